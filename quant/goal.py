@@ -1,0 +1,5 @@
+"""What a search maximises."""
+
+from typing import Literal, TypeAlias
+
+Goal: TypeAlias = Literal["robust_utility", "sharpe", "worst_case", "cvar_utility"]

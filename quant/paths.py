@@ -1,0 +1,372 @@
+"""Simulated daily returns of one risky leg, in blocks of 64 paths.
+
+Each engine draws simple daily returns whose unconditional mean is mu / 252 and whose variance is sigma**2 / 252.
+Given the state at the start of a day, a return is (1 + m) exp(s z - s**2 / 2) - 1 with s**2 = ln(1 + v / (1 + m)**2):
+its conditional mean m and variance v hold exactly, and it never falls below -1.
+"""
+
+import hashlib
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant.compiled import compiled
+from quant.elementary import exp, log, log_gamma, normal, power, uniform
+from quant.errors import DataError
+from quant.random import philox
+from quant.scenario import Engine, Scenario
+
+DAYS: Final = 252
+LANES: Final = 64
+"""Paths of a block; fixed, because sums are merged block by block."""
+
+_FLOOR: Final = -0.95
+"""No simulated day loses more: jumps and scaled bootstrap days are additive and need a bound."""
+_TURBULENCE: Final = 2.5
+"""Volatility of the turbulent state over that of the calm one."""
+_CALM_DAYS: Final = 240.0
+_TURBULENT_DAYS: Final = 60.0
+
+_CODES: Final[dict[Engine, int]] = {"gbm": 0, "heston": 1, "merton": 2, "regime_switching": 3, "bootstrap": 4}
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PathModel:
+    """A scenario ready for the kernel.
+
+    Attributes
+    ----------
+    code : int
+        Engine.
+    numbers : ndarray, shape (8,)
+        Engine constants, per day.
+    states : ndarray, shape (S, 3)
+        Regimes: daily mean, daily variance, stationary probability.
+    stay : ndarray, shape (S,)
+        Probability of staying in a regime for a day; leaving goes to each other regime alike.
+    history : ndarray, shape (H,)
+        Standardised daily returns that the bootstrap draws from.
+    cash : float
+        Daily return of the cash leg, a fraction.
+    key : int
+        Of the random numbers.
+    """
+
+    code: int
+    numbers: Floats
+    states: Floats
+    stay: Floats
+    history: Floats
+    cash: float
+    key: int
+
+
+def path_model(scenario: Scenario, *, seed: int, history: Floats | None = None) -> PathModel:
+    """Engine constants of `scenario`.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    seed : int
+        Of the run; the paths depend on it, on the scenario's own seed and on its name.
+    history : ndarray, shape (H,), optional
+        Daily simple returns that the bootstrap resamples: training data only.
+
+    Raises
+    ------
+    DataError
+        If the engine is `bootstrap` and `history` is missing or has fewer than 250 days, or if the jumps alone
+        exceed the scenario's variance.
+
+    References
+    ----------
+    Heston (1993), Review of Financial Studies 6(2); Merton (1976), Journal of Financial Economics 3; Hamilton (1989),
+    Econometrica 57(2); Politis and Romano (1994), Journal of the American Statistical Association 89.
+    """
+    cash = power(1.0 + scenario.cash_rate, 1.0 / DAYS) - 1.0
+    mean = scenario.mu / DAYS
+    variance = scenario.sigma * scenario.sigma / DAYS
+    premium = mean - cash
+    p = scenario.premium_power if scenario.mu >= scenario.cash_rate else 0
+    numbers = np.zeros(8)
+    states, stay, sample = np.zeros((0, 3)), np.zeros(0), np.zeros(0)
+    match scenario.engine:
+        case "gbm":
+            numbers[:2] = mean, variance
+        case "heston":
+            numbers[:] = _heston(scenario, cash, premium, p)
+        case "merton":
+            numbers[:6] = _merton(scenario, mean)
+        case "regime_switching":
+            states, stay = _cycle(scenario) if scenario.states else _two_states(scenario, cash, premium, p)
+        case "bootstrap":
+            numbers[:2] = 1.0 / scenario.mean_block, 0.0
+            sample = _standardised(history)
+            sample = mean + math.sqrt(variance) * sample
+    text = f"{seed}/{scenario.seed}/{scenario.name}"
+    key = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
+    return PathModel(_CODES[scenario.engine], numbers, states, stay, sample, cash, key)
+
+
+def implied_moments(scenario: Scenario) -> tuple[float, float]:
+    """Annual mean and volatility of simple daily returns that the engine aims at, closed form."""
+    if not scenario.states:
+        return scenario.mu, scenario.sigma
+    states, _ = _cycle(scenario)
+    total = sum(float(s[2]) for s in states)
+    mean = sum(float(s[0] * s[2]) for s in states) / total
+    variance = sum(float(s[2] * (s[1] + (s[0] - mean) * (s[0] - mean))) for s in states) / total
+    return mean * DAYS, math.sqrt(variance * DAYS)
+
+
+def _heston(scenario: Scenario, cash: float, premium: float, p: int) -> list[float]:
+    theta = scenario.sigma * scenario.sigma
+    xi = scenario.vol_of_vol * scenario.sigma
+    shape = 2.0 * scenario.mean_reversion * theta / (xi * xi)
+    # E[(v / theta)**(p / 2)] under the stationary gamma law, so that the mean premium does not depend on p
+    moment = exp(log_gamma(shape + 0.5 * p) - log_gamma(shape) - 0.5 * p * log(shape))
+    return [cash, premium / moment, float(p), scenario.mean_reversion, theta, xi, scenario.leverage, shape]
+
+
+def _merton(scenario: Scenario, mean: float) -> list[float]:
+    jump_mean, jump_deviation = -0.28 * scenario.sigma, 0.28 * scenario.sigma
+    rate = scenario.jumps_per_year
+    diffusion = scenario.sigma**2 - rate * (jump_mean * jump_mean + jump_deviation * jump_deviation)
+    if diffusion <= 0.0:
+        msg = (
+            f"`jumps_per_year` {rate:g} gives the jumps more variance than the scenario has; "
+            f"allowed: below {1.0 / (2 * 0.28**2):.2f}"
+        )
+        raise DataError(msg)
+    daily = rate / DAYS
+    return [mean - daily * jump_mean, diffusion / DAYS, daily, jump_mean, jump_deviation, exp(-daily)]
+
+
+def _two_states(scenario: Scenario, cash: float, premium: float, p: int) -> tuple[Floats, Floats]:
+    share = _TURBULENT_DAYS / (_CALM_DAYS + _TURBULENT_DAYS)
+    within = (1.0 - share) + share * _TURBULENCE**2  # E[sigma_k**2] over the calm state's variance
+    calm = 1.0 / within
+    ratios = np.array([calm, calm * _TURBULENCE**2])  # sigma_k**2 / E[sigma_k**2]
+    links = ratios if p == 2 else np.sqrt(ratios) if p == 1 else np.ones(2)
+    shares = np.array([1.0 - share, share])
+    links = links / (shares[0] * links[0] + shares[1] * links[1])
+    means = cash + premium * links
+    mean = cash + premium
+    between = shares[0] * (means[0] - mean) ** 2 + shares[1] * (means[1] - mean) ** 2
+    variance = scenario.sigma * scenario.sigma / DAYS - between
+    states = np.column_stack([means, variance * ratios, shares])
+    return states, np.array([1.0 - 1.0 / _CALM_DAYS, 1.0 - 1.0 / _TURBULENT_DAYS])
+
+
+def _cycle(scenario: Scenario) -> tuple[Floats, Floats]:
+    # leaving goes to each other state alike, so the time spent is proportional to the mean duration
+    days = np.array([s.mean_days for s in scenario.states])
+    shares = days / float(sum(s.mean_days for s in scenario.states))
+    means = np.array([s.mu / DAYS for s in scenario.states])
+    variances = np.array([s.sigma * s.sigma / DAYS for s in scenario.states])
+    return np.column_stack([means, variances, shares]), 1.0 - 1.0 / days
+
+
+def _standardised(history: Floats | None) -> Floats:
+    if history is None or history.ndim != 1 or history.size < 250:
+        size = None if history is None else history.shape
+        raise DataError(f"`history` must hold at least 250 daily returns for the bootstrap, got {size}")
+    mean = float(np.sum(history)) / history.size
+    centred = history - mean
+    return centred / math.sqrt(float(np.sum(centred * centred)) / history.size)
+
+
+@compiled
+def _lognormal_return(mean: float, variance: float, z: float) -> float:
+    """Simple return with the given mean and variance, log-normal."""
+    gross = 1.0 + mean
+    s2 = log(1.0 + variance / (gross * gross))
+    return gross * exp(math.sqrt(s2) * z - 0.5 * s2) - 1.0
+
+
+@compiled
+def _gamma_draw(shape: float, path: int, key: int) -> float:
+    """A gamma variate of unit scale: Marsaglia and Tsang (2000), ACM TOMS 26(3), on counted numbers."""
+    d = (shape + 1.0 if shape < 1.0 else shape) - 1.0 / 3.0
+    c = 1.0 / math.sqrt(9.0 * d)
+    attempt = np.uint64(0)
+    while True:
+        a, b, boost, _ = philox(attempt, path, np.uint64(0), np.uint64(1), key)
+        attempt += np.uint64(1)
+        z = normal(a)
+        v = (1.0 + c * z) ** 3
+        if v > 0.0 and log(uniform(b)) < 0.5 * z * z + d - d * v + d * log(v):
+            draw = d * v
+            return draw * power(uniform(boost), 1.0 / shape) if shape < 1.0 else draw
+
+
+@compiled
+def _gbm(numbers: Floats, key: int, first_path: int, out: Floats) -> None:
+    for t in range(out.shape[0]):
+        for j in range(LANES):
+            a, _, _, _ = philox(np.uint64(t), np.uint64(first_path + j), np.uint64(0), np.uint64(0), key)
+            out[t, j] = _lognormal_return(numbers[0], numbers[1], normal(a))
+
+
+@compiled
+def _heston_paths(numbers: Floats, key: int, first_path: int, out: Floats) -> None:
+    """Andersen's (2008) quadratic-exponential scheme for the variance, Journal of Computational Finance 11(3)."""
+    cash, premium, p, kappa, theta, xi, leverage, shape = (
+        numbers[0],
+        numbers[1],
+        numbers[2],
+        numbers[3],
+        numbers[4],
+        numbers[5],
+        numbers[6],
+        numbers[7],
+    )
+    rest = math.sqrt(1.0 - leverage * leverage)
+    fade = exp(-kappa / DAYS)
+    slope = xi * xi * fade * (1.0 - fade) / kappa
+    level = theta * xi * xi * (1.0 - fade) * (1.0 - fade) / (2.0 * kappa)
+    variance = np.empty(LANES)
+    for j in range(LANES):
+        variance[j] = theta / shape * _gamma_draw(shape, np.uint64(first_path + j), key)
+    for t in range(out.shape[0]):
+        for j in range(LANES):
+            a, b, _, _ = philox(np.uint64(t), np.uint64(first_path + j), np.uint64(0), np.uint64(0), key)
+            z = normal(a)
+            v = variance[j]
+            ratio = v / theta
+            link = 1.0 if p == 0.0 else math.sqrt(ratio) if p == 1.0 else ratio
+            out[t, j] = _lognormal_return(cash + premium * link, v / DAYS, leverage * z + rest * normal(b))
+            mean = theta + (v - theta) * fade
+            psi = (slope * v + level) / (mean * mean)
+            if psi <= 1.5:
+                twice = 2.0 / psi
+                b2 = twice - 1.0 + math.sqrt(twice) * math.sqrt(twice - 1.0)
+                shifted = math.sqrt(b2) + z
+                variance[j] = mean / (1.0 + b2) * shifted * shifted
+            else:
+                mass = (psi - 1.0) / (psi + 1.0)
+                u = uniform(a)
+                variance[j] = 0.0 if u <= mass else log((1.0 - mass) / (1.0 - u)) * mean / (1.0 - mass)
+
+
+@compiled
+def _merton_paths(numbers: Floats, key: int, first_path: int, out: Floats) -> None:
+    mean, variance, daily, jump_mean, jump_deviation, none = (
+        numbers[0],
+        numbers[1],
+        numbers[2],
+        numbers[3],
+        numbers[4],
+        numbers[5],
+    )
+    for t in range(out.shape[0]):
+        for j in range(LANES):
+            a, b, c, _ = philox(np.uint64(t), np.uint64(first_path + j), np.uint64(0), np.uint64(0), key)
+            r = _lognormal_return(mean, variance, normal(a))
+            u = uniform(b)
+            if u > none:
+                jumps, mass, total = 0.0, none, none
+                while u > total and jumps < 20.0:
+                    jumps += 1.0
+                    mass *= daily / jumps
+                    total += mass
+                r += jumps * jump_mean + math.sqrt(jumps) * jump_deviation * normal(c)
+            out[t, j] = max(r, _FLOOR)
+
+
+@compiled
+def _regime_paths(states: Floats, stay: Floats, key: int, first_path: int, out: Floats) -> None:
+    count = states.shape[0]
+    current = np.empty(LANES, dtype=np.int64)
+    for j in range(LANES):
+        a, _, _, _ = philox(np.uint64(0), np.uint64(first_path + j), np.uint64(0), np.uint64(1), key)
+        u = uniform(a)
+        k = 0
+        while k < count - 1 and u > states[k, 2]:
+            u -= states[k, 2]
+            k += 1
+        current[j] = k
+    for t in range(out.shape[0]):
+        for j in range(LANES):
+            a, b, c, _ = philox(np.uint64(t), np.uint64(first_path + j), np.uint64(0), np.uint64(0), key)
+            k = current[j]
+            out[t, j] = _lognormal_return(states[k, 0], states[k, 1], normal(a))
+            if uniform(b) > stay[k]:
+                other = min(int(uniform(c) * (count - 1)), count - 2)
+                current[j] = other + 1 if other >= k else other
+
+
+@compiled
+def _bootstrap_paths(history: Floats, change: float, key: int, first_path: int, out: Floats) -> None:
+    size = history.size
+    place = np.empty(LANES, dtype=np.int64)
+    for t in range(out.shape[0]):
+        for j in range(LANES):
+            a, b, _, _ = philox(np.uint64(t), np.uint64(first_path + j), np.uint64(0), np.uint64(0), key)
+            if t == 0 or uniform(a) < change:
+                place[j] = min(int(uniform(b) * size), size - 1)
+            else:
+                place[j] = place[j] + 1 if place[j] + 1 < size else 0
+            out[t, j] = max(history[place[j]], _FLOOR)
+
+
+@compiled
+def fill_block(
+    code: int,
+    numbers: Floats,
+    states: Floats,
+    stay: Floats,
+    history: Floats,
+    key: int,
+    first_path: int,
+    out: Floats,
+) -> None:
+    """Write the daily simple returns of paths `first_path` ... `first_path` + 63 into `out`, shape (T, 64)."""
+    if code == 0:
+        _gbm(numbers, key, first_path, out)
+    elif code == 1:
+        _heston_paths(numbers, key, first_path, out)
+    elif code == 2:
+        _merton_paths(numbers, key, first_path, out)
+    elif code == 3:
+        _regime_paths(states, stay, key, first_path, out)
+    else:
+        _bootstrap_paths(history, numbers[0], key, first_path, out)
+
+
+def sample_paths(model: PathModel, *, days: int, first_block: int = 0, blocks: int = 1) -> Floats:
+    """Daily simple returns of `blocks` blocks of 64 paths.
+
+    Parameters
+    ----------
+    model : PathModel
+    days : int
+        Sessions of each path.
+    first_block, blocks : int
+        Block b holds the paths 64 b ... 64 b + 63; a path does not depend on which others are asked for.
+
+    Returns
+    -------
+    ndarray, shape (days, 64 * blocks)
+        Fractions per session.
+    """
+    out = np.empty((days, LANES * blocks))
+    block = np.empty((days, LANES))
+    for b in range(blocks):
+        fill_block(
+            model.code,
+            model.numbers,
+            model.states,
+            model.stay,
+            model.history,
+            np.uint64(model.key),
+            LANES * (first_block + b),
+            block,
+        )
+        out[:, LANES * b : LANES * (b + 1)] = block
+    return out

@@ -1,0 +1,304 @@
+"""Many configs over the same simulated paths; only sums over paths are kept."""
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+
+from quant.compiled import compiled
+from quant.evaluation import Evaluation, Measured, Metrics
+from quant.kernel import (
+    BINS,
+    BREACH,
+    COSTS,
+    DAYS,
+    DRAWDOWN,
+    EXCESS,
+    FALL_BINS,
+    GROWTH,
+    LARGEST,
+    LOCKED,
+    LOSS,
+    LOSS_BINS,
+    MEAN,
+    SHARPE,
+    SQUARE,
+    STATISTICS,
+    TURNOVER,
+    UTILITY,
+    VOLATILITY,
+    WEIGHT,
+    WEIGHT_DEVIATION,
+    Counts,
+    Floats,
+    simulate_blocks,
+)
+from quant.paths import LANES, PathModel
+from quant.rules import Rules, simulated_trading_days
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """Sums over paths of K configs in one scenario, in the order the configs were given.
+
+    Attributes
+    ----------
+    mean, spread : ndarray, shape (K, 16)
+        Mean of each statistic over paths, and the sum of squared deviations from it.
+    losses : ndarray, shape (K, LOSS_BINS)
+        Histogram of 21-day returns.
+    falls : ndarray, shape (K, FALL_BINS)
+        Histogram of drawdowns.
+    utilities : ndarray, shape (K, P) or (0, 0)
+        Utility on each path, when asked for.
+    paths, days : int
+    """
+
+    mean: Floats
+    spread: Floats
+    losses: Counts
+    falls: Counts
+    utilities: Floats
+    paths: int
+    days: int
+
+
+def threads() -> int:
+    """Worker threads: NUMBA_NUM_THREADS, by default every core."""
+    return int(os.environ.get("NUMBA_NUM_THREADS", 0)) or int(numba.config.NUMBA_NUM_THREADS)  # pyright: ignore
+
+
+def simulate(
+    rules: Rules,
+    model: PathModel,
+    *,
+    paths: int,
+    days: int,
+    warm_up: int,
+    lag: int,
+    risk_aversion: float,
+    drawdown_limit: float | None = None,
+    first_block: int = 0,
+    offset: int = 0,
+    keep_utilities: bool = False,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Simulated:
+    """Account for every rule on the same `paths` paths.
+
+    Parameters
+    ----------
+    rules : Rules
+        K configs.
+    model : PathModel
+    paths, days : int
+        Paths, and scored sessions of each.
+    warm_up : int
+        Unscored sessions before them: the longest lookback of the search plus the lag.
+    lag : int
+        Sessions between the last return that a decision uses and its trade.
+    risk_aversion : float
+    drawdown_limit : float, optional
+        Drawdown whose breach is counted.
+    first_block : int
+        First block of 64 paths; other blocks are other paths.
+    offset : int
+        Shifts the rebalancing days of the slower frequencies.
+    keep_utilities : bool
+        Keep the utility of every config on every path.
+    cancelled : callable
+        Asked between blocks; `InterruptedError` is raised when it answers True.
+
+    Returns
+    -------
+    Simulated
+        The same bits for any number of threads: blocks are merged in the order of their index.
+    """
+    start = warm_up
+    total = start + days
+    blocks = math.ceil(paths / LANES)
+    count = rules.table.shape[0]
+    trades = simulated_trading_days(total, start, offset)
+    cash = np.full(total, model.cash)
+    means = np.empty((blocks, count, STATISTICS))
+    spreads = np.empty((blocks, count, STATISTICS))
+    utilities = np.empty((count, paths) if keep_utilities else (0, 0))
+
+    def work(span: tuple[int, int]) -> tuple[Counts, Counts]:
+        first, last = span
+        losses = np.zeros((count, LOSS_BINS), dtype=np.int32)
+        falls = np.zeros((count, FALL_BINS), dtype=np.int32)
+        if cancelled():
+            raise InterruptedError
+        used = min(paths, last * LANES) - first * LANES
+        kept = np.empty((count, used) if keep_utilities else (0, 0))
+        simulate_blocks(
+            rules.table,
+            rules.signals,
+            rules.trend_levels,
+            rules.trend_of,
+            rules.trades_of,
+            trades,
+            model.code,
+            model.numbers,
+            model.states,
+            model.stay,
+            model.history,
+            cash,
+            np.uint64(model.key),
+            first_block + first,
+            used,
+            start,
+            lag,
+            risk_aversion,
+            drawdown_limit or 0.0,
+            means[first:last],
+            spreads[first:last],
+            kept,
+            losses,
+            falls,
+        )
+        if keep_utilities:
+            utilities[:, first * LANES : first * LANES + used] = kept
+        return losses, falls
+
+    workers = threads()
+    size = max(1, min(4, math.ceil(blocks / workers)))
+    spans = [(b, min(b + size, blocks)) for b in range(0, blocks, size)]
+    losses = np.zeros((count, LOSS_BINS), dtype=np.int32)
+    falls = np.zeros((count, FALL_BINS), dtype=np.int32)
+    with ThreadPoolExecutor(workers) as pool:
+        for some_losses, some_falls in pool.map(work, spans):
+            losses += some_losses
+            falls += some_falls
+    mean, spread = np.empty((count, STATISTICS)), np.empty((count, STATISTICS))
+    _merge(means, spreads, paths, mean, spread)
+    back = np.argsort(rules.order)
+    return Simulated(
+        mean=mean[back],
+        spread=spread[back],
+        losses=losses[back],
+        falls=falls[back],
+        utilities=utilities[back] if keep_utilities else utilities,
+        paths=paths,
+        days=days,
+    )
+
+
+@compiled
+def _merge(means: Floats, spreads: Floats, paths: int, mean: Floats, spread: Floats) -> None:
+    """Chan, Golub and LeVeque (1983), The American Statistician 37(3), block after block."""
+    blocks, count, statistics = means.shape
+    for k in range(count):
+        for m in range(statistics):
+            seen, average, squares = 0.0, 0.0, 0.0
+            for b in range(blocks):
+                size = min(64.0, paths - 64.0 * b)
+                gap = means[b, k, m] - average
+                together = seen + size
+                average += gap * size / together
+                squares += spreads[b, k, m] + gap * gap * seen * size / together
+                seen = together
+            mean[k, m] = average
+            spread[k, m] = squares
+
+
+def evaluations(simulated: Simulated, digests: Sequence[str], scenario: str) -> list[Evaluation]:
+    """One `Evaluation` for each config."""
+    return [
+        Evaluation(
+            config=digest,
+            scenario=scenario,
+            paths=simulated.paths,
+            days=simulated.days,
+            metrics=_metrics(simulated, k),
+        )
+        for k, digest in enumerate(digests)
+    ]
+
+
+def _metrics(simulated: Simulated, k: int) -> Metrics:
+    n = simulated.paths
+
+    def measured(statistic: int) -> Measured:
+        error = math.sqrt(float(simulated.spread[k, statistic]) / (n - 1) / n)
+        return Measured(value=float(simulated.mean[k, statistic]), error=error)
+
+    mean, square = float(simulated.mean[k, MEAN]), float(simulated.mean[k, SQUARE])
+    variance = max(square - mean * mean, 0.0)
+    pooled = mean / math.sqrt(variance) * math.sqrt(DAYS) if variance > 1e-20 else 0.0
+    var, shortfall = _tail(simulated.losses[k])
+    return Metrics(
+        utility=measured(UTILITY),
+        excess_return=measured(EXCESS),
+        geometric_return=measured(GROWTH),
+        volatility=measured(VOLATILITY),
+        sharpe=measured(SHARPE),
+        sharpe_pooled=Measured(value=pooled),
+        max_drawdown=measured(DRAWDOWN),
+        max_drawdown_p80=_fall_quantile(simulated.falls[k], 0.80),
+        value_at_risk=var,
+        expected_shortfall=shortfall,
+        turnover=measured(TURNOVER),
+        cost=measured(COSTS),
+        average_weight=measured(WEIGHT),
+        weight_volatility=measured(WEIGHT_DEVIATION),
+        largest_weight=measured(LARGEST),
+        loss_probability=measured(LOSS),
+        drawdown_breach=measured(BREACH),
+        locked_in_cash=measured(LOCKED),
+    )
+
+
+def _quantile(counts: Counts, share: float) -> float:
+    """Place, in bins, below which `share` of the sample lies; evenly spread within a bin."""
+    total = int(counts.sum())
+    wanted = min(max(share, 0.0), 1.0) * total
+    cumulated = np.cumsum(counts)
+    bin_ = min(int(np.searchsorted(cumulated, wanted)), counts.size - 1)
+    inside = int(counts[bin_])
+    before = int(cumulated[bin_]) - inside
+    return bin_ + ((wanted - before) / inside if inside else 0.0)
+
+
+def _quantile_error(counts: Counts, share: float) -> float:
+    """Half the distance between the quantiles one binomial deviation to either side, in bins."""
+    width = math.sqrt(share * (1.0 - share) / int(counts.sum()))
+    return 0.5 * (_quantile(counts, share + width) - _quantile(counts, share - width))
+
+
+def _fall_quantile(counts: Counts, share: float) -> Measured:
+    return Measured(value=_quantile(counts, share) / BINS, error=_quantile_error(counts, share) / BINS)
+
+
+def _tail(counts: Counts) -> tuple[Measured, Measured]:
+    """Value at risk and expected shortfall of the 21-day returns; the errors take windows as independent."""
+    share = 1.0 - LEVEL
+    place = _quantile(counts, share)
+    total = int(counts.sum())
+    tail = share * total
+    full = int(place)
+    held, moment, square = 0.0, 0.0, 0.0
+    for b in np.flatnonzero(counts[: full + 1]):
+        part = 1.0 if b < full else place - full
+        weight = part * float(counts[b])
+        centre = 1.0 - (b + 0.5 * part) / BINS
+        held += weight
+        moment += weight * centre
+        square += weight * centre * centre
+    risk = 1.0 - place / BINS
+    shortfall = moment / held if held > 0.0 else risk
+    spread = max(square / held - shortfall * shortfall, 0.0) if held > 0.0 else 0.0
+    gap = shortfall - risk
+    error = math.sqrt((spread + LEVEL * gap * gap) / tail) if tail > 0.0 else 0.0
+    return (
+        Measured(value=risk, error=_quantile_error(counts, share) / BINS),
+        Measured(value=shortfall, error=error),
+    )
+
+

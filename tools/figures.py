@@ -1,0 +1,66 @@
+"""Figures: the only numbers that a text may contain. A claim refers to them; code puts name, value and unit in place."""
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
+
+from quant.strategy import Frozen
+
+Unit: TypeAlias = Literal[
+    "percent", "bps", "points", "years", "days", "ratio", "weight", "count", "probability", "text", "date"
+]
+
+
+class Figure(Frozen):
+    """A number (or a name) that a computation made, with the place it came from."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=80)]
+    quantity: str
+    """What it measures, in words: "benefit over the volatility-matched constant weight"."""
+    value: float | int | str
+    """Fractions are stored as fractions: 0.10 with unit percent reads 10.0%. Basis points are yearly."""
+    unit: Unit
+    error: float | None = None
+    source: str
+    """The tool result and field, such as `result.benefit.basis_points`."""
+
+
+class Claim(Frozen):
+    """A sentence as an agent writes it: its numbers are references such as `{{benefit_bps}}`."""
+
+    section: Literal["winner", "why", "where_it_loses", "costs", "what_would_change", "luck", "data", "counter_argument", "risk", "market", "search"]
+    text: Annotated[str, Field(min_length=1, max_length=600)]
+
+
+def shown(figure: Figure) -> str:
+    """A figure as it reads inside a sentence, rounded by its unit, with its standard error."""
+    if isinstance(figure.value, str):
+        return figure.value
+    scale, decimals, suffix, noun = _STYLE[figure.unit]
+    text = f"{_rounded(figure.value * scale, decimals)}{suffix}"
+    if figure.error is None:
+        return text
+    error = figure.error * scale
+    least = 10.0**-decimals
+    if error < least / 2:
+        return f"{text}, plus or minus less than {least:,.{decimals}f}{noun}"
+    return f"{text}, plus or minus {_rounded(error, decimals)}{noun}"
+
+
+_STYLE: dict[str, tuple[float, int, str, str]] = {
+    "percent": (100.0, 1, "%", " points"),
+    "bps": (1.0, 0, " bps a year", ""),
+    "points": (1.0, 1, " points", ""),
+    "years": (1.0, 1, " years", ""),
+    "days": (1.0, 0, " days", ""),
+    "ratio": (1.0, 2, "", ""),
+    "weight": (100.0, 0, "%", " points"),
+    "count": (1.0, 0, "", ""),
+    "probability": (100.0, 0, "%", " points"),
+}
+"""By unit: factor, decimals, what follows the value, what follows the error."""
+
+
+def _rounded(value: float, decimals: int) -> str:
+    text = f"{value:,.{decimals}f}"
+    return text.lstrip("-") if float(text.replace(",", "")) == 0.0 else text

@@ -1,0 +1,73 @@
+"""Long computations, wherever they run: submitted, watched, cancelled, never waited for inside a tool."""
+
+import hashlib
+from typing import Literal, Protocol, runtime_checkable
+
+from quant.strategy import Frozen, SearchSpace, StrategyConfig
+from tools.optimization import OptimizationRequest
+
+
+class Shard(Frozen):
+    """A piece of computation; the same piece has the same id in every run and for every owner."""
+
+    configs: tuple[str, ...]
+    """Digests of a block of configs."""
+    scenario: str
+    """Digest of the scenario."""
+    first_block: int
+    blocks: int
+    """Blocks of 64 paths."""
+    data: str
+    code: str
+
+    def id(self) -> str:
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+class SearchJob(Frozen):
+    """All rounds of one plan. Deterministic: the same job over the same stored trials proposes the same configs."""
+
+    owner: str
+    run: str
+    plan: int
+    """0, 1, 2."""
+    request: OptimizationRequest
+    space: SearchSpace
+    candidates: tuple[StrategyConfig, ...]
+    budget: int
+    """Trials of this plan."""
+
+    def id(self) -> str:
+        return f"{self.run}-plan-{self.plan}"
+
+
+class JobStatus(Frozen):
+    """How far a job is. Progress only grows, and is below 1 until the job is completed."""
+
+    id: str
+    state: Literal["queued", "running", "completed", "failed", "cancelled"]
+    done: int = 0
+    total: int = 0
+    computed: int = 0
+    """Trials computed by this process; the others were already stored."""
+    best: float | None = None
+    """Best objective so far, in sample."""
+    stopped: Literal["budget", "converged", "exhausted"] | None = None
+    error: str | None = None
+
+
+@runtime_checkable  # pydantic checks a Context by isinstance when it builds tool schemas
+class JobRunner(Protocol):
+    """Port. Adapter: `tools.local.LocalRunner`."""
+
+    async def submit(self, job: SearchJob) -> JobStatus:
+        """Start the job, or find it: submitting twice runs once."""
+        ...
+
+    async def status(self, job_id: str) -> JobStatus: ...
+
+    async def cancel(self, job_id: str) -> JobStatus:
+        """Stop soon; finished trials stay in the store."""
+        ...
+
+
