@@ -1,0 +1,1 @@
+"""What must survive: records, events and blobs."""

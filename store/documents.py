@@ -1,0 +1,30 @@
+"""Documents as text: what is written reads back equal, or is refused."""
+
+import json
+from typing import Any, TypeAlias
+
+from store.errors import Invalid
+
+Document: TypeAlias = dict[str, Any]
+
+
+def encode(field: str, document: Document) -> str:
+    """JSON in ASCII, which also carries the lone surrogates that a model may write."""
+    try:
+        text = json.dumps(document, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Invalid(f"{field} is not JSON: {error}; {_ALLOWED}") from error
+    # json.dumps silently turns tuples into lists and number keys into text
+    if json.loads(text) != document:
+        raise Invalid(f"{field} would read back changed; {_ALLOWED}")
+    return text
+
+
+def decode(text: str) -> Document:
+    return json.loads(text)
+
+
+_ALLOWED = (
+    "allowed are dicts with text keys, lists, text, finite numbers, true, false and null, "
+    "less than 900 levels deep"
+)

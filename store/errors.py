@@ -1,0 +1,36 @@
+"""What can go wrong in the store.
+
+StoreError
+├── Invalid       a key, document, cursor or limit that no store takes (also a ValueError)
+├── Conflict      the record is not at the version that the writer expected
+├── Missing       there is no such blob (also a LookupError)
+├── Unavailable   the storage cannot answer now: disk full, locked, unreachable; nothing was written
+└── NewerSchema   the database was written by a newer version of this program
+"""
+
+
+# ruff: noqa: N818  (the name says what happened; a suffix adds nothing)
+
+
+class StoreError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class Invalid(StoreError, ValueError):
+    """A value that no store takes; the message names field, value and what is allowed."""
+
+
+class Conflict(StoreError):
+    """Somebody else wrote first: read again, decide again."""
+
+
+class Missing(StoreError, LookupError):
+    """There is no such blob."""
+
+
+class Unavailable(StoreError):
+    """The storage cannot answer now; trying later may help."""
+
+
+class NewerSchema(StoreError):
+    """The database was written by a newer version of this program."""

@@ -1,0 +1,70 @@
+"""The SQLite schema, one numbered function per step; the order is the file."""
+
+import sqlite3
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from store.errors import NewerSchema
+
+MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = []
+migration = MIGRATIONS.append
+
+
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring the database to this program's schema; of several processes one does it."""
+    if _version(connection, path) == len(MIGRATIONS):
+        return
+    with transaction(connection):
+        for step in MIGRATIONS[_version(connection, path) :]:
+            step(connection)
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(MIGRATIONS):
+        raise NewerSchema(
+            f"{path} has schema {version}, this program knows up to {len(MIGRATIONS)}: "
+            "update the program or choose another home"
+        )
+    return version
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Generator[None]:
+    """Immediate: one that reads first and locks later fails when another wrote in between."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # a full disk has rolled it back already
+            connection.execute("ROLLBACK")
+        raise
+
+
+@migration
+def m001_initial(connection: sqlite3.Connection) -> None:
+    # `created` is the rowid: it orders by creation, and AUTOINCREMENT never gives one twice
+    connection.execute("""
+        CREATE TABLE records (
+            created INTEGER PRIMARY KEY AUTOINCREMENT,
+            owner TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            id TEXT NOT NULL,
+            document TEXT NOT NULL,
+            version INTEGER NOT NULL,
+            UNIQUE (owner, kind, id)
+        ) STRICT""")
+    connection.execute("CREATE INDEX records_by_creation ON records (owner, kind, created)")
+    connection.execute("""
+        CREATE TABLE events (
+            owner TEXT NOT NULL,
+            run_id TEXT NOT NULL,
+            number INTEGER NOT NULL,
+            event_id TEXT NOT NULL,
+            payload TEXT NOT NULL,
+            PRIMARY KEY (owner, run_id, number),
+            UNIQUE (owner, run_id, event_id)
+        ) STRICT""")

@@ -1,0 +1,75 @@
+"""Blobs in any object store that obstore knows."""
+
+import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import ObjectStore
+
+from store.errors import Missing, Unavailable
+from store.keys import check_blob_key
+
+
+class ObjectBlobs:
+    """obstore's blocking calls in threads: its async ones abort the process now and then at exit.
+
+    Its runtime wakes the event loop while the interpreter shuts down (pyo3-async-runtimes #40).
+    """
+
+    def __init__(self, objects: ObjectStore) -> None:
+        self._objects = objects
+
+    async def put(self, key: str, data: bytes) -> None:
+        await asyncio.to_thread(self._put, self._path(key), data)
+
+    async def get(self, key: str) -> bytes:
+        try:
+            return await asyncio.to_thread(self._get, self._path(key))
+        except FileNotFoundError as error:
+            raise Missing(f"there is no blob {key!r}") from error
+
+    async def exists(self, key: str) -> bool:
+        try:
+            await asyncio.to_thread(self._head, self._path(key))
+        except FileNotFoundError:
+            return False
+        return True
+
+    async def delete(self, key: str) -> None:
+        try:
+            await asyncio.to_thread(self._delete, self._path(key))
+        except FileNotFoundError:
+            return
+
+    def _path(self, key: str) -> str:
+        check_blob_key(key)
+        return key
+
+    def _put(self, path: str, data: bytes) -> None:
+        with faults(path):
+            obstore.put(self._objects, path, data)
+
+    def _get(self, path: str) -> bytes:
+        with faults(path):
+            return obstore.get(self._objects, path).bytes().to_bytes()
+
+    def _head(self, path: str) -> None:
+        with faults(path):
+            obstore.head(self._objects, path)
+
+    def _delete(self, path: str) -> None:
+        with faults(path):
+            obstore.delete(self._objects, path)
+
+
+@contextmanager
+def faults(path: str) -> Generator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (BaseError, OSError) as error:
+        reason = str(error).partition("\n")[0]  # obstore adds a page of debug text
+        raise Unavailable(f"the blob storage failed at {path!r}: {reason}") from error

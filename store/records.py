@@ -1,0 +1,88 @@
+"""Typed documents, one per key, each with a version."""
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from store.documents import Document
+from store.keys import Key
+
+__all__ = ["Document", "Key", "Page", "Put", "Record", "Records", "every"]
+
+MAX_BATCH = 100  # what one DynamoDB transaction takes
+MAX_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    key: Key
+    document: Document
+    version: int
+    """1 after the first put, one more after each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """One write; `expected` is the version it replaces: 0 creates only, None replaces any."""
+
+    key: Key
+    document: Document
+    expected: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    records: tuple[Record, ...]
+    after: str | None
+    """The cursor of the next page, good for the same order only; None at the end."""
+
+
+@runtime_checkable
+class Records(Protocol):
+    """Port. Adapter: `store.sqlite.SqliteRecords`."""
+
+    async def put(self, key: Key, document: Document, *, expected: int | None = None) -> int:
+        """Write and return the new version; `Conflict` unless `expected` fits (see `Put`)."""
+        ...
+
+    async def put_many(self, puts: Sequence[Put]) -> tuple[int, ...]:
+        """All or none, in one transaction: at most 100 puts, each key once."""
+        ...
+
+    async def get(self, key: Key) -> Record | None: ...
+
+    async def list(
+        self,
+        owner: str,
+        kind: str,
+        *,
+        prefix: str = "",
+        after: str | None = None,
+        limit: int = 100,
+        newest_first: bool = False,
+    ) -> Page:
+        """One page, ordered by id (as UTF-8 bytes), or by creation with the newest first.
+
+        Records that stand through the whole walk appear exactly once, whatever others do.
+        """
+        ...
+
+    async def delete(self, key: Key, *, expected: int | None = None) -> bool:
+        """True if there was something to delete; `Conflict` unless `expected` fits."""
+        ...
+
+
+async def every(
+    records: Records, owner: str, kind: str, *, prefix: str = "", newest_first: bool = False
+) -> AsyncGenerator[Record]:
+    """Walk all pages."""
+    after = None
+    while True:
+        page = await records.list(
+            owner, kind, prefix=prefix, after=after, limit=MAX_PAGE, newest_first=newest_first
+        )
+        for record in page.records:
+            yield record
+        if page.after is None:
+            return
+        after = page.after

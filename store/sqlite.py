@@ -1,0 +1,325 @@
+"""Records and events in one SQLite file that many processes may share."""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TypeVar
+
+from store.bell import Bell
+from store.documents import Document, decode, encode
+from store.errors import Conflict, Invalid, Unavailable
+from store.events import MAX_PAGE as MAX_EVENTS
+from store.events import Event
+from store.keys import Key, check_id, check_kind, check_log, check_owner, check_prefix, check_range
+from store.migrations import migrate, transaction
+from store.records import MAX_BATCH, MAX_PAGE, Page, Put, Record
+
+T = TypeVar("T")
+Work = Callable[[sqlite3.Connection], T]
+
+BUSY_SECONDS = 20.0
+POLL_SECONDS = 0.25
+LARGEST = 2**63 - 1
+ABOVE_EVERY_ID = "\U0010ffff"  # not printable, so no id holds it; the greatest in UTF-8
+FAULTS = {
+    sqlite3.SQLITE_BUSY: "locked by another process",
+    sqlite3.SQLITE_LOCKED: "locked",
+    sqlite3.SQLITE_FULL: "disk full",
+    sqlite3.SQLITE_IOERR: "disk error",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened",
+    sqlite3.SQLITE_READONLY: "read-only",
+}
+
+
+class Database:
+    """One connection in one thread.
+
+    A whole transaction is one function run there, so coroutines, threads and event loops never
+    meet inside it; aiosqlite would hop once per statement and need a lock around them.
+    """
+
+    def __init__(self, thread: ThreadPoolExecutor, connection: sqlite3.Connection) -> None:
+        self._thread = thread
+        self._connection = connection
+
+    @classmethod
+    async def open(cls, path: Path) -> "Database":
+        thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        try:
+            loop = asyncio.get_running_loop()
+            connection = await loop.run_in_executor(thread, _connect, path)
+        except BaseException:
+            thread.shutdown(wait=False)
+            raise
+        return cls(thread, connection)
+
+    def close(self) -> None:
+        """Blocking, so that a cancelled task closes too; waits for the work already begun."""
+        self._thread.submit(self._connection.close).result()
+        self._thread.shutdown()
+
+    async def read(self, work: Work[T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work)
+
+    async def write(self, work: Work[T]) -> T:
+        """Run in a transaction that is on the disk when this returns, or has left no trace."""
+
+        def transact(connection: sqlite3.Connection) -> T:
+            with transaction(connection):
+                return work(connection)
+
+        return await self.read(transact)
+
+    def _run(self, work: Work[T]) -> T:
+        with _faults():
+            return work(self._connection)
+
+
+class SqliteRecords:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def put(self, key: Key, document: Document, *, expected: int | None = None) -> int:
+        (version,) = await self.put_many([Put(key, document, expected)])
+        return version
+
+    async def put_many(self, puts: Sequence[Put]) -> tuple[int, ...]:
+        if len(puts) > MAX_BATCH:
+            raise Invalid(f"`puts` has {len(puts)} entries; allowed are {MAX_BATCH}")
+        if len({put.key for put in puts}) < len(puts):
+            raise Invalid("`puts` has a key twice; allowed is once")
+        texts = [encode(f"the document of {put.key}", put.document) for put in puts]
+
+        def work(connection: sqlite3.Connection) -> tuple[int, ...]:
+            return tuple(_put(connection, put, text) for put, text in zip(puts, texts, strict=True))
+
+        return await self._database.write(work)
+
+    async def get(self, key: Key) -> Record | None:
+        def work(connection: sqlite3.Connection) -> Record | None:
+            row = connection.execute(
+                "SELECT document, version FROM records WHERE owner = ? AND kind = ? AND id = ?",
+                (key.owner, key.kind, key.id),
+            ).fetchone()
+            return None if row is None else Record(key, decode(row[0]), row[1])
+
+        return await self._database.read(work)
+
+    async def list(
+        self,
+        owner: str,
+        kind: str,
+        *,
+        prefix: str = "",
+        after: str | None = None,
+        limit: int = 100,
+        newest_first: bool = False,
+    ) -> Page:
+        check_owner(owner)
+        check_kind(kind)
+        check_prefix(prefix)
+        check_range("limit", limit, 1, MAX_PAGE)
+        start = _newest_start(after) if newest_first else after or ""
+        query = NEWEST_FIRST if newest_first else BY_ID
+
+        def work(connection: sqlite3.Connection) -> Page:
+            found = connection.execute(
+                query, (owner, kind, prefix, prefix + ABOVE_EVERY_ID, start, limit + 1)
+            ).fetchall()
+            rows = found[:limit]
+            records = tuple(
+                Record(Key(owner, kind, id_), decode(text), version)
+                for _, id_, text, version in rows
+            )
+            if len(found) == len(rows):
+                return Page(records, None)
+            created, id_, *_ = rows[-1]
+            return Page(records, str(created) if newest_first else id_)
+
+        return await self._database.read(work)
+
+    async def delete(self, key: Key, *, expected: int | None = None) -> bool:
+        def work(connection: sqlite3.Connection) -> bool:
+            if expected is not None:
+                _expect(connection, key, expected)
+            deleted = connection.execute(
+                "DELETE FROM records WHERE owner = ? AND kind = ? AND id = ?",
+                (key.owner, key.kind, key.id),
+            )
+            return deleted.rowcount > 0
+
+        return await self._database.write(work)
+
+
+class SqliteEvents:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._bell = Bell()
+
+    async def append(self, owner: str, run_id: str, event_id: str, payload: Document) -> int:
+        (number,) = await self.append_many(owner, run_id, [(event_id, payload)])
+        return number
+
+    async def append_many(
+        self, owner: str, run_id: str, events: Iterable[tuple[str, Document]]
+    ) -> list[int]:
+        check_log(owner, run_id)
+        texts: list[tuple[str, str]] = []
+        for event_id, payload in events:
+            check_id("event_id", event_id)
+            texts.append((event_id, encode(f"the payload of event {event_id!r}", payload)))
+
+        def work(connection: sqlite3.Connection) -> list[int]:
+            return [_append(connection, owner, run_id, *text) for text in texts]
+
+        numbers = await self._database.write(work)
+        self._bell.ring(owner, run_id)
+        return numbers
+
+    async def read(
+        self, owner: str, run_id: str, after: int = 0, limit: int = MAX_EVENTS
+    ) -> list[Event]:
+        check_log(owner, run_id)
+        check_range("after", after, 0, LARGEST)
+        check_range("limit", limit, 1, MAX_EVENTS)
+
+        def work(connection: sqlite3.Connection) -> list[Event]:
+            rows = connection.execute(
+                "SELECT number, event_id, payload FROM events "
+                "WHERE owner = ? AND run_id = ? AND number > ? ORDER BY number LIMIT ?",
+                (owner, run_id, after, limit),
+            )
+            return [Event(number, event_id, decode(text)) for number, event_id, text in rows]
+
+        return await self._database.read(work)
+
+    async def last(self, owner: str, run_id: str) -> int:
+        check_log(owner, run_id)
+        return await self._database.read(lambda connection: _last(connection, owner, run_id))
+
+    async def wait(self, owner: str, run_id: str, after: int, *, timeout: float) -> bool:  # noqa: ASYNC109
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + timeout
+        while True:
+            # listening starts before the look: an append between the two rings
+            with self._bell.listen(owner, run_id) as rung:
+                if await self.last(owner, run_id) > after:
+                    return True
+                if (left := deadline - clock()) <= 0:
+                    return False
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(asyncio.wrap_future(rung), min(left, POLL_SECONDS))
+
+
+# `+id` keeps the planner on the index by creation, which needs no sort
+BY_ID = """
+    SELECT created, id, document, version FROM records
+    WHERE owner = ? AND kind = ? AND id >= ? AND id < ? AND id > ? ORDER BY id LIMIT ?"""
+NEWEST_FIRST = """
+    SELECT created, id, document, version FROM records
+    WHERE owner = ? AND kind = ? AND +id >= ? AND +id < ? AND created < ?
+    ORDER BY created DESC LIMIT ?"""
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _faults():
+        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        try:
+            _prepare(connection)
+            migrate(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA foreign_keys = ON")
+    # NORMAL would survive kill -9 too, but a power cut could take events that the graph's
+    # checkpoint, synced in its own file, says were written; the sync costs 0.2 ms
+    connection.execute("PRAGMA synchronous = FULL")
+    _use_wal(connection)
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            # of two that open a new file at once SQLite refuses one, without waiting
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+@contextmanager
+def _faults() -> Generator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        cause = FAULTS.get(error.sqlite_errorcode & 0xFF)  # the low byte is the primary code
+        if cause is None:
+            raise
+        raise Unavailable(f"the database is unavailable ({cause}): {error}") from error
+
+
+def _put(connection: sqlite3.Connection, put: Put, text: str) -> int:
+    key = put.key
+    if put.expected is not None:
+        _expect(connection, key, put.expected)
+    rows = connection.execute(
+        "INSERT INTO records (owner, kind, id, document, version) VALUES (?, ?, ?, ?, 1) "
+        "ON CONFLICT (owner, kind, id) "
+        "DO UPDATE SET document = excluded.document, version = version + 1 RETURNING version",
+        (key.owner, key.kind, key.id, text),
+    ).fetchall()
+    return rows[0][0]
+
+
+def _expect(connection: sqlite3.Connection, key: Key, expected: int) -> None:
+    row = connection.execute(
+        "SELECT version FROM records WHERE owner = ? AND kind = ? AND id = ?",
+        (key.owner, key.kind, key.id),
+    ).fetchone()
+    version = row[0] if row else 0
+    if version != expected:
+        raise Conflict(f"{key} is at version {version}, expected was {expected} (0 is absent)")
+
+
+def _newest_start(after: str | None) -> int:
+    if after is None:
+        return LARGEST
+    if not (after.isascii() and after.isdecimal() and len(after) < 19):
+        raise Invalid(f"`after` is {after!r}; allowed is the cursor of a page in this order")
+    return int(after)
+
+
+def _append(
+    connection: sqlite3.Connection, owner: str, run_id: str, event_id: str, text: str
+) -> int:
+    known = connection.execute(
+        "SELECT number FROM events WHERE owner = ? AND run_id = ? AND event_id = ?",
+        (owner, run_id, event_id),
+    ).fetchone()
+    if known:
+        return known[0]
+    number = _last(connection, owner, run_id) + 1
+    connection.execute(
+        "INSERT INTO events (owner, run_id, number, event_id, payload) VALUES (?, ?, ?, ?, ?)",
+        (owner, run_id, number, event_id, text),
+    )
+    return number
+
+
+def _last(connection: sqlite3.Connection, owner: str, run_id: str) -> int:
+    row = connection.execute(
+        "SELECT max(number) FROM events WHERE owner = ? AND run_id = ?", (owner, run_id)
+    ).fetchone()
+    return row[0] or 0

@@ -1,0 +1,84 @@
+"""Several processes on one home, and `kill -9` of one in the middle of its writing."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from store.errors import Missing
+from store.events import Event
+from store.records import every
+from store.store import Store
+
+from .conftest import Opener
+from .writer import content
+
+pytestmark = pytest.mark.anyio
+
+ROOT = Path(__file__).parents[2]
+WRITER = Path(__file__).with_name("writer.py")
+
+
+def start(home: Path, name: str, first: int, last: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", str(WRITER), str(home), name, str(first), str(last)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+async def whole_log(store: Store) -> list[Event]:
+    events: list[Event] = []
+    while page := await store.events.read("ann", "run", len(events)):
+        events += page
+    return events
+
+
+async def test_processes_that_append_at_once_leave_one_log_without_gaps(
+    opener: Opener, tmp_path: Path
+) -> None:
+    writers = [start(tmp_path, f"w{n}", 0, 40) for n in range(4)]
+    for writer in writers:
+        writer.communicate(timeout=60)
+        assert writer.returncode == 0
+    async with opener(tmp_path) as store:
+        events = await whole_log(store)
+    assert [event.number for event in events] == list(range(1, 201))
+    names = [f"w{n}" for n in range(4)] + ["shared"]
+    assert {event.event_id for event in events} == {f"{w}-{n}" for w in names for n in range(40)}
+
+
+async def test_a_killed_writer_loses_nothing_it_acknowledged(
+    opener: Opener, tmp_path: Path
+) -> None:
+    done = 0
+    for kill in range(5):
+        with start(tmp_path, "w", max(done - 3, 0), 100_000) as writer:
+            assert writer.stdout is not None
+            for _ in range(5 + 7 * kill):
+                done = int(writer.stdout.readline()) + 1
+            writer.kill()
+            done = max([done, *(int(line) + 1 for line in writer.stdout if line.endswith("\n"))])
+
+        async with opener(tmp_path) as store:
+            events = await whole_log(store)
+            assert [event.number for event in events] == list(range(1, len(events) + 1))
+            ids = [event.event_id for event in events]
+            assert len(set(ids)) == len(ids)
+            assert {f"{w}-{n}" for w in ("w", "shared") for n in range(done)} <= set(ids)
+
+            records = [record async for record in every(store.records, "ann", "w")]
+            assert [record.document["n"] for record in records] == list(range(len(records)))
+            assert len(records) >= done
+            assert {record.version for record in records} == {1}
+
+            for n in range(done):
+                assert await store.blobs.get(f"ann/w/{n}") == content(n)
+            try:  # the write that was in flight
+                assert await store.blobs.get(f"ann/w/{done}") == content(done)
+            except Missing:
+                continue
+    assert done >= 5 + 7 * 4

@@ -1,0 +1,222 @@
+import asyncio
+import math
+
+import pytest
+
+from store.errors import Conflict, Invalid
+from store.records import Key, Put, Record, Records, every
+from store.store import Store
+
+KEY = Key("ann", "run", "r1")
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_what_was_put_is_read_with_its_version(store: Store) -> None:
+    assert isinstance(store.records, Records)
+    assert await store.records.get(KEY) is None
+    assert await store.records.put(KEY, {"state": "new"}) == 1
+    assert await store.records.put(KEY, {"state": "done"}) == 2
+    assert await store.records.get(KEY) == Record(KEY, {"state": "done"}, 2)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"": ""},
+        {"deep": {"list": [1, 2.5, None, True, [], {}]}, "tiny": 5e-324, "zero": -0.0},
+        {"text": "Übergewicht 株式 🚀 \x00 \u2028 \ud800"},
+        {"big": 10**40, "rows": ["x" * 1000] * 1000},
+    ],
+    ids=["empty", "empty key", "nested", "unicode", "1 MB"],
+)
+async def test_a_document_comes_back_equal(store: Store, document: dict[str, object]) -> None:
+    await store.records.put(KEY, document)
+    record = await store.records.get(KEY)
+    assert record is not None
+    assert repr(record.document) == repr(document)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [{"x": math.nan}, {"x": math.inf}, {"x": {1, 2}}, {"x": (1, 2)}, {1: "x"}, {"x": b"bytes"}],
+    ids=repr,
+)
+async def test_a_document_that_would_come_back_changed_is_refused(
+    store: Store, document: dict[str, object]
+) -> None:
+    with pytest.raises(Invalid, match=r"document of .*'r1'.* allowed are dicts with text keys"):
+        await store.records.put(KEY, document)
+    assert await store.records.get(KEY) is None
+
+
+async def test_a_document_without_end_is_refused(store: Store) -> None:
+    document: dict[str, object] = {}
+    document["self"] = document
+    with pytest.raises(Invalid, match="Circular"):
+        await store.records.put(KEY, document)
+
+
+async def test_create_only_creates_once(store: Store) -> None:
+    assert await store.records.put(KEY, {"by": 1}, expected=0) == 1
+    with pytest.raises(Conflict, match=r"'r1'.* at version 1, expected was 0"):
+        await store.records.put(KEY, {"by": 2}, expected=0)
+    assert await store.records.get(KEY) == Record(KEY, {"by": 1}, 1)
+
+
+async def test_a_version_is_replaced_once(store: Store) -> None:
+    with pytest.raises(Conflict, match="at version 0, expected was 1"):
+        await store.records.put(KEY, {}, expected=1)
+    await store.records.put(KEY, {"n": 1})
+    assert await store.records.put(KEY, {"n": 2}, expected=1) == 2
+    with pytest.raises(Conflict, match="at version 2, expected was 1"):
+        await store.records.put(KEY, {"n": 3}, expected=1)
+
+
+async def test_of_many_writers_with_one_version_one_wins(store: Store) -> None:
+    await store.records.put(KEY, {"by": -1})
+    answers = await asyncio.gather(
+        *(store.records.put(KEY, {"by": n}, expected=1) for n in range(20)), return_exceptions=True
+    )
+    assert sorted(str(type(answer).__name__) for answer in answers) == ["Conflict"] * 19 + ["int"]
+
+
+async def test_counting_with_versions_loses_no_step(store: Store) -> None:
+    await store.records.put(KEY, {"n": 0})
+
+    async def count() -> None:
+        while True:
+            record = await store.records.get(KEY)
+            assert record is not None
+            try:
+                await store.records.put(
+                    KEY, {"n": record.document["n"] + 1}, expected=record.version
+                )
+            except Conflict:
+                continue
+            return
+
+    await asyncio.gather(*(count() for _ in range(12)))
+    assert await store.records.get(KEY) == Record(KEY, {"n": 12}, 13)
+
+
+async def test_many_are_put_together_or_not_at_all(store: Store) -> None:
+    keys = [Key("ann", "trial", f"t{n}") for n in range(3)]
+    assert await store.records.put_many([Put(key, {}) for key in keys]) == (1, 1, 1)
+    with pytest.raises(Conflict, match="'t2'"):
+        await store.records.put_many(
+            [Put(key, {}, expected) for key, expected in zip(keys, (1, 1, 2), strict=True)]
+        )
+    assert [record.version async for record in every(store.records, "ann", "trial")] == [1, 1, 1]
+    assert await store.records.put_many([]) == ()
+
+
+async def test_a_batch_has_bounds(store: Store) -> None:
+    with pytest.raises(Invalid, match="`puts` has 101 entries; allowed are 100"):
+        await store.records.put_many([Put(Key("ann", "x", str(n)), {}) for n in range(101)])
+    with pytest.raises(Invalid, match="`puts` has a key twice"):
+        await store.records.put_many([Put(KEY, {}), Put(KEY, {})])
+
+
+async def test_delete_says_whether_there_was_something(store: Store) -> None:
+    assert not await store.records.delete(KEY)
+    await store.records.put(KEY, {})
+    await store.records.put(KEY, {})
+    with pytest.raises(Conflict, match="at version 2, expected was 1"):
+        await store.records.delete(KEY, expected=1)
+    assert await store.records.delete(KEY, expected=2)
+    assert await store.records.get(KEY) is None
+    with pytest.raises(Conflict):
+        await store.records.delete(KEY, expected=2)
+    assert await store.records.put(KEY, {}, expected=0) == 1
+
+
+async def fill(records: Records, *ids: str) -> None:
+    for id_ in ids:
+        await records.put(Key("ann", "run", id_), {})
+
+
+async def ids(records: Records, **options: object) -> list[str]:
+    return [record.key.id async for record in every(records, "ann", "run", **options)]  # type: ignore[arg-type]
+
+
+async def test_listing_is_by_id_or_the_newest_first(store: Store) -> None:
+    await fill(store.records, "b", "ä", "a", "B", "株", "🚀", "a1", "a b")
+    by_id = ["B", "a", "a b", "a1", "b", "ä", "株", "🚀"]
+    assert sorted(by_id, key=str.encode) == by_id
+    assert await ids(store.records) == by_id
+    await fill(store.records, "b")  # an update keeps its place
+    assert await ids(store.records, newest_first=True) == [
+        "a b", "a1", "🚀", "株", "B", "a", "ä", "b"
+    ]  # fmt: skip
+    assert await ids(store.records, prefix="a") == ["a", "a b", "a1"]
+    assert await ids(store.records, prefix="a", newest_first=True) == ["a b", "a1", "a"]
+    assert await ids(store.records, prefix="%") == []
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("limit", [1, 3, 10, 1000])
+async def test_pages_join_to_the_whole(store: Store, limit: int, newest_first: bool) -> None:
+    await fill(store.records, *(f"{n:02}" for n in range(10)))
+    found: list[str] = []
+    after = None
+    for _ in range(11):
+        page = await store.records.list(
+            "ann", "run", after=after, limit=limit, newest_first=newest_first
+        )
+        assert len(page.records) <= limit
+        found += [record.key.id for record in page.records]
+        if (after := page.after) is None:
+            break
+    assert found == sorted((f"{n:02}" for n in range(10)), reverse=newest_first)
+    assert after is None
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+async def test_writes_between_pages_neither_hide_nor_repeat_what_stands(
+    store: Store, newest_first: bool
+) -> None:
+    await fill(store.records, *(f"{n:02}" for n in range(0, 40, 2)))
+    found: list[str] = []
+    after = None
+    while True:
+        page = await store.records.list(
+            "ann", "run", after=after, limit=3, newest_first=newest_first
+        )
+        found += [record.key.id for record in page.records]
+        if (after := page.after) is None:
+            break
+        await fill(store.records, f"{len(found):02}x", f"{39 - len(found):02}x")
+        await store.records.delete(page.records[-1].key)  # the cursor's own record
+    standing = [id_ for id_ in found if not id_.endswith("x")]
+    assert standing == sorted((f"{n:02}" for n in range(0, 40, 2)), reverse=newest_first)
+    assert len(found) == len(set(found))
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1001])
+async def test_a_page_has_bounds(store: Store, limit: int) -> None:
+    with pytest.raises(Invalid, match=f"`limit` is {limit}; allowed is 1 to 1000"):
+        await store.records.list("ann", "run", limit=limit)
+
+
+@pytest.mark.parametrize("after", ["x", "-1", "٣", "9" * 30, ""])
+async def test_a_cursor_of_another_order_is_refused(store: Store, after: str) -> None:
+    with pytest.raises(Invalid, match=r"`after` is .* allowed is the cursor of a page"):
+        await store.records.list("ann", "run", after=after, newest_first=True)
+
+
+async def test_another_owner_finds_nothing(store: Store) -> None:
+    await store.records.put(KEY, {"secret": True})
+    for owner in ("bob", "Ann", "an", "annn", "ann.run"):
+        assert await store.records.get(Key(owner, "run", "r1")) is None
+        assert not (await store.records.list(owner, "run")).records
+        assert not await store.records.delete(Key(owner, "run", "r1"))
+        assert await store.records.put(Key(owner, "run", "r1"), {}, expected=0) == 1
+    assert await store.records.get(KEY) == Record(KEY, {"secret": True}, 1)
+
+
+async def test_two_kinds_share_no_ids(store: Store) -> None:
+    await store.records.put(KEY, {})
+    assert await store.records.get(Key("ann", "runs", "r1")) is None
+    assert not (await store.records.list("ann", "ru")).records

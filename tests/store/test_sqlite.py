@@ -1,0 +1,138 @@
+"""What only the SQLite adapter promises."""
+
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from store.errors import NewerSchema, Unavailable
+from store.migrations import MIGRATIONS
+from store.records import Key
+from store.sqlite import Database, SqliteEvents, SqliteRecords
+from store.store import open_store
+
+pytestmark = pytest.mark.anyio
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+async def database(anyio_backend: str, tmp_path: Path) -> AsyncIterator[Database]:
+    database = await Database.open(tmp_path / "store.sqlite")
+    yield database
+    database.close()
+
+
+async def pragma(database: Database, name: str) -> object:
+    return await database.read(
+        lambda connection: connection.execute(f"PRAGMA {name}").fetchone()[0]
+    )
+
+
+async def test_every_commit_is_synced_to_a_write_ahead_log(database: Database) -> None:
+    assert await pragma(database, "journal_mode") == "wal"
+    assert await pragma(database, "synchronous") == 2  # FULL
+    assert await pragma(database, "foreign_keys") == 1
+    assert await pragma(database, "user_version") == len(MIGRATIONS)
+
+
+async def test_listings_need_no_sort(database: Database) -> None:
+    from store.sqlite import BY_ID, NEWEST_FIRST
+
+    for query in (BY_ID, NEWEST_FIRST):
+        plan = await database.read(
+            lambda connection, query=query: connection.execute(
+                f"EXPLAIN QUERY PLAN {query}", ("a", "b", "", "z", 0, 1)
+            ).fetchall()
+        )
+        assert "USING INDEX" in str(plan)
+        assert "TEMP B-TREE" not in str(plan)
+
+
+async def test_a_database_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:
+    async with open_store(tmp_path):
+        pass
+    connection = sqlite3.connect(tmp_path / "store.sqlite")
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    before = (tmp_path / "store.sqlite").read_bytes()
+    with pytest.raises(NewerSchema, match=r"store.sqlite has schema 99, this program knows up to"):
+        async with open_store(tmp_path):
+            pass
+    assert (tmp_path / "store.sqlite").read_bytes() == before
+
+
+async def test_a_failed_migration_leaves_the_schema_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_store(tmp_path) as store:
+        await store.records.put(Key("ann", "run", "1"), {})
+
+    def m999_fails(connection: sqlite3.Connection) -> None:
+        connection.execute("DROP TABLE records")
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("store.migrations.MIGRATIONS", [*MIGRATIONS, m999_fails])
+    with pytest.raises(ZeroDivisionError):
+        async with open_store(tmp_path):
+            pass
+    monkeypatch.undo()
+    async with open_store(tmp_path) as store:
+        assert await store.records.get(Key("ann", "run", "1"))
+
+
+async def test_a_full_disk_is_unavailable_and_writes_nothing(database: Database) -> None:
+    records, events = SqliteRecords(database), SqliteEvents(database)
+    pages = await pragma(database, "page_count")
+    await pragma(database, f"max_page_count = {pages}")
+    with pytest.raises(Unavailable, match="disk full"):
+        await records.put(Key("ann", "run", "1"), {"x": "x" * 100_000})
+    with pytest.raises(Unavailable, match="disk full"):
+        await events.append_many("ann", "r", [("e1", {}), ("e2", {"x": "x" * 100_000})])
+    await pragma(database, "max_page_count = 100000")
+    assert await events.last("ann", "r") == 0
+    assert await records.put(Key("ann", "run", "1"), {"x": "x" * 100_000}, expected=0) == 1
+
+
+async def test_a_lock_that_lasts_is_unavailable(database: Database, tmp_path: Path) -> None:
+    await pragma(database, "busy_timeout = 50")
+    other = sqlite3.connect(tmp_path / "store.sqlite", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    events = SqliteEvents(database)
+    with pytest.raises(Unavailable, match="locked by another process"):
+        await events.append("ann", "r", "e", {})
+    assert await events.last("ann", "r") == 0  # readers are not held up
+    other.execute("ROLLBACK")
+    other.close()
+    assert await events.append("ann", "r", "e", {}) == 1
+
+
+async def test_a_home_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "store.sqlite").mkdir()
+    with pytest.raises(Unavailable, match="cannot be opened"):
+        async with open_store(tmp_path):
+            pass
+
+
+async def test_opening_is_cheap(tmp_path: Path) -> None:
+    async with open_store(tmp_path):
+        pass
+    best = 1.0
+    for _ in range(5):
+        begun = time.perf_counter()
+        async with open_store(tmp_path):
+            best = min(best, time.perf_counter() - begun)
+    assert best < 0.02
+
+
+def test_importing_the_store_imports_nothing_heavy() -> None:
+    code = "import sys, store.store; print(*sys.modules)"
+    modules = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    heavy = {"numpy", "pandas", "numba", "scipy", "langgraph", "pyarrow", "pydantic", "boto3"}
+    assert not heavy & set(modules)

@@ -1,0 +1,37 @@
+"""A process that writes until it is done or killed, and says what was acknowledged."""
+
+import asyncio
+import hashlib
+import sys
+from pathlib import Path
+
+from store.errors import Conflict
+from store.records import Key
+from store.store import Store, open_store
+
+
+def content(n: int) -> bytes:
+    """300 kB that tell whether they are whole."""
+    body = str(n).encode().ljust(300_000, b".")
+    return hashlib.sha256(body).digest() + body
+
+
+async def write(store: Store, name: str, n: int) -> None:
+    await store.events.append("ann", "run", f"{name}-{n}", {"n": n})
+    await store.events.append("ann", "run", f"shared-{n}", {"by": name})
+    await store.blobs.put(f"ann/{name}/{n}", content(n))
+    try:
+        await store.records.put(Key("ann", name, f"{n:05}"), {"n": n}, expected=0)
+    except Conflict:
+        return  # a killed writer was here before
+
+
+async def main(home: Path, name: str, first: int, last: int) -> None:
+    async with open_store(home) as store:
+        for n in range(first, last):
+            await write(store, name, n)
+            print(n, flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
