@@ -1,0 +1,106 @@
+"""The report: one self-contained page in the order in which a manager should read it."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from api import words
+from api.report.charts import Chart, History, charts
+from quant.scenario import GBM_BANNER
+
+from tools.figures import Figure, shown
+from tools.optimization import CURRENT_RULE, OptimizationResult, RenderedClaim
+
+__all__ = ["History", "render"]
+
+HEADINGS = {
+    "winner": "What won",
+    "why": "Why",
+    "where_it_loses": "Where it loses",
+    "costs": "What it costs",
+    "what_would_change": "What would change the answer",
+    "luck": "Luck",
+    "data": "The data",
+    "counter_argument": "The case against it",
+    "risk": "Risk",
+    "market": "The market",
+    "search": "The search",
+}
+
+
+def render(
+    result: OptimizationResult, *, run: str, made: datetime, history: History | None = None
+) -> str:
+    """The whole page. The same result gives the same bytes but for `run` and `made`."""
+    return _page().render(
+        r=result,
+        run=run,
+        made=made,
+        charts=charts(result, history),
+        sections=_sections(result),
+        figures={figure.id: figure for figure in result.figures},
+        gbm=GBM_BANNER
+        if any(s.engine == "gbm" for s in result.manifest.request.scenarios)
+        else None,
+        parameters=result.winner.config if result.winner else None,
+        usual_rule=result.manifest.request.current_rule == CURRENT_RULE,
+        digest=result.digest(),
+    )
+
+
+@cache
+def _page() -> Any:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(w=words, chart=_chart, linked=linked, shown=shown)
+    return environment.get_template("page.html.j2")
+
+
+def _chart(drawn: Mapping[str, Chart], id_: str) -> Markup:
+    """A figure element, or nothing where the result has no data for it."""
+    if id_ not in drawn:
+        return Markup()
+    one = drawn[id_]
+    return Markup('<figure class="chart"><figcaption><b>{}.</b> {}</figcaption>{}</figure>').format(  # noqa: S704
+        one.title,
+        one.caption,
+        Markup(one.svg),  # noqa: S704  (our own drawing, its words escaped)
+    )
+
+
+def _sections(result: OptimizationResult) -> list[tuple[str, list[RenderedClaim]]]:
+    claims = result.explanation.claims if result.explanation else ()
+    groups = {
+        heading: [c for c in claims if c.section == section]
+        for section, heading in HEADINGS.items()
+    }
+    return [(heading, group) for heading, group in groups.items() if group]
+
+
+def linked(claim: RenderedClaim, figures: Mapping[str, Figure]) -> Markup:
+    """The claim's text with each figure linked to its row in the table of figures."""
+    known = {shown(figures[id_]): figures[id_] for id_ in claim.figures if id_ in figures}
+    if not known:
+        return escape(claim.text)
+    pattern = "|".join(re.escape(text) for text in sorted(known, key=len, reverse=True))
+    parts = re.split(f"({pattern})", claim.text)
+    return Markup().join(
+        _link(part, known[part]) if part in known else escape(part) for part in parts
+    )
+
+
+def _link(text: str, figure: Figure) -> Markup:
+    return Markup('<a class="number" href="#figure-{}" title="{} ({})">{}</a>').format(
+        figure.id, figure.quantity, figure.source, text
+    )

@@ -1,0 +1,357 @@
+"""The charts of the report: SVG with its text as text, coloured by the page, the same bytes for the same result."""
+
+import datetime as dt
+import html
+import io
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.lines import Line2D
+
+from api.words import number, title
+from tools.optimization import OptimizationResult
+
+INK, MUTED, RULE, OURS, THEIRS, THIRD = (
+    "#010101",
+    "#020202",
+    "#030303",
+    "#040404",
+    "#050505",
+    "#060606",
+)
+_THEMED = {INK: "ink", MUTED: "muted", RULE: "rule", OURS: "ours", THEIRS: "theirs", THIRD: "third"}
+"""Colours that become variables of the page's style sheet, so that light, dark and print each have their own."""
+
+_STYLE: dict[str, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "stratigos",
+    "font.size": 11,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": MUTED,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.unicode_minus": True,
+    "grid.color": RULE,
+    "grid.linewidth": 0.8,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "legend.frameon": False,
+    "legend.fontsize": 10.5,
+    "lines.linewidth": 1.6,
+    "lines.solid_joinstyle": "round",
+    "path.simplify_threshold": 0.5,
+}
+_POINTS = 900
+"""Points that a line of a time chart keeps."""
+
+
+class Chart(NamedTuple):
+    """A drawn chart with its title and the sentence that says the same in words."""
+
+    id: str
+    title: str
+    caption: str
+    svg: str
+
+
+class History(NamedTuple):
+    """What happened on real prices: the rows of `OptimizationResult.history_series`."""
+
+    winner: np.ndarray
+    benchmark: np.ndarray
+    asset: np.ndarray
+    winner_weight: np.ndarray
+    benchmark_weight: np.ndarray
+    cash: np.ndarray
+    days: np.ndarray
+
+    def drawdown(self, excess: np.ndarray) -> np.ndarray:
+        """Fall of wealth, cash included, below its highest value so far."""
+        wealth = np.cumprod(1.0 + excess + self.cash)
+        return wealth / np.maximum.accumulate(np.maximum(wealth, 1.0)) - 1.0
+
+    def dates(self) -> np.ndarray:
+        return self.days.astype("int64").astype("datetime64[D]")
+
+
+def charts(result: OptimizationResult, history: History | None) -> dict[str, Chart]:
+    """Every chart that `result` has the data for, by id."""
+    drawn: list[Chart] = []
+    if result.trials:
+        drawn += [_convergence(result), _scatter(result)]
+    if result.scenarios:
+        drawn.append(_scenarios(result))
+    if result.years:
+        drawn.append(_years(result))
+    if history is not None:
+        drawn += [_weight(result, history), _drawdown(result, history)]
+    if result.luck is not None and result.luck.logits:
+        drawn.append(_logits(result))
+    if result.importance:
+        drawn.append(_importance(result))
+    return {chart.id: chart for chart in drawn}
+
+
+def _draw(
+    id_: str, heading: str, caption: str, paint: Callable[[Axes], None], *, height: float = 260
+) -> Chart:
+    with rc_context(_STYLE):
+        canvas = Canvas(figsize=(460 / 72, height / 72), layout="constrained")
+        axes = canvas.add_subplot()
+        paint(axes)
+        out = io.StringIO()
+        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        canvas.savefig(out, format="svg", transparent=True, metadata=nothing)
+    return Chart(id_, heading, caption, _inline(out.getvalue(), id_, heading, caption))
+
+
+def _inline(svg: str, id_: str, heading: str, caption: str) -> str:
+    """Cut the SVG out of its document, name its parts after the chart, and hand its colours to the page."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'<style type="text/css">.*?</style>', "", svg, flags=re.DOTALL)
+    svg = re.sub(r"font: ([\d.]+)px [^;\"]+", r"font-size: \1px", svg)
+    svg = re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'\bid="([^"]+)"', rf'id="{id_}-\1"', svg)
+    svg = re.sub(r'xlink:href="#([^"]+)"', rf'href="#{id_}-\1"', svg)
+    svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{id_}-\1)", svg)
+    for colour, name in _THEMED.items():
+        svg = svg.replace(colour, f"var(--{name})")
+    box = re.search(r'viewBox="([^"]+)"', svg)
+    assert box is not None, "matplotlib writes a viewBox"
+    head = (
+        f'<svg viewBox="{box[1]}" role="img" aria-labelledby="{id_}-title {id_}-desc">'
+        f'<title id="{id_}-title">{html.escape(heading)}</title><desc id="{id_}-desc">{html.escape(caption)}</desc>'
+    )
+    return head + svg[svg.index(">") + 1 :].strip()
+
+
+def _convergence(result: OptimizationResult) -> Chart:
+    tried = sorted(result.trials, key=lambda t: t.number)
+    best = np.maximum.accumulate([t.objective if t.feasible else -np.inf for t in tried])
+
+    def paint(axes: Axes) -> None:
+        values = np.array([t.objective for t in tried]) * 1e4
+        low, high = np.quantile(values, [0.05, 1.0])
+        axes.scatter(
+            [t.number for t in tried], values, s=13, color=THEIRS, alpha=0.75, linewidths=0
+        )
+        axes.step([t.number for t in tried], best * 1e4, where="post", color=OURS)
+        axes.set_ylim(low - 0.15 * (high - low) - 1, high + 0.12 * (high - low) + 1)
+        axes.set(xlabel="Trial", ylabel="Objective, bps a year")
+        _key(axes, [("Best so far, in sample", OURS, "-"), ("A trial", THEIRS, "o")])
+
+    found = (
+        "no trial meets the limits"
+        if np.isneginf(best[-1])
+        else f"the best reached {number(best[-1] * 1e4)} bps"
+    )
+    caption = f"{len(tried)} trials in the order of proposal; {found}, in sample. The lowest twentieth is cut off."
+    return _draw("convergence", "Convergence", caption, paint)
+
+
+def _scatter(result: OptimizationResult) -> Chart:
+    chosen = result.winner.digest if result.winner else None
+
+    def paint(axes: Axes) -> None:
+        for feasible, marker, colour in ((True, "o", THEIRS), (False, "x", THIRD)):
+            some = [t for t in result.trials if t.feasible == feasible and t.digest != chosen]
+            paint_ = {"linewidths": 0} if feasible else {"linewidths": 1.1}
+            axes.scatter([100 * t.volatility for t in some], [100 * t.excess_return for t in some], s=16,
+                         marker=marker, color=colour, alpha=0.8, **paint_)  # fmt: skip
+        for t in result.trials:
+            if t.digest == chosen:
+                axes.scatter(
+                    100 * t.volatility,
+                    100 * t.excess_return,
+                    s=120,
+                    marker="*",
+                    color=OURS,
+                    zorder=5,
+                )
+        axes.set(xlabel="Volatility, % a year", ylabel="Excess return, % a year")
+        _key(
+            axes,
+            [
+                ("The chosen strategy", OURS, "*"),
+                ("Meets the limits", THEIRS, "o"),
+                ("Breaks a limit", THIRD, "x"),
+            ],
+        )
+
+    broken = sum(not t.feasible for t in result.trials)
+    caption = f"Each trial's expected volatility and excess return; {broken} of {len(result.trials)} break a limit."
+    return _draw("scatter", "Risk and return", caption, paint)
+
+
+def _scenarios(result: OptimizationResult) -> Chart:
+    rows = result.scenarios[::-1]
+
+    def paint(axes: Axes) -> None:
+        values = [s.benefit_bps.value for s in rows]
+        errors = [1.96 * (s.benefit_bps.error or 0.0) for s in rows]
+        axes.barh(
+            range(len(rows)), values, color=[OURS if v >= 0 else THIRD for v in values], height=0.55
+        )
+        axes.errorbar(
+            values, range(len(rows)), xerr=errors, fmt="none", ecolor=INK, elinewidth=1.1, capsize=3
+        )
+        axes.axvline(0, color=MUTED, linewidth=1)
+        axes.set_yticks(range(len(rows)), [title(s.scenario) for s in rows])
+        axes.grid(visible=False, axis="y")
+        axes.set_xlabel("Benefit over the constant weight, bps a year")
+
+    worst = min(rows, key=lambda s: s.benefit_bps.value)
+    caption = (
+        f"Benefit with its 95% interval, world by world; the least is {number(worst.benefit_bps.value)} bps in "
+        f"{title(worst.scenario).lower()}."
+    )
+    return _draw("scenarios", "Benefit by scenario", caption, paint)
+
+
+def _years(result: OptimizationResult) -> Chart:
+    def paint(axes: Axes) -> None:
+        years = np.array([y.year for y in result.years])
+        axes.bar(years - 0.2, [100 * y.winner for y in result.years], width=0.4, color=OURS)
+        axes.bar(years + 0.2, [100 * y.benchmark for y in result.years], width=0.4, color=THEIRS)
+        axes.axhline(0, color=MUTED, linewidth=1)
+        axes.grid(visible=False, axis="x")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set_ylabel("Return, %")
+        _key(axes, [("Strategy", OURS, "s"), ("Constant weight", THEIRS, "s")])
+
+    better = sum(y.winner > y.benchmark for y in result.years)
+    caption = (
+        f"The strategy beat the constant weight in {better} of {len(result.years)} calendar years."
+    )
+    return _draw("years", "Calendar years", caption, paint)
+
+
+def _weight(result: OptimizationResult, history: History) -> Chart:
+    keep = _every(history.days)
+
+    def paint(axes: Axes) -> None:
+        axes.plot(
+            history.dates()[keep], 100 * history.winner_weight[keep], color=OURS, linewidth=1.1
+        )
+        axes.plot(
+            history.dates()[keep], 100 * history.benchmark_weight[keep], color=THEIRS, linewidth=1.3
+        )
+        axes.set(ylabel="Risky weight, %", ylim=(0, None))
+        _split(axes, result)
+        _key(axes, [("Strategy", OURS, "-"), ("Constant weight", THEIRS, "-")])
+
+    caption = (
+        f"The strategy held {number(100 * history.winner_weight.mean())}% on average, from "
+        f"{number(100 * history.winner_weight.min())}% to {number(100 * history.winner_weight.max())}%."
+    )
+    return _draw("weight", "Weight over time", caption, paint)
+
+
+def _drawdown(result: OptimizationResult, history: History) -> Chart:
+    keep = _every(history.days)
+    ours, theirs, asset = (
+        history.drawdown(x) for x in (history.winner, history.benchmark, history.asset)
+    )
+
+    def paint(axes: Axes) -> None:
+        axes.plot(history.dates()[keep], 100 * asset[keep], color=THIRD, linewidth=0.9, alpha=0.8)
+        axes.plot(history.dates()[keep], 100 * theirs[keep], color=THEIRS, linewidth=1.1)
+        axes.plot(history.dates()[keep], 100 * ours[keep], color=OURS, linewidth=1.2)
+        axes.set_ylabel("Drawdown, %")
+        _split(axes, result)
+        _key(
+            axes,
+            [("Strategy", OURS, "-"), ("Constant weight", THEIRS, "-"), ("100% asset", THIRD, "-")],
+        )
+
+    caption = (
+        f"Deepest fall from a peak: strategy {number(-100 * ours.min(), 1)}%, constant weight "
+        f"{number(-100 * theirs.min(), 1)}%, the asset alone {number(-100 * asset.min(), 1)}%."
+    )
+    return _draw("drawdown", "Drawdown over time", caption, paint)
+
+
+def _logits(result: OptimizationResult) -> Chart:
+    assert result.luck is not None
+    edges = np.array([edge for edge, _ in result.luck.logits])
+    counts = np.array([count for _, count in result.luck.logits])
+    width = float(np.min(np.diff(edges))) if edges.size > 1 else 1.0
+
+    def paint(axes: Axes) -> None:
+        colours = [THIRD if edge + width / 2 <= 0 else OURS for edge in edges]
+        axes.bar(edges, counts, width=width * 0.92, align="edge", color=colours)
+        axes.axvline(0, color=INK, linewidth=1)
+        axes.grid(visible=False, axis="x")
+        axes.set(xlabel="Logit of the out-of-sample rank", ylabel="Splits of the history")
+        _key(
+            axes, [("Selected rule below the median", THIRD, "s"), ("Above the median", OURS, "s")]
+        )
+
+    caption = (
+        f"In {number(100 * result.luck.overfitting)}% of the splits the rule selected on one half ranks at or below "
+        "the median on the other."
+    )
+    return _draw("logits", "Selection on one half, judged on the other", caption, paint)
+
+
+def _importance(result: OptimizationResult) -> Chart:
+    rows = sorted(result.importance.items(), key=lambda item: item[1])
+
+    def paint(axes: Axes) -> None:
+        axes.barh(
+            [title(name) for name, _ in rows],
+            [100 * share for _, share in rows],
+            color=OURS,
+            height=0.55,
+        )
+        axes.grid(visible=False, axis="y")
+        axes.set_xlabel("Share of the objective's variance, %")
+
+    caption = f"What the objective depends on: {title(rows[-1][0]).lower()} most."
+    return _draw("importance", "What matters", caption, paint)
+
+
+def _every(days: np.ndarray) -> np.ndarray:
+    return np.unique(np.linspace(0, days.size - 1, min(days.size, _POINTS)).astype("int64"))
+
+
+def _split(axes: Axes, result: OptimizationResult) -> None:
+    """Mark where the training history ends."""
+    end = np.datetime64(dt.date.fromisoformat(result.manifest.train_end))
+    axes.axvline(end, color=INK, linewidth=1, linestyle=(0, (3, 3)))
+    axes.annotate(
+        " validate",
+        (end, 1.0),
+        xycoords=("data", "axes fraction"),
+        va="top",
+        fontsize=9.5,
+        color=MUTED,
+    )
+
+
+def _key(axes: Axes, entries: Sequence[tuple[str, str, str]]) -> None:
+    """A legend above the chart; sign and colour both tell the entries apart."""
+    handles = [
+        Line2D(
+            [],
+            [],
+            color=colour,
+            linestyle="-" if sign == "-" else "",
+            marker="" if sign == "-" else sign,
+            label=label,
+        )
+        for label, colour, sign in entries
+    ]
+    axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, columnspacing=1.2,
+                handletextpad=0.4, handlelength=1.2, borderaxespad=0.1)  # fmt: skip

@@ -1,0 +1,154 @@
+"""How numbers, rules and limits are written for a reader, on the terminal and in the report."""
+
+from quant.strategy import REBALANCING_DAYS, StrategyConfig, WeightFunction
+from tools.optimization import Fact, LimitCheck, LimitName
+
+MINUS = "\N{MINUS SIGN}"
+
+FUNCTIONS: dict[WeightFunction, str] = {
+    "inverse_vol": "inverse volatility",
+    "inverse_vol_squared": "inverse variance",
+    "linear_decay": "linear decay in volatility",
+    "sigmoid": "sigmoid of volatility",
+    "merton": "Merton's share (premium over variance)",
+    "cppi": "portfolio insurance (CPPI)",
+    "trend_overlay": "inverse volatility with a trend overlay",
+    "drawdown_control": "inverse volatility with drawdown control",
+    "constant": "constant weight",
+}
+
+LIMITS: dict[LimitName, str] = {
+    "max_drawdown": "Maximum drawdown",
+    "value_at_risk": "Value at risk, 95%, 21 sessions",
+    "expected_shortfall": "Expected shortfall, 95%, 21 sessions",
+    "turnover": "Turnover a year",
+    "cost_bps": "Cost a year",
+    "leverage": "Leverage",
+}
+
+COLOURS = {
+    "green": ("Green", "✔"),
+    "amber": ("Amber", "◆"),
+    "red": ("Red", "✖"),
+    "infeasible": ("Infeasible", "⊘"),
+}
+"""A verdict's word and sign: colour is never its only carrier."""
+
+ONE_HISTORY = (
+    "One history of thirty years holds few crises: read every number below with that in mind."
+)
+
+
+def number(value: float, digits: int = 0, *, signed: bool = False) -> str:
+    """A number with a real minus sign; no negative zero."""
+    value = round(value, digits) + 0.0
+    text = f"{abs(value):,.{digits}f}"
+    if value < 0:
+        return MINUS + text
+    return f"+{text}" if signed and value > 0 else text
+
+
+def percent(value: float, digits: int = 1, *, signed: bool = False) -> str:
+    return number(100 * value, digits, signed=signed) + "%"
+
+
+def bps(value: float, *, signed: bool = True) -> str:
+    return number(value, 0, signed=signed) + " bps"
+
+
+def fact(value: float | None, unit: str) -> str:
+    """A value of a `Fact` in its unit; a dash where there is none."""
+    if value is None:
+        return "–"
+    match unit:
+        case "fraction" | "weight":
+            return percent(value)
+        case "bps":
+            return bps(value, signed=False)
+        case "points":
+            return number(value, 1) + " points"
+        case "days":
+            return number(value) + " sessions"
+        case "years":
+            return number(value, 1) + " years"
+        case _:
+            return number(value, 2)
+
+
+def fact_row(item: Fact) -> tuple[str, str, str]:
+    return item.label, fact(item.value, item.unit), fact(item.benchmark, item.unit)
+
+
+def title(name: str) -> str:
+    """`base_case` as `Base case`."""
+    return name.replace("_", " ").capitalize()
+
+
+def limit_value(name: LimitName, value: float) -> str:
+    if name == "cost_bps":
+        return bps(value, signed=False)
+    return f"{number(value, 2)} x" if name in ("leverage", "turnover") else percent(value)
+
+
+def limit_row(check: LimitCheck) -> tuple[str, str, str, str, str]:
+    """The limit, where it is checked, what was found, what is allowed, and whether it holds."""
+    if check.limit == "max_drawdown":
+        found = f"P(breach) {percent(check.statistic, 0)}"
+        allowed = f"at most {percent(check.allowed, 0)} beyond {percent(check.bound, 0)}"
+    else:
+        found = limit_value(check.limit, check.statistic)
+        allowed = f"at most {limit_value(check.limit, check.allowed)}"
+    state = "✔ holds" if check.passed else "✖ broken"
+    return (
+        LIMITS[check.limit],
+        title(check.scenario),
+        found,
+        allowed,
+        state + (", binds" if check.binds else ""),
+    )
+
+
+def shape(config: StrategyConfig) -> list[tuple[str, str]]:
+    """Every parameter that has an effect, as (name, value)."""
+    rows = [("Weight function", FUNCTIONS[config.weight_function])]
+    if config.lookback_days is not None:
+        rows.append(("Estimator", f"{config.estimator}, {config.lookback_days} sessions"))
+    elif config.decay is not None:
+        rows.append(("Estimator", f"{config.estimator}, decay {config.decay:g}"))
+    rows.append(
+        (
+            "Rebalancing",
+            f"{config.rebalancing} (every {REBALANCING_DAYS[config.rebalancing]} sessions)",
+        )
+    )
+    if config.no_trade_band:
+        rows.append(("No-trade band", percent(config.no_trade_band, 0)))
+    if config.variance_constant is not None:
+        rows.append(("Variance constant", config.variance_constant))
+    rows += [
+        (title(name), f"{value:g}")
+        for name in (
+            "slope",
+            "midpoint",
+            "scale",
+            "floor",
+            "multiplier",
+            "hysteresis",
+            "drawdown_cap",
+            "constant_weight",
+        )
+        if (value := getattr(config, name)) is not None
+    ]
+    if config.target_volatility is not None:
+        rows.append(("Target volatility", percent(config.target_volatility)))
+    if config.inner is not None:
+        rows.append(("Inner portfolio", title(config.inner)))
+    return rows
+
+
+def sentence(config: StrategyConfig) -> str:
+    """The rule in one line."""
+    (_, function), *others = shape(config)
+    plain = ("Estimator", "Rebalancing", "Target volatility")
+    parts = [value if name in plain else f"{name.lower()} {value}" for name, value in others]
+    return ", ".join([function, *parts]).capitalize()
