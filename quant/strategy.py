@@ -25,6 +25,19 @@ Estimator: TypeAlias = Literal["rolling", "ewma", "ewma_max", "downside"]
 Rebalancing: TypeAlias = Literal["daily", "weekly", "monthly", "quarterly"]
 InnerPortfolio: TypeAlias = Literal["equal_weight", "inverse_volatility"]
 
+Lookback: TypeAlias = Annotated[int, Field(ge=10, le=504)]
+Decay: TypeAlias = Annotated[float, Field(ge=0.80, le=0.995)]
+Band: TypeAlias = Annotated[float, Field(ge=0.0, le=0.25)]
+Slope: TypeAlias = Annotated[float, Field(ge=0.5, le=20.0)]
+Midpoint: TypeAlias = Annotated[float, Field(ge=0.05, le=0.40)]
+Scale: TypeAlias = Annotated[float, Field(ge=0.005, le=0.20)]
+Floor: TypeAlias = Annotated[float, Field(ge=0.5, le=0.99)]
+Multiplier: TypeAlias = Annotated[float, Field(ge=1.0, le=10.0)]
+Hysteresis: TypeAlias = Annotated[float, Field(ge=0.0, le=0.05)]
+DrawdownCap: TypeAlias = Annotated[float, Field(ge=0.05, le=0.50)]
+Target: TypeAlias = Annotated[float, Field(ge=0.05, le=0.20)]
+"""The range of each parameter, in one config and in the values of a search."""
+
 REBALANCING_DAYS: dict[Rebalancing, int] = {
     "daily": 1,
     "weekly": 5,
@@ -117,22 +130,22 @@ class StrategyConfig(Frozen):
 
     weight_function: WeightFunction
     estimator: Estimator = "rolling"
-    lookback_days: Annotated[int, Field(ge=10, le=504)] | None = None
-    decay: Annotated[float, Field(ge=0.80, le=0.995)] | None = None
+    lookback_days: Lookback | None = None
+    decay: Decay | None = None
     rebalancing: Rebalancing = "monthly"
-    no_trade_band: Annotated[float, Field(ge=0.0, le=0.25)] = 0.0
+    no_trade_band: Band = 0.0
     variance_constant: Literal["target", "trained"] | None = None
-    slope: Annotated[float, Field(ge=0.5, le=20.0)] | None = None
-    midpoint: Annotated[float, Field(ge=0.05, le=0.40)] | None = None
-    scale: Annotated[float, Field(ge=0.005, le=0.20)] | None = None
-    floor: Annotated[float, Field(ge=0.5, le=0.99)] | None = None
-    multiplier: Annotated[float, Field(ge=1.0, le=10.0)] | None = None
-    hysteresis: Annotated[float, Field(ge=0.0, le=0.05)] | None = None
-    drawdown_cap: Annotated[float, Field(ge=0.05, le=0.50)] | None = None
+    slope: Slope | None = None
+    midpoint: Midpoint | None = None
+    scale: Scale | None = None
+    floor: Floor | None = None
+    multiplier: Multiplier | None = None
+    hysteresis: Hysteresis | None = None
+    drawdown_cap: DrawdownCap | None = None
     constant_weight: Annotated[float, Field(ge=0.0, le=2.0)] | None = None
     inner: InnerPortfolio | None = None
     """How the risky assets are mixed; None for a single asset."""
-    target_volatility: Annotated[float, Field(ge=0.05, le=0.20)] | None = None
+    target_volatility: Target | None = None
     """Replaces the mandate's target where the manager freed it."""
 
     @model_validator(mode="after")
@@ -176,29 +189,29 @@ class SearchSpace(Frozen):
         "ewma_max",
         "downside",
     )
-    lookback_days: Annotated[tuple[int, ...], Field(min_length=1)] = (10, 15, 21, 31, 42, 63, 84, 126, 189, 252)
-    decay: Annotated[tuple[float, ...], Field(min_length=1)] = (0.90, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99)
+    lookback_days: Annotated[tuple[Lookback, ...], Field(min_length=1)] = (10, 15, 21, 31, 42, 63, 84, 126, 189, 252)
+    decay: Annotated[tuple[Decay, ...], Field(min_length=1)] = (0.90, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99)
     rebalancing: Annotated[tuple[Rebalancing, ...], Field(min_length=1)] = (
         "daily",
         "weekly",
         "monthly",
         "quarterly",
     )
-    no_trade_band: Annotated[tuple[float, ...], Field(min_length=1)] = (0.0, 0.02, 0.05, 0.10)
+    no_trade_band: Annotated[tuple[Band, ...], Field(min_length=1)] = (0.0, 0.02, 0.05, 0.10)
     variance_constant: Annotated[tuple[Literal["target", "trained"], ...], Field(min_length=1)] = (
         "target",
         "trained",
     )
-    slope: Annotated[tuple[float, ...], Field(min_length=1)] = (2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
-    midpoint: Annotated[tuple[float, ...], Field(min_length=1)] = (0.10, 0.12, 0.14, 0.16, 0.18, 0.20, 0.25)
-    scale: Annotated[tuple[float, ...], Field(min_length=1)] = (0.01, 0.02, 0.03, 0.04, 0.06, 0.10)
-    floor: Annotated[tuple[float, ...], Field(min_length=1)] = (0.80, 0.85, 0.90, 0.95)
-    multiplier: Annotated[tuple[float, ...], Field(min_length=1)] = (2.0, 3.0, 4.0, 5.0)
-    hysteresis: Annotated[tuple[float, ...], Field(min_length=1)] = (0.0, 0.01, 0.02)
-    drawdown_cap: Annotated[tuple[float, ...], Field(min_length=1)] = (0.10, 0.15, 0.20, 0.25)
+    slope: Annotated[tuple[Slope, ...], Field(min_length=1)] = (2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+    midpoint: Annotated[tuple[Midpoint, ...], Field(min_length=1)] = (0.10, 0.12, 0.14, 0.16, 0.18, 0.20, 0.25)
+    scale: Annotated[tuple[Scale, ...], Field(min_length=1)] = (0.01, 0.02, 0.03, 0.04, 0.06, 0.10)
+    floor: Annotated[tuple[Floor, ...], Field(min_length=1)] = (0.80, 0.85, 0.90, 0.95)
+    multiplier: Annotated[tuple[Multiplier, ...], Field(min_length=1)] = (2.0, 3.0, 4.0, 5.0)
+    hysteresis: Annotated[tuple[Hysteresis, ...], Field(min_length=1)] = (0.0, 0.01, 0.02)
+    drawdown_cap: Annotated[tuple[DrawdownCap, ...], Field(min_length=1)] = (0.10, 0.15, 0.20, 0.25)
     inner: tuple[InnerPortfolio, ...] = ()
     """Filled for a universe of several assets, empty for one."""
-    target_volatility: tuple[float, ...] = ()
+    target_volatility: tuple[Target, ...] = ()
     """Filled when the manager frees the target, otherwise empty."""
 
     @model_validator(mode="after")
