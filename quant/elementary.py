@@ -183,7 +183,10 @@ def normal(word: int) -> float:
 
 @compiled
 def log_gamma(x: float) -> float:
-    """Logarithm of the gamma function for x > 0; absolute error below 1e-14 for x < 100 (Stirling's series)."""
+    """Logarithm of the gamma function for x > 0, by Stirling's series.
+
+    Absolute error below 3e-14 for x <= 12 and below 3e-13 for x <= 100.
+    """
     shift = 0.0
     while x < 12.0:
         shift += log(x)

@@ -6,7 +6,9 @@ so that a metric has the same bits on every machine.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from itertools import groupby
 
 import numpy as np
@@ -37,6 +39,7 @@ class Moments:
 
     @property
     def varies(self) -> bool:
+        """Whether the deviation is more than rounding."""
         return self.second > NO_VARIATION * (self.second + self.mean * self.mean)
 
     @property
@@ -74,7 +77,7 @@ class Drawdown:
 
 @dataclass(frozen=True)
 class AlphaBeta:
-    """Regression on the market's excess return; alpha a year, errors robust to heteroskedasticity."""
+    """Regression on the market's excess return; alpha a year, White's standard errors."""
 
     alpha: Measured
     beta: Measured
@@ -252,7 +255,7 @@ def utility(excess: ArrayLike, risk_aversion: float) -> float:
 
 
 def sharpe_error(sharpe: float, *, observations: int, skewness: float, kurtosis: float) -> float:
-    r"""Standard error of a Sharpe ratio, per period, for returns that are not normal.
+    r"""Mertens' standard error of a Sharpe ratio, per period, for returns that are not normal.
 
     .. math:: \sqrt{\frac{1 - \gamma_3 SR + \frac{\gamma_4 - 1}{4} SR^2}{T - 1}}
 
@@ -383,7 +386,7 @@ def drawdowns(total: ArrayLike) -> NDArray[np.float64]:
 
 
 def worst_drawdown(total: ArrayLike) -> Drawdown | None:
-    """The deepest fall of wealth, the earliest of equals; None for a series that never fell.
+    """Deepest fall of wealth, the earliest of equals; None for a series that never fell.
 
     Parameters
     ----------
@@ -424,7 +427,9 @@ def _growth(total: NDArray[np.float64]) -> float:
     return wealth - 1.0
 
 
-def calendar_years(dates: ArrayLike, total: ArrayLike) -> tuple[tuple[int, float], ...]:
+def calendar_years(
+    dates: ArrayLike | Sequence[date], total: ArrayLike
+) -> tuple[tuple[int, float], ...]:
     """Compounded return of each calendar year; the first and last may be parts of a year.
 
     Parameters
@@ -530,7 +535,7 @@ def value_at_risk(
 
     Examples
     --------
-    >>> value_at_risk([-0.04, -0.02, 0.01, 0.03], horizon=1, level=0.5)
+    >>> round(value_at_risk([-0.04, -0.02, 0.01, 0.03], horizon=1, level=0.5), 6)
     0.02
     """
     return _tail_losses(total, horizon, level)[0]

@@ -1,6 +1,6 @@
 """What a search maximises: utilities over scenarios in one number for each configuration.
 
-Scores are computed by explicit loops in index order, so that a ranking is the same on every machine.
+Sums run in explicit loops in index order, so that a ranking is the same on every machine.
 """
 
 import math
@@ -24,7 +24,7 @@ GOAL_CODES: dict[Goal, int] = {"robust_utility": 0, "sharpe": 1, "worst_case": 2
 @compiled
 def _tail_mean(values: NDArray[np.float64], weights: NDArray[np.float64], mass: float) -> float:
     """Mean of the lowest `mass` of the probability; the boundary scenario counts in part."""
-    order = np.arange(values.size)
+    order = np.arange(values.size, dtype=np.int64)
     for i in range(1, order.size):
         moved = order[i]
         j = i
@@ -35,8 +35,8 @@ def _tail_mean(values: NDArray[np.float64], weights: NDArray[np.float64], mass: 
     left = mass
     total = 0.0
     for i in range(order.size):
-        share = min(weights[order[i]], left)
-        total += share * values[order[i]]
+        share = min(float(weights[order[i]]), left)
+        total += share * float(values[order[i]])
         left -= share
     return total / (mass - left)
 
@@ -48,7 +48,7 @@ def score_into(
     goal: int,
     out: NDArray[np.float64],
 ) -> None:
-    """Write the objective of each row of `values` (K, S) into `out` (K,); inputs are not checked."""
+    """Write the objective of each row of `values` (K, S) into `out` (K,); nothing is checked."""
     count, scenarios = values.shape
     best = np.full(scenarios, -np.inf)
     if goal == 0:
@@ -256,7 +256,7 @@ def _deviation_of_difference(first: NDArray[np.float64], second: NDArray[np.floa
 
 
 def paired_error(first: ArrayLike, second: ArrayLike) -> float:
-    """Standard error of the difference of two configurations' means over the same paths.
+    """Error of the difference of two configurations' means over the same paths.
 
     Parameters
     ----------
