@@ -1,0 +1,40 @@
+# Needs python3 >= 3.11, git and make; everything else is put into .tools/ and .venv/ of this folder.
+PYTHON ?= python3
+RUN = .venv/bin/python
+SYNCED = .venv/.synced
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test check soak bench audit
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-6s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(SYNCED)  ## one optimization on the bundled prices, from request to report
+	$(RUN) -m api optimize --trials 100 --paths 1000 --years 5 --stopping budget
+
+serve:  ## the HTTP service
+	@echo "nothing to serve yet: the command line is the only door (make demo)"
+
+test: $(SYNCED)  ## all tests, without the benchmarks and the long storms
+	$(RUN) -m pytest -q -m "not bench and not soak"
+
+check: $(SYNCED)  ## lint, format, types, import rules
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/pyright
+	.venv/bin/lint-imports
+
+soak: $(SYNCED)  ## the long form of the storms, the fuzz and the fleets
+	@if ls tests/soak/test_*.py >/dev/null 2>&1; then $(RUN) -m pytest tests/soak -m soak -s --timeout 0; \
+	else echo "nothing to soak yet: the short forms run in make test"; fi
+
+bench: $(SYNCED)  ## the benchmarks
+	@if ls tests/bench/test_*.py >/dev/null 2>&1; then \
+	$(PYTHON) bootstrap.py --group bench --inexact && $(RUN) -m pytest tests/bench -m bench -s --timeout 0; \
+	else echo "nothing to measure yet: tests/bench holds no benchmark"; fi
+
+audit:  ## known weaknesses of the dependencies
+	@echo "nothing to audit with yet: no audit of the dependencies is set up"
+
+$(SYNCED): bootstrap.py pyproject.toml uv.lock
+	$(PYTHON) bootstrap.py

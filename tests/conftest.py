@@ -1,0 +1,66 @@
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+ANY_ADDRESS = {None, "", "0.0.0.0", "::", b""}
+"""What a server binds to; nothing is asked of a name server for these."""
+HOST_OF_EVENT = {
+    "socket.connect": lambda arguments: arguments[1],
+    "socket.sendto": lambda arguments: arguments[1],
+    "socket.sendmsg": lambda arguments: arguments[1],
+    "socket.getaddrinfo": lambda arguments: (arguments[0],),
+    "socket.gethostbyname": lambda arguments: (arguments[0],),
+}
+
+
+class NetworkBlocked(RuntimeError):
+    """No `OSError`: nothing may take it for a connection that is worth another try."""
+
+
+def guard(event: str, arguments: tuple[Any, ...]) -> None:
+    """Stop every socket of this process that would leave the machine."""
+    host_of = HOST_OF_EVENT.get(event)
+    if host_of is None:
+        return
+    address = host_of(arguments)
+    if not isinstance(address, tuple):  # a path of a Unix socket, or a socket that is connected
+        return
+    host = address[0].decode() if isinstance(address[0], bytes) else address[0]
+    names = event in {"socket.getaddrinfo", "socket.gethostbyname"}
+    if host not in LOOPBACK and not (names and host in ANY_ADDRESS):
+        raise NetworkBlocked(f"{event} to {address} in a test; fakes and loopback only")
+
+
+# An audit hook holds for every thread and cannot be taken away again. Code in other languages and
+# child processes do not raise audit events here: a proxy that nobody listens at stops those.
+sys.addaudithook(guard)
+for scheme in ("HTTP", "HTTPS", "ALL"):
+    os.environ[f"{scheme}_PROXY"] = os.environ[f"{scheme.lower()}_proxy"] = "http://127.0.0.1:9"
+os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(sorted(LOOPBACK))
+
+# The home of each test is a function-scoped fixture; no example of hypothesis depends on it.
+settings.register_profile(
+    "default", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+settings.register_profile(
+    "ci", parent=settings.get_profile("default"), derandomize=True, database=None
+)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder where this test's Stratigos keeps its state."""
+    folder = tmp_path / "stratigos"
+    monkeypatch.setenv("STRATIGOS_HOME", str(folder))
+    return folder
