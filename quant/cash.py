@@ -1,0 +1,86 @@
+"""What cash earns from session to session, at the rate that was known before."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from quant.errors import DataError
+from quant.returns import Floats
+
+_DAYS_OF_A_YEAR = 360.0
+"""ACT/360: calendar days over 360, as money markets count."""
+
+
+def accrual(
+    dates: ArrayLike, rate_months: ArrayLike, monthly_rates: ArrayLike, *, after: float
+) -> Floats:
+    r"""Return of cash over each session, from the rate known at the session before.
+
+    The rate of month `m` is the return of a Treasury bill bought when `m` begins and held to its
+    end, as in French's RF: it is known from the first day of the month. It is quoted here as the
+    ACT/360 rate that earns as much over the :math:`d_m` calendar days of the month,
+
+    .. math:: a_m = \frac{360}{d_m} R_m, \qquad c_t = a_{m(t-1)} \frac{\text{days}(t-1, t)}{360},
+
+    where :math:`m(t - 1)` is the month of session `t - 1`. From the first session of a month to
+    the first of the next the accruals compound to :math:`R_m` up to :math:`R_m^2 / 2` (0.02 basis
+    points at an annual 2.5 percent, 0.35 at 10), apart from the days by which these sessions miss
+    the ends of the month.
+
+    Parameters
+    ----------
+    dates : array_like of datetime64[D], shape (T,)
+        Sessions, strictly increasing.
+    rate_months : array_like of datetime64[M], shape (M,)
+        Consecutive months.
+    monthly_rates : array_like, shape (M,)
+        Simple return over each month, as a fraction; above -1.
+    after : float
+        Annual ACT/360 rate assumed after the last of `rate_months`, as a fraction.
+
+    Returns
+    -------
+    ndarray of float64, shape (T,)
+        Simple return of cash since the session before, as a fraction; the first is 0, since no
+        session precedes it.
+
+    Raises
+    ------
+    DataError
+        If a shape does not fit, dates or months are missing or out of order, a rate is not finite
+        or not above -1, or the first date lies before the first rate.
+
+    Examples
+    --------
+    >>> sessions = ["2018-11-01", "2018-11-02", "2018-11-30", "2018-12-03", "2018-12-04"]
+    >>> accrual(sessions, ["2018-11"], [0.0018], after=0.036).round(7).tolist()
+    [0.0, 6e-05, 0.00168, 0.00018, 0.0001]
+    """
+    days = np.asarray(dates, dtype="datetime64[D]")
+    months = np.asarray(rate_months, dtype="datetime64[M]")
+    rates = np.asarray(monthly_rates, dtype=np.float64)
+    _check(days, months, rates, after)
+
+    first, last = months[0].astype(np.int64), months[-1].astype(np.int64)
+    held = days[:-1].astype("datetime64[M]").astype(np.int64)
+    if held.size and held[0] < first:
+        raise DataError(f"no rate is known on {days[0]}; the first is that of {months[0]}")
+    lengths = (months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")
+    annual = rates * _DAYS_OF_A_YEAR / lengths.astype(np.float64)
+    known = np.where(held > last, after, annual[np.minimum(held, last) - first])
+    elapsed = (days[1:] - days[:-1]).astype(np.float64)
+    return np.concatenate(([0.0], known * elapsed / _DAYS_OF_A_YEAR))
+
+
+def _check(days: np.ndarray, months: np.ndarray, rates: Floats, after: float) -> None:
+    if days.ndim != 1 or days.size == 0 or np.isnat(days).any():
+        raise DataError(f"dates must have shape (T,), T > 0, none missing; got {days.shape}")
+    if (days[1:] <= days[:-1]).any():
+        raise DataError("dates must strictly increase")
+    if months.ndim != 1 or months.size == 0 or months.shape != rates.shape:
+        raise DataError(
+            f"months and rates must have one shape (M,), M > 0; got {months.shape}, {rates.shape}"
+        )
+    if np.isnat(months).any() or (np.diff(months.astype(np.int64)) != 1).any():
+        raise DataError("months must follow one another without a gap")
+    if not np.isfinite(rates).all() or (rates <= -1.0).any() or not np.isfinite(after):
+        raise DataError("rates must be finite and above -1")

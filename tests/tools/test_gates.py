@@ -1,0 +1,184 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tools.errors import InvalidInput
+from tools.gates import Gate, inspect, require_usable
+from tools.prices import Prices
+
+YEAR = np.arange("2019-01-01", "2023-01-01", dtype="datetime64[D]")
+HOLIDAYS = np.array(
+    # the New York Stock Exchange, as it announced them
+    [
+        *("2019-01-01", "2019-01-21", "2019-02-18", "2019-04-19", "2019-05-27", "2019-07-04"),
+        *("2019-09-02", "2019-11-28", "2019-12-25", "2020-01-01", "2020-01-20", "2020-02-17"),
+        *("2020-04-10", "2020-05-25", "2020-07-03", "2020-09-07", "2020-11-26", "2020-12-25"),
+        *("2021-01-01", "2021-01-18", "2021-02-15", "2021-04-02", "2021-05-31", "2021-07-05"),
+        *("2021-09-06", "2021-11-25", "2021-12-24", "2022-01-17", "2022-02-21", "2022-04-15"),
+        *("2022-05-30", "2022-06-20", "2022-07-04", "2022-09-05", "2022-11-24", "2022-12-26"),
+    ],
+    dtype="datetime64[D]",
+)
+SESSIONS = YEAR[np.is_busday(YEAR, holidays=HOLIDAYS)]
+
+
+def made(dates=SESSIONS, closes: Any = None, assets=("A", "B")) -> Prices:
+    """Prices that wander by a percent or so a day, without anything to remark."""
+    if closes is None:
+        noise = np.random.default_rng(7).uniform(-0.01, 0.01, (len(dates), len(assets)))
+        closes = 100.0 * np.cumprod(1.0 + noise, axis=0)
+    return Prices(
+        dates=dates, assets=assets, closes=closes, price_index=False, survivors=False, source="made"
+    )
+
+
+def gate(prices: Prices, name: str, calendar: str | None = "XNYS") -> Gate:
+    (found,) = [gate for gate in inspect(prices, calendar).gates if gate.name == name]
+    return found
+
+
+def with_close(row: int, column: int, value: float) -> Prices:
+    closes = made().closes.copy()
+    closes[row, column] = value
+    return made(closes=closes)
+
+
+def test_clean_prices_pass_every_gate() -> None:
+    report = require_usable(made())
+    assert {gate.status for gate in report.gates} == {"PASS", "SKIP"}
+    assert [gate.name for gate in report.gates if gate.status == "SKIP"] == ["high_low"]
+    assert report.caveats == ()
+    assert (str(report.first), str(report.last)) == ("2019-01-02", "2022-12-30")
+    assert report.digest == made().digest
+
+
+def test_a_missing_session_fails_and_is_named() -> None:
+    prices = made(dates=np.delete(SESSIONS, [10, 500]))
+    found = gate(prices, "missing_sessions")
+    assert (found.status, found.rows) == ("FAIL", (str(SESSIONS[10]), str(SESSIONS[500])))
+    with pytest.raises(
+        InvalidInput, match=r"made: sessions of XNYS are missing: 2 \(2019-01-16"
+    ) as caught:
+        require_usable(prices)
+    assert caught.value.code == "gate_missing_sessions"
+
+
+@pytest.mark.parametrize("day", ["2019-01-05", "2019-07-04"])
+def test_a_weekend_or_holiday_fails_and_is_named(day: str) -> None:
+    dates = np.sort(np.append(SESSIONS, np.datetime64(day)))
+    found = gate(made(dates=dates), "closed_days")
+    assert (found.status, found.rows) == ("FAIL", (day,))
+
+
+def test_without_a_calendar_the_report_says_so() -> None:
+    """Coins trade every day; a file of them has no missing session that anyone could name."""
+    prices = made(dates=YEAR)
+    assert not inspect(prices).usable
+    report = require_usable(prices, calendar=None)
+    skipped = {gate.name: gate.detail for gate in report.gates if gate.status == "SKIP"}
+    assert "no exchange calendar was named" in skipped["missing_sessions"]
+    assert "closed_days" in skipped
+    assert require_usable(prices, calendar="24/7").usable
+
+
+def test_a_calendar_nobody_knows() -> None:
+    with pytest.raises(InvalidInput, match="calendar: 'MOON' is not allowed; allowed: the name of"):
+        inspect(made(), "MOON")
+    far = np.arange("1700-01-01", "1700-02-01", dtype="datetime64[D]")
+    with pytest.raises(InvalidInput, match="calendar: XKRX is not known over 1700-01-01"):
+        inspect(made(dates=far), "XKRX")
+
+
+@pytest.mark.parametrize("ratio", [2.0, 3.0, 4.0, 5.0, 10.0, 0.5, 1 / 3, 0.25, 0.2, 0.1])
+def test_what_looks_like_a_split_is_said(ratio: float) -> None:
+    closes = made().closes.copy()
+    closes[300:, 1] *= ratio
+    prices = made(closes=closes)
+    for name in ("split_like", "large_moves"):
+        found = gate(prices, name)
+        assert found.status == "WARN"
+        assert found.rows[0].startswith(f"{SESSIONS[300]} B ")
+    assert len(require_usable(prices).caveats) == 2
+
+
+@pytest.mark.parametrize(("move", "status"), [(0.284, "PASS"), (0.2841, "WARN"), (-0.2212, "WARN")])
+def test_a_quarter_in_logarithms_is_large(move: float, status: str) -> None:
+    """exp(0.25) - 1 = 0.28403, exp(-0.25) - 1 = -0.22120; others move as much, so no outlier."""
+    steps = np.where(np.arange(len(SESSIONS)) % 2, 1.0 + move, 1.0 / (1.0 + move))
+    if move > 0:
+        assert np.exp(0.25) - 1 == pytest.approx(0.28403, abs=1e-5)
+    closes = np.cumprod(np.column_stack([steps, steps]), axis=0)
+    inverse_is_large = move > 0 and 1 / (1 + move) < np.exp(-0.25)
+    found = gate(made(closes=closes), "large_moves")
+    assert found.status == ("WARN" if inverse_is_large else status)
+
+
+def test_an_outlier_of_a_quiet_asset_is_said() -> None:
+    closes = made().closes.copy()
+    closes[300:, 0] *= 1.1
+    found = gate(made(closes=closes), "large_moves")
+    assert found.status == "WARN"
+    assert found.rows[0].startswith(f"{SESSIONS[300]} A +")
+
+
+@pytest.mark.parametrize(("length", "status"), [(4, "PASS"), (5, "WARN")])
+def test_five_equal_closes_are_stale(length: int, status: str) -> None:
+    closes = made().closes.copy()
+    closes[100 : 100 + length, 0] = closes[100, 0]
+    found = gate(made(closes=closes), "stale_prices")
+    assert found.status == status
+    assert found.rows == ((f"{SESSIONS[100]} A 5 sessions",) if status == "WARN" else ())
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        (0.0, "positive_prices"),
+        (-1.0, "positive_prices"),
+        (np.inf, "positive_prices"),
+        (np.nan, "asset_calendars"),
+    ],
+)
+def test_a_price_that_is_none_fails_and_is_named(value: float, name: str) -> None:
+    prices = with_close(7, 1, value)
+    found = gate(prices, name)
+    assert found.status == "FAIL"
+    assert found.rows[0].startswith(f"{SESSIONS[7]} B")
+    with pytest.raises(InvalidInput):
+        require_usable(prices)
+
+
+def test_dates_twice_or_out_of_order_fail() -> None:
+    twice = SESSIONS.copy()
+    twice[5] = twice[4]
+    assert gate(made(dates=twice), "duplicate_dates").rows == (str(twice[4]),)
+    assert gate(made(dates=twice), "date_order").status == "PASS"
+    back = SESSIONS.copy()
+    back[[4, 5]] = back[[5, 4]]
+    assert gate(made(dates=back), "date_order").rows == (f"{back[5]} after {back[4]}",)
+    never = SESSIONS.copy()
+    never[5] = np.datetime64("NaT")
+    assert not inspect(made(dates=never)).usable
+
+
+@pytest.mark.parametrize(
+    ("sessions", "status"), [(0, "FAIL"), (1, "FAIL"), (2, "WARN"), (755, "WARN"), (756, "PASS")]
+)
+def test_a_short_history(sessions: int, status: str) -> None:
+    assert gate(made(dates=SESSIONS[:sessions]), "length").status == status
+
+
+def test_places_are_counted_whole_and_listed_in_part() -> None:
+    found = gate(made(dates=SESSIONS[::2]), "missing_sessions")
+    assert len(found.rows) == 20
+    assert found.detail.endswith(f": {len(SESSIONS[1:-1:2])}")
+
+
+@given(st.integers(0, 1006), st.integers(0, 1), st.sampled_from([np.nan, 0.0, -3.0, np.inf, 1e300]))
+def test_no_damage_is_more_than_a_report(row: int, column: int, value: float) -> None:
+    report = inspect(with_close(row, column, value))
+    assert report.usable == (value == 1e300)
+    assert report.model_validate_json(report.model_dump_json()) == report

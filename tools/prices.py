@@ -1,0 +1,121 @@
+"""Prices: the words, and the port through which they come."""
+
+import hashlib
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Protocol, Self, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.errors import InvalidInput
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Prices:
+    """Closes of N assets over T sessions, and what one must know to use them.
+
+    Only the shapes are checked here: `tools.gates` judges the content. The arrays are read-only.
+    """
+
+    dates: NDArray[np.datetime64]
+    """datetime64[D], shape (T,)."""
+    assets: tuple[str, ...]
+    closes: NDArray[np.float64]
+    """Shape (T, N), in the currency of the source."""
+    price_index: bool
+    """Dividends are missing: the return of the asset is higher by its dividend yield."""
+    survivors: bool
+    """The assets were chosen knowing that they would survive."""
+    source: str
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        dates = np.array(self.dates, dtype="datetime64[D]")
+        closes = np.array(self.closes, dtype=np.float64, order="C")
+        if dates.ndim != 1 or closes.shape != (dates.size, len(self.assets)):
+            raise ValueError(
+                f"closes must have shape (T, N); got {closes.shape} for {dates.shape} dates "
+                f"and {len(self.assets)} assets"
+            )
+        dates.setflags(write=False)
+        closes.setflags(write=False)
+        object.__setattr__(self, "dates", dates)
+        object.__setattr__(self, "closes", closes)
+
+    @cached_property
+    def digest(self) -> str:
+        """The version of the data: SHA-256 of dates, assets and closes, whatever they came in."""
+        content = hashlib.sha256(b"stratigos prices 1\n")
+        content.update(struct.pack("<qq", len(self.dates), len(self.assets)))
+        content.update(self.dates.astype("<i8").tobytes())
+        for asset in self.assets:
+            name = asset.encode()
+            content.update(struct.pack("<q", len(name)) + name)
+        content.update(self.closes.astype("<f8").tobytes())
+        return content.hexdigest()
+
+    def only(self, assets: Iterable[str]) -> Self:
+        """Some of the assets, in the order of this data set: one choice has one digest."""
+        chosen = set(assets)
+        columns = [i for i, asset in enumerate(self.assets) if asset in chosen]
+        missing = sorted(chosen.difference(self.assets))
+        if missing or not columns:
+            raise InvalidInput(
+                "universe",
+                ",".join(missing),
+                reason=f"{', '.join(missing) or 'nothing'} is not in {self.source}",
+                allowed=", ".join(self.assets[:40]),
+                code="unknown_asset",
+            )
+        return replace(
+            self, assets=tuple(self.assets[i] for i in columns), closes=self.closes[:, columns]
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CashRates:
+    """Return of a one-month Treasury bill over each month, known when the month begins."""
+
+    months: NDArray[np.datetime64]
+    """datetime64[M], shape (M,)."""
+    rates: NDArray[np.float64]
+    """Simple return over the month, as a fraction; shape (M,)."""
+    source: str
+
+    @cached_property
+    def digest(self) -> str:
+        content = hashlib.sha256(b"stratigos cash rates 1\n")
+        content.update(struct.pack("<q", len(self.months)))
+        content.update(self.months.astype("<i8").tobytes())
+        content.update(self.rates.astype("<f8").tobytes())
+        return content.hexdigest()
+
+
+@runtime_checkable
+class PriceSource(Protocol):
+    """Port. Adapters: `tools.bundled.BundledPrices`, `tools.price_file.PriceFile`."""
+
+    async def universes(self) -> tuple[str, ...]:
+        """The names that `load` takes; `name:A,B` loads only the assets A and B of it."""
+        ...
+
+    async def load(self, universe: str) -> Prices:
+        """Raises `InvalidInput` where there is no such universe or the data cannot be read."""
+        ...
+
+
+def split_universe(universe: str) -> tuple[str, tuple[str, ...]]:
+    """`stocks:AAPL,MSFT` is the universe `stocks` and the assets AAPL and MSFT of it."""
+    name, colon, listed = universe.strip().partition(":")
+    assets = tuple(asset.strip() for asset in listed.split(",")) if colon else ()
+    if (colon and not all(assets)) or len(set(assets)) != len(assets):
+        raise InvalidInput(
+            "universe",
+            universe,
+            allowed="a name, or name:A,B with distinct assets A, B of it",
+            code="unknown_universe",
+        )
+    return name.strip(), assets
