@@ -1,0 +1,51 @@
+"""Composition root: the one place where ports meet adapters."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from api.log import open_log
+from api.settings import Settings
+from tools.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from graphs.runs import Desk
+
+
+@asynccontextmanager
+async def create_desk(settings: Settings) -> "AsyncGenerator[Desk]":
+    """What runs are executed with, as `settings` choose it; the HTTP application will be made here as well."""
+    from agents.planner import EmbeddedPlanner  # the agents' libraries take seconds to import
+    from graphs.runs import Desk
+    from store.store import open_store
+    from tools.bundled import BundledPrices
+    from tools.local import LocalRunner
+    from tools.market import load_market
+
+    prepare_home(settings)
+    open_log(settings.home, settings.log_level)
+    prices = BundledPrices()
+    async with open_store(settings.home) as store:
+        yield Desk(
+            store=store,
+            prices=prices,
+            jobs=LocalRunner(store, partial(load_market, prices)),
+            model=EmbeddedPlanner(),
+            checkpoints=settings.home / "checkpoints.sqlite",
+        )
+
+
+def prepare_home(settings: Settings) -> None:
+    """Make the home, or say that it cannot be written to."""
+    probe = settings.home / ".writable"
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        reason = f"{str(settings.home)!r} cannot be written to: {error.strerror}"
+        allowed = "a folder of yours, or one that can be made"
+        raise InvalidInput(
+            "STRATIGOS_HOME", str(settings.home), reason=reason, allowed=allowed
+        ) from error

@@ -1,0 +1,206 @@
+"""From options or a file to one `OptimizationRequest`, or to one message that says what to mend."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from api.allowed import field, refuse
+from api.options import OVERRIDES, PATHS
+from quant.scenario import BUILT_IN, CYCLE, Scenario
+from tools.errors import InvalidInput
+from tools.optimization import HISTORY, OptimizationRequest
+
+MONTH = 21
+"""Sessions of a month, as in the simulations."""
+FREED = {"target_volatility": (0.06, 0.08, 0.10, 0.12, 0.14, 0.16, 0.18, 0.20)}
+LARGEST_FILE = 1_000_000
+KNOWN = {scenario.name: scenario for scenario in (*BUILT_IN, CYCLE)}
+
+_OPTION_OF = {path: name for name, path in PATHS.items()} | {
+    "space.target_volatility": "--free",
+    "prices_file": "--prices",
+    "mandate": "--min-weight, --max-weight",
+    "limits": "--var, --expected-shortfall",
+    "limits.max_drawdown": "--max-drawdown",
+    "limits.leverage": "--max-leverage",
+    "min_weight": "--min-weight",
+    "max_weight": "--max-weight",
+    "value_at_risk": "--var",
+    "expected_shortfall": "--expected-shortfall",
+    "leverage": "--max-leverage",
+    "max_drawdown.bound": "--max-drawdown",
+    "value_at_risk.bound": "--var",
+    "expected_shortfall.bound": "--expected-shortfall",
+    "scenarios": "--scenarios",
+    "limits.leverage.bound": "--max-leverage",
+    "space": "the options of the search space",
+}
+
+
+def request_from(given: Mapping[str, Any], file: str | None) -> OptimizationRequest:
+    """`given` holds the options that were typed, by parameter name."""
+    if file is None:
+        try:
+            return OptimizationRequest.model_validate(_from_options(given))
+        except ValidationError as error:
+            raise refuse(error, option_of) from error
+    refused = sorted(_typed(name) for name in given.keys() - OVERRIDES)
+    if refused:
+        allowed = ", ".join(sorted(_typed(name) for name in OVERRIDES))
+        reason = f"{', '.join(refused)} cannot go with a request file: write it into the file"
+        raise InvalidInput("--request", file, reason=reason, allowed=allowed)
+    content = _override(_read(Path(file)), given)
+    try:
+        return OptimizationRequest.model_validate(content)
+    except ValidationError as error:
+        raise refuse(error) from error
+
+
+def option_of(path: str) -> str:
+    """The option that sets the field at `path`; the path itself when there is none."""
+    steps = [step for step in field(path) if isinstance(step, str)]
+    return _OPTION_OF.get(".".join(steps), path)
+
+
+def called(error: InvalidInput, *, by_options: bool) -> InvalidInput:
+    """`error` with its field named as the person typed it."""
+    name = option_of(error.field) if by_options else error.field
+    if name != error.field:
+        error.args = (name + str(error).removeprefix(error.field),)
+    return error
+
+
+def _typed(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _from_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    request: dict[str, Any] = {}
+    by_parameter = {option[2:].replace("-", "_"): path for option, path in PATHS.items()}
+    for name, value in given.items():
+        if name in by_parameter and not by_parameter[name].startswith("scenarios."):
+            _put(request, by_parameter[name], value)
+    if "prices" in given:
+        request["prices_file"] = str(Path(given["prices"]).absolute())
+        request.setdefault("universe", "file")
+    if "lookback_months" in given:
+        sessions = [_sessions(months) for months in given["lookback_months"]]
+        space = request.setdefault("space", {})
+        space["lookback_days"] = list(dict.fromkeys([*space.get("lookback_days", []), *sessions]))
+    for name in given.get("free", ()):
+        if name not in FREED:
+            raise InvalidInput("--free", name, allowed=", ".join(FREED))
+        request.setdefault("space", {})[name] = FREED[name]
+    request["scenarios"] = _scenarios(given)
+    _check_limits(request)
+    return request
+
+
+def _put(request: dict[str, Any], path: str, value: Any) -> None:
+    *parents, last = path.split(".")
+    for parent in parents:
+        request = request.setdefault(parent, {})
+    request[last] = value
+
+
+def _sessions(months: int) -> int:
+    if not 1 <= months <= 24:
+        raise InvalidInput("--lookback-months", months, allowed="a whole number, 1 to 24")
+    return months * MONTH
+
+
+def _scenarios(given: Mapping[str, Any]) -> list[dict[str, Any]]:
+    names = [name.strip() for text in given.get("scenarios", ()) for name in text.split(",")]
+    for name in names:
+        if name not in KNOWN:
+            raise InvalidInput("--scenarios", name, allowed=", ".join(KNOWN))
+    chosen: Iterable[Scenario] = [KNOWN[name] for name in names] if names else BUILT_IN
+    changes = {
+        name: given[name] for name in ("engine", "premium_power", "paths", "years") if name in given
+    }
+    return [_changed(scenario, changes) for scenario in chosen]
+
+
+def _changed(scenario: Scenario, changes: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {
+        name: value for name, value in changes.items() if name != "engine" or not scenario.states
+    }
+    return scenario.model_dump() | kept
+
+
+def _check_limits(request: dict[str, Any]) -> None:
+    """Limits are checked in the base case and on history; without the base case in the first scenario."""
+    limits: dict[str, dict[str, Any]] = request.get("limits", {})
+    drawdown = limits.get("max_drawdown")
+    if drawdown is not None and "bound" not in drawdown:
+        reason = "there is no drawdown limit that it could loosen"
+        raise InvalidInput(
+            "--drawdown-tolerance",
+            drawdown["tolerated"],
+            reason=reason,
+            allowed="together with --max-drawdown",
+        )
+    names = [scenario["name"] for scenario in request["scenarios"]]
+    if "base_case" not in names:
+        for limit in limits.values():
+            limit["scenarios"] = (names[0], HISTORY)
+
+
+def _override(content: Any, given: Mapping[str, Any]) -> Any:
+    if not isinstance(content, dict):
+        return content
+    changed = content | {name: given[name] for name in ("name", "trials", "seed") if name in given}
+    sizes = {name: given[name] for name in ("paths", "years") if name in given}
+    if sizes:
+        scenarios = content.get("scenarios", [scenario.model_dump() for scenario in BUILT_IN])
+        if isinstance(scenarios, list):
+            changed["scenarios"] = [s | sizes if isinstance(s, dict) else s for s in scenarios]
+    return changed
+
+
+def _read(path: Path) -> Any:
+    """The JSON in `path`; a field that stands twice is refused, since one of the two would be lost."""
+    named = "--request"
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise InvalidInput(
+                named,
+                str(path),
+                reason="the file is too large",
+                allowed="a request of at most 1 MB",
+            )
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InvalidInput(
+            named, str(path), reason=f"it cannot be read: {error.strerror}", allowed="a JSON file"
+        ) from error
+    except ValueError as error:
+        raise InvalidInput(
+            named, str(path), reason="it is no text in UTF-8", allowed="a JSON file"
+        ) from error
+    try:
+        return json.loads(text, object_pairs_hook=_once)
+    except json.JSONDecodeError as error:
+        reason = f"line {error.lineno}, column {error.colno} is no JSON: {error.msg}"
+        raise InvalidInput(named, str(path), reason=reason, allowed="a JSON object") from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(
+            named, str(path), reason="a number or a nesting is too large", allowed="a JSON object"
+        ) from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidInput(
+            "--request",
+            twice,
+            reason=f"the field {twice!r} stands twice",
+            allowed="each field once",
+        )
+    return content

@@ -1,0 +1,81 @@
+"""The commands, and the one place where an error becomes a message and an exit code."""
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+from typer.exceptions import TyperException
+
+from api import optimize, past, prices
+from api.allowed import allowed, field
+from api.log import record
+from api.options import PATHS
+from tools.errors import UserError
+
+DONE, FAULT, MENDABLE, INTERRUPTED, NOBODY_READS = 0, 1, 2, 130, 141
+
+app = typer.Typer(
+    help=(
+        "Stratigos searches dynamic asset allocations, and says how much of the winner is luck.\n\n"
+        "Agents decide what needs judgement; every number comes from the numeric core. "
+        "Try [bold]optimize --help[/bold]."
+    ),
+    rich_markup_mode="rich",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+    epilog="Exit codes: 0 done, 1 a fault or a digest that differs, 2 something to mend, 130 interrupted.",
+)
+optimize.register(app)
+past.register(app)
+prices.register(app)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Carry out one command line; answers with the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        answer = typer.main.get_command(app).main(
+            [*arguments] or ["--help"], prog_name="python -m api", standalone_mode=False
+        )
+        sys.stdout.flush()
+    except TyperException as error:
+        return _complain(_usage(error))
+    except UserError as error:
+        return _complain(str(error))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOBODY_READS
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except (
+        Exception
+    ) as error:  # the edge: whatever was not foreseen is logged whole and told in one line
+        return _fault(error)
+    return answer if isinstance(answer, int) else DONE
+
+
+def _usage(error: TyperException) -> str:
+    """A misspelled option or a word where a number belongs."""
+    message = error.format_message().strip()
+    parameter = getattr(error, "param", None)
+    names = [name for name in getattr(parameter, "opts", ()) if name in PATHS]
+    if names:
+        return f"{names[0]}: {message.partition(': ')[2].rstrip('.') or message}; allowed: {allowed(field(PATHS[names[0]]))}"
+    return f"{message} (--help lists what is allowed)"
+
+
+def _complain(message: str) -> int:
+    print(message, file=sys.stderr)
+    return MENDABLE
+
+
+def _fault(error: Exception) -> int:
+    place = record(error)
+    told = f"its traceback is in {place}" if place else "no log could be written"
+    print(f"A fault ended the command ({type(error).__name__}); {told}", file=sys.stderr)
+    return FAULT

@@ -1,0 +1,40 @@
+"""Which run a person means."""
+
+from typing import TYPE_CHECKING
+
+from tools.errors import InvalidInput, UserError
+from tools.optimization import OptimizationResult
+
+if TYPE_CHECKING:
+    from graphs.runs import Run
+    from store.store import Store
+
+LAST = "last"
+
+
+async def find(store: "Store", owner: str, text: str) -> "Run":
+    """The run whose id is `text`, or begins so and no other does; `last` is the newest."""
+    from graphs.runs import list_runs
+
+    runs = await list_runs(store, owner)
+    found = runs[:1] if text == LAST else [run for run in runs if text and run.id.startswith(text)]
+    allowed = "an id of `python -m api runs`, the beginning of one, or last"
+    if not found:
+        reason = f"there is no run {text!r}" if runs else "there is no run yet"
+        raise InvalidInput("RUN", text, reason=reason, allowed=allowed, code="no_such_run")
+    if len(found) > 1 and text not in (run.id for run in found):
+        reason = f"{text!r} is the beginning of {len(found)} runs"
+        raise InvalidInput("RUN", text, reason=reason, allowed=allowed, code="ambiguous_run")
+    return found[0]
+
+
+async def finished(store: "Store", owner: str, run: str) -> OptimizationResult:
+    from graphs.runs import result_of
+
+    result = await result_of(store, owner, run)
+    if result is None:
+        resume = f"python -m api optimize --resume {run}"
+        raise UserError(
+            f"RUN: {run} has no result yet; allowed: a completed run ({resume} goes on with this one)"
+        )
+    return result

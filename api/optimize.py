@@ -1,0 +1,183 @@
+"""`optimize`: ask for a strategy, or go on with a run that did not finish."""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from api import options
+from api.settings import Settings, read_settings
+from tools.errors import InvalidInput
+from tools.optimization import OptimizationResult
+
+if TYPE_CHECKING:
+    from graphs.runs import Desk
+
+STARTED = time.monotonic()
+
+_EPILOG = """
+Examples:
+
+    python -m api optimize
+
+    python -m api optimize --target-vol 0.12 --max-drawdown 0.20 --trials 200
+
+    python -m api optimize --universe stocks:AAPL,MSFT,XOM --weight-function inverse_vol --weight-function cppi
+
+    python -m api optimize --prices mine.csv --scenarios base_case,bear_market --paths 5000 --seed 7
+
+    python -m api optimize --request request.json --trials 50
+
+Percentages are fractions: 10% is written 0.10. Results go to stdout, progress to stderr.
+"""
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog=_EPILOG)(optimize)
+
+
+def optimize(
+    name: options.Name = None,
+    universe: options.Universe = None,
+    prices: options.Prices = None,
+    dividend_yield: options.DividendYield = None,
+    cash_rate: options.CashRate = None,
+    target_vol: options.TargetVol = None,
+    min_weight: options.MinWeight = None,
+    max_weight: options.MaxWeight = None,
+    risk_aversion: options.RiskAversion = None,
+    cost_bps: options.CostBps = None,
+    borrow_spread_bps: options.BorrowSpread = None,
+    decision_lag: options.DecisionLag = None,
+    max_change: options.MaxChange = None,
+    expected_premium: options.Premium = None,
+    max_drawdown: options.MaxDrawdown = None,
+    drawdown_tolerance: options.Tolerance = None,
+    var: options.Var = None,
+    expected_shortfall: options.Shortfall = None,
+    max_turnover: options.MaxTurnover = None,
+    max_cost_bps: options.MaxCost = None,
+    max_leverage: options.MaxLeverage = None,
+    weight_function: options.WeightFunctions = None,
+    estimator: options.Estimators = None,
+    lookback: options.Lookbacks = None,
+    lookback_months: options.LookbackMonths = None,
+    decay: options.Decays = None,
+    rebalancing: options.Rebalancings = None,
+    no_trade_band: options.Bands = None,
+    free: options.Free = None,
+    scenarios: options.Scenarios = None,
+    engine: options.Engine = None,
+    premium_power: options.PremiumPower = None,
+    paths: options.Paths = None,
+    years: options.Years = None,
+    trials: options.Trials = None,
+    goal: options.Goal = None,
+    stopping: options.Stopping = None,
+    seed: options.Seed = None,
+    request: options.RequestFile = None,
+    resume: options.Resume = None,
+    json_: options.Json = False,
+) -> int:
+    """Search strategies for a mandate, judge the best of them for luck, and explain it."""
+    given = {name: value for name, value in locals().items() if value not in (None, [], False)}
+    for own in ("request", "resume", "json_"):
+        given.pop(own, None)
+    if resume is not None and (given or request is not None):
+        raise InvalidInput(
+            "--resume",
+            resume,
+            reason="the run has its request already",
+            allowed="--resume alone, or with --json",
+        )
+    settings = read_settings()
+    return asyncio.run(_optimize(settings, given, request, resume, as_json=json_))
+
+
+async def _optimize(
+    settings: Settings,
+    given: Mapping[str, Any],
+    file: str | None,
+    resume: str | None,
+    *,
+    as_json: bool,
+) -> int:
+    from api.asking import called, request_from
+
+    asked = None if resume else request_from(given, file)
+    from api.app import create_desk
+    from api.finding import find
+    from graphs.runs import create_run
+
+    async with create_desk(settings) as desk:
+        if asked is None:
+            run = (await find(desk.store, settings.owner, resume or "")).id
+        else:
+            try:
+                run = await create_run(desk, settings.owner, asked)
+            except InvalidInput as error:
+                raise called(error, by_options=file is None) from error
+        return await _follow(settings, desk, run, as_json=as_json)
+
+
+async def _follow(settings: Settings, desk: "Desk", run: str, *, as_json: bool) -> int:
+    from api.finding import finished
+    from api.progress import Reporter
+    from api.reporting import report, report_path, write
+    from api.terminal import stderr
+    from graphs.runs import execute
+
+    timer = _compilations()
+    try:
+        with Reporter(stderr()) as reporter:
+            async for event in execute(desk, settings.owner, run):
+                reporter.show(event)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        print(
+            f"Interrupted; finished trials are kept: python -m api optimize --resume {run}",
+            file=sys.stderr,
+        )
+        raise
+    result = await finished(desk.store, settings.owner, run)
+    path = report_path(settings, run)
+    write(path, await report(desk.store, settings.owner, run, result))
+    compiled = timer.duration if timer.done else 0.0
+    seconds = {"wall": time.monotonic() - STARTED - compiled, "compilation": compiled}
+    _print(result, run, str(path), seconds, as_json=as_json)
+    return 0
+
+
+def _compilations() -> Any:
+    """A timer of what numba compiles from now on; loading a kernel from the cache is not compiling."""
+    from numba.core import event
+
+    timer = event.TimingListener()
+    event.register("numba:compile", timer)
+    return timer
+
+
+def _print(
+    result: OptimizationResult, run: str, path: str, seconds: dict[str, float], *, as_json: bool
+) -> None:
+    if as_json:
+        found = {"run": run, "report": path, "seconds": seconds, "result_digest": result.digest()}
+        sys.stdout.write(json.dumps(found | {"result": result.model_dump(mode="json")}) + "\n")
+        return
+    from api.summary import show
+    from api.terminal import stdout
+
+    show(stdout(), result)
+    compiled = seconds["compilation"]
+    apart = (
+        f"; kernels compiled in {compiled:.1f} s apart"
+        if compiled
+        else "; kernels came from the cache"
+    )
+    print(f"Took {seconds['wall']:.1f} s, imports and report included{apart}")
+    print(f"Run {run}")
+    print(f"Report {path}")
+    print(f"result digest: {result.digest()}")

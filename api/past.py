@@ -1,0 +1,209 @@
+"""The commands on runs that were made: `runs`, `show`, `trace`, `reproduce`, `export`."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from api.settings import Settings, read_settings
+from tools.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from graphs.runs import Desk
+
+RunName = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN", help="The id of a run, the beginning of one that no other has, or `last`."
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def register(app: typer.Typer) -> None:
+    for command in (runs, show, trace, reproduce, export):
+        app.command()(command)
+
+
+def runs(json_: AsJson = False) -> int:
+    """List your runs, newest first."""
+
+    async def answer(settings: Settings, desk: "Desk") -> int:
+        from api.terminal import plain, stdout
+        from graphs.runs import list_runs
+
+        found = await list_runs(desk.store, settings.owner)
+        if json_:
+            fields = {"id", "state", "created_at", "data_digest", "result_digest"}
+            print(
+                json.dumps(
+                    [
+                        r.model_dump(mode="json", include=fields) | {"name": r.request.name}
+                        for r in found
+                    ]
+                )
+            )
+            return 0
+        if not found:
+            print("No run yet: python -m api optimize makes one.")
+            return 0
+        from rich.table import Table
+
+        table = Table(box=None, pad_edge=False)
+        for heading in ("Run", "State", "Made (UTC)", "Trials", "Name", "Result digest"):
+            table.add_column(heading, no_wrap=heading in ("Run", "State"))
+        for r in found:
+            made = r.created_at.strftime("%Y-%m-%d %H:%M")
+            digest = (r.result_digest or "")[:12]
+            table.add_row(
+                r.id[:12], r.state, made, str(r.request.trials), plain(r.request.name), digest
+            )
+        stdout().print(table)
+        return 0
+
+    return _at_desk(answer)
+
+
+def show(run: RunName, json_: AsJson = False) -> int:
+    """Show the result of a run, and write its report again."""
+
+    async def answer(settings: Settings, desk: "Desk") -> int:
+        from api.exports import as_json
+        from api.finding import find, finished
+        from api.reporting import report, report_path, write
+
+        found = (await find(desk.store, settings.owner, run)).id
+        result = await finished(desk.store, settings.owner, found)
+        if json_:
+            sys.stdout.write(as_json(result))
+            return 0
+        from api import summary
+        from api.terminal import stdout
+
+        path = report_path(settings, found)
+        write(path, await report(desk.store, settings.owner, found, result))
+        summary.show(stdout(), result)
+        print(f"Report {path}")
+        print(f"result digest: {result.digest()}")
+        return 0
+
+    return _at_desk(answer)
+
+
+def trace(run: RunName, json_: AsJson = False) -> int:
+    """Replay what happened in a run: every step, tool call and decision, in order."""
+
+    async def answer(settings: Settings, desk: "Desk") -> int:
+        from api.finding import find
+        from api.progress import describe
+        from api.terminal import plain
+        from graphs.runs import events_of
+
+        found = (await find(desk.store, settings.owner, run)).id
+        for event in await events_of(desk.store, settings.owner, found):
+            if json_:
+                print(event.model_dump_json())
+            else:
+                line = describe(event) or f"  {event.event.replace('_', ' ')}"
+                print(f"{event.at:%H:%M:%S}  {event.node:<14}  {plain(line)}")
+        return 0
+
+    return _at_desk(answer)
+
+
+def reproduce(run: RunName) -> int:
+    """Repeat a run from its manifest, without any model, and compare the digests (exit code 1 if they differ)."""
+
+    async def answer(settings: Settings, desk: "Desk") -> int:
+        import graphs.runs
+        from api.finding import find, finished
+
+        found = (await find(desk.store, settings.owner, run)).id
+        then = (await finished(desk.store, settings.owner, found)).digest()
+        again = (await graphs.runs.reproduce(desk, settings.owner, found)).digest()
+        print(f"stored digest:     {then}")
+        print(f"reproduced digest: {again}")
+        print("The result is the same." if then == again else "THE RESULT DIFFERS.")
+        return 0 if then == again else 1
+
+    return _at_desk(answer)
+
+
+def export(
+    run: RunName,
+    format_: Annotated[
+        Literal["json", "csv", "html"],
+        typer.Option("--format", help="json: the whole result; csv: the trials; html: the report."),
+    ] = "json",
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output", "-o", metavar="PATH", help="A file that does not exist yet; - is stdout."
+        ),
+    ] = "-",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+) -> int:
+    """Write a result as JSON, its trials as CSV, or its report as HTML."""
+
+    async def answer(settings: Settings, desk: "Desk") -> int:
+        content = await _content(settings, desk, run, format_)
+        if output == "-":
+            sys.stdout.write(content)
+        else:
+            _save(Path(output), content, force=force)
+            print(f"Wrote {output}", file=sys.stderr)
+        return 0
+
+    return _at_desk(answer)
+
+
+async def _content(settings: Settings, desk: "Desk", run: str, format_: str) -> str:
+    from api.exports import as_csv, as_json
+    from api.finding import find, finished
+    from api.reporting import report
+    from tools.trials import stored_trials
+
+    found = (await find(desk.store, settings.owner, run)).id
+    result = await finished(desk.store, settings.owner, found)
+    match format_:
+        case "json":
+            return as_json(result)
+        case "csv":
+            return as_csv(result, [*await stored_trials(desk.store, settings.owner, found)])
+        case _:
+            return await report(desk.store, settings.owner, found, result)
+
+
+def _save(path: Path, content: str, *, force: bool) -> None:
+    from api.reporting import write
+
+    if path.is_dir() or (path.exists() and not force):
+        reason = "it is a folder" if path.is_dir() else "it exists already"
+        raise InvalidInput(
+            "--output",
+            str(path),
+            reason=f"{path}: {reason}",
+            allowed="a new file, or --force for an old one",
+        )
+    try:
+        write(path, content)
+    except OSError as error:
+        reason = f"{path} cannot be written: {error.strerror}"
+        raise InvalidInput(
+            "--output", str(path), reason=reason, allowed="a file in a folder of yours"
+        ) from error
+
+
+def _at_desk(answer: "Callable[[Settings, Desk], Awaitable[int]]") -> int:
+    async def at_desk() -> int:
+        from api.app import create_desk
+
+        settings = read_settings()
+        async with create_desk(settings) as desk:
+            return await answer(settings, desk)
+
+    return asyncio.run(at_desk())

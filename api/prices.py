@@ -1,0 +1,62 @@
+"""`data check`: whether a price file can be used, before anything is computed with it."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+_SIGNS = {"PASS": "✔", "WARN": "◆", "FAIL": "✖", "SKIP": "–"}
+_STYLES = {"PASS": "green", "WARN": "yellow", "FAIL": "bold red", "SKIP": "dim"}
+
+
+def register(app: typer.Typer) -> None:
+    data = typer.Typer(help="Price data.", rich_markup_mode="rich", no_args_is_help=True)
+    data.command()(check)
+    data.callback()(_data)
+    app.add_typer(data, name="data")
+
+
+def _data() -> None:
+    """Price data."""
+
+
+def check(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="Daily closes: CSV or Parquet, wide or long.")
+    ],
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> int:
+    """Look at a price file through every gate (exit code 2 when it cannot be used)."""
+    from pathlib import Path
+
+    from tools.gates import inspect
+    from tools.price_file import PriceFile
+
+    prices = asyncio.run(PriceFile(Path(file)).load("file"))
+    report = inspect(prices)
+    if json_:
+        print(report.model_dump_json())
+        return 0 if report.usable else 2
+    from rich.table import Table
+
+    from api.terminal import plain, stdout
+
+    console = stdout()
+    console.print(
+        plain(f"{report.source}: {report.sessions} sessions, {report.first} to {report.last}")
+    )
+    console.print(plain(f"assets: {', '.join(report.assets)}"))
+    table = Table(box=None, pad_edge=False)
+    for heading in ("Gate", "State", "Found"):
+        table.add_column(heading, no_wrap=heading != "Found")
+    for gate in report.gates:
+        table.add_row(
+            gate.name.replace("_", " "),
+            f"{_SIGNS[gate.status]} {gate.status}",
+            plain(gate.detail) + ("" if not gate.rows else "\n" + plain("; ".join(gate.rows[:5]))),
+            style=_STYLES[gate.status] if gate.status != "PASS" else None,
+        )
+    console.print(table)
+    console.print(f"content hash: {report.digest}")
+    console.print("✔ usable" if report.usable else "✖ not usable: mend what fails")
+    return 0 if report.usable else 2

@@ -1,0 +1,140 @@
+"""A run as it happens: one line for each thing that agents and code do, and a bar where there is a terminal."""
+
+import time
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from api.terminal import plain
+from api.words import COLOURS, number, title
+from tools import trace
+from tools.optimization import Decision, Estimate
+
+NODES = {
+    "prepare": "Loading and checking the prices",
+    "risk_manager": "Risk manager: limits and what deserves attention",
+    "market_analyst": "Market analyst: regime and scenarios",
+    "optimizer": "Optimizer: where to search",
+    "search": "Searching",
+    "aggregate": "Judging: ranking, benchmarks, luck",
+    "explainer": "Explainer: the claims",
+    "render": "Checking every claim",
+}
+
+
+class Reporter:
+    """Shows events on `console`; stands in a `with` while the run goes on."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar = _bar(console) if console.is_terminal else None
+        self._task: TaskID | None = None
+        self._started: dict[str, float] = {}
+
+    def __enter__(self) -> "Reporter":
+        self._live: AbstractContextManager[Any] = self._bar or nullcontext()
+        self._live.__enter__()
+        return self
+
+    def __exit__(self, *failure: Any) -> None:
+        self._live.__exit__(*failure)
+
+    def show(self, event: trace.TraceEvent) -> None:
+        if isinstance(event, trace.JobProgressed):
+            self._progressed(event)
+        elif line := describe(event):
+            self._console.print(line)
+
+    def _progressed(self, event: trace.JobProgressed) -> None:
+        now = time.monotonic()
+        since = now - self._started.setdefault(event.job, now)
+        rate = f", {event.done / since:.1f} trials/s" if since > 0.2 else ""
+        best = (
+            ""
+            if event.best is None
+            else f", best so far, in sample: {number(event.best * 1e4, 1)} bps"
+        )
+        if self._bar is None:
+            self._console.print(f"  {event.done} of {event.total} trials{rate}{best}")
+            return
+        if self._task is None:
+            self._task = self._bar.add_task("")
+        self._bar.update(
+            self._task, total=event.total, completed=event.done, description=f"trials{rate}{best}"
+        )
+
+
+def _bar(console: Console) -> Progress:
+    columns = (
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}", markup=False),
+        TimeElapsedColumn(),
+    )
+    return Progress(*columns, console=console, transient=True)
+
+
+def describe(event: trace.TraceEvent) -> str:  # noqa: C901  (one case for each kind of event)
+    """The event in one line; empty for what only a trace needs."""
+    match event:
+        case trace.RunStarted():
+            rules = ": fixed rules, no language model" if "rule-based" in event.model else ""
+            return f"Run {event.run}, agents driven by {event.model}{rules}"
+        case trace.NodeStarted():
+            again = f" (again, {event.step + 1})" if event.step else ""
+            return f"▸ {NODES.get(event.node, title(event.node))}{again}"
+        case trace.ToolCalled():
+            arguments = ", ".join(f"{name}={value}" for name, value in event.arguments.items())
+            return plain(f"  {title(event.agent)} calls {event.tool}({_cut(arguments)})")
+        case trace.DecisionMade():
+            return plain("  " + decided(event.decision))
+        case trace.EstimateMade():
+            return f"  Estimate, plan {event.plan + 1}: {estimated(event.estimate)}"
+        case trace.TrialsFinished():
+            return f"  {event.trials} trials finished ({event.stopped})"
+        case trace.VerdictReached():
+            word, sign = COLOURS[event.colour]
+            return plain(f"  {sign} {word}: {event.headline}")
+        case trace.DraftRejected():
+            return f"  A draft of the {title(event.agent).lower()} was refused: {', '.join(event.reasons)}"
+        case trace.RunFailed():
+            return f"  The run ended: {event.code} ({event.kind})"
+        case _:
+            return ""
+
+
+def decided(decision: Decision) -> str:
+    """What an agent answered, without its texts."""
+    parts = [
+        f"{name} {_value(value)}"
+        for name, value in decision.answer.items()
+        if name != "claims" and value
+    ]
+    return f"{title(decision.agent)} ({decision.author}): {_cut(', '.join(parts)) or 'abstained'}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list | tuple) and any(isinstance(item, dict) for item in value):
+        return f"({len(value)})"
+    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+def estimated(estimate: Estimate) -> str:
+    return (
+        f"{estimate.trials} trials, {number(estimate.evaluations)} evaluations, "
+        f"{number(estimate.path_days / 1e6, 1)} million strategy-days, about {number(estimate.seconds, 1)} s, "
+        f"{number(estimate.memory_mb)} MB"
+    )
