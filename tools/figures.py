@@ -7,7 +7,17 @@ from pydantic import Field
 from quant.strategy import Frozen
 
 Unit: TypeAlias = Literal[
-    "percent", "bps", "points", "years", "days", "ratio", "weight", "count", "probability", "text", "date"
+    "percent",
+    "bps",
+    "points",
+    "years",
+    "days",
+    "ratio",
+    "weight",
+    "count",
+    "probability",
+    "text",
+    "date",
 ]
 
 
@@ -28,7 +38,19 @@ class Figure(Frozen):
 class Claim(Frozen):
     """A sentence as an agent writes it: its numbers are references such as `{{benefit_bps}}`."""
 
-    section: Literal["winner", "why", "where_it_loses", "costs", "what_would_change", "luck", "data", "counter_argument", "risk", "market", "search"]
+    section: Literal[
+        "winner",
+        "why",
+        "where_it_loses",
+        "costs",
+        "what_would_change",
+        "luck",
+        "data",
+        "counter_argument",
+        "risk",
+        "market",
+        "search",
+    ]
     text: Annotated[str, Field(min_length=1, max_length=600)]
 
 

@@ -1,0 +1,256 @@
+"""The embedded planner: fixed rules behind the interface of a chat model. It is no language model, and says so.
+
+It drives the four agents through the same tool calls that a language model would make: it reads the tools' results
+from the conversation and answers through the structured-output tool. Every comparison it uses was made by a tool.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolMessage
+from langchain_core.messages.tool import tool_call_chunk
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
+from pydantic import BaseModel
+
+from quant.strategy import ACTIVE, SearchSpace, StrategyConfig
+from tools.claims import Draft
+from tools.figures import Claim
+from tools.findings import Findings
+from tools.optimization import (
+    Concern,
+    MarketView,
+    RiskAssessment,
+    ScenarioTilt,
+    SearchPlan,
+)
+from tools.regime import RegimeReport
+from tools.risk import RiskReport
+from tools.scenarios import ScenarioCard, ScenarioList
+from tools.status import SearchStatus
+from tools.template import claims_of
+
+PLANNER = "embedded planner (rule-based)"
+
+Result = TypeVar("Result", bound=BaseModel)
+
+
+class EmbeddedPlanner(BaseChatModel):
+    """Rules, not a language model: the same conversation always gets the same answer, without a network."""
+
+    name: str | None = PLANNER
+    answers_with: str = ""
+    """The structured-output tool it is bound to; it tells which agent speaks."""
+
+    @property
+    def _llm_type(self) -> str:
+        return PLANNER
+
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | None = None,  # noqa: ARG002  (the rules choose)
+        **kwargs: Any,  # noqa: ARG002
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        names = [tool.name for tool in tools if isinstance(tool, BaseTool)]
+        return self.model_copy(update={"answers_with": next(n for n in names if n in ROLES)})
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return ChatResult(generations=[ChatGeneration(message=self._reply(messages))])
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return self._generate(messages)
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        import json
+
+        for index, call in enumerate(self._reply(messages).tool_calls):
+            chunk = tool_call_chunk(name=call["name"], args=json.dumps(call["args"]), id=call["id"], index=index)
+            yield ChatGenerationChunk(message=AIMessageChunk(content="", tool_call_chunks=[chunk]))
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        for chunk in self._stream(messages):
+            yield chunk
+
+    def _reply(self, messages: Sequence[BaseMessage]) -> AIMessage:
+        role = ROLES[self.answers_with]
+        heard = [m for m in messages if isinstance(m, ToolMessage)]
+        if not heard:
+            return _calls(*role.questions)
+        answer = role.answer(heard)
+        return _calls((self.answers_with, answer.model_dump(mode="json", exclude_defaults=True)))
+
+
+def _calls(*calls: tuple[str, dict[str, Any]]) -> AIMessage:
+    return AIMessage(
+        "",
+        tool_calls=[{"name": name, "args": args, "id": f"{n}-{name}"} for n, (name, args) in enumerate(calls)],
+    )
+
+
+def _read(heard: Sequence[ToolMessage], tool: str, kind: type[Result]) -> list[Result]:
+    return [kind.model_validate_json(m.text) for m in heard if m.name == tool and m.status == "success"]
+
+
+def _assess(heard: Sequence[ToolMessage]) -> RiskAssessment:
+    asset, constant, rule = _read(heard, "assess_risk", RiskReport)
+    concerns: list[Concern] = []
+    if asset.drawdown_beyond_limit or constant.drawdown_beyond_limit or rule.drawdown_beyond_limit:
+        concerns.append("drawdown_limit_tight")
+    if constant.value_at_risk_beyond_limit or constant.shortfall_beyond_limit or rule.shortfall_beyond_limit:
+        concerns.append("tail_limit_tight")
+    if asset.costly:
+        concerns.append("cost_limit_tight")
+    if asset.target_unreachable:
+        concerns.append("target_unreachable")
+    if asset.short_history:
+        concerns.append("short_history")
+    texts = [
+        "Held alone, the asset ran at a yearly volatility of {{asset_volatility}} over the training window and fell by "
+        "{{asset_drawdown}} at its worst.",
+        "A constant weight of {{constant_exposure_average_weight}} would have fallen by {{constant_exposure_drawdown}}, "
+        "the current rule by {{current_rule_drawdown}}.",
+    ]
+    if "drawdown_limit_tight" in concerns:
+        texts.append("The drawdown limit lies inside what this history contains, so it will shape the search.")
+    if "target_unreachable" in concerns:
+        texts.append("Even the largest weight stays below the target volatility on this history.")
+    return RiskAssessment(concerns=tuple(concerns) or ("none",), claims=_claims("risk", texts))
+
+
+def _view(heard: Sequence[ToolMessage]) -> MarketView:
+    [market] = _read(heard, "read_market", RegimeReport)
+    [given] = _read(heard, "list_scenarios", ScenarioList)
+    stressed = market.volatility_band == "high"
+    calm = market.volatility_band == "low" and not market.in_drawdown
+    tilts = tuple(
+        tilt for card in given.scenarios if card.weighted and (tilt := _tilt(card, stressed=stressed, calm=calm))
+    )
+    texts = [
+        "At the end of the training window volatility stood at {{market_current_volatility}}, against "
+        "{{market_long_run_volatility}} over the whole of it.",
+        "The price lay {{market_trend_distance}} from its mean of the past year and {{market_current_drawdown}} below "
+        "its peak.",
+        "Volatility persists, so rough scenarios deserve more weight now and calm ones less."
+        if stressed
+        else "Volatility persists, so calm scenarios deserve more weight now and rough ones less."
+        if calm
+        else "Nothing in the regime calls for leaning away from the default probabilities.",
+    ]
+    return MarketView(
+        regime="stressed" if stressed else "calm" if calm else "normal",
+        trend=market.trend,
+        tilts=tilts,
+        claims=_claims("market", texts),
+    )
+
+
+def _tilt(card: ScenarioCard, *, stressed: bool, calm: bool) -> ScenarioTilt | None:
+    if not (stressed or calm):
+        return None
+    return ScenarioTilt(scenario=card.name, lean="more" if card.rougher_than_history == stressed else "less")
+
+
+def _plan(heard: Sequence[ToolMessage]) -> SearchPlan:
+    status = _read(heard, "search_status", SearchStatus)[-1]
+    if status.stage == "first":
+        text = "The search begins broadly and keeps a part of its trials for what the broad part finds."
+        return SearchPlan(
+            action="search",
+            share="two_thirds",
+            candidates=_candidates(status.space),
+            claims=_claims("search", [text]),
+        )
+    if status.stage == "second" and status.best:
+        text = "Now the remaining trials go to the surroundings of the best configurations so far."
+        return SearchPlan(action="search", focus="around_best", share="all", claims=_claims("search", [text]))
+    return SearchPlan(
+        action="stop",
+        claims=_claims(
+            "search",
+            ["The surroundings of the best were searched; more trials would mostly add luck."],
+        ),
+    )
+
+
+def _candidates(space: SearchSpace) -> tuple[StrategyConfig, ...]:
+    """The manager's spreadsheet and a risk-control index, as far as the space holds their values."""
+    wanted: tuple[dict[str, Any], ...] = (
+        {"estimator": "rolling", "lookback_days": 252, "rebalancing": "monthly"},
+        {"estimator": "ewma_max", "decay": 0.94, "rebalancing": "daily"},
+        {"estimator": "rolling", "lookback_days": 21, "rebalancing": "weekly"},
+    )
+    fits = [w for w in wanted if _held(w, space)] if "inverse_vol" in space.weight_functions else []
+    fixed = {
+        "inner": space.inner[0] if space.inner else None,
+        "target_volatility": space.target_volatility[0] if space.target_volatility else None,
+    }
+    assert not ACTIVE["inverse_vol"]
+    return tuple(StrategyConfig(weight_function="inverse_vol", **w, **fixed) for w in fits)
+
+
+def _held(wanted: dict[str, Any], space: SearchSpace) -> bool:
+    grids = {
+        "estimator": space.estimators,
+        "lookback_days": space.lookback_days,
+        "decay": space.decay,
+    }
+    grids |= {"rebalancing": space.rebalancing}
+    return 0.0 in space.no_trade_band and all(value in grids[name] for name, value in wanted.items())
+
+
+def _explain(heard: Sequence[ToolMessage]) -> Draft:
+    return Draft(claims=claims_of(_read(heard, "list_figures", Findings)[-1]))
+
+
+def _claims(section: Any, texts: Sequence[str]) -> tuple[Claim, ...]:
+    return tuple(Claim(section=section, text=text) for text in texts)
+
+
+@dataclass(frozen=True)
+class Role:
+    """What the planner asks as one agent, and how it answers."""
+
+    questions: tuple[tuple[str, dict[str, Any]], ...]
+    answer: Callable[[Sequence[ToolMessage]], BaseModel]
+
+
+ROLES: dict[str, Role] = {
+    "RiskAssessment": Role(
+        tuple(("assess_risk", {"subject": s}) for s in ("asset", "constant_exposure", "current_rule")),
+        _assess,
+    ),
+    "MarketView": Role((("read_market", {"window": "training"}), ("list_scenarios", {"which": "all"})), _view),
+    "SearchPlan": Role((("search_status", {"order": "best_first"}),), _plan),
+    "Draft": Role((("list_figures", {"of": "judged_result"}),), _explain),
+}
+"""By the structured-output tool of the agent."""

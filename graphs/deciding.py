@@ -1,0 +1,171 @@
+"""How an agent is asked: once per run and place; its answer is checked and stored before anything of it is shown."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from langchain_core.messages import HumanMessage
+
+from agents.build import Agent
+from graphs.log import Place
+from graphs.stream import Answered, Refused, Used, digest, figures_in, steps
+from quant.strategy import Frozen
+from tools.claims import codes
+from tools.context import Context
+from tools.decisions import Decided, load_decision, save_decision
+from tools.optimization import AgentName, Decision
+from tools.trace import DecisionMade, DraftRejected, Happened, ToolCalled, ToolReturned, TraceEvent
+
+ABSTAINED = "abstained"
+ROUNDS = 2
+"""Drafts that an agent may hand in."""
+
+Answer = TypeVar("Answer", bound=Frozen)
+
+
+class DecisionMissing(RuntimeError):
+    """A run without a model came to a question that its decisions do not answer."""
+
+
+@dataclass(frozen=True)
+class Question(Generic[Answer]):
+    agent: AgentName
+    ordinal: int
+    text: str
+    answer: type[Answer]
+    problems: Callable[[Answer, int], list[str]]
+    """What is wrong with an answer, given the number of trials there were; each as `code: what to mend`."""
+    reduced: Callable[[Answer], Answer | None]
+    """What of an answer may stand without its claims."""
+
+
+@dataclass(frozen=True)
+class Consulted(Generic[Answer]):
+    """The answer, None for an abstention, and the decision that holds it."""
+
+    answer: Answer | None
+    decision: Decision
+    trials: int
+
+
+async def decide(
+    question: Question[Answer],
+    agent: Agent | None,
+    *,
+    author: str,
+    context: Context,
+    place: Place,
+    trials: int,
+) -> Consulted[Answer]:
+    """The stored decision, or the agent's, which is then stored."""
+    decided = await load_decision(context.store, context.owner, context.run, question.agent, question.ordinal)
+    if decided is None:
+        if agent is None:
+            raise DecisionMissing(f"there is no decision {question.ordinal} of the {question.agent}")
+        fresh = await _Asking(question, agent, context, place, trials).decide(author)
+        decided = await save_decision(context.store, context.owner, context.run, fresh)
+    for event in decided.events:
+        await place.show(event)
+    await place.say(DecisionMade, decision=decided.decision, refused_calls=decided.refused)
+    trials = trials if decided.trials is None else decided.trials
+    return Consulted(_answer(question, decided.decision, trials), decided.decision, trials)
+
+
+def _answer(question: Question[Answer], decision: Decision, trials: int) -> Answer | None:
+    if decision.author == ABSTAINED:
+        return None
+    answer = question.answer.model_validate(decision.answer)
+    if problems := question.problems(answer, trials):
+        raise ValueError(f"the stored decision of the {question.agent} does not fit: {codes(problems)}")
+    return answer
+
+
+class _Asking(Generic[Answer]):
+    def __init__(self, question: Question[Answer], agent: Agent, context: Context, place: Place, trials: int) -> None:
+        self._question = question
+        self._agent = agent
+        self._context = context
+        self._place = place
+        self._trials = trials
+        self._events: list[TraceEvent] = []
+        self._calls = 0
+        self._refused = 0
+
+    async def decide(self, author: str) -> Decided:
+        rejected: list[str] = []
+        last: Answer | None = None
+        text = self._question.text
+        for round_ in range(ROUNDS):
+            last = await self._consult(text)
+            problems = (
+                ["no_answer: call the answer's tool with a complete answer"]
+                if last is None
+                else self._question.problems(last, self._trials)
+            )
+            if not problems:
+                break
+            hashed = "" if last is None else hashlib.sha256(last.model_dump_json().encode()).hexdigest()
+            rejected += [hashed] if hashed else []
+            await self._say(
+                DraftRejected,
+                round_,
+                agent=self._question.agent,
+                digest=hashed,
+                reasons=codes(problems),
+            )
+            text = "\n".join([self._question.text, "", "Your last draft was refused:", *problems])
+        else:
+            last = None if last is None else self._question.reduced(last)
+            if last is not None and self._question.problems(last, self._trials):
+                last = None
+        decision = Decision(
+            agent=self._question.agent,
+            ordinal=self._question.ordinal,
+            author=ABSTAINED if last is None else author,
+            answer={} if last is None else last.model_dump(mode="json"),
+            rejected=tuple(rejected),
+        )
+        return Decided(decision, tuple(self._events), self._refused, self._trials)
+
+    async def _consult(self, text: str) -> Answer | None:
+        """The typed answer, or None if the agent reached its limits or ended without one."""
+        parts = self._agent.loop.astream(
+            {"messages": [HumanMessage(text)]},
+            context=self._context,
+            stream_mode=["updates"],
+            version="v2",
+        )
+        answer: Answer | None = None
+        async for step in steps(parts, self._agent.tools):
+            match step:
+                case Used():
+                    await self._used(step)
+                case Refused():
+                    self._refused += 1
+                case Answered(answer=given):
+                    assert isinstance(given, self._question.answer)
+                    answer = given
+        return answer
+
+    async def _used(self, step: Used) -> None:
+        agent, result = self._question.agent, digest(step.result)
+        arguments = json.dumps(step.arguments, sort_keys=True)
+        ordinal = f"{self._calls}-{step.tool}-{arguments}"
+        self._calls += 1
+        await self._say(ToolCalled, ordinal, agent=agent, tool=step.tool, arguments=step.arguments)
+        figures = tuple(figure.id for figure in figures_in(step.result))
+        await self._say(
+            ToolReturned,
+            ordinal,
+            agent=agent,
+            tool=step.tool,
+            result_digest=result,
+            figures=figures,
+        )
+
+    async def _say(self, kind: type[Happened], ordinal: int | str, /, **fields: Any) -> None:
+        event = self._place.make(kind, ordinal, **fields)
+        self._events.append(event)
+        await self._place.show(event)

@@ -1,0 +1,94 @@
+"""The event log of an execution: an event is in the store before anybody sees it, and there only once."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from langgraph.config import get_stream_writer
+
+from store.store import Store
+from tools.trace import TRACE_EVENT, Happened, NodeFinished, TraceEvent, event_id
+
+
+class EventLog:
+    """Of one run of one owner."""
+
+    def __init__(self, store: Store, owner: str, run: str, stored: Iterable[TraceEvent]) -> None:
+        self._store = store
+        self._owner = owner
+        self._run = run
+        self._known = {event.id for event in stored}
+        self._finished: dict[str, asyncio.Event] = {}
+
+    async def append(self, event: TraceEvent) -> bool:
+        """Store `event`; False if it was there already."""
+        new = event.id not in self._known
+        if new:
+            await self._store.events.append(self._owner, self._run, event.id, event.model_dump(mode="json"))
+            self._known.add(event.id)
+        if isinstance(event, NodeFinished):
+            self.finished(event.node).set()
+        return new
+
+    def make(self, kind: type[Happened], node: str, step: int, ordinal: int | str, /, **fields: Any) -> TraceEvent:
+        """The event at this place of the run."""
+        return TRACE_EVENT.validate_python(
+            kind(
+                id=event_id(self._run, node, step, f"{kind.model_fields['event'].default}-{ordinal}"),
+                run=self._run,
+                node=node,
+                at=datetime.now(UTC),
+                **fields,
+            )
+        )
+
+    def finished(self, node: str) -> asyncio.Event:
+        """Set once the node's last event is stored, by this execution or an earlier one."""
+        if node not in self._finished:
+            self._finished[node] = asyncio.Event()
+            if event_id(self._run, node, 0, "node_finished-0") in self._known:
+                self._finished[node].set()
+        return self._finished[node]
+
+
+@dataclass
+class Place:
+    """A node of the graph at one step, as its body uses it to say what happens.
+
+    A node that runs beside another waits its turn: its events are kept back until the other has finished, so that
+    the log has the same order in every execution.
+    """
+
+    log: EventLog
+    node: str
+    step: int = 0
+    after: str | None = None
+
+    def __post_init__(self) -> None:
+        self._kept: list[TraceEvent] = []
+
+    def make(self, kind: type[Happened], ordinal: int | str = 0, /, **fields: Any) -> TraceEvent:
+        return self.log.make(kind, self.node, self.step, ordinal, **fields)
+
+    async def say(self, kind: type[Happened], ordinal: int | str = 0, /, **fields: Any) -> None:
+        await self.show(self.make(kind, ordinal, **fields))
+
+    async def show(self, event: TraceEvent) -> None:
+        self._kept.append(event)
+        if self.after is None or self.log.finished(self.after).is_set():
+            await self._release()
+
+    async def wait(self) -> None:
+        """Until everything said here is stored."""
+        if self.after is not None:
+            await self.log.finished(self.after).wait()
+        await self._release()
+
+    async def _release(self) -> None:
+        write = get_stream_writer()
+        while self._kept:
+            event = self._kept.pop(0)
+            if await self.log.append(event):
+                write(event)

@@ -1,0 +1,446 @@
+"""The main job: from a request, through four agents and the numeric core, to a judged and explained result.
+
+START -> prepare -+-> risk_manager ---+-> optimizer -> search -> aggregate -> explainer -> render -> END
+                  +-> market_analyst -+       ^           |
+                                              +-----------+  while trials are left, at most three plans
+
+State holds typed words and counts; prices, trials and results lie in the store.
+"""
+
+import asyncio
+import operator
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeAlias, TypedDict
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+
+from agents.build import Agent
+from agents.explainer import explainer
+from agents.market_analyst import market_analyst
+from agents.optimizer import optimizer
+from agents.risk_manager import risk_manager
+from graphs.deciding import Consulted, Question, decide
+from graphs.log import EventLog, Place
+from quant.trial import Trial
+from tools import plans
+from tools.claims import Draft, render, violations
+from tools.context import Context
+from tools.errors import InvalidInput
+from tools.estimate import estimate
+from tools.figures import Claim, Figure
+from tools.jobs import JobStatus, SearchJob
+from tools.optimization import (
+    MAX_PLANS,
+    AgentName,
+    Counts,
+    Decision,
+    Explanation,
+    MarketView,
+    OptimizationResult,
+    RenderedClaim,
+    RiskAssessment,
+    SearchPlan,
+)
+from tools.regime import regime_report
+from tools.results import load_result, save_result
+from tools.risk import risk_figures
+from tools.scenarios import scenario_figures
+from tools.status import search_report
+from tools.template import AUTHOR, template_claims
+from tools.trace import (
+    ClaimReleased,
+    EstimateMade,
+    JobProgressed,
+    NodeFinished,
+    NodeStarted,
+    TrialsFinished,
+    VerdictReached,
+)
+from tools.trials import load_series, save_series, stored_trials
+
+POLL_SECONDS = 0.1
+TENTHS = 10
+RECURSION_LIMIT = 40
+"""Steps of this graph: far above three plans, far below an endless loop."""
+
+AGENTS: dict[AgentName, Callable[[Any], Agent]] = {
+    "risk_manager": risk_manager,
+    "market_analyst": market_analyst,
+    "optimizer": optimizer,
+    "explainer": explainer,
+}
+DEFAULTS: dict[AgentName, str] = {
+    "risk_manager": "The risk manager gave no answer; the run went on without its concerns.",
+    "market_analyst": "The market analyst gave no answer; the default probabilities were used.",
+    "optimizer": "The optimizer gave no answer; all trials that were left were spent on a broad search.",
+    "explainer": "The explainer gave no answer; the explanation comes from a template.",
+}
+"""What code does instead of an agent that abstains, as the result says it."""
+
+
+class JobFailed(RuntimeError):
+    """The search ended without its trials."""
+
+
+class Cancelled(RuntimeError):
+    """A person stopped the search."""
+
+
+class State(TypedDict, total=False):
+    data_digest: str
+    view: MarketView | None
+    plans: Annotated[list[SearchPlan], operator.add]
+    trials: int
+    stopped: Literal["budget", "converged", "exhausted", "agent"]
+    decisions: Annotated[list[Decision], operator.add]
+    claims: Annotated[list[RenderedClaim], operator.add]
+    figures: Annotated[list[Figure], operator.add]
+    explanation: list[Claim]
+    author: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Execution:
+    """What the nodes of one execution share; it is rebuilt on a resume."""
+
+    context: Context
+    log: EventLog
+    agents: dict[AgentName, Agent]
+    """Empty for a run that only follows given decisions."""
+    author: str
+    """Name of the model behind the agents."""
+
+
+Body: TypeAlias = Callable[[State, Execution, Place], Awaitable[State]]
+
+
+def optimization(
+    checkpointer: BaseCheckpointSaver[str],
+) -> CompiledStateGraph[State, Execution, Any, Any]:
+    graph = StateGraph(State, context_schema=Execution)
+    for body in (prepare, assess, view, plan, search, aggregate, explain, finish):
+        graph.add_node(NODES[body], _node(body))
+    graph.add_edge(START, "prepare")
+    graph.add_edge("prepare", "risk_manager")
+    graph.add_edge("prepare", "market_analyst")
+    graph.add_edge(["risk_manager", "market_analyst"], "optimizer")
+    graph.add_conditional_edges("optimizer", _search_or_judge, ["search", "aggregate"])
+    graph.add_conditional_edges("search", _plan_or_judge, ["optimizer", "aggregate"])
+    graph.add_edge("aggregate", "explainer")
+    graph.add_edge("explainer", "render")
+    graph.add_edge("render", END)
+    return graph.compile(checkpointer=checkpointer, name="optimization")
+
+
+async def prepare(state: State, run: Execution, place: Place) -> State:
+    """Load and gate the prices, which fixes the version of the data."""
+    market = await run.context.market.get()
+    return {"data_digest": market.data_digest, "trials": 0}
+
+
+async def assess(state: State, run: Execution, place: Place) -> State:
+    market = await _same_market(state, run)
+    figures = await asyncio.to_thread(risk_figures, market, run.context.request)
+    question = Question(
+        agent="risk_manager",
+        ordinal=0,
+        text=f"Assess the mandate before the search. {_mandate(run)}",
+        answer=RiskAssessment,
+        problems=lambda answer, _: violations(answer.claims, figures),
+        reduced=_without_claims,
+    )
+    said = await _ask(question, state, run, place)
+    return await _released(said, figures, place)
+
+
+async def view(state: State, run: Execution, place: Place) -> State:
+    market = await _same_market(state, run)
+    given = run.context.request.scenarios
+    report = await asyncio.to_thread(regime_report, market)
+    figures = (*report.figures, *scenario_figures(given))
+
+    def problems(answer: MarketView, _: int) -> list[str]:
+        names = [tilt.scenario for tilt in answer.tilts]
+        unknown = [f"unknown_value: a scenario is not among {[s.name for s in given]}"]
+        repeated = ["repeated_value: a scenario is leaned on more than once"]
+        return [
+            *(unknown if set(names) - {s.name for s in given} else []),
+            *(repeated if len(set(names)) < len(names) else []),
+            *violations(answer.claims, figures),
+        ]
+
+    question = Question(
+        agent="market_analyst",
+        ordinal=0,
+        text="Judge the regime at the end of the training window and lean on the scenarios.",
+        answer=MarketView,
+        problems=problems,
+        reduced=_without_claims,
+    )
+    said = await _ask(question, state, run, place)
+    return {**await _released(said, figures, place), "view": said.answer}
+
+
+async def plan(state: State, run: Execution, place: Place) -> State:
+    context = run.context
+    trials = (await stored_trials(context.store, context.owner, context.run))[: state["trials"]]
+
+    def figures(count: int) -> tuple[Figure, ...]:
+        return search_report(context.request, trials[:count]).figures
+
+    question = Question(
+        agent="optimizer",
+        ordinal=place.step,
+        text="Plan the next part of the search, or stop it.",
+        answer=SearchPlan,
+        problems=lambda answer, count: [
+            *plans.problems(answer, context.request.space, count),
+            *violations(answer.claims, figures(count)),
+        ],
+        reduced=_without_claims,
+    )
+    said = await _ask(question, state, run, place)
+    chosen = said.answer or SearchPlan(action="search")
+    return {**await _released(said, figures(said.trials), place), "plans": [chosen]}
+
+
+async def search(state: State, run: Execution, place: Place) -> State:
+    context, chosen, first = run.context, state["plans"][-1], state["trials"]
+    request = context.request
+    await _same_market(state, run)
+    trials = (await stored_trials(context.store, context.owner, context.run))[:first]
+    space = plans.narrowed(chosen, request, trials)
+    budget = plans.budget(chosen, plans.remaining(request, first))
+    job = SearchJob(
+        owner=context.owner,
+        run=context.run,
+        plan=place.step,
+        request=request,
+        space=space,
+        candidates=chosen.candidates,
+        first=first,
+        budget=budget,
+    )
+    await place.say(EstimateMade, plan=place.step, estimate=estimate(request, budget))
+    status = await _watched(job, run, place)
+    assert status.stopped is not None
+    tried = len(await stored_trials(context.store, context.owner, context.run))
+    await place.say(TrialsFinished, plan=place.step, trials=tried, stopped=status.stopped)
+    return {"trials": tried, "stopped": status.stopped}
+
+
+async def aggregate(state: State, run: Execution, place: Place) -> State:
+    from tools.evaluation import World
+    from tools.judge import judge
+
+    context = run.context
+    market = await _same_market(state, run)
+    trials = await stored_trials(context.store, context.owner, context.run)
+    series = {t.series: await load_series(context.store, context.owner, t.series, rows=2) for t in trials}
+    judgement = await asyncio.to_thread(
+        judge,
+        World(market, context.request),
+        trials,
+        series,
+        view=state["view"],
+        decisions=_in_order(state),
+        counts=_counts(state, run, trials),
+        ledger_trials=context.prior_trials + len(trials),
+    )
+    result = judgement.result
+    if judgement.history is not None:
+        await save_series(context.store, context.owner, judgement.history)
+    await save_result(context.store, context.owner, context.run, "judged", result)
+    await place.say(VerdictReached, colour=result.verdict.colour, headline=result.verdict.headline)
+    return {}
+
+
+async def explain(state: State, run: Execution, place: Place) -> State:
+    context = run.context
+    result = await load_result(context.store, context.owner, context.run, "judged")
+    question = Question(
+        agent="explainer",
+        ordinal=0,
+        text=f"Explain the result. The verdict is {result.verdict.colour}.",
+        answer=Draft,
+        problems=lambda answer, _: [
+            *_missing(answer.claims),
+            *violations(answer.claims, result.figures),
+        ],
+        reduced=lambda _: None,
+    )
+    said = await _ask(question, state, run, place)
+    claims = said.answer.claims if said.answer else template_claims(result)
+    author = said.decision.author if said.answer else AUTHOR
+    return {"explanation": list(claims), "author": author, "decisions": [said.decision]}
+
+
+async def finish(state: State, run: Execution, place: Place) -> State:
+    """Put the figures into the explanation and keep the result."""
+    context = run.context
+    judged = await load_result(context.store, context.owner, context.run, "judged")
+    explained = [render(claim, judged.figures) for claim in state["explanation"]]
+    for ordinal, claim in enumerate(explained):
+        await place.say(ClaimReleased, ordinal, author=state["author"], claim=claim)
+    await save_result(context.store, context.owner, context.run, "final", _final(judged, explained, state))
+    return {}
+
+
+NODES: dict[Body, str] = {
+    prepare: "prepare",
+    assess: "risk_manager",
+    view: "market_analyst",
+    plan: "optimizer",
+    search: "search",
+    aggregate: "aggregate",
+    explain: "explainer",
+    finish: "render",
+}
+
+
+def _node(body: Body) -> Callable[[State, Runtime[Execution]], Awaitable[State]]:
+    name = NODES[body]
+
+    async def node(state: State, runtime: Runtime[Execution]) -> State:
+        run = runtime.context
+        step = {
+            "optimizer": len(state.get("plans", [])),
+            "search": len(state.get("plans", [])) - 1,
+        }.get(name, 0)
+        place = Place(run.log, name, step, after="risk_manager" if name == "market_analyst" else None)
+        await place.say(NodeStarted, step=step)
+        update = await body(state, run, place)
+        await place.say(NodeFinished, step=step)
+        await place.wait()
+        return update
+
+    return node
+
+
+def _search_or_judge(state: State) -> Literal["search", "aggregate"]:
+    return "search" if state["plans"][-1].action == "search" else "aggregate"
+
+
+def _plan_or_judge(state: State, runtime: Runtime[Execution]) -> Literal["optimizer", "aggregate"]:
+    left = plans.remaining(runtime.context.context.request, state["trials"])
+    return "optimizer" if left and len(state["plans"]) < MAX_PLANS else "aggregate"
+
+
+async def _same_market(state: State, run: Execution):
+    """The prices of the run; a file that changed since it began is refused."""
+    market = await run.context.market.get()
+    if market.data_digest != state["data_digest"]:
+        raise InvalidInput(
+            "prices_file",
+            run.context.request.prices_file,
+            allowed="the prices with which the run began",
+        )
+    return market
+
+
+async def _ask(question: Question[Any], state: State, run: Execution, place: Place) -> Consulted[Any]:
+    return await decide(
+        question,
+        run.agents.get(question.agent),
+        author=run.author,
+        context=run.context,
+        place=place,
+        trials=state["trials"],
+    )
+
+
+async def _released(said: Consulted[Any], figures: Sequence[Figure], place: Place) -> State:
+    """Show an agent's claims, rendered, and keep them with the figures they use."""
+    claims = [render(claim, figures) for claim in said.answer.claims] if said.answer else []
+    for ordinal, claim in enumerate(claims):
+        await place.say(ClaimReleased, ordinal, author=said.decision.author, claim=claim)
+    used = {id_ for claim in claims for id_ in claim.figures}
+    return {
+        "decisions": [said.decision],
+        "claims": claims,
+        "figures": [figure for figure in figures if figure.id in used],
+    }
+
+
+async def _watched(job: SearchJob, run: Execution, place: Place) -> JobStatus:
+    """Submit the job and say each tenth of its trials until it ends."""
+    status = await run.context.jobs.submit(job)
+    said = 0
+    while True:
+        while said < TENTHS and status.total and status.done * TENTHS >= (said + 1) * status.total:
+            said += 1
+            done = -(-status.total * said // TENTHS)
+            await place.say(JobProgressed, said, job=job.id(), done=done, total=status.total, best=status.best)
+        if status.state == "completed":
+            return status
+        if status.state == "cancelled":
+            raise Cancelled(job.id())
+        if status.state == "failed":
+            raise JobFailed(f"{job.id()}: {status.error}")
+        await asyncio.sleep(POLL_SECONDS)
+        status = await run.context.jobs.status(job.id())
+
+
+def _without_claims(answer: Any) -> Any:
+    return answer.model_copy(update={"claims": ()})
+
+
+def _missing(claims: Sequence[Claim]) -> list[str]:
+    sections = {claim.section for claim in claims}
+    return [f"missing_section: {name} is required" for name in ("winner", "counter_argument") if name not in sections]
+
+
+def _mandate(run: Execution) -> str:
+    given = list(run.context.request.limits.given())
+    return f"It sets these limits: {given}." if given else "It sets no limits."
+
+
+def _in_order(state: State) -> tuple[Decision, ...]:
+    order = list(AGENTS)
+    return tuple(sorted(state["decisions"], key=lambda d: (order.index(d.agent), d.ordinal)))
+
+
+def _counts(state: State, run: Execution, trials: Sequence[Trial]) -> Counts:
+    scenarios = run.context.request.scenarios
+    whole = [e for t in trials if not t.screened for e in t.evaluations]
+    stopped = state.get("stopped", "agent")
+    if stopped == "budget" and plans.remaining(run.context.request, len(trials)):
+        stopped = "agent"
+    return Counts(
+        trials=len(trials),
+        screened=sum(t.screened for t in trials),
+        scenarios=len(scenarios),
+        paths=scenarios[0].paths,
+        years=scenarios[0].years,
+        evaluations=len(whole),
+        path_days=sum(e.paths * e.days for e in whole),
+        stopped=stopped,
+        plans=sum(p.action == "search" for p in state["plans"]),
+    )
+
+
+def _final(judged: OptimizationResult, explained: list[RenderedClaim], state: State) -> OptimizationResult:
+    decisions = _in_order(state)
+    known = {figure.id for figure in judged.figures}
+    extra = {f.id: f for f in state.get("figures", []) if f.id not in known}
+    abstained = dict.fromkeys(DEFAULTS[d.agent] for d in decisions if d.author == "abstained")
+    return judged.model_copy(
+        update={
+            "manifest": judged.manifest.model_copy(update={"decisions": decisions}),
+            "explanation": Explanation(claims=(*explained, *_by_section(state)), author=state["author"]),
+            "figures": (*judged.figures, *extra.values()),
+            "caveats": (*judged.caveats, *abstained),
+        }
+    )
+
+
+def _by_section(state: State) -> list[RenderedClaim]:
+    order = ["risk", "market", "search"]
+    return sorted(
+        state.get("claims", []),
+        key=lambda c: order.index(c.section) if c.section in order else len(order),
+    )

@@ -1,0 +1,267 @@
+"""The door to runs: make one, execute or resume it, read it, reproduce it."""
+
+import asyncio
+import tempfile
+import uuid
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.runnables import RunnableConfig
+
+from graphs.checkpoints import open_checkpoints
+from graphs.log import EventLog
+from graphs.optimization import AGENTS, RECURSION_LIMIT, Cancelled, Execution, optimization
+from graphs.stream import events
+from quant.strategy import Frozen
+from store.errors import Missing
+from store.records import Key, every
+from store.store import Store, open_store
+from tools.context import Context, Principal, RunMarket
+from tools.decisions import Decided, save_decision
+from tools.errors import UserError
+from tools.jobs import JobRunner
+from tools.market import load_market, resolved
+from tools.optimization import Decision, OptimizationRequest, OptimizationResult
+from tools.prices import PriceSource
+from tools.results import load_result
+from tools.trace import TRACE_EVENT, RunFailed, RunFinished, RunStarted, TraceEvent
+from tools.trials import KIND as TRIAL
+
+KIND = "run"
+GIVEN_DECISIONS = "given decisions"
+"""Stands for the model in a run that follows the decisions of another."""
+
+RunState: TypeAlias = Literal["created", "running", "completed", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """What runs are executed with; composed once, in `api/app.py`."""
+
+    store: Store
+    prices: PriceSource
+    jobs: JobRunner
+    model: BaseChatModel
+    checkpoints: Path
+    """File of the graph's checkpoints."""
+
+
+class Run(Frozen):
+    """One execution of the optimization graph."""
+
+    id: str
+    owner: str
+    state: RunState
+    created_at: datetime
+    request: OptimizationRequest
+    data_digest: str
+    prior_trials: int
+    """Trials that the owner made on the same prices before."""
+    result_digest: str | None = None
+
+
+class NoSuchRun(UserError):
+    """The owner has no run of that id."""
+
+    code = "no_such_run"
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"run: there is no run {run_id!r}; allowed: the id of one of your runs")
+
+
+async def create_run(
+    desk: Desk,
+    owner: str,
+    request: OptimizationRequest,
+    *,
+    run_id: str | None = None,
+    prior_trials: int | None = None,
+) -> str:
+    """Store a run for a request that its prices can serve; otherwise `UserError`, and nothing is stored."""
+    from tools.evaluation import World
+    from tools.limits import check_minimum_exposure
+
+    market = await load_market(desk.prices, request)
+    request = resolved(request, assets=len(market.assets))
+    await asyncio.to_thread(check_minimum_exposure, World(market, request))
+    run = Run(
+        id=run_id or uuid.uuid4().hex,
+        owner=owner,
+        state="created",
+        created_at=datetime.now(UTC),
+        request=request,
+        data_digest=market.data_digest,
+        prior_trials=await _ledger(desk.store, owner, market.data_digest) if prior_trials is None else prior_trials,
+    )
+    await desk.store.records.put(Key(owner, KIND, run.id), run.model_dump(mode="json"), expected=0)
+    return run.id
+
+
+async def execute(
+    desk: Desk, owner: str, run_id: str, *, decisions: Sequence[Decision] | None = None
+) -> AsyncGenerator[TraceEvent]:
+    """Start the run, or resume it where it was; every event is stored before it is yielded, and yielded once.
+
+    A completed run is not executed again: its events are read out. With `decisions` no model is asked. A fault ends
+    the run with `run_failed` and is raised; a run that was interrupted or failed may be executed again.
+    """
+    run = await run_of(desk.store, owner, run_id)
+    stored = await events_of(desk.store, owner, run_id)
+    if run.state == "completed":
+        for event in stored:
+            yield event
+        return
+    for decision in decisions or ():
+        await save_decision(desk.store, owner, run_id, Decided(decision))
+    await _update(desk.store, owner, run_id, state="running")
+    execution = _execution(desk, run, EventLog(desk.store, owner, run_id, stored), asks=decisions is None)
+    try:
+        async for event in _steps(desk, run, execution):
+            yield event
+    except Exception as error:
+        failures = sum(isinstance(event, RunFailed) for event in stored)
+        failed = execution.log.make(RunFailed, "run", 0, failures, code=_code(error), kind=type(error).__name__)
+        await execution.log.append(failed)
+        await _update(
+            desk.store,
+            owner,
+            run_id,
+            state="cancelled" if isinstance(error, Cancelled) else "failed",
+        )
+        yield failed
+        raise
+
+
+async def run_of(store: Store, owner: str, run_id: str) -> Run:
+    record = await store.records.get(Key(owner, KIND, run_id))
+    if record is None:
+        raise NoSuchRun(run_id)
+    return Run.model_validate(record.document)
+
+
+async def list_runs(store: Store, owner: str) -> list[Run]:
+    """The owner's runs, newest first."""
+    found = every(store.records, owner, KIND, newest_first=True)
+    return [Run.model_validate(record.document) async for record in found]
+
+
+async def events_of(store: Store, owner: str, run_id: str, *, after: int = 0) -> list[TraceEvent]:
+    """The events numbered `after` + 1 and on."""
+    found: list[TraceEvent] = []
+    while page := await store.events.read(owner, run_id, after):
+        found += [TRACE_EVENT.validate_python(event.payload) for event in page]
+        after = page[-1].number
+    return found
+
+
+async def result_of(store: Store, owner: str, run_id: str) -> OptimizationResult | None:
+    """The result of a run that has one."""
+    try:
+        return await load_result(store, owner, run_id, "final")
+    except Missing:
+        return None
+
+
+async def reproduce(desk: Desk, owner: str, run_id: str) -> OptimizationResult:
+    """Run the manifest again in a store of its own, with the decisions of then and without any model."""
+    from tools.local import LocalRunner
+
+    run = await run_of(desk.store, owner, run_id)
+    earlier = await result_of(desk.store, owner, run_id)
+    if earlier is None:
+        raise UserError(f"run: {run_id!r} has no result yet; allowed: a completed run")
+    with tempfile.TemporaryDirectory() as folder:
+        async with open_store(Path(folder)) as store:
+            fresh = Desk(
+                store=store,
+                prices=desk.prices,
+                jobs=LocalRunner(store, partial(load_market, desk.prices)),
+                model=desk.model,
+                checkpoints=Path(folder) / "checkpoints.sqlite",
+            )
+            again = await create_run(fresh, owner, earlier.manifest.request, prior_trials=run.prior_trials)
+            async for _ in execute(fresh, owner, again, decisions=earlier.manifest.decisions):
+                pass
+            return await load_result(store, owner, again, "final")
+
+
+async def _steps(desk: Desk, run: Run, execution: Execution) -> AsyncGenerator[TraceEvent]:
+    log = execution.log
+    started = log.make(
+        RunStarted,
+        "run",
+        0,
+        0,
+        request_digest=run.request.content_digest(),
+        data_digest=run.data_digest,
+        model=execution.author,
+    )
+    if await log.append(started):
+        yield started
+    async with open_checkpoints(desk.checkpoints) as checkpointer:
+        graph = optimization(checkpointer)
+        config: RunnableConfig = {
+            "configurable": {"thread_id": run.id},
+            "recursion_limit": RECURSION_LIMIT,
+        }
+        place = await graph.aget_state(config)
+        begun = place.created_at is not None
+        if not begun or place.next:
+            parts = graph.astream(
+                None if begun else {},
+                config,
+                context=execution,
+                stream_mode=["custom"],
+                version="v2",
+                durability="sync",
+            )
+            async for event in events(parts):
+                yield event
+    result = await load_result(desk.store, run.owner, run.id, "final")
+    finished = log.make(RunFinished, "run", 0, 0, result_digest=result.digest())
+    new = await log.append(finished)
+    await _update(desk.store, run.owner, run.id, state="completed", result_digest=result.digest())
+    if new:
+        yield finished
+
+
+def _execution(desk: Desk, run: Run, log: EventLog, *, asks: bool) -> Execution:
+    context = Context(
+        principal=Principal(owner=run.owner),
+        run=run.id,
+        request=run.request,
+        store=desk.store,
+        jobs=desk.jobs,
+        market=RunMarket(partial(load_market, desk.prices), run.request),
+        prior_trials=run.prior_trials,
+    )
+    return Execution(
+        context=context,
+        log=log,
+        agents={name: make(desk.model) for name, make in AGENTS.items()} if asks else {},
+        author=desk.model.get_name() if asks else GIVEN_DECISIONS,
+    )
+
+
+def _code(error: Exception) -> Literal["fault", "cancelled", "unusable_input"]:
+    if isinstance(error, Cancelled):
+        return "cancelled"
+    return "unusable_input" if isinstance(error, UserError) else "fault"
+
+
+async def _update(store: Store, owner: str, run_id: str, **changes: Any) -> None:
+    record = await store.records.get(Key(owner, KIND, run_id))
+    assert record is not None
+    await store.records.put(record.key, {**record.document, **changes}, expected=record.version)
+
+
+async def _ledger(store: Store, owner: str, data_digest: str) -> int:
+    """All trials that the owner ever made on these prices."""
+    runs = [run.id for run in await list_runs(store, owner) if run.data_digest == data_digest]
+    counts = [len([r async for r in every(store.records, owner, TRIAL, prefix=f"{run}.")]) for run in runs]
+    return sum(counts)

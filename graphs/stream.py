@@ -1,0 +1,109 @@
+"""LangGraph's stream parts (version 2) in our words; nothing else knows their shape."""
+
+import hashlib
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from langchain_core.messages import AIMessage, BaseMessage, ToolCall, ToolMessage
+from langchain_core.tools import BaseTool
+from langgraph.errors import GraphRecursionError
+from langgraph.types import StreamPart
+from pydantic import BaseModel
+
+from quant.strategy import Frozen
+from tools.figures import Figure
+from tools.trace import Happened, TraceEvent
+
+
+@dataclass(frozen=True)
+class Used:
+    """A tool call that succeeded: what was asked, as the tool understood it, and what came back."""
+
+    tool: str
+    arguments: dict[str, Any]
+    result: Frozen
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A tool call that named no tool, broke its arguments or exceeded a limit."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    answer: Frozen
+
+
+async def events(parts: AsyncIterator[StreamPart[Any, Any]]) -> AsyncIterator[TraceEvent]:
+    """What the nodes of a run said, as they said it."""
+    async for part in parts:
+        if part["type"] == "custom" and isinstance(part["data"], Happened):
+            yield cast("TraceEvent", part["data"])
+
+
+async def steps(
+    parts: AsyncIterator[StreamPart[Any, Any]], tools: Mapping[str, BaseTool]
+) -> AsyncIterator[Used | Refused | Answered]:
+    """What an agent did, in the order in which it asked, whatever the order in which its tools returned."""
+    calls: list[ToolCall] = []
+    returned: dict[str, ToolMessage] = {}
+    try:
+        async for part in parts:
+            if part["type"] != "updates":
+                continue
+            for update in _updates(part["data"]):
+                for message in _messages(update):
+                    if isinstance(message, AIMessage):
+                        calls, returned = list(message.tool_calls), {}
+                    elif isinstance(message, ToolMessage):
+                        returned[message.tool_call_id] = message
+                while calls and (calls[0]["id"] or "") in returned:
+                    call = calls.pop(0)
+                    step = _step(call, returned.pop(call["id"] or ""), tools)
+                    if step is not None:
+                        yield step
+                if isinstance(answer := update.get("structured_response"), Frozen):
+                    yield Answered(answer)
+    except GraphRecursionError:
+        return
+
+
+def figures_in(result: Frozen) -> tuple[Figure, ...]:
+    """The figures that a tool's result carries, nested ones included."""
+    return tuple(_figures(result))
+
+
+def digest(result: Frozen) -> str:
+    return hashlib.sha256(result.model_dump_json().encode()).hexdigest()
+
+
+def _updates(data: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for node in data.values():
+        for update in node if isinstance(node, list) else [node]:
+            if isinstance(update, dict):
+                yield update
+
+
+def _messages(update: dict[str, Any]) -> Sequence[BaseMessage]:
+    messages = update.get("messages", ())
+    return messages if isinstance(messages, list) else ()
+
+
+def _step(call: ToolCall, message: ToolMessage, tools: Mapping[str, BaseTool]) -> Used | Refused | None:
+    tool = tools.get(call["name"])
+    if tool is None or not isinstance(message.artifact, Frozen):
+        return None if message.status == "success" else Refused()
+    schema = cast("type[BaseModel]", tool.tool_call_schema)
+    return Used(tool.name, schema.model_validate(call["args"]).model_dump(mode="json"), message.artifact)
+
+
+def _figures(value: object) -> Iterator[Figure]:
+    if isinstance(value, Figure):
+        yield value
+    elif isinstance(value, Frozen):
+        for name in type(value).model_fields:
+            yield from _figures(getattr(value, name))
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _figures(item)

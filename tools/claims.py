@@ -1,0 +1,192 @@
+"""The check that every sentence of an agent passes, and the rendering that puts code's figures into it.
+
+A claim may hold plain English words and references such as `{{benefit_bps}}`, and nothing else: no digit of any
+script, no number in words, no unit of its own, no markup. What is not allowed by name is refused; a false refusal
+costs a round, a leaked number costs the reader's trust.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Annotated
+
+from pydantic import Field
+
+from quant.strategy import Frozen
+from tools.figures import Claim, Figure, shown
+from tools.optimization import RenderedClaim
+
+MAX_CLAIMS = 20
+
+REFERENCE = re.compile(r"\{\{([a-z][a-z0-9_]{0,79})\}\}")
+_POSSESSED = re.compile(REFERENCE.pattern + r"(?:['’]s(?![A-Za-z]))?")
+_BEFORE = frozenset(" (\"'“‘")
+_AFTER = re.compile(r"['’]s(?![A-Za-z])|[.,;:!?)\"'”’]*(?:\s|$)")
+_PLAIN = re.compile(r"[A-Za-z .,;:!?()'\"“”‘’–—-]")
+_WORD = re.compile(r"[A-Za-z]+(?:['’][A-Za-z]+)*")
+_SPELLED_OUT = re.compile(r"(?<![A-Za-z])[A-Za-z](?:[^A-Za-z]+[A-Za-z](?![A-Za-z])){2,}")
+_GLUED = re.compile(r"[A-Za-z][.,;:!?()][A-Za-z]")
+_ROMAN = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
+
+_UNITS = "one two three four five six seven eight nine".split()
+_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+_TENS = "twenty thirty forty fourty fifty sixty seventy eighty ninety".split()
+_LARGE = "hundred thousand million billion trillion quadrillion lakh crore googol".split()
+_ORDINALS = (
+    "first second third fourth fifth sixth seventh eighth eigth ninth nineth tenth eleventh twelfth twelvth "
+    "thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth thirtieth "
+    "fortieth fiftieth sixtieth seventieth eightieth ninetieth hundredth thousandth millionth billionth"
+).split()
+_CARDINALS = ["zero", *_UNITS, *_TEENS, *_TENS, *_LARGE]
+_OTHERS = (
+    "nil naught nought aught half halves halve halved halving quarter quarters dozen dozens couple couples pair pairs "
+    "once twice thrice single double doubled doubles doubling doubly triple tripled triples tripling triply treble "
+    "trebled quadruple quadrupled quintuple sextuple septuple octuple tenfold twofold decade decades century "
+    "centuries millennium millennia fortnight fortnightly biannual biennial bimonthly biweekly semiannual "
+    "semiannually trimester semester percent percents percentage percentages percentile percentiles pct pc bp bps "
+    "bip bips basispoint basispoints cent cents pip pips permille mille myriad umpteen grand thou mil "
+    "squared cubed tithe tierce duo trio quartet quintet sextet octet dyad triad tetrad hat-trick nada zilch "
+    "i ii iii iv vi vii viii ix xi xii xiii xiv xv xvi xvii xviii xix xx xxi xxv xxx xl lx xc"
+).split()
+_FOREIGN = (
+    "eins zwei zwo drei vier funf fuenf sechs sieben acht neun zehn elf zwolf zwoelf zwanzig dreissig vierzig funfzig "
+    "fuenfzig sechzig siebzig achtzig neunzig hundert tausend halb drittel viertel prozent "
+    "un deux trois quatre cinq sept huit neuf dix onze douze treize quatorze quinze seize vingt trente quarante "
+    "cinquante soixante cent moitie tiers demi "
+    "uno dos tres cuatro cinco seis siete ocho nueve diez doce trece catorce quince veinte treinta cuarenta cincuenta "
+    "sesenta setenta ochenta noventa ciento cien mitad tercio doble triple medio "
+    "due tre quattro cinque sei sette otto nove dieci dodici venti trenta quaranta cinquanta sessanta settanta "
+    "ottanta novanta mezzo doppio um dois quatro sete oito dez vinte cinquenta cem metade dobro "
+    "ichi ni san shi roku shichi hachi kyu juu hyaku sen odin dva tri chetyre pyat shest sem vosem devyat desyat"
+).split()
+_HARMLESS = frozenset({"due", "tri", "sen", "ni", "san", "sem", "sei", "shi", "venti", "mix", "acht"})
+"""English words, or too short to mislead, that look like a number of another language or like a Roman one."""
+
+_MORPHEMES = sorted(
+    {*_CARDINALS, *_ORDINALS, "half", "fold", "and", "th", "ths", "s", "ty", "teen"},
+    key=len,
+    reverse=True,
+)
+_COMPOSED = re.compile(f"(?:{'|'.join(_MORPHEMES)})+")
+_PARTS = frozenset({"and", "ands", "fold", "folds", "s", "sands", "th"})
+_NUMBER_WORDS = (
+    frozenset([*_CARDINALS, *_ORDINALS, *_OTHERS, *_FOREIGN]) | {f"{w}s" for w in _ORDINALS + _CARDINALS}
+) - _HARMLESS
+_LONG = tuple(w for w in [*_CARDINALS, *_ORDINALS] if len(w) >= 6)
+_NEAR_A_NUMBER = frozenset({"weighty", "thirsty", "fourths", "minion", "pillion", "mullion", "seconds", "season"})
+_REVERSING = frozenset({"minus", "negative", "plus", "times", "over"})
+"""Words that change the number of the reference that follows."""
+
+
+class Draft(Frozen):
+    """The explainer's answer: claims in reading order, whose numbers are references to listed figures."""
+
+    claims: Annotated[tuple[Claim, ...], Field(min_length=1, max_length=MAX_CLAIMS)]
+
+
+def check(claim: Claim, figures: Iterable[Figure]) -> list[str]:
+    """Everything that is wrong with `claim`, each as `code: what to mend`; empty when it may be released."""
+    known = {figure.id for figure in figures}
+    words = REFERENCE.sub(" ", claim.text)
+    return [
+        *_references(claim.text, known),
+        *_characters(words),
+        *_number_words(claim.text),
+        *_hidden_words(words),
+    ]
+
+
+def render(claim: Claim, figures: Iterable[Figure]) -> RenderedClaim:
+    """The sentence with each reference replaced by its figure. The claim has passed `check`."""
+    named = {figure.id: figure for figure in figures}
+    used = tuple(dict.fromkeys(REFERENCE.findall(claim.text)))
+    text = REFERENCE.sub(lambda match: shown(named[match[1]]), claim.text)
+    return RenderedClaim(section=claim.section, text=text, figures=used)
+
+
+def violations(claims: Sequence[Claim], figures: Sequence[Figure]) -> list[str]:
+    """The violations of a whole draft, numbered for the model that must mend them."""
+    return [f"{v} (claim {n})" for n, claim in enumerate(claims, 1) for v in check(claim, figures)]
+
+
+def codes(problems: Iterable[str]) -> tuple[str, ...]:
+    """The kinds of violation, without any word of the draft."""
+    return tuple(dict.fromkeys(problem.split(":")[0] for problem in problems))
+
+
+def _references(text: str, known: set[str]) -> Iterator[str]:
+    for match in REFERENCE.finditer(text):
+        if match[1] not in known:
+            yield f"unknown_reference: {match[0]} names no figure of this run"
+        before, after = text[: match.start()], text[match.end() :]
+        if (before and before[-1] not in _BEFORE) or not _AFTER.match(after):
+            yield f"glued_reference: put a space around {match[0]}"
+        previous = _WORD.findall(before)
+        if previous and previous[-1].lower() in _REVERSING:
+            yield f"changed_reference: {previous[-1]!r} before {match[0]} would change its number"
+    if re.search(r"[{}]", REFERENCE.sub(" ", text)):
+        yield "malformed_reference: write a reference as two braces, an id, two braces"
+
+
+def _characters(words: str) -> Iterator[str]:
+    for character in dict.fromkeys(c for c in words if not _PLAIN.fullmatch(c) and c not in "{}"):
+        if _is_numeral(character):
+            yield f"digit: {character!r} is a number of your own; refer to a figure"
+        else:
+            yield f"character: {unicodedata.name(character, hex(ord(character)))} is not allowed; write plain words"
+
+
+def _is_numeral(character: str) -> bool:
+    looks = character + unicodedata.normalize("NFKC", character)
+    return any(unicodedata.numeric(c, None) is not None or unicodedata.category(c)[0] == "N" for c in looks)
+
+
+def _number_words(text: str) -> Iterator[str]:
+    words = _WORD.findall(_POSSESSED.sub(" . ", text))
+    for previous, word in zip(["", *words], words, strict=False):
+        bare = re.sub(r"['’].*", "", word)
+        if bare.lower() == "one" and previous.lower() == "no":
+            continue
+        if _is_number_word(bare) or _is_roman(bare):
+            yield f"number_word: {word!r} is a number in words; refer to a figure"
+
+
+def _is_number_word(word: str) -> bool:
+    lower = word.lower()
+    if lower in _NUMBER_WORDS or (_COMPOSED.fullmatch(lower) and lower not in _PARTS):
+        return True
+    if lower.endswith("fold") and lower not in {"manifold", "unfold", "fold", "scaffold"}:
+        return True
+    if lower in _NEAR_A_NUMBER:
+        return False
+    return any(number in lower for number in _LONG if number not in {"second", "eighty"}) or any(
+        _within_one_edit(lower, number) for number in _LONG
+    )
+
+
+def _is_roman(word: str) -> bool:
+    if len(word) == 1:
+        return word not in {"a", "A"}
+    return word.lower() not in _HARMLESS and _ROMAN.fullmatch(word.upper()) is not None
+
+
+def _within_one_edit(word: str, number: str) -> bool:
+    """Whether one insertion, deletion, replacement or swap of neighbours turns `word` into `number`."""
+    if abs(len(word) - len(number)) > 1 or len(word) < 5:
+        return False
+    start = next((i for i, (a, b) in enumerate(zip(word, number, strict=False)) if a != b), None)
+    if start is None:
+        return True
+    rest, wanted = word[start:], number[start:]
+    swapped = len(rest) > 1 and rest[1] + rest[0] + rest[2:] == wanted
+    return swapped or rest[1:] == wanted[1:] or rest[1:] == wanted or rest == wanted[1:]
+
+
+def _hidden_words(words: str) -> Iterator[str]:
+    if _SPELLED_OUT.search(words):
+        yield "spelled_out: letters are set apart; write words"
+    if _GLUED.search(words) or re.search(r"\b(?:www|https?|mailto|javascript)\b", words, re.IGNORECASE):
+        yield "link: punctuation joins two words; write plain sentences without addresses"
+    for word in re.findall(r"[A-Za-z]+(?:[-–—'’.][A-Za-z]+)+", words):
+        if _is_number_word(re.sub(r"[^A-Za-z]", "", word)):
+            yield f"number_word: {word!r} is a number in words; refer to a figure"

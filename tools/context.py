@@ -1,0 +1,57 @@
+"""What a tool may reach: handed in once per run, never imported, never part of a graph's state."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from quant.strategy import Frozen
+from store.store import Store
+from tools.jobs import JobRunner
+from tools.optimization import OptimizationRequest
+
+if TYPE_CHECKING:
+    from tools.market import Market
+
+
+class Principal(Frozen):
+    """Who acts, with which roles; every key in the store starts with the owner."""
+
+    owner: str
+    roles: tuple[str, ...] = ()
+
+
+class RunMarket:
+    """The prices of one run, loaded when first needed; a run that resumes loads them again."""
+
+    def __init__(
+        self,
+        load: "Callable[[OptimizationRequest], Awaitable[Market]]",
+        request: OptimizationRequest,
+    ) -> None:
+        self._load = load
+        self._request = request
+        self._lock = asyncio.Lock()
+        self._market: Market | None = None
+
+    async def get(self) -> "Market":
+        async with self._lock:
+            if self._market is None:
+                self._market = await self._load(self._request)
+            return self._market
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    principal: Principal
+    run: str
+    request: OptimizationRequest
+    store: Store
+    jobs: JobRunner
+    market: RunMarket
+    prior_trials: int
+    """Trials that the owner made on the same data before this run."""
+
+    @property
+    def owner(self) -> str:
+        return self.principal.owner

@@ -1,0 +1,371 @@
+"""The figures of a result: every number that its explanation may refer to."""
+
+from collections.abc import Iterator, Mapping
+
+from quant.evaluation import Measured
+from quant.trial import Trial
+from tools import naming
+from tools.figures import Figure, Unit
+from tools.optimization import (
+    HISTORY,
+    Benefit,
+    Fact,
+    Luck,
+    Manifest,
+    OptimizationResult,
+    ScenarioOutcome,
+    Year,
+)
+
+_FACT_UNITS: dict[str, Unit] = {
+    "fraction": "percent",
+    "bps": "bps",
+    "points": "points",
+    "days": "days",
+    "ratio": "ratio",
+    "years": "years",
+    "weight": "weight",
+}
+
+
+def figures_of(result: OptimizationResult) -> tuple[Figure, ...]:
+    """Every figure of `result`, in reading order; what does not exist (no winner, no limits) is left out."""
+    return tuple(_all(result))
+
+
+def _all(result: OptimizationResult) -> Iterator[Figure]:
+    yield _text("verdict_colour", "colour of the verdict", result.verdict.colour, "verdict.colour")
+    if result.verdict.binding_limit:
+        name = naming.limit(result.verdict.binding_limit)
+        yield _text("binding_limit", "limit that binds", name, "verdict.binding_limit")
+    yield from _counts(result)
+    yield from _data(result.manifest)
+    yield from _limits(result)
+    if result.benefit:
+        yield from _benefit(result.benefit)
+    if result.winner:
+        yield from _winner(result.winner)
+    yield from _scenarios(result.scenarios)
+    yield from _benchmarks(result)
+    yield from _importance(result.importance)
+    yield from _cases(result)
+    if result.luck:
+        yield from _luck(result.luck)
+    yield from _steps(result)
+    yield from _years(result.years)
+    for fact in result.facts:
+        yield from _fact(fact)
+
+
+def _number(id_: str, quantity: str, value: float | Measured | None, unit: Unit, source: str) -> Iterator[Figure]:
+    if value is None:
+        return
+    number, error = (value.value, value.error) if isinstance(value, Measured) else (value, None)
+    yield Figure(id=id_, quantity=quantity, value=number, unit=unit, error=error, source=f"result.{source}")
+
+
+def _text(id_: str, quantity: str, value: str, source: str, unit: Unit = "text") -> Figure:
+    return Figure(id=id_, quantity=quantity, value=value, unit=unit, source=f"result.{source}")
+
+
+def _counts(result: OptimizationResult) -> Iterator[Figure]:
+    counts = result.counts
+    for name, quantity in (
+        ("trials", "configurations tried"),
+        ("screened", "configurations dropped after few paths"),
+        ("paths", "simulated paths of each scenario"),
+        ("evaluations", "evaluations of a configuration in a scenario on all paths"),
+        ("plans", "search plans"),
+    ):
+        yield from _number(name, quantity, getattr(counts, name), "count", f"counts.{name}")
+    yield from _number("scenario_count", "scenarios", counts.scenarios, "count", "counts.scenarios")
+    yield from _number("path_years", "years of each path", float(counts.years), "years", "counts.years")
+
+
+def _data(manifest: Manifest) -> Iterator[Figure]:
+    yield _text("data_source", "prices used", manifest.data_source, "manifest.data_source")
+    for name, quantity in (
+        ("first_day", "first day of the prices"),
+        ("train_end", "last day of the training window"),
+        ("validate_end", "last day before the locked holdout"),
+        ("last_day", "last day of the prices"),
+    ):
+        yield _text(name, quantity, getattr(manifest, name), f"manifest.{name}", "date")
+    mandate = manifest.request.mandate
+    source = "manifest.request.mandate"
+    yield from _number(
+        "target_volatility",
+        "target volatility",
+        mandate.target_volatility,
+        "percent",
+        f"{source}.target_volatility",
+    )
+    yield _text(
+        "transaction_cost",
+        "assumed cost of a trade",
+        f"{mandate.transaction_cost_bps:g} bps",
+        f"{source}.transaction_cost_bps",
+    )
+
+
+def _limits(result: OptimizationResult) -> Iterator[Figure]:
+    for n, limit in enumerate(result.limits):
+        source = f"limits[{n}]"
+        place = naming.plain(limit.scenario)
+        name = naming.limit(limit.limit)
+        unit: Unit = {"max_drawdown": "probability", "cost_bps": "bps", "leverage": "weight"}.get(
+            limit.limit, "percent"
+        )  # pyright: ignore[reportAssignmentType]
+        yield _text(f"limit_{n}_name", "a limit of the mandate", name, f"{source}.limit")
+        yield _text(f"limit_{n}_scenario", f"where {name} is checked", place, f"{source}.scenario")
+        yield from _number(
+            f"limit_{n}_statistic",
+            f"what {name} measures in {place}",
+            limit.statistic,
+            unit,
+            f"{source}.statistic",
+        )
+        yield from _number(f"limit_{n}_allowed", f"what {name} allows", limit.allowed, unit, f"{source}.allowed")
+
+
+def _benefit(benefit: Benefit) -> Iterator[Figure]:
+    label = "benefit over the volatility-matched constant weight, after costs"
+    yield from _number("benefit_bps", label, benefit.basis_points, "bps", "benefit.basis_points")
+    yield from _number("benefit_low_bps", f"lower end of the {label}", benefit.low, "bps", "benefit.low")
+    yield from _number("benefit_high_bps", f"upper end of the {label}", benefit.high, "bps", "benefit.high")
+    yield from _number(
+        "benefit_drawdown_points",
+        "mean drawdown of the benchmark minus the winner's; positive is better",
+        benefit.drawdown_points,
+        "points",
+        "benefit.drawdown_points",
+    )
+    yield from _number(
+        "benchmark_weight",
+        "risky weight of the volatility-matched benchmark",
+        benefit.benchmark_weight,
+        "weight",
+        "benefit.benchmark_weight",
+    )
+
+
+def _winner(winner: Trial) -> Iterator[Figure]:
+    yield _text("winner_name", "the winning configuration", naming.strategy(winner.config), "winner.config")
+    function = naming.function(winner.config.weight_function)
+    yield _text(
+        "winner_function",
+        "weight function of the winner",
+        function,
+        "winner.config.weight_function",
+    )
+    metrics, source = winner.train.metrics, "winner.train.metrics"
+    for name, quantity, unit in (
+        ("volatility", "yearly volatility", "percent"),
+        ("sharpe", "Sharpe ratio", "ratio"),
+        ("max_drawdown", "deepest fall", "percent"),
+        ("value_at_risk", "loss over a month at the usual confidence", "percent"),
+        ("expected_shortfall", "mean loss beyond value at risk", "percent"),
+        ("turnover", "yearly one-way turnover, as a share of wealth", "percent"),
+        ("cost", "yearly costs", "percent"),
+        ("average_weight", "average risky weight", "weight"),
+        ("largest_weight", "largest risky weight", "weight"),
+    ):
+        yield from _number(
+            f"winner_{name}",
+            f"{quantity} of the winner on the training history",
+            getattr(metrics, name),
+            unit,  # pyright: ignore[reportArgumentType]
+            f"{source}.{name}",
+        )
+
+
+def _scenarios(outcomes: tuple[ScenarioOutcome, ...]) -> Iterator[Figure]:
+    for outcome in outcomes:
+        place = naming.plain(outcome.scenario)
+        source = f"scenarios.{outcome.scenario}"
+        prefix = f"in_{outcome.scenario}"
+        yield from _number(
+            f"{prefix}_benefit_bps",
+            f"benefit in {place}",
+            outcome.benefit_bps,
+            "bps",
+            f"{source}.benefit_bps",
+        )
+        yield from _number(
+            f"{prefix}_regret_bps",
+            f"regret in {place}",
+            outcome.regret_bps,
+            "bps",
+            f"{source}.regret_bps",
+        )
+        yield from _number(
+            f"{prefix}_retention",
+            f"share of the best utility that the winner keeps in {place}",
+            outcome.retention,
+            "percent",
+            f"{source}.retention",
+        )
+    simulated = [o for o in outcomes if o.scenario != HISTORY] or list(outcomes)
+    if simulated:
+        for word, chosen in (
+            ("worst", min(simulated, key=lambda o: o.benefit_bps.value)),
+            ("best", max(simulated, key=lambda o: o.benefit_bps.value)),
+        ):
+            source = f"scenarios.{chosen.scenario}"
+            yield _text(
+                f"{word}_scenario",
+                f"scenario with the {word} benefit",
+                naming.plain(chosen.scenario),
+                source,
+            )
+            yield from _number(
+                f"{word}_scenario_bps",
+                "benefit there",
+                chosen.benefit_bps,
+                "bps",
+                f"{source}.benefit_bps",
+            )
+
+
+def _benchmarks(result: OptimizationResult) -> Iterator[Figure]:
+    for benchmark in result.benchmarks:
+        yield _text(
+            f"versus_{benchmark.name}_label",
+            "a benchmark",
+            benchmark.label,
+            f"benchmarks.{benchmark.name}.label",
+        )
+        yield from _number(
+            f"versus_{benchmark.name}_bps",
+            f"utility of the winner minus that of {benchmark.label}",
+            benchmark.winner_minus_bps,
+            "bps",
+            f"benchmarks.{benchmark.name}.winner_minus_bps",
+        )
+
+
+def _importance(importance: Mapping[str, float]) -> Iterator[Figure]:
+    ordered = sorted(importance.items(), key=lambda item: (-item[1], item[0]))
+    for rank, (name, share) in enumerate(ordered[:3], 1):
+        if share <= 0.0:
+            return
+        yield _text(
+            f"driver_{rank}",
+            "a parameter that mattered",
+            naming.parameter(name),
+            f"importance.{name}",
+        )
+        yield from _number(
+            f"driver_{rank}_share",
+            f"share of the objective's variance that {naming.parameter(name)} explains alone",
+            share,
+            "percent",
+            f"importance.{name}",
+        )
+
+
+def _cases(result: OptimizationResult) -> Iterator[Figure]:
+    for group in ("premium", "parameter_error", "probabilities", "costs"):
+        cases = getattr(result, group)
+        for n, case in enumerate(cases):
+            source = f"{group}[{n}]"
+            yield _text(f"{group}_{n}_label", "a changed assumption", case.label, f"{source}.label")
+            yield from _number(
+                f"{group}_{n}_bps",
+                f"benefit with: {case.label}",
+                case.benefit_bps,
+                "bps",
+                f"{source}.benefit_bps",
+            )
+        if cases:
+            values = [case.benefit_bps.value for case in cases]
+            yield from _number(f"{group}_low_bps", "smallest benefit among these", min(values), "bps", group)
+            yield from _number(f"{group}_high_bps", "largest benefit among these", max(values), "bps", group)
+
+
+def _luck(luck: Luck) -> Iterator[Figure]:
+    rows: tuple[tuple[str, str, float | None, Unit], ...] = (
+        (
+            "active_deflated_sharpe",
+            "probability that the advantage is real after so many trials",
+            luck.active_deflated_sharpe,
+            "probability",
+        ),
+        (
+            "deflated_sharpe",
+            "the same for the winner alone, which holding equity helps",
+            luck.deflated_sharpe,
+            "probability",
+        ),
+        ("overfitting", "probability of backtest overfitting", luck.overfitting, "probability"),
+        ("overfitting_low", "lower end of it", luck.overfitting_low, "probability"),
+        ("overfitting_high", "upper end of it", luck.overfitting_high, "probability"),
+        ("spa_p", "p-value against the volatility-matched benchmark", luck.spa_p, "ratio"),
+        ("ledger_trials", "all trials ever made on these prices", luck.ledger_trials, "count"),
+        (
+            "validate_advantage_bps",
+            "advantage on the validation window",
+            luck.validate_advantage_bps,
+            "bps",
+        ),
+        (
+            "minimum_track_record_years",
+            "track record needed",
+            luck.minimum_track_record_years,
+            "years",
+        ),
+    )
+    for name, quantity, value, unit in rows:
+        yield from _number(name, quantity, value, unit, f"luck.{name}")
+
+
+def _steps(result: OptimizationResult) -> Iterator[Figure]:
+    finalists = sum(f.indistinguishable for f in result.finalists)
+    if finalists:
+        yield from _number(
+            "indistinguishable",
+            "finalists that cannot be told from the best",
+            finalists,
+            "count",
+            "finalists",
+        )
+    step = result.next_step
+    if step is None:
+        return
+    yield _text("as_of", "day of the latest price", step.as_of, "next_step.as_of", "date")
+    yield from _number(
+        "today_weight",
+        "today's risky weight",
+        step.today_weight,
+        "weight",
+        "next_step.today_weight",
+    )
+    yield from _number(
+        "today_current_rule_weight",
+        "today's risky weight of the current rule",
+        step.current_rule_weight,
+        "weight",
+        "next_step.current_rule_weight",
+    )
+    yield from _number("next_trade", "the next trade", step.next_trade, "weight", "next_step.next_trade")
+
+
+def _years(years: tuple[Year, ...]) -> Iterator[Figure]:
+    if not years:
+        return
+    worst = min(years, key=lambda y: (y.winner - y.benchmark, y.year))
+    yield _text("worst_year", "worst calendar year against the benchmark", str(worst.year), "years", "date")
+    yield from _number("worst_year_winner", "return of the winner then", worst.winner, "percent", "years")
+    yield from _number("worst_year_benchmark", "return of the benchmark then", worst.benchmark, "percent", "years")
+
+
+def _fact(fact: Fact) -> Iterator[Figure]:
+    name, unit = f"fact_{fact.name}"[:68], _FACT_UNITS[fact.unit]
+    yield from _number(name, fact.label, fact.value, unit, f"facts.{fact.name}")
+    yield from _number(
+        f"{name}_benchmark",
+        f"{fact.label}, of the benchmark",
+        fact.benchmark,
+        unit,
+        f"facts.{fact.name}.benchmark",
+    )

@@ -1,0 +1,76 @@
+"""What a result says, as comparisons made by code: the explainer's material, and the template's."""
+
+from typing import Any, Literal, TypeAlias
+
+from langchain.tools import ToolRuntime, tool
+
+from quant.strategy import Frozen
+from tools.context import Context
+from tools.figures import Figure
+from tools.optimization import OptimizationResult
+
+Sign: TypeAlias = Literal["positive", "unclear", "negative"]
+
+
+class Findings(Frozen):
+    """The comparisons behind an explanation; the figures hold the numbers."""
+
+    colour: Literal["green", "amber", "red", "infeasible"]
+    benefit: Sign | None
+    """By its interval: above nothing, around nothing, below nothing. None without a winner."""
+    shallower: bool | None
+    """Whether the winner's mean drawdown is smaller than the benchmark's."""
+    depends_on_premium: bool | None
+    loses_in_a_scenario: bool
+    survives_parameter_error: bool | None
+    survives_double_costs: bool | None
+    validated: bool | None
+    """Whether the advantage on the validation window is positive."""
+    several_indistinguishable: bool
+    on_a_plateau: bool | None
+    one_rule_dominates: bool
+    """Whether a parameter explains the objective at all."""
+    figures: tuple[Figure, ...]
+
+
+def findings_of(result: OptimizationResult) -> Findings:
+    benefit, luck, winner = result.benefit, result.luck, result.winner
+    chosen = next((f for f in result.finalists if winner and f.digest == winner.digest), None)
+    ids = {figure.id for figure in result.figures}
+    return Findings(
+        colour=result.verdict.colour,
+        benefit=_sign(benefit.low, benefit.high) if benefit else None,
+        shallower=benefit.drawdown_points.value > 0.0 if benefit else None,
+        depends_on_premium=result.depends_on_premium,
+        loses_in_a_scenario=any(s.benefit_bps.value < 0.0 for s in result.scenarios),
+        survives_parameter_error=_all_positive(result.parameter_error),
+        survives_double_costs=_all_positive(result.costs),
+        validated=luck.validate_advantage_bps > 0.0 if luck else None,
+        several_indistinguishable=sum(f.indistinguishable for f in result.finalists) > 1,
+        on_a_plateau=chosen.plateau_passed if chosen else None,
+        one_rule_dominates="driver_1" in ids,
+        figures=result.figures,
+    )
+
+
+def _sign(low: float, high: float) -> Sign:
+    return "positive" if low > 0.0 else "negative" if high < 0.0 else "unclear"
+
+
+def _all_positive(cases: tuple[Any, ...]) -> bool | None:
+    return all(case.benefit_bps.value > 0.0 for case in cases) if cases else None
+
+
+@tool(parse_docstring=True, response_format="content_and_artifact")
+async def list_figures(of: Literal["judged_result"], runtime: ToolRuntime[Context, Any]) -> tuple[str, Findings]:
+    """The figures that a claim may refer to by id, and the comparisons that code made with them.
+
+    Args:
+        of: What to list.
+    """
+    from tools.results import load_result
+
+    context = runtime.context
+    result = await load_result(context.store, context.owner, context.run, "judged")
+    findings = findings_of(result)
+    return findings.model_dump_json(), findings

@@ -1,0 +1,63 @@
+"""How strategies, scenarios and limits are called in a sentence."""
+
+from quant.strategy import StrategyConfig
+
+_FUNCTIONS = {
+    "inverse_vol": "inverse volatility",
+    "inverse_vol_squared": "inverse variance",
+    "linear_decay": "linear decay",
+    "sigmoid": "sigmoid",
+    "merton": "Merton",
+    "cppi": "constant-proportion portfolio insurance",
+    "trend_overlay": "trend overlay",
+    "drawdown_control": "drawdown control",
+    "constant": "constant weight",
+}
+_PARAMETERS = {
+    "weight_function": "the weight function",
+    "estimator": "the volatility estimator",
+    "lookback_days": "the lookback",
+    "decay": "the decay of the estimator",
+    "rebalancing": "the rebalancing frequency",
+    "no_trade_band": "the no-trade band",
+}
+_LIMITS = {
+    "max_drawdown": "the drawdown limit",
+    "value_at_risk": "the value-at-risk limit",
+    "expected_shortfall": "the expected-shortfall limit",
+    "turnover": "the turnover limit",
+    "cost_bps": "the cost limit",
+    "leverage": "the leverage limit",
+}
+
+
+def strategy(config: StrategyConfig) -> str:
+    """A config in words: "inverse volatility on an EWMA maximum (decay 0.94), rebalanced daily"."""
+    name = function(config.weight_function)
+    if config.weight_function == "constant":
+        return f"{name} of {config.constant_weight or 0.0:.0%}"
+    measure = {
+        "rolling": f"{config.lookback_days}-day volatility",
+        "downside": f"{config.lookback_days}-day downside volatility",
+        "ewma": f"EWMA volatility (decay {config.decay})",
+        "ewma_max": f"the larger of two EWMA volatilities (decay {config.decay})",
+    }[config.estimator]
+    on = "" if config.weight_function == "cppi" else f" on {measure}"
+    band = f" with a no-trade band of {config.no_trade_band:.0%}" if config.no_trade_band else ""
+    return f"{name}{on}, rebalanced {config.rebalancing}{band}"
+
+
+def function(name: str) -> str:
+    return _FUNCTIONS.get(name, plain(name))
+
+
+def parameter(name: str) -> str:
+    return _PARAMETERS.get(name, f"the {plain(name)}")
+
+
+def limit(name: str) -> str:
+    return _LIMITS.get(name, plain(name))
+
+
+def plain(name: str) -> str:
+    return name.replace("_", " ")

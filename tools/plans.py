@@ -1,0 +1,120 @@
+"""From an optimizer's plan to a search: which values, which candidates, how many trials. Code decides; a plan only points."""
+
+import math
+from collections.abc import Sequence
+
+from quant.strategy import SearchSpace, StrategyConfig
+from quant.trial import Trial
+from tools.optimization import OptimizationRequest, SearchPlan
+
+TOP = 5
+"""Trials whose surroundings `around_best` keeps."""
+
+SHARES = {"all": 1.0, "two_thirds": 2 / 3, "half": 0.5}
+
+_PARAMETERS: dict[str, str] = {
+    "estimators": "estimator",
+    "lookback_days": "lookback_days",
+    "decay": "decay",
+    "rebalancing": "rebalancing",
+    "no_trade_band": "no_trade_band",
+    "variance_constant": "variance_constant",
+    "slope": "slope",
+    "midpoint": "midpoint",
+    "scale": "scale",
+    "floor": "floor",
+    "multiplier": "multiplier",
+    "hysteresis": "hysteresis",
+    "drawdown_cap": "drawdown_cap",
+    "inner": "inner",
+    "target_volatility": "target_volatility",
+}
+"""The parameter of a config that each grid of the space belongs to, weight functions apart."""
+_UNORDERED = {"estimators", "variance_constant", "inner"}
+
+
+def remaining(request: OptimizationRequest, trials: int) -> int:
+    return max(0, request.trials - trials)
+
+
+def budget(plan: SearchPlan, left: int) -> int:
+    return min(left, max(1, math.ceil(left * SHARES[plan.share])))
+
+
+def problems(plan: SearchPlan, space: SearchSpace, trials: int) -> list[str]:
+    """What of a plan cannot be done, as `code: what to mend`."""
+    if plan.action == "stop":
+        return [] if trials else ["nothing_tried: stop is possible once something was tried"]
+    found = [
+        f"unknown_value: weight function {name!r}; allowed: {list(space.weight_functions)}"
+        for name in plan.weight_functions
+        if name not in space.weight_functions
+    ]
+    for config in plan.candidates:
+        found += outside(config, space)
+    if plan.focus == "around_best" and not trials:
+        found.append("nothing_tried: around_best needs trials; begin with broad")
+    return found
+
+
+def outside(config: StrategyConfig, space: SearchSpace) -> list[str]:
+    """The values of `config` that are not on the grid of `space`."""
+    found = []
+    if config.weight_function not in space.weight_functions:
+        found.append(f"unknown_value: weight_function {config.weight_function!r}")
+    for grid, parameter in _PARAMETERS.items():
+        value, allowed = getattr(config, parameter), getattr(space, grid)
+        if parameter == "estimator" and config.weight_function in ("cppi", "constant"):
+            continue
+        if value is None:
+            if parameter in ("inner", "target_volatility") and allowed:
+                found.append(f"unknown_value: {parameter} is missing; allowed: {list(allowed)}")
+        elif value not in allowed:
+            found.append(f"unknown_value: {parameter} {value!r}; allowed: {list(allowed)}")
+    return found
+
+
+def narrowed(plan: SearchPlan, request: OptimizationRequest, trials: Sequence[Trial]) -> SearchSpace:
+    """The part of the request's space that the plan points at."""
+    space = request.space
+    if plan.weight_functions:
+        kept = tuple(f for f in space.weight_functions if f in plan.weight_functions)
+        space = space.model_copy(update={"weight_functions": kept})
+    if plan.focus == "around_best" and trials:
+        space = _around([t.config for t in ranked(request, trials)[:TOP]], space)
+    return space
+
+
+def _around(best: Sequence[StrategyConfig], space: SearchSpace) -> SearchSpace:
+    functions = {config.weight_function for config in best} & set(space.weight_functions)
+    kept: dict[str, tuple[object, ...]] = {}
+    if functions:
+        kept["weight_functions"] = tuple(f for f in space.weight_functions if f in functions)
+    for grid, parameter in _PARAMETERS.items():
+        values = getattr(space, grid)
+        used = {values.index(v) for c in best if (v := getattr(c, parameter)) in values}
+        reach = 0 if grid in _UNORDERED else 1
+        near = tuple(v for i, v in enumerate(values) if any(abs(i - u) <= reach for u in used))
+        if near:
+            kept[grid] = near
+    return space.model_copy(update=kept)
+
+
+def ranked(request: OptimizationRequest, trials: Sequence[Trial]) -> list[Trial]:
+    """Trials on all paths, best first by the request's goal; equal ones in the order of proposal."""
+    from quant.objective import scenario_weights, scores
+
+    whole = [t for t in trials if not t.screened]
+    if not whole:
+        return []
+    names = [s.name for s in request.scenarios]
+    weights = scenario_weights([s.probability for s in request.scenarios])
+    rows = [[*(t.evaluation(n).metrics for n in names), t.train.metrics] for t in whole]
+    objective = scores(
+        [[m.utility.value for m in row] for row in rows],
+        weights,
+        goal=request.goal,
+        sharpes=[[m.sharpe.value for m in row] for row in rows],
+    )
+    order = sorted(range(len(whole)), key=lambda k: (-objective[k], whole[k].number))
+    return [whole[k] for k in order]

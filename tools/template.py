@@ -1,0 +1,240 @@
+"""The explanation that needs no model: sentences chosen by comparisons, numbers by reference."""
+
+from collections.abc import Iterator
+from typing import Literal, TypeAlias
+
+from tools.figures import Claim
+from tools.findings import Findings, findings_of
+from tools.optimization import OptimizationResult
+
+AUTHOR = "template"
+
+Section: TypeAlias = Literal[
+    "winner",
+    "why",
+    "where_it_loses",
+    "costs",
+    "what_would_change",
+    "luck",
+    "data",
+    "counter_argument",
+]
+
+
+def template_claims(result: OptimizationResult) -> tuple[Claim, ...]:
+    return claims_of(findings_of(result))
+
+
+def claims_of(findings: Findings) -> tuple[Claim, ...]:
+    """The explanation of any verdict, in the order a manager reads; every claim passes the check."""
+    ids = {figure.id for figure in findings.figures}
+    sentences = _infeasible(ids) if findings.benefit is None else _judged(findings, ids)
+    return tuple(Claim(section=section, text=text) for section, text in sentences)
+
+
+def _infeasible(ids: set[str]) -> Iterator[tuple[Section, str]]:
+    yield (
+        "winner",
+        "No configuration meets the mandate: each of the {{trials}} that were tried breaks at least a limit, "
+        "so none is recommended.",
+    )
+    if "binding_limit" in ids:
+        yield "why", "What stands in the way is {{binding_limit}}."
+        yield (
+            "what_would_change",
+            "A looser value of {{binding_limit}}, a lower target volatility or a lower smallest weight could make "
+            "the mandate feasible.",
+        )
+    yield _data(ids)
+    yield (
+        "counter_argument",
+        "A search tries only a part of what is possible, so a configuration outside the searched values might still "
+        "meet the mandate; and a limit that so much breaks in simulated markets may be stricter than intended.",
+    )
+
+
+def _judged(findings: Findings, ids: set[str]) -> Iterator[tuple[Section, str]]:
+    yield from _winner(findings)
+    yield from _why(findings, ids)
+    yield from _losses(findings, ids)
+    yield from _costs(findings, ids)
+    yield from _changes(findings, ids)
+    yield from _luck(findings, ids)
+    yield _data(ids)
+    yield from _against(findings)
+
+
+def _winner(findings: Findings) -> Iterator[tuple[Section, str]]:
+    if findings.colour == "red":
+        yield (
+            "winner",
+            "No configuration is distinguishable from the benchmark. The best of the {{trials}} that were tried is "
+            "{{winner_name}}, and it should not be preferred to a constant weight on this evidence.",
+        )
+    else:
+        yield (
+            "winner",
+            "The best of the {{trials}} configurations that were tried is {{winner_name}}.",
+        )
+    opening = {
+        "positive": "It beats a constant weight of the same volatility after costs: the benefit is {{benefit_bps}}.",
+        "unclear": "Whether it beats a constant weight of the same volatility is open: after costs the benefit is "
+        "{{benefit_bps}}, and its interval runs from {{benefit_low_bps}} to {{benefit_high_bps}}.",
+        "negative": "It does not beat a constant weight of the same volatility: after costs the benefit is "
+        "{{benefit_bps}}.",
+    }
+    yield "winner", opening[findings.benefit or "unclear"]
+    if findings.shallower:
+        yield (
+            "winner",
+            "Its mean deepest fall is smaller than the benchmark's; the difference is {{benefit_drawdown_points}}.",
+        )
+    else:
+        yield (
+            "winner",
+            "It does not make falls shallower: the benchmark's mean deepest fall less its own is "
+            "{{benefit_drawdown_points}}.",
+        )
+
+
+def _why(findings: Findings, ids: set[str]) -> Iterator[tuple[Section, str]]:
+    if "driver_1_share" in ids:
+        text = "What mattered most was {{driver_1}}: alone it explains {{driver_1_share}} of the differences in the objective."
+        if "driver_2_share" in ids:
+            text += " Next came {{driver_2}} with {{driver_2_share}}."
+        yield "why", text
+    else:
+        yield (
+            "why",
+            "No parameter alone explains the differences between the configurations that were tried.",
+        )
+    if findings.on_a_plateau is True:
+        yield (
+            "why",
+            "Neighbouring configurations score almost as well, so the choice does not hang on an exact setting.",
+        )
+    if findings.on_a_plateau is False:
+        yield (
+            "why",
+            "Neighbouring configurations score clearly worse, so the choice hangs on its exact settings.",
+        )
+    if findings.several_indistinguishable:
+        yield (
+            "why",
+            "Of the finalists, {{indistinguishable}} cannot be told apart; the steadiest of them was chosen.",
+        )
+
+
+def _losses(findings: Findings, ids: set[str]) -> Iterator[tuple[Section, str]]:
+    if "worst_scenario_bps" in ids:
+        if findings.loses_in_a_scenario:
+            yield (
+                "where_it_loses",
+                "It is weakest in the scenario {{worst_scenario}}, where the benefit is {{worst_scenario_bps}}.",
+            )
+        else:
+            yield (
+                "where_it_loses",
+                "It loses to the benchmark in no scenario; it gains least in {{worst_scenario}}, where the benefit is "
+                "{{worst_scenario_bps}}.",
+            )
+    if {"worst_year", "worst_year_winner", "worst_year_benchmark"} <= ids:
+        yield (
+            "where_it_loses",
+            "On real prices its worst calendar year against the benchmark was {{worst_year}}, with a return of "
+            "{{worst_year_winner}} against {{worst_year_benchmark}}.",
+        )
+
+
+def _costs(findings: Findings, ids: set[str]) -> Iterator[tuple[Section, str]]:
+    yield (
+        "costs",
+        "On the training history its turnover was {{winner_turnover}} of wealth a year and its costs were "
+        "{{winner_cost}} a year, at an assumed {{transaction_cost}} for each trade.",
+    )
+    if "costs_low_bps" in ids:
+        tail = (
+            "so it would outlive much higher costs."
+            if findings.survives_double_costs
+            else "so the result depends on trading cheaply."
+        )
+        yield (
+            "costs",
+            "Between trading for free and paying much more than assumed, the benefit lies between {{costs_low_bps}} "
+            f"and {{{{costs_high_bps}}}}, {tail}",
+        )
+
+
+def _changes(findings: Findings, ids: set[str]) -> Iterator[tuple[Section, str]]:
+    if "premium_low_bps" in ids:
+        opening = (
+            "The answer depends on an assumption that nobody can verify, how the equity premium moves with volatility: "
+            if findings.depends_on_premium
+            else "The sign of the benefit does not depend on how the equity premium moves with volatility: "
+        )
+        yield (
+            "what_would_change",
+            opening + "over the cases that were tried the benefit lies between {{premium_low_bps}} and "
+            "{{premium_high_bps}}.",
+        )
+    if "parameter_error_low_bps" in ids:
+        tail = "it stays positive." if findings.survives_parameter_error else "it does not stay positive in every case."
+        yield (
+            "what_would_change",
+            "If expected return and volatility turn out otherwise than assumed, the benefit lies between "
+            f"{{{{parameter_error_low_bps}}}} and {{{{parameter_error_high_bps}}}}; {tail}",
+        )
+
+
+def _luck(findings: Findings, ids: set[str]) -> Iterator[tuple[Section, str]]:
+    if "active_deflated_sharpe" in ids:
+        yield (
+            "luck",
+            "The verdict is {{verdict_colour}}. After allowing for every configuration that was tried, the probability "
+            "that the advantage over the benchmark is real is {{active_deflated_sharpe}}; the probability that the "
+            "search merely fitted the past is {{overfitting}}.",
+        )
+    if findings.validated is not None:
+        verb = "also" if findings.validated else "did not"
+        beat = "beat" if not findings.validated else "beats"
+        yield (
+            "luck",
+            f"On the validation window, which the search never used, it {verb} {beat} the benchmark: the difference "
+            "is {{validate_advantage_bps}}.",
+        )
+
+
+def _data(ids: set[str]) -> tuple[Section, str]:
+    days = {"data_source", "first_day", "last_day", "validate_end"}
+    if not days <= ids:
+        return "data", "The data set holds few crises, whatever the colour of the verdict."
+    return (
+        "data",
+        "The prices are {{data_source}}, from {{first_day}} to {{last_day}}. Everything after {{validate_end}} is "
+        "locked and took no part. Such a history holds few crises, whatever the colour of the verdict.",
+    )
+
+
+def _against(findings: Findings) -> Iterator[tuple[Section, str]]:
+    yield (
+        "counter_argument",
+        "Against it speaks simplicity: a constant weight of {{benchmark_weight}} carries the same volatility on "
+        "average, needs no estimate, trades less, and cannot be wrong about the regime.",
+    )
+    if findings.colour == "green" and not findings.depends_on_premium:
+        yield (
+            "counter_argument",
+            "The advantage also rests on volatility staying predictable from its recent past; a market that gaps "
+            "without warning would take it away.",
+        )
+    elif findings.depends_on_premium:
+        yield (
+            "counter_argument",
+            "If investors are paid more for bearing risk when markets are rough, cutting the weight at such times "
+            "gives that payment away.",
+        )
+    else:
+        yield (
+            "counter_argument",
+            "The evidence does not exclude that the whole advantage is the luck of a wide search.",
+        )
