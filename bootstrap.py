@@ -76,9 +76,11 @@ def uv():
         print("fetching uv {} into {}".format(UV_VERSION, TOOLS.name), flush=True)
         shutil.rmtree(home, ignore_errors=True)
         install = ["install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+        install += ["--root-user-action", "ignore"]
         install += ["--only-binary", ":all:", "--target", str(home), "uv==" + UV_VERSION]
         if subprocess.run(pip() + install).returncode != 0:
             sys.exit("pip could not install uv {}; its message stands above.".format(UV_VERSION))
+        shutil.rmtree(TOOLS / "pip", ignore_errors=True)
     return program
 
 
@@ -89,7 +91,8 @@ def main():
         environment.pop(name, None)
     if not os.access(str(Path.home()), os.W_OK):
         environment.setdefault("UV_CACHE_DIR", str(TOOLS / "cache"))
-    sync = [str(uv()), "sync", "--locked", "--no-build", "--python", sys.executable]
+    sync = [str(uv()), "sync", "--quiet", "--locked", "--no-build", "--python", sys.executable]
+    print("installing what uv.lock names into .venv", flush=True)
     if subprocess.run(sync + sys.argv[1:], cwd=str(ROOT), env=environment).returncode != 0:
         sys.exit("The environment could not be made; uv's message stands above.")
     STAMP.touch()

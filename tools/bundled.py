@@ -14,12 +14,10 @@ from tools.prices import CashRates, Prices, split_universe
 DATA = Path(__file__).parent / "data"
 
 _INDEX_NOTES = (
-    "S&P 500 price index: dividends are not in it",
-    "1990-01-02 to 2022-12-28: two falls of more than 45 percent, and no great inflation",
+    "S&P 500, 1990-01-02 to 2022-12-28: two falls of more than 45 percent, and no great inflation",
 )
 _STOCK_NOTES = (
-    "twenty stocks that were in the S&P 500 at the end: survivors, which flatters all returns",
-    "adjusted for splits and dividends by the source, with hindsight",
+    "twenty S&P 500 stocks, adjusted for splits and dividends by the source, with hindsight",
     "rounded to a tenth of a cent: up to half a percent of the early prices of AAPL and BBY",
     "RRC before 1994 is hardly a market price: 69 equal closes, then exactly a third",
 )
