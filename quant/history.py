@@ -1,7 +1,6 @@
 """Rules on real days: the same accounting as in a simulation, with one path and a daily record."""
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -182,20 +181,19 @@ def replay(
     return Replayed(statistics=statistics[back, :, 0], series=series[back], start=start)
 
 
-def trained_constants(
-    keys: Sequence[SignalKey], past: History, *, start: int, end: int, lag: int, target: float
-) -> Mapping[SignalKey, float]:
-    """Variance constants of Moreira and Muir (2017), Journal of Finance 72(4), fitted on training days only.
+def trained_constant(key: SignalKey, past: History, *, start: int, end: int, lag: int) -> float:
+    """Variance constant of Moreira and Muir, fitted on training days, per unit of target volatility.
 
-    For each volatility signal the constant c for which the unbounded rule c / variance, rebalanced daily, has the
-    annual volatility `target` over the days `start` ... `end` - 1. Days from `end` on are not read.
+    With weight = constant * target / variance, unbounded and rebalanced daily, the annual volatility over the days
+    `start` ... `end` - 1 is the target. Days from `end` on are not read.
+
+    References
+    ----------
+    Moreira and Muir (2017), Journal of Finance 72(4), who fit on the full sample.
     """
-    constants: dict[SignalKey, float] = {}
     returns = past.returns[:end].reshape(end, 1)
     cash = past.cash[:end]
-    for key in sorted(set(keys)):
-        constants[key] = target / _scaled_volatility(int(key[0]), int(key[1]), key[2], returns, cash, start, lag)
-    return constants
+    return 1.0 / _scaled_volatility(int(key[0]), int(key[1]), key[2], returns, cash, start, lag)
 
 
 @compiled

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from quant.compiled import compiled
 from quant.elementary import exp, log
-from quant.paths import LANES, fill_block
+from quant.paths import fill_block
+from quant.random import LANES
 from quant.strategy import LOCKED_DAYS, LOCKED_WEIGHT, MOMENTUM_SKIP, TREND_DAYS
 
 Floats = NDArray[np.float64]
@@ -487,14 +488,15 @@ def simulate_blocks(
     drawdown_limit: float,
     means: Floats,
     spreads: Floats,
-    utilities: Floats,
+    kept: Floats,
     losses: Counts,
     falls: Counts,
 ) -> None:
     """Generate `paths` paths from block `first_block` on and account for K rules over each.
 
     Writes, per block, the mean of each statistic over its paths and the sum of squared deviations from it:
-    means, spreads (blocks, K, 16); adds to losses, falls (K, bins); writes utilities (K, paths) unless it is empty.
+    means, spreads (blocks, K, 16); adds to losses, falls (K, bins); writes kept (2, K, paths), utility and
+    drawdown of every path, unless it is empty.
     """
     days = cash.size
     count = rules.shape[0]
@@ -538,6 +540,7 @@ def simulate_blocks(
                     spread += (statistics[k, m, j] - mean) * (statistics[k, m, j] - mean)
                 means[b, k, m] = mean
                 spreads[b, k, m] = spread
-            if utilities.size > 0:
+            if kept.size > 0:
                 for j in range(used):
-                    utilities[k, b * LANES + j] = statistics[k, UTILITY, j]
+                    kept[0, k, b * LANES + j] = statistics[k, UTILITY, j]
+                    kept[1, k, b * LANES + j] = statistics[k, DRAWDOWN, j]

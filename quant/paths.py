@@ -16,12 +16,10 @@ from numpy.typing import NDArray
 from quant.compiled import compiled
 from quant.elementary import exp, log, log_gamma, normal, power, uniform
 from quant.errors import DataError
-from quant.random import philox
+from quant.random import LANES, fill_words, philox
 from quant.scenario import Engine, Scenario
 
 DAYS: Final = 252
-LANES: Final = 64
-"""Paths of a block; fixed, because sums are merged block by block."""
 
 _FLOOR: Final = -0.95
 """No simulated day loses more: jumps and scaled bootstrap days are additive and need a bound."""
@@ -207,81 +205,92 @@ def _gamma_draw(shape: float, path: int, key: int) -> float:
 
 @compiled
 def _gbm(numbers: Floats, key: int, first_path: int, out: Floats) -> None:
+    words = np.empty((4, LANES), dtype=np.uint64)
+    shock = np.empty(LANES)
     for t in range(out.shape[0]):
+        fill_words(t, first_path, key, words)
         for j in range(LANES):
-            a, _, _, _ = philox(np.uint64(t), np.uint64(first_path + j), np.uint64(0), np.uint64(0), key)
-            out[t, j] = _lognormal_return(numbers[0], numbers[1], normal(a))
+            shock[j] = normal(words[0, j])
+        for j in range(LANES):
+            out[t, j] = _lognormal_return(numbers[0], numbers[1], shock[j])
 
 
 @compiled
 def _heston_paths(numbers: Floats, key: int, first_path: int, out: Floats) -> None:
     """Andersen's (2008) quadratic-exponential scheme for the variance, Journal of Computational Finance 11(3)."""
-    cash, premium, p, kappa, theta, xi, leverage, shape = (
-        numbers[0],
-        numbers[1],
-        numbers[2],
-        numbers[3],
-        numbers[4],
-        numbers[5],
-        numbers[6],
-        numbers[7],
-    )
+    cash, premium, p = numbers[0], numbers[1], numbers[2]
+    kappa, theta, xi, leverage, shape = numbers[3], numbers[4], numbers[5], numbers[6], numbers[7]
     rest = math.sqrt(1.0 - leverage * leverage)
     fade = exp(-kappa / DAYS)
     slope = xi * xi * fade * (1.0 - fade) / kappa
     level = theta * xi * xi * (1.0 - fade) * (1.0 - fade) / (2.0 * kappa)
+    words = np.empty((4, LANES), dtype=np.uint64)
     variance = np.empty(LANES)
+    shock = np.empty((2, LANES))  # of the variance and, apart from it, of the return
+    part = np.empty((6, LANES))
     for j in range(LANES):
         variance[j] = theta / shape * _gamma_draw(shape, np.uint64(first_path + j), key)
+    # short loops over the lanes: the compiler turns each into vector instructions
     for t in range(out.shape[0]):
+        fill_words(t, first_path, key, words)
         for j in range(LANES):
-            a, b, _, _ = philox(np.uint64(t), np.uint64(first_path + j), np.uint64(0), np.uint64(0), key)
-            z = normal(a)
-            v = variance[j]
-            ratio = v / theta
+            shock[0, j] = normal(words[0, j])
+        for j in range(LANES):
+            shock[1, j] = normal(words[1, j])
+        for j in range(LANES):
+            ratio = variance[j] / theta
             link = 1.0 if p == 0.0 else math.sqrt(ratio) if p == 1.0 else ratio
-            out[t, j] = _lognormal_return(cash + premium * link, v / DAYS, leverage * z + rest * normal(b))
-            mean = theta + (v - theta) * fade
-            psi = (slope * v + level) / (mean * mean)
-            if psi <= 1.5:
-                twice = 2.0 / psi
-                b2 = twice - 1.0 + math.sqrt(twice) * math.sqrt(twice - 1.0)
-                shifted = math.sqrt(b2) + z
-                variance[j] = mean / (1.0 + b2) * shifted * shifted
-            else:
-                mass = (psi - 1.0) / (psi + 1.0)
-                u = uniform(a)
-                variance[j] = 0.0 if u <= mass else log((1.0 - mass) / (1.0 - u)) * mean / (1.0 - mass)
+            part[0, j] = cash + premium * link
+            part[1, j] = variance[j] / DAYS
+            part[2, j] = leverage * shock[0, j] + rest * shock[1, j]
+        for j in range(LANES):
+            out[t, j] = _lognormal_return(part[0, j], part[1, j], part[2, j])
+        for j in range(LANES):
+            mean = theta + (variance[j] - theta) * fade
+            psi = (slope * variance[j] + level) / (mean * mean)
+            twice = 2.0 / min(psi, 1.5)
+            b2 = twice - 1.0 + math.sqrt(twice) * math.sqrt(twice - 1.0)
+            shifted = math.sqrt(b2) + shock[0, j]
+            part[3, j] = psi
+            part[4, j] = mean
+            part[5, j] = mean / (1.0 + b2) * shifted * shifted
+        for j in range(LANES):
+            # both branches are computed and one is kept
+            mass = (max(part[3, j], 1.5) - 1.0) / (max(part[3, j], 1.5) + 1.0)
+            survived = 1.0 - max(uniform(words[0, j]), mass)
+            exponential = log((1.0 - mass) / survived) * part[4, j] / (1.0 - mass)
+            variance[j] = part[5, j] if part[3, j] <= 1.5 else exponential
 
 
 @compiled
 def _merton_paths(numbers: Floats, key: int, first_path: int, out: Floats) -> None:
-    mean, variance, daily, jump_mean, jump_deviation, none = (
-        numbers[0],
-        numbers[1],
-        numbers[2],
-        numbers[3],
-        numbers[4],
-        numbers[5],
-    )
+    mean, variance, daily = numbers[0], numbers[1], numbers[2]
+    jump_mean, jump_deviation, none = numbers[3], numbers[4], numbers[5]
+    words = np.empty((4, LANES), dtype=np.uint64)
+    shock = np.empty(LANES)
     for t in range(out.shape[0]):
+        fill_words(t, first_path, key, words)
         for j in range(LANES):
-            a, b, c, _ = philox(np.uint64(t), np.uint64(first_path + j), np.uint64(0), np.uint64(0), key)
-            r = _lognormal_return(mean, variance, normal(a))
-            u = uniform(b)
+            shock[j] = normal(words[0, j])
+        for j in range(LANES):
+            out[t, j] = _lognormal_return(mean, variance, shock[j])
+        for j in range(LANES):
+            u = uniform(words[1, j])
             if u > none:
                 jumps, mass, total = 0.0, none, none
                 while u > total and jumps < 20.0:
                     jumps += 1.0
                     mass *= daily / jumps
                     total += mass
-                r += jumps * jump_mean + math.sqrt(jumps) * jump_deviation * normal(c)
-            out[t, j] = max(r, _FLOOR)
+                out[t, j] += jumps * jump_mean + math.sqrt(jumps) * jump_deviation * normal(words[2, j])
+            out[t, j] = max(out[t, j], _FLOOR)
 
 
 @compiled
 def _regime_paths(states: Floats, stay: Floats, key: int, first_path: int, out: Floats) -> None:
     count = states.shape[0]
+    words = np.empty((4, LANES), dtype=np.uint64)
+    shock = np.empty((3, LANES))  # of the return, with the mean and variance of its state
     current = np.empty(LANES, dtype=np.int64)
     for j in range(LANES):
         a, _, _, _ = philox(np.uint64(0), np.uint64(first_path + j), np.uint64(0), np.uint64(1), key)
@@ -292,24 +301,30 @@ def _regime_paths(states: Floats, stay: Floats, key: int, first_path: int, out: 
             k += 1
         current[j] = k
     for t in range(out.shape[0]):
+        fill_words(t, first_path, key, words)
         for j in range(LANES):
-            a, b, c, _ = philox(np.uint64(t), np.uint64(first_path + j), np.uint64(0), np.uint64(0), key)
+            shock[0, j] = normal(words[0, j])
+            shock[1, j] = states[current[j], 0]
+            shock[2, j] = states[current[j], 1]
+        for j in range(LANES):
+            out[t, j] = _lognormal_return(shock[1, j], shock[2, j], shock[0, j])
+        for j in range(LANES):
             k = current[j]
-            out[t, j] = _lognormal_return(states[k, 0], states[k, 1], normal(a))
-            if uniform(b) > stay[k]:
-                other = min(int(uniform(c) * (count - 1)), count - 2)
+            if uniform(words[1, j]) > stay[k]:
+                other = min(int(uniform(words[2, j]) * (count - 1)), count - 2)
                 current[j] = other + 1 if other >= k else other
 
 
 @compiled
 def _bootstrap_paths(history: Floats, change: float, key: int, first_path: int, out: Floats) -> None:
     size = history.size
+    words = np.empty((4, LANES), dtype=np.uint64)
     place = np.empty(LANES, dtype=np.int64)
     for t in range(out.shape[0]):
+        fill_words(t, first_path, key, words)
         for j in range(LANES):
-            a, b, _, _ = philox(np.uint64(t), np.uint64(first_path + j), np.uint64(0), np.uint64(0), key)
-            if t == 0 or uniform(a) < change:
-                place[j] = min(int(uniform(b) * size), size - 1)
+            if t == 0 or uniform(words[0, j]) < change:
+                place[j] = min(int(uniform(words[1, j]) * size), size - 1)
             else:
                 place[j] = place[j] + 1 if place[j] + 1 < size else 0
             out[t, j] = max(history[place[j]], _FLOOR)

@@ -1,11 +1,12 @@
 """Configs under a mandate, laid out for the kernel."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from quant.errors import DataError
 from quant.kernel import (
     BAND,
     BORROW,
@@ -84,7 +85,7 @@ def lay_out(
     configs: Sequence[StrategyConfig],
     mandate: Mandate,
     *,
-    constants: Mapping[SignalKey, float] | None = None,
+    trained: Callable[[StrategyConfig], float] | None = None,
     cost_factor: float = 1.0,
 ) -> Rules:
     """The kernel's form of `configs`.
@@ -93,22 +94,25 @@ def lay_out(
     ----------
     configs : sequence of StrategyConfig, length K
     mandate : Mandate
-    constants : mapping from signal key to float, optional
-        Variance constants for the configs whose `variance_constant` is `trained`, from `trained_constant`.
+    trained : callable, optional
+        Gives the fitted constant, per unit of target volatility, of a config whose `variance_constant` is `trained`:
+        see `quant.history.trained_constant`.
     cost_factor : float
         Multiplies the mandate's transaction cost.
 
     Raises
     ------
-    KeyError
-        If a trained constant is missing.
+    DataError
+        If a config needs a trained constant and `trained` is missing.
     """
     rows = []
     for place, config in enumerate(configs):
-        key = signal_key(config)
-        trained = config.variance_constant == "trained"
-        constant = (constants or {})[key] if trained else None
-        rows.append((key, place, _row(config, mandate, cost_factor, constant)))
+        fitted = None
+        if config.variance_constant == "trained":
+            if trained is None:
+                raise DataError("`trained` is missing for a config whose variance constant is fitted")
+            fitted = trained(config)
+        rows.append((signal_key(config), place, _row(config, mandate, cost_factor, fitted)))
     rows.sort(key=lambda row: row[:2])
     order = np.array([place for _, place, _ in rows], dtype=np.int64)
     levels = sorted({c.hysteresis for c in configs if c.hysteresis is not None})
@@ -125,12 +129,12 @@ def lay_out(
     )
 
 
-def _row(config: StrategyConfig, mandate: Mandate, cost_factor: float, constant: float | None) -> list[float]:
+def _row(config: StrategyConfig, mandate: Mandate, cost_factor: float, fitted: float | None) -> list[float]:
     target = config.target_volatility or mandate.target_volatility
     first, second = 0.0, 0.0
     match config.weight_function:
         case "inverse_vol_squared":
-            first = target * target if constant is None else constant
+            first = target * (target if fitted is None else fitted)
         case "linear_decay":
             first = _given(config.slope)
         case "sigmoid":

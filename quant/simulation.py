@@ -37,7 +37,8 @@ from quant.kernel import (
     Floats,
     simulate_blocks,
 )
-from quant.paths import LANES, PathModel
+from quant.paths import PathModel
+from quant.random import LANES
 from quant.rules import Rules, simulated_trading_days
 
 LEVEL = 0.95
@@ -55,8 +56,8 @@ class Simulated:
         Histogram of 21-day returns.
     falls : ndarray, shape (K, FALL_BINS)
         Histogram of drawdowns.
-    utilities : ndarray, shape (K, P) or (0, 0)
-        Utility on each path, when asked for.
+    utilities, drawdowns : ndarray, shape (K, P) or (0, 0)
+        Of each path, when asked for.
     paths, days : int
     """
 
@@ -65,6 +66,7 @@ class Simulated:
     losses: Counts
     falls: Counts
     utilities: Floats
+    drawdowns: Floats
     paths: int
     days: int
 
@@ -86,7 +88,7 @@ def simulate(
     drawdown_limit: float | None = None,
     first_block: int = 0,
     offset: int = 0,
-    keep_utilities: bool = False,
+    keep_paths: bool = False,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Simulated:
     """Account for every rule on the same `paths` paths.
@@ -109,8 +111,8 @@ def simulate(
         First block of 64 paths; other blocks are other paths.
     offset : int
         Shifts the rebalancing days of the slower frequencies.
-    keep_utilities : bool
-        Keep the utility of every config on every path.
+    keep_paths : bool
+        Keep the utility and the drawdown of every config on every path.
     cancelled : callable
         Asked between blocks; `InterruptedError` is raised when it answers True.
 
@@ -127,7 +129,7 @@ def simulate(
     cash = np.full(total, model.cash)
     means = np.empty((blocks, count, STATISTICS))
     spreads = np.empty((blocks, count, STATISTICS))
-    utilities = np.empty((count, paths) if keep_utilities else (0, 0))
+    by_path = np.empty((2, count, paths) if keep_paths else (2, 0, 0))
 
     def work(span: tuple[int, int]) -> tuple[Counts, Counts]:
         first, last = span
@@ -136,7 +138,7 @@ def simulate(
         if cancelled():
             raise InterruptedError
         used = min(paths, last * LANES) - first * LANES
-        kept = np.empty((count, used) if keep_utilities else (0, 0))
+        kept = np.empty((2, count, used) if keep_paths else (0, 0, 0))
         simulate_blocks(
             rules.table,
             rules.signals,
@@ -163,8 +165,8 @@ def simulate(
             losses,
             falls,
         )
-        if keep_utilities:
-            utilities[:, first * LANES : first * LANES + used] = kept
+        if keep_paths:
+            by_path[:, :, first * LANES : first * LANES + used] = kept
         return losses, falls
 
     workers = threads()
@@ -184,7 +186,8 @@ def simulate(
         spread=spread[back],
         losses=losses[back],
         falls=falls[back],
-        utilities=utilities[back] if keep_utilities else utilities,
+        utilities=by_path[0][back] if keep_paths else by_path[0],
+        drawdowns=by_path[1][back] if keep_paths else by_path[1],
         paths=paths,
         days=days,
     )

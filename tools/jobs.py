@@ -34,6 +34,8 @@ class SearchJob(Frozen):
     request: OptimizationRequest
     space: SearchSpace
     candidates: tuple[StrategyConfig, ...]
+    first: int
+    """Number of trials that earlier plans made; this plan's are counted on from here."""
     budget: int
     """Trials of this plan."""
 

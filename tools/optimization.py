@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from quant.evaluation import Evaluation, Measured
 from quant.goal import Goal
 from quant.scenario import BUILT_IN, Scenario
+from quant.search import size
 from quant.strategy import Frozen, Mandate, SearchSpace, StrategyConfig, digest_of
 from quant.trial import Trial
 from tools.figures import Claim, Figure
@@ -47,6 +48,18 @@ class Limits(Frozen):
     turnover: Limit | None = None
     cost_bps: Limit | None = None
     leverage: Limit | None = None
+
+    @model_validator(mode="after")
+    def _losses_are_fractions(self) -> Self:
+        for name in ("max_drawdown", "value_at_risk", "expected_shortfall"):
+            limit: Limit | None = getattr(self, name)
+            if limit and limit.bound >= 1.0:
+                msg = (
+                    f"{name}.bound {limit.bound:g} is no fraction of wealth that can be lost; "
+                    "allowed: above 0, below 1 (20% is written 0.20)"
+                )
+                raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _do_not_contradict(self) -> Self:
@@ -101,6 +114,9 @@ class OptimizationRequest(Frozen):
             raise ValueError(msg)
         if len({(s.paths, s.years) for s in self.scenarios}) > 1:
             msg = "scenarios differ in paths or years; allowed: the same for all"
+            raise ValueError(msg)
+        if size(self.space) < 2:
+            msg = "space holds a single config; allowed: at least two, or there is nothing to search"
             raise ValueError(msg)
         leverage = self.limits.leverage
         if leverage and leverage.bound < self.mandate.min_weight:

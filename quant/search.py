@@ -1,0 +1,242 @@
+"""Which configs a search tries: a Sobol start, then rounds in which an Optuna sampler proposes.
+
+A proposal is a choice from the grids of a `SearchSpace`, never a number that a library computed, so it is the same on
+every machine. Each round builds a fresh sampler from (seed, round) and all trials so far, so a resumed search goes on
+exactly as an uninterrupted one.
+"""
+
+import hashlib
+import math
+import warnings
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from quant.strategy import ACTIVE, Mandate, SearchSpace, StrategyConfig
+
+Choose: TypeAlias = Callable[[str, tuple[Any, ...]], Any]
+
+SOBOL_SHARE = 0.4
+"""Of a broad plan's budget."""
+ROUND = 20
+"""Trials that the sampler proposes at a time; the objective is judged for convergence once a round."""
+_ATTEMPTS = 8
+"""Proposals asked for, per missing trial, before a round is filled up from the Sobol sequence."""
+
+
+def compose(space: SearchSpace, choose: Choose) -> StrategyConfig:
+    """The config that `choose` picks; asked only for the parameters that have an effect."""
+    function = choose("weight_function", space.weight_functions)
+    values: dict[str, Any] = {"weight_function": function}
+    if function != "cppi":
+        estimator = choose("estimator", space.estimators)
+        values["estimator"] = estimator
+        name = "lookback_days" if estimator in ("rolling", "downside") else "decay"
+        values[name] = choose(name, getattr(space, name))
+    values["rebalancing"] = choose("rebalancing", space.rebalancing)
+    values["no_trade_band"] = choose("no_trade_band", space.no_trade_band)
+    for name in ACTIVE[function]:
+        values[name] = choose(name, getattr(space, name))
+    for name in ("inner", "target_volatility"):
+        if getattr(space, name):
+            values[name] = choose(name, getattr(space, name))
+    return StrategyConfig(**values)
+
+
+def size(space: SearchSpace) -> int:
+    """Number of distinct configs in `space`."""
+    common = len(space.rebalancing) * len(space.no_trade_band)
+    common *= max(1, len(space.inner)) * max(1, len(space.target_volatility))
+    signals = sum(
+        len(space.lookback_days if e in ("rolling", "downside") else space.decay) for e in space.estimators
+    )
+    total = 0
+    for function in space.weight_functions:
+        shapes = math.prod(len(getattr(space, name)) for name in ACTIVE[function])
+        total += shapes * common * (1 if function == "cppi" else signals)
+    return total
+
+
+def contains(space: SearchSpace, config: StrategyConfig) -> bool:
+    """Whether every active value of `config` is one of the space's."""
+    return choices(space, config) is not None
+
+
+def choices(space: SearchSpace, config: StrategyConfig) -> dict[str, int] | None:
+    """Position of each active value of `config` in its grid; None if one is not there."""
+    places: dict[str, int] = {}
+
+    def choose(name: str, values: tuple[Any, ...]) -> Any:
+        value = getattr(config, name)
+        if value not in values:
+            raise LookupError
+        places[name] = values.index(value)
+        return value
+
+    try:
+        same = compose(space, choose) == config
+    except LookupError:
+        return None
+    return places if same else None
+
+
+def sobol(space: SearchSpace, count: int, *, seed: int, avoid: Collection[StrategyConfig] = ()) -> list[StrategyConfig]:
+    """Up to `count` distinct configs of `space`, none in `avoid`, spread by a scrambled Sobol sequence.
+
+    References
+    ----------
+    Joe and Kuo (2008), SIAM Journal on Scientific Computing 30(5), as implemented by scipy.
+    """
+    from scipy.stats import qmc  # half a second to import, and only searches need it
+
+    axes = [name for name in SearchSpace.model_fields if getattr(space, name)]
+    engine = qmc.Sobol(d=len(axes), scramble=True, seed=seed)
+    column = {_AXIS_OF.get(name, name): i for i, name in enumerate(axes)}
+    seen = set(avoid)
+    found: list[StrategyConfig] = []
+    wanted = min(count, size(space) - len([c for c in seen if contains(space, c)]))
+    drawn = 0
+    while len(found) < wanted:
+        points = engine.random_base2(max(3, math.ceil(math.log2(max(count, drawn, 1)))))
+        drawn += len(points)
+        for point in points:
+            config = compose(space, lambda name, values, u=point: values[int(u[column[name]] * len(values))])
+            if config not in seen and len(found) < wanted:
+                seen.add(config)
+                found.append(config)
+        if drawn > 64 * size(space) + 4096:
+            break
+    return found
+
+
+_AXIS_OF = {"weight_functions": "weight_function", "estimators": "estimator"}
+
+
+def propose(
+    space: SearchSpace,
+    tried: Mapping[StrategyConfig, float],
+    count: int,
+    *,
+    seed: int,
+    avoid: Collection[StrategyConfig] = (),
+) -> list[StrategyConfig]:
+    """Up to `count` new configs where the tried ones did well.
+
+    Parameters
+    ----------
+    space : SearchSpace
+    tried : mapping from StrategyConfig to float
+        Objectives, higher is better; configs outside `space` teach nothing and are left out.
+    count : int
+    seed : int
+        Of this round's sampler.
+    avoid : collection of StrategyConfig
+        Configs not to be proposed again.
+
+    References
+    ----------
+    Bergstra, Bardenet, Bengio and Kegl (2011), NeurIPS 24: the tree-structured Parzen estimator, Optuna's `TPESampler`.
+    """
+    import optuna
+    from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
+    from optuna.exceptions import ExperimentalWarning
+
+    def distribution(name: str, values: tuple[Any, ...]) -> BaseDistribution:
+        if name in ("weight_function", "estimator", "variance_constant", "inner"):
+            return CategoricalDistribution(tuple(range(len(values))))
+        return IntDistribution(0, len(values) - 1)
+
+    grids = {_AXIS_OF.get(name, name): getattr(space, name) for name in SearchSpace.model_fields}
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        sampler = optuna.samplers.TPESampler(
+            seed=seed, multivariate=True, group=True, constant_liar=True, n_startup_trials=1
+        )
+        study = optuna.create_study(direction="maximize", sampler=sampler)
+        for config, value in tried.items():
+            places = choices(space, config)
+            if places is None:
+                continue
+            places = {name: place for name, place in places.items() if len(grids[name]) > 1}
+            study.add_trial(
+                optuna.trial.create_trial(
+                    params=places,
+                    distributions={name: distribution(name, grids[name]) for name in places},
+                    value=value,
+                )
+            )
+        seen = set(avoid)
+        found: list[StrategyConfig] = []
+        for _ in range(_ATTEMPTS * count):
+            if len(found) == count:
+                break
+            trial = study.ask()
+
+            def choose(name: str, values: tuple[Any, ...], trial: optuna.Trial = trial) -> Any:
+                if len(values) == 1:
+                    return values[0]
+                if isinstance(distribution(name, values), CategoricalDistribution):
+                    return values[trial.suggest_categorical(name, tuple(range(len(values))))]
+                return values[trial.suggest_int(name, 0, len(values) - 1)]
+
+            config = compose(space, choose)
+            if config in seen:
+                study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            else:
+                seen.add(config)
+                found.append(config)
+    return found
+
+
+def stream_seed(*parts: object) -> int:
+    """A 32-bit seed named by `parts`: independent streams from readable names."""
+    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:4], "little")
+
+
+def neighbours(space: SearchSpace, config: StrategyConfig) -> list[StrategyConfig]:
+    """Configs beside `config`: numbers moved by 10% of their range either way, ordinals by one step, all else fixed.
+
+    Values are kept within the range of the space and of the field; a neighbour equal to `config` is dropped.
+    """
+    found: list[StrategyConfig] = []
+
+    def add(name: str, value: Any) -> None:
+        neighbour = config.model_copy(update={name: value})
+        if neighbour != config and neighbour not in found:
+            found.append(neighbour)
+
+    for name in ("lookback_days", "decay", "no_trade_band", *ACTIVE[config.weight_function], "target_volatility"):
+        value, grid = getattr(config, name), getattr(space, name, ())
+        if not isinstance(value, int | float) or not grid:
+            continue
+        low, high = min(*grid, value), max(*grid, value)
+        step = 0.1 * (high - low)
+        for moved in (value - step, value + step):
+            kept = min(max(moved, low), high)
+            add(name, max(round(kept), 10) if name == "lookback_days" else round(kept, 12))
+    place = space.rebalancing.index(config.rebalancing) if config.rebalancing in space.rebalancing else None
+    if place is not None:
+        for other in (place - 1, place + 1):
+            if 0 <= other < len(space.rebalancing):
+                add("rebalancing", space.rebalancing[other])
+    return found
+
+
+def plausible(space: SearchSpace, mandate: Mandate) -> list[StrategyConfig]:
+    """Well-known rules that lie in `space`: the 12-month spreadsheet, S&P-style risk control, and their like."""
+    target = mandate.target_volatility
+    rules = [
+        StrategyConfig(weight_function="inverse_vol", lookback_days=252, rebalancing="monthly"),
+        StrategyConfig(weight_function="inverse_vol", estimator="ewma_max", decay=0.94, rebalancing="daily"),
+        StrategyConfig(
+            weight_function="inverse_vol_squared",
+            variance_constant="target",
+            lookback_days=21,
+            rebalancing="monthly",
+        ),
+        StrategyConfig(weight_function="linear_decay", slope=5.0, lookback_days=63, rebalancing="monthly"),
+        StrategyConfig(
+            weight_function="sigmoid", midpoint=max(target, 0.10), scale=0.04, lookback_days=63, rebalancing="monthly"
+        ),
+    ]
+    return [rule for rule in rules if contains(space, rule)]

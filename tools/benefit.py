@@ -1,0 +1,50 @@
+"""What the winner gains over another rule: paired on the same paths, weighted over scenarios and history."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant.evaluation import Measured
+from tools.finalists import Scored, Z, variance
+from tools.optimization import HISTORY, Benefit
+
+Floats = NDArray[np.float64]
+BPS = 10_000.0
+
+
+def difference(scored: Scored, first: int, second: int, weights: Mapping[str, float]) -> Measured:
+    """Utility of `first` minus that of `second`, basis points a year; `weights` by scenario, history included."""
+    total, error = 0.0, 0.0
+    for name, weight in weights.items():
+        if name == HISTORY:
+            total += weight * float(scored.history[first] - scored.history[second])
+            continue
+        gap = scored.paths[name][0, first] - scored.paths[name][0, second]
+        total += weight * float(np.sum(gap)) / gap.size
+        error += weight * weight * variance(gap) / gap.size
+    return Measured(value=BPS * total, error=BPS * math.sqrt(error))
+
+
+def benefit_of(
+    scored: Scored, winner: int, benchmark: int, weights: Mapping[str, float], benchmark_weight: float
+) -> Benefit:
+    gain = difference(scored, winner, benchmark, weights)
+    total, error = 0.0, 0.0
+    for name, weight in weights.items():
+        if name == HISTORY:
+            falls = [scored.evaluations[HISTORY][k].metrics.max_drawdown.value for k in (winner, benchmark)]
+            total += weight * (falls[1] - falls[0])
+            continue
+        gap = scored.paths[name][1, benchmark] - scored.paths[name][1, winner]
+        total += weight * float(np.sum(gap)) / gap.size
+        error += weight * weight * variance(gap) / gap.size
+    spread = Z * (gain.error or 0.0)
+    return Benefit(
+        basis_points=gain,
+        low=gain.value - spread,
+        high=gain.value + spread,
+        drawdown_points=Measured(value=100.0 * total, error=100.0 * math.sqrt(error)),
+        benchmark_weight=benchmark_weight,
+    )

@@ -1,0 +1,31 @@
+"""What a search will take, before it starts."""
+
+import os
+
+from tools.optimization import Estimate, OptimizationRequest
+
+DAYS = 252
+PATH_DAYS_PER_SECOND = 2.0e8
+"""Strategy-path-days of one core, path generation included: a cautious figure from `make bench`."""
+SEARCH_SECONDS = 0.015
+"""Proposing one trial."""
+JUDGING = 0.6
+"""Work of judging (fresh paths, neighbours, sensitivities), as a share of a search of 100 trials."""
+
+
+def estimate(request: OptimizationRequest, budget: int | None = None) -> Estimate:
+    """Of `budget` trials, by default all of the request's."""
+    trials = budget or request.trials
+    scenario = request.scenarios[0]
+    evaluations = trials * len(request.scenarios)
+    path_days = evaluations * scenario.paths * scenario.years * DAYS
+    judging = JUDGING * 100 * len(request.scenarios) * scenario.paths * scenario.years * DAYS
+    seconds = (path_days + judging) / (PATH_DAYS_PER_SECOND * (os.cpu_count() or 1)) + trials * SEARCH_SECONDS
+    memory = 350.0 + 8.0e-6 * scenario.years * DAYS * 64 * 8
+    return Estimate(
+        trials=trials,
+        evaluations=evaluations,
+        path_days=path_days,
+        seconds=round(seconds, 1),
+        memory_mb=round(memory, 1),
+    )

@@ -1,0 +1,186 @@
+"""Configs of a request in its scenarios and on its real days: the one place where words become kernel calls."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant.evaluation import Evaluation, Measured
+from quant.history import Replayed, replay, trained_constant
+from quant.metrics import series_metrics
+from quant.objective import scenario_weights, scores
+from quant.paths import PathModel, path_model
+from quant.rules import Rules, lay_out, signal_key
+from quant.scenario import Scenario
+from quant.simulation import Simulated, evaluations, simulate
+from quant.strategy import StrategyConfig
+from quant.trial import Trial
+from tools.market import DAYS, Market
+from tools.optimization import HISTORY, OptimizationRequest
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class World:
+    """A request on its market: what every computation of a run starts from."""
+
+    market: Market
+    request: OptimizationRequest
+    cancelled: Callable[[], bool] = field(default=lambda: False)
+
+    @property
+    def days(self) -> int:
+        """Scored sessions of a simulated path."""
+        return self.request.scenarios[0].years * DAYS
+
+    @property
+    def paths(self) -> int:
+        return self.request.scenarios[0].paths
+
+    @property
+    def drawdown_limit(self) -> float | None:
+        limit = self.request.limits.max_drawdown
+        return limit.bound if limit else None
+
+    def model(self, scenario: Scenario) -> PathModel:
+        """The bootstrap draws from training days only."""
+        return path_model(scenario, seed=self.request.seed, history=self.market.asset[: self.market.train.stop])
+
+    def constant(self, weight: float) -> StrategyConfig:
+        """A benchmark of constant weight, rebalanced monthly; several assets in equal shares."""
+        inner = "equal_weight" if self.market.mixes else None
+        return StrategyConfig(weight_function="constant", constant_weight=weight, inner=inner)
+
+    def rules(self, configs: Sequence[StrategyConfig], cost_factor: float = 1.0) -> Rules:
+        return lay_out(configs, self.request.mandate, trained=self._trained, cost_factor=cost_factor)
+
+    def _trained(self, config: StrategyConfig) -> float:
+        market = self.market
+        return trained_constant(
+            signal_key(config),
+            market.histories[config.inner],
+            start=market.train.start,
+            end=market.train.stop,
+            lag=self.request.mandate.decision_lag,
+        )
+
+    def simulate(
+        self,
+        configs: Sequence[StrategyConfig],
+        scenario: Scenario,
+        *,
+        paths: int | None = None,
+        first_block: int = 0,
+        keep_paths: bool = False,
+        cost_factor: float = 1.0,
+    ) -> Simulated:
+        return simulate(
+            self.rules(configs, cost_factor),
+            self.model(scenario),
+            paths=paths or scenario.paths,
+            days=self.days,
+            warm_up=self.market.warm_up,
+            lag=self.request.mandate.decision_lag,
+            risk_aversion=self.request.mandate.risk_aversion,
+            drawdown_limit=self.drawdown_limit,
+            first_block=first_block,
+            keep_paths=keep_paths,
+            cancelled=self.cancelled,
+        )
+
+    def evaluate(
+        self, configs: Sequence[StrategyConfig], scenario: Scenario, *, paths: int | None = None
+    ) -> list[Evaluation]:
+        simulated = self.simulate(configs, scenario, paths=paths)
+        return evaluations(simulated, [c.digest() for c in configs], scenario.name)
+
+    def replay(
+        self,
+        configs: Sequence[StrategyConfig],
+        *,
+        end: int | None = None,
+        offset: int = 0,
+        cost_factor: float = 1.0,
+    ) -> Replayed:
+        """Real days up to `end`, by default the end of validate: the holdout stays locked."""
+        market = self.market
+        stop = market.validate.stop if end is None else end
+        statistics = np.empty((len(configs), 16))
+        series = np.empty((len(configs), 4, stop))
+        for mix in dict.fromkeys(c.inner for c in configs):
+            places = [k for k, c in enumerate(configs) if c.inner == mix]
+            part = replay(
+                self.rules([configs[k] for k in places], cost_factor),
+                market.histories[mix],
+                start=market.train.start,
+                end=stop,
+                lag=self.request.mandate.decision_lag,
+                risk_aversion=self.request.mandate.risk_aversion,
+                drawdown_limit=self.drawdown_limit,
+                offset=offset,
+            )
+            statistics[places], series[places] = part.statistics, part.series
+        return Replayed(statistics=statistics, series=series, start=market.train.start)
+
+    def on_history(self, config: StrategyConfig, series: Floats, part: slice) -> Evaluation:
+        """Metrics of one record of `replay`, shape (4, T), over `part`."""
+        excess, weight, turnover, cost = np.ascontiguousarray(series[:, part])
+        total = self.total(excess, part)
+        metrics = series_metrics(
+            excess,
+            total,
+            weight,
+            turnover,
+            cost,
+            risk_aversion=self.request.mandate.risk_aversion,
+            drawdown_limit=self.drawdown_limit,
+        )
+        breach = self.rolling_breach(total)
+        return Evaluation(
+            config=config.digest(),
+            scenario=HISTORY,
+            paths=1,
+            days=excess.size,
+            metrics=metrics.model_copy(update={"drawdown_breach": Measured(value=breach)}),
+        )
+
+    def total(self, excess: Floats, part: slice) -> Floats:
+        """Daily returns with cash, from daily returns over cash."""
+        return excess + self.market.cash[part]
+
+    def rolling_breach(self, total: Floats) -> float:
+        """Share of windows of the request's horizon, begun every 21 sessions, whose drawdown exceeds the limit."""
+        limit = self.drawdown_limit
+        if limit is None:
+            return 0.0
+        horizon = min(self.days, total.size)
+        starts = range(0, total.size - horizon + 1, 21)
+        return sum(deepest_fall(total[s : s + horizon]) > limit for s in starts) / len(starts)
+
+
+def deepest_fall(total: Floats) -> float:
+    """Largest loss from a peak, the start included."""
+    wealth = np.concatenate(([1.0], np.cumprod(1.0 + total)))
+    return float(np.max(1.0 - wealth / np.maximum.accumulate(wealth)))
+
+
+
+
+def goal_values(request: OptimizationRequest, trials: Sequence[Trial]) -> Floats:
+    """What the goal looks at, shape (K, S + 1): utility or Sharpe ratio by scenario, training history last."""
+    metric = "sharpe" if request.goal == "sharpe" else "utility"
+    return np.array(
+        [
+            [getattr(e.metrics, metric).value for e in (*(t.evaluation(s.name) for s in request.scenarios), t.train)]
+            for t in trials
+        ]
+    ).reshape(len(trials), len(request.scenarios) + 1)
+
+
+def objectives(request: OptimizationRequest, trials: Sequence[Trial]) -> Floats:
+    """Objective of each trial, shape (K,); regret is against the best of these same trials."""
+    values = goal_values(request, trials)
+    weights = scenario_weights([s.probability for s in request.scenarios])
+    return scores(values, weights, goal=request.goal, sharpes=values)

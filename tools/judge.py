@@ -1,0 +1,438 @@
+"""From finished trials to a result: everything that is decided after the search, and decided by code."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant.compiled import source_digest
+from quant.evaluation import Evaluation
+from quant.importance import main_effects
+from quant.kernel import VOLATILITY
+from quant.objective import retention
+from quant.overfitting import traffic_light
+from quant.scenario import GBM_BANNER
+from quant.strategy import SHAPES, StrategyConfig
+from quant.trial import Trial
+from tools.benefit import BPS, benefit_of, difference
+from tools.evaluation import World, objectives
+from tools.figures_of import figures_of
+from tools.finalists import Choice, Scored, choose, judge_plateaus, objective_of, score, variance
+from tools.limits import check_limits, violation
+from tools.luck import Records, judge_luck
+from tools.optimization import (
+    HISTORY,
+    Benchmark,
+    Counts,
+    Decision,
+    Finalist,
+    LimitCheck,
+    LimitName,
+    Luck,
+    Manifest,
+    MarketView,
+    NextStep,
+    OptimizationResult,
+    Plotted,
+    ScenarioOutcome,
+    Verdict,
+)
+from tools.record import crises, facts, seen, years
+from tools.search import by_scenario
+from tools.sensitivity import LINKED, Sensitivity, named_weights
+from tools.trials import series_address
+
+Floats = NDArray[np.float64]
+
+FEW_CRISES = "One history of thirty years holds few crises; whatever the colour, it is one sample."
+_SEARCHED = ("weight_function", "estimator", "lookback_days", "decay", "rebalancing", "no_trade_band", *SHAPES, "inner")
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The result, and the array behind its `history_series`, shape (7, T)."""
+
+    result: OptimizationResult
+    history: Floats | None
+
+
+def judge(
+    world: World,
+    trials: Sequence[Trial],
+    series: Mapping[str, Floats],
+    *,
+    view: MarketView | None,
+    decisions: Sequence[Decision],
+    counts: Counts,
+    ledger_trials: int,
+    caveats: Sequence[str] = (),
+) -> Judgement:
+    """Choose and judge the winner.
+
+    `trials` in order of proposal; `series` the arrays (2, T) by their address; `ledger_trials` all that the owner ever
+    made on the same data, these included.
+    """
+    checks = {t.digest: check_limits(world.request, by_scenario(t)) for t in trials}
+    choice = choose(world, trials)
+    base = _base(world, trials, checks, decisions, counts, caveats)
+    if choice is None:
+        result = base.model_copy(update=_infeasible(trials, checks))
+        return Judgement(result.model_copy(update={"figures": figures_of(result)}), None)
+    winner = next(t for t in trials if t.config == choice.winner)
+    update, history = _judge_winner(world, trials, series, winner, choice, checks, view, ledger_trials)
+    result = base.model_copy(update=update)
+    return Judgement(result.model_copy(update={"figures": figures_of(result)}), history)
+
+
+def _judge_winner(
+    world: World,
+    trials: Sequence[Trial],
+    series: Mapping[str, Floats],
+    winner: Trial,
+    choice: Choice,
+    checks: Mapping[str, tuple[LimitCheck, ...]],
+    view: MarketView | None,
+    ledger_trials: int,
+) -> tuple[dict[str, object], Floats]:
+    request, config = world.request, winner.config
+    matched = matched_weight(world, config)
+    rules = _benchmark_rules(world, winner, matched)
+    configs = tuple(dict.fromkeys((*choice.scored.configs, *(rule for _, _, rule in rules))))
+    scored = score(world, configs, request.scenarios)
+    benchmark = scored.place(world.constant(matched))
+    weights = named_weights(request.scenarios, [s.probability for s in request.scenarios])
+    benefit = benefit_of(scored, scored.place(config), benchmark, weights, matched)
+    finalists = judge_plateaus(choice, float(objective_of(world, scored, choice.best)[benchmark]))
+
+    part = seen(world)
+    replayed = world.replay([config, world.constant(matched), world.constant(1.0)]).series[:, :, part]
+    records = Records(*(np.ascontiguousarray(replayed[k, 0]) for k in range(3)))
+    luck = judge_luck(world, trials, series, winner, records, ledger_trials)
+    all_years = years(world, records)
+    traded = [_traded(replayed[k, 2]) for k in range(2)]
+
+    sensitivity = Sensitivity(world, config, [f.config for f in finalists], world.constant(matched))
+    premium = sensitivity.premium()
+    signs = {case.benefit_bps.value > 0.0 for case in premium}
+    depends = len(signs) > 1 if premium else None
+    history = np.vstack(
+        [
+            np.stack([records.winner, records.benchmark, records.asset]),
+            replayed[:2, 1],
+            world.market.cash[part],
+            world.market.dates[part].astype("datetime64[D]").astype(np.float64),
+        ]
+    )
+    return {
+        "verdict": _verdict(luck, benefit.basis_points.value, depends=depends, finalists=finalists, config=config),
+        "benefit": benefit,
+        "winner": winner,
+        "scenarios": _outcomes(world, scored, config, benchmark, choice.best, weights),
+        "finalists": finalists,
+        "benchmarks": _benchmarks(world, scored, rules, config, weights),
+        "premium": premium,
+        "depends_on_premium": depends,
+        "parameter_error": sensitivity.parameters(),
+        "probabilities": sensitivity.probabilities(_subset(scored, sensitivity.configs), view),
+        "costs": sensitivity.costs(),
+        "offsets_bps": sensitivity.offsets(),
+        "next_step": _next_step(world, config),
+        "limits": _with_binding(
+            trials,
+            checks,
+            check_limits(request, {name: rows[scored.place(config)] for name, rows in scored.evaluations.items()}),
+        ),
+        "facts": facts(world, records, replayed[:2, 1], traded, all_years),
+        "years": all_years,
+        "crises": crises(world, records),
+        "luck": luck,
+        "history_series": series_address(history),
+    }, history
+
+
+def matched_weight(world: World, config: StrategyConfig) -> float:
+    """Constant weight whose volatility on the training history is that of `config`."""
+    train = world.market.train
+    wanted = float(world.replay([config], end=train.stop).statistics[0, VOLATILITY])
+    weight = 1.0
+    for _ in range(4):
+        reached = float(world.replay([world.constant(weight)], end=train.stop).statistics[0, VOLATILITY])
+        weight = min(weight * wanted / reached, 2.0)
+    return weight
+
+
+def _benchmark_rules(world: World, winner: Trial, matched: float) -> list[tuple[str, str, StrategyConfig]]:
+    average = min(winner.train.metrics.average_weight.value, 2.0)
+    return [
+        ("same_volatility", "Constant weight of the same volatility", world.constant(matched)),
+        ("same_average_weight", "Constant weight equal to the winner's average", world.constant(average)),
+        ("equity", "Fully invested", world.constant(1.0)),
+        ("sixty_forty_cash", "60/40 cash", world.constant(0.6)),
+        ("cash", "Cash", world.constant(0.0)),
+        ("current_rule", "Current rule", world.request.current_rule),
+    ]
+
+
+def _benchmarks(
+    world: World,
+    scored: Scored,
+    rules: Sequence[tuple[str, str, StrategyConfig]],
+    winner: StrategyConfig,
+    weights: Mapping[str, float],
+) -> tuple[Benchmark, ...]:
+    configs = [rule for _, _, rule in rules]
+    records = world.replay(configs).series
+    found = []
+    for (name, label, config), record in zip(rules, records, strict=True):
+        place = scored.place(config)
+        found.append(
+            Benchmark.model_validate(
+                {
+                    "name": name,
+                    "label": label,
+                    "config": config,
+                    "evaluations": tuple(scored.evaluations[s.name][place] for s in world.request.scenarios),
+                    "train": scored.evaluations[HISTORY][place],
+                    "validate_": world.on_history(config, record, world.market.validate),
+                    "winner_minus_bps": difference(scored, scored.place(winner), place, weights),
+                }
+            )
+        )
+    return tuple(found)
+
+
+def _outcomes(
+    world: World,
+    scored: Scored,
+    winner: StrategyConfig,
+    benchmark: int,
+    best: Floats,
+    weights: Mapping[str, float],
+) -> tuple[ScenarioOutcome, ...]:
+    place = scored.place(winner)
+    anchors = [scored.place(world.constant(w)) for w in (0.0, 1.0)]
+    found = []
+    for s, (name, weight) in enumerate(weights.items()):
+        utilities = [e.metrics.utility.value for e in scored.evaluations[name]]
+        reference = min(anchors, key=lambda k: utilities[k])
+        top = max(float(best[s]), utilities[place]) if world.request.goal != "sharpe" else max(utilities)
+        tolerance = 0.0
+        if name != HISTORY:
+            champion = int(np.argmax(utilities))
+            gap = scored.paths[name][0, champion] - scored.paths[name][0, reference]
+            tolerance = 2.0 * (variance(gap) / gap.size) ** 0.5
+        found.append(
+            ScenarioOutcome(
+                scenario=name,
+                weight=weight,
+                winner=scored.evaluations[name][place],
+                benchmark=scored.evaluations[name][benchmark],
+                benefit_bps=difference(scored, place, benchmark, {name: 1.0}),
+                best_utility=top,
+                retention=retention(utilities[place], top, utilities[reference], tolerance),
+                regret_bps=BPS * (top - utilities[place]),
+            )
+        )
+    return tuple(found)
+
+
+def _subset(scored: Scored, configs: Sequence[StrategyConfig]) -> Scored:
+    places = [scored.place(c) for c in configs]
+    return Scored(
+        configs=tuple(configs),
+        evaluations={name: [rows[k] for k in places] for name, rows in scored.evaluations.items()},
+        paths={name: paths[:, places] for name, paths in scored.paths.items()},
+        history=scored.history[places],
+    )
+
+
+def _traded(turnover: Floats) -> float:
+    """Value traded a year, over wealth: one risky leg trades what the turnover says."""
+    return float(np.sum(turnover)) * 252.0 / turnover.size
+
+
+def _next_step(world: World, winner: StrategyConfig) -> NextStep:
+    """Weights at the last close of the data. This uses the latest prices, but evaluates nothing on the holdout."""
+    last = world.market.dates.size
+    held = world.replay([winner, world.request.current_rule], end=last).series[:, 1, -1]
+    period = {"daily": "the next session", "weekly": "the last session of the week"}.get(
+        winner.rebalancing, f"the last session of the {winner.rebalancing.removesuffix('ly')}"
+    )
+    return NextStep(
+        as_of=str(world.market.dates[-1]),
+        today_weight=float(held[0]),
+        current_rule_weight=float(held[1]),
+        next_trade=float(held[0] - held[1]),
+        next_rebalancing=period,
+    )
+
+
+def _verdict(
+    luck: Luck, benefit_bps: float, *, depends: bool | None, finalists: Sequence[Finalist], config: StrategyConfig
+) -> Verdict:
+    colour = traffic_light(
+        active_dsr=luck.active_deflated_sharpe,
+        pbo=luck.overfitting,
+        spa_p=luck.spa_p,
+        validate_advantage=luck.validate_advantage_bps,
+    )
+    failed = []
+    if luck.active_deflated_sharpe < 0.95:
+        failed.append(f"the deflated Sharpe ratio of its active return is {luck.active_deflated_sharpe:.2f}, not 0.95")
+    if luck.overfitting >= 0.2:
+        failed.append(f"the probability of overfitting is {luck.overfitting:.0%}, not below 20%")
+    if luck.spa_p >= 0.05:
+        failed.append(f"the test of superior ability has a p-value of {luck.spa_p:.2f}, not below 0.05")
+    if luck.validate_advantage_bps <= 0.0:
+        failed.append(f"on the validation history it is {-luck.validate_advantage_bps:.0f} bps a year behind")
+    if depends:
+        failed.append("the sign of its benefit depends on how the premium moves with volatility")
+    plateau = next(f for f in finalists if f.config == config)
+    if not plateau.plateau_passed:
+        failed.append("it does not stand on a plateau: its neighbours do clearly worse")
+    match colour:
+        case "green":
+            headline = "The winner beats the volatility-matched constant weight, beyond what luck explains"
+        case "amber":
+            headline = "The winner may beat the volatility-matched constant weight; luck is not excluded"
+        case "red":
+            headline = "No configuration is distinguishable from the benchmark"
+    reason = "; ".join(failed) if failed else f"every test is passed after {luck.ledger_trials} trials"
+    if benefit_bps <= 0.0 and colour != "red":
+        reason = f"over scenarios and history the benefit is {benefit_bps:.0f} bps a year; {reason}"
+    return Verdict(colour=colour, headline=headline, reason=reason[:1].upper() + reason[1:] + ".")
+
+
+def _infeasible(
+    trials: Sequence[Trial], checks: Mapping[str, tuple[LimitCheck, ...]]
+) -> dict[str, object]:
+    broken: dict[LimitName, int] = {}
+    closest: dict[LimitName, LimitCheck] = {}
+    for trial in trials:
+        for check in checks[trial.digest]:
+            if check.passed:
+                continue
+            broken[check.limit] = broken.get(check.limit, 0) + 1
+            if check.limit not in closest or check.statistic < closest[check.limit].statistic:
+                closest[check.limit] = check
+    binding = max(broken, key=lambda name: broken[name])
+    best = closest[binding]
+    verdict = Verdict(
+        colour="infeasible",
+        headline=f"No configuration meets the limits: {binding.replace('_', ' ')} binds",
+        reason=f"{binding.replace('_', ' ')} was broken by {broken[binding]} of {len(trials)} trials; the closest, in "
+        f"{best.scenario.replace('_', ' ')}, has {best.statistic:.4g} where {best.allowed:.4g} is allowed.",
+        binding_limit=binding,
+    )
+    nearest = min(trials, key=lambda t: (violation(checks[t.digest]), t.number))
+    return {"verdict": verdict, "limits": _with_binding(trials, checks, checks[nearest.digest])}
+
+
+def _with_binding(
+    trials: Sequence[Trial], checks: Mapping[str, tuple[LimitCheck, ...]], shown: Sequence[LimitCheck]
+) -> tuple[LimitCheck, ...]:
+    """The checks `shown`; a limit binds where it excluded at least one trial."""
+    excluded = {(c.limit, c.scenario) for t in trials for c in checks[t.digest] if not c.passed}
+    return tuple(
+        c.model_copy(update={"binds": (c.limit, c.scenario) in excluded}) for c in shown
+    )
+
+
+def _base(
+    world: World,
+    trials: Sequence[Trial],
+    checks: Mapping[str, tuple[LimitCheck, ...]],
+    decisions: Sequence[Decision],
+    counts: Counts,
+    caveats: Sequence[str],
+) -> OptimizationResult:
+    request, market = world.request, world.market
+    leading = [t for t in trials if not t.screened]
+    values = objectives(request, leading)
+    effects = main_effects({name: [getattr(t.config, name) for t in leading] for name in _SEARCHED}, values)
+    dates = market.dates
+    return OptimizationResult(
+        manifest=Manifest(
+            request=request,
+            data_digest=market.data_digest,
+            rates_digest=market.rates_digest,
+            data_source=market.source,
+            first_day=str(dates[0]),
+            train_end=str(dates[market.train.stop - 1]),
+            validate_end=str(dates[market.validate.stop - 1]),
+            last_day=str(dates[-1]),
+            code_version=source_digest(),
+            decisions=tuple(decisions),
+        ),
+        verdict=Verdict(colour="red", headline="", reason=""),
+        counts=counts,
+        benefit=None,
+        winner=None,
+        scenarios=(),
+        finalists=(),
+        benchmarks=(),
+        premium=(),
+        depends_on_premium=None,
+        parameter_error=(),
+        probabilities=(),
+        costs=(),
+        offsets_bps=None,
+        next_step=None,
+        limits=(),
+        facts=(),
+        years=(),
+        crises=(),
+        luck=None,
+        importance={name: share for name, share in effects.items() if share > 0.0},
+        trials=tuple(_plotted(world, t, float(v), checks) for t, v in zip(leading, values, strict=True)),
+        caveats=(*_caveats(world), *caveats),
+        history_series=None,
+        figures=(),
+    )
+
+
+def _plotted(
+    world: World, trial: Trial, objective: float, checks: Mapping[str, tuple[LimitCheck, ...]]
+) -> Plotted:
+    weights = named_weights(world.request.scenarios, [s.probability for s in world.request.scenarios])
+
+    def mean(metric: str) -> float:
+        found: dict[str, Evaluation] = by_scenario(trial)
+        return sum(w * getattr(found[name].metrics, metric).value for name, w in weights.items())
+
+    return Plotted(
+        number=trial.number,
+        digest=trial.digest,
+        objective=objective,
+        volatility=mean("volatility"),
+        excess_return=mean("excess_return"),
+        drawdown=mean("max_drawdown"),
+        feasible=violation(checks[trial.digest]) == 0.0,
+        screened=trial.screened,
+        weight_function=trial.config.weight_function,
+    )
+
+
+def _caveats(world: World) -> list[str]:
+    request = world.request
+    said = [FEW_CRISES]
+    engines = {s.engine for s in request.scenarios}
+    if engines == {"gbm"}:
+        said.append(GBM_BANNER)
+    if not engines & set(LINKED):
+        said.append("These engines have no link between premium and volatility; whether the benefit depends on it is open.")
+    if "bootstrap" in engines:
+        longest = max(request.space.lookback_days)
+        block = min(s.mean_block for s in request.scenarios if s.engine == "bootstrap")
+        if longest > block:
+            said.append(
+                f"The bootstrap's mean block of {block} sessions is shorter than lookbacks of up to {longest}: it breaks "
+                "the volatility clusters that such a lookback measures."
+            )
+    if len(world.market.assets) > 1:
+        said.append("In simulations the mix of assets is one risky leg; only the history holds them one by one.")
+    said.append("With a cash leg the equity-bond correlation of a scenario has no effect.")
+    return [*said, *world.market.caveats]
+
+

@@ -1,0 +1,73 @@
+"""Hard limits: what is checked, where, and by how much it is broken. Arithmetic only; no model is asked."""
+
+from collections.abc import Mapping
+
+from quant.evaluation import Evaluation, Metrics
+from tools.errors import InvalidInput
+from tools.evaluation import World
+from tools.optimization import HISTORY, LimitCheck, LimitName, OptimizationRequest
+
+_ROUNDING = 1e-9
+
+
+def statistic(name: LimitName, metrics: Metrics) -> float:
+    """What the limit `name` is compared with."""
+    match name:
+        case "max_drawdown":
+            return metrics.drawdown_breach.value
+        case "value_at_risk":
+            return metrics.value_at_risk.value
+        case "expected_shortfall":
+            return metrics.expected_shortfall.value
+        case "turnover":
+            return metrics.turnover.value
+        case "cost_bps":
+            return metrics.cost.value * 10_000.0
+        case "leverage":
+            return metrics.largest_weight.value
+
+
+def check_limits(request: OptimizationRequest, evaluations: Mapping[str, Evaluation]) -> tuple[LimitCheck, ...]:
+    """Every limit in every scenario of its set; `evaluations` by scenario, the training history included."""
+    checks: list[LimitCheck] = []
+    for name, limit in request.limits.given().items():
+        allowed = limit.tolerated if name == "max_drawdown" else limit.bound
+        for scenario in limit.scenarios:
+            value = statistic(name, evaluations[scenario].metrics)
+            checks.append(
+                LimitCheck(
+                    limit=name,
+                    scenario=scenario,
+                    statistic=value,
+                    allowed=allowed,
+                    bound=limit.bound,
+                    passed=value <= allowed + _ROUNDING,
+                    binds=False,
+                )
+            )
+    return tuple(checks)
+
+
+def violation(checks: tuple[LimitCheck, ...]) -> float:
+    """Sum over broken limits of how far they are broken, relative to what is allowed; 0 when all hold."""
+    return sum((c.statistic - c.allowed) / max(c.allowed, 0.01) for c in checks if not c.passed)
+
+
+def check_minimum_exposure(world: World) -> None:
+    """Refuse limits that even the smallest allowed weight breaks: no search could mend that."""
+    request = world.request
+    if not request.limits.given():
+        return
+    smallest = world.constant(request.mandate.min_weight)
+    wanted = {s for limit in request.limits.given().values() for s in limit.scenarios}
+    evaluations = {s.name: world.evaluate([smallest], s)[0] for s in request.scenarios if s.name in wanted}
+    record = world.replay([smallest], end=world.market.train.stop).series[0]
+    evaluations[HISTORY] = world.on_history(smallest, record, world.market.train)
+    for check in check_limits(request, evaluations):
+        if not check.passed:
+            raise InvalidInput(
+                f"limits.{check.limit}",
+                check.bound,
+                allowed=f"a limit that the minimum weight {request.mandate.min_weight:g} keeps: in {check.scenario} "
+                f"its statistic is {check.statistic:.4g} and {check.allowed:.4g} is allowed",
+            )

@@ -1,0 +1,88 @@
+"""Jobs in this process: compiled kernels on every core, trials stored as they end."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import structlog
+
+from store.store import Store
+from tools.jobs import JobStatus, SearchJob
+from tools.optimization import OptimizationRequest
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from quant.trial import Trial
+    from tools.market import Market
+
+LoadMarket = Callable[[OptimizationRequest], Awaitable["Market"]]
+
+logger = structlog.get_logger()
+
+
+@dataclass
+class _Running:
+    status: JobStatus
+    task: asyncio.Task[None] | None = None
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+class LocalRunner:
+    """Adapter of `tools.jobs.JobRunner`."""
+
+    def __init__(self, store: Store, market: LoadMarket) -> None:
+        self._store = store
+        self._market = market
+        self._jobs: dict[str, _Running] = {}
+
+    async def submit(self, job: SearchJob) -> JobStatus:
+        running = self._jobs.get(job.id())
+        if running is None:
+            running = _Running(JobStatus(id=job.id(), state="queued", total=job.budget))
+            self._jobs[job.id()] = running
+            running.task = asyncio.create_task(self._run(job, running))
+        return running.status
+
+    async def status(self, job_id: str) -> JobStatus:
+        return self._jobs[job_id].status
+
+    async def cancel(self, job_id: str) -> JobStatus:
+        running = self._jobs[job_id]
+        running.stop.set()
+        if running.task is not None:
+            await running.task
+        return running.status
+
+    async def _run(self, job: SearchJob, running: _Running) -> None:
+        try:
+            await self._search(job, running)
+        except InterruptedError:
+            running.status = running.status.model_copy(update={"state": "cancelled"})
+        except Exception as error:  # the job ends here: whoever asks for its status must learn that it failed
+            logger.exception("job failed", job=job.id())
+            update = {"state": "failed", "error": f"{type(error).__name__}: {error}"}
+            running.status = running.status.model_copy(update=update)
+
+    async def _search(self, job: SearchJob, running: _Running) -> None:
+        from tools.evaluation import World  # the numeric stack is imported when a job needs it
+        from tools.search import run_search
+        from tools.trials import save_trials, stored_trials
+
+        loop = asyncio.get_running_loop()
+        known = {t.digest: t for t in await stored_trials(self._store, job.owner, job.run)}
+        world = World(await self._market(job.request), job.request, running.stop.is_set)
+
+        def save(trials: "list[tuple[Trial, NDArray[np.float64]]]") -> None:
+            saving = save_trials(self._store, job.owner, job.run, trials)
+            asyncio.run_coroutine_threadsafe(saving, loop).result()
+
+        def report(status: JobStatus) -> None:
+            running.status = status
+
+        stopped = await asyncio.to_thread(run_search, world, job, known, save, report)
+        update = {"state": "completed", "stopped": stopped}
+        running.status = running.status.model_copy(update=update)

@@ -1,0 +1,100 @@
+"""Judging the winner for luck: deflated Sharpe ratio, overfitting, superior predictive ability (method, section 5)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant.metrics import kurtosis, minimum_track_record_length, skewness, utility
+from quant.overfitting import (
+    backtest_overfitting,
+    deflated_sharpe_ratio,
+    effective_trials,
+    performance_differences,
+    sharpe_variance,
+    superior_predictive_ability,
+)
+from quant.search import stream_seed
+from quant.trial import Trial
+from tools.evaluation import World, goal_values
+from tools.finalists import weights_of
+from tools.optimization import Luck
+
+Floats = NDArray[np.float64]
+DAYS = 252
+BPS = 10_000.0
+
+
+@dataclass(frozen=True)
+class Records:
+    """Daily excess returns over train and validate, net of costs, shape (T,)."""
+
+    winner: Floats
+    benchmark: Floats
+    asset: Floats
+
+
+def judge_luck(
+    world: World,
+    trials: Sequence[Trial],
+    series: Mapping[str, Floats],
+    winner: Trial,
+    records: Records,
+    ledger_trials: int,
+) -> Luck:
+    request = world.request
+    gamma = request.mandate.risk_aversion
+    everyone = np.column_stack([series[t.series][0] for t in trials])
+    start = [k for k, t in enumerate(trials) if t.origin == "sobol"]
+    unsteered = everyone[:, start] if len(start) > 1 else everyone
+    active = records.winner - records.benchmark
+    active_variance = sharpe_variance(unsteered - records.benchmark[:, None])
+
+    overfit = backtest_overfitting(
+        everyone,
+        risk_aversion=gamma,
+        simulated=goal_values(request, trials)[:, :-1],
+        weights=weights_of(world),
+        goal=request.goal,
+    )
+    spa = superior_predictive_ability(
+        performance_differences(everyone, records.benchmark, gamma), seed=stream_seed(request.seed, "spa")
+    )
+    late = slice(world.market.validate.start - world.market.train.start, None)
+    advantage = utility(records.winner[late], gamma) - utility(records.benchmark[late], gamma)
+    sharpe = per_day_sharpe(active)
+    length = None
+    if sharpe > 0.0:
+        length = minimum_track_record_length(
+            sharpe, skewness=skewness(active), kurtosis=kurtosis(active)
+        )
+    return Luck(
+        trials=len(trials),
+        ledger_trials=ledger_trials,
+        observations=records.winner.size,
+        sharpe=per_day_sharpe(records.winner) * DAYS**0.5,
+        deflated_sharpe=deflated_sharpe_ratio(
+            records.winner, variance=sharpe_variance(unsteered), trials=ledger_trials
+        ),
+        active_sharpe=sharpe * DAYS**0.5,
+        active_deflated_sharpe=deflated_sharpe_ratio(active, variance=active_variance, trials=ledger_trials),
+        overfitting=overfit.probability,
+        overfitting_low=overfit.low,
+        overfitting_high=overfit.high,
+        overfitting_sharpe=overfit.sharpe_probability,
+        dropped_rows=overfit.rows_dropped,
+        logits=tuple(zip(overfit.logit_edges[:-1], overfit.logit_counts, strict=True)),
+        spa_p=spa.p_value,
+        minimum_track_record_years=None if length is None else length / DAYS,
+        effective_trials=effective_trials(everyone),
+        validate_advantage_bps=BPS * advantage,
+    )
+
+
+def per_day_sharpe(series: Floats) -> float:
+    """Mean over deviation (n - 1); 0 for a series without variation."""
+    mean = float(np.sum(series)) / series.size
+    centred = series - mean
+    variance = float(np.sum(centred * centred)) / (series.size - 1)
+    return mean / variance**0.5 if variance > 0.0 else 0.0

@@ -1,0 +1,159 @@
+"""The prices of a run, as the numeric core needs them: returns, cash, splits, and what must be said about them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant.cash import accrual
+from quant.history import History, history
+from quant.returns import Returns
+from quant.strategy import InnerPortfolio
+from tools.bundled import cash_rates
+from tools.errors import InvalidInput
+from tools.gates import require_usable
+from tools.optimization import OptimizationRequest
+from tools.price_file import PriceFile
+from tools.prices import Prices, PriceSource
+
+DAYS = 252
+TRAIN, VALIDATE = 0.60, 0.20
+SHORTEST_HOLDOUT = 2 * DAYS
+SHORTEST_TRAIN = 3 * DAYS
+MIXES: tuple[InnerPortfolio, ...] = ("equal_weight", "inverse_volatility")
+
+
+@dataclass(frozen=True)
+class Market:
+    """Daily returns of a universe, split in time order into train, validate and a locked holdout.
+
+    Attributes
+    ----------
+    dates : ndarray of datetime64[D], shape (T,)
+    assets : tuple of str
+    histories : mapping
+        The risky leg by how its assets are mixed; the key is None for a single asset.
+    cash : ndarray, shape (T,)
+    warm_up : int
+        Unscored sessions before the first scored day, on real days as in simulations.
+    train, validate, holdout : slice
+        Rows of each part; the train slice begins with the first scored day.
+    """
+
+    dates: NDArray[np.datetime64]
+    assets: tuple[str, ...]
+    histories: Mapping[InnerPortfolio | None, History]
+    cash: NDArray[np.float64]
+    warm_up: int
+    train: slice
+    validate: slice
+    holdout: slice
+    data_digest: str
+    rates_digest: str
+    source: str
+    caveats: tuple[str, ...]
+
+    @property
+    def mixes(self) -> tuple[InnerPortfolio, ...]:
+        """How several assets are mixed; empty for a single one."""
+        return tuple(name for name in self.histories if name is not None)
+
+    @property
+    def risky(self) -> History:
+        """The plain risky leg: the asset, or all assets in equal shares."""
+        return self.histories["equal_weight" if self.mixes else None]
+
+    @property
+    def asset(self) -> NDArray[np.float64]:
+        return self.risky.returns
+
+
+async def load_market(prices: PriceSource, request: OptimizationRequest) -> Market:
+    """Load, check and split the prices that `request` names; raises `InvalidInput` for data that cannot be used."""
+    source = prices if request.prices_file is None else PriceFile(Path(request.prices_file))
+    return build_market(await source.load(request.universe), request)
+
+
+def build_market(prices: Prices, request: OptimizationRequest) -> Market:
+    report = require_usable(prices)
+    returns = Returns.from_prices(prices.dates, prices.assets, prices.closes)
+    values = returns.values + (request.dividend_yield / DAYS if prices.price_index else 0.0)
+    rates = cash_rates()
+    cash = accrual(returns.dates, rates.months, rates.rates, after=request.cash_rate_after)
+
+    if len(returns.assets) == 1 and request.space.inner:
+        raise InvalidInput("space.inner", list(request.space.inner), allowed="empty for a universe of one asset")
+    mixes: tuple[InnerPortfolio | None, ...] = (None,) if len(returns.assets) == 1 else MIXES
+    warm_up = _warm_up(resolved(request, assets=len(returns.assets)))
+    train, validate, holdout = _split(returns.dates.size, warm_up)
+    return Market(
+        dates=returns.dates,
+        assets=returns.assets,
+        histories={mix: history(returns.dates, values, cash, inner=mix) for mix in mixes},
+        cash=cash,
+        warm_up=warm_up,
+        train=train,
+        validate=validate,
+        holdout=holdout,
+        data_digest=prices.digest,
+        rates_digest=rates.digest,
+        source=prices.source,
+        caveats=(*_caveats(prices, request, str(rates.months[-1])), *report.caveats),
+    )
+
+
+def resolved(request: OptimizationRequest, *, assets: int) -> OptimizationRequest:
+    """`request` with the mixes of a universe of several assets filled in, so that a run states what it searches."""
+    if assets == 1:
+        return request
+    space, rule = request.space, request.current_rule
+    return request.model_copy(
+        update={
+            "space": space if space.inner else space.model_copy(update={"inner": MIXES}),
+            "current_rule": rule if rule.inner else rule.model_copy(update={"inner": "equal_weight"}),
+        }
+    )
+
+
+def _warm_up(request: OptimizationRequest) -> int:
+    longest = max(request.space.longest_lookback(), request.current_rule.lookback_days or 0)
+    return longest + request.mandate.decision_lag
+
+
+def _split(days: int, warm_up: int) -> tuple[slice, slice, slice]:
+    holdout = max(round((1.0 - TRAIN - VALIDATE) * days), SHORTEST_HOLDOUT)
+    train_end = round((days - holdout) * TRAIN / (TRAIN + VALIDATE))
+    if 3 * warm_up > days:
+        raise InvalidInput(
+            "space.lookback_days",
+            f"{warm_up} sessions with the decision lag",
+            allowed=f"at most a third of the {days} returns that the data hold ({days // 3})",
+        )
+    if train_end - warm_up < SHORTEST_TRAIN:
+        needed = SHORTEST_HOLDOUT + round((warm_up + SHORTEST_TRAIN) * (TRAIN + VALIDATE) / TRAIN) + 1
+        raise InvalidInput(
+            "prices",
+            f"{days} returns",
+            allowed=f"at least {needed}: {SHORTEST_TRAIN} scored training days after a warm-up of {warm_up}, "
+            f"a validation part and a locked holdout of {SHORTEST_HOLDOUT}",
+        )
+    return slice(warm_up, train_end), slice(train_end, days - holdout), slice(days - holdout, days)
+
+
+def _caveats(prices: Prices, request: OptimizationRequest, last_month: str) -> list[str]:
+    said = list(prices.notes)
+    if prices.price_index:
+        said.append(
+            f"The prices leave dividends out; {request.dividend_yield:.1%} a year is added, which is an assumption."
+        )
+    if prices.survivors:
+        said.append(
+            "These stocks were chosen because they still exist: every result on them is flattered by survivorship."
+        )
+    if str(prices.dates[-1].astype("datetime64[M]")) > last_month:
+        said.append(
+            f"The cash rate is known to {last_month}; after that {request.cash_rate_after:.1%} a year is assumed."
+        )
+    return said

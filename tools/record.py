@@ -1,0 +1,136 @@
+"""What the winner did on real days, beside the benchmark and the asset: years, crises, and the facts that follow."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant.metrics import (
+    Drawdown,
+    alpha_beta,
+    break_even_cost_bps,
+    calendar_years,
+    skewness,
+    tracking_error,
+    utility,
+    volatility_target_error,
+    worst_drawdown,
+)
+from tools.evaluation import World
+from tools.luck import Records
+from tools.optimization import Crisis, Fact, Year
+
+Floats = NDArray[np.float64]
+
+CRISES: tuple[tuple[str, str, str], ...] = (
+    ("October 1987", "1987-10-14", "1987-10-19"),
+    ("Long-Term Capital Management", "1998-07-17", "1998-08-31"),
+    ("Dot-com", "2000-03-24", "2002-10-09"),
+    ("Global financial crisis", "2007-10-09", "2009-03-09"),
+    ("Lehman", "2008-09-12", "2008-11-20"),
+    ("Euro debt, summer 2011", "2011-07-22", "2011-10-03"),
+    ("Volmageddon", "2018-01-26", "2018-02-08"),
+    ("End of 2018", "2018-09-20", "2018-12-24"),
+    ("COVID-19", "2020-02-19", "2020-03-23"),
+    ("Inflation of 2022", "2022-01-03", "2022-10-12"),
+    ("August 2024", "2024-07-16", "2024-08-05"),
+    ("April 2025", "2025-02-19", "2025-04-08"),
+)
+"""From the close of the first day to the close of the last; shown only where the days are in train or validate."""
+
+
+def seen(world: World) -> slice:
+    """Train and validate; the holdout stays locked."""
+    return slice(world.market.train.start, world.market.validate.stop)
+
+
+def years(world: World, records: Records) -> tuple[Year, ...]:
+    part = seen(world)
+    dates = world.market.dates[part]
+    columns = [calendar_years(dates, world.total(x, part)) for x in (records.winner, records.benchmark, records.asset)]
+    first, last = dates[0], dates[-1]
+    found = []
+    for (year, winner), (_, benchmark), (_, asset) in zip(*columns, strict=True):
+        begins = np.datetime64(f"{year}-01-05", "D")
+        ends = np.datetime64(f"{year}-12-27", "D")
+        partial = bool((year == int(str(first)[:4]) and first > begins) or (year == int(str(last)[:4]) and last < ends))
+        found.append(Year(year=year, winner=winner, benchmark=benchmark, asset=asset, partial=partial))
+    return tuple(found)
+
+
+def crises(world: World, records: Records) -> tuple[Crisis, ...]:
+    part = seen(world)
+    dates = world.market.dates[part]
+    found = []
+    for name, start, end in CRISES:
+        inside = (dates > np.datetime64(start, "D")) & (dates <= np.datetime64(end, "D"))
+        if dates[0] > np.datetime64(start, "D") or dates[-1] < np.datetime64(end, "D"):
+            continue
+        lost = [
+            float(np.prod(1.0 + world.total(x, part)[inside]) - 1.0)
+            for x in (records.winner, records.benchmark, records.asset)
+        ]
+        found.append(Crisis(name=name, start=start, end=end, winner=lost[0], benchmark=lost[1], asset=lost[2]))
+    return tuple(found)
+
+
+def facts(
+    world: World,
+    records: Records,
+    weights: Floats,
+    traded: Sequence[float],
+    all_years: Sequence[Year],
+) -> tuple[Fact, ...]:
+    """`weights` (2, T): held by winner and benchmark; `traded`: value each trades a year, over wealth."""
+    request, part = world.request, seen(world)
+    gamma = request.mandate.risk_aversion
+    totals = [world.total(x, part) for x in (records.winner, records.benchmark)]
+    falls = [worst_drawdown(t) for t in totals]
+    recoveries = [_recovery(f) for f in falls]
+    up = [y for y in all_years if y.asset > 0.0]
+    given_up = sum(y.asset - y.winner for y in up) / len(up) if up else None
+    cost = request.mandate.transaction_cost_bps / 10_000.0
+    advantage = utility(records.winner, gamma) - utility(records.benchmark, gamma)
+    advantage += cost * (traded[0] - traded[1])
+    against = alpha_beta(records.winner, records.asset)
+    target = request.mandate.target_volatility
+    errors = [volatility_target_error(t, target) for t in totals]
+
+    def fact(name: str, label: str, value: float | None, unit: str, benchmark: float | None = None) -> Fact:
+        return Fact.model_validate(
+            {"name": name, "label": label, "value": value, "unit": unit, "benchmark": benchmark}
+        )
+
+    return (
+        fact("worst_drawdown", "Worst drawdown", _depth(falls[0]), "fraction", _depth(falls[1])),
+        fact("recovery", "Sessions from peak to recovery", recoveries[0], "days", recoveries[1]),
+        fact("upside_given_up", "Return given up in the asset's rising years, average", given_up, "fraction"),
+        fact(
+            "break_even_cost",
+            "Cost of a trade that uses the advantage up",
+            break_even_cost_bps(advantage, traded[0], benchmark_traded=traded[1]),
+            "bps",
+        ),
+        fact("tracking_error", "Tracking error", tracking_error(records.winner, records.benchmark), "fraction"),
+        fact("average_weight", "Average weight", _mean(weights[0]), "weight", _mean(weights[1])),
+        fact("largest_weight", "Largest weight", float(np.max(weights[0])), "weight", float(np.max(weights[1]))),
+        fact("alpha", "Alpha a year against the asset", against.alpha.value, "fraction"),
+        fact("beta", "Beta against the asset", against.beta.value, "ratio"),
+        fact("skewness", "Skewness of daily returns", skewness(records.winner), "ratio", skewness(records.benchmark)),
+        fact("target_error", "Distance of 60-day volatility from target", errors[0].error, "fraction", errors[1].error),
+        fact("target_noise", "Of which sampling noise", errors[0].noise_floor, "fraction"),
+    )
+
+
+def _mean(values: Floats) -> float:
+    return float(np.sum(values)) / values.size
+
+
+def _depth(fall: Drawdown | None) -> float:
+    return fall.depth if fall else 0.0
+
+
+def _recovery(fall: Drawdown | None) -> float | None:
+    if fall is None or fall.recovery is None:
+        return None
+    return float(fall.recovery - fall.start + 1)

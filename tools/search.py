@@ -1,0 +1,192 @@
+"""One plan of a search from start to end: propose, evaluate, store, judge whether to go on."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant.evaluation import Evaluation
+from quant.search import ROUND, SOBOL_SHARE, propose, sobol, stream_seed
+from quant.strategy import StrategyConfig
+from quant.trial import Trial
+from tools.evaluation import World, objectives
+from tools.jobs import JobStatus, SearchJob
+from tools.limits import check_limits, violation
+from tools.optimization import HISTORY, OptimizationRequest
+from tools.trials import series_address
+
+Save: TypeAlias = Callable[[list[tuple[Trial, NDArray[np.float64]]]], None]
+Report: TypeAlias = Callable[[JobStatus], None]
+Origin: TypeAlias = Literal["sobol", "sampler", "candidate", "refill"]
+Stopped: TypeAlias = Literal["budget", "converged", "exhausted"]
+
+CHUNK = 20
+"""Configs evaluated together and stored together; the result does not depend on it."""
+SCREENING_FROM = 200
+"""Budgets above this screen on few paths first."""
+_SCREENING_SHARE, _SCREENING_PATHS = 8, 128
+_ENOUGH_PRIOR = 10
+PATIENCE, SMALLEST_GAIN = 20, {"sharpe": 0.01}
+_GAIN = 0.0002
+"""2 basis points a year."""
+
+
+def run_search(
+    world: World, job: SearchJob, known: Mapping[str, Trial], save: Save, report: Report
+) -> Stopped:
+    """Make the trials of `job`. `known` holds the stored trials by digest: none of them is computed again.
+
+    Everything that is proposed follows from the job and the trials before it, so a search that was cut off goes on
+    exactly as if it had not been.
+    """
+    request = job.request
+    tried = sorted((t for t in known.values() if t.number < job.first), key=lambda t: t.number)
+    end = job.first + job.budget
+    computed = 0
+    round_ = 0
+    while True:
+        batch = _next_batch(job, tried, round_, end - len(tried))
+        if not batch:
+            return "budget" if len(tried) >= end else "exhausted"
+        done, new = _evaluate(world, batch, round_, len(tried), known, save)
+        tried += done
+        computed += new
+        leading = [t for t in tried if not t.screened]
+        report(
+            JobStatus(
+                id=job.id(),
+                state="running",
+                done=len(tried) - job.first,
+                total=job.budget,
+                computed=computed,
+                best=float(max(objectives(request, leading))),
+            )
+        )
+        round_ += 1
+        if request.stopping == "converged" and len(tried) < end and converged(request, leading):
+            return "converged"
+
+
+def converged(request: OptimizationRequest, trials: Sequence[Trial]) -> bool:
+    """Whether the last 20 trials, all proposed by the sampler, improved the best objective by less than 2 basis points."""
+    recent = trials[-PATIENCE:]
+    if len(trials) <= PATIENCE or any(t.origin == "sobol" for t in recent):
+        return False
+    values = objectives(request, trials)
+    gain = float(max(values) - max(values[:-PATIENCE]))
+    return gain < SMALLEST_GAIN.get(request.goal, _GAIN)
+
+
+def guide(request: OptimizationRequest, trials: Sequence[Trial]) -> list[float]:
+    """What the sampler maximises: the objective, with every infeasible trial below every feasible one."""
+    values = objectives(request, trials)
+    worst = float(min(values))
+    broken = [violation(check_limits(request, by_scenario(t))) for t in trials]
+    return [float(v) if b == 0.0 else worst - b for v, b in zip(values, broken, strict=True)]
+
+
+def by_scenario(trial: Trial) -> dict[str, Evaluation]:
+    return {**{e.scenario: e for e in trial.evaluations}, HISTORY: trial.train}
+
+
+def _next_batch(
+    job: SearchJob, tried: Sequence[Trial], round_: int, left: int
+) -> list[tuple[Origin, StrategyConfig]]:
+    if left <= 0:
+        return []
+    avoid = [t.config for t in tried]
+    seed = stream_seed(job.request.seed, job.plan, round_)
+    if round_ == 0:
+        batch: list[tuple[Origin, StrategyConfig]] = [
+            ("candidate", c) for c in dict.fromkeys(job.candidates) if c not in avoid
+        ][:left]
+        start = round(SOBOL_SHARE * job.budget) if len(tried) < _ENOUGH_PRIOR else 0
+        wanted = min(max(start, 0 if batch or tried else 1), left - len(batch))
+        avoid += [c for _, c in batch]
+        batch += [("sobol", c) for c in sobol(job.space, wanted, seed=seed, avoid=avoid)]
+        if batch:
+            return batch
+    leading = [t for t in tried if not t.screened]
+    values = dict(zip((t.config for t in leading), guide(job.request, leading), strict=True))
+    wanted = min(ROUND, left)
+    batch = [("sampler", c) for c in propose(job.space, values, wanted, seed=seed, avoid=avoid)]
+    missing = wanted - len(batch)
+    if missing:
+        avoid += [c for _, c in batch]
+        batch += [("refill", c) for c in sobol(job.space, missing, seed=seed, avoid=avoid)]
+    return batch
+
+
+def _evaluate(
+    world: World,
+    batch: Sequence[tuple[Origin, StrategyConfig]],
+    round_: int,
+    first: int,
+    known: Mapping[str, Trial],
+    save: Save,
+) -> tuple[list[Trial], int]:
+    digests = [config.digest() for _, config in batch]
+    fresh = [k for k, digest in enumerate(digests) if digest not in known]
+    kept = set(range(len(batch)))
+    few: dict[int, tuple[Evaluation, ...]] = {}
+    if world.request.trials > SCREENING_FROM and fresh:
+        # the whole batch is screened again on a resume, so that the same half survives
+        few = dict(enumerate(_simulated(world, [c for _, c in batch], max(world.paths // _SCREENING_SHARE, _SCREENING_PATHS))))
+        kept = _survivors(world, batch, few)
+    made: dict[str, Trial] = {}
+    for start in range(0, len(fresh), CHUNK):
+        places = fresh[start : start + CHUNK]
+        full = [k for k in places if k in kept]
+        evaluated = dict(zip(full, _simulated(world, [batch[k][1] for k in full], None), strict=True)) if full else {}
+        records = world.replay([batch[k][1] for k in places])
+        chunk: list[tuple[Trial, NDArray[np.float64]]] = []
+        for place, series in zip(places, records.series, strict=True):
+            origin, config = batch[place]
+            stored = np.ascontiguousarray(series[:2, records.start :])
+            trial = Trial(
+                number=first + place,
+                round=round_,
+                origin=origin,
+                config=config,
+                digest=digests[place],
+                screened=place not in kept,
+                evaluations=evaluated[place] if place in kept else few[place],
+                train=world.on_history(config, series, world.market.train),
+                series=series_address(stored),
+            )
+            made[trial.digest] = trial
+            chunk.append((trial, stored))
+        save(chunk)
+    return [made[d] if d in made else known[d] for d in digests], len(made)
+
+
+def _simulated(
+    world: World, configs: Sequence[StrategyConfig], paths: int | None
+) -> list[tuple[Evaluation, ...]]:
+    columns = [world.evaluate(configs, s, paths=paths) for s in world.request.scenarios]
+    return [tuple(column[k] for column in columns) for k in range(len(configs))]
+
+
+def _survivors(
+    world: World, batch: Sequence[tuple[Origin, StrategyConfig]], few: Mapping[int, tuple[Evaluation, ...]]
+) -> set[int]:
+    """The better half by the objective on few paths; candidates always stay."""
+    train = world.replay([c for _, c in batch], end=world.market.train.stop)
+    trials = [
+        Trial(
+            number=k,
+            round=0,
+            origin=origin,
+            config=config,
+            digest=config.digest(),
+            screened=True,
+            evaluations=few[k],
+            train=world.on_history(config, train.series[k], world.market.train),
+            series="",
+        )
+        for k, (origin, config) in enumerate(batch)
+    ]
+    order = np.argsort(-np.array(guide(world.request, trials)), kind="stable")
+    half = {int(k) for k in order[: -(-len(batch) // 2)]}
+    return half | {k for k, (origin, _) in enumerate(batch) if origin == "candidate"}

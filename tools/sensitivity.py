@@ -1,0 +1,154 @@
+"""The benefit under other assumptions: premium, parameters, probabilities, costs, rebalancing day."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant.evaluation import Measured
+from quant.objective import scenario_weights
+from quant.scenario import CYCLE, Scenario
+from quant.strategy import REBALANCING_DAYS, StrategyConfig
+from tools.benefit import BPS, difference
+from tools.evaluation import World
+from tools.finalists import Scored, objective_of, score
+from tools.optimization import HISTORY, TILT, Case, MarketView
+
+Floats = NDArray[np.float64]
+
+LINKED = ("heston", "regime_switching")
+"""Engines whose premium may move with volatility."""
+
+
+class Sensitivity:
+    """Scores the finalists and the volatility-matched benchmark again under changed assumptions."""
+
+    def __init__(
+        self, world: World, winner: StrategyConfig, finalists: Sequence[StrategyConfig], benchmark: StrategyConfig
+    ) -> None:
+        self.world = world
+        self.winner = winner
+        self.configs = tuple(dict.fromkeys((winner, *finalists, benchmark)))
+        self.finalists = [self.configs.index(c) for c in (winner, *finalists)]
+        self.benchmark = self.configs.index(benchmark)
+        self.weights = named_weights(world.request.scenarios, [s.probability for s in world.request.scenarios])
+
+    def premium(self) -> tuple[Case, ...]:
+        """At p = 0, 1, 2 of the premium link; empty where no engine has one."""
+        scenarios = self.world.request.scenarios
+        if not any(s.engine in LINKED and s.mu >= s.cash_rate for s in scenarios):
+            return ()
+        return tuple(
+            self._case(f"premium proportional to volatility to the power {p}", _changed(scenarios, premium_power=p))
+            for p in (0, 1, 2)
+        )
+
+    def parameters(self) -> tuple[Case, ...]:
+        """At mu - 2%, mu + 2%, sigma x 0.8 and sigma x 1.25."""
+        scenarios = self.world.request.scenarios
+        shifted = [
+            ("expected return two points lower", _shifted(scenarios, -0.02, 1.0)),
+            ("expected return two points higher", _shifted(scenarios, 0.02, 1.0)),
+            ("volatility a fifth lower", _shifted(scenarios, 0.0, 0.8)),
+            ("volatility a quarter higher", _shifted(scenarios, 0.0, 1.25)),
+        ]
+        return tuple(self._case(label, changed) for label, changed in shifted)
+
+    def costs(self) -> tuple[Case, ...]:
+        scenarios = self.world.request.scenarios
+        labels = ((0.0, "no transaction costs"), (1.0, "transaction costs as assumed"), (2.0, "transaction costs doubled"))
+        return tuple(self._case(label, scenarios, cost_factor=factor) for factor, label in labels)
+
+    def probabilities(self, scored: Scored, view: MarketView | None) -> tuple[Case, ...]:
+        """Equal probabilities, the analyst's, and the cycle alone, which has probability 0 by default."""
+        scenarios = self.world.request.scenarios
+        cases = [self._weighted("equal probabilities", scored, [1.0] * len(scenarios))]
+        if view is not None and any(t.lean != "default" for t in view.tilts):
+            cases.append(self._weighted("the analyst's probabilities", scored, tilted(scenarios, view)))
+        cycle = CYCLE.model_copy(update={"paths": scenarios[0].paths, "years": scenarios[0].years})
+        cases.append(self._case("a cycle through bull, base, bear and high volatility", (cycle,), alone=True))
+        return tuple(cases)
+
+    def offsets(self) -> tuple[float, float] | None:
+        """Range over the rebalancing day of the winner's training utility, minus its own; None for daily rules."""
+        step = REBALANCING_DAYS[self.winner.rebalancing]
+        if step == 1:
+            return None
+        world, train = self.world, self.world.market.train
+        gains = []
+        for offset in range(step):
+            record = world.replay([self.winner], end=train.stop, offset=offset).series[0]
+            gains.append(world.on_history(self.winner, record, train).metrics.utility.value)
+        return BPS * (min(gains) - gains[0]), BPS * (max(gains) - gains[0])
+
+    def _case(
+        self, label: str, scenarios: Sequence[Scenario], *, cost_factor: float = 1.0, alone: bool = False
+    ) -> Case:
+        scored = score(self.world, self.configs, scenarios, cost_factor=cost_factor)
+        if alone:
+            (name,) = (s.name for s in scenarios)
+            utilities = [float(np.mean(scored.paths[name][0, k])) for k in self.finalists]
+            best = self.finalists[int(np.argmax(utilities))]
+            return self._named(label, scored, best, {name: 1.0})
+        values = objective_of(self.world, scored, self._best(scored))
+        best = max(self.finalists, key=lambda k: (float(values[k]), -k))
+        return self._named(label, scored, best, self.weights)
+
+    def _weighted(self, label: str, scored: Scored, probabilities: Sequence[float]) -> Case:
+        request = self.world.request
+        scenarios = tuple(
+            s.model_copy(update={"probability": p / sum(probabilities)})
+            for s, p in zip(request.scenarios, probabilities, strict=True)
+        )
+        world = World(self.world.market, request.model_copy(update={"scenarios": scenarios}))
+        values = objective_of(world, scored, self._best(scored))
+        best = max(self.finalists, key=lambda k: (float(values[k]), -k))
+        return self._named(label, scored, best, named_weights(scenarios, probabilities))
+
+    def _best(self, scored: Scored) -> Floats:
+        metric = "sharpe" if self.world.request.goal == "sharpe" else "utility"
+        values = scored.values([s.name for s in self.world.request.scenarios], metric)
+        return np.max(values[self.finalists], axis=0)
+
+    def _named(self, label: str, scored: Scored, best: int, weights: Mapping[str, float]) -> Case:
+        gain: Measured = difference(scored, 0, self.benchmark, weights)
+        return Case(
+            label=label,
+            winner=self.configs[best].digest(),
+            same_winner=self.configs[best] == self.winner,
+            benefit_bps=gain,
+        )
+
+
+def named_weights(scenarios: Sequence[Scenario], probabilities: Sequence[float]) -> dict[str, float]:
+    """Weights of the objective by scenario, the training history last."""
+    weights = scenario_weights(list(probabilities))
+    return dict(zip([*(s.name for s in scenarios), HISTORY], map(float, weights), strict=True))
+
+
+def tilted(scenarios: Sequence[Scenario], view: MarketView) -> list[float]:
+    """Default probabilities leaned as the analyst wants, within half and twice the default."""
+    leans = {t.scenario: TILT[t.lean] for t in view.tilts}
+    raw = [s.probability * leans.get(s.name, 1.0) for s in scenarios]
+    return [p / sum(raw) for p in raw]
+
+
+def _changed(scenarios: Sequence[Scenario], *, premium_power: int) -> tuple[Scenario, ...]:
+    return tuple(
+        s.model_copy(update={"premium_power": premium_power}) if s.engine in LINKED else s for s in scenarios
+    )
+
+
+def _shifted(scenarios: Sequence[Scenario], mu: float, sigma: float) -> tuple[Scenario, ...]:
+    return tuple(
+        s.model_copy(
+            update={
+                "mu": s.mu + mu,
+                "sigma": s.sigma * sigma,
+                "states": tuple(
+                    state.model_copy(update={"mu": state.mu + mu, "sigma": state.sigma * sigma}) for state in s.states
+                ),
+            }
+        )
+        for s in scenarios
+    )

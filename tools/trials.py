@@ -1,0 +1,52 @@
+"""Finished trials in the store: the record, and its historical series as a content-addressed blob."""
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant.trial import Trial
+from store.records import Key, Put, every
+from store.store import Store
+
+KIND = "trial"
+_BATCH = 100
+
+
+def series_address(series: NDArray[np.float64]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(series, dtype="<f8").tobytes()).hexdigest()
+
+
+def _blob(owner: str, address: str) -> str:
+    return f"{owner}/series/{address}"
+
+
+async def save_series(store: Store, owner: str, series: NDArray[np.float64]) -> str:
+    """Keep an array of float64 and return its content address; its shape is the reader's to know."""
+    address = series_address(series)
+    await store.blobs.put(_blob(owner, address), np.ascontiguousarray(series, dtype="<f8").tobytes())
+    return address
+
+
+async def load_series(store: Store, owner: str, address: str, *, rows: int) -> NDArray[np.float64]:
+    """The array behind `address`, shape (rows, T)."""
+    content = await store.blobs.get(_blob(owner, address))
+    return np.frombuffer(content, dtype="<f8").reshape(rows, -1)
+
+
+async def save_trials(store: Store, owner: str, run: str, trials: list[tuple[Trial, NDArray[np.float64]]]) -> None:
+    """Series first, then the records in one transaction: a trial that is there is there whole."""
+    for _, series in trials:
+        await save_series(store, owner, series)
+    puts = [Put(Key(owner, KIND, f"{run}.{t.digest}"), t.model_dump(mode="json")) for t, _ in trials]
+    for first in range(0, len(puts), _BATCH):
+        await store.records.put_many(puts[first : first + _BATCH])
+
+
+async def stored_trials(store: Store, owner: str, run: str) -> tuple[Trial, ...]:
+    """The run's finished trials in the order in which they were proposed."""
+    found = [
+        Trial.model_validate(record.document)
+        async for record in every(store.records, owner, KIND, prefix=f"{run}.")
+    ]
+    return tuple(sorted(found, key=lambda trial: trial.number))
