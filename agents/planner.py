@@ -158,11 +158,11 @@ def _view(heard: Sequence[ToolMessage]) -> MarketView:
     texts = [
         "At the end of the training window volatility stood at {{market_current_volatility}}, against "
         "{{market_long_run_volatility}} over the whole of it.",
-        "The price lay {{market_trend_distance}} from its mean of the past year and {{market_current_drawdown}} below "
-        "its peak.",
-        "Volatility persists, so rough scenarios deserve more weight now and calm ones less."
+        "Measured against its mean of the past year the price stood at {{market_trend_distance}}, and it was "
+        "{{market_current_drawdown}} below its peak.",
+        "Volatility persists, so rough scenarios deserve more weight now and calm scenarios less."
         if stressed
-        else "Volatility persists, so calm scenarios deserve more weight now and rough ones less."
+        else "Volatility persists, so calm scenarios deserve more weight now and rough scenarios less."
         if calm
         else "Nothing in the regime calls for leaning away from the default probabilities.",
     ]

@@ -166,7 +166,6 @@ def _winner(winner: Trial) -> Iterator[Figure]:
         ("value_at_risk", "loss over a month at the usual confidence", "percent"),
         ("expected_shortfall", "mean loss beyond value at risk", "percent"),
         ("turnover", "yearly one-way turnover, as a share of wealth", "percent"),
-        ("cost", "yearly costs", "percent"),
         ("average_weight", "average risky weight", "weight"),
         ("largest_weight", "largest risky weight", "weight"),
     ):
@@ -177,6 +176,13 @@ def _winner(winner: Trial) -> Iterator[Figure]:
             unit,  # pyright: ignore[reportArgumentType]
             f"{source}.{name}",
         )
+    yield from _number(
+        "winner_cost_bps",
+        "yearly costs of the winner on the training history",
+        metrics.cost.value * 1e4,
+        "bps",
+        f"{source}.cost",
+    )
 
 
 def _scenarios(outcomes: tuple[ScenarioOutcome, ...]) -> Iterator[Figure]:

@@ -77,7 +77,10 @@ def _winner(findings: Findings) -> Iterator[tuple[Section, str]]:
             "The best of the {{trials}} configurations that were tried is {{winner_name}}.",
         )
     opening = {
-        "positive": "It beats a constant weight of the same volatility after costs: the benefit is {{benefit_bps}}.",
+        "positive": "Over the scenarios and the training history its benefit over a constant weight of the same volatility "
+        "is {{benefit_bps}}, after costs."
+        if findings.colour == "red"
+        else "It beats a constant weight of the same volatility after costs: the benefit is {{benefit_bps}}.",
         "unclear": "Whether it beats a constant weight of the same volatility is open: after costs the benefit is "
         "{{benefit_bps}}, and its interval runs from {{benefit_low_bps}} to {{benefit_high_bps}}.",
         "negative": "It does not beat a constant weight of the same volatility: after costs the benefit is "
@@ -135,8 +138,8 @@ def _losses(findings: Findings, ids: set[str]) -> Iterator[tuple[Section, str]]:
         else:
             yield (
                 "where_it_loses",
-                "It loses to the benchmark in no scenario; it gains least in {{worst_scenario}}, where the benefit is "
-                "{{worst_scenario_bps}}.",
+                "It is behind the benchmark in no scenario; it gains least in the scenario {{worst_scenario}}, where the "
+                "benefit is {{worst_scenario_bps}}.",
             )
     if {"worst_year", "worst_year_winner", "worst_year_benchmark"} <= ids:
         yield (
@@ -150,7 +153,7 @@ def _costs(findings: Findings, ids: set[str]) -> Iterator[tuple[Section, str]]:
     yield (
         "costs",
         "On the training history its turnover was {{winner_turnover}} of wealth a year and its costs were "
-        "{{winner_cost}} a year, at an assumed {{transaction_cost}} for each trade.",
+        "{{winner_cost_bps}}, at an assumed {{transaction_cost}} for each trade.",
     )
     if "costs_low_bps" in ids:
         tail = (

@@ -1,0 +1,52 @@
+"""Executes a run and dies by SIGKILL around its n-th write: `killed.py HOME RUN N`."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from conftest import OWNER, open_desk  # pyright: ignore[reportMissingImports]
+
+from graphs.runs import execute
+
+
+class Deadly:
+    """A port whose writes are counted; at the n-th the process dies, before or after it is done."""
+
+    left = 0
+
+    def __init__(self, port: object) -> None:
+        self._port = port
+
+    def __getattr__(self, name: str):
+        method = getattr(self._port, name)
+        if name not in ("append", "put", "put_many"):
+            return method
+
+        async def write(*arguments, **options):
+            Deadly.left -= 1
+            if Deadly.left == 0 and name == "append":
+                os.kill(os.getpid(), signal.SIGKILL)
+            done = await method(*arguments, **options)
+            if Deadly.left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return done
+
+        return write
+
+
+async def main(home: Path, run: str, writes: int) -> None:
+    Deadly.left = writes
+    async with open_desk(home) as desk:
+        store = desk.store
+        for port in ("records", "events", "blobs"):
+            object.__setattr__(store, port, Deadly(getattr(store, port)))
+        async for _ in execute(desk, OWNER, run):
+            pass
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])))

@@ -1,0 +1,222 @@
+"""A model that returns nonsense in the place of each agent: the run ends well, within the limits, without a word of it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage
+
+from agents.planner import EmbeddedPlanner
+from graphs.deciding import ABSTAINED, ROUNDS
+from graphs.runs import create_run, events_of, execute, result_of, run_of
+from tools.trace import DecisionMade, DraftRejected
+
+OWNER = "local"
+OWN = "7342189655"
+"""A number that nothing here computes; long enough not to stand in a digest by chance."""
+WORDS = "seventy-three percent"
+MODEL_CALLS = 6
+"""The largest limit of an agent."""
+
+pytestmark = pytest.mark.anyio
+
+Reply = Callable[[str, list[Any]], AIMessage]
+
+
+class Nonsense(EmbeddedPlanner):
+    """Answers by `reply` in the place of the agents that answer with `roles`, by the rules for all others."""
+
+    reply: Any
+    roles: tuple[str, ...]
+    heard: list[str]
+
+    def _reply(self, messages):
+        if self.answers_with not in self.roles:
+            return super()._reply(messages)
+        self.heard.append(self.answers_with)
+        return self.reply(self.answers_with, messages)
+
+
+def calls(*given: tuple[str, dict[str, Any]]) -> AIMessage:
+    made = [{"name": name, "args": args, "id": f"call-{n}"} for n, (name, args) in enumerate(given)]
+    return AIMessage(f"I believe it is {OWN}.", tool_calls=made)
+
+
+def claiming(text: str) -> Reply:
+    """A complete answer of each agent, whose claim is `text`."""
+
+    def reply(role: str, messages: list[Any]) -> AIMessage:
+        claims = [{"section": section, "text": text} for section in ("winner", "counter_argument")]
+        rest = {
+            "RiskAssessment": {"concerns": ["none"]},
+            "MarketView": {"regime": "calm", "trend": "flat"},
+            "SearchPlan": {"action": "search"},
+            "Draft": {},
+        }[role]
+        return calls((role, {**rest, "claims": claims}))
+
+    return reply
+
+
+def answering(**answers: dict[str, Any]) -> Reply:
+    return lambda role, messages: calls((role, answers[role]))
+
+
+TOOL = {
+    "RiskAssessment": ("assess_risk", {"subject": "asset"}),
+    "MarketView": ("read_market", {"window": "training"}),
+    "SearchPlan": ("search_status", {"order": "best_first"}),
+    "Draft": ("list_figures", {"of": "judged_result"}),
+}
+ROLES = tuple(TOOL)
+
+ABSTAINING: dict[str, Reply] = {
+    "wrong_tool": lambda role, _: calls((f"launch_{OWN}", {"amount": int(OWN)})),
+    "another_agents_tool": lambda role, _: calls(TOOL["Draft" if role != "Draft" else "SearchPlan"]),
+    "wrong_arguments": lambda role, _: calls((TOOL[role][0], {next(iter(TOOL[role][1])): OWN})),
+    "wrong_answer": lambda role, _: calls((role, {"verdict": f"buy {OWN}", OWN: int(OWN)})),
+    "two_answers_at_once": lambda role, _: calls((role, {"claims": []}), (role, {"claims": [OWN]})),
+    "empty_text": lambda role, _: AIMessage(""),
+    "prose": lambda role, _: AIMessage(f"The benefit is {OWN} basis points, {WORDS}."),
+    "endless_tool_calls": lambda role, _: calls(TOOL[role]),
+    "two_hundred_tool_calls_at_once": lambda role, _: calls(*[TOOL[role]] * 200),
+    "values_that_are_not_on_the_menu": answering(
+        RiskAssessment={"concerns": [f"limit_{OWN}"]},
+        MarketView={"regime": "calm", "trend": "flat", "tilts": [{"scenario": f"crash_{OWN}", "lean": "more"}]},
+        SearchPlan={"action": "search", "weight_functions": [f"rule_{OWN}"]},
+        Draft={"claims": []},
+    ),
+    "malformed_arguments": lambda role, _: AIMessage(
+        "", invalid_tool_calls=[{"name": role, "args": f'{{"claims": {OWN}', "id": "bad", "error": "not JSON"}]
+    ),
+}
+
+REJECTED: dict[str, Reply] = {
+    "digits_of_its_own": claiming(f"The benefit is {OWN} basis points a year."),
+    "digits_of_another_script": claiming("The benefit is ٧٣٤٢١ a year."),
+    "numbers_in_words": claiming(f"The benefit is {WORDS}."),
+    "a_figure_that_does_not_exist": claiming(f"The benefit is {{{{benefit_{OWN}}}}}."),
+    "a_figure_of_another_run": claiming("The benefit is {{after_7342189655_merton_utility}}."),
+    "malformed_references": claiming("The benefit is {{benefit_bps} or {benefit_bps}}."),
+    "markup": claiming("<script>alert(benefit)</script>"),
+}
+
+
+@pytest.fixture
+def play(home: Path, opened, small):
+    async def played(reply: Reply, roles: tuple[str, ...] = ROLES):
+        model = Nonsense(reply=reply, roles=roles, heard=[])
+        async with opened(home, model) as desk:
+            name = await create_run(desk, OWNER, small())
+            events = [event async for event in execute(desk, OWNER, name)]
+            result = await result_of(desk.store, OWNER, name)
+        return events, result, model.heard
+
+    return played
+
+
+def no_trace_of_it(home: Path, *values: Any) -> None:
+    files = [file for file in home.rglob("*") if file.is_file()]
+    assert {"store.sqlite", "checkpoints.sqlite"} <= {file.name for file in files}
+    for word in (OWN, "73421", WORDS, "٧", "<script", "I believe"):
+        told = [str(value) for value in values if word in str(value)]
+        assert word == "73421" or not told, (word, told)
+        if word != "73421":  # so short a number may stand in a digest by chance
+            assert not [f for f in files if word.encode() in f.read_bytes()], word
+
+
+@pytest.mark.parametrize("case", ABSTAINING)
+async def test_an_agent_without_an_answer_abstains_and_code_goes_on(case: str, home, play):
+    events, result, heard = await play(ABSTAINING[case])
+
+    decisions = [event.decision for event in events if isinstance(event, DecisionMade)]
+    assert {d.agent for d in decisions if d.author == ABSTAINED} == {
+        "risk_manager",
+        "market_analyst",
+        "optimizer",
+        "explainer",
+    }
+    assert all(d.answer == {} for d in decisions)
+    assert events[-1].event == "run_finished"
+    assert result.counts.trials == 10
+    assert result.counts.plans == 1
+    assert result.explanation.author == "template"
+    assert sum("gave no answer" in caveat for caveat in result.caveats) == 4
+    assert max(heard.count(role) for role in ROLES) <= ROUNDS * MODEL_CALLS
+    no_trace_of_it(home, result, *events)
+
+
+@pytest.mark.parametrize("case", REJECTED)
+async def test_a_refused_draft_is_kept_as_a_hash_only(case: str, home, play):
+    events, result, heard = await play(REJECTED[case])
+
+    decisions = [event.decision for event in events if isinstance(event, DecisionMade)]
+    assert [d.author for d in decisions if d.agent == "explainer"] == [ABSTAINED]
+    assert all(len(d.rejected) == ROUNDS for d in decisions)
+    assert all(d.answer.get("claims", []) == [] for d in decisions)
+    drafts = [event for event in events if isinstance(event, DraftRejected)]
+    assert len(drafts) == ROUNDS * len(decisions)
+    assert all(len(draft.digest) == 64 and draft.reasons for draft in drafts)
+    assert result.explanation.author == "template"
+    assert max(heard.count(role) for role in ROLES) <= ROUNDS
+    no_trace_of_it(home, result, *events)
+
+
+@pytest.mark.parametrize(
+    "candidate",
+    [
+        {"weight_function": "inverse_vol", "lookback_days": int(OWN)},
+        {"weight_function": "inverse_vol", "lookback_days": 17},
+        {"weight_function": "linear_decay", "lookback_days": 21, "slope": 7.342189655},
+        {"weight_function": "constant", "constant_weight": 0.7342189655},
+        {"weight_function": "inverse_vol", "lookback_days": 21, "target_volatility": 0.07342189655},
+        {"weight_function": "inverse_vol", "lookback_days": 21, "no_trade_band": 0.07342189655},
+    ],
+)
+async def test_a_candidate_off_the_grid_is_refused(candidate, home, play):
+    reply = answering(SearchPlan={"action": "search", "candidates": [candidate]})
+    events, result, _ = await play(reply, ("SearchPlan",))
+    [decision] = [d for d in result.manifest.decisions if d.agent == "optimizer"]
+    assert decision.author == ABSTAINED
+    no_trace_of_it(home, result, *events)
+
+
+@pytest.mark.parametrize("plan", [{"action": "stop"}, {"action": "search", "focus": "around_best"}])
+async def test_a_search_cannot_stop_or_narrow_before_it_began(plan, play):
+    events, result, _ = await play(answering(SearchPlan=plan), ("SearchPlan",))
+    assert result.counts.trials == 10
+
+
+async def test_the_second_draft_may_mend_what_was_wrong_with_the_first(play):
+    def reply(role: str, messages: list[Any]) -> AIMessage:
+        told = json.dumps([m.text for m in messages])
+        text = "The benefit is {{benefit_bps}}." if "refused" in told else f"The benefit is {OWN}."
+        return claiming(text)(role, messages)
+
+    events, result, _ = await play(reply, ("Draft",))
+    assert result.explanation.author != "template"
+    assert result.explanation.claims[0].text.startswith("The benefit is ")
+    assert [event.reasons for event in events if isinstance(event, DraftRejected)] == [("digit",)]
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_a_model_that_raises_is_a_fault_that_ends_the_run(role: str, home, opened, small):
+    class Broken(EmbeddedPlanner):
+        def _reply(self, messages):
+            if self.answers_with == role:
+                raise ConnectionError(f"secret host {OWN}")
+            return super()._reply(messages)
+
+    async with opened(home, Broken()) as desk:
+        name = await create_run(desk, OWNER, small())
+        seen = []
+        with pytest.raises(ConnectionError):
+            async for event in execute(desk, OWNER, name):
+                seen.append(event)  # noqa: PERF401  (what was seen before the error counts)
+        assert (seen[-1].event, seen[-1].code, seen[-1].kind) == ("run_failed", "fault", "ConnectionError")
+        assert (await run_of(desk.store, OWNER, name)).state == "failed"
+        assert await result_of(desk.store, OWNER, name) is None
+        assert await events_of(desk.store, OWNER, name) == seen
+    no_trace_of_it(home, *seen)

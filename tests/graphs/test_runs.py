@@ -1,0 +1,187 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agents.planner import PLANNER, EmbeddedPlanner
+from graphs.runs import create_run, events_of, execute, list_runs, reproduce, result_of, run_of
+from store.records import every
+from tools.errors import InvalidInput
+from tools.optimization import Limit, Limits
+from tools.trace import ClaimReleased, DecisionMade, DraftRejected
+
+OWNER = "local"
+CHILD = Path(__file__).with_name("killed.py")
+
+pytestmark = pytest.mark.anyio
+
+
+async def run(desk, request, **options) -> list:
+    name = await create_run(desk, OWNER, request, **options)
+    return [event async for event in execute(desk, OWNER, name)]
+
+
+def kinds(events) -> list[str]:
+    return [event.event if event.node == "run" else f"{event.node}.{event.event}" for event in events]
+
+
+async def test_the_embedded_planner_drives_a_run_from_request_to_result(home, opened, small):
+    async with opened(home) as desk:
+        events = await run(desk, small())
+        [done] = await list_runs(desk.store, OWNER)
+        result = await result_of(desk.store, OWNER, done.id)
+
+        assert done.state == "completed"
+        assert result is not None
+        assert events[-1].result_digest == done.result_digest == result.digest()
+        assert await events_of(desk.store, OWNER, done.id) == events
+
+        decisions = [event.decision for event in events if isinstance(event, DecisionMade)]
+        assert tuple(decisions) == result.manifest.decisions
+        assert {d.author for d in decisions} == {PLANNER}
+        assert [d.agent for d in decisions][:2] == ["risk_manager", "market_analyst"]
+        assert not [event for event in events if isinstance(event, DraftRejected)]
+
+        assert result.counts.trials == 10
+        claims = [event.claim for event in events if isinstance(event, ClaimReleased)]
+        assert sorted(c.text for c in claims) == sorted(c.text for c in result.explanation.claims)
+        assert {"winner", "counter_argument", "risk", "market", "search"} <= {c.section for c in claims}
+        known = {figure.id for figure in result.figures}
+        assert {id_ for claim in claims for id_ in claim.figures} <= known
+
+
+async def test_a_completed_run_is_read_out_and_not_executed_again(home, opened, small):
+    async with opened(home) as desk:
+        first = await run(desk, small())
+        again = [event async for event in execute(desk, OWNER, first[0].run)]
+    assert again == first
+
+
+async def test_the_manifest_reproduces_the_result_without_a_model(home, opened, small):
+    class Unasked(EmbeddedPlanner):
+        def _reply(self, messages):
+            raise AssertionError("a model was asked")
+
+    async with opened(home) as desk:
+        events = await run(desk, small())
+        digest = events[-1].result_digest
+    async with opened(home, Unasked()) as desk:
+        assert (await reproduce(desk, OWNER, events[0].run)).digest() == digest
+        assert len(await list_runs(desk.store, OWNER)) == 1
+
+
+async def test_limits_that_no_candidate_meets_end_in_an_explained_verdict(home, opened, small):
+    limits = Limits(expected_shortfall=Limit(bound=0.0005, scenarios=("base_case",)))
+    request = small(limits=limits, mandate={"min_weight": 0.0})
+    async with opened(home) as desk:
+        events = await run(desk, request)
+        result = await result_of(desk.store, OWNER, events[0].run)
+    assert result.verdict.colour == "infeasible"
+    assert result.winner is None
+    assert [c.section for c in result.explanation.claims][:2] == ["winner", "why"]
+    assert "counter_argument" in {c.section for c in result.explanation.claims}
+
+
+async def test_a_bad_request_leaves_nothing_in_the_store(home, opened, small):
+    async with opened(home) as desk:
+        with pytest.raises(InvalidInput):
+            await create_run(desk, OWNER, small(universe="no_such_universe"))
+        tight = Limits(max_drawdown=Limit(bound=0.01, tolerated=0.0))
+        with pytest.raises(InvalidInput, match="max_drawdown"):
+            await create_run(desk, OWNER, small(limits=tight, mandate={"min_weight": 0.9}))
+        assert await list_runs(desk.store, OWNER) == []
+
+
+async def test_nobody_else_sees_a_run(home, opened, small):
+    async with opened(home) as desk:
+        events = await run(desk, small())
+        assert await list_runs(desk.store, "other") == []
+        assert await result_of(desk.store, "other", events[0].run) is None
+        assert await events_of(desk.store, "other", events[0].run) == []
+
+
+async def test_a_stored_decision_is_not_asked_for_again(home, opened, small):
+    asked: list[str] = []
+
+    class Counting(EmbeddedPlanner):
+        def _reply(self, messages):
+            asked.append(self.answers_with)
+            if self.answers_with == "Draft":
+                raise ConnectionError("the model is gone")
+            return super()._reply(messages)
+
+    async with opened(home, Counting()) as desk:
+        name = await create_run(desk, OWNER, small())
+        with pytest.raises(ConnectionError):
+            [event async for event in execute(desk, OWNER, name)]
+        assert (await run_of(desk.store, OWNER, name)).state == "failed"
+        assert "RiskAssessment" in asked
+    asked.clear()
+
+    async with opened(home) as desk:
+        resumed = [event async for event in execute(desk, OWNER, name)]
+        assert (await run_of(desk.store, OWNER, name)).state == "completed"
+        events = await events_of(desk.store, OWNER, name)
+    assert asked == []
+    assert kinds(resumed)[0] == "explainer.tool_called"
+    assert kinds(events).count("run_failed") == 1
+    assert len({event.id for event in events}) == len(events)
+
+
+async def test_changed_prices_are_refused_on_a_resume(home, opened, small, tmp_path):
+    from tools.bundled import BundledPrices
+
+    prices = await BundledPrices().load("sp500")
+    file = tmp_path / "prices.csv"
+
+    def write(last: float) -> None:
+        rows = [f"{day},{close[0]}" for day, close in zip(prices.dates, prices.closes, strict=True)]
+        file.write_text("\n".join(["date,index", *rows[:-1], f"{prices.dates[-1]},{last}"]))
+
+    class Gone(EmbeddedPlanner):
+        def _reply(self, messages):
+            if self.answers_with == "SearchPlan":
+                raise ConnectionError
+            return super()._reply(messages)
+
+    write(3800.0)
+    async with opened(home, Gone()) as desk:
+        name = await create_run(desk, OWNER, small(universe="index", prices_file=str(file)))
+        with pytest.raises(ConnectionError):
+            [event async for event in execute(desk, OWNER, name)]
+    write(3801.0)
+    async with opened(home) as desk:
+        with pytest.raises(InvalidInput, match="the prices with which the run began"):
+            [event async for event in execute(desk, OWNER, name)]
+        assert (await events_of(desk.store, OWNER, name))[-1].code == "unusable_input"
+
+
+@pytest.mark.slow
+async def test_a_run_killed_again_and_again_ends_as_if_it_never_was(tmp_path, opened, small):
+    calm, rough = tmp_path / "calm", tmp_path / "rough"
+    request = small()
+    async with opened(calm) as desk:
+        expected = await run(desk, request, run_id="same")
+    async with opened(rough) as desk:
+        await create_run(desk, OWNER, request, run_id="same")
+
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    codes = []
+    for after in (1, 4, 7, 13, 18, 22, 9, 2, 5, 1000):
+        command = [sys.executable, str(CHILD), str(rough), "same", str(after)]
+        codes.append(subprocess.run(command, env=environment, timeout=120).returncode)
+        if codes[-1] == 0:
+            break
+    assert codes[-1] == 0
+    assert len(codes) > 6
+    assert set(codes[:-1]) == {-signal.SIGKILL}
+
+    async with opened(rough) as desk:
+        events = await events_of(desk.store, OWNER, "same")
+        trials = [record async for record in every(desk.store.records, OWNER, "trial")]
+    assert [e.comparable() for e in events] == [e.comparable() for e in expected]
+    assert len(trials) == request.trials
+    assert all(record.version == 1 for record in trials)
