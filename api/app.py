@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from api.log import open_log
+from api.log import log_to
 from api.settings import Settings
 from tools.errors import InvalidInput
 
@@ -24,16 +24,16 @@ async def create_desk(settings: Settings) -> "AsyncGenerator[Desk]":
     from tools.market import load_market
 
     prepare_home(settings)
-    open_log(settings.home, settings.log_level)
     prices = BundledPrices()
-    async with open_store(settings.home) as store:
-        yield Desk(
-            store=store,
-            prices=prices,
-            jobs=LocalRunner(store, partial(load_market, prices)),
-            model=EmbeddedPlanner(),
-            checkpoints=settings.home / "checkpoints.sqlite",
-        )
+    with log_to(settings.home, settings.log_level):
+        async with open_store(settings.home) as store:
+            yield Desk(
+                store=store,
+                prices=prices,
+                jobs=LocalRunner(store, partial(load_market, prices)),
+                model=EmbeddedPlanner(),
+                checkpoints=settings.home / "checkpoints.sqlite",
+            )
 
 
 def prepare_home(settings: Settings) -> None:

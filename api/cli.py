@@ -4,6 +4,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import typer
 from typer.exceptions import TyperException
@@ -12,6 +13,7 @@ from api import optimize, past, prices
 from api.allowed import allowed, field
 from api.log import record
 from api.options import PATHS
+from api.settings import read_settings
 from tools.errors import UserError
 
 DONE, FAULT, MENDABLE, INTERRUPTED, NOBODY_READS = 0, 1, 2, 130, 141
@@ -75,7 +77,15 @@ def _complain(message: str) -> int:
 
 
 def _fault(error: Exception) -> int:
-    place = record(error)
+    place = record(error, _home())
     told = f"its traceback is in {place}" if place else "no log could be written"
     print(f"A fault ended the command ({type(error).__name__}); {told}", file=sys.stderr)
     return FAULT
+
+
+def _home() -> Path | None:
+    try:
+        home = read_settings().home
+    except UserError:
+        return None
+    return home if home.is_dir() else None

@@ -3,41 +3,46 @@
 import logging
 import tempfile
 import traceback
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-_place: Path | None = None
+_LOG = "stratigos.log"
 
 
-def open_log(home: Path, level: str) -> None:
-    """Write what happens from now on to `home`/stratigos.log."""
+@contextmanager
+def log_to(home: Path, level: str) -> Generator[None]:
+    """Write what happens inside to `home`/stratigos.log."""
     import structlog
 
-    global _place  # noqa: PLW0603  (a process has one log)
-    _place = home / "stratigos.log"
-    out: TextIO = _place.open("a", encoding="utf-8")
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.WriteLoggerFactory(file=out),
-    )
+    with (home / _LOG).open("a", encoding="utf-8") as out:
+        structlog.configure(
+            processors=[
+                structlog.contextvars.merge_contextvars,
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(),
+            ],
+            wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+            logger_factory=structlog.WriteLoggerFactory(file=out),
+        )
+        try:
+            yield
+        finally:
+            structlog.reset_defaults()
 
 
-def record(error: BaseException) -> Path | None:
-    """Keep the traceback of a fault, and say where: in the log, or in a file of its own before the log is open."""
+def record(error: BaseException, home: Path | None) -> Path | None:
+    """Keep the traceback of a fault, and say where: in the home's log, or in a file of its own."""
     import structlog
 
-    if _place is not None:
-        logger: Any = structlog.get_logger()
-        logger.error("fault", exc_info=error)
-        return _place
+    if home is not None:
+        with suppress(OSError), log_to(home, "error"):
+            logger: Any = structlog.get_logger()
+            logger.error("fault", exc_info=error)
+            return home / _LOG
     with (
         suppress(OSError),
         tempfile.NamedTemporaryFile("w", prefix="stratigos-fault-", delete=False) as out,

@@ -84,7 +84,9 @@ def optimize(
     json_: options.Json = False,
 ) -> int:
     """Search strategies for a mandate, judge the best of them for luck, and explain it."""
-    given = {name: value for name, value in locals().items() if value not in (None, [], False)}
+    given = {
+        name: value for name, value in locals().items() if value is not None and value is not False
+    }
     for own in ("request", "resume", "json_"):
         given.pop(own, None)
     if resume is not None and (given or request is not None):

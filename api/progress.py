@@ -38,7 +38,8 @@ class Reporter:
         self._console = console
         self._bar = _bar(console) if console.is_terminal else None
         self._task: TaskID | None = None
-        self._started: dict[str, float] = {}
+        self._since = time.monotonic()
+        self._done = 0
 
     def __enter__(self) -> "Reporter":
         self._live: AbstractContextManager[Any] = self._bar or nullcontext()
@@ -51,25 +52,29 @@ class Reporter:
     def show(self, event: trace.TraceEvent) -> None:
         if isinstance(event, trace.JobProgressed):
             self._progressed(event)
-        elif line := describe(event):
+            return
+        if isinstance(event, trace.EstimateMade):
+            self._since, self._done = time.monotonic(), 0
+        if line := describe(event):
             self._console.print(line)
 
     def _progressed(self, event: trace.JobProgressed) -> None:
-        now = time.monotonic()
-        since = now - self._started.setdefault(event.job, now)
-        rate = f", {event.done / since:.1f} trials/s" if since > 0.2 else ""
+        if event.done == self._done:
+            return
+        self._done = event.done
+        rate = f"{event.done / max(time.monotonic() - self._since, 1e-3):.1f} trials/s"
         best = (
             ""
             if event.best is None
             else f", best so far, in sample: {number(event.best * 1e4, 1)} bps"
         )
         if self._bar is None:
-            self._console.print(f"  {event.done} of {event.total} trials{rate}{best}")
+            self._console.print(f"  {event.done} of {event.total} trials, {rate}{best}")
             return
         if self._task is None:
             self._task = self._bar.add_task("")
         self._bar.update(
-            self._task, total=event.total, completed=event.done, description=f"trials{rate}{best}"
+            self._task, total=event.total, completed=event.done, description=f"trials, {rate}{best}"
         )
 
 

@@ -6,7 +6,18 @@ from rich.console import Console
 from rich.table import Table
 
 from api.terminal import plain
-from api.words import COLOURS, LIMITS, ONE_HISTORY, bps, limit_row, number, percent, sentence, title
+from api.words import (
+    COLOURS,
+    LIMITS,
+    ONE_HISTORY,
+    bps,
+    limit_row,
+    number,
+    percent,
+    sentence,
+    sentence_case,
+    title,
+)
 from tools.optimization import Case, OptimizationResult
 
 _STYLES = {
@@ -54,14 +65,27 @@ def rows(result: OptimizationResult) -> Iterator[tuple[str, str]]:
     if result.winner is not None:
         yield "Strategy", sentence(result.winner.config)
     if result.explanation is not None:
-        for n, claim in enumerate(result.explanation.claims):
-            yield "" if n else "In words", claim.text
-        yield "", f"(written by: {result.explanation.author})"
-    if result.premium:
-        answer = "the answer depends on it" if result.depends_on_premium else "the sign holds"
-        yield "Premium", f"{_cases(result.premium)}: {answer}"
-    if result.parameter_error:
-        yield "If wrong", _cases(result.parameter_error)
+        claims = result.explanation.claims
+        told = [
+            claim.text
+            for claim in claims
+            if claim.section in ("where_it_loses", "counter_argument")
+        ]
+        for n, text in enumerate(told):
+            yield "" if n else "Against it", text
+        yield (
+            "",
+            f"(written by: {result.explanation.author}; all {len(claims)} claims are in the report)",
+        )
+    yield from _cases("Premium", result.premium)
+    if result.depends_on_premium is not None:
+        yield (
+            "",
+            "the answer depends on the premium"
+            if result.depends_on_premium
+            else "the sign does not depend on the premium",
+        )
+    yield from _cases("If wrong", result.parameter_error)
     if result.next_step is not None:
         n = result.next_step
         yield (
@@ -90,12 +114,10 @@ def rows(result: OptimizationResult) -> Iterator[tuple[str, str]]:
         )
     for n, rule in enumerate(result.benchmarks):
         yield "" if n else "Minus rules", f"{rule.label}: {bps(rule.winner_minus_bps.value)}"
-    if result.costs:
-        yield "Costs", _cases(result.costs)
-    if result.probabilities:
-        yield "Probabilities", _cases(result.probabilities)
+    yield from _cases("Costs", result.costs)
+    yield from _cases("Probabilities", result.probabilities)
     for n, caveat in enumerate(result.caveats):
-        yield "" if n else "Caveats", caveat
+        yield "" if n else "Caveats", sentence_case(caveat)
     yield "Computed", counted(result)
 
 
@@ -107,9 +129,10 @@ def counted(result: OptimizationResult) -> str:
     )
 
 
-def _cases(cases: Sequence[Case]) -> str:
-    return ", ".join(
-        f"{case.label} {bps(case.benefit_bps.value)}"
-        + ("" if case.same_winner else " (another wins)")
-        for case in cases
-    )
+def _cases(heading: str, cases: Sequence[Case]) -> Iterator[tuple[str, str]]:
+    for n, case in enumerate(cases):
+        other = "" if case.same_winner else " (another finalist is best)"
+        yield (
+            "" if n else heading,
+            f"{sentence_case(case.label)}: {bps(case.benefit_bps.value)}{other}",
+        )

@@ -84,6 +84,11 @@ def title(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
+def sentence_case(text: str) -> str:
+    """`text` with a capital at its beginning, the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
 def limit_value(name: LimitName, value: float) -> str:
     if name == "cost_bps":
         return bps(value, signed=False)

@@ -148,6 +148,7 @@ def _convergence(result: OptimizationResult) -> Chart:
         )
         axes.step([t.number for t in tried], best * 1e4, where="post", color=OURS)
         axes.set_ylim(low - 0.15 * (high - low) - 1, high + 0.12 * (high - low) + 1)
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set(xlabel="Trial", ylabel="Objective, bps a year")
         _key(axes, [("Best so far, in sample", OURS, "-"), ("A trial", THEIRS, "o")])
 
@@ -316,7 +317,7 @@ def _importance(result: OptimizationResult) -> Chart:
             height=0.55,
         )
         axes.grid(visible=False, axis="y")
-        axes.set_xlabel("Share of the objective's variance, %")
+        axes.set_xlabel("Explained by this parameter alone, %")
 
     caption = f"What the objective depends on: {title(rows[-1][0]).lower()} most."
     return _draw("importance", "What matters", caption, paint)

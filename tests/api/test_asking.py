@@ -1,0 +1,183 @@
+import json
+import math
+
+import pytest
+
+from api.allowed import allowed, field
+from api.asking import request_from
+from api.options import PATHS
+from quant.scenario import BUILT_IN
+from tools.errors import InvalidInput
+from tools.optimization import HISTORY, OptimizationRequest
+
+
+@pytest.mark.parametrize("option", PATHS)
+def test_every_option_sets_a_field_that_exists_and_states_its_range(option):
+    assert allowed(field(PATHS[option])) != "see the documentation"
+
+
+def test_no_option_is_the_default_request():
+    assert request_from({}, None) == OptimizationRequest()
+
+
+@pytest.mark.parametrize(
+    ("given", "parts"),
+    [
+        ({"target_vol": 0.0}, ["--target-vol", "0", "0.05 to 0.2"]),
+        ({"target_vol": 10.0}, ["--target-vol", "10", "10% is written 0.1"]),
+        ({"target_vol": math.nan}, ["--target-vol", "nan", "0.05 to 0.2"]),
+        ({"target_vol": math.inf}, ["--target-vol", "inf", "0.05 to 0.2"]),
+        ({"min_weight": 0.8, "max_weight": 0.5}, ["--min-weight 0.8", "--max-weight 0.5", "<="]),
+        (
+            {"weight_function": ["sigmoida"]},
+            ["--weight-function", "'sigmoida'", "sigmoid", "merton"],
+        ),
+        ({"estimator": ["garch"]}, ["--estimator", "'garch'", "ewma_max"]),
+        ({"lookback": [5]}, ["--lookback", "5", "10 to 504"]),
+        ({"lookback_months": [25]}, ["--lookback-months", "25", "1 to 24"]),
+        (
+            {"var": 0.05, "expected_shortfall": 0.03},
+            ["--var 0.05", "--expected-shortfall 0.03", ">="],
+        ),
+        ({"max_drawdown": 20.0}, ["--max-drawdown 20", "20% is written 0.20"]),
+        ({"max_drawdown": -0.1}, ["--max-drawdown", "-0.1", "above 0"]),
+        ({"drawdown_tolerance": 0.1}, ["--drawdown-tolerance", "--max-drawdown"]),
+        ({"max_leverage": 0.1, "min_weight": 0.3}, ["--max-leverage 0.1", "--min-weight 0.3"]),
+        ({"name": ""}, ["--name", "''", "1 to 120 characters"]),
+        ({"name": "x" * 121}, ["--name", "1 to 120 characters"]),
+        ({"trials": 10**30}, ["--trials", "10 to 5000"]),
+        ({"seed": -1}, ["--seed", "-1", "0 to below"]),
+        ({"paths": 1}, ["--paths", "1", "100 to 100000"]),
+        ({"scenarios": ["base_case,crash"]}, ["--scenarios", "'crash'", "bear_market"]),
+        ({"scenarios": ["cycle"]}, ["every probability is 0"]),
+        ({"scenarios": ["base_case", "base_case"]}, ["repeat a name"]),
+        ({"engine": "garch"}, ["--engine", "'garch'", "heston"]),
+        ({"premium_power": 3}, ["--premium-power", "3", "0, 1, 2"]),
+        ({"free": ["risk_aversion"]}, ["--free", "'risk_aversion'", "target_volatility"]),
+    ],
+)
+def test_a_refusal_names_the_option_the_value_and_what_is_allowed(given, parts):
+    with pytest.raises(InvalidInput) as refusal:
+        request_from(given, None)
+    for part in parts:
+        assert part in str(refusal.value)
+    assert "allowed: " in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_all_mistakes_are_told_at_once():
+    with pytest.raises(InvalidInput) as refusal:
+        request_from({"trials": 1, "seed": -1, "target_vol": 3.0}, None)
+    assert [line.partition(":")[0] for line in str(refusal.value).splitlines()] == [
+        "--target-vol",
+        "--trials",
+        "--seed",
+    ]
+
+
+def test_options_reach_the_request():
+    request = request_from(
+        {
+            "target_vol": 0.12,
+            "lookback": [21],
+            "lookback_months": [12],
+            "weight_function": ["cppi", "merton"],
+            "scenarios": ["bear_market, bull_market"],
+            "engine": "merton",
+            "paths": 500,
+            "max_drawdown": 0.2,
+            "drawdown_tolerance": 0.1,
+            "free": ["target_volatility"],
+        },
+        None,
+    )
+    assert request.mandate.target_volatility == 0.12
+    assert request.space.lookback_days == (21, 252)
+    assert request.space.weight_functions == ("cppi", "merton")
+    assert [(s.name, s.engine, s.paths) for s in request.scenarios] == [
+        ("bear_market", "merton", 500),
+        ("bull_market", "merton", 500),
+    ]
+    assert request.limits.max_drawdown is not None
+    assert request.limits.max_drawdown.tolerated == 0.1
+    assert request.limits.max_drawdown.scenarios == ("bear_market", HISTORY)
+    assert 0.10 in request.space.target_volatility
+
+
+def test_the_cycle_keeps_its_engine():
+    request = request_from({"scenarios": ["base_case", "cycle"], "engine": "bootstrap"}, None)
+    assert [s.engine for s in request.scenarios] == ["bootstrap", "regime_switching"]
+
+
+def test_a_price_file_is_its_own_universe():
+    assert request_from({"prices": "mine.csv"}, None).universe == "file"
+    assert request_from({"prices": "mine.csv", "universe": "file:A"}, None).universe == "file:A"
+
+
+def test_a_request_file_round_trips(tmp_path):
+    path = tmp_path / "request.json"
+    request = OptimizationRequest(name="Ours", trials=50)
+    path.write_text(request.model_dump_json())
+    assert request_from({}, str(path)) == request
+    changed = request_from({"trials": 20, "paths": 300, "name": "Theirs"}, str(path))
+    assert (changed.trials, changed.name, {s.paths for s in changed.scenarios}) == (
+        20,
+        "Theirs",
+        {300},
+    )
+    path.write_text("{}")
+    assert len(request_from({"years": 3}, str(path)).scenarios) == len(BUILT_IN)
+
+
+@pytest.mark.parametrize(
+    ("content", "parts"),
+    [
+        ("{", ["line 1, column 2"]),
+        ("", ["line 1, column 1"]),
+        ("[]", ["an object with name"]),
+        ('{"mandat": {}}', ["mandat", "mandate (did you mean it?)"]),
+        (
+            '{"mandate": {"target_volatility": NaN}}',
+            ["mandate.target_volatility", "nan", "0.05 to 0.2"],
+        ),
+        ('{"mandate": {"target_volatility": 1e999}}', ["mandate.target_volatility", "inf"]),
+        (
+            '{"mandate": {"target_volatility": 10}}',
+            ["mandate.target_volatility", "10% is written 0.1"],
+        ),
+        (
+            '{"mandate": {"min_weight": 0.9, "max_weight": 0.1}}',
+            ["min_weight 0.9", "max_weight 0.1"],
+        ),
+        ('{"trials": "many"}', ["trials", "'many'", "10 to 5000"]),
+        ('{"trials": ' + "9" * 5000 + "}", ["too large"]),
+        ('{"trials": 20, "trials": 30}', ["'trials' stands twice"]),
+        ("[" * 100_000, ["too large"]),
+        ('{"scenarios": []}', ["scenarios", "at least one"]),
+        ('{"space": {"lookback_days": [5]}}', ["space.lookback_days[0]", "5", "10 to 504"]),
+        (json.dumps({"name": "x" * 1_000_001}), ["too large"]),
+    ],
+)
+def test_a_broken_request_file_is_refused(tmp_path, content, parts):
+    path = tmp_path / "request.json"
+    path.write_text(content)
+    with pytest.raises(InvalidInput) as refusal:
+        request_from({}, str(path))
+    for part in parts:
+        assert part in str(refusal.value)
+
+
+def test_a_request_file_that_is_none(tmp_path):
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    for path in (tmp_path, tmp_path / "absent", tmp_path / "binary"):
+        with pytest.raises(InvalidInput, match="--request"):
+            request_from({}, str(path))
+
+
+def test_options_that_a_file_would_hide_are_refused(tmp_path):
+    path = tmp_path / "request.json"
+    path.write_text("{}")
+    with pytest.raises(
+        InvalidInput, match="--cost-bps, --target-vol cannot go with a request file"
+    ):
+        request_from({"target_vol": 0.1, "cost_bps": 3.0, "trials": 20}, str(path))

@@ -1,0 +1,218 @@
+import datetime as dt
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from api.report import History, linked, render
+from api.words import ONE_HISTORY
+from quant.scenario import GBM_BANNER
+from tools import optimization as words
+from tools.figures import shown
+
+MADE = dt.datetime(2026, 1, 2, 3, 4, tzinfo=dt.UTC)
+VOID = {"meta", "br", "link", "img", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """What the tests ask of a page: balanced tags, ids, links, headings of tables."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.words = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        self.seen.append((tag, found))
+        if tag not in VOID:
+            self.open.append(tag)
+        if found.get("id"):
+            self.ids.append(found["id"])
+        if tag == "a":
+            self.links.append(found.get("href") or "")
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.handle_endtag(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, f"</{tag}> closes something else"
+
+    def handle_data(self, data):
+        if not {"style", "script"} & set(self.open):
+            self.words += data
+
+
+@pytest.fixture
+def page(result, history):
+    return render(result, run="abc", made=MADE, history=History(*history))
+
+
+def test_it_is_well_formed_and_its_links_lead_somewhere(page):
+    parsed = Page(page)
+    assert parsed.open == []
+    assert len(parsed.ids) == len(set(parsed.ids))
+    assert {link[1:] for link in parsed.links} <= set(parsed.ids)
+    assert not [
+        tag
+        for tag, _ in parsed.seen
+        if tag in ("script", "iframe", "object", "embed", "link", "img", "base")
+    ]
+
+
+def test_nothing_is_fetched(page):
+    assert "http:" not in page
+    assert "https:" not in page
+    assert "//" not in re.sub(r"\s//\s", "", Page(page).words)
+    assert "url(" not in re.sub(r"url\(#[\w-]+\)", "", page)
+    assert "@import" not in page
+    assert "default-src 'none'" in page
+
+
+def test_the_order_is_that_of_a_manager(page):
+    order = [tag["id"] for name, tag in Page(page).seen if name == "section"]
+    assert order == [
+        "verdict",
+        "explanation",
+        "premium",
+        "parameters",
+        "next",
+        "limits",
+        "years",
+        "search",
+        "scenarios",
+        "history",
+        "luck",
+        "matters",
+        "benchmarks",
+        "costs",
+        "assumptions",
+        "figures",
+        "manifest",
+    ]
+    first = page[page.index('id="verdict"') :]
+    places = [
+        first.index(text)
+        for text in ("bps a year", "points", "Verdict: Amber", "luck is not excluded", ONE_HISTORY)
+    ]
+    assert places == sorted(places)
+
+
+def test_every_chart_has_words_for_those_who_do_not_see_it(page):
+    charts = [tag for name, tag in Page(page).seen if name == "svg"]
+    assert len(charts) == 8
+    for chart in charts:
+        assert chart["role"] == "img"
+        title, description = (chart["aria-labelledby"] or "").split()
+        assert f'<title id="{title}">' in page
+        assert f'<desc id="{description}">' in page
+
+
+def test_tables_have_headings(page):
+    parsed = Page(page)
+    heads = [tag.get("scope") for name, tag in parsed.seen if name == "th"]
+    assert set(heads) == {"col", "row"}
+    tables = sum(name == "table" for name, _ in parsed.seen)
+    assert tables == sum(name == "caption" for name, _ in parsed.seen)
+    assert {"header", "main", "nav", "footer"} <= {name for name, _ in parsed.seen}
+
+
+def test_hostile_text_stays_text(made, history):
+    hostile = '"><img src=x onerror=alert(1)><script>alert(2)</script>{{ 7*7 }}'
+    result = made(
+        verdict=words.Verdict(colour="amber", headline=hostile, reason=hostile),
+        caveats=(hostile,),
+        explanation=words.Explanation(
+            claims=(words.RenderedClaim(section="why", text=hostile, figures=("benefit_bps",)),),
+            author=hostile,
+        ),
+    )
+    request = result.manifest.request.model_copy(update={"name": hostile, "universe": hostile})
+    manifest = result.manifest.model_copy(update={"request": request, "data_source": hostile})
+    page = render(
+        result.model_copy(update={"manifest": manifest}),
+        run=hostile,
+        made=MADE,
+        history=History(*history),
+    )
+    parsed = Page(page)
+    assert not [tag for tag, _ in parsed.seen if tag in ("script", "img")]
+    assert not [name for _, tag in parsed.seen for name in tag if name.startswith("on")]
+    assert hostile in parsed.words
+
+
+def test_a_number_in_the_text_leads_to_its_computation(page, result):
+    figure = result.figures[0]
+    assert f'href="#figure-{figure.id}"' in page
+    assert f'<tr id="figure-{figure.id}">' in page
+    assert figure.source in page
+
+
+def test_every_number_of_a_claim_is_linked(result):
+    figures = {figure.id: figure for figure in result.figures}
+    for claim in result.explanation.claims:
+        without = re.sub(r"<a .*?</a>", "", linked(claim, figures))
+        assert not re.search(r"\d", without)
+        for id_ in claim.figures:
+            assert shown(figures[id_]) in linked(claim, figures)
+
+
+def test_only_the_time_differs_between_two_renderings(result, history, page):
+    again = render(result, run="abc", made=MADE, history=History(*history))
+    assert again == page
+    later = render(result, run="abc", made=MADE + dt.timedelta(days=1), history=History(*history))
+    assert later.replace("2026-01-03", "2026-01-02") == page
+
+
+def test_infeasible_is_told_as_loudly_as_a_winner(infeasible):
+    page = render(infeasible, run="abc", made=MADE)
+    parsed = Page(page)
+    assert parsed.open == []
+    assert {link[1:] for link in parsed.links} <= set(parsed.ids)
+    verdict = page[page.index('id="verdict"') : page.index("</section>")]
+    assert '<span class="big">0 <small>of 100 tried' in verdict
+    assert "Verdict: Infeasible · Maximum drawdown binds" in verdict
+    assert '<p class="headline">No strategy meets the limits' in verdict
+    assert ONE_HISTORY in verdict
+
+
+@pytest.mark.parametrize("colour", ["green", "amber", "red"])
+def test_the_colour_is_also_a_word_and_a_sign(made, colour):
+    verdict = words.Verdict(colour=colour, headline="h", reason="r")
+    page = render(made(verdict=verdict, history_series=None), run="abc", made=MADE)
+    assert f'class="verdict {colour}"' in page
+    assert f"Verdict: {colour.capitalize()}" in page
+    assert ONE_HISTORY in page[: page.index("</section>")]
+
+
+def test_constant_volatility_carries_its_banner(made):
+    result = made()
+    scenarios = tuple(
+        s.model_copy(update={"engine": "gbm"}) for s in result.manifest.request.scenarios
+    )
+    request = result.manifest.request.model_copy(update={"scenarios": scenarios})
+    page = render(
+        result.model_copy(
+            update={"manifest": result.manifest.model_copy(update={"request": request})}
+        ),
+        run="abc",
+        made=MADE,
+    )
+    assert GBM_BANNER in page[: page.index("</section>")]
+
+
+def test_the_drawdown_is_that_of_wealth_with_cash():
+    flat = np.zeros(4)
+    excess = np.array([0.1, -0.5, 0.0, 1.5])
+    history = History(excess, flat, flat, flat, flat, flat, flat)
+    assert history.drawdown(excess) == pytest.approx([0.0, -0.5, -0.5, 0.0])
+    losing = np.array([-0.2, 0.0, 0.0, 0.0])
+    assert history.drawdown(losing) == pytest.approx([-0.2] * 4)
