@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quant.evaluation import Evaluation, Measured
-from quant.objective import REGRET_AVERSION, scenario_weights
+from quant.goal import Goal
+from quant.objective import REGRET_AVERSION, scenario_weights, scores
 from quant.random import LANES
 from quant.scenario import Scenario
 from quant.search import neighbours
@@ -16,9 +17,8 @@ from quant.simulation import evaluations
 from quant.strategy import StrategyConfig
 from quant.trial import Trial
 from tools.evaluation import World, goal_values, objectives
-from tools.limits import check_limits, violation
 from tools.optimization import HISTORY, Finalist
-from tools.search import by_scenario
+from tools.search import selectable
 
 Floats = NDArray[np.float64]
 
@@ -105,7 +105,7 @@ def choose(world: World, trials: Sequence[Trial]) -> Choice | None:
     weights = weights_of(world)
     leading = [t for t in trials if not t.screened]
     searched = objectives(request, leading)
-    feasible = [k for k, t in enumerate(leading) if violation(check_limits(request, by_scenario(t))) == 0.0]
+    feasible = [k for k, t in enumerate(leading) if selectable(request, t)]
     if not feasible:
         return None
     order = sorted(feasible, key=lambda k: (-searched[k], k))[:SHORTLIST]
@@ -115,7 +115,7 @@ def choose(world: World, trials: Sequence[Trial]) -> Choice | None:
     scored = score(world, [*shortlist, *others], request.scenarios)
     values = scored.values(names, metric)
     best = np.max(values, axis=0)
-    ranked = _objective(values, weights, best, request.goal)
+    ranked = objective_against(values, weights, best, request.goal)
     top = int(np.argmax(ranked[: len(shortlist)]))
     behind = [
         Measured(value=float(ranked[top] - ranked[k]), error=paired_objective_error(scored, weights, best, names, top, k))
@@ -130,7 +130,7 @@ def choose(world: World, trials: Sequence[Trial]) -> Choice | None:
     for k in near:
         known = [float(ranked[scored.place(c)]) for c in neighbours(request.space, shortlist[k]) if c in scored.configs]
         if beside is not None:
-            level = _objective(beside.values(names, metric), weights, best, request.goal)
+            level = objective_against(beside.values(names, metric), weights, best, request.goal)
             known += [float(level[beside.place(c)]) for c in around[k]]
         medians[k] = (float(np.median(known)) if known else float(ranked[k]), len(known))
     chosen = max(near, key=lambda k: (medians[k][0], ranked[k], -k))
@@ -164,19 +164,17 @@ def judge_plateaus(choice: Choice, benchmark_objective: float) -> tuple[Finalist
     return tuple(judged)
 
 
-def _objective(values: Floats, weights: Floats, best: Floats, goal: str) -> Floats:
+def objective_against(values: Floats, weights: Floats, best: Floats, goal: Goal) -> Floats:
     """Objective of each row of `values`, with regret against the given best."""
-    from quant.objective import scores
-
     stacked = np.vstack([values, best])  # the best of each scenario joins, so that regret is against it
-    return scores(stacked, weights, goal=goal, sharpes=stacked)[:-1]  # pyright: ignore[reportArgumentType]
+    return scores(stacked, weights, goal=goal, sharpes=stacked)[:-1]
 
 
 def objective_of(world: World, scored: Scored, best: Floats) -> Floats:
     """Objective of every scored config, regret against `best`."""
     metric = "sharpe" if world.request.goal == "sharpe" else "utility"
     names = [s.name for s in world.request.scenarios]
-    return _objective(scored.values(names, metric), weights_of(world), best, world.request.goal)
+    return objective_against(scored.values(names, metric), weights_of(world), best, world.request.goal)
 
 
 def paired_objective_error(

@@ -112,7 +112,7 @@ def _judge_winner(
     all_years = years(world, records)
     traded = [_traded(replayed[k, 2]) for k in range(2)]
 
-    sensitivity = Sensitivity(world, config, [f.config for f in finalists], world.constant(matched))
+    sensitivity = Sensitivity(world, choice, world.constant(matched))
     premium = sensitivity.premium()
     signs = {case.benefit_bps.value > 0.0 for case in premium}
     depends = len(signs) > 1 if premium else None

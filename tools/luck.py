@@ -20,6 +20,7 @@ from quant.trial import Trial
 from tools.evaluation import World, goal_values
 from tools.finalists import weights_of
 from tools.optimization import Luck
+from tools.search import selectable
 
 Floats = NDArray[np.float64]
 DAYS = 252
@@ -48,13 +49,16 @@ def judge_luck(
     everyone = np.column_stack([series[t.series][0] for t in trials])
     start = [k for k, t in enumerate(trials) if t.origin == "sobol"]
     unsteered = everyone[:, start] if len(start) > 1 else everyone
+    eligible = [k for k, t in enumerate(trials) if selectable(request, t)]
+    if len(eligible) < 2:  # a rule that could choose one trial only has nothing to overfit with; show what all would do
+        eligible = list(range(len(trials)))
     active = records.winner - records.benchmark
     active_variance = sharpe_variance(unsteered - records.benchmark[:, None])
 
     overfit = backtest_overfitting(
-        everyone,
+        everyone[:, eligible],
         risk_aversion=gamma,
-        simulated=goal_values(request, trials)[:, :-1],
+        simulated=goal_values(request, [trials[k] for k in eligible])[:, :-1],
         weights=weights_of(world),
         goal=request.goal,
     )

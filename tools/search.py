@@ -90,6 +90,11 @@ def by_scenario(trial: Trial) -> dict[str, Evaluation]:
     return {**{e.scenario: e for e in trial.evaluations}, HISTORY: trial.train}
 
 
+def selectable(request: OptimizationRequest, trial: Trial) -> bool:
+    """Whether the selection rule may choose it: on all paths, and within every limit."""
+    return not trial.screened and violation(check_limits(request, by_scenario(trial))) == 0.0
+
+
 def _next_batch(
     job: SearchJob, tried: Sequence[Trial], round_: int, left: int
 ) -> list[tuple[Origin, StrategyConfig]]:

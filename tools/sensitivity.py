@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.evaluation import Measured
 from quant.objective import scenario_weights
 from quant.scenario import CYCLE, Scenario
 from quant.strategy import REBALANCING_DAYS, StrategyConfig
 from tools.benefit import BPS, difference
 from tools.evaluation import World
-from tools.finalists import Scored, objective_of, score
+from tools.finalists import Choice, Scored, objective_against, paired_objective_error, score
 from tools.optimization import HISTORY, TILT, Case, MarketView
 
 Floats = NDArray[np.float64]
@@ -23,13 +22,13 @@ LINKED = ("heston", "regime_switching")
 class Sensitivity:
     """Scores the finalists and the volatility-matched benchmark again under changed assumptions."""
 
-    def __init__(
-        self, world: World, winner: StrategyConfig, finalists: Sequence[StrategyConfig], benchmark: StrategyConfig
-    ) -> None:
+    def __init__(self, world: World, choice: Choice, benchmark: StrategyConfig) -> None:
         self.world = world
-        self.winner = winner
-        self.configs = tuple(dict.fromkeys((winner, *finalists, benchmark)))
-        self.finalists = [self.configs.index(c) for c in (winner, *finalists)]
+        self.winner = choice.winner
+        rivals = choice.scored.configs  # finalists, and the best of each scenario for the regret
+        self.configs = tuple(dict.fromkeys((choice.winner, *rivals, benchmark)))
+        self.rivals = [self.configs.index(c) for c in rivals]
+        self.finalists = [self.configs.index(f.config) for f in choice.finalists]
         self.benchmark = self.configs.index(benchmark)
         self.weights = named_weights(world.request.scenarios, [s.probability for s in world.request.scenarios])
 
@@ -87,36 +86,27 @@ class Sensitivity:
         scored = score(self.world, self.configs, scenarios, cost_factor=cost_factor)
         if alone:
             (name,) = (s.name for s in scenarios)
-            utilities = [float(np.mean(scored.paths[name][0, k])) for k in self.finalists]
-            best = self.finalists[int(np.argmax(utilities))]
-            return self._named(label, scored, best, {name: 1.0})
-        values = objective_of(self.world, scored, self._best(scored))
-        best = max(self.finalists, key=lambda k: (float(values[k]), -k))
-        return self._named(label, scored, best, self.weights)
+            return self._judged(label, scored, [name], {name: 1.0})
+        return self._judged(label, scored, [s.name for s in scenarios], self.weights)
 
     def _weighted(self, label: str, scored: Scored, probabilities: Sequence[float]) -> Case:
-        request = self.world.request
-        scenarios = tuple(
-            s.model_copy(update={"probability": p / sum(probabilities)})
-            for s, p in zip(request.scenarios, probabilities, strict=True)
-        )
-        world = World(self.world.market, request.model_copy(update={"scenarios": scenarios}))
-        values = objective_of(world, scored, self._best(scored))
-        best = max(self.finalists, key=lambda k: (float(values[k]), -k))
-        return self._named(label, scored, best, named_weights(scenarios, probabilities))
+        scenarios = self.world.request.scenarios
+        return self._judged(label, scored, [s.name for s in scenarios], named_weights(scenarios, probabilities))
 
-    def _best(self, scored: Scored) -> Floats:
-        metric = "sharpe" if self.world.request.goal == "sharpe" else "utility"
-        values = scored.values([s.name for s in self.world.request.scenarios], metric)
-        return np.max(values[self.finalists], axis=0)
-
-    def _named(self, label: str, scored: Scored, best: int, weights: Mapping[str, float]) -> Case:
-        gain: Measured = difference(scored, 0, self.benchmark, weights)
+    def _judged(self, label: str, scored: Scored, names: Sequence[str], weights: Mapping[str, float]) -> Case:
+        """The best finalist under these weights, and whether the winner is indistinguishable from it."""
+        goal = self.world.request.goal
+        values = scored.values(names, "sharpe" if goal == "sharpe" else "utility")
+        levels = np.array([weights.get(name, 0.0) for name in (*names, HISTORY)])
+        top = np.max(values[self.rivals], axis=0)
+        objective = objective_against(values, levels, top, goal)
+        best = max(self.finalists, key=lambda k: (float(objective[k]), -k))
+        error = paired_objective_error(scored, levels, top, names, best, 0)
         return Case(
             label=label,
             winner=self.configs[best].digest(),
-            same_winner=self.configs[best] == self.winner,
-            benefit_bps=gain,
+            same_winner=float(objective[best] - objective[0]) <= 2.0 * error,
+            benefit_bps=difference(scored, 0, self.benchmark, weights),
         )
 
 
