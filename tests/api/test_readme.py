@@ -1,0 +1,48 @@
+import re
+from pathlib import Path
+
+import pytest
+import typer
+
+from api.cli import app
+from api.options import PATHS
+from api.settings import VARIABLES
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def commands():
+    root = typer.main.get_command(app)
+    for name, command in root.commands.items():
+        yield from (f"{name} {inner}" for inner in getattr(command, "commands", {})) if hasattr(command, "commands") else (name,)
+
+
+def test_every_command_is_in_the_readme():
+    listed = re.findall(r"^\| `([a-z ]+?)(?: [A-Z]+)?` \|", README, flags=re.MULTILINE)
+    assert set(commands()) <= set(listed)
+
+
+@pytest.mark.parametrize("variable", [*VARIABLES, "STRATIGOS_KERNEL_CACHE", "NUMBA_NUM_THREADS"])
+def test_every_setting_is_in_the_readme(variable):
+    assert f"| `{variable}` |" in README
+
+
+def test_every_variable_that_the_code_reads_is_in_the_readme():
+    sources = [p for folder in ("quant", "store", "tools", "agents", "graphs", "api") for p in (ROOT / folder).rglob("*.py")]
+    read = {name for p in sources for name in re.findall(r"environ(?:\.get\(|\[)\s*\"([A-Z_]+)\"", p.read_text())}
+    assert read <= {*VARIABLES, "STRATIGOS_KERNEL_CACHE", "NUMBA_NUM_THREADS"}
+
+
+def test_every_option_the_readme_shows_exists():
+    command = typer.main.get_command(app)
+    known = set(PATHS)
+    for one in (*command.commands.values(), *command.commands["data"].commands.values()):
+        known |= {name for parameter in one.params for name in parameter.opts}
+    shown = set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", README)) - {"--help"}
+    assert shown <= known
+
+
+def test_every_link_of_the_readme_leads_to_a_file():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
