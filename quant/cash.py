@@ -10,9 +10,7 @@ _DAYS_OF_A_YEAR = 360.0
 """ACT/360: calendar days over 360, as money markets count."""
 
 
-def accrual(
-    dates: ArrayLike, rate_months: ArrayLike, monthly_rates: ArrayLike, *, after: float
-) -> Floats:
+def accrual(dates: ArrayLike, rate_months: ArrayLike, monthly_rates: ArrayLike, *, after: float) -> Floats:
     r"""Return of cash over each session, from the rate known at the session before.
 
     The rate of month `m` is the return of a Treasury bill bought when `m` begins and held to its
@@ -77,9 +75,7 @@ def _check(days: np.ndarray, months: np.ndarray, rates: Floats, after: float) ->
     if (days[1:] <= days[:-1]).any():
         raise DataError("dates must strictly increase")
     if months.ndim != 1 or months.size == 0 or months.shape != rates.shape:
-        raise DataError(
-            f"months and rates must have one shape (M,), M > 0; got {months.shape}, {rates.shape}"
-        )
+        raise DataError(f"months and rates must have one shape (M,), M > 0; got {months.shape}, {rates.shape}")
     if np.isnat(months).any() or (np.diff(months.astype(np.int64)) != 1).any():
         raise DataError("months must follow one another without a gap")
     if not np.isfinite(rates).all() or (rates <= -1.0).any() or not np.isfinite(after):

@@ -33,10 +33,10 @@ def cache_folder() -> Path:
     return Path(root) / f"{source_digest()[:16]}-numba-{numba.__version__}"
 
 
-config.CACHE_DIR = str(cache_folder())
+config.CACHE_DIR = str(cache_folder())  # pyright: ignore[reportAttributeAccessIssue]  (set when numba is imported)
 
 
 def compiled(function: _Function) -> _Function:
     """Compile `function` on first use; load it from the cache afterwards."""
     decorate = numba.njit(cache=True, nogil=True, error_model="numpy")
-    return cast(_Function, decorate(function))
+    return cast("_Function", decorate(function))

@@ -5,14 +5,18 @@ only IEEE 754 additions, multiplications, divisions, square roots and exact bit 
 """
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # pyright: ignore[reportMissingTypeStubs]
 from numba import types
 from numba.extending import intrinsic
 
 from quant.compiled import compiled
+
+Word: TypeAlias = int | np.uint64
+"""A 32-bit word; kernels hold it in 64 bits."""
 
 _LN2_HIGH = 0.693147180369123816490
 _LN2_LOW = 1.90821492927058770002e-10
@@ -24,7 +28,7 @@ _TWO_32 = 4294967296.0
 
 
 @intrinsic
-def _bits(typingctx: Any, x: Any) -> Any:  # noqa: ARG001
+def _bit_pattern(typingctx: Any, x: Any) -> Any:  # noqa: ARG001
     """The bit pattern of a float64 as int64."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ARG001
@@ -34,13 +38,18 @@ def _bits(typingctx: Any, x: Any) -> Any:  # noqa: ARG001
 
 
 @intrinsic
-def _from_bits(typingctx: Any, n: Any) -> Any:  # noqa: ARG001
+def _of_bit_pattern(typingctx: Any, n: Any) -> Any:  # noqa: ARG001
     """The float64 with the bit pattern of an int64."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ARG001
         return builder.bitcast(args[0], ir.DoubleType())
 
     return types.float64(types.int64), codegen
+
+
+# the decorator hides the first parameter, which pyright cannot see
+_bits: Callable[[float], int] = _bit_pattern  # pyright: ignore[reportAssignmentType]
+_from_bits: Callable[[int], float] = _of_bit_pattern  # pyright: ignore[reportAssignmentType]
 
 
 @compiled
@@ -167,13 +176,13 @@ def _quantile_rational(s: float) -> float:
 
 
 @compiled
-def uniform(word: int) -> float:
+def uniform(word: Word) -> float:
     """The 32-bit `word` as a number in (0, 1): (word + 1/2) / 2**32."""
     return (np.float64(word) + 0.5) / _TWO_32
 
 
 @compiled
-def normal(word: int) -> float:
+def normal(word: Word) -> float:
     """A standard normal number from a 32-bit `word`, without branches; antisymmetric in the word."""
     u = uniform(word)
     q = min(u, 1.0 - u)

@@ -10,9 +10,7 @@ from quant.errors import DataError
 
 
 @compiled
-def _between_share(
-    groups: NDArray[np.int64], count: int, scores: NDArray[np.float64], total: float
-) -> float:
+def _between_share(groups: NDArray[np.int64], count: int, scores: NDArray[np.float64], total: float) -> float:
     """Bias-corrected sum of squares between groups over `total`; rows of group -1 are left out."""
     sums = np.zeros(count)
     sizes = np.zeros(count)

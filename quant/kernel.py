@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quant.compiled import compiled
-from quant.elementary import exp, log
+from quant.elementary import Word, exp, log
 from quant.paths import fill_block
 from quant.random import LANES
 from quant.strategy import LOCKED_DAYS, LOCKED_WEIGHT, MOMENTUM_SKIP, TREND_DAYS
@@ -92,7 +92,9 @@ STATISTICS: Final = 16
 
 
 @compiled
-def volatility_signal(kind: int, lookback: int, decay: float, logs: Floats, excess: Floats, out: Floats) -> None:
+def volatility_signal(  # noqa: C901  (one loop per estimator)
+    kind: int, lookback: int, decay: float, logs: Floats, excess: Floats, out: Floats
+) -> None:
     """Annual volatility through each day, shapes (T, B); days before the window is full hold the first full value.
 
     kind 0: sample deviation of log returns over `lookback`; 1: exponentially weighted; 2: the larger of two such,
@@ -225,7 +227,7 @@ def _rebalance(shares: Floats, mix: Floats, held: float, wanted: float, band: fl
 
 
 @compiled
-def run_rule(
+def run_rule(  # noqa: C901, PLR0915  (one day of accounts, read top-down; a call per lane would cost the vectors)
     rule: Floats,
     returns: Floats,
     cash: Floats,
@@ -479,7 +481,7 @@ def simulate_blocks(
     stay: Floats,
     history: Floats,
     cash: Floats,
-    key: int,
+    key: Word,
     first_block: int,
     paths: int,
     start: int,

@@ -427,9 +427,7 @@ def _growth(total: NDArray[np.float64]) -> float:
     return wealth - 1.0
 
 
-def calendar_years(
-    dates: ArrayLike | Sequence[date], total: ArrayLike
-) -> tuple[tuple[int, float], ...]:
+def calendar_years(dates: ArrayLike | Sequence[date], total: ArrayLike) -> tuple[tuple[int, float], ...]:
     """Compounded return of each calendar year; the first and last may be parts of a year.
 
     Parameters
@@ -507,9 +505,7 @@ def _tail_losses(total: ArrayLike, horizon: int, level: float) -> tuple[float, f
     return _tail(np.sort(windows), level)
 
 
-def value_at_risk(
-    total: ArrayLike, *, horizon: int = TAIL_HORIZON, level: float = TAIL_LEVEL
-) -> float:
+def value_at_risk(total: ArrayLike, *, horizon: int = TAIL_HORIZON, level: float = TAIL_LEVEL) -> float:
     """Loss that overlapping windows exceed in a share ``1 - level`` of the cases at most.
 
     Parameters
@@ -541,9 +537,7 @@ def value_at_risk(
     return _tail_losses(total, horizon, level)[0]
 
 
-def expected_shortfall(
-    total: ArrayLike, *, horizon: int = TAIL_HORIZON, level: float = TAIL_LEVEL
-) -> float:
+def expected_shortfall(total: ArrayLike, *, horizon: int = TAIL_HORIZON, level: float = TAIL_LEVEL) -> float:
     """Mean loss in the worst ``1 - level`` share of overlapping windows.
 
     The tail holds k = (1 - level) n windows; where k is not whole, the boundary window counts with
@@ -582,9 +576,7 @@ def expected_shortfall(
 
 
 @compiled
-def _regression(
-    y: NDArray[np.float64], x: NDArray[np.float64]
-) -> tuple[float, float, float, float]:
+def _regression(y: NDArray[np.float64], x: NDArray[np.float64]) -> tuple[float, float, float, float]:
     """Intercept, slope and their heteroskedasticity-robust (HC0) errors."""
     n = x.size
     mean_x = 0.0
@@ -671,9 +663,7 @@ def tracking_error(excess: ArrayLike, benchmark_excess: ArrayLike) -> float:
     return math.sqrt(DAYS) * moments(a - b).deviation
 
 
-def break_even_cost_bps(
-    gross_advantage: float, traded: float, *, benchmark_traded: float = 0.0
-) -> float | None:
+def break_even_cost_bps(gross_advantage: float, traded: float, *, benchmark_traded: float = 0.0) -> float | None:
     """Cost of a trade at which an advantage over a benchmark is used up.
 
     Parameters

@@ -94,9 +94,7 @@ def checked_weights(weights: ArrayLike, *, scenarios: int) -> NDArray[np.float64
     """
     array = np.array(weights, dtype=np.float64, ndmin=1)
     if array.shape != (scenarios,) or not np.isfinite(array).all() or (array < 0.0).any():
-        raise DataError(
-            f"`weights` must be finite, not negative, of shape ({scenarios},); got {array.shape}"
-        )
+        raise DataError(f"`weights` must be finite, not negative, of shape ({scenarios},); got {array.shape}")
     if abs(math.fsum(array) - 1.0) > 1e-9:
         raise DataError(f"`weights` must sum to 1; got {math.fsum(array):.12g}")
     return array
@@ -160,9 +158,7 @@ def scores(
     return out
 
 
-def scenario_weights(
-    probabilities: ArrayLike, *, history_weight: float = 1.0 / 3.0
-) -> NDArray[np.float64]:
+def scenario_weights(probabilities: ArrayLike, *, history_weight: float = 1.0 / 3.0) -> NDArray[np.float64]:
     """Weights of the objective: the simulated scenarios by their probability, then history.
 
     Parameters
@@ -190,9 +186,7 @@ def scenario_weights(
     """
     given = np.array(probabilities, dtype=np.float64, ndmin=1)
     if given.ndim != 1 or given.size == 0 or not np.isfinite(given).all() or (given < 0.0).any():
-        raise DataError(
-            f"`probabilities` must be finite, not negative, of shape (S,); got {given.shape}"
-        )
+        raise DataError(f"`probabilities` must be finite, not negative, of shape (S,); got {given.shape}")
     if not 0.0 <= history_weight < 1.0:
         raise DataError(f"`history_weight` must lie in [0, 1); got {history_weight!r}")
     total = math.fsum(given)
@@ -281,9 +275,7 @@ def paired_error(first: ArrayLike, second: ArrayLike) -> float:
     a = np.ascontiguousarray(first, dtype=np.float64)
     b = np.ascontiguousarray(second, dtype=np.float64)
     if a.ndim != 1 or a.shape != b.shape or a.size < 2:
-        raise DataError(
-            f"both must be of one shape (P,) with P > 1 paths; got {a.shape} and {b.shape}"
-        )
+        raise DataError(f"both must be of one shape (P,) with P > 1 paths; got {a.shape} and {b.shape}")
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         raise DataError("paired values must be finite")
     return _deviation_of_difference(a, b) / math.sqrt(a.size)

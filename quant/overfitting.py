@@ -604,9 +604,7 @@ def _performance(series: NDArray[np.float64], gamma: float, out: NDArray[np.floa
             out[t, k] = series[t, k] - 0.5 * gamma * (d * d)
 
 
-def performance_differences(
-    excess: ArrayLike, benchmark: ArrayLike, risk_aversion: float
-) -> NDArray[np.float64]:
+def performance_differences(excess: ArrayLike, benchmark: ArrayLike, risk_aversion: float) -> NDArray[np.float64]:
     r"""Daily utility of each trial less the benchmark's.
 
     :math:`d_{kt} = [x - \frac{\gamma}{2} (x - \bar x)^2]_k - [\cdot]_{benchmark}`; 252 times its
@@ -729,9 +727,7 @@ def _stationary_counts(
         counts[row] += 1
 
 
-def _draws(
-    generator: np.random.Generator, days: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _draws(generator: np.random.Generator, days: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Rows where blocks start, and what decides whether one does, in the order arch draws them."""
     starts = generator.integers(days, size=days, dtype=np.int64)
     return starts, generator.random(days)
@@ -812,9 +808,7 @@ def superior_predictive_ability(
     )
 
 
-def traffic_light(
-    *, active_dsr: float, pbo: float | None, spa_p: float, validate_advantage: float
-) -> Light:
+def traffic_light(*, active_dsr: float, pbo: float | None, spa_p: float, validate_advantage: float) -> Light:
     """Colour of the verdict.
 
     Green: deflated Sharpe ratio of the active return >= .95, and probability of overfitting < .2,

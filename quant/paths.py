@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quant.compiled import compiled
-from quant.elementary import exp, log, log_gamma, normal, power, uniform
+from quant.elementary import Word, exp, log, log_gamma, normal, power, uniform
 from quant.errors import DataError
 from quant.random import LANES, fill_words, philox
 from quant.scenario import Engine, Scenario
@@ -188,7 +188,7 @@ def _lognormal_return(mean: float, variance: float, z: float) -> float:
 
 
 @compiled
-def _gamma_draw(shape: float, path: int, key: int) -> float:
+def _gamma_draw(shape: float, path: Word, key: Word) -> float:
     """A gamma variate of unit scale: Marsaglia and Tsang (2000), ACM TOMS 26(3), on counted numbers."""
     d = (shape + 1.0 if shape < 1.0 else shape) - 1.0 / 3.0
     c = 1.0 / math.sqrt(9.0 * d)
@@ -204,7 +204,7 @@ def _gamma_draw(shape: float, path: int, key: int) -> float:
 
 
 @compiled
-def _gbm(numbers: Floats, key: int, first_path: int, out: Floats) -> None:
+def _gbm(numbers: Floats, key: Word, first_path: int, out: Floats) -> None:
     words = np.empty((4, LANES), dtype=np.uint64)
     shock = np.empty(LANES)
     for t in range(out.shape[0]):
@@ -216,7 +216,7 @@ def _gbm(numbers: Floats, key: int, first_path: int, out: Floats) -> None:
 
 
 @compiled
-def _heston_paths(numbers: Floats, key: int, first_path: int, out: Floats) -> None:
+def _heston_paths(numbers: Floats, key: Word, first_path: int, out: Floats) -> None:
     """Andersen's (2008) quadratic-exponential scheme for the variance, Journal of Computational Finance 11(3)."""
     cash, premium, p = numbers[0], numbers[1], numbers[2]
     kappa, theta, xi, leverage, shape = numbers[3], numbers[4], numbers[5], numbers[6], numbers[7]
@@ -263,7 +263,7 @@ def _heston_paths(numbers: Floats, key: int, first_path: int, out: Floats) -> No
 
 
 @compiled
-def _merton_paths(numbers: Floats, key: int, first_path: int, out: Floats) -> None:
+def _merton_paths(numbers: Floats, key: Word, first_path: int, out: Floats) -> None:
     mean, variance, daily = numbers[0], numbers[1], numbers[2]
     jump_mean, jump_deviation, none = numbers[3], numbers[4], numbers[5]
     words = np.empty((4, LANES), dtype=np.uint64)
@@ -287,7 +287,7 @@ def _merton_paths(numbers: Floats, key: int, first_path: int, out: Floats) -> No
 
 
 @compiled
-def _regime_paths(states: Floats, stay: Floats, key: int, first_path: int, out: Floats) -> None:
+def _regime_paths(states: Floats, stay: Floats, key: Word, first_path: int, out: Floats) -> None:
     count = states.shape[0]
     words = np.empty((4, LANES), dtype=np.uint64)
     shock = np.empty((3, LANES))  # of the return, with the mean and variance of its state
@@ -316,7 +316,7 @@ def _regime_paths(states: Floats, stay: Floats, key: int, first_path: int, out: 
 
 
 @compiled
-def _bootstrap_paths(history: Floats, change: float, key: int, first_path: int, out: Floats) -> None:
+def _bootstrap_paths(history: Floats, change: float, key: Word, first_path: int, out: Floats) -> None:
     size = history.size
     words = np.empty((4, LANES), dtype=np.uint64)
     place = np.empty(LANES, dtype=np.int64)
@@ -337,7 +337,7 @@ def fill_block(
     states: Floats,
     stay: Floats,
     history: Floats,
-    key: int,
+    key: Word,
     first_path: int,
     out: Floats,
 ) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quant.compiled import compiled
+from quant.elementary import Word
 
 LANES: Final = 64
 """Paths of a block: what is computed side by side, and the unit in which sums over paths are merged."""
@@ -23,7 +24,7 @@ _WEYL_1 = np.uint64(0xBB67AE85)
 
 
 @compiled
-def philox(c0: int, c1: int, c2: int, c3: int, key: int) -> tuple[int, int, int, int]:
+def philox(c0: Word, c1: Word, c2: Word, c3: Word, key: Word) -> tuple[Word, Word, Word, Word]:
     """Four 32-bit words (held in uint64) for a 128-bit counter of four words and a 64-bit key."""
     k0 = key & _LOW
     k1 = key >> _HALF
@@ -42,7 +43,7 @@ def philox(c0: int, c1: int, c2: int, c3: int, key: int) -> tuple[int, int, int,
 
 
 @compiled
-def fill_words(day: int, first_path: int, key: int, words: NDArray[np.uint64]) -> None:
+def fill_words(day: int, first_path: int, key: Word, words: NDArray[np.uint64]) -> None:
     """The four words of `philox(day, path, 0, 0, key)` for 64 paths from `first_path` on, into words (4, 64).
 
     Round by round over all lanes, which the compiler turns into vector instructions.

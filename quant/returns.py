@@ -56,8 +56,7 @@ class Returns:
         if not (np.isfinite(values).all() and (values > -1.0).all()):
             row, column = np.argwhere(~(np.isfinite(values) & (values > -1.0)))[0]
             raise DataError(
-                f"returns must be finite and above -1; {assets[column]} on {dates[row]} "
-                f"is {values[row, column]}"
+                f"returns must be finite and above -1; {assets[column]} on {dates[row]} is {values[row, column]}"
             )
         dates.setflags(write=False)
         values.setflags(write=False)
@@ -93,8 +92,7 @@ class Returns:
         if not (np.isfinite(prices).all() and (prices > 0.0).all()):
             row, column = np.argwhere(~(np.isfinite(prices) & (prices > 0.0)))[0]
             raise DataError(
-                f"closes must be positive and finite; {names[column]} on {days[row]} "
-                f"is {prices[row, column]}"
+                f"closes must be positive and finite; {names[column]} on {days[row]} is {prices[row, column]}"
             )
         return cls(days[1:], names, prices[1:] / prices[:-1] - 1.0)
 
@@ -122,9 +120,7 @@ class Returns:
             Unless ``0 <= start < stop <= T``.
         """
         if not 0 <= start < stop <= len(self.dates):
-            raise DataError(
-                f"rows must satisfy 0 <= start < stop <= {len(self.dates)}, got {start} and {stop}"
-            )
+            raise DataError(f"rows must satisfy 0 <= start < stop <= {len(self.dates)}, got {start} and {stop}")
         return type(self)(self.dates[start:stop], self.assets, self.values[start:stop])
 
     def __len__(self) -> int:
@@ -137,8 +133,7 @@ def _check_axes(dates: Dates, assets: tuple[str, ...], values: Floats) -> None:
         raise DataError(f"dates must have shape (T,), T > 0; got {dates.shape}")
     if values.shape != (dates.size, len(assets)) or not assets:
         raise DataError(
-            f"values must have shape (T, N), N > 0; got {values.shape} for {dates.size} dates "
-            f"and {len(assets)} assets"
+            f"values must have shape (T, N), N > 0; got {values.shape} for {dates.size} dates and {len(assets)} assets"
         )
     if not all(assets) or len(set(assets)) != len(assets):
         raise DataError(f"asset names must be unique and not empty; got {assets}")
@@ -146,6 +141,4 @@ def _check_axes(dates: Dates, assets: tuple[str, ...], values: Floats) -> None:
         raise DataError(f"dates must not be missing; row {int(np.isnat(dates).argmax())} is")
     if (dates[1:] <= dates[:-1]).any():
         row = int((dates[1:] <= dates[:-1]).argmax()) + 1
-        raise DataError(
-            f"dates must strictly increase; {dates[row]} follows {dates[row - 1]} at row {row}"
-        )
+        raise DataError(f"dates must strictly increase; {dates[row]} follows {dates[row - 1]} at row {row}")

@@ -105,7 +105,7 @@ def lay_out(
     DataError
         If a config needs a trained constant and `trained` is missing.
     """
-    rows = []
+    rows: list[tuple[SignalKey, int, list[float]]] = []
     for place, config in enumerate(configs):
         fitted = None
         if config.variance_constant == "trained":
@@ -114,11 +114,11 @@ def lay_out(
             fitted = trained(config)
         rows.append((signal_key(config), place, _row(config, mandate, cost_factor, fitted)))
     rows.sort(key=lambda row: row[:2])
-    order = np.array([place for _, place, _ in rows], dtype=np.int64)
+    order = [place for _, place, _ in rows]
     levels = sorted({c.hysteresis for c in configs if c.hysteresis is not None})
     ordered = [configs[place] for place in order]
     return Rules(
-        order=order,
+        order=np.array(order, dtype=np.int64),
         table=np.array([row for _, _, row in rows]).reshape(len(rows), RULE_COLUMNS),
         signals=np.array([key for key, _, _ in rows]).reshape(len(rows), 3),
         trend_levels=np.array(levels, dtype=np.float64),

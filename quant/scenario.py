@@ -35,17 +35,13 @@ class Scenario(Frozen):
         float, Field(ge=-1.0, le=1.0, description="Equity-bond returns; no effect with a cash leg")
     ] = 0.0
     probability: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
-    premium_power: Annotated[
-        Literal[0, 1, 2], Field(description="p of: premium proportional to volatility ** p")
-    ] = 1
+    premium_power: Annotated[Literal[0, 1, 2], Field(description="p of: premium proportional to volatility ** p")] = 1
     years: Annotated[int, Field(ge=1, le=30)] = 5
     paths: Annotated[int, Field(ge=100, le=100_000)] = 1_000
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     mean_reversion: Annotated[float, Field(gt=0.0, le=20.0, description="Heston's kappa")] = 3.0
     vol_of_vol: Annotated[float, Field(gt=0.0, le=10.0, description="Heston's xi over sigma")] = 3.33
-    leverage: Annotated[
-        float, Field(ge=-1.0, le=1.0, description="Heston's spot-volatility correlation")
-    ] = -0.7
+    leverage: Annotated[float, Field(ge=-1.0, le=1.0, description="Heston's spot-volatility correlation")] = -0.7
     jumps_per_year: Annotated[float, Field(ge=0.0, le=5.0)] = 1.0
     mean_block: Annotated[int, Field(ge=20, le=60, description="Bootstrap block, sessions")] = 40
     states: tuple[RegimeState, ...] = ()

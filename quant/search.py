@@ -8,10 +8,15 @@ exactly as an uninterrupted one.
 import hashlib
 import math
 import warnings
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from quant.strategy import ACTIVE, Mandate, SearchSpace, StrategyConfig
+
+if TYPE_CHECKING:
+    from optuna.distributions import CategoricalDistribution, IntDistribution
+    from optuna.trial import Trial
 
 Choose: TypeAlias = Callable[[str, tuple[Any, ...]], Any]
 
@@ -46,9 +51,7 @@ def size(space: SearchSpace) -> int:
     """Number of distinct configs in `space`."""
     common = len(space.rebalancing) * len(space.no_trade_band)
     common *= max(1, len(space.inner)) * max(1, len(space.target_volatility))
-    signals = sum(
-        len(space.lookback_days if e in ("rolling", "downside") else space.decay) for e in space.estimators
-    )
+    signals = sum(len(space.lookback_days if e in ("rolling", "downside") else space.decay) for e in space.estimators)
     total = 0
     for function in space.weight_functions:
         shapes = math.prod(len(getattr(space, name)) for name in ACTIVE[function])
@@ -86,10 +89,11 @@ def sobol(space: SearchSpace, count: int, *, seed: int, avoid: Collection[Strate
     ----------
     Joe and Kuo (2008), SIAM Journal on Scientific Computing 30(5), as implemented by scipy.
     """
-    from scipy.stats import qmc  # half a second to import, and only searches need it
+    import numpy as np
+    from scipy.stats import qmc  # pyright: ignore[reportMissingTypeStubs]
 
     axes = [name for name in SearchSpace.model_fields if getattr(space, name)]
-    engine = qmc.Sobol(d=len(axes), scramble=True, seed=seed)
+    engine = qmc.Sobol(d=len(axes), scramble=True, rng=np.random.default_rng(seed))
     column = {_AXIS_OF.get(name, name): i for i, name in enumerate(axes)}
     seen = set(avoid)
     found: list[StrategyConfig] = []
@@ -109,6 +113,7 @@ def sobol(space: SearchSpace, count: int, *, seed: int, avoid: Collection[Strate
 
 
 _AXIS_OF = {"weight_functions": "weight_function", "estimators": "estimator"}
+_UNORDERED = ("weight_function", "estimator", "variance_constant", "inner")
 
 
 def propose(
@@ -137,13 +142,7 @@ def propose(
     Bergstra, Bardenet, Bengio and Kegl (2011), NeurIPS 24: the tree-structured Parzen estimator, Optuna's `TPESampler`.
     """
     import optuna
-    from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
     from optuna.exceptions import ExperimentalWarning
-
-    def distribution(name: str, values: tuple[Any, ...]) -> BaseDistribution:
-        if name in ("weight_function", "estimator", "variance_constant", "inner"):
-            return CategoricalDistribution(tuple(range(len(values))))
-        return IntDistribution(0, len(values) - 1)
 
     grids = {_AXIS_OF.get(name, name): getattr(space, name) for name in SearchSpace.model_fields}
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -161,7 +160,7 @@ def propose(
             study.add_trial(
                 optuna.trial.create_trial(
                     params=places,
-                    distributions={name: distribution(name, grids[name]) for name in places},
+                    distributions={name: _distribution(name, len(grids[name])) for name in places},
                     value=value,
                 )
             )
@@ -171,21 +170,28 @@ def propose(
             if len(found) == count:
                 break
             trial = study.ask()
-
-            def choose(name: str, values: tuple[Any, ...], trial: optuna.Trial = trial) -> Any:
-                if len(values) == 1:
-                    return values[0]
-                if isinstance(distribution(name, values), CategoricalDistribution):
-                    return values[trial.suggest_categorical(name, tuple(range(len(values))))]
-                return values[trial.suggest_int(name, 0, len(values) - 1)]
-
-            config = compose(space, choose)
+            config = compose(space, partial(_suggest, trial))
             if config in seen:
                 study.tell(trial, state=optuna.trial.TrialState.FAIL)
             else:
                 seen.add(config)
                 found.append(config)
     return found
+
+
+def _distribution(name: str, count: int) -> "CategoricalDistribution | IntDistribution":
+    """Of the position in a grid: a category where the values have no order."""
+    from optuna.distributions import CategoricalDistribution, IntDistribution
+
+    return CategoricalDistribution(tuple(range(count))) if name in _UNORDERED else IntDistribution(0, count - 1)
+
+
+def _suggest(trial: "Trial", name: str, values: tuple[Any, ...]) -> Any:
+    if len(values) == 1:
+        return values[0]
+    if name in _UNORDERED:
+        return values[trial.suggest_categorical(name, tuple(range(len(values))))]
+    return values[trial.suggest_int(name, 0, len(values) - 1)]
 
 
 def stream_seed(*parts: object) -> int:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
 from quant.compiled import compiled
@@ -73,7 +72,7 @@ class Simulated:
 
 def threads() -> int:
     """Worker threads: NUMBA_NUM_THREADS, by default every core."""
-    return int(os.environ.get("NUMBA_NUM_THREADS", 0)) or int(numba.config.NUMBA_NUM_THREADS)  # pyright: ignore
+    return int(os.environ.get("NUMBA_NUM_THREADS", "0")) or os.cpu_count() or 1
 
 
 def simulate(
@@ -303,5 +302,3 @@ def _tail(counts: Counts) -> tuple[Measured, Measured]:
         Measured(value=risk, error=_quantile_error(counts, share) / BINS),
         Measured(value=shortfall, error=error),
     )
-
-

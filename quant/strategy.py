@@ -73,6 +73,8 @@ SHAPES = tuple(dict.fromkeys(name for names in ACTIVE.values() for name in names
 
 
 class Frozen(BaseModel):
+    """Base of every type that crosses a process or a model boundary: immutable, closed, finite."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
@@ -89,12 +91,8 @@ class Mandate(Frozen):
         float, Field(ge=0.05, le=0.20, description="Annual volatility aimed at, as a fraction")
     ] = 0.10
     min_weight: Annotated[float, Field(ge=0.0, le=1.0, description="Smallest risky weight")] = 0.0
-    max_weight: Annotated[
-        float, Field(ge=0.0, le=2.0, description="Largest risky weight; above 1 is borrowed")
-    ] = 1.0
-    risk_aversion: Annotated[
-        float, Field(ge=0.5, le=10.0, description="Gamma of the utility, and of `merton`")
-    ] = 2.0
+    max_weight: Annotated[float, Field(ge=0.0, le=2.0, description="Largest risky weight; above 1 is borrowed")] = 1.0
+    risk_aversion: Annotated[float, Field(ge=0.5, le=10.0, description="Gamma of the utility, and of `merton`")] = 2.0
     transaction_cost_bps: Annotated[
         float, Field(ge=0.0, le=50.0, description="Cost of a trade, basis points of its value")
     ] = 5.0
@@ -164,6 +162,7 @@ class StrategyConfig(Frozen):
         return self
 
     def digest(self) -> str:
+        """Names the strategy."""
         return digest_of(self)
 
 

@@ -26,4 +26,5 @@ class Trial(Frozen):
     """Content address of the daily historical series: float64 (2, T), excess return and risky weight."""
 
     def evaluation(self, scenario: str) -> Evaluation:
+        """The one in `scenario`."""
         return next(e for e in self.evaluations if e.scenario == scenario)
