@@ -28,15 +28,12 @@ class Findings(Frozen):
     """Whether the advantage on the validation window is positive."""
     several_indistinguishable: bool
     on_a_plateau: bool | None
-    one_rule_dominates: bool
-    """Whether a parameter explains the objective at all."""
     figures: tuple[Figure, ...]
 
 
 def findings_of(result: OptimizationResult) -> Findings:
     benefit, luck, winner = result.benefit, result.luck, result.winner
     chosen = next((f for f in result.finalists if winner and f.digest == winner.digest), None)
-    ids = {figure.id for figure in result.figures}
     return Findings(
         colour=result.verdict.colour,
         benefit=_sign(benefit.low, benefit.high) if benefit else None,
@@ -48,7 +45,6 @@ def findings_of(result: OptimizationResult) -> Findings:
         validated=luck.validate_advantage_bps > 0.0 if luck else None,
         several_indistinguishable=sum(f.indistinguishable for f in result.finalists) > 1,
         on_a_plateau=chosen.plateau_passed if chosen else None,
-        one_rule_dominates="driver_1" in ids,
         figures=result.figures,
     )
 

@@ -1,0 +1,158 @@
+"""The embedded planner, driven with the tools' own results."""
+
+import json
+
+import pytest
+from langchain_core.messages import HumanMessage, ToolMessage
+
+from agents.build import Agent
+from agents.explainer import explainer
+from agents.market_analyst import market_analyst
+from agents.optimizer import optimizer
+from agents.planner import PLANNER, ROLES, EmbeddedPlanner
+from agents.risk_manager import risk_manager
+from quant.strategy import Frozen, SearchSpace
+from tools.claims import Draft, check
+from tools.figures import Figure
+from tools.optimization import MarketView, RiskAssessment, SearchPlan
+from tools.regime import RegimeReport
+from tools.risk import RiskReport
+from tools.scenarios import ScenarioCard, ScenarioList
+from tools.status import BestOf, SearchStatus
+
+CALM = RegimeReport(volatility_band="low", trend="rising", in_drawdown=False, figures=())
+SCENARIOS = ScenarioList(
+    scenarios=(
+        ScenarioCard(name="rough", rougher_than_history=True, losing=True, weighted=True, figures=()),
+        ScenarioCard(name="smooth", rougher_than_history=False, losing=False, weighted=True, figures=()),
+        ScenarioCard(name="idle", rougher_than_history=True, losing=False, weighted=False, figures=()),
+    )
+)
+
+
+def risk(**flags: bool) -> RiskReport:
+    quiet = dict.fromkeys(
+        (
+            "drawdown_beyond_limit",
+            "value_at_risk_beyond_limit",
+            "shortfall_beyond_limit",
+            "costly",
+            "target_unreachable",
+            "short_history",
+        ),
+        False,
+    )
+    return RiskReport(subject="asset", figures=(), **quiet | flags)
+
+
+def status(stage, space: SearchSpace | None = None) -> SearchStatus:
+    config = {"weight_function": "inverse_vol", "estimator": "rolling", "lookback_days": 63}
+    best = () if stage == "first" else (BestOf(weight_function="inverse_vol", trial="0", config=config),)
+    return SearchStatus(stage=stage, tried=0, left=100, best=best, space=space or SearchSpace(), figures=())
+
+
+def ask(answer: type[Frozen], *results: tuple[str, Frozen]):
+    model = EmbeddedPlanner(answers_with=answer.__name__)
+    heard = [ToolMessage(r.model_dump_json(), name=n, tool_call_id=str(i)) for i, (n, r) in enumerate(results)]
+    [call] = model.invoke([HumanMessage("Go."), *heard]).tool_calls
+    assert call["name"] == answer.__name__
+    return answer.model_validate_json(json.dumps(call["args"]))
+
+
+def test_it_says_that_it_is_no_language_model() -> None:
+    assert EmbeddedPlanner().get_name() == PLANNER == "embedded planner (rule-based)"
+    assert EmbeddedPlanner()._llm_type == PLANNER
+
+
+@pytest.mark.parametrize("make", [risk_manager, market_analyst, optimizer, explainer])
+def test_it_first_asks_the_tools_that_the_agent_has(make) -> None:
+    agent: Agent = make(EmbeddedPlanner())
+    [role] = [r for r in ROLES.values() if r.questions[0][0] in agent.tools]
+    assert {name for name, _ in role.questions} <= set(agent.tools)
+    for name, arguments in role.questions:
+        agent.tools[name].tool_call_schema.model_validate(arguments)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("role", ROLES)
+async def test_streamed_it_says_the_same_as_at_once(role: str) -> None:
+    model = EmbeddedPlanner(answers_with=role)
+    whole = model.invoke("Go.")
+    first, *rest = list(model.stream("Go."))
+    for chunk in rest:
+        first += chunk
+    assert first.tool_calls == whole.tool_calls == (await model.ainvoke("Go.")).tool_calls
+    assert whole.tool_calls
+
+
+@pytest.mark.parametrize(
+    ("flag", "concern"),
+    [
+        ("drawdown_beyond_limit", "drawdown_limit_tight"),
+        ("shortfall_beyond_limit", "tail_limit_tight"),
+        ("costly", "cost_limit_tight"),
+        ("target_unreachable", "target_unreachable"),
+        ("short_history", "short_history"),
+    ],
+)
+def test_the_risk_manager_names_what_a_comparison_shows(flag: str, concern: str) -> None:
+    reports = [("assess_risk", risk(**{flag: True}))] * 3
+    assert ask(RiskAssessment, *reports).concerns == (concern,)
+    assert ask(RiskAssessment, *[("assess_risk", risk())] * 3).concerns == ("none",)
+
+
+@pytest.mark.parametrize(
+    ("band", "regime", "leans"),
+    [
+        ("low", "calm", {"rough": "less", "smooth": "more"}),
+        ("middle", "normal", {}),
+        ("high", "stressed", {"rough": "more", "smooth": "less"}),
+    ],
+)
+def test_the_analyst_leans_with_the_regime(band, regime, leans) -> None:
+    report = CALM.model_copy(update={"volatility_band": band})
+    view = ask(MarketView, ("read_market", report), ("list_scenarios", SCENARIOS))
+    assert (view.regime, view.trend) == (regime, "rising")
+    assert {tilt.scenario: tilt.lean for tilt in view.tilts} == leans
+
+
+def test_the_optimizer_searches_broadly_then_around_the_best_then_stops() -> None:
+    first, second, third = (
+        ask(SearchPlan, ("search_status", status(stage))) for stage in ("first", "second", "later")
+    )
+    assert (first.action, first.focus, first.share) == ("search", "broad", "two_thirds")
+    assert (second.action, second.focus, second.share) == ("search", "around_best", "all")
+    assert third.action == "stop"
+    assert [(c.estimator, c.lookback_days, c.decay) for c in first.candidates] == [
+        ("rolling", 252, None),
+        ("ewma_max", None, 0.94),
+        ("rolling", 21, None),
+    ]
+
+
+def test_candidates_come_from_the_space_only() -> None:
+    narrow = SearchSpace(weight_functions=("inverse_vol",), estimators=("rolling",), lookback_days=(21, 42))
+    assert [c.lookback_days for c in ask(SearchPlan, ("search_status", status("first", narrow))).candidates] == [21]
+    without = SearchSpace(weight_functions=("sigmoid",))
+    assert ask(SearchPlan, ("search_status", status("first", without))).candidates == ()
+
+
+def test_no_claim_of_its_own_rules_is_ever_refused() -> None:
+    answers = [
+        ask(RiskAssessment, *[("assess_risk", risk(drawdown_beyond_limit=True, target_unreachable=True))] * 3),
+        *(
+            ask(
+                MarketView,
+                ("read_market", CALM.model_copy(update={"volatility_band": band})),
+                ("list_scenarios", SCENARIOS),
+            )
+            for band in ("low", "middle", "high")
+        ),
+        *(ask(SearchPlan, ("search_status", status(stage))) for stage in ("first", "second", "later")),
+    ]
+    names = ["volatility", "drawdown", "average_weight"]
+    ids = [f"{subject}_{name}" for subject in ("asset", "constant_exposure", "current_rule") for name in names]
+    ids += [f"market_{n}" for n in ("current_volatility", "long_run_volatility", "trend_distance", "current_drawdown")]
+    figures = [Figure(id=id_, quantity=id_, value=1.0, unit="percent", source="test") for id_ in ids]
+    assert [check(claim, figures) for answer in answers for claim in answer.claims if check(claim, figures)] == []
+    assert Draft.__name__ in ROLES

@@ -1,0 +1,58 @@
+import itertools
+import re
+from pathlib import Path
+
+import pytest
+
+import tools.template
+from tools.claims import MAX_CLAIMS, check
+from tools.figures import Figure
+from tools.findings import Findings
+from tools.template import claims_of
+
+REFERRED = sorted(set(re.findall(r"\{\{+([a-z][a-z0-9_]*)\}+\}", Path(tools.template.__file__).read_text())))
+FIGURES = tuple(Figure(id=id_, quantity=id_, value=1.0, unit="bps", source="test") for id_ in REFERRED)
+SOMETIMES = [True, False, None]
+
+
+@pytest.mark.parametrize("colour", ["green", "amber", "red", "infeasible"])
+@pytest.mark.parametrize("benefit", ["positive", "unclear", "negative", None])
+def test_every_sentence_passes_the_check_that_agents_must_pass(colour, benefit) -> None:
+    for a, b, c in itertools.product(SOMETIMES, repeat=3):
+        claims = claims_of(
+            Findings(
+                colour=colour,
+                benefit=benefit,
+                shallower=a,
+                depends_on_premium=b,
+                loses_in_a_scenario=bool(a),
+                survives_parameter_error=b,
+                survives_double_costs=c,
+                validated=a,
+                several_indistinguishable=bool(b),
+                on_a_plateau=c,
+                figures=FIGURES,
+            )
+        )
+        assert [check(claim, FIGURES) for claim in claims] == [[]] * len(claims)
+        assert len(claims) <= MAX_CLAIMS
+        assert {"winner", "data", "counter_argument"} <= {claim.section for claim in claims}
+
+
+def test_red_says_first_that_nothing_beats_the_benchmark() -> None:
+    [first, *_] = claims_of(
+        Findings(
+            colour="red",
+            benefit="positive",
+            shallower=True,
+            depends_on_premium=False,
+            loses_in_a_scenario=False,
+            survives_parameter_error=True,
+            survives_double_costs=True,
+            validated=True,
+            several_indistinguishable=True,
+            on_a_plateau=True,
+            figures=FIGURES,
+        )
+    )
+    assert first.text.startswith("No configuration is distinguishable from the benchmark.")
