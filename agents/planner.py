@@ -4,6 +4,9 @@ It drives the four agents through the same tool calls that a language model woul
 from the conversation and answers through the structured-output tool. Every comparison it uses was made by a tool.
 """
 
+# ruff: noqa: ARG002  (the arguments are the interface of a chat model)
+
+import json
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -54,8 +57,8 @@ class EmbeddedPlanner(BaseChatModel):
         self,
         tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
         *,
-        tool_choice: str | None = None,  # noqa: ARG002  (the rules choose)
-        **kwargs: Any,  # noqa: ARG002
+        tool_choice: str | None = None,
+        **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
         names = [tool.name for tool in tools if isinstance(tool, BaseTool)]
         return self.model_copy(update={"answers_with": next(n for n in names if n in ROLES)})
@@ -85,8 +88,6 @@ class EmbeddedPlanner(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        import json
-
         for index, call in enumerate(self._reply(messages).tool_calls):
             chunk = tool_call_chunk(name=call["name"], args=json.dumps(call["args"]), id=call["id"], index=index)
             yield ChatGenerationChunk(message=AIMessageChunk(content="", tool_call_chunks=[chunk]))
@@ -137,7 +138,8 @@ def _assess(heard: Sequence[ToolMessage]) -> RiskAssessment:
     texts = [
         "Held alone, the asset ran at a yearly volatility of {{asset_volatility}} over the training window and fell by "
         "{{asset_drawdown}} at its worst.",
-        "A constant weight of {{constant_exposure_average_weight}} would have fallen by {{constant_exposure_drawdown}}, "
+        "A constant weight of {{constant_exposure_average_weight}} would have fallen by "
+        "{{constant_exposure_drawdown}}, "
         "the current rule by {{current_rule_drawdown}}.",
     ]
     if "drawdown_limit_tight" in concerns:
@@ -249,8 +251,8 @@ ROLES: dict[str, Role] = {
         tuple(("assess_risk", {"subject": s}) for s in ("asset", "constant_exposure", "current_rule")),
         _assess,
     ),
-    "MarketView": Role((("read_market", {"window": "training"}), ("list_scenarios", {"which": "all"})), _view),
-    "SearchPlan": Role((("search_status", {"order": "best_first"}),), _plan),
-    "Draft": Role((("list_figures", {"of": "judged_result"}),), _explain),
+    "MarketView": Role((("read_market", {}), ("list_scenarios", {"which": "all"})), _view),
+    "SearchPlan": Role((("search_status", {}),), _plan),
+    "Draft": Role((("list_figures", {}),), _explain),
 }
 """By the structured-output tool of the agent."""

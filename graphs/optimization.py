@@ -90,7 +90,9 @@ class Cancelled(RuntimeError):
     """A person stopped the search."""
 
 
-class State(TypedDict, total=False):
+class State(TypedDict):
+    """Each key is there once the node that writes it has run."""
+
     data_digest: str
     view: MarketView | None
     plans: Annotated[list[SearchPlan], operator.add]
@@ -115,7 +117,8 @@ class Execution:
     """Name of the model behind the agents."""
 
 
-Body: TypeAlias = Callable[[State, Execution, Place], Awaitable[State]]
+Update: TypeAlias = dict[str, Any]
+Body: TypeAlias = Callable[[State, Execution, Place], Awaitable[Update]]
 
 
 def optimization(
@@ -136,13 +139,13 @@ def optimization(
     return graph.compile(checkpointer=checkpointer, name="optimization")
 
 
-async def prepare(state: State, run: Execution, place: Place) -> State:
+async def prepare(state: State, run: Execution, place: Place) -> Update:  # noqa: ARG001  (as every node)
     """Load and gate the prices, which fixes the version of the data."""
     market = await run.context.market.get()
     return {"data_digest": market.data_digest, "trials": 0}
 
 
-async def assess(state: State, run: Execution, place: Place) -> State:
+async def assess(state: State, run: Execution, place: Place) -> Update:
     market = await _same_market(state, run)
     figures = await asyncio.to_thread(risk_figures, market, run.context.request)
     question = Question(
@@ -157,7 +160,7 @@ async def assess(state: State, run: Execution, place: Place) -> State:
     return await _released(said, figures, place)
 
 
-async def view(state: State, run: Execution, place: Place) -> State:
+async def view(state: State, run: Execution, place: Place) -> Update:
     market = await _same_market(state, run)
     given = run.context.request.scenarios
     report = await asyncio.to_thread(regime_report, market)
@@ -185,7 +188,7 @@ async def view(state: State, run: Execution, place: Place) -> State:
     return {**await _released(said, figures, place), "view": said.answer}
 
 
-async def plan(state: State, run: Execution, place: Place) -> State:
+async def plan(state: State, run: Execution, place: Place) -> Update:
     context = run.context
     trials = (await stored_trials(context.store, context.owner, context.run))[: state["trials"]]
 
@@ -208,7 +211,7 @@ async def plan(state: State, run: Execution, place: Place) -> State:
     return {**await _released(said, figures(said.trials), place), "plans": [chosen]}
 
 
-async def search(state: State, run: Execution, place: Place) -> State:
+async def search(state: State, run: Execution, place: Place) -> Update:
     context, chosen, first = run.context, state["plans"][-1], state["trials"]
     request = context.request
     await _same_market(state, run)
@@ -233,7 +236,7 @@ async def search(state: State, run: Execution, place: Place) -> State:
     return {"trials": tried, "stopped": status.stopped}
 
 
-async def aggregate(state: State, run: Execution, place: Place) -> State:
+async def aggregate(state: State, run: Execution, place: Place) -> Update:
     from tools.evaluation import World
     from tools.judge import judge
 
@@ -259,7 +262,7 @@ async def aggregate(state: State, run: Execution, place: Place) -> State:
     return {}
 
 
-async def explain(state: State, run: Execution, place: Place) -> State:
+async def explain(state: State, run: Execution, place: Place) -> Update:
     context = run.context
     result = await load_result(context.store, context.owner, context.run, "judged")
     question = Question(
@@ -279,7 +282,7 @@ async def explain(state: State, run: Execution, place: Place) -> State:
     return {"explanation": list(claims), "author": author, "decisions": [said.decision]}
 
 
-async def finish(state: State, run: Execution, place: Place) -> State:
+async def finish(state: State, run: Execution, place: Place) -> Update:
     """Put the figures into the explanation and keep the result."""
     context = run.context
     judged = await load_result(context.store, context.owner, context.run, "judged")
@@ -302,10 +305,10 @@ NODES: dict[Body, str] = {
 }
 
 
-def _node(body: Body) -> Callable[[State, Runtime[Execution]], Awaitable[State]]:
+def _node(body: Body) -> Any:
     name = NODES[body]
 
-    async def node(state: State, runtime: Runtime[Execution]) -> State:
+    async def node(state: State, runtime: Runtime[Execution]) -> Update:
         run = runtime.context
         step = {
             "optimizer": len(state.get("plans", [])),
@@ -353,7 +356,7 @@ async def _ask(question: Question[Any], state: State, run: Execution, place: Pla
     )
 
 
-async def _released(said: Consulted[Any], figures: Sequence[Figure], place: Place) -> State:
+async def _released(said: Consulted[Any], figures: Sequence[Figure], place: Place) -> Update:
     """Show an agent's claims, rendered, and keep them with the figures they use."""
     claims = [render(claim, figures) for claim in said.answer.claims] if said.answer else []
     for ordinal, claim in enumerate(claims):

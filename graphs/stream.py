@@ -46,27 +46,38 @@ async def steps(
     parts: AsyncIterator[StreamPart[Any, Any]], tools: Mapping[str, BaseTool]
 ) -> AsyncIterator[Used | Refused | Answered]:
     """What an agent did, in the order in which it asked, whatever the order in which its tools returned."""
-    calls: list[ToolCall] = []
-    returned: dict[str, ToolMessage] = {}
+    order = _Order(tools)
     try:
         async for part in parts:
-            if part["type"] != "updates":
-                continue
-            for update in _updates(part["data"]):
-                for message in _messages(update):
-                    if isinstance(message, AIMessage):
-                        calls, returned = list(message.tool_calls), {}
-                    elif isinstance(message, ToolMessage):
-                        returned[message.tool_call_id] = message
-                while calls and (calls[0]["id"] or "") in returned:
-                    call = calls.pop(0)
-                    step = _step(call, returned.pop(call["id"] or ""), tools)
-                    if step is not None:
+            if part["type"] == "updates":
+                for update in _updates(part["data"]):
+                    for step in order.heard(update):
                         yield step
-                if isinstance(answer := update.get("structured_response"), Frozen):
-                    yield Answered(answer)
-    except GraphRecursionError:
+    except GraphRecursionError:  # the limit is an answer of its own: none
         return
+
+
+class _Order:
+    """Puts tool results into the order of the calls of the message that asked for them."""
+
+    def __init__(self, tools: Mapping[str, BaseTool]) -> None:
+        self._tools = tools
+        self._calls: list[ToolCall] = []
+        self._returned: dict[str, ToolMessage] = {}
+
+    def heard(self, update: dict[str, Any]) -> Iterator[Used | Refused | Answered]:
+        for message in _messages(update):
+            if isinstance(message, AIMessage):
+                self._calls, self._returned = list(message.tool_calls), {}
+            elif isinstance(message, ToolMessage):
+                self._returned[message.tool_call_id] = message
+        while self._calls and (self._calls[0]["id"] or "") in self._returned:
+            call = self._calls.pop(0)
+            step = _step(call, self._returned.pop(call["id"] or ""), self._tools)
+            if step is not None:
+                yield step
+        if isinstance(answer := update.get("structured_response"), Frozen):
+            yield Answered(answer)
 
 
 def figures_in(result: Frozen) -> tuple[Figure, ...]:

@@ -1,4 +1,4 @@
-"""Figures: the only numbers that a text may contain. A claim refers to them; code puts name, value and unit in place."""
+"""Figures: the only numbers that a text may contain. A claim refers to them; code puts value and unit in place."""
 
 from typing import Annotated, Literal, TypeAlias
 

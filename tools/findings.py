@@ -57,13 +57,9 @@ def _all_positive(cases: tuple[Any, ...]) -> bool | None:
     return all(case.benefit_bps.value > 0.0 for case in cases) if cases else None
 
 
-@tool(parse_docstring=True, response_format="content_and_artifact")
-async def list_figures(of: Literal["judged_result"], runtime: ToolRuntime[Context, Any]) -> tuple[str, Findings]:
-    """The figures that a claim may refer to by id, and the comparisons that code made with them.
-
-    Args:
-        of: What to list.
-    """
+@tool(response_format="content_and_artifact")
+async def list_figures(runtime: ToolRuntime[Context, Any]) -> tuple[str, Findings]:
+    """The figures that a claim may refer to by id, and the comparisons that code made with them."""
     from tools.results import load_result
 
     context = runtime.context

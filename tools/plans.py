@@ -1,4 +1,4 @@
-"""From an optimizer's plan to a search: which values, which candidates, how many trials. Code decides; a plan only points."""
+"""From an optimizer's plan to a search: which values, which candidates, how many trials. A plan only points."""
 
 import math
 from collections.abc import Sequence
@@ -59,7 +59,7 @@ def problems(plan: SearchPlan, space: SearchSpace, trials: int) -> list[str]:
 
 def outside(config: StrategyConfig, space: SearchSpace) -> list[str]:
     """The values of `config` that are not on the grid of `space`."""
-    found = []
+    found: list[str] = []
     if config.weight_function not in space.weight_functions:
         found.append(f"unknown_value: weight_function {config.weight_function!r}")
     for grid, parameter in _PARAMETERS.items():

@@ -1,4 +1,4 @@
-"""The regime at the end of the training window: how high volatility is, where the trend points, how deep the fall is."""
+"""The regime at the end of the training window: how high volatility is, where the trend points, how deep it fell."""
 
 import math
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -7,7 +7,7 @@ from langchain.tools import ToolRuntime, tool
 
 from quant.strategy import Frozen
 from tools.context import Context
-from tools.figures import Figure
+from tools.figures import Figure, Unit
 from tools.risk import YEAR, volatility
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def regime_report(market: "Market") -> RegimeReport:
     percentile = float(np.count_nonzero(recent <= recent[-1]) / recent.size)
     distance = float(wealth[-1]) * min(YEAR, asset.size) / math.fsum(wealth[-YEAR:]) - 1.0
     fall = float(drawdowns(asset)[-1])
-    rows = (
+    rows: tuple[tuple[str, str, float, Unit], ...] = (
         (
             "volatility_percentile",
             "share of past months that were calmer than the latest",
@@ -103,13 +103,9 @@ def _rolling_volatility(returns: "NDArray[np.float64]") -> "NDArray[np.float64]"
     return np.sqrt(np.maximum(square - mean * mean, 0.0) * (RECENT / (RECENT - 1) * YEAR))
 
 
-@tool(parse_docstring=True, response_format="content_and_artifact")
-async def read_market(window: Literal["training"], runtime: ToolRuntime[Context, Any]) -> tuple[str, RegimeReport]:
-    """Regime at the end of a window: volatility band, trend, drawdown, with their figures.
-
-    Args:
-        window: The window to read; later prices are not for agents.
-    """
+@tool(response_format="content_and_artifact")
+async def read_market(runtime: ToolRuntime[Context, Any]) -> tuple[str, RegimeReport]:
+    """Regime at the end of a window: volatility band, trend, drawdown, with their figures."""
     import asyncio
 
     report = await asyncio.to_thread(regime_report, await runtime.context.market.get())

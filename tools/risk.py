@@ -7,7 +7,7 @@ from langchain.tools import ToolRuntime, tool
 from quant.evaluation import Measured, Metrics
 from quant.strategy import Frozen
 from tools.context import Context
-from tools.figures import Figure
+from tools.figures import Figure, Unit
 from tools.optimization import Limit, OptimizationRequest
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _tight(limit: Limit | None, bound: float) -> bool:
 
 def _figures(subject: Subject, metrics: Metrics) -> tuple[Figure, ...]:
     label = _LABEL[subject]
-    rows = (
+    rows: tuple[tuple[str, str, Measured, Unit], ...] = (
         ("volatility", f"yearly volatility of {label}", metrics.volatility, "percent"),
         ("drawdown", f"deepest fall of {label}", metrics.max_drawdown, "percent"),
         (

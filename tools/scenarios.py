@@ -7,7 +7,7 @@ from langchain.tools import ToolRuntime, tool
 from quant.scenario import Scenario
 from quant.strategy import Frozen
 from tools.context import Context
-from tools.figures import Figure
+from tools.figures import Figure, Unit
 from tools.risk import volatility
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def _card(scenario: Scenario, history: float) -> ScenarioCard:
 
 
 def _figures(scenario: Scenario) -> tuple[Figure, ...]:
-    rows = (
+    rows: tuple[tuple[str, str, float, Unit], ...] = (
         ("mu", "expected yearly return of the risky asset", scenario.mu, "percent"),
         ("sigma", "yearly volatility of the risky asset", scenario.sigma, "percent"),
         ("p", "default probability", scenario.probability, "probability"),

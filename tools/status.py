@@ -78,13 +78,9 @@ def _figure(id_: str, quantity: str, value: float, unit: Literal["count", "perce
     return Figure(id=id_, quantity=quantity, value=value, unit=unit, source=f"search_status.{id_}")
 
 
-@tool(parse_docstring=True, response_format="content_and_artifact")
-async def search_status(order: Literal["best_first"], runtime: ToolRuntime[Context, Any]) -> tuple[str, SearchStatus]:
-    """What was tried, the best trial of each weight function, the trials left, and the values that a plan may use.
-
-    Args:
-        order: How the trials are listed.
-    """
+@tool(response_format="content_and_artifact")
+async def search_status(runtime: ToolRuntime[Context, Any]) -> tuple[str, SearchStatus]:
+    """What was tried, the best trial of each weight function, the trials left, and the values that a plan may use."""
     from tools.decisions import count_decisions
     from tools.trials import stored_trials
 

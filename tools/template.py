@@ -77,8 +77,8 @@ def _winner(findings: Findings) -> Iterator[tuple[Section, str]]:
             "The best of the {{trials}} configurations that were tried is {{winner_name}}.",
         )
     opening = {
-        "positive": "Over the scenarios and the training history its benefit over a constant weight of the same volatility "
-        "is {{benefit_bps}}, after costs."
+        "positive": "Over the scenarios and the training history its benefit over a constant weight of the same "
+        "volatility is {{benefit_bps}}, after costs."
         if findings.colour == "red"
         else "It beats a constant weight of the same volatility after costs: the benefit is {{benefit_bps}}.",
         "unclear": "Whether it beats a constant weight of the same volatility is open: after costs the benefit is "
@@ -102,7 +102,7 @@ def _winner(findings: Findings) -> Iterator[tuple[Section, str]]:
 
 def _why(findings: Findings, ids: set[str]) -> Iterator[tuple[Section, str]]:
     if "driver_1_share" in ids:
-        text = "What mattered most was {{driver_1}}: alone it explains {{driver_1_share}} of the differences in the objective."
+        text = "What mattered most was {{driver_1}}: alone it explains {{driver_1_share}} of how the objective differs."
         if "driver_2_share" in ids:
             text += " Next came {{driver_2}} with {{driver_2_share}}."
         yield "why", text
@@ -138,8 +138,8 @@ def _losses(findings: Findings, ids: set[str]) -> Iterator[tuple[Section, str]]:
         else:
             yield (
                 "where_it_loses",
-                "It is behind the benchmark in no scenario; it gains least in the scenario {{worst_scenario}}, where the "
-                "benefit is {{worst_scenario_bps}}.",
+                "It is behind the benchmark in no scenario; it gains least in the scenario {{worst_scenario}}, where "
+                "the benefit is {{worst_scenario_bps}}.",
             )
     if {"worst_year", "worst_year_winner", "worst_year_benchmark"} <= ids:
         yield (

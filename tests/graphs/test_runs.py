@@ -1,3 +1,4 @@
+import asyncio
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from graphs.runs import create_run, events_of, execute, list_runs, reproduce, re
 from store.records import every
 from tools.errors import InvalidInput
 from tools.optimization import Limit, Limits
-from tools.trace import ClaimReleased, DecisionMade, DraftRejected
+from tools.trace import ClaimReleased, DecisionMade, DraftRejected, RunFailed
 
 OWNER = "local"
 CHILD = Path(__file__).with_name("killed.py")
@@ -36,6 +37,7 @@ async def test_the_embedded_planner_drives_a_run_from_request_to_result(home, op
 
         assert done.state == "completed"
         assert result is not None
+        assert result.explanation is not None
         assert events[-1].result_digest == done.result_digest == result.digest()
         assert await events_of(desk.store, OWNER, done.id) == events
 
@@ -79,6 +81,8 @@ async def test_limits_that_no_candidate_meets_end_in_an_explained_verdict(home, 
     async with opened(home) as desk:
         events = await run(desk, request)
         result = await result_of(desk.store, OWNER, events[0].run)
+    assert result is not None
+    assert result.explanation is not None
     assert result.verdict.colour == "infeasible"
     assert result.winner is None
     assert [c.section for c in result.explanation.claims][:2] == ["winner", "why"]
@@ -156,7 +160,9 @@ async def test_changed_prices_are_refused_on_a_resume(home, opened, small, tmp_p
     async with opened(home) as desk:
         with pytest.raises(InvalidInput, match="the prices with which the run began"):
             [event async for event in execute(desk, OWNER, name)]
-        assert (await events_of(desk.store, OWNER, name))[-1].code == "unusable_input"
+        last = (await events_of(desk.store, OWNER, name))[-1]
+        assert isinstance(last, RunFailed)
+        assert last.code == "unusable_input"
 
 
 @pytest.mark.slow
@@ -172,7 +178,7 @@ async def test_a_run_killed_again_and_again_ends_as_if_it_never_was(tmp_path, op
     codes = []
     for after in (1, 4, 7, 13, 18, 22, 9, 2, 5, 1000):
         command = [sys.executable, str(CHILD), str(rough), "same", str(after)]
-        codes.append(subprocess.run(command, env=environment, timeout=120).returncode)
+        codes.append(await asyncio.to_thread(subprocess.call, command, env=environment, timeout=120))
         if codes[-1] == 0:
             break
     assert codes[-1] == 0

@@ -9,7 +9,9 @@ from tools.figures import Claim, Figure, shown
 
 FIGURES = (
     Figure(id="benefit_bps", quantity="benefit", value=37.2, unit="bps", error=9.1, source="result.benefit"),
-    Figure(id="winner_name", quantity="winner", value="a 12-month rule, 60/40 {{benefit_bps}}", unit="text", source="r"),
+    Figure(
+        id="winner_name", quantity="winner", value="a 12-month rule, 60/40 {{benefit_bps}}", unit="text", source="r"
+    ),
     Figure(id="worst_year", quantity="worst year", value="2008", unit="date", source="r"),
 )
 
