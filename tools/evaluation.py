@@ -14,7 +14,7 @@ from quant.paths import PathModel, path_model
 from quant.rules import Rules, lay_out, signal_key
 from quant.scenario import Scenario
 from quant.simulation import Simulated, evaluations, simulate
-from quant.strategy import StrategyConfig
+from quant.strategy import InnerPortfolio, StrategyConfig
 from quant.trial import Trial
 from tools.market import DAYS, Market
 from tools.optimization import HISTORY, OptimizationRequest
@@ -74,6 +74,7 @@ class World:
         paths: int | None = None,
         first_block: int = 0,
         keep_paths: bool = False,
+        keep_drawdowns: bool = True,
         cost_factor: float = 1.0,
     ) -> Simulated:
         return simulate(
@@ -87,6 +88,7 @@ class World:
             drawdown_limit=self.drawdown_limit,
             first_block=first_block,
             keep_paths=keep_paths,
+            keep_drawdowns=keep_drawdowns,
             cancelled=self.cancelled,
         )
 
@@ -109,7 +111,8 @@ class World:
         stop = market.validate.stop if end is None else end
         statistics = np.empty((len(configs), 16))
         series = np.empty((len(configs), 4, stop))
-        for mix in dict.fromkeys(c.inner for c in configs):
+        mixes: dict[InnerPortfolio | None, None] = dict.fromkeys(c.inner for c in configs)
+        for mix in mixes:
             places = [k for k, c in enumerate(configs) if c.inner == mix]
             part = replay(
                 self.rules([configs[k] for k in places], cost_factor),
@@ -164,8 +167,6 @@ def deepest_fall(total: Floats) -> float:
     """Largest loss from a peak, the start included."""
     wealth = np.concatenate(([1.0], np.cumprod(1.0 + total)))
     return float(np.max(1.0 - wealth / np.maximum.accumulate(wealth)))
-
-
 
 
 def goal_values(request: OptimizationRequest, trials: Sequence[Trial]) -> Floats:

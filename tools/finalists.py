@@ -70,9 +70,7 @@ def score(
     found: dict[str, list[Evaluation]] = {}
     paths: dict[str, Floats] = {}
     for scenario in scenarios:
-        simulated = world.simulate(
-            configs, scenario, first_block=fresh, keep_paths=True, cost_factor=cost_factor
-        )
+        simulated = world.simulate(configs, scenario, first_block=fresh, keep_paths=True, cost_factor=cost_factor)
         found[scenario.name] = evaluations(simulated, digests, scenario.name)
         paths[scenario.name] = np.stack([simulated.utilities, simulated.drawdowns])
     train = world.market.train
@@ -117,10 +115,8 @@ def choose(world: World, trials: Sequence[Trial]) -> Choice | None:
     best = np.max(values, axis=0)
     ranked = objective_against(values, weights, best, request.goal)
     top = int(np.argmax(ranked[: len(shortlist)]))
-    behind = [
-        Measured(value=float(ranked[top] - ranked[k]), error=paired_objective_error(scored, weights, best, names, top, k))
-        for k in range(len(shortlist))
-    ]
+    errors = [paired_objective_error(scored, weights, best, names, top, k) for k in range(len(shortlist))]
+    behind = [Measured(value=float(ranked[top] - ranked[k]), error=errors[k]) for k in range(len(shortlist))]
     near = [k for k in range(len(shortlist)) if behind[k].value <= 2.0 * (behind[k].error or 0.0)]
     near = sorted(near, key=lambda k: (-ranked[k], k))[:PLATEAUS]
     around = {k: [c for c in neighbours(request.space, shortlist[k]) if c not in scored.configs] for k in near}
@@ -153,7 +149,7 @@ def choose(world: World, trials: Sequence[Trial]) -> Choice | None:
 
 def judge_plateaus(choice: Choice, benchmark_objective: float) -> tuple[Finalist, ...]:
     """Passed if the objective exceeds its plateau by at most two errors or 10% of its lead over the benchmark."""
-    judged = []
+    judged: list[Finalist] = []
     for finalist in choice.finalists:
         error = 2.0 * (finalist.behind_best.error or 0.0)
         lead = max(finalist.objective - benchmark_objective, 0.0)
@@ -185,13 +181,13 @@ def paired_objective_error(
     The objective is linear in the scenario utilities but for the scenario of the largest regret, which counts its
     weight of 1/4 once more. Other goals use the same paths with the plain weights.
     """
-    utilities = np.array([[np.mean(scored.paths[n][0, k]) for n in names] for k in (first, second)])
+    utilities: Floats = np.array([[np.mean(scored.paths[n][0, k]) for n in names] for k in (first, second)])
     if first == second:
         return 0.0
     total = 0.0
     regret = best[: len(names)] - utilities
     for s, name in enumerate(names):
-        sides = []
+        sides: list[Floats] = []
         for row, k in enumerate((first, second)):
             worst = int(np.argmax(regret[row])) == s and regret[row, s] > 0.0
             sides.append((weights[s] + (REGRET_AVERSION if worst else 0.0)) * scored.paths[name][0, k])

@@ -108,7 +108,7 @@ def _judge_winner(
     part = seen(world)
     replayed = world.replay([config, world.constant(matched), world.constant(1.0)]).series[:, :, part]
     records = Records(*(np.ascontiguousarray(replayed[k, 0]) for k in range(3)))
-    luck = judge_luck(world, trials, series, winner, records, ledger_trials)
+    luck = judge_luck(world, trials, series, records, ledger_trials)
     all_years = years(world, records)
     traded = [_traded(replayed[k, 2]) for k in range(2)]
 
@@ -183,7 +183,7 @@ def _benchmarks(
 ) -> tuple[Benchmark, ...]:
     configs = [rule for _, _, rule in rules]
     records = world.replay(configs).series
-    found = []
+    found: list[Benchmark] = []
     for (name, label, config), record in zip(rules, records, strict=True):
         place = scored.place(config)
         found.append(
@@ -212,7 +212,7 @@ def _outcomes(
 ) -> tuple[ScenarioOutcome, ...]:
     place = scored.place(winner)
     anchors = [scored.place(world.constant(w)) for w in (0.0, 1.0)]
-    found = []
+    found: list[ScenarioOutcome] = []
     for s, (name, weight) in enumerate(weights.items()):
         utilities = [e.metrics.utility.value for e in scored.evaluations[name]]
         reference = min(anchors, key=lambda k: utilities[k])
@@ -277,15 +277,7 @@ def _verdict(
         spa_p=luck.spa_p,
         validate_advantage=luck.validate_advantage_bps,
     )
-    failed = []
-    if luck.active_deflated_sharpe < 0.95:
-        failed.append(f"the deflated Sharpe ratio of its active return is {luck.active_deflated_sharpe:.2f}, not 0.95")
-    if luck.overfitting >= 0.2:
-        failed.append(f"the probability of overfitting is {luck.overfitting:.0%}, not below 20%")
-    if luck.spa_p >= 0.05:
-        failed.append(f"the test of superior ability has a p-value of {luck.spa_p:.2f}, not below 0.05")
-    if luck.validate_advantage_bps <= 0.0:
-        failed.append(f"on the validation history it is {-luck.validate_advantage_bps:.0f} bps a year behind")
+    failed = _failed(luck)
     if depends:
         failed.append("the sign of its benefit depends on how the premium moves with volatility")
     plateau = next(f for f in finalists if f.config == config)
@@ -304,9 +296,21 @@ def _verdict(
     return Verdict(colour=colour, headline=headline, reason=reason[:1].upper() + reason[1:] + ".")
 
 
-def _infeasible(
-    trials: Sequence[Trial], checks: Mapping[str, tuple[LimitCheck, ...]]
-) -> dict[str, object]:
+def _failed(luck: Luck) -> list[str]:
+    """The tests for luck that stand between the winner and a green verdict."""
+    failed: list[str] = []
+    if luck.active_deflated_sharpe < 0.95:
+        failed.append(f"the deflated Sharpe ratio of its active return is {luck.active_deflated_sharpe:.2f}, not 0.95")
+    if luck.overfitting >= 0.2:
+        failed.append(f"the probability of overfitting is {luck.overfitting:.0%}, not below 20%")
+    if luck.spa_p >= 0.05:
+        failed.append(f"the test of superior ability has a p-value of {luck.spa_p:.2f}, not below 0.05")
+    if luck.validate_advantage_bps <= 0.0:
+        failed.append(f"on the validation history it is {-luck.validate_advantage_bps:.0f} bps a year behind")
+    return failed
+
+
+def _infeasible(trials: Sequence[Trial], checks: Mapping[str, tuple[LimitCheck, ...]]) -> dict[str, object]:
     broken: dict[LimitName, int] = {}
     closest: dict[LimitName, LimitCheck] = {}
     for trial in trials:
@@ -334,9 +338,7 @@ def _with_binding(
 ) -> tuple[LimitCheck, ...]:
     """The checks `shown`; a limit binds where it excluded at least one trial."""
     excluded = {(c.limit, c.scenario) for t in trials for c in checks[t.digest] if not c.passed}
-    return tuple(
-        c.model_copy(update={"binds": (c.limit, c.scenario) in excluded}) for c in shown
-    )
+    return tuple(c.model_copy(update={"binds": (c.limit, c.scenario) in excluded}) for c in shown)
 
 
 def _base(
@@ -392,9 +394,7 @@ def _base(
     )
 
 
-def _plotted(
-    world: World, trial: Trial, objective: float, checks: Mapping[str, tuple[LimitCheck, ...]]
-) -> Plotted:
+def _plotted(world: World, trial: Trial, objective: float, checks: Mapping[str, tuple[LimitCheck, ...]]) -> Plotted:
     weights = named_weights(world.request.scenarios, [s.probability for s in world.request.scenarios])
 
     def mean(metric: str) -> float:
@@ -421,18 +421,16 @@ def _caveats(world: World) -> list[str]:
     if engines == {"gbm"}:
         said.append(GBM_BANNER)
     if not engines & set(LINKED):
-        said.append("These engines have no link between premium and volatility; whether the benefit depends on it is open.")
+        said.append("No engine here links premium and volatility; whether the benefit depends on such a link is open.")
     if "bootstrap" in engines:
         longest = max(request.space.lookback_days)
         block = min(s.mean_block for s in request.scenarios if s.engine == "bootstrap")
         if longest > block:
             said.append(
-                f"The bootstrap's mean block of {block} sessions is shorter than lookbacks of up to {longest}: it breaks "
-                "the volatility clusters that such a lookback measures."
+                f"The bootstrap's mean block of {block} sessions is shorter than lookbacks of up to {longest}: "
+                "it breaks the volatility clusters that such a lookback measures."
             )
     if len(world.market.assets) > 1:
         said.append("In simulations the mix of assets is one risky leg; only the history holds them one by one.")
     said.append("With a cash leg the equity-bond correlation of a scenario has no effect.")
     return [*said, *world.market.caveats]
-
-

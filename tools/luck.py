@@ -40,7 +40,6 @@ def judge_luck(
     world: World,
     trials: Sequence[Trial],
     series: Mapping[str, Floats],
-    winner: Trial,
     records: Records,
     ledger_trials: int,
 ) -> Luck:
@@ -70,9 +69,7 @@ def judge_luck(
     sharpe = per_day_sharpe(active)
     length = None
     if sharpe > 0.0:
-        length = minimum_track_record_length(
-            sharpe, skewness=skewness(active), kurtosis=kurtosis(active)
-        )
+        length = minimum_track_record_length(sharpe, skewness=skewness(active), kurtosis=kurtosis(active))
     return Luck(
         trials=len(trials),
         ledger_trials=ledger_trials,

@@ -49,7 +49,7 @@ def years(world: World, records: Records) -> tuple[Year, ...]:
     dates = world.market.dates[part]
     columns = [calendar_years(dates, world.total(x, part)) for x in (records.winner, records.benchmark, records.asset)]
     first, last = dates[0], dates[-1]
-    found = []
+    found: list[Year] = []
     for (year, winner), (_, benchmark), (_, asset) in zip(*columns, strict=True):
         begins = np.datetime64(f"{year}-01-05", "D")
         ends = np.datetime64(f"{year}-12-27", "D")
@@ -61,7 +61,7 @@ def years(world: World, records: Records) -> tuple[Year, ...]:
 def crises(world: World, records: Records) -> tuple[Crisis, ...]:
     part = seen(world)
     dates = world.market.dates[part]
-    found = []
+    found: list[Crisis] = []
     for name, start, end in CRISES:
         inside = (dates > np.datetime64(start, "D")) & (dates <= np.datetime64(end, "D"))
         if dates[0] > np.datetime64(start, "D") or dates[-1] < np.datetime64(end, "D"):
@@ -97,9 +97,7 @@ def facts(
     errors = [volatility_target_error(t, target) for t in totals]
 
     def fact(name: str, label: str, value: float | None, unit: str, benchmark: float | None = None) -> Fact:
-        return Fact.model_validate(
-            {"name": name, "label": label, "value": value, "unit": unit, "benchmark": benchmark}
-        )
+        return Fact.model_validate({"name": name, "label": label, "value": value, "unit": unit, "benchmark": benchmark})
 
     return (
         fact("worst_drawdown", "Worst drawdown", _depth(falls[0]), "fraction", _depth(falls[1])),

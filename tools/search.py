@@ -32,9 +32,7 @@ _GAIN = 0.0002
 """2 basis points a year."""
 
 
-def run_search(
-    world: World, job: SearchJob, known: Mapping[str, Trial], save: Save, report: Report
-) -> Stopped:
+def run_search(world: World, job: SearchJob, known: Mapping[str, Trial], save: Save, report: Report) -> Stopped:
     """Make the trials of `job`. `known` holds the stored trials by digest: none of them is computed again.
 
     Everything that is proposed follows from the job and the trials before it, so a search that was cut off goes on
@@ -69,7 +67,7 @@ def run_search(
 
 
 def converged(request: OptimizationRequest, trials: Sequence[Trial]) -> bool:
-    """Whether the last 20 trials, all proposed by the sampler, improved the best objective by less than 2 basis points."""
+    """Whether the last 20 trials, all proposed by the sampler, gained less than 2 basis points."""
     recent = trials[-PATIENCE:]
     if len(trials) <= PATIENCE or any(t.origin == "sobol" for t in recent):
         return False
@@ -95,32 +93,32 @@ def selectable(request: OptimizationRequest, trial: Trial) -> bool:
     return not trial.screened and violation(check_limits(request, by_scenario(trial))) == 0.0
 
 
-def _next_batch(
-    job: SearchJob, tried: Sequence[Trial], round_: int, left: int
-) -> list[tuple[Origin, StrategyConfig]]:
+def _next_batch(job: SearchJob, tried: Sequence[Trial], round_: int, left: int) -> list[tuple[Origin, StrategyConfig]]:
     if left <= 0:
         return []
     avoid = [t.config for t in tried]
     seed = stream_seed(job.request.seed, job.plan, round_)
     if round_ == 0:
-        batch: list[tuple[Origin, StrategyConfig]] = [
-            ("candidate", c) for c in dict.fromkeys(job.candidates) if c not in avoid
-        ][:left]
+        batch = _from("candidate", [c for c in dict.fromkeys(job.candidates) if c not in avoid][:left])
         start = round(SOBOL_SHARE * job.budget) if len(tried) < _ENOUGH_PRIOR else 0
         wanted = min(max(start, 0 if batch or tried else 1), left - len(batch))
         avoid += [c for _, c in batch]
-        batch += [("sobol", c) for c in sobol(job.space, wanted, seed=seed, avoid=avoid)]
+        batch += _from("sobol", sobol(job.space, wanted, seed=seed, avoid=avoid))
         if batch:
             return batch
     leading = [t for t in tried if not t.screened]
     values = dict(zip((t.config for t in leading), guide(job.request, leading), strict=True))
     wanted = min(ROUND, left)
-    batch = [("sampler", c) for c in propose(job.space, values, wanted, seed=seed, avoid=avoid)]
+    batch = _from("sampler", propose(job.space, values, wanted, seed=seed, avoid=avoid))
     missing = wanted - len(batch)
     if missing:
         avoid += [c for _, c in batch]
-        batch += [("refill", c) for c in sobol(job.space, missing, seed=seed, avoid=avoid)]
+        batch += _from("refill", sobol(job.space, missing, seed=seed, avoid=avoid))
     return batch
+
+
+def _from(origin: Origin, configs: Sequence[StrategyConfig]) -> list[tuple[Origin, StrategyConfig]]:
+    return [(origin, config) for config in configs]
 
 
 def _evaluate(
@@ -137,7 +135,8 @@ def _evaluate(
     few: dict[int, tuple[Evaluation, ...]] = {}
     if world.request.trials > SCREENING_FROM and fresh:
         # the whole batch is screened again on a resume, so that the same half survives
-        few = dict(enumerate(_simulated(world, [c for _, c in batch], max(world.paths // _SCREENING_SHARE, _SCREENING_PATHS))))
+        paths = min(max(world.paths // _SCREENING_SHARE, _SCREENING_PATHS), world.paths)
+        few = dict(enumerate(_simulated(world, [c for _, c in batch], paths)))
         kept = _survivors(world, batch, few)
     made: dict[str, Trial] = {}
     for start in range(0, len(fresh), CHUNK):
@@ -166,9 +165,7 @@ def _evaluate(
     return [made[d] if d in made else known[d] for d in digests], len(made)
 
 
-def _simulated(
-    world: World, configs: Sequence[StrategyConfig], paths: int | None
-) -> list[tuple[Evaluation, ...]]:
+def _simulated(world: World, configs: Sequence[StrategyConfig], paths: int | None) -> list[tuple[Evaluation, ...]]:
     columns = [world.evaluate(configs, s, paths=paths) for s in world.request.scenarios]
     return [tuple(column[k] for column in columns) for k in range(len(configs))]
 

@@ -55,7 +55,11 @@ class Sensitivity:
 
     def costs(self) -> tuple[Case, ...]:
         scenarios = self.world.request.scenarios
-        labels = ((0.0, "no transaction costs"), (1.0, "transaction costs as assumed"), (2.0, "transaction costs doubled"))
+        labels = (
+            (0.0, "no transaction costs"),
+            (1.0, "transaction costs as assumed"),
+            (2.0, "transaction costs doubled"),
+        )
         return tuple(self._case(label, scenarios, cost_factor=factor) for factor, label in labels)
 
     def probabilities(self, scored: Scored, view: MarketView | None) -> tuple[Case, ...]:
@@ -74,7 +78,7 @@ class Sensitivity:
         if step == 1:
             return None
         world, train = self.world, self.world.market.train
-        gains = []
+        gains: list[float] = []
         for offset in range(step):
             record = world.replay([self.winner], end=train.stop, offset=offset).series[0]
             gains.append(world.on_history(self.winner, record, train).metrics.utility.value)
@@ -124,9 +128,7 @@ def tilted(scenarios: Sequence[Scenario], view: MarketView) -> list[float]:
 
 
 def _changed(scenarios: Sequence[Scenario], *, premium_power: int) -> tuple[Scenario, ...]:
-    return tuple(
-        s.model_copy(update={"premium_power": premium_power}) if s.engine in LINKED else s for s in scenarios
-    )
+    return tuple(s.model_copy(update={"premium_power": premium_power}) if s.engine in LINKED else s for s in scenarios)
 
 
 def _shifted(scenarios: Sequence[Scenario], mu: float, sigma: float) -> tuple[Scenario, ...]:

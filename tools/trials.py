@@ -46,7 +46,6 @@ async def save_trials(store: Store, owner: str, run: str, trials: list[tuple[Tri
 async def stored_trials(store: Store, owner: str, run: str) -> tuple[Trial, ...]:
     """The run's finished trials in the order in which they were proposed."""
     found = [
-        Trial.model_validate(record.document)
-        async for record in every(store.records, owner, KIND, prefix=f"{run}.")
+        Trial.model_validate(record.document) async for record in every(store.records, owner, KIND, prefix=f"{run}.")
     ]
     return tuple(sorted(found, key=lambda trial: trial.number))
