@@ -497,8 +497,8 @@ def simulate_blocks(
     """Generate `paths` paths from block `first_block` on and account for K rules over each.
 
     Writes, per block, the mean of each statistic over its paths and the sum of squared deviations from it:
-    means, spreads (blocks, K, 16); adds to losses, falls (K, bins); writes kept (2, K, paths), utility and
-    drawdown of every path, unless it is empty.
+    means, spreads (blocks, K, 16); adds to losses, falls (K, bins); writes kept (1 or 2, K, paths), utility
+    and drawdown of every path, unless it is empty.
     """
     days = cash.size
     count = rules.shape[0]
@@ -545,4 +545,6 @@ def simulate_blocks(
             if kept.size > 0:
                 for j in range(used):
                     kept[0, k, b * LANES + j] = statistics[k, UTILITY, j]
-                    kept[1, k, b * LANES + j] = statistics[k, DRAWDOWN, j]
+                if kept.shape[0] > 1:
+                    for j in range(used):
+                        kept[1, k, b * LANES + j] = statistics[k, DRAWDOWN, j]

@@ -88,6 +88,7 @@ def simulate(
     first_block: int = 0,
     offset: int = 0,
     keep_paths: bool = False,
+    keep_drawdowns: bool = True,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Simulated:
     """Account for every rule on the same `paths` paths.
@@ -110,8 +111,8 @@ def simulate(
         First block of 64 paths; other blocks are other paths.
     offset : int
         Shifts the rebalancing days of the slower frequencies.
-    keep_paths : bool
-        Keep the utility and the drawdown of every config on every path.
+    keep_paths, keep_drawdowns : bool
+        Keep the utility of every config on every path, and the drawdown beside it.
     cancelled : callable
         Asked between blocks; `InterruptedError` is raised when it answers True.
 
@@ -128,7 +129,8 @@ def simulate(
     cash = np.full(total, model.cash)
     means = np.empty((blocks, count, STATISTICS))
     spreads = np.empty((blocks, count, STATISTICS))
-    by_path = np.empty((2, count, paths) if keep_paths else (2, 0, 0))
+    rows = (2 if keep_drawdowns else 1) if keep_paths else 0
+    by_path = np.empty((rows, count, paths))
 
     def work(span: tuple[int, int]) -> tuple[Counts, Counts]:
         first, last = span
@@ -137,7 +139,7 @@ def simulate(
         if cancelled():
             raise InterruptedError
         used = min(paths, last * LANES) - first * LANES
-        kept = np.empty((2, count, used) if keep_paths else (0, 0, 0))
+        kept = np.empty((rows, count, used))
         simulate_blocks(
             rules.table,
             rules.signals,
@@ -185,8 +187,8 @@ def simulate(
         spread=spread[back],
         losses=losses[back],
         falls=falls[back],
-        utilities=by_path[0][back] if keep_paths else by_path[0],
-        drawdowns=by_path[1][back] if keep_paths else by_path[1],
+        utilities=by_path[0][back] if rows > 0 else np.empty((0, 0)),
+        drawdowns=by_path[1][back] if rows > 1 else np.empty((0, 0)),
         paths=paths,
         days=days,
     )

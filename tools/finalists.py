@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +39,8 @@ class Scored:
     configs : tuple of StrategyConfig, length K
     evaluations : mapping from scenario to list of Evaluation
         Training history included.
-    paths : mapping from scenario to ndarray, shape (2, K, P)
-        Utility and drawdown of each path.
+    paths : mapping from scenario to ndarray, shape (M, K, P)
+        Utility of each path and, where M is 2, its drawdown; M is 0 where nothing was kept.
     history : ndarray, shape (K,)
         Utility on the training history.
     """
@@ -52,6 +53,16 @@ class Scored:
     def place(self, config: StrategyConfig) -> int:
         return self.configs.index(config)
 
+    def joined(self, other: "Scored") -> "Scored":
+        """These configs and those of `other` that are not among them; utilities alone."""
+        new = [k for k, config in enumerate(other.configs) if config not in self.configs]
+        return Scored(
+            configs=(*self.configs, *(other.configs[k] for k in new)),
+            evaluations={n: [*rows, *(other.evaluations[n][k] for k in new)] for n, rows in self.evaluations.items()},
+            paths={n: np.concatenate([p[:1], other.paths[n][:1, new]], axis=1) for n, p in self.paths.items()},
+            history=np.concatenate([self.history, other.history[new]]),
+        )
+
     def values(self, scenarios: Sequence[str], metric: str) -> Floats:
         columns = [[getattr(e.metrics, metric).value for e in self.evaluations[s]] for s in (*scenarios, HISTORY)]
         return np.array(columns).T
@@ -63,16 +74,28 @@ def score(
     scenarios: Sequence[Scenario],
     *,
     cost_factor: float = 1.0,
+    keep: Literal["nothing", "utilities", "drawdowns"] = "utilities",
 ) -> Scored:
-    """Evaluate `configs` together on paths that the search has not seen, and on the training history."""
+    """Evaluate `configs` together on paths that the search has not seen, and on the training history.
+
+    Paths are kept only where paired comparisons need them: with ten thousand they would fill the memory.
+    """
     fresh = math.ceil(world.paths / LANES)
     digests = [c.digest() for c in configs]
     found: dict[str, list[Evaluation]] = {}
     paths: dict[str, Floats] = {}
     for scenario in scenarios:
-        simulated = world.simulate(configs, scenario, first_block=fresh, keep_paths=True, cost_factor=cost_factor)
+        simulated = world.simulate(
+            configs,
+            scenario,
+            first_block=fresh,
+            keep_paths=keep != "nothing",
+            keep_drawdowns=keep == "drawdowns",
+            cost_factor=cost_factor,
+        )
         found[scenario.name] = evaluations(simulated, digests, scenario.name)
-        paths[scenario.name] = np.stack([simulated.utilities, simulated.drawdowns])
+        kept = {"nothing": [], "utilities": [simulated.utilities]}
+        paths[scenario.name] = np.array(kept.get(keep, [simulated.utilities, simulated.drawdowns]))
     train = world.market.train
     records = world.replay(configs, end=train.stop, cost_factor=cost_factor).series
     found[HISTORY] = [world.on_history(c, r, train) for c, r in zip(configs, records, strict=True)]
@@ -121,7 +144,7 @@ def choose(world: World, trials: Sequence[Trial]) -> Choice | None:
     near = sorted(near, key=lambda k: (-ranked[k], k))[:PLATEAUS]
     around = {k: [c for c in neighbours(request.space, shortlist[k]) if c not in scored.configs] for k in near}
     unseen = list(dict.fromkeys(c for group in around.values() for c in group))
-    beside = score(world, unseen, request.scenarios) if unseen else None
+    beside = score(world, unseen, request.scenarios, keep="nothing") if unseen else None
     medians: dict[int, tuple[float, int]] = {}
     for k in near:
         known = [float(ranked[scored.place(c)]) for c in neighbours(request.space, shortlist[k]) if c in scored.configs]

@@ -98,11 +98,12 @@ def _judge_winner(
     request, config = world.request, winner.config
     matched = matched_weight(world, config)
     rules = _benchmark_rules(world, winner, matched)
-    configs = tuple(dict.fromkeys((*choice.scored.configs, *(rule for _, _, rule in rules))))
-    scored = score(world, configs, request.scenarios)
-    benchmark = scored.place(world.constant(matched))
+    compared = tuple(dict.fromkeys((config, *(rule for _, _, rule in rules))))
+    beside = score(world, compared, request.scenarios, keep="drawdowns")
     weights = named_weights(request.scenarios, [s.probability for s in request.scenarios])
-    benefit = benefit_of(scored, scored.place(config), benchmark, weights, matched)
+    benefit = benefit_of(beside, 0, beside.place(world.constant(matched)), weights, matched)
+    scored = choice.scored.joined(beside)
+    benchmark = scored.place(world.constant(matched))
     finalists = judge_plateaus(choice, float(objective_of(world, scored, choice.best)[benchmark]))
 
     part = seen(world)

@@ -1,0 +1,42 @@
+"""Peak memory of the reference job, and what ten times the paths add to it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MEASURED = """
+import resource, runpy, sys
+sys.argv = ["api", *sys.argv[1:]]
+try:
+    runpy.run_module("api", run_name="__main__")
+except SystemExit as ended:
+    assert not ended.code, ended.code
+print("peak KiB:", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+pytestmark = pytest.mark.soak
+
+
+def peak_megabytes(home: Path, paths: int) -> float:
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, "optimize", "--trials", "100", "--paths", str(paths), "--stopping", "budget"],
+        cwd=ROOT,
+        env={**os.environ, "STRATIGOS_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return int(done.stdout.rsplit("peak KiB:", 1)[1]) / 1024
+
+
+def test_the_reference_job_stays_below_800_megabytes_and_paths_add_less_than_20(tmp_path: Path) -> None:
+    peak_megabytes(tmp_path / "warm", 100)
+    reference = peak_megabytes(tmp_path / "reference", 1_000)
+    tenfold = peak_megabytes(tmp_path / "tenfold", 10_000)
+    print(f"reference job {reference:.0f} MB, ten times the paths {tenfold - reference:+.1f} MB")
+    assert reference < 800.0
+    assert tenfold - reference < 20.0

@@ -1,0 +1,89 @@
+"""One request has one digest: on any processor, with any number of threads, and until something of it changes."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SMALL = ("--trials", "12", "--paths", "150", "--years", "1", "--scenarios", "base_case,bear_market")
+
+PROCESSOR = {
+    "NUMBA_NUM_THREADS": "1",
+    "NUMBA_CPU_NAME": "generic",
+    "NUMBA_CPU_FEATURES": "",
+    "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F AVX512CD AVX512_SKX",
+    "OPENBLAS_CORETYPE": "Prescott",
+    "OPENBLAS_NUM_THREADS": "1",
+    "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2_Usable,-FMA_Usable,-AVX512F_Usable,-AVX2,-FMA,-AVX512F",
+}
+"""Another processor, as far as this one can pretend: what each library chooses its code by."""
+
+
+def run(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "api", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "STRATIGOS_HOME": str(home), **environment},
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+
+
+def digest(home: Path, *arguments: str, **environment: str) -> str:
+    done = run(home, "optimize", *SMALL, *arguments, **environment)
+    assert done.returncode == 0, done.stderr
+    found = re.search(r"^result digest: ([0-9a-f]{64})$", done.stdout, re.MULTILINE)
+    assert found, done.stdout
+    return found[1]
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return digest(tmp_path_factory.mktemp("first"))
+
+
+@pytest.mark.timeout(300)
+def test_another_processor_and_another_number_of_threads_change_no_bit(first: str, tmp_path: Path) -> None:
+    assert digest(tmp_path / "home", **PROCESSOR) == first
+
+
+def test_reproducing_a_run_without_a_model_gives_its_digest(tmp_path: Path) -> None:
+    once = digest(tmp_path / "home", "--seed", "7")
+    again = run(tmp_path / "home", "reproduce", "last")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.count(once) >= 1
+
+
+@pytest.mark.parametrize("changed", [("--seed", "2"), ("--risk-aversion", "2.5"), ("--name", "Another")])
+def test_any_change_of_the_request_changes_the_digest(first: str, tmp_path: Path, changed: tuple[str, ...]) -> None:
+    assert digest(tmp_path / "home", *changed) != first
+
+
+def test_the_last_price_changes_the_digest(tmp_path: Path) -> None:
+    days = np.arange("2008-01-01", "2021-01-01", dtype="datetime64[D]")
+    days = days[np.is_busday(days)]
+    closes = 100.0 * np.cumprod(1.0 + np.random.default_rng(5).normal(0.0003, 0.01, days.size))
+    digests = []
+    for last in (closes[-1], closes[-1] * 1.001):
+        closes[-1] = last
+        path = tmp_path / f"{last}.csv"
+        sessions = _sessions(days)
+        rows = [f"{day},{close:.4f}" for day, close in zip(sessions, closes, strict=False)]
+        rows[-1] = f"{sessions[-1]},{last:.4f}"
+        path.write_text("\n".join(["date,SPX", *rows]), encoding="utf-8")
+        digests.append(digest(tmp_path / path.stem, "--prices", str(path)))
+    assert digests[0] != digests[1]
+
+
+def _sessions(days: np.ndarray) -> list[str]:
+    """Only the days on which the exchange was open."""
+    import exchange_calendars
+
+    calendar = exchange_calendars.get_calendar("XNYS", start=str(days[0]), end=str(days[-1]))
+    return [str(day.date()) for day in calendar.sessions]
