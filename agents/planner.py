@@ -31,7 +31,7 @@ from tools.optimization import (
     ScenarioTilt,
     SearchPlan,
 )
-from tools.regime import RegimeReport
+from tools.regime import Direction, RegimeReport
 from tools.risk import RiskReport
 from tools.scenarios import ScenarioCard, ScenarioList
 from tools.status import SearchStatus
@@ -40,6 +40,12 @@ from tools.template import claims_of
 PLANNER = "embedded planner (rule-based)"
 
 Result = TypeVar("Result", bound=BaseModel)
+
+_TREND: dict[Direction, str] = {
+    "rising": "The price stood {{market_trend_distance}} above its mean of the past year.",
+    "flat": "The price stood close to its mean of the past year, which shows no trend.",
+    "falling": "The price stood {{market_trend_distance}} below its mean of the past year.",
+}
 
 
 class EmbeddedPlanner(BaseChatModel):
@@ -160,8 +166,8 @@ def _view(heard: Sequence[ToolMessage]) -> MarketView:
     texts = [
         "At the end of the training window volatility stood at {{market_current_volatility}}, against "
         "{{market_long_run_volatility}} over the whole of it.",
-        "Measured against its mean of the past year the price stood at {{market_trend_distance}}, and it was "
-        "{{market_current_drawdown}} below its peak.",
+        _TREND[market.trend],
+        "The price was {{market_current_drawdown}} below its peak.",
         "Volatility persists, so rough scenarios deserve more weight now and calm scenarios less."
         if stressed
         else "Volatility persists, so calm scenarios deserve more weight now and rough scenarios less."

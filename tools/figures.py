@@ -58,6 +58,10 @@ def shown(figure: Figure) -> str:
     """A figure as it reads inside a sentence, rounded by its unit, with its standard error."""
     if isinstance(figure.value, str):
         return figure.value
+    if figure.unit == "probability" and figure.error is None and 0.0 < figure.value < 0.005:
+        return "below 1%"
+    if figure.unit == "probability" and figure.error is None and 0.995 < figure.value < 1.0:
+        return "above 99%"
     scale, decimals, suffix, noun = _STYLE[figure.unit]
     text = f"{_rounded(figure.value * scale, decimals)}{suffix}"
     if figure.error is None:

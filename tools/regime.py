@@ -69,8 +69,8 @@ def regime_report(market: "Market") -> RegimeReport:
         ),
         (
             "trend_distance",
-            "distance of the price from its mean of the past year",
-            distance,
+            "distance of the price from its mean of the past year, either way",
+            abs(distance),
             "percent",
         ),
         ("current_drawdown", "fall from the peak", fall, "percent"),
