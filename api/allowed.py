@@ -30,6 +30,7 @@ FRACTIONS = frozenset(
 """Fields whose percentages are written as fractions."""
 
 _Path = Sequence[str | int]
+_NUMBER = re.compile(r"[-+]?[0-9.]{1,30}(?:e[-+]?[0-9]{1,4})?|nan|[-+]?inf", re.IGNORECASE)
 _MENTIONED = re.compile(r"\b(?:leverage|[a-z]+(?:[_.][a-z_]+)+)\b")
 """A field's name within a message."""
 
@@ -72,9 +73,7 @@ def allowed(path: _Path) -> str:
         node = _plain(node.get("items", {}))
     if "enum" in node:
         unsearchable = {"constant"} if path[0] == "space" else set[str]()
-        return "one of " + ", ".join(
-            str(choice) for choice in node["enum"] if choice not in unsearchable
-        )
+        return "one of " + ", ".join(str(choice) for choice in node["enum"] if choice not in unsearchable)
     if "const" in node:
         return repr(node["const"])
     match node.get("type"):
@@ -130,37 +129,23 @@ def _explain(details: ErrorDetails, call: Callable[[str], str]) -> InvalidInput:
     value, kind = details["input"], details["type"]
     if kind == "value_error":
         reason, _, rest = details["msg"].removeprefix("Value error, ").partition("; allowed: ")
-        reason, rest = (
-            _MENTIONED.sub(lambda m: _said(m[0], path, call), text) for text in (reason, rest)
-        )
-        mended = InvalidInput(
-            call(dotted) or "request", _short(value), reason=reason, allowed=rest or "what it needs"
-        )
+        reason, rest = (_MENTIONED.sub(lambda m: _said(m[0], path, call), text) for text in (reason, rest))
+        mended = InvalidInput(call(dotted) or "request", _short(value), reason=reason, allowed=rest or "what it needs")
         if "--" in reason or not dotted:
             mended.args = (str(mended).partition(": ")[2],)
         return mended
     if kind == "extra_forbidden":
         names = list(_at(path[:-1]).get("properties", {}))
         near = difflib.get_close_matches(str(path[-1]), names, n=1)
-        hint = (
-            f"{near[0]} (did you mean it?), or any of {', '.join(names)}"
-            if near
-            else ", ".join(names)
-        )
-        return InvalidInput(
-            call(dotted), _short(value), reason="there is no such field", allowed=hint
-        )
+        hint = f"{near[0]} (did you mean it?), or any of {', '.join(names)}" if near else ", ".join(names)
+        return InvalidInput(call(dotted), _short(value), reason="there is no such field", allowed=hint)
     if kind == "missing":
         return InvalidInput(call(dotted), None, reason="it is missing", allowed=allowed(path))
     if kind == "too_short":
-        return InvalidInput(
-            call(dotted), _short(value), reason="it is empty", allowed="at least one"
-        )
+        return InvalidInput(call(dotted), _short(value), reason="it is empty", allowed="at least one")
     if kind in ("model_type", "model_attributes_type", "tuple_type", "dict_type"):
         wanted = allowed(path) if path else "an object with " + ", ".join(_schema()["properties"])
-        return InvalidInput(
-            call(dotted) or "request", _short(value), reason=_is_not(value), allowed=wanted
-        )
+        return InvalidInput(call(dotted) or "request", _short(value), reason=_is_not(value), allowed=wanted)
     return InvalidInput(
         call(dotted),
         _short(value),
@@ -201,6 +186,8 @@ def _is_not(value: object) -> str:
 def _short(value: object) -> str:
     if isinstance(value, float):
         return f"{value:g}"
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return value
     try:
         text = repr(value)
     except (RecursionError, ValueError):

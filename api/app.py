@@ -46,6 +46,4 @@ def prepare_home(settings: Settings) -> None:
     except OSError as error:
         reason = f"{str(settings.home)!r} cannot be written to: {error.strerror}"
         allowed = "a folder of yours, or one that can be made"
-        raise InvalidInput(
-            "STRATIGOS_HOME", str(settings.home), reason=reason, allowed=allowed
-        ) from error
+        raise InvalidInput("STRATIGOS_HOME", str(settings.home), reason=reason, allowed=allowed) from error

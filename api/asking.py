@@ -106,10 +106,10 @@ def _put(request: dict[str, Any], path: str, value: Any) -> None:
     request[last] = value
 
 
-def _sessions(months: int) -> int:
-    if not 1 <= months <= 24:
+def _sessions(months: str) -> int:
+    if months not in map(str, range(1, 25)):
         raise InvalidInput("--lookback-months", months, allowed="a whole number, 1 to 24")
-    return months * MONTH
+    return int(months) * MONTH
 
 
 def _scenarios(given: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -118,16 +118,14 @@ def _scenarios(given: Mapping[str, Any]) -> list[dict[str, Any]]:
         if name not in KNOWN:
             raise InvalidInput("--scenarios", name, allowed=", ".join(KNOWN))
     chosen: Iterable[Scenario] = [KNOWN[name] for name in names] if names else BUILT_IN
-    changes = {
-        name: given[name] for name in ("engine", "premium_power", "paths", "years") if name in given
-    }
+    changes = {name: given[name] for name in ("engine", "premium_power", "paths", "years") if name in given}
+    if changes.get("premium_power", "").isdecimal():
+        changes["premium_power"] = int(changes["premium_power"])
     return [_changed(scenario, changes) for scenario in chosen]
 
 
 def _changed(scenario: Scenario, changes: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {
-        name: value for name, value in changes.items() if name != "engine" or not scenario.states
-    }
+    kept = {name: value for name, value in changes.items() if name != "engine" or not scenario.states}
     return scenario.model_dump() | kept
 
 
@@ -169,26 +167,24 @@ def _read(path: Path) -> Any:
             raise InvalidInput(
                 named,
                 str(path),
-                reason="the file is too large",
+                reason=f"{path} is too large",
                 allowed="a request of at most 1 MB",
             )
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise InvalidInput(
-            named, str(path), reason=f"it cannot be read: {error.strerror}", allowed="a JSON file"
+            named, str(path), reason=f"{path} cannot be read: {error.strerror}", allowed="a JSON file"
         ) from error
     except ValueError as error:
-        raise InvalidInput(
-            named, str(path), reason="it is no text in UTF-8", allowed="a JSON file"
-        ) from error
+        raise InvalidInput(named, str(path), reason=f"{path} is no text in UTF-8", allowed="a JSON file") from error
     try:
         return json.loads(text, object_pairs_hook=_once)
     except json.JSONDecodeError as error:
-        reason = f"line {error.lineno}, column {error.colno} is no JSON: {error.msg}"
+        reason = f"{path}, line {error.lineno}, column {error.colno} is no JSON: {error.msg}"
         raise InvalidInput(named, str(path), reason=reason, allowed="a JSON object") from error
     except (ValueError, RecursionError) as error:
         raise InvalidInput(
-            named, str(path), reason="a number or a nesting is too large", allowed="a JSON object"
+            named, str(path), reason=f"{path}: a number or a nesting is too large", allowed="a JSON object"
         ) from error
 
 

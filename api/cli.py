@@ -10,9 +10,7 @@ import typer
 from typer.exceptions import TyperException
 
 from api import optimize, past, prices
-from api.allowed import allowed, field
 from api.log import record
-from api.options import PATHS
 from api.settings import read_settings
 from tools.errors import UserError
 
@@ -52,23 +50,18 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NOBODY_READS
+    except SystemExit:  # Typer's own answer to a broken pipe
+        return NOBODY_READS
     except KeyboardInterrupt:
         return INTERRUPTED
-    except (
-        Exception
-    ) as error:  # the edge: whatever was not foreseen is logged whole and told in one line
+    except Exception as error:  # noqa: BLE001  (the edge: logged whole, told in one line)
         return _fault(error)
     return answer if isinstance(answer, int) else DONE
 
 
 def _usage(error: TyperException) -> str:
-    """A misspelled option or a word where a number belongs."""
-    message = error.format_message().strip()
-    parameter = getattr(error, "param", None)
-    names = [name for name in getattr(parameter, "opts", ()) if name in PATHS]
-    if names:
-        return f"{names[0]}: {message.partition(': ')[2].rstrip('.') or message}; allowed: {allowed(field(PATHS[names[0]]))}"
-    return f"{message} (--help lists what is allowed)"
+    """A misspelled option, a word too many."""
+    return f"{error.format_message().strip()} (--help lists what is allowed)"
 
 
 def _complain(message: str) -> int:

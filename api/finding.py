@@ -34,7 +34,5 @@ async def finished(store: "Store", owner: str, run: str) -> OptimizationResult:
     result = await result_of(store, owner, run)
     if result is None:
         resume = f"python -m api optimize --resume {run}"
-        raise UserError(
-            f"RUN: {run} has no result yet; allowed: a completed run ({resume} goes on with this one)"
-        )
+        raise UserError(f"RUN: {run} has no result yet; allowed: a completed run ({resume} goes on with this one)")
     return result

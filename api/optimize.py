@@ -41,6 +41,7 @@ def register(app: typer.Typer) -> None:
 
 
 def optimize(
+    *,
     name: options.Name = None,
     universe: options.Universe = None,
     prices: options.Prices = None,
@@ -84,9 +85,7 @@ def optimize(
     json_: options.Json = False,
 ) -> int:
     """Search strategies for a mandate, judge the best of them for luck, and explain it."""
-    given = {
-        name: value for name, value in locals().items() if value is not None and value is not False
-    }
+    given = {name: value for name, value in locals().items() if value is not None and value is not False}
     for own in ("request", "resume", "json_"):
         given.pop(own, None)
     if resume is not None and (given or request is not None):
@@ -162,9 +161,7 @@ def _compilations() -> Any:
     return timer
 
 
-def _print(
-    result: OptimizationResult, run: str, path: str, seconds: dict[str, float], *, as_json: bool
-) -> None:
+def _print(result: OptimizationResult, run: str, path: str, seconds: dict[str, float], *, as_json: bool) -> None:
     if as_json:
         found = {"run": run, "report": path, "seconds": seconds, "result_digest": result.digest()}
         sys.stdout.write(json.dumps(found | {"result": result.model_dump(mode="json")}) + "\n")
@@ -174,11 +171,7 @@ def _print(
 
     show(stdout(), result)
     compiled = seconds["compilation"]
-    apart = (
-        f"; kernels compiled in {compiled:.1f} s apart"
-        if compiled
-        else "; kernels came from the cache"
-    )
+    apart = f"; kernels compiled in {compiled:.1f} s apart" if compiled else "; kernels came from the cache"
     print(f"Took {seconds['wall']:.1f} s, imports and report included{apart}")
     print(f"Run {run}")
     print(f"Report {path}")

@@ -1,4 +1,7 @@
-"""The options of `optimize`: every field of a request that a form would ask for."""
+"""The options of `optimize`: every field of a request that a form would ask for.
+
+Each is text until the request is made: then one place refuses, in one way.
+"""
 
 from typing import Annotated, Any
 
@@ -63,7 +66,7 @@ Prices = Annotated[
     ),
 ]
 DividendYield = Annotated[
-    float | None,
+    str | None,
     option(
         "--dividend-yield",
         "dividend_yield",
@@ -72,32 +75,26 @@ DividendYield = Annotated[
     ),
 ]
 CashRate = Annotated[
-    float | None,
+    str | None,
     option("--cash-rate", "cash_rate_after", "A year, after the bundled rate series ends", WHAT),
 ]
 
-TargetVol = Annotated[
-    float | None, option("--target-vol", "mandate.target_volatility", "Annual volatility", MANDATE)
-]
-MinWeight = Annotated[
-    float | None, option("--min-weight", "mandate.min_weight", "Smallest risky weight", MANDATE)
-]
+TargetVol = Annotated[str | None, option("--target-vol", "mandate.target_volatility", "Annual volatility", MANDATE)]
+MinWeight = Annotated[str | None, option("--min-weight", "mandate.min_weight", "Smallest risky weight", MANDATE)]
 MaxWeight = Annotated[
-    float | None,
-    option(
-        "--max-weight", "mandate.max_weight", "Largest risky weight, above 1 is borrowed", MANDATE
-    ),
+    str | None,
+    option("--max-weight", "mandate.max_weight", "Largest risky weight, above 1 is borrowed", MANDATE),
 ]
 RiskAversion = Annotated[
-    float | None,
+    str | None,
     option("--risk-aversion", "mandate.risk_aversion", "Gamma of the utility", MANDATE),
 ]
 CostBps = Annotated[
-    float | None,
+    str | None,
     option("--cost-bps", "mandate.transaction_cost_bps", "Cost of a trade, basis points", MANDATE),
 ]
 BorrowSpread = Annotated[
-    float | None,
+    str | None,
     option(
         "--borrow-spread-bps",
         "mandate.borrow_spread_bps",
@@ -106,7 +103,7 @@ BorrowSpread = Annotated[
     ),
 ]
 DecisionLag = Annotated[
-    int | None,
+    str | None,
     option(
         "--decision-lag",
         "mandate.decision_lag",
@@ -115,7 +112,7 @@ DecisionLag = Annotated[
     ),
 ]
 MaxChange = Annotated[
-    float | None,
+    str | None,
     option(
         "--max-change",
         "mandate.max_change",
@@ -124,7 +121,7 @@ MaxChange = Annotated[
     ),
 ]
 Premium = Annotated[
-    float | None,
+    str | None,
     option(
         "--expected-premium",
         "mandate.expected_premium",
@@ -135,7 +132,7 @@ Premium = Annotated[
 
 _BOUND = "limits.{}.bound"
 MaxDrawdown = Annotated[
-    float | None,
+    str | None,
     option(
         "--max-drawdown",
         _BOUND.format("max_drawdown"),
@@ -144,7 +141,7 @@ MaxDrawdown = Annotated[
     ),
 ]
 Tolerance = Annotated[
-    float | None,
+    str | None,
     option(
         "--drawdown-tolerance",
         "limits.max_drawdown.tolerated",
@@ -154,41 +151,31 @@ Tolerance = Annotated[
     ),
 ]
 Var = Annotated[
-    float | None,
+    str | None,
     option("--var", _BOUND.format("value_at_risk"), "95% loss over 21 sessions", LIMITS),
 ]
 Shortfall = Annotated[
-    float | None,
-    option(
-        "--expected-shortfall", _BOUND.format("expected_shortfall"), "Mean loss beyond it", LIMITS
-    ),
+    str | None,
+    option("--expected-shortfall", _BOUND.format("expected_shortfall"), "Mean loss beyond it", LIMITS),
 ]
 MaxTurnover = Annotated[
-    float | None,
+    str | None,
     option("--max-turnover", _BOUND.format("turnover"), "One-way, times wealth a year", LIMITS),
 ]
-MaxCost = Annotated[
-    float | None, option("--max-cost-bps", _BOUND.format("cost_bps"), "Basis points a year", LIMITS)
-]
+MaxCost = Annotated[str | None, option("--max-cost-bps", _BOUND.format("cost_bps"), "Basis points a year", LIMITS)]
 MaxLeverage = Annotated[
-    float | None,
-    option(
-        "--max-leverage", _BOUND.format("leverage"), "Largest risky weight, times wealth", LIMITS
-    ),
+    str | None,
+    option("--max-leverage", _BOUND.format("leverage"), "Largest risky weight, times wealth", LIMITS),
 ]
 
 WeightFunctions = Annotated[
     list[str] | None,
     option("--weight-function", "space.weight_functions", "Shape of the weight", SPACE),
 ]
-Estimators = Annotated[
-    list[str] | None, option("--estimator", "space.estimators", "Of volatility", SPACE)
-]
-Lookbacks = Annotated[
-    list[int] | None, option("--lookback", "space.lookback_days", "Window in sessions", SPACE)
-]
+Estimators = Annotated[list[str] | None, option("--estimator", "space.estimators", "Of volatility", SPACE)]
+Lookbacks = Annotated[list[str] | None, option("--lookback", "space.lookback_days", "Window in sessions", SPACE)]
 LookbackMonths = Annotated[
-    list[int] | None,
+    list[str] | None,
     typer.Option(
         "--lookback-months",
         help="Window in months of 21 sessions (1 to 24).",
@@ -198,14 +185,12 @@ LookbackMonths = Annotated[
     ),
 ]
 Decays = Annotated[
-    list[float] | None,
+    list[str] | None,
     option("--decay", "space.decay", "Of the exponential estimators, a day", SPACE),
 ]
-Rebalancings = Annotated[
-    list[str] | None, option("--rebalancing", "space.rebalancing", "How often", SPACE)
-]
+Rebalancings = Annotated[list[str] | None, option("--rebalancing", "space.rebalancing", "How often", SPACE)]
 Bands = Annotated[
-    list[float] | None,
+    list[str] | None,
     option("--no-trade-band", "space.no_trade_band", "Change of weight too small to trade", SPACE),
 ]
 Free = Annotated[
@@ -223,8 +208,8 @@ Scenarios = Annotated[
     list[str] | None,
     typer.Option(
         "--scenarios",
-        help="Names, with commas or repeated: base_case, bull_market, bear_market, high_volatility, low_volatility, cycle "
-        "(the first five by default).",
+        help="Names, with commas or repeated: base_case, bull_market, bear_market, high_volatility, "
+        "low_volatility, cycle (the first five by default).",
         show_default=False,
         rich_help_panel=WORLDS,
         metavar="NAMES",
@@ -235,7 +220,7 @@ Engine = Annotated[
     option("--engine", "scenarios.engine", "How each scenario is simulated", WORLDS, "heston"),
 ]
 PremiumPower = Annotated[
-    int | None,
+    str | None,
     option(
         "--premium-power",
         "scenarios.premium_power",
@@ -245,37 +230,32 @@ PremiumPower = Annotated[
     ),
 ]
 Paths = Annotated[
-    int | None,
+    str | None,
     option("--paths", "scenarios.paths", "Simulated paths of each scenario", WORLDS, "1000"),
 ]
-Years = Annotated[
-    int | None, option("--years", "scenarios.years", "Scored years of each path", WORLDS, "5")
-]
+Years = Annotated[str | None, option("--years", "scenarios.years", "Scored years of each path", WORLDS, "5")]
 
-Trials = Annotated[
-    int | None, option("--trials", "trials", "Configurations to try at most", EFFORT)
-]
+Trials = Annotated[str | None, option("--trials", "trials", "Configurations to try at most", EFFORT)]
 Goal = Annotated[str | None, option("--goal", "goal", "What is maximised", EFFORT)]
 Stopping = Annotated[
     str | None,
     option("--stopping", "stopping", "Whether to stop when the best no longer improves", EFFORT),
 ]
-Seed = Annotated[int | None, option("--seed", "seed", "Of every random number", EFFORT)]
+Seed = Annotated[str | None, option("--seed", "seed", "Of every random number", EFFORT)]
 
 RequestFile = Annotated[
     str | None,
     typer.Option(
         "--request",
-        help="A JSON file with the whole request. Only --name, --trials, --paths, --years and --seed may go with it.",
+        help="A JSON file with the whole request. Of the other options only --name, --trials, --paths, --years "
+        "and --seed may go with it.",
         rich_help_panel=HOW,
         metavar="FILE",
     ),
 ]
 Resume = Annotated[
     str | None,
-    typer.Option(
-        "--resume", help="Go on with a run that did not finish.", rich_help_panel=HOW, metavar="RUN"
-    ),
+    typer.Option("--resume", help="Go on with a run that did not finish.", rich_help_panel=HOW, metavar="RUN"),
 ]
 Json = Annotated[
     bool,

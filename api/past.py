@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 RunName = Annotated[
     str,
-    typer.Argument(
-        metavar="RUN", help="The id of a run, the beginning of one that no other has, or `last`."
-    ),
+    typer.Argument(metavar="RUN", help="The id of a run, the beginning of one that no other has, or `last`."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -29,7 +27,7 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def runs(json_: AsJson = False) -> int:
+def runs(*, json_: AsJson = False) -> int:
     """List your runs, newest first."""
 
     async def answer(settings: Settings, desk: "Desk") -> int:
@@ -39,14 +37,7 @@ def runs(json_: AsJson = False) -> int:
         found = await list_runs(desk.store, settings.owner)
         if json_:
             fields = {"id", "state", "created_at", "data_digest", "result_digest"}
-            print(
-                json.dumps(
-                    [
-                        r.model_dump(mode="json", include=fields) | {"name": r.request.name}
-                        for r in found
-                    ]
-                )
-            )
+            print(json.dumps([r.model_dump(mode="json", include=fields) | {"name": r.request.name} for r in found]))
             return 0
         if not found:
             print("No run yet: python -m api optimize makes one.")
@@ -59,16 +50,14 @@ def runs(json_: AsJson = False) -> int:
         for r in found:
             made = r.created_at.strftime("%Y-%m-%d %H:%M")
             digest = (r.result_digest or "")[:12]
-            table.add_row(
-                r.id[:12], r.state, made, str(r.request.trials), plain(r.request.name), digest
-            )
+            table.add_row(r.id[:12], r.state, made, str(r.request.trials), plain(r.request.name), digest)
         stdout().print(table)
         return 0
 
     return _at_desk(answer)
 
 
-def show(run: RunName, json_: AsJson = False) -> int:
+def show(run: RunName, *, json_: AsJson = False) -> int:
     """Show the result of a run, and write its report again."""
 
     async def answer(settings: Settings, desk: "Desk") -> int:
@@ -94,7 +83,7 @@ def show(run: RunName, json_: AsJson = False) -> int:
     return _at_desk(answer)
 
 
-def trace(run: RunName, json_: AsJson = False) -> int:
+def trace(run: RunName, *, json_: AsJson = False) -> int:
     """Replay what happened in a run: every step, tool call and decision, in order."""
 
     async def answer(settings: Settings, desk: "Desk") -> int:
@@ -138,15 +127,14 @@ def reproduce(run: RunName) -> int:
 
 def export(
     run: RunName,
+    *,
     format_: Annotated[
         Literal["json", "csv", "html"],
         typer.Option("--format", help="json: the whole result; csv: the trials; html: the report."),
     ] = "json",
     output: Annotated[
         str,
-        typer.Option(
-            "--output", "-o", metavar="PATH", help="A file that does not exist yet; - is stdout."
-        ),
+        typer.Option("--output", "-o", metavar="PATH", help="A file that does not exist yet; - is stdout."),
     ] = "-",
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
 ) -> int:
@@ -196,9 +184,7 @@ def _save(path: Path, content: str, *, force: bool) -> None:
         write(path, content)
     except OSError as error:
         reason = f"{path} cannot be written: {error.strerror}"
-        raise InvalidInput(
-            "--output", str(path), reason=reason, allowed="a file in a folder of yours"
-        ) from error
+        raise InvalidInput("--output", str(path), reason=reason, allowed="a file in a folder of yours") from error
 
 
 def _at_desk(answer: "Callable[[Settings, Desk], Awaitable[int]]") -> int:

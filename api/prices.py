@@ -21,9 +21,8 @@ def _data() -> None:
 
 
 def check(
-    file: Annotated[
-        str, typer.Argument(metavar="FILE", help="Daily closes: CSV or Parquet, wide or long.")
-    ],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Daily closes: CSV or Parquet, wide or long.")],
+    *,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
     """Look at a price file through every gate (exit code 2 when it cannot be used)."""
@@ -42,9 +41,7 @@ def check(
     from api.terminal import plain, stdout
 
     console = stdout()
-    console.print(
-        plain(f"{report.source}: {report.sessions} sessions, {report.first} to {report.last}")
-    )
+    console.print(plain(f"{report.source}: {report.sessions} sessions, {report.first} to {report.last}"))
     console.print(plain(f"assets: {', '.join(report.assets)}"))
     table = Table(box=None, pad_edge=False)
     for heading in ("Gate", "State", "Found"):

@@ -63,19 +63,13 @@ class Reporter:
             return
         self._done = event.done
         rate = f"{event.done / max(time.monotonic() - self._since, 1e-3):.1f} trials/s"
-        best = (
-            ""
-            if event.best is None
-            else f", best so far, in sample: {number(event.best * 1e4, 1)} bps"
-        )
+        best = "" if event.best is None else f", best so far, in sample: {number(event.best * 1e4, 1)} bps"
         if self._bar is None:
             self._console.print(f"  {event.done} of {event.total} trials, {rate}{best}")
             return
         if self._task is None:
             self._task = self._bar.add_task("")
-        self._bar.update(
-            self._task, total=event.total, completed=event.done, description=f"trials, {rate}{best}"
-        )
+        self._bar.update(self._task, total=event.total, completed=event.done, description=f"trials, {rate}{best}")
 
 
 def _bar(console: Console) -> Progress:
@@ -88,7 +82,7 @@ def _bar(console: Console) -> Progress:
     return Progress(*columns, console=console, transient=True)
 
 
-def describe(event: trace.TraceEvent) -> str:  # noqa: C901  (one case for each kind of event)
+def describe(event: trace.TraceEvent) -> str:
     """The event in one line; empty for what only a trace needs."""
     match event:
         case trace.RunStarted():
@@ -119,11 +113,11 @@ def describe(event: trace.TraceEvent) -> str:  # noqa: C901  (one case for each 
 
 def decided(decision: Decision) -> str:
     """What an agent answered, without its texts."""
-    parts = [
-        f"{name} {_value(value)}"
-        for name, value in decision.answer.items()
-        if name != "claims" and value
-    ]
+    answer = dict(decision.answer)
+    claims = answer.pop("claims", [])
+    parts = [f"{name} {_value(value)}" for name, value in answer.items() if value]
+    if claims:
+        parts.append(f"{len(claims)} claims")
     return f"{title(decision.agent)} ({decision.author}): {_cut(', '.join(parts)) or 'abstained'}"
 
 

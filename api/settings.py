@@ -54,6 +54,4 @@ def read_settings() -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         reason, _, allowed = first["msg"].removeprefix("Value error, ").partition("; allowed: ")
-        raise InvalidInput(
-            str(first["loc"][0]), first["input"], reason=reason, allowed=allowed or reason
-        ) from error
+        raise InvalidInput(str(first["loc"][0]), first["input"], reason=reason, allowed=allowed or reason) from error

@@ -18,7 +18,7 @@ from api.words import (
     sentence_case,
     title,
 )
-from tools.optimization import Case, OptimizationResult
+from tools.optimization import Case, OptimizationResult, ScenarioOutcome
 
 _STYLES = {
     "green": "bold green",
@@ -62,63 +62,76 @@ def benefit(result: OptimizationResult) -> str:
 
 
 def rows(result: OptimizationResult) -> Iterator[tuple[str, str]]:
-    if result.winner is not None:
-        yield "Strategy", sentence(result.winner.config)
-    if result.explanation is not None:
-        claims = result.explanation.claims
-        told = [
-            claim.text
-            for claim in claims
-            if claim.section in ("where_it_loses", "counter_argument")
-        ]
-        for n, text in enumerate(told):
-            yield "" if n else "Against it", text
-        yield (
-            "",
-            f"(written by: {result.explanation.author}; all {len(claims)} claims are in the report)",
-        )
-    yield from _cases("Premium", result.premium)
-    if result.depends_on_premium is not None:
-        yield (
-            "",
-            "the answer depends on the premium"
-            if result.depends_on_premium
-            else "the sign does not depend on the premium",
-        )
-    yield from _cases("If wrong", result.parameter_error)
-    if result.next_step is not None:
-        n = result.next_step
-        yield (
-            "Next trade",
-            f"{percent(n.today_weight)} on {n.as_of}, current rule {percent(n.current_rule_weight)}: "
-            f"{percent(n.next_trade, signed=True)} of wealth; next rebalancing {n.next_rebalancing}",
-        )
-    for n, check in enumerate(result.limits):
-        limit, where, found, allowed, state = limit_row(check)
-        yield "" if n else "Limits", f"{limit}, {where.lower()}: {found}, {allowed}: {state}"
-    for n, outcome in enumerate(result.scenarios):
-        m = outcome.winner.metrics
-        yield (
-            "" if n else "Scenarios",
-            f"{title(outcome.scenario)}: {bps(outcome.benefit_bps.value)}, Sharpe {number(m.sharpe.value, 2)}, "
-            f"volatility {percent(m.volatility.value)}, mean drawdown {percent(m.max_drawdown.value)}",
-        )
-    if result.luck is not None:
-        k = result.luck
-        yield (
-            "Luck",
-            f"{k.trials} trials ({k.ledger_trials} ever on these data): deflated Sharpe of the active return "
-            f"{number(k.active_deflated_sharpe, 2)}, overfitting {percent(k.overfitting, 0)} "
-            f"({percent(k.overfitting_low, 0)} to {percent(k.overfitting_high, 0)}), SPA p {number(k.spa_p, 3)}, "
-            f"on validation {bps(k.validate_advantage_bps)}",
-        )
-    for n, rule in enumerate(result.benchmarks):
-        yield "" if n else "Minus rules", f"{rule.label}: {bps(rule.winner_minus_bps.value)}"
-    yield from _cases("Costs", result.costs)
-    yield from _cases("Probabilities", result.probabilities)
-    for n, caveat in enumerate(result.caveats):
-        yield "" if n else "Caveats", sentence_case(caveat)
-    yield "Computed", counted(result)
+    """A heading beside the first line of each part, nothing beside the others."""
+    for heading, lines in _parts(result).items():
+        for n, line in enumerate(lines):
+            yield "" if n else heading, line
+
+
+def _parts(result: OptimizationResult) -> dict[str, list[str]]:
+    return {
+        "Strategy": [sentence(result.winner.config)] if result.winner else [],
+        "Against it": _against(result),
+        "Premium": [*_cases(result.premium), *_premium(result)],
+        "If wrong": _cases(result.parameter_error),
+        "Next trade": _next(result),
+        "Limits": [
+            f"{limit}, {where.lower()}: {found}, {allowed}: {state}"
+            for limit, where, found, allowed, state in map(limit_row, result.limits)
+        ],
+        "Scenarios": [_world(outcome) for outcome in result.scenarios],
+        "Luck": _luck(result),
+        "Minus rules": [f"{rule.label}: {bps(rule.winner_minus_bps.value)}" for rule in result.benchmarks],
+        "Costs": _cases(result.costs),
+        "Probabilities": _cases(result.probabilities),
+        "Caveats": [sentence_case(caveat) for caveat in result.caveats],
+        "Computed": [counted(result)],
+    }
+
+
+def _against(result: OptimizationResult) -> list[str]:
+    if result.explanation is None:
+        return []
+    claims = result.explanation.claims
+    told = [claim.text for claim in claims if claim.section in ("where_it_loses", "counter_argument")]
+    return [*told, f"(written by: {result.explanation.author}; all {len(claims)} claims are in the report)"]
+
+
+def _premium(result: OptimizationResult) -> list[str]:
+    if result.depends_on_premium is None:
+        return []
+    depends = result.depends_on_premium
+    return ["The answer depends on the premium." if depends else "The sign does not depend on the premium."]
+
+
+def _next(result: OptimizationResult) -> list[str]:
+    n = result.next_step
+    if n is None:
+        return []
+    return [
+        f"{percent(n.today_weight)} on {n.as_of}, current rule {percent(n.current_rule_weight)}: "
+        f"{percent(n.next_trade, signed=True)} of wealth; next rebalancing {n.next_rebalancing}"
+    ]
+
+
+def _world(outcome: ScenarioOutcome) -> str:
+    m = outcome.winner.metrics
+    return (
+        f"{title(outcome.scenario)}: {bps(outcome.benefit_bps.value)}, Sharpe {number(m.sharpe.value, 2)}, "
+        f"volatility {percent(m.volatility.value)}, mean drawdown {percent(m.max_drawdown.value)}"
+    )
+
+
+def _luck(result: OptimizationResult) -> list[str]:
+    k = result.luck
+    if k is None:
+        return []
+    return [
+        f"{k.trials} trials ({k.ledger_trials} ever on these data): deflated Sharpe of the active return "
+        f"{number(k.active_deflated_sharpe, 2)}, overfitting {percent(k.overfitting, 0)} "
+        f"({percent(k.overfitting_low, 0)} to {percent(k.overfitting_high, 0)}), SPA p {number(k.spa_p, 3)}, "
+        f"on validation {bps(k.validate_advantage_bps)}"
+    ]
 
 
 def counted(result: OptimizationResult) -> str:
@@ -129,10 +142,9 @@ def counted(result: OptimizationResult) -> str:
     )
 
 
-def _cases(heading: str, cases: Sequence[Case]) -> Iterator[tuple[str, str]]:
-    for n, case in enumerate(cases):
-        other = "" if case.same_winner else " (another finalist is best)"
-        yield (
-            "" if n else heading,
-            f"{sentence_case(case.label)}: {bps(case.benefit_bps.value)}{other}",
-        )
+def _cases(cases: Sequence[Case]) -> list[str]:
+    return [
+        f"{sentence_case(case.label)}: {bps(case.benefit_bps.value)}"
+        + ("" if case.same_winner else " (another finalist is best)")
+        for case in cases
+    ]

@@ -13,7 +13,6 @@ from markupsafe import Markup, escape
 from api import words
 from api.report.charts import Chart, History, charts
 from quant.scenario import GBM_BANNER
-
 from tools.figures import Figure, shown
 from tools.optimization import CURRENT_RULE, OptimizationResult, RenderedClaim
 
@@ -34,9 +33,7 @@ HEADINGS = {
 }
 
 
-def render(
-    result: OptimizationResult, *, run: str, made: datetime, history: History | None = None
-) -> str:
+def render(result: OptimizationResult, *, run: str, made: datetime, history: History | None = None) -> str:
     """The whole page. The same result gives the same bytes but for `run` and `made`."""
     return _page().render(
         r=result,
@@ -45,9 +42,7 @@ def render(
         charts=charts(result, history),
         sections=_sections(result),
         figures={figure.id: figure for figure in result.figures},
-        gbm=GBM_BANNER
-        if any(s.engine == "gbm" for s in result.manifest.request.scenarios)
-        else None,
+        gbm=GBM_BANNER if any(s.engine == "gbm" for s in result.manifest.request.scenarios) else None,
         parameters=result.winner.config if result.winner else None,
         usual_rule=result.manifest.request.current_rule == CURRENT_RULE,
         digest=result.digest(),
@@ -72,19 +67,16 @@ def _chart(drawn: Mapping[str, Chart], id_: str) -> Markup:
     if id_ not in drawn:
         return Markup()
     one = drawn[id_]
-    return Markup('<figure class="chart"><figcaption><b>{}.</b> {}</figcaption>{}</figure>').format(  # noqa: S704
+    return Markup('<figure class="chart"><figcaption><b>{}.</b> {}</figcaption>{}</figure>').format(
         one.title,
         one.caption,
-        Markup(one.svg),  # noqa: S704  (our own drawing, its words escaped)
+        Markup(one.svg),
     )
 
 
 def _sections(result: OptimizationResult) -> list[tuple[str, list[RenderedClaim]]]:
     claims = result.explanation.claims if result.explanation else ()
-    groups = {
-        heading: [c for c in claims if c.section == section]
-        for section, heading in HEADINGS.items()
-    }
+    groups = {heading: [c for c in claims if c.section == section] for section, heading in HEADINGS.items()}
     return [(heading, group) for heading, group in groups.items() if group]
 
 
@@ -95,9 +87,7 @@ def linked(claim: RenderedClaim, figures: Mapping[str, Figure]) -> Markup:
         return escape(claim.text)
     pattern = "|".join(re.escape(text) for text in sorted(known, key=len, reverse=True))
     parts = re.split(f"({pattern})", claim.text)
-    return Markup().join(
-        _link(part, known[part]) if part in known else escape(part) for part in parts
-    )
+    return Markup().join(_link(part, known[part]) if part in known else escape(part) for part in parts)
 
 
 def _link(text: str, figure: Figure) -> Markup:

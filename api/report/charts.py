@@ -12,6 +12,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from api.words import number, title
 from tools.optimization import OptimizationResult
@@ -102,10 +103,8 @@ def charts(result: OptimizationResult, history: History | None) -> dict[str, Cha
     return {chart.id: chart for chart in drawn}
 
 
-def _draw(
-    id_: str, heading: str, caption: str, paint: Callable[[Axes], None], *, height: float = 260
-) -> Chart:
-    with rc_context(_STYLE):
+def _draw(id_: str, heading: str, caption: str, paint: Callable[[Axes], None], *, height: float = 260) -> Chart:
+    with rc_context(_STYLE):  # pyright: ignore[reportArgumentType]
         canvas = Canvas(figsize=(460 / 72, height / 72), layout="constrained")
         axes = canvas.add_subplot()
         paint(axes)
@@ -143,20 +142,14 @@ def _convergence(result: OptimizationResult) -> Chart:
     def paint(axes: Axes) -> None:
         values = np.array([t.objective for t in tried]) * 1e4
         low, high = np.quantile(values, [0.05, 1.0])
-        axes.scatter(
-            [t.number for t in tried], values, s=13, color=THEIRS, alpha=0.75, linewidths=0
-        )
+        axes.scatter([t.number for t in tried], values, s=13, color=THEIRS, alpha=0.75, linewidths=0)
         axes.step([t.number for t in tried], best * 1e4, where="post", color=OURS)
         axes.set_ylim(low - 0.15 * (high - low) - 1, high + 0.12 * (high - low) + 1)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set(xlabel="Trial", ylabel="Objective, bps a year")
         _key(axes, [("Best so far, in sample", OURS, "-"), ("A trial", THEIRS, "o")])
 
-    found = (
-        "no trial meets the limits"
-        if np.isneginf(best[-1])
-        else f"the best reached {number(best[-1] * 1e4)} bps"
-    )
+    found = "no trial meets the limits" if np.isneginf(best[-1]) else f"the best reached {number(best[-1] * 1e4)} bps"
     caption = f"{len(tried)} trials in the order of proposal; {found}, in sample. The lowest twentieth is cut off."
     return _draw("convergence", "Convergence", caption, paint)
 
@@ -167,9 +160,15 @@ def _scatter(result: OptimizationResult) -> Chart:
     def paint(axes: Axes) -> None:
         for feasible, marker, colour in ((True, "o", THEIRS), (False, "x", THIRD)):
             some = [t for t in result.trials if t.feasible == feasible and t.digest != chosen]
-            paint_ = {"linewidths": 0} if feasible else {"linewidths": 1.1}
-            axes.scatter([100 * t.volatility for t in some], [100 * t.excess_return for t in some], s=16,
-                         marker=marker, color=colour, alpha=0.8, **paint_)  # fmt: skip
+            axes.scatter(
+                [100 * t.volatility for t in some],
+                [100 * t.excess_return for t in some],
+                s=16,
+                marker=marker,
+                color=colour,
+                alpha=0.8,
+                linewidths=0.0 if feasible else 1.1,
+            )
         for t in result.trials:
             if t.digest == chosen:
                 axes.scatter(
@@ -201,12 +200,8 @@ def _scenarios(result: OptimizationResult) -> Chart:
     def paint(axes: Axes) -> None:
         values = [s.benefit_bps.value for s in rows]
         errors = [1.96 * (s.benefit_bps.error or 0.0) for s in rows]
-        axes.barh(
-            range(len(rows)), values, color=[OURS if v >= 0 else THIRD for v in values], height=0.55
-        )
-        axes.errorbar(
-            values, range(len(rows)), xerr=errors, fmt="none", ecolor=INK, elinewidth=1.1, capsize=3
-        )
+        axes.barh(range(len(rows)), values, color=[OURS if v >= 0 else THIRD for v in values], height=0.55)
+        axes.errorbar(values, range(len(rows)), xerr=errors, fmt="none", ecolor=INK, elinewidth=1.1, capsize=3)
         axes.axvline(0, color=MUTED, linewidth=1)
         axes.set_yticks(range(len(rows)), [title(s.scenario) for s in rows])
         axes.grid(visible=False, axis="y")
@@ -227,14 +222,12 @@ def _years(result: OptimizationResult) -> Chart:
         axes.bar(years + 0.2, [100 * y.benchmark for y in result.years], width=0.4, color=THEIRS)
         axes.axhline(0, color=MUTED, linewidth=1)
         axes.grid(visible=False, axis="x")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_ylabel("Return, %")
         _key(axes, [("Strategy", OURS, "s"), ("Constant weight", THEIRS, "s")])
 
     better = sum(y.winner > y.benchmark for y in result.years)
-    caption = (
-        f"The strategy beat the constant weight in {better} of {len(result.years)} calendar years."
-    )
+    caption = f"The strategy beat the constant weight in {better} of {len(result.years)} calendar years."
     return _draw("years", "Calendar years", caption, paint)
 
 
@@ -242,12 +235,8 @@ def _weight(result: OptimizationResult, history: History) -> Chart:
     keep = _every(history.days)
 
     def paint(axes: Axes) -> None:
-        axes.plot(
-            history.dates()[keep], 100 * history.winner_weight[keep], color=OURS, linewidth=1.1
-        )
-        axes.plot(
-            history.dates()[keep], 100 * history.benchmark_weight[keep], color=THEIRS, linewidth=1.3
-        )
+        axes.plot(history.dates()[keep], 100 * history.winner_weight[keep], color=OURS, linewidth=1.1)
+        axes.plot(history.dates()[keep], 100 * history.benchmark_weight[keep], color=THEIRS, linewidth=1.3)
         axes.set(ylabel="Risky weight, %", ylim=(0, None))
         _split(axes, result)
         _key(axes, [("Strategy", OURS, "-"), ("Constant weight", THEIRS, "-")])
@@ -261,9 +250,7 @@ def _weight(result: OptimizationResult, history: History) -> Chart:
 
 def _drawdown(result: OptimizationResult, history: History) -> Chart:
     keep = _every(history.days)
-    ours, theirs, asset = (
-        history.drawdown(x) for x in (history.winner, history.benchmark, history.asset)
-    )
+    ours, theirs, asset = (history.drawdown(x) for x in (history.winner, history.benchmark, history.asset))
 
     def paint(axes: Axes) -> None:
         axes.plot(history.dates()[keep], 100 * asset[keep], color=THIRD, linewidth=0.9, alpha=0.8)
@@ -295,9 +282,7 @@ def _logits(result: OptimizationResult) -> Chart:
         axes.axvline(0, color=INK, linewidth=1)
         axes.grid(visible=False, axis="x")
         axes.set(xlabel="Logit of the out-of-sample rank", ylabel="Splits of the history")
-        _key(
-            axes, [("Selected rule below the median", THIRD, "s"), ("Above the median", OURS, "s")]
-        )
+        _key(axes, [("Selected rule below the median", THIRD, "s"), ("Above the median", OURS, "s")])
 
     caption = (
         f"In {number(100 * result.luck.overfitting)}% of the splits the rule selected on one half ranks at or below "
@@ -329,7 +314,7 @@ def _every(days: np.ndarray) -> np.ndarray:
 
 def _split(axes: Axes, result: OptimizationResult) -> None:
     """Mark where the training history ends."""
-    end = np.datetime64(dt.date.fromisoformat(result.manifest.train_end))
+    end: Any = dt.date.fromisoformat(result.manifest.train_end)
     axes.axvline(end, color=INK, linewidth=1, linestyle=(0, (3, 3)))
     axes.annotate(
         " validate",

@@ -84,9 +84,7 @@ def outcomes() -> tuple[words.ScenarioOutcome, ...]:
             weight=weight,
             winner=evaluation(WINNER, name, ours, volatility),
             benchmark=evaluation(constant(0.58), name, theirs, volatility),
-            benefit_bps=Measured(
-                value=(ours - theirs) * 1e4, error=6.0 if name != "history" else 55.0
-            ),
+            benefit_bps=Measured(value=(ours - theirs) * 1e4, error=6.0 if name != "history" else 55.0),
             best_utility=ours + 0.0007,
             retention=None if name == "bull_market" else 0.93,
             regret_bps=7.0,
@@ -149,9 +147,7 @@ def luck() -> words.Luck:
         overfitting_high=0.55,
         overfitting_sharpe=0.31,
         dropped_rows=9,
-        logits=tuple(
-            (-4 + 0.5 * k, max(0, round(900 * math.exp(-((k - 9.5) ** 2) / 14)))) for k in range(17)
-        ),
+        logits=tuple((-4 + 0.5 * k, max(0, round(900 * math.exp(-((k - 9.5) ** 2) / 14)))) for k in range(17)),
         spa_p=0.08,
         minimum_track_record_years=21.4,
         effective_trials=7.3,
@@ -174,8 +170,7 @@ def benchmarks() -> tuple[words.Benchmark, ...]:
             label=label,
             config=constant(weight),
             evaluations=tuple(
-                evaluation(constant(weight), s.scenario, 0.02 * weight, 0.17 * weight, weight)
-                for s in outcomes()[:-1]
+                evaluation(constant(weight), s.scenario, 0.02 * weight, 0.17 * weight, weight) for s in outcomes()[:-1]
             ),
             train=evaluation(constant(weight), "history", 0.028 * weight, 0.17 * weight, weight),
             validate_=evaluation(constant(weight), "history", 0.03 * weight, 0.16 * weight, weight),
@@ -187,12 +182,41 @@ def benchmarks() -> tuple[words.Benchmark, ...]:
 
 def figures() -> tuple[Figure, ...]:
     return (
-        Figure(id="benefit_bps", quantity="benefit over the volatility-matched constant weight", value=38.0, unit="bps", error=6.0, source="result.benefit.basis_points"),
-        Figure(id="bear_benefit", quantity="benefit in the bear market", value=142.0, unit="bps", error=9.0, source="result.scenarios.bear_market.benefit_bps"),
-        Figure(id="bull_benefit", quantity="benefit in the bull market", value=-14.0, unit="bps", error=5.0, source="result.scenarios.bull_market.benefit_bps"),
-        Figure(id="active_dsr", quantity="deflated Sharpe ratio of the active return", value=0.72, unit="probability", source="result.luck.active_deflated_sharpe"),
-        Figure(id="cost_a_year", quantity="cost a year", value=11.0, unit="bps", source="result.winner.evaluations.cost"),
-    )  # fmt: skip
+        Figure(
+            id="benefit_bps",
+            quantity="benefit over the volatility-matched constant weight",
+            value=38.0,
+            unit="bps",
+            error=6.0,
+            source="result.benefit.basis_points",
+        ),
+        Figure(
+            id="bear_benefit",
+            quantity="benefit in the bear market",
+            value=142.0,
+            unit="bps",
+            error=9.0,
+            source="result.scenarios.bear_market.benefit_bps",
+        ),
+        Figure(
+            id="bull_benefit",
+            quantity="benefit in the bull market",
+            value=-14.0,
+            unit="bps",
+            error=5.0,
+            source="result.scenarios.bull_market.benefit_bps",
+        ),
+        Figure(
+            id="active_dsr",
+            quantity="deflated Sharpe ratio of the active return",
+            value=0.72,
+            unit="probability",
+            source="result.luck.active_deflated_sharpe",
+        ),
+        Figure(
+            id="cost_a_year", quantity="cost a year", value=11.0, unit="bps", source="result.winner.evaluations.cost"
+        ),
+    )
 
 
 def explanation() -> words.Explanation:
@@ -241,17 +265,31 @@ def facts() -> tuple[words.Fact, ...]:
         ("skewness", "Skewness of daily returns", -0.41, "ratio", -0.27),
         ("target_error", "Volatility-target error (noise floor 0.7 points)", 1.4, "points", None),
     ]
-    return tuple(
-        words.Fact(name=n, label=l, value=v, unit=u, benchmark=b) for n, l, v, u, b in rows
-    )
+    return tuple(words.Fact(name=n, label=label, value=v, unit=u, benchmark=b) for n, label, v, u, b in rows)
 
 
 def manifest(request: OptimizationRequest) -> words.Manifest:
     decisions = (
-        words.Decision(agent="risk_manager", ordinal=0, author="embedded planner (rule-based)", answer={"concerns": ["none"], "claims": []}),
-        words.Decision(agent="market_analyst", ordinal=0, author="embedded planner (rule-based)", answer={"regime": "normal", "trend": "flat", "tilts": [], "claims": []}),
-        words.Decision(agent="optimizer", ordinal=0, author="embedded planner (rule-based)", answer={"action": "search"}, rejected=("b" * 64,)),
-    )  # fmt: skip
+        words.Decision(
+            agent="risk_manager",
+            ordinal=0,
+            author="embedded planner (rule-based)",
+            answer={"concerns": ["none"], "claims": []},
+        ),
+        words.Decision(
+            agent="market_analyst",
+            ordinal=0,
+            author="embedded planner (rule-based)",
+            answer={"regime": "normal", "trend": "flat", "tilts": [], "claims": []},
+        ),
+        words.Decision(
+            agent="optimizer",
+            ordinal=0,
+            author="embedded planner (rule-based)",
+            answer={"action": "search"},
+            rejected=("b" * 64,),
+        ),
+    )
     return words.Manifest(
         request=request,
         data_digest="1" * 64,
@@ -281,9 +319,7 @@ def winner() -> Trial:
 
 
 def finalists() -> tuple[words.Finalist, ...]:
-    other = StrategyConfig(
-        weight_function="inverse_vol", estimator="ewma", decay=0.96, rebalancing="weekly"
-    )
+    other = StrategyConfig(weight_function="inverse_vol", estimator="ewma", decay=0.96, rebalancing="weekly")
     rows = [
         (WINNER, 0.0301, 0.0, True),
         (other, 0.0299, 0.0002, True),
@@ -324,9 +360,15 @@ def limit_checks(*, passed: bool) -> tuple[words.LimitCheck, ...]:
 def found(**changes: Any) -> OptimizationResult:
     chance = random.Random(3)
     years = tuple(
-        words.Year(year=year, winner=(r := chance.gauss(0.05, 0.09)), benchmark=0.9 * r - 0.002, asset=1.7 * r, partial=year == 2016)
+        words.Year(
+            year=year,
+            winner=(r := chance.gauss(0.05, 0.09)),
+            benchmark=0.9 * r - 0.002,
+            asset=1.7 * r,
+            partial=year == 2016,
+        )
         for year in range(1991, 2017)
-    )  # fmt: skip
+    )
     request = OptimizationRequest(
         name="Balanced <script>alert(1)</script>",
         mandate=Mandate(),
@@ -341,11 +383,22 @@ def found(**changes: Any) -> OptimizationResult:
             reason="The active deflated Sharpe ratio is below 0.95.",
         ),
         counts=words.Counts(
-            trials=100, screened=0, scenarios=5, paths=1000, years=5, evaluations=500, path_days=630_000_000, stopped="budget", plans=2
+            trials=100,
+            screened=0,
+            scenarios=5,
+            paths=1000,
+            years=5,
+            evaluations=500,
+            path_days=630_000_000,
+            stopped="budget",
+            plans=2,
         ),
         benefit=words.Benefit(
-            basis_points=Measured(value=38.0, error=6.0), low=26.2, high=49.8,
-            drawdown_points=Measured(value=2.1, error=0.1), benchmark_weight=0.58,
+            basis_points=Measured(value=38.0, error=6.0),
+            low=26.2,
+            high=49.8,
+            drawdown_points=Measured(value=2.1, error=0.1),
+            benchmark_weight=0.58,
         ),
         winner=winner(),
         scenarios=outcomes(),
@@ -353,19 +406,39 @@ def found(**changes: Any) -> OptimizationResult:
         benchmarks=benchmarks(),
         premium=cases([("p = 0", 71.0, 6.0, True), ("p = 1", 38.0, 6.0, True), ("p = 2", -44.0, 7.0, False)]),
         depends_on_premium=True,
-        parameter_error=cases([("mu - 2%", 61.0, 6.0, True), ("mu + 2%", 15.0, 6.0, True), ("sigma x 0.8", 12.0, 5.0, True), ("sigma x 1.25", 66.0, 8.0, True)]),
+        parameter_error=cases(
+            [
+                ("mu - 2%", 61.0, 6.0, True),
+                ("mu + 2%", 15.0, 6.0, True),
+                ("sigma x 0.8", 12.0, 5.0, True),
+                ("sigma x 1.25", 66.0, 8.0, True),
+            ]
+        ),
         probabilities=cases([("equal", 44.0, 6.0, True), ("analyst", 38.0, 6.0, True), ("cycle", 52.0, 11.0, True)]),
         costs=cases([("0 x cost", 49.0, 6.0, True), ("1 x cost", 38.0, 6.0, True), ("2 x cost", 27.0, 6.0, True)]),
         offsets_bps=(-9.0, 6.0),
         next_step=words.NextStep(
-            as_of="2016-05-24", today_weight=0.71, current_rule_weight=0.83, next_trade=-0.12, next_rebalancing="2016-05-27"
+            as_of="2016-05-24",
+            today_weight=0.71,
+            current_rule_weight=0.83,
+            next_trade=-0.12,
+            next_rebalancing="2016-05-27",
         ),
         limits=limit_checks(passed=True),
         facts=facts(),
         years=years,
         crises=(
-            words.Crisis(name="Dot-com", start="2000-03-24", end="2002-10-09", winner=-0.19, benchmark=-0.27, asset=-0.49),
-            words.Crisis(name="Financial crisis", start="2007-10-09", end="2009-03-09", winner=-0.16, benchmark=-0.33, asset=-0.57),
+            words.Crisis(
+                name="Dot-com", start="2000-03-24", end="2002-10-09", winner=-0.19, benchmark=-0.27, asset=-0.49
+            ),
+            words.Crisis(
+                name="Financial crisis",
+                start="2007-10-09",
+                end="2009-03-09",
+                winner=-0.16,
+                benchmark=-0.33,
+                asset=-0.57,
+            ),
         ),
         luck=luck(),
         importance={"rebalancing": 0.41, "estimator": 0.27, "weight_function": 0.22, "no_trade_band": 0.10},
@@ -377,7 +450,7 @@ def found(**changes: Any) -> OptimizationResult:
         history_series=ABROAD,
         figures=figures(),
         explanation=explanation(),
-    )  # fmt: skip
+    )
     return result.model_copy(update=changes)
 
 
@@ -430,9 +503,7 @@ def infeasible() -> OptimizationResult:
 def history() -> np.ndarray:
     """Rows as `OptimizationResult.history_series` names them, 1990 to 2016."""
     chance = np.random.default_rng(5)
-    days = np.array(
-        [(dt.date(1990, 1, 2) - dt.date(1970, 1, 1)).days + k * 7 / 5 for k in range(6649)]
-    )
+    days = np.array([(dt.date(1990, 1, 2) - dt.date(1970, 1, 1)).days + k * 7 / 5 for k in range(6649)])
     volatility = 0.16 * np.exp(0.5 * np.sin(np.arange(days.size) / 300))
     asset = chance.standard_normal(days.size) * volatility / math.sqrt(252) + 0.0002
     weight = np.clip(0.10 / volatility, 0, 1)

@@ -1,5 +1,6 @@
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -12,10 +13,13 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+def inner(command: Any) -> dict[str, Any]:
+    return getattr(command, "commands", {})
+
+
 def commands():
-    root = typer.main.get_command(app)
-    for name, command in root.commands.items():
-        yield from (f"{name} {inner}" for inner in getattr(command, "commands", {})) if hasattr(command, "commands") else (name,)
+    for name, command in inner(typer.main.get_command(app)).items():
+        yield from [f"{name} {second}" for second in inner(command)] or [name]
 
 
 def test_every_command_is_in_the_readme():
@@ -29,15 +33,17 @@ def test_every_setting_is_in_the_readme(variable):
 
 
 def test_every_variable_that_the_code_reads_is_in_the_readme():
-    sources = [p for folder in ("quant", "store", "tools", "agents", "graphs", "api") for p in (ROOT / folder).rglob("*.py")]
+    sources = [
+        p for folder in ("quant", "store", "tools", "agents", "graphs", "api") for p in (ROOT / folder).rglob("*.py")
+    ]
     read = {name for p in sources for name in re.findall(r"environ(?:\.get\(|\[)\s*\"([A-Z_]+)\"", p.read_text())}
     assert read <= {*VARIABLES, "STRATIGOS_KERNEL_CACHE", "NUMBA_NUM_THREADS"}
 
 
 def test_every_option_the_readme_shows_exists():
-    command = typer.main.get_command(app)
+    first = inner(typer.main.get_command(app))
     known = set(PATHS)
-    for one in (*command.commands.values(), *command.commands["data"].commands.values()):
+    for one in (*first.values(), *inner(first["data"]).values()):
         known |= {name for parameter in one.params for name in parameter.opts}
     shown = set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", README)) - {"--help"}
     assert shown <= known

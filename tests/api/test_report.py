@@ -33,8 +33,8 @@ class Page(HTMLParser):
         self.seen.append((tag, found))
         if tag not in VOID:
             self.open.append(tag)
-        if found.get("id"):
-            self.ids.append(found["id"])
+        if id_ := found.get("id"):
+            self.ids.append(id_)
         if tag == "a":
             self.links.append(found.get("href") or "")
 
@@ -61,11 +61,7 @@ def test_it_is_well_formed_and_its_links_lead_somewhere(page):
     assert parsed.open == []
     assert len(parsed.ids) == len(set(parsed.ids))
     assert {link[1:] for link in parsed.links} <= set(parsed.ids)
-    assert not [
-        tag
-        for tag, _ in parsed.seen
-        if tag in ("script", "iframe", "object", "embed", "link", "img", "base")
-    ]
+    assert not [tag for tag, _ in parsed.seen if tag in ("script", "iframe", "object", "embed", "link", "img", "base")]
 
 
 def test_nothing_is_fetched(page):
@@ -100,8 +96,7 @@ def test_the_order_is_that_of_a_manager(page):
     ]
     first = page[page.index('id="verdict"') :]
     places = [
-        first.index(text)
-        for text in ("bps a year", "points", "Verdict: Amber", "luck is not excluded", ONE_HISTORY)
+        first.index(text) for text in ("bps a year", "points", "Verdict: Amber", "luck is not excluded", ONE_HISTORY)
     ]
     assert places == sorted(places)
 
@@ -195,14 +190,10 @@ def test_the_colour_is_also_a_word_and_a_sign(made, colour):
 
 def test_constant_volatility_carries_its_banner(made):
     result = made()
-    scenarios = tuple(
-        s.model_copy(update={"engine": "gbm"}) for s in result.manifest.request.scenarios
-    )
+    scenarios = tuple(s.model_copy(update={"engine": "gbm"}) for s in result.manifest.request.scenarios)
     request = result.manifest.request.model_copy(update={"scenarios": scenarios})
     page = render(
-        result.model_copy(
-            update={"manifest": result.manifest.model_copy(update={"request": request})}
-        ),
+        result.model_copy(update={"manifest": result.manifest.model_copy(update={"request": request})}),
         run="abc",
         made=MADE,
     )

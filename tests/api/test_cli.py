@@ -1,0 +1,341 @@
+import csv
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from api.cli import run
+from api.words import ONE_HISTORY
+
+ROOT = Path(__file__).parents[2]
+SMALL = ["--trials", "12", "--paths", "100", "--years", "1", "--lookback", "21", "--lookback", "63"]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    place = tmp_path / "home"
+    monkeypatch.setenv("STRATIGOS_HOME", str(place))
+    return place
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A finished run in a home of its own: the home, what was printed, what was told."""
+    place = tmp_path_factory.mktemp("made") / "home"
+    done = command("optimize", *SMALL, home=place)
+    assert done.returncode == 0, done.stderr
+    return place, done.stdout, done.stderr
+
+
+def command(*arguments, home, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "api", *arguments],
+        cwd=ROOT,
+        env=os.environ | {"STRATIGOS_HOME": str(home)} | environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=240,
+    )
+
+
+@pytest.fixture
+def at_made(made, monkeypatch):
+    monkeypatch.setenv("STRATIGOS_HOME", str(made[0]))
+    return made[0]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["optimize", "--help"], ["data", "check", "--help"], []])
+def test_help_opens_without_the_heavy_libraries(arguments):
+    heavy = "{'numpy','numba','langgraph','langchain_core','pandas','matplotlib','scipy','aiosqlite'}"
+    loaded = f"print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys; from api.cli import run; code = run({arguments!r}); {loaded}; sys.exit(code)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith("[]")
+    assert "Usage: python -m api" in done.stdout
+
+
+def test_help_states_ranges_defaults_and_examples(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("TERMINAL_WIDTH", "160")
+    assert run(["optimize", "--help"]) == 0
+    text = capsys.readouterr().out
+    assert "0.05 to 0.2; 0.1 by default" in text
+    assert "10 to 5000; 100 by default" in text
+    assert "Examples" in text
+    assert "Mandate (fixed, never searched)" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["--target-vol", "0"], ["--target-vol", "0", "0.05 to 0.2"]),
+        (["--target-vol", "10"], ["10% is written 0.1"]),
+        (["--target-vol", "nan"], ["--target-vol", "nan"]),
+        (["--target-vol", "ten"], ["--target-vol", "'ten'", "0.05 to 0.2"]),
+        (["--trials", "1e3"], ["--trials", "1e3", "10 to 5000"]),
+        (["--min-weight", "0.8", "--max-weight", "0.5"], ["--min-weight 0.8", "--max-weight 0.5"]),
+        (["--weight-function", "momentum"], ["--weight-function", "'momentum'", "trend_overlay"]),
+        (["--var", "0.05", "--expected-shortfall", "0.02"], ["--var 0.05", "--expected-shortfall 0.02"]),
+        (["--min-weight", "0.9", "--max-drawdown", "0.02", "--paths", "100"], ["--max-drawdown", "0.02", "0.9"]),
+        (["--universe", "nikkei"], ["--universe", "'nikkei'", "sp500"]),
+        (["--prices", "absent.csv"], ["absent.csv", "no such file"]),
+        (["--request", "absent.json"], ["--request", "absent.json"]),
+        (["--resume", "absent"], ["RUN", "there is no run"]),
+        (["--resume", "x", "--trials", "20"], ["--resume", "allowed"]),
+        (["--target-volatility", "0.1"], ["--target-vol"]),
+        (["--name", ""], ["--name", "1 to 120 characters"]),
+        (["surplus"], ["surplus"]),
+    ],
+)
+def test_what_can_be_mended_exits_with_2_and_stores_nothing(capfd, home, arguments, parts):
+    assert run(["optimize", *arguments]) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert len(err.strip().splitlines()) == 1
+    assert "Traceback" not in err
+    for part in parts:
+        assert part in err
+    assert stored(home) == []
+
+
+def stored(home):
+    """Files of runs; an empty database may be there."""
+    import sqlite3
+
+    if not (home / "store.sqlite").exists():
+        return []
+    with sqlite3.connect(home / "store.sqlite") as database:
+        tables = [name for (name,) in database.execute("select name from sqlite_master where type = 'table'")]
+        rows = {name: database.execute(f"select count(*) from {name}").fetchone()[0] for name in tables}
+    database.close()
+    return [name for name in ("record", "records", "event", "events") if rows.get(name)]
+
+
+PRICES = {
+    "duplicate date": ("date,A\n2020-01-02,1\n2020-01-02,2\n2020-01-03,3\n", "2020-01-02"),
+    "negative price": ("date,A\n2020-01-02,1\n2020-01-03,-2\n", "-2"),
+    "hole": ("date,A\n2020-01-02,1\n2020-01-03,\n2020-01-06,2\n", "row 3"),
+    "text": ("date,A\n2020-01-02,1\n2020-01-03,abc\n", "abc"),
+    "empty": ("", "empty"),
+    "one row": ("date,A\n2020-01-02,1\n", "two dates"),
+}
+
+
+@pytest.mark.parametrize("kind", PRICES)
+@pytest.mark.parametrize("door", ["check", "optimize"])
+def test_a_price_file_that_cannot_be_used_is_refused(capfd, tmp_path, home, kind, door):
+    content, named = PRICES[kind]
+    path = tmp_path / "prices.csv"
+    path.write_text(content)
+    arguments = ["data", "check", str(path)] if door == "check" else ["optimize", "--prices", str(path)]
+    assert run(arguments) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert named in err
+    assert "prices.csv" in err
+    assert "allowed" in err
+    assert len(err.strip().splitlines()) == 1
+    assert stored(home) == []
+
+
+def test_a_lookback_longer_than_the_data_allow_is_refused(capfd, tmp_path, home):
+    import exchange_calendars
+    import pandas as pd
+
+    days = exchange_calendars.get_calendar("XNYS").sessions_in_range(
+        pd.Timestamp("2018-01-02"), pd.Timestamp("2022-06-30")
+    )
+    rows = [f"{day:%Y-%m-%d},{100 + n % 7 + n / 10:.4f}" for n, day in enumerate(days)]
+    path = tmp_path / "prices.csv"
+    path.write_text("date,A\n" + "\n".join(rows))
+    assert run(["data", "check", str(path)]) == 0
+    assert "✔ PASS" in capfd.readouterr().out
+    assert run(["optimize", "--prices", str(path), "--lookback", "504"]) == 2
+    err = capfd.readouterr().err
+    assert "--lookback" in err
+    assert "506" in err  # 504 and the decision lag of 2
+    assert stored(home) == []
+
+
+@pytest.mark.parametrize("place", ["/proc/nowhere", "/dev/null", "/dev/null/home"])
+def test_a_home_that_cannot_be_written_is_named(capfd, monkeypatch, place):
+    monkeypatch.setenv("STRATIGOS_HOME", place)
+    assert run(["runs"]) == 2
+    assert "STRATIGOS_HOME" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("MODEL", "gpt-unheard-of"), ("STRATIGOS_LOG_LEVEL", "loud"), ("STRATIGOS_OWNER", "a/../b")]
+)
+def test_a_setting_that_is_wrong_is_named(capfd, monkeypatch, variable, value):
+    monkeypatch.setenv(variable, value)
+    assert run(["runs"]) == 2
+    assert variable in capfd.readouterr().err
+
+
+def test_a_fault_is_one_line_and_a_log(capfd, home):
+    home.mkdir()
+    (home / "store.sqlite").write_bytes(b"this is no database" * 100)
+    assert run(["runs"]) == 1
+    err = capfd.readouterr().err
+    assert len(err.strip().splitlines()) == 1
+    assert "stratigos.log" in err
+    assert "Traceback" in (home / "stratigos.log").read_text()
+
+
+def test_no_run_yet(capfd):
+    assert run(["runs"]) == 0
+    assert "optimize makes one" in capfd.readouterr().out
+    assert run(["show", "last"]) == 2
+    assert "there is no run yet" in capfd.readouterr().err
+
+
+def test_optimize_tells_the_benefit_first_and_ends_with_the_digest(made):
+    home, out, err = made
+    lines = out.strip().splitlines()
+    assert "bps a year" in lines[1]
+    assert ONE_HISTORY in out
+    assert "12 configurations x 5 scenarios x 100 paths x 1 years = 60 evaluations" in " ".join(out.split())
+    assert re.search(r"^Took [\d.]+ s, imports and report included; kernels", out, re.MULTILINE)
+    assert re.fullmatch(r"result digest: [0-9a-f]{64}", lines[-1])
+    report = Path(next(line for line in lines if line.startswith("Report ")).removeprefix("Report "))
+    assert report.parent == home / "reports"
+    assert report.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert "embedded planner (rule-based): fixed rules, no language model" in " ".join(err.split())
+    assert "Estimate, plan 1" in err
+    assert "best so far, in sample" in err
+    assert "trials/s" in err
+    assert "\x1b" not in out + err
+
+
+def test_show_runs_trace_and_reproduce_agree(capfd, at_made, made):
+    digest = made[1].strip().splitlines()[-1].removeprefix("result digest: ")
+    assert run(["runs", "--json"]) == 0
+    (listed,) = json.loads(capfd.readouterr().out)
+    assert listed["result_digest"] == digest
+    assert run(["show", listed["id"][:6]]) == 0
+    assert f"result digest: {digest}" in capfd.readouterr().out
+    assert run(["trace", "last"]) == 0
+    assert "Risk manager calls" in capfd.readouterr().out
+    assert run(["trace", "last", "--json"]) == 0
+    events = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert (events[0]["event"], events[-1]["event"]) == ("run_started", "run_finished")
+    assert run(["reproduce", "last"]) == 0
+    out = capfd.readouterr().out
+    assert out.count(digest) == 2
+
+
+def test_reproduce_exits_with_1_when_the_digests_differ(capfd, at_made, monkeypatch):
+    import graphs.runs
+
+    async def otherwise(desk, owner, run_id):
+        found = await graphs.runs.result_of(desk.store, owner, run_id)
+        assert found is not None
+        return found.model_copy(update={"caveats": ("another",)})
+
+    monkeypatch.setattr(graphs.runs, "reproduce", otherwise)
+    assert run(["reproduce", "last"]) == 1
+    assert "DIFFERS" in capfd.readouterr().out
+
+
+def test_export_writes_each_format(capfd, at_made, tmp_path):
+    for format_ in ("json", "csv", "html"):
+        path = tmp_path / f"out.{format_}"
+        assert run(["export", "last", "--format", format_, "--output", str(path)]) == 0
+        assert run(["export", "last", "--format", format_, "--output", str(path)]) == 2
+        assert "exists already" in capfd.readouterr().err
+    assert len(json.loads((tmp_path / "out.json").read_text())["trials"]) == 12
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "out.csv").read_text())))
+    assert len(rows) == 12
+    assert all(row["estimator"] for row in rows)
+    assert "</html>" in (tmp_path / "out.html").read_text()
+    assert run(["export", "last", "--output", str(tmp_path)]) == 2
+    assert run(["export", "last", "--output", str(tmp_path / "out.json" / "below")]) == 2
+    assert run(["export", "last", "--format", "pdf"]) == 2
+
+
+def test_an_exported_request_gives_the_same_digest(capfd, at_made, made, tmp_path):
+    assert run(["show", "last", "--json"]) == 0
+    result = json.loads(capfd.readouterr().out)
+    path = tmp_path / "request.json"
+    path.write_text(json.dumps(result["manifest"]["request"]))
+    done = command("optimize", "--request", str(path), "--json", home=tmp_path / "other")
+    assert done.returncode == 0, done.stderr
+    again = json.loads(done.stdout)
+    assert again["result_digest"] == made[1].strip().splitlines()[-1].removeprefix("result digest: ")
+    assert again["result"]["verdict"] == result["verdict"]
+    assert again["seconds"]["wall"] > 0
+
+
+def test_limits_that_nothing_meets_are_a_result(tmp_path):
+    done = command(
+        "optimize", *SMALL, "--max-turnover", "0.001", "--weight-function", "inverse_vol", home=tmp_path / "h"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "INFEASIBLE" in done.stdout
+    assert "turnover" in done.stdout
+    assert "result digest: " in done.stdout
+
+
+def test_an_interrupted_run_says_how_to_go_on(made, tmp_path):
+    home = tmp_path / "h"
+    running = subprocess.Popen(
+        [sys.executable, "-m", "api", "optimize", *SMALL],
+        cwd=ROOT,
+        env=os.environ | {"STRATIGOS_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stderr is not None
+    seen = ""
+    for line in running.stderr:
+        seen += line
+        if "Market analyst" in line:
+            running.send_signal(signal.SIGINT)
+            break
+    _, rest = running.communicate(timeout=120)
+    assert running.returncode == 130
+    assert "Traceback" not in rest
+    resume = re.search(r"python -m api (optimize --resume [0-9a-f]+)", rest)
+    assert resume is not None
+    done = command(*resume[1].split(), home=home)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == made[1].splitlines()[-1]
+
+
+def test_a_reader_that_leaves_is_no_fault(at_made):
+    piped = f"{sys.executable} -m api trace last --json | head -1; exit ${{PIPESTATUS[0]}}"
+    for _ in range(2):
+        done = subprocess.run(["bash", "-c", piped], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode in (0, 141)
+        assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"PYTHONIOENCODING": "ascii", "COLUMNS": "20"},
+        {"PYTHONIOENCODING": "latin-1", "NO_COLOR": "1", "TERM": "dumb"},
+    ],
+)
+def test_it_prints_on_any_terminal(made, environment):
+    done = command("show", "last", home=made[0], **environment)
+    assert done.returncode == 0, done.stderr
+    assert made[1].strip().splitlines()[-1] in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_what_a_user_wrote_moves_no_cursor(tmp_path):
+    done = command("optimize", *SMALL, "--name", "a\x1b[31m[bold]b\nc", home=tmp_path / "h")
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout
+    assert "a·[31m[bold]b·c" in done.stdout
