@@ -55,7 +55,9 @@ def _metavar(path: str) -> str:
 
 
 Name = Annotated[str | None, option("--name", "name", "What you call it", WHAT)]
-Universe = Annotated[str | None, option("--universe", "universe", "Bundled prices to use", WHAT)]
+Universe = Annotated[
+    str | None, option("--universe", "universe", "sp500, stocks, or some of them, as stocks:AAPL,MSFT", WHAT)
+]
 Prices = Annotated[
     str | None,
     typer.Option(

@@ -117,7 +117,7 @@ def decided(decision: Decision) -> str:
     claims = answer.pop("claims", [])
     parts = [f"{name} {_value(value)}" for name, value in answer.items() if value]
     if claims:
-        parts.append(f"{len(claims)} claims")
+        parts.append("1 claim" if len(claims) == 1 else f"{len(claims)} claims")
     return f"{title(decision.agent)} ({decision.author}): {_cut(', '.join(parts)) or 'abstained'}"
 
 
