@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -171,7 +172,10 @@ def deepest_fall(total: Floats) -> float:
 
 def goal_values(request: OptimizationRequest, trials: Sequence[Trial]) -> Floats:
     """What the goal looks at, shape (K, S + 1): utility or Sharpe ratio by scenario, training history last."""
-    metric = "sharpe" if request.goal == "sharpe" else "utility"
+    return values_of(request, trials, "sharpe" if request.goal == "sharpe" else "utility")
+
+
+def values_of(request: OptimizationRequest, trials: Sequence[Trial], metric: Literal["sharpe", "utility"]) -> Floats:
     return np.array(
         [
             [getattr(e.metrics, metric).value for e in (*(t.evaluation(s.name) for s in request.scenarios), t.train)]

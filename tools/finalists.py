@@ -1,7 +1,7 @@
 """The shortlist, scored again on fresh paths: who is indistinguishable from the best, and who stands on a plateau."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,22 +10,21 @@ from numpy.typing import NDArray
 
 from quant.evaluation import Evaluation, Measured
 from quant.goal import Goal
-from quant.objective import REGRET_AVERSION, scenario_weights, scores
+from quant.objective import scenario_weights, scores
 from quant.random import LANES
 from quant.scenario import Scenario
 from quant.search import neighbours
 from quant.simulation import evaluations
 from quant.strategy import StrategyConfig
 from quant.trial import Trial
-from tools.evaluation import World, goal_values, objectives
-from tools.optimization import HISTORY, Finalist
+from tools.evaluation import World, objectives, values_of
+from tools.limits import check_limits, violation
+from tools.optimization import HISTORY, Finalist, LimitCheck
 from tools.search import selectable
 
 Floats = NDArray[np.float64]
 
 SHORTLIST = 8
-PLATEAUS = 6
-"""Indistinguishable finalists whose neighbours are evaluated."""
 Z = 1.959963984540054
 """Normal quantile of 97.5%."""
 
@@ -53,6 +52,15 @@ class Scored:
     def place(self, config: StrategyConfig) -> int:
         return self.configs.index(config)
 
+    def only(self, configs: Sequence[StrategyConfig]) -> "Scored":
+        places = [self.place(c) for c in configs]
+        return Scored(
+            configs=tuple(configs),
+            evaluations={name: [rows[k] for k in places] for name, rows in self.evaluations.items()},
+            paths={name: paths[:, places] for name, paths in self.paths.items()},
+            history=self.history[places],
+        )
+
     def joined(self, other: "Scored") -> "Scored":
         """These configs and those of `other` that are not among them; utilities alone."""
         new = [k for k, config in enumerate(other.configs) if config not in self.configs]
@@ -66,6 +74,9 @@ class Scored:
     def values(self, scenarios: Sequence[str], metric: str) -> Floats:
         columns = [[getattr(e.metrics, metric).value for e in self.evaluations[s]] for s in (*scenarios, HISTORY)]
         return np.array(columns).T
+
+    def by_scenario(self, place: int) -> dict[str, Evaluation]:
+        return {name: rows[place] for name, rows in self.evaluations.items()}
 
 
 def score(
@@ -94,13 +105,22 @@ def score(
             cost_factor=cost_factor,
         )
         found[scenario.name] = evaluations(simulated, digests, scenario.name)
-        kept = {"nothing": [], "utilities": [simulated.utilities]}
-        paths[scenario.name] = np.array(kept.get(keep, [simulated.utilities, simulated.drawdowns]))
+        kept = [a for a in (simulated.utilities, simulated.drawdowns) if a.size]
+        paths[scenario.name] = np.array(kept)
     train = world.market.train
     records = world.replay(configs, end=train.stop, cost_factor=cost_factor).series
     found[HISTORY] = [world.on_history(c, r, train) for c, r in zip(configs, records, strict=True)]
     history = np.array([e.metrics.utility.value for e in found[HISTORY]])
     return Scored(tuple(configs), found, paths, history)
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """The objectives of a config's neighbours, and the paired error of the config minus their median."""
+
+    median: float
+    neighbours: int
+    error: float
 
 
 @dataclass(frozen=True)
@@ -112,69 +132,112 @@ class Choice:
     scored: Scored
     best: Floats
     """Best value of any trial in each scenario, training history last, shape (S + 1,)."""
+    plateau_errors: Mapping[str, float]
+    """Error of each finalist's lead over its plateau's median, by digest."""
+
+
+@dataclass(frozen=True)
+class NoneFeasible:
+    """Nothing keeps the limits; `checks` by digest, of the trials that only fresh paths refuted."""
+
+    checks: Mapping[str, tuple[LimitCheck, ...]]
 
 
 def weights_of(world: World) -> Floats:
     return scenario_weights([s.probability for s in world.request.scenarios])
 
 
-def choose(world: World, trials: Sequence[Trial]) -> Choice | None:
-    """Method, section 3: fresh paths, two paired errors, then the highest plateau; None if nothing is feasible."""
+def choose(world: World, trials: Sequence[Trial]) -> Choice | NoneFeasible:
+    """Method, section 3: fresh paths, within the limits there too, two paired errors, then the highest plateau."""
     request = world.request
-    names = [s.name for s in request.scenarios]
-    metric = "sharpe" if request.goal == "sharpe" else "utility"
-    weights = weights_of(world)
     leading = [t for t in trials if not t.screened]
     searched = objectives(request, leading)
-    feasible = [k for k, t in enumerate(leading) if selectable(request, t)]
-    if not feasible:
-        return None
-    order = sorted(feasible, key=lambda k: (-searched[k], k))[:SHORTLIST]
-    champions = [int(np.argmax(column)) for column in goal_values(request, leading).T]
-    shortlist = [leading[k].config for k in order]
-    others = [c for k in dict.fromkeys(champions) if (c := leading[k].config) not in shortlist]
-    scored = score(world, [*shortlist, *others], request.scenarios)
-    values = scored.values(names, metric)
-    best = np.max(values, axis=0)
-    ranked = objective_against(values, weights, best, request.goal)
-    top = int(np.argmax(ranked[: len(shortlist)]))
-    errors = [paired_objective_error(scored, weights, best, names, top, k) for k in range(len(shortlist))]
-    behind = [Measured(value=float(ranked[top] - ranked[k]), error=errors[k]) for k in range(len(shortlist))]
-    near = [k for k in range(len(shortlist)) if behind[k].value <= 2.0 * (behind[k].error or 0.0)]
-    near = sorted(near, key=lambda k: (-ranked[k], k))[:PLATEAUS]
-    around = {k: [c for c in neighbours(request.space, shortlist[k]) if c not in scored.configs] for k in near}
-    unseen = list(dict.fromkeys(c for group in around.values() for c in group))
-    beside = score(world, unseen, request.scenarios, keep="nothing") if unseen else None
-    medians: dict[int, tuple[float, int]] = {}
-    for k in near:
-        known = [float(ranked[scored.place(c)]) for c in neighbours(request.space, shortlist[k]) if c in scored.configs]
-        if beside is not None:
-            level = objective_against(beside.values(names, metric), weights, best, request.goal)
-            known += [float(level[beside.place(c)]) for c in around[k]]
-        medians[k] = (float(np.median(known)) if known else float(ranked[k]), len(known))
-    chosen = max(near, key=lambda k: (medians[k][0], ranked[k], -k))
+    order = sorted((k for k, t in enumerate(leading) if selectable(request, t)), key=lambda k: (-searched[k], k))
+    utilities = values_of(request, leading, "utility")
+    champions = [leading[k].config for k in dict.fromkeys(int(np.argmax(column)) for column in utilities.T)]
+    refuted: dict[str, tuple[LimitCheck, ...]] = {}
+    for first in range(0, len(order), SHORTLIST):
+        shortlist = [leading[k].config for k in order[first : first + SHORTLIST]]
+        scored = score(world, tuple(dict.fromkeys((*shortlist, *champions))), request.scenarios)
+        checks = [check_limits(request, scored.by_scenario(k)) for k in range(len(shortlist))]
+        if any(violation(of_one) == 0.0 for of_one in checks):
+            return _chosen(world, scored, checks)
+        refuted |= {config.digest(): of_one for config, of_one in zip(shortlist, checks, strict=True)}
+    return NoneFeasible(refuted)
+
+
+def _chosen(world: World, scored: Scored, checks: Sequence[tuple[LimitCheck, ...]]) -> Choice:
+    """The winner among the first configs of `scored`, which are the shortlist that `checks` belong to."""
+    request = world.request
+    names = [s.name for s in request.scenarios]
+    weights = weights_of(world)
+    best = np.max(scored.values(names, goal_metric(request.goal)), axis=0)
+    ranked = objective_of(world, scored, best)
+    standing = [k for k, of_one in enumerate(checks) if violation(of_one) == 0.0]
+    top = max(standing, key=lambda k: (ranked[k], -k))
+    errors = [
+        paired_objective_error(scored, weights, best, names, top, k, goal=request.goal) for k in range(len(checks))
+    ]
+    near = [k for k in standing if ranked[top] - ranked[k] <= 2.0 * errors[k]]
+    plateaus = _plateaus(world, scored, near, best)
+    chosen = max(near, key=lambda k: (plateaus[k].median, ranked[k], -k))
+    unseen = Plateau(0.0, 0, 0.0)
     finalists = tuple(
         Finalist(
-            digest=config.digest(),
-            config=config,
+            digest=scored.configs[k].digest(),
+            config=scored.configs[k],
             objective=float(ranked[k]),
-            behind_best=behind[k],
-            indistinguishable=behind[k].value <= 2.0 * (behind[k].error or 0.0),
-            plateau_median=medians.get(k, (float(ranked[k]), 0))[0],
-            plateau_neighbours=medians.get(k, (0.0, 0))[1],
+            behind_best=Measured(value=float(ranked[top] - ranked[k]), error=errors[k]),
+            indistinguishable=k in near,
+            plateau_median=plateaus[k].median if k in near else float(ranked[k]),
+            plateau_neighbours=plateaus.get(k, unseen).neighbours,
             plateau_passed=False,
-            feasible=True,
+            feasible=k in standing,
+            breaches=tuple(dict.fromkeys(check.limit for check in of_one if not check.passed)),
         )
-        for k, config in enumerate(shortlist)
+        for k, of_one in enumerate(checks)
     )
-    return Choice(shortlist[chosen], finalists, scored, best)
+    return Choice(
+        winner=scored.configs[chosen],
+        finalists=finalists,
+        scored=scored,
+        best=best,
+        plateau_errors={scored.configs[k].digest(): plateaus[k].error for k in near},
+    )
+
+
+def _plateaus(world: World, scored: Scored, near: Sequence[int], best: Floats) -> dict[int, Plateau]:
+    """The neighbours of each config of `near`, evaluated on the same paths as the config."""
+    request = world.request
+    around = {k: neighbours(request.space, scored.configs[k]) for k in near}
+    unseen = tuple(dict.fromkeys(c for group in around.values() for c in group if c not in scored.configs))
+    level = dict(zip(scored.configs, objective_of(world, scored, best), strict=True))
+    if unseen:
+        beside = score(world, unseen, request.scenarios, keep="nothing")
+        level |= dict(zip(unseen, objective_of(world, beside, best), strict=True))
+    around = {k: sorted(group, key=lambda c: level[c]) or [scored.configs[k]] for k, group in around.items()}
+    middle = {k: group[(len(group) - 1) // 2] for k, group in around.items()}
+    # the paths of the middle ones alone are kept, and for that they are evaluated once more
+    again = tuple(dict.fromkeys(c for c in middle.values() if c not in scored.configs))
+    compared = scored.joined(score(world, again, request.scenarios)) if again else scored
+    names, weights = [s.name for s in request.scenarios], weights_of(world)
+    return {
+        k: Plateau(
+            median=float(np.median([level[c] for c in around[k]])),
+            neighbours=len(around[k]) if around[k] != [scored.configs[k]] else 0,
+            error=paired_objective_error(
+                compared, weights, best, names, k, compared.place(middle[k]), goal=request.goal
+            ),
+        )
+        for k in near
+    }
 
 
 def judge_plateaus(choice: Choice, benchmark_objective: float) -> tuple[Finalist, ...]:
     """Passed if the objective exceeds its plateau by at most two errors or 10% of its lead over the benchmark."""
     judged: list[Finalist] = []
     for finalist in choice.finalists:
-        error = 2.0 * (finalist.behind_best.error or 0.0)
+        error = 2.0 * choice.plateau_errors.get(finalist.digest, 0.0)
         lead = max(finalist.objective - benchmark_objective, 0.0)
         passed = finalist.plateau_neighbours > 0 and (
             finalist.objective - finalist.plateau_median <= max(error, 0.1 * lead)
@@ -183,40 +246,57 @@ def judge_plateaus(choice: Choice, benchmark_objective: float) -> tuple[Finalist
     return tuple(judged)
 
 
+def goal_metric(goal: Goal) -> Literal["sharpe", "utility"]:
+    return "sharpe" if goal == "sharpe" else "utility"
+
+
 def objective_against(values: Floats, weights: Floats, best: Floats, goal: Goal) -> Floats:
-    """Objective of each row of `values`, with regret against the given best."""
-    stacked = np.vstack([values, best])  # the best of each scenario joins, so that regret is against it
-    return scores(stacked, weights, goal=goal, sharpes=stacked)[:-1]
+    """Objective of each row of `values`, with regret against the given best and no other row."""
+    pairs = (np.vstack([row, best]) for row in values)
+    return np.array([scores(pair, weights, goal=goal, sharpes=pair)[0] for pair in pairs])
 
 
 def objective_of(world: World, scored: Scored, best: Floats) -> Floats:
     """Objective of every scored config, regret against `best`."""
-    metric = "sharpe" if world.request.goal == "sharpe" else "utility"
+    goal = world.request.goal
     names = [s.name for s in world.request.scenarios]
-    return objective_against(scored.values(names, metric), weights_of(world), best, world.request.goal)
+    return objective_against(scored.values(names, goal_metric(goal)), weights_of(world), best, goal)
 
 
 def paired_objective_error(
-    scored: Scored, weights: Floats, best: Floats, names: Sequence[str], first: int, second: int
+    scored: Scored, weights: Floats, best: Floats, names: Sequence[str], first: int, second: int, *, goal: Goal
 ) -> float:
-    """Monte Carlo error of the difference of two objectives, by the delta method on paired paths.
-
-    The objective is linear in the scenario utilities but for the scenario of the largest regret, which counts its
-    weight of 1/4 once more. Other goals use the same paths with the plain weights.
-    """
-    utilities: Floats = np.array([[np.mean(scored.paths[n][0, k]) for n in names] for k in (first, second)])
+    """Monte Carlo error of the difference of two objectives, by the delta method on paired paths."""
     if first == second:
         return 0.0
+    values = scored.values(names, goal_metric(goal))
+    slopes = [_slopes(values[k], weights, best, goal) for k in (first, second)]
     total = 0.0
-    regret = best[: len(names)] - utilities
     for s, name in enumerate(names):
-        sides: list[Floats] = []
-        for row, k in enumerate((first, second)):
-            worst = int(np.argmax(regret[row])) == s and regret[row, s] > 0.0
-            sides.append((weights[s] + (REGRET_AVERSION if worst else 0.0)) * scored.paths[name][0, k])
+        sides = [slope[s] * _by_path(scored, name, k, goal) for slope, k in zip(slopes, (first, second), strict=True)]
         gap = sides[0] - sides[1]
         total += variance(gap) / gap.size
     return math.sqrt(total)
+
+
+def _slopes(row: Floats, weights: Floats, best: Floats, goal: Goal) -> Floats:
+    """Change of the objective with each scenario's value; exact, as every goal is piecewise linear."""
+    step = 1e-6 * np.eye(row.size)
+    up, down = (objective_against(row + moved, weights, best, goal) for moved in (step, -step))
+    return (up - down) / 2e-6
+
+
+def _by_path(scored: Scored, name: str, k: int, goal: Goal) -> Floats:
+    """What the goal looks at, path by path, up to a constant.
+
+    Paths keep no Sharpe ratios: their utilities stand in for them, scaled to the error of the Sharpe ratio.
+    """
+    utilities = scored.paths[name][0, k]
+    if goal != "sharpe":
+        return utilities
+    spread = variance(utilities) / utilities.size
+    error = scored.evaluations[name][k].metrics.sharpe.error or 0.0
+    return utilities * (error / math.sqrt(spread)) if spread > 0.0 else np.zeros_like(utilities)
 
 
 def variance(values: Floats) -> float:

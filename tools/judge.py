@@ -18,7 +18,7 @@ from quant.trial import Trial
 from tools.benefit import BPS, benefit_of, difference
 from tools.evaluation import World, objectives
 from tools.figures_of import figures_of
-from tools.finalists import Choice, Scored, choose, judge_plateaus, objective_of, score, variance
+from tools.finalists import Choice, NoneFeasible, Scored, choose, judge_plateaus, objective_of, score, variance
 from tools.limits import check_limits, violation
 from tools.luck import Records, judge_luck
 from tools.optimization import (
@@ -76,8 +76,8 @@ def judge(
     checks = {t.digest: check_limits(world.request, by_scenario(t)) for t in trials}
     choice = choose(world, trials)
     base = _base(world, trials, checks, decisions, counts, caveats)
-    if choice is None:
-        result = base.model_copy(update=_infeasible(trials, checks))
+    if isinstance(choice, NoneFeasible):
+        result = base.model_copy(update=_infeasible(trials, {**checks, **choice.checks}))
         return Judgement(result.model_copy(update={"figures": figures_of(result)}), None)
     winner = next(t for t in trials if t.config == choice.winner)
     update, history = _judge_winner(world, trials, series, winner, choice, checks, view, ledger_trials)
@@ -113,7 +113,7 @@ def _judge_winner(
     all_years = years(world, records)
     traded = [_traded(replayed[k, 2]) for k in range(2)]
 
-    sensitivity = Sensitivity(world, choice, world.constant(matched))
+    sensitivity = Sensitivity(world, choice, scored, world.constant(matched))
     premium = sensitivity.premium()
     signs = {case.benefit_bps.value > 0.0 for case in premium}
     depends = len(signs) > 1 if premium else None
@@ -135,14 +135,14 @@ def _judge_winner(
         "premium": premium,
         "depends_on_premium": depends,
         "parameter_error": sensitivity.parameters(),
-        "probabilities": sensitivity.probabilities(_subset(scored, sensitivity.configs), view),
+        "probabilities": sensitivity.probabilities(view),
         "costs": sensitivity.costs(),
         "offsets_bps": sensitivity.offsets(),
         "next_step": _next_step(world, config),
         "limits": _with_binding(
             trials,
             checks,
-            check_limits(request, {name: rows[scored.place(config)] for name, rows in scored.evaluations.items()}),
+            check_limits(request, scored.by_scenario(scored.place(config))),
         ),
         "facts": facts(world, records, replayed[:2, 1], traded, all_years),
         "years": all_years,
@@ -236,16 +236,6 @@ def _outcomes(
             )
         )
     return tuple(found)
-
-
-def _subset(scored: Scored, configs: Sequence[StrategyConfig]) -> Scored:
-    places = [scored.place(c) for c in configs]
-    return Scored(
-        configs=tuple(configs),
-        evaluations={name: [rows[k] for k in places] for name, rows in scored.evaluations.items()},
-        paths={name: paths[:, places] for name, paths in scored.paths.items()},
-        history=scored.history[places],
-    )
 
 
 def _traded(turnover: Floats) -> float:

@@ -10,7 +10,7 @@ from quant.scenario import CYCLE, Scenario
 from quant.strategy import REBALANCING_DAYS, StrategyConfig
 from tools.benefit import BPS, difference
 from tools.evaluation import World
-from tools.finalists import Choice, Scored, objective_against, paired_objective_error, score
+from tools.finalists import Choice, Scored, goal_metric, objective_against, paired_objective_error, score
 from tools.optimization import HISTORY, TILT, Case, MarketView
 
 Floats = NDArray[np.float64]
@@ -22,13 +22,15 @@ LINKED = ("heston", "regime_switching")
 class Sensitivity:
     """Scores the finalists and the volatility-matched benchmark again under changed assumptions."""
 
-    def __init__(self, world: World, choice: Choice, benchmark: StrategyConfig) -> None:
+    def __init__(self, world: World, choice: Choice, scored: Scored, benchmark: StrategyConfig) -> None:
+        """`scored` holds all that is compared, under the assumptions as they stand."""
         self.world = world
         self.winner = choice.winner
         rivals = choice.scored.configs  # finalists, and the best of each scenario for the regret
         self.configs = tuple(dict.fromkeys((choice.winner, *rivals, benchmark)))
+        self.scored = scored.only(self.configs)
         self.rivals = [self.configs.index(c) for c in rivals]
-        self.finalists = [self.configs.index(f.config) for f in choice.finalists]
+        self.finalists = [self.configs.index(f.config) for f in choice.finalists if f.feasible]
         self.benchmark = self.configs.index(benchmark)
         self.weights = named_weights(world.request.scenarios, [s.probability for s in world.request.scenarios])
 
@@ -62,12 +64,12 @@ class Sensitivity:
         )
         return tuple(self._case(label, scenarios, cost_factor=factor) for factor, label in labels)
 
-    def probabilities(self, scored: Scored, view: MarketView | None) -> tuple[Case, ...]:
+    def probabilities(self, view: MarketView | None) -> tuple[Case, ...]:
         """Equal probabilities, the analyst's, and the cycle alone, which has probability 0 by default."""
         scenarios = self.world.request.scenarios
-        cases = [self._weighted("equal probabilities", scored, [1.0] * len(scenarios))]
+        cases = [self._weighted("equal probabilities", [1.0] * len(scenarios))]
         if view is not None and any(t.lean != "default" for t in view.tilts):
-            cases.append(self._weighted("the analyst's probabilities", scored, tilted(scenarios, view)))
+            cases.append(self._weighted("the analyst's probabilities", tilted(scenarios, view)))
         cycle = CYCLE.model_copy(update={"paths": scenarios[0].paths, "years": scenarios[0].years})
         cases.append(self._case("a cycle through bull, base, bear and high volatility", (cycle,), alone=True))
         return tuple(cases)
@@ -87,25 +89,26 @@ class Sensitivity:
     def _case(
         self, label: str, scenarios: Sequence[Scenario], *, cost_factor: float = 1.0, alone: bool = False
     ) -> Case:
-        scored = score(self.world, self.configs, scenarios, cost_factor=cost_factor)
+        unchanged = tuple(scenarios) == self.world.request.scenarios and cost_factor == 1.0
+        scored = self.scored if unchanged else score(self.world, self.configs, scenarios, cost_factor=cost_factor)
         if alone:
             (name,) = (s.name for s in scenarios)
             return self._judged(label, scored, [name], {name: 1.0})
         return self._judged(label, scored, [s.name for s in scenarios], self.weights)
 
-    def _weighted(self, label: str, scored: Scored, probabilities: Sequence[float]) -> Case:
+    def _weighted(self, label: str, probabilities: Sequence[float]) -> Case:
         scenarios = self.world.request.scenarios
-        return self._judged(label, scored, [s.name for s in scenarios], named_weights(scenarios, probabilities))
+        return self._judged(label, self.scored, [s.name for s in scenarios], named_weights(scenarios, probabilities))
 
     def _judged(self, label: str, scored: Scored, names: Sequence[str], weights: Mapping[str, float]) -> Case:
         """The best finalist under these weights, and whether the winner is indistinguishable from it."""
         goal = self.world.request.goal
-        values = scored.values(names, "sharpe" if goal == "sharpe" else "utility")
+        values = scored.values(names, goal_metric(goal))
         levels = np.array([weights.get(name, 0.0) for name in (*names, HISTORY)])
         top = np.max(values[self.rivals], axis=0)
         objective = objective_against(values, levels, top, goal)
         best = max(self.finalists, key=lambda k: (float(objective[k]), -k))
-        error = paired_objective_error(scored, levels, top, names, best, 0)
+        error = paired_objective_error(scored, levels, top, names, best, 0, goal=goal)
         return Case(
             label=label,
             winner=self.configs[best].digest(),
