@@ -305,13 +305,13 @@ def _infeasible(trials: Sequence[Trial], checks: Mapping[str, tuple[LimitCheck, 
     broken: dict[LimitName, int] = {}
     closest: dict[LimitName, LimitCheck] = {}
     for trial in trials:
-        for check in checks[trial.digest]:
-            if check.passed:
-                continue
-            broken[check.limit] = broken.get(check.limit, 0) + 1
+        failed = [check for check in checks[trial.digest] if not check.passed]
+        for name in {check.limit for check in failed}:
+            broken[name] = broken.get(name, 0) + 1
+        for check in failed:
             if check.limit not in closest or check.statistic < closest[check.limit].statistic:
                 closest[check.limit] = check
-    binding = max(broken, key=lambda name: broken[name])
+    binding = max(closest, key=lambda name: broken[name])
     best = closest[binding]
     verdict = Verdict(
         colour="infeasible",
