@@ -15,7 +15,7 @@ from quant.paths import PathModel, path_model
 from quant.rules import Rules, lay_out, signal_key
 from quant.scenario import Scenario
 from quant.simulation import Simulated, evaluations, simulate
-from quant.strategy import InnerPortfolio, StrategyConfig
+from quant.strategy import InnerPortfolio, Rebalancing, StrategyConfig
 from quant.trial import Trial
 from tools.market import DAYS, Market
 from tools.optimization import HISTORY, OptimizationRequest
@@ -49,10 +49,10 @@ class World:
         """The bootstrap draws from training days only."""
         return path_model(scenario, seed=self.request.seed, history=self.market.asset[: self.market.train.stop])
 
-    def constant(self, weight: float) -> StrategyConfig:
-        """A benchmark of constant weight, rebalanced monthly; several assets in equal shares."""
+    def constant(self, weight: float, rebalancing: Rebalancing = "monthly") -> StrategyConfig:
+        """A benchmark of constant weight; several assets in equal shares."""
         inner = "equal_weight" if self.market.mixes else None
-        return StrategyConfig(weight_function="constant", constant_weight=weight, inner=inner)
+        return StrategyConfig(weight_function="constant", constant_weight=weight, rebalancing=rebalancing, inner=inner)
 
     def rules(self, configs: Sequence[StrategyConfig], cost_factor: float = 1.0) -> Rules:
         return lay_out(configs, self.request.mandate, trained=self._trained, cost_factor=cost_factor)

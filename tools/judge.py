@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,23 +98,24 @@ def _judge_winner(
 ) -> tuple[dict[str, object], Floats]:
     request, config = world.request, winner.config
     matched = matched_weight(world, config)
+    constant = partial(world.constant, rebalancing=config.rebalancing)
     rules = _benchmark_rules(world, winner, matched)
     compared = tuple(dict.fromkeys((config, *(rule for _, _, rule in rules))))
     beside = score(world, compared, request.scenarios, keep="drawdowns")
     weights = named_weights(request.scenarios, [s.probability for s in request.scenarios])
-    benefit = benefit_of(beside, 0, beside.place(world.constant(matched)), weights, matched)
+    benefit = benefit_of(beside, 0, beside.place(constant(matched)), weights, matched)
     scored = choice.scored.joined(beside)
-    benchmark = scored.place(world.constant(matched))
+    benchmark = scored.place(constant(matched))
     finalists = judge_plateaus(choice, float(objective_of(world, scored, choice.best)[benchmark]))
 
     part = seen(world)
-    replayed = world.replay([config, world.constant(matched), world.constant(1.0)]).series[:, :, part]
+    replayed = world.replay([config, constant(matched), constant(1.0)]).series[:, :, part]
     records = Records(*(np.ascontiguousarray(replayed[k, 0]) for k in range(3)))
     luck = judge_luck(world, trials, series, records, ledger_trials)
     all_years = years(world, records)
     traded = [_traded(replayed[k, 2]) for k in range(2)]
 
-    sensitivity = Sensitivity(world, choice, scored, world.constant(matched))
+    sensitivity = Sensitivity(world, choice, scored, constant(matched))
     premium = sensitivity.premium()
     signs = {case.benefit_bps.value > 0.0 for case in premium}
     depends = len(signs) > 1 if premium else None
@@ -153,24 +155,26 @@ def _judge_winner(
 
 
 def matched_weight(world: World, config: StrategyConfig) -> float:
-    """Constant weight whose volatility on the training history is that of `config`."""
+    """Constant weight, rebalanced as often, whose volatility on the training history is that of `config`."""
     train = world.market.train
     wanted = float(world.replay([config], end=train.stop).statistics[0, VOLATILITY])
-    weight = 1.0
-    for _ in range(4):
-        reached = float(world.replay([world.constant(weight)], end=train.stop).statistics[0, VOLATILITY])
+    weight = 1.0 if wanted > 0.0 else 0.0
+    for _ in range(4 if wanted > 0.0 else 0):
+        constant = world.constant(weight, config.rebalancing)
+        reached = float(world.replay([constant], end=train.stop).statistics[0, VOLATILITY])
         weight = min(weight * wanted / reached, 2.0)
     return weight
 
 
 def _benchmark_rules(world: World, winner: Trial, matched: float) -> list[tuple[str, str, StrategyConfig]]:
     average = min(winner.train.metrics.average_weight.value, 2.0)
+    constant = partial(world.constant, rebalancing=winner.config.rebalancing)
     return [
-        ("same_volatility", "Constant weight of the same volatility", world.constant(matched)),
-        ("same_average_weight", "Constant weight equal to the winner's average", world.constant(average)),
-        ("equity", "Fully invested", world.constant(1.0)),
-        ("sixty_forty_cash", "60/40 cash", world.constant(0.6)),
-        ("cash", "Cash", world.constant(0.0)),
+        ("same_volatility", "Constant weight of the same volatility", constant(matched)),
+        ("same_average_weight", "Constant weight equal to the winner's average", constant(average)),
+        ("equity", "Fully invested", constant(1.0)),
+        ("sixty_forty_cash", "60/40 cash", constant(0.6)),
+        ("cash", "Cash", constant(0.0)),
         ("current_rule", "Current rule", world.request.current_rule),
     ]
 
@@ -212,7 +216,7 @@ def _outcomes(
     weights: Mapping[str, float],
 ) -> tuple[ScenarioOutcome, ...]:
     place = scored.place(winner)
-    anchors = [scored.place(world.constant(w)) for w in (0.0, 1.0)]
+    anchors = [scored.place(world.constant(w, winner.rebalancing)) for w in (0.0, 1.0)]
     found: list[ScenarioOutcome] = []
     for s, (name, weight) in enumerate(weights.items()):
         utilities = [e.metrics.utility.value for e in scored.evaluations[name]]
