@@ -131,7 +131,7 @@ def _judge_winner(
         "verdict": _verdict(luck, benefit.basis_points.value, depends=depends, finalists=finalists, config=config),
         "benefit": benefit,
         "winner": winner,
-        "scenarios": _outcomes(world, scored, config, benchmark, choice.best, weights),
+        "scenarios": _outcomes(world, scored, config, benchmark, len(choice.scored.configs), weights),
         "finalists": finalists,
         "benchmarks": _benchmarks(world, scored, rules, config, weights),
         "premium": premium,
@@ -212,19 +212,20 @@ def _outcomes(
     scored: Scored,
     winner: StrategyConfig,
     benchmark: int,
-    best: Floats,
+    rivals: int,
     weights: Mapping[str, float],
 ) -> tuple[ScenarioOutcome, ...]:
+    """`rivals`: how many of the configs scored first are trials; the best of a scenario is one of them."""
     place = scored.place(winner)
     anchors = [scored.place(world.constant(w, winner.rebalancing)) for w in (0.0, 1.0)]
     found: list[ScenarioOutcome] = []
-    for s, (name, weight) in enumerate(weights.items()):
+    for name, weight in weights.items():
         utilities = [e.metrics.utility.value for e in scored.evaluations[name]]
         reference = min(anchors, key=lambda k: utilities[k])
-        top = max(float(best[s]), utilities[place]) if world.request.goal != "sharpe" else max(utilities)
+        champion = max(range(rivals), key=lambda k: utilities[k])
+        top = utilities[champion]
         tolerance = 0.0
         if name != HISTORY:
-            champion = int(np.argmax(utilities))
             gap = scored.paths[name][0, champion] - scored.paths[name][0, reference]
             tolerance = 2.0 * (variance(gap) / gap.size) ** 0.5
         found.append(
