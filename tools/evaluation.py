@@ -1,14 +1,14 @@
 """Configs of a request in its scenarios and on its real days: the one place where words become kernel calls."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quant.evaluation import Evaluation, Measured
-from quant.history import Replayed, replay, trained_constant
+from quant.history import History, Replayed, rebalancing_days, replay, trained_constant
 from quant.metrics import series_metrics
 from quant.objective import scenario_weights, scores
 from quant.paths import PathModel, path_model
@@ -107,7 +107,10 @@ class World:
         offset: int = 0,
         cost_factor: float = 1.0,
     ) -> Replayed:
-        """Real days up to `end`, by default the end of validate: the holdout stays locked."""
+        """Real days up to `end`, by default the end of validate: the holdout stays locked.
+
+        An `end` one beyond the data adds the next session, whose held weight is that after the last close.
+        """
         market = self.market
         stop = market.validate.stop if end is None else end
         statistics = np.empty((len(configs), 16))
@@ -117,7 +120,7 @@ class World:
             places = [k for k, c in enumerate(configs) if c.inner == mix]
             part = replay(
                 self.rules([configs[k] for k in places], cost_factor),
-                market.histories[mix],
+                market.histories[mix] if stop <= market.dates.size else with_next_session(market.histories[mix]),
                 start=market.train.start,
                 end=stop,
                 lag=self.request.mandate.decision_lag,
@@ -162,6 +165,20 @@ class World:
         horizon = min(self.days, total.size)
         starts = range(0, total.size - horizon + 1, 21)
         return sum(deepest_fall(total[s : s + horizon]) > limit for s in starts) / len(starts)
+
+
+def with_next_session(past: History) -> History:
+    """`past` and the weekday after it, on which nothing moves: it shows whether the last close ended a period."""
+    dates = np.append(past.dates, np.busday_offset(past.dates[-1] + 1, 0, roll="forward"))
+    return replace(
+        past,
+        dates=dates,
+        returns=np.append(past.returns, 0.0),
+        cash=np.append(past.cash, 0.0),
+        legs=np.pad(past.legs, ((0, 1 if past.legs.size else 0), (0, 0))),
+        mix=np.pad(past.mix, ((0, 1 if past.mix.size else 0), (0, 0)), mode="edge") if past.mix.size else past.mix,
+        trades=rebalancing_days(dates),
+    )
 
 
 def deepest_fall(total: Floats) -> float:

@@ -249,9 +249,9 @@ def _traded(turnover: Floats) -> float:
 
 
 def _next_step(world: World, winner: StrategyConfig) -> NextStep:
-    """Weights at the last close of the data. This uses the latest prices, but evaluates nothing on the holdout."""
-    last = world.market.dates.size
-    held = world.replay([winner, world.request.current_rule], end=last).series[:, 1, -1]
+    """Weights after the last close of the data. This uses the latest prices, but evaluates nothing on the holdout."""
+    following = world.market.dates.size
+    held = world.replay([winner, world.request.current_rule], end=following + 1).series[:, 1, following]
     period = {"daily": "the next session", "weekly": "the last session of the week"}.get(
         winner.rebalancing, f"the last session of the {winner.rebalancing.removesuffix('ly')}"
     )
