@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from quant.cash import accrual
 from quant.history import History, history
 from quant.returns import Returns
-from quant.strategy import InnerPortfolio
+from quant.strategy import InnerPortfolio, SearchSpace
 from tools.bundled import cash_rates
 from tools.errors import InvalidInput
 from tools.gates import require_usable
@@ -118,8 +118,14 @@ def resolved(request: OptimizationRequest, *, assets: int) -> OptimizationReques
 
 
 def _warm_up(request: OptimizationRequest) -> int:
-    longest = max(request.space.longest_lookback(), request.current_rule.lookback_days or 0)
-    return longest + request.mandate.decision_lag
+    rule = request.current_rule
+    alone = SearchSpace(
+        weight_functions=("cppi" if rule.weight_function == "constant" else rule.weight_function,),
+        estimators=(rule.estimator,),
+        lookback_days=(rule.lookback_days or 10,),
+        inner=() if rule.inner is None else (rule.inner,),
+    )
+    return max(request.space.longest_lookback(), alone.longest_lookback()) + request.mandate.decision_lag
 
 
 def _split(days: int, warm_up: int) -> tuple[slice, slice, slice]:
