@@ -41,7 +41,7 @@ from tools.optimization import (
 )
 from tools.record import crises, facts, seen, years
 from tools.search import by_scenario
-from tools.sensitivity import LINKED, Sensitivity, named_weights
+from tools.sensitivity import Sensitivity, linked, named_weights
 from tools.trials import series_address
 
 Floats = NDArray[np.float64]
@@ -414,9 +414,9 @@ def _caveats(world: World) -> list[str]:
     request = world.request
     said = [FEW_CRISES]
     engines = {s.engine for s in request.scenarios}
-    if engines == {"gbm"}:
+    if "gbm" in engines:
         said.append(GBM_BANNER)
-    if not engines & set(LINKED):
+    if not any(linked(s) for s in request.scenarios):
         said.append("No engine here links premium and volatility; whether the benefit depends on such a link is open.")
     if "bootstrap" in engines:
         longest = max(request.space.lookback_days)

@@ -37,7 +37,7 @@ class Sensitivity:
     def premium(self) -> tuple[Case, ...]:
         """At p = 0, 1, 2 of the premium link; empty where no engine has one."""
         scenarios = self.world.request.scenarios
-        if not any(s.engine in LINKED and s.mu >= s.cash_rate for s in scenarios):
+        if not any(linked(s) for s in scenarios):
             return ()
         return tuple(
             self._case(f"premium proportional to volatility to the power {p}", _changed(scenarios, premium_power=p))
@@ -115,6 +115,11 @@ class Sensitivity:
             same_winner=float(objective[best] - objective[0]) <= 2.0 * error,
             benefit_bps=difference(scored, 0, self.benchmark, weights),
         )
+
+
+def linked(scenario: Scenario) -> bool:
+    """Whether the premium moves with volatility; states have means of their own, and no premium means no link."""
+    return scenario.engine in LINKED and not scenario.states and scenario.mu >= scenario.cash_rate
 
 
 def named_weights(scenarios: Sequence[Scenario], probabilities: Sequence[float]) -> dict[str, float]:
