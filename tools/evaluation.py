@@ -169,14 +169,15 @@ class World:
 
 def with_next_session(past: History) -> History:
     """`past` and the weekday after it, on which nothing moves: it shows whether the last close ended a period."""
-    dates = np.append(past.dates, np.busday_offset(past.dates[-1] + 1, 0, roll="forward"))
+    following = np.busday_offset(past.dates[-1] + np.timedelta64(1, "D"), 0, roll="forward")
+    dates = np.concatenate([past.dates, np.array([following], dtype="datetime64[D]")])
     return replace(
         past,
         dates=dates,
         returns=np.append(past.returns, 0.0),
         cash=np.append(past.cash, 0.0),
-        legs=np.pad(past.legs, ((0, 1 if past.legs.size else 0), (0, 0))),
-        mix=np.pad(past.mix, ((0, 1 if past.mix.size else 0), (0, 0)), mode="edge") if past.mix.size else past.mix,
+        legs=np.vstack([past.legs, np.zeros_like(past.legs[-1:])]),
+        mix=np.vstack([past.mix, past.mix[-1:]]),
         trades=rebalancing_days(dates),
     )
 

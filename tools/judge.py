@@ -311,7 +311,8 @@ def _infeasible(trials: Sequence[Trial], checks: Mapping[str, tuple[LimitCheck, 
     closest: dict[LimitName, LimitCheck] = {}
     for trial in trials:
         failed = [check for check in checks[trial.digest] if not check.passed]
-        for name in {check.limit for check in failed}:
+        names: set[LimitName] = {check.limit for check in failed}
+        for name in names:
             broken[name] = broken.get(name, 0) + 1
         for check in failed:
             if check.limit not in closest or check.statistic < closest[check.limit].statistic:
