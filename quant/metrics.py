@@ -25,6 +25,8 @@ TAIL_HORIZON = 21
 TAIL_LEVEL = 0.95
 NO_VARIATION = 1e-12
 """A series whose variance is below this share of its mean square has no Sharpe ratio: rounding."""
+ROUNDING = 1e-28
+"""Square of a daily deviation that is nothing but the rounding of wealth."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,8 @@ class Moments:
 
     @property
     def varies(self) -> bool:
-        """Whether the deviation is more than rounding."""
-        return self.second > NO_VARIATION * (self.second + self.mean * self.mean)
+        """Whether the deviation is more than rounding, of the mean or of returns computed as a ratio less 1."""
+        return self.second > max(NO_VARIATION * (self.second + self.mean * self.mean), ROUNDING)
 
     @property
     def deviation(self) -> float:
