@@ -169,7 +169,7 @@ class World:
 
 def with_next_session(past: History) -> History:
     """`past` and the weekday after it, on which nothing moves: it shows whether the last close ended a period."""
-    following = np.busday_offset(past.dates[-1] + np.timedelta64(1, "D"), 0, roll="forward")
+    following: np.datetime64 = np.busday_offset(past.dates[-1] + np.timedelta64(1, "D"), 0, roll="forward")
     dates = np.concatenate([past.dates, np.array([following], dtype="datetime64[D]")])
     return replace(
         past,
