@@ -31,6 +31,9 @@ FALL_BINS: Final = 4096
 """Bins of 1/4096 for drawdowns from 0 to 1."""
 BINS: Final = 4096.0
 
+AVERAGE_START: Final = 21
+"""Sessions whose squares, evenly weighted, start an exponentially weighted average."""
+
 _SMALLEST_VOLATILITY: Final = 1e-6
 _RUIN: Final = 1e-3
 """What is left, at the least, of a leveraged position after one day."""
@@ -128,19 +131,18 @@ def volatility_signal(  # noqa: C901  (one loop per estimator)
                 out[t, j] = math.sqrt(2.0 * DAYS * max(first[j], 0.0) / n)
     else:
         slow = 0.5 * (1.0 + decay)
-        # the first 21 squares, evenly weighted, start the average
         for t in range(days):
             for j in range(lanes):
                 square = logs[t, j] * logs[t, j]
-                if t < 21:
-                    first[j] += square / 21.0
+                if t < AVERAGE_START:
+                    first[j] += square / AVERAGE_START
                     second[j] = first[j]
                 else:
                     first[j] = decay * first[j] + (1.0 - decay) * square
                     second[j] = slow * second[j] + (1.0 - slow) * square
                 level = max(first[j], second[j]) if kind == 2 else first[j]
                 out[t, j] = math.sqrt(DAYS * level)
-        lookback = 21
+        lookback = AVERAGE_START
     for t in range(min(lookback - 1, days)):
         for j in range(lanes):
             out[t, j] = out[min(lookback, days) - 1, j]
@@ -173,12 +175,13 @@ def trend_signal(hysteresis: float, logs: Floats, out: Floats) -> None:
             for j in range(lanes):
                 long[j] -= price[t - _LONG, j]
         few, many = min(t + 1, _SHORT), min(t + 1, _LONG)
-        recent, old = max(t - _SKIP, 0), max(t - _YEAR, 0)
         for j in range(lanes):
             now = price[t, j]
             state[0, j] = _switch(state[0, j], now * few, short[j], above, below)
             state[1, j] = _switch(state[1, j], now * many, long[j], above, below)
-            state[2, j] = _switch(state[2, j], price[recent, j], price[old, j], above, below)
+            recent = price[t - _SKIP, j] if t >= _SKIP else 1.0  # the price before the first session is 1
+            old = price[t - _YEAR, j] if t >= _YEAR else 1.0
+            state[2, j] = _switch(state[2, j], recent, old, above, below)
             out[t, j] = (state[0, j] + state[1, j] + state[2, j]) / 3.0
 
 
@@ -307,11 +310,13 @@ def run_rule(  # noqa: C901, PLR0915  (one day of accounts, read top-down; a cal
                         second * (value - a[_FLOOR, j]) / value
                         if function == 5
                         else max(0.0, 1.0 - (1.0 - value / a[_PEAK, j]) / first)
-                        * volatility_weight(0, volatility[s, j], target, first, second)
+                        * min(volatility_weight(0, volatility[s, j], target, first, second), highest)
                     )
             elif function == 6:
                 for j in range(lanes):
-                    a[_WANTED, j] = trend[s, j] * volatility_weight(0, volatility[s, j], target, first, second)
+                    a[_WANTED, j] = trend[s, j] * min(
+                        volatility_weight(0, volatility[s, j], target, first, second), highest
+                    )
             elif function == 8:
                 for j in range(lanes):
                     a[_WANTED, j] = first
