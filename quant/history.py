@@ -151,7 +151,14 @@ def replay(
     Returns
     -------
     Replayed
+
+    Raises
+    ------
+    DataError
+        If a signal is not defined yet when the first position is taken: it would look ahead.
     """
+    if start < rules.lookback + lag:
+        raise DataError(f"`start` {start} is too early; allowed: at least {rules.lookback + lag}")
     count = rules.table.shape[0]
     trades = past.trades if offset == 0 else rebalancing_days(past.dates, offset)
     statistics = np.zeros((count, STATISTICS, 1))

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from quant.errors import DataError
 from quant.kernel import (
+    AVERAGE_START,
     BAND,
     BORROW,
     CHANGE,
@@ -25,6 +26,7 @@ from quant.kernel import (
 )
 from quant.strategy import (
     REBALANCING_DAYS,
+    TREND_DAYS,
     Estimator,
     Mandate,
     Rebalancing,
@@ -72,6 +74,14 @@ class Rules:
     trend_levels: Floats
     trend_of: Ints
     trades_of: Ints
+
+    @property
+    def lookback(self) -> int:
+        """Sessions before every signal of every rule is defined."""
+        kind, length = self.signals[:, 0], self.signals[:, 1]
+        needs = np.where((kind == 1.0) | (kind == 2.0), AVERAGE_START, np.where(kind >= 0.0, length, 0.0))
+        trend = max(TREND_DAYS) if self.trend_levels.size else 0
+        return max(trend, int(np.max(needs, initial=0.0)))
 
 
 def signal_key(config: StrategyConfig) -> SignalKey:

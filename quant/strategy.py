@@ -52,6 +52,8 @@ MOMENTUM_SKIP = 21
 """The most recent sessions that momentum leaves out."""
 INNER_LOOKBACK = 252
 """Sessions of the volatilities behind the inner portfolio `inverse_volatility`."""
+AVERAGE_DAYS = 63
+"""Sessions that an exponentially weighted estimator is given before it is used."""
 LOCKED_DAYS = 63
 """Sessions below `LOCKED_WEIGHT` after which a path counts as locked in cash and its floor or peak restarts."""
 LOCKED_WEIGHT = 0.01
@@ -161,6 +163,15 @@ class StrategyConfig(Frozen):
                 raise ValueError(msg)
         return self
 
+    def longest_lookback(self) -> int:
+        """Sessions that its slowest signal needs before it is defined."""
+        return max(
+            self.lookback_days or 0,
+            AVERAGE_DAYS if self.decay is not None else 0,
+            max(TREND_DAYS) if self.weight_function == "trend_overlay" else 0,
+            INNER_LOOKBACK if self.inner == "inverse_volatility" else 0,
+        )
+
     def digest(self) -> str:
         """Names the strategy."""
         return digest_of(self)
@@ -232,7 +243,7 @@ class SearchSpace(Frozen):
         if uses_estimator and {"rolling", "downside"} & set(self.estimators):
             needs.append(max(self.lookback_days))
         if uses_estimator and {"ewma", "ewma_max"} & set(self.estimators):
-            needs.append(63)
+            needs.append(AVERAGE_DAYS)
         if "trend_overlay" in self.weight_functions:
             needs.append(max(TREND_DAYS))
         if "inverse_volatility" in self.inner:
