@@ -78,8 +78,8 @@ def path_model(scenario: Scenario, *, seed: int, history: Floats | None = None) 
     Raises
     ------
     DataError
-        If the engine is `bootstrap` and `history` is missing or has fewer than 250 days, or if the jumps alone
-        exceed the scenario's variance.
+        If the engine is `bootstrap` and `history` is missing or has fewer than 250 days, or if the jumps or the
+        means of the regimes alone exceed the scenario's variance.
 
     References
     ----------
@@ -157,6 +157,12 @@ def _two_states(scenario: Scenario, cash: float, premium: float, p: int) -> tupl
     mean = cash + premium
     between = shares[0] * (means[0] - mean) ** 2 + shares[1] * (means[1] - mean) ** 2
     variance = scenario.sigma * scenario.sigma / DAYS - between
+    if variance <= 0.0:
+        msg = (
+            f"`mu` {scenario.mu:g} gives the means of the regimes more variance than `sigma` {scenario.sigma:g} has; "
+            f"allowed: sigma above {math.sqrt(between * DAYS):.3g}, or `premium_power` 0"
+        )
+        raise DataError(msg)
     states = np.column_stack([means, variance * ratios, shares])
     return states, np.array([1.0 - 1.0 / _CALM_DAYS, 1.0 - 1.0 / _TURBULENT_DAYS])
 
