@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from quant.strategy import ACTIVE, Mandate, SearchSpace, StrategyConfig
+from quant.strategy import ACTIVE, REBALANCING_DAYS, Mandate, SearchSpace, StrategyConfig
 
 if TYPE_CHECKING:
     from optuna.distributions import CategoricalDistribution, IntDistribution
@@ -220,11 +220,11 @@ def neighbours(space: SearchSpace, config: StrategyConfig) -> list[StrategyConfi
         for moved in (value - step, value + step):
             kept = min(max(moved, low), high)
             add(name, max(round(kept), 10) if name == "lookback_days" else round(kept, 12))
-    place = space.rebalancing.index(config.rebalancing) if config.rebalancing in space.rebalancing else None
-    if place is not None:
-        for other in (place - 1, place + 1):
-            if 0 <= other < len(space.rebalancing):
-                add("rebalancing", space.rebalancing[other])
+    frequencies = sorted(space.rebalancing, key=lambda name: REBALANCING_DAYS[name])
+    if config.rebalancing in frequencies:
+        place = frequencies.index(config.rebalancing)
+        for other in frequencies[max(place - 1, 0) : place + 2]:
+            add("rebalancing", other)
     return found
 
 
