@@ -169,8 +169,9 @@ class World:
 
 def with_next_session(past: History) -> History:
     """`past` and the weekday after it, on which nothing moves: it shows whether the last close ended a period."""
-    following: np.datetime64 = np.busday_offset(past.dates[-1] + np.timedelta64(1, "D"), 0, roll="forward")
-    dates = np.concatenate([past.dates, np.array([following], dtype="datetime64[D]")])
+    day = int(past.dates[-1].astype(np.int64))
+    day += (1, 1, 1, 1, 3, 2, 1)[(day + 3) % 7]  # day 0 was a Thursday: the weekend is stepped over
+    dates = np.concatenate([past.dates, np.array([day], dtype="datetime64[D]")])
     return replace(
         past,
         dates=dates,
