@@ -284,17 +284,8 @@ def _tail(counts: Counts) -> tuple[Measured, Measured]:
     """Value at risk and expected shortfall of the 21-day returns; the errors take windows as independent."""
     share = 1.0 - LEVEL
     place = _quantile(counts, share)
-    total = int(counts.sum())
-    tail = share * total
-    full = int(place)
-    held, moment, square = 0.0, 0.0, 0.0
-    for b in np.flatnonzero(counts[: full + 1]):
-        part = 1.0 if b < full else place - full
-        weight = part * float(counts[b])
-        centre = 1.0 - (b + 0.5 * part) / BINS
-        held += weight
-        moment += weight * centre
-        square += weight * centre * centre
+    tail = share * int(counts.sum())
+    held, moment, square = _tail_moments(counts, place)
     risk = 1.0 - place / BINS
     shortfall = moment / held if held > 0.0 else risk
     spread = max(square / held - shortfall * shortfall, 0.0) if held > 0.0 else 0.0
@@ -304,3 +295,18 @@ def _tail(counts: Counts) -> tuple[Measured, Measured]:
         Measured(value=risk, error=_quantile_error(counts, share) / BINS),
         Measured(value=shortfall, error=error),
     )
+
+
+@compiled
+def _tail_moments(counts: Counts, place: float) -> tuple[float, float, float]:
+    """Windows below `place` bins, and the sums of their losses and squared losses; a bin counts at its middle."""
+    held, moment, square = 0.0, 0.0, 0.0
+    full = int(place)
+    for b in range(min(full + 1, counts.size)):
+        part = 1.0 if b < full else place - full
+        weight = part * counts[b]
+        centre = 1.0 - (b + 0.5 * part) / BINS
+        held += weight
+        moment += weight * centre
+        square += weight * centre * centre
+    return held, moment, square
