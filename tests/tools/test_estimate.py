@@ -1,0 +1,28 @@
+import pytest
+
+from tools.estimate import estimate
+
+
+def resized(request, **changes):
+    return request.model_copy(update={"scenarios": tuple(s.model_copy(update=changes) for s in request.scenarios)})
+
+
+def test_path_days_are_trials_times_scenarios_times_paths_times_days(asked) -> None:
+    found = estimate(asked())
+    assert (found.trials, found.evaluations, found.path_days) == (12, 24, 24 * 100 * 252)
+    assert estimate(asked(), 5).path_days * 12 == found.path_days * 5
+
+
+@pytest.mark.parametrize("changes", [{"paths": 10_000}, {"years": 20}])
+def test_more_work_takes_longer(asked, changes) -> None:
+    assert estimate(resized(asked(), **changes)).seconds > estimate(asked()).seconds
+
+
+def test_memory_does_not_grow_with_paths_or_trials(asked) -> None:
+    few, many = estimate(asked()), estimate(resized(asked(), paths=100_000), 5_000)
+    assert few.memory_mb == many.memory_mb
+    assert few.memory_mb < estimate(resized(asked(), years=30)).memory_mb
+
+
+def test_a_local_search_costs_nothing(asked) -> None:
+    assert (estimate(asked()).dollars, estimate(asked()).instances) == (0.0, 0)

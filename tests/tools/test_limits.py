@@ -1,0 +1,115 @@
+from dataclasses import replace
+
+import pytest
+
+from quant.strategy import Mandate
+from tools.errors import InvalidInput
+from tools.limits import check_limits, check_minimum_exposure, statistic, violation
+from tools.optimization import HISTORY, Limit, Limits
+from tools.search import by_scenario
+
+FIELDS = {
+    "max_drawdown": ("drawdown_breach", 1.0),
+    "value_at_risk": ("value_at_risk", 1.0),
+    "expected_shortfall": ("expected_shortfall", 1.0),
+    "turnover": ("turnover", 1.0),
+    "cost_bps": ("cost", 10_000.0),
+    "leverage": ("largest_weight", 1.0),
+}
+
+
+def limited(world, mandate=None, **limits):
+    changed = {"limits": Limits(**limits), "mandate": mandate or world.request.mandate}
+    return replace(world, request=world.request.model_copy(update=changed))
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_each_limit_looks_at_its_own_statistic(searched, name) -> None:
+    metrics = searched.trials[0].evaluations[0].metrics
+    field, unit = FIELDS[name]
+    assert statistic(name, metrics) == getattr(metrics, field).value * unit
+    moved = metrics.model_copy(update={f: metrics.sharpe for f, _ in FIELDS.values() if f != field})
+    assert statistic(name, moved) == statistic(name, metrics)
+
+
+def test_a_limit_is_checked_in_its_scenarios_and_in_no_other(searched) -> None:
+    trial = searched.trials[0]
+    var = trial.evaluation("bear_market").metrics.value_at_risk.value
+    world = limited(
+        searched.world,
+        value_at_risk=Limit(bound=var, scenarios=("bear_market",)),
+        turnover=Limit(bound=1e-6, scenarios=("base_case", HISTORY)),
+    )
+    checks = check_limits(world.request, by_scenario(trial))
+    assert [(c.limit, c.scenario) for c in checks] == [
+        ("value_at_risk", "bear_market"),
+        ("turnover", "base_case"),
+        ("turnover", HISTORY),
+    ]
+    assert checks[0].passed, "a statistic at its bound keeps the limit"
+    assert [c.passed for c in checks[1:]] == [trial.evaluations[0].metrics.turnover.value == 0.0] * 2
+    for check in checks:
+        assert check.allowed == check.bound
+
+
+def test_a_drawdown_limit_tolerates_a_probability(searched) -> None:
+    trial = searched.trials[0]
+    breach = trial.evaluation("base_case").metrics.drawdown_breach
+    for tolerated in (0.05, 0.2, 0.5):
+        world = limited(searched.world, max_drawdown=Limit(bound=0.1, tolerated=tolerated, scenarios=("base_case",)))
+        for share in (tolerated - 0.01, tolerated, tolerated + 0.01):
+            evaluation = trial.evaluation("base_case")
+            metrics = evaluation.metrics.model_copy(
+                update={"drawdown_breach": breach.model_copy(update={"value": share})}
+            )
+            (check,) = check_limits(world.request, {"base_case": evaluation.model_copy(update={"metrics": metrics})})
+            assert (check.allowed, check.bound) == (tolerated, 0.1)
+            assert check.passed == (share <= tolerated)
+            assert (violation((check,)) == 0.0) == check.passed
+
+
+def test_the_default_limit_on_drawdown_is_20_percent_in_the_base_case_and_on_history() -> None:
+    assert (Limit(bound=0.15).tolerated, Limit(bound=0.15).scenarios) == (0.2, ("base_case", HISTORY))
+
+
+def test_a_worse_breach_is_a_larger_violation(searched) -> None:
+    found = []
+    for bound in (0.3, 0.02, 0.01):
+        world = limited(searched.world, value_at_risk=Limit(bound=bound, scenarios=("bear_market",)))
+        found.append(violation(check_limits(world.request, by_scenario(searched.trials[0]))))
+    assert found == sorted(found)
+    assert found[0] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("name", "limit"),
+    [
+        ("max_drawdown", Limit(bound=0.05, scenarios=("bear_market",))),
+        ("max_drawdown", Limit(bound=0.05, scenarios=(HISTORY,))),
+        ("value_at_risk", Limit(bound=0.01, scenarios=("base_case",))),
+        ("expected_shortfall", Limit(bound=0.01, scenarios=("bear_market",))),
+    ],
+)
+def test_limits_that_even_the_minimum_weight_breaks_are_refused_by_name(world, name, limit) -> None:
+    asked = limited(world, Mandate(min_weight=0.8), **{name: limit})
+    with pytest.raises(InvalidInput) as refused:
+        check_minimum_exposure(asked)
+    assert refused.value.field == f"limits.{name}"
+    assert refused.value.value == limit.bound
+    assert "minimum weight 0.8" in refused.value.allowed
+    assert limit.scenarios[0] in refused.value.allowed
+
+
+def test_the_refusal_looks_at_the_minimum_weight_alone(world) -> None:
+    for weight in (0.0, 0.1):
+        asked = limited(world, Mandate(min_weight=weight), max_drawdown=Limit(bound=0.10))
+        check_minimum_exposure(asked)
+
+
+def test_scenarios_without_a_limit_are_not_simulated(world) -> None:
+    def never() -> bool:
+        raise AssertionError("a path was simulated")
+
+    check_minimum_exposure(replace(world, cancelled=never))
+    on_history = limited(world, max_drawdown=Limit(bound=0.5, scenarios=(HISTORY,)))
+    check_minimum_exposure(replace(on_history, cancelled=never))

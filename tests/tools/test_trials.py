@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from store.store import open_store
+from tools.trials import load_series, save_series, save_trials, series_address, stored_trials
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_trials_come_back_whole_and_in_the_order_of_proposal(searched, tmp_path) -> None:
+    async with open_store(tmp_path) as store:
+        await save_trials(store, "anne", "r1", list(reversed(searched.saved)))
+        assert await stored_trials(store, "anne", "r1") == searched.trials
+        for trial, series in searched.saved:
+            np.testing.assert_array_equal(await load_series(store, "anne", trial.series, rows=2), series)
+
+
+async def test_nobody_sees_the_trials_of_another_owner_or_run(searched, tmp_path) -> None:
+    async with open_store(tmp_path) as store:
+        await save_trials(store, "anne", "r1", searched.saved[:3])
+        await save_trials(store, "anne", "r11", searched.saved[3:5])
+        await save_trials(store, "ben", "r1", searched.saved[5:6])
+        assert await stored_trials(store, "anne", "r1") == searched.trials[:3]
+        assert await stored_trials(store, "anne", "r11") == searched.trials[3:5]
+        assert await stored_trials(store, "ben", "r1") == searched.trials[5:6]
+        assert await stored_trials(store, "ben", "r11") == ()
+
+
+async def test_more_trials_than_a_transaction_holds_are_all_stored(searched, tmp_path) -> None:
+    trial, series = searched.saved[0]
+    many = [(trial.model_copy(update={"number": n, "digest": f"{n:064d}"}), series) for n in range(205)]
+    async with open_store(tmp_path) as store:
+        await save_trials(store, "anne", "r1", many)
+        assert [t.number for t in await stored_trials(store, "anne", "r1")] == list(range(205))
+
+
+async def test_the_address_of_a_series_is_its_content(tmp_path) -> None:
+    series = np.arange(10.0).reshape(2, 5)
+    async with open_store(tmp_path) as store:
+        address = await save_series(store, "anne", series.T.copy().T)
+    assert address == series_address(series)
+    assert address != series_address(np.nextafter(series, 1e3))
