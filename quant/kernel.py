@@ -76,7 +76,7 @@ STATISTICS: Final = 16
     _SUM,
     _SUM2,
     _WEALTH,
-    _WINDOW,
+    _MARK,
     _DEPTH,
     _DEEPEST,
     _SUM_WEIGHT,
@@ -91,7 +91,8 @@ STATISTICS: Final = 16
     _MOVE,
     _DISTANCE,
     _RISKY,
-) = range(22)
+    _LOCKED,
+) = range(23)
 
 
 @compiled
@@ -230,6 +231,31 @@ def _rebalance(shares: Floats, mix: Floats, held: float, wanted: float, band: fl
 
 
 @compiled
+def _grow(a: Floats, j: int, risky: float, cash: float, borrow: float) -> float:
+    """Growth of lane j over a day before trading; the held weight drifts with it."""
+    w = a[_HELD, j]
+    step = max(1.0 + (w * risky + (1.0 - w) * cash - borrow * max(w - 1.0, 0.0)), _RUIN)
+    a[_SUM_WEIGHT, j] += w
+    a[_SUM_WEIGHT2, j] += w * w
+    a[_LARGEST_WEIGHT, j] = max(a[_LARGEST_WEIGHT, j], w)
+    a[_HELD, j] = w * (1.0 + risky) / step
+    return step
+
+
+@compiled
+def _settle(a: Floats, j: int, step: float, cash: float) -> float:
+    """Enter the growth of lane j over a day, net of costs; its return over cash."""
+    x = step - 1.0 - cash
+    a[_SUM, j] += x
+    a[_SUM2, j] += x * x
+    a[_WEALTH, j] *= step
+    depth = min(a[_DEPTH, j] * step, 1.0)
+    a[_DEPTH, j] = depth
+    a[_DEEPEST, j] = min(a[_DEEPEST, j], depth)
+    return x
+
+
+@compiled
 def run_rule(  # noqa: C901, PLR0915  (one day of accounts, read top-down; a call per lane would cost the vectors)
     rule: Floats,
     returns: Floats,
@@ -263,42 +289,47 @@ def run_rule(  # noqa: C901, PLR0915  (one day of accounts, read top-down; a cal
     band, target, lowest, highest, change = rule[BAND], rule[TARGET], rule[LOWEST], rule[HIGHEST], rule[CHANGE]
     first, second, cost, borrow = rule[FIRST], rule[SECOND], rule[COST], rule[BORROW] / DAYS
     remembers = function == 5 or function == 7  # cppi and drawdown control look at their own wealth
+    leveraged = highest > 1.0
+    recorded = series.size > 0
     past = np.ones((days if remembers else 1, lanes))
 
     # one array with rows of fixed length: the compiler then knows that no two rows overlap
-    a = np.zeros((22, LANES))
+    a = np.zeros((23, LANES))
     for j in range(LANES):
-        a[_WEALTH, j] = a[_DEPTH, j] = a[_DEEPEST, j] = a[_WINDOW, j] = a[_PEAK, j] = a[_STEP, j] = 1.0
+        a[_WEALTH, j] = a[_DEPTH, j] = a[_DEEPEST, j] = a[_MARK, j] = a[_PEAK, j] = a[_STEP, j] = 1.0
         a[_FLOOR, j] = first
     shares = np.zeros(legs.shape[1])
 
     for t in range(start - 1, days):
         s = t - lag
         c = cash[t]
+        trading = trades[t] or t < start
+        # the first position is paid for out of the first day
+        quiet = not trading and t > start and not recorded
         if t >= start:
-            if series.size > 0:
+            if recorded:
                 series[1, t] = a[_HELD, 0]
-                series[2, t] = 0.0 if t == start else -a[_TRADED, 0]  # the first day pays for the first position
+                series[2, t] = 0.0 if t == start else -a[_TRADED, 0]
                 series[3, t] = -a[_CHARGED, 0]
-            for j in range(lanes):
-                a[_RISKY, j] = returns[t, j]
-            if shares.size > 0:
-                a[_RISKY, 0] = _drift(shares, legs[t])
-            for j in range(lanes):
-                w = a[_HELD, j]
-                fee = borrow * max(w - 1.0, 0.0)
-                step = max(1.0 + (w * a[_RISKY, j] + (1.0 - w) * c - fee), _RUIN)
-                a[_SUM_WEIGHT, j] += w
-                a[_SUM_WEIGHT2, j] += w * w
-                a[_LARGEST_WEIGHT, j] = max(a[_LARGEST_WEIGHT, j], w)
-                a[_CHARGED, j] += fee
-                a[_STEP, j] = step
-                a[_HELD, j] = w * (1.0 + a[_RISKY, j]) / step
+            if leveraged:
+                for j in range(lanes):
+                    a[_CHARGED, j] += borrow * max(a[_HELD, j] - 1.0, 0.0)
+            if quiet:
+                # most days: nothing is traded, and one pass over the lanes does it all
+                for j in range(lanes):
+                    _settle(a, j, _grow(a, j, returns[t, j], c, borrow), c)
+            else:
+                for j in range(lanes):
+                    a[_RISKY, j] = returns[t, j]
+                if shares.size > 0:
+                    a[_RISKY, 0] = _drift(shares, legs[t])
+                for j in range(lanes):
+                    a[_STEP, j] = _grow(a, j, a[_RISKY, j], c, borrow)
         if remembers and s >= start:
             for j in range(lanes):
                 a[_PEAK, j] = max(a[_PEAK, j], past[s, j])
                 a[_FLOOR, j] *= 1.0 + cash[s]
-        if trades[t] or t < start:
+        if trading:
             if function == 5 or function == 7:
                 for j in range(lanes):
                     value = past[s, j] if s >= start else 1.0
@@ -348,34 +379,27 @@ def run_rule(  # noqa: C901, PLR0915  (one day of accounts, read top-down; a cal
                 a[_TRADED, j] += 0.5 * (distance + abs(move))
                 a[_PAID, j] += cost * distance
         if t < start:
-            continue  # the first position is paid for out of the first day
-        for j in range(lanes):
-            a[_CHARGED, j] += a[_PAID, j]
-            step = a[_STEP, j] * (1.0 - a[_PAID, j])
-            a[_PAID, j] = 0.0
-            x = step - 1.0 - c
-            a[_EXCESS, j] = x
-            a[_SUM, j] += x
-            a[_SUM2, j] += x * x
-            a[_WEALTH, j] *= step
-            a[_WINDOW, j] *= step
-            depth = min(a[_DEPTH, j] * step, 1.0)
-            a[_DEPTH, j] = depth
-            a[_DEEPEST, j] = min(a[_DEEPEST, j], depth)
+            continue
+        if not quiet:
+            for j in range(lanes):
+                a[_CHARGED, j] += a[_PAID, j]
+                step = a[_STEP, j] * (1.0 - a[_PAID, j])
+                a[_PAID, j] = 0.0
+                a[_EXCESS, j] = _settle(a, j, step, c)
         if remembers:
             for j in range(lanes):
                 past[t, j] = a[_WEALTH, j]
                 a[_IDLE, j] = a[_IDLE, j] + 1.0 if a[_HELD, j] < _LOCKED_WEIGHT else 0.0
-                statistics[LOCKED, j] = 1.0 if a[_IDLE, j] >= _LOCKED_DAYS else statistics[LOCKED, j]
-        if series.size > 0:
+                a[_LOCKED, j] = 1.0 if a[_IDLE, j] >= _LOCKED_DAYS else a[_LOCKED, j]
+        if recorded:
             series[0, t] = a[_EXCESS, 0]
             series[2, t] += a[_TRADED, 0]
             series[3, t] += a[_CHARGED, 0]
         if (t - start + 1) % WINDOW == 0:
             for j in range(lanes_used):
-                losses[min(int(a[_WINDOW, j] * BINS), LOSS_BINS - 1)] += 1
+                losses[min(int(a[_WEALTH, j] / a[_MARK, j] * BINS), LOSS_BINS - 1)] += 1
             for j in range(lanes):
-                a[_WINDOW, j] = 1.0
+                a[_MARK, j] = a[_WEALTH, j]
 
     n = float(days - start)
     for j in range(lanes):
@@ -397,6 +421,7 @@ def run_rule(  # noqa: C901, PLR0915  (one day of accounts, read top-down; a cal
         statistics[LARGEST, j] = a[_LARGEST_WEIGHT, j]
         statistics[LOSS, j] = 1.0 if a[_WEALTH, j] < 1.0 else 0.0
         statistics[BREACH, j] = 1.0 if drawdown_limit > 0.0 and fall > drawdown_limit else 0.0
+        statistics[LOCKED, j] = a[_LOCKED, j]
         statistics[MEAN, j] = mean
         statistics[SQUARE, j] = a[_SUM2, j] / n
         if j < lanes_used:
