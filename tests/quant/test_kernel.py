@@ -1,0 +1,154 @@
+"""The signals and weights that a rule is made of, against their definitions."""
+
+from typing import get_args
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quant.kernel import trend_signal, volatility_signal, volatility_weight
+from quant.rules import ESTIMATORS, FUNCTIONS
+from quant.strategy import Estimator, Mandate, StrategyConfig, WeightFunction
+from tests.quant import accounts
+
+TARGET = 0.10
+VOLATILITIES = (0.05, 0.08, 0.10, 0.12, 0.16, 0.20, 0.30, 0.40)
+
+
+@pytest.mark.parametrize(
+    ("function", "first", "second", "weights"),
+    [
+        ("inverse_vol", 0.0, 0.0, (1, 1, 1, 0.8333, 0.625, 0.5, 0.3333, 0.25)),
+        ("inverse_vol_squared", TARGET**2, 0.0, (1, 1, 1, 0.6944, 0.3906, 0.25, 0.1111, 0.0625)),
+        ("linear_decay", 5.0, 0.0, (1, 1, 1, 0.9, 0.7, 0.5, 0, 0)),
+        ("sigmoid", TARGET, 0.10, (0.6225, 0.5498, 0.5, 0.4502, 0.3543, 0.2689, 0.1192, 0.0474)),
+        ("merton", 0.05 / 3.0, 0.0, (1, 1, 1, 1, 0.651, 0.4167, 0.1852, 0.1042)),
+    ],
+)  # fmt: skip
+def test_the_reference_table(function: WeightFunction, first: float, second: float, weights: tuple[float, ...]) -> None:
+    """Specification, section 5.2: target 10%, bounds 0 and 1; sigmoid with k = 10; Merton with gamma 3, premium 5%."""
+    for sigma, expected in zip(VOLATILITIES, weights, strict=True):
+        raw = volatility_weight(FUNCTIONS[function], sigma, TARGET, first, second)
+        assert min(max(raw, 0.0), 1.0) == pytest.approx(expected, abs=5.1e-5)
+
+
+@pytest.mark.parametrize("function", ["inverse_vol", "inverse_vol_squared", "linear_decay", "sigmoid", "merton"])
+@given(st.floats(0.0, 2.0), st.floats(0.0, 2.0))
+@settings(max_examples=50, deadline=None)
+def test_more_volatility_never_means_more_weight(function: WeightFunction, a: float, b: float) -> None:
+    low, high = sorted((a, b))
+    weights = [volatility_weight(FUNCTIONS[function], sigma, TARGET, 0.15, 0.05) for sigma in (low, high)]
+    assert np.isfinite(weights).all()
+    assert weights[0] >= weights[1]
+
+
+def test_no_volatility_is_no_division_by_zero() -> None:
+    for function in ("inverse_vol", "inverse_vol_squared", "merton"):
+        assert np.isfinite(volatility_weight(FUNCTIONS[function], 0.0, TARGET, 0.01, 0.0))
+
+
+@st.composite
+def paths(draw: st.DrawFn, days: int = 400) -> tuple[np.ndarray, np.ndarray]:
+    """Returns (T, 3) whose volatility jumps, and cash (T,)."""
+    rng = np.random.default_rng(draw(st.integers(0, 10_000)))
+    scale = np.repeat(rng.uniform(0.001, 0.04, size=(days // 50, 3)), 50, axis=0)
+    return np.clip(scale * rng.standard_t(4, size=(days, 3)), -0.5, 0.5), 2e-4 * rng.random(days)
+
+
+def signal(estimator: Estimator, lookback: int, decay: float, returns: np.ndarray, cash: np.ndarray) -> np.ndarray:
+    found = np.empty(returns.shape)
+    volatility_signal(ESTIMATORS[estimator], lookback, decay, np.log1p(returns), returns - cash[:, None], found)
+    return found
+
+
+def with_estimator(estimator: Estimator, lookback: int, decay: float) -> StrategyConfig:
+    by_window = estimator in ("rolling", "downside")
+    return StrategyConfig(
+        weight_function="inverse_vol",
+        estimator=estimator,
+        lookback_days=lookback if by_window else None,
+        decay=None if by_window else decay,
+    )
+
+
+@pytest.mark.parametrize("estimator", get_args(Estimator))
+@given(paths(), st.sampled_from((10, 21, 63, 252)), st.sampled_from((0.90, 0.94, 0.97, 0.99)))
+@settings(max_examples=15, deadline=None)
+def test_an_estimator_is_its_definition(
+    estimator: Estimator, path: tuple[np.ndarray, np.ndarray], lookback: int, decay: float
+) -> None:
+    returns, cash = path
+    found = signal(estimator, lookback, decay, returns, cash)
+    for lane in range(returns.shape[1]):
+        expected = accounts.volatility(with_estimator(estimator, lookback, decay), returns[:, lane], cash)
+        defined = np.isfinite(expected)
+        assert defined.any()
+        np.testing.assert_allclose(found[defined, lane], expected[defined], rtol=1e-9, atol=1e-7)
+
+
+@pytest.mark.parametrize("estimator", get_args(Estimator))
+def test_an_estimator_finds_the_volatility_of_normal_returns(estimator: Estimator) -> None:
+    """20% a year: over 5,000 windows that barely overlap the mean is within 4%, the small-sample bias included."""
+    returns = np.random.default_rng(5).normal(0.0, 0.20 / np.sqrt(252), size=(5_000, 3))
+    found = signal(estimator, 252, 0.99, returns, np.zeros(5_000))[252:]
+    # the larger of two estimates lies above the mean of either
+    assert found.mean() == pytest.approx(0.20, rel=0.04 if estimator != "ewma_max" else 0.08)
+
+
+@pytest.mark.parametrize("estimator", get_args(Estimator))
+def test_twice_the_log_returns_are_twice_the_volatility(estimator: Estimator) -> None:
+    logs = np.random.default_rng(6).normal(0.0, 0.01, size=(300, 2))
+    once, twice = np.empty(logs.shape), np.empty(logs.shape)
+    volatility_signal(ESTIMATORS[estimator], 63, 0.94, logs, logs, once)
+    volatility_signal(ESTIMATORS[estimator], 63, 0.94, 2.0 * logs, 2.0 * logs, twice)
+    np.testing.assert_allclose(twice, 2.0 * once, rtol=1e-12)
+
+
+def test_the_larger_of_two_averages_rises_at_once_and_falls_slowly() -> None:
+    """S&P's decays .94 and .97: after a burst the slow one holds the estimate up."""
+    logs = np.full((200, 1), 0.005)
+    logs[100:110] = 0.04
+    fast, slow, both = (np.empty(logs.shape) for _ in range(3))
+    volatility_signal(ESTIMATORS["ewma"], 0, 0.94, logs, logs, fast)
+    volatility_signal(ESTIMATORS["ewma"], 0, 0.97, logs, logs, slow)
+    volatility_signal(ESTIMATORS["ewma_max"], 0, 0.94, logs, logs, both)
+    np.testing.assert_array_equal(both, np.maximum(fast, slow))
+    assert both[109] == fast[109] > slow[109]
+    assert both[150] == slow[150] > fast[150]
+
+
+@given(paths(days=600), st.sampled_from((0.0, 0.01, 0.02, 0.05)))
+@settings(max_examples=15, deadline=None)
+def test_the_trend_is_its_definition(path: tuple[np.ndarray, np.ndarray], hysteresis: float) -> None:
+    returns, _ = path
+    found = np.empty(returns.shape)
+    trend_signal(hysteresis, np.log1p(returns), found)
+    for lane in range(returns.shape[1]):
+        np.testing.assert_allclose(found[:, lane], accounts.trend(hysteresis, returns[:, lane]), atol=1e-12)
+
+
+def test_a_market_that_only_rises_is_in_trend_and_one_that_only_falls_is_not() -> None:
+    logs = np.column_stack([np.full(400, 0.001), np.full(400, -0.001)])
+    found = np.empty(logs.shape)
+    trend_signal(0.0, logs, found)
+    np.testing.assert_allclose(found[252:, 0], 1.0, atol=1e-15)
+    np.testing.assert_array_equal(found[:, 1], 0.0)
+
+
+def test_hysteresis_keeps_a_signal_that_hesitates() -> None:
+    """A price that moves half a percent about its mean switches without hysteresis and holds with one percent."""
+    waves = 0.005 * np.sin(np.arange(400))[:, None]
+    logs = np.diff(np.vstack([np.zeros(1), waves]), axis=0)
+    free, held = np.empty(logs.shape), np.empty(logs.shape)
+    trend_signal(0.0, logs, free)
+    trend_signal(0.01, logs, held)
+    assert np.count_nonzero(np.diff(free[:, 0])) > 100
+    assert np.count_nonzero(np.diff(held[:, 0])) == 0
+
+
+def test_the_mandate_sets_the_constant_of_merton() -> None:
+    """w = premium / (gamma sigma**2): half the risk aversion is twice the weight."""
+    config = with_estimator("rolling", 21, 0.0).model_copy(update={"weight_function": "merton"})
+    weights = [accounts.by_volatility(config, Mandate(risk_aversion=g), 0.2, None) for g in (1.0, 2.0)]
+    assert weights[0] == 2.0 * weights[1] == pytest.approx(0.05 / 0.04)
