@@ -31,10 +31,15 @@ def with_engine(scenario: Scenario | str, engine: Engine, **changes: object) -> 
     return Scenario.model_validate(found.model_dump() | {"engine": engine} | changes)
 
 
-@lru_cache(maxsize=2)
-def sample(scenario: Scenario, days: int = DAYS, blocks: int = FEW, seed: int = 3) -> np.ndarray:
+def sample(scenario: Scenario, days: int = DAYS, blocks: int = FEW) -> np.ndarray:
     """Shape (days, 64 * blocks)."""
-    return sample_paths(path_model(scenario, seed=seed, history=HISTORY), days=days, blocks=blocks)
+    return drawn(scenario.model_dump_json(), days, blocks)
+
+
+@lru_cache(maxsize=2)
+def drawn(scenario: str, days: int, blocks: int) -> np.ndarray:
+    model = path_model(Scenario.model_validate_json(scenario), seed=3, history=HISTORY)
+    return sample_paths(model, days=days, blocks=blocks)
 
 
 def matches(by_path: np.ndarray, expected: float) -> None:

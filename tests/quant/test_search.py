@@ -1,0 +1,258 @@
+"""Where a search looks: inside its space, at no config twice, the same again from the same trials, and it learns."""
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quant.search import choices, compose, contains, neighbours, plausible, propose, size, sobol, stream_seed
+from quant.strategy import (
+    ACTIVE,
+    REBALANCING_DAYS,
+    SHAPES,
+    Mandate,
+    SearchSpace,
+    StrategyConfig,
+)
+
+WHOLE = SearchSpace()
+WITH_ALL = SearchSpace(inner=("equal_weight", "inverse_volatility"), target_volatility=(0.08, 0.10, 0.12))
+GRIDS = {name: getattr(WITH_ALL, name) for name in SearchSpace.model_fields}
+DROPPED = ("inner", "target_volatility")
+NUMERIC = ("lookback_days", "decay", "no_trade_band", "slope", "midpoint", "scale", "floor", "multiplier",
+           "hysteresis", "drawdown_cap", "target_volatility")  # fmt: skip
+
+
+@st.composite
+def spaces(draw: st.DrawFn, largest: int = 2) -> SearchSpace:
+    """Some values of each grid, in any order."""
+    chosen: dict[str, Any] = {}
+    for name, grid in GRIDS.items():
+        most = 3 if name in ("weight_functions", "estimators") else largest
+        least = 0 if name in DROPPED else 1
+        chosen[name] = tuple(draw(st.lists(st.sampled_from(grid), unique=True, min_size=least, max_size=most)))
+    return SearchSpace(**chosen)
+
+
+def every(space: SearchSpace) -> set[StrategyConfig]:
+    """Brute force: every combination of every grid, those that are no config left out, inactive values dropped."""
+    axes = {
+        "weight_function": space.weight_functions,
+        "estimator": space.estimators,
+        "rebalancing": space.rebalancing,
+        "no_trade_band": space.no_trade_band,
+        "inner": space.inner or (None,),
+        "target_volatility": space.target_volatility or (None,),
+    }
+    found = set()
+    for combination in itertools.product(*axes.values()):
+        chosen = dict(zip(axes, combination, strict=True))
+        active = list(ACTIVE[chosen["weight_function"]])
+        if chosen["weight_function"] == "cppi":
+            chosen["estimator"] = "rolling"  # it looks at no volatility
+        else:
+            active.append("lookback_days" if chosen["estimator"] in ("rolling", "downside") else "decay")
+        for values in itertools.product(*(getattr(space, name) for name in active)):
+            found.add(StrategyConfig(**chosen, **dict(zip(active, values, strict=True))))
+    return found
+
+
+@given(spaces())
+@settings(max_examples=40, deadline=None)
+def test_the_size_is_the_number_of_configs(space: SearchSpace) -> None:
+    assert size(space) == len(every(space))
+
+
+@given(spaces(largest=1))
+@settings(max_examples=30, deadline=None)
+def test_a_small_space_is_exhausted_exactly(space: SearchSpace) -> None:
+    configs = every(space)
+    found = sobol(space, len(configs) + 7, seed=1)
+    assert len(found) == len(configs)
+    assert set(found) == configs
+    half = found[: len(found) // 2]
+    assert set(sobol(space, len(configs), seed=2, avoid=half)) == configs - set(half)
+    assert sobol(space, 5, seed=3, avoid=found) == []
+    assert sobol(space, 5, seed=3, avoid=[*found[1:], outside(space)]) == found[:1]
+
+
+def outside(space: SearchSpace) -> StrategyConfig:
+    return StrategyConfig(weight_function="constant", constant_weight=0.5)
+
+
+@given(spaces(largest=4), st.integers(0, 2**32 - 1))
+@settings(max_examples=30, deadline=None)
+def test_sobol_is_deterministic_distinct_and_inside(space: SearchSpace, seed: int) -> None:
+    first = sobol(space, 12, seed=seed)
+    assert first == sobol(space, 12, seed=seed)
+    assert len(set(first)) == len(first) == min(12, size(space))
+    assert all(contains(space, c) for c in first)
+    again = sobol(space, 12, seed=seed, avoid=first)
+    assert not set(first) & set(again)
+
+
+def test_another_seed_is_another_start() -> None:
+    assert sobol(WHOLE, 50, seed=1) != sobol(WHOLE, 50, seed=2)
+
+
+def test_a_sobol_start_is_spread_evenly_over_functions() -> None:
+    """64 points of a net: each of eight functions exactly eight times, before doublets are dropped."""
+    found = sobol(WHOLE, 64, seed=4)
+    counts = [sum(c.weight_function == f for c in found) for f in WHOLE.weight_functions]
+    assert min(counts) >= 6
+    assert max(counts) <= 10
+
+
+def test_choices_are_the_places_of_active_values() -> None:
+    for config in sobol(WITH_ALL, 60, seed=5):
+        places = choices(WITH_ALL, config)
+        assert places is not None
+        assert compose(WITH_ALL, lambda name, values, at=places: values[at[name]]) == config
+        inactive = set(SHAPES) - set(ACTIVE[config.weight_function]) - {"constant_weight"}
+        assert not inactive & set(places)
+    assert choices(WHOLE, outside(WHOLE)) is None
+    strange = StrategyConfig(weight_function="inverse_vol", lookback_days=100)
+    assert not contains(WHOLE, strange)
+
+
+# the sampler
+
+
+def merit(config: StrategyConfig) -> float:
+    """A smooth hill: its top is an exponential average at .96, monthly, without a band."""
+    score = {"rolling": 0.0, "ewma": 1.0, "ewma_max": 0.6, "downside": -0.5}[config.estimator]
+    score -= 30.0 * abs((config.decay or 0.90) - 0.96)
+    score -= 0.4 * abs(np.log(REBALANCING_DAYS[config.rebalancing] / 21.0))
+    score -= 5.0 * config.no_trade_band
+    return score + {"inverse_vol": 0.3, "sigmoid": 0.5}.get(config.weight_function, 0.0)
+
+
+def tried(seed: int, count: int = 40) -> dict[StrategyConfig, float]:
+    return {c: merit(c) for c in sobol(WHOLE, count, seed=seed)}
+
+
+def test_proposals_are_deterministic_distinct_new_and_inside() -> None:
+    trials = tried(1)
+    found = propose(WHOLE, trials, 20, seed=9, avoid=list(trials))
+    assert found == propose(WHOLE, trials, 20, seed=9, avoid=list(trials))
+    assert found != propose(WHOLE, trials, 20, seed=10, avoid=list(trials))
+    assert len(set(found)) == len(found) == 20
+    assert all(contains(WHOLE, c) for c in found)
+    assert not set(found) & set(trials)
+
+
+def test_proposals_stay_inside_a_narrowed_space_and_learn_nothing_from_outside_it() -> None:
+    narrow = WHOLE.model_copy(update={"weight_functions": ("sigmoid", "cppi"), "rebalancing": ("monthly",)})
+    trials = tried(1)
+    inside = {c: v for c, v in trials.items() if contains(narrow, c)}
+    found = propose(narrow, trials, 10, seed=9, avoid=list(trials))
+    assert all(contains(narrow, c) for c in found)
+    assert found == propose(narrow, inside, 10, seed=9, avoid=list(trials))
+
+
+def test_a_resumed_search_proposes_as_an_uninterrupted_one() -> None:
+    """Trials that come back from a store are equal ones, in the order they were made."""
+    trials = tried(2)
+    stored = [(c.model_dump_json(), v) for c, v in trials.items()]
+    restored = {StrategyConfig.model_validate_json(text): v for text, v in stored}
+    assert propose(WHOLE, trials, 20, seed=3, avoid=list(trials)) == propose(
+        WHOLE, restored, 20, seed=3, avoid=set(restored)
+    )
+
+
+def test_proposals_do_better_than_an_even_spread() -> None:
+    """Three rounds of 20 after a start of 40, against 60 more points of the sequence, for five fixed seeds."""
+    gains = []
+    for seed in range(5):
+        trials = tried(seed)
+        for round_ in range(3):
+            found = propose(WHOLE, trials, 20, seed=stream_seed(seed, round_), avoid=list(trials))
+            trials |= {c: merit(c) for c in found}
+        learned = list(trials.values())[40:]
+        spread = [merit(c) for c in sobol(WHOLE, 60, seed=seed + 100)]
+        gains.append((np.mean(learned) - np.mean(spread), max(learned) - max(spread)))
+    assert min(mean for mean, _ in gains) > 0.5
+    assert np.mean([best for _, best in gains]) > 0.0
+
+
+def test_a_space_that_is_nearly_used_up_gives_what_is_left() -> None:
+    small = WHOLE.model_copy(
+        update={"weight_functions": ("inverse_vol",), "estimators": ("rolling",), "lookback_days": (21, 63)}
+    )
+    configs = sorted(every(small), key=StrategyConfig.digest)
+    trials = {c: float(k) for k, c in enumerate(configs[:-2])}
+    found = propose(small, trials, 10, seed=1, avoid=list(trials))
+    assert set(found) <= set(configs[-2:])
+
+
+def test_streams_are_named_by_their_parts() -> None:
+    assert stream_seed(1, 2, 3) == stream_seed(1, 2, 3)
+    assert len({stream_seed(a, b) for a in range(30) for b in range(30)}) == 900
+    assert 0 <= stream_seed("a") < 2**32
+
+
+# neighbours
+
+
+def moved(a: StrategyConfig, b: StrategyConfig) -> list[str]:
+    return [name for name in StrategyConfig.model_fields if getattr(a, name) != getattr(b, name)]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_neighbour_is_one_step_away_in_one_parameter(seed: int) -> None:
+    """10% of the range of a number, or the next frequency; within the range, and a config like any other."""
+    for config in sobol(WITH_ALL, 40, seed=seed):
+        around = neighbours(WITH_ALL, config)
+        assert len(set(around)) == len(around)
+        for one in around:
+            (name,) = moved(config, one)
+            assert StrategyConfig.model_validate(one.model_dump()) == one
+            if name == "rebalancing":
+                order = list(REBALANCING_DAYS)
+                assert abs(order.index(one.rebalancing) - order.index(config.rebalancing)) == 1
+                continue
+            assert name in NUMERIC
+            grid, old, new = GRIDS[name], getattr(config, name), getattr(one, name)
+            step = 0.1 * (max(grid) - min(grid))
+            assert min(grid) <= new <= max(grid)
+            at_the_edge = new in (min(grid), max(grid))
+            rounding = 0.5 if name == "lookback_days" else 1e-9
+            assert abs(abs(new - old) - step) <= rounding or (at_the_edge and abs(new - old) < step)
+
+
+def test_every_active_parameter_has_a_neighbour_on_each_side_that_exists() -> None:
+    for config in sobol(WITH_ALL, 40, seed=8):
+        names = [moved(config, one)[0] for one in neighbours(WITH_ALL, config)]
+        places = choices(WITH_ALL, config)
+        assert places is not None
+        for name in places:
+            if name not in NUMERIC:
+                continue
+            inner = min(GRIDS[name]) < getattr(config, name) < max(GRIDS[name])
+            assert names.count(name) == (2 if inner else 1), name
+
+
+def test_frequencies_are_neighbours_by_their_length_in_whatever_order_they_were_given() -> None:
+    space = SearchSpace(rebalancing=("monthly", "daily", "quarterly", "weekly"))
+    config = StrategyConfig(weight_function="inverse_vol", lookback_days=63, rebalancing="monthly")
+    others = {one.rebalancing for one in neighbours(space, config)} - {"monthly"}
+    assert others == {"weekly", "quarterly"}
+
+
+def test_what_a_search_does_not_vary_has_no_neighbours() -> None:
+    fixed = SearchSpace(
+        lookback_days=(63,), no_trade_band=(0.0,), rebalancing=("monthly",), weight_functions=("inverse_vol",)
+    )
+    assert neighbours(fixed, StrategyConfig(weight_function="inverse_vol", lookback_days=63)) == []
+    assert neighbours(WHOLE, outside(WHOLE).model_copy(update={"rebalancing": "daily"})) != []
+
+
+def test_plausible_rules_lie_in_the_space_and_begin_with_the_spreadsheet() -> None:
+    found = plausible(WHOLE, Mandate())
+    assert found[0] == StrategyConfig(weight_function="inverse_vol", lookback_days=252, rebalancing="monthly")
+    assert all(contains(WHOLE, c) for c in found)
+    narrow = SearchSpace(weight_functions=("cppi",))
+    assert plausible(narrow, Mandate()) == []

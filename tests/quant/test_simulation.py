@@ -1,0 +1,226 @@
+"""Sums over paths: the same for any threads, any company and any partition, and equal to numpy's over single paths."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from quant.evaluation import Evaluation
+from quant.kernel import BINS, DRAWDOWN, UTILITY
+from quant.paths import path_model, sample_paths
+from quant.rules import lay_out
+from quant.scenario import BUILT_IN, CYCLE, Scenario
+from quant.search import sobol
+from quant.simulation import Simulated, evaluations, simulate, threads
+from quant.strategy import ACTIVE, REBALANCING_DAYS, Mandate, SearchSpace, StrategyConfig
+from tests.quant.accounts import keep
+
+BASE = BUILT_IN[0]
+MANDATE = Mandate(max_weight=1.5)
+SPACE = SearchSpace(lookback_days=(10, 21, 63), variance_constant=("target",))
+WARM_UP = SPACE.longest_lookback() + MANDATE.decision_lag
+SEVERAL = sobol(SPACE, 24, seed=1)
+YEAR = 252
+CASH = StrategyConfig(weight_function="constant", constant_weight=0.0)
+ASSET = StrategyConfig(weight_function="constant", constant_weight=1.0)
+
+
+def run(configs: Sequence[StrategyConfig], *, scenario: Scenario = BASE, **changes: Any) -> Simulated:
+    mandate = changes.pop("mandate", MANDATE)
+    arguments: dict[str, Any] = {"paths": 130, "days": YEAR, "warm_up": WARM_UP} | changes
+    return simulate(
+        lay_out(configs, mandate),
+        path_model(scenario, seed=7),
+        lag=mandate.decision_lag,
+        risk_aversion=mandate.risk_aversion,
+        **arguments,
+    )
+
+
+def evaluated(configs: Sequence[StrategyConfig], **changes: Any) -> list[Evaluation]:
+    return evaluations(run(configs, **changes), [c.digest() for c in configs], BASE.name)
+
+
+def same(a: Simulated, b: Simulated) -> None:
+    for name in ("mean", "spread", "losses", "falls", "utilities", "drawdowns"):
+        assert getattr(a, name).tobytes() == getattr(b, name).tobytes(), name
+
+
+def test_every_number_of_threads_gives_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    results = []
+    for count in ("1", "2", "3"):
+        monkeypatch.setenv("NUMBA_NUM_THREADS", count)
+        assert threads() == int(count)
+        results.append(run(SEVERAL, paths=700, keep_paths=True))
+    same(results[0], results[1])
+    same(results[0], results[2])
+
+
+@pytest.mark.parametrize("size", [1, 5, 23])
+def test_a_config_has_the_same_evaluation_in_any_company(size: int) -> None:
+    """Common random numbers: which configs are computed together, and in which order, changes no bit."""
+    together = evaluated(SEVERAL)
+    apart = [e for k in range(0, len(SEVERAL), size) for e in evaluated(SEVERAL[k : k + size])]
+    assert apart == together
+    assert evaluated(SEVERAL[::-1])[::-1] == together
+
+
+def one_path(config: StrategyConfig, mandate: Mandate, returns: np.ndarray, cash: float) -> Any:
+    step = REBALANCING_DAYS[config.rebalancing]
+    sessions = np.arange(returns.size)
+    trades = (sessions - (WARM_UP - 1)) % step == 0
+    return keep(config, mandate, returns, np.full(returns.size, cash), trades, start=WARM_UP)
+
+
+def example_of(function: str, place: int) -> StrategyConfig:
+    if function == "constant":
+        return StrategyConfig(weight_function="constant", constant_weight=0.7, rebalancing="weekly")
+    space = SPACE.model_copy(update={"weight_functions": (function,), "no_trade_band": (0.0, 0.05)})
+    return sobol(space, place + 1, seed=2)[place]
+
+
+@pytest.mark.parametrize("function", list(ACTIVE))
+def test_each_path_is_a_money_account(function: str) -> None:
+    configs = [example_of(function, place) for place in range(1 if function == "constant" else 2)]
+    model = path_model(BASE, seed=7)
+    returns = sample_paths(model, days=WARM_UP + YEAR)
+    simulated = run(configs, paths=64, keep_paths=True)
+    for k, config in enumerate(configs):
+        for path in (0, 31, 63):
+            account = one_path(config, MANDATE, returns[:, path], model.cash)
+            assert simulated.utilities[k, path] == pytest.approx(account.utility(MANDATE.risk_aversion), abs=1e-10)
+            wealth = np.cumprod(np.append(1.0, 1.0 + account.excess[WARM_UP:] + model.cash))
+            fall = np.max(1.0 - wealth / np.maximum.accumulate(wealth))
+            assert simulated.drawdowns[k, path] == pytest.approx(fall, abs=1e-10)
+
+
+@pytest.fixture(scope="module")
+def kept() -> Simulated:
+    return run(SEVERAL, paths=1_000, keep_paths=True)
+
+
+def test_a_merge_of_blocks_is_numpys_mean_and_variance(kept: Simulated) -> None:
+    """1,000 paths are fifteen blocks of 64 and one of 40."""
+    for row, sample in ((UTILITY, kept.utilities), (DRAWDOWN, kept.drawdowns)):
+        np.testing.assert_allclose(kept.mean[:, row], sample.mean(axis=1), rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(kept.spread[:, row], sample.var(axis=1) * 1_000, rtol=1e-10)
+
+
+def test_an_error_is_the_deviation_over_the_root_of_the_number_of_paths(kept: Simulated) -> None:
+    for k, found in enumerate(evaluations(kept, [c.digest() for c in SEVERAL], BASE.name)):
+        expected = kept.utilities[k].std(ddof=1) / math.sqrt(1_000)
+        assert found.metrics.utility.error == pytest.approx(expected, rel=1e-10)
+        assert found.metrics.utility.value == pytest.approx(kept.utilities[k].mean(), abs=1e-14)
+        assert (found.paths, found.days, found.config) == (1_000, YEAR, SEVERAL[k].digest())
+
+
+def test_the_drawdown_of_four_paths_in_five_is_numpys_quantile(kept: Simulated) -> None:
+    for k, found in enumerate(evaluations(kept, [c.digest() for c in SEVERAL], BASE.name)):
+        expected = np.quantile(kept.drawdowns[k], 0.80)
+        assert found.metrics.max_drawdown_p80.value == pytest.approx(expected, abs=1.0 / BINS + spacing(kept, k))
+
+
+def spacing(kept: Simulated, k: int) -> float:
+    """Between neighbouring order statistics at the quantile: definitions of a quantile differ by as much."""
+    ordered = np.sort(kept.drawdowns[k])
+    return float(ordered[802] - ordered[798])
+
+
+def test_tail_losses_are_those_of_windows_of_21_sessions() -> None:
+    """Of the asset itself, where each window can be multiplied out from the returns."""
+    (found,) = evaluated([ASSET], paths=640, mandate=Mandate(transaction_cost_bps=0.0))
+    returns = sample_paths(path_model(BASE, seed=7), days=WARM_UP + YEAR, blocks=10)[WARM_UP:]
+    losses = np.sort(1.0 - np.prod(1.0 + returns.reshape(YEAR // 21, 21, 640), axis=1).ravel())[::-1]
+    tail = losses[: losses.size // 20]  # 384 of 7,680
+    assert found.metrics.value_at_risk.value == pytest.approx(tail[-1], abs=1.0 / BINS + 2e-4)
+    assert found.metrics.expected_shortfall.value == pytest.approx(tail.mean(), abs=1.0 / BINS)
+    shortfall_error = found.metrics.expected_shortfall.error
+    assert shortfall_error is not None
+    assert 0.5 * tail.std() / math.sqrt(tail.size) < shortfall_error < 2.0 * tail.std() / math.sqrt(tail.size)
+
+
+def test_metrics_of_the_asset_are_those_of_its_returns() -> None:
+    (found,) = evaluated([ASSET], paths=130, mandate=Mandate(transaction_cost_bps=0.0))
+    model = path_model(BASE, seed=7)
+    returns = sample_paths(model, days=WARM_UP + YEAR, blocks=3)[WARM_UP:, :130]
+    excess, wealth = returns - model.cash, np.prod(1.0 + returns, axis=0)
+    sharpes = excess.mean(axis=0) / excess.std(axis=0, ddof=1) * math.sqrt(YEAR)
+    m = found.metrics
+    for measured, by_path in (
+        (m.excess_return, YEAR * excess.mean(axis=0)),
+        (m.volatility, excess.std(axis=0, ddof=1) * math.sqrt(YEAR)),
+        (m.sharpe, sharpes),
+        (m.geometric_return, wealth - 1.0),  # over one year
+        (m.loss_probability, (wealth < 1.0).astype(float)),
+        (m.utility, YEAR * excess.mean(axis=0) - YEAR * excess.var(axis=0, ddof=1)),  # gamma 2
+    ):
+        assert measured.value == pytest.approx(by_path.mean(), abs=1e-12)
+        assert measured.error == pytest.approx(by_path.std(ddof=1) / math.sqrt(130), rel=1e-9)
+    assert m.sharpe_pooled.value == pytest.approx(excess.mean() / excess.std() * math.sqrt(YEAR), rel=1e-9)
+    assert m.sharpe_pooled.value != m.sharpe.value
+    assert (m.average_weight.value, m.weight_volatility.value, m.largest_weight.value) == pytest.approx((1.0, 0.0, 1.0))
+    assert m.turnover.value == pytest.approx(1.0)  # the first position, once in this year
+
+
+def test_cash_has_neither_risk_nor_cost() -> None:
+    (found,) = evaluated([CASH])
+    m = found.metrics
+    for measured in (m.utility, m.excess_return, m.volatility, m.sharpe, m.sharpe_pooled, m.max_drawdown, m.turnover):
+        assert measured.value == pytest.approx(0.0, abs=1e-12)
+        assert measured.error == pytest.approx(0.0, abs=1e-12) or measured.error is None
+    for measured in (m.cost, m.average_weight, m.weight_volatility, m.largest_weight, m.loss_probability):
+        assert measured.value == 0.0
+    assert m.geometric_return.value == pytest.approx(BASE.cash_rate, abs=1e-9)
+    window = (1.0 + BASE.cash_rate) ** (21 / YEAR) - 1.0
+    assert m.value_at_risk.value == pytest.approx(-window, abs=1.0 / BINS)  # the "loss" is what cash earns
+
+
+def test_other_blocks_are_other_paths_and_parts_of_one_whole() -> None:
+    whole = run(SEVERAL[:3], paths=192, keep_paths=True)
+    for first in range(3):
+        part = run(SEVERAL[:3], paths=64, first_block=first, keep_paths=True)
+        assert part.utilities.tobytes() == np.ascontiguousarray(whole.utilities[:, 64 * first :][:, :64]).tobytes()
+    assert np.unique(whole.utilities[0]).size == 192
+
+
+def test_more_paths_begin_with_the_same_ones() -> None:
+    few, many = run(SEVERAL[:3], paths=100, keep_paths=True), run(SEVERAL[:3], paths=300, keep_paths=True)
+    np.testing.assert_array_equal(few.utilities, many.utilities[:, :100])
+
+
+def test_paths_of_a_last_block_that_were_not_asked_for_do_not_count() -> None:
+    simulated = run(SEVERAL[:3], paths=130)
+    assert simulated.falls.sum(axis=1).tolist() == [130] * 3
+    assert simulated.losses.sum(axis=1).tolist() == [130 * (YEAR // 21)] * 3
+    assert simulated.utilities.size == simulated.drawdowns.size == 0
+
+
+def test_the_share_of_breaches_is_the_share_of_deeper_drawdowns() -> None:
+    simulated = run(SEVERAL, paths=300, keep_paths=True, drawdown_limit=0.08)
+    found = evaluations(simulated, [c.digest() for c in SEVERAL], BASE.name)
+    for k, one in enumerate(found):
+        assert one.metrics.drawdown_breach.value == pytest.approx((simulated.drawdowns[k] > 0.08).mean(), abs=1e-12)
+    assert 0.0 < np.mean([one.metrics.drawdown_breach.value for one in found]) < 1.0
+
+
+def test_a_floor_that_binds_is_counted_as_locked() -> None:
+    """A strict floor in a bear market locks some paths in cash; a loose one in a bull market locks none."""
+    strict = StrategyConfig(weight_function="cppi", floor=0.95, multiplier=10.0, rebalancing="daily")
+    bear, bull = BUILT_IN[2], BUILT_IN[1]
+    (locked,) = evaluated([strict], scenario=bear, days=2 * YEAR)
+    (free,) = evaluated([strict.model_copy(update={"floor": 0.5, "multiplier": 2.0})], scenario=bull)
+    assert 0.1 < locked.metrics.locked_in_cash.value <= 1.0
+    assert free.metrics.locked_in_cash.value == 0.0
+
+
+def test_a_cancelled_simulation_stops() -> None:
+    asked = iter([False, False, True])
+    with pytest.raises(InterruptedError):
+        run(SEVERAL, paths=6_400, cancelled=lambda: next(asked, True))
+
+
+def test_an_engine_of_several_regimes_runs_like_any_other() -> None:
+    (found,) = evaluated([ASSET], scenario=CYCLE, paths=1_000)
+    assert found.metrics.volatility.value == pytest.approx(CYCLE.sigma, abs=0.04)
