@@ -47,6 +47,8 @@ from tools.trials import series_address
 Floats = NDArray[np.float64]
 
 FEW_CRISES = "One history of thirty years holds few crises; whatever the colour, it is one sample."
+_NO_VOLATILITY = 1e-9
+"""Annual volatility of a rule that never left cash: rounding, and nothing to be matched."""
 _SEARCHED = ("weight_function", "estimator", "lookback_days", "decay", "rebalancing", "no_trade_band", *SHAPES, "inner")
 
 
@@ -158,8 +160,10 @@ def matched_weight(world: World, config: StrategyConfig) -> float:
     """Constant weight, rebalanced as often, whose volatility on the training history is that of `config`."""
     train = world.market.train
     wanted = float(world.replay([config], end=train.stop).statistics[0, VOLATILITY])
-    weight = 1.0 if wanted > 0.0 else 0.0
-    for _ in range(4 if wanted > 0.0 else 0):
+    if wanted < _NO_VOLATILITY:
+        return 0.0
+    weight = 1.0
+    for _ in range(4):
         constant = world.constant(weight, config.rebalancing)
         reached = float(world.replay([constant], end=train.stop).statistics[0, VOLATILITY])
         weight = min(weight * wanted / reached, 2.0)

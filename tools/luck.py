@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.metrics import kurtosis, minimum_track_record_length, skewness, utility
+from quant.metrics import kurtosis, minimum_track_record_length, moments, skewness, utility
 from quant.overfitting import (
     backtest_overfitting,
     deflated_sharpe_ratio,
@@ -66,7 +66,7 @@ def judge_luck(
     )
     late = slice(world.market.validate.start - world.market.train.start, None)
     advantage = utility(records.winner[late], gamma) - utility(records.benchmark[late], gamma)
-    sharpe = per_day_sharpe(active)
+    sharpe = moments(active).sharpe
     length = None
     if sharpe > 0.0:
         length = minimum_track_record_length(sharpe, skewness=skewness(active), kurtosis=kurtosis(active))
@@ -74,7 +74,7 @@ def judge_luck(
         trials=len(trials),
         ledger_trials=ledger_trials,
         observations=records.winner.size,
-        sharpe=per_day_sharpe(records.winner) * DAYS**0.5,
+        sharpe=moments(records.winner).sharpe * DAYS**0.5,
         deflated_sharpe=deflated_sharpe_ratio(
             records.winner, variance=sharpe_variance(unsteered), trials=ledger_trials
         ),
@@ -91,11 +91,3 @@ def judge_luck(
         effective_trials=effective_trials(everyone),
         validate_advantage_bps=BPS * advantage,
     )
-
-
-def per_day_sharpe(series: Floats) -> float:
-    """Mean over deviation (n - 1); 0 for a series without variation."""
-    mean = float(np.sum(series)) / series.size
-    centred = series - mean
-    variance = float(np.sum(centred * centred)) / (series.size - 1)
-    return mean / variance**0.5 if variance > 0.0 else 0.0
