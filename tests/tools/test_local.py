@@ -73,8 +73,10 @@ async def test_what_a_cancelled_job_finished_stays_and_is_not_computed_again(wor
     async with open_store(tmp_path) as store:
         runner = LocalRunner(store, Loader(world.market))
         await runner.submit(asked)
-        while not await stored_trials(store, "anne", "r1"):
+        while True:
             await asyncio.sleep(0.01)
+            if await stored_trials(store, "anne", "r1"):
+                break
         status = await runner.cancel(asked.id())
         kept = await stored_trials(store, "anne", "r1")
         assert status.state == "cancelled"

@@ -1,0 +1,243 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from quant.objective import REGRET_AVERSION
+from quant.search import neighbours
+from tools.finalists import (
+    Choice,
+    NoneFeasible,
+    choose,
+    goal_metric,
+    judge_plateaus,
+    objective_against,
+    objective_of,
+    paired_objective_error,
+    score,
+    variance,
+    weights_of,
+)
+from tools.limits import check_limits, violation
+from tools.optimization import HISTORY, Limit, Limits
+from tools.search import by_scenario
+
+GOALS = ["robust_utility", "worst_case", "cvar_utility"]
+
+
+def chosen(world, trials) -> Choice:
+    found = choose(world, trials)
+    assert isinstance(found, Choice)
+    return found
+
+
+@pytest.fixture(scope="module")
+def choice(world, searched) -> Choice:
+    return chosen(world, searched.trials)
+
+
+@pytest.fixture(scope="module")
+def scored(world, searched):
+    return score(world, [t.config for t in searched.trials[:5]], world.request.scenarios)
+
+
+def asking(world, **changes):
+    return replace(world, request=world.request.model_copy(update=changes))
+
+
+def names_of(world) -> list[str]:
+    return [s.name for s in world.request.scenarios]
+
+
+def test_the_winner_is_the_highest_plateau_of_those_within_two_paired_errors_of_the_best(world, choice) -> None:
+    best = max(f.objective for f in choice.finalists)
+    near = []
+    for finalist in choice.finalists:
+        assert finalist.behind_best.value == pytest.approx(best - finalist.objective, abs=1e-15)
+        within = finalist.behind_best.value <= 2 * finalist.behind_best.error
+        assert finalist.indistinguishable == within
+        near += [finalist] if within else []
+    assert choice.winner == max(near, key=lambda f: f.plateau_median).config
+    assert len(choice.finalists) == 8
+    assert all(f.feasible and not f.breaches for f in choice.finalists)
+
+
+def test_the_shortlist_is_the_best_of_the_search(world, searched, choice) -> None:
+    from tools.evaluation import objectives
+
+    values = dict(zip((t.config for t in searched.trials), objectives(world.request, searched.trials), strict=True))
+    shown = {f.config for f in choice.finalists}
+    assert min(values[c] for c in shown) >= max(v for c, v in values.items() if c not in shown)
+
+
+def test_finalists_are_scored_on_paths_that_the_search_has_not_seen(world, searched, choice) -> None:
+    trial = next(t for t in searched.trials if t.config == choice.winner)
+    for scenario in world.request.scenarios:
+        again = world.simulate([trial.config], scenario, keep_paths=True)
+        fresh = world.simulate([trial.config], scenario, first_block=2, keep_paths=True)  # 100 paths fill two blocks
+        place = choice.scored.place(trial.config)
+        np.testing.assert_array_equal(choice.scored.paths[scenario.name][0, place], fresh.utilities[0])
+        # a path that is never invested has utility 0
+        assert not set(again.utilities[0]) & set(fresh.utilities[0]) - {0.0}
+        mean = choice.scored.evaluations[scenario.name][place].metrics.utility
+        assert mean.value == pytest.approx(fresh.utilities[0].mean(), rel=1e-12)
+        assert mean.error == pytest.approx(fresh.utilities[0].std(ddof=1) / 10.0, rel=1e-9)
+
+
+def test_neighbours_are_evaluated_one_by_one(world, choice) -> None:
+    weights = weights_of(world)
+    for finalist in choice.finalists:
+        around = neighbours(world.request.space, finalist.config)
+        if not finalist.indistinguishable:
+            assert finalist.plateau_neighbours == 0
+            continue
+        assert finalist.plateau_neighbours == len(around) > 0
+        levels = []
+        for config in around:
+            alone = score(world, [config], world.request.scenarios)
+            row = alone.values(names_of(world), "utility")[0]
+            best = np.maximum(choice.best, row)
+            levels.append(weights @ row - REGRET_AVERSION * (best - row).max())
+        assert finalist.plateau_median == pytest.approx(np.median(levels), rel=1e-10)
+
+
+def test_every_indistinguishable_finalist_has_its_plateau(world, searched) -> None:
+    """Paths of a high volatility tell less apart."""
+    flat = tuple(s.model_copy(update={"sigma": 0.9}) for s in world.request.scenarios)
+    found = chosen(asking(world, scenarios=flat), searched.trials)
+    near = [f for f in found.finalists if f.indistinguishable]
+    assert all(f.plateau_neighbours > 0 for f in near)
+    assert {f.digest for f in near} == set(found.plateau_errors)
+
+
+def jackknife(world, scored, weights, best, first, second, goal) -> float:
+    """Error of the difference of two objectives, from leaving one path of one scenario out at a time."""
+    names = names_of(world)
+    history = scored.values(names, goal_metric(goal))[:, -1]
+    total = 0.0
+    for s, name in enumerate(names):
+        paths = scored.paths[name][0]
+        count = paths.shape[1]
+        gaps = []
+        for left_out in range(count):
+            rows = []
+            for k in (first, second):
+                row = [scored.paths[n][0, k].mean() for n in names] + [history[k]]
+                row[s] = np.delete(paths[k], left_out).mean()
+                rows.append(row)
+            level = objective_against(np.array(rows), weights, best, goal)
+            gaps.append(level[0] - level[1])
+        gaps = np.array(gaps)
+        total += (count - 1) / count * ((gaps - gaps.mean()) ** 2).sum()
+    return total**0.5
+
+
+@pytest.mark.parametrize("goal", GOALS)
+@pytest.mark.parametrize("pair", [(0, 1), (2, 3), (4, 0)])
+@pytest.mark.parametrize("regretted", [0, 1, 2])
+def test_the_paired_error_is_that_of_the_difference_over_paths(world, scored, goal, pair, regretted) -> None:
+    """One scenario is regretted most, whichever path is left out; the last is history, which has no paths."""
+    names = names_of(world)
+    best = scored.values(names, "utility").max(axis=0)
+    best[regretted] += 0.1
+    one, other = pair
+    found = paired_objective_error(scored, weights_of(world), best, names, one, other, goal=goal)
+    expected = jackknife(world, scored, weights_of(world), best, one, other, goal)
+    assert found == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_config_is_no_distance_from_itself(world, scored) -> None:
+    best = scored.values(names_of(world), "utility").max(axis=0)
+    assert paired_objective_error(scored, weights_of(world), best, names_of(world), 1, 1, goal="sharpe") == 0.0
+
+
+def test_errors_of_sharpe_ratios_are_of_the_size_of_sharpe_ratios(world, scored) -> None:
+    names, weights = names_of(world), weights_of(world)
+    best = scored.values(names, "sharpe").max(axis=0)
+    found = paired_objective_error(scored, weights, best, names, 0, 1, goal="sharpe")
+    each = [[scored.evaluations[n][k].metrics.sharpe.error for n in names] for k in (0, 1)]
+    sides = [(weights[:-1] ** 2 @ np.square(e)) ** 0.5 for e in each]
+    assert abs(sides[0] - sides[1]) <= found <= sides[0] + sides[1]
+
+
+def test_an_objective_does_not_depend_on_what_else_is_ranked(world, scored) -> None:
+    values = scored.values(names_of(world), "utility")
+    best = values[:3].max(axis=0)
+    together = objective_against(values, weights_of(world), best, "robust_utility")
+    for row, level in zip(values, together, strict=True):
+        assert objective_against(row[None], weights_of(world), best, "robust_utility") == [level]
+
+
+@pytest.mark.parametrize(
+    ("objective", "median", "error", "passed"),
+    [
+        (0.030, 0.030, 0.0, True),
+        (0.030, 0.0291, 0.0, True),  # 9 bps behind; a tenth of the lead of 100 bps is allowed
+        (0.030, 0.0289, 0.0, False),
+        (0.030, 0.0289, 0.0006, True),  # two errors are 12 bps
+        (0.030, 0.0289, 0.0005, False),
+        (0.015, 0.0149, 0.0, False),  # behind the benchmark: no lead, no tolerance
+        (0.015, 0.0151, 0.0, True),
+    ],
+)
+def test_a_plateau_is_passed_within_two_errors_or_a_tenth_of_the_lead(choice, objective, median, error, passed) -> None:
+    finalist = choice.finalists[0].model_copy(
+        update={"objective": objective, "plateau_median": median, "plateau_neighbours": 4}
+    )
+    made = replace(choice, finalists=(finalist,), plateau_errors={finalist.digest: error})
+    (judged,) = judge_plateaus(made, 0.020)
+    assert judged.plateau_passed is passed
+    (alone,) = judge_plateaus(replace(made, finalists=(finalist.model_copy(update={"plateau_neighbours": 0}),)), 0.020)
+    assert not alone.plateau_passed
+
+
+def test_a_finalist_that_breaks_a_limit_on_fresh_paths_does_not_win(world, searched, choice) -> None:
+    """The bound lies between what the search saw of a trial and what fresh paths show."""
+    fresh = score(world, [t.config for t in searched.trials], world.request.scenarios)
+    refuted = []
+    for k, trial in enumerate(searched.trials):
+        seen = trial.evaluation("base_case").metrics.expected_shortfall.value
+        shown = fresh.by_scenario(k)["base_case"].metrics.expected_shortfall.value
+        refuted += [(trial, (seen + shown) / 2)] if shown > seen + 1e-6 else []
+    trial, bound = max(refuted, key=lambda pair: pair[1])
+    limits = Limits(expected_shortfall=Limit(bound=bound, scenarios=("base_case",)))
+    limited = asking(world, limits=limits)
+    assert violation(check_limits(limited.request, by_scenario(trial))) == 0.0
+
+    found = chosen(limited, searched.trials)
+    assert found.winner != trial.config
+    place = found.scored.place(found.winner)
+    assert violation(check_limits(limited.request, found.scored.by_scenario(place))) == 0.0
+    for finalist in found.finalists:
+        checks = check_limits(limited.request, found.scored.by_scenario(found.scored.place(finalist.config)))
+        assert finalist.feasible == (violation(checks) == 0.0)
+        assert finalist.breaches == (() if finalist.feasible else ("expected_shortfall",))
+        assert finalist.feasible or not finalist.indistinguishable
+
+    nobody = choose(limited, [trial])
+    assert isinstance(nobody, NoneFeasible)
+    assert [c.limit for c in nobody.checks[trial.digest] if not c.passed] == ["expected_shortfall"]
+
+
+def test_screened_and_broken_trials_are_never_chosen(world, searched, choice) -> None:
+    ruled_out = {choice.winner}
+    trials = [t.model_copy(update={"screened": True}) if t.config in ruled_out else t for t in searched.trials]
+    assert chosen(world, trials).winner not in ruled_out
+    never = asking(world, limits=Limits(turnover=Limit(bound=1e-9, scenarios=(HISTORY,))))
+    found = choose(never, [t for t in searched.trials if t.train.metrics.turnover.value > 0.0])
+    assert found == NoneFeasible({})
+
+
+def test_the_best_of_a_scenario_takes_part_even_if_it_breaks_a_limit(world, searched, choice) -> None:
+    names = [*names_of(world), HISTORY]
+    for s, name in enumerate(names):
+        champion = max(searched.trials, key=lambda t: by_scenario(t)[name].metrics.utility.value)
+        assert champion.config in choice.scored.configs
+        values = [e.metrics.utility.value for e in choice.scored.evaluations[name]]
+        assert choice.best[s] == max(values)
+    assert objective_of(world, choice.scored, choice.best)[0] == choice.finalists[0].objective
+
+
+def test_the_variance_is_that_of_a_sample() -> None:
+    values = np.array([1.0, 2.0, 4.0])
+    assert variance(values) == pytest.approx(np.var(values, ddof=1))

@@ -1,0 +1,295 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from quant.scenario import BUILT_IN, GBM_BANNER
+from quant.strategy import Mandate, StrategyConfig
+from tools.evaluation import World
+from tools.judge import FEW_CRISES, matched_weight
+from tools.market import build_market
+from tools.optimization import HISTORY, Decision, Explanation, Limit, Limits, OptimizationResult
+from tools.record import seen
+from tools.trials import series_address
+
+SPREADSHEET = StrategyConfig(weight_function="inverse_vol", lookback_days=252, rebalancing="monthly")
+
+
+@pytest.fixture(scope="module")
+def result(judged) -> OptimizationResult:
+    return judged.result
+
+
+def utility(evaluation) -> float:
+    return evaluation.metrics.utility.value
+
+
+def test_the_holdout_enters_nothing_but_today(prices, asked, bent, world, result, searching, judging) -> None:
+    first = world.market.holdout.start
+    other = build_market(bent(prices, first + 1), asked())  # return t lies between the closes t and t + 1
+    np.testing.assert_array_equal(other.asset[:first], world.market.asset[:first])
+    assert (other.asset[first:] != world.market.asset[first:]).all()
+    searched = searching(World(other, asked()))
+    moved = judging(searched).result
+    today = {f.id for f in set(moved.figures) ^ set(result.figures)}
+    assert today == {"today_weight", "today_current_rule_weight", "next_trade"}
+    differing = set(result.caveats) ^ set(moved.caveats)
+    assert all("moves" in said for said in differing), "the gates count large moves over all of the data"
+    assert moved.next_step != result.next_step
+    assert moved.manifest.data_digest != result.manifest.data_digest
+
+    def without_today(shown: OptimizationResult) -> str:
+        manifest = shown.manifest.model_copy(update={"data_digest": ""})
+        return shown.model_copy(update={"next_step": None, "figures": (), "caveats": (), "manifest": manifest}).digest()
+
+    assert without_today(moved) == without_today(result)
+
+
+def test_a_change_within_validate_reaches_the_verdict_and_no_trial(
+    prices, asked, bent, world, result, searching, judging
+):
+    middle = (world.market.validate.start + world.market.validate.stop) // 2
+    searched = searching(World(build_market(bent(prices, middle), asked()), asked()))
+    moved = judging(searched).result
+    assert moved.luck != result.luck
+    for field in ("finalists", "scenarios", "benefit", "premium", "parameter_error", "costs", "trials"):
+        assert getattr(moved, field) == getattr(result, field)
+    same = {"series": ""}
+    assert moved.winner.model_copy(update=same) == result.winner.model_copy(update=same)
+    assert moved.winner.series != result.winner.series
+
+
+def test_the_matched_weight_has_the_winners_training_volatility(world, searched) -> None:
+    train = world.market.train
+    for trial in searched.trials:
+        weight = matched_weight(world, trial.config)
+        constant = world.constant(weight, trial.config.rebalancing)
+        excess = [r[0, train] for r in world.replay([trial.config, constant], end=train.stop).series]
+        annual = [x.std(ddof=1) * 252**0.5 for x in excess]
+        assert annual[0] == pytest.approx(annual[1], abs=1e-6)
+
+
+def test_benchmarks_have_the_winners_dates_costs_and_frequency(world, result) -> None:
+    rebalancing = result.winner.config.rebalancing
+    shown = {b.name: b for b in result.benchmarks}
+    weights = {
+        "equity": 1.0,
+        "cash": 0.0,
+        "sixty_forty_cash": 0.6,
+        "same_average_weight": result.winner.train.metrics.average_weight.value,
+        "same_volatility": result.benefit.benchmark_weight,
+    }
+    for name, weight in weights.items():
+        assert shown[name].config == world.constant(weight, rebalancing)
+    assert shown["current_rule"].config == SPREADSHEET
+    assert shown["sixty_forty_cash"].label == "60/40 cash"
+    for benchmark in shown.values():
+        assert benchmark.train.days == result.winner.train.days
+        assert benchmark.validate_.days == world.market.validate.stop - world.market.validate.start
+        assert [e.scenario for e in benchmark.evaluations] == [s.name for s in world.request.scenarios]
+    assert shown["cash"].winner_minus_bps.value == pytest.approx(
+        10_000 * sum(o.weight * utility(o.winner) for o in result.scenarios), rel=1e-9
+    )
+    assert shown["same_volatility"].winner_minus_bps == result.benefit.basis_points
+
+
+def test_the_benefit_is_the_weighted_sum_of_its_scenarios(result) -> None:
+    assert sum(o.weight for o in result.scenarios) == pytest.approx(1.0)
+    total = sum(o.weight * o.benefit_bps.value for o in result.scenarios)
+    assert result.benefit.basis_points.value == pytest.approx(total, rel=1e-9)
+    error = sum((o.weight * o.benefit_bps.error) ** 2 for o in result.scenarios) ** 0.5
+    assert result.benefit.basis_points.error == pytest.approx(error, rel=1e-9)
+    for outcome in result.scenarios:
+        gain = utility(outcome.winner) - utility(outcome.benchmark)
+        assert outcome.benefit_bps.value == pytest.approx(10_000 * gain, rel=1e-6)
+
+
+@pytest.mark.parametrize("goal", ["robust_utility", "sharpe", "worst_case", "cvar_utility"])
+def test_retention_and_regret_are_against_the_best_trial_and_the_worse_of_cash_and_equity(
+    world, searched, judging, goal
+) -> None:
+    goaled = replace(world, request=world.request.model_copy(update={"goal": goal}))
+    result = judging(searched, world=goaled).result
+    assert result.winner is not None
+    anchors = {b.name: b for b in result.benchmarks if b.name in ("equity", "cash")}
+    for s, outcome in enumerate(result.scenarios):
+        pairs = [a.train if outcome.scenario == HISTORY else a.evaluations[s] for a in anchors.values()]
+        worse = min(utility(e) for e in pairs)
+        own = utility(outcome.winner)
+        assert outcome.best_utility >= own - 1e-15
+        assert outcome.regret_bps == pytest.approx(10_000 * (outcome.best_utility - own), abs=1e-9)
+        if outcome.retention is not None:
+            offered = outcome.best_utility - worse
+            assert outcome.retention == pytest.approx((own - worse) / offered, rel=1e-9)
+    champions = {f.digest for f in result.finalists}
+    assert result.winner.digest in champions
+
+
+def test_the_verdict_names_what_failed(result) -> None:
+    assert result.verdict.colour in ("green", "amber", "red")
+    if result.verdict.colour == "red":
+        assert result.verdict.headline == "No configuration is distinguishable from the benchmark"
+    signs = {case.benefit_bps.value > 0 for case in result.premium}
+    assert result.depends_on_premium == (len(signs) > 1)
+    assert ("sign of its benefit" in result.verdict.reason) == result.depends_on_premium
+    assert ("validation history" in result.verdict.reason) == (result.luck.validate_advantage_bps <= 0)
+    chosen = next(f for f in result.finalists if f.digest == result.winner.digest)
+    assert ("plateau" in result.verdict.reason) != chosen.plateau_passed
+    assert result.caveats[0] == FEW_CRISES
+
+
+def test_the_history_behind_the_charts_is_winner_benchmark_asset_weights_cash_and_days(world, judged) -> None:
+    part = seen(world)
+    history = judged.history
+    assert judged.result.history_series == series_address(history)
+    assert history.shape == (7, part.stop - part.start)
+    winner = judged.result.winner
+    records = world.replay([winner.config, world.constant(judged.result.benefit.benchmark_weight)]).series[:, :, part]
+    np.testing.assert_array_equal(history[0], records[0, 0])
+    np.testing.assert_array_equal(history[3], records[0, 1])
+    np.testing.assert_array_equal(history[5], world.market.cash[part])
+    np.testing.assert_array_equal(history[6].astype("datetime64[D]"), world.market.dates[part])
+
+
+def test_limits_are_shown_for_the_winner_on_fresh_paths_and_bind_where_they_excluded(world, searched, judging) -> None:
+    falls = sorted(t.evaluation("bear_market").metrics.value_at_risk.value for t in searched.trials)
+    limits = Limits(
+        value_at_risk=Limit(bound=falls[9] + 1e-4, scenarios=("bear_market",)),
+        leverage=Limit(bound=2.0, scenarios=("base_case",)),
+    )
+    limited = replace(world, request=world.request.model_copy(update={"limits": limits}))
+    result = judging(searched, world=limited).result
+    shown = {c.limit: c for c in result.limits}
+    assert shown["value_at_risk"].binds
+    assert not shown["leverage"].binds
+    assert all(c.passed for c in result.limits)
+    outcome = next(o for o in result.scenarios if o.scenario == "bear_market")
+    assert shown["value_at_risk"].statistic == outcome.winner.metrics.value_at_risk.value
+    assert sum(not t.feasible for t in result.trials) == 2
+
+
+def test_an_infeasible_verdict_names_the_limit_that_binds_and_counts_trials_once(world, searched, judging) -> None:
+    trials = [t for t in searched.trials if t.train.metrics.turnover.value > 0.1]
+    limits = Limits(
+        turnover=Limit(bound=1e-6, scenarios=("base_case", "bear_market", HISTORY)),
+        leverage=Limit(bound=2.0),
+    )
+    limited = replace(world, request=world.request.model_copy(update={"limits": limits}))
+    judged = judging(searched, world=limited, trials=trials)
+    result = judged.result
+    assert (result.verdict.colour, result.verdict.binding_limit) == ("infeasible", "turnover")
+    assert result.winner is None
+    assert result.benefit is None
+    assert judged.history is None
+    assert f"broken by {len(trials)} of {len(trials)} trials" in result.verdict.reason
+    assert {c.limit for c in result.limits if c.binds} == {"turnover"}
+    assert len(result.trials) == len(trials)
+
+
+def test_limits_that_only_fresh_paths_break_make_a_verdict_too(world, searched, judging) -> None:
+    """The search saw a shortfall at the bound; fresh paths show a larger one."""
+    trial = searched.trials[1]
+    bound = trial.evaluation("base_case").metrics.expected_shortfall.value
+    limits = Limits(expected_shortfall=Limit(bound=bound, scenarios=("base_case",)))
+    limited = replace(world, request=world.request.model_copy(update={"limits": limits}))
+    result = judging(searched, world=limited, trials=[trial]).result
+    assert (result.verdict.colour, result.verdict.binding_limit) == ("infeasible", "expected_shortfall")
+    assert "broken by 1 of 1 trials" in result.verdict.reason
+
+
+def test_a_winner_that_may_hold_nothing_is_judged(prices, asked, searching, judging) -> None:
+    request = asked(mandate=Mandate(max_weight=0.0))
+    result = judging(searching(World(build_market(prices, request), request))).result
+    assert result.benefit.benchmark_weight == 0.0
+    assert result.benefit.basis_points.value == pytest.approx(0.0, abs=1e-9)
+    assert result.verdict.colour == "red"
+
+
+def test_constant_volatility_is_warned_of_wherever_it_is_simulated(world, searched, judging) -> None:
+    def said(*engines):
+        scenarios = tuple(
+            s.model_copy(update={"engine": e}) for s, e in zip(world.request.scenarios, engines, strict=True)
+        )
+        changed = replace(world, request=world.request.model_copy(update={"scenarios": scenarios}))
+        return judging(searched, world=changed, trials=searched.trials[:2]).result.caveats
+
+    assert GBM_BANNER in said("gbm", "gbm")
+    assert GBM_BANNER in said("gbm", "heston")
+    assert GBM_BANNER not in said("heston", "merton")
+    assert any("mean block of 40" in text for text in said("bootstrap", "heston"))
+
+
+def test_the_next_step_is_the_way_from_the_current_rule_to_the_winner(world, result) -> None:
+    step = result.next_step
+    assert step.as_of == str(world.market.dates[-1])
+    assert step.next_trade == pytest.approx(step.today_weight - step.current_rule_weight)
+    last = world.market.dates.size
+    held = world.replay([result.winner.config, SPREADSHEET], end=last + 1).series[:, 1, last]
+    assert [step.today_weight, step.current_rule_weight] == pytest.approx(list(held))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "Another"},
+        {"seed": 4},
+        {"trials": 13},
+        {"goal": "sharpe"},
+        {"stopping": "converged"},
+        {"universe": "stocks"},
+        {"dividend_yield": 0.01},
+        {"cash_rate_after": 0.01},
+        {"mandate": Mandate(risk_aversion=3.0)},
+        {"limits": Limits(leverage=Limit(bound=2.0))},
+        {"scenarios": BUILT_IN[:1]},
+        {"current_rule": SPREADSHEET.model_copy(update={"lookback_days": 251})},
+    ],
+)
+def test_the_digest_changes_with_every_field_of_the_request(result, changes) -> None:
+    request = result.manifest.request.model_copy(update=changes)
+    manifest = result.manifest.model_copy(update={"request": request})
+    assert result.model_copy(update={"manifest": manifest}).digest() != result.digest()
+
+
+def test_the_digest_names_what_was_said_and_by_whom_but_not_where_the_file_lay(result) -> None:
+    here = result.manifest.request.model_copy(update={"prices_file": "/here/prices.csv"})
+    there = result.manifest.request.model_copy(update={"prices_file": "/there/prices.csv"})
+    placed = [
+        result.model_copy(update={"manifest": result.manifest.model_copy(update={"request": r})}) for r in (here, there)
+    ]
+    assert placed[0].digest() == placed[1].digest()
+    by = [result.model_copy(update={"explanation": Explanation(claims=(), author=a)}) for a in ("one", "other")]
+    assert by[0].digest() != by[1].digest(), "who explained is part of the answer, and a replay repeats it"
+    decided = Decision(agent="optimizer", ordinal=0, author="one", answer={"action": "stop"})
+    manifest = result.manifest.model_copy(update={"decisions": (decided,)})
+    assert result.model_copy(update={"manifest": manifest}).digest() != result.digest()
+
+
+def test_the_same_request_gives_the_same_digest_and_the_last_price_another(
+    prices, asked, world, result, searched, searching, judging
+) -> None:
+    assert judging(searching(world)).result.digest() == result.digest()
+    closes = prices.closes.copy()
+    closes[-1] *= 1.0001
+    other = World(build_market(replace(prices, closes=closes), asked()), asked())
+    assert judging(searched, world=other).result.digest() != result.digest()
+
+
+def test_the_seed_and_the_ledger_change_the_result(world, asked, prices, result, searched, searching, judging) -> None:
+    seeded = World(world.market, asked(seed=4))
+    other = judging(searching(seeded)).result
+    assert other.winner != result.winner
+    assert other.luck.spa_p != result.luck.spa_p or other.luck != result.luck
+    assert judging(searched, ledger=500).result.luck.active_deflated_sharpe < result.luck.active_deflated_sharpe
+
+
+def test_a_mix_of_stocks_is_judged_like_one_asset(stocks, asked, searching, judging) -> None:
+    from tools.market import resolved
+
+    request = resolved(asked(trials=10), assets=3)
+    searched = searching(World(build_market(stocks, request), request))
+    result = judging(searched).result
+    assert all(b.config.inner is not None for b in result.benchmarks)
+    assert result.winner.config.inner is not None
+    assert any("one risky leg" in said for said in result.caveats)
+    assert 0.0 <= result.next_step.today_weight <= 1.05
