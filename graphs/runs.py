@@ -211,7 +211,8 @@ async def _steps(desk: Desk, run: Run, execution: Execution) -> AsyncGenerator[T
         }
         place = await graph.aget_state(config)
         begun = place.created_at is not None
-        if not begun or place.next:
+        # `next` leaves out tasks whose writes are stored, although their step is not over: tasks are what is left
+        if not begun or place.tasks:
             parts = graph.astream(
                 None if begun else {},
                 config,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-REQUEST = ("--trials", "60", "--paths", "600", "--years", "3", "--stopping", "budget")
+REQUEST = ("--trials", "60", "--paths", "300", "--years", "2", "--stopping", "budget")
 KILLS = 20
 
 pytestmark = pytest.mark.soak
@@ -43,33 +43,39 @@ def versions(home: Path) -> dict[str, int]:
         return dict(store.execute("SELECT id, version FROM records WHERE kind = 'trial'"))
 
 
-def test_a_run_killed_at_any_moment_ends_with_the_same_digest(tmp_path: Path) -> None:
-    digest(start(tmp_path / "warm", *REQUEST))
-    begun = time.monotonic()
-    expected = digest(start(tmp_path / "whole", *REQUEST))
-    duration = time.monotonic() - begun
+def events(home: Path) -> int:
+    """Events of all runs that are stored by now."""
+    if not (home / "store.sqlite").exists():
+        return 0
+    with sqlite3.connect(home / "store.sqlite", timeout=30) as store:
+        try:
+            return store.execute("SELECT count(*) FROM events").fetchone()[0]
+        except sqlite3.OperationalError:  # the tables are not there yet
+            return 0
 
-    killed = 0
+
+def kill_at(home: Path, number: int, *arguments: str) -> None:
+    """Start a run and kill it when that many events are stored; it must be unfinished then."""
+    process = start(home, *arguments)
+    while events(home) < number:
+        assert process.poll() is None, f"the run ended before event {number}"
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_a_run_killed_at_any_moment_ends_with_the_same_digest(tmp_path: Path) -> None:
+    expected = digest(start(tmp_path / "whole", *REQUEST))
+    last = events(tmp_path / "whole")
     for k in range(KILLS):
         home = tmp_path / f"killed-{k}"
-        process = start(home, *REQUEST)
-        time.sleep(duration * (0.20 + 0.75 * k / KILLS))
-        unfinished = process.poll() is None
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        assert unfinished, f"kill {k} came after the run had ended"
-        stored = versions(home) if (home / "store.sqlite").exists() else {}
-        with_run = (home / "store.sqlite").exists() and _runs(home) > 0
-        resumed = start(home, "--resume", "last") if with_run else start(home, *REQUEST)
-        assert digest(resumed) == expected, f"kill {k}, after {len(stored)} stored trials"
+        number = 1 + k * (last - 2) // (KILLS - 1)
+        kill_at(home, number, *REQUEST)
+        stored = versions(home)
+        assert digest(start(home, "--resume", "last")) == expected, f"killed at event {number} of {last}"
         after = versions(home)
         assert {id_: after[id_] for id_ in stored} == stored
         assert set(after.values()) == {1}
-        killed += 1
-        print(f"kill {k + 1:2d}: {len(stored):3d} trials were stored", flush=True)
-    assert killed == KILLS
-
-
-def _runs(home: Path) -> int:
-    with sqlite3.connect(home / "store.sqlite") as store:
-        return store.execute("SELECT count(*) FROM records WHERE kind = 'run'").fetchone()[0]
+        assert events(home) == last
+        print(f"kill {k + 1:2d}: at event {number} of {last}, {len(stored):3d} trials stored", flush=True)
