@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from quant.compiled import compiled
+from quant.errors import DataError
 from quant.evaluation import Evaluation, Measured, Metrics
 from quant.kernel import (
     BINS,
@@ -110,7 +111,7 @@ def simulate(
     first_block : int
         First block of 64 paths; other blocks are other paths.
     offset : int
-        Shifts the rebalancing days of the slower frequencies.
+        Sessions by which the slower frequencies trade earlier.
     keep_paths, keep_drawdowns : bool
         Keep the utility of every config on every path, and the drawdown beside it.
     cancelled : callable
@@ -120,7 +121,14 @@ def simulate(
     -------
     Simulated
         The same bits for any number of threads: blocks are merged in the order of their index.
+
+    Raises
+    ------
+    DataError
+        If the warm-up is too short for a signal of a rule, which would then look ahead.
     """
+    if warm_up < rules.lookback + lag:
+        raise DataError(f"`warm_up` {warm_up} is too short; allowed: at least {rules.lookback + lag}")
     start = warm_up
     total = start + days
     blocks = math.ceil(paths / LANES)

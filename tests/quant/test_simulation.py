@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from quant.errors import DataError
 from quant.evaluation import Evaluation
 from quant.kernel import BINS, DRAWDOWN, UTILITY
 from quant.paths import path_model, sample_paths
@@ -224,3 +225,10 @@ def test_a_cancelled_simulation_stops() -> None:
 def test_an_engine_of_several_regimes_runs_like_any_other() -> None:
     (found,) = evaluated([ASSET], scenario=CYCLE, paths=1_000)
     assert found.metrics.volatility.value == pytest.approx(CYCLE.sigma, abs=0.04)
+
+
+def test_a_warm_up_that_would_look_ahead_is_refused() -> None:
+    needed = max(c.longest_lookback() for c in SEVERAL)
+    assert needed == SPACE.longest_lookback()
+    with pytest.raises(DataError, match=f"`warm_up` .* too short; allowed: at least {needed + MANDATE.decision_lag}"):
+        run(SEVERAL, warm_up=needed + MANDATE.decision_lag - 1)
