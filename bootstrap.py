@@ -38,8 +38,9 @@ def require_python():
     if sys.version_info < (3, 11):
         found = "{}.{}".format(*sys.version_info[:2])
         sys.exit(
-            "Stratigos needs Python 3.11 or later; {} is {}.\n"
-            "Name a newer one: make PYTHON=python3.12 ...".format(sys.executable, found)
+            "Stratigos needs Python 3.11 or later; {} is {}.\nName a newer one: make PYTHON=python3.12 ...".format(
+                sys.executable, found
+            )
         )
 
 
@@ -58,9 +59,7 @@ def pip():
     except urllib.error.URLError as error:
         sys.exit(
             "This Python has no ensurepip, and {} cannot be fetched: {}.\n"
-            "Install it (Debian: apt-get install python3-venv) or mend the connection.".format(
-                PIP_URL, error.reason
-            )
+            "Install it (Debian: apt-get install python3-venv) or mend the connection.".format(PIP_URL, error.reason)
         )
     if hashlib.sha256(content).hexdigest() != PIP_SHA256:
         sys.exit("{} is not the file that was pinned; nothing was run.".format(PIP_URL))

@@ -22,6 +22,7 @@ KNOWN = {scenario.name: scenario for scenario in (*BUILT_IN, CYCLE)}
 _OPTION_OF = {path: name for name, path in PATHS.items()} | {
     "space.target_volatility": "--free",
     "prices_file": "--prices",
+    "price_index": "--price-index",
     "mandate": "--min-weight, --max-weight",
     "limits": "--var, --expected-shortfall",
     "limits.max_drawdown": "--max-drawdown",
@@ -86,6 +87,8 @@ def _from_options(given: Mapping[str, Any]) -> dict[str, Any]:
     if "prices" in given:
         request["prices_file"] = str(Path(given["prices"]).absolute())
         request.setdefault("universe", "file")
+    if "price_index" in given:
+        request["price_index"] = given["price_index"]
     if "lookback_months" in given:
         sessions = [_sessions(months) for months in given["lookback_months"]]
         space = request.setdefault("space", {})

@@ -45,6 +45,8 @@ def optimize(
     name: options.Name = None,
     universe: options.Universe = None,
     prices: options.Prices = None,
+    price_index: options.PriceIndex = False,
+    calendar: options.Calendar = None,
     dividend_yield: options.DividendYield = None,
     cash_rate: options.CashRate = None,
     target_vol: options.TargetVol = None,

@@ -67,6 +67,19 @@ Prices = Annotated[
         metavar="FILE",
     ),
 ]
+PriceIndex = Annotated[
+    bool,
+    typer.Option(
+        "--price-index",
+        help="The price file leaves dividends out, so that --dividend-yield accrues.",
+        show_default=False,
+        rich_help_panel=WHAT,
+    ),
+]
+Calendar = Annotated[
+    str | None,
+    option("--calendar", "calendar", "Exchange of the price file's sessions, as XNYS or XLON, or none", WHAT),
+]
 DividendYield = Annotated[
     str | None,
     option(

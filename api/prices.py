@@ -23,6 +23,9 @@ def _data() -> None:
 def check(
     file: Annotated[str, typer.Argument(metavar="FILE", help="Daily closes: CSV or Parquet, wide or long.")],
     *,
+    calendar: Annotated[
+        str, typer.Option("--calendar", help="Exchange whose sessions the file must have, or none.")
+    ] = "XNYS",
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
     """Look at a price file through every gate (exit code 2 when it cannot be used)."""
@@ -32,7 +35,7 @@ def check(
     from tools.price_file import PriceFile
 
     prices = asyncio.run(PriceFile(Path(file)).load("file"))
-    report = inspect(prices)
+    report = inspect(prices, None if calendar == "none" else calendar)
     if json_:
         print(report.model_dump_json())
         return 0 if report.usable else 2

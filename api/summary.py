@@ -117,7 +117,8 @@ def _next(result: OptimizationResult) -> list[str]:
 def _world(outcome: ScenarioOutcome) -> str:
     m = outcome.winner.metrics
     return (
-        f"{title(outcome.scenario)}: {bps(outcome.benefit_bps.value)}, Sharpe {number(m.sharpe.value, 2)}, "
+        f"{title(outcome.scenario)}: {bps(outcome.benefit_bps.value)}, timing alone {bps(outcome.timing_bps.value)}, "
+        f"Sharpe {number(m.sharpe.value, 2)}, "
         f"volatility {percent(m.volatility.value)}, mean drawdown {percent(m.max_drawdown.value)}"
     )
 

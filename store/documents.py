@@ -25,6 +25,5 @@ def decode(text: str) -> Document:
 
 
 _ALLOWED = (
-    "allowed are dicts with text keys, lists, text, finite numbers, true, false and null, "
-    "less than 900 levels deep"
+    "allowed are dicts with text keys, lists, text, finite numbers, true, false and null, less than 900 levels deep"
 )

@@ -9,9 +9,6 @@ StoreError
 """
 
 
-# ruff: noqa: N818  (the name says what happened; a suffix adds nothing)
-
-
 class StoreError(Exception):
     """Base of every error this package raises on purpose."""
 

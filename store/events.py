@@ -27,15 +27,11 @@ class Events(Protocol):
         """The event's number; an id that the log already has keeps its number and payload."""
         ...
 
-    async def append_many(
-        self, owner: str, run_id: str, events: Iterable[tuple[str, Document]]
-    ) -> list[int]:
+    async def append_many(self, owner: str, run_id: str, events: Iterable[tuple[str, Document]]) -> list[int]:
         """Like `append` of each (event_id, payload) in turn, in one transaction."""
         ...
 
-    async def read(
-        self, owner: str, run_id: str, after: int = 0, limit: int = MAX_PAGE
-    ) -> list[Event]:
+    async def read(self, owner: str, run_id: str, after: int = 0, limit: int = MAX_PAGE) -> list[Event]:
         """The events numbered `after` + 1 and on; an unknown log is empty."""
         ...
 
@@ -48,9 +44,7 @@ class Events(Protocol):
         ...
 
 
-async def follow(
-    events: Events, owner: str, run_id: str, *, after: int = 0
-) -> AsyncGenerator[Event]:
+async def follow(events: Events, owner: str, run_id: str, *, after: int = 0) -> AsyncGenerator[Event]:
     """Every event beyond `after`, then each new one as it comes; it ends only with its reader.
 
     Close it (`contextlib.aclosing`) when leaving the loop early.

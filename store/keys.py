@@ -36,22 +36,14 @@ def check_owner(owner: str) -> None:
 
 def check_kind(kind: str) -> None:
     if not KIND.fullmatch(kind):
-        raise Invalid(
-            f"`kind` is {_shown(kind)}; allowed are 1 to 50 of a-z, digits, _ and -, "
-            "the first a letter"
-        )
+        raise Invalid(f"`kind` is {_shown(kind)}; allowed are 1 to 50 of a-z, digits, _ and -, the first a letter")
 
 
 def check_id(field: str, value: str) -> None:
     if not value or not value.isprintable() or SEPARATORS & set(value):
-        raise Invalid(
-            f"`{field}` is {_shown(value)}; allowed are printable characters other than # / \\, "
-            "at least one"
-        )
+        raise Invalid(f"`{field}` is {_shown(value)}; allowed are printable characters other than # / \\, at least one")
     if (size := len(value.encode())) > MAX_ID_BYTES:
-        raise Invalid(
-            f"`{field}` is {_shown(value)}, {size} bytes in UTF-8; allowed are {MAX_ID_BYTES}"
-        )
+        raise Invalid(f"`{field}` is {_shown(value)}, {size} bytes in UTF-8; allowed are {MAX_ID_BYTES}")
 
 
 def check_prefix(prefix: str) -> None:
@@ -73,9 +65,7 @@ def check_blob_key(key: str) -> None:
             "digit or _"
         )
     if len(key) > MAX_BLOB_KEY:
-        raise Invalid(
-            f"blob `key` is {_shown(key)}, {len(key)} characters; allowed are {MAX_BLOB_KEY}"
-        )
+        raise Invalid(f"blob `key` is {_shown(key)}, {len(key)} characters; allowed are {MAX_BLOB_KEY}")
 
 
 def check_range(field: str, value: int, low: int, high: int) -> None:

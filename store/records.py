@@ -78,9 +78,7 @@ async def every(
     """Walk all pages."""
     after = None
     while True:
-        page = await records.list(
-            owner, kind, prefix=prefix, after=after, limit=MAX_PAGE, newest_first=newest_first
-        )
+        page = await records.list(owner, kind, prefix=prefix, after=after, limit=MAX_PAGE, newest_first=newest_first)
         for record in page.records:
             yield record
         if page.after is None:

@@ -131,10 +131,7 @@ class SqliteRecords:
                 query, (owner, kind, prefix, prefix + ABOVE_EVERY_ID, start, limit + 1)
             ).fetchall()
             rows = found[:limit]
-            records = tuple(
-                Record(Key(owner, kind, id_), decode(text), version)
-                for _, id_, text, version in rows
-            )
+            records = tuple(Record(Key(owner, kind, id_), decode(text), version) for _, id_, text, version in rows)
             if len(found) == len(rows):
                 return Page(records, None)
             created, id_, *_ = rows[-1]
@@ -164,9 +161,7 @@ class SqliteEvents:
         (number,) = await self.append_many(owner, run_id, [(event_id, payload)])
         return number
 
-    async def append_many(
-        self, owner: str, run_id: str, events: Iterable[tuple[str, Document]]
-    ) -> list[int]:
+    async def append_many(self, owner: str, run_id: str, events: Iterable[tuple[str, Document]]) -> list[int]:
         check_log(owner, run_id)
         texts: list[tuple[str, str]] = []
         for event_id, payload in events:
@@ -180,9 +175,7 @@ class SqliteEvents:
         self._bell.ring(owner, run_id)
         return numbers
 
-    async def read(
-        self, owner: str, run_id: str, after: int = 0, limit: int = MAX_EVENTS
-    ) -> list[Event]:
+    async def read(self, owner: str, run_id: str, after: int = 0, limit: int = MAX_EVENTS) -> list[Event]:
         check_log(owner, run_id)
         check_range("after", after, 0, LARGEST)
         check_range("limit", limit, 1, MAX_EVENTS)
@@ -301,9 +294,7 @@ def _newest_start(after: str | None) -> int:
     return int(after)
 
 
-def _append(
-    connection: sqlite3.Connection, owner: str, run_id: str, event_id: str, text: str
-) -> int:
+def _append(connection: sqlite3.Connection, owner: str, run_id: str, event_id: str, text: str) -> int:
     known = connection.execute(
         "SELECT number FROM events WHERE owner = ? AND run_id = ? AND event_id = ?",
         (owner, run_id, event_id),

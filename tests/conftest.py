@@ -44,12 +44,8 @@ for scheme in ("HTTP", "HTTPS", "ALL"):
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(sorted(LOOPBACK))
 
 # The home of each test is a function-scoped fixture; no example of hypothesis depends on it.
-settings.register_profile(
-    "default", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-settings.register_profile(
-    "ci", parent=settings.get_profile("default"), derandomize=True, database=None
-)
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+settings.register_profile("ci", parent=settings.get_profile("default"), derandomize=True, database=None)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quant.evaluation import Measured
-from tools.finalists import Scored, Z, variance
+from tools.evaluation import World
+from tools.finalists import Scored, Z, fresh_block, variance
 from tools.optimization import HISTORY, Benefit
 
 Floats = NDArray[np.float64]
@@ -24,12 +25,38 @@ def difference(scored: Scored, first: int, second: int, weights: Mapping[str, fl
         gap = scored.paths[name][0, first] - scored.paths[name][0, second]
         total += weight * float(np.sum(gap)) / gap.size
         error += weight * weight * variance(gap) / gap.size
-    return Measured(value=BPS * total, error=BPS * math.sqrt(error))
+    # one history has no Monte Carlo error, which is not an error of zero
+    return Measured(value=BPS * total, error=BPS * math.sqrt(error) if set(weights) - {HISTORY} else None)
+
+
+def timing_of(world: World, scored: Scored, winner: int, invested: int) -> dict[str, Measured]:
+    """Utility of the winner minus that of the constant weight with its volatility in the same scenario.
+
+    `invested` is the place of the fully invested rule, whose volatility says what a weight of 1 has there.
+    """
+    found: dict[str, Measured] = {}
+    for scenario in world.request.scenarios:
+        pair = [scored.evaluations[scenario.name][k].metrics.volatility.value for k in (winner, invested)]
+        matched = world.constant(min(pair[0] / pair[1], 2.0), scored.configs[winner].rebalancing)
+        simulated = world.simulate(
+            [matched], scenario, first_block=fresh_block(world), keep_paths=True, keep_drawdowns=False
+        )
+        gap = scored.paths[scenario.name][0, winner] - simulated.utilities[0]
+        found[scenario.name] = Measured(
+            value=BPS * float(np.sum(gap)) / gap.size, error=BPS * math.sqrt(variance(gap) / gap.size)
+        )
+    return found
 
 
 def benefit_of(
-    scored: Scored, winner: int, benchmark: int, weights: Mapping[str, float], benchmark_weight: float
+    scored: Scored,
+    winner: int,
+    benchmark: int,
+    weights: Mapping[str, float],
+    benchmark_weight: float,
+    timing: Mapping[str, Measured],
 ) -> Benefit:
+    """`timing` by scenario, history included."""
     gain = difference(scored, winner, benchmark, weights)
     total, error = 0.0, 0.0
     for name, weight in weights.items():
@@ -47,4 +74,8 @@ def benefit_of(
         high=gain.value + spread,
         drawdown_points=Measured(value=100.0 * total, error=100.0 * math.sqrt(error)),
         benchmark_weight=benchmark_weight,
+        timing_bps=Measured(
+            value=sum(weight * timing[name].value for name, weight in weights.items()),
+            error=math.sqrt(sum((weight * (timing[name].error or 0.0)) ** 2 for name, weight in weights.items())),
+        ),
     )

@@ -13,9 +13,7 @@ from tools.prices import CashRates, Prices, split_universe
 
 DATA = Path(__file__).parent / "data"
 
-_INDEX_NOTES = (
-    "S&P 500, 1990-01-02 to 2022-12-28: two falls of more than 45 percent, and no great inflation",
-)
+_INDEX_NOTES = ("S&P 500, 1990-01-02 to 2022-12-28: two falls of more than 45 percent, and no great inflation",)
 _STOCK_NOTES = (
     "twenty S&P 500 stocks, adjusted for splits and dividends by the source, with hindsight",
     "rounded to a tenth of a cent: up to half a percent of the early prices of AAPL and BBY",

@@ -141,6 +141,13 @@ def _benefit(benefit: Benefit) -> Iterator[Figure]:
         "benefit.drawdown_points",
     )
     yield from _number(
+        "benefit_timing_bps",
+        "part of the benefit that is left when the constant weight is matched anew in every scenario",
+        benefit.timing_bps,
+        "bps",
+        "benefit.timing_bps",
+    )
+    yield from _number(
         "benchmark_weight",
         "risky weight of the volatility-matched benchmark",
         benefit.benchmark_weight,

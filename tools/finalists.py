@@ -79,6 +79,11 @@ class Scored:
         return {name: rows[place] for name, rows in self.evaluations.items()}
 
 
+def fresh_block(world: World) -> int:
+    """First block of paths that the search has not seen."""
+    return math.ceil(world.paths / LANES)
+
+
 def score(
     world: World,
     configs: Sequence[StrategyConfig],
@@ -91,7 +96,6 @@ def score(
 
     Paths are kept only where paired comparisons need them: with ten thousand they would fill the memory.
     """
-    fresh = math.ceil(world.paths / LANES)
     digests = [c.digest() for c in configs]
     found: dict[str, list[Evaluation]] = {}
     paths: dict[str, Floats] = {}
@@ -99,7 +103,7 @@ def score(
         simulated = world.simulate(
             configs,
             scenario,
-            first_block=fresh,
+            first_block=fresh_block(world),
             keep_paths=keep != "nothing",
             keep_drawdowns=keep == "drawdowns",
             cost_factor=cost_factor,
@@ -192,6 +196,7 @@ def _chosen(world: World, scored: Scored, checks: Sequence[tuple[LimitCheck, ...
             plateau_median=plateaus[k].median if k in near else float(ranked[k]),
             plateau_neighbours=plateaus.get(k, unseen).neighbours,
             plateau_passed=False,
+            offsets_bps=None,
             feasible=k in standing,
             breaches=tuple(dict.fromkeys(check.limit for check in of_one if not check.passed)),
         )

@@ -87,9 +87,7 @@ def require_usable(prices: Prices, calendar: str | None = "XNYS") -> DataReport:
     if failed:
         gate = failed[0]
         shown = ", ".join(gate.rows[:5]) + (", ..." if len(gate.rows) > 5 else "")
-        reasons = "; ".join(
-            [gate.detail + (f" ({shown})" if shown else "")] + [g.detail for g in failed[1:]]
-        )
+        reasons = "; ".join([gate.detail + (f" ({shown})" if shown else "")] + [g.detail for g in failed[1:]])
         raise InvalidInput(
             prices.source,
             gate.rows,
@@ -103,9 +101,7 @@ def require_usable(prices: Prices, calendar: str | None = "XNYS") -> DataReport:
 def _gate(name: str, found: list[str], bad: Status, detail: str, passed: str) -> Gate:
     if not found:
         return Gate(name=name, status="PASS", detail=passed)
-    return Gate(
-        name=name, status=bad, detail=f"{detail}: {len(found)}", rows=tuple(found[:_MAX_ROWS])
-    )
+    return Gate(name=name, status=bad, detail=f"{detail}: {len(found)}", rows=tuple(found[:_MAX_ROWS]))
 
 
 def _length(prices: Prices) -> Gate:
@@ -191,9 +187,7 @@ def _sessions(calendar: str, first: np.datetime64, last: np.datetime64) -> NDArr
 
 
 def _alignment(prices: Prices) -> Gate:
-    found = [
-        f"{prices.dates[t]} {prices.assets[n]}" for t, n in np.argwhere(np.isnan(prices.closes))
-    ]
+    found = [f"{prices.dates[t]} {prices.assets[n]}" for t, n in np.argwhere(np.isnan(prices.closes))]
     return _gate(
         "asset_calendars",
         found,
@@ -223,10 +217,7 @@ def _moves(prices: Prices) -> Iterator[Gate]:
     ratio = np.where(both, closes[1:], 1.0) / np.where(both, closes[:-1], 1.0)
 
     def places(mask: NDArray[np.bool_]) -> list[str]:
-        return [
-            f"{prices.dates[t + 1]} {prices.assets[n]} {ratio[t, n] - 1.0:+.1%}"
-            for t, n in np.argwhere(mask)
-        ]
+        return [f"{prices.dates[t + 1]} {prices.assets[n]} {ratio[t, n] - 1.0:+.1%}" for t, n in np.argwhere(mask)]
 
     large = (ratio > _LARGE) | (ratio < 1.0 / _LARGE) | _outliers(ratio)
     yield _gate(

@@ -71,5 +71,3 @@ class JobRunner(Protocol):
     async def cancel(self, job_id: str) -> JobStatus:
         """Stop soon; finished trials stay in the store."""
         ...
-
-

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quant.compiled import source_digest
-from quant.evaluation import Evaluation
+from quant.evaluation import Evaluation, Measured
 from quant.importance import main_effects
 from quant.kernel import VOLATILITY
 from quant.objective import retention
@@ -16,7 +16,7 @@ from quant.overfitting import traffic_light
 from quant.scenario import GBM_BANNER
 from quant.strategy import SHAPES, StrategyConfig
 from quant.trial import Trial
-from tools.benefit import BPS, benefit_of, difference
+from tools.benefit import BPS, benefit_of, difference, timing_of
 from tools.evaluation import World, objectives
 from tools.figures_of import figures_of
 from tools.finalists import Choice, NoneFeasible, Scored, choose, judge_plateaus, objective_of, score, variance
@@ -41,7 +41,7 @@ from tools.optimization import (
 )
 from tools.record import crises, facts, seen, years
 from tools.search import by_scenario
-from tools.sensitivity import Sensitivity, linked, named_weights
+from tools.sensitivity import Sensitivity, linked, named_weights, over_rebalancing_days
 from tools.trials import series_address
 
 Floats = NDArray[np.float64]
@@ -105,10 +105,15 @@ def _judge_winner(
     compared = tuple(dict.fromkeys((config, *(rule for _, _, rule in rules))))
     beside = score(world, compared, request.scenarios, keep="drawdowns")
     weights = named_weights(request.scenarios, [s.probability for s in request.scenarios])
-    benefit = benefit_of(beside, 0, beside.place(constant(matched)), weights, matched)
+    benchmark = beside.place(constant(matched))
+    timing = timing_of(world, beside, 0, beside.place(constant(1.0)))
+    timing[HISTORY] = difference(beside, 0, benchmark, {HISTORY: 1.0})  # the weight is matched on that history
+    benefit = benefit_of(beside, 0, benchmark, weights, matched, timing)
     scored = choice.scored.joined(beside)
     benchmark = scored.place(constant(matched))
     finalists = judge_plateaus(choice, float(objective_of(world, scored, choice.best)[benchmark]))
+    offsets = over_rebalancing_days(world, [f.config for f in finalists])
+    finalists = tuple(f.model_copy(update={"offsets_bps": o}) for f, o in zip(finalists, offsets, strict=True))
 
     part = seen(world)
     replayed = world.replay([config, constant(matched), constant(1.0)]).series[:, :, part]
@@ -133,7 +138,7 @@ def _judge_winner(
         "verdict": _verdict(luck, benefit.basis_points.value, depends=depends, finalists=finalists, config=config),
         "benefit": benefit,
         "winner": winner,
-        "scenarios": _outcomes(world, scored, config, benchmark, len(choice.scored.configs), weights),
+        "scenarios": _outcomes(world, scored, config, benchmark, len(choice.scored.configs), weights, timing),
         "finalists": finalists,
         "benchmarks": _benchmarks(world, scored, rules, config, weights),
         "premium": premium,
@@ -141,7 +146,6 @@ def _judge_winner(
         "parameter_error": sensitivity.parameters(),
         "probabilities": sensitivity.probabilities(view),
         "costs": sensitivity.costs(),
-        "offsets_bps": sensitivity.offsets(),
         "next_step": _next_step(world, config),
         "limits": _with_binding(
             trials,
@@ -218,6 +222,7 @@ def _outcomes(
     benchmark: int,
     rivals: int,
     weights: Mapping[str, float],
+    timing: Mapping[str, Measured],
 ) -> tuple[ScenarioOutcome, ...]:
     """`rivals`: how many of the configs scored first are trials; the best of a scenario is one of them."""
     place = scored.place(winner)
@@ -239,6 +244,7 @@ def _outcomes(
                 winner=scored.evaluations[name][place],
                 benchmark=scored.evaluations[name][benchmark],
                 benefit_bps=difference(scored, place, benchmark, {name: 1.0}),
+                timing_bps=timing[name],
                 best_utility=top,
                 retention=retention(utilities[place], top, utilities[reference], tolerance),
                 regret_bps=BPS * (top - utilities[place]),
@@ -380,7 +386,6 @@ def _base(
         parameter_error=(),
         probabilities=(),
         costs=(),
-        offsets_bps=None,
         next_step=None,
         limits=(),
         facts=(),

@@ -72,12 +72,14 @@ class Market:
 
 async def load_market(prices: PriceSource, request: OptimizationRequest) -> Market:
     """Load, check and split the prices that `request` names; raises `InvalidInput` for data that cannot be used."""
-    source = prices if request.prices_file is None else PriceFile(Path(request.prices_file))
+    source = (
+        prices if request.prices_file is None else PriceFile(Path(request.prices_file), price_index=request.price_index)
+    )
     return build_market(await source.load(request.universe), request)
 
 
 def build_market(prices: Prices, request: OptimizationRequest) -> Market:
-    report = require_usable(prices)
+    report = require_usable(prices, None if request.calendar == "none" else request.calendar)
     returns = Returns.from_prices(prices.dates, prices.assets, prices.closes)
     values = returns.values + (request.dividend_yield / DAYS if prices.price_index else 0.0)
     rates = cash_rates()
@@ -154,6 +156,10 @@ def _caveats(prices: Prices, request: OptimizationRequest, last_month: str) -> l
         said.append(
             f"The prices leave dividends out; {request.dividend_yield:.1%} a year is added, which is an assumption."
         )
+    elif request.prices_file:
+        said.append("The price file is taken as total return: dividends are in it.")
+    if request.calendar == "none":
+        said.append("No exchange calendar was looked at; a year counts as 252 sessions all the same.")
     if prices.survivors:
         said.append(
             "These stocks were chosen because they still exist: every result on them is flattered by survivorship."

@@ -33,9 +33,7 @@ class Limit(Frozen):
 
     bound: Annotated[float, Field(gt=0.0)]
     scenarios: Annotated[tuple[str, ...], Field(min_length=1)] = ("base_case", HISTORY)
-    tolerated: Annotated[
-        float, Field(ge=0.0, le=1.0, description="Breach probability; drawdown only")
-    ] = 0.20
+    tolerated: Annotated[float, Field(ge=0.0, le=1.0, description="Breach probability; drawdown only")] = 0.20
 
 
 class Limits(Frozen):
@@ -83,6 +81,12 @@ class OptimizationRequest(Frozen):
     universe: Annotated[str, Field(min_length=1, max_length=400)] = "sp500"
     prices_file: str | None = None
     """A CSV or Parquet file instead of the bundled prices; its content, not its place, enters the result."""
+    price_index: Annotated[
+        bool, Field(description="The price file leaves dividends out, so that `dividend_yield` accrues")
+    ] = False
+    calendar: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9/_]{1,20}$", description="Exchange of the price file's sessions, or none")
+    ] = "XNYS"
     mandate: Mandate = Mandate()
     limits: Limits = Limits()
     space: SearchSpace = SearchSpace()
@@ -92,9 +96,9 @@ class OptimizationRequest(Frozen):
     stopping: Literal["converged", "budget"] = "converged"
     """`converged` also stops when the best objective gains less than 2 basis points over 20 trials."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
-    dividend_yield: Annotated[
-        float, Field(ge=0.0, le=0.10, description="Accrues on a price index; an assumption")
-    ] = 0.02
+    dividend_yield: Annotated[float, Field(ge=0.0, le=0.10, description="Accrues on a price index; an assumption")] = (
+        0.02
+    )
     cash_rate_after: Annotated[
         float, Field(ge=-0.02, le=0.15, description="Annual rate after the rate series ends")
     ] = 0.02
@@ -102,6 +106,9 @@ class OptimizationRequest(Frozen):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
+        if self.prices_file is None and (self.price_index or self.calendar != "XNYS"):
+            msg = "price_index and calendar describe a price file; allowed: with prices_file only"
+            raise ValueError(msg)
         names = [s.name for s in self.scenarios]
         if len(set(names)) != len(names):
             msg = f"scenarios {names!r} repeat a name; allowed: distinct names"
@@ -213,6 +220,11 @@ class Benefit(Frozen):
     drawdown_points: Measured
     """Mean drawdown of the benchmark minus the winner's, percentage points; positive is better."""
     benchmark_weight: float
+    timing_bps: Measured
+    """What is left when the constant weight is matched anew in every scenario: the part that timing earns.
+
+    The rest comes from holding more where volatility is low throughout, and less where it is high throughout.
+    """
 
 
 class ScenarioOutcome(Frozen):
@@ -224,6 +236,8 @@ class ScenarioOutcome(Frozen):
     winner: Evaluation
     benchmark: Evaluation
     benefit_bps: Measured
+    timing_bps: Measured
+    """Against the constant weight that has the winner's volatility in this very scenario."""
     best_utility: float
     """Of any trial."""
     retention: float | None
@@ -243,6 +257,8 @@ class Finalist(Frozen):
     plateau_median: float
     plateau_neighbours: int
     plateau_passed: bool
+    offsets_bps: tuple[float, float] | None
+    """Range of the training utility over the rebalancing day, minus its own; None for a daily rule."""
     feasible: bool
     breaches: tuple[LimitName, ...] = ()
 
@@ -250,9 +266,7 @@ class Finalist(Frozen):
 class Benchmark(Frozen):
     """A rule that every winner must be compared with, on the same dates and costs."""
 
-    name: Literal[
-        "equity", "cash", "same_average_weight", "same_volatility", "sixty_forty_cash", "current_rule"
-    ]
+    name: Literal["equity", "cash", "same_average_weight", "same_volatility", "sixty_forty_cash", "current_rule"]
     label: str
     config: StrategyConfig
     evaluations: tuple[Evaluation, ...]
@@ -453,8 +467,6 @@ class OptimizationResult(Frozen):
     """Under equal and under the analyst's probabilities, and in the cycle scenario."""
     costs: tuple[Case, ...]
     """At 0, 1 and 2 times the transaction cost."""
-    offsets_bps: tuple[float, float] | None
-    """Range of the winner's training utility over the rebalancing day, minus its own, basis points."""
     next_step: NextStep | None
     limits: tuple[LimitCheck, ...]
     facts: tuple[Fact, ...]
@@ -465,7 +477,10 @@ class OptimizationResult(Frozen):
     trials: tuple[Plotted, ...]
     caveats: tuple[str, ...]
     history_series: str | None
-    """Content address of float64 (7, T): winner, benchmark, asset excess returns; winner, benchmark weights; cash; days since 1970."""
+    """Content address of float64 (7, T).
+
+    Excess returns of winner, benchmark and asset; weights of winner and benchmark; cash; days since 1970.
+    """
     figures: tuple[Figure, ...]
     explanation: Explanation | None = None
 

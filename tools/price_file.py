@@ -29,9 +29,7 @@ _PRICE_COLUMNS = ("adj close", "adj_close", "adjclose", "close", "price")
 _BAR_COLUMNS = {"open", "high", "low", "volume", *_PRICE_COLUMNS}
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "nat", "-", "#n/a"}
 
-_DATE = re.compile(
-    r"(\d{4}-\d{2}-\d{2})(?:[ T]00:00(?::00(?:\.0+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?", re.ASCII
-)
+_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[ T]00:00(?::00(?:\.0+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 _A_DATE = "a date as 2024-01-31, from 1800 to 2199"
@@ -143,15 +141,11 @@ def _open(path: Path) -> _Sheet:
             raise bare.refuse("is not a regular file", allowed=allowed, code="file_unreadable")
         size = path.stat().st_size
         if size > MAX_BYTES:
-            raise bare.refuse(
-                f"holds {size:,} bytes", allowed=f"at most {MAX_BYTES:,}", code="file_too_large"
-            )
+            raise bare.refuse(f"holds {size:,} bytes", allowed=f"at most {MAX_BYTES:,}", code="file_too_large")
         content = path.read_bytes()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise bare.refuse(
-            f"cannot be read: {reason}", allowed=allowed, code="file_unreadable"
-        ) from error
+        raise bare.refuse(f"cannot be read: {reason}", allowed=allowed, code="file_unreadable") from error
     if not content.strip():
         raise bare.refuse("is empty", allowed=_A_HEADER, code="empty")
     if content.startswith(b"PAR1") or path.suffix.lower() in {".parquet", ".pq"}:
@@ -171,9 +165,7 @@ def _csv(bare: _Sheet, content: bytes) -> _Sheet:
             code="encoding",
         ) from error
     if "\0" in text or content.startswith(b"PK\x03\x04"):
-        raise bare.refuse(
-            "is not a text file", allowed="a CSV file in UTF-8, or Parquet", code="encoding"
-        )
+        raise bare.refuse("is not a text file", allowed="a CSV file in UTF-8, or Parquet", code="encoding")
     lines = text.lstrip("\r\n").splitlines()
     first = lines[0] if lines else ""
     delimiter = max((",", ";", "\t"), key=first.count)
@@ -252,9 +244,7 @@ def _layout(sheet: _Sheet) -> _Layout:
     return _Layout(date, symbol, others)
 
 
-def _wide(
-    sheet: _Sheet, layout: _Layout
-) -> tuple[list[str], tuple[str, ...], np.ndarray[Any, np.dtype[np.float64]]]:
+def _wide(sheet: _Sheet, layout: _Layout) -> tuple[list[str], tuple[str, ...], np.ndarray[Any, np.dtype[np.float64]]]:
     assets = tuple(sheet.header[i].strip() for i in layout.prices)
     days: list[str] = []
     numbers: list[int] = []
@@ -268,9 +258,7 @@ def _wide(
     return days, assets, np.array(closes).reshape(len(days), len(assets))
 
 
-def _long(
-    sheet: _Sheet, layout: _Layout
-) -> tuple[list[str], tuple[str, ...], np.ndarray[Any, np.dtype[np.float64]]]:
+def _long(sheet: _Sheet, layout: _Layout) -> tuple[list[str], tuple[str, ...], np.ndarray[Any, np.dtype[np.float64]]]:
     assert layout.symbol is not None
     (price,) = layout.prices
     table: dict[str, _Series] = {}
@@ -389,18 +377,14 @@ def _close(sheet: _Sheet, number: int, column: int, cell: str) -> float:
         reason, allowed, code = f"{shown}: a hole", _EVERY_DATE, "hole"
     else:
         reason, allowed, code = f"{_quoted(text)} is not a number", _A_PRICE, "not_a_number"
-    raise sheet.refuse(
-        reason, row=number, column=sheet.header[column], allowed=allowed, code=code, value=text
-    )
+    raise sheet.refuse(reason, row=number, column=sheet.header[column], allowed=allowed, code=code, value=text)
 
 
 def _check_name(sheet: _Sheet, name: str, *, row: int | None, column: str) -> None:
     if 0 < len(name) <= 64 and name.isprintable() and not set(name) & set(",:"):
         return
     raise sheet.refuse(
-        f"{_quoted(name)} is not the name of an asset"
-        if name
-        else "the name of an asset is missing",
+        f"{_quoted(name)} is not the name of an asset" if name else "the name of an asset is missing",
         row=row,
         column=column,
         allowed="1 to 64 printable characters without comma and colon",
@@ -423,9 +407,7 @@ def _count(number: int, noun: str) -> str:
 
 def _quoted(text: str) -> str:
     """In double quotes, shortened, and without characters that could move a terminal's cursor."""
-    return json.dumps(
-        _printable(text if len(text) <= 40 else text[:37] + "..."), ensure_ascii=False
-    )
+    return json.dumps(_printable(text if len(text) <= 40 else text[:37] + "..."), ensure_ascii=False)
 
 
 def _printable(text: str) -> str:

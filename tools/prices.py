@@ -70,9 +70,7 @@ class Prices:
                 allowed=", ".join(self.assets[:40]),
                 code="unknown_asset",
             )
-        return replace(
-            self, assets=tuple(self.assets[i] for i in columns), closes=self.closes[:, columns]
-        )
+        return replace(self, assets=tuple(self.assets[i] for i in columns), closes=self.closes[:, columns])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

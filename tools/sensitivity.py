@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from quant.kernel import UTILITY
 from quant.objective import scenario_weights
 from quant.scenario import CYCLE, Scenario
 from quant.strategy import REBALANCING_DAYS, StrategyConfig
@@ -74,18 +75,6 @@ class Sensitivity:
         cases.append(self._case("a cycle through bull, base, bear and high volatility", (cycle,), alone=True))
         return tuple(cases)
 
-    def offsets(self) -> tuple[float, float] | None:
-        """Range over the rebalancing day of the winner's training utility, minus its own; None for daily rules."""
-        step = REBALANCING_DAYS[self.winner.rebalancing]
-        if step == 1:
-            return None
-        world, train = self.world, self.world.market.train
-        gains: list[float] = []
-        for offset in range(step):
-            record = world.replay([self.winner], end=train.stop, offset=offset).series[0]
-            gains.append(world.on_history(self.winner, record, train).metrics.utility.value)
-        return BPS * (min(gains) - gains[0]), BPS * (max(gains) - gains[0])
-
     def _case(
         self, label: str, scenarios: Sequence[Scenario], *, cost_factor: float = 1.0, alone: bool = False
     ) -> Case:
@@ -152,3 +141,19 @@ def _shifted(scenarios: Sequence[Scenario], mu: float, sigma: float) -> tuple[Sc
         )
         for s in scenarios
     )
+
+
+def over_rebalancing_days(world: World, configs: Sequence[StrategyConfig]) -> list[tuple[float, float] | None]:
+    """Range of each rule's training utility over the day of its rebalancing, minus its own, basis points a year."""
+    found: list[tuple[float, float] | None] = [None] * len(configs)
+    for frequency, step in REBALANCING_DAYS.items():
+        places = [k for k, c in enumerate(configs) if c.rebalancing == frequency]
+        if step == 1 or not places:
+            continue
+        rules = [configs[k] for k in places]
+        stop = world.market.train.stop
+        utilities = [world.replay(rules, end=stop, offset=o).statistics[:, UTILITY] for o in range(step)]
+        for row, place in enumerate(places):
+            gains = [BPS * float(u[row] - utilities[0][row]) for u in utilities]
+            found[place] = (min(gains), max(gains))
+    return found

@@ -87,6 +87,11 @@ def _winner(findings: Findings) -> Iterator[tuple[Section, str]]:
         "{{benefit_bps}}.",
     }
     yield "winner", opening[findings.benefit or "unclear"]
+    yield (
+        "winner",
+        "Timing alone earns {{benefit_timing_bps}}: so much is left when the constant weight is matched anew in every "
+        "scenario, and the rest is the level of exposure.",
+    )
     if findings.shallower:
         yield (
             "winner",

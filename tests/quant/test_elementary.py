@@ -36,10 +36,7 @@ def relative_errors(
     with localcontext() as context:
         context.prec = 40
         references = [exact(Decimal(float(x))) for x in points]
-        return [
-            float(abs((Decimal(function(float(x))) - y) / y))
-            for x, y in zip(points, references, strict=True)
-        ]
+        return [float(abs((Decimal(function(float(x))) - y) / y)) for x, y in zip(points, references, strict=True)]
 
 
 @pytest.mark.parametrize(("low", "high"), [(-700, 700), (-1, 1), (-1e-3, 1e-3)])
@@ -107,9 +104,7 @@ def test_normal_cdf_is_symmetric(x: float) -> None:
 @pytest.mark.parametrize(("low", "high"), [(1e-300, 1e-10), (1e-10, 1e-5), (1e-5, 0.5)])
 def test_normal_quantile_agrees_with_scipy(low: float, high: float) -> None:
     for p in np.exp(RNG.uniform(np.log(low), np.log(high), 300)):
-        assert elementary.normal_quantile(p) == pytest.approx(
-            special.ndtri(p), rel=1e-14, abs=2e-15
-        )
+        assert elementary.normal_quantile(p) == pytest.approx(special.ndtri(p), rel=1e-14, abs=2e-15)
 
 
 @given(st.floats(1e-12, 1.0 - 1e-12))
@@ -241,9 +236,7 @@ def test_every_statistic_has_the_same_bits_on_another_processor(tmp_path: Path) 
     with contextlib.redirect_stdout(here):
         exec(BITS, {"__name__": "bits"})
     environment = os.environ | other_processor() | {"STRATIGOS_KERNEL_CACHE": str(tmp_path)}
-    there = subprocess.run(
-        [sys.executable, "-c", BITS], cwd=ROOT, env=environment, capture_output=True, text=True
-    )
+    there = subprocess.run([sys.executable, "-c", BITS], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert there.returncode == 0, there.stderr
     assert there.stdout == here.getvalue()
     assert there.stdout.count("\n") == 22

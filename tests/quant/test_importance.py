@@ -22,9 +22,7 @@ def test_equals_the_corrected_ratio_of_an_analysis_of_variance(seed: int) -> Non
     value = rng.integers(0, 4, size=80)
     score = 0.3 * value + rng.normal(size=80)
     groups = [score[value == v] for v in range(4)]
-    assert main_effects({"x": value.tolist()}, score)["x"] == pytest.approx(
-        epsilon_squared(groups), rel=1e-10
-    )
+    assert main_effects({"x": value.tolist()}, score)["x"] == pytest.approx(epsilon_squared(groups), rel=1e-10)
 
 
 def test_an_additive_objective_is_shared_out_by_variance() -> None:
@@ -37,10 +35,7 @@ def test_an_additive_objective_is_shared_out_by_variance() -> None:
 
 def test_a_parameter_without_effect_has_no_share_on_average() -> None:
     rng = np.random.default_rng(0)
-    shares = [
-        main_effects({"x": rng.integers(0, 10, size=60).tolist()}, rng.normal(size=60))["x"]
-        for _ in range(200)
-    ]
+    shares = [main_effects({"x": rng.integers(0, 10, size=60).tolist()}, rng.normal(size=60))["x"] for _ in range(200)]
     assert np.mean(shares) < 0.05  # the uncorrected ratio would be 9 / 59 = 0.15
 
 
@@ -53,9 +48,7 @@ def test_a_conditional_parameter_gets_no_credit_for_its_switch() -> None:
     assert shares["floor"] == 0.0
 
 
-@pytest.mark.parametrize(
-    "column", [["a"] * 4, [None] * 4, [1, 2, 3, 4], [None, None, 1, 2], [None, None, None, 1]]
-)
+@pytest.mark.parametrize("column", [["a"] * 4, [None] * 4, [1, 2, 3, 4], [None, None, 1, 2], [None, None, None, 1]])
 def test_what_cannot_be_told_from_chance_is_zero(column: list[object]) -> None:
     assert main_effects({"x": column}, [1.0, 2.0, 3.0, 4.0]) == {"x": 0.0}
 
@@ -70,9 +63,7 @@ def test_equal_scores_have_no_variance_to_explain() -> None:
     st.floats(0.5, 2.0),
 )
 @settings(max_examples=50, deadline=None)
-def test_is_a_share_and_does_not_change_with_unit_or_origin(
-    rows: list[tuple[str, float]], scale: float
-) -> None:
+def test_is_a_share_and_does_not_change_with_unit_or_origin(rows: list[tuple[str, float]], scale: float) -> None:
     names = [name for name, _ in rows]
     score = np.array([value for _, value in rows]) + 0.01 * np.arange(len(rows))
     share = main_effects({"x": names}, score)["x"]

@@ -49,9 +49,7 @@ def test_cvar_utility_is_the_least_mean_under_densities_up_to_the_inverse_of_the
 
 @given(utilities, st.floats(-0.25, 0.25, width=16))
 @settings(max_examples=50, deadline=None)
-def test_a_constant_added_everywhere_is_added_to_every_objective(
-    table: np.ndarray, constant: float
-) -> None:
+def test_a_constant_added_everywhere_is_added_to_every_objective(table: np.ndarray, constant: float) -> None:
     for goal in GOALS:
         before = scores(table, WEIGHTS, goal=goal, sharpes=table)
         after = scores(table + constant, WEIGHTS, goal=goal, sharpes=table + constant)

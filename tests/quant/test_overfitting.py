@@ -51,12 +51,8 @@ def test_deflated_sharpe_ratios_of_the_paper(trials: int, deflated: float) -> No
     assert value == pytest.approx(deflated, abs=5e-5)
 
 
-@pytest.mark.parametrize(
-    ("trials", "shares"), [(100, (1.13, 0.80, 0.57)), (500, (1.37, 0.97, 0.68))]
-)
-def test_best_of_n_by_luck_of_the_specification(
-    trials: int, shares: tuple[float, float, float]
-) -> None:
+@pytest.mark.parametrize(("trials", "shares"), [(100, (1.13, 0.80, 0.57)), (500, (1.37, 0.97, 0.68))])
+def test_best_of_n_by_luck_of_the_specification(trials: int, shares: tuple[float, float, float]) -> None:
     for years, expected in zip((5, 10, 20), shares, strict=True):
         assert expected_maximum_sharpe(1.0 / years, trials) == pytest.approx(expected, abs=0.006)
 
@@ -64,9 +60,7 @@ def test_best_of_n_by_luck_of_the_specification(
 @pytest.mark.parametrize("trials", [10, 50, 500])
 def test_expected_maximum_is_close_to_the_exact_integral(trials: int) -> None:
     """E max = integral of z N phi(z) Phi(z)^(N-1); the formula is asymptotic, 3% off at N = 10."""
-    exact, _ = integrate.quad(
-        lambda z: z * trials * stats.norm.pdf(z) * stats.norm.cdf(z) ** (trials - 1), -8, 10
-    )
+    exact, _ = integrate.quad(lambda z: z * trials * stats.norm.pdf(z) * stats.norm.cdf(z) ** (trials - 1), -8, 10)
     assert expected_maximum_sharpe(1.0, trials) == pytest.approx(exact, rel=0.04)
 
 
@@ -84,8 +78,7 @@ def test_deflated_sharpe_ratio_of_a_series_is_that_of_its_moments(seed: int) -> 
     g3, g4 = stats.skew(x), stats.kurtosis(x, fisher=False)
     n = 60
     luck = 0.03 * (
-        (1 - np.euler_gamma) * stats.norm.ppf(1 - 1 / n)
-        + np.euler_gamma * stats.norm.ppf(1 - 1 / (n * math.e))
+        (1 - np.euler_gamma) * stats.norm.ppf(1 - 1 / n) + np.euler_gamma * stats.norm.ppf(1 - 1 / (n * math.e))
     )
     z = (ratio - luck) * math.sqrt(799 / (1 - g3 * ratio + (g4 - 1) / 4 * ratio**2))
     value = deflated_sharpe_ratio(x, variance=0.03**2, trials=n)
@@ -115,9 +108,7 @@ def test_variance_of_trial_sharpe_ratios() -> None:
     assert sharpe_variance(x[:, 0]) == 0.0
 
 
-@pytest.mark.parametrize(
-    ("variance", "trials"), [(-0.1, 10), (math.nan, 10), (math.inf, 10), (0.1, 0)]
-)
+@pytest.mark.parametrize(("variance", "trials"), [(-0.1, 10), (math.nan, 10), (math.inf, 10), (0.1, 0)])
 def test_refuses_impossible_trials(variance: float, trials: int) -> None:
     with pytest.raises(DataError):
         expected_maximum_sharpe(variance, trials)
@@ -156,9 +147,7 @@ def brute_force(
 @pytest.mark.parametrize("goal", ["robust_utility", "sharpe", "worst_case", "cvar_utility"])
 @pytest.mark.parametrize("with_scenarios", [False, True])
 @pytest.mark.parametrize("trials", [9, 10])
-def test_overfitting_equals_a_walk_through_every_split(
-    goal: Goal, with_scenarios: bool, trials: int
-) -> None:
+def test_overfitting_equals_a_walk_through_every_split(goal: Goal, with_scenarios: bool, trials: int) -> None:
     series = noise(2, 245, trials) + np.linspace(0, 0.0004, trials)
     simulated = 0.02 * np.random.default_rng(3).normal(size=(trials, 5)) if with_scenarios else None
     result = backtest_overfitting(
@@ -244,9 +233,7 @@ def test_500_trials_and_16_blocks_take_less_than_half_a_second() -> None:
 
     def run() -> float:
         start = time.perf_counter()
-        result = backtest_overfitting(
-            series, risk_aversion=2.0, simulated=simulated, weights=WEIGHTS
-        )
+        result = backtest_overfitting(series, risk_aversion=2.0, simulated=simulated, weights=WEIGHTS)
         assert result.splits == 12_870
         return time.perf_counter() - start
 
@@ -295,10 +282,7 @@ def test_superior_predictive_ability_is_archs_draw_for_draw(seed: int, block: in
 
 
 def test_without_skill_the_p_value_is_close_to_uniform_and_with_skill_it_is_small() -> None:
-    p = [
-        superior_predictive_ability(noise(s, 400, 8), seed=s, replications=500).p_value
-        for s in range(100)
-    ]
+    p = [superior_predictive_ability(noise(s, 400, 8), seed=s, replications=500).p_value for s in range(100)]
     assert np.mean(np.array(p) < 0.1) == pytest.approx(0.1, abs=0.08)
     assert np.mean(p) == pytest.approx(0.5, abs=0.1)
     better = noise(0, 400, 8)

@@ -57,9 +57,7 @@ def test_known_answers_of_random123(counter: str, key: str, answer: str) -> None
 
 @given(st.tuples(words, words, words, words), st.integers(0, 2**64 - 1))
 @settings(max_examples=200, deadline=None)
-def test_equals_the_definition_for_any_counter_and_key(
-    counter: tuple[int, int, int, int], key: int
-) -> None:
+def test_equals_the_definition_for_any_counter_and_key(counter: tuple[int, int, int, int], key: int) -> None:
     assert draw(counter, key) == reference(counter, key)
 
 
@@ -87,9 +85,7 @@ def test_words_are_uniform_along_each_counter(varied: int) -> None:
 
 def test_normals_have_the_moments_of_the_normal_law() -> None:
     """80,000 of them, each moment within 4 standard errors of the law's."""
-    sample = np.array(
-        [normal(word64(w)) for i in range(20_000) for w in draw((i, 0, 3, 0), 2**63 - 1)]
-    )
+    sample = np.array([normal(word64(w)) for i in range(20_000) for w in draw((i, 0, 3, 0), 2**63 - 1)])
     n = len(sample)
     for power, mean, variance in ((1, 0, 1), (2, 1, 2), (3, 0, 15), (4, 3, 96)):
         moment = (sample**power).mean()

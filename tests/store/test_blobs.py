@@ -73,9 +73,7 @@ async def test_files_of_owners_stay_apart_where_case_does_not_count(tmp_path: Pa
         "C:/x", "~/x", "ann/x#1",
     ],
 )  # fmt: skip
-async def test_a_key_that_could_leave_its_owner_is_refused(
-    store: Store, tmp_path: Path, key: str
-) -> None:
+async def test_a_key_that_could_leave_its_owner_is_refused(store: Store, tmp_path: Path, key: str) -> None:
     before = below(tmp_path)
     for call in (store.blobs.get, store.blobs.exists, store.blobs.delete):
         with pytest.raises(Invalid, match=r"blob `key` is .*; allowed"):

@@ -31,9 +31,12 @@ async def test_the_same_event_is_written_once(store: Store) -> None:
     await store.events.append("ann", "r", "first", {})
     assert await store.events.append("ann", "r", "same", {"try": 1}) == 2
     assert await store.events.append("ann", "r", "same", {"try": 2}) == 2
-    assert await store.events.append_many(
-        "ann", "r", [("same", {}), ("new", {}), ("new", {}), ("first", {})]
-    ) == [2, 3, 3, 1]
+    assert await store.events.append_many("ann", "r", [("same", {}), ("new", {}), ("new", {}), ("first", {})]) == [
+        2,
+        3,
+        3,
+        1,
+    ]
     events = await store.events.read("ann", "r")
     assert [event.event_id for event in events] == ["first", "same", "new"]
     assert events[1].payload == {"try": 1}
@@ -112,9 +115,7 @@ async def test_a_wait_ends_with_its_time(store: Store) -> None:
     assert not await store.events.wait("ann", "r", 0, timeout=0.05)
 
 
-async def test_what_another_connection_appends_is_followed(
-    store: Store, opener: Opener, tmp_path: Path
-) -> None:
+async def test_what_another_connection_appends_is_followed(store: Store, opener: Opener, tmp_path: Path) -> None:
     reader = asyncio.create_task(collect(store.events, 2))
     async with opener(tmp_path) as other:
         for n in range(2):

@@ -37,9 +37,7 @@ async def whole_log(store: Store) -> list[Event]:
     return events
 
 
-async def test_processes_that_append_at_once_leave_one_log_without_gaps(
-    opener: Opener, tmp_path: Path
-) -> None:
+async def test_processes_that_append_at_once_leave_one_log_without_gaps(opener: Opener, tmp_path: Path) -> None:
     writers = [start(tmp_path, f"w{n}", 0, 40) for n in range(4)]
     for writer in writers:
         writer.communicate(timeout=60)
@@ -51,9 +49,7 @@ async def test_processes_that_append_at_once_leave_one_log_without_gaps(
     assert {event.event_id for event in events} == {f"{w}-{n}" for w in names for n in range(40)}
 
 
-async def test_a_killed_writer_loses_nothing_it_acknowledged(
-    opener: Opener, tmp_path: Path
-) -> None:
+async def test_a_killed_writer_loses_nothing_it_acknowledged(opener: Opener, tmp_path: Path) -> None:
     done = 0
     for kill in range(5):
         with start(tmp_path, "w", max(done - 3, 0), 100_000) as writer:

@@ -43,9 +43,7 @@ async def test_a_document_comes_back_equal(store: Store, document: dict[str, obj
     [{"x": math.nan}, {"x": math.inf}, {"x": {1, 2}}, {"x": (1, 2)}, {1: "x"}, {"x": b"bytes"}],
     ids=repr,
 )
-async def test_a_document_that_would_come_back_changed_is_refused(
-    store: Store, document: dict[str, object]
-) -> None:
+async def test_a_document_that_would_come_back_changed_is_refused(store: Store, document: dict[str, object]) -> None:
     with pytest.raises(Invalid, match=r"document of .*'r1'.* allowed are dicts with text keys"):
         await store.records.put(KEY, document)
     assert await store.records.get(KEY) is None
@@ -90,9 +88,7 @@ async def test_counting_with_versions_loses_no_step(store: Store) -> None:
             record = await store.records.get(KEY)
             assert record is not None
             try:
-                await store.records.put(
-                    KEY, {"n": record.document["n"] + 1}, expected=record.version
-                )
+                await store.records.put(KEY, {"n": record.document["n"] + 1}, expected=record.version)
             except Conflict:
                 continue
             return
@@ -105,9 +101,7 @@ async def test_many_are_put_together_or_not_at_all(store: Store) -> None:
     keys = [Key("ann", "trial", f"t{n}") for n in range(3)]
     assert await store.records.put_many([Put(key, {}) for key in keys]) == (1, 1, 1)
     with pytest.raises(Conflict, match="'t2'"):
-        await store.records.put_many(
-            [Put(key, {}, expected) for key, expected in zip(keys, (1, 1, 2), strict=True)]
-        )
+        await store.records.put_many([Put(key, {}, expected) for key, expected in zip(keys, (1, 1, 2), strict=True)])
     assert [record.version async for record in every(store.records, "ann", "trial")] == [1, 1, 1]
     assert await store.records.put_many([]) == ()
 
@@ -162,9 +156,7 @@ async def test_pages_join_to_the_whole(store: Store, limit: int, newest_first: b
     found: list[str] = []
     after = None
     for _ in range(11):
-        page = await store.records.list(
-            "ann", "run", after=after, limit=limit, newest_first=newest_first
-        )
+        page = await store.records.list("ann", "run", after=after, limit=limit, newest_first=newest_first)
         assert len(page.records) <= limit
         found += [record.key.id for record in page.records]
         if (after := page.after) is None:
@@ -174,16 +166,12 @@ async def test_pages_join_to_the_whole(store: Store, limit: int, newest_first: b
 
 
 @pytest.mark.parametrize("newest_first", [False, True])
-async def test_writes_between_pages_neither_hide_nor_repeat_what_stands(
-    store: Store, newest_first: bool
-) -> None:
+async def test_writes_between_pages_neither_hide_nor_repeat_what_stands(store: Store, newest_first: bool) -> None:
     await fill(store.records, *(f"{n:02}" for n in range(0, 40, 2)))
     found: list[str] = []
     after = None
     while True:
-        page = await store.records.list(
-            "ann", "run", after=after, limit=3, newest_first=newest_first
-        )
+        page = await store.records.list("ann", "run", after=after, limit=3, newest_first=newest_first)
         found += [record.key.id for record in page.records]
         if (after := page.after) is None:
             break

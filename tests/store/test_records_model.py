@@ -95,15 +95,9 @@ def machine(opener: Any) -> type[RuleBasedStateMachine]:  # noqa: C901  (one cla
                 walked = every(self.records, owner, kind, prefix=prefix, newest_first=newest_first)
                 return [record.key async for record in walked]
 
-            keys = [
-                key
-                for key in self.model
-                if (key.owner, key.kind) == (owner, kind) and key.id.startswith(prefix)
-            ]
+            keys = [key for key in self.model if (key.owner, key.kind) == (owner, kind) and key.id.startswith(prefix)]
             assert self.run(listed(newest_first=True)) == keys[::-1]
-            assert self.run(listed(newest_first=False)) == sorted(
-                keys, key=lambda key: key.id.encode()
-            )
+            assert self.run(listed(newest_first=False)) == sorted(keys, key=lambda key: key.id.encode())
 
         @invariant()
         def no_owner_gains_a_record(self) -> None:

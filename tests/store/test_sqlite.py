@@ -28,9 +28,7 @@ async def database(anyio_backend: str, tmp_path: Path) -> AsyncIterator[Database
 
 
 async def pragma(database: Database, name: str) -> object:
-    return await database.read(
-        lambda connection: connection.execute(f"PRAGMA {name}").fetchone()[0]
-    )
+    return await database.read(lambda connection: connection.execute(f"PRAGMA {name}").fetchone()[0])
 
 
 async def test_every_commit_is_synced_to_a_write_ahead_log(database: Database) -> None:
@@ -66,9 +64,7 @@ async def test_a_database_of_a_newer_version_is_refused_and_left_alone(tmp_path:
     assert (tmp_path / "store.sqlite").read_bytes() == before
 
 
-async def test_a_failed_migration_leaves_the_schema_as_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_failed_migration_leaves_the_schema_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with open_store(tmp_path) as store:
         await store.records.put(Key("ann", "run", "1"), {})
 

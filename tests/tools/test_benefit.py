@@ -1,5 +1,6 @@
 import pytest
 
+from quant.evaluation import Measured
 from tools.benefit import benefit_of, difference
 from tools.finalists import score
 from tools.optimization import HISTORY
@@ -34,7 +35,7 @@ def test_a_difference_turns_its_sign_with_its_sides_and_vanishes_with_itself(sco
 
 
 def test_history_has_no_error_of_paths(scored) -> None:
-    assert difference(scored, 0, 2, {HISTORY: 1.0}).error == 0.0
+    assert difference(scored, 0, 2, {HISTORY: 1.0}).error is None
 
 
 def test_a_pairing_on_common_paths_is_sharper_than_none(scored) -> None:
@@ -44,7 +45,10 @@ def test_a_pairing_on_common_paths_is_sharper_than_none(scored) -> None:
 
 
 def test_the_benefit_has_its_interval_and_drawdowns_in_points(scored) -> None:
-    found = benefit_of(scored, 0, 2, WEIGHTS, 0.5)
+    timing = {name: Measured(value=10.0 * k, error=float(k)) for k, name in enumerate(WEIGHTS)}
+    found = benefit_of(scored, 0, 2, WEIGHTS, 0.5, timing)
+    assert found.timing_bps.value == pytest.approx(sum(10.0 * k * w for k, w in enumerate(WEIGHTS.values())))
+    assert found.timing_bps.error == pytest.approx(sum((k * w) ** 2 for k, w in enumerate(WEIGHTS.values())) ** 0.5)
     gain = difference(scored, 0, 2, WEIGHTS)
     assert found.basis_points == gain
     assert gain.error is not None

@@ -44,12 +44,8 @@ async def test_the_index_closed_where_it_closed(index: Prices, day: str, level: 
 
 
 async def test_the_two_great_falls(index: Prices) -> None:
-    assert close(index, "2009-03-09") / close(index, "2007-10-09") - 1 == pytest.approx(
-        -0.568, abs=5e-4
-    )
-    assert close(index, "2020-03-23") / close(index, "2020-02-19") - 1 == pytest.approx(
-        -0.339, abs=5e-4
-    )
+    assert close(index, "2009-03-09") / close(index, "2007-10-09") - 1 == pytest.approx(-0.568, abs=5e-4)
+    assert close(index, "2020-03-23") / close(index, "2020-02-19") - 1 == pytest.approx(-0.339, abs=5e-4)
 
 
 async def test_the_index_is_a_price_index(index: Prices) -> None:
@@ -69,14 +65,10 @@ async def test_the_stocks_include_dividends(stocks: Prices) -> None:
     assert stocks.survivors
 
 
-async def test_the_sets_pass_the_gates_and_say_what_is_doubtful(
-    index: Prices, stocks: Prices
-) -> None:
+async def test_the_sets_pass_the_gates_and_say_what_is_doubtful(index: Prices, stocks: Prices) -> None:
     assert index.closes.shape == (8313, 1)
     assert stocks.closes.shape == (8313, 20)
-    assert [gate.name for gate in require_usable(index).gates if gate.status == "WARN"] == [
-        "large_moves"
-    ]
+    assert [gate.name for gate in require_usable(index).gates if gate.status == "WARN"] == ["large_moves"]
     report = require_usable(stocks)
     warned = {gate.name: gate for gate in report.gates if gate.status == "WARN"}
     assert set(warned) == {"large_moves", "split_like", "stale_prices"}

@@ -30,9 +30,7 @@ def made(dates=SESSIONS, closes: Any = None, assets=("A", "B")) -> Prices:
     if closes is None:
         noise = np.random.default_rng(7).uniform(-0.01, 0.01, (len(dates), len(assets)))
         closes = 100.0 * np.cumprod(1.0 + noise, axis=0)
-    return Prices(
-        dates=dates, assets=assets, closes=closes, price_index=False, survivors=False, source="made"
-    )
+    return Prices(dates=dates, assets=assets, closes=closes, price_index=False, survivors=False, source="made")
 
 
 def gate(prices: Prices, name: str, calendar: str | None = "XNYS") -> Gate:
@@ -59,9 +57,7 @@ def test_a_missing_session_fails_and_is_named() -> None:
     prices = made(dates=np.delete(SESSIONS, [10, 500]))
     found = gate(prices, "missing_sessions")
     assert (found.status, found.rows) == ("FAIL", (str(SESSIONS[10]), str(SESSIONS[500])))
-    with pytest.raises(
-        InvalidInput, match=r"made: sessions of XNYS are missing: 2 \(2019-01-16"
-    ) as caught:
+    with pytest.raises(InvalidInput, match=r"made: sessions of XNYS are missing: 2 \(2019-01-16") as caught:
         require_usable(prices)
     assert caught.value.code == "gate_missing_sessions"
 
@@ -164,9 +160,7 @@ def test_dates_twice_or_out_of_order_fail() -> None:
     assert not inspect(made(dates=never)).usable
 
 
-@pytest.mark.parametrize(
-    ("sessions", "status"), [(0, "FAIL"), (1, "FAIL"), (2, "WARN"), (755, "WARN"), (756, "PASS")]
-)
+@pytest.mark.parametrize(("sessions", "status"), [(0, "FAIL"), (1, "FAIL"), (2, "WARN"), (755, "WARN"), (756, "PASS")])
 def test_a_short_history(sessions: int, status: str) -> None:
     assert gate(made(dates=SESSIONS[:sessions]), "length").status == status
 

@@ -97,7 +97,7 @@ def test_the_benefit_is_the_weighted_sum_of_its_scenarios(result) -> None:
     assert sum(o.weight for o in result.scenarios) == pytest.approx(1.0)
     total = sum(o.weight * o.benefit_bps.value for o in result.scenarios)
     assert result.benefit.basis_points.value == pytest.approx(total, rel=1e-9)
-    error = sum((o.weight * o.benefit_bps.error) ** 2 for o in result.scenarios) ** 0.5
+    error = sum((o.weight * (o.benefit_bps.error or 0.0)) ** 2 for o in result.scenarios) ** 0.5
     assert result.benefit.basis_points.error == pytest.approx(error, rel=1e-9)
     for outcome in result.scenarios:
         gain = utility(outcome.winner) - utility(outcome.benchmark)
@@ -293,3 +293,16 @@ def test_a_mix_of_stocks_is_judged_like_one_asset(stocks, asked, searching, judg
     assert result.winner.config.inner is not None
     assert any("one risky leg" in said for said in result.caveats)
     assert 0.0 <= result.next_step.today_weight <= 1.05
+
+
+def test_timing_is_against_the_weight_that_has_the_winners_volatility_in_the_same_world(world, result) -> None:
+    """A second way to it: that constant weight, evaluated on the paths of the finalists."""
+    for outcome, scenario in zip(result.scenarios, world.request.scenarios, strict=False):
+        invested = next(b for b in result.benchmarks if b.name == "equity")
+        full = next(e for e in invested.evaluations if e.scenario == scenario.name).metrics.volatility.value
+        weight = outcome.winner.metrics.volatility.value / full
+        rule = world.constant(weight, result.winner.config.rebalancing)
+        alone = world.simulate([rule], scenario, first_block=-(-world.paths // 64), keep_paths=True)
+        gap = outcome.winner.metrics.utility.value - float(alone.utilities.mean())
+        assert outcome.timing_bps.value == pytest.approx(10_000 * gap, rel=1e-6, abs=1e-6)
+    assert result.scenarios[-1].timing_bps == result.scenarios[-1].benefit_bps

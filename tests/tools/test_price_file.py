@@ -41,9 +41,7 @@ LONG = (
     "2024-01-03,A,1.5,1.6,9\n2024-01-03,B,20,21,9\n"
     "2024-01-04,A,1.6,1.7,9\n2024-01-04,B,21,22,9\n"
 )
-BY_ASSET = "\n".join(
-    sorted(LONG.splitlines(), key=lambda line: (line[0] != "D", line.split(",")[1]))
-)
+BY_ASSET = "\n".join(sorted(LONG.splitlines(), key=lambda line: (line[0] != "D", line.split(",")[1])))
 
 
 @pytest.mark.parametrize(
@@ -96,9 +94,7 @@ async def test_parquet_is_the_same(tmp_path: Path, kind: str) -> None:
 def closes_of_assets(draw: st.DrawFn) -> tuple[list[str], list[str], np.ndarray]:
     days = sorted(draw(st.sets(st.dates(), min_size=2, max_size=12)))
     days = [day.isoformat() for day in days if 1800 <= day.year < 2200]
-    names = draw(
-        st.lists(st.text("ABCXYZ.^", min_size=1, max_size=6), min_size=1, max_size=4, unique=True)
-    )
+    names = draw(st.lists(st.text("ABCXYZ.^", min_size=1, max_size=6), min_size=1, max_size=4, unique=True))
     price = st.floats(1e-6, 1e9)
     row = st.lists(price, min_size=len(names), max_size=len(names))
     values = draw(st.lists(row, min_size=len(days), max_size=len(days)))
@@ -178,9 +174,7 @@ HEADER = "allowed: date and one column an asset, or date, symbol and close"
         ("1.6", "1.6\0", "prices.csv: is not a text file; allowed: a CSV file in UTF-8"),
     ],
 )
-async def test_says_what_is_wrong_and_where(
-    tmp_path: Path, old: str, new: str, message: str
-) -> None:
+async def test_says_what_is_wrong_and_where(tmp_path: Path, old: str, new: str, message: str) -> None:
     assert old in GOOD
     assert message in str(await refusal(write(tmp_path, GOOD.replace(old, new))))
 
@@ -196,9 +190,7 @@ async def test_says_what_is_wrong_and_where(
         ("Close", "Shut", f"prices.csv: has no price column; {HEADER}"),
     ],
 )
-async def test_says_what_is_wrong_in_a_long_file(
-    tmp_path: Path, old: str, new: str, message: str
-) -> None:
+async def test_says_what_is_wrong_in_a_long_file(tmp_path: Path, old: str, new: str, message: str) -> None:
     assert old in LONG
     assert message in str(await refusal(write(tmp_path, LONG.replace(old, new))))
 
@@ -220,9 +212,7 @@ async def test_says_what_is_wrong_in_a_long_file(
         (b"PAR1 and nothing more", "prices.csv: cannot be read as Parquet: "),
     ],
 )
-async def test_says_that_it_is_no_price_file(
-    tmp_path: Path, content: str | bytes, message: str
-) -> None:
+async def test_says_that_it_is_no_price_file(tmp_path: Path, content: str | bytes, message: str) -> None:
     assert message in str(await refusal(write(tmp_path, content)))
 
 
@@ -259,14 +249,10 @@ async def test_parquet_names_the_record(tmp_path: Path) -> None:
     assert 'record 1, column "A": "True" is not a number' in str(await refusal(path))
 
 
-async def test_huge_files_are_refused_before_they_are_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_huge_files_are_refused_before_they_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with (tmp_path / "huge.csv").open("wb") as file:
         file.truncate(tools.price_file.MAX_BYTES + 1)
-    assert "holds 100,000,001 bytes; allowed: at most 100,000,000" in str(
-        await refusal(tmp_path / "huge.csv")
-    )
+    assert "holds 100,000,001 bytes; allowed: at most 100,000,000" in str(await refusal(tmp_path / "huge.csv"))
     monkeypatch.setattr(tools.price_file, "MAX_CELLS", 8)
     assert "has more than 8 cells" in str(await refusal(write(tmp_path, GOOD)))
     pd.read_csv(tmp_path / "prices.csv").to_parquet(tmp_path / "prices.parquet")
@@ -301,9 +287,7 @@ async def test_no_bytes_do_anything_but_refuse(tmp_path: Path, content: bytes) -
 async def test_a_damaged_file_is_read_or_refused(tmp_path: Path, data: st.DataObject) -> None:
     position = data.draw(st.integers(0, len(LONG) - 1))
     damage = data.draw(st.text(max_size=3))
-    path = write(
-        tmp_path, (LONG[:position] + damage + LONG[position + 1 :]).encode("utf-8", "replace")
-    )
+    path = write(tmp_path, (LONG[:position] + damage + LONG[position + 1 :]).encode("utf-8", "replace"))
     try:
         prices = await load(path)
     except InvalidInput:

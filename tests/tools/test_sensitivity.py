@@ -10,7 +10,7 @@ from quant.strategy import StrategyConfig
 from tools.benefit import difference
 from tools.finalists import choose, score
 from tools.optimization import HISTORY, MarketView, ScenarioTilt
-from tools.sensitivity import Sensitivity, linked, named_weights, tilted
+from tools.sensitivity import Sensitivity, linked, named_weights, over_rebalancing_days, tilted
 
 LEANS = st.sampled_from(["less", "default", "more"])
 PROBABILITIES = {s.name: s.probability for s in BUILT_IN}
@@ -146,15 +146,18 @@ def test_another_winner_is_named_only_where_it_is_distinguishable(world, choice,
         assert case.same_winner or case.winner != choice.winner.digest()
 
 
-def test_the_rebalancing_day_is_moved_over_a_whole_period(world, made) -> None:
+def test_the_rebalancing_day_is_moved_over_a_whole_period(world) -> None:
     monthly = StrategyConfig(weight_function="inverse_vol", lookback_days=63, rebalancing="monthly")
     train = world.market.train
     utilities = []
     for offset in range(21):
         excess = world.replay([monthly], end=train.stop, offset=offset).series[0, 0, train]
         utilities.append(252 * excess.mean() - 252 * np.var(excess, ddof=1))  # a risk aversion of 2
-    low, high = made(monthly).offsets()
+    daily = monthly.model_copy(update={"rebalancing": "daily"})
+    found, none = over_rebalancing_days(world, [monthly, daily])
+    assert found is not None
+    low, high = found
     assert low == pytest.approx(10_000 * (min(utilities) - utilities[0]), rel=1e-6)
     assert high == pytest.approx(10_000 * (max(utilities) - utilities[0]), rel=1e-6)
     assert low <= 0.0 <= high
-    assert made(monthly.model_copy(update={"rebalancing": "daily"})).offsets() is None
+    assert none is None
