@@ -233,6 +233,14 @@ def test_the_variance_starts_in_its_stationary_law() -> None:
     assert first == pytest.approx(last, abs=4.0 * math.sqrt(2.0 * first * (1.0 - first) / calm.shape[1]))
 
 
+def test_the_first_day_has_the_mean_size_that_a_gamma_law_gives() -> None:
+    """E abs(x) = sqrt(2 / pi) E[sqrt(v)] / sqrt(A), and the gamma law's moment of order one half is known."""
+    world = with_engine("base_case", "heston", leverage=0.0, premium_power=0)
+    moment = math.exp(math.lgamma(SHAPE + 0.5) - math.lgamma(SHAPE)) / math.sqrt(SHAPE)
+    expected = math.sqrt(2.0 / math.pi) * moment * world.sigma / math.sqrt(A)
+    matches(np.abs(sample(world, 1, 20_000)[0] - world.mu / A), expected)
+
+
 def test_the_method_has_one_feller_ratio_in_every_scenario() -> None:
     for world in BUILT_IN:
         theta, xi = world.sigma**2, world.vol_of_vol * world.sigma
