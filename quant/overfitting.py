@@ -191,7 +191,7 @@ def sharpe_variance(series: ArrayLike) -> float:
     if returns.shape[1] == 1:
         return 0.0
     ratios = moments([moments(column).sharpe for column in returns.T])
-    return ratios.deviation**2
+    return ratios.deviation * ratios.deviation
 
 
 def minimum_backtest_length(trials: int, target: float) -> float:

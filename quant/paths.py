@@ -116,9 +116,9 @@ def implied_moments(scenario: Scenario) -> tuple[float, float]:
     if not scenario.states:
         return scenario.mu, scenario.sigma
     states, _ = _cycle(scenario)
-    total = sum(float(s[2]) for s in states)
-    mean = sum(float(s[0] * s[2]) for s in states) / total
-    variance = sum(float(s[2] * (s[1] + (s[0] - mean) * (s[0] - mean))) for s in states) / total
+    total = math.fsum(float(s[2]) for s in states)
+    mean = math.fsum(float(s[0] * s[2]) for s in states) / total
+    variance = math.fsum(float(s[2] * (s[1] + (s[0] - mean) * (s[0] - mean))) for s in states) / total
     return mean * DAYS, math.sqrt(variance * DAYS)
 
 
@@ -134,11 +134,11 @@ def _heston(scenario: Scenario, cash: float, premium: float, p: int) -> list[flo
 def _merton(scenario: Scenario, mean: float) -> list[float]:
     jump_mean, jump_deviation = -0.28 * scenario.sigma, 0.28 * scenario.sigma
     rate = scenario.jumps_per_year
-    diffusion = scenario.sigma**2 - rate * (jump_mean * jump_mean + jump_deviation * jump_deviation)
+    diffusion = scenario.sigma * scenario.sigma - rate * (jump_mean * jump_mean + jump_deviation * jump_deviation)
     if diffusion <= 0.0:
         msg = (
             f"`jumps_per_year` {rate:g} gives the jumps more variance than the scenario has; "
-            f"allowed: below {1.0 / (2 * 0.28**2):.2f}"
+            f"allowed: below {1.0 / (2 * 0.28 * 0.28):.2f}"
         )
         raise DataError(msg)
     daily = rate / DAYS
@@ -147,15 +147,16 @@ def _merton(scenario: Scenario, mean: float) -> list[float]:
 
 def _two_states(scenario: Scenario, cash: float, premium: float, p: int) -> tuple[Floats, Floats]:
     share = _TURBULENT_DAYS / (_CALM_DAYS + _TURBULENT_DAYS)
-    within = (1.0 - share) + share * _TURBULENCE**2  # E[sigma_k**2] over the calm state's variance
+    within = (1.0 - share) + share * (_TURBULENCE * _TURBULENCE)  # E[sigma_k**2] over the calm state's variance
     calm = 1.0 / within
-    ratios = np.array([calm, calm * _TURBULENCE**2])  # sigma_k**2 / E[sigma_k**2]
+    ratios = np.array([calm, calm * (_TURBULENCE * _TURBULENCE)])  # sigma_k**2 / E[sigma_k**2]
     links = ratios if p == 2 else np.sqrt(ratios) if p == 1 else np.ones(2)
     shares = np.array([1.0 - share, share])
     links = links / (shares[0] * links[0] + shares[1] * links[1])
     means = cash + premium * links
     mean = cash + premium
-    between = shares[0] * (means[0] - mean) ** 2 + shares[1] * (means[1] - mean) ** 2
+    away = means - mean
+    between = float(shares[0] * away[0] * away[0] + shares[1] * away[1] * away[1])
     variance = scenario.sigma * scenario.sigma / DAYS - between
     if variance <= 0.0:
         msg = (
@@ -170,7 +171,7 @@ def _two_states(scenario: Scenario, cash: float, premium: float, p: int) -> tupl
 def _cycle(scenario: Scenario) -> tuple[Floats, Floats]:
     # leaving goes to each other state alike, so the time spent is proportional to the mean duration
     days = np.array([s.mean_days for s in scenario.states])
-    shares = days / float(sum(s.mean_days for s in scenario.states))
+    shares = days / math.fsum(s.mean_days for s in scenario.states)
     means = np.array([s.mu / DAYS for s in scenario.states])
     variances = np.array([s.sigma * s.sigma / DAYS for s in scenario.states])
     return np.column_stack([means, variances, shares]), 1.0 - 1.0 / days

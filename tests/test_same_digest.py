@@ -1,5 +1,6 @@
 """One request has one digest: on any processor, with any number of threads, and until something of it changes."""
 
+import ast
 import os
 import re
 import subprocess
@@ -87,3 +88,42 @@ def _sessions(days: np.ndarray) -> list[str]:
 
     calendar = exchange_calendars.get_calendar("XNYS", start=str(days[0]), end=str(days[-1]))
     return [str(day.date()) for day in calendar.sessions]
+
+
+def borrowed(source: str) -> list[str]:
+    """Uses of `**` and `sum` on numbers that are not whole, compiled functions apart: there both are our own loops.
+
+    `**` is libm's pow, whose last bit the processor changes; `sum` of fractions is compensated from Python 3.12 on.
+    """
+    whole = (ast.Compare, ast.Call)  # counts: `sum(x > 0 for ...)`, `sum(len(x) for ...)`
+    found: list[str] = []
+
+    def walk(node: ast.AST) -> None:
+        if isinstance(node, ast.FunctionDef) and any(ast.unparse(d) == "compiled" for d in node.decorator_list):
+            return
+        match node:
+            case ast.BinOp(op=ast.Pow(), left=ast.Constant(value=int())):
+                pass
+            case ast.BinOp(op=ast.Pow()):
+                found.append(ast.unparse(node))
+            case ast.Call(func=ast.Name("sum"), args=[ast.GeneratorExp(elt=elt)]):
+                counts = isinstance(elt, whole) and "float" not in ast.unparse(elt)
+                counts |= isinstance(elt, ast.Attribute) and elt.attr == "indistinguishable"
+                found.extend([] if counts else [ast.unparse(node)])
+            case ast.Call(func=ast.Name("sum" | "pow")):
+                found.append(ast.unparse(node))
+        for child in ast.iter_child_nodes(node):
+            walk(child)
+
+    walk(ast.parse(source))
+    return found
+
+
+@pytest.mark.parametrize("folder", ["quant", "tools"])
+def test_no_number_comes_from_a_power_or_a_sum_that_changes_with_processor_or_python(folder: str) -> None:
+    assert {p.name: found for p in (ROOT / folder).glob("*.py") if (found := borrowed(p.read_text()))} == {}
+
+
+@pytest.mark.parametrize("code", ["x ** 0.5", "x ** 2", "10.0 ** n", "sum(x)", "sum(w * x for w in y)", "pow(x, 2)"])
+def test_such_a_power_or_sum_would_be_found(code: str) -> None:
+    assert borrowed(code) == [ast.unparse(ast.parse(code))]

@@ -68,6 +68,7 @@ def benefit_of(
         total += weight * float(np.sum(gap)) / gap.size
         error += weight * weight * variance(gap) / gap.size
     spread = Z * (gain.error or 0.0)
+    parts = [weight * (timing[name].error or 0.0) for name, weight in weights.items()]
     return Benefit(
         basis_points=gain,
         low=gain.value - spread,
@@ -75,7 +76,7 @@ def benefit_of(
         drawdown_points=Measured(value=100.0 * total, error=100.0 * math.sqrt(error)),
         benchmark_weight=benchmark_weight,
         timing_bps=Measured(
-            value=sum(weight * timing[name].value for name, weight in weights.items()),
-            error=math.sqrt(sum((weight * (timing[name].error or 0.0)) ** 2 for name, weight in weights.items())),
+            value=math.fsum(weight * timing[name].value for name, weight in weights.items()),
+            error=math.sqrt(math.fsum(part * part for part in parts)),
         ),
     )

@@ -67,7 +67,7 @@ def shown(figure: Figure) -> str:
     if figure.error is None:
         return text
     error = figure.error * scale
-    least = 10.0**-decimals
+    least = 1.0 / 10**decimals
     if error < least / 2:
         return f"{text}, plus or minus less than {least:,.{decimals}f}{noun}"
     return f"{text}, plus or minus {_rounded(error, decimals)}{noun}"

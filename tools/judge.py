@@ -1,5 +1,6 @@
 """From finished trials to a result: everything that is decided after the search, and decided by code."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -236,7 +237,7 @@ def _outcomes(
         tolerance = 0.0
         if name != HISTORY:
             gap = scored.paths[name][0, champion] - scored.paths[name][0, reference]
-            tolerance = 2.0 * (variance(gap) / gap.size) ** 0.5
+            tolerance = 2.0 * math.sqrt(variance(gap) / gap.size)
         found.append(
             ScenarioOutcome(
                 scenario=name,
@@ -405,7 +406,7 @@ def _plotted(world: World, trial: Trial, objective: float, checks: Mapping[str, 
 
     def mean(metric: str) -> float:
         found: dict[str, Evaluation] = by_scenario(trial)
-        return sum(w * getattr(found[name].metrics, metric).value for name, w in weights.items())
+        return math.fsum(w * getattr(found[name].metrics, metric).value for name, w in weights.items())
 
     return Plotted(
         number=trial.number,

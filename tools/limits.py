@@ -1,5 +1,6 @@
 """Hard limits: what is checked, where, and by how much it is broken. Arithmetic only; no model is asked."""
 
+import math
 from collections.abc import Mapping
 
 from quant.evaluation import Evaluation, Metrics
@@ -50,7 +51,7 @@ def check_limits(request: OptimizationRequest, evaluations: Mapping[str, Evaluat
 
 def violation(checks: tuple[LimitCheck, ...]) -> float:
     """Sum over broken limits of how far they are broken, relative to what is allowed; 0 when all hold."""
-    return sum((c.statistic - c.allowed) / max(c.allowed, 0.01) for c in checks if not c.passed)
+    return math.fsum((c.statistic - c.allowed) / max(c.allowed, 0.01) for c in checks if not c.passed)
 
 
 def check_minimum_exposure(world: World) -> None:

@@ -1,5 +1,6 @@
 """Judging the winner for luck: deflated Sharpe ratio, overfitting, superior predictive ability (method, section 5)."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -74,11 +75,11 @@ def judge_luck(
         trials=len(trials),
         ledger_trials=ledger_trials,
         observations=records.winner.size,
-        sharpe=moments(records.winner).sharpe * DAYS**0.5,
+        sharpe=moments(records.winner).sharpe * math.sqrt(DAYS),
         deflated_sharpe=deflated_sharpe_ratio(
             records.winner, variance=sharpe_variance(unsteered), trials=ledger_trials
         ),
-        active_sharpe=sharpe * DAYS**0.5,
+        active_sharpe=sharpe * math.sqrt(DAYS),
         active_deflated_sharpe=deflated_sharpe_ratio(active, variance=active_variance, trials=ledger_trials),
         overfitting=overfit.probability,
         overfitting_low=overfit.low,

@@ -116,7 +116,7 @@ class OptimizationRequest(Frozen):
         if HISTORY in names:
             msg = "scenarios: 'history' is the training history's own name; allowed: another name"
             raise ValueError(msg)
-        if sum(s.probability for s in self.scenarios) <= 0.0:
+        if not any(s.probability > 0.0 for s in self.scenarios):
             msg = "scenarios: every probability is 0; allowed: at least one above 0"
             raise ValueError(msg)
         if len({(s.paths, s.years) for s in self.scenarios}) > 1:

@@ -1,5 +1,6 @@
 """What the winner did on real days, beside the benchmark and the asset: years, crises, and the facts that follow."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -88,7 +89,7 @@ def facts(
     falls = [worst_drawdown(t) for t in totals]
     recoveries = [_recovery(f) for f in falls]
     up = [y for y in all_years if y.asset > 0.0]
-    given_up = sum(y.asset - y.winner for y in up) / len(up) if up else None
+    given_up = math.fsum(y.asset - y.winner for y in up) / len(up) if up else None
     cost = request.mandate.transaction_cost_bps / 10_000.0
     advantage = utility(records.winner, gamma) - utility(records.benchmark, gamma)
     advantage += cost * (traded[0] - traded[1])

@@ -1,5 +1,6 @@
 """Risk of the training window: what holding the asset, a constant weight and the current rule would have meant."""
 
+import math
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from langchain.tools import ToolRuntime, tool
@@ -83,7 +84,7 @@ def volatility(returns: "NDArray[np.float64]") -> float:
     from quant.metrics import moments
 
     own = moments(returns)
-    return (own.second * own.count / (own.count - 1) * YEAR) ** 0.5
+    return math.sqrt(own.second * own.count / (own.count - 1) * YEAR)
 
 
 def _beyond(statistic: Measured, limit: Limit | None) -> bool:

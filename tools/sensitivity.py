@@ -1,5 +1,6 @@
 """The benefit under other assumptions: premium, parameters, probabilities, costs, rebalancing day."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -121,7 +122,7 @@ def tilted(scenarios: Sequence[Scenario], view: MarketView) -> list[float]:
     """Default probabilities leaned as the analyst wants, within half and twice the default."""
     leans = {t.scenario: TILT[t.lean] for t in view.tilts}
     raw = [s.probability * leans.get(s.name, 1.0) for s in scenarios]
-    return [p / sum(raw) for p in raw]
+    return [p / math.fsum(raw) for p in raw]
 
 
 def _changed(scenarios: Sequence[Scenario], *, premium_power: int) -> tuple[Scenario, ...]:
