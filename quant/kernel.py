@@ -364,17 +364,20 @@ def run_rule(  # noqa: C901, PLR0915  (one day of accounts, read top-down; a cal
             else:
                 for j in range(lanes):
                     a[_WANTED, j] = volatility_weight(1, volatility[s, j], target, first, second)
+            # the first position is taken whole: only later moves know a band and a largest change
+            hurdle = band if t >= start else 0.0
+            reach = change if t >= start else highest
             for j in range(lanes):
                 wanted = min(max(a[_WANTED, j], lowest), highest)
-                move = min(max(wanted - a[_HELD, j], -change), change)
+                move = min(max(wanted - a[_HELD, j], -reach), reach)
                 a[_MOVE, j] = move
                 a[_DISTANCE, j] = abs(move)
             if shares.size > 0:
-                a[_DISTANCE, 0] = _rebalance(shares, mix[s], a[_HELD, 0], a[_HELD, 0] + a[_MOVE, 0], band)
+                a[_DISTANCE, 0] = _rebalance(shares, mix[s], a[_HELD, 0], a[_HELD, 0] + a[_MOVE, 0], hurdle)
             for j in range(lanes):
                 move, distance = a[_MOVE, j], a[_DISTANCE, j]
-                move = move if distance > band else 0.0
-                distance = distance if distance > band else 0.0
+                move = move if distance > hurdle else 0.0
+                distance = distance if distance > hurdle else 0.0
                 a[_HELD, j] += move
                 a[_TRADED, j] += 0.5 * (distance + abs(move))
                 a[_PAID, j] += cost * distance

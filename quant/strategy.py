@@ -153,13 +153,18 @@ class StrategyConfig(Frozen):
         active = set(ACTIVE[self.weight_function])
         if self.weight_function not in ("constant", "cppi"):
             active.add("lookback_days" if self.estimator in ("rolling", "downside") else "decay")
+        elif self.estimator != "rolling":
+            msg = (
+                f"estimator {self.estimator!r} has no effect with {self.weight_function}; allowed: rolling, its default"
+            )
+            raise ValueError(msg)
         for name in (*SHAPES, "lookback_days", "decay"):
             given = getattr(self, name) is not None
             if given and name not in active:
                 msg = f"{name} has no effect with {self.weight_function} and {self.estimator}; allowed: null"
                 raise ValueError(msg)
             if not given and name in active:
-                msg = f"{name} is required with {self.weight_function} and {self.estimator}"
+                msg = f"{name} is required with {self.weight_function} and {self.estimator}; allowed: not null"
                 raise ValueError(msg)
         return self
 

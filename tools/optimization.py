@@ -105,6 +105,20 @@ class OptimizationRequest(Frozen):
     current_rule: StrategyConfig = CURRENT_RULE
 
     @model_validator(mode="after")
+    def _space_can_be_searched(self) -> Self:
+        widest = max(self.space.no_trade_band)
+        if self.mandate.max_change <= widest:
+            msg = (
+                f"mandate.max_change {self.mandate.max_change:g} does not exceed the no_trade_band {widest:g}: such a "
+                "rule would never trade; allowed: max_change above every no_trade_band"
+            )
+            raise ValueError(msg)
+        if size(self.space) < 2:
+            msg = "space holds a single config; allowed: at least two, or there is nothing to search"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
     def _parts_fit(self) -> Self:
         if self.prices_file is None and (self.price_index or self.calendar != "XNYS"):
             msg = "price_index and calendar describe a price file; allowed: with prices_file only"
@@ -121,9 +135,6 @@ class OptimizationRequest(Frozen):
             raise ValueError(msg)
         if len({(s.paths, s.years) for s in self.scenarios}) > 1:
             msg = "scenarios differ in paths or years; allowed: the same for all"
-            raise ValueError(msg)
-        if size(self.space) < 2:
-            msg = "space holds a single config; allowed: at least two, or there is nothing to search"
             raise ValueError(msg)
         leverage = self.limits.leverage
         if leverage and leverage.bound < self.mandate.min_weight:

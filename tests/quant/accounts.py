@@ -166,9 +166,10 @@ def keep(  # noqa: C901, PLR0915  (a day of accounts, read top-down)
                 wanted = min(wanted, high) * max(0.0, 1.0 - fall / (config.drawdown_cap or 1.0))
             wanted = min(max(wanted, low), high)
             held = risky / money
-            total = held.sum() + min(max(wanted - held.sum(), -change), change)
+            entering = t < start  # the first position is taken whole
+            total = wanted if entering else held.sum() + min(max(wanted - held.sum(), -change), change)
             moved = np.abs(total * mix[known] - held).sum()
-            if moved > config.no_trade_band:
+            if moved > (0.0 if entering else config.no_trade_band):
                 traded = (moved + abs(total - held.sum())) / 2.0
                 owed += rate * moved
                 risky, safe = money * total * mix[known], money * (1.0 - total)
