@@ -231,7 +231,7 @@ async def search(state: State, run: Execution, place: Place) -> Update:
     await place.say(EstimateMade, plan=place.step, estimate=estimate(request, budget))
     status = await _watched(job, run, place)
     assert status.stopped is not None
-    tried = len(await stored_trials(context.store, context.owner, context.run))
+    tried = first + status.done  # not what is stored: another process may be ahead with the same run
     await place.say(TrialsFinished, plan=place.step, trials=tried, stopped=status.stopped)
     return {"trials": tried, "stopped": status.stopped}
 
@@ -242,7 +242,7 @@ async def aggregate(state: State, run: Execution, place: Place) -> Update:
 
     context = run.context
     market = await _same_market(state, run)
-    trials = await stored_trials(context.store, context.owner, context.run)
+    trials = (await stored_trials(context.store, context.owner, context.run))[: state["trials"]]
     series = {t.series: await load_series(context.store, context.owner, t.series, rows=2) for t in trials}
     judgement = await asyncio.to_thread(
         judge,

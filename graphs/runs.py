@@ -18,7 +18,7 @@ from graphs.log import EventLog
 from graphs.optimization import AGENTS, RECURSION_LIMIT, Cancelled, Execution, optimization
 from graphs.stream import events
 from quant.strategy import Frozen
-from store.errors import Missing
+from store.errors import Conflict, Missing
 from store.records import Key, every
 from store.store import Store, open_store
 from tools.context import Context, Principal, RunMarket
@@ -256,9 +256,17 @@ def _code(error: Exception) -> Literal["fault", "cancelled", "unusable_input"]:
 
 
 async def _update(store: Store, owner: str, run_id: str, **changes: Any) -> None:
-    record = await store.records.get(Key(owner, KIND, run_id))
-    assert record is not None
-    await store.records.put(record.key, {**record.document, **changes}, expected=record.version)
+    """Change the run, unless another process has completed it meanwhile: what is completed stays so."""
+    while True:
+        record = await store.records.get(Key(owner, KIND, run_id))
+        assert record is not None
+        if record.document["state"] == "completed":
+            return
+        try:
+            await store.records.put(record.key, {**record.document, **changes}, expected=record.version)
+        except Conflict:
+            continue
+        return
 
 
 async def _ledger(store: Store, owner: str, data_digest: str) -> int:

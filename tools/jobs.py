@@ -63,7 +63,7 @@ class JobRunner(Protocol):
     """Port. Adapter: `tools.local.LocalRunner`."""
 
     async def submit(self, job: SearchJob) -> JobStatus:
-        """Start the job, or find it: submitting twice runs once."""
+        """Start the job, or find it: submitting twice runs once; one that failed or was cancelled starts again."""
         ...
 
     async def status(self, job_id: str) -> JobStatus: ...

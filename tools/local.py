@@ -41,7 +41,7 @@ class LocalRunner:
 
     async def submit(self, job: SearchJob) -> JobStatus:
         running = self._jobs.get(job.id())
-        if running is None:
+        if running is None or running.status.state in ("failed", "cancelled"):
             running = _Running(JobStatus(id=job.id(), state="queued", total=job.budget))
             self._jobs[job.id()] = running
             running.task = asyncio.create_task(self._run(job, running))

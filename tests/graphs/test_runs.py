@@ -3,6 +3,8 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ from agents.planner import PLANNER, EmbeddedPlanner
 from graphs.runs import create_run, events_of, execute, list_runs, reproduce, result_of, run_of
 from store.records import every
 from tools.errors import InvalidInput
+from tools.local import LocalRunner
+from tools.market import load_market
 from tools.optimization import Limit, Limits
 from tools.trace import ClaimReleased, DecisionMade, DraftRejected, RunFailed
 
@@ -163,6 +167,65 @@ async def test_changed_prices_are_refused_on_a_resume(home, opened, small, tmp_p
         last = (await events_of(desk.store, OWNER, name))[-1]
         assert isinstance(last, RunFailed)
         assert last.code == "unusable_input"
+
+
+async def test_a_process_that_lags_behind_another_with_the_same_run_comes_to_the_same_result(home, opened, small):
+    released = asyncio.Event()
+
+    class Late(LocalRunner):
+        async def submit(self, job):
+            await released.wait()
+            return await super().submit(job)
+
+    async with opened(home) as desk, opened(home) as other:
+        late = replace(other, jobs=Late(other.store, partial(load_market, other.prices)))
+        name = await create_run(desk, OWNER, small())
+
+        async def lag() -> None:
+            async for _ in execute(late, OWNER, name):
+                pass
+
+        lagging = asyncio.create_task(lag())
+        while not any(event.event == "estimate_made" for event in await events_of(desk.store, OWNER, name)):
+            await asyncio.sleep(0.02)
+        async for _ in execute(desk, OWNER, name):
+            pass
+        first = await run_of(desk.store, OWNER, name)
+        released.set()
+        await lagging
+        result = await result_of(desk.store, OWNER, name)
+        assert await run_of(desk.store, OWNER, name) == first
+        assert first.state == "completed"
+        assert result is not None
+        assert result.digest() == first.result_digest
+        assert result.counts.plans > 1
+
+
+async def test_a_fault_of_a_second_process_leaves_a_completed_run_completed(home, opened, small):
+    finished = asyncio.Event()
+
+    class Dead(LocalRunner):
+        async def submit(self, job):
+            await finished.wait()
+            raise ConnectionError
+
+    async with opened(home) as desk, opened(home) as other:
+        late = replace(other, jobs=Dead(other.store, partial(load_market, other.prices)))
+        name = await create_run(desk, OWNER, small())
+
+        async def fail() -> None:
+            async for _ in execute(late, OWNER, name):
+                pass
+
+        failing = asyncio.create_task(fail())
+        while not any(event.event == "estimate_made" for event in await events_of(desk.store, OWNER, name)):
+            await asyncio.sleep(0.02)
+        async for _ in execute(desk, OWNER, name):
+            pass
+        finished.set()
+        with pytest.raises(ConnectionError):
+            await failing
+        assert (await run_of(desk.store, OWNER, name)).state == "completed"
 
 
 @pytest.mark.slow

@@ -114,6 +114,19 @@ async def test_a_fault_is_told_with_its_class_and_stores_nothing(world, job, tmp
         assert await stored_trials(store, "anne", "r1") == ()
 
 
+async def test_a_job_that_failed_starts_again_when_it_is_submitted_again(world, searched, job, tmp_path) -> None:
+    async with open_store(tmp_path) as store:
+        load = Loader(world.market, ConnectionError("the prices are not there yet"))
+        runner = LocalRunner(store, load)
+        asked = job(world.request)
+        await runner.submit(asked)
+        assert (await ended(runner, asked))[-1].state == "failed"
+        load.error = None
+        assert (await runner.submit(asked)).state == "queued"
+        assert (await ended(runner, asked))[-1].state == "completed"
+        assert await stored_trials(store, "anne", "r1") == searched.trials
+
+
 async def test_an_unknown_job_has_no_status(world, tmp_path) -> None:
     async with open_store(tmp_path) as store:
         runner = LocalRunner(store, Loader(world.market))
