@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 from api import optimize, past, prices
 from api.log import record
 from api.settings import read_settings
+from api.terminal import plain
 from tools.errors import UserError
 
 DONE, FAULT, MENDABLE, INTERRUPTED, NOBODY_READS = 0, 1, 2, 130, 141
@@ -65,7 +66,7 @@ def _usage(error: TyperException) -> str:
 
 
 def _complain(message: str) -> int:
-    print(message, file=sys.stderr)
+    print("\n".join(plain(line) for line in message.split("\n")), file=sys.stderr)
     return MENDABLE
 
 

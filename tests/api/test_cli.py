@@ -146,6 +146,15 @@ def test_a_price_file_that_cannot_be_used_is_refused(capfd, tmp_path, home, kind
     assert stored(home) == []
 
 
+def test_a_refusal_cannot_move_the_cursor_of_a_terminal(capfd, tmp_path):
+    path = tmp_path / "request.json"
+    path.write_text(json.dumps({"universe": "stocks:AA\x1b[2JX"}))
+    assert run(["optimize", "--request", str(path)]) == 2
+    told = capfd.readouterr().err
+    assert "AA·[2JX is not in" in told
+    assert "\x1b" not in told
+
+
 def test_a_lookback_longer_than_the_data_allow_is_refused(capfd, tmp_path, home):
     import exchange_calendars
     import pandas as pd
