@@ -85,10 +85,13 @@ async def create_run(
     """Store a run for a request that its prices can serve; otherwise `UserError`, and nothing is stored."""
     from tools.evaluation import World
     from tools.limits import check_minimum_exposure
+    from tools.sensitivity import check_scenarios
 
     market = await load_market(desk.prices, request)
     request = resolved(request, assets=len(market.assets))
-    await asyncio.to_thread(check_minimum_exposure, World(market, request))
+    world = World(market, request)
+    check_scenarios(world)
+    await asyncio.to_thread(check_minimum_exposure, world)
     run = Run(
         id=run_id or uuid.uuid4().hex,
         owner=owner,

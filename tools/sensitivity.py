@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from quant.errors import DataError
 from quant.kernel import UTILITY
 from quant.objective import scenario_weights
 from quant.scenario import CYCLE, Scenario
 from quant.strategy import REBALANCING_DAYS, StrategyConfig
 from tools.benefit import BPS, difference
+from tools.errors import InvalidInput
 from tools.evaluation import World
 from tools.finalists import Choice, Scored, goal_metric, objective_against, paired_objective_error, score
 from tools.optimization import HISTORY, TILT, Case, MarketView
@@ -19,6 +21,14 @@ Floats = NDArray[np.float64]
 
 LINKED = ("heston", "regime_switching")
 """Engines whose premium may move with volatility."""
+
+SHIFTS: dict[str, tuple[float, float]] = {
+    "expected return two points lower": (-0.02, 1.0),
+    "expected return two points higher": (0.02, 1.0),
+    "volatility a fifth lower": (0.0, 0.8),
+    "volatility a quarter higher": (0.0, 1.25),
+}
+"""What is added to the mean, and what multiplies the volatility."""
 
 
 class Sensitivity:
@@ -49,13 +59,7 @@ class Sensitivity:
     def parameters(self) -> tuple[Case, ...]:
         """At mu - 2%, mu + 2%, sigma x 0.8 and sigma x 1.25."""
         scenarios = self.world.request.scenarios
-        shifted = [
-            ("expected return two points lower", _shifted(scenarios, -0.02, 1.0)),
-            ("expected return two points higher", _shifted(scenarios, 0.02, 1.0)),
-            ("volatility a fifth lower", _shifted(scenarios, 0.0, 0.8)),
-            ("volatility a quarter higher", _shifted(scenarios, 0.0, 1.25)),
-        ]
-        return tuple(self._case(label, changed) for label, changed in shifted)
+        return tuple(self._case(label, _shifted(scenarios, mu, sigma)) for label, (mu, sigma) in SHIFTS.items())
 
     def costs(self) -> tuple[Case, ...]:
         scenarios = self.world.request.scenarios
@@ -105,6 +109,19 @@ class Sensitivity:
             same_winner=float(objective[best] - objective[0]) <= 2.0 * error,
             benefit_bps=difference(scored, 0, self.benchmark, weights),
         )
+
+
+def check_scenarios(world: World) -> None:
+    """Refuse a scenario that its engine cannot simulate, as given or under an assumption that is tried later."""
+    given = world.request.scenarios
+    powers = [scenario for p in (0, 1, 2) for scenario in _changed(given, premium_power=p)]
+    shifted = [scenario for mu, sigma in SHIFTS.values() for scenario in _shifted(given, mu, sigma)]
+    for scenario in (*given, *powers, *shifted):
+        try:
+            world.model(scenario)
+        except DataError as error:
+            reason, _, allowed = str(error).partition("; allowed: ")
+            raise InvalidInput(f"scenarios.{scenario.name}", scenario.engine, reason=reason, allowed=allowed) from error
 
 
 def linked(scenario: Scenario) -> bool:

@@ -100,6 +100,11 @@ async def test_a_bad_request_leaves_nothing_in_the_store(home, opened, small):
         tight = Limits(max_drawdown=Limit(bound=0.01, tolerated=0.0))
         with pytest.raises(InvalidInput, match="max_drawdown"):
             await create_run(desk, OWNER, small(limits=tight, mandate={"min_weight": 0.9}))
+        wild = [
+            s.model_copy(update={"engine": "regime_switching", "mu": 0.5, "sigma": 0.01}) for s in small().scenarios
+        ]
+        with pytest.raises(InvalidInput, match=r"scenarios\.base_case: .*allowed: sigma above"):
+            await create_run(desk, OWNER, small(scenarios=tuple(wild)))
         assert await list_runs(desk.store, OWNER) == []
 
 
@@ -170,10 +175,11 @@ async def test_changed_prices_are_refused_on_a_resume(home, opened, small, tmp_p
 
 
 async def test_a_process_that_lags_behind_another_with_the_same_run_comes_to_the_same_result(home, opened, small):
-    released = asyncio.Event()
+    waiting, released = asyncio.Event(), asyncio.Event()
 
     class Late(LocalRunner):
         async def submit(self, job):
+            waiting.set()
             await released.wait()
             return await super().submit(job)
 
@@ -186,8 +192,7 @@ async def test_a_process_that_lags_behind_another_with_the_same_run_comes_to_the
                 pass
 
         lagging = asyncio.create_task(lag())
-        while not any(event.event == "estimate_made" for event in await events_of(desk.store, OWNER, name)):
-            await asyncio.sleep(0.02)
+        await asyncio.wait_for(waiting.wait(), 60)
         async for _ in execute(desk, OWNER, name):
             pass
         first = await run_of(desk.store, OWNER, name)
@@ -202,10 +207,11 @@ async def test_a_process_that_lags_behind_another_with_the_same_run_comes_to_the
 
 
 async def test_a_fault_of_a_second_process_leaves_a_completed_run_completed(home, opened, small):
-    finished = asyncio.Event()
+    waiting, finished = asyncio.Event(), asyncio.Event()
 
     class Dead(LocalRunner):
         async def submit(self, job):
+            waiting.set()
             await finished.wait()
             raise ConnectionError
 
@@ -218,8 +224,7 @@ async def test_a_fault_of_a_second_process_leaves_a_completed_run_completed(home
                 pass
 
         failing = asyncio.create_task(fail())
-        while not any(event.event == "estimate_made" for event in await events_of(desk.store, OWNER, name)):
-            await asyncio.sleep(0.02)
+        await asyncio.wait_for(waiting.wait(), 60)
         async for _ in execute(desk, OWNER, name):
             pass
         finished.set()
