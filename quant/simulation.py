@@ -56,8 +56,8 @@ class Simulated:
         Histogram of 21-day returns.
     falls : ndarray, shape (K, FALL_BINS)
         Histogram of drawdowns.
-    utilities, drawdowns : ndarray, shape (K, P) or (0, 0)
-        Of each path, when asked for.
+    by_path : ndarray, shape (M, K, P)
+        Utility and drawdown of each path; M is 0, 1 or 2 by what was asked for.
     paths, days : int
     """
 
@@ -65,10 +65,19 @@ class Simulated:
     spread: Floats
     losses: Counts
     falls: Counts
-    utilities: Floats
-    drawdowns: Floats
+    by_path: Floats
     paths: int
     days: int
+
+    @property
+    def utilities(self) -> Floats:
+        """Of each path, shape (K, P); (0, 0) when not asked for."""
+        return self.by_path[0] if self.by_path.shape[0] > 0 else np.empty((0, 0))
+
+    @property
+    def drawdowns(self) -> Floats:
+        """Of each path, shape (K, P); (0, 0) when not asked for."""
+        return self.by_path[1] if self.by_path.shape[0] > 1 else np.empty((0, 0))
 
 
 def threads() -> int:
@@ -175,7 +184,7 @@ def simulate(
             falls,
         )
         if keep_paths:
-            by_path[:, :, first * LANES : first * LANES + used] = kept
+            by_path[:, rules.order, first * LANES : first * LANES + used] = kept
         return losses, falls
 
     workers = threads()
@@ -195,8 +204,7 @@ def simulate(
         spread=spread[back],
         losses=losses[back],
         falls=falls[back],
-        utilities=by_path[0][back] if rows > 0 else np.empty((0, 0)),
-        drawdowns=by_path[1][back] if rows > 1 else np.empty((0, 0)),
+        by_path=by_path,
         paths=paths,
         days=days,
     )

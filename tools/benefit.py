@@ -22,7 +22,7 @@ def difference(scored: Scored, first: int, second: int, weights: Mapping[str, fl
         if name == HISTORY:
             total += weight * float(scored.history[first] - scored.history[second])
             continue
-        gap = scored.paths[name][0, first] - scored.paths[name][0, second]
+        gap = scored.paths[name][first][0] - scored.paths[name][second][0]
         total += weight * float(np.sum(gap)) / gap.size
         error += weight * weight * variance(gap) / gap.size
     # one history has no Monte Carlo error, which is not an error of zero
@@ -41,7 +41,7 @@ def timing_of(world: World, scored: Scored, winner: int, invested: int) -> dict[
         simulated = world.simulate(
             [matched], scenario, first_block=fresh_block(world), keep_paths=True, keep_drawdowns=False
         )
-        gap = scored.paths[scenario.name][0, winner] - simulated.utilities[0]
+        gap = scored.paths[scenario.name][winner][0] - simulated.utilities[0]
         found[scenario.name] = Measured(
             value=BPS * float(np.sum(gap)) / gap.size, error=BPS * math.sqrt(variance(gap) / gap.size)
         )
@@ -64,7 +64,7 @@ def benefit_of(
             falls = [scored.evaluations[HISTORY][k].metrics.max_drawdown.value for k in (winner, benchmark)]
             total += weight * (falls[1] - falls[0])
             continue
-        gap = scored.paths[name][1, benchmark] - scored.paths[name][1, winner]
+        gap = scored.paths[name][benchmark][1] - scored.paths[name][winner][1]
         total += weight * float(np.sum(gap)) / gap.size
         error += weight * weight * variance(gap) / gap.size
     spread = Z * (gain.error or 0.0)

@@ -85,7 +85,7 @@ def _counts(result: OptimizationResult) -> Iterator[Figure]:
 def _data(manifest: Manifest) -> Iterator[Figure]:
     yield _text("data_source", "prices used", manifest.data_source, "manifest.data_source")
     for name, quantity in (
-        ("first_day", "first day of the prices"),
+        ("first_day", "day of the first return"),
         ("train_end", "last day of the training window"),
         ("validate_end", "last day before the locked holdout"),
         ("last_day", "last day of the prices"),
@@ -300,7 +300,7 @@ def _luck(luck: Luck) -> Iterator[Figure]:
     rows: tuple[tuple[str, str, float | None, Unit], ...] = (
         (
             "active_deflated_sharpe",
-            "probability that the advantage is real after so many trials",
+            "deflated Sharpe ratio: confidence that the advantage is more than the luck of so many trials",
             luck.active_deflated_sharpe,
             "probability",
         ),
@@ -313,7 +313,6 @@ def _luck(luck: Luck) -> Iterator[Figure]:
         ("overfitting", "probability of backtest overfitting", luck.overfitting, "probability"),
         ("overfitting_low", "lower end of it", luck.overfitting_low, "probability"),
         ("overfitting_high", "upper end of it", luck.overfitting_high, "probability"),
-        ("spa_p", "p-value against the volatility-matched benchmark", luck.spa_p, "ratio"),
         ("ledger_trials", "all trials ever made on these prices", luck.ledger_trials, "count"),
         (
             "validate_advantage_bps",
@@ -330,6 +329,8 @@ def _luck(luck: Luck) -> Iterator[Figure]:
     )
     for name, quantity, value, unit in rows:
         yield from _number(name, quantity, value, unit, f"luck.{name}")
+    text = f"{luck.spa_p:.3f}"
+    yield _text("spa_p", "p-value against the volatility-matched benchmark", text, "luck.spa_p")
 
 
 def _steps(result: OptimizationResult) -> Iterator[Figure]:

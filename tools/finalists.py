@@ -38,15 +38,16 @@ class Scored:
     configs : tuple of StrategyConfig, length K
     evaluations : mapping from scenario to list of Evaluation
         Training history included.
-    paths : mapping from scenario to ndarray, shape (M, K, P)
-        Utility of each path and, where M is 2, its drawdown; M is 0 where nothing was kept.
+    paths : mapping from scenario to list of K ndarrays, shape (M, P)
+        Utility of each path and, where M is 2, its drawdown; M is 0 where nothing was kept. Rows are shared between
+        the sets that are made of them, never copied: with ten thousand paths they are most of the memory.
     history : ndarray, shape (K,)
         Utility on the training history.
     """
 
     configs: tuple[StrategyConfig, ...]
     evaluations: dict[str, list[Evaluation]]
-    paths: dict[str, Floats]
+    paths: dict[str, list[Floats]]
     history: Floats
 
     def place(self, config: StrategyConfig) -> int:
@@ -57,17 +58,17 @@ class Scored:
         return Scored(
             configs=tuple(configs),
             evaluations={name: [rows[k] for k in places] for name, rows in self.evaluations.items()},
-            paths={name: paths[:, places] for name, paths in self.paths.items()},
+            paths={name: [rows[k] for k in places] for name, rows in self.paths.items()},
             history=self.history[places],
         )
 
     def joined(self, other: "Scored") -> "Scored":
-        """These configs and those of `other` that are not among them; utilities alone."""
+        """These configs and those of `other` that are not among them."""
         new = [k for k, config in enumerate(other.configs) if config not in self.configs]
         return Scored(
             configs=(*self.configs, *(other.configs[k] for k in new)),
             evaluations={n: [*rows, *(other.evaluations[n][k] for k in new)] for n, rows in self.evaluations.items()},
-            paths={n: np.concatenate([p[:1], other.paths[n][:1, new]], axis=1) for n, p in self.paths.items()},
+            paths={n: [*rows, *(other.paths[n][k] for k in new)] for n, rows in self.paths.items()},
             history=np.concatenate([self.history, other.history[new]]),
         )
 
@@ -98,7 +99,7 @@ def score(
     """
     digests = [c.digest() for c in configs]
     found: dict[str, list[Evaluation]] = {}
-    paths: dict[str, Floats] = {}
+    paths: dict[str, list[Floats]] = {}
     for scenario in scenarios:
         simulated = world.simulate(
             configs,
@@ -109,8 +110,7 @@ def score(
             cost_factor=cost_factor,
         )
         found[scenario.name] = evaluations(simulated, digests, scenario.name)
-        kept = [a for a in (simulated.utilities, simulated.drawdowns) if a.size]
-        paths[scenario.name] = np.array(kept)
+        paths[scenario.name] = [simulated.by_path[:, k] for k in range(len(configs))]
     train = world.market.train
     records = world.replay(configs, end=train.stop, cost_factor=cost_factor).series
     found[HISTORY] = [world.on_history(c, r, train) for c, r in zip(configs, records, strict=True)]
@@ -296,7 +296,7 @@ def _by_path(scored: Scored, name: str, k: int, goal: Goal) -> Floats:
 
     Paths keep no Sharpe ratios: their utilities stand in for them, scaled to the error of the Sharpe ratio.
     """
-    utilities = scored.paths[name][0, k]
+    utilities = scored.paths[name][k][0]
     if goal != "sharpe":
         return utilities
     spread = variance(utilities) / utilities.size

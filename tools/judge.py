@@ -236,7 +236,7 @@ def _outcomes(
         top = utilities[champion]
         tolerance = 0.0
         if name != HISTORY:
-            gap = scored.paths[name][0, champion] - scored.paths[name][0, reference]
+            gap = scored.paths[name][champion][0] - scored.paths[name][reference][0]
             tolerance = 2.0 * math.sqrt(variance(gap) / gap.size)
         found.append(
             ScenarioOutcome(

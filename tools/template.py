@@ -162,13 +162,13 @@ def _costs(findings: Findings, ids: set[str]) -> Iterator[tuple[Section, str]]:
     )
     if "costs_low_bps" in ids:
         tail = (
-            "so it would outlive much higher costs."
+            "so it does not hang on trading cheaply."
             if findings.survives_double_costs
             else "so the result depends on trading cheaply."
         )
         yield (
             "costs",
-            "Between trading for free and paying much more than assumed, the benefit lies between {{costs_low_bps}} "
+            "Between trading for free and doubled transaction costs, the benefit lies between {{costs_low_bps}} "
             f"and {{{{costs_high_bps}}}}, {tail}",
         )
 
@@ -198,9 +198,9 @@ def _luck(findings: Findings, ids: set[str]) -> Iterator[tuple[Section, str]]:
     if "active_deflated_sharpe" in ids:
         yield (
             "luck",
-            "The verdict is {{verdict_colour}}. After allowing for every configuration that was tried, the probability "
-            "that the advantage over the benchmark is real is {{active_deflated_sharpe}}; the probability that the "
-            "search merely fitted the past is {{overfitting}}.",
+            "The verdict is {{verdict_colour}}. The deflated Sharpe ratio, the confidence that the advantage is "
+            "more than the luck of the best of so many trials, is {{active_deflated_sharpe}}; the probability of "
+            "overfitting is {{overfitting}}.",
         )
     if findings.validated is not None:
         verb = "also" if findings.validated else "did not"
@@ -227,7 +227,7 @@ def _against(findings: Findings) -> Iterator[tuple[Section, str]]:
     yield (
         "counter_argument",
         "Against it speaks simplicity: a constant weight of {{benchmark_weight}} carries the same volatility on "
-        "average, needs no estimate, trades less, and cannot be wrong about the regime.",
+        "average, needs no estimate, and cannot be wrong about the regime.",
     )
     if findings.colour == "green" and not findings.depends_on_premium:
         yield (

@@ -21,7 +21,7 @@ def test_a_difference_is_paired_path_by_path_and_weighted_over_scenarios(scored)
         one, other = (scored.evaluations[name][k].metrics.utility.value for k in (0, 2))
         total += weight * (one - other)
         if name != HISTORY:
-            gaps = [a - b for a, b in zip(*scored.paths[name][0, [0, 2]], strict=True)]
+            gaps = [a - b for a, b in zip(scored.paths[name][0][0], scored.paths[name][2][0], strict=True)]
             mean = sum(gaps) / len(gaps)
             squared += weight**2 * sum((g - mean) ** 2 for g in gaps) / (len(gaps) - 1) / len(gaps)
     assert found.value == pytest.approx(10_000 * total, rel=1e-9)

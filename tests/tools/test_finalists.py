@@ -76,7 +76,7 @@ def test_finalists_are_scored_on_paths_that_the_search_has_not_seen(world, searc
         again = world.simulate([trial.config], scenario, keep_paths=True)
         fresh = world.simulate([trial.config], scenario, first_block=2, keep_paths=True)  # 100 paths fill two blocks
         place = choice.scored.place(trial.config)
-        np.testing.assert_array_equal(choice.scored.paths[scenario.name][0, place], fresh.utilities[0])
+        np.testing.assert_array_equal(choice.scored.paths[scenario.name][place][0], fresh.utilities[0])
         # a path that is never invested has utility 0
         assert not set(again.utilities[0]) & set(fresh.utilities[0]) - {0.0}
         mean = choice.scored.evaluations[scenario.name][place].metrics.utility
@@ -116,13 +116,13 @@ def jackknife(world, scored, weights, best, first, second, goal) -> float:
     history = scored.values(names, goal_metric(goal))[:, -1]
     total = 0.0
     for s, name in enumerate(names):
-        paths = scored.paths[name][0]
+        paths = np.array([row[0] for row in scored.paths[name]])
         count = paths.shape[1]
         gaps = []
         for left_out in range(count):
             rows = []
             for k in (first, second):
-                row = [scored.paths[n][0, k].mean() for n in names] + [history[k]]
+                row = [scored.paths[n][k][0].mean() for n in names] + [history[k]]
                 row[s] = np.delete(paths[k], left_out).mean()
                 rows.append(row)
             level = objective_against(np.array(rows), weights, best, goal)
