@@ -1,5 +1,6 @@
 """Where a graph keeps its place: SQLite, typed words only, nothing that a model wrote outside of them."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -37,4 +38,10 @@ class WordSerializer(JsonPlusSerializer):
 async def open_checkpoints(file: Path) -> AsyncGenerator[AsyncSqliteSaver]:
     file.parent.mkdir(parents=True, exist_ok=True)
     async with aiosqlite.connect(file, timeout=30.0) as connection:
-        yield AsyncSqliteSaver(connection, serde=WordSerializer(allowed_msgpack_modules=WORDS))
+        saver = AsyncSqliteSaver(connection, serde=WordSerializer(allowed_msgpack_modules=WORDS))
+        try:
+            yield saver
+        finally:
+            await asyncio.sleep(0)  # a graph that is interrupted leaves a write behind: it begins,
+            async with saver.lock:  # and ends before the file is closed
+                pass

@@ -212,7 +212,7 @@ def test_optimize_tells_the_benefit_first_and_ends_with_the_digest(made):
     lines = out.strip().splitlines()
     assert "bps a year" in lines[1]
     assert ONE_HISTORY in out
-    assert "12 configurations x 5 scenarios x 100 paths x 1 years = 60 evaluations" in " ".join(out.split())
+    assert "12 configurations x 5 scenarios x 100 paths x 1 year = 60 evaluations" in " ".join(out.split())
     assert re.search(r"^Took [\d.]+ s, imports and report included; kernels", out, re.MULTILINE)
     assert re.fullmatch(r"result digest: [0-9a-f]{64}", lines[-1])
     report = Path(next(line for line in lines if line.startswith("Report ")).removeprefix("Report "))
@@ -294,7 +294,8 @@ def test_limits_that_nothing_meets_are_a_result(tmp_path):
     assert "result digest: " in done.stdout
 
 
-def test_an_interrupted_run_says_how_to_go_on(made, tmp_path):
+@pytest.mark.parametrize("moment", ["Market analyst", "Estimate, plan 1"])
+def test_an_interrupted_run_says_how_to_go_on(made, tmp_path, moment):
     home = tmp_path / "h"
     running = subprocess.Popen(
         [sys.executable, "-m", "api", "optimize", *SMALL],
@@ -308,7 +309,7 @@ def test_an_interrupted_run_says_how_to_go_on(made, tmp_path):
     seen = ""
     for line in running.stderr:
         seen += line
-        if "Market analyst" in line:
+        if moment in line:
             running.send_signal(signal.SIGINT)
             break
     _, rest = running.communicate(timeout=120)
