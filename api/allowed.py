@@ -82,11 +82,18 @@ def allowed(path: _Path) -> str:
         case "number":
             return _range(node) or "a finite number"
         case "string":
-            return f"text of {node.get('minLength', 0)} to {node.get('maxLength', 'any number of')} characters"
+            return _length(node)
         case "object":
             return "an object with " + ", ".join(node.get("properties", {}))
         case _:
             return "see the documentation"
+
+
+def _length(node: dict[str, Any]) -> str:
+    least, most = node.get("minLength", 0), node.get("maxLength")
+    if most is None:
+        return f"text of at least {least} characters" if least else "text"
+    return f"text of {least} to {most} characters"
 
 
 def _range(node: dict[str, Any]) -> str:

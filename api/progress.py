@@ -31,6 +31,10 @@ NODES = {
 }
 
 
+_LEAST_SECONDS = 0.05
+"""Before this a rate says nothing: a resumed run reports the trials it had finished all at once."""
+
+
 class Reporter:
     """Shows events on `console`; stands in a `with` while the run goes on."""
 
@@ -62,14 +66,15 @@ class Reporter:
         if event.done == self._done:
             return
         self._done = event.done
-        rate = f"{event.done / max(time.monotonic() - self._since, 1e-3):.1f} trials/s"
+        elapsed = time.monotonic() - self._since
+        rate = f", {event.done / elapsed:.1f} trials/s" if elapsed >= _LEAST_SECONDS else ""
         best = "" if event.best is None else f", best so far, in sample: {number(event.best * 1e4, 1)} bps"
         if self._bar is None:
-            self._console.print(f"  {event.done} of {event.total} trials, {rate}{best}")
+            self._console.print(f"  {event.done} of {event.total} trials{rate}{best}")
             return
         if self._task is None:
             self._task = self._bar.add_task("")
-        self._bar.update(self._task, total=event.total, completed=event.done, description=f"trials, {rate}{best}")
+        self._bar.update(self._task, total=event.total, completed=event.done, description=f"trials{rate}{best}")
 
 
 def _bar(console: Console) -> Progress:

@@ -53,5 +53,8 @@ def read_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
+        if first["type"] == "literal_error":
+            choices = first.get("ctx", {})["expected"].replace("'", "").replace(" or ", ", ")
+            raise InvalidInput(str(first["loc"][0]), first["input"], allowed=f"one of {choices}") from error
         reason, _, allowed = first["msg"].removeprefix("Value error, ").partition("; allowed: ")
         raise InvalidInput(str(first["loc"][0]), first["input"], reason=reason, allowed=allowed or reason) from error

@@ -14,10 +14,13 @@ from api.words import (
     limit_row,
     number,
     percent,
+    plural,
     sentence,
     sentence_case,
     title,
 )
+from quant.scenario import GBM_BANNER
+from tools.figures_of import simulated_timing
 from tools.optimization import Case, OptimizationResult, ScenarioOutcome
 
 _STYLES = {
@@ -40,6 +43,8 @@ def show(console: Console, result: OptimizationResult) -> None:
     )
     console.print(plain(result.verdict.reason))
     console.print(ONE_HISTORY, style="italic")
+    if any(scenario.engine == "gbm" for scenario in result.manifest.request.scenarios):
+        console.print(GBM_BANNER, style="bold")
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
@@ -54,10 +59,14 @@ def benefit(result: OptimizationResult) -> str:
         named = f"; what binds: {LIMITS[limit].lower()}" if limit else ""
         return f"None of {result.counts.trials} strategies meets the limits{named}"
     b = result.benefit
+    simulated = simulated_timing(result)
+    alone = f" ({bps(simulated.value)} in the simulated scenarios)" if simulated else ""
+    more = "less" if b.drawdown_points.value >= 0 else "more"
     return (
-        f"{bps(b.basis_points.value)} a year (95% {number(b.low, signed=True)} to {number(b.high, signed=True)}) and "
-        f"{number(b.drawdown_points.value, 1, signed=True)} points of drawdown over a constant weight of the same "
-        f"volatility ({percent(b.benchmark_weight, 0)}), after costs"
+        f"{bps(b.basis_points.value)} a year after costs (95% {number(b.low, signed=True)} to "
+        f"{number(b.high, signed=True)}, Monte Carlo error only), of it {bps(b.timing_bps.value)} by timing{alone}, "
+        f"and {number(abs(b.drawdown_points.value), 1)} points {more} mean drawdown, against a constant weight of "
+        f"{percent(b.benchmark_weight, 0)}, which has the same volatility"
     )
 
 
@@ -138,7 +147,7 @@ def _luck(result: OptimizationResult) -> list[str]:
 def counted(result: OptimizationResult) -> str:
     c = result.counts
     return (
-        f"{c.trials} configurations x {c.scenarios} scenarios x {number(c.paths)} paths x {c.years} years = "
+        f"{c.trials} configurations x {c.scenarios} scenarios x {number(c.paths)} paths x {plural(c.years, 'year')} = "
         f"{number(c.evaluations)} evaluations on all paths, {number(c.path_days)} strategy-days; stopped: {c.stopped}"
     )
 

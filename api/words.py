@@ -1,6 +1,6 @@
 """How numbers, rules and limits are written for a reader, on the terminal and in the report."""
 
-from quant.strategy import REBALANCING_DAYS, StrategyConfig, WeightFunction
+from quant.strategy import REBALANCING_DAYS, Rebalancing, StrategyConfig, WeightFunction
 from tools.optimization import Fact, LimitCheck, LimitName
 
 MINUS = "\N{MINUS SIGN}"
@@ -54,6 +54,11 @@ def bps(value: float, *, signed: bool = True) -> str:
     return number(value, 0, signed=signed) + " bps"
 
 
+def plural(count: int, noun: str) -> str:
+    """A count and what it counts."""
+    return f"{number(count)} {noun}" + ("" if count == 1 else "s")
+
+
 def fact(value: float | None, unit: str) -> str:
     """A value of a `Fact` in its unit; a dash where there is none."""
     if value is None:
@@ -97,7 +102,7 @@ def limit_row(check: LimitCheck) -> tuple[str, str, str, str, str]:
     """The limit, where it is checked, what was found, what is allowed, and whether it holds."""
     if check.limit == "max_drawdown":
         found = f"P(breach) {percent(check.statistic, 0)}"
-        allowed = f"at most {percent(check.allowed, 0)} beyond {percent(check.bound, 0)}"
+        allowed = f"at most {percent(check.allowed, 0)} beyond {100 * check.bound:.4g}%"
     else:
         found = limit_value(check.limit, check.statistic)
         allowed = f"at most {limit_value(check.limit, check.allowed)}"
@@ -111,6 +116,11 @@ def limit_row(check: LimitCheck) -> tuple[str, str, str, str, str]:
     )
 
 
+def _frequency(rebalancing: Rebalancing) -> str:
+    days = REBALANCING_DAYS[rebalancing]
+    return rebalancing if days == 1 else f"{rebalancing} (every {days} sessions)"
+
+
 def shape(config: StrategyConfig) -> list[tuple[str, str]]:
     """Every parameter that has an effect, as (name, value)."""
     rows = [("Weight function", FUNCTIONS[config.weight_function])]
@@ -121,7 +131,7 @@ def shape(config: StrategyConfig) -> list[tuple[str, str]]:
     rows.append(
         (
             "Rebalancing",
-            f"{config.rebalancing} (every {REBALANCING_DAYS[config.rebalancing]} sessions)",
+            _frequency(config.rebalancing),
         )
     )
     if config.no_trade_band:

@@ -45,6 +45,13 @@ def _all(result: OptimizationResult) -> Iterator[Figure]:
         yield from _benefit(result.benefit)
     if result.winner:
         yield from _winner(result.winner)
+    yield from _number(
+        "timing_simulated_bps",
+        "timing alone in the simulated scenarios, averaged by their weights, without the training history",
+        simulated_timing(result),
+        "bps",
+        "scenarios",
+    )
     yield from _scenarios(result.scenarios)
     yield from _benchmarks(result)
     yield from _importance(result.importance)
@@ -55,6 +62,17 @@ def _all(result: OptimizationResult) -> Iterator[Figure]:
     yield from _years(result.years)
     for fact in result.facts:
         yield from _fact(fact)
+
+
+def simulated_timing(result: OptimizationResult) -> Measured | None:
+    """What timing earns in the simulated scenarios alone, in basis points: the history that was searched left out."""
+    simulated = [(s.weight, s.timing_bps) for s in result.scenarios if s.scenario != HISTORY and s.weight > 0.0]
+    if not simulated or len(simulated) == len(result.scenarios):
+        return None
+    total = sum(weight for weight, _ in simulated)
+    value = sum(weight * timing.value for weight, timing in simulated) / total
+    error = sum((weight * (timing.error or 0.0)) ** 2 for weight, timing in simulated) ** 0.5 / total
+    return Measured(value=value, error=error)
 
 
 def _number(id_: str, quantity: str, value: float | Measured | None, unit: Unit, source: str) -> Iterator[Figure]:

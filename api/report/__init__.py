@@ -14,6 +14,7 @@ from api import words
 from api.report.charts import Chart, History, charts
 from quant.scenario import GBM_BANNER
 from tools.figures import Figure, shown
+from tools.figures_of import simulated_timing
 from tools.optimization import CURRENT_RULE, OptimizationResult, RenderedClaim
 
 __all__ = ["History", "render"]
@@ -44,6 +45,7 @@ def render(result: OptimizationResult, *, run: str, made: datetime, history: His
         figures={figure.id: figure for figure in result.figures},
         gbm=GBM_BANNER if any(s.engine == "gbm" for s in result.manifest.request.scenarios) else None,
         parameters=result.winner.config if result.winner else None,
+        simulated=simulated_timing(result) if result.benefit else None,
         usual_rule=result.manifest.request.current_rule == CURRENT_RULE,
         digest=result.digest(),
     )

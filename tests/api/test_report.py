@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from api.report import History, linked, render
-from api.words import ONE_HISTORY
+from api.summary import benefit
+from api.words import ONE_HISTORY, limit_row, number, shape
 from quant.scenario import GBM_BANNER
 from tools import optimization as words
 from tools.figures import shown
+from tools.figures_of import simulated_timing
 
 MADE = dt.datetime(2026, 1, 2, 3, 4, tzinfo=dt.UTC)
 VOID = {"meta", "br", "link", "img", "input", "hr"}
@@ -207,3 +209,35 @@ def test_the_drawdown_is_that_of_wealth_with_cash():
     assert history.drawdown(excess) == pytest.approx([0.0, -0.5, -0.5, 0.0])
     losing = np.array([-0.2, 0.0, 0.0, 0.0])
     assert history.drawdown(losing) == pytest.approx([-0.2] * 4)
+
+
+def test_the_first_page_says_what_timing_earns_without_the_history_that_was_searched(page, result):
+    simulated = simulated_timing(result)
+    assert simulated is not None
+    assert f"timing in the simulated scenarios alone {number(simulated.value, signed=True)} bps" in page
+    weights = {s.scenario: s.weight for s in result.scenarios}
+    total = simulated.value * (1 - weights["history"]) + sum(
+        s.weight * s.timing_bps.value for s in result.scenarios if s.scenario == "history"
+    )
+    assert total == pytest.approx(sum(s.weight * s.timing_bps.value for s in result.scenarios))
+    assert "In words" not in page[: page.index("timing in the simulated scenarios alone")]
+
+
+def test_the_terminal_says_what_the_interval_leaves_out(result):
+    said = benefit(result)
+    assert "Monte Carlo error only" in said
+    assert "by timing (" in said
+    assert "which has the same volatility" in said
+
+
+def test_a_strict_bound_is_not_rounded_to_nothing(result):
+    check = words.LimitCheck(
+        limit="max_drawdown", scenario="base_case", statistic=1.0, allowed=0.2, bound=0.001, passed=False, binds=True
+    )
+    assert limit_row(check)[3] == "at most 20% beyond 0.1%"
+
+
+@pytest.mark.parametrize(("rebalancing", "said"), [("daily", "daily"), ("weekly", "weekly (every 5 sessions)")])
+def test_how_often_reads_like_language(result, rebalancing, said):
+    config = result.winner.config.model_copy(update={"rebalancing": rebalancing})
+    assert dict(shape(config))["Rebalancing"] == said
