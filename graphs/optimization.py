@@ -29,9 +29,10 @@ from quant.trial import Trial
 from tools import plans
 from tools.claims import Draft, render, violations
 from tools.context import Context
-from tools.errors import InvalidInput
+from tools.errors import InvalidInput, UserError
 from tools.estimate import estimate
 from tools.figures import Claim, Figure
+from tools.findings import explainable
 from tools.jobs import JobStatus, SearchJob
 from tools.optimization import (
     MAX_PLANS,
@@ -272,7 +273,7 @@ async def explain(state: State, run: Execution, place: Place) -> Update:
         answer=Draft,
         problems=lambda answer, _: [
             *_missing(answer.claims),
-            *violations(answer.claims, result.figures),
+            *violations(answer.claims, explainable(result)),
         ],
         reduced=lambda _: None,
     )
@@ -382,6 +383,8 @@ async def _watched(job: SearchJob, run: Execution, place: Place) -> JobStatus:
             return status
         if status.state == "cancelled":
             raise Cancelled(job.id())
+        if status.state == "failed" and status.mendable:
+            raise UserError(status.error)
         if status.state == "failed":
             raise JobFailed(f"{job.id()}: {status.error}")
         await asyncio.sleep(POLL_SECONDS)

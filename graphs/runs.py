@@ -21,6 +21,7 @@ from quant.strategy import Frozen
 from store.errors import Conflict, Missing
 from store.records import Key, every
 from store.store import Store, open_store
+from tools.code import code_version
 from tools.context import Context, Principal, RunMarket
 from tools.decisions import Decided, save_decision
 from tools.errors import UserError
@@ -62,6 +63,9 @@ class Run(Frozen):
     data_digest: str
     prior_trials: int
     """Trials that the owner made on the same prices before."""
+    code_version: str
+    trials: int | None = None
+    """How many it made, once it is completed."""
     result_digest: str | None = None
 
 
@@ -100,6 +104,7 @@ async def create_run(
         request=request,
         data_digest=market.data_digest,
         prior_trials=await _ledger(desk.store, owner, market.data_digest) if prior_trials is None else prior_trials,
+        code_version=code_version(),
     )
     await desk.store.records.put(Key(owner, KIND, run.id), run.model_dump(mode="json"), expected=0)
     return run.id
@@ -119,6 +124,11 @@ async def execute(
         for event in stored:
             yield event
         return
+    if run.code_version != code_version():
+        raise UserError(
+            f"run: {run_id!r} was begun by another version of the program, whose trials must not be mixed with this "
+            "one's; allowed: the version that began it, or a new run of the same request"
+        )
     for decision in decisions or ():
         await save_decision(desk.store, owner, run_id, Decided(decision))
     await _update(desk.store, owner, run_id, state="running")
@@ -229,7 +239,9 @@ async def _steps(desk: Desk, run: Run, execution: Execution) -> AsyncGenerator[T
     result = await load_result(desk.store, run.owner, run.id, "final")
     finished = log.make(RunFinished, "run", 0, 0, result_digest=result.digest())
     new = await log.append(finished)
-    await _update(desk.store, run.owner, run.id, state="completed", result_digest=result.digest())
+    await _update(
+        desk.store, run.owner, run.id, state="completed", result_digest=result.digest(), trials=result.counts.trials
+    )
     if new:
         yield finished
 
@@ -274,6 +286,9 @@ async def _update(store: Store, owner: str, run_id: str, **changes: Any) -> None
 
 async def _ledger(store: Store, owner: str, data_digest: str) -> int:
     """All trials that the owner ever made on these prices."""
-    runs = [run.id for run in await list_runs(store, owner) if run.data_digest == data_digest]
-    counts = [len([r async for r in every(store.records, owner, TRIAL, prefix=f"{run}.")]) for run in runs]
-    return sum(counts)
+    total = 0
+    for run in await list_runs(store, owner):
+        if run.data_digest == data_digest:
+            unfinished = every(store.records, owner, TRIAL, prefix=f"{run.id}.")
+            total += len([1 async for _ in unfinished]) if run.trials is None else run.trials
+    return total

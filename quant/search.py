@@ -1,8 +1,9 @@
 """Which configs a search tries: a Sobol start, then rounds in which an Optuna sampler proposes.
 
-A proposal is a choice from the grids of a `SearchSpace`, never a number that a library computed, so it is the same on
-every machine. Each round builds a fresh sampler from (seed, round) and all trials so far, so a resumed search goes on
-exactly as an uninterrupted one.
+A proposal is a choice from the grids of a `SearchSpace`, never a number that a library computed: the last bits in which
+processors differ inside the sampler reach no result unless they tip a choice, which takes a tie to some fifteen digits.
+Each round builds a fresh sampler from (seed, round) and all trials so far, so a resumed search goes on exactly as an
+uninterrupted one.
 """
 
 import hashlib
@@ -12,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from quant.strategy import ACTIVE, REBALANCING_DAYS, Mandate, SearchSpace, StrategyConfig
+from quant.strategy import ACTIVE, REBALANCING_DAYS, SearchSpace, StrategyConfig
 
 if TYPE_CHECKING:
     from optuna.distributions import CategoricalDistribution, IntDistribution
@@ -226,23 +227,3 @@ def neighbours(space: SearchSpace, config: StrategyConfig) -> list[StrategyConfi
         for other in frequencies[max(place - 1, 0) : place + 2]:
             add("rebalancing", other)
     return found
-
-
-def plausible(space: SearchSpace, mandate: Mandate) -> list[StrategyConfig]:
-    """Well-known rules that lie in `space`: the 12-month spreadsheet, S&P-style risk control, and their like."""
-    target = mandate.target_volatility
-    rules = [
-        StrategyConfig(weight_function="inverse_vol", lookback_days=252, rebalancing="monthly"),
-        StrategyConfig(weight_function="inverse_vol", estimator="ewma_max", decay=0.94, rebalancing="daily"),
-        StrategyConfig(
-            weight_function="inverse_vol_squared",
-            variance_constant="target",
-            lookback_days=21,
-            rebalancing="monthly",
-        ),
-        StrategyConfig(weight_function="linear_decay", slope=5.0, lookback_days=63, rebalancing="monthly"),
-        StrategyConfig(
-            weight_function="sigmoid", midpoint=max(target, 0.10), scale=0.04, lookback_days=63, rebalancing="monthly"
-        ),
-    ]
-    return [rule for rule in rules if contains(space, rule)]

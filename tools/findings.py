@@ -45,8 +45,13 @@ def findings_of(result: OptimizationResult) -> Findings:
         validated=luck.validate_advantage_bps > 0.0 if luck else None,
         several_indistinguishable=sum(f.indistinguishable for f in result.finalists) > 1,
         on_a_plateau=chosen.plateau_passed if chosen else None,
-        figures=result.figures,
+        figures=explainable(result),
     )
+
+
+def explainable(result: OptimizationResult) -> tuple[Figure, ...]:
+    """The figures an agent may see: today's weights come from the latest prices, which lie in the locked holdout."""
+    return tuple(figure for figure in result.figures if not figure.source.startswith("result.next_step."))
 
 
 def _sign(low: float, high: float) -> Sign:

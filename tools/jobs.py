@@ -56,6 +56,8 @@ class JobStatus(Frozen):
     """Best objective so far, in sample."""
     stopped: Literal["budget", "converged", "exhausted"] | None = None
     error: str | None = None
+    mendable: bool = False
+    """Whether the error is one that the user can mend, such as a price file that changed."""
 
 
 @runtime_checkable  # pydantic checks a Context by isinstance when it builds tool schemas

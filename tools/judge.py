@@ -8,7 +8,6 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.compiled import source_digest
 from quant.evaluation import Evaluation, Measured
 from quant.importance import main_effects
 from quant.kernel import VOLATILITY
@@ -18,6 +17,7 @@ from quant.scenario import GBM_BANNER
 from quant.strategy import SHAPES, StrategyConfig
 from quant.trial import Trial
 from tools.benefit import BPS, benefit_of, difference, timing_of
+from tools.code import code_version
 from tools.evaluation import World, objectives
 from tools.figures_of import figures_of
 from tools.finalists import Choice, NoneFeasible, Scored, choose, judge_plateaus, objective_of, score, variance
@@ -372,7 +372,7 @@ def _base(
             train_end=str(dates[market.train.stop - 1]),
             validate_end=str(dates[market.validate.stop - 1]),
             last_day=str(dates[-1]),
-            code_version=source_digest(),
+            code_version=code_version(),
             decisions=tuple(decisions),
         ),
         verdict=Verdict(colour="red", headline="", reason=""),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from store.store import Store
+from tools.errors import UserError
 from tools.jobs import JobStatus, SearchJob
 from tools.optimization import OptimizationRequest
 
@@ -60,6 +61,12 @@ class LocalRunner:
     async def _run(self, job: SearchJob, running: _Running) -> None:
         try:
             await self._search(job, running)
+        except asyncio.CancelledError:
+            running.stop.set()  # the thread of the search outlives its task unless it is told
+            raise
+        except UserError as error:
+            update = {"state": "failed", "error": str(error), "mendable": True}
+            running.status = running.status.model_copy(update=update)
         except InterruptedError:
             running.status = running.status.model_copy(update={"state": "cancelled"})
         except Exception as error:  # the job ends here: whoever asks for its status must learn that it failed

@@ -11,8 +11,9 @@ import pytest
 
 from agents.planner import PLANNER, EmbeddedPlanner
 from graphs.runs import create_run, events_of, execute, list_runs, reproduce, result_of, run_of
-from store.records import every
-from tools.errors import InvalidInput
+from store.records import Key, every
+from tools.errors import InvalidInput, UserError
+from tools.findings import explainable
 from tools.local import LocalRunner
 from tools.market import load_market
 from tools.optimization import Limit, Limits
@@ -172,6 +173,28 @@ async def test_changed_prices_are_refused_on_a_resume(home, opened, small, tmp_p
         last = (await events_of(desk.store, OWNER, name))[-1]
         assert isinstance(last, RunFailed)
         assert last.code == "unusable_input"
+
+
+async def test_a_run_that_other_code_began_is_not_resumed(home, opened, small):
+    async with opened(home) as desk:
+        name = await create_run(desk, OWNER, small())
+        record = await desk.store.records.get(Key(OWNER, "run", name))
+        assert record is not None
+        await desk.store.records.put(record.key, {**record.document, "code_version": "0" * 64})
+        with pytest.raises(UserError, match="another version of the program"):
+            [event async for event in execute(desk, OWNER, name)]
+        assert await events_of(desk.store, OWNER, name) == []
+
+
+async def test_weights_of_the_holdout_are_shown_to_the_reader_and_to_no_agent(home, opened, small):
+    async with opened(home) as desk:
+        events = await run(desk, small())
+        result = await result_of(desk.store, OWNER, events[0].run)
+    assert result is not None
+    hidden = {figure.id for figure in result.figures} - {figure.id for figure in explainable(result)}
+    assert {"today_weight", "next_trade"} <= hidden
+    assert result.explanation is not None
+    assert not hidden & {id_ for claim in result.explanation.claims for id_ in claim.figures}
 
 
 async def test_a_process_that_lags_behind_another_with_the_same_run_comes_to_the_same_result(home, opened, small):

@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quant.search import choices, compose, contains, neighbours, plausible, propose, size, sobol, stream_seed
+from quant.search import choices, compose, contains, neighbours, propose, size, sobol, stream_seed
 from quant.strategy import (
     ACTIVE,
     REBALANCING_DAYS,
     SHAPES,
-    Mandate,
     SearchSpace,
     StrategyConfig,
 )
@@ -248,11 +247,3 @@ def test_what_a_search_does_not_vary_has_no_neighbours() -> None:
     )
     assert neighbours(fixed, StrategyConfig(weight_function="inverse_vol", lookback_days=63)) == []
     assert neighbours(WHOLE, outside(WHOLE).model_copy(update={"rebalancing": "daily"})) != []
-
-
-def test_plausible_rules_lie_in_the_space_and_begin_with_the_spreadsheet() -> None:
-    found = plausible(WHOLE, Mandate())
-    assert found[0] == StrategyConfig(weight_function="inverse_vol", lookback_days=252, rebalancing="monthly")
-    assert all(contains(WHOLE, c) for c in found)
-    narrow = SearchSpace(weight_functions=("cppi",))
-    assert plausible(narrow, Mandate()) == []
