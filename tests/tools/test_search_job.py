@@ -176,6 +176,13 @@ def test_half_of_each_round_is_screened_out_on_few_paths_and_still_counts(screen
     assert [r.done for r in screened.reports] == [10, 24]
 
 
+def test_of_an_odd_round_the_larger_half_goes_on(screening, job, searching) -> None:
+    found = searching(screening, job(screening.request, budget=12))
+    for round_, size_, dropped in ((0, 5, 2), (1, 7, 3)):
+        inside = [t for t in found.trials if t.round == round_]
+        assert (len(inside), sum(t.screened for t in inside)) == (size_, dropped)
+
+
 def test_the_better_half_by_the_objective_on_few_paths_goes_on(screened) -> None:
     world = screened.world
     first = [t for t in screened.trials if t.round == 0]
