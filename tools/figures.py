@@ -35,22 +35,25 @@ class Figure(Frozen):
     """The tool result and field, such as `result.benefit.basis_points`."""
 
 
+Section: TypeAlias = Literal[
+    "winner",
+    "why",
+    "where_it_loses",
+    "costs",
+    "what_would_change",
+    "luck",
+    "data",
+    "counter_argument",
+    "risk",
+    "market",
+    "search",
+]
+
+
 class Claim(Frozen):
     """A sentence as an agent writes it: its numbers are references such as `{{benefit_bps}}`."""
 
-    section: Literal[
-        "winner",
-        "why",
-        "where_it_loses",
-        "costs",
-        "what_would_change",
-        "luck",
-        "data",
-        "counter_argument",
-        "risk",
-        "market",
-        "search",
-    ]
+    section: Section
     text: Annotated[str, Field(min_length=1, max_length=600)]
 
 

@@ -1,24 +1,12 @@
 """The explanation that needs no model: sentences chosen by comparisons, numbers by reference."""
 
 from collections.abc import Iterator
-from typing import Literal, TypeAlias
 
-from tools.figures import Claim
+from tools.figures import Claim, Section
 from tools.findings import Findings, findings_of
 from tools.optimization import OptimizationResult
 
 AUTHOR = "template"
-
-Section: TypeAlias = Literal[
-    "winner",
-    "why",
-    "where_it_loses",
-    "costs",
-    "what_would_change",
-    "luck",
-    "data",
-    "counter_argument",
-]
 
 
 def template_claims(result: OptimizationResult) -> tuple[Claim, ...]:
