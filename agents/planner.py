@@ -164,13 +164,13 @@ def _view(heard: Sequence[ToolMessage]) -> MarketView:
         tilt for card in given.scenarios if card.weighted and (tilt := _tilt(card, stressed=stressed, calm=calm))
     )
     texts = [
-        "At the end of the training window volatility stood at {{market_current_volatility}}, against "
-        "{{market_long_run_volatility}} over the whole of it.",
+        "At the end of the training window volatility stood at {{market_current_volatility}}; the share of its months "
+        "that had been calmer is {{market_volatility_percentile}}.",
         _TREND[market.trend],
         "The price was {{market_current_drawdown}} below its peak.",
-        "Volatility persists, so rough scenarios deserve more weight now and calm scenarios less."
+        "Volatility persists, so rough scenarios deserve more weight than by default and calm scenarios less."
         if stressed
-        else "Volatility persists, so calm scenarios deserve more weight now and rough scenarios less."
+        else "Volatility persists, so calm scenarios deserve more weight than by default and rough scenarios less."
         if calm
         else "Nothing in the regime calls for leaning away from the default probabilities.",
     ]

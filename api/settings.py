@@ -30,6 +30,9 @@ class Settings(BaseSettings):
     ] = "info"
     """What the log under the home records."""
 
+    threads: Annotated[int | None, Field(validation_alias="NUMBA_NUM_THREADS", ge=1, le=1024)] = None
+    """Threads of the numeric core, by default one a core; read there. The result does not depend on it."""
+
     @field_validator("home")
     @classmethod
     def _is_absolute(cls, home: Path) -> Path:

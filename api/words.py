@@ -34,7 +34,7 @@ COLOURS = {
 }
 """A verdict's word and sign: colour is never its only carrier."""
 
-ONE_HISTORY = "One history of thirty years holds few crises: read every number below with that in mind."
+ONE_HISTORY = "One history holds few crises: read every number below with that in mind."
 
 
 def number(value: float, digits: int = 0, *, signed: bool = False) -> str:

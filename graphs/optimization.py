@@ -34,6 +34,7 @@ from tools.estimate import estimate
 from tools.figures import Claim, Figure
 from tools.findings import explainable
 from tools.jobs import JobStatus, SearchJob
+from tools.ledger import entry, load_ledger
 from tools.optimization import (
     MAX_PLANS,
     AgentName,
@@ -245,6 +246,7 @@ async def aggregate(state: State, run: Execution, place: Place) -> Update:
     market = await _same_market(state, run)
     trials = (await stored_trials(context.store, context.owner, context.run))[: state["trials"]]
     series = {t.series: await load_series(context.store, context.owner, t.series, rows=2) for t in trials}
+    before = await load_ledger(context.store, context.owner, context.ledger)
     judgement = await asyncio.to_thread(
         judge,
         World(market, context.request),
@@ -253,7 +255,7 @@ async def aggregate(state: State, run: Execution, place: Place) -> Update:
         view=state["view"],
         decisions=_in_order(state),
         counts=_counts(state, run, trials),
-        ledger_trials=context.prior_trials + len(trials),
+        ledger_trials=len(before | {entry(context.request.mandate, trial.digest) for trial in trials}),
     )
     result = judgement.result
     if judgement.history is not None:

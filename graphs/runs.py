@@ -26,12 +26,12 @@ from tools.context import Context, Principal, RunMarket
 from tools.decisions import Decided, save_decision
 from tools.errors import UserError
 from tools.jobs import JobRunner
+from tools.ledger import load_ledger, save_ledger, tried
 from tools.market import load_market, resolved
 from tools.optimization import Decision, OptimizationRequest, OptimizationResult
 from tools.prices import PriceSource
 from tools.results import load_result
 from tools.trace import TRACE_EVENT, RunFailed, RunFinished, RunStarted, TraceEvent
-from tools.trials import KIND as TRIAL
 
 KIND = "run"
 GIVEN_DECISIONS = "given decisions"
@@ -61,11 +61,9 @@ class Run(Frozen):
     created_at: datetime
     request: OptimizationRequest
     data_digest: str
-    prior_trials: int
-    """Trials that the owner made on the same prices before."""
+    ledger: str
+    """Address of what the owner had tried on the same prices before: see `tools.ledger`."""
     code_version: str
-    trials: int | None = None
-    """How many it made, once it is completed."""
     result_digest: str | None = None
 
 
@@ -84,7 +82,7 @@ async def create_run(
     request: OptimizationRequest,
     *,
     run_id: str | None = None,
-    prior_trials: int | None = None,
+    ledger: set[str] | None = None,
 ) -> str:
     """Store a run for a request that its prices can serve; otherwise `UserError`, and nothing is stored."""
     from tools.evaluation import World
@@ -96,6 +94,7 @@ async def create_run(
     world = World(market, request)
     check_scenarios(world)
     await asyncio.to_thread(check_minimum_exposure, world)
+    before = await _tried_before(desk.store, owner, market.data_digest) if ledger is None else ledger
     run = Run(
         id=run_id or uuid.uuid4().hex,
         owner=owner,
@@ -103,7 +102,7 @@ async def create_run(
         created_at=datetime.now(UTC),
         request=request,
         data_digest=market.data_digest,
-        prior_trials=await _ledger(desk.store, owner, market.data_digest) if prior_trials is None else prior_trials,
+        ledger=await save_ledger(desk.store, owner, before),
         code_version=code_version(),
     )
     await desk.store.records.put(Key(owner, KIND, run.id), run.model_dump(mode="json"), expected=0)
@@ -197,7 +196,8 @@ async def reproduce(desk: Desk, owner: str, run_id: str) -> OptimizationResult:
                 model=desk.model,
                 checkpoints=Path(folder) / "checkpoints.sqlite",
             )
-            again = await create_run(fresh, owner, earlier.manifest.request, prior_trials=run.prior_trials)
+            ledger = await load_ledger(desk.store, owner, run.ledger)
+            again = await create_run(fresh, owner, earlier.manifest.request, ledger=ledger)
             async for _ in execute(fresh, owner, again, decisions=earlier.manifest.decisions):
                 pass
             return await load_result(store, owner, again, "final")
@@ -239,9 +239,7 @@ async def _steps(desk: Desk, run: Run, execution: Execution) -> AsyncGenerator[T
     result = await load_result(desk.store, run.owner, run.id, "final")
     finished = log.make(RunFinished, "run", 0, 0, result_digest=result.digest())
     new = await log.append(finished)
-    await _update(
-        desk.store, run.owner, run.id, state="completed", result_digest=result.digest(), trials=result.counts.trials
-    )
+    await _update(desk.store, run.owner, run.id, state="completed", result_digest=result.digest())
     if new:
         yield finished
 
@@ -254,7 +252,7 @@ def _execution(desk: Desk, run: Run, log: EventLog, *, asks: bool) -> Execution:
         store=desk.store,
         jobs=desk.jobs,
         market=RunMarket(partial(load_market, desk.prices), run.request),
-        prior_trials=run.prior_trials,
+        ledger=run.ledger,
     )
     return Execution(
         context=context,
@@ -284,11 +282,9 @@ async def _update(store: Store, owner: str, run_id: str, **changes: Any) -> None
         return
 
 
-async def _ledger(store: Store, owner: str, data_digest: str) -> int:
-    """All trials that the owner ever made on these prices."""
-    total = 0
+async def _tried_before(store: Store, owner: str, data_digest: str) -> set[str]:
+    found: set[str] = set()
     for run in await list_runs(store, owner):
         if run.data_digest == data_digest:
-            unfinished = every(store.records, owner, TRIAL, prefix=f"{run.id}.")
-            total += len([1 async for _ in unfinished]) if run.trials is None else run.trials
-    return total
+            found |= await tried(store, owner, run.id, run.request.mandate)
+    return found

@@ -49,8 +49,8 @@ class Context:
     store: Store
     jobs: JobRunner
     market: RunMarket
-    prior_trials: int
-    """Trials that the owner made on the same data before this run."""
+    ledger: str
+    """Address of what the owner had tried on the same prices before this run: see `tools.ledger`."""
 
     @property
     def owner(self) -> str:

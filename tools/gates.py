@@ -22,6 +22,8 @@ _SPLITS = (2.0, 3.0, 4.0, 5.0, 10.0)
 _SPLIT_TOLERANCE = 0.01
 _STALE_SESSIONS = 5
 _SHORT_SESSIONS = 756
+_LARGEST_UNCHANGED = 0.5
+"""Share of unchanged closes above which a series is no market price."""
 
 
 class Gate(BaseModel):
@@ -112,7 +114,10 @@ def _length(prices: Prices) -> Gate:
             f"{sessions} sessions of {len(prices.assets)} assets have no return",
         )
     elif sessions < _SHORT_SESSIONS:
-        status, detail = "WARN", f"only {sessions} sessions: too few to tell luck from skill"
+        status, detail = (
+            "WARN",
+            f"only {sessions} sessions: too few to tell luck from skill, and for an optimization",
+        )
     else:
         status, detail = "PASS", f"{sessions} sessions"
     return Gate(name="length", status=status, detail=detail)
@@ -236,6 +241,18 @@ def _moves(prices: Prices) -> Iterator[Gate]:
         "WARN",
         "moves look like a split that was not adjusted",
         "no move looks like a split",
+    )
+    still = [
+        f"{asset} {share:.0%}"
+        for asset, share in zip(prices.assets, np.mean(ratio == 1.0, axis=0) if ratio.size else [], strict=False)
+        if share > _LARGEST_UNCHANGED
+    ]
+    yield _gate(
+        "movement",
+        still,
+        "FAIL",
+        "prices hardly move: more than half of the closes equal the one before",
+        "prices move",
     )
     yield _gate(
         "stale_prices",

@@ -47,7 +47,7 @@ from tools.trials import series_address
 
 Floats = NDArray[np.float64]
 
-FEW_CRISES = "One history of thirty years holds few crises; whatever the colour, it is one sample."
+FEW_CRISES = "One history holds few crises; whatever the colour, it is one sample."
 _NO_VOLATILITY = 1e-9
 """Annual volatility of a rule that never left cash: rounding, and nothing to be matched."""
 _SEARCHED = ("weight_function", "estimator", "lookback_days", "decay", "rebalancing", "no_trade_band", *SHAPES, "inner")
@@ -311,9 +311,11 @@ def _failed(luck: Luck) -> list[str]:
     if luck.overfitting >= 0.2:
         failed.append(f"the probability of overfitting is {luck.overfitting:.0%}, not below 20%")
     if luck.spa_p >= 0.05:
-        failed.append(f"the test of superior ability has a p-value of {luck.spa_p:.2f}, not below 0.05")
-    if luck.validate_advantage_bps <= 0.0:
+        failed.append(f"the test of superior ability has a p-value of {luck.spa_p:.3f}, not below 0.05")
+    if luck.validate_advantage_bps < -0.5:
         failed.append(f"on the validation history it is {-luck.validate_advantage_bps:.0f} bps a year behind")
+    elif luck.validate_advantage_bps <= 0.0:
+        failed.append("on the validation history it is not ahead")
     return failed
 
 
@@ -333,12 +335,22 @@ def _infeasible(trials: Sequence[Trial], checks: Mapping[str, tuple[LimitCheck, 
     verdict = Verdict(
         colour="infeasible",
         headline=f"No configuration meets the limits: {binding.replace('_', ' ')} binds",
-        reason=f"{binding.replace('_', ' ')} was broken by {broken[binding]} of {len(trials)} trials; the closest, in "
-        f"{best.scenario.replace('_', ' ')}, has {best.statistic:.4g} where {best.allowed:.4g} is allowed.",
+        reason=f"{binding.replace('_', ' ').capitalize()} was broken by {broken[binding]} of {len(trials)} trials; the "
+        "closest, in "
+        f"{best.scenario.replace('_', ' ')}, has {_in_units(binding, best.statistic)} where "
+        f"{_in_units(binding, best.allowed)} is allowed.",
         binding_limit=binding,
     )
     nearest = min(trials, key=lambda t: (violation(checks[t.digest]), t.number))
     return {"verdict": verdict, "limits": _with_binding(trials, checks, checks[nearest.digest])}
+
+
+def _in_units(limit: LimitName, value: float) -> str:
+    """A probability for the drawdown, a share of wealth for losses, basis points for costs, times wealth otherwise."""
+    if limit in ("max_drawdown", "value_at_risk", "expected_shortfall"):
+        shown = f"{value:.1%}"
+        return f"a breach probability of {shown}" if limit == "max_drawdown" else shown
+    return f"{value:.1f} bps" if limit == "cost_bps" else f"{value:.2f} times wealth"
 
 
 def _with_binding(

@@ -83,6 +83,10 @@ def build_market(prices: Prices, request: OptimizationRequest) -> Market:
     returns = Returns.from_prices(prices.dates, prices.assets, prices.closes)
     values = returns.values + (request.dividend_yield / DAYS if prices.price_index else 0.0)
     rates = cash_rates()
+    if returns.dates[0] < rates.months[0]:
+        raise InvalidInput(
+            "prices", str(prices.dates[0]), allowed=f"prices from {rates.months[0]} on, where the cash rate begins"
+        )
     cash = accrual(returns.dates, rates.months, rates.rates, after=request.cash_rate_after)
 
     if len(returns.assets) == 1 and request.space.inner:

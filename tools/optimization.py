@@ -131,7 +131,10 @@ class OptimizationRequest(Frozen):
             msg = "scenarios: 'history' is the training history's own name; allowed: another name"
             raise ValueError(msg)
         if not any(s.probability > 0.0 for s in self.scenarios):
-            msg = "scenarios: every probability is 0; allowed: at least one above 0"
+            msg = (
+                "scenarios: every probability is 0, and such a scenario only tests a winner; allowed: at least one "
+                "above 0"
+            )
             raise ValueError(msg)
         if len({(s.paths, s.years) for s in self.scenarios}) > 1:
             msg = "scenarios differ in paths or years; allowed: the same for all"

@@ -41,26 +41,26 @@ def run_search(world: World, job: SearchJob, known: Mapping[str, Trial], save: S
     request = job.request
     tried = sorted((t for t in known.values() if t.number < job.first), key=lambda t: t.number)
     end = job.first + job.budget
-    computed = 0
+    status = JobStatus(id=job.id(), state="running", total=job.budget)
     round_ = 0
+
+    def stored(chunk: list[tuple[Trial, NDArray[np.float64]]]) -> None:
+        """A round may be long: its trials count as they are stored, its best when it is judged."""
+        nonlocal status
+        save(chunk)
+        made = {"done": status.done + len(chunk), "computed": status.computed + len(chunk)}
+        status = status.model_copy(update=made)
+        report(status)
+
     while True:
         batch = _next_batch(job, tried, round_, end - len(tried))
         if not batch:
             return "budget" if len(tried) >= end else "exhausted"
-        done, new = _evaluate(world, batch, round_, len(tried), known, save)
-        tried += done
-        computed += new
+        tried += _evaluate(world, batch, round_, len(tried), known, stored)
         leading = [t for t in tried if not t.screened]
-        report(
-            JobStatus(
-                id=job.id(),
-                state="running",
-                done=len(tried) - job.first,
-                total=job.budget,
-                computed=computed,
-                best=float(max(objectives(request, leading))),
-            )
-        )
+        best = float(max(objectives(request, leading)))
+        status = status.model_copy(update={"done": len(tried) - job.first, "best": best})
+        report(status)
         round_ += 1
         if request.stopping == "converged" and len(tried) < end and converged(request, leading):
             return "converged"
@@ -128,7 +128,7 @@ def _evaluate(
     first: int,
     known: Mapping[str, Trial],
     save: Save,
-) -> tuple[list[Trial], int]:
+) -> list[Trial]:
     digests = [config.digest() for _, config in batch]
     fresh = [k for k, digest in enumerate(digests) if digest not in known]
     kept = set(range(len(batch)))
@@ -162,7 +162,7 @@ def _evaluate(
             made[trial.digest] = trial
             chunk.append((trial, stored))
         save(chunk)
-    return [made[d] if d in made else known[d] for d in digests], len(made)
+    return [made[d] if d in made else known[d] for d in digests]
 
 
 def _simulated(world: World, configs: Sequence[StrategyConfig], paths: int | None) -> list[tuple[Evaluation, ...]]:

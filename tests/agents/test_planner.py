@@ -153,7 +153,9 @@ def test_no_claim_of_its_own_rules_is_ever_refused() -> None:
     ]
     names = ["volatility", "drawdown", "average_weight"]
     ids = [f"{subject}_{name}" for subject in ("asset", "constant_exposure", "current_rule") for name in names]
-    ids += [f"market_{n}" for n in ("current_volatility", "long_run_volatility", "trend_distance", "current_drawdown")]
+    ids += [
+        f"market_{n}" for n in ("current_volatility", "volatility_percentile", "trend_distance", "current_drawdown")
+    ]
     figures = [Figure(id=id_, quantity=id_, value=1.0, unit="percent", source="test") for id_ in ids]
     assert [check(claim, figures) for answer in answers for claim in answer.claims if check(claim, figures)] == []
     assert Draft.__name__ in ROLES

@@ -447,7 +447,7 @@ def found(**changes: Any) -> OptimizationResult:
         trials=plotted(),
         caveats=(
             "The bundled S&P 500 series is a price index; a dividend yield of 2% a year is assumed.",
-            "One history of thirty years holds few crises.",
+            "One history holds few crises.",
         ),
         history_series=ABROAD,
         figures=figures(),

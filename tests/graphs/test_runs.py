@@ -175,6 +175,22 @@ async def test_changed_prices_are_refused_on_a_resume(home, opened, small, tmp_p
         assert last.code == "unusable_input"
 
 
+async def test_the_same_request_asked_again_has_the_same_digest_and_another_one_adds_to_the_ledger(home, opened, small):
+    async with opened(home) as desk:
+        digests, ledger = [], []
+        for request in (small(), small(), small(seed=4), small()):
+            events = await run(desk, request)
+            result = await result_of(desk.store, OWNER, events[0].run)
+            assert result is not None
+            assert result.luck is not None
+            digests.append(result.digest())
+            ledger.append(result.luck.ledger_trials)
+    assert digests[0] == digests[1]
+    assert ledger[0] == ledger[1] == 10
+    assert 10 < ledger[2] == ledger[3] <= 20
+    assert digests[3] != digests[0]
+
+
 async def test_a_run_that_other_code_began_is_not_resumed(home, opened, small):
     async with opened(home) as desk:
         name = await create_run(desk, OWNER, small())

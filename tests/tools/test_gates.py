@@ -176,3 +176,10 @@ def test_no_damage_is_more_than_a_report(row: int, column: int, value: float) ->
     report = inspect(with_close(row, column, value))
     assert report.usable == (value == 1e300)
     assert report.model_validate_json(report.model_dump_json()) == report
+
+
+def test_prices_that_hardly_move_are_no_prices() -> None:
+    closes = np.full((200, 1), 100.0)
+    assert gate(made(dates=SESSIONS[:200], closes=closes, assets=("A",)), "movement").status == "FAIL"
+    closes[:120, 0] = 100.0 + np.arange(120) % 7
+    assert gate(made(dates=SESSIONS[:200], closes=closes, assets=("A",)), "movement").status == "PASS"

@@ -61,7 +61,8 @@ def test_every_trial_has_its_series_over_train_and_validate(forty) -> None:
 def test_progress_only_grows_and_never_exceeds_what_is_saved(world, job, searching) -> None:
     done = searching(world, job(world.request, budget=40))
     counts = [r.done for r in done.reports]
-    assert counts == sorted(counts) == [16, 36, 40]
+    assert counts == sorted(counts)
+    assert sorted(set(counts)) == [16, 36, 40]
     assert [r.best for r in done.reports][-1] == max(objectives(world.request, done.trials))
     assert {r.total for r in done.reports} == {40}
 
@@ -90,7 +91,7 @@ def test_a_second_plan_goes_on_after_the_first(forty, world, job, searching) -> 
     assert [t.number for t in second.trials] == list(range(20, 25))
     assert not {t.config for t in second.trials} & {t.config for t in forty.trials[:20]}
     assert {t.origin for t in second.trials} <= {"sampler", "refill"}, "enough was tried to learn from"
-    assert [r.done for r in second.reports] == [5]
+    assert {r.done for r in second.reports} == {5}
     known = first | {t.digest: t for t in second.trials[:2]}
     assert searching(world, plan, known).trials == second.trials[2:]
 
@@ -173,7 +174,7 @@ def test_half_of_each_round_is_screened_out_on_few_paths_and_still_counts(screen
         assert {e.paths for e in trial.evaluations} == {128 if trial.screened else 192}
         assert series.shape == screened.saved[0][1].shape
         assert trial.series == series_address(series)
-    assert [r.done for r in screened.reports] == [10, 24]
+    assert sorted({r.done for r in screened.reports}) == [10, 24]
 
 
 def test_of_an_odd_round_the_larger_half_goes_on(screening, job, searching) -> None:
