@@ -1,5 +1,6 @@
 """The figures of a result: every number that its explanation may refer to."""
 
+import math
 from collections.abc import Iterator, Mapping
 
 from quant.evaluation import Measured
@@ -69,9 +70,10 @@ def simulated_timing(result: OptimizationResult) -> Measured | None:
     simulated = [(s.weight, s.timing_bps) for s in result.scenarios if s.scenario != HISTORY and s.weight > 0.0]
     if not simulated or len(simulated) == len(result.scenarios):
         return None
-    total = sum(weight for weight, _ in simulated)
-    value = sum(weight * timing.value for weight, timing in simulated) / total
-    error = sum((weight * (timing.error or 0.0)) ** 2 for weight, timing in simulated) ** 0.5 / total
+    total = math.fsum(weight for weight, _ in simulated)
+    value = math.fsum(weight * timing.value for weight, timing in simulated) / total
+    errors = [weight * (timing.error or 0.0) for weight, timing in simulated]
+    error = math.sqrt(math.fsum(e * e for e in errors)) / total
     return Measured(value=value, error=error)
 
 

@@ -294,6 +294,11 @@ def test_limits_that_nothing_meets_are_a_result(tmp_path):
     assert "result digest: " in done.stdout
 
 
+def _listens_to_interrupts() -> None:
+    """A shell's background job, and all that it starts, would ignore them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("moment", ["Market analyst", "Estimate, plan 1"])
 def test_an_interrupted_run_says_how_to_go_on(made, tmp_path, moment):
     home = tmp_path / "h"
@@ -304,6 +309,7 @@ def test_an_interrupted_run_says_how_to_go_on(made, tmp_path, moment):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_listens_to_interrupts,  # noqa: PLW1509  (it calls nothing that threads could hold)
     )
     assert running.stderr is not None
     seen = ""
