@@ -1,13 +1,15 @@
 """How every kernel of this package is compiled: cached on disk, outside the interpreter lock, and to the letter.
 
-Neither fast-math nor fused multiply-add is allowed, so that a result has the same bits on every processor. The cache
-lies in a folder named by the digest of the package's sources: numba alone would notice only a change of the file that
-holds the outermost function.
+Neither fast-math nor fused multiply-add is allowed, so that a result has the same bits on every processor. The kernels
+of a module are cached in a folder named by the digest of that module and of all that it imports from this package:
+numba alone would notice only a change of the file that holds the outermost function.
 """
 
 import hashlib
 import os
+import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -17,26 +19,33 @@ from numba import config
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _PACKAGE = Path(__file__).parent
+_IMPORT = re.compile(rb"^from quant\.(\w+) import", re.MULTILINE)
 
 
-def source_digest() -> str:
-    """SHA-256 of this package's sources: the code version of every number it computes."""
+@cache
+def _imports(path: Path) -> tuple[bytes, frozenset[Path]]:
+    source = path.read_bytes()
+    return source, frozenset(_PACKAGE / f"{name.decode()}.py" for name in _IMPORT.findall(source))
+
+
+@cache
+def cache_folder(module: Path) -> Path:
+    """Where the compiled kernels of `module` are kept, by default below `.cache/kernels` beside the package."""
+    known: set[Path] = set()
+    open_ = {module}
+    while open_:
+        path = open_.pop()
+        known.add(path)
+        open_ |= _imports(path)[1] - known
     content = hashlib.sha256()
-    for path in sorted(_PACKAGE.glob("*.py")):
-        content.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return content.hexdigest()
-
-
-def cache_folder() -> Path:
-    """Where compiled kernels are kept, by default `.cache/kernels` beside the package."""
+    for path in sorted(known):
+        content.update(path.name.encode() + b"\0" + _imports(path)[0] + b"\0")
     root = os.environ.get("STRATIGOS_KERNEL_CACHE") or str(_PACKAGE.parent / ".cache" / "kernels")
-    return Path(root) / f"{source_digest()[:16]}-numba-{numba.__version__}"
-
-
-config.CACHE_DIR = str(cache_folder())  # pyright: ignore[reportAttributeAccessIssue]  (set when numba is imported)
+    return Path(root) / f"{module.stem}-{content.hexdigest()[:16]}-numba-{numba.__version__}"
 
 
 def compiled(function: _Function) -> _Function:
     """Compile `function` on first use; load it from the cache afterwards."""
+    config.CACHE_DIR = str(cache_folder(Path(function.__code__.co_filename)))  # pyright: ignore[reportAttributeAccessIssue]
     decorate = numba.njit(cache=True, nogil=True, error_model="numpy")
     return cast("_Function", decorate(function))
