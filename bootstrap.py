@@ -90,7 +90,9 @@ def main():
         environment.pop(name, None)
     if not os.access(str(Path.home()), os.W_OK):
         environment.setdefault("UV_CACHE_DIR", str(TOOLS / "cache"))
-    sync = [str(uv()), "sync", "--quiet", "--locked", "--no-build", "--python", sys.executable]
+    sync = [str(uv()), "sync", "--quiet", "--locked", "--python", sys.executable]
+    if "bench" not in sys.argv:
+        sync.append("--no-build")  # one peer of the benchmarks comes as C++ source; the product never does
     print("installing what uv.lock names into .venv", flush=True)
     if subprocess.run(sync + sys.argv[1:], cwd=str(ROOT), env=environment).returncode != 0:
         sys.exit("The environment could not be made; uv's message stands above.")
