@@ -46,6 +46,15 @@ def cache_folder(module: Path) -> Path:
 
 def compiled(function: _Function) -> _Function:
     """Compile `function` on first use; load it from the cache afterwards."""
+    return _decorated(function, forceinline=False)
+
+
+def inlined(function: _Function) -> _Function:
+    """As `compiled`, and put in the place of every call: a loop over lanes with a call in it has no vectors."""
+    return _decorated(function, forceinline=True)
+
+
+def _decorated(function: _Function, *, forceinline: bool) -> _Function:
     config.CACHE_DIR = str(cache_folder(Path(function.__code__.co_filename)))  # pyright: ignore[reportAttributeAccessIssue]
-    decorate = numba.njit(cache=True, nogil=True, error_model="numpy")
+    decorate = numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=forceinline)
     return cast("_Function", decorate(function))

@@ -13,7 +13,7 @@ from llvmlite import ir  # pyright: ignore[reportMissingTypeStubs]
 from numba import types
 from numba.extending import intrinsic
 
-from quant.compiled import compiled
+from quant.compiled import compiled, inlined
 
 Word: TypeAlias = int | np.uint64
 """A 32-bit word; kernels hold it in 64 bits."""
@@ -52,7 +52,7 @@ _bits: Callable[[float], int] = _bit_pattern  # pyright: ignore[reportAssignment
 _from_bits: Callable[[int], float] = _of_bit_pattern  # pyright: ignore[reportAssignmentType]
 
 
-@compiled
+@inlined
 def exp(x: float) -> float:
     """Exponential of `x`, relative error below 3e-16 for -700 <= x <= 700; the argument is clamped to that range.
 
@@ -79,7 +79,7 @@ def exp(x: float) -> float:
     return series * _from_bits((_bits(shifted) - _bits(_ROUND) + 1023) << 52)
 
 
-@compiled
+@inlined
 def log(x: float) -> float:
     """Natural logarithm of a positive, normal `x`; relative error below 1e-15.
 
@@ -105,7 +105,7 @@ def log(x: float) -> float:
     return k * _LN2_HIGH + (2.0 * s + (tail + k * _LN2_LOW))
 
 
-@compiled
+@inlined
 def power(x: float, y: float) -> float:
     """`x` to the power `y` for a positive `x`; relative error about abs(y ln x) * 2e-16."""
     return exp(y * log(x))
@@ -151,7 +151,7 @@ def normal_quantile(p: float) -> float:
     return x if p < 0.5 else -x
 
 
-@compiled
+@inlined
 def _quantile_rational(s: float) -> float:
     """Normal quantile of 1 - exp(-s*s/2) for 2**-33 <= exp(-s*s/2) <= 1/2; absolute error below 3e-13.
 
@@ -175,13 +175,13 @@ def _quantile_rational(s: float) -> float:
     return top / bottom
 
 
-@compiled
+@inlined
 def uniform(word: Word) -> float:
     """The 32-bit `word` as a number in (0, 1): (word + 1/2) / 2**32."""
     return (np.float64(word) + 0.5) / _TWO_32
 
 
-@compiled
+@inlined
 def normal(word: Word) -> float:
     """A standard normal number from a 32-bit `word`, without branches; antisymmetric in the word."""
     u = uniform(word)

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.compiled import compiled
+from quant.compiled import compiled, inlined
 from quant.elementary import Word, exp, log, log_gamma, normal, power, uniform
 from quant.errors import DataError
 from quant.random import LANES, fill_words, philox
@@ -188,7 +188,7 @@ def _standardised(history: Floats | None) -> Floats:
     return centred / math.sqrt(float(np.sum(centred * centred)) / history.size)
 
 
-@compiled
+@inlined
 def _lognormal_return(mean: float, variance: float, z: float) -> float:
     """Simple return with the given mean and variance, log-normal."""
     gross = 1.0 + mean
