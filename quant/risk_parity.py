@@ -1,0 +1,500 @@
+r"""Risk budgeting: the long-only portfolio whose assets take given shares of its volatility.
+
+The weights are proportional to the solution of the convex problem
+
+.. math:: \min_{y > 0} \tfrac12 y^\top \Sigma y - \sum_i b_i \ln y_i
+
+(Spinu 2013; equal budgets: Maillard, Roncalli and Teiletche 2010), found on the correlation matrix by cyclical
+coordinate descent (Griveau-Billion, Richard and Roncalli 2013) whose iterate is brought back to unit variance after
+each cycle, as Choi and Chen (2022) propose. Where the descent is slow (assets that nearly cancel), Spinu's damped
+Newton method finishes. Loops run in index order without BLAS, so that the weights have the same bits on every machine.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from quant.compiled import compiled
+from quant.errors import DataError, Infeasible
+
+Floats = NDArray[np.float64]
+
+ACCEPTED = 1e-8
+"""Largest distance of a share of risk from its budget."""
+_WANTED = 1e-10
+_INDEFINITE = 1e-8
+"""A correlation matrix with an eigenvalue below minus this belongs to no returns; above, it may be rounding."""
+_ASYMMETRY = 1e-10
+_CYCLES = 100
+_STEPS = 100
+_SMALL = 32
+"""Up to this size our own Cholesky factor is quicker than a call of LAPACK."""
+
+_FINE, _NOT_FINITE, _VARIANCE, _ASYMMETRIC, _CORRELATED, _FACTOR, _BUDGET, _BUDGETS = range(8)
+
+
+@compiled
+def _invert_deviations(cov: Floats, deviations: Floats, inverse: Floats) -> tuple[int, int]:
+    """Fill the two, an inverse of zero for zero; fault and asset."""
+    for i in range(deviations.size):
+        variance = cov[i, i]
+        if not abs(variance) < np.inf:
+            return _NOT_FINITE, i
+        if variance < 0.0:
+            return _VARIANCE, i
+        deviations[i] = math.sqrt(variance)
+        inverse[i] = 1.0 / deviations[i] if variance > 0.0 else 0.0
+    return _FINE, 0
+
+
+@compiled
+def _is_symmetric(cov: Floats) -> bool:
+    """Whether it is to the last bit; in tiles, as the cache wants it."""
+    n = cov.shape[0]
+    symmetric = True
+    for first in range(0, n, 32):
+        for second in range(0, first + 1, 32):
+            for i in range(first, min(first + 32, n)):
+                for j in range(second, min(second + 32, i)):
+                    symmetric &= cov[i, j] == cov[j, i]
+    return symmetric
+
+
+@compiled
+def _symmetrise(correlation: Floats) -> tuple[int, int]:
+    """Average the halves; row and column where they differ by more than rounding, or 0 and 0."""
+    for i in range(correlation.shape[0]):
+        for j in range(i):
+            if not abs(correlation[i, j] - correlation[j, i]) <= _ASYMMETRY:
+                return i, j
+            correlation[i, j] = 0.5 * (correlation[i, j] + correlation[j, i])
+            correlation[j, i] = correlation[i, j]
+    return 0, 0
+
+
+@compiled
+def standardise(cov: Floats, correlation: Floats, deviations: Floats) -> tuple[int, int, int]:
+    """Fill the two from `cov`, with zeros for an asset without variance; a fault, its row and its column."""
+    n = deviations.size
+    inverse = np.empty(n)
+    fault, asset = _invert_deviations(cov, deviations, inverse)
+    if fault != _FINE:
+        return fault, asset, asset
+    for i in range(n):
+        largest = 0.0
+        finite = True
+        for j in range(n):
+            correlation[i, j] = cov[i, j] * inverse[i] * inverse[j]
+            largest = max(largest, abs(cov[i, j]))
+            finite &= abs(cov[i, j]) < np.inf
+        if not finite:
+            for j in range(n):
+                if not abs(cov[i, j]) < np.inf:
+                    return _NOT_FINITE, i, j
+        if deviations[i] == 0.0 and largest > 0.0:
+            return _CORRELATED, i, i
+        correlation[i, i] = 1.0
+    if not _is_symmetric(cov):
+        row, column = _symmetrise(correlation)
+        if row > 0:
+            return _ASYMMETRIC, row, column
+    return _FINE, 0, 0
+
+
+@compiled
+def _factorises(matrix: Floats, shift: float) -> bool:
+    """Whether `matrix` plus `shift` on its diagonal has a Cholesky factor."""
+    n = matrix.shape[0]
+    factor = np.empty((n, n))
+    for i in range(n):
+        row = factor[i]
+        for j in range(i):
+            rest = matrix[i, j]
+            other = factor[j]
+            for k in range(j):
+                rest -= row[k] * other[k]
+            row[j] = rest * other[j]
+        rest = matrix[i, i] + shift
+        for k in range(i):
+            rest -= row[k] * row[k]
+        if not rest > 0.0:
+            return False
+        row[i] = 1.0 / math.sqrt(rest)
+    return True
+
+
+@compiled
+def _product(matrix: Floats, y: Floats, out: Floats) -> None:
+    out[:] = 0.0
+    for i in range(y.size):
+        row = matrix[i]
+        for j in range(y.size):
+            out[j] += row[j] * y[i]
+
+
+@compiled
+def _rescale(y: Floats, pull: Floats, budgets: Floats) -> float:
+    """Bring `y` and its `pull` (correlation times y) to unit variance; largest distance from the budgets."""
+    variance = 0.0
+    for i in range(y.size):
+        variance += y[i] * pull[i]
+    if not variance > 0.0:
+        return np.inf
+    scale = 1.0 / math.sqrt(variance)
+    worst = 0.0
+    for i in range(y.size):
+        y[i] *= scale
+        pull[i] *= scale
+        worst = max(worst, abs(y[i] * pull[i] - budgets[i]))
+    return worst
+
+
+@compiled
+def _descend(correlation: Floats, budgets: Floats, y: Floats, pull: Floats) -> float:
+    """Cyclical coordinate descent from `y`."""
+    n = y.size
+    _product(correlation, y, pull)
+    worst = _rescale(y, pull, budgets)
+    for _ in range(_CYCLES):
+        if worst < _WANTED or worst == np.inf:
+            break
+        for i in range(n):
+            half = 0.5 * (pull[i] - y[i])
+            root = math.sqrt(half * half + budgets[i])
+            new = budgets[i] / (half + root) if half > 0.0 else root - half
+            step = new - y[i]
+            y[i] = new
+            row = correlation[i]
+            for j in range(n):
+                pull[j] += step * row[j]
+        worst = _rescale(y, pull, budgets)
+    return worst
+
+
+@compiled
+def _solve(matrix: Floats, x: Floats) -> bool:
+    """Overwrite `x` by the solution for the positive definite `matrix`, which is overwritten; False if it is not."""
+    n = x.size
+    for j in range(n):
+        pivot = matrix[j, j]
+        if not pivot > 0.0:
+            return False
+        top = matrix[j]
+        for i in range(j + 1, n):
+            share = top[i] / pivot
+            row = matrix[i]
+            for k in range(i, n):
+                row[k] -= share * top[k]
+            x[i] -= share * x[j]
+    for j in range(n - 1, -1, -1):
+        rest = x[j]
+        for k in range(j + 1, n):
+            rest -= matrix[j, k] * x[k]
+        x[j] = rest / matrix[j, j]
+    return True
+
+
+@compiled
+def _newton(correlation: Floats, budgets: Floats, y: Floats, pull: Floats) -> float:
+    """Spinu's damped Newton method from `y`, in relative steps: there the Hessian is at least the least budget."""
+    n = y.size
+    hessian = np.empty((n, n))
+    step = np.empty(n)
+    best = y.copy()
+    least = np.inf
+    for _ in range(_STEPS):
+        for i in range(n):
+            for j in range(n):
+                hessian[i, j] = y[i] * correlation[i, j] * y[j]
+            hessian[i, i] += budgets[i]
+            step[i] = budgets[i] - y[i] * pull[i]
+        if not _solve(hessian, step):
+            break
+        longest = np.max(np.abs(step))
+        damping = 1.0 if longest < 0.38 else 1.0 / (1.0 + longest)
+        for i in range(n):
+            y[i] *= 1.0 + damping * step[i]
+        _product(correlation, y, pull)
+        worst = _rescale(y, pull, budgets)
+        if worst < least:
+            least = worst
+            best[:] = y
+        if worst < _WANTED or worst == np.inf:
+            break
+    y[:] = best
+    return least
+
+
+@compiled
+def _budgeted(correlation: Floats, budgets: Floats, y: Floats) -> float:
+    """Solve for positive `budgets` with sum 1; the residual."""
+    n = y.size
+    pull = np.empty(n)
+    for i in range(n):
+        y[i] = math.sqrt(budgets[i])
+    worst = _descend(correlation, budgets, y, pull)
+    if not worst < _WANTED and worst < np.inf:
+        descended = y.copy()
+        polished = _newton(correlation, budgets, y, pull)
+        if polished > worst:
+            y[:] = descended
+    _product(correlation, y, pull)
+    return _rescale(y, pull, budgets)
+
+
+@compiled
+def _check_budgets(budgets: Floats) -> tuple[int, int]:
+    """Fault and asset."""
+    total = 0.0
+    for i in range(budgets.size):
+        if not 0.0 <= budgets[i] < np.inf:
+            return _BUDGET, i
+        total += budgets[i]
+    return (_FINE if abs(total - 1.0) <= 1e-9 else _BUDGETS), 0
+
+
+@compiled
+def _weigh(correlation: Floats, deviations: Floats, budgets: Floats, out: Floats) -> float:
+    """Fill `out`, an asset without a budget left out of the problem; the residual."""
+    n = out.size
+    held = np.flatnonzero(budgets > 0.0)
+    shares = budgets[held]
+    total = 0.0
+    for a in range(held.size):
+        total += shares[a]
+    for a in range(held.size):
+        shares[a] /= total
+    y = np.empty(held.size)
+    if held.size == n:
+        residual = _budgeted(correlation, shares, y)
+    else:
+        part = np.empty((held.size, held.size))
+        for a in range(held.size):
+            for b in range(held.size):
+                part[a, b] = correlation[held[a], held[b]]
+        residual = _budgeted(part, shares, y)
+    total = 0.0
+    for a in range(held.size):
+        y[a] /= deviations[held[a]]
+        total += y[a]
+    out[:] = 0.0
+    for a in range(held.size):
+        out[held[a]] = y[a] / total
+    return residual
+
+
+@compiled
+def _check_and_weigh(
+    cov: Floats, budgets: Floats, correlation: Floats, out: Floats, factorised: int
+) -> tuple[int, int, int, float]:
+    """Fault, row, column, residual; fills `correlation` and `out`, checks definiteness up to size `factorised`."""
+    n = out.size
+    fault, row = _check_budgets(budgets)
+    if fault != _FINE:
+        return fault, row, row, np.inf
+    deviations = np.empty(n)
+    fault, row, column = standardise(cov, correlation, deviations)
+    if fault != _FINE:
+        return fault, row, column, np.inf
+    for i in range(n):
+        if deviations[i] == 0.0:
+            return _VARIANCE, i, i, np.inf
+    if n <= factorised and not _factorises(correlation, _INDEFINITE):
+        return _FACTOR, 0, 0, np.inf
+    return _FINE, 0, 0, _weigh(correlation, deviations, budgets, out)
+
+
+@compiled
+def risk_parity_weights(cov: Floats, budgets: Floats, out: Floats) -> float:
+    """The compiled core, for other kernels: fill `out`, give max abs(RC_i / sigma_p - b_i).
+
+    `cov` is trusted to be positive semidefinite. The result is infinite, and `out` not to be used, if an input is not
+    finite, a variance not positive, a budget negative, or their sum not 1; above `ACCEPTED` there is no solution.
+    """
+    fault, _, _, residual = _check_and_weigh(cov, budgets, np.empty_like(cov), out, 0)
+    return residual if fault == _FINE else np.inf
+
+
+def _refuse(fault: int, row: int, column: int, cov: Floats) -> None:
+    """Say in words what `standardise` found."""
+    match fault:
+        case 1:
+            raise DataError(f"`cov` must be finite; row {row}, column {column} is {cov[row, column]}")
+        case 2:
+            allowed = "positive" if cov[row, row] == 0.0 else "not negative"
+            raise DataError(f"`cov` must have variances that are {allowed}; that of asset {row} is {cov[row, row]:g}")
+        case 3:
+            raise DataError(
+                f"`cov` must be symmetric; row {row}, column {column} is {cov[row, column]!r}, "
+                f"row {column}, column {row} is {cov[column, row]!r}"
+            )
+        case 4:
+            raise DataError(f"`cov` must be positive semidefinite; asset {row} has covariances but no variance")
+        case _:
+            pass
+
+
+def _check_definite(correlation: Floats) -> None:
+    """Refuse an indefinite `correlation`, whose diagonal is shifted on the way."""
+    correlation.reshape(-1)[:: len(correlation) + 1] += _INDEFINITE
+    try:
+        np.linalg.cholesky(correlation)
+    except np.linalg.LinAlgError as error:
+        least = float(np.linalg.eigvalsh(correlation)[0]) - _INDEFINITE
+        raise DataError(
+            f"`cov` must be positive semidefinite; its correlation matrix has an eigenvalue {least:.3g}, "
+            f"below -{_INDEFINITE:g}"
+        ) from error
+
+
+def _square(cov: ArrayLike) -> Floats:
+    matrix = np.ascontiguousarray(cov, dtype=np.float64)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
+        raise DataError(f"`cov` must have shape (N, N), N > 0; got {matrix.shape}")
+    return matrix
+
+
+def semidefinite_matrix(cov: ArrayLike) -> Floats:
+    """`cov` as an array, checked to be a covariance matrix; assets without variance are allowed.
+
+    Parameters
+    ----------
+    cov : array_like, shape (N, N)
+        Covariance of returns.
+
+    Returns
+    -------
+    ndarray, shape (N, N)
+        Contiguous, and symmetric to the last bit.
+
+    Raises
+    ------
+    DataError
+        If `cov` is not square, finite, symmetric (to 1e-10 of the product of deviations) and positive semidefinite
+        (no eigenvalue of the correlation matrix below -1e-8).
+    """
+    matrix = _square(cov)
+    correlation = np.empty_like(matrix)
+    fault, row, column = standardise(matrix, correlation, np.empty(len(matrix)))
+    _refuse(fault, row, column, matrix)
+    _check_definite(correlation)
+    return 0.5 * (matrix + matrix.T)
+
+
+def risk_parity(cov: ArrayLike, budgets: ArrayLike | None = None, *, semidefinite: bool = False) -> Floats:
+    """Long-only weights whose shares of the portfolio's volatility are the `budgets`.
+
+    Parameters
+    ----------
+    cov : array_like, shape (N, N)
+        Covariance of returns; singular is allowed. The unit of time does not matter.
+    budgets : array_like, shape (N,), optional
+        Shares of risk, not negative, with sum 1 (to 1e-9); a zero means a weight of zero. Equal by default.
+    semidefinite : bool
+        True states that `cov` is known to be positive semidefinite, as a sample covariance is: its check, which takes
+        most of the time from about 100 assets on, is left out.
+
+    Returns
+    -------
+    ndarray, shape (N,)
+        Fractions with sum 1, positive where the budget is; max abs(RC_i / sigma_p - b_i) is below 1e-8, and below 1e-10
+        unless the portfolio's risk nearly cancels. The same bits on every machine.
+
+    Raises
+    ------
+    DataError
+        If `cov` is not square, finite, symmetric (to 1e-10 of the product of deviations) and positive semidefinite
+        (no eigenvalue of the correlation matrix below -1e-8), an asset has no variance, or the budgets are not finite,
+        negative, of another length or of another sum than 1.
+    Infeasible
+        If a long-only portfolio has no risk, to rounding: then no portfolio has these budgets.
+
+    References
+    ----------
+    Spinu (2013), "An algorithm for computing risk parity weights". Maillard, Roncalli and Teiletche (2010), "The
+    properties of equally weighted risk contribution portfolios", Journal of Portfolio Management 36(4).
+    Griveau-Billion, Richard and Roncalli (2013), "A fast algorithm for computing high-dimensional risk parity
+    portfolios". Choi and Chen (2022), "Improved iterative methods for solving risk parity portfolio".
+
+    Examples
+    --------
+    Without correlation the weights are inverse to the volatilities.
+
+    >>> risk_parity([[0.01, 0.0], [0.0, 0.04]]).round(6).tolist()
+    [0.666667, 0.333333]
+    """
+    matrix = _square(cov)
+    n = len(matrix)
+    shares = np.full(n, 1.0 / n) if budgets is None else np.ascontiguousarray(budgets, dtype=np.float64)
+    if shares.shape != (n,):
+        raise DataError(f"`budgets` must have shape ({n},), as `cov` has {n} assets; got {shares.shape}")
+    correlation, weights = np.empty((n, n)), np.empty(n)
+    factorised = 0 if semidefinite else _SMALL
+    fault, row, column, residual = _check_and_weigh(matrix, shares, correlation, weights, factorised)
+    if fault == _BUDGET:
+        raise DataError(f"`budgets` must be finite and not negative; that of asset {row} is {shares[row]}")
+    if fault == _BUDGETS:
+        raise DataError(f"`budgets` must have the sum 1, to 1e-9; got {math.fsum(shares):.12g}")
+    if fault not in {_FINE, _FACTOR}:
+        _refuse(fault, row, column, matrix)
+    if fault == _FACTOR or not (semidefinite or n <= factorised):
+        _check_definite(correlation)
+    if not residual < ACCEPTED:
+        raise Infeasible(
+            f"no weights have these `budgets`: the risk of a long-only portfolio of `cov` cancels to rounding, and the "
+            f"shares of risk stay {residual:.3g} from the budgets; {ACCEPTED:g} is allowed"
+        )
+    return weights
+
+
+@compiled
+def _contributions(weights: Floats, cov: Floats, out: Floats) -> float:
+    _product(cov, weights, out)
+    variance = 0.0
+    for i in range(weights.size):
+        variance += weights[i] * out[i]
+    volatility = math.sqrt(max(variance, 0.0))
+    for i in range(weights.size):
+        out[i] = weights[i] * out[i] / volatility
+    return volatility
+
+
+def risk_contributions(weights: ArrayLike, cov: ArrayLike) -> Floats:
+    r"""Parts of a portfolio's volatility, :math:`w_i (\Sigma w)_i / \sigma_p`; their sum is the volatility.
+
+    Parameters
+    ----------
+    weights : array_like, shape (N,)
+        Fractions, of either sign; they need not sum to 1.
+    cov : array_like, shape (N, N)
+        Covariance of returns; assets without variance are allowed.
+
+    Returns
+    -------
+    ndarray, shape (N,)
+        In the unit of the volatility; negative for an asset that hedges.
+
+    Raises
+    ------
+    DataError
+        If `cov` is not a finite, symmetric, positive semidefinite matrix, the weights are not finite or do not fit it,
+        or the portfolio has no risk.
+
+    References
+    ----------
+    Maillard, Roncalli and Teiletche (2010), section 2.
+
+    Examples
+    --------
+    >>> risk_contributions([0.5, 0.25], [[0.01, 0.0], [0.0, 0.04]]).round(6).tolist()
+    [0.035355, 0.035355]
+    """
+    matrix = semidefinite_matrix(cov)
+    w = np.ascontiguousarray(weights, dtype=np.float64)
+    if w.shape != (len(matrix),) or not np.isfinite(w).all():
+        raise DataError(f"`weights` must be finite, of shape ({len(matrix)},); got {w.shape}: {w}")
+    out = np.empty(w.size)
+    if not _contributions(w, matrix, out) > 0.0:
+        raise DataError("`weights` have no risk under `cov`: a volatility of zero has no parts")
+    return out
