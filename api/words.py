@@ -1,21 +1,10 @@
 """How numbers, rules and limits are written for a reader, on the terminal and in the report."""
 
-from quant.strategy import REBALANCING_DAYS, Rebalancing, StrategyConfig, WeightFunction
+from quant.family import FAMILY
+from quant.strategy import REBALANCING_DAYS, Rebalancing, StrategyConfig
 from tools.optimization import Fact, LimitCheck, LimitName
 
 MINUS = "\N{MINUS SIGN}"
-
-FUNCTIONS: dict[WeightFunction, str] = {
-    "inverse_vol": "inverse volatility",
-    "inverse_vol_squared": "inverse variance",
-    "linear_decay": "linear decay in volatility",
-    "sigmoid": "sigmoid of volatility",
-    "merton": "Merton's share (premium over variance)",
-    "cppi": "portfolio insurance (CPPI)",
-    "trend_overlay": "inverse volatility with a trend overlay",
-    "drawdown_control": "inverse volatility with drawdown control",
-    "constant": "constant weight",
-}
 
 LIMITS: dict[LimitName, str] = {
     "max_drawdown": "Maximum drawdown",
@@ -123,7 +112,7 @@ def _frequency(rebalancing: Rebalancing) -> str:
 
 def shape(config: StrategyConfig) -> list[tuple[str, str]]:
     """Every parameter that has an effect, as (name, value)."""
-    rows = [("Weight function", FUNCTIONS[config.weight_function])]
+    rows = [("Weight function", FAMILY[config.weight_function].title)]
     if config.lookback_days is not None:
         rows.append(("Estimator", f"{config.estimator}, {config.lookback_days} sessions"))
     elif config.decay is not None:

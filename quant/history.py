@@ -1,25 +1,20 @@
 """Rules on real days: the same accounting as in a simulation, with one path and a daily record."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from quant.blocks import run_block
 from quant.compiled import compiled
 from quant.elementary import log
 from quant.errors import DataError
-from quant.kernel import (
-    DAYS,
-    FALL_BINS,
-    LOSS_BINS,
-    STATISTICS,
-    Flags,
-    Floats,
-    run_block,
-    volatility_signal,
-)
-from quant.rules import FREQUENCIES, Rules, SignalKey
+from quant.kernel import FALL_BINS, LOSS_BINS, STATISTICS, Flags, Floats
+from quant.mixes import daily_mix
+from quant.rules import FREQUENCIES, GivenKey, Rules, SignalKey
+from quant.signals import DAYS, volatility_signal
 from quant.strategy import INNER_LOOKBACK, InnerPortfolio
 
 Dates = NDArray[np.datetime64]
@@ -41,6 +36,9 @@ class History:
         single asset.
     trades : ndarray of bool, shape (4, T)
         Whether the close of a day rebalances, by frequency.
+    volatilities : mapping from (Estimator, int) to ndarray, shape (T,)
+        Annual volatilities through each day that come from elsewhere, by estimator and lookback (0 for `implied`):
+        see `quant.volatility`.
     """
 
     dates: Dates
@@ -49,6 +47,7 @@ class History:
     legs: Floats
     mix: Floats
     trades: Flags
+    volatilities: Mapping[GivenKey, Floats] = field(default_factory=dict[GivenKey, Floats])
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,14 @@ class Replayed:
     start: int
 
 
-def history(dates: Dates, assets: Floats, cash: Floats, *, inner: InnerPortfolio | None = None) -> History:
+def history(
+    dates: Dates,
+    assets: Floats,
+    cash: Floats,
+    *,
+    inner: InnerPortfolio | None = None,
+    target: float | None = None,
+) -> History:
     """Lay out real days for the kernel.
 
     Parameters
@@ -80,13 +86,15 @@ def history(dates: Dates, assets: Floats, cash: Floats, *, inner: InnerPortfolio
         Daily simple returns, fractions.
     cash : ndarray, shape (T,)
         Daily simple returns of cash, fractions.
-    inner : {"equal_weight", "inverse_volatility"}, optional
-        How several assets are mixed; None for one asset.
+    inner : InnerPortfolio, optional
+        How several assets are mixed; None for one asset. See `quant.mixes.daily_mix`.
+    target : float, optional
+        Annual volatility aimed at: `risk_control` needs it.
 
     Raises
     ------
     DataError
-        If shapes do not agree, or `inner` is None for several assets.
+        If shapes do not agree, `inner` is None for several assets, or the mix is not found.
     """
     days, count = assets.shape
     if dates.shape != (days,) or cash.shape != (days,):
@@ -98,9 +106,7 @@ def history(dates: Dates, assets: Floats, cash: Floats, *, inner: InnerPortfolio
         empty = np.empty((0, 0))
         return History(dates, np.ascontiguousarray(assets[:, 0]), cash, empty, empty, trades)
     legs = np.ascontiguousarray(assets)
-    mix = np.full(legs.shape, 1.0 / count)
-    if inner == "inverse_volatility":
-        _inverse_volatility_mix(legs, INNER_LOOKBACK, mix)
+    mix = daily_mix(inner, legs, lookback=INNER_LOOKBACK, target=target)
     returns = np.empty(days)
     _mixed_returns(legs, mix, returns)
     return History(dates, returns, cash, legs, mix, trades)
@@ -155,7 +161,8 @@ def replay(
     Raises
     ------
     DataError
-        If a signal is not defined yet when the first position is taken: it would look ahead.
+        If a signal is not defined yet when the first position is taken (it would look ahead), or `past` lacks a
+        volatility that a rule looks at.
     """
     if start < rules.lookback + lag:
         raise DataError(f"`start` {start} is too early; allowed: at least {rules.lookback + lag}")
@@ -166,12 +173,16 @@ def replay(
     run_block(
         rules.table,
         rules.signals,
-        rules.trend_levels,
-        rules.trend_of,
+        rules.looks,
+        rules.look_of,
         rules.trades_of,
         np.ascontiguousarray(trades[:, :end]),
+        rules.garch,
+        rules.hidden,
+        _given(rules, past, end),
         np.ascontiguousarray(past.returns[:end]).reshape(end, 1),
         past.cash[:end],
+        np.empty((0, 0)),
         past.legs[:end],
         past.mix[:end],
         start,
@@ -186,6 +197,18 @@ def replay(
     )
     back = np.argsort(rules.order)
     return Replayed(statistics=statistics[back, :, 0], series=series[back], start=start)
+
+
+def _given(rules: Rules, past: History, end: int) -> Floats:
+    """The series that rules look at, shape (G, end); a day beyond the data repeats the last."""
+    rows = np.empty((len(rules.given), end))
+    for row, (estimator, lookback) in enumerate(rules.given):
+        if (estimator, lookback) not in past.volatilities:
+            raise DataError(f"`past` has no volatilities for estimator {estimator!r} with lookback {lookback}")
+        series = past.volatilities[estimator, lookback][:end]
+        rows[row, : series.size] = series
+        rows[row, series.size :] = series[-1]
+    return rows
 
 
 def trained_constant(key: SignalKey, past: History, *, start: int, end: int, lag: int) -> float:
@@ -224,29 +247,6 @@ def _scaled_volatility(
         squares += x * x
     n = float(days - start)
     return math.sqrt(DAYS * (squares - total * total / n) / (n - 1.0))
-
-
-@compiled
-def _inverse_volatility_mix(legs: Floats, lookback: int, mix: Floats) -> None:
-    """Shares in proportion to the inverse sample deviation over the window that ends at each day."""
-    days, count = legs.shape
-    total = np.zeros(count)
-    squares = np.zeros(count)
-    n = float(lookback)
-    for t in range(days):
-        for i in range(count):
-            total[i] += legs[t, i]
-            squares[i] += legs[t, i] * legs[t, i]
-            if t >= lookback:
-                total[i] -= legs[t - lookback, i]
-                squares[i] -= legs[t - lookback, i] * legs[t - lookback, i]
-        if t >= lookback - 1:
-            whole = 0.0
-            for i in range(count):
-                mix[t, i] = 1.0 / math.sqrt(max((squares[i] - total[i] * total[i] / n) / (n - 1.0), 1e-12))
-                whole += mix[t, i]
-            for i in range(count):
-                mix[t, i] /= whole
 
 
 @compiled

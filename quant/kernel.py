@@ -1,28 +1,29 @@
-"""The compiled heart: what a rule holds each day, what that earns, on 64 paths at once.
+"""The compiled heart: what a rule holds each day and what that earns, on 64 paths at once.
 
 One function, `run_rule`, keeps the accounts of a rule over a block of paths; simulations call it with 64 lanes and
-history with one. Signals at day t are built from returns through t; a rule that trades at the close of day t is handed
-the signals of day t - lag and nothing later.
+history with one. What a rule wants is the formula of its row in `quant.family`, compiled into a loop over the lanes; a
+rule that trades at the close of day t is handed the signals of day t - lag and nothing later.
 """
 
 import math
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.compiled import compiled
-from quant.elementary import Word, exp, log
-from quant.paths import fill_block
+from quant.compiled import compiled, inlined
+from quant.elementary import exp, log
+from quant.family import FAMILY, Known
 from quant.random import LANES
-from quant.strategy import LOCKED_DAYS, LOCKED_WEIGHT, MOMENTUM_SKIP, TREND_DAYS
+from quant.signals import DAYS
+from quant.strategy import LOCKED_DAYS, LOCKED_WEIGHT
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Counts = NDArray[np.int32]
 Flags = NDArray[np.bool_]
 
-DAYS: Final = 252
 WINDOW: Final = 21
 """Sessions of a value-at-risk window."""
 LOSS_BINS: Final = 5120
@@ -31,16 +32,14 @@ FALL_BINS: Final = 4096
 """Bins of 1/4096 for drawdowns from 0 to 1."""
 BINS: Final = 4096.0
 
-AVERAGE_START: Final = 21
-"""Sessions whose squares, evenly weighted, start an exponentially weighted average."""
+OWN_DECAY: Final = 0.97
+"""Of the average behind a strategy's own volatility."""
 
 _SMALLEST_VOLATILITY: Final = 1e-6
 _RUIN: Final = 1e-3
 """What is left, at the least, of a leveraged position after one day."""
 _LOCKED_DAYS: Final = LOCKED_DAYS
 _LOCKED_WEIGHT: Final = LOCKED_WEIGHT
-_SHORT, _LONG, _YEAR = TREND_DAYS
-_SKIP: Final = MOMENTUM_SKIP
 
 # columns of a rule
 FUNCTION, BAND, TARGET, LOWEST, HIGHEST, CHANGE, FIRST, SECOND, COST, BORROW = range(10)
@@ -85,126 +84,79 @@ STATISTICS: Final = 16
     _TRADED,
     _CHARGED,
     _IDLE,
+    _LONGEST,
     _FLOOR,
     _PEAK,
+    _VALUE,
+    _VARIANCE,
+    _OWN,
     _WANTED,
     _MOVE,
     _DISTANCE,
     _RISKY,
-    _LOCKED,
-) = range(23)
+    _SAFE,
+) = range(27)
+_ROWS: Final = 27
+
+_State: TypeAlias = tuple[float, float, float, float, float, float, float, float, float]
+"""Of a lane through a quiet day: the weight held; sum and squares of excess returns; wealth; its ratio to its peak, now
+and at the lowest; sum, squares and largest of the weights."""
+_Numbers: TypeAlias = tuple[float, float, float, float]
+
+_WEALTH_RULE: Final = np.array([row.memory == "wealth" for row in FAMILY.values()])
+_VOLATILITY_RULE: Final = np.array([row.memory == "volatility" for row in FAMILY.values()])
+
+
+def _chain(rules: tuple[Callable[[Known], float], ...], code: int = 0) -> Callable[..., None]:
+    """A function that writes what rule `function` wants on every lane; each rule gets its own loop, and so vectors."""
+    weigh = inlined(rules[0])
+    others = _chain(rules[1:], code + 1) if len(rules) > 1 else _nothing
+
+    def wanted(function: int, sigma: Floats, signal: Floats, a: Floats, lanes: int, numbers: _Numbers) -> None:
+        target, highest, first, second = numbers
+        if function == code:
+            for j in range(lanes):
+                a[_WANTED, j] = weigh(
+                    Known(
+                        max(sigma[j], _SMALLEST_VOLATILITY),
+                        signal[j],
+                        a[_VALUE, j],
+                        a[_FLOOR, j],
+                        a[_PEAK, j],
+                        a[_OWN, j],
+                        a[_WANTED, j],
+                        target,
+                        highest,
+                        first,
+                        second,
+                        exp,
+                    )
+                )
+        else:
+            others(function, sigma, signal, a, lanes, numbers)
+
+    return inlined(wanted)
+
+
+@inlined
+def _nothing(function: int, sigma: Floats, signal: Floats, a: Floats, lanes: int, numbers: _Numbers) -> None:
+    """The end of the chain."""
+
+
+_wanted = _chain(tuple(row.weigh for row in FAMILY.values()))
 
 
 @compiled
-def volatility_signal(  # noqa: C901  (one loop per estimator)
-    kind: int, lookback: int, decay: float, logs: Floats, excess: Floats, out: Floats
-) -> None:
-    """Annual volatility through each day, shapes (T, B); days before the window is full hold the first full value.
-
-    kind 0: sample deviation of log returns over `lookback`; 1: exponentially weighted; 2: the larger of two such,
-    the slower decaying at (1 + decay) / 2; 3: downside semideviation of excess returns, times the square root of 2.
-    """
-    days, lanes = logs.shape
-    first = np.zeros(lanes)
-    second = np.zeros(lanes)
-    if kind == 0:
-        n = float(lookback)
-        for t in range(days):
-            if t >= lookback:
-                for j in range(lanes):
-                    first[j] -= logs[t - lookback, j]
-                    second[j] -= logs[t - lookback, j] * logs[t - lookback, j]
-            for j in range(lanes):
-                first[j] += logs[t, j]
-                second[j] += logs[t, j] * logs[t, j]
-                variance = (second[j] - first[j] * first[j] / n) / (n - 1.0)
-                out[t, j] = math.sqrt(DAYS * max(variance, 0.0))
-    elif kind == 3:
-        n = float(lookback)
-        for t in range(days):
-            if t >= lookback:
-                for j in range(lanes):
-                    old = min(excess[t - lookback, j], 0.0)
-                    first[j] -= old * old
-            for j in range(lanes):
-                new = min(excess[t, j], 0.0)
-                first[j] += new * new
-                out[t, j] = math.sqrt(2.0 * DAYS * max(first[j], 0.0) / n)
-    else:
-        slow = 0.5 * (1.0 + decay)
-        for t in range(days):
-            for j in range(lanes):
-                square = logs[t, j] * logs[t, j]
-                if t < AVERAGE_START:
-                    first[j] += square / AVERAGE_START
-                    second[j] = first[j]
-                else:
-                    first[j] = decay * first[j] + (1.0 - decay) * square
-                    second[j] = slow * second[j] + (1.0 - slow) * square
-                level = max(first[j], second[j]) if kind == 2 else first[j]
-                out[t, j] = math.sqrt(DAYS * level)
-        lookback = AVERAGE_START
-    for t in range(min(lookback - 1, days)):
-        for j in range(lanes):
-            out[t, j] = out[min(lookback, days) - 1, j]
-
-
-@compiled
-def trend_signal(hysteresis: float, logs: Floats, out: Floats) -> None:
-    """Share of three signals that are on, shapes (T, B): price above its 50 and 200 session means, 12-1 momentum.
-
-    A signal goes on above 1 + hysteresis times its reference and off below 1 - hysteresis times it.
-    """
-    days, lanes = logs.shape
-    price = np.empty((days, lanes))
-    level = np.zeros(lanes)
-    short = np.zeros(lanes)
-    long = np.zeros(lanes)
-    state = np.zeros((3, lanes))
-    above, below = 1.0 + hysteresis, 1.0 - hysteresis
-    for t in range(days):
-        for j in range(lanes):
-            level[j] += logs[t, j]
-            price[t, j] = exp(level[j])
-        for j in range(lanes):
-            short[j] += price[t, j]
-            long[j] += price[t, j]
-        if t >= _SHORT:
-            for j in range(lanes):
-                short[j] -= price[t - _SHORT, j]
-        if t >= _LONG:
-            for j in range(lanes):
-                long[j] -= price[t - _LONG, j]
-        few, many = min(t + 1, _SHORT), min(t + 1, _LONG)
-        for j in range(lanes):
-            now = price[t, j]
-            state[0, j] = _switch(state[0, j], now * few, short[j], above, below)
-            state[1, j] = _switch(state[1, j], now * many, long[j], above, below)
-            recent = price[t - _SKIP, j] if t >= _SKIP else 1.0  # the price before the first session is 1
-            old = price[t - _YEAR, j] if t >= _YEAR else 1.0
-            state[2, j] = _switch(state[2, j], recent, old, above, below)
-            out[t, j] = (state[0, j] + state[1, j] + state[2, j]) / 3.0
-
-
-@compiled
-def _switch(state: float, level: float, reference: float, above: float, below: float) -> float:
-    lowered = 0.0 if level < reference * below else state
-    return 1.0 if level > reference * above else lowered
-
-
-@compiled
-def volatility_weight(function: int, volatility: float, target: float, first: float, second: float) -> float:
-    """Weight before bounds of the rules that look at volatility alone (W1 to W5)."""
-    sigma = max(volatility, _SMALLEST_VOLATILITY)
-    if function == 0:
-        return target / sigma
-    if function == 1:
-        return first / (sigma * sigma)
-    if function == 2:
-        return 1.0 - first * (sigma - target)
-    if function == 3:
-        return 1.0 / (1.0 + exp((sigma - first) / second))
-    return first / (sigma * sigma)
+def raw_weight(
+    function: int, volatility: float, signal: float, target: float, highest: float, first: float, second: float
+) -> float:
+    """What a rule wants before any bound, of a strategy at its start: for previews and tests."""
+    a = np.ones((_ROWS, LANES))
+    a[_OWN, 0] = target
+    a[_FLOOR, 0] = first
+    a[_WANTED, 0] = target / max(volatility, _SMALLEST_VOLATILITY)
+    _wanted(function, np.array([volatility]), np.array([signal]), a, 1, (target, highest, first, second))
+    return a[_WANTED, 0]
 
 
 @compiled
@@ -230,38 +182,296 @@ def _rebalance(shares: Floats, mix: Floats, held: float, wanted: float, band: fl
     return distance
 
 
-@compiled
-def _grow(a: Floats, j: int, risky: float, cash: float, borrow: float) -> float:
-    """Growth of lane j over a day before trading; the held weight drifts with it."""
-    w = a[_HELD, j]
-    step = max(1.0 + (w * risky + (1.0 - w) * cash - borrow * max(w - 1.0, 0.0)), _RUIN)
-    a[_SUM_WEIGHT, j] += w
-    a[_SUM_WEIGHT2, j] += w * w
-    a[_LARGEST_WEIGHT, j] = max(a[_LARGEST_WEIGHT, j], w)
-    a[_HELD, j] = w * (1.0 + risky) / step
-    return step
+@inlined
+def _excess(w: float, risky: float, safe: float, cash: float, borrow: float) -> float:
+    """Return over cash of a day that holds `w`; nothing falls below what ruin leaves."""
+    return max(w * (risky - safe) + (safe - cash) - borrow * max(w - 1.0, 0.0), _RUIN - 1.0 - cash)
 
 
-@compiled
-def _settle(a: Floats, j: int, step: float, cash: float) -> float:
-    """Enter the growth of lane j over a day, net of costs; its return over cash."""
-    x = step - 1.0 - cash
-    a[_SUM, j] += x
-    a[_SUM2, j] += x * x
-    a[_WEALTH, j] *= step
-    depth = min(a[_DEPTH, j] * step, 1.0)
-    a[_DEPTH, j] = depth
-    a[_DEEPEST, j] = min(a[_DEEPEST, j], depth)
-    return x
+@inlined
+def _quiet(state: _State, risky: float, cash: float) -> _State:
+    """A day on which nothing is traded, borrowed or remembered, safe leg in cash."""
+    w, total, squares, wealth, depth, deepest, weights, weights2, largest = state
+    x = max(w * (risky - cash), _RUIN - 1.0 - cash)
+    step = 1.0 + cash + x
+    depth = min(depth * step, 1.0)
+    return (
+        w * (1.0 + risky) / step,
+        total + x,
+        squares + x * x,
+        wealth * step,
+        depth,
+        min(deepest, depth),
+        weights + w,
+        weights2 + w * w,
+        max(largest, w),
+    )
 
 
-@compiled
-def run_rule(  # noqa: C901, PLR0915  (one day of accounts, read top-down; a call per lane would cost the vectors)
+@inlined
+def _state(a: Floats, j: int) -> _State:
+    return (
+        a[_HELD, j],
+        a[_SUM, j],
+        a[_SUM2, j],
+        a[_WEALTH, j],
+        a[_DEPTH, j],
+        a[_DEEPEST, j],
+        a[_SUM_WEIGHT, j],
+        a[_SUM_WEIGHT2, j],
+        a[_LARGEST_WEIGHT, j],
+    )
+
+
+@inlined
+def _enter(a: Floats, j: int, state: _State) -> None:
+    (
+        a[_HELD, j],
+        a[_SUM, j],
+        a[_SUM2, j],
+        a[_WEALTH, j],
+        a[_DEPTH, j],
+        a[_DEEPEST, j],
+        a[_SUM_WEIGHT, j],
+        a[_SUM_WEIGHT2, j],
+        a[_LARGEST_WEIGHT, j],
+    ) = state
+
+
+@inlined
+def _quiet_days(a: Floats, returns: Floats, cash: Floats, first: int, last: int) -> None:
+    """The days `first` ... `last` - 1 of 64 lanes, four at a time: their accounts stay in registers meanwhile."""
+    t = first
+    while t + 4 <= last:
+        c0, c1, c2, c3 = cash[t], cash[t + 1], cash[t + 2], cash[t + 3]
+        for j in range(LANES):
+            r0, r1, r2, r3 = returns[t, j], returns[t + 1, j], returns[t + 2, j], returns[t + 3, j]
+            state = _quiet(_quiet(_state(a, j), r0, c0), r1, c1)
+            _enter(a, j, _quiet(_quiet(state, r2, c2), r3, c3))
+        t += 4
+    while t < last:
+        for j in range(LANES):
+            _enter(a, j, _quiet(_state(a, j), returns[t, j], cash[t]))
+        t += 1
+
+
+@inlined
+def _idle(idle: float, held: float) -> float:
+    return idle + 1.0 if held < _LOCKED_WEIGHT else 0.0
+
+
+@inlined
+def _averaged(variance: float, x: float) -> float:
+    return OWN_DECAY * variance + (1.0 - OWN_DECAY) * (DAYS * x * x)
+
+
+@inlined
+def _quiet_days_remembering_wealth(
+    a: Floats, past: Floats, returns: Floats, cash: Floats, first: int, last: int
+) -> None:
+    """As `_quiet_days`, for a rule that looks back at its own wealth."""
+    t = first
+    while t + 2 <= last:
+        c0, c1 = cash[t], cash[t + 1]
+        for j in range(LANES):
+            r0, r1 = returns[t, j], returns[t + 1, j]
+            one = _quiet(_state(a, j), r0, c0)
+            two = _quiet(one, r1, c1)
+            idle_one = _idle(a[_IDLE, j], one[0])
+            idle_two = _idle(idle_one, two[0])
+            a[_IDLE, j] = idle_two
+            a[_LONGEST, j] = max(a[_LONGEST, j], idle_one, idle_two)
+            _enter(a, j, two)
+            past[t, j] = one[3]
+            past[t + 1, j] = two[3]
+        t += 2
+    while t < last:
+        for j in range(LANES):
+            one = _quiet(_state(a, j), returns[t, j], cash[t])
+            idle = _idle(a[_IDLE, j], one[0])
+            a[_IDLE, j] = idle
+            a[_LONGEST, j] = max(a[_LONGEST, j], idle)
+            _enter(a, j, one)
+            past[t, j] = one[3]
+        t += 1
+
+
+@inlined
+def _quiet_days_remembering_volatility(
+    a: Floats, past: Floats, returns: Floats, cash: Floats, first: int, last: int
+) -> None:
+    """As `_quiet_days`, for a rule that looks back at its own volatility."""
+    for t in range(first, last):
+        for j in range(LANES):
+            before = a[_SUM, j]
+            one = _quiet(_state(a, j), returns[t, j], cash[t])
+            a[_VARIANCE, j] = _averaged(a[_VARIANCE, j], one[1] - before)
+            _enter(a, j, one)
+            past[t, j] = a[_VARIANCE, j]
+
+
+@inlined
+def _recall(a: Floats, past: Floats, cash: Floats, start: int, seen: int, s: int, first: float, lanes: int) -> None:
+    """Bring value, floor and peak up to day s, from day `seen`; a path that was locked in cash starts again."""
+    growth = 1.0
+    for u in range(max(seen + 1, start), s + 1):
+        growth *= 1.0 + cash[u]
+        for j in range(lanes):
+            a[_PEAK, j] = max(a[_PEAK, j], past[u, j])
+    for j in range(lanes):
+        value = past[s, j] if s >= start else 1.0
+        restart = a[_IDLE, j] >= _LOCKED_DAYS
+        a[_VALUE, j] = value
+        a[_FLOOR, j] = first * value if restart else a[_FLOOR, j] * growth
+        a[_PEAK, j] = value if restart else a[_PEAK, j]
+        a[_IDLE, j] = 0.0 if restart else a[_IDLE, j]
+
+
+@inlined
+def _decide(
     rule: Floats,
+    a: Floats,
+    past: Floats,
+    cash: Floats,
+    volatility: Floats,
+    signal: Floats,
+    start: int,
+    seen: int,
+    s: int,
+    lanes: int,
+) -> None:
+    """Write the weight that the rule wants, within its bounds, by what day s knows."""
+    function = int(rule[FUNCTION])
+    target, lowest, highest, first, second = rule[TARGET], rule[LOWEST], rule[HIGHEST], rule[FIRST], rule[SECOND]
+    if _WEALTH_RULE[function]:
+        _recall(a, past, cash, start, seen, s, first, lanes)
+    elif _VOLATILITY_RULE[function]:
+        for j in range(lanes):
+            a[_OWN, j] = math.sqrt(past[s, j]) if s >= start else target
+    _wanted(function, volatility[s], signal[s], a, lanes, (target, highest, first, second))
+    for j in range(lanes):
+        a[_WANTED, j] = min(max(a[_WANTED, j], lowest), highest)
+
+
+@inlined
+def _trading_day(a: Floats, rule: Floats, risky: Floats, cash: float) -> None:
+    """The close of 64 lanes that trade to what they want, in one pass; nothing is borrowed, one asset, cash is safe."""
+    band, change, cost = rule[BAND], rule[CHANGE], rule[COST]
+    for j in range(LANES):
+        w = a[_HELD, j]
+        x = max(w * (risky[j] - cash), _RUIN - 1.0 - cash)
+        grown = 1.0 + cash + x
+        drifted = w * (1.0 + risky[j]) / grown
+        move = min(max(a[_WANTED, j] - drifted, -change), change)
+        move = move if abs(move) > band else 0.0
+        paid = cost * abs(move)
+        step = grown * (1.0 - paid)
+        x = step - 1.0 - cash
+        depth = min(a[_DEPTH, j] * step, 1.0)
+        a[_HELD, j] = drifted + move
+        a[_SUM, j] += x
+        a[_SUM2, j] += x * x
+        a[_WEALTH, j] *= step
+        a[_DEPTH, j] = depth
+        a[_DEEPEST, j] = min(a[_DEEPEST, j], depth)
+        a[_SUM_WEIGHT, j] += w
+        a[_SUM_WEIGHT2, j] += w * w
+        a[_LARGEST_WEIGHT, j] = max(a[_LARGEST_WEIGHT, j], w)
+        a[_TRADED, j] += abs(move)
+        a[_CHARGED, j] += paid
+        a[_EXCESS, j] = x
+
+
+@inlined
+def _remember(function: int, a: Floats, past: Floats, t: int, lanes: int) -> None:
+    """Enter the close of day t into the rule's own memory."""
+    if _WEALTH_RULE[function]:
+        for j in range(lanes):
+            past[t, j] = a[_WEALTH, j]
+            a[_IDLE, j] = _idle(a[_IDLE, j], a[_HELD, j])
+            a[_LONGEST, j] = max(a[_LONGEST, j], a[_IDLE, j])
+    elif _VOLATILITY_RULE[function]:
+        for j in range(lanes):
+            a[_VARIANCE, j] = _averaged(a[_VARIANCE, j], a[_EXCESS, j])
+            past[t, j] = a[_VARIANCE, j]
+
+
+@inlined
+def _mark(a: Floats, lanes: int, lanes_used: int, losses: Counts) -> None:
+    """Enter the returns since the last mark into their histogram."""
+    for j in range(lanes_used):
+        losses[min(int(a[_WEALTH, j] / a[_MARK, j] * BINS), LOSS_BINS - 1)] += 1
+    for j in range(lanes):
+        a[_MARK, j] = a[_WEALTH, j]
+
+
+@inlined
+def _begin(rule: Floats, volatility: Floats, s: int, lanes: int) -> Floats:
+    """The accounts of a strategy before its first trade, shape (rows, 64).
+
+    One array with rows of fixed length: the compiler then knows that no two rows overlap.
+    """
+    a = np.zeros((_ROWS, LANES + 8))
+    target = rule[TARGET]
+    for j in range(LANES):
+        a[_WEALTH, j] = a[_DEPTH, j] = a[_DEEPEST, j] = a[_MARK, j] = a[_PEAK, j] = a[_VALUE, j] = 1.0
+        a[_FLOOR, j] = rule[FIRST]
+        a[_VARIANCE, j] = target * target
+    for j in range(lanes):
+        a[_WANTED, j] = target / max(volatility[s, j], _SMALLEST_VOLATILITY)
+    return a
+
+
+@inlined
+def _simulated(
+    rule: Floats,
+    a: Floats,
+    past: Floats,
     returns: Floats,
     cash: Floats,
     volatility: Floats,
-    trend: Floats,
+    signal: Floats,
+    trades: Flags,
+    start: int,
+    lag: int,
+    lanes_used: int,
+    losses: Counts,
+) -> None:
+    """The days from `start` + 1 on of 64 lanes of one asset that never borrow, from one event to the next."""
+    days = returns.shape[0]
+    function = int(rule[FUNCTION])
+    seen = start - 1 - lag
+    t = start + 1
+    while t < days:
+        event = t
+        while event < days and not trades[event] and (event - start + 1) % WINDOW != 0:
+            event += 1
+        # a day that only ends a window is quiet too
+        last = event if event < days and trades[event] else min(event + 1, days)
+        if _WEALTH_RULE[function]:
+            _quiet_days_remembering_wealth(a, past, returns, cash, t, last)
+        elif _VOLATILITY_RULE[function]:
+            _quiet_days_remembering_volatility(a, past, returns, cash, t, last)
+        else:
+            _quiet_days(a, returns, cash, t, last)
+        if event < days and trades[event]:
+            _decide(rule, a, past, cash, volatility, signal, start, seen, event - lag, LANES)
+            seen = event - lag
+            _trading_day(a, rule, returns[event], cash[event])
+            _remember(function, a, past, event, LANES)
+        if event < days and (event - start + 1) % WINDOW == 0:
+            _mark(a, LANES, lanes_used, losses)
+        t = event + 1
+
+
+@compiled
+def run_rule(  # noqa: C901, PLR0915  (a day of accounts, read top-down; a call per lane would cost the vectors)
+    rule: Floats,
+    returns: Floats,
+    cash: Floats,
+    bonds: Floats,
+    volatility: Floats,
+    signal: Floats,
     trades: Flags,
     legs: Floats,
     mix: Floats,
@@ -277,7 +487,8 @@ def run_rule(  # noqa: C901, PLR0915  (one day of accounts, read top-down; a cal
 ) -> None:
     """Account for one rule over the days `start` ... T - 1 of each lane.
 
-    rule (10,); returns, volatility, trend (T, B), B <= 64; cash (T,); trades (T,): whether the close of a day trades.
+    rule (10,); returns, volatility, signal (T, B), B <= 64; cash (T,); bonds (T, B): returns of the safe leg, empty
+    where it is cash; trades (T,): whether the close of a day trades.
     legs, mix (T, N): returns of the assets inside the risky leg and their shares of it by what is known at each day;
     empty for a single asset, otherwise B = 1 and `returns` only feed the signals.
     Writes statistics (16, B); adds the first `lanes_used` lanes to the histograms losses (LOSS_BINS,) and falls
@@ -286,125 +497,95 @@ def run_rule(  # noqa: C901, PLR0915  (one day of accounts, read top-down; a cal
     """
     days, lanes = returns.shape
     function = int(rule[FUNCTION])
-    band, target, lowest, highest, change = rule[BAND], rule[TARGET], rule[LOWEST], rule[HIGHEST], rule[CHANGE]
-    first, second, cost, borrow = rule[FIRST], rule[SECOND], rule[COST], rule[BORROW] / DAYS
-    remembers = function == 5 or function == 7  # cppi and drawdown control look at their own wealth
-    leveraged = highest > 1.0
+    band, highest, change, cost, borrow = rule[BAND], rule[HIGHEST], rule[CHANGE], rule[COST], rule[BORROW] / DAYS
     recorded = series.size > 0
-    past = np.ones((days if remembers else 1, lanes))
-
-    # one array with rows of fixed length: the compiler then knows that no two rows overlap
-    a = np.zeros((23, LANES))
-    for j in range(LANES):
-        a[_WEALTH, j] = a[_DEPTH, j] = a[_DEEPEST, j] = a[_MARK, j] = a[_PEAK, j] = a[_STEP, j] = 1.0
-        a[_FLOOR, j] = first
+    bonded = bonds.size > 0
+    plain = lanes == LANES and highest <= 1.0 and legs.shape[1] == 0 and not bonded and not recorded
+    past = np.empty((days if _WEALTH_RULE[function] or _VOLATILITY_RULE[function] else 1, lanes))
+    a = _begin(rule, volatility, start - 1 - lag, lanes)
     shares = np.zeros(legs.shape[1])
+    sides = 2.0 if bonded else 1.0  # a bond is traded against the risky leg; cash trades free
+    seen = start - 1 - lag
 
-    for t in range(start - 1, days):
+    for t in range(start - 1, start + 1 if plain else days):
         s = t - lag
         c = cash[t]
         trading = trades[t] or t < start
-        # the first position is paid for out of the first day
-        quiet = not trading and t > start and not recorded
+        # the first position is taken whole and paid for out of the first day
+        hurdle = band if t >= start else 0.0
+        reach = change if t >= start else highest
         if t >= start:
+            for j in range(lanes):
+                a[_RISKY, j] = returns[t, j]
+                a[_SAFE, j] = bonds[t, j] if bonded else c
+            if shares.size > 0:
+                a[_RISKY, 0] = _drift(shares, legs[t])
             if recorded:
                 series[1, t] = a[_HELD, 0]
                 series[2, t] = 0.0 if t == start else -a[_TRADED, 0]
                 series[3, t] = -a[_CHARGED, 0]
-            if leveraged:
-                for j in range(lanes):
-                    a[_CHARGED, j] += borrow * max(a[_HELD, j] - 1.0, 0.0)
-            if quiet:
-                # most days: nothing is traded, and one pass over the lanes does it all
-                for j in range(lanes):
-                    _settle(a, j, _grow(a, j, returns[t, j], c, borrow), c)
-            else:
-                for j in range(lanes):
-                    a[_RISKY, j] = returns[t, j]
-                if shares.size > 0:
-                    a[_RISKY, 0] = _drift(shares, legs[t])
-                for j in range(lanes):
-                    a[_STEP, j] = _grow(a, j, a[_RISKY, j], c, borrow)
-        if remembers and s >= start:
             for j in range(lanes):
-                a[_PEAK, j] = max(a[_PEAK, j], past[s, j])
-                a[_FLOOR, j] *= 1.0 + cash[s]
+                w = a[_HELD, j]
+                step = 1.0 + c + _excess(w, a[_RISKY, j], a[_SAFE, j], c, borrow)
+                a[_CHARGED, j] += borrow * max(w - 1.0, 0.0)
+                a[_SUM_WEIGHT, j] += w
+                a[_SUM_WEIGHT2, j] += w * w
+                a[_LARGEST_WEIGHT, j] = max(a[_LARGEST_WEIGHT, j], w)
+                a[_HELD, j] = w * (1.0 + a[_RISKY, j]) / step
+                a[_STEP, j] = step
         if trading:
-            if function == 5 or function == 7:
-                for j in range(lanes):
-                    value = past[s, j] if s >= start else 1.0
-                    restart = a[_IDLE, j] >= _LOCKED_DAYS
-                    a[_FLOOR, j] = first * value if restart else a[_FLOOR, j]
-                    a[_PEAK, j] = value if restart else a[_PEAK, j]
-                    a[_IDLE, j] = 0.0 if restart else a[_IDLE, j]
-                    a[_WANTED, j] = (
-                        second * (value - a[_FLOOR, j]) / value
-                        if function == 5
-                        else max(0.0, 1.0 - (1.0 - value / a[_PEAK, j]) / first)
-                        * min(volatility_weight(0, volatility[s, j], target, first, second), highest)
-                    )
-            elif function == 6:
-                for j in range(lanes):
-                    a[_WANTED, j] = trend[s, j] * min(
-                        volatility_weight(0, volatility[s, j], target, first, second), highest
-                    )
-            elif function == 8:
-                for j in range(lanes):
-                    a[_WANTED, j] = first
-            # one loop per function: a literal code lets the compiler drop the choice from the loop
-            elif function == 0:
-                for j in range(lanes):
-                    a[_WANTED, j] = volatility_weight(0, volatility[s, j], target, first, second)
-            elif function == 2:
-                for j in range(lanes):
-                    a[_WANTED, j] = volatility_weight(2, volatility[s, j], target, first, second)
-            elif function == 3:
-                for j in range(lanes):
-                    a[_WANTED, j] = volatility_weight(3, volatility[s, j], target, first, second)
-            else:
-                for j in range(lanes):
-                    a[_WANTED, j] = volatility_weight(1, volatility[s, j], target, first, second)
-            # the first position is taken whole: only later moves know a band and a largest change
-            hurdle = band if t >= start else 0.0
-            reach = change if t >= start else highest
+            _decide(rule, a, past, cash, volatility, signal, start, seen, s, lanes)
+            seen = s
             for j in range(lanes):
-                wanted = min(max(a[_WANTED, j], lowest), highest)
-                move = min(max(wanted - a[_HELD, j], -reach), reach)
+                move = min(max(a[_WANTED, j] - a[_HELD, j], -reach), reach)
                 a[_MOVE, j] = move
                 a[_DISTANCE, j] = abs(move)
             if shares.size > 0:
                 a[_DISTANCE, 0] = _rebalance(shares, mix[s], a[_HELD, 0], a[_HELD, 0] + a[_MOVE, 0], hurdle)
             for j in range(lanes):
-                move, distance = a[_MOVE, j], a[_DISTANCE, j]
-                move = move if distance > hurdle else 0.0
-                distance = distance if distance > hurdle else 0.0
+                distance = a[_DISTANCE, j] if a[_DISTANCE, j] > hurdle else 0.0
+                move = a[_MOVE, j] if a[_DISTANCE, j] > hurdle else 0.0
                 a[_HELD, j] += move
                 a[_TRADED, j] += 0.5 * (distance + abs(move))
-                a[_PAID, j] += cost * distance
+                a[_PAID, j] += cost * (distance + (sides - 1.0) * abs(move))
         if t < start:
             continue
-        if not quiet:
-            for j in range(lanes):
-                a[_CHARGED, j] += a[_PAID, j]
-                step = a[_STEP, j] * (1.0 - a[_PAID, j])
-                a[_PAID, j] = 0.0
-                a[_EXCESS, j] = _settle(a, j, step, c)
-        if remembers:
-            for j in range(lanes):
-                past[t, j] = a[_WEALTH, j]
-                a[_IDLE, j] = a[_IDLE, j] + 1.0 if a[_HELD, j] < _LOCKED_WEIGHT else 0.0
-                a[_LOCKED, j] = 1.0 if a[_IDLE, j] >= _LOCKED_DAYS else a[_LOCKED, j]
+        for j in range(lanes):
+            step = a[_STEP, j] * (1.0 - a[_PAID, j])
+            x = step - 1.0 - c
+            depth = min(a[_DEPTH, j] * step, 1.0)
+            a[_CHARGED, j] += a[_PAID, j]
+            a[_PAID, j] = 0.0
+            a[_EXCESS, j] = x
+            a[_SUM, j] += x
+            a[_SUM2, j] += x * x
+            a[_WEALTH, j] *= step
+            a[_DEPTH, j] = depth
+            a[_DEEPEST, j] = min(a[_DEEPEST, j], depth)
+        _remember(function, a, past, t, lanes)
         if recorded:
             series[0, t] = a[_EXCESS, 0]
             series[2, t] += a[_TRADED, 0]
             series[3, t] += a[_CHARGED, 0]
         if (t - start + 1) % WINDOW == 0:
-            for j in range(lanes_used):
-                losses[min(int(a[_WEALTH, j] / a[_MARK, j] * BINS), LOSS_BINS - 1)] += 1
-            for j in range(lanes):
-                a[_MARK, j] = a[_WEALTH, j]
+            _mark(a, lanes, lanes_used, losses)
+    if plain:
+        _simulated(rule, a, past, returns, cash, volatility, signal, trades, start, lag, lanes_used, losses)
+    _summarise(a, float(days - start), lanes, lanes_used, gamma, drawdown_limit, statistics, falls)
 
-    n = float(days - start)
+
+@inlined
+def _summarise(
+    a: Floats,
+    n: float,
+    lanes: int,
+    lanes_used: int,
+    gamma: float,
+    drawdown_limit: float,
+    statistics: Floats,
+    falls: Counts,
+) -> None:
+    """The statistics of n scored days."""
     for j in range(lanes):
         mean = a[_SUM, j] / n
         variance = max((a[_SUM2, j] - a[_SUM, j] * mean) / (n - 1.0), 0.0)
@@ -424,160 +605,8 @@ def run_rule(  # noqa: C901, PLR0915  (one day of accounts, read top-down; a cal
         statistics[LARGEST, j] = a[_LARGEST_WEIGHT, j]
         statistics[LOSS, j] = 1.0 if a[_WEALTH, j] < 1.0 else 0.0
         statistics[BREACH, j] = 1.0 if drawdown_limit > 0.0 and fall > drawdown_limit else 0.0
-        statistics[LOCKED, j] = a[_LOCKED, j]
+        statistics[LOCKED, j] = 1.0 if a[_LONGEST, j] >= _LOCKED_DAYS else 0.0
         statistics[MEAN, j] = mean
         statistics[SQUARE, j] = a[_SUM2, j] / n
         if j < lanes_used:
             falls[min(int(fall * BINS), FALL_BINS - 1)] += 1
-
-
-@compiled
-def run_block(
-    rules: Floats,
-    signals: Floats,
-    trend_levels: Floats,
-    trend_of: Ints,
-    trades_of: Ints,
-    trades: Flags,
-    returns: Floats,
-    cash: Floats,
-    legs: Floats,
-    mix: Floats,
-    start: int,
-    lag: int,
-    gamma: float,
-    drawdown_limit: float,
-    lanes_used: int,
-    statistics: Floats,
-    losses: Counts,
-    falls: Counts,
-    series: Floats,
-) -> None:
-    """Account for K rules over one block of paths; rules must be sorted by their row of `signals`.
-
-    rules (K, 10); signals (K, 3): kind, lookback, decay of each rule's volatility; trend_levels (H,), trend_of (K,):
-    hysteresis of the trend signal, -1 for none; trades (F, T), trades_of (K,): days that trade; statistics (K, 16, B);
-    losses (K, LOSS_BINS); falls (K, FALL_BINS); series (K, 4, T) or empty.
-    """
-    days, lanes = returns.shape
-    logs = np.empty((days, lanes))
-    excess = np.empty((days, lanes))
-    for t in range(days):
-        for j in range(lanes):
-            logs[t, j] = log(1.0 + returns[t, j])
-            excess[t, j] = returns[t, j] - cash[t]
-    trends = np.empty((trend_levels.size, days, lanes))
-    for h in range(trend_levels.size):
-        trend_signal(trend_levels[h], logs, trends[h])
-    none = np.empty((0, 0))
-    volatility = np.zeros((days, lanes))
-    for k in range(rules.shape[0]):
-        if signals[k, 0] >= 0.0 and (
-            k == 0
-            or signals[k, 0] != signals[k - 1, 0]
-            or signals[k, 1] != signals[k - 1, 1]
-            or signals[k, 2] != signals[k - 1, 2]
-        ):
-            volatility_signal(int(signals[k, 0]), int(signals[k, 1]), signals[k, 2], logs, excess, volatility)
-        run_rule(
-            rules[k],
-            returns,
-            cash,
-            volatility,
-            trends[trend_of[k]] if trend_of[k] >= 0 else volatility,
-            trades[trades_of[k]],
-            legs,
-            mix,
-            start,
-            lag,
-            gamma,
-            drawdown_limit,
-            lanes_used,
-            statistics[k],
-            losses[k],
-            falls[k],
-            series[k] if series.size > 0 else none,
-        )
-
-
-@compiled
-def simulate_blocks(
-    rules: Floats,
-    signals: Floats,
-    trend_levels: Floats,
-    trend_of: Ints,
-    trades_of: Ints,
-    trades: Flags,
-    code: int,
-    numbers: Floats,
-    states: Floats,
-    stay: Floats,
-    history: Floats,
-    cash: Floats,
-    key: Word,
-    first_block: int,
-    paths: int,
-    start: int,
-    lag: int,
-    gamma: float,
-    drawdown_limit: float,
-    means: Floats,
-    spreads: Floats,
-    kept: Floats,
-    losses: Counts,
-    falls: Counts,
-) -> None:
-    """Generate `paths` paths from block `first_block` on and account for K rules over each.
-
-    Writes, per block, the mean of each statistic over its paths and the sum of squared deviations from it:
-    means, spreads (blocks, K, 16); adds to losses, falls (K, bins); writes kept (1 or 2, K, paths), utility
-    and drawdown of every path, unless it is empty.
-    """
-    days = cash.size
-    count = rules.shape[0]
-    returns = np.empty((days, LANES))
-    statistics = np.empty((count, STATISTICS, LANES))
-    nothing = np.empty((0, 0, 0))
-    none = np.empty((0, 0))
-    for b in range(means.shape[0]):
-        used = min(LANES, paths - b * LANES)
-        fill_block(code, numbers, states, stay, history, key, (first_block + b) * LANES, returns)
-        statistics[:] = 0.0
-        run_block(
-            rules,
-            signals,
-            trend_levels,
-            trend_of,
-            trades_of,
-            trades,
-            returns,
-            cash,
-            none,
-            none,
-            start,
-            lag,
-            gamma,
-            drawdown_limit,
-            used,
-            statistics,
-            losses,
-            falls,
-            nothing,
-        )
-        for k in range(count):
-            for m in range(STATISTICS):
-                mean = 0.0
-                for j in range(used):
-                    mean += statistics[k, m, j]
-                mean /= used
-                spread = 0.0
-                for j in range(used):
-                    spread += (statistics[k, m, j] - mean) * (statistics[k, m, j] - mean)
-                means[b, k, m] = mean
-                spreads[b, k, m] = spread
-            if kept.size > 0:
-                for j in range(used):
-                    kept[0, k, b * LANES + j] = statistics[k, UTILITY, j]
-                if kept.shape[0] > 1:
-                    for j in range(used):
-                        kept[1, k, b * LANES + j] = statistics[k, DRAWDOWN, j]

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quant.errors import DataError
+from quant.family import CODES, FAMILY, Given, numbers_of
 from quant.kernel import (
-    AVERAGE_START,
     BAND,
     BORROW,
     CHANGE,
@@ -24,6 +25,7 @@ from quant.kernel import (
     Floats,
     Ints,
 )
+from quant.signals import AVERAGE_START, DOWNSIDE, EWMA, EWMA_MAX, GARCH, GIVEN, REGIME, ROLLING, TREND
 from quant.strategy import (
     REBALANCING_DAYS,
     TREND_DAYS,
@@ -31,24 +33,23 @@ from quant.strategy import (
     Mandate,
     Rebalancing,
     StrategyConfig,
-    WeightFunction,
 )
 
-FUNCTIONS: dict[WeightFunction, int] = {
-    "inverse_vol": 0,
-    "inverse_vol_squared": 1,
-    "linear_decay": 2,
-    "sigmoid": 3,
-    "merton": 4,
-    "cppi": 5,
-    "trend_overlay": 6,
-    "drawdown_control": 7,
-    "constant": 8,
+ESTIMATORS: dict[Estimator, int] = {
+    "rolling": ROLLING,
+    "ewma": EWMA,
+    "ewma_max": EWMA_MAX,
+    "downside": DOWNSIDE,
+    "garch": GARCH,
+    "range": GIVEN,
+    "implied": GIVEN,
 }
-ESTIMATORS: dict[Estimator, int] = {"rolling": 0, "ewma": 1, "ewma_max": 2, "downside": 3}
 FREQUENCIES: tuple[Rebalancing, ...] = ("daily", "weekly", "monthly", "quarterly")
 
 SignalKey = tuple[float, float, float]
+GivenKey = tuple[Estimator, int]
+Fitted = Callable[[Literal["garch", "regime"]], Floats]
+"""Gives the parameters of a model that was fitted on training days."""
 
 
 @dataclass(frozen=True)
@@ -61,32 +62,42 @@ class Rules:
         Place of each of the kernel's rows in the list of configs.
     table : ndarray, shape (K, 10)
     signals : ndarray, shape (K, 3)
-        Kind, lookback and decay of the volatility signal; kind -1 for none.
-    trend_levels : ndarray, shape (H,)
-        Distinct hysteresis values of trend overlays.
-    trend_of, trades_of : ndarray, shape (K,)
-        Row of `trend_levels` (-1 for none) and of the trading days.
+        Kind, lookback and decay of the volatility signal; kind -1 for none. A series of its own has its place in
+        `given` for a lookback.
+    looks : ndarray, shape (X, 2)
+        Kind and hysteresis of the distinct trends and regimes that rules look at.
+    look_of, trades_of : ndarray, shape (K,)
+        Row of `looks` (-1 for none) and of the trading days.
+    garch, hidden : ndarray
+        Parameters of the fitted models of volatility and of the regime; empty unless a rule needs them.
+    given : tuple of (Estimator, int)
+        Estimator and lookback of each volatility that is a series of its own.
     """
 
     order: Ints
     table: Floats
     signals: Floats
-    trend_levels: Floats
-    trend_of: Ints
+    looks: Floats
+    look_of: Ints
     trades_of: Ints
+    garch: Floats
+    hidden: Floats
+    given: tuple[GivenKey, ...]
 
     @property
     def lookback(self) -> int:
         """Sessions before every signal of every rule is defined."""
         kind, length = self.signals[:, 0], self.signals[:, 1]
-        needs = np.where((kind == 1.0) | (kind == 2.0), AVERAGE_START, np.where(kind >= 0.0, length, 0.0))
-        trend = max(TREND_DAYS) if self.trend_levels.size else 0
-        return max(trend, int(np.max(needs, initial=0.0)))
+        windowed = (kind == ROLLING) | (kind == DOWNSIDE)
+        needs = np.where(windowed, length, np.where((kind == EWMA) | (kind == EWMA_MAX), AVERAGE_START, 0.0))
+        trend = max(TREND_DAYS) if (self.looks[:, 0] == TREND).any() else 0
+        lengths = [length for _, length in self.given]
+        return max(trend, int(np.max(needs, initial=0.0)), *lengths, 0)
 
 
 def signal_key(config: StrategyConfig) -> SignalKey:
     """Kind, lookback and decay of the volatility signal that `config` uses; (-1, 0, 0) for none."""
-    if config.weight_function in ("constant", "cppi"):
+    if not FAMILY[config.weight_function].volatility:
         return (-1.0, 0.0, 0.0)
     return (float(ESTIMATORS[config.estimator]), float(config.lookback_days or 0), config.decay or 0.0)
 
@@ -96,6 +107,7 @@ def lay_out(
     mandate: Mandate,
     *,
     trained: Callable[[StrategyConfig], float] | None = None,
+    fitted: Fitted | None = None,
     cost_factor: float = 1.0,
 ) -> Rules:
     """The kernel's form of `configs`.
@@ -107,75 +119,82 @@ def lay_out(
     trained : callable, optional
         Gives the fitted constant, per unit of target volatility, of a config whose `variance_constant` is `trained`:
         see `quant.history.trained_constant`.
+    fitted : callable, optional
+        Gives the parameters of the model behind the estimator `garch` (`quant.garch.Garch.parameters`) and behind
+        `regime_switch` (`quant.regime.HiddenMarkov.parameters`).
     cost_factor : float
         Multiplies the mandate's transaction cost.
 
     Raises
     ------
     DataError
-        If a config needs a trained constant and `trained` is missing.
+        If a config needs a trained constant or a fitted model that is missing.
     """
     rows: list[tuple[SignalKey, int, list[float]]] = []
+    given: list[GivenKey] = []
     for place, config in enumerate(configs):
-        fitted = None
+        constant = None
         if config.variance_constant == "trained":
             if trained is None:
                 raise DataError("`trained` is missing for a config whose variance constant is fitted")
-            fitted = trained(config)
-        rows.append((signal_key(config), place, _row(config, mandate, cost_factor, fitted)))
+            constant = trained(config)
+        key = signal_key(config)
+        if key[0] == GIVEN:
+            name = (config.estimator, config.lookback_days or 0)
+            given.extend([] if name in given else [name])
+            key = (key[0], float(given.index(name)), 0.0)
+        rows.append((key, place, _row(config, mandate, cost_factor, constant)))
     rows.sort(key=lambda row: row[:2])
     order = [place for _, place, _ in rows]
-    levels = sorted({c.hysteresis for c in configs if c.hysteresis is not None})
     ordered = [configs[place] for place in order]
+    seen = [_look(config) for config in ordered]
+    looks = sorted({look for look in seen if look is not None})
     return Rules(
         order=np.array(order, dtype=np.int64),
         table=np.array([row for _, _, row in rows]).reshape(len(rows), RULE_COLUMNS),
         signals=np.array([key for key, _, _ in rows]).reshape(len(rows), 3),
-        trend_levels=np.array(levels, dtype=np.float64),
-        trend_of=np.array(
-            [-1 if c.hysteresis is None else levels.index(c.hysteresis) for c in ordered], dtype=np.int64
-        ),
+        looks=np.array(looks, dtype=np.float64).reshape(len(looks), 2),
+        look_of=np.array([-1 if look is None else looks.index(look) for look in seen], dtype=np.int64),
         trades_of=np.array([FREQUENCIES.index(c.rebalancing) for c in ordered], dtype=np.int64),
+        garch=_model("garch", fitted, needed=any(key[0] == GARCH for key, _, _ in rows)),
+        hidden=_model("regime", fitted, needed=any(look[0] == REGIME for look in looks)),
+        given=tuple(given),
     )
+
+
+def _look(config: StrategyConfig) -> tuple[int, float] | None:
+    """Kind and hysteresis of what `config` looks at beside volatility."""
+    match FAMILY[config.weight_function].signal:
+        case "trend":
+            return TREND, config.hysteresis or 0.0
+        case "regime":
+            return REGIME, 0.0
+        case None:
+            return None
+
+
+def _model(name: Literal["garch", "regime"], fitted: Fitted | None, *, needed: bool) -> Floats:
+    if not needed:
+        return np.empty(0)
+    if fitted is None:
+        raise DataError(f"`fitted` is missing for a config that needs the {name} model of the training days")
+    return fitted(name)
 
 
 def _row(config: StrategyConfig, mandate: Mandate, cost_factor: float, fitted: float | None) -> list[float]:
     target = config.target_volatility or mandate.target_volatility
-    first, second = 0.0, 0.0
-    match config.weight_function:
-        case "inverse_vol_squared":
-            first = target * (target if fitted is None else fitted)
-        case "linear_decay":
-            first = _given(config.slope)
-        case "sigmoid":
-            first, second = _given(config.midpoint), _given(config.scale)
-        case "merton":
-            first = mandate.expected_premium / mandate.risk_aversion
-        case "cppi":
-            first, second = _given(config.floor), _given(config.multiplier)
-        case "drawdown_control":
-            first = _given(config.drawdown_cap)
-        case "constant":
-            first = _given(config.constant_weight)
-        case "inverse_vol" | "trend_overlay":
-            pass
-    free = config.weight_function == "constant"  # a benchmark is not bound by the mandate's weights
+    bounded = FAMILY[config.weight_function].bounded
     row = [0.0] * RULE_COLUMNS
-    row[FUNCTION] = FUNCTIONS[config.weight_function]
+    row[FUNCTION] = CODES[config.weight_function]
     row[BAND] = config.no_trade_band
     row[TARGET] = target
-    row[LOWEST] = 0.0 if free else mandate.min_weight
-    row[HIGHEST] = 2.0 if free else mandate.max_weight
-    row[CHANGE] = 2.0 if free else mandate.max_change
-    row[FIRST], row[SECOND] = first, second
+    row[LOWEST] = mandate.min_weight if bounded else 0.0
+    row[HIGHEST] = mandate.max_weight if bounded else 2.0
+    row[CHANGE] = mandate.max_change if bounded else 2.0
+    row[FIRST], row[SECOND] = numbers_of(config.weight_function, Given(config, mandate, target, fitted))
     row[COST] = cost_factor * mandate.transaction_cost_bps / 10_000.0
     row[BORROW] = mandate.borrow_spread_bps / 10_000.0
     return row
-
-
-def _given(value: float | None) -> float:
-    assert value is not None  # StrategyConfig requires its active parameters
-    return value
 
 
 def simulated_trading_days(days: int, start: int, offset: int = 0) -> Flags:

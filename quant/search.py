@@ -13,7 +13,8 @@ from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from quant.strategy import ACTIVE, REBALANCING_DAYS, SearchSpace, StrategyConfig
+from quant.family import ACTIVE, FAMILY
+from quant.strategy import REBALANCING_DAYS, SearchSpace, StrategyConfig, length_of
 
 if TYPE_CHECKING:
     from optuna.distributions import CategoricalDistribution, IntDistribution
@@ -33,11 +34,12 @@ def compose(space: SearchSpace, choose: Choose) -> StrategyConfig:
     """The config that `choose` picks; asked only for the parameters that have an effect."""
     function = choose("weight_function", space.weight_functions)
     values: dict[str, Any] = {"weight_function": function}
-    if function != "cppi":
+    if FAMILY[function].volatility:
         estimator = choose("estimator", space.estimators)
         values["estimator"] = estimator
-        name = "lookback_days" if estimator in ("rolling", "downside") else "decay"
-        values[name] = choose(name, getattr(space, name))
+        name = length_of(estimator)
+        if name is not None:
+            values[name] = choose(name, getattr(space, name))
     values["rebalancing"] = choose("rebalancing", space.rebalancing)
     values["no_trade_band"] = choose("no_trade_band", space.no_trade_band)
     for name in ACTIVE[function]:
@@ -52,11 +54,12 @@ def size(space: SearchSpace) -> int:
     """Number of distinct configs in `space`."""
     common = len(space.rebalancing) * len(space.no_trade_band)
     common *= max(1, len(space.inner)) * max(1, len(space.target_volatility))
-    signals = sum(len(space.lookback_days if e in ("rolling", "downside") else space.decay) for e in space.estimators)
+    lengths = [length_of(estimator) for estimator in space.estimators]
+    signals = sum(1 if name is None else len(getattr(space, name)) for name in lengths)
     total = 0
     for function in space.weight_functions:
         shapes = math.prod(len(getattr(space, name)) for name in ACTIVE[function])
-        total += shapes * common * (1 if function == "cppi" else signals)
+        total += shapes * common * (signals if FAMILY[function].volatility else 1)
     return total
 
 

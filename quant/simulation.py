@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from quant.blocks import simulate_blocks
 from quant.compiled import compiled
 from quant.errors import DataError
 from quant.evaluation import Evaluation, Measured, Metrics
@@ -15,7 +16,6 @@ from quant.kernel import (
     BINS,
     BREACH,
     COSTS,
-    DAYS,
     DRAWDOWN,
     EXCESS,
     FALL_BINS,
@@ -35,11 +35,11 @@ from quant.kernel import (
     WEIGHT_DEVIATION,
     Counts,
     Floats,
-    simulate_blocks,
 )
 from quant.paths import PathModel
 from quant.random import LANES
 from quant.rules import Rules, simulated_trading_days
+from quant.signals import DAYS
 
 LEVEL = 0.95
 
@@ -134,8 +134,11 @@ def simulate(
     Raises
     ------
     DataError
-        If the warm-up is too short for a signal of a rule, which would then look ahead.
+        If the warm-up is too short for a signal of a rule, which would then look ahead, or a rule looks at the range
+        of the day's prices or at an implied volatility: simulated worlds have neither.
     """
+    if rules.given:
+        raise DataError(f"estimator {rules.given[0][0]!r} needs data that simulated worlds do not have")
     if warm_up < rules.lookback + lag:
         raise DataError(f"`warm_up` {warm_up} is too short; allowed: at least {rules.lookback + lag}")
     start = warm_up
@@ -160,10 +163,12 @@ def simulate(
         simulate_blocks(
             rules.table,
             rules.signals,
-            rules.trend_levels,
-            rules.trend_of,
+            rules.looks,
+            rules.look_of,
             rules.trades_of,
             trades,
+            rules.garch,
+            rules.hidden,
             model.code,
             model.numbers,
             model.states,

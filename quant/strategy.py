@@ -1,40 +1,32 @@
 """The strategy family: the mandate that is given, one point of the search space, and the ranges of a search."""
 
-import hashlib
-import json
 from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-WeightFunction: TypeAlias = Literal[
-    "inverse_vol",
-    "inverse_vol_squared",
-    "linear_decay",
-    "sigmoid",
-    "merton",
-    "cppi",
-    "trend_overlay",
-    "drawdown_control",
-    "constant",
-]
-"""W1 to W6, W8 and W10 of the specification; `constant` is the benchmarks' rule and is never searched."""
+from quant.family import ACTIVE, FAMILY, Grids, Shape, WeightFunction
+from quant.frozen import Frozen, digest_of
 
-Estimator: TypeAlias = Literal["rolling", "ewma", "ewma_max", "downside"]
-"""V1, V2, V3 and V7: sample deviation, exponentially weighted, the larger of two such, downside semideviation."""
+Estimator: TypeAlias = Literal["rolling", "ewma", "ewma_max", "garch", "range", "implied", "downside"]
+"""V1 to V7: sample deviation, exponentially weighted, the larger of two such, forecast of a GJR-GARCH model fitted on
+training days, range of the day's prices, an implied volatility index, downside semideviation. `range` and `implied`
+need data that simulated worlds do not have: they work on history alone and are never searched."""
 
 Rebalancing: TypeAlias = Literal["daily", "weekly", "monthly", "quarterly"]
-InnerPortfolio: TypeAlias = Literal["equal_weight", "inverse_volatility"]
+InnerPortfolio: TypeAlias = Literal[
+    "equal_weight",
+    "inverse_volatility",
+    "risk_parity",
+    "hierarchical_risk_parity",
+    "minimum_variance",
+    "risk_control",
+]
+"""How several risky assets are mixed. `risk_control` takes two, the riskier first, and mixes them to the target
+volatility; cash takes over where even the calmest mix is above it (S&P risk control 2.0)."""
 
 Lookback: TypeAlias = Annotated[int, Field(ge=10, le=504)]
 Decay: TypeAlias = Annotated[float, Field(ge=0.80, le=0.995)]
 Band: TypeAlias = Annotated[float, Field(ge=0.0, le=0.25)]
-Slope: TypeAlias = Annotated[float, Field(ge=0.5, le=20.0)]
-Midpoint: TypeAlias = Annotated[float, Field(ge=0.05, le=0.40)]
-Scale: TypeAlias = Annotated[float, Field(ge=0.005, le=0.20)]
-Floor: TypeAlias = Annotated[float, Field(ge=0.5, le=0.99)]
-Multiplier: TypeAlias = Annotated[float, Field(ge=1.0, le=10.0)]
-Hysteresis: TypeAlias = Annotated[float, Field(ge=0.0, le=0.05)]
-DrawdownCap: TypeAlias = Annotated[float, Field(ge=0.05, le=0.50)]
 Target: TypeAlias = Annotated[float, Field(ge=0.05, le=0.20)]
 """The range of each parameter, in one config and in the values of a search."""
 
@@ -51,39 +43,23 @@ TREND_DAYS = (50, 200, 252)
 MOMENTUM_SKIP = 21
 """The most recent sessions that momentum leaves out."""
 INNER_LOOKBACK = 252
-"""Sessions of the volatilities behind the inner portfolio `inverse_volatility`."""
+"""Sessions of the covariance behind an inner portfolio."""
 AVERAGE_DAYS = 63
-"""Sessions that an exponentially weighted estimator is given before it is used."""
+"""Sessions that an estimator without a window is given before it is used."""
 LOCKED_DAYS = 63
 """Sessions below `LOCKED_WEIGHT` after which a path counts as locked in cash and its floor or peak restarts."""
 LOCKED_WEIGHT = 0.01
 
-ACTIVE: dict[WeightFunction, tuple[str, ...]] = {
-    "inverse_vol": (),
-    "inverse_vol_squared": ("variance_constant",),
-    "linear_decay": ("slope",),
-    "sigmoid": ("midpoint", "scale"),
-    "merton": (),
-    "cppi": ("floor", "multiplier"),
-    "trend_overlay": ("hysteresis",),
-    "drawdown_control": ("drawdown_cap",),
-    "constant": ("constant_weight",),
-}
-"""The shape parameters that have an effect, by weight function."""
-
-SHAPES = tuple(dict.fromkeys(name for names in ACTIVE.values() for name in names))
+SHAPES = tuple(Shape.model_fields)
+BY_WINDOW: tuple[Estimator, ...] = ("rolling", "range", "downside")
+BY_DECAY: tuple[Estimator, ...] = ("ewma", "ewma_max")
+"""The estimators that have a lookback, and those that have a decay; the others have neither."""
+ON_HISTORY_ALONE: tuple[Estimator, ...] = ("range", "implied")
 
 
-class Frozen(BaseModel):
-    """Base of every type that crosses a process or a model boundary: immutable, closed, finite."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-def digest_of(model: BaseModel) -> str:
-    """SHA-256 of the canonical JSON of `model`: sorted keys, no spaces, shortest exact floats."""
-    content = json.dumps(model.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(content.encode()).hexdigest()
+def length_of(estimator: Estimator) -> Literal["lookback_days", "decay"] | None:
+    """The parameter that says how far `estimator` looks back."""
+    return "lookback_days" if estimator in BY_WINDOW else "decay" if estimator in BY_DECAY else None
 
 
 class Mandate(Frozen):
@@ -122,7 +98,7 @@ class Mandate(Frozen):
         return self
 
 
-class StrategyConfig(Frozen):
+class StrategyConfig(Shape):
     """One point of the search space; equal configs are the same strategy.
 
     A parameter that has no effect under the chosen estimator and weight function must be None.
@@ -134,15 +110,6 @@ class StrategyConfig(Frozen):
     decay: Decay | None = None
     rebalancing: Rebalancing = "monthly"
     no_trade_band: Band = 0.0
-    variance_constant: Literal["target", "trained"] | None = None
-    slope: Slope | None = None
-    midpoint: Midpoint | None = None
-    scale: Scale | None = None
-    floor: Floor | None = None
-    multiplier: Multiplier | None = None
-    hysteresis: Hysteresis | None = None
-    drawdown_cap: DrawdownCap | None = None
-    constant_weight: Annotated[float, Field(ge=0.0, le=2.0)] | None = None
     inner: InnerPortfolio | None = None
     """How the risky assets are mixed; None for a single asset."""
     target_volatility: Target | None = None
@@ -151,8 +118,8 @@ class StrategyConfig(Frozen):
     @model_validator(mode="after")
     def _only_active_parameters_are_set(self) -> Self:
         active = set(ACTIVE[self.weight_function])
-        if self.weight_function not in ("constant", "cppi"):
-            active.add("lookback_days" if self.estimator in ("rolling", "downside") else "decay")
+        if FAMILY[self.weight_function].volatility:
+            active |= {name for name in (length_of(self.estimator),) if name is not None}
         elif self.estimator != "rolling":
             msg = (
                 f"estimator {self.estimator!r} has no effect with {self.weight_function}; allowed: rolling, its default"
@@ -170,11 +137,13 @@ class StrategyConfig(Frozen):
 
     def longest_lookback(self) -> int:
         """Sessions that its slowest signal needs before it is defined."""
+        looks = FAMILY[self.weight_function]
         return max(
             self.lookback_days or 0,
-            AVERAGE_DAYS if self.decay is not None else 0,
-            max(TREND_DAYS) if self.weight_function == "trend_overlay" else 0,
-            INNER_LOOKBACK if self.inner == "inverse_volatility" else 0,
+            AVERAGE_DAYS if looks.volatility and self.estimator in (*BY_DECAY, "garch") else 0,
+            AVERAGE_DAYS if looks.signal == "regime" else 0,
+            max(TREND_DAYS) if looks.signal == "trend" else 0,
+            INNER_LOOKBACK if self.inner not in (None, "equal_weight") else 0,
         )
 
     def digest(self) -> str:
@@ -182,21 +151,14 @@ class StrategyConfig(Frozen):
         return digest_of(self)
 
 
-class SearchSpace(Frozen):
+class SearchSpace(Grids):
     """The values that a search may give each parameter; a parameter with no effect is not searched.
 
     Grids, not intervals: a proposal is then the same on every machine to the last bit.
     """
 
-    weight_functions: Annotated[tuple[WeightFunction, ...], Field(min_length=1)] = (
-        "inverse_vol",
-        "inverse_vol_squared",
-        "linear_decay",
-        "sigmoid",
-        "merton",
-        "cppi",
-        "trend_overlay",
-        "drawdown_control",
+    weight_functions: Annotated[tuple[WeightFunction, ...], Field(min_length=1)] = tuple(
+        name for name, row in FAMILY.items() if row.searched
     )
     estimators: Annotated[tuple[Estimator, ...], Field(min_length=1)] = (
         "rolling",
@@ -213,17 +175,6 @@ class SearchSpace(Frozen):
         "quarterly",
     )
     no_trade_band: Annotated[tuple[Band, ...], Field(min_length=1)] = (0.0, 0.02, 0.05, 0.10)
-    variance_constant: Annotated[tuple[Literal["target", "trained"], ...], Field(min_length=1)] = (
-        "target",
-        "trained",
-    )
-    slope: Annotated[tuple[Slope, ...], Field(min_length=1)] = (2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
-    midpoint: Annotated[tuple[Midpoint, ...], Field(min_length=1)] = (0.10, 0.12, 0.14, 0.16, 0.18, 0.20, 0.25)
-    scale: Annotated[tuple[Scale, ...], Field(min_length=1)] = (0.01, 0.02, 0.03, 0.04, 0.06, 0.10)
-    floor: Annotated[tuple[Floor, ...], Field(min_length=1)] = (0.80, 0.85, 0.90, 0.95)
-    multiplier: Annotated[tuple[Multiplier, ...], Field(min_length=1)] = (2.0, 3.0, 4.0, 5.0)
-    hysteresis: Annotated[tuple[Hysteresis, ...], Field(min_length=1)] = (0.0, 0.01, 0.02)
-    drawdown_cap: Annotated[tuple[DrawdownCap, ...], Field(min_length=1)] = (0.10, 0.15, 0.20, 0.25)
     inner: tuple[InnerPortfolio, ...] = ()
     """Filled for a universe of several assets, empty for one."""
     target_volatility: tuple[Target, ...] = ()
@@ -239,18 +190,21 @@ class SearchSpace(Frozen):
         if "constant" in self.weight_functions:
             msg = "weight_functions: 'constant' is the benchmarks' rule; allowed: any other function"
             raise ValueError(msg)
+        blind = [name for name in self.estimators if name in ON_HISTORY_ALONE]
+        if blind:
+            msg = f"estimators: {blind[0]!r} needs data that simulated worlds do not have; allowed: any other estimator"
+            raise ValueError(msg)
         return self
 
     def longest_lookback(self) -> int:
         """Sessions that the slowest signal of the space needs before it is defined."""
-        needs = [0]
-        uses_estimator = any(f != "cppi" for f in self.weight_functions)
-        if uses_estimator and {"rolling", "downside"} & set(self.estimators):
-            needs.append(max(self.lookback_days))
-        if uses_estimator and {"ewma", "ewma_max"} & set(self.estimators):
-            needs.append(AVERAGE_DAYS)
-        if "trend_overlay" in self.weight_functions:
-            needs.append(max(TREND_DAYS))
-        if "inverse_volatility" in self.inner:
-            needs.append(INNER_LOOKBACK)
-        return max(needs)
+        looks = [FAMILY[name] for name in self.weight_functions]
+        estimators = self.estimators if any(row.volatility for row in looks) else ()
+        lengths = {length_of(name) for name in estimators}
+        regime = any(row.signal == "regime" for row in looks)
+        return max(
+            max(self.lookback_days) if "lookback_days" in lengths else 0,
+            AVERAGE_DAYS if regime or lengths - {"lookback_days"} else 0,
+            max(TREND_DAYS) if any(row.signal == "trend" for row in looks) else 0,
+            INNER_LOOKBACK if set(self.inner) - {"equal_weight"} else 0,
+        )

@@ -11,10 +11,11 @@ import pytest
 from pydantic import ValidationError
 
 from quant.evaluation import Evaluation, Metrics
+from quant.family import CODES
 from quant.history import history, replay
-from quant.kernel import volatility_weight
+from quant.kernel import raw_weight
 from quant.paths import path_model, sample_paths
-from quant.rules import FUNCTIONS, lay_out
+from quant.rules import lay_out
 from quant.scenario import BUILT_IN, GBM_BANNER, Engine, Scenario
 from quant.search import sobol
 from quant.simulation import evaluations, simulate
@@ -298,13 +299,13 @@ def test_9_midpoint_and_scale_of_the_sigmoid_are_searched_and_steep_enough() -> 
     assert len(space.scale) > 3
     for midpoint in space.midpoint:
         calm, wild = (
-            volatility_weight(FUNCTIONS["sigmoid"], sigma, 0.10, midpoint, min(space.scale))
+            raw_weight(CODES["sigmoid"], sigma, 0.0, 0.10, 1.0, midpoint, min(space.scale))
             for sigma in (midpoint - 0.025, midpoint + 0.025)
         )
         assert calm > 0.9
         assert wild < 0.1
     assert max(space.scale) == 0.10  # the prototype's k = 10 is the flattest
-    prototype = [volatility_weight(FUNCTIONS["sigmoid"], sigma, 0.10, 0.10, 0.10) for sigma in (0.05, 0.10, 0.40)]
+    prototype = [raw_weight(CODES["sigmoid"], sigma, 0.0, 0.10, 1.0, 0.10, 0.10) for sigma in (0.05, 0.10, 0.40)]
     assert prototype == pytest.approx([0.62, 0.50, 0.05], abs=0.005)
 
 

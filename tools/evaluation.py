@@ -55,7 +55,12 @@ class World:
         return StrategyConfig(weight_function="constant", constant_weight=weight, rebalancing=rebalancing, inner=inner)
 
     def rules(self, configs: Sequence[StrategyConfig], cost_factor: float = 1.0) -> Rules:
-        return lay_out(configs, self.request.mandate, trained=self._trained, cost_factor=cost_factor)
+        return lay_out(
+            configs, self.request.mandate, trained=self._trained, fitted=self._fitted, cost_factor=cost_factor
+        )
+
+    def _fitted(self, model: Literal["garch", "regime"]) -> Floats:
+        return self.market.garch if model == "garch" else self.market.regimes
 
     def _trained(self, config: StrategyConfig) -> float:
         market = self.market

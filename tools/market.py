@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quant.cash import accrual
+from quant.elementary import log
+from quant.garch import fit_garch
 from quant.history import History, history
+from quant.regime import fit_hidden_markov
 from quant.returns import Returns
 from quant.strategy import InnerPortfolio, SearchSpace
 from tools.bundled import cash_rates
@@ -69,6 +73,17 @@ class Market:
     def asset(self) -> NDArray[np.float64]:
         return self.risky.returns
 
+    @cached_property
+    def garch(self) -> NDArray[np.float64]:
+        """Parameters of the volatility model behind the estimator `garch`, from training days alone."""
+        returns = self.asset[: self.train.stop]
+        return fit_garch(np.array([log(1.0 + float(x)) for x in returns])).parameters
+
+    @cached_property
+    def regimes(self) -> NDArray[np.float64]:
+        """Parameters of the hidden Markov model behind `regime_switch`, from training days alone."""
+        return fit_hidden_markov(self.asset[: self.train.stop]).parameters
+
 
 async def load_market(prices: PriceSource, request: OptimizationRequest) -> Market:
     """Load, check and split the prices that `request` names; raises `InvalidInput` for data that cannot be used."""
@@ -91,13 +106,16 @@ def build_market(prices: Prices, request: OptimizationRequest) -> Market:
 
     if len(returns.assets) == 1 and request.space.inner:
         raise InvalidInput("space.inner", list(request.space.inner), allowed="empty for a universe of one asset")
-    mixes: tuple[InnerPortfolio | None, ...] = (None,) if len(returns.assets) == 1 else MIXES
+    mixes = _mixes(request, len(returns.assets))
     warm_up = _warm_up(resolved(request, assets=len(returns.assets)))
     train, validate, holdout = _split(returns.dates.size, warm_up)
     return Market(
         dates=returns.dates,
         assets=returns.assets,
-        histories={mix: history(returns.dates, values, cash, inner=mix) for mix in mixes},
+        histories={
+            mix: history(returns.dates, values, cash, inner=mix, target=request.mandate.target_volatility)
+            for mix in mixes
+        },
         cash=cash,
         warm_up=warm_up,
         train=train,
@@ -121,6 +139,14 @@ def resolved(request: OptimizationRequest, *, assets: int) -> OptimizationReques
             "current_rule": rule if rule.inner else rule.model_copy(update={"inner": "equal_weight"}),
         }
     )
+
+
+def _mixes(request: OptimizationRequest, assets: int) -> tuple[InnerPortfolio | None, ...]:
+    """The plain mixes and those that the request names; None for a single asset."""
+    if assets == 1:
+        return (None,)
+    asked = (*request.space.inner, request.current_rule.inner)
+    return (*MIXES, *(mix for mix in dict.fromkeys(asked) if mix is not None and mix not in MIXES))
 
 
 def _warm_up(request: OptimizationRequest) -> int:

@@ -1,18 +1,9 @@
 """How strategies, scenarios and limits are called in a sentence."""
 
+from quant.family import FAMILY
 from quant.strategy import StrategyConfig
 
-_FUNCTIONS = {
-    "inverse_vol": "inverse volatility",
-    "inverse_vol_squared": "inverse variance",
-    "linear_decay": "linear decay",
-    "sigmoid": "sigmoid",
-    "merton": "Merton",
-    "cppi": "constant-proportion portfolio insurance",
-    "trend_overlay": "trend overlay",
-    "drawdown_control": "drawdown control",
-    "constant": "constant weight",
-}
+_TITLES: dict[str, str] = {name: row.title for name, row in FAMILY.items()}
 _PARAMETERS = {
     "weight_function": "the weight function",
     "estimator": "the volatility estimator",
@@ -41,14 +32,17 @@ def strategy(config: StrategyConfig) -> str:
         "downside": f"{config.lookback_days}-day downside volatility",
         "ewma": f"EWMA volatility (decay {config.decay})",
         "ewma_max": f"the larger of two EWMA volatilities (decay {config.decay})",
+        "garch": "a GARCH forecast of volatility",
+        "range": f"{config.lookback_days}-day range volatility",
+        "implied": "implied volatility",
     }[config.estimator]
-    on = "" if config.weight_function == "cppi" else f" on {measure}"
+    on = f" on {measure}" if FAMILY[config.weight_function].volatility else ""
     band = f" with a no-trade band of {config.no_trade_band:.0%}" if config.no_trade_band else ""
     return f"{name}{on}, rebalanced {config.rebalancing}{band}"
 
 
 def function(name: str) -> str:
-    return _FUNCTIONS.get(name, plain(name))
+    return _TITLES.get(name, plain(name))
 
 
 def parameter(name: str) -> str:

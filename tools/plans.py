@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from quant.family import FAMILY, Grids
 from quant.strategy import SearchSpace, StrategyConfig
 from quant.trial import Trial
 from tools.optimization import OptimizationRequest, SearchPlan
@@ -18,14 +19,7 @@ _PARAMETERS: dict[str, str] = {
     "decay": "decay",
     "rebalancing": "rebalancing",
     "no_trade_band": "no_trade_band",
-    "variance_constant": "variance_constant",
-    "slope": "slope",
-    "midpoint": "midpoint",
-    "scale": "scale",
-    "floor": "floor",
-    "multiplier": "multiplier",
-    "hysteresis": "hysteresis",
-    "drawdown_cap": "drawdown_cap",
+    **{name: name for name in Grids.model_fields},
     "inner": "inner",
     "target_volatility": "target_volatility",
 }
@@ -64,7 +58,7 @@ def outside(config: StrategyConfig, space: SearchSpace) -> list[str]:
         found.append(f"unknown_value: weight_function {config.weight_function!r}")
     for grid, parameter in _PARAMETERS.items():
         value, allowed = getattr(config, parameter), getattr(space, grid)
-        if parameter == "estimator" and config.weight_function in ("cppi", "constant"):
+        if parameter == "estimator" and not FAMILY[config.weight_function].volatility:
             continue
         if value is None:
             if parameter in ("inner", "target_volatility") and allowed:

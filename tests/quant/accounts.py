@@ -17,7 +17,9 @@ LOCKED_SESSIONS, LOCKED_WEIGHT = 63, 0.01
 SEED_DAYS = 21  # squares that start an exponentially weighted average
 SKIPPED, YEAR = 21, 252  # of 12-1 momentum
 SMALLEST = 1e-6  # volatility of a window in which nothing moved
-CASH_ONLY = ("constant", "cppi")  # rules that look at no volatility
+CASH_ONLY = ("constant", "cppi", "tipp", "regime_switch")  # rules that look at no volatility
+INSURED = ("cppi", "tipp", "drawdown_control")  # rules that look at their own wealth, and start again after a lock
+OWN_DECAY = 0.97  # of the average behind a strategy's own volatility
 
 
 def windows(values: np.ndarray, length: int) -> np.ndarray:
@@ -114,10 +116,12 @@ def keep(  # noqa: C901, PLR0915  (a day of accounts, read top-down)
     legs: np.ndarray | None = None,
     mix: np.ndarray | None = None,
     trained: float | None = None,
+    turbulence: np.ndarray | None = None,
 ) -> Account:
     """Account for `config` over the days `start` ... T - 1 of one path.
 
-    returns (T,) feed the signals; legs (T, N) and mix (T, N) are the assets behind them, by default the one asset.
+    returns (T,) feed the signals; legs (T, N) and mix (T, N) are the assets behind them, by default the one asset;
+    turbulence (T,) is the probability that `regime_switch` looks at.
     """
     days, lag = returns.size, mandate.decision_lag
     legs = returns[:, None] if legs is None else legs
@@ -134,6 +138,9 @@ def keep(  # noqa: C901, PLR0915  (a day of accounts, read top-down)
     closes: dict[int, float] = {}  # wealth at the close of each scored day
     base_value, base_day, idle = 1.0, start - 1, 0
     owed, first = 0.0, 0.0  # for the first position, paid for out of the first day
+    aim = config.target_volatility or mandate.target_volatility
+    own = [aim * aim]  # annual variance of the strategy itself before the first day and after each
+    latest = np.nan  # weight that was wanted last
 
     for t in range(start - 1, days):
         known = t - lag
@@ -147,7 +154,7 @@ def keep(  # noqa: C901, PLR0915  (a day of accounts, read top-down)
             charged = fee / before
         if t < start or trades[t]:
             value = closes.get(known, 1.0)
-            if idle >= LOCKED_SESSIONS and config.weight_function in ("cppi", "drawdown_control"):
+            if idle >= LOCKED_SESSIONS and config.weight_function in INSURED:
                 base_value, base_day, idle = value, max(known, start - 1), 0
                 book.restarts += 1
             if config.weight_function == "constant":
@@ -156,6 +163,17 @@ def keep(  # noqa: C901, PLR0915  (a day of accounts, read top-down)
                 grown = np.prod(1.0 + cash[base_day + 1 : known + 1])
                 floor = (config.floor or 0.0) * base_value * grown
                 wanted = (config.multiplier or 0.0) * (value - floor) / value
+            elif config.weight_function == "tipp":
+                peak = max([base_value, *(closes[s] for s in range(base_day + 1, known + 1))])
+                wanted = (config.multiplier or 0.0) * (value - (config.floor or 0.0) * peak) / value
+            elif config.weight_function == "regime_switch":
+                assert turbulence is not None
+                p = turbulence[known]
+                wanted = (1.0 - p) * (config.calm_weight or 0.0) + p * (config.turbulent_weight or 0.0)
+            elif config.weight_function == "feedback":
+                own_volatility = math.sqrt(own[max(known - start + 1, 0)])
+                last = aim / max(sigmas[known], SMALLEST) if t < start else latest
+                wanted = last + (config.gain or 0.0) * (aim - own_volatility)
             else:
                 wanted = by_volatility(config, mandate, sigmas[known], trained)
             if config.weight_function == "trend_overlay":
@@ -164,7 +182,7 @@ def keep(  # noqa: C901, PLR0915  (a day of accounts, read top-down)
                 peak = max([base_value, *(closes[s] for s in range(base_day + 1, known + 1))])
                 fall = 1.0 - value / peak
                 wanted = min(wanted, high) * max(0.0, 1.0 - fall / (config.drawdown_cap or 1.0))
-            wanted = min(max(wanted, low), high)
+            wanted = latest = min(max(wanted, low), high)
             held = risky / money
             entering = t < start  # the first position is taken whole
             total = wanted if entering else held.sum() + min(max(wanted - held.sum(), -change), change)
@@ -180,6 +198,7 @@ def keep(  # noqa: C901, PLR0915  (a day of accounts, read top-down)
         risky, safe, money = risky * (1.0 - paid), safe * (1.0 - paid), money * (1.0 - paid)
         closes[t] = money
         book.excess[t] = money / before - 1.0 - cash[t]
+        own.append(OWN_DECAY * own[-1] + (1.0 - OWN_DECAY) * A * book.excess[t] ** 2)
         book.turnover[t] = traded + (first if t == start else 0.0)
         book.cost[t] = charged + paid
         idle = idle + 1 if risky.sum() / money < LOCKED_WEIGHT else 0

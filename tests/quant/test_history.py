@@ -1,7 +1,8 @@
 """Rules on real and on random days against a money account kept in plain Python, and what must never be known early."""
 
 import asyncio
-from typing import Any
+from dataclasses import replace
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -11,17 +12,21 @@ from hypothesis import strategies as st
 
 from quant.cash import accrual
 from quant.errors import DataError
+from quant.family import FAMILY, WeightFunction
+from quant.garch import fit_garch, garch_volatility
 from quant.history import History, Replayed, history, rebalancing_days, replay, trained_constant
+from quant.regime import filtered_probabilities, fit_hidden_markov
 from quant.rules import lay_out, signal_key
 from quant.search import compose
-from quant.strategy import ACTIVE, InnerPortfolio, Mandate, SearchSpace, StrategyConfig, WeightFunction
+from quant.strategy import InnerPortfolio, Mandate, SearchSpace, StrategyConfig
 from tests.quant.accounts import Account, keep, windows
 from tools.bundled import BundledPrices, cash_rates
 
-SPACE = SearchSpace(lookback_days=(10, 21, 63), rebalancing=("daily", "weekly", "monthly"))
+RULES: tuple[WeightFunction, ...] = tuple(name for name in FAMILY if name != "constant")
+SPACE = SearchSpace(weight_functions=RULES, lookback_days=(10, 21, 63), rebalancing=("daily", "weekly", "monthly"))
 START = SPACE.longest_lookback() + max(range(1, 6))  # the longest decision lag
 ROWS = ("daily", "weekly", "monthly", "quarterly")
-INNER: tuple[InnerPortfolio | None, ...] = (None, "equal_weight", "inverse_volatility")
+INNER: tuple[InnerPortfolio | None, ...] = (None, "equal_weight", "inverse_volatility", "risk_parity")
 EXCESS, HELD, TURNOVER, COST = range(4)
 TOLERANCE = 1e-10
 few = settings(max_examples=40, deadline=None)
@@ -47,6 +52,15 @@ def random_days(seed: int, days: int, count: int = 1, *, volatile: float = 1.0) 
     return dates, assets, 1e-4 * (1.0 + np.sin(np.arange(days) / 100.0))
 
 
+# fitted on other days than those of any test
+_OTHER = random_days(5_000, 1_500)[1][:, 0]
+REGIMES, VOLATILITY = fit_hidden_markov(_OTHER), fit_garch(np.log1p(_OTHER))
+
+
+def fitted(model: str) -> np.ndarray:
+    return (REGIMES if model == "regime" else VOLATILITY).parameters
+
+
 def days_of(seed: int, days: int, inner: InnerPortfolio | None, *, volatile: float = 1.0) -> History:
     dates, assets, cash = random_days(seed, days, 1 if inner is None else 4, volatile=volatile)
     return history(dates, assets, cash, inner=inner)
@@ -54,7 +68,7 @@ def days_of(seed: int, days: int, inner: InnerPortfolio | None, *, volatile: flo
 
 def run(config: StrategyConfig, mandate: Mandate, past: History, *, end: int | None = None, **changes: Any) -> Replayed:
     start = changes.pop("start", START)
-    rules = lay_out([config], mandate, trained=changes.pop("trained", None))
+    rules = lay_out([config], mandate, trained=changes.pop("trained", None), fitted=fitted)
     return replay(
         rules,
         past,
@@ -68,6 +82,8 @@ def run(config: StrategyConfig, mandate: Mandate, past: History, *, end: int | N
 
 def second(config: StrategyConfig, mandate: Mandate, past: History, **changes: Any) -> Account:
     several = past.legs.size > 0
+    if config.weight_function == "regime_switch":
+        changes["turbulence"] = filtered_probabilities(REGIMES, past.returns)[:, 1]
     return keep(
         config,
         mandate,
@@ -157,6 +173,9 @@ def stocks() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         example_of("cppi", rebalancing="monthly", multiplier=5.0, floor=0.95),
         example_of("trend_overlay", hysteresis=0.01, rebalancing="weekly"),
         example_of("drawdown_control", rebalancing="monthly", lookback_days=63),
+        example_of("tipp", rebalancing="weekly", multiplier=4.0, floor=0.90),
+        example_of("regime_switch", rebalancing="weekly", calm_weight=1.2, no_trade_band=0.05),
+        example_of("feedback", rebalancing="weekly", lookback_days=63, gain=2.0),
         example_of("constant", rebalancing="quarterly"),
     ],
     ids=lambda c: c.weight_function,
@@ -166,24 +185,24 @@ def test_equals_a_money_account_on_thirty_years_of_the_index(index: History, con
     agree(run(config, mandate, index), second(config, mandate, index), mandate.risk_aversion)
 
 
-@pytest.mark.parametrize("inner", ["equal_weight", "inverse_volatility"])
+@pytest.mark.parametrize("inner", [name for name in get_args(InnerPortfolio) if name != "risk_control"])
 def test_equals_a_money_account_on_a_portfolio_of_stocks(stocks: tuple, inner: InnerPortfolio) -> None:
     past, mandate = history(*stocks, inner=inner), Mandate()
     config = example_of("inverse_vol", no_trade_band=0.02, rebalancing="monthly", lookback_days=63)
     agree(run(config, mandate, past), second(config, mandate, past), mandate.risk_aversion)
 
 
-@pytest.mark.parametrize("function", ["cppi", "drawdown_control"])
+@pytest.mark.parametrize("function", ["cppi", "tipp", "drawdown_control"])
 def test_a_rule_locked_in_cash_starts_again_after_a_quarter(function: WeightFunction) -> None:
     """A market that falls and then rises: the floor or the peak is set again to the wealth that is left."""
     days = START + 500
     dates, _, cash = random_days(0, days)
-    if function == "drawdown_control":
+    if function != "cppi":
         cash = np.zeros(days)  # interest alone would lift it out of its drawdown
     rng = np.random.default_rng(3)
     drift = np.where(np.arange(days) < START + 120, -0.01, 0.002)
     past = history(dates, (drift + 0.008 * rng.standard_normal(days))[:, None], cash)
-    shape = {"floor": 0.95, "multiplier": 5.0} if function == "cppi" else {"drawdown_cap": 0.10}
+    shape = {"drawdown_cap": 0.10} if function == "drawdown_control" else {"floor": 0.95, "multiplier": 5.0}
     config, mandate = example_of(function, rebalancing="daily", **shape), Mandate()
     account = second(config, mandate, past)
     assert account.restarts >= 1
@@ -194,6 +213,20 @@ def test_a_rule_locked_in_cash_starts_again_after_a_quarter(function: WeightFunc
     idle = np.flatnonzero(np.all(windows(replayed.series[0, HELD, START:] < 0.01, 63), axis=1))
     assert idle.size > 0
     assert idle[-1] < 300  # of 500 sessions
+
+
+def test_a_garch_forecast_is_as_good_as_the_same_series_from_elsewhere(index: History) -> None:
+    forecast = garch_volatility(VOLATILITY, np.log1p(index.returns))
+    given = replace(index, volatilities={("implied", 0): forecast, ("range", 21): forecast})
+    alone = {"lookback_days": None, "rebalancing": "weekly"}
+    series = [
+        run(example_of("inverse_vol", estimator=estimator, **alone | changes), Mandate(), given).series
+        for estimator, changes in (("garch", {}), ("implied", {}), ("range", {"lookback_days": 21}))
+    ]
+    np.testing.assert_allclose(series[0], series[1], rtol=0, atol=1e-12)
+    equal_bits(series[1], series[2])
+    with pytest.raises(DataError, match="no volatilities for estimator 'implied'"):
+        run(example_of("inverse_vol", estimator="implied", **alone), Mandate(), index)
 
 
 def test_the_inner_portfolio_is_the_textbooks(stocks: tuple) -> None:
@@ -226,7 +259,7 @@ def equal_bits(a: np.ndarray, b: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("inner", INNER)
-@pytest.mark.parametrize("function", [f for f in ACTIVE if f != "constant"])
+@pytest.mark.parametrize("function", RULES)
 @given(st.data(), mandates(), st.integers(START - 1, START + 150), st.integers(0, 1000))
 @settings(max_examples=6, deadline=None)
 def test_nothing_up_to_a_day_depends_on_what_comes_after(
@@ -383,7 +416,7 @@ def test_a_dearer_trade_never_leaves_more_wealth(config: StrategyConfig, mandate
     past = days_of(seed, START + 60, None)
     dear = mandate.model_copy(update={"transaction_cost_bps": 50.0})
     cheap = mandate.model_copy(update={"transaction_cost_bps": 1.0})
-    if config.weight_function in ("cppi", "drawdown_control"):
+    if FAMILY[config.weight_function].memory is not None:
         return
     a, b = run(config, cheap, past), run(config, dear, past)
     np.testing.assert_allclose(a.series[0, TURNOVER, START:], b.series[0, TURNOVER, START:], atol=1e-12)
@@ -395,7 +428,7 @@ def test_configs_together_and_alone_have_the_same_record(index: History) -> None
     several = [compose(SPACE, lambda _, values: values[rng.integers(len(values))]) for _ in range(40)]
     several = [c.model_copy(update={"variance_constant": "target"}) if c.variance_constant else c for c in several]
     mandate = Mandate()
-    together = replay(lay_out(several, mandate), index, start=START, end=1500, lag=2, risk_aversion=2.0)
+    together = replay(lay_out(several, mandate, fitted=fitted), index, start=START, end=1500, lag=2, risk_aversion=2.0)
     for k, config in enumerate(several):
         alone = run(config, mandate, index, end=1500)
         equal_bits(together.series[k], alone.series[0])

@@ -1,17 +1,19 @@
 """The signals and weights that a rule is made of, against their definitions."""
 
-from typing import get_args
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quant.kernel import trend_signal, volatility_signal, volatility_weight
-from quant.rules import ESTIMATORS, FUNCTIONS
-from quant.strategy import Estimator, Mandate, StrategyConfig, WeightFunction
+from quant.family import CODES, WeightFunction
+from quant.kernel import raw_weight
+from quant.rules import ESTIMATORS
+from quant.signals import trend_signal, volatility_signal
+from quant.strategy import Estimator, Mandate, StrategyConfig
 from tests.quant import accounts
 
+FROM_RETURNS: tuple[Estimator, ...] = ("rolling", "ewma", "ewma_max", "downside")
+"""The estimators that need neither a fitted model nor other data."""
 TARGET = 0.10
 VOLATILITIES = (0.05, 0.08, 0.10, 0.12, 0.16, 0.20, 0.30, 0.40)
 
@@ -29,7 +31,7 @@ VOLATILITIES = (0.05, 0.08, 0.10, 0.12, 0.16, 0.20, 0.30, 0.40)
 def test_the_reference_table(function: WeightFunction, first: float, second: float, weights: tuple[float, ...]) -> None:
     """Specification, section 5.2: target 10%, bounds 0 and 1; sigmoid with k = 10; Merton with gamma 3, premium 5%."""
     for sigma, expected in zip(VOLATILITIES, weights, strict=True):
-        raw = volatility_weight(FUNCTIONS[function], sigma, TARGET, first, second)
+        raw = raw_weight(CODES[function], sigma, 0.0, TARGET, 1.0, first, second)
         assert min(max(raw, 0.0), 1.0) == pytest.approx(expected, abs=5.1e-5)
 
 
@@ -38,14 +40,14 @@ def test_the_reference_table(function: WeightFunction, first: float, second: flo
 @settings(max_examples=50, deadline=None)
 def test_more_volatility_never_means_more_weight(function: WeightFunction, a: float, b: float) -> None:
     low, high = sorted((a, b))
-    weights = [volatility_weight(FUNCTIONS[function], sigma, TARGET, 0.15, 0.05) for sigma in (low, high)]
+    weights = [raw_weight(CODES[function], sigma, 0.0, TARGET, 1.0, 0.15, 0.05) for sigma in (low, high)]
     assert np.isfinite(weights).all()
     assert weights[0] >= weights[1]
 
 
 def test_no_volatility_is_no_division_by_zero() -> None:
     for function in ("inverse_vol", "inverse_vol_squared", "merton"):
-        assert np.isfinite(volatility_weight(FUNCTIONS[function], 0.0, TARGET, 0.01, 0.0))
+        assert np.isfinite(raw_weight(CODES[function], 0.0, 0.0, TARGET, 1.0, 0.01, 0.0))
 
 
 @st.composite
@@ -72,7 +74,7 @@ def with_estimator(estimator: Estimator, lookback: int, decay: float) -> Strateg
     )
 
 
-@pytest.mark.parametrize("estimator", get_args(Estimator))
+@pytest.mark.parametrize("estimator", FROM_RETURNS)
 @given(paths(), st.sampled_from((10, 21, 63, 252)), st.sampled_from((0.90, 0.94, 0.97, 0.99)))
 @settings(max_examples=15, deadline=None)
 def test_an_estimator_is_its_definition(
@@ -87,7 +89,7 @@ def test_an_estimator_is_its_definition(
         np.testing.assert_allclose(found[defined, lane], expected[defined], rtol=1e-9, atol=1e-7)
 
 
-@pytest.mark.parametrize("estimator", get_args(Estimator))
+@pytest.mark.parametrize("estimator", FROM_RETURNS)
 def test_an_estimator_finds_the_volatility_of_normal_returns(estimator: Estimator) -> None:
     """20% a year: over 5,000 windows that barely overlap the mean is within 4%, the small-sample bias included."""
     returns = np.random.default_rng(5).normal(0.0, 0.20 / np.sqrt(252), size=(5_000, 3))
@@ -96,7 +98,7 @@ def test_an_estimator_finds_the_volatility_of_normal_returns(estimator: Estimato
     assert found.mean() == pytest.approx(0.20, rel=0.04 if estimator != "ewma_max" else 0.08)
 
 
-@pytest.mark.parametrize("estimator", get_args(Estimator))
+@pytest.mark.parametrize("estimator", FROM_RETURNS)
 def test_twice_the_log_returns_are_twice_the_volatility(estimator: Estimator) -> None:
     logs = np.random.default_rng(6).normal(0.0, 0.01, size=(300, 2))
     once, twice = np.empty(logs.shape), np.empty(logs.shape)

@@ -9,13 +9,16 @@ import pytest
 
 from quant.errors import DataError
 from quant.evaluation import Evaluation
+from quant.family import ACTIVE
+from quant.garch import fit_garch
 from quant.kernel import BINS, DRAWDOWN, UTILITY
 from quant.paths import path_model, sample_paths
+from quant.regime import filtered_probabilities, fit_hidden_markov
 from quant.rules import lay_out
 from quant.scenario import BUILT_IN, CYCLE, Scenario
 from quant.search import sobol
 from quant.simulation import Simulated, evaluations, simulate, threads
-from quant.strategy import ACTIVE, REBALANCING_DAYS, Mandate, SearchSpace, StrategyConfig
+from quant.strategy import REBALANCING_DAYS, Mandate, SearchSpace, StrategyConfig
 from tests.quant.accounts import keep
 
 BASE = BUILT_IN[0]
@@ -26,13 +29,19 @@ SEVERAL = sobol(SPACE, 24, seed=1)
 YEAR = 252
 CASH = StrategyConfig(weight_function="constant", constant_weight=0.0)
 ASSET = StrategyConfig(weight_function="constant", constant_weight=1.0)
+TRAINING = sample_paths(path_model(BASE, seed=3), days=2_000)[:, 0]
+REGIMES = fit_hidden_markov(TRAINING)
+
+
+def fitted(model: str) -> np.ndarray:
+    return REGIMES.parameters if model == "regime" else fit_garch(np.log1p(TRAINING)).parameters
 
 
 def run(configs: Sequence[StrategyConfig], *, scenario: Scenario = BASE, **changes: Any) -> Simulated:
     mandate = changes.pop("mandate", MANDATE)
     arguments: dict[str, Any] = {"paths": 130, "days": YEAR, "warm_up": WARM_UP} | changes
     return simulate(
-        lay_out(configs, mandate),
+        lay_out(configs, mandate, fitted=fitted),
         path_model(scenario, seed=7),
         lag=mandate.decision_lag,
         risk_aversion=mandate.risk_aversion,
@@ -72,7 +81,8 @@ def one_path(config: StrategyConfig, mandate: Mandate, returns: np.ndarray, cash
     step = REBALANCING_DAYS[config.rebalancing]
     sessions = np.arange(returns.size)
     trades = (sessions - (WARM_UP - 1)) % step == 0
-    return keep(config, mandate, returns, np.full(returns.size, cash), trades, start=WARM_UP)
+    turbulence = filtered_probabilities(REGIMES, returns)[:, 1]
+    return keep(config, mandate, returns, np.full(returns.size, cash), trades, start=WARM_UP, turbulence=turbulence)
 
 
 def example_of(function: str, place: int) -> StrategyConfig:

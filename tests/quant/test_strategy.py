@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from quant.kernel import AVERAGE_START, volatility_signal
 from quant.rules import ESTIMATORS, lay_out
 from quant.search import compose
+from quant.signals import AVERAGE_START, volatility_signal
 from quant.strategy import (
     ACTIVE,
     SHAPES,
@@ -109,7 +109,7 @@ def test_a_mandate_refuses_by_name(values: dict[str, float], field: str, allowed
     ("changes", "field", "allowed"),
     [
         ({"weight_function": "momentum"}, "weight_function", "'inverse_vol'"),
-        ({"estimator": "garch"}, "estimator", "'rolling', 'ewma'"),
+        ({"estimator": "parkinson"}, "estimator", "'rolling', 'ewma'"),
         ({"lookback_days": 5}, "lookback_days", "10"),
         ({"lookback_days": 1000}, "lookback_days", "504"),
         ({"lookback_days": None}, "lookback_days", "required with inverse_vol and rolling"),
@@ -154,10 +154,11 @@ def test_every_inactive_shape_is_refused(function: str) -> None:
     """A strategy has one name: nothing may be set that changes nothing."""
     examples = {"variance_constant": "target", "slope": 5.0, "midpoint": 0.15, "scale": 0.05, "floor": 0.9}
     examples |= {"multiplier": 3.0, "hysteresis": 0.01, "drawdown_cap": 0.2, "constant_weight": 0.5}
+    examples |= {"calm_weight": 0.8, "turbulent_weight": 0.2, "gain": 1.0}
     assert set(examples) == set(SHAPES)
     base: dict[str, Any] = {"weight_function": function}
     base |= {name: examples[name] for name in ACTIVE[function]}  # pyright: ignore[reportArgumentType]
-    base |= {} if function in ("constant", "cppi") else {"lookback_days": 21}
+    base |= {} if function in ("constant", "cppi", "tipp", "regime_switch") else {"lookback_days": 21}
     StrategyConfig.model_validate(base)
     for name in set(SHAPES) - set(base):
         with pytest.raises(ValidationError, match=f"{name} has no effect"):

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.quant import test_bounded
+
 ROOT = Path(__file__).parents[2]
 MEASURED = """
 import resource, runpy, sys
@@ -40,3 +42,9 @@ def test_the_reference_job_stays_below_800_megabytes_and_paths_add_less_than_20(
     print(f"reference job {reference:.0f} MB, ten times the paths {tenfold - reference:+.1f} MB")
     assert reference < 800.0
     assert tenfold - reference < 20.0
+
+
+def test_a_hundred_thousand_paths_of_ten_years_under_fifty_configs_stay_below_800_megabytes() -> None:
+    peak = test_bounded.peak_megabytes(100_000, 2_520, 50)
+    print(f"100,000 paths x 2,520 days x 50 configs: {peak:.0f} MB")
+    assert peak < 800.0

@@ -1,0 +1,186 @@
+"""Many rules over blocks of 64 paths, made where they are used, and over the one path of history."""
+
+import numpy as np
+
+from quant.compiled import compiled
+from quant.elementary import Word, log
+from quant.garch import garch_signal
+from quant.kernel import DRAWDOWN, STATISTICS, UTILITY, Counts, Flags, Floats, Ints, run_rule
+from quant.paths import fill_block
+from quant.random import LANES
+from quant.regime import regime_signal
+from quant.signals import GARCH, GARCH_HORIZON, GIVEN, TREND, trend_signal, volatility_signal
+
+_TURBULENT = np.array([0.0, 1.0])
+"""Of the two states, the more volatile: the signal is its probability."""
+
+
+@compiled
+def run_block(
+    rules: Floats,
+    signals: Floats,
+    looks: Floats,
+    look_of: Ints,
+    trades_of: Ints,
+    trades: Flags,
+    garch: Floats,
+    hidden: Floats,
+    given: Floats,
+    returns: Floats,
+    cash: Floats,
+    bonds: Floats,
+    legs: Floats,
+    mix: Floats,
+    start: int,
+    lag: int,
+    gamma: float,
+    drawdown_limit: float,
+    lanes_used: int,
+    statistics: Floats,
+    losses: Counts,
+    falls: Counts,
+    series: Floats,
+) -> None:
+    """Account for K rules over one block of paths; rules must be sorted by their row of `signals`.
+
+    rules (K, 10); signals (K, 3): kind, lookback, decay of each rule's volatility, or kind and row of `given`;
+    looks (X, 2), look_of (K,): kind and hysteresis of what else is looked at, -1 for nothing; trades (F, T),
+    trades_of (K,): days that trade; garch, hidden: parameters of the two fitted models, empty unless a rule needs them;
+    given (G, T): volatilities that come from elsewhere; bonds (T, B): returns of the safe leg, empty for cash;
+    statistics (K, 16, B); losses (K, LOSS_BINS); falls (K, FALL_BINS); series (K, 4, T) or empty.
+    """
+    days, lanes = returns.shape
+    logs = np.empty((days, lanes))
+    excess = np.empty((days, lanes))
+    for t in range(days):
+        for j in range(lanes):
+            logs[t, j] = log(1.0 + returns[t, j])
+            excess[t, j] = returns[t, j] - cash[t]
+    looked = np.empty((looks.shape[0], days, lanes))
+    for x in range(looks.shape[0]):
+        if looks[x, 0] == TREND:
+            trend_signal(looks[x, 1], logs, looked[x])
+        else:
+            regime_signal(hidden, _TURBULENT, logs, looked[x])
+    none = np.empty((0, 0))
+    volatility = np.zeros((days, lanes))
+    for k in range(rules.shape[0]):
+        kind, length, decay = signals[k, 0], signals[k, 1], signals[k, 2]
+        if kind >= 0.0 and (
+            k == 0 or kind != signals[k - 1, 0] or length != signals[k - 1, 1] or decay != signals[k - 1, 2]
+        ):
+            if kind == GARCH:
+                garch_signal(garch, logs, GARCH_HORIZON, volatility)
+            elif kind == GIVEN:
+                volatility[:] = given[int(length)].reshape(days, 1)
+            else:
+                volatility_signal(int(kind), int(length), decay, logs, excess, volatility)
+        run_rule(
+            rules[k],
+            returns,
+            cash,
+            bonds,
+            volatility,
+            looked[look_of[k]] if look_of[k] >= 0 else volatility,
+            trades[trades_of[k]],
+            legs,
+            mix,
+            start,
+            lag,
+            gamma,
+            drawdown_limit,
+            lanes_used,
+            statistics[k],
+            losses[k],
+            falls[k],
+            series[k] if series.size > 0 else none,
+        )
+
+
+@compiled
+def simulate_blocks(
+    rules: Floats,
+    signals: Floats,
+    looks: Floats,
+    look_of: Ints,
+    trades_of: Ints,
+    trades: Flags,
+    garch: Floats,
+    hidden: Floats,
+    code: int,
+    numbers: Floats,
+    states: Floats,
+    stay: Floats,
+    history: Floats,
+    cash: Floats,
+    key: Word,
+    first_block: int,
+    paths: int,
+    start: int,
+    lag: int,
+    gamma: float,
+    drawdown_limit: float,
+    means: Floats,
+    spreads: Floats,
+    kept: Floats,
+    losses: Counts,
+    falls: Counts,
+) -> None:
+    """Generate `paths` paths from block `first_block` on and account for K rules over each.
+
+    Writes, per block, the mean of each statistic over its paths and the sum of squared deviations from it:
+    means, spreads (blocks, K, 16); adds to losses, falls (K, bins); writes kept (1 or 2, K, paths), utility
+    and drawdown of every path, unless it is empty.
+    """
+    days = cash.size
+    count = rules.shape[0]
+    returns = np.empty((days, LANES))
+    statistics = np.empty((count, STATISTICS, LANES))
+    nothing = np.empty((0, 0, 0))
+    none = np.empty((0, 0))
+    for b in range(means.shape[0]):
+        used = min(LANES, paths - b * LANES)
+        fill_block(code, numbers, states, stay, history, key, (first_block + b) * LANES, returns)
+        statistics[:] = 0.0
+        run_block(
+            rules,
+            signals,
+            looks,
+            look_of,
+            trades_of,
+            trades,
+            garch,
+            hidden,
+            none,
+            returns,
+            cash,
+            none,
+            none,
+            none,
+            start,
+            lag,
+            gamma,
+            drawdown_limit,
+            used,
+            statistics,
+            losses,
+            falls,
+            nothing,
+        )
+        for k in range(count):
+            for m in range(STATISTICS):
+                mean = 0.0
+                for j in range(used):
+                    mean += statistics[k, m, j]
+                mean /= used
+                spread = 0.0
+                for j in range(used):
+                    spread += (statistics[k, m, j] - mean) * (statistics[k, m, j] - mean)
+                means[b, k, m] = mean
+                spreads[b, k, m] = spread
+            if kept.size > 0:
+                for j in range(used):
+                    kept[0, k, b * LANES + j] = statistics[k, UTILITY, j]
+                if kept.shape[0] > 1:
+                    for j in range(used):
+                        kept[1, k, b * LANES + j] = statistics[k, DRAWDOWN, j]

@@ -1,0 +1,46 @@
+"""Memory stays within bounds whatever the number of paths."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = """
+import resource, sys
+from quant.paths import path_model
+from quant.rules import lay_out
+from quant.scenario import BUILT_IN
+from quant.search import sobol
+from quant.simulation import simulate
+from quant.strategy import Mandate, SearchSpace
+
+paths, days, count = map(int, sys.argv[1:])
+space = SearchSpace(variance_constant=("target",))
+configs = sobol(space, count, seed=1)
+found = simulate(
+    lay_out(configs, Mandate()), path_model(BUILT_IN[0], seed=1), paths=paths, days=days,
+    warm_up=space.longest_lookback() + 2, lag=2, risk_aversion=2.0,
+)
+assert found.mean.shape[0] == count
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def peak_megabytes(paths: int, days: int, configs: int) -> float:
+    run = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(paths), str(days), str(configs)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    return float(run.stdout)
+
+
+def test_five_times_the_paths_need_hardly_more_memory() -> None:
+    peak_megabytes(64, 21, 1)  # compiles, if need be
+    few, many = peak_megabytes(4_000, 504, 10), peak_megabytes(20_000, 504, 10)
+    assert many < 800.0
+    assert many - few < 10.0
