@@ -31,6 +31,7 @@ _INDEFINITE: Final = 1e-8
 _SMALL: Final = 48
 """Assets up to which our own Cholesky decomposition is faster than a call of LAPACK."""
 _DENSITY_POINTS: Final = 1000
+_BANDWIDTH: Final = 0.01
 
 
 @dataclass(frozen=True)
@@ -252,6 +253,8 @@ def ledoit_wolf(
     >>> round(shrunk.intensity, 6), (shrunk.matrix.round(8) + 0.0).tolist()
     (1.0, [[0.000325, 0.0], [0.0, 0.000325]])
     """
+    if target not in {"scaled_identity", "constant_correlation"}:
+        raise DataError(f"`target` must be scaled_identity or constant_correlation, got {target!r}")
     values = _values(returns, alignment)
     if len(values) < 2:
         raise DataError(f"`returns` must have at least 2 sessions, got {len(values)}")
@@ -490,16 +493,21 @@ def _density_error(eigenvalues: Floats, assets_each: float, variance: float) -> 
     low = variance * (1.0 - root) * (1.0 - root)
     high = variance * (1.0 + root) * (1.0 + root)
     total = 0.0
+    start = 0
     for k in range(_DENSITY_POINTS):
         x = low + (high - low) * k / (_DENSITY_POINTS - 1)
         inside = max((high - x) * (x - low), 0.0)
         law = math.sqrt(inside) / (2.0 * math.pi * variance * assets_each * x) if x > 0.0 else 0.0
         kernel = 0.0
-        for i in range(eigenvalues.size):
-            z = (x - eigenvalues[i]) / 0.01
-            if abs(z) < 9.0:
-                kernel += math.exp(-0.5 * z * z)
-        kernel /= 0.01 * math.sqrt(2.0 * math.pi) * eigenvalues.size
+        # the eigenvalues increase as x does; what lies nine bandwidths away adds nothing
+        while start < eigenvalues.size and eigenvalues[start] < x - 9.0 * _BANDWIDTH:
+            start += 1
+        for i in range(start, eigenvalues.size):
+            z = (x - eigenvalues[i]) / _BANDWIDTH
+            if z < -9.0:
+                break
+            kernel += math.exp(-0.5 * z * z)
+        kernel /= _BANDWIDTH * math.sqrt(2.0 * math.pi) * eigenvalues.size
         total += (law - kernel) * (law - kernel)
     return total
 
@@ -794,6 +802,8 @@ def _values(returns: Returns | ArrayLike, alignment: Alignment | None) -> Floats
         return values
     _refuse_infinite(values)
     missing = np.isnan(values)
+    if not missing.any():
+        raise DataError(f"`returns` must be fractions, the largest is {np.abs(values).max():g}")
     if alignment is None:
         t, i = np.argwhere(missing)[0]
         raise DataError(

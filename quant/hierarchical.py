@@ -157,7 +157,8 @@ def hrp_weights(cov: Floats, of_columns: bool, out: Floats) -> None:  # noqa: FB
 
     `cov` must be a covariance with positive variances; nothing is checked. `of_columns` chooses the paper's distance
     (else d itself). The answer is that of `hierarchical_risk_parity` with `variant` "lopez_de_prado_2016" (else
-    "pyportfolioopt"), and has the same bits on every machine.
+    "pyportfolioopt"), and has the same bits on every machine; for more than 64 assets that function finds the paper's
+    distances by a matrix product, which can decide between two that differ by rounding alone.
     """
     assets = len(cov)
     _single_linkage_weights(cov, of_columns, np.empty((assets - 1, 4)), np.empty(assets, dtype=np.int64), out)

@@ -425,7 +425,8 @@ def fit_hidden_markov(
     """Fit a Gaussian hidden Markov model to daily log returns by expectation maximisation.
 
     The search starts from several fixed guesses (states that differ in volatility by a little or a lot, or in mean)
-    and follows the best; the same returns always give the same model.
+    and follows the best; the same returns always give the same model. The law of the first state is free in the fit,
+    so that every step has a closed form.
 
     Parameters
     ----------

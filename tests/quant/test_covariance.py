@@ -239,6 +239,11 @@ def test_pure_noise_has_no_factor_and_a_noise_variance_of_nearly_one() -> None:
     assert denoised(x).noise_variance == pytest.approx(1.0, abs=0.08)
 
 
+def test_one_asset_is_not_denoised() -> None:
+    x = returns_of(1, assets=1)
+    np.testing.assert_allclose(denoised(x).matrix, [[x.var(ddof=1)]], rtol=1e-12)
+
+
 def test_denoising_makes_a_singular_covariance_definite() -> None:
     clean = denoised(two_factor(60, 40))
     assert np.linalg.eigvalsh(clean.matrix)[0] > 0.0
@@ -374,6 +379,7 @@ HOLE = GOOD.copy()
 HOLE[3, 2] = math.nan
 WILD = GOOD.copy()
 WILD[5, 1] = math.inf
+UNKNOWN: Any = "one"
 FLAT = GOOD.copy()
 FLAT[:, 2] = 0.0
 
@@ -405,6 +411,11 @@ def test_missing_or_infinite_returns_are_refused(estimate: Any) -> None:
         (lambda: exponential(GOOD, decay=0.9, halflife=3.0), "either `halflife` or `decay`"),
         (lambda: exponential(GOOD, decay=1.0), r"`decay` must lie in \(0, 1\), got 1.0"),
         (lambda: exponential(GOOD, halflife=0.0), "`halflife` must be positive, got 0.0"),
+        (lambda: sample(np.full((9, 2), 1e308)), "must be fractions, the largest is 1e.308"),
+        (
+            lambda: ledoit_wolf(GOOD, target=UNKNOWN),
+            "`target` must be scaled_identity or constant_correlation, got 'one'",
+        ),
         (lambda: ledoit_wolf(GOOD[:1]), "at least 2 sessions, got 1"),
         (lambda: ledoit_wolf(FLAT, target="constant_correlation"), "positive variances; asset 2 has 0.0"),
         (lambda: denoised(FLAT), "`returns` must have positive variances; asset 2 has 0.0"),
