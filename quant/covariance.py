@@ -798,7 +798,9 @@ def _values(returns: Returns | ArrayLike, alignment: Alignment | None) -> Floats
     if alignment not in {None, "inner"}:
         raise DataError(f"`alignment` must be 'inner' here, got {alignment!r}")
     # one sum says whether all is finite, at half the cost of a look at each
-    if math.isfinite(float(values.sum())):
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = float(values.sum())
+    if math.isfinite(total):
         return values
     _refuse_infinite(values)
     missing = np.isnan(values)
