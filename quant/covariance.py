@@ -34,7 +34,7 @@ _DENSITY_POINTS: Final = 1000
 _BANDWIDTH: Final = 0.01
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Shrunk:
     """A sample covariance drawn towards a target: ``(1 - intensity) sample + intensity target``."""
 
@@ -44,7 +44,7 @@ class Shrunk:
     """In [0, 1]."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Denoised:
     """A covariance whose noise eigenvalues are replaced by their mean; its diagonal is the input's."""
 
@@ -58,7 +58,7 @@ class Denoised:
     """Largest eigenvalue that noise explains."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class NearestCorrelation:
     """The correlation matrix nearest to a symmetric matrix."""
 

@@ -34,7 +34,7 @@ _CANCELLED: Final = 1e-4
 """Share of the squared norms below which the square of a distance has lost digits in the matrix product."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class HierarchicalPortfolio:
     """Weights of hierarchical risk parity and the tree behind them."""
 

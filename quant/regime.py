@@ -35,7 +35,7 @@ _FIRST_STEPS: Final = 40
 _LOG_SQRT_2PI: Final = 0.9189385332046727
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class VolatilityState:
     """How high volatility was on each day, compared with all days before; shapes (T,)."""
 
@@ -47,7 +47,7 @@ class VolatilityState:
     """1 above the upper expanding percentile, -1 below the lower, else 0."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrendState:
     """Where the price stood on each day, compared with its mean; shapes (T,)."""
 
@@ -57,7 +57,7 @@ class TrendState:
     """1 rising, -1 falling, 0 flat."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MarketState:
     """Bull and bear markets as they became known; shapes (T,)."""
 
@@ -67,7 +67,7 @@ class MarketState:
     """1 bull, -1 bear, 0 before the first move large enough to tell."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Labels:
     """Which days carry which label; a day may carry several. Shapes (T,)."""
 
@@ -108,7 +108,7 @@ class Labels:
         return kept
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class HiddenMarkov:
     """A Gaussian hidden Markov model of daily log returns; states in the order of their volatility."""
 

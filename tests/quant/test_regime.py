@@ -248,6 +248,12 @@ def test_volatility_state_is_numpys_quantile_of_a_plain_average(seed: int, span:
         assert found.state[t] == (0 if known.size < 100 else int(known[-1] > high) - int(known[-1] < low))
 
 
+def test_a_volatility_that_equals_all_before_is_at_the_top_of_its_past_and_not_high() -> None:
+    found = volatility_state(np.full(12, 0.01), span=12, fewest=1)
+    assert found.percentile.tolist() == [1.0] * 12
+    assert not found.state.any()
+
+
 @few
 @given(seeds, st.integers(2, 300))
 def test_trend_state_is_the_distance_from_pandas_rolling_mean(seed: int, sessions: int) -> None:
