@@ -260,7 +260,7 @@ def _join(edges: Ints, lengths: Floats, links: Floats) -> None:
     assets = len(lengths) + 1
     parent = np.arange(2 * assets - 1)
     size = np.ones(2 * assets - 1)
-    for k, edge in enumerate(np.argsort(lengths, kind="mergesort")):
+    for k, edge in enumerate(_stable_order(lengths)):
         first = _root(parent, edges[edge, 0])
         second = _root(parent, edges[edge, 1])
         new = assets + k
@@ -269,6 +269,19 @@ def _join(edges: Ints, lengths: Floats, links: Floats) -> None:
         size[new] = size[first] + size[second]
         links[k, 0], links[k, 1] = min(first, second), max(first, second)
         links[k, 2], links[k, 3] = lengths[edge], size[new]
+
+
+@compiled
+def _stable_order(lengths: Floats) -> Ints:
+    """Sorted by insertion: of equal lengths the earlier comes first. numpy's sort takes a second to compile."""
+    order = np.empty(lengths.size, dtype=np.int64)
+    for k in range(lengths.size):
+        at = k
+        while at > 0 and lengths[order[at - 1]] > lengths[k]:
+            order[at] = order[at - 1]
+            at -= 1
+        order[at] = k
+    return order
 
 
 @compiled
