@@ -1,0 +1,170 @@
+"""Whether losses exceeded their value-at-risk as often as announced, and without clustering.
+
+Kupiec (1995), "Techniques for verifying the accuracy of risk measurement models", Journal of Derivatives 3(2);
+Christoffersen (1998), "Evaluating interval forecasts", International Economic Review 39(4).
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from quant.elementary import exp, log
+from quant.errors import DataError
+
+OBSERVATIONS: Final = 500
+"""Fewer hold too few exceedances for the laws of the tests."""
+
+
+@dataclass(frozen=True)
+class LikelihoodRatio:
+    """A likelihood-ratio statistic and the chance of a larger one under a right model."""
+
+    statistic: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Kupiec's test of the share of exceedances; `expected` is their number under a right model."""
+
+    observations: int
+    exceedances: int
+    expected: float
+    test: LikelihoodRatio
+
+
+@dataclass(frozen=True)
+class ConditionalCoverage:
+    """Christoffersen's tests.
+
+    Attributes
+    ----------
+    transitions : tuple of int
+        Days without exceedance after one without, with after one without, without after one with, with after with.
+    independence : LikelihoodRatio
+        Whether an exceedance makes the next day's more likely; one degree of freedom.
+    conditional : LikelihoodRatio
+        Right share and independence together, Kupiec's statistic added; two degrees of freedom.
+    """
+
+    transitions: tuple[int, int, int, int]
+    independence: LikelihoodRatio
+    conditional: LikelihoodRatio
+
+
+def _exceedances(returns: ArrayLike, value_at_risk: ArrayLike, level: float, observations: int) -> NDArray[np.bool_]:
+    x = np.asarray(returns, dtype=np.float64)
+    limits = np.asarray(value_at_risk, dtype=np.float64)
+    if not 0.0 < level < 1.0:
+        raise DataError(f"`level` must lie in (0, 1); got {level!r}")
+    if x.ndim != 1 or x.size < max(observations, 2):
+        raise DataError(f"`returns` must have shape (T,), T >= {max(observations, 2)}; got {x.shape}")
+    if limits.shape not in ((), x.shape):
+        raise DataError(f"`value_at_risk` must be a number or of shape {x.shape}; got {limits.shape}")
+    for name, array in (("returns", x), ("value_at_risk", np.atleast_1d(limits))):
+        if not np.isfinite(array).all():
+            row = int(np.argmin(np.isfinite(array)))
+            raise DataError(f"`{name}` must be finite; row {row} is {array[row]}")
+    return -x > limits
+
+
+def _bernoulli(hits: int, misses: int, share: float) -> float:
+    """Log-likelihood; what never happened costs nothing, whatever its chance."""
+    return (hits * log(share) if hits else 0.0) + (misses * log(1.0 - share) if misses else 0.0)
+
+
+def _best(hits: int, misses: int) -> float:
+    return _bernoulli(hits, misses, hits / (hits + misses)) if hits + misses else 0.0
+
+
+def _coverage(hits: NDArray[np.bool_], level: float) -> float:
+    count = int(np.count_nonzero(hits))
+    ratio = 2.0 * (_best(count, hits.size - count) - _bernoulli(count, hits.size - count, 1.0 - level))
+    return max(ratio, 0.0)
+
+
+def _one_degree(statistic: float) -> LikelihoodRatio:
+    return LikelihoodRatio(statistic, math.erfc(math.sqrt(0.5 * statistic)))
+
+
+def kupiec(returns: ArrayLike, value_at_risk: ArrayLike, level: float, *, observations: int = OBSERVATIONS) -> Coverage:
+    """Test that a share ``1 - level`` of the losses exceeded the value-at-risk.
+
+    Parameters
+    ----------
+    returns : array_like, shape (T,)
+        Daily returns as fractions; a loss exceeds where -return > value-at-risk.
+    value_at_risk : float or array_like, shape (T,)
+        Positive for a loss, announced before each day.
+    level : float
+        Confidence level in (0, 1) of the value-at-risk.
+    observations : int
+        Smallest T that is allowed.
+
+    Returns
+    -------
+    Coverage
+        Chi-squared with one degree of freedom under a right model.
+
+    Raises
+    ------
+    DataError
+        If there are fewer observations, the shapes do not fit, a number is not finite or `level` is outside (0, 1).
+
+    Examples
+    --------
+    Ten exceedances of a 99% value-at-risk in 500 days.
+
+    >>> found = kupiec([-0.03] * 10 + [0.01] * 490, 0.02, 0.99)
+    >>> found.exceedances, round(found.test.statistic, 4), round(found.test.p_value, 4)
+    (10, 3.9136, 0.0479)
+    """
+    hits = _exceedances(returns, value_at_risk, level, observations)
+    count = int(np.count_nonzero(hits))
+    return Coverage(hits.size, count, (1.0 - level) * hits.size, _one_degree(_coverage(hits, level)))
+
+
+def christoffersen(
+    returns: ArrayLike, value_at_risk: ArrayLike, level: float, *, observations: int = OBSERVATIONS
+) -> ConditionalCoverage:
+    """Test that exceedances of the value-at-risk come independently, and with the announced share.
+
+    Parameters
+    ----------
+    returns : array_like, shape (T,)
+        Daily returns as fractions, in time order.
+    value_at_risk : float or array_like, shape (T,)
+        Positive for a loss, announced before each day.
+    level : float
+        Confidence level in (0, 1) of the value-at-risk.
+    observations : int
+        Smallest T that is allowed.
+
+    Returns
+    -------
+    ConditionalCoverage
+
+    Raises
+    ------
+    DataError
+        As for `kupiec`.
+
+    Examples
+    --------
+    The same ten exceedances, all in a row: the share may pass, their clustering does not.
+
+    >>> found = christoffersen([-0.03] * 10 + [0.01] * 490, 0.02, 0.99)
+    >>> found.transitions, found.independence.p_value < 1e-6
+    ((489, 0, 1, 9), True)
+    """
+    hits = _exceedances(returns, value_at_risk, level, observations)
+    before, after = hits[:-1], hits[1:]
+    n00, n01, n10, n11 = (
+        int(np.count_nonzero((before == a) & (after == b))) for a, b in ((0, 0), (0, 1), (1, 0), (1, 1))
+    )
+    ratio = max(2.0 * (_best(n01, n00) + _best(n11, n10) - _best(n01 + n11, n00 + n10)), 0.0)
+    both = ratio + _coverage(hits, level)
+    return ConditionalCoverage((n00, n01, n10, n11), _one_degree(ratio), LikelihoodRatio(both, exp(-0.5 * both)))

@@ -1,0 +1,321 @@
+"""Risk of a portfolio: tail losses, what each asset contributes to them, drawdowns, backtests and stress.
+
+Losses are positive fractions of wealth throughout.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from quant import metrics
+from quant.backtest import ConditionalCoverage, Coverage, LikelihoodRatio, christoffersen, kupiec
+from quant.compiled import compiled
+from quant.correlation_stress import checked_covariance, checked_weights, finite_array
+from quant.elementary import exp, normal_quantile
+from quant.errors import DataError
+from quant.returns import Returns
+from quant.stress import (
+    HISTORICAL_WINDOWS,
+    FactorShock,
+    HistoricalWindow,
+    ReverseStress,
+    WindowLoss,
+    equicorrelation,
+    factor_exposures,
+    factor_shock,
+    reverse_stress,
+    stress_table,
+    stressed_correlation,
+    stressed_covariance,
+)
+from quant.tails import METHODS, Method, TailLoss, expected_shortfall, tail_risk, value_at_risk
+
+__all__ = [
+    "HISTORICAL_WINDOWS",
+    "METHODS",
+    "ConditionalCoverage",
+    "Contributions",
+    "Coverage",
+    "DrawdownPeriod",
+    "FactorShock",
+    "HistoricalWindow",
+    "LikelihoodRatio",
+    "Measure",
+    "Method",
+    "ReverseStress",
+    "TailLoss",
+    "WindowLoss",
+    "christoffersen",
+    "component_contributions",
+    "drawdown_table",
+    "equicorrelation",
+    "expected_shortfall",
+    "factor_exposures",
+    "factor_shock",
+    "kupiec",
+    "portfolio_returns",
+    "reverse_stress",
+    "stress_table",
+    "stressed_correlation",
+    "stressed_covariance",
+    "tail_risk",
+    "value_at_risk",
+]
+
+Floats: TypeAlias = NDArray[np.float64]
+Measure: TypeAlias = Literal["volatility", "value_at_risk", "expected_shortfall"]
+Session: TypeAlias = int | date
+
+
+@dataclass(frozen=True)
+class Contributions:
+    """Parts of a risk measure, one for each asset, that add up to `total`."""
+
+    total: float
+    components: tuple[float, ...]
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Fractions of the total.
+
+        Raises
+        ------
+        DataError
+            If the total is zero.
+        """
+        if self.total == 0.0:
+            raise DataError("a risk of zero has no shares")
+        return tuple(component / self.total for component in self.components)
+
+
+@dataclass(frozen=True)
+class DrawdownPeriod:
+    """One fall of wealth below its peak, until the peak is reached again.
+
+    Attributes
+    ----------
+    depth : float
+        Largest loss from the peak, a fraction.
+    peak : int, date or None
+        Session at whose close the peak stood; None where it is the start, before the first return.
+    trough : int or date
+        Session of the largest loss.
+    recovery : int, date or None
+        First session that ends at or above the peak; None while the fall is ongoing.
+    sessions_down : int
+        From peak to trough.
+    sessions_to_recover : int or None
+        From trough to recovery.
+    """
+
+    depth: float
+    peak: Session | None
+    trough: Session
+    recovery: Session | None
+    sessions_down: int
+    sessions_to_recover: int | None
+
+    @property
+    def ongoing(self) -> bool:
+        """Whether the peak has not been reached again."""
+        return self.recovery is None
+
+
+@compiled
+def _weighted(values: Floats, weights: Floats, out: Floats) -> None:
+    for t in range(values.shape[0]):
+        total = 0.0
+        for i in range(weights.size):
+            total += weights[i] * values[t, i]
+        out[t] = total
+
+
+def portfolio_returns(returns: ArrayLike, weights: ArrayLike) -> Floats:
+    """Daily returns of weights that are restored every day; what they leave of 1 earns nothing.
+
+    Parameters
+    ----------
+    returns : array_like, shape (T, N)
+        Daily simple returns as fractions.
+    weights : array_like, shape (N,)
+        Fractions of wealth, of either sign.
+
+    Returns
+    -------
+    ndarray, shape (T,)
+
+    Raises
+    ------
+    DataError
+        If the shapes do not fit or a number is not finite.
+
+    Examples
+    --------
+    >>> portfolio_returns([[0.01, 0.02], [0.0, -0.01]], [0.5, 0.5]).tolist()
+    [0.015, -0.005]
+    """
+    values = finite_array(returns, "returns", 2)
+    w = checked_weights(weights, values.shape[1])
+    out = np.empty(values.shape[0])
+    _weighted(values, w, out)
+    return out
+
+
+def _parts(w: Floats, direction: Floats, tail: float) -> Contributions:
+    """tail w (Sigma w) / sigma."""
+    variance = max(math.fsum(w * direction), 0.0)
+    deviation = math.sqrt(variance)
+    parts = tail * w * direction / deviation if deviation > 0.0 else np.zeros(w.size)
+    return Contributions(math.fsum(parts), tuple(float(p) for p in parts))
+
+
+def _historical_parts(w: Floats, values: Floats, measure: Measure, level: float) -> Contributions:
+    outcomes = portfolio_returns(values, w)
+    share = (1.0 - level) * outcomes.size
+    if share < 1.0 - 1e-9:
+        raise DataError(f"`level` {level:g} leaves less than one of {outcomes.size} sessions in the tail")
+    order = np.argsort(outcomes, kind="stable")
+    whole = math.floor(share + 1e-9)
+    part = share - whole if share - whole > 1e-9 else 0.0
+    boundary = whole if part > 0.0 else whole - 1
+    if measure == "value_at_risk":
+        parts = -w * values[order[boundary]]
+    else:
+        tail = values[order[:whole]]
+        sums = np.array([math.fsum(column) for column in tail.T])
+        if part > 0.0:
+            sums = sums + part * values[order[whole]]
+        parts = -w * sums / (whole + part)
+    return Contributions(math.fsum(parts), tuple(float(p) for p in parts))
+
+
+def component_contributions(
+    weights: ArrayLike, data: Returns | ArrayLike, *, measure: Measure = "volatility", level: float = 0.95
+) -> Contributions:
+    r"""What each asset contributes to the risk of a portfolio, by Euler's theorem: the parts add up to the total.
+
+    Each measure is homogeneous in the weights, so that it equals the sum of weight times derivative. Volatility:
+    :math:`w_i (\Sigma w)_i / \sigma`. Historical expected shortfall: the asset's mean loss in the sessions of the
+    portfolio's tail. Historical value-at-risk: its loss in the one session at the boundary, which is a noisy part.
+
+    Parameters
+    ----------
+    weights : array_like, shape (N,)
+        Fractions of wealth, of either sign.
+    data : Returns or array_like, shape (N, N)
+        Returns, for the historical measures and the sample covariance; or a covariance of one session, for which
+        value-at-risk and expected shortfall are the Gaussian ones of mean zero.
+    measure : {"volatility", "value_at_risk", "expected_shortfall"}
+    level : float
+        Confidence level in (0, 1) of the last two.
+
+    Returns
+    -------
+    Contributions
+        Over one session, not annualised.
+
+    Raises
+    ------
+    DataError
+        If the shapes do not fit, the covariance is none, a number is not finite, there are fewer than two sessions or
+        less than one in the tail, or an argument lies outside its range.
+
+    References
+    ----------
+    Tasche (1999), "Risk contributions and performance measurement".
+
+    Examples
+    --------
+    >>> found = component_contributions([0.5, 0.5], [[0.04, 0.0], [0.0, 0.01]])
+    >>> round(found.total, 6), [round(s, 6) for s in found.shares]
+    (0.111803, [0.8, 0.2])
+    """
+    if measure not in ("volatility", "value_at_risk", "expected_shortfall"):
+        raise DataError(f"`measure` must be volatility, value_at_risk or expected_shortfall; got {measure!r}")
+    if not 0.0 < level < 1.0:
+        raise DataError(f"`level` must lie in (0, 1); got {level!r}")
+    if isinstance(data, Returns):
+        w = checked_weights(weights, len(data.assets))
+        if measure != "volatility":
+            return _historical_parts(w, data.values, measure, level)
+        if len(data) < 2:
+            raise DataError("`data` must have at least 2 sessions for a volatility; got 1")
+        centred = data.values - np.mean(data.values, axis=0)
+        outcomes = portfolio_returns(centred, w)
+        direction = np.array([math.fsum(column * outcomes) for column in centred.T]) / (len(data) - 1)
+        return _parts(w, direction, 1.0)
+    sigma = checked_covariance(data, name="data")
+    w = checked_weights(weights, sigma.shape[0])
+    direction = np.array([math.fsum(row * w) for row in sigma])
+    z = normal_quantile(level)
+    tails: dict[Measure, float] = {
+        "volatility": 1.0,
+        "value_at_risk": z,
+        "expected_shortfall": exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi) / (1.0 - level),
+    }
+    return _parts(w, direction, tails[measure])
+
+
+def drawdown_table(
+    returns: ArrayLike, dates: ArrayLike | Sequence[date] | None = None, *, count: int = 5
+) -> tuple[DrawdownPeriod, ...]:
+    """The deepest falls of wealth below a peak, deepest first, the earlier of equals first.
+
+    Parameters
+    ----------
+    returns : array_like, shape (T,)
+        Daily simple returns, above -1; the start counts as a peak.
+    dates : array_like of datetime64 or date, shape (T,), optional
+        Ascending. Without them sessions are numbered from 0.
+    count : int
+        Largest number of rows, at least 1.
+
+    Returns
+    -------
+    tuple of DrawdownPeriod
+        No two overlap; empty for a series that never fell.
+
+    Raises
+    ------
+    DataError
+        If `returns` is not a finite vector above -1, `dates` does not fit or ascend, or `count` is below 1.
+
+    Examples
+    --------
+    >>> rows = drawdown_table([0.1, -0.5, 0.5, 1.0, -0.2])
+    >>> [(round(row.depth, 9), row.peak, row.trough, row.recovery) for row in rows]
+    [(0.5, 0, 1, 3), (0.2, 3, 4, None)]
+    """
+    if count < 1:
+        raise DataError(f"`count` must be at least 1; got {count!r}")
+    falls = metrics.drawdowns(returns)
+    sessions: Sequence[Session] = range(falls.size)
+    if dates is not None:
+        days = np.asarray(dates, dtype="datetime64[D]")
+        if days.shape != falls.shape:
+            raise DataError(f"`dates` of shape {days.shape} do not fit `returns` {falls.shape}")
+        if np.isnat(days).any() or (days[1:] <= days[:-1]).any():
+            raise DataError("`dates` must ascend without repetition")
+        sessions = days.tolist()
+    under = np.concatenate([[False], falls > 0.0, [False]])
+    starts, ends = np.flatnonzero(under[1:] & ~under[:-1]), np.flatnonzero(under[:-1] & ~under[1:])
+    rows: list[DrawdownPeriod] = []
+    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+        trough = start + int(np.argmax(falls[start:end]))
+        recovered = end < falls.size
+        rows.append(
+            DrawdownPeriod(
+                depth=float(falls[trough]),
+                peak=sessions[start - 1] if start > 0 else None,
+                trough=sessions[trough],
+                recovery=sessions[end] if recovered else None,
+                sessions_down=trough - start + 1,
+                sessions_to_recover=end - trough if recovered else None,
+            )
+        )
+    return tuple(sorted(rows, key=lambda row: -row.depth)[:count])
