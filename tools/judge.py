@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from quant.evaluation import Evaluation, Measured
 from quant.importance import main_effects
 from quant.kernel import VOLATILITY
+from quant.luck import traffic_light
 from quant.objective import retention
-from quant.overfitting import traffic_light
 from quant.scenario import GBM_BANNER
 from quant.strategy import SHAPES, StrategyConfig
 from quant.trial import Trial

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.metrics import kurtosis, minimum_track_record_length, moments, skewness, utility
-from quant.overfitting import (
+from quant.luck import (
     backtest_overfitting,
-    deflated_sharpe_ratio,
+    deflated_sharpe_of_series,
     effective_trials,
+    minimum_track_record,
     performance_differences,
     sharpe_variance,
     superior_predictive_ability,
 )
+from quant.metrics import utility
+from quant.moments import kurtosis, moments, skewness
 from quant.search import stream_seed
 from quant.trial import Trial
 from tools.evaluation import World, goal_values
@@ -70,17 +72,17 @@ def judge_luck(
     sharpe = moments(active).sharpe
     length = None
     if sharpe > 0.0:
-        length = minimum_track_record_length(sharpe, skewness=skewness(active), kurtosis=kurtosis(active))
+        length = minimum_track_record(sharpe, skewness=skewness(active), kurtosis=kurtosis(active))
     return Luck(
         trials=len(trials),
         ledger_trials=ledger_trials,
         observations=records.winner.size,
         sharpe=moments(records.winner).sharpe * math.sqrt(DAYS),
-        deflated_sharpe=deflated_sharpe_ratio(
+        deflated_sharpe=deflated_sharpe_of_series(
             records.winner, variance=sharpe_variance(unsteered), trials=ledger_trials
         ),
         active_sharpe=sharpe * math.sqrt(DAYS),
-        active_deflated_sharpe=deflated_sharpe_ratio(active, variance=active_variance, trials=ledger_trials),
+        active_deflated_sharpe=deflated_sharpe_of_series(active, variance=active_variance, trials=ledger_trials),
         overfitting=overfit.probability,
         overfitting_low=overfit.low,
         overfitting_high=overfit.high,

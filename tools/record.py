@@ -6,17 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.metrics import (
-    Drawdown,
-    alpha_beta,
-    break_even_cost_bps,
-    calendar_years,
-    skewness,
-    tracking_error,
-    utility,
-    volatility_target_error,
-    worst_drawdown,
-)
+from quant.metrics import break_even_cost_bps, utility, volatility_target_error
+from quant.moments import skewness
+from quant.regression import alpha_beta, tracking_error
+from quant.wealth import Drawdown, calendar_years, worst_drawdown
 from tools.evaluation import World
 from tools.luck import Records
 from tools.optimization import Crisis, Fact, Year

@@ -81,7 +81,7 @@ def risk_figures(market: "Market", request: OptimizationRequest) -> tuple[Figure
 
 def volatility(returns: "NDArray[np.float64]") -> float:
     """Annual."""
-    from quant.metrics import moments
+    from quant.moments import moments
 
     own = moments(returns)
     return math.sqrt(own.second * own.count / (own.count - 1) * YEAR)

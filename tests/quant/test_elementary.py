@@ -160,7 +160,7 @@ def test_log_gamma_is_within_its_bounds() -> None:
 BITS = """
 import hashlib
 import numpy as np
-from quant import elementary, importance, metrics, objective, overfitting
+from quant import elementary, importance, luck, metrics, objective, regression
 from quant.random import philox
 
 
@@ -190,28 +190,28 @@ measured = metrics.series_metrics(
 show("metrics", [v for f in type(measured).model_fields for m in [getattr(measured, f)]
                  for v in (m.value, m.error or 0.0)])
 show("drawdowns", metrics.drawdowns(first))
-regression = metrics.alpha_beta(first, x[:, 1])
+fit = regression.alpha_beta(first, x[:, 1])
 target = metrics.volatility_target_error(first, 0.1)
-show("report", [regression.alpha.value, regression.alpha.error, regression.beta.value,
-                regression.beta.error, metrics.tracking_error(first, x[:, 1]), target.error,
-                target.noise_floor, metrics.minimum_track_record_length(0.05)])
+show("report", [fit.alpha.value, fit.alpha.error, fit.beta.value,
+                fit.beta.error, regression.tracking_error(first, x[:, 1]), target.error,
+                target.noise_floor, luck.minimum_track_record(0.05)])
 weights = objective.scenario_weights([0.5, 0.15, 0.1, 0.1, 0.15])
 simulated = 30.0 * x[:9, :5]
 for goal in ("robust_utility", "sharpe", "worst_case", "cvar_utility"):
     matrix = 30.0 * x[:40, :6]
     show(goal, objective.scores(matrix, weights, goal=goal, sharpes=matrix))
-    result = overfitting.backtest_overfitting(
+    result = luck.backtest_overfitting(
         x, risk_aversion=2.0, simulated=simulated, weights=weights, goal=goal
     )
     show("overfitting " + goal, [result.probability, result.low, result.high,
          result.sharpe_probability, result.degradation_slope, result.loss_probability,
          *result.logit_edges, *result.logit_counts])
-differences = overfitting.performance_differences(x, x[:, 0], 2.0)
-spa = overfitting.superior_predictive_ability(differences, seed=3)
+differences = luck.performance_differences(x, x[:, 0], 2.0)
+spa = luck.superior_predictive_ability(differences, seed=3)
 show("superior", [spa.p_value, spa.best, spa.statistic])
-show("luck", [overfitting.deflated_sharpe_ratio(first, variance=1e-3, trials=77),
-              overfitting.sharpe_variance(x), overfitting.minimum_backtest_length(77, 1.0),
-              overfitting.effective_trials(x), objective.paired_error(first, weight)])
+show("luck", [luck.deflated_sharpe_of_series(first, variance=1e-3, trials=77),
+              luck.sharpe_variance(x), luck.minimum_backtest_length(trials=77, target=1.0),
+              luck.effective_trials(x), objective.paired_error(first, weight)])
 effects = importance.main_effects({"a": [i % 5 for i in range(1203)]}, first)
 show("importance", list(effects.values()))
 """

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from quant import metrics
+from quant import luck, metrics, moments, regression
 from quant.errors import DataError
 from quant.evaluation import Metrics
+from quant.wealth import calendar_years, worst_drawdown
 
 SAMPLES = [np.random.default_rng(seed).standard_t(df=4, size=750) / 100 for seed in range(4)]
 daily = arrays(np.float64, st.integers(25, 60), elements=st.floats(-0.25, 0.25, width=32))
@@ -35,8 +36,8 @@ def test_moments_equal_scipys(x: np.ndarray) -> None:
     m = metrics.moments(x)
     assert m.mean == pytest.approx(x.mean(), rel=1e-12)
     assert m.deviation == pytest.approx(x.std(ddof=1), rel=1e-12)
-    assert metrics.skewness(x) == pytest.approx(stats.skew(x), rel=1e-11)
-    assert metrics.kurtosis(x) == pytest.approx(stats.kurtosis(x, fisher=False), rel=1e-11)
+    assert moments.skewness(x) == pytest.approx(stats.skew(x), rel=1e-11)
+    assert moments.kurtosis(x) == pytest.approx(stats.kurtosis(x, fisher=False), rel=1e-11)
 
 
 @pytest.mark.parametrize("x", SAMPLES)
@@ -73,34 +74,8 @@ def test_standard_errors_are_the_deviation_over_samples() -> None:
 
 def test_sharpe_error_is_lo_s_for_normal_returns() -> None:
     """Lo (2002): sqrt((1 + SR^2 / 2) / T); Mertens' with T - 1."""
-    error = metrics.sharpe_error(0.1, observations=1001, skewness=0.0, kurtosis=3.0)
+    error = luck.sharpe_error(0.1, observations=1001, skewness=0.0, kurtosis=3.0)
     assert error == pytest.approx(math.sqrt((1 + 0.1**2 / 2) / 1000), rel=1e-14)
-
-
-@pytest.mark.parametrize(
-    ("sharpe", "benchmark", "skewness", "kurtosis", "years"),
-    [
-        (1.0, 0.0, 0.0, 3.0, 2.71),
-        (1.0, 0.0, -1.0, 8.0, 2.90),
-        (1.0, 0.5, 0.0, 3.0, 10.85),
-        (1.0, 0.5, -1.0, 8.0, 11.6),
-    ],
-)
-def test_minimum_track_records_of_the_specification(
-    sharpe: float, benchmark: float, skewness: float, kurtosis: float, years: float
-) -> None:
-    length = metrics.minimum_track_record_length(
-        sharpe / math.sqrt(252),
-        benchmark=benchmark / math.sqrt(252),
-        skewness=skewness,
-        kurtosis=kurtosis,
-    )
-    assert length is not None
-    assert length / 252 == pytest.approx(years, abs=0.05 if years == 11.6 else 0.005)
-
-
-def test_no_track_record_is_long_enough_for_a_sharpe_ratio_below_the_benchmark() -> None:
-    assert metrics.minimum_track_record_length(0.05, benchmark=0.05) is None
 
 
 @pytest.mark.parametrize("x", SAMPLES)
@@ -134,7 +109,7 @@ def test_tail_losses_are_ordered_and_bounded(x: np.ndarray) -> None:
 def test_the_worst_drawdown_is_the_worst_over_all_pairs_of_days(x: np.ndarray) -> None:
     wealth = np.cumprod(np.append(1.0, 1.0 + x))
     falls = [1 - wealth[j] / wealth[i] for i in range(len(wealth)) for j in range(i, len(wealth))]
-    worst = metrics.worst_drawdown(x)
+    worst = worst_drawdown(x)
     assert (worst.depth if worst else 0.0) == pytest.approx(max(falls), abs=1e-12)
     if worst:
         before = wealth[worst.start]  # wealth[t + 1] is the close of session t
@@ -153,24 +128,24 @@ def test_losses_only_deepen_a_drawdown(x: np.ndarray) -> None:
 
 
 def test_wealth_that_never_fell_has_no_worst_drawdown() -> None:
-    assert metrics.worst_drawdown([0.01, 0.0, 0.02]) is None
+    assert worst_drawdown([0.01, 0.0, 0.02]) is None
     assert measure(np.full(30, 0.001)).max_drawdown.value == 0.0
 
 
 @pytest.mark.parametrize("x", SAMPLES)
 def test_calendar_years_compound_to_the_whole(x: np.ndarray) -> None:
     days = pd.bdate_range("2019-03-05", periods=len(x))
-    years = dict(metrics.calendar_years(days.to_numpy(), x))
+    years = dict(calendar_years(days.to_numpy(), x))
     expected = (1 + pd.Series(x, index=days)).groupby(days.year).prod() - 1
     assert years == pytest.approx(expected.to_dict(), rel=1e-11)
     assert np.prod([1 + r for r in years.values()]) == pytest.approx(np.prod(1 + x))
 
 
 def test_calendar_years_take_dates_and_refuse_disorder() -> None:
-    assert metrics.calendar_years([date(2021, 1, 4)], [0.5]) == ((2021, 0.5),)
+    assert calendar_years([date(2021, 1, 4)], [0.5]) == ((2021, 0.5),)
     for days in (["2021-01-04"], ["2021-01-04", "2021-01-04"], ["2021-01-05", "2021-01-04"]):
         with pytest.raises(DataError):
-            metrics.calendar_years(days, [0.1, 0.1])
+            calendar_years(days, [0.1, 0.1])
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -181,7 +156,7 @@ def test_alpha_and_beta_are_those_of_statsmodels_with_whites_errors(seed: int) -
     market = 0.01 * rng.standard_normal(600)
     x = 0.0001 + 0.6 * market + 0.2 * market * rng.standard_normal(600)
     fit = sm.OLS(x, sm.add_constant(market)).fit(cov_type="HC0")
-    result = metrics.alpha_beta(x, market)
+    result = regression.alpha_beta(x, market)
     assert result.alpha.value == pytest.approx(252 * fit.params[0], rel=1e-9)
     assert result.beta.value == pytest.approx(fit.params[1], rel=1e-9)
     assert result.alpha.error == pytest.approx(252 * fit.bse[0], rel=1e-9)
@@ -190,13 +165,13 @@ def test_alpha_and_beta_are_those_of_statsmodels_with_whites_errors(seed: int) -
 
 def test_alpha_of_a_leveraged_market_is_zero_and_its_tracking_error_is_the_rest() -> None:
     market = SAMPLES[0]
-    result = metrics.alpha_beta(0.5 * market, market)
+    result = regression.alpha_beta(0.5 * market, market)
     assert result.alpha.value == pytest.approx(0.0, abs=1e-15)
     assert result.beta.value == pytest.approx(0.5, rel=1e-14)
     half = 0.5 * measure(market).volatility.value
-    assert metrics.tracking_error(0.5 * market, market) == pytest.approx(half, rel=1e-12)
+    assert regression.tracking_error(0.5 * market, market) == pytest.approx(half, rel=1e-12)
     with pytest.raises(DataError, match="does not vary"):
-        metrics.alpha_beta(market, np.full(len(market), 0.001))
+        regression.alpha_beta(market, np.full(len(market), 0.001))
 
 
 def test_at_the_break_even_cost_nothing_is_left_of_the_advantage() -> None:
@@ -242,7 +217,7 @@ def test_a_constant_series_has_no_ratio_and_no_error(level: float) -> None:
     assert m.sharpe.error is None
     assert m.volatility.value == 0.0
     assert m.utility.value == pytest.approx(252 * level)
-    assert (metrics.skewness(np.full(9, level)), metrics.kurtosis(np.full(9, level))) == (0.0, 3.0)
+    assert (moments.skewness(np.full(9, level)), moments.kurtosis(np.full(9, level))) == (0.0, 3.0)
 
 
 def test_locked_in_cash_after_63_sessions_in_a_row() -> None:
@@ -271,7 +246,7 @@ def test_refuses_what_cannot_be_measured(change: dict) -> None:
 
 @pytest.mark.parametrize("x", [[], [0.1], [np.nan] * 30, [np.inf] * 30, np.zeros((30, 2))])
 def test_refuses_series_that_are_not_finite_vectors(x: object) -> None:
-    for measured in (metrics.moments, metrics.skewness, metrics.value_at_risk):
+    for measured in (metrics.moments, moments.skewness, metrics.value_at_risk):
         with pytest.raises(DataError):
             measured(x)  # pyright: ignore[reportArgumentType]
     with pytest.raises(DataError):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from quant.overfitting import traffic_light
+from quant.luck import traffic_light
 from tools.luck import Records, judge_luck
 from tools.optimization import Limit, Limits
 from tools.record import seen

@@ -1,6 +1,7 @@
 import itertools
 import math
 import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -10,19 +11,21 @@ from scipy import integrate, stats
 
 from quant.errors import DataError
 from quant.goal import Goal
-from quant.objective import scenario_weights, scores
-from quant.overfitting import (
+from quant.luck import (
     backtest_overfitting,
-    deflated_sharpe_ratio,
+    deflated_sharpe,
+    deflated_sharpe_of_series,
     effective_trials,
     expected_maximum_sharpe,
     minimum_backtest_length,
+    minimum_track_record,
     performance_differences,
-    probabilistic_sharpe_ratio,
+    probabilistic_sharpe,
     sharpe_variance,
     superior_predictive_ability,
     traffic_light,
 )
+from quant.objective import scenario_weights, scores
 
 WEIGHTS = scenario_weights([0.50, 0.15, 0.10, 0.10, 0.15])
 
@@ -39,36 +42,119 @@ def sharpe(x: np.ndarray) -> np.ndarray:
     return math.sqrt(252) * x.mean(axis=0) / x.std(axis=0, ddof=1)
 
 
-@pytest.mark.parametrize(("trials", "deflated"), [(100, 0.9004), (46, 0.9505)])
-def test_deflated_sharpe_ratios_of_the_paper(trials: int, deflated: float) -> None:
-    """Bailey and Lopez de Prado (2014), p. 9-10: annual 2.5, 1,250 days of 250, skewness -3."""
-    luck = expected_maximum_sharpe(0.5 / 250, trials)
-    if trials == 100:
-        assert luck == pytest.approx(0.1132, abs=5e-5)
-    value = probabilistic_sharpe_ratio(
-        2.5 / math.sqrt(250), benchmark=luck, observations=1250, skewness=-3.0, kurtosis=10.0
+@pytest.mark.parametrize(("trials", "luck", "deflated"), [(100, 0.1132, 0.9004), (46, None, 0.9505)])
+def test_deflated_sharpe_ratios_of_the_paper(trials: int, luck: float | None, deflated: float) -> None:
+    """Bailey and Lopez de Prado (2014), p. 9-10: annual 2.5, 1,250 days of 250, skewness -3, kurtosis 10."""
+    if luck is not None:
+        assert expected_maximum_sharpe(variance=0.5 / 250, trials=trials) == pytest.approx(luck, abs=5e-5)
+    value = deflated_sharpe(
+        2.5 / math.sqrt(250), observations=1250, variance=0.5 / 250, trials=trials, skewness=-3.0, kurtosis=10.0
     )
     assert value == pytest.approx(deflated, abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("sharpe", "benchmark", "skewness", "kurtosis", "years"),
+    [
+        (1.0, 0.0, 0.0, 3.0, 2.71),
+        (1.0, 0.0, -1.0, 8.0, 2.90),
+        (1.0, 0.5, 0.0, 3.0, 10.85),
+        (1.0, 0.5, -1.0, 8.0, 11.6),
+    ],
+)
+def test_minimum_track_records_of_the_specification(
+    sharpe: float, benchmark: float, skewness: float, kurtosis: float, years: float
+) -> None:
+    """Annual ratios of daily returns, 95%; the last two differ by the moments alone."""
+    length = minimum_track_record(
+        sharpe / math.sqrt(252),
+        benchmark=benchmark / math.sqrt(252),
+        skewness=skewness,
+        kurtosis=kurtosis,
+    )
+    assert length is not None
+    assert length / 252 == pytest.approx(years, abs=0.05 if years == 11.6 else 0.005)
+
+
+@given(
+    st.floats(0.005, 0.3),
+    st.floats(-0.2, 0.0049),
+    st.floats(-2.0, 2.0),
+    st.floats(0.0, 10.0),
+    st.floats(0.6, 0.999),
+)
+@settings(max_examples=60, deadline=None)
+def test_a_track_record_of_the_minimum_length_gives_the_confidence(
+    sharpe: float, benchmark: float, skewness: float, excess: float, confidence: float
+) -> None:
+    kurtosis = skewness**2 + 1.0 + excess
+    length = minimum_track_record(
+        sharpe, benchmark=benchmark, skewness=skewness, kurtosis=kurtosis, confidence=confidence
+    )
+    assert length is not None
+    spread = 1.0 - skewness * sharpe + 0.25 * (kurtosis - 1.0) * sharpe * sharpe
+    z = (sharpe - benchmark) / math.sqrt(spread / (length - 1.0))
+    assert stats.norm.cdf(z) == pytest.approx(confidence, rel=1e-9)
+    for observations in (math.ceil(length), max(2, math.floor(length) - 1)):
+        p = probabilistic_sharpe(
+            sharpe, observations=observations, skewness=skewness, kurtosis=kurtosis, benchmark=benchmark
+        )
+        assert p >= confidence - 1e-12 if observations >= length else p < confidence or observations == 2
+
+
+def test_no_track_record_is_long_enough_for_a_sharpe_ratio_below_the_benchmark() -> None:
+    assert minimum_track_record(0.05, benchmark=0.05) is None
+
+
+def test_a_probabilistic_sharpe_ratio_is_the_share_of_samples_below_it() -> None:
+    """20,000 samples of 250 normal returns with a true ratio of 0.05: a tenth lies below the one of PSR 0.1."""
+    x = np.random.Generator(np.random.Philox(3)).standard_normal((20_000, 250)) + 0.05
+    found = x.mean(axis=1) / x.std(axis=1, ddof=1)
+    for share in (0.1, 0.5, 0.9):
+        ratio = float(np.quantile(found, share))
+        assert probabilistic_sharpe(ratio, observations=250, benchmark=0.05) == pytest.approx(share, abs=0.012)
+
+
+@pytest.mark.parametrize(
+    ("refused", "named"),
+    [
+        (lambda: probabilistic_sharpe(math.nan, observations=10), "`sharpe` must be finite; got nan"),
+        (lambda: probabilistic_sharpe(0.1, observations=10, benchmark=math.inf), "`benchmark` must be finite; got inf"),
+        (lambda: probabilistic_sharpe(0.1, observations=1), "observations > 1"),
+        (lambda: deflated_sharpe(0.1, observations=100, variance=-1.0, trials=5), "`variance` >= 0"),
+        (lambda: deflated_sharpe(0.1, observations=100, variance=1.0, trials=0), "`trials` >= 1"),
+        (lambda: deflated_sharpe_of_series([0.1], variance=1.0, trials=1), "`series` must be finite"),
+        (lambda: minimum_track_record(0.1, confidence=0.5), "`confidence` must lie in"),
+        (lambda: minimum_track_record(math.nan), "`sharpe` must be finite"),
+        (lambda: minimum_backtest_length(trials=5, target=0.0), "`target` must be positive; got 0.0"),
+        (lambda: minimum_backtest_length(trials=0, target=1.0), "`trials` >= 1"),
+        (lambda: sharpe_variance([[0.1, math.nan], [0.2, 0.1]]), "row 0, column 1 is nan"),
+        (lambda: effective_trials(np.zeros((2, 2, 2))), "`series` must be of shape"),
+    ],
+)
+def test_a_refusal_names_the_argument(refused: Callable[[], float], named: str) -> None:
+    with pytest.raises(DataError, match=named):
+        refused()
 
 
 @pytest.mark.parametrize(("trials", "shares"), [(100, (1.13, 0.80, 0.57)), (500, (1.37, 0.97, 0.68))])
 def test_best_of_n_by_luck_of_the_specification(trials: int, shares: tuple[float, float, float]) -> None:
     for years, expected in zip((5, 10, 20), shares, strict=True):
-        assert expected_maximum_sharpe(1.0 / years, trials) == pytest.approx(expected, abs=0.006)
+        assert expected_maximum_sharpe(variance=1.0 / years, trials=trials) == pytest.approx(expected, abs=0.006)
 
 
 @pytest.mark.parametrize("trials", [10, 50, 500])
 def test_expected_maximum_is_close_to_the_exact_integral(trials: int) -> None:
     """E max = integral of z N phi(z) Phi(z)^(N-1); the formula is asymptotic, 3% off at N = 10."""
     exact, _ = integrate.quad(lambda z: z * trials * stats.norm.pdf(z) * stats.norm.cdf(z) ** (trials - 1), -8, 10)
-    assert expected_maximum_sharpe(1.0, trials) == pytest.approx(exact, rel=0.04)
+    assert expected_maximum_sharpe(variance=1.0, trials=trials) == pytest.approx(exact, rel=0.04)
 
 
 @pytest.mark.parametrize(("trials", "years"), [(45, 5.0), (100, 6.4), (500, 9.3)])
 def test_minimum_backtest_lengths_of_the_specification(trials: int, years: float) -> None:
-    assert minimum_backtest_length(trials, 1.0) == pytest.approx(years, abs=0.05)
-    assert minimum_backtest_length(trials, 1.0) < 2.0 * math.log(trials)
-    assert minimum_backtest_length(trials, 2.0) == pytest.approx(years / 4, abs=0.02)
+    assert minimum_backtest_length(trials=trials, target=1.0) == pytest.approx(years, abs=0.05)
+    assert minimum_backtest_length(trials=trials, target=1.0) < 2.0 * math.log(trials)
+    assert minimum_backtest_length(trials=trials, target=2.0) == pytest.approx(years / 4, abs=0.02)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -81,7 +167,7 @@ def test_deflated_sharpe_ratio_of_a_series_is_that_of_its_moments(seed: int) -> 
         (1 - np.euler_gamma) * stats.norm.ppf(1 - 1 / n) + np.euler_gamma * stats.norm.ppf(1 - 1 / (n * math.e))
     )
     z = (ratio - luck) * math.sqrt(799 / (1 - g3 * ratio + (g4 - 1) / 4 * ratio**2))
-    value = deflated_sharpe_ratio(x, variance=0.03**2, trials=n)
+    value = deflated_sharpe_of_series(x, variance=0.03**2, trials=n)
     assert value == pytest.approx(stats.norm.cdf(z), rel=1e-10)
 
 
@@ -89,16 +175,17 @@ def test_deflated_sharpe_ratio_of_a_series_is_that_of_its_moments(seed: int) -> 
 @settings(max_examples=50, deadline=None)
 def test_more_trials_deflate_more(variance: float, first: int, second: int) -> None:
     few, many = sorted((first, second))
-    assert 0.0 <= expected_maximum_sharpe(variance, few) <= expected_maximum_sharpe(variance, many)
+    least = expected_maximum_sharpe(variance=variance, trials=few)
+    assert 0.0 <= least <= expected_maximum_sharpe(variance=variance, trials=many)
 
 
 def test_one_trial_is_not_deflated_and_a_constant_series_has_no_skill() -> None:
-    assert expected_maximum_sharpe(0.3, 1) == 0.0
+    assert expected_maximum_sharpe(variance=0.3, trials=1) == 0.0
     x = noise(0, 500, 1)[:, 0] + 0.0005
-    single = deflated_sharpe_ratio(x, variance=0.3, trials=1)
+    single = deflated_sharpe_of_series(x, variance=0.3, trials=1)
     assert single == pytest.approx(stats.norm.cdf(x.mean() / x.std() * math.sqrt(499)), abs=0.01)
-    assert deflated_sharpe_ratio(np.zeros(500), variance=0.0, trials=9) == 0.5
-    assert deflated_sharpe_ratio(np.full(500, 0.1), variance=0.001, trials=9) < 0.5
+    assert deflated_sharpe_of_series(np.zeros(500), variance=0.0, trials=9) == 0.5
+    assert deflated_sharpe_of_series(np.full(500, 0.1), variance=0.001, trials=9) < 0.5
 
 
 def test_variance_of_trial_sharpe_ratios() -> None:
@@ -111,12 +198,12 @@ def test_variance_of_trial_sharpe_ratios() -> None:
 @pytest.mark.parametrize(("variance", "trials"), [(-0.1, 10), (math.nan, 10), (math.inf, 10), (0.1, 0)])
 def test_refuses_impossible_trials(variance: float, trials: int) -> None:
     with pytest.raises(DataError):
-        expected_maximum_sharpe(variance, trials)
+        expected_maximum_sharpe(variance=variance, trials=trials)
 
 
 def test_refuses_moments_that_no_sample_has() -> None:
     with pytest.raises(DataError):
-        probabilistic_sharpe_ratio(1.0, observations=100, skewness=3.0, kurtosis=3.0)
+        probabilistic_sharpe(1.0, observations=100, skewness=3.0, kurtosis=3.0)
 
 
 def brute_force(
@@ -209,6 +296,50 @@ def test_constant_terms_that_decide_make_history_irrelevant_to_the_choice() -> N
     assert result.degradation_slope == pytest.approx(-1.0, abs=0.02)  # one trial: halves trade off
 
 
+@pytest.mark.parametrize("goal", ["robust_utility", "sharpe"])
+def test_a_rule_that_maximises_the_history_term_is_the_objective(goal: Goal) -> None:
+    series = noise(2, 245, 9) + np.linspace(0, 0.0004, 9)
+    measure = sharpe if goal == "sharpe" else utility
+    by_goal = backtest_overfitting(series, risk_aversion=2.0, blocks=8, goal=goal)
+    by_rule = backtest_overfitting(
+        series, risk_aversion=2.0, blocks=8, goal=goal, rule=lambda rows: int(np.argmax(measure(rows)))
+    )
+    assert by_rule == by_goal
+
+
+def test_a_rule_sees_its_half_in_time_order_and_is_the_one_that_is_judged() -> None:
+    series = noise(3, 82, 4)
+    series[:, 0] = np.arange(82)  # the row, as the rule sees it
+    seen: list[tuple[float, ...]] = []
+
+    def rule(rows: np.ndarray) -> int:
+        seen.append(tuple(rows[:, 0]))
+        assert not rows.flags.writeable
+        return 2
+
+    result = backtest_overfitting(series, risk_aversion=2.0, blocks=8, rule=rule)
+    kept = np.split(np.arange(2.0, 82.0), 8)
+    halves = {tuple(np.concatenate(half)) for half in itertools.combinations(kept, 4)}
+    assert set(seen) == halves
+    assert len(seen) == 70
+    ranks = []
+    for half in itertools.combinations(range(8), 4):
+        other = np.vstack([series[2 + 10 * b : 12 + 10 * b] for b in range(8) if b not in half])
+        ranks.append(stats.rankdata(utility(other))[2])
+    assert result.probability == pytest.approx(np.mean(np.array(ranks) <= 2.5))
+
+
+@pytest.mark.parametrize("answer", [4, -1, 1.0, [1], None])
+def test_a_rule_that_chooses_no_trial_is_refused(answer: object) -> None:
+    with pytest.raises(DataError, match="`rule` must choose a column from 0 to 3"):
+        backtest_overfitting(
+            noise(3, 80, 4),
+            risk_aversion=2.0,
+            blocks=8,
+            rule=lambda _: answer,  # pyright: ignore[reportArgumentType]
+        )
+
+
 def test_equal_trials_rank_in_the_middle() -> None:
     one = noise(7, 400, 1)
     result = backtest_overfitting(np.repeat(one, 5, axis=1), risk_aversion=2.0)
@@ -255,6 +386,7 @@ def test_500_trials_and_16_blocks_take_less_than_half_a_second() -> None:
         {"weights": WEIGHTS},
         {"simulated": np.zeros((3, 5)), "weights": WEIGHTS[:-1]},
         {"simulated": np.full((3, 5), np.inf), "weights": WEIGHTS},
+        {"simulated": np.zeros((3, 5)), "weights": WEIGHTS, "rule": lambda _: 0},
     ],
 )
 def test_overfitting_refuses_what_it_cannot_split(change: dict) -> None:

@@ -1,0 +1,434 @@
+"""Sharpe ratios, and how much of the best of many is luck. Everything is per period; nothing annualises."""
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from quant.compiled import compiled
+from quant.elementary import normal_cdf, normal_quantile
+from quant.errors import DataError
+from quant.moments import NO_VARIATION, checked_matrix, moments
+from quant.returns import Returns
+
+_EULER_GAMMA = 0.57721566490153286
+
+
+def _check_finite(**numbers: float) -> None:
+    for name, value in numbers.items():
+        if not math.isfinite(value):
+            raise DataError(f"`{name}` must be finite; got {value!r}")
+
+
+def sharpe_error(sharpe: float, *, observations: int, skewness: float, kurtosis: float) -> float:
+    r"""Mertens' standard error of a Sharpe ratio, per period, for returns that are not normal.
+
+    .. math:: \sqrt{\frac{1 - \gamma_3 SR + \frac{\gamma_4 - 1}{4} SR^2}{T - 1}}
+
+    Parameters
+    ----------
+    sharpe : float
+        Mean over deviation, per period.
+    observations : int
+        T, at least 2.
+    skewness, kurtosis : float
+        Standardised moments; 3 is the kurtosis of the normal law.
+
+    Returns
+    -------
+    float
+        Per period.
+
+    Raises
+    ------
+    DataError
+        If T < 2 or the moments are ones that no sample has (the expression is not positive).
+
+    References
+    ----------
+    Mertens (2002), "Comments on variance of the IID estimator in Lo (2002)".
+
+    Examples
+    --------
+    >>> sharpe_error(0.0, observations=101, skewness=0.0, kurtosis=3.0)
+    0.1
+    """
+    spread = 1.0 - skewness * sharpe + 0.25 * (kurtosis - 1.0) * sharpe * sharpe
+    if observations < 2 or not spread > 0.0:
+        raise DataError(
+            "no standard error of a Sharpe ratio: needs observations > 1 and moments of a sample; "
+            f"got {observations}, skewness {skewness!r}, kurtosis {kurtosis!r}"
+        )
+    return math.sqrt(spread / (observations - 1))
+
+
+def probabilistic_sharpe(
+    sharpe: float,
+    *,
+    observations: int,
+    skewness: float = 0.0,
+    kurtosis: float = 3.0,
+    benchmark: float = 0.0,
+) -> float:
+    r"""Probability that the true Sharpe ratio lies above a benchmark.
+
+    .. math:: \Phi\left[\frac{(SR - SR^*) \sqrt{T - 1}}
+              {\sqrt{1 - \gamma_3 SR + \frac{\gamma_4 - 1}{4} SR^2}}\right]
+
+    Parameters
+    ----------
+    sharpe, benchmark : float
+        Per period, not annual.
+    observations : int
+        T, at least 2.
+    skewness, kurtosis : float
+        Standardised moments of the returns; 3 is the kurtosis of the normal law.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Raises
+    ------
+    DataError
+        If T < 2 or the moments are ones that no sample has.
+
+    References
+    ----------
+    Bailey and Lopez de Prado (2012), "The Sharpe ratio efficient frontier", Journal of Risk 15(2).
+
+    Examples
+    --------
+    >>> probabilistic_sharpe(0.05, benchmark=0.05, observations=1000)
+    0.5
+    """
+    _check_finite(sharpe=sharpe, benchmark=benchmark)
+    error = sharpe_error(sharpe, observations=observations, skewness=skewness, kurtosis=kurtosis)
+    return normal_cdf((sharpe - benchmark) / error)
+
+
+def expected_maximum_sharpe(*, variance: float, trials: int) -> float:
+    r"""Sharpe ratio that the luckiest of N trials without skill is expected to show.
+
+    .. math:: \sqrt{V} \left[(1 - \gamma_E) \Phi^{-1}(1 - \tfrac1N)
+              + \gamma_E \Phi^{-1}(1 - \tfrac1{N e})\right]
+
+    Parameters
+    ----------
+    variance : float
+        V, the variance of the trials' Sharpe ratios, per period.
+    trials : int
+        N, the raw number of trials.
+
+    Returns
+    -------
+    float
+        Per period, not below 0; 0 for one trial.
+
+    Raises
+    ------
+    DataError
+        If `variance` is negative or not finite, or `trials` < 1.
+
+    References
+    ----------
+    Bailey and Lopez de Prado (2014), "The deflated Sharpe ratio", Journal of Portfolio Management
+    40(5).
+
+    Examples
+    --------
+    The paper's: 100 trials, an annual variance of 1/2, 250 days a year.
+
+    >>> round(expected_maximum_sharpe(variance=0.5 / 250, trials=100), 4)
+    0.1132
+    """
+    if not (math.isfinite(variance) and variance >= 0.0) or trials < 1:
+        raise DataError(f"needs `variance` >= 0 and `trials` >= 1; got {variance!r} and {trials!r}")
+    if trials == 1:
+        return 0.0
+    common = -normal_quantile(1.0 / trials)
+    rare = -normal_quantile(1.0 / (trials * math.e))
+    expected = (1.0 - _EULER_GAMMA) * common + _EULER_GAMMA * rare
+    return max(0.0, math.sqrt(variance) * expected)
+
+
+def deflated_sharpe(
+    sharpe: float,
+    *,
+    observations: int,
+    variance: float,
+    trials: int,
+    skewness: float = 0.0,
+    kurtosis: float = 3.0,
+) -> float:
+    """Probability that a Sharpe ratio is skill, given that it is the best of `trials`.
+
+    Parameters
+    ----------
+    sharpe : float
+        The winner's, per period, not annual.
+    observations : int
+        T, at least 2.
+    variance : float
+        Variance of the trials' Sharpe ratios per period. It already holds their correlation.
+    trials : int
+        Raw number of trials; 1 gives the probabilistic Sharpe ratio.
+    skewness, kurtosis : float
+        Standardised moments of the winner's returns; 3 is the kurtosis of the normal law.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Raises
+    ------
+    DataError
+        If an argument lies outside its range.
+
+    References
+    ----------
+    Bailey and Lopez de Prado (2014), "The deflated Sharpe ratio", Journal of Portfolio Management
+    40(5).
+
+    Examples
+    --------
+    The paper's: an annual 2.5 over 1,250 days of 250, the best of 100 trials.
+
+    >>> round(deflated_sharpe(2.5 / 250**0.5, observations=1250, variance=0.5 / 250, trials=100,
+    ...                       skewness=-3.0, kurtosis=10.0), 4)
+    0.9004
+    """
+    return probabilistic_sharpe(
+        sharpe,
+        benchmark=expected_maximum_sharpe(variance=variance, trials=trials),
+        observations=observations,
+        skewness=skewness,
+        kurtosis=kurtosis,
+    )
+
+
+def deflated_sharpe_of_series(series: ArrayLike | Returns, *, variance: float, trials: int) -> float:
+    """Probability that a series has skill, given that it is the best of `trials`.
+
+    Parameters
+    ----------
+    series : array_like, shape (T,)
+        The winner's daily historical excess (or active) returns, never pooled simulated days. A
+        series without variation counts as a Sharpe ratio of 0.
+    variance : float
+        Variance of the trials' per-day Sharpe ratios. It already holds their correlation.
+    trials : int
+        Raw number of trials, this run's and the ledger's; 1 gives the probabilistic Sharpe ratio.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Raises
+    ------
+    DataError
+        If `series` is not a finite vector of two or more, or another argument lies outside its
+        range.
+
+    References
+    ----------
+    Bailey and Lopez de Prado (2014), "The deflated Sharpe ratio", Journal of Portfolio Management
+    40(5).
+    """
+    m = moments(series)
+    return deflated_sharpe(
+        m.sharpe,
+        observations=m.count,
+        variance=variance,
+        trials=trials,
+        skewness=m.skewness,
+        kurtosis=m.kurtosis,
+    )
+
+
+def sharpe_variance(series: ArrayLike | Returns) -> float:
+    """Variance of the trials' per-day Sharpe ratios, the V of `deflated_sharpe`.
+
+    Parameters
+    ----------
+    series : array_like, shape (T, K)
+        Daily excess (or active) returns of the K trials of the Sobol start, which no result
+        steered. A trial without variation counts as a Sharpe ratio of 0.
+
+    Returns
+    -------
+    float
+        Sample variance (K - 1), per day; 0 for one trial.
+
+    Raises
+    ------
+    DataError
+        If `series` is not finite or T < 2.
+    """
+    returns = checked_matrix(series, name="series", shortest=2)
+    if returns.shape[1] == 1:
+        return 0.0
+    ratios = moments([moments(column).sharpe for column in returns.T])
+    return ratios.deviation * ratios.deviation
+
+
+def minimum_track_record(
+    sharpe: float,
+    *,
+    benchmark: float = 0.0,
+    skewness: float = 0.0,
+    kurtosis: float = 3.0,
+    confidence: float = 0.95,
+) -> float | None:
+    r"""Observations after which a Sharpe ratio is above a benchmark with confidence.
+
+    .. math:: 1 + \left(1 - \gamma_3 SR + \tfrac{\gamma_4 - 1}{4} SR^2\right)
+              \left(\frac{z}{SR - SR^*}\right)^2
+
+    Parameters
+    ----------
+    sharpe, benchmark : float
+        Per period, not annual.
+    skewness, kurtosis : float
+        Standardised moments of the returns; 3 is the kurtosis of the normal law.
+    confidence : float
+        In (0.5, 1).
+
+    Returns
+    -------
+    float or None
+        Observations, not rounded; None where `sharpe` does not exceed `benchmark`.
+
+    Raises
+    ------
+    DataError
+        If `confidence` lies outside (0.5, 1) or the moments are ones that no sample has.
+
+    References
+    ----------
+    Bailey and Lopez de Prado (2012), "The Sharpe ratio efficient frontier", Journal of Risk 15(2).
+
+    Examples
+    --------
+    An annual Sharpe ratio of 1 from normal daily returns: 2.71 years.
+
+    >>> round(minimum_track_record(1.0 / 252**0.5) / 252, 2)
+    2.71
+    """
+    if not 0.5 < confidence < 1.0:
+        raise DataError(f"`confidence` must lie in (0.5, 1); got {confidence!r}")
+    _check_finite(sharpe=sharpe, benchmark=benchmark)
+    error = sharpe_error(sharpe, observations=2, skewness=skewness, kurtosis=kurtosis)
+    if sharpe <= benchmark:
+        return None
+    ratio = error * normal_quantile(confidence) / (sharpe - benchmark)
+    return 1.0 + ratio * ratio
+
+
+def minimum_backtest_length(*, trials: int, target: float) -> float:
+    r"""Length of history below which the luckiest of `trials` is expected to reach a Sharpe ratio.
+
+    .. math:: \left(\frac{E[\max_N]}{SR^*}\right)^2 < \frac{2 \ln N}{SR^{*2}}
+
+    Parameters
+    ----------
+    trials : int
+        Independent trials without skill.
+    target : float
+        Sharpe ratio, positive: an annual one gives years, one per day gives days.
+
+    Returns
+    -------
+    float
+        In the unit of time of `target`: the square of (expected maximum of `trials` standard
+        normals / `target`).
+
+    Raises
+    ------
+    DataError
+        If `target` is not positive or `trials` < 1.
+
+    References
+    ----------
+    Bailey, Borwein, Lopez de Prado and Zhu (2014), "Pseudo-mathematics and financial
+    charlatanism", Notices of the AMS 61(5), theorem 1.
+
+    Examples
+    --------
+    After five years, 45 trials are expected to show an annual Sharpe ratio of 1 by luck.
+
+    >>> round(minimum_backtest_length(trials=45, target=1.0), 1)
+    5.0
+    """
+    if not (math.isfinite(target) and target > 0.0):
+        raise DataError(f"`target` must be positive; got {target!r}")
+    length = expected_maximum_sharpe(variance=1.0, trials=trials) / target
+    return length * length
+
+
+@compiled
+def _standardised(series: NDArray[np.float64], negligible: float, out: NDArray[np.float64]) -> int:
+    """Write the columns that vary into `out`, centred and of length 1; their number."""
+    days, trials = series.shape
+    kept = 0
+    for k in range(trials):
+        mean = 0.0
+        for t in range(days):
+            mean += series[t, k]
+        mean /= days
+        squares = 0.0
+        for t in range(days):
+            squares += (series[t, k] - mean) * (series[t, k] - mean)
+        if squares > negligible * (squares + days * mean * mean):
+            scale = math.sqrt(squares)
+            for t in range(days):
+                out[t, kept] = (series[t, k] - mean) / scale
+            kept += 1
+    return kept
+
+
+@compiled
+def _participation(standard: NDArray[np.float64]) -> float:
+    days, trials = standard.shape
+    correlation = np.zeros((trials, trials))
+    for t in range(days):
+        for i in range(trials):
+            z = standard[t, i]
+            for j in range(trials):
+                correlation[i, j] += z * standard[t, j]
+    squared = 0.0
+    for i in range(trials):
+        for j in range(trials):
+            squared += correlation[i, j] * correlation[i, j]
+    return trials * trials / squared
+
+
+def effective_trials(series: ArrayLike | Returns) -> float:
+    r"""How many independent trials K correlated ones amount to; for information only.
+
+    The participation ratio :math:`(\sum \lambda)^2 / \sum \lambda^2` of the eigenvalues of the
+    correlation matrix C, computed as :math:`K^2 / \mathrm{tr}(C^2)` without eigenvalues. It never
+    takes the raw number's place in `deflated_sharpe`.
+
+    Parameters
+    ----------
+    series : array_like, shape (T, K)
+        Daily excess returns; those without variation are left out.
+
+    Returns
+    -------
+    float
+        Between 1 and K; 1 if none varies.
+
+    Raises
+    ------
+    DataError
+        If `series` is not finite or T < 2.
+    """
+    returns = checked_matrix(series, name="series", shortest=2)
+    standard = np.empty(returns.shape)
+    kept = _standardised(returns, NO_VARIATION, standard)
+    return _participation(np.ascontiguousarray(standard[:, :kept])) if kept else 1.0
