@@ -25,12 +25,11 @@ from quant.sharpe_ratio import (
     deflated_sharpe_of_series,
     effective_trials,
     expected_maximum_sharpe,
-    minimum_backtest_length,
-    minimum_track_record,
     probabilistic_sharpe,
     sharpe_error,
     sharpe_variance,
 )
+from quant.track_record import minimum_backtest_length, minimum_track_record
 
 __all__ = [
     "Light",

@@ -21,7 +21,7 @@ class AlphaBeta:
 
 
 @compiled
-def _regression(y: NDArray[np.float64], x: NDArray[np.float64]) -> tuple[float, float, float, float]:
+def least_squares(y: NDArray[np.float64], x: NDArray[np.float64]) -> tuple[float, float, float, float]:
     """Intercept, slope and their heteroskedasticity-robust (HC0) errors."""
     n = x.size
     mean_x = 0.0
@@ -77,7 +77,7 @@ def alpha_beta(excess: ArrayLike, market_excess: ArrayLike) -> AlphaBeta:
     same_length(excess=y, market_excess=x)
     if not moments(x).varies:
         raise DataError("`market_excess` does not vary: it explains nothing")
-    intercept, slope, intercept_error, slope_error = _regression(y, x)
+    intercept, slope, intercept_error, slope_error = least_squares(y, x)
     return AlphaBeta(
         alpha=Measured(value=DAYS * intercept, error=DAYS * intercept_error),
         beta=Measured(value=slope, error=slope_error),

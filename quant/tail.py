@@ -24,9 +24,12 @@ def _windows(total: NDArray[np.float64], horizon: int, out: NDArray[np.float64])
 
 
 @compiled
-def _tail(ordered: NDArray[np.float64], level: float) -> tuple[float, float]:
-    """Loss at the boundary of the worst 1 - level of ascending returns, and the mean loss there."""
-    share = (1.0 - level) * ordered.size
+def tail_of(ordered: NDArray[np.float64], count: int, level: float) -> tuple[float, float]:
+    """Loss at the boundary of the worst 1 - level of `count` returns, and the mean loss there.
+
+    `ordered` holds them in ascending order, at least as far as the boundary.
+    """
+    share = (1.0 - level) * count
     whole = math.floor(share + 1e-9)
     part = max(share - whole, 0.0)
     total = 0.0
@@ -49,7 +52,7 @@ def tail_losses(total: ArrayLike | Returns, horizon: int, level: float) -> tuple
     returns = checked_total(total, shortest=horizon)
     windows = np.empty(returns.size - horizon + 1)
     _windows(returns, horizon, windows)
-    return _tail(np.sort(windows), level)
+    return tail_of(np.sort(windows), windows.size, level)
 
 
 def value_at_risk(total: ArrayLike | Returns, *, horizon: int = TAIL_HORIZON, level: float = TAIL_LEVEL) -> float:

@@ -1,0 +1,115 @@
+"""A series of returns against a benchmark on the same sessions."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant.calendar_returns import Years, by_year
+from quant.compiled import compiled
+from quant.elementary import exp, log
+from quant.errors import DataError
+from quant.moments import moments
+from quant.performance import Growth, Sample, over, times
+from quant.regression import least_squares
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relative:
+    """What a benchmark explains. None throughout without one; A is the number of periods a year."""
+
+    beta: float | None = None
+    """Slope of the least squares of the excess return on the benchmark's."""
+    beta_error: float | None = None
+    """White's (1980) standard error, HC0."""
+    alpha: float | None = None
+    """A times the intercept."""
+    alpha_error: float | None = None
+    correlation: float | None = None
+    """Of the two excess returns; None if the series does not vary."""
+    r_squared: float | None = None
+    """Its square."""
+    tracking_error: float | None = None
+    """sqrt(A) times the sample deviation of the difference of the returns."""
+    information_ratio: float | None = None
+    """A times the mean difference, over `tracking_error`; None if they differ by a constant."""
+    treynor: float | None = None
+    """`annual_excess` / `beta`; None if beta is 0."""
+    upside_capture: float | None = None
+    """Geometric mean return in the periods in which the benchmark rose, over the benchmark's; None if it never did."""
+    downside_capture: float | None = None
+    """The same where it fell."""
+    upside_given_up: float | None = None
+    """Mean of the benchmark's return less the series' over the calendar years in which the benchmark rose."""
+    benchmark_years: Years = ()
+    """Calendar years of the benchmark; empty without one, or without dates."""
+
+
+@compiled
+def _captured(r: NDArray[np.float64], b: NDArray[np.float64], sign: float) -> tuple[int, float, float]:
+    """Number of periods in which the benchmark moved by `sign`, and the mean log return of both over them."""
+    count = 0
+    own = 0.0
+    its = 0.0
+    for t in range(r.size):
+        if sign * b[t] > 0.0:
+            count += 1
+            own += log(1.0 + r[t])
+            its += log(1.0 + b[t])
+    return count, own / max(count, 1), its / max(count, 1)
+
+
+@compiled
+def _correlation(y: NDArray[np.float64], x: NDArray[np.float64], mean_y: float, mean_x: float) -> float:
+    xx = 0.0
+    yy = 0.0
+    xy = 0.0
+    for t in range(x.size):
+        a = x[t] - mean_x
+        b = y[t] - mean_y
+        xx += a * a
+        yy += b * b
+        xy += a * b
+    return xy / math.sqrt(xx * yy)
+
+
+def _capture(r: NDArray[np.float64], b: NDArray[np.float64], sign: float) -> float | None:
+    count, own, its = _captured(r, b, sign)
+    return (exp(own) - 1.0) / (exp(its) - 1.0) if count else None
+
+
+def _given_up(own: Years, its: Years) -> float | None:
+    lost = [b - a for (_, a), (_, b) in zip(own, its, strict=True) if b > 0.0]
+    return math.fsum(lost) / len(lost) if lost else None
+
+
+def relative(sample: Sample, benchmark: NDArray[np.float64] | None, years: Years, grown: Growth) -> Relative:
+    """`Relative` of checked returns of one length; `years` are the series' calendar years."""
+    if benchmark is None:
+        return Relative()
+    r, y, own, periods = sample.returns, sample.excess, sample.excess_moments, sample.periods
+    x = benchmark - sample.rate
+    its = moments(x)
+    if not its.varies or x.size < 3:
+        raise DataError("`benchmark` must vary over three periods or more: it explains nothing")
+    intercept, slope, intercept_error, slope_error = least_squares(y, x)
+    correlation = _correlation(y, x, own.mean, its.mean) if own.varies else None
+    active = moments(r - benchmark)
+    error = math.sqrt(periods) * active.deviation
+    benchmark_years = () if sample.days is None else by_year(sample.days, benchmark)
+    return Relative(
+        beta=slope,
+        beta_error=slope_error,
+        alpha=periods * intercept,
+        alpha_error=periods * intercept_error,
+        correlation=correlation,
+        r_squared=times(correlation or 0.0, correlation),
+        tracking_error=error,
+        information_ratio=over(periods * active.mean, error),
+        treynor=over(grown.annual_excess, slope),
+        upside_capture=_capture(r, benchmark, 1.0),
+        downside_capture=_capture(r, benchmark, -1.0),
+        upside_given_up=_given_up(years, benchmark_years),
+        benchmark_years=benchmark_years,
+    )

@@ -1,0 +1,198 @@
+"""Falls of wealth from its peaks: how deep, how long, how often, and the ratios that count them as risk."""
+
+import math
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant.compiled import compiled
+from quant.distribution import entropic_at_risk
+from quant.performance import Growth, Sample, over
+from quant.tail import TAIL_LEVEL, tail_of
+
+TABLE_LENGTH = 10
+_REGAINED = 1.0 - 1e-12
+"""Share of the peak that counts as the peak: prices that return to it exactly give returns that are rounded."""
+EPOCH = date(1970, 1, 1).toordinal()
+
+
+@dataclass(frozen=True)
+class Fall:
+    """A fall of wealth from a peak until it is regained. Indices of sessions, and dates where the series has them."""
+
+    depth: float
+    start: int
+    """First session of the fall; the peak is the close before it."""
+    trough: int
+    recovery: int | None
+    """First session that ends at or above the peak; None if there is none yet."""
+    length: int
+    """Sessions from the peak to the recovery, or to the end of the series."""
+    start_date: date | None = None
+    trough_date: date | None = None
+    recovery_date: date | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Underwater:
+    """Drawdowns, as positive fractions of the peak; the start of the series counts as a peak.
+
+    None where wealth never fell, or where the days are not known.
+    """
+
+    max_drawdown: float
+    """Deepest fall."""
+    mean_drawdown: float
+    """Mean over all periods, 0 at a peak."""
+    drawdown_at_risk: float
+    """k-th deepest of all periods, k = ceil(5% of T)."""
+    conditional_drawdown_at_risk: float
+    """Mean of the deepest 5% of the periods, the boundary one counted in part (Chekhlov, Uryasev and Zabarankin)."""
+    entropic_drawdown_at_risk: float
+    """min over z > 0 of ln(E[exp(z drawdown)] / 5%) / z."""
+    ulcer_index: float
+    """Root of the mean square over all T periods (Martin)."""
+    time_under_water: float
+    """Share of the periods that end below a peak."""
+    falls: int
+    """Number of falls, the open one included."""
+    average_drawdown: float | None
+    """Mean depth of the falls."""
+    average_drawdown_length: float | None
+    """Mean `Fall.length`."""
+    average_drawdown_days: float | None
+    """Mean calendar days from peak to recovery, or to the end."""
+    longest_drawdown: int
+    """Longest `Fall.length`."""
+    longest_drawdown_days: int | None
+    """Most calendar days from a peak to its recovery, or to the end."""
+    recovery_periods: int | None
+    """`Fall.length` of the deepest fall; None if it is open."""
+    worst_falls: tuple[Fall, ...]
+    """The ten deepest, deepest first."""
+    calmar: float | None
+    """`cagr` / `max_drawdown`, over the whole series."""
+    recovery_factor: float | None
+    """`cumulative_return` / `max_drawdown`."""
+    ulcer_performance: float | None
+    """`annual_excess` / `ulcer_index` (Martin)."""
+    serenity: float | None
+    """`annual_excess` / (`ulcer_index` x `conditional_drawdown_at_risk` / `volatility`) (KeyQuant)."""
+
+
+@compiled
+def _falls(
+    r: NDArray[np.float64],
+    regained: float,
+    below: NDArray[np.float64],
+    rows: NDArray[np.int64],
+    depths: NDArray[np.float64],
+) -> tuple[int, float, float]:
+    """Write the drawdown of each session and start, trough, recovery (-1 if open) of each fall; sums of both powers."""
+    ratio = 1.0
+    count = 0
+    inside = False
+    total = 0.0
+    squares = 0.0
+    for t in range(r.size):
+        ratio *= 1.0 + r[t]
+        if ratio > regained:
+            ratio = 1.0
+        fall = 1.0 - ratio
+        below[t] = fall
+        total += fall
+        squares += fall * fall
+        if fall > 0.0:
+            if not inside:
+                inside = True
+                rows[0, count] = t
+                rows[2, count] = -1
+                depths[count] = -1.0
+                count += 1
+            if fall > depths[count - 1]:
+                depths[count - 1] = fall
+                rows[1, count - 1] = t
+        elif inside:
+            inside = False
+            rows[2, count - 1] = t
+    return count, total, squares
+
+
+def _date(days: NDArray[np.int64] | None, row: int | None) -> date | None:
+    return None if days is None or row is None else date.fromordinal(EPOCH + int(days[row]))
+
+
+def _table(
+    rows: NDArray[np.int64], depths: NDArray[np.float64], lengths: NDArray[np.int64], days: NDArray[np.int64] | None
+) -> tuple[Fall, ...]:
+    found: list[Fall] = []
+    for i in np.argsort(-depths, kind="stable")[:TABLE_LENGTH]:
+        start, trough, end = (int(row) for row in rows[:, i])
+        recovery = end if end >= 0 else None
+        found.append(
+            Fall(
+                depth=float(depths[i]),
+                start=start,
+                trough=trough,
+                recovery=recovery,
+                length=int(lengths[i]),
+                start_date=_date(days, start),
+                trough_date=_date(days, trough),
+                recovery_date=_date(days, recovery),
+            )
+        )
+    return tuple(found)
+
+
+def _days(rows: NDArray[np.int64], days: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Calendar days from peak to recovery; a peak at the very start is taken to be the first session's own day."""
+    peaks = days[np.maximum(rows[0] - 1, 0)]
+    return days[np.where(rows[2] < 0, days.size - 1, rows[2])] - peaks
+
+
+def _deepest(below: NDArray[np.float64]) -> tuple[float, float]:
+    """Drawdown at the boundary of the deepest 5% of the periods, and the mean there."""
+    kept = min(below.size, math.ceil((1.0 - TAIL_LEVEL) * below.size) + 1)
+    depths = np.partition(-below, kept - 1)[:kept]
+    depths.sort()
+    return tail_of(depths, below.size, TAIL_LEVEL)
+
+
+def underwater(sample: Sample, grown: Growth, volatility: float) -> Underwater:
+    """`Underwater` of checked returns; `volatility` is annual."""
+    r, days = sample.returns, sample.days
+    below = np.empty(r.size)
+    places = np.empty((3, (r.size + 1) // 2 + 1), dtype=np.int64)
+    depth_of = np.empty(places.shape[1])
+    count, total, squares = _falls(r, _REGAINED, below, places, depth_of)
+    rows, depths = places[:, :count], depth_of[:count]
+    lengths = np.where(rows[2] < 0, r.size - 1, rows[2]) - rows[0] + 1
+    spans = _days(rows, days) if days is not None and count else None
+    deepest = int(np.argmax(depths)) if count else 0
+    depth = float(depths[deepest]) if count else 0.0
+    at_risk, conditional = _deepest(below)
+    ulcer = math.sqrt(squares / r.size)
+    pitfall = over(conditional, volatility)
+    return Underwater(
+        max_drawdown=depth,
+        mean_drawdown=total / r.size,
+        drawdown_at_risk=at_risk,
+        conditional_drawdown_at_risk=conditional,
+        entropic_drawdown_at_risk=entropic_at_risk(below, 1.0 - TAIL_LEVEL),
+        ulcer_index=ulcer,
+        time_under_water=int(np.count_nonzero(below)) / r.size,
+        falls=count,
+        average_drawdown=over(math.fsum(depths), count),
+        average_drawdown_length=over(int(lengths.sum()), count),
+        average_drawdown_days=None if spans is None else int(spans.sum()) / count,
+        longest_drawdown=int(lengths.max()) if count else 0,
+        longest_drawdown_days=None if spans is None else int(spans.max()),
+        recovery_periods=int(lengths[deepest]) if count and rows[2, deepest] >= 0 else None,
+        worst_falls=_table(rows, depths, lengths, days),
+        calmar=over(grown.cagr, depth),
+        recovery_factor=over(grown.cumulative_return, depth),
+        ulcer_performance=over(grown.annual_excess, ulcer),
+        serenity=over(grown.annual_excess, ulcer * pitfall) if pitfall else None,
+    )
