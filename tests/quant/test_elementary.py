@@ -160,7 +160,7 @@ def test_log_gamma_is_within_its_bounds() -> None:
 BITS = """
 import hashlib
 import numpy as np
-from quant import elementary, importance, luck, metrics, objective, regression
+from quant import elementary, importance, luck, metrics, objective, regression, tearsheet
 from quant.random import philox
 
 
@@ -212,6 +212,10 @@ show("superior", [spa.p_value, spa.best, spa.statistic])
 show("luck", [luck.deflated_sharpe_of_series(first, variance=1e-3, trials=77),
               luck.sharpe_variance(x), luck.minimum_backtest_length(trials=77, target=1.0),
               luck.effective_trials(x), objective.paired_error(first, weight)])
+classical = luck.probability_of_overfitting(x)
+show("classical overfitting", [*classical.logits, *classical.out_of_sample, classical.degradation_slope])
+sheet = tearsheet.tearsheet(first, benchmark=x[:, 1], rate=0.02, dates=np.arange(1203))
+show("tearsheet", [v for v in vars(sheet).values() if isinstance(v, (int, float))])
 effects = importance.main_effects({"a": [i % 5 for i in range(1203)]}, first)
 show("importance", list(effects.values()))
 """
@@ -239,5 +243,5 @@ def test_every_statistic_has_the_same_bits_on_another_processor(tmp_path: Path) 
     there = subprocess.run([sys.executable, "-c", BITS], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert there.returncode == 0, there.stderr
     assert there.stdout == here.getvalue()
-    assert there.stdout.count("\n") == 22
+    assert there.stdout.count("\n") == 24
     assert hashlib.sha256(b"").hexdigest() not in there.stdout
