@@ -1,0 +1,391 @@
+"""Compiled engines of joint asset returns: one day of 64 paths at a time, N assets beside one another.
+
+Every number is counted by (day, path, group of four assets, stream), so that a path is the same whichever others are
+drawn with it. Given the state at the start of a day, the returns of the log-normal engines are
+(1 + m) exp(s z - s**2 / 2) - 1 with s**2 = ln(1 + v / (1 + m)**2), as those of one asset in `quant.paths`.
+"""
+
+import math
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant.compiled import compiled
+from quant.elementary import Word, exp, log, normal, power, uniform
+from quant.random import LANES, philox
+
+Floats = NDArray[np.float64]
+Places = NDArray[np.int64]
+Words = NDArray[np.uint64]
+
+DAYS: Final = 252
+SHORTEST_BLOCK: Final = 5
+"""Days: no shorter piece of labelled history is spliced to another."""
+
+GBM, HESTON, MERTON, BATES, REGIME, GARCH, BOOTSTRAP, LABELLED, REPLAY = range(9)
+
+FLOOR: Final = -0.95
+"""No simulated day loses more: jumps, scaled history and filtered residuals are additive and need a bound."""
+
+_LOW = np.uint64(0xFFFFFFFF)
+_HALF = np.uint64(32)
+_MULTIPLIER_0 = np.uint64(0xD2511F53)
+_MULTIPLIER_1 = np.uint64(0xCD9E8D57)
+_WEYL_0 = np.uint64(0x9E3779B9)
+_WEYL_1 = np.uint64(0xBB67AE85)
+_GOLDEN = np.uint64(0x9E3779B1)
+
+SHOCKS, STATE, JUMPS, START = 2, 3, 4, 5
+"""Streams: shocks of the assets, of what they share, sizes of jumps, the first day's state."""
+
+
+class Tables(NamedTuple):
+    """Constants of a model, as the kernels read them.
+
+    Attributes
+    ----------
+    code : int
+        Engine.
+    numbers : ndarray, shape (8,)
+        Constants that the assets share.
+    rows : ndarray, shape (R, N)
+        Constants of each asset.
+    lower : ndarray, shape (S, N, N)
+        Cholesky factors.
+    chain : ndarray, shape (S + 1, S)
+        Cumulated transition probabilities of each state; the last row cumulates the stationary shares.
+    history : ndarray, shape (H, N)
+        Rows that are resampled.
+    starts : ndarray, shape (B,)
+        Rows at which a labelled block may begin.
+    left : ndarray, shape (H,)
+        Rows of the labelled run that are left, this one included.
+    visits : ndarray, shape (5 * H,)
+        Cumulated stationary probabilities of (row, days since the block began, at most 5).
+    key : uint64
+    """
+
+    code: int
+    numbers: Floats
+    rows: Floats
+    lower: Floats
+    chain: Floats
+    history: Floats
+    starts: Places
+    left: Places
+    visits: Floats
+    key: Word
+
+
+class Scratch(NamedTuple):
+    """What a block of paths carries from day to day, and room to compute in."""
+
+    words: Words
+    shock: Floats
+    jump: Floats
+    part: Floats
+    state: Floats
+    place: Places
+
+
+@compiled
+def scratch(assets: int) -> Scratch:
+    """Room for one block of `assets` assets."""
+    return Scratch(
+        np.zeros((4, LANES), dtype=np.uint64),
+        np.zeros((assets, LANES)),
+        np.zeros((2, assets)),
+        np.zeros((4, LANES)),
+        np.zeros((assets, LANES)),
+        np.zeros((2, LANES), dtype=np.int64),
+    )
+
+
+@compiled
+def _fill_words(day: int, first_path: int, group: int, stream: int, key: Word, words: Words) -> None:
+    """The four words of `philox(day, path, group, stream, key)` for 64 paths, round by round over all lanes."""
+    for j in range(LANES):
+        words[0, j] = np.uint64(day)
+        words[1, j] = np.uint64(first_path + j)
+        words[2, j] = np.uint64(group)
+        words[3, j] = np.uint64(stream)
+    k0 = key & _LOW
+    k1 = key >> _HALF
+    for _ in range(10):
+        for j in range(LANES):
+            p0 = _MULTIPLIER_0 * (words[0, j] & _LOW)
+            p1 = _MULTIPLIER_1 * (words[2, j] & _LOW)
+            first = (p1 >> _HALF) ^ words[1, j] ^ k0
+            third = (p0 >> _HALF) ^ words[3, j] ^ k1
+            words[0, j] = first
+            words[1, j] = p1 & _LOW
+            words[2, j] = third
+            words[3, j] = p0 & _LOW
+        k0 = (k0 + _WEYL_0) & _LOW
+        k1 = (k1 + _WEYL_1) & _LOW
+
+
+@compiled
+def _fill_shocks(day: int, first_path: int, key: Word, words: Words, shock: Floats) -> None:
+    """Independent standard normal numbers, shape (N, 64): asset i takes word i mod 4 of group i div 4."""
+    assets = shock.shape[0]
+    for group in range((assets + 3) // 4):
+        _fill_words(day, first_path, group, SHOCKS, key, words)
+        for w in range(min(4, assets - 4 * group)):
+            row = shock[4 * group + w]
+            for j in range(LANES):
+                row[j] = normal(words[w, j])
+
+
+@compiled
+def _mix(lower: Floats, i: int, shock: Floats, row: Floats) -> None:
+    """Row i of the lower triangular `lower` times `shock`, added to `row` four terms at a time."""
+    k = 0
+    while k + 4 <= i + 1:
+        a, b, c, d = lower[i, k], lower[i, k + 1], lower[i, k + 2], lower[i, k + 3]
+        for j in range(LANES):
+            row[j] += a * shock[k, j] + b * shock[k + 1, j] + (c * shock[k + 2, j] + d * shock[k + 3, j])
+        k += 4
+    while k < i + 1:
+        a = lower[i, k]
+        for j in range(LANES):
+            row[j] += a * shock[k, j]
+        k += 1
+
+
+@compiled
+def _lognormal_day(level: Floats, lower: Floats, shock: Floats, out: Floats) -> None:
+    for i in range(out.shape[0]):
+        row = out[i]
+        for j in range(LANES):
+            row[j] = level[i]
+        _mix(lower, i, shock, row)
+        for j in range(LANES):
+            row[j] = exp(row[j]) - 1.0
+
+
+@compiled
+def _gamma_draw(shape: float, path: Word, key: Word) -> float:
+    """A gamma variate of unit scale: Marsaglia and Tsang (2000), ACM TOMS 26(3), on counted numbers."""
+    d = (shape + 1.0 if shape < 1.0 else shape) - 1.0 / 3.0
+    c = 1.0 / math.sqrt(9.0 * d)
+    attempt = np.uint64(0)
+    while True:
+        a, b, boost, _ = philox(attempt, path, np.uint64(0), np.uint64(START), key)
+        attempt += np.uint64(1)
+        z = normal(a)
+        v = (1.0 + c * z) ** 3
+        if v > 0.0 and log(uniform(b)) < 0.5 * z * z + d - d * v + d * log(v):
+            draw = d * v
+            return draw * power(uniform(boost), 1.0 / shape) if shape < 1.0 else draw
+
+
+@compiled
+def _heston_day(tables: Tables, room: Scratch, out: Floats) -> None:
+    """Returns given the variance at the start of the day, `state[0]` times each asset's own mean variance."""
+    rows, part, state = tables.rows, room.part, room.state[0]
+    for j in range(LANES):
+        part[0, j] = normal(room.words[0, j])
+        part[1, j] = math.sqrt(state[j])
+    for i in range(out.shape[0]):
+        row = out[i]
+        loading = rows[3, i]
+        for j in range(LANES):
+            row[j] = loading * part[0, j]
+        _mix(tables.lower[0], i, room.shock, row)
+        cash, premium, p, variance = rows[0, i], rows[1, i], rows[2, i], rows[4, i]
+        for j in range(LANES):
+            link = 1.0 if p == 0.0 else part[1, j] if p == 1.0 else state[j]
+            gross = 1.0 + (cash + premium * link)
+            s2 = log(1.0 + variance * state[j] / (gross * gross))
+            row[j] = gross * exp(math.sqrt(s2) * row[j] - 0.5 * s2) - 1.0
+
+
+@compiled
+def _next_variance(numbers: Floats, room: Scratch) -> None:
+    """Andersen's (2008) quadratic-exponential scheme, Journal of Computational Finance 11(3); the mean is one."""
+    kappa, xi = numbers[0], numbers[1]
+    fade = exp(-kappa / DAYS)
+    slope = xi * xi * fade * (1.0 - fade) / kappa
+    level = xi * xi * (1.0 - fade) * (1.0 - fade) / (2.0 * kappa)
+    state, part = room.state[0], room.part
+    for j in range(LANES):
+        mean = 1.0 + (state[j] - 1.0) * fade
+        psi = (slope * state[j] + level) / (mean * mean)
+        twice = 2.0 / min(psi, 1.5)
+        b2 = twice - 1.0 + math.sqrt(twice) * math.sqrt(twice - 1.0)
+        shifted = math.sqrt(b2) + part[0, j]
+        part[1, j] = psi
+        part[2, j] = mean
+        part[3, j] = mean / (1.0 + b2) * shifted * shifted
+    for j in range(LANES):
+        # both branches are computed and one is kept
+        psi = max(part[1, j], 1.5)
+        mass = (psi - 1.0) / (psi + 1.0)
+        survived = 1.0 - max(uniform(room.words[0, j]), mass)
+        exponential = log((1.0 - mass) / survived) * part[2, j] / (1.0 - mass)
+        state[j] = part[3, j] if part[1, j] <= 1.5 else exponential
+
+
+@compiled
+def _add_jumps(tables: Tables, first_path: int, day: int, room: Scratch, out: Floats) -> None:
+    """Common times; the size of asset i is jumps * rows[-1, i] plus correlated normal parts."""
+    assets = out.shape[0]
+    daily, none = tables.numbers[3], tables.numbers[4]
+    centre = tables.rows[tables.rows.shape[0] - 1]
+    spread = tables.lower[tables.lower.shape[0] - 1]
+    independent, size = room.jump[0], room.jump[1]
+    for j in range(LANES):
+        u = uniform(room.words[1, j])
+        if u <= none:
+            continue
+        jumps, mass, total = 0.0, none, none
+        while u > total and jumps < 20.0:
+            jumps += 1.0
+            mass *= daily / jumps
+            total += mass
+        for group in range((assets + 3) // 4):
+            four = philox(np.uint64(day), np.uint64(first_path + j), np.uint64(group), np.uint64(JUMPS), tables.key)
+            for w in range(min(4, assets - 4 * group)):
+                independent[4 * group + w] = normal(four[w])
+        for i in range(assets):
+            size[i] = 0.0
+            for k in range(i + 1):
+                size[i] += spread[i, k] * independent[k]
+            out[i, j] += jumps * centre[i] + math.sqrt(jumps) * size[i]
+    for i in range(assets):
+        for j in range(LANES):
+            out[i, j] = max(out[i, j], FLOOR)
+
+
+@compiled
+def _draw_state(cumulated: Floats, u: float) -> int:
+    k = 0
+    while k < cumulated.size - 1 and u > cumulated[k]:
+        k += 1
+    return k
+
+
+@compiled
+def _regime_day(tables: Tables, room: Scratch, out: Floats) -> None:
+    """All lanes under each state in turn, and of each lane what belongs to its own state."""
+    current = room.place[0]
+    row = room.part[0]
+    for s in range(tables.chain.shape[1]):
+        any_lane = False
+        for j in range(LANES):
+            any_lane |= current[j] == s
+        if not any_lane:
+            continue
+        for i in range(out.shape[0]):
+            for j in range(LANES):
+                row[j] = tables.rows[s, i]
+            _mix(tables.lower[s], i, room.shock, row)
+            for j in range(LANES):
+                value = exp(row[j]) - 1.0
+                out[i, j] = value if current[j] == s else out[i, j]
+    for j in range(LANES):
+        current[j] = _draw_state(tables.chain[current[j]], uniform(room.words[0, j]))
+
+
+@compiled
+def _row_of(word: Word, count: int) -> int:
+    return min(int(uniform(word) * count), count - 1)
+
+
+@compiled
+def _garch_day(tables: Tables, room: Scratch, out: Floats) -> None:
+    """Filtered residuals, rows resampled jointly; the variance follows Glosten, Jagannathan and Runkle (1993)."""
+    rows, history, state, place = tables.rows, tables.history, room.state, room.place[0]
+    for j in range(LANES):
+        place[j] = _row_of(room.words[0, j], history.shape[0])
+    for i in range(out.shape[0]):
+        mean, omega, alpha, gamma, beta = rows[0, i], rows[2, i], rows[3, i], rows[4, i], rows[5, i]
+        for j in range(LANES):
+            shock = math.sqrt(state[i, j]) * history[place[j], i]
+            out[i, j] = max(mean + shock, FLOOR)
+            response = alpha + gamma if shock < 0.0 else alpha
+            state[i, j] = omega + response * (shock * shock) + beta * state[i, j]
+
+
+@compiled
+def _history_day(tables: Tables, day: int, room: Scratch, out: Floats) -> None:
+    """Stationary bootstrap (Politis and Romano 1994), blocks of labelled days, or history as it was."""
+    history, place, age = tables.history, room.place[0], room.place[1]
+    size, change = history.shape[0], tables.numbers[0]
+    for j in range(LANES):
+        if tables.code == REPLAY:
+            place[j] += 1 if day > 0 else 0
+        elif tables.code == BOOTSTRAP:
+            if day == 0 or uniform(room.words[0, j]) < change:
+                place[j] = _row_of(room.words[1, j], size)
+            else:
+                place[j] = place[j] + 1 if place[j] + 1 < size else 0
+        elif day > 0:
+            ends = age[j] >= SHORTEST_BLOCK and uniform(room.words[0, j]) < change
+            if ends or tables.left[place[j]] == 1:
+                place[j] = tables.starts[_row_of(room.words[1, j], tables.starts.size)]
+                age[j] = 1
+            else:
+                place[j] += 1
+                age[j] = min(age[j] + 1, SHORTEST_BLOCK)
+    for i in range(out.shape[0]):
+        for j in range(LANES):
+            out[i, j] = max(history[place[j], i], FLOOR)
+
+
+@compiled
+def start_block(tables: Tables, first_path: int, days: int, room: Scratch) -> None:
+    """The state before the first day, drawn from its stationary law; a replay begins where `days` rows are left."""
+    code = tables.code
+    for j in range(LANES):
+        path = np.uint64(first_path + j)
+        u = uniform(philox(np.uint64(0), path, np.uint64(1), np.uint64(START), tables.key)[0])
+        if code in (HESTON, BATES):
+            shape = tables.numbers[2]
+            room.state[0, j] = _gamma_draw(shape, path, tables.key) / shape
+        elif code == REGIME:
+            room.place[0, j] = _draw_state(tables.chain[tables.chain.shape[1]], u)
+        elif code == GARCH:
+            room.state[:, j] = tables.rows[1]
+        elif code == LABELLED:
+            found = min(np.searchsorted(tables.visits, u), tables.visits.size - 1)
+            room.place[0, j] = found // SHORTEST_BLOCK
+            room.place[1, j] = found % SHORTEST_BLOCK + 1
+        elif code == REPLAY:
+            windows = np.uint64(tables.history.shape[0] - days + 1)
+            # Weyl's sequence on 32 bits: any number of paths is spread evenly over the windows
+            room.place[0, j] = np.int64((((path * _GOLDEN) & _LOW) * windows) >> _HALF)
+
+
+@compiled
+def next_day(tables: Tables, first_path: int, day: int, room: Scratch, out: Floats) -> None:
+    """Simple returns of one day, into `out`, shape (N, 64)."""
+    code, key = tables.code, tables.key
+    if code <= REGIME:
+        _fill_shocks(day, first_path, key, room.words, room.shock)
+    if code not in (GBM, REPLAY):
+        _fill_words(day, first_path, 0, STATE, key, room.words)
+    if code in (GBM, MERTON):
+        _lognormal_day(tables.rows[0], tables.lower[0], room.shock, out)
+    elif code in (HESTON, BATES):
+        _heston_day(tables, room, out)
+        _next_variance(tables.numbers, room)
+    elif code == REGIME:
+        _regime_day(tables, room, out)
+    elif code == GARCH:
+        _garch_day(tables, room, out)
+    else:
+        _history_day(tables, day, room, out)
+    if code in (MERTON, BATES):
+        _add_jumps(tables, first_path, day, room, out)
+
+
+@compiled
+def fill_joint(tables: Tables, first_path: int, out: Floats) -> None:
+    """Simple returns of 64 paths from `first_path` on, into `out`, shape (T, N, 64)."""
+    room = scratch(out.shape[1])
+    start_block(tables, first_path, out.shape[0], room)
+    for day in range(out.shape[0]):
+        next_day(tables, first_path, day, room, out[day])
