@@ -7,8 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from quant.compiled import compiled
 from quant.errors import DataError
+from quant.growth import checked_total
 from quant.returns import Returns
-from quant.wealth import checked_total
 
 TAIL_HORIZON = 21
 TAIL_LEVEL = 0.95

@@ -11,13 +11,13 @@ from quant.compiled import compiled
 from quant.distribution import Distribution, distribution
 from quant.elementary import power
 from quant.errors import DataError
+from quant.growth import checked_total
 from quant.moments import DAYS, checked_series, same_length
 from quant.payoff import Payoff, payoff
 from quant.performance import Growth, Ratios, growth, ratios, sample_of
 from quant.relative import Relative, relative
 from quant.returns import Returns
 from quant.underwater import Fall, Underwater, underwater
-from quant.wealth import checked_total
 
 __all__ = ["CRISES", "CrisisReturn", "Fall", "Tearsheet", "tearsheet"]
 

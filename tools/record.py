@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from quant.growth import Drawdown, calendar_years, worst_drawdown
 from quant.metrics import break_even_cost_bps, utility, volatility_target_error
 from quant.moments import skewness
 from quant.regression import alpha_beta, tracking_error
-from quant.wealth import Drawdown, calendar_years, worst_drawdown
 from tools.evaluation import World
 from tools.luck import Records
 from tools.optimization import Crisis, Fact, Year

@@ -40,7 +40,7 @@ class RegimeReport(Frozen):
 def regime_report(market: "Market") -> RegimeReport:
     import numpy as np
 
-    from quant.wealth import drawdowns
+    from quant.growth import drawdowns
 
     asset = market.asset[market.train]
     wealth = np.cumprod(1.0 + asset)

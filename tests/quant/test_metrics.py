@@ -12,7 +12,7 @@ from scipy import stats
 from quant import luck, metrics, moments, regression
 from quant.errors import DataError
 from quant.evaluation import Metrics
-from quant.wealth import calendar_years, worst_drawdown
+from quant.growth import calendar_years, worst_drawdown
 
 SAMPLES = [np.random.default_rng(seed).standard_t(df=4, size=750) / 100 for seed in range(4)]
 daily = arrays(np.float64, st.integers(25, 60), elements=st.floats(-0.25, 0.25, width=32))
