@@ -6,8 +6,8 @@ for, without condition on the day. How each engine keeps the correlation R:
 - `gbm`: log-normal; the shocks have the correlation R. That of simple returns is
   (exp(R s_i s_j) - 1) / sqrt((exp(s_i**2) - 1)(exp(s_j**2) - 1)), s**2 about sigma**2 / 252: nearer zero by less than
   0.01% of itself at 20% volatility, 0.15% at 100%.
-- `heston`: the variance of asset i is sigma_i**2 y_t. One square-root process y, of mean one, moves all of them, and its
-  leverage is to the shock of the equally weighted portfolio. Variances that moved apart would lower the correlation
+- `heston`: the variance of asset i is sigma_i**2 y_t. One square-root process y, of mean one, moves all of them, and
+  its leverage is to the shock of the equally weighted portfolio. Variances that moved apart would lower the correlation
   by E[sqrt(v_i v_j)] / (sigma_i sigma_j), down to 0.65 of itself with the method's parameters; this one keeps it.
 - `merton`, `bates`: jumps come at common times, like falls of the market: asset i jumps by -0.28 sigma_i beta_i on
   average, beta_i its correlation with the equally weighted portfolio, and by a deviation of 0.28 sigma_i with
@@ -257,7 +257,7 @@ def joint_model(
     """
     if engine not in get_args(JointEngine):
         raise DataError(f"`engine` must be one of {', '.join(get_args(JointEngine))}; got {engine!r}")
-    if not 0 <= seed < 2 * 2**62:
+    if not 0 <= seed < 2**63:
         raise DataError(f"`seed` must lie in [0, 2**63); got {seed}")
     _between("cash_rate", cash_rate, -0.05, 0.25)
     _between("mean_block", mean_block, SHORTEST_BLOCK, 1e6)
@@ -497,7 +497,7 @@ def _lognormal(engine: str, moments: Covariance, settings: _Settings) -> _Built:
         s2 = _log_variance(1.0 + mean, variance)
         levels, factors = _log_level(1.0 + mean, s2)[None, :], _shock_factor(scaled, s2)[None]
     else:
-        levels, factors = _stochastic_volatility(built, mean, jump, scaled, links, moments, settings)
+        levels, factors = _stochastic_volatility(built, jump, scaled, links, moments, settings)
     if engine in ("merton", "bates"):
         levels = np.concatenate([levels, jump[None, :]])
         factors = np.concatenate([factors, built.lower])
@@ -536,14 +536,13 @@ def _jumps(built: _Built, moments: Covariance, settings: _Settings) -> tuple[Flo
 
 def _stochastic_volatility(
     built: _Built,
-    mean: Floats,
     jump: Floats,
     scaled: Floats,
     links: NDArray[np.int64],
     moments: Covariance,
     settings: _Settings,
 ) -> tuple[Floats, Floats]:
-    mu, sigma, _ = moments
+    mu = moments[0]
     xi = settings.vol_of_vol
     shape = 2.0 * settings.mean_reversion / (xi * xi)
     # E[y**(p / 2)] under the stationary gamma law of mean one, so that the mean premium does not depend on p
@@ -735,7 +734,7 @@ def _history(
 ) -> tuple[Covariance, _Built]:
     rows = _rows("history", history, 1 if engine == "replay" else SHORTEST_HISTORY)
     built = _built(rows.shape[1])
-    weights = np.full(rows.shape[0], 1.0 / rows.shape[0])
+    weights = np.ones(rows.shape[0]) / rows.shape[0]
     built.numbers[0] = 1.0 / settings.mean_block
     if engine == "conditional_bootstrap":
         built.numbers[0] = 1.0 / (settings.mean_block - SHORTEST_BLOCK + 1.0)
@@ -800,7 +799,8 @@ def _garch(
         raise DataError("`garch` is missing; this engine needs the parameters and residuals of its filter")
     residuals = _rows("garch.residuals", garch.residuals, SHORTEST_HISTORY)
     count, assets = residuals.shape
-    (_, _, kept), unit = _standardised("garch.residuals", residuals, np.full(count, 1.0 / count), correlation)
+    equal = np.ones(count) / count
+    (_, _, kept), unit = _standardised("garch.residuals", residuals, equal, correlation)
     mean, deviation, kept = _moments(mu, sigma, kept)
     alpha, gamma, beta = (
         _vector(f"garch.{name}", values, low, 1.0)

@@ -35,6 +35,11 @@ _MULTIPLIER_1 = np.uint64(0xCD9E8D57)
 _WEYL_0 = np.uint64(0x9E3779B9)
 _WEYL_1 = np.uint64(0xBB67AE85)
 _GOLDEN = np.uint64(0x9E3779B1)
+_ONE = np.uint64(1)
+_QUARTER = np.uint64(0x3FFFFFFF)
+_THIRTY = np.uint64(30)
+_THIRTY_ONE = np.uint64(31)
+_ANGLE = 0.5 * math.pi / 1073741824.0
 
 SHOCKS, STATE, JUMPS, START = 2, 3, 4, 5
 """Streams: shocks of the assets, of what they share, sizes of jumps, the first day's state."""
@@ -94,7 +99,7 @@ def scratch(assets: int) -> Scratch:
     """Room for one block of `assets` assets."""
     return Scratch(
         np.zeros((4, LANES), dtype=np.uint64),
-        np.zeros((assets, LANES)),
+        np.zeros((4 * ((assets + 3) // 4), LANES)),
         np.zeros((2, assets)),
         np.zeros((4, LANES)),
         np.zeros((assets, LANES)),
@@ -103,39 +108,89 @@ def scratch(assets: int) -> Scratch:
 
 
 @compiled
+def _round(a: Word, b: Word, c: Word, d: Word, k0: Word, k1: Word) -> tuple[Word, Word, Word, Word]:
+    p0 = _MULTIPLIER_0 * a
+    p1 = _MULTIPLIER_1 * c
+    return (p1 >> _HALF) ^ b ^ k0, p1 & _LOW, (p0 >> _HALF) ^ d ^ k1, p0 & _LOW
+
+
+@compiled
 def _fill_words(day: int, first_path: int, group: int, stream: int, key: Word, words: Words) -> None:
-    """The four words of `philox(day, path, group, stream, key)` for 64 paths, round by round over all lanes."""
+    """The four words of `philox(day, path, group, stream, key)` for 64 paths.
+
+    Its ten rounds written out: the loop over the lanes then stays in vector registers, three times as fast.
+    """
+    k0, k1 = key & _LOW, key >> _HALF
+    k2, k3 = (k0 + _WEYL_0) & _LOW, (k1 + _WEYL_1) & _LOW
+    k4, k5 = (k2 + _WEYL_0) & _LOW, (k3 + _WEYL_1) & _LOW
+    k6, k7 = (k4 + _WEYL_0) & _LOW, (k5 + _WEYL_1) & _LOW
+    k8, k9 = (k6 + _WEYL_0) & _LOW, (k7 + _WEYL_1) & _LOW
+    k10, k11 = (k8 + _WEYL_0) & _LOW, (k9 + _WEYL_1) & _LOW
+    k12, k13 = (k10 + _WEYL_0) & _LOW, (k11 + _WEYL_1) & _LOW
+    k14, k15 = (k12 + _WEYL_0) & _LOW, (k13 + _WEYL_1) & _LOW
+    k16, k17 = (k14 + _WEYL_0) & _LOW, (k15 + _WEYL_1) & _LOW
+    k18, k19 = (k16 + _WEYL_0) & _LOW, (k17 + _WEYL_1) & _LOW
+    c0, c1, c2, c3 = np.uint64(day), np.uint64(first_path), np.uint64(group), np.uint64(stream)
     for j in range(LANES):
-        words[0, j] = np.uint64(day)
-        words[1, j] = np.uint64(first_path + j)
-        words[2, j] = np.uint64(group)
-        words[3, j] = np.uint64(stream)
-    k0 = key & _LOW
-    k1 = key >> _HALF
-    for _ in range(10):
-        for j in range(LANES):
-            p0 = _MULTIPLIER_0 * (words[0, j] & _LOW)
-            p1 = _MULTIPLIER_1 * (words[2, j] & _LOW)
-            first = (p1 >> _HALF) ^ words[1, j] ^ k0
-            third = (p0 >> _HALF) ^ words[3, j] ^ k1
-            words[0, j] = first
-            words[1, j] = p1 & _LOW
-            words[2, j] = third
-            words[3, j] = p0 & _LOW
-        k0 = (k0 + _WEYL_0) & _LOW
-        k1 = (k1 + _WEYL_1) & _LOW
+        a, b, c, d = _round(c0, c1 + np.uint64(j), c2, c3, k0, k1)
+        a, b, c, d = _round(a, b, c, d, k2, k3)
+        a, b, c, d = _round(a, b, c, d, k4, k5)
+        a, b, c, d = _round(a, b, c, d, k6, k7)
+        a, b, c, d = _round(a, b, c, d, k8, k9)
+        a, b, c, d = _round(a, b, c, d, k10, k11)
+        a, b, c, d = _round(a, b, c, d, k12, k13)
+        a, b, c, d = _round(a, b, c, d, k14, k15)
+        a, b, c, d = _round(a, b, c, d, k16, k17)
+        a, b, c, d = _round(a, b, c, d, k18, k19)
+        words[0, j] = a
+        words[1, j] = b
+        words[2, j] = c
+        words[3, j] = d
+
+
+@compiled
+def _normal_pairs(first: Words, second: Words, x: Floats, y: Floats) -> None:
+    """Two independent standard normal numbers from two 32-bit words (Box and Muller 1958).
+
+    Two bits of the second word choose a quarter of the circle, the others the angle within it; sine and cosine there
+    are Taylor's series, absolute error below 1e-13.
+    """
+    for j in range(LANES):
+        radius = math.sqrt(-2.0 * log(uniform(first[j])))
+        word = second[j]
+        angle = (np.float64(word & _QUARTER) + 0.5) * _ANGLE - 0.25 * math.pi
+        t = angle * angle
+        sine = 1.0 / 6227020800.0
+        sine = sine * t - 1.0 / 39916800.0
+        sine = sine * t + 1.0 / 362880.0
+        sine = sine * t - 1.0 / 5040.0
+        sine = sine * t + 1.0 / 120.0
+        sine = sine * t - 1.0 / 6.0
+        sine = (sine * t + 1.0) * angle
+        cosine = -1.0 / 87178291200.0
+        cosine = cosine * t + 1.0 / 479001600.0
+        cosine = cosine * t - 1.0 / 3628800.0
+        cosine = cosine * t + 1.0 / 40320.0
+        cosine = cosine * t - 1.0 / 720.0
+        cosine = cosine * t + 1.0 / 24.0
+        cosine = cosine * t - 0.5
+        cosine = cosine * t + 1.0
+        turned = (word >> _THIRTY) & _ONE
+        across = sine if turned == _ONE else cosine
+        along = cosine if turned == _ONE else sine
+        side = radius if word >> _THIRTY_ONE == _ONE else -radius
+        x[j] = side * across
+        y[j] = side * along
 
 
 @compiled
 def _fill_shocks(day: int, first_path: int, key: Word, words: Words, shock: Floats) -> None:
-    """Independent standard normal numbers, shape (N, 64): asset i takes word i mod 4 of group i div 4."""
-    assets = shock.shape[0]
-    for group in range((assets + 3) // 4):
+    """Independent standard normal numbers, shape (4 G, 64): four assets share the words of a group."""
+    for group in range(shock.shape[0] // 4):
         _fill_words(day, first_path, group, SHOCKS, key, words)
-        for w in range(min(4, assets - 4 * group)):
-            row = shock[4 * group + w]
-            for j in range(LANES):
-                row[j] = normal(words[w, j])
+        i = 4 * group
+        _normal_pairs(words[0], words[1], shock[i], shock[i + 1])
+        _normal_pairs(words[2], words[3], shock[i + 2], shock[i + 3])
 
 
 @compiled
@@ -155,14 +210,42 @@ def _mix(lower: Floats, i: int, shock: Floats, row: Floats) -> None:
 
 
 @compiled
+def _grow(row: Floats, largest: float) -> None:
+    """exp(x) - 1 of each x in `row`; where abs(x) <= `largest` <= 1.6, the short series of exp(x / 16), error 2e-15."""
+    if largest > 1.6:
+        for j in range(LANES):
+            row[j] = exp(row[j]) - 1.0
+        return
+    for j in range(LANES):
+        x = 0.0625 * row[j]
+        series = 1.0 / 362880.0
+        series = series * x + 1.0 / 40320.0
+        series = series * x + 1.0 / 5040.0
+        series = series * x + 1.0 / 720.0
+        series = series * x + 1.0 / 120.0
+        series = series * x + 1.0 / 24.0
+        series = series * x + 1.0 / 6.0
+        series = series * x + 0.5
+        series = series * x + 1.0
+        series = series * x + 1.0
+        series *= series
+        series *= series
+        series *= series
+        row[j] = series * series - 1.0
+
+
+@compiled
 def _lognormal_day(level: Floats, lower: Floats, shock: Floats, out: Floats) -> None:
     for i in range(out.shape[0]):
         row = out[i]
         for j in range(LANES):
             row[j] = level[i]
         _mix(lower, i, shock, row)
-        for j in range(LANES):
-            row[j] = exp(row[j]) - 1.0
+        reach = 0.0
+        for k in range(i + 1):
+            reach += abs(lower[i, k])
+        # no shock is larger: the radius is at most sqrt(66 ln 2)
+        _grow(row, abs(level[i]) + 6.77 * reach)
 
 
 @compiled
