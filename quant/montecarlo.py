@@ -267,11 +267,7 @@ def simulate_wealth(
     )
     if not 2 <= paths <= MOST_PATHS:
         raise DataError(f"`paths` must lie in [2, 2**31]; got {paths}")
-    if (
-        not levels
-        or not all(0.0 < q < 1.0 for q in levels)
-        or any(a >= b for a, b in zip(levels, levels[1:], strict=False))
-    ):
+    if not levels or not all(a < b for a, b in pairwise((0.0, *levels, 1.0))):
         raise DataError(f"`levels` must increase within (0, 1); got {levels}")
     if threads is not None and threads < 1:
         raise DataError(f"`threads` must be positive; got {threads}")

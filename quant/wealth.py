@@ -222,9 +222,10 @@ def _flow(account: Account, month: int, book: _Book) -> None:
     for j in range(LANES):
         open_ = book.ruin[j] == np.inf
         come = paid if open_ else 0.0
-        gone = min(taken if open_ else 0.0, book.total[j] + come)
-        # amounts that cancel leave the wealth as it was, to the last bit
-        book.flowed[j] = max(book.total[j] + (come - gone), 0.0)
+        there = book.total[j] + come
+        gone = min(taken if open_ else 0.0, there)
+        # amounts that cancel leave the wealth as it was, and all that is there leaves nothing, to the last bit
+        book.flowed[j] = 0.0 if gone == there else book.total[j] + (come - gone)
         book.paid_in[j] += come
         book.paid_out[j] += gone
 
