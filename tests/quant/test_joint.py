@@ -510,7 +510,10 @@ BAD = np.array([[1.0, 0.9, -0.9], [0.9, 1.0, 0.9], [-0.9, 0.9, 1.0]])
         ({"sigma": [0.1, 0.1, -0.1]}, r"`sigma` must lie in \[0, 3\]; asset 2 has .*-0.1"),
         ({"correlation": np.eye(2)}, r"`correlation` must have shape \(3, 3\); got \(2, 2\)"),
         ({"correlation": np.full((3, 3), np.inf)}, "`correlation` must be finite; row 0, column 0"),
-        ({"correlation": R + 0.1 * np.eye(3, k=1)}, r"must be symmetric; row 0, column 1 is 0\.7 and its mirror 0\.6"),
+        (
+            {"correlation": R + np.array([[0, 0.1, 0], [0, 0, 0], [0, 0, 0]])},
+            r"must be symmetric; row 0, column 1 is 0\.7 and its mirror 0\.6",
+        ),
         ({"correlation": 2.0 * np.eye(3)}, "ones on its diagonal; row 0 has 2"),
         ({"correlation": BAD}, r"smallest eigenvalue is -0.8\. .*nearest_correlation"),
         ({"cash_rate": 0.3}, r"`cash_rate` must lie in \[-0.05, 0.25\]; got 0.3"),

@@ -64,7 +64,7 @@ def test_gbm_wealth_is_lognormal() -> None:
     gross = 1.0 + 0.08 / A
     s = math.sqrt(math.log(1.0 + 0.2**2 / A / gross**2) * days)
     m = days * math.log(gross) - 0.5 * s * s
-    law = stats.lognorm(s, scale=math.exp(m))
+    law: Any = stats.lognorm(s, scale=math.exp(m))
     close(found.terminal.mean, gross**days)
     assert found.terminal.deviation == pytest.approx(law.std(), rel=0.03)
     close(found.terminal.median, math.exp(m))
@@ -80,7 +80,7 @@ def test_gbm_wealth_is_lognormal() -> None:
     for risk in found.risks:
         q = law.ppf(1.0 - risk.level)
         close(risk.value_at_risk, 1.0 - q)
-        below = gross**days * stats.norm.cdf((math.log(q) - m - s * s) / s) / (1.0 - risk.level)
+        below: Any = gross**days * stats.norm.cdf((math.log(q) - m - s * s) / s) / (1.0 - risk.level)
         close(risk.expected_shortfall, 1.0 - below)
         assert risk.expected_shortfall.value > risk.value_at_risk.value
     for level, value in zip(found.levels, found.growth.percentiles, strict=True):
@@ -90,7 +90,7 @@ def test_gbm_wealth_is_lognormal() -> None:
         sm = s * math.sqrt(month * MONTH / days)
         centre = m * month * MONTH / days
         for row, level in enumerate(found.levels):
-            width = math.sqrt(level * (1 - level) / paths) / stats.norm.pdf(stats.norm.ppf(level))
+            width: Any = math.sqrt(level * (1 - level) / paths) / stats.norm.pdf(stats.norm.ppf(level))
             assert math.log(found.bands[row, month]) == pytest.approx(
                 centre + sm * stats.norm.ppf(level), abs=4.0 * sm * width
             )
