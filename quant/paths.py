@@ -18,7 +18,15 @@ from numpy.typing import NDArray
 from quant.compiled import compiled, inlined
 from quant.elementary import Word, exp, log, log_gamma, normal, power, uniform
 from quant.errors import DataError
+from quant.garch_paths import garch_model, garch_paths
 from quant.random import LANES, fill_words, philox
+from quant.resampling import (
+    SHORTEST_BLOCK,
+    conditional_paths,
+    labelled_blocks,
+    replay_paths,
+    standardised,
+)
 from quant.scenario import Engine, Scenario
 
 DAYS: Final = 252
@@ -30,9 +38,23 @@ _TURBULENCE: Final = 2.5
 _CALM_DAYS: Final = 240.0
 _TURBULENT_DAYS: Final = 60.0
 
-_CODES: Final[dict[Engine, int]] = {"gbm": 0, "heston": 1, "merton": 2, "regime_switching": 3, "bootstrap": 4}
+_CODES: Final[dict[Engine, int]] = {
+    "gbm": 0,
+    "heston": 1,
+    "merton": 2,
+    "regime_switching": 3,
+    "bootstrap": 4,
+    "bates": 5,
+    "garch": 6,
+    "conditional_bootstrap": 7,
+    "replay": 8,
+}
+_ENOUGH_DAYS: Final = 250
+_REPLAYED_DAYS: Final = 20
+"""A historical window may be short: it is not resampled."""
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -43,14 +65,16 @@ class PathModel:
     ----------
     code : int
         Engine.
-    numbers : ndarray, shape (8,)
+    numbers : ndarray, shape (C,)
         Engine constants, per day.
-    states : ndarray, shape (S, 3)
-        Regimes: daily mean, daily variance, stationary probability.
+    states : ndarray, shape (S, M)
+        Regimes: daily mean, daily variance, stationary probability. GARCH: variances to start from
+        (`quant.garch_paths.garch_model`). Conditional bootstrap: its days (`quant.resampling.labelled_blocks`).
     stay : ndarray, shape (S,)
-        Probability of staying in a regime for a day; leaving goes to each other regime alike.
+        Probability of staying in a regime for a day; leaving goes to each other regime alike. Conditional bootstrap:
+        where blocks begin.
     history : ndarray, shape (H,)
-        Standardised daily returns that the bootstrap draws from.
+        Daily returns that are drawn from, at the scenario's mean and volatility; standardised shocks of GARCH.
     cash : float
         Daily return of the cash leg, a fraction.
     key : int
@@ -66,7 +90,9 @@ class PathModel:
     key: int
 
 
-def path_model(scenario: Scenario, *, seed: int, history: Floats | None = None) -> PathModel:
+def path_model(
+    scenario: Scenario, *, seed: int, history: Floats | None = None, labelled: Flags | None = None
+) -> PathModel:
     """Engine constants of `scenario`.
 
     Parameters
@@ -75,18 +101,30 @@ def path_model(scenario: Scenario, *, seed: int, history: Floats | None = None) 
     seed : int
         Of the run; the paths depend on it, on the scenario's own seed and on its name.
     history : ndarray, shape (H,), optional
-        Daily simple returns that the bootstrap resamples: training data only.
+        Daily simple returns: training data only. Both bootstraps and the replay are made of them; the shocks of GARCH
+        are their filtered residuals, or Student's t where there are none.
+    labelled : ndarray of bool, shape (H,), optional
+        Days of `history` with the scenario's label, for the conditional bootstrap; not needed for `base`, which is
+        every day. A label must use no later day than its own.
+
+    Notes
+    -----
+    Real days are shifted and scaled to the scenario's mu and sigma; with those of the history they are as they were.
+    A replayed path runs through them in their order and, where it is longer, begins again with the first; the days
+    on which the paths begin lie evenly over the history, whatever the number of paths.
 
     Raises
     ------
     DataError
-        If the engine is `bootstrap` and `history` is missing or has fewer than 250 days, or if the jumps or the
-        means of the regimes alone exceed the scenario's variance.
+        If a bootstrap has no `history` or one of fewer than 250 days (a replay: 20; GARCH, where it has one: 250), or
+        it is not finite or does not vary; if a label other than `base` has no `labelled`, or fewer than 250 days in
+        runs of five and more; or if the jumps or the means of the regimes alone exceed the scenario's variance.
 
     References
     ----------
-    Heston (1993), Review of Financial Studies 6(2); Merton (1976), Journal of Financial Economics 3; Hamilton (1989),
-    Econometrica 57(2); Politis and Romano (1994), Journal of the American Statistical Association 89.
+    Heston (1993), Review of Financial Studies 6(2); Merton (1976), Journal of Financial Economics 3; Bates (1996),
+    Review of Financial Studies 9(1); Hamilton (1989), Econometrica 57(2); Politis and Romano (1994), Journal of the
+    American Statistical Association 89.
     """
     cash = power(1.0 + scenario.cash_rate, 1.0 / DAYS) - 1.0
     mean = scenario.mu / DAYS
@@ -99,15 +137,27 @@ def path_model(scenario: Scenario, *, seed: int, history: Floats | None = None) 
         case "gbm":
             numbers[:2] = mean, variance
         case "heston":
-            numbers[:] = _heston(scenario, cash, premium, p)
+            numbers[:] = _heston(scenario, scenario.sigma * scenario.sigma, cash, premium, p)
         case "merton":
             numbers[:6] = _merton(scenario, mean)
+        case "bates":
+            numbers = _bates(scenario, cash, premium, p)
+        case "garch":
+            residuals = np.zeros(0) if history is None else _centred(history, _ENOUGH_DAYS)
+            numbers, states, sample = garch_model(
+                scenario, cash=cash, premium=premium, power_of_link=p, residuals=residuals
+            )
         case "regime_switching":
             states, stay = _cycle(scenario) if scenario.states else _two_states(scenario, cash, premium, p)
         case "bootstrap":
             numbers[:2] = 1.0 / scenario.mean_block, 0.0
-            sample = _standardised(history)
+            sample = mean + math.sqrt(variance) * _standardised(history, _ENOUGH_DAYS)
+        case "conditional_bootstrap":
+            numbers[0] = 1.0 / (scenario.mean_block - SHORTEST_BLOCK + 1)
+            sample, states, stay = _conditional(scenario, history, labelled)
             sample = mean + math.sqrt(variance) * sample
+        case "replay":
+            sample = mean + math.sqrt(variance) * _standardised(history, _REPLAYED_DAYS)
     text = f"{seed}/{scenario.seed}/{scenario.name}"
     key = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
     return PathModel(_CODES[scenario.engine], numbers, states, stay, sample, cash, key)
@@ -124,9 +174,8 @@ def implied_moments(scenario: Scenario) -> tuple[float, float]:
     return mean * DAYS, math.sqrt(variance * DAYS)
 
 
-def _heston(scenario: Scenario, cash: float, premium: float, p: int) -> list[float]:
-    theta = scenario.sigma * scenario.sigma
-    xi = scenario.vol_of_vol * scenario.sigma
+def _heston(scenario: Scenario, theta: float, cash: float, premium: float, p: int) -> list[float]:
+    xi = scenario.vol_of_vol * math.sqrt(theta)
     shape = 2.0 * scenario.mean_reversion * theta / (xi * xi)
     # E[(v / theta)**(p / 2)] under the stationary gamma law, so that the mean premium does not depend on p
     moment = exp(log_gamma(shape + 0.5 * p) - log_gamma(shape) - 0.5 * p * log(shape))
@@ -145,6 +194,12 @@ def _merton(scenario: Scenario, mean: float) -> list[float]:
         raise DataError(msg)
     daily = rate / DAYS
     return [mean - daily * jump_mean, diffusion / DAYS, daily, jump_mean, jump_deviation, exp(-daily)]
+
+
+def _bates(scenario: Scenario, cash: float, premium: float, p: int) -> Floats:
+    # the conditional mean of the diffusion is lowered by what the jumps add
+    drift, diffusion, *jumps = _merton(scenario, cash)
+    return np.array([*_heston(scenario, diffusion * DAYS, drift, premium, p), *jumps])
 
 
 def _two_states(scenario: Scenario, cash: float, premium: float, p: int) -> tuple[Floats, Floats]:
@@ -179,13 +234,36 @@ def _cycle(scenario: Scenario) -> tuple[Floats, Floats]:
     return np.column_stack([means, variances, shares]), 1.0 - 1.0 / days
 
 
-def _standardised(history: Floats | None) -> Floats:
-    if history is None or history.ndim != 1 or history.size < 250:
+def _centred(history: Floats | None, fewest: int) -> Floats:
+    if history is None or history.ndim != 1 or history.size < fewest:
         size = None if history is None else history.shape
-        raise DataError(f"`history` must hold at least 250 daily returns for the bootstrap, got {size}")
+        raise DataError(f"`history` must hold at least {fewest} daily returns for this engine, got {size}")
+    if not np.isfinite(history).all():
+        day = int(np.argmin(np.isfinite(history)))
+        raise DataError(f"`history` must be finite; day {day} is {history[day]}")
+    if history.min() == history.max():
+        raise DataError(f"`history` must vary; every day is {history[0]}")
     mean = float(np.sum(history)) / history.size
-    centred = history - mean
-    return centred / math.sqrt(float(np.sum(centred * centred)) / history.size)
+    return history - mean
+
+
+def _standardised(history: Floats | None, fewest: int) -> Floats:
+    centred = _centred(history, fewest)
+    return centred / math.sqrt(float(np.sum(centred * centred)) / centred.size)
+
+
+def _conditional(scenario: Scenario, history: Floats | None, labelled: Flags | None) -> tuple[Floats, Floats, Floats]:
+    days = _standardised(history, _ENOUGH_DAYS)
+    if labelled is None and scenario.label != "base":
+        raise DataError(f"`labelled` is missing; allowed: the days of the history with the label {scenario.label!r}")
+    chosen = np.ones(days.size, dtype=np.bool_) if labelled is None else labelled
+    if chosen.shape != days.shape or chosen.dtype != np.bool_:
+        raise DataError(
+            f"`labelled` has shape {chosen.shape} and type {chosen.dtype}; "
+            f"allowed: one bool for each of {days.size} days"
+        )
+    places, states, starts = labelled_blocks(chosen, scenario.mean_block)
+    return standardised(np.ascontiguousarray(days[places]), np.ascontiguousarray(states[:, 2])), states, starts
 
 
 @inlined
@@ -272,9 +350,22 @@ def _heston_paths(numbers: Floats, key: Word, first_path: int, out: Floats) -> N
 
 
 @compiled
+def _jumps(u: float, word: Word, law: Floats) -> float:
+    """Sum of a day's jumps: a Poisson number by inversion of `u`, and one normal number for their sum."""
+    daily, jump_mean, jump_deviation, none = law[0], law[1], law[2], law[3]
+    if u <= none:
+        return 0.0
+    jumps, mass, total = 0.0, none, none
+    while u > total and jumps < 20.0:
+        jumps += 1.0
+        mass *= daily / jumps
+        total += mass
+    return jumps * jump_mean + math.sqrt(jumps) * jump_deviation * normal(word)
+
+
+@compiled
 def _merton_paths(numbers: Floats, key: Word, first_path: int, out: Floats) -> None:
-    mean, variance, daily = numbers[0], numbers[1], numbers[2]
-    jump_mean, jump_deviation, none = numbers[3], numbers[4], numbers[5]
+    mean, variance, law = numbers[0], numbers[1], numbers[2:]
     words = np.empty((4, LANES), dtype=np.uint64)
     shock = np.empty(LANES)
     for t in range(out.shape[0]):
@@ -284,14 +375,20 @@ def _merton_paths(numbers: Floats, key: Word, first_path: int, out: Floats) -> N
         for j in range(LANES):
             out[t, j] = _lognormal_return(mean, variance, shock[j])
         for j in range(LANES):
-            u = uniform(words[1, j])
-            if u > none:
-                jumps, mass, total = 0.0, none, none
-                while u > total and jumps < 20.0:
-                    jumps += 1.0
-                    mass *= daily / jumps
-                    total += mass
-                out[t, j] += jumps * jump_mean + math.sqrt(jumps) * jump_deviation * normal(words[2, j])
+            out[t, j] += _jumps(uniform(words[1, j]), words[2, j], law)
+            out[t, j] = max(out[t, j], _FLOOR)
+
+
+@compiled
+def _bates_paths(numbers: Floats, key: Word, first_path: int, out: Floats) -> None:
+    """Heston's diffusion, which leaves two of a day's four words to the jumps."""
+    _heston_paths(numbers[:8], key, first_path, out)
+    law = numbers[8:]
+    words = np.empty((4, LANES), dtype=np.uint64)
+    for t in range(out.shape[0]):
+        fill_words(t, first_path, key, words)
+        for j in range(LANES):
+            out[t, j] += _jumps(uniform(words[2, j]), words[3, j], law)
             out[t, j] = max(out[t, j], _FLOOR)
 
 
@@ -359,8 +456,16 @@ def fill_block(
         _merton_paths(numbers, key, first_path, out)
     elif code == 3:
         _regime_paths(states, stay, key, first_path, out)
-    else:
+    elif code == 4:
         _bootstrap_paths(history, numbers[0], key, first_path, out)
+    elif code == 5:
+        _bates_paths(numbers, key, first_path, out)
+    elif code == 6:
+        garch_paths(numbers, states, history, key, first_path, out)
+    elif code == 7:
+        conditional_paths(history, states, stay, numbers[0], key, first_path, out)
+    else:
+        replay_paths(history, key, first_path, out)
 
 
 def sample_paths(model: PathModel, *, days: int, first_block: int = 0, blocks: int = 1) -> Floats:

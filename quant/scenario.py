@@ -6,12 +6,26 @@ from pydantic import Field, model_validator
 
 from quant.strategy import Frozen
 
-Engine: TypeAlias = Literal["heston", "merton", "regime_switching", "bootstrap", "gbm"]
+Engine: TypeAlias = Literal[
+    "heston",
+    "merton",
+    "bates",
+    "garch",
+    "regime_switching",
+    "bootstrap",
+    "conditional_bootstrap",
+    "replay",
+    "gbm",
+]
+Label: TypeAlias = Literal["base", "bull", "bear", "high_volatility", "low_volatility"]
 
 GBM_BANNER = (
     "Constant volatility cannot rank volatility rules: under geometric Brownian motion every rule "
     "has the Sharpe ratio of holding the asset, and the best of many is the luckiest."
 )
+
+PERSISTENCE = 0.999
+"""Largest share of a shock to the variance of GARCH that may be left a day later."""
 
 
 class RegimeState(Frozen):
@@ -24,7 +38,10 @@ class RegimeState(Frozen):
 
 
 class Scenario(Frozen):
-    """A world to simulate. `mu` and `sigma` are the annual mean and deviation of simple returns."""
+    """A world to simulate. `mu` and `sigma` are the annual mean and deviation of simple returns.
+
+    A field whose description names engines has no effect under the others.
+    """
 
     name: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_]*$")]
     engine: Engine = "heston"
@@ -39,11 +56,24 @@ class Scenario(Frozen):
     years: Annotated[int, Field(ge=1, le=30)] = 5
     paths: Annotated[int, Field(ge=100, le=100_000)] = 1_000
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    mean_reversion: Annotated[float, Field(gt=0.0, le=20.0, description="Heston's kappa")] = 3.0
-    vol_of_vol: Annotated[float, Field(gt=0.0, le=10.0, description="Heston's xi over sigma")] = 3.33
-    leverage: Annotated[float, Field(ge=-1.0, le=1.0, description="Heston's spot-volatility correlation")] = -0.7
-    jumps_per_year: Annotated[float, Field(ge=0.0, le=5.0)] = 1.0
-    mean_block: Annotated[int, Field(ge=20, le=60, description="Bootstrap block, sessions")] = 40
+    mean_reversion: Annotated[float, Field(gt=0.0, le=20.0, description="Heston's and Bates's kappa")] = 3.0
+    vol_of_vol: Annotated[
+        float, Field(gt=0.0, le=10.0, description="Heston's and Bates's xi over the volatility of the diffusion")
+    ] = 3.33
+    leverage: Annotated[
+        float, Field(ge=-1.0, le=1.0, description="Heston's and Bates's spot-volatility correlation")
+    ] = -0.7
+    jumps_per_year: Annotated[float, Field(ge=0.0, le=5.0, description="Merton's and Bates's")] = 1.0
+    garch_alpha: Annotated[float, Field(ge=0.0, lt=1.0, description="GARCH: weight of yesterday's square")] = 0.02
+    garch_gamma: Annotated[float, Field(ge=0.0, lt=1.0, description="GARCH: what a loss adds to that weight")] = 0.10
+    garch_beta: Annotated[float, Field(ge=0.0, lt=1.0, description="GARCH: weight of yesterday's variance")] = 0.90
+    garch_nu: Annotated[
+        float, Field(ge=2.5, le=500.0, description="GARCH: degrees of freedom, where no history gives the shocks")
+    ] = 8.0
+    mean_block: Annotated[
+        int, Field(ge=20, le=60, description="Block of the bootstrap and the conditional bootstrap, sessions")
+    ] = 40
+    label: Annotated[Label, Field(description="Conditional bootstrap: the days that it draws from")] = "base"
     states: tuple[RegimeState, ...] = ()
     """Given for `cycle`; otherwise regime switching has a calm and a turbulent state."""
 
@@ -54,6 +84,17 @@ class Scenario(Frozen):
             raise ValueError(msg)
         if len(self.states) == 1:
             msg = "states has one entry; allowed: none, or two and more"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _shocks_fade(self) -> Self:
+        persistence = self.garch_alpha + 0.5 * self.garch_gamma + self.garch_beta
+        if persistence > PERSISTENCE:
+            msg = (
+                f"garch_alpha + garch_gamma / 2 + garch_beta is {persistence:g}; "
+                f"allowed: at most {PERSISTENCE:g}, or the variance has no mean to return to"
+            )
             raise ValueError(msg)
         return self
 

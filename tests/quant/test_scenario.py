@@ -53,7 +53,7 @@ def test_constant_volatility_is_allowed_with_a_banner() -> None:
     [
         ({"name": "Has Spaces"}, "name", "pattern"),
         ({"name": ""}, "name", "at least 1"),
-        ({"engine": "garch"}, "engine", "'heston'"),
+        ({"engine": "variance_gamma"}, "engine", "'heston'"),
         ({"mu": 8.0}, "mu", "0.5"),
         ({"sigma": 0.0}, "sigma", "0.01"),
         ({"sigma": float("inf")}, "sigma", "finite"),
