@@ -48,6 +48,8 @@ from tools.trials import series_address
 Floats = NDArray[np.float64]
 
 FEW_CRISES = "One history holds few crises; whatever the colour, it is one sample."
+BLOCKS = {"bootstrap", "conditional_bootstrap"}
+"""Engines that cut history into pieces."""
 _NO_VOLATILITY = 1e-9
 """Annual volatility of a rule that never left cash: rounding, and nothing to be matched."""
 _SEARCHED = ("weight_function", "estimator", "lookback_days", "decay", "rebalancing", "no_trade_band", *SHAPES, "inner")
@@ -441,9 +443,9 @@ def _caveats(world: World) -> list[str]:
         said.append(GBM_BANNER)
     if not any(linked(s) for s in request.scenarios):
         said.append("No engine here links premium and volatility; whether the benefit depends on such a link is open.")
-    if "bootstrap" in engines:
+    if engines & BLOCKS:
         longest = max(request.space.lookback_days)
-        block = min(s.mean_block for s in request.scenarios if s.engine == "bootstrap")
+        block = min(s.mean_block for s in request.scenarios if s.engine in BLOCKS)
         if longest > block:
             said.append(
                 f"The bootstrap's mean block of {block} sessions is shorter than lookbacks of up to {longest}: "

@@ -19,7 +19,7 @@ from tools.optimization import HISTORY, TILT, Case, MarketView
 
 Floats = NDArray[np.float64]
 
-LINKED = ("heston", "regime_switching")
+LINKED = ("heston", "bates", "garch", "regime_switching")
 """Engines whose premium may move with volatility."""
 
 SHIFTS: dict[str, tuple[float, float]] = {

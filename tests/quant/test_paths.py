@@ -336,6 +336,279 @@ def test_a_bootstrap_without_history_is_refused() -> None:
     path_model(world, seed=1, history=HISTORY[:250])
 
 
+# jumps upon stochastic volatility
+
+
+@pytest.mark.parametrize("scenario", [s.name for s in BUILT_IN])
+def test_bates_adds_mertons_third_moment_to_hestons_memory(scenario: str) -> None:
+    """Jumps have no memory and cumulants add; the variance of the diffusion is what the jumps leave of sigma**2."""
+    world = with_engine(scenario, "bates", leverage=0.0, premium_power=0, jumps_per_year=2.0)
+    jump, deviation, rate = -0.28 * world.sigma, 0.28 * world.sigma, world.jumps_per_year / A
+    theta = world.sigma**2 - world.jumps_per_year * (jump**2 + deviation**2)
+    x = sample(world) - world.mu / A
+    by_diffusion = 3.0 * (theta / A) ** 2 * (1.0 + 1.0 / SHAPE)  # of a log-normal day, to leading order
+    matches((x * x * x).mean(axis=0), rate * (jump**3 + 3.0 * jump * deviation**2) + by_diffusion)
+    memory = theta**2 * math.exp(-KAPPA * 21 / A) / SHAPE
+    matches((x[:-21] ** 2 * x[21:] ** 2).mean(axis=0), (world.sigma**4 + memory) / A**2)
+
+
+def test_bates_without_jumps_is_heston() -> None:
+    jumpless = sample(with_engine("base_case", "bates", jumps_per_year=0.0), blocks=2)
+    np.testing.assert_array_equal(jumpless, sample(with_engine("base_case", "heston"), blocks=2))
+
+
+# variance that answers to yesterday
+
+GARCH = {"garch_alpha": 0.03, "garch_gamma": 0.06, "garch_beta": 0.88, "garch_nu": 15.0}
+
+
+def garch_sample(scenario: Scenario, days: int = DAYS, blocks: int = FEW) -> np.ndarray:
+    """With Student's t for want of a history."""
+    return sample_paths(path_model(scenario, seed=3), days=days, blocks=blocks)
+
+
+@pytest.mark.parametrize("lag", [1, 21])
+def test_squares_remember_yesterdays_shock(lag: int) -> None:
+    """He and Terasvirta's moments for a symmetric law, k = E z**4 = 3 + 6 / (nu - 4), written from the recursion.
+
+    E h**2 = (1 - P**2) / (1 - E c**2) with c = beta + (alpha + gamma 1) z**2, and at each lag the covariance of
+    squares falls by the persistence P.
+    """
+    world = with_engine("base_case", "garch", premium_power=0, **GARCH)
+    alpha, gamma, beta, nu = GARCH.values()
+    k = 3.0 + 6.0 / (nu - 4.0)
+    persistence = alpha + gamma / 2.0 + beta
+    second = beta**2 + 2.0 * beta * (alpha + gamma / 2.0) + k * (alpha**2 + alpha * gamma + gamma**2 / 2.0)
+    square = (1.0 - persistence**2) / (1.0 - second)
+    first_lag = (1.0 - persistence) + (k * (alpha + gamma / 2.0) + beta) * square
+    expected = 1.0 + (first_lag - 1.0) * persistence ** (lag - 1)
+    x = (garch_sample(world) - world.mu / A) / (world.sigma / math.sqrt(A))
+    matches((x[:-lag] ** 2 * x[lag:] ** 2).mean(axis=0), expected)
+    matches((x**4).mean(axis=0), k * square)
+
+
+def test_the_default_garch_has_a_fourth_moment() -> None:
+    world = with_engine("base_case", "garch")
+    alpha, gamma, beta, nu = world.garch_alpha, world.garch_gamma, world.garch_beta, world.garch_nu
+    draws = stats.t(nu).rvs(200_000, random_state=1) * math.sqrt((nu - 2.0) / nu)
+    c = beta + (alpha + gamma * (draws < 0.0)) * draws**2
+    assert c.mean() == pytest.approx(alpha + gamma / 2.0 + beta, abs=0.002)
+    assert (c**2).mean() + 4.0 * (c**2).std() / math.sqrt(c.size) < 1.0
+
+
+@pytest.mark.parametrize("nu", [3.0, 8.0])
+def test_without_memory_garch_is_students_t(nu: float) -> None:
+    flat = {"garch_alpha": 0.0, "garch_gamma": 0.0, "garch_beta": 0.0, "garch_nu": nu}
+    world = with_engine("base_case", "garch", premium_power=0, **flat)
+    z = (garch_sample(world, 40, 20).ravel() - world.mu / A) / (world.sigma / math.sqrt(A))
+    assert stats.kstest(z, stats.t(nu, scale=math.sqrt((nu - 2.0) / nu)).cdf).pvalue > 1e-4
+
+
+def residuals_of(history: np.ndarray, world: Scenario) -> np.ndarray:
+    """Standardised shocks of `history`, filtered with the parameters of `world`."""
+    alpha, gamma, beta = world.garch_alpha, world.garch_gamma, world.garch_beta
+    e = history - history.mean()
+    h = [e.var()]
+    for shock in e[:-1]:
+        h.append(
+            (1.0 - alpha - gamma / 2.0 - beta) * e.var() + (alpha + gamma * (shock < 0.0)) * shock**2 + beta * h[-1]
+        )
+    z = e / np.sqrt(h)
+    return (z - z.mean()) / z.std()
+
+
+def test_every_garch_shock_is_a_residual_of_history() -> None:
+    """Without beta the variance of a day is known from the return before it, and so is its shock."""
+    parameters = {"garch_alpha": 0.1, "garch_gamma": 0.2, "garch_beta": 0.0}
+    world = with_engine("base_case", "garch", premium_power=0, **parameters)
+    residuals = np.sort(residuals_of(HISTORY, world))
+    response = 0.2 / (2.0 * np.mean(residuals**2 * (residuals < 0.0)))
+    x = sample(world, 63, 4) - world.mu / A
+    level = world.sigma**2 / A
+    h = 0.8 * level + (0.1 + response * (x[:-1] < 0.0)) * x[:-1] ** 2
+    z = (x[1:] / np.sqrt(h)).ravel()
+    right = residuals[np.clip(np.searchsorted(residuals, z), 0, residuals.size - 1)]
+    left = residuals[np.clip(np.searchsorted(residuals, z) - 1, 0, residuals.size - 1)]
+    assert np.minimum(np.abs(z - left), np.abs(z - right)).max() < 1e-10
+    assert np.unique(np.round(z, 9)).size == residuals.size
+
+
+@pytest.mark.parametrize("power", [0, 1, 2])
+def test_a_lopsided_history_keeps_the_moments_of_garch(power: int) -> None:
+    """Losses hold most of the variance here: the persistence and the mean of the link must not change with it."""
+    lopsided = 0.01 * (1.0 - np.random.default_rng(5).gamma(4.0, 0.25, size=2_000))
+    world = with_engine("bull_market", "garch", premium_power=power, **GARCH)
+    returns = sample_paths(path_model(world, seed=3, history=lopsided), days=A, blocks=FEW)
+    matches(returns.mean(axis=0), world.mu / A)
+    for some in (returns[:5], returns[-60:]):
+        matches(((some - world.mu / A) ** 2).mean(axis=0), world.sigma**2 / A)
+
+
+def test_the_mean_premium_of_garch_does_not_depend_on_its_link() -> None:
+    world = with_engine("bull_market", "garch", garch_nu=8.0)
+    plain, *linked = (
+        garch_sample(world.model_copy(update={"premium_power": p}), blocks=1_000).mean(axis=0) for p in (0, 1, 2)
+    )
+    for other in linked:
+        matches(other - plain, 0.0)
+
+
+def test_a_variance_without_a_mean_is_refused() -> None:
+    for gamma, beta in ((0.2, 0.9), (0.161, 0.9)):
+        with pytest.raises(ValueError, match=r"garch_alpha .* allowed: at most 0.999"):
+            with_engine("base_case", "garch", garch_gamma=gamma, garch_beta=beta)
+
+
+@pytest.mark.parametrize("engine", ["garch", "bootstrap", "conditional_bootstrap", "replay"])
+def test_a_history_that_cannot_be_drawn_from_is_refused(engine: Engine) -> None:
+    world = with_engine("base_case", engine)
+    with pytest.raises(DataError, match="`history` must vary"):
+        path_model(world, seed=1, history=np.full(300, 0.001))
+    broken = HISTORY.copy()
+    broken[7] = np.nan
+    with pytest.raises(DataError, match="`history` must be finite; day 7 is nan"):
+        path_model(world, seed=1, history=broken)
+    fewest = 20 if engine == "replay" else 250
+    with pytest.raises(DataError, match=f"`history` must hold at least {fewest} daily returns"):
+        path_model(world, seed=1, history=HISTORY[: fewest - 1])
+    path_model(world, seed=1, history=HISTORY[:fewest])
+
+
+# the bootstrap of a regime
+
+
+def ragged(seed: int, days: int) -> np.ndarray:
+    """A label in runs of 1 to 60 days."""
+    rng = np.random.default_rng(seed)
+    flags = np.concatenate([np.full(rng.integers(1, 61), k % 2 == 0) for k in range(days)])
+    return flags[:days]
+
+
+LABELLED = ragged(2, 3_000)
+STEEP = np.where(LABELLED, 0.01 * np.sin(np.arange(3_000) / 7.0), -0.5) + 0.002 * np.random.default_rng(3).normal(
+    size=3_000
+)
+"""Labelled days depend on their place in a run, and the other days would show at once."""
+
+
+@pytest.fixture(scope="module")
+def regime_blocks() -> tuple[np.ndarray, Scenario]:
+    """Places in the history of each simulated day, shape (days, paths)."""
+    world = with_engine("base_case", "conditional_bootstrap", label="bear", mean_block=20)
+    model = path_model(world, seed=4, history=STEEP, labelled=LABELLED)
+    returns = sample_paths(model, days=300, blocks=80)
+    matches(returns[:3].mean(axis=0), world.mu / A)
+    matches(returns.mean(axis=0), world.mu / A)
+    for some in (returns[:3], returns[-3:]):
+        matches(((some - world.mu / A) ** 2).mean(axis=0), world.sigma**2 / A)
+    # an affine map takes history to the model: two days fix it, and all others must obey
+    usable = usable_days(LABELLED)
+    slope, level = np.polyfit(STEEP[usable], model.history, 1)
+    values = STEEP * slope + level
+    np.testing.assert_allclose(values[usable], model.history, rtol=0, atol=1e-13)
+    order = np.argsort(values)
+    near = np.clip(np.searchsorted(values[order], returns - 1e-13), 0, values.size - 1)
+    places = order[near]
+    np.testing.assert_allclose(values[places], returns, rtol=0, atol=1e-12)
+    return places, world
+
+
+def usable_days(labelled: np.ndarray) -> np.ndarray:
+    runs = np.split(np.arange(labelled.size), np.flatnonzero(np.diff(labelled)) + 1)
+    return np.concatenate([run for run in runs if labelled[run[0]] and run.size >= 5])
+
+
+def test_blocks_of_a_regime_hold_its_days_alone_and_five_at_least(regime_blocks: tuple) -> None:
+    places, world = regime_blocks
+    assert set(np.unique(places)) == set(usable_days(LABELLED))
+    lengths = []
+    for path in places.T[:1_000]:
+        breaks = np.flatnonzero(np.diff(path) != 1) + 1
+        lengths += list(np.diff(breaks))  # the first and last block are cut by the window
+        assert LABELLED[path].all()
+    assert min(lengths) == 5
+    assert max(lengths) <= 60
+    whole = [n for n in lengths if n < 15]  # runs are longer than that, mostly: the hazard shows from day five on
+    ended = np.mean([n == 5 for n in whole])
+    assert 0.05 < ended < 0.35
+    assert np.mean(lengths) < world.mean_block  # runs cut them short
+
+
+def test_days_of_a_regime_are_drawn_as_often_as_its_blocks_hold_them(regime_blocks: tuple) -> None:
+    """Against blocks drawn one by one in plain code, for a long time."""
+    places, world = regime_blocks
+    usable = usable_days(LABELLED)
+    ends = np.append(np.flatnonzero(np.diff(usable) > 1), usable.size - 1)
+    last = ends[np.searchsorted(ends, np.arange(usable.size))]
+    starts = np.flatnonzero(np.arange(usable.size) + 4 <= last)
+    rng = np.random.default_rng(6)
+    begun = rng.choice(starts, size=400_000)
+    length = np.minimum(4 + rng.geometric(1.0 / (world.mean_block - 4), size=begun.size), last[begun] - begun + 1)
+    change = np.zeros(usable.size + 1)
+    np.add.at(change, begun, 1.0)
+    np.add.at(change, begun + length, -1.0)
+    expected = np.cumsum(change)[:-1]
+    expected /= expected.sum()
+    for some in (places[0], places[-1], places[::25].ravel()):
+        counts = np.bincount(np.searchsorted(usable, some), minlength=usable.size)
+        pooled, wanted = (np.add.reduceat(x, np.arange(0, usable.size, 20)) for x in (counts, expected))
+        error = np.sqrt(wanted * some.size)
+        assert np.abs(pooled - wanted * some.size).max() < 6.0 * error.max()
+
+
+def test_labelled_days_are_asked_for_and_checked() -> None:
+    world = with_engine("base_case", "conditional_bootstrap", label="bull")
+    with pytest.raises(DataError, match=r"`labelled` is missing; .* label 'bull'"):
+        path_model(world, seed=1, history=HISTORY)
+    for wrong in (np.ones(10, dtype=bool), np.ones(HISTORY.size)):
+        with pytest.raises(DataError, match=r"`labelled` has shape .* one bool for each of 1500 days"):
+            path_model(world, seed=1, history=HISTORY, labelled=wrong)
+    few = np.arange(HISTORY.size) < 249
+    with pytest.raises(DataError, match=r"`labelled` has 249 days, 249 of them .* at least 250"):
+        path_model(world, seed=1, history=HISTORY, labelled=few)
+    short = np.arange(HISTORY.size) % 5 < 4
+    with pytest.raises(DataError, match=r"`labelled` has 1200 days, 0 of them in runs of 5"):
+        path_model(world, seed=1, history=HISTORY, labelled=short)
+    path_model(world, seed=1, history=HISTORY, labelled=np.arange(HISTORY.size) < 250)
+    still = np.where(few, HISTORY, 0.0)
+    with pytest.raises(DataError, match="`history` must vary on the days that are drawn"):
+        path_model(world, seed=1, history=still, labelled=~few)
+
+
+def test_the_base_label_is_every_day() -> None:
+    world = with_engine("base_case", "conditional_bootstrap")
+    every = np.ones(HISTORY.size, dtype=bool)
+    given, plain = (
+        sample_paths(path_model(world, seed=1, history=HISTORY, labelled=labelled), days=50)
+        for labelled in (every, None)
+    )
+    np.testing.assert_array_equal(given, plain)
+
+
+# history as it was
+
+
+def test_a_replay_runs_through_history_in_its_order() -> None:
+    own = with_engine("base_case", "replay", mu=float(A * HISTORY.mean()), sigma=float(HISTORY.std() * math.sqrt(A)))
+    returns = sample_paths(path_model(own, seed=1, history=HISTORY), days=2_000, blocks=2)
+    first = np.abs(HISTORY[:, None] - returns[0]).argmin(axis=0)
+    for start, path in zip(first, returns.T, strict=True):
+        np.testing.assert_allclose(path, np.roll(np.tile(HISTORY, 2), -start)[:2_000], rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 16])
+def test_replayed_paths_begin_evenly_over_history(blocks: int) -> None:
+    """Multiples of the golden ratio leave no gap above its square, 2.618, over the number of paths."""
+    world = with_engine("base_case", "replay")
+    ramp = np.linspace(-0.01, 0.01, 4_000)
+    for seed in (1, 2):
+        first = sample_paths(path_model(world, seed=seed, history=ramp), days=1, blocks=blocks)[0]
+        scaled = (first - world.mu / A) / (world.sigma / math.sqrt(A)) * ramp.std()
+        place = np.sort((scaled + 0.01) / 0.02)
+        gaps = np.diff(place, append=place[0] + 1.0)
+        assert gaps.max() < 2.62 / first.size + 2.0 / ramp.size
+
+
 # which paths are drawn
 
 
