@@ -240,9 +240,9 @@ def _centred(history: Floats | None, fewest: int) -> Floats:
         raise DataError(f"`history` must hold at least {fewest} daily returns for this engine, got {size}")
     if not np.isfinite(history).all():
         day = int(np.argmin(np.isfinite(history)))
-        raise DataError(f"`history` must be finite; day {day} is {history[day]}")
+        raise DataError(f"`history` has {history[day]} on day {day}; allowed: finite returns")
     if history.min() == history.max():
-        raise DataError(f"`history` must vary; every day is {history[0]}")
+        raise DataError(f"`history` has {history[0]} on every day; allowed: returns that vary")
     mean = float(np.sum(history)) / history.size
     return history - mean
 

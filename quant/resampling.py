@@ -109,7 +109,9 @@ def standardised(days: Floats, weights: Floats) -> Floats:
     out = np.empty(days.size)
     deviation = _standardise(days, weights, out)
     if not deviation > 1e-12:
-        raise DataError(f"`history` must vary on the days that are drawn; their deviation is {deviation:.3g}")
+        raise DataError(
+            f"`history` has a deviation of {deviation:.3g} on the days that are drawn; allowed: returns that vary"
+        )
     return out
 
 

@@ -12,6 +12,7 @@ from quant.history import History, Replayed, rebalancing_days, replay, trained_c
 from quant.metrics import series_metrics
 from quant.objective import scenario_weights, scores
 from quant.paths import PathModel, path_model
+from quant.regime import labels
 from quant.rules import Rules, lay_out, signal_key
 from quant.scenario import Scenario
 from quant.simulation import Simulated, evaluations, simulate
@@ -46,8 +47,10 @@ class World:
         return limit.bound if limit else None
 
     def model(self, scenario: Scenario) -> PathModel:
-        """The bootstrap draws from training days only."""
-        return path_model(scenario, seed=self.request.seed, history=self.market.asset[: self.market.train.stop])
+        """Both bootstraps, GARCH and the replay draw from training days only, and labels see no others."""
+        history = self.market.asset[: self.market.train.stop]
+        labelled = getattr(labels(history), scenario.label) if scenario.engine == "conditional_bootstrap" else None
+        return path_model(scenario, seed=self.request.seed, history=history, labelled=labelled)
 
     def constant(self, weight: float, rebalancing: Rebalancing = "monthly") -> StrategyConfig:
         """A benchmark of constant weight; several assets in equal shares."""

@@ -44,6 +44,19 @@ def test_what_the_search_sees_of_the_future_of_train_is_nothing(prices, asked, b
     assert (seen[0][2][:, 0, stop:] != seen[1][2][:, 0, stop:]).mean() > 0.9
 
 
+@pytest.mark.parametrize("engine", ["garch", "conditional_bootstrap", "replay"])
+def test_engines_made_of_history_see_train_alone(prices, asked, bent, engine) -> None:
+    scenario = BOOTSTRAP.model_copy(update={"engine": engine, "label": "low_volatility"})
+    request = asked(scenarios=(scenario,))
+    stop = build_market(prices, request).train.stop
+    models = [
+        World(build_market(p, request), request).model(scenario)
+        for p in (prices, bent(prices, stop + 1), bent(prices, 2_000))
+    ]
+    np.testing.assert_array_equal(models[0].history, models[1].history)
+    assert not np.array_equal(models[0].history, models[2].history)
+
+
 def test_the_bootstrap_and_the_trained_constant_do_look_at_train(prices, asked, bent) -> None:
     request = asked(scenarios=(BOOTSTRAP,))
     worlds = [World(build_market(p, request), request) for p in (prices, bent(prices, 2_000))]
