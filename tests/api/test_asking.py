@@ -31,7 +31,7 @@ def test_no_option_is_the_default_request():
             {"weight_function": ["sigmoida"]},
             ["--weight-function", "'sigmoida'", "sigmoid", "merton"],
         ),
-        ({"estimator": ["garch"]}, ["--estimator", "'garch'", "ewma_max"]),
+        ({"estimator": ["vix"]}, ["--estimator", "'vix'", "ewma_max"]),
         ({"lookback": ["5"]}, ["--lookback", "5", "10 to 504"]),
         ({"lookback_months": ["25"]}, ["--lookback-months", "25", "1 to 24"]),
         (
@@ -50,7 +50,7 @@ def test_no_option_is_the_default_request():
         ({"scenarios": ["base_case,crash"]}, ["--scenarios", "'crash'", "bear_market"]),
         ({"scenarios": ["cycle"]}, ["every probability is 0"]),
         ({"scenarios": ["base_case", "base_case"]}, ["repeat a name"]),
-        ({"engine": "garch"}, ["--engine", "'garch'", "heston"]),
+        ({"engine": "sabr"}, ["--engine", "'sabr'", "heston"]),
         ({"premium_power": "3"}, ["--premium-power", "3", "0, 1, 2"]),
         ({"free": ["risk_aversion"]}, ["--free", "'risk_aversion'", "target_volatility"]),
     ],

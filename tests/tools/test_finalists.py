@@ -65,7 +65,9 @@ def test_the_winner_is_the_highest_plateau_of_those_within_two_paired_errors_of_
 def test_a_higher_plateau_wins_over_a_better_objective(world, searched) -> None:
     """Other seeds are other paths: on some of them the best is not the one on the highest plateau."""
     passed_over = 0
-    for seed in range(6, 11):
+    for seed in range(2, 22):
+        if passed_over:
+            break
         found = chosen(asking(world, seed=seed), searched.trials)
         near = [f for f in found.finalists if f.indistinguishable]
         assert found.winner == max(near, key=lambda f: f.plateau_median).config
