@@ -24,10 +24,10 @@ WeightFunction: TypeAlias = Literal[
     "sigmoid",
     "merton",
     "cppi",
-    "trend_overlay",
-    "drawdown_control",
     "tipp",
+    "trend_overlay",
     "regime_switch",
+    "drawdown_control",
     "feedback",
     "constant",
 ]

@@ -1,0 +1,69 @@
+"""The strategy family: one table in the code, the same in the documentation, each formula compiled as it reads."""
+
+import math
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quant.family import ACTIVE, CODES, FAMILY, Grids, Known, Shape, WeightFunction
+from quant.kernel import raw_weight
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "strategies.md"
+HEADINGS = (
+    "name",
+    "number",
+    "what it is",
+    "weight before the mandate's bounds",
+    "parameters and their grids",
+    "source",
+)
+
+
+def documented() -> list[str]:
+    """The table as it must stand in the documentation."""
+    lines = ["| " + " | ".join(HEADINGS) + " |", "|" + "---|" * len(HEADINGS)]
+    for name, row in FAMILY.items():
+        grids = "; ".join(
+            f"`{parameter}` {', '.join(f'{v:g}' if isinstance(v, float) else v for v in values)}"
+            for parameter in row.parameters
+            if (values := getattr(Grids(), parameter, ()))
+        )
+        title = row.title + ("" if row.searched else " (on request)" if name != "constant" else " (benchmarks only)")
+        lines.append(f"| `{name}` | {row.number} | {title} | {row.formula} | {grids} | {row.source} |")
+    return lines
+
+
+def test_the_documentation_has_the_table_of_the_code() -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    assert "\n\n" + "\n".join(documented()) + "\n\n" in text, "docs/strategies.md needs:\n" + "\n".join(documented())
+
+
+def test_every_name_has_a_row_and_every_parameter_a_field() -> None:
+    assert tuple(FAMILY) == get_args(WeightFunction)
+    used = {parameter for row in FAMILY.values() for parameter in row.parameters}
+    assert used == set(Shape.model_fields) == set(Grids.model_fields) | {"constant_weight"}
+    assert all(len(parameters) <= 2 for parameters in ACTIVE.values())
+
+
+@pytest.mark.parametrize("function", list(FAMILY))
+@given(
+    volatility=st.floats(0.01, 1.0),
+    signal=st.floats(0.0, 1.0),
+    first=st.floats(0.05, 2.0),
+    second=st.floats(0.01, 5.0),
+)
+@settings(max_examples=20, deadline=None)
+def test_a_formula_means_the_same_compiled_and_read(
+    function: WeightFunction, volatility: float, signal: float, first: float, second: float
+) -> None:
+    target, highest = 0.10, 1.5
+    start = Known(
+        volatility, signal, 1.0, first, 1.0, target, target / volatility, target, highest, first, second, math.exp
+    )
+    found = raw_weight(CODES[function], volatility, signal, target, highest, first, second)
+    assert found == pytest.approx(FAMILY[function].weigh(start), rel=1e-12)
+    assert np.isfinite(found)
