@@ -28,10 +28,9 @@ soak: $(SYNCED)  ## the long form of the storms, the fuzz and the fleets
 	@if ls tests/soak/test_*.py >/dev/null 2>&1; then $(RUN) -m pytest tests/soak -m soak -s --timeout 0; \
 	else echo "nothing to soak yet: the short forms run in make test"; fi
 
-bench: $(SYNCED)  ## the benchmarks
-	@if ls tests/bench/test_*.py >/dev/null 2>&1; then \
-	$(PYTHON) bootstrap.py --group bench --inexact && $(RUN) -m pytest tests/bench -m bench -s --timeout 0; \
-	else echo "nothing to measure yet: tests/bench holds no benchmark"; fi
+bench: $(SYNCED)  ## speed against the peers, into tests/bench/RESULTS.md; takes some minutes
+	$(PYTHON) bootstrap.py --group bench --inexact
+	OPENBLAS_NUM_THREADS=1 $(RUN) -m pytest tests/bench -m bench -s --timeout 0 --write-results
 
 audit:  ## known weaknesses of the dependencies
 	@echo "nothing to audit with yet: no audit of the dependencies is set up"

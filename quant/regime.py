@@ -18,11 +18,13 @@ from quant.returns import Returns
 Floats: TypeAlias = NDArray[np.float64]
 Flags: TypeAlias = NDArray[np.bool_]
 States: TypeAlias = NDArray[np.int8]
+VolatilityBand: TypeAlias = Literal["low", "middle", "high"]
+Trend: TypeAlias = Literal["falling", "flat", "rising"]
 Label: TypeAlias = Literal["base", "bull", "bear", "high_volatility", "low_volatility"]
 
 DAYS: Final = 252
-VOLATILITY_BANDS: Final = ("low", "middle", "high")
-TRENDS: Final = ("falling", "flat", "rising")
+VOLATILITY_BANDS: Final[tuple[VolatilityBand, ...]] = ("low", "middle", "high")
+TRENDS: Final[tuple[Trend, ...]] = ("falling", "flat", "rising")
 MARKETS: Final = ("bear", "undetermined", "bull")
 """Names of the states -1, 0 and 1: the name of `state` is at `state + 1`."""
 

@@ -1,6 +1,5 @@
 """The regime at the end of the training window: how high volatility is, where the trend points, how deep it fell."""
 
-import math
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from langchain.tools import ToolRuntime, tool
@@ -8,21 +7,14 @@ from langchain.tools import ToolRuntime, tool
 from quant.strategy import Frozen
 from tools.context import Context
 from tools.figures import Figure, Unit
-from tools.risk import YEAR, volatility
+from tools.risk import volatility
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from tools.market import Market
 
 Band: TypeAlias = Literal["low", "middle", "high"]
 Direction: TypeAlias = Literal["rising", "flat", "falling"]
 
-RECENT = 21
-"""Sessions of the current volatility."""
-FLAT = 0.02
-"""Distance of the price from its yearly mean below which there is no trend."""
 CORRECTION = 0.10
 """A fall from the peak beyond which the market counts as being in a drawdown."""
 
@@ -31,34 +23,29 @@ class RegimeReport(Frozen):
     """What the training window shows; the bands and directions are comparisons made by code."""
 
     volatility_band: Band
-    """Of the latest month's volatility among all months: lowest third, middle, highest third."""
+    """Of the latest volatility among all before it: lowest fifth, middle, highest fifth."""
     trend: Direction
     in_drawdown: bool
     figures: tuple[Figure, ...]
 
 
 def regime_report(market: "Market") -> RegimeReport:
-    import numpy as np
-
-    from quant.growth import drawdowns
+    from quant.regime import TRENDS, VOLATILITY_BANDS, market_state, trend_state, volatility_state
 
     asset = market.asset[market.train]
-    wealth = np.cumprod(1.0 + asset)
-    recent = _rolling_volatility(asset)
-    percentile = float(np.count_nonzero(recent <= recent[-1]) / recent.size)
-    distance = float(wealth[-1]) * min(YEAR, asset.size) / math.fsum(wealth[-YEAR:]) - 1.0
-    fall = float(drawdowns(asset)[-1])
+    level, trend = volatility_state(asset), trend_state(asset)
+    fall = float(market_state(asset).drawdown[-1])
     rows: tuple[tuple[str, str, float, Unit], ...] = (
         (
             "volatility_percentile",
-            "share of past months that were calmer than the latest",
-            percentile,
+            "share of past days that were calmer than the latest",
+            float(level.percentile[-1]),
             "probability",
         ),
         (
             "current_volatility",
-            "yearly volatility over the latest month",
-            float(recent[-1]),
+            "yearly volatility of the latest weeks",
+            float(level.volatility[-1]),
             "percent",
         ),
         (
@@ -70,14 +57,14 @@ def regime_report(market: "Market") -> RegimeReport:
         (
             "trend_distance",
             "distance of the price from its mean of the past year, either way",
-            abs(distance),
+            abs(float(trend.distance[-1])),
             "percent",
         ),
         ("current_drawdown", "fall from the peak", fall, "percent"),
     )
     return RegimeReport(
-        volatility_band="low" if percentile < 1 / 3 else "high" if percentile > 2 / 3 else "middle",
-        trend="flat" if abs(distance) < FLAT else "rising" if distance > 0.0 else "falling",
+        volatility_band=VOLATILITY_BANDS[int(level.state[-1]) + 1],
+        trend=TRENDS[int(trend.state[-1]) + 1],
         in_drawdown=fall > CORRECTION,
         figures=tuple(
             Figure(
@@ -90,17 +77,6 @@ def regime_report(market: "Market") -> RegimeReport:
             for name, quantity, value, unit in rows
         ),
     )
-
-
-def _rolling_volatility(returns: "NDArray[np.float64]") -> "NDArray[np.float64]":
-    """Annual volatility of every window of `RECENT` sessions; the latest is last."""
-    import numpy as np
-
-    sums = np.concatenate([[0.0], np.cumsum(returns)])
-    squares = np.concatenate([[0.0], np.cumsum(returns * returns)])
-    mean = (sums[RECENT:] - sums[:-RECENT]) / RECENT
-    square = (squares[RECENT:] - squares[:-RECENT]) / RECENT
-    return np.sqrt(np.maximum(square - mean * mean, 0.0) * (RECENT / (RECENT - 1) * YEAR))
 
 
 @tool(response_format="content_and_artifact")

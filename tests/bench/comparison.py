@@ -112,12 +112,14 @@ def _lines(path: str) -> list[str]:
     return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
 
 
-def report(rows: Sequence[Row]) -> None:
+def report(rows: Sequence[Row], *, write: bool) -> None:
     """Print one table, and write it to RESULTS.md."""
     table = Table(*HEADINGS, title="ours and its peers, same inputs, equal answers")
     for row in rows:
         table.add_row(*cells(row))
     Console(width=200).print(table)
+    if not write:
+        return
     lines = ["| " + " | ".join(HEADINGS) + " |", "|" + "---|" * len(HEADINGS)]
     lines += ["| " + " | ".join(cells(row)) + " |" for row in rows]
     RESULTS.write_text(

@@ -5,10 +5,14 @@ import pytest
 from tests.bench.comparison import Comparison, report
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-results", action="store_true", help="write RESULTS.md, which asks for all benchmarks")
+
+
 @pytest.fixture(scope="session")
-def comparison() -> Iterator[Comparison]:
-    """Where every benchmark puts its rows; printed and written once, after the last."""
+def comparison(request: pytest.FixtureRequest) -> Iterator[Comparison]:
+    """Where every benchmark puts its rows; printed once, after the last."""
     rows = Comparison()
     yield rows
     if rows.rows:
-        report(rows.rows)
+        report(rows.rows, write=bool(request.config.getoption("--write-results", default=False)))
