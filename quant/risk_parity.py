@@ -352,7 +352,12 @@ def _square(cov: ArrayLike) -> Floats:
     matrix = np.ascontiguousarray(cov, dtype=np.float64)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
         raise DataError(f"`cov` must have shape (N, N), N > 0; got {matrix.shape}")
-    return matrix
+    return _writable(matrix)
+
+
+def _writable(array: Floats) -> Floats:
+    """Read-only arrays are another type to the compiler: it would compile all kernels again."""
+    return array if array.flags.writeable else array.copy()
 
 
 def semidefinite_matrix(cov: ArrayLike) -> Floats:
@@ -429,6 +434,7 @@ def risk_parity(cov: ArrayLike, budgets: ArrayLike | None = None, *, semidefinit
     shares = np.full(n, 1.0 / n) if budgets is None else np.ascontiguousarray(budgets, dtype=np.float64)
     if shares.shape != (n,):
         raise DataError(f"`budgets` must have shape ({n},), as `cov` has {n} assets; got {shares.shape}")
+    shares = _writable(shares)
     correlation, weights = np.empty((n, n)), np.empty(n)
     factorised = 0 if semidefinite else _SMALL
     fault, row, column, residual = _check_and_weigh(matrix, shares, correlation, weights, factorised)
@@ -494,7 +500,7 @@ def risk_contributions(weights: ArrayLike, cov: ArrayLike) -> Floats:
     w = np.ascontiguousarray(weights, dtype=np.float64)
     if w.shape != (len(matrix),) or not np.isfinite(w).all():
         raise DataError(f"`weights` must be finite, of shape ({len(matrix)},); got {w.shape}: {w}")
-    out = np.empty(w.size)
+    w, out = _writable(w), np.empty(w.size)
     if not _contributions(w, matrix, out) > 0.0:
         raise DataError("`weights` have no risk under `cov`: a volatility of zero has no parts")
     return out
