@@ -167,7 +167,7 @@ def portfolio_returns(returns: ArrayLike, weights: ArrayLike) -> Floats:
 
 
 def _parts(w: Floats, direction: Floats, tail: float) -> Contributions:
-    """Tail w (Sigma w) / sigma."""
+    """`tail` times w (Sigma w) / sigma."""
     variance = max(math.fsum(w * direction), 0.0)
     deviation = math.sqrt(variance)
     parts = tail * w * direction / deviation if deviation > 0.0 else np.zeros(w.size)
