@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from quant.compiled import compiled
 from quant.elementary import exp, log, normal_quantile
+from quant.historical_tail import TAIL_LEVEL, tail_of
 from quant.moments import Moments
 from quant.performance import Sample, over
-from quant.tail import TAIL_LEVEL, tail_of
 
 _SQRT_2PI = math.sqrt(2.0 * math.pi)
 

@@ -16,10 +16,10 @@ from quant.elementary import exp, log
 from quant.errors import DataError
 from quant.evaluation import Measured, Metrics
 from quant.growth import checked_total, compounded, drawdowns
+from quant.historical_tail import TAIL_HORIZON, TAIL_LEVEL, expected_shortfall, tail_losses, value_at_risk
 from quant.moments import DAYS, Moments, checked_series, moments, same_length
 from quant.sharpe_ratio import sharpe_error
 from quant.strategy import LOCKED_DAYS, LOCKED_WEIGHT
-from quant.tail import TAIL_HORIZON, TAIL_LEVEL, expected_shortfall, tail_losses, value_at_risk
 
 __all__ = [
     "TargetError",

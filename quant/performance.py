@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from quant.compiled import compiled
 from quant.elementary import exp, log
 from quant.moments import Moments, moments
-from quant.sharpe_ratio import probabilistic_sharpe, sharpe_error
+from quant.sharpe_ratio import probabilistic_sharpe, sharpe_error, sharpe_spread
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,8 +227,9 @@ def ratios(sample: Sample) -> Ratios:
     sharpe = error = probability = adjusted = correlation = smart = smart_sortino = None
     if m.varies:
         sharpe = root * m.sharpe
-        error = root * sharpe_error(m.sharpe, observations=m.count, skewness=m.skewness, kurtosis=m.kurtosis)
-        probability = probabilistic_sharpe(m.sharpe, observations=m.count, skewness=m.skewness, kurtosis=m.kurtosis)
+        if sharpe_spread(m.sharpe, skewness=m.skewness, kurtosis=m.kurtosis) > 0.0:
+            error = root * sharpe_error(m.sharpe, observations=m.count, skewness=m.skewness, kurtosis=m.kurtosis)
+            probability = probabilistic_sharpe(m.sharpe, observations=m.count, skewness=m.skewness, kurtosis=m.kurtosis)
         if x.size > 2:
             correlation, weighted = _autocorrelation(x, m.mean, periods)
             penalty = _penalty(correlation, x.size)

@@ -26,6 +26,14 @@ def check_finite(**numbers: float) -> None:
             raise DataError(f"`{name}` must be finite; got {value!r}")
 
 
+def sharpe_spread(sharpe: float, *, skewness: float, kurtosis: float) -> float:
+    """Variance of a Sharpe ratio times T - 1; 0 at the edge of what a sample of two values can have.
+
+    Mertens (2002): 1 - skewness SR + (kurtosis - 1) / 4 SR**2.
+    """
+    return 1.0 - skewness * sharpe + 0.25 * (kurtosis - 1.0) * sharpe * sharpe
+
+
 def sharpe_error(sharpe: float, *, observations: int, skewness: float, kurtosis: float) -> float:
     r"""Mertens' standard error of a Sharpe ratio, per period, for returns that are not normal.
 
@@ -59,7 +67,7 @@ def sharpe_error(sharpe: float, *, observations: int, skewness: float, kurtosis:
     >>> sharpe_error(0.0, observations=101, skewness=0.0, kurtosis=3.0)
     0.1
     """
-    spread = 1.0 - skewness * sharpe + 0.25 * (kurtosis - 1.0) * sharpe * sharpe
+    spread = sharpe_spread(sharpe, skewness=skewness, kurtosis=kurtosis)
     if observations < 2 or not spread > 0.0:
         raise DataError(
             "no standard error of a Sharpe ratio: needs observations > 1 and moments of a sample; "

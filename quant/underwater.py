@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from quant.compiled import compiled
 from quant.distribution import entropic_at_risk
+from quant.historical_tail import TAIL_LEVEL, tail_of
 from quant.performance import Growth, Sample, over
-from quant.tail import TAIL_LEVEL, tail_of
 
 TABLE_LENGTH = 10
 _REGAINED = 1.0 - 1e-12

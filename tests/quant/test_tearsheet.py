@@ -518,6 +518,25 @@ def test_what_a_series_cannot_tell_is_none() -> None:
     assert (open_.longest_drawdown, open_.longest_drawdown_days) == (2, 2)
 
 
+@pytest.mark.parametrize("nudge", np.linspace(-4e-17, 4e-17, 9))
+def test_two_values_can_leave_a_sharpe_ratio_no_spread(nudge: float) -> None:
+    """Two of three returns equal: 1 - g3 SR + (g4 - 1) / 4 SR^2 is (1 - g3 SR / 2)^2, which is 0 at SR = 2 / g3."""
+    low = 0.01 * (2 / math.sqrt(0.5) / math.sqrt(3) - 1 / 3)
+    sheet = tearsheet([low, low, low + 0.01 + nudge])
+    assert sheet.sharpe == pytest.approx(math.sqrt(252) * 2 * math.sqrt(2))
+    assert (sheet.sharpe_error is None) == (sheet.probabilistic_sharpe is None)
+    assert sheet.sharpe_error is None or sheet.sharpe_error < 1e-6
+
+
+@given(arrays(np.float64, st.integers(2, 8), elements=st.sampled_from([-0.5, -0.01, 0.0, 0.01, 0.02, 3.0])))
+@settings(max_examples=60, deadline=None)
+def test_the_shortest_series_have_a_tearsheet_of_finite_numbers(r: np.ndarray) -> None:
+    sheet = tearsheet(r, dates=np.datetime64("2023-11-20") + 40 * np.arange(len(r)), rate=0.02)
+    for field in dataclasses.fields(sheet):
+        value = getattr(sheet, field.name)
+        assert not isinstance(value, (int, float)) or math.isfinite(value), field.name
+
+
 def test_every_number_is_finite() -> None:
     for own, market in SAMPLES.values():
         sheet = tearsheet(own.to_numpy(), benchmark=market.to_numpy(), rate=RATE, dates=own.index.to_numpy())
