@@ -30,7 +30,7 @@ CRISES: tuple[tuple[str, str, str], ...] = (
     ("August 2024", "2024-07-16", "2024-08-05"),
     ("April 2025", "2025-02-19", "2025-04-08"),
 )
-"""From the close of the first day to the close of the last."""
+"""From the close of the first day to the close of the last; shown only where the series holds both days."""
 _CRISIS_DAYS = tuple(
     (name, date.fromisoformat(start).toordinal() - EPOCH, date.fromisoformat(end).toordinal() - EPOCH)
     for name, start, end in CRISES

@@ -58,6 +58,8 @@ class Growth:
     """Product of 1 + r, less 1."""
     cagr: float
     """(1 + `cumulative_return`) ** (A / T) - 1: compound growth a year, the all-time annual return."""
+    risk_adjusted_return: float | None
+    """`cagr` / `time_in_market`; None for a series of zeros."""
     expected_period: float
     """Geometric mean return of a period."""
     best: float
@@ -189,18 +191,21 @@ def sample_of(
 def growth(sample: Sample) -> Growth:
     """`Growth` of checked returns."""
     r, periods, log_mean = sample.returns, sample.periods, sample.log_moments.mean
+    active = int(np.count_nonzero(r)) / r.size
+    cagr = exp(periods * log_mean) - 1.0
     return Growth(
         observations=r.size,
         periods=periods,
         years=r.size / periods,
         rate=periods * moments(sample.rate).mean,
-        time_in_market=int(np.count_nonzero(r)) / r.size,
+        time_in_market=active,
         mean=sample.moments.mean,
         mean_excess=sample.excess_moments.mean,
         annual_return=periods * sample.moments.mean,
         annual_excess=periods * sample.excess_moments.mean,
         cumulative_return=exp(r.size * log_mean) - 1.0,
-        cagr=exp(periods * log_mean) - 1.0,
+        cagr=cagr,
+        risk_adjusted_return=over(cagr, active),
         expected_period=exp(log_mean) - 1.0,
         best=float(r.max()),
         worst=float(r.min()),

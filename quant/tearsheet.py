@@ -1,4 +1,4 @@
-"""Everything that is usually said about one series of returns, in one record of about 140 documented fields."""
+"""Everything that is usually said about one series of returns, in one record whose fields are documented one by one."""
 
 import math
 from dataclasses import dataclass
@@ -138,15 +138,15 @@ def tearsheet(
       the others divide the return of the whole sample.
     - The ulcer index divides by T, not T - 1, and serenity's pitfall is the historical shortfall of drawdowns over the
       annual volatility.
-    - Recovery factor is compound growth over drawdown, not the absolute sum of returns.
-    - Best and worst months, quarters and years compound; trailing windows begin at the close of the day so many months
-      before (there a day earlier, and 35, 59 and 119 months for three, five and ten years), and three or more years are
-      annualised by their calendar length.
+    - Recovery factor is compound growth over drawdown, not the absolute sum of returns; the monthly gain to pain ratio
+      compounds the days of a month, where there they are added.
+    - The length of a drawdown runs from the peak to the recovery, there from the first day below to the last.
+    - Trailing windows begin at the close of the day so many months before (there a day earlier, and 35, 59 and 119
+      months for three, five and ten years), and three or more years are annualised by their calendar length.
     - Risk of ruin is the chance that wealth ever halves; there it is ((1 - win rate) / (1 + win rate)) ** T, which is 0
       for any long series.
-    - A return of 0 is neither a win nor a loss; there profit ratio, profit factor and outliers count it as a win.
-    - Time in market is not rounded up to a percent, and the share of calendar days plays no part anywhere: years are
-      T / A, not days / 365.
+    - A return of 0 is neither a win nor a loss; there the profit ratio and the outlier win ratio count it as a win.
+    - Time in market is not rounded up to a percent, and years are T / A throughout, never calendar days over 365.
 
     References
     ----------

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from quant.calendar_returns import CRISES
 from quant.growth import Drawdown, calendar_years, worst_drawdown
 from quant.metrics import break_even_cost_bps, utility, volatility_target_error
 from quant.moments import skewness
@@ -15,22 +16,6 @@ from tools.luck import Records
 from tools.optimization import Crisis, Fact, Year
 
 Floats = NDArray[np.float64]
-
-CRISES: tuple[tuple[str, str, str], ...] = (
-    ("October 1987", "1987-10-14", "1987-10-19"),
-    ("Long-Term Capital Management", "1998-07-17", "1998-08-31"),
-    ("Dot-com", "2000-03-24", "2002-10-09"),
-    ("Global financial crisis", "2007-10-09", "2009-03-09"),
-    ("Lehman", "2008-09-12", "2008-11-20"),
-    ("Euro debt, summer 2011", "2011-07-22", "2011-10-03"),
-    ("Volmageddon", "2018-01-26", "2018-02-08"),
-    ("End of 2018", "2018-09-20", "2018-12-24"),
-    ("COVID-19", "2020-02-19", "2020-03-23"),
-    ("Inflation of 2022", "2022-01-03", "2022-10-12"),
-    ("August 2024", "2024-07-16", "2024-08-05"),
-    ("April 2025", "2025-02-19", "2025-04-08"),
-)
-"""From the close of the first day to the close of the last; shown only where the days are in train or validate."""
 
 
 def seen(world: World) -> slice:

@@ -98,7 +98,7 @@ def test_tearsheet_against_skfolio(comparison: Comparison, series: pd.Series, da
             assert found[1][str(name)] == pytest.approx(float(value), rel=1e-6), name
 
     comparison.add(
-        "tearsheet, 122 fields" if dated else "tearsheet without the calendar",
+        "tearsheet with its calendar" if dated else "tearsheet without the calendar",
         f"{len(series):,} days",
         ours,
         {"skfolio (48 statistics)": summary},

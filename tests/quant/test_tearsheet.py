@@ -74,6 +74,7 @@ def test_growth_is_that_of_pandas(case: tuple[Tearsheet, pd.Series, pd.Series]) 
             "annual_excess": A * (r.mean() - PER_DAY),
             "cumulative_return": total - 1,
             "cagr": total ** (A / len(r)) - 1,
+            "risk_adjusted_return": (total ** (A / len(r)) - 1) / (r != 0).mean(),
             "expected_period": stats.gmean(1 + r) - 1,
             "best": r.max(),
             "worst": r.min(),
