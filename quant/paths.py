@@ -163,6 +163,11 @@ def path_model(
     return PathModel(_CODES[scenario.engine], numbers, states, stay, sample, cash, key)
 
 
+def engine_of(model: PathModel) -> Engine:
+    """Name of the model's engine."""
+    return next(engine for engine, code in _CODES.items() if code == model.code)
+
+
 def implied_moments(scenario: Scenario) -> tuple[float, float]:
     """Annual mean and volatility of simple daily returns that the engine aims at, closed form."""
     if not scenario.states:
