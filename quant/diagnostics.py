@@ -160,6 +160,8 @@ def diagnose(scenario: Scenario, model: PathModel, *, paths: int | None = None, 
 
 @dataclass(frozen=True)
 class Shape:
+    """Daily skewness, kurtosis and autocorrelations of absolute returns (by `LAGS`); None without a closed form."""
+
     skewness: float | None = None
     kurtosis: float | None = None
     memory: tuple[float, ...] | None = None
@@ -290,7 +292,10 @@ def _add(rows: Floats, used: int, seen: int, mean: Floats, products: Floats) -> 
 
 
 def implied_shape(scenario: Scenario, model: PathModel) -> Shape:
-    """Of the scenario's own constants, not those of the model to be judged, whose days of history alone are used."""
+    """Shape of a day that `scenario` states.
+
+    By its own constants, not by those of the model to be judged, of which only the days of history are used.
+    """
     stated = model if scenario.engine in _REAL_DAYS else path_model(scenario, seed=0)
     none = (0.0,) * len(LAGS)
     numbers = [float(v) for v in stated.numbers]
