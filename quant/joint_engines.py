@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quant.compiled import compiled
-from quant.elementary import Word, exp, log, normal, power, uniform
+from quant.elementary import Word, exp, log, normal, normal_cdf, power, uniform
 from quant.random import LANES, philox
 
 Floats = NDArray[np.float64]
@@ -40,6 +40,8 @@ _QUARTER = np.uint64(0x3FFFFFFF)
 _THIRTY = np.uint64(30)
 _THIRTY_ONE = np.uint64(31)
 _ANGLE = 0.5 * math.pi / 1073741824.0
+
+_BELOW_ONE = 1.0 - 1e-15
 
 SHOCKS, STATE, JUMPS, START = 2, 3, 4, 5
 """Streams: shocks of the assets, of what they share, sizes of jumps, the first day's state."""
@@ -101,7 +103,7 @@ def scratch(assets: int) -> Scratch:
         np.zeros((4, LANES), dtype=np.uint64),
         np.zeros((4 * ((assets + 3) // 4), LANES)),
         np.zeros((2, assets)),
-        np.zeros((4, LANES)),
+        np.zeros((5, LANES)),
         np.zeros((assets, LANES)),
         np.zeros((2, LANES), dtype=np.int64),
     )
@@ -265,34 +267,65 @@ def _gamma_draw(shape: float, path: Word, key: Word) -> float:
 
 
 @compiled
-def _heston_day(tables: Tables, room: Scratch, out: Floats) -> None:
-    """Returns given the variance at the start of the day, `state[0]` times each asset's own mean variance."""
-    rows, part, state = tables.rows, room.part, room.state[0]
+def _heston_row(rows: Floats, i: int, state: Floats, row: Floats) -> None:
+    """Returns of asset i from its shocks in `row`, given `state`, its variance over its mean."""
+    cash, premium, p, variance = rows[0, i], rows[1, i], rows[2, i], rows[4, i]
     for j in range(LANES):
-        part[0, j] = normal(room.words[0, j])
-        part[1, j] = math.sqrt(state[j])
-    for i in range(out.shape[0]):
-        row = out[i]
-        loading = rows[3, i]
-        for j in range(LANES):
-            row[j] = loading * part[0, j]
-        _mix(tables.lower[0], i, room.shock, row)
-        cash, premium, p, variance = rows[0, i], rows[1, i], rows[2, i], rows[4, i]
-        for j in range(LANES):
-            link = 1.0 if p == 0.0 else part[1, j] if p == 1.0 else state[j]
-            gross = 1.0 + (cash + premium * link)
-            s2 = log(1.0 + variance * state[j] / (gross * gross))
-            row[j] = gross * exp(math.sqrt(s2) * row[j] - 0.5 * s2) - 1.0
+        link = 1.0 if p == 0.0 else math.sqrt(state[j]) if p == 1.0 else state[j]
+        gross = 1.0 + (cash + premium * link)
+        s2 = log(1.0 + variance * state[j] / (gross * gross))
+        row[j] = gross * exp(math.sqrt(s2) * row[j] - 0.5 * s2) - 1.0
 
 
 @compiled
-def _next_variance(numbers: Floats, room: Scratch) -> None:
-    """Andersen's (2008) quadratic-exponential scheme, Journal of Computational Finance 11(3); the mean is one."""
+def _heston_day(tables: Tables, room: Scratch, out: Floats) -> None:
+    """One variance for all assets, `state[0]` times the mean variance of each."""
+    rows, part, state = tables.rows, room.part, room.state[0]
+    for j in range(LANES):
+        part[0, j] = normal(room.words[0, j])
+    for i in range(out.shape[0]):
+        row = out[i]
+        for j in range(LANES):
+            row[j] = rows[3, i] * part[0, j]
+        _mix(tables.lower[0], i, room.shock, row)
+        _heston_row(rows, i, state, row)
+    _next_variance(tables.numbers, state, part)
+    for j in range(LANES):
+        part[4, j] = uniform(room.words[0, j])
+    _choose(state, part)
+
+
+@compiled
+def _own_heston_day(tables: Tables, room: Scratch, out: Floats) -> None:
+    """A variance for each asset; its shock is leverage times that of the return, and the rest is one for all."""
+    part, leverage = room.part, tables.numbers[6]
+    rest = math.sqrt(1.0 - leverage * leverage)
+    for i in range(out.shape[0]):
+        row, state = out[i], room.state[i]
+        for j in range(LANES):
+            row[j] = 0.0
+        _mix(tables.lower[0], i, room.shock, row)
+        for j in range(LANES):
+            part[0, j] = leverage * row[j] + rest * normal(room.words[0, j])
+        _heston_row(tables.rows, i, state, row)
+        _next_variance(tables.numbers, state, part)
+        for j in range(LANES):
+            # the uniform number of the shock; below 1 where the shock is beyond all that the words can hold
+            part[4, j] = min(normal_cdf(part[0, j]), _BELOW_ONE) if part[1, j] > 1.5 else 0.5
+        _choose(state, part)
+
+
+@compiled
+def _next_variance(numbers: Floats, state: Floats, part: Floats) -> None:
+    """Andersen's (2008) quadratic-exponential scheme, Journal of Computational Finance 11(3); the mean is one.
+
+    From the normal shocks in part[0]: psi into part[1], the conditional mean into part[2], and the quadratic branch's
+    value into part[3].
+    """
     kappa, xi = numbers[0], numbers[1]
     fade = exp(-kappa / DAYS)
     slope = xi * xi * fade * (1.0 - fade) / kappa
     level = xi * xi * (1.0 - fade) * (1.0 - fade) / (2.0 * kappa)
-    state, part = room.state[0], room.part
     for j in range(LANES):
         mean = 1.0 + (state[j] - 1.0) * fade
         psi = (slope * state[j] + level) / (mean * mean)
@@ -302,11 +335,15 @@ def _next_variance(numbers: Floats, room: Scratch) -> None:
         part[1, j] = psi
         part[2, j] = mean
         part[3, j] = mean / (1.0 + b2) * shifted * shifted
+
+
+@compiled
+def _choose(state: Floats, part: Floats) -> None:
+    """The branch that psi calls for; the exponential one takes the uniform numbers in part[4]. Both are computed."""
     for j in range(LANES):
-        # both branches are computed and one is kept
         psi = max(part[1, j], 1.5)
         mass = (psi - 1.0) / (psi + 1.0)
-        survived = 1.0 - max(uniform(room.words[0, j]), mass)
+        survived = 1.0 - max(part[4, j], mass)
         exponential = log((1.0 - mass) / survived) * part[2, j] / (1.0 - mass)
         state[j] = part[3, j] if part[1, j] <= 1.5 else exponential
 
@@ -427,7 +464,7 @@ def start_block(tables: Tables, first_path: int, days: int, room: Scratch) -> No
         u = uniform(philox(np.uint64(0), path, np.uint64(1), np.uint64(START), tables.key)[0])
         if code in (HESTON, BATES):
             shape = tables.numbers[2]
-            room.state[0, j] = _gamma_draw(shape, path, tables.key) / shape
+            room.state[:, j] = _gamma_draw(shape, path, tables.key) / shape
         elif code == REGIME:
             room.place[0, j] = _draw_state(tables.chain[tables.chain.shape[1]], u)
         elif code == GARCH:
@@ -453,8 +490,10 @@ def next_day(tables: Tables, first_path: int, day: int, room: Scratch, out: Floa
     if code in (GBM, MERTON):
         _lognormal_day(tables.rows[0], tables.lower[0], room.shock, out)
     elif code in (HESTON, BATES):
-        _heston_day(tables, room, out)
-        _next_variance(tables.numbers, room)
+        if tables.numbers[5] > 0.0:
+            _own_heston_day(tables, room, out)
+        else:
+            _heston_day(tables, room, out)
     elif code == REGIME:
         _regime_day(tables, room, out)
     elif code == GARCH:

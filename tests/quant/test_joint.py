@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from quant.errors import DataError
-from quant.joint import FilteredResiduals, JointEngine, JointModel, MarketState, joint_model, sample_joint
+from quant.joint import (
+    FilteredResiduals,
+    JointEngine,
+    JointModel,
+    MarketState,
+    filtered_residuals,
+    joint_model,
+    sample_joint,
+)
 from quant.paths import path_model, sample_paths
 from quant.random import philox
 from quant.returns import Returns
@@ -132,19 +140,19 @@ def test_gbm_returns_are_those_of_its_own_normal_numbers() -> None:
     model = model_of("gbm", seed=5)
     returns = sample_joint(model, days=20, first_block=3)
     mean, variance = MU / A, SIGMA**2 / A
-    s2 = np.asarray(np.log(1.0 + variance / (1.0 + mean) ** 2))
+    s2: Any = np.log(1.0 + variance / (1.0 + mean) ** 2)
     root = np.linalg.cholesky(R)
     for day, lane in ((0, 0), (1, 5), (7, 63), (19, 40)):
         four = philox(np.uint64(day), np.uint64(3 * 64 + lane), np.uint64(0), np.uint64(2), model.tables.key)
         words = np.array([int(w) for w in four], dtype=np.float64)
-        radius = np.asarray(np.sqrt(-2.0 * np.log((words[[0, 2]] + 0.5) / 2.0**32)))
-        normals = []
+        radius: Any = np.sqrt(-2.0 * np.log((words[[0, 2]] + 0.5) / 2.0**32))
+        normals: list[float] = []
         for r, word in zip(radius, words[[1, 3]], strict=True):
             high, low = divmod(int(word), 2**30)
             angle = (low + 0.5) / 2**30 * math.pi / 2.0 - math.pi / 4.0
             point = (math.sin(angle), math.cos(angle)) if high % 2 else (math.cos(angle), math.sin(angle))
             normals += [r * (1 if high >= 2 else -1) * x for x in point]
-        z = root @ np.array(normals[:3])
+        z: Any = root @ np.array(normals[:3])
         expected = (1.0 + mean) * np.exp(np.sqrt(s2) * z - 0.5 * s2) - 1.0
         np.testing.assert_allclose(returns[day, :, lane], expected, rtol=0, atol=1e-12)
 
@@ -219,6 +227,45 @@ def test_variance_answers_to_the_market(leverage: float) -> None:
     by_path = (market[:-1] * market[1:] ** 2).mean(axis=0)
     t = by_path.mean() / (by_path.std(ddof=1) / math.sqrt(by_path.size))
     assert abs(t) < 4.0 if leverage == 0.0 else t * leverage > 5.0
+
+
+@pytest.mark.parametrize("engine", ["heston", "bates"])
+def test_assets_may_have_a_variance_each(engine: str) -> None:
+    """Mean and volatility hold; one asset under two names still has one path; its variance differs from the others'."""
+    twice = np.array([0, 1, 1])
+    model = model_of(
+        engine, common_variance=False, mu=MU[twice], sigma=SIGMA[twice], correlation=R[np.ix_(twice, twice)]
+    )
+    x = sample_joint(model, days=DAYS, blocks=MANY)
+    np.testing.assert_allclose(x[:, 1], x[:, 2], rtol=0, atol=1e-8)
+    for i in (0, 1):
+        matches(x[:, i].mean(axis=0), model.mu[i] / A)
+        matches(((x[:, i] - model.mu[i] / A) ** 2).mean(axis=0), model.sigma[i] ** 2 / A)
+    np.testing.assert_array_equal(sample_joint(model, days=9, first_block=5), x[:9, :, 320:384])
+    alone = {"mu": MU[:1], "sigma": SIGMA[:1], "correlation": None}
+    own, common = (
+        sample_joint(model_of(engine, common_variance=c, **alone), days=DAYS, blocks=200) for c in (False, True)
+    )
+    assert p_value(own[-1, 0], common[-1, 0]) > 1e-4
+    assert p_value((own[-5:, 0] ** 2).sum(axis=0), (common[-5:, 0] ** 2).sum(axis=0)) > 1e-4
+
+
+@pytest.mark.parametrize(("rho", "kept"), [(0.9, 0.98), (0.6, 0.92), (-0.3, 0.77)])
+def test_variances_that_part_lower_the_correlation_as_documented(rho: float, kept: float) -> None:
+    """Not at all on the first day; from two years on, when they have parted, to the share that is stated."""
+    arguments = {"mu": MU[:2], "sigma": SIGMA[:2], "correlation": [[1.0, rho], [rho, 1.0]], "premium_power": 0}
+    for common in (False, True):
+        model = model_of("heston", common_variance=common, **arguments)
+        x = (sample_joint(model, days=3 * A, blocks=60) - (MU[:2] / A)[:, None]) / (SIGMA[:2] / math.sqrt(A))[:, None]
+        products = x[:, 0] * x[:, 1]
+        matches(products[0], rho)
+        late = products[2 * A :].mean(axis=0)
+        if common:
+            matches(late, rho)
+        else:
+            assert late.mean() / rho == pytest.approx(
+                kept, abs=0.01 + 4.0 * late.std() / math.sqrt(late.size) / abs(rho)
+            )
 
 
 @pytest.mark.parametrize("engine", ["heston", "bates", "regime_switching"])
@@ -328,7 +375,7 @@ def test_every_garch_day_is_one_row_of_residuals_on_the_variances_of_the_recursi
     x = sample_joint(model, days=40, blocks=1)
     residuals = (HISTORY - HISTORY.mean(axis=0)) / HISTORY.std(axis=0)
     # recoloured to R by the factors of both correlations
-    residuals = residuals @ np.linalg.inv(np.linalg.cholesky(np.corrcoef(HISTORY.T))).T @ np.linalg.cholesky(R).T
+    residuals: Any = residuals @ np.linalg.inv(np.linalg.cholesky(np.corrcoef(HISTORY.T))).T @ np.linalg.cholesky(R).T
     alpha, gamma, beta = (np.array(p) for p in (GARCH.alpha, GARCH.gamma, GARCH.beta))
     losses = np.where(residuals < 0.0, residuals**2, 0.0).mean(axis=0)
     variance = SIGMA**2 / A
@@ -353,6 +400,24 @@ def test_garch_keeps_the_variance_and_nearly_the_correlation() -> None:
     matches(x[0, 0] * x[0, 1], model.correlation[0, 1] * daily[0] * daily[1])
     late = (x[60:, 0] * x[60:, 1]).mean() / (daily[0] * daily[1])
     assert 0.8 * model.correlation[0, 1] < late < model.correlation[0, 1]
+
+
+def test_a_history_is_filtered_asset_by_asset() -> None:
+    """Returns made by a known recursion: its residuals come back, and with them the correlation."""
+    rng = np.random.default_rng(5)
+    shocks = rng.standard_normal((3_000, 2)) @ np.array([[1.0, 0.7], [0.0, math.sqrt(0.51)]])
+    h, history = np.full(2, 1e-4), np.empty((3_000, 2))
+    for t, z in enumerate(shocks):
+        history[t] = 4e-4 + np.sqrt(h) * z
+        h = 3e-6 + (0.04 + 0.08 * (z < 0.0)) * h * z * z + 0.89 * h
+    found = filtered_residuals(history)
+    residuals = np.asarray(found.residuals)
+    for i in range(2):
+        assert np.corrcoef(residuals[50:, i], shocks[50:, i])[0, 1] > 0.99
+    model = joint_model("garch", mu=[0.05, 0.05], sigma=[0.2, 0.2], cash_rate=0.02, seed=1, history=history)
+    assert model.correlation[0, 1] == pytest.approx(0.7, abs=0.03)
+    given_filter = joint_model("garch", mu=[0.05, 0.05], sigma=[0.2, 0.2], cash_rate=0.02, seed=1, garch=found)
+    np.testing.assert_array_equal(sample_joint(model, days=30), sample_joint(given_filter, days=30))
 
 
 # rows of history
@@ -579,6 +644,7 @@ def test_impossible_states_are_refused(changes: dict[str, Any], message: str) ->
         ("bootstrap", {"history": None}, "`history` is missing"),
         ("bootstrap", {"history": HISTORY[:249]}, r"`history` must have shape \(H, N\), H >= 250"),
         ("bootstrap", {"history": np.where(np.arange(3_600).reshape(-1, 3) == 7, np.nan, HISTORY)}, "row 2, column 1"),
+        ("bootstrap", {"history": HISTORY - 0.99}, "`history` must stay above -1; row"),
         ("bootstrap", {"mu": [0.1]}, "`mu` must have one entry for each of 3 columns; got 1"),
         ("bootstrap", {"history": HISTORY * [1.0, 0.0, 1.0]}, "`history` must vary; column 1 does not"),
         ("bootstrap", {"history": HISTORY[:, [0, 0, 1]]}, "column 1 is a combination of those before it"),
@@ -588,7 +654,7 @@ def test_impossible_states_are_refused(changes: dict[str, Any], message: str) ->
         ("conditional_bootstrap", {"labels": LABELS.astype(float)}, "`labels` must be booleans"),
         ("conditional_bootstrap", {"labels": np.arange(1_200) < 249}, "at least 250 days .* got 249"),
         ("conditional_bootstrap", {"labels": np.arange(1_200) % 5 > 0}, "in runs of 5 and more; got 0"),
-        ("garch", {"garch": None}, "`garch` is missing"),
+        ("garch", {"garch": None}, "`history` is missing, or `garch`"),
         (
             "garch",
             {"garch": FilteredResiduals([0.1] * 3, [0.0] * 3, [0.9] * 3, HISTORY)},

@@ -1,0 +1,165 @@
+"""What the laws of joint returns share: checked moments, factors of covariances, what a law hands to the kernels."""
+
+import math
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from quant.compiled import compiled
+from quant.errors import DataError
+
+Floats: TypeAlias = NDArray[np.float64]
+Covariance: TypeAlias = tuple[Floats, Floats, Floats]
+"""Annual mean and volatility of each asset, and their correlation."""
+
+INDEFINITE: Final = -1e-8
+"""Least eigenvalue of a correlation matrix that is taken for rounding."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the engines take beside the moments."""
+
+    cash: float
+    mean_block: float
+    mean_reversion: float
+    vol_of_vol: float
+    leverage: float
+    premium_power: int
+    jumps_per_year: float
+    common_variance: bool
+
+
+@dataclass
+class Built:
+    """Constants of an engine, before they are joined to a key."""
+
+    numbers: Floats
+    rows: Floats
+    lower: Floats
+    chain: Floats
+    history: Floats
+    starts: NDArray[np.int64]
+    left: NDArray[np.int64]
+    visits: Floats
+    shares: Floats
+    durations: Floats
+
+
+def built_for(assets: int) -> Built:
+    """A law without constants yet."""
+    none, whole = np.zeros(0), np.zeros(0, dtype=np.int64)
+    square = np.zeros((1, assets, assets))
+    return Built(
+        np.zeros(8), np.zeros((1, assets)), square, np.zeros((1, 0)), np.zeros((0, assets)), whole, whole, *[none] * 3
+    )
+
+
+def checked_correlation(correlation: ArrayLike, assets: int, *, name: str = "correlation") -> Floats:
+    """`correlation` as a symmetric array.
+
+    Raises
+    ------
+    DataError
+        If it is not of shape (N, N), finite, symmetric with a unit diagonal, and positive semi-definite to -1e-8.
+    """
+    array = np.array(correlation, dtype=np.float64)
+    if array.shape != (assets, assets):
+        raise DataError(f"`{name}` must have shape ({assets}, {assets}); got {array.shape}")
+    if not np.isfinite(array).all():
+        row, column = np.argwhere(~np.isfinite(array))[0]
+        raise DataError(f"`{name}` must be finite; row {row}, column {column} is {array[row, column]}")
+    gap = np.abs(array - array.T)
+    if gap.max() > 1e-10:
+        row, column = np.unravel_index(int(gap.argmax()), gap.shape)
+        raise DataError(
+            f"`{name}` must be symmetric; row {row}, column {column} is {array[row, column]:g} "
+            f"and its mirror {array[column, row]:g}"
+        )
+    off = np.abs(np.diagonal(array) - 1.0)
+    if off.max() > 1e-10:
+        row = int(off.argmax())
+        raise DataError(f"`{name}` must have ones on its diagonal; row {row} has {array[row, row]:g}")
+    # an eigenvalue decides only whether the matrix is refused: no result depends on its last bits
+    least = float(np.linalg.eigvalsh(array)[0])
+    if least < INDEFINITE:
+        raise DataError(
+            f"`{name}` must be positive semi-definite; its smallest eigenvalue is {least:.3g}. "
+            "quant.covariance.nearest_correlation gives the nearest one that is"
+        )
+    array = 0.5 * (array + array.T)
+    np.fill_diagonal(array, 1.0)
+    return array
+
+
+def between(name: str, value: float, low: float, high: float) -> None:
+    """Refuse a number outside its range."""
+    if not low <= value <= high:
+        raise DataError(f"`{name}` must lie in [{low:g}, {high:g}]; got {value!r}")
+
+
+def vector(name: str, values: ArrayLike, low: float, high: float) -> Floats:
+    """A checked array of shape (N,)."""
+    array = np.array(values, dtype=np.float64)
+    if array.ndim != 1 or array.size == 0:
+        raise DataError(f"`{name}` must have shape (N,), N > 0; got {array.shape}")
+    bad = ~((array >= low) & (array <= high))
+    if bad.any():
+        i = int(bad.argmax())
+        raise DataError(f"`{name}` must lie in [{low:g}, {high:g}]; asset {i} has {array[i]!r}")
+    return array
+
+
+def moments_of(mu: ArrayLike | None, sigma: ArrayLike | None, correlation: ArrayLike | None) -> Covariance:
+    """The checked moments of N assets."""
+    if mu is None or sigma is None:
+        raise DataError(f"`{'mu' if mu is None else 'sigma'}` is missing; this engine has no moments of its own")
+    mean, deviation = vector("mu", mu, -1.0, 2.0), vector("sigma", sigma, 0.0, 3.0)
+    if mean.size != deviation.size:
+        raise DataError(f"`mu` and `sigma` must have one length; got {mean.size} and {deviation.size}")
+    if correlation is None and mean.size > 1:
+        raise DataError(f"`correlation` is missing; {mean.size} assets need one of shape ({mean.size}, {mean.size})")
+    return mean, deviation, checked_correlation([[1.0]] if correlation is None else correlation, mean.size)
+
+
+Given: TypeAlias = tuple[Floats | None, Floats | None, ArrayLike | None]
+
+
+def given_moments(mu: ArrayLike | None, sigma: ArrayLike | None, correlation: ArrayLike | None) -> Given:
+    """The same where each may be left out."""
+    return (
+        None if mu is None else vector("mu", mu, -1.0, 2.0),
+        None if sigma is None else vector("sigma", sigma, 0.0, 3.0),
+        correlation,
+    )
+
+
+@compiled
+def cholesky(matrix: Floats) -> Floats:
+    """Lower triangular root of a positive semi-definite matrix; a pivot that is rounding leaves an empty column."""
+    size = matrix.shape[0]
+    lower = np.zeros((size, size))
+    for k in range(size):
+        pivot = matrix[k, k]
+        for m in range(k):
+            pivot -= lower[k, m] * lower[k, m]
+        if pivot <= 1e-13 * matrix[k, k]:
+            continue
+        lower[k, k] = math.sqrt(pivot)
+        for i in range(k + 1, size):
+            rest = matrix[i, k]
+            for m in range(k):
+                rest -= lower[i, m] * lower[k, m]
+            lower[i, k] = rest / lower[k, k]
+    return lower
+
+
+def correlation_of(covariance: Floats) -> Floats:
+    """Correlation of a covariance; that of an asset without variance is 0 with the others."""
+    deviation = np.sqrt(np.diagonal(covariance))
+    scale = np.where(deviation > 0.0, deviation, 1.0)
+    correlation = covariance / (scale[:, None] * scale[None, :])
+    np.fill_diagonal(correlation, 1.0)
+    return correlation
