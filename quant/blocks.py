@@ -5,10 +5,10 @@ import numpy as np
 from quant.compiled import compiled
 from quant.elementary import Word, log
 from quant.garch import garch_signal
+from quant.hidden_markov import regime_signal
 from quant.kernel import DRAWDOWN, STATISTICS, UTILITY, Counts, Flags, Floats, Ints, run_rule
 from quant.paths import fill_block
 from quant.random import LANES
-from quant.regime import regime_signal
 from quant.signals import GARCH, GARCH_HORIZON, GIVEN, TREND, trend_signal, volatility_signal
 
 _TURBULENT = np.array([0.0, 1.0])
