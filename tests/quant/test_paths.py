@@ -3,7 +3,7 @@
 import math
 from functools import lru_cache
 from itertools import pairwise
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -560,7 +560,8 @@ def test_labelled_days_are_asked_for_and_checked() -> None:
     world = with_engine("base_case", "conditional_bootstrap", label="bull")
     with pytest.raises(DataError, match=r"`labelled` is missing; .* label 'bull'"):
         path_model(world, seed=1, history=HISTORY)
-    for wrong in (np.ones(10, dtype=bool), np.ones(HISTORY.size)):
+    wrongs: tuple[Any, ...] = (np.ones(10, dtype=bool), np.ones(HISTORY.size))
+    for wrong in wrongs:
         with pytest.raises(DataError, match=r"`labelled` has shape .* one bool for each of 1500 days"):
             path_model(world, seed=1, history=HISTORY, labelled=wrong)
     few = np.arange(HISTORY.size) < 249
