@@ -1,7 +1,7 @@
-"""Value-at-risk and expected shortfall of one daily series, by five methods; losses are positive.
+"""Value-at-risk and expected shortfall of one daily series, by six methods; losses are positive.
 
-The historical method is that of `quant.metrics`. The filtered ones replay standardised days at today's volatility, in
-logarithms, so that a simulated loss never exceeds everything.
+The historical method gives the numbers of `quant.metrics`. The filtered ones replay standardised days at today's
+volatility, in logarithms, so that a simulated loss never exceeds everything.
 """
 
 import math
@@ -14,20 +14,21 @@ from numpy.typing import ArrayLike, NDArray
 
 from quant import metrics
 from quant.compiled import compiled
-from quant.elementary import Word, exp, log, normal_cdf, normal_quantile, uniform
+from quant.cornish_fisher import Expansion, coefficients_of, matched_coefficients, rises
+from quant.elementary import Word, exp, log, uniform
 from quant.errors import DataError
 from quant.garch import Garch, fit_garch, garch_variances, next_variance
 from quant.random import philox
 
 Floats: TypeAlias = NDArray[np.float64]
-Method: TypeAlias = Literal["historical", "gaussian", "cornish_fisher", "filtered_ewma", "filtered_garch"]
+Method: TypeAlias = Literal[
+    "historical", "gaussian", "cornish_fisher", "cornish_fisher_matched", "filtered_ewma", "filtered_garch"
+]
 
 METHODS: Final[tuple[Method, ...]] = get_args(Method)
 DECAY: Final = 0.94
 """Of squared daily returns in the filter `filtered_ewma` (RiskMetrics)."""
 PATHS: Final = 10_000
-_RANGE: Final = 5.0
-"""Normal quantiles within which an expanded one must rise: chances down to 3e-7."""
 _RUIN: Final = -1.0 + 1e-15
 """A loss of everything but rounding."""
 _START: Final = 21
@@ -60,25 +61,6 @@ class TailLoss:
 
 
 @dataclass(frozen=True)
-class _Expansion:
-    """Cornish and Fisher's quantile function c0 + c1 z + c2 z^2 + c3 z^3 of standard units; Gaussian for 0, 1, 0, 0."""
-
-    mean: float
-    deviation: float
-    coefficients: tuple[float, float, float, float] = (0.0, 1.0, 0.0, 0.0)
-
-    def tail(self, level: float) -> tuple[float, float]:
-        p = 1.0 - level
-        z = normal_quantile(p)
-        density = exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
-        c0, c1, c2, c3 = self.coefficients
-        quantile = c0 + z * (c1 + z * (c2 + z * c3))
-        # the mean of the polynomial below z, from the partial moments of the normal law
-        below = c0 + (-c1 * density + c2 * (normal_cdf(z) - z * density) - c3 * (z * z + 2.0) * density) / p
-        return -self.mean - self.deviation * quantile, -self.mean - self.deviation * below
-
-
-@dataclass(frozen=True)
 class _Scenarios:
     """Equally likely returns over the horizon, or daily ones whose windows are."""
 
@@ -92,10 +74,32 @@ class _Scenarios:
                 f"`level` {level:g} leaves less than one of {windows} outcomes in the tail: "
                 f"at least {math.ceil((1.0 - 1e-9) / (1.0 - level))} are needed"
             )
-        return (
-            metrics.value_at_risk(self.returns, horizon=self.horizon, level=level),
-            metrics.expected_shortfall(self.returns, horizon=self.horizon, level=level),
-        )
+        outcomes = np.empty(windows)
+        _compound(self.returns, self.horizon, outcomes)
+        count = min(math.floor((1.0 - level) * windows + 1e-9) + 1, windows)
+        return _tail(np.sort(np.partition(outcomes, count - 1)[:count]), (1.0 - level) * windows)
+
+
+@compiled
+def _compound(returns: Floats, horizon: int, out: Floats) -> None:
+    for i in range(out.size):
+        wealth = 1.0
+        for t in range(i, i + horizon):
+            wealth *= 1.0 + returns[t]
+        out[i] = wealth - 1.0
+
+
+@compiled
+def _tail(worst: Floats, share: float) -> tuple[float, float]:
+    """Loss at the boundary of the `share` worst outcomes, ascending, and their mean; a part counts as a part."""
+    whole = math.floor(share + 1e-9)
+    part = share - whole if share - whole > 1e-9 else 0.0
+    total = 0.0
+    for i in range(whole):
+        total += worst[i]
+    if part > 0.0:
+        total += part * worst[whole]
+    return -worst[whole if part > 0.0 else whole - 1], -total / (whole + part)
 
 
 def _checked(returns: ArrayLike) -> Floats:
@@ -114,26 +118,19 @@ def _check_level(level: float) -> None:
         raise DataError(f"`level` must lie in (0, 1); got {level!r}")
 
 
-def _lowest_slope(a: float, b: float, c: float) -> float:
-    """Minimum of a z^2 + b z + c over the quantiles that count."""
-    z = -0.5 * b / a if a > 0.0 else _RANGE
-    z = min(max(z, -_RANGE), _RANGE)
-    return min((a * z + b) * z + c for z in (-_RANGE, z, _RANGE))
-
-
-def _expansion(x: Floats, horizon: int, *, skewed: bool) -> _Expansion:
+def _expansion(x: Floats, horizon: int, method: Method) -> Expansion:
     m = metrics.moments(x)
     mean, deviation = horizon * m.mean, math.sqrt(horizon) * m.deviation
-    if not skewed:
-        return _Expansion(mean, deviation)
+    if method == "gaussian":
+        return Expansion(mean, deviation)
     s, k = m.skewness / math.sqrt(horizon), (m.kurtosis - 3.0) / horizon
-    cubic, linear = k / 24.0 - s * s / 18.0, 1.0 - k / 8.0 + 5.0 * s * s / 36.0
-    if not _lowest_slope(3.0 * cubic, s / 3.0, linear) > 0.0:
+    coefficients = coefficients_of(s, k) if method == "cornish_fisher" else matched_coefficients(s, k)
+    if coefficients is None or not rises(coefficients):
         raise DataError(
-            f"`cornish_fisher` does not apply: skewness {s:.3g} and excess kurtosis {k:.3g} over {horizon} sessions "
+            f"`{method}` does not apply: skewness {s:.3g} and excess kurtosis {k:.3g} over {horizon} sessions "
             "lie outside its domain of validity (Maillard 2012), where its quantiles are not monotone"
         )
-    return _Expansion(mean, deviation, (-s / 6.0, linear, s / 6.0, cubic))
+    return Expansion(mean, deviation, coefficients)
 
 
 @compiled
@@ -212,7 +209,7 @@ def _filtered(x: Floats, horizon: int, model: Garch | None, *, paths: int, seed:
 
 def _distribution(
     x: Floats, horizon: int, method: Method, *, paths: int, seed: int, model: Garch | None = None
-) -> _Expansion | _Scenarios:
+) -> Expansion | _Scenarios:
     if horizon < 1:
         raise DataError(f"`horizon` must be at least 1 session; got {horizon!r}")
     if not (paths >= 1 and 0 <= seed < 2**64):
@@ -222,10 +219,8 @@ def _distribution(
             if x.size < horizon:
                 raise DataError(f"`returns` has {x.size} sessions, fewer than `horizon` {horizon}")
             return _Scenarios(x, horizon)
-        case "gaussian":
-            return _expansion(x, horizon, skewed=False)
-        case "cornish_fisher":
-            return _expansion(x, horizon, skewed=True)
+        case "gaussian" | "cornish_fisher" | "cornish_fisher_matched":
+            return _expansion(x, horizon, method)
         case "filtered_ewma":
             return _filtered(x, horizon, None, paths=paths, seed=seed)
         case "filtered_garch":
@@ -257,6 +252,8 @@ def value_at_risk(
         - ``historical``: overlapping windows of compounded returns, as `quant.metrics.value_at_risk`.
         - ``gaussian``: normal returns that are independent and add up: mean times h, deviation times sqrt(h).
         - ``cornish_fisher``: the same with the quantile expanded by sample skewness / sqrt(h) and excess kurtosis / h.
+        - ``cornish_fisher_matched``: the same with the two parameters solved for, so that the expanded law has these
+          moments; it applies to fatter tails, such as one day of an equity index.
         - ``filtered_ewma``: days over their exponentially weighted volatility (0.94), at today's volatility.
         - ``filtered_garch``: the same with a fitted GJR-GARCH(1,1) of Student's t; at least 500 sessions.
 
