@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quant import tails
 from quant.elementary import exp, log
 from quant.errors import DataError
 
@@ -168,3 +169,44 @@ def christoffersen(
     ratio = max(2.0 * (_best(n01, n00) + _best(n11, n10) - _best(n01 + n11, n00 + n10)), 0.0)
     both = ratio + _coverage(hits, level)
     return ConditionalCoverage((n00, n01, n10, n11), _one_degree(ratio), LikelihoodRatio(both, exp(-0.5 * both)))
+
+
+def rolling_value_at_risk(
+    returns: ArrayLike, level: float = 0.95, *, window: int = 250, method: tails.Method = "historical"
+) -> NDArray[np.float64]:
+    """One-day value-at-risk announced before each day, from the `window` days before it.
+
+    Compare with ``returns[window:]`` in `kupiec` and `christoffersen`.
+
+    Parameters
+    ----------
+    returns : array_like, shape (T,)
+        Daily simple returns as fractions, above -1.
+    level : float
+        Confidence level in (0, 1).
+    window : int
+        Days that each announcement looks back on, in [2, T - 1].
+    method : str
+        As for `value_at_risk`, but for ``filtered_garch``, which would be fitted anew each day.
+
+    Returns
+    -------
+    ndarray, shape (T - window,)
+        Positive for a loss.
+
+    Raises
+    ------
+    DataError
+        As for `value_at_risk` on any of the windows, or if `window` is outside [2, T - 1].
+
+    Examples
+    --------
+    >>> rolling_value_at_risk([-0.02, 0.01, -0.01, 0.0], 0.5, window=2).round(6).tolist()
+    [0.02, 0.01]
+    """
+    x = np.ascontiguousarray(returns, dtype=np.float64)
+    if method == "filtered_garch":
+        raise DataError("`method` filtered_garch is not fitted anew each day; use filtered_ewma")
+    if x.ndim != 1 or not 2 <= window < x.size:
+        raise DataError(f"`returns` must have shape (T,) and `window` lie in [2, T - 1]; got {x.shape} and {window!r}")
+    return np.array([tails.value_at_risk(x[t - window : t], level, 1, method) for t in range(window, x.size)])

@@ -98,17 +98,19 @@ def _loss(x: Floats, natural: Floats, before: float, used: Flags, slope: Floats)
     h = omega + (0.5 * (gain + loss) + beta) * before
     d_mu, d_omega, d_gain, d_loss, d_beta = 0.0, 1.0, 0.5 * before, 0.5 * before, before
     student = used[_NU]
+    room = 1.0 / (nu - 2.0)
     total = 0.0
     product, tails = 1.0, 1.0  # one logarithm for some days
     g_mu, g_omega, g_gain, g_loss, g_beta, g_nu = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for t in range(x.size):
         e = x[t] - mu
-        q = e * e / h
+        precision = 1.0 / h
+        q = e * e * precision
         weight = 1.0
         if student:
-            tails *= 1.0 + q / (nu - 2.0)
+            tails *= 1.0 + q * room
             weight = (nu + 1.0) / (nu - 2.0 + q)
-            g_nu -= 0.5 * weight * q / (nu - 2.0)
+            g_nu -= 0.5 * weight * q * room
         else:
             total += 0.5 * q
         product *= h
@@ -117,8 +119,8 @@ def _loss(x: Floats, natural: Floats, before: float, used: Flags, slope: Floats)
             total += 0.5 * (log(product) + (nu + 1.0) * tail)
             g_nu += 0.5 * tail
             product, tails = 1.0, 1.0
-        by_h = 0.5 * (1.0 - weight * q) / h
-        g_mu += by_h * d_mu - weight * e / h
+        by_h = 0.5 * (1.0 - weight * q) * precision
+        g_mu += by_h * d_mu - weight * e * precision
         g_omega += by_h * d_omega
         g_gain += by_h * d_gain
         g_loss += by_h * d_loss

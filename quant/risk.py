@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from quant import metrics
-from quant.backtest import ConditionalCoverage, Coverage, LikelihoodRatio, christoffersen, kupiec
+from quant.backtest import ConditionalCoverage, Coverage, LikelihoodRatio, christoffersen, kupiec, rolling_value_at_risk
 from quant.compiled import compiled
 from quant.correlation_stress import checked_covariance, checked_weights, finite_array
 from quant.elementary import exp, normal_quantile
@@ -60,6 +60,7 @@ __all__ = [
     "kupiec",
     "portfolio_returns",
     "reverse_stress",
+    "rolling_value_at_risk",
     "stress_table",
     "stressed_correlation",
     "stressed_covariance",

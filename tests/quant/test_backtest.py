@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from quant.errors import DataError
-from quant.risk import christoffersen, kupiec
+from quant.garch import Garch
+from quant.risk import Method, christoffersen, kupiec, rolling_value_at_risk, value_at_risk
 
 
 def days_of(hits: list[bool] | np.ndarray) -> np.ndarray:
@@ -85,6 +86,53 @@ def test_forecasts_may_change_from_day_to_day() -> None:
     assert kupiec(days, limits, 0.95).exceedances == 200
     assert christoffersen(days, limits, 0.95).transitions == (199, 200, 200, 0)
     assert kupiec(days, 0.01, 0.95).exceedances == 200  # a loss equal to its value-at-risk does not exceed it
+
+
+def waves(seed: int, days: int) -> np.ndarray:
+    """Days whose volatility clusters."""
+    model = Garch(0.0, 1e-6, 0.06, 0.0, 0.935)
+    rng = np.random.default_rng(seed)
+    h, out = model.long_run_variance, np.empty(days)
+    for t in range(days):
+        out[t] = math.sqrt(h) * rng.standard_normal()
+        h = model.omega + model.alpha * out[t] ** 2 + model.beta * h
+    return out
+
+
+@pytest.mark.parametrize("method", ["historical", "gaussian", "filtered_ewma"])
+def test_announcements_look_back_only(method: Method) -> None:
+    x = waves(1, 320)
+    announced = rolling_value_at_risk(x, 0.95, window=250, method=method)
+    assert announced.shape == (70,)
+    assert announced[12] == value_at_risk(x[12:262], 0.95, 1, method)
+    changed = x.copy()
+    changed[262:] = -0.5
+    np.testing.assert_array_equal(rolling_value_at_risk(changed, 0.95, method=method)[:13], announced[:13])
+
+
+def test_clustering_is_found_in_slow_forecasts_and_hardly_in_filtered_ones() -> None:
+    """In all of five histories at 5%, and in at most two of them."""
+    slow, quick = [], []
+    for seed in range(5):
+        x = waves(seed, 4000)
+        for method, found in (("historical", slow), ("filtered_ewma", quick)):
+            limits = rolling_value_at_risk(x, 0.95, window=1000, method=method)
+            found.append(christoffersen(x[1000:], limits, 0.95).independence.p_value)
+    assert max(slow) < 0.05
+    assert sum(p < 0.05 for p in quick) <= 2
+
+
+def test_impossible_announcements_are_refused() -> None:
+    x = waves(2, 300)
+    with pytest.raises(DataError, match="not fitted anew each day"):
+        rolling_value_at_risk(x, method="filtered_garch")
+    for window in (1, 300):
+        with pytest.raises(DataError, match=rf"`window` lie in \[2, T - 1\]; got \(300,\) and {window}"):
+            rolling_value_at_risk(x, window=window)
+    with pytest.raises(DataError, match="less than one of 50 outcomes"):
+        rolling_value_at_risk(x, 0.99, window=50)
+    with pytest.raises(DataError, match="must be finite and above -1"):
+        rolling_value_at_risk(np.append(x, [np.nan, 0.0]))
 
 
 @pytest.mark.parametrize("test", [kupiec, christoffersen])
