@@ -289,9 +289,10 @@ def _trace_corners(mean: Floats, cov: Floats, lower: Floats, upper: Floats) -> t
     if math.fsum(upper) <= 1.0 + _ROUNDING:
         return np.zeros(1), upper[None, :].copy()
     scaled, mean_power = _scaled_mean(mean)
-    cov_power = math.frexp(float(cov.max()))[1]
+    cov_power = max(math.frexp(float(cov.max()))[1], -1000)
     order = np.lexsort((np.diag(cov), -scaled))
-    count, lambdas, weights = critical_line(np.ldexp(cov, -cov_power), scaled, order, lower, upper, 1)
+    unit = math.ldexp(1.0, -cov_power)
+    count, lambdas, weights = critical_line(cov * unit, scaled, order, lower, upper, 1)
     if count < 0:
         raise DataError(f"`cov` is too degenerate: the critical line did not end within {50 * len(mean) + 1000} steps")
     return np.ldexp(lambdas[:count], cov_power - mean_power), weights[:count].copy()

@@ -28,8 +28,6 @@ _INDEFINITE = 1e-8
 _ASYMMETRY = 1e-10
 _CYCLES = 100
 _STEPS = 100
-_SMALL = 32
-"""Up to this size our own Cholesky factor is quicker than a call of LAPACK."""
 
 _FINE, _NOT_FINITE, _VARIANCE, _ASYMMETRIC, _CORRELATED, _FACTOR, _BUDGET, _BUDGETS = range(8)
 
@@ -103,24 +101,42 @@ def standardise(cov: Floats, correlation: Floats, deviations: Floats) -> tuple[i
 
 
 @compiled
-def _factorises(matrix: Floats, shift: float) -> bool:
-    """Whether `matrix` plus `shift` on its diagonal has a Cholesky factor."""
+def _subtract_eight(upper: Floats, k: int, top: int, bottom: int) -> None:
+    """Take what the factor's rows `k` to `k` + 7 explain from the rows `top` to `bottom` - 1: one pass over each."""
+    a, b, c, d = upper[k, top:], upper[k + 1, top:], upper[k + 2, top:], upper[k + 3, top:]
+    e, f, g, h = upper[k + 4, top:], upper[k + 5, top:], upper[k + 6, top:], upper[k + 7, top:]
+    for i in range(bottom - top):
+        row = upper[top + i, top:]
+        a0, b0, c0, d0, e0, f0, g0, h0 = a[i], b[i], c[i], d[i], e[i], f[i], g[i], h[i]
+        for j in range(row.size):
+            row[j] -= ((a0 * a[j] + b0 * b[j]) + (c0 * c[j] + d0 * d[j])) + (
+                (e0 * e[j] + f0 * f[j]) + (g0 * g[j] + h0 * h[j])
+            )
+
+
+@compiled
+def factorises(matrix: Floats, shift: float) -> bool:
+    """Whether the symmetric `matrix` plus `shift` on its diagonal has a Cholesky factor."""
     n = matrix.shape[0]
-    factor = np.empty((n, n))
-    for i in range(n):
-        row = factor[i]
-        for j in range(i):
-            rest = matrix[i, j]
-            other = factor[j]
-            for k in range(j):
-                rest -= row[k] * other[k]
-            row[j] = rest * other[j]
-        rest = matrix[i, i] + shift
-        for k in range(i):
-            rest -= row[k] * row[k]
-        if not rest > 0.0:
-            return False
-        row[i] = 1.0 / math.sqrt(rest)
+    upper = matrix.copy()
+    for top in range(0, n, 8):
+        bottom = min(top + 8, n)
+        for k in range(0, top, 8):
+            _subtract_eight(upper, k, top, bottom)
+        for i in range(top, bottom):
+            row = upper[i]
+            for k in range(top, i):
+                other = upper[k]
+                share = other[i]
+                for j in range(i, n):
+                    row[j] -= share * other[j]
+            pivot = row[i] + shift
+            if not pivot > 0.0:
+                return False
+            scale = 1.0 / math.sqrt(pivot)
+            for j in range(i, n):
+                row[j] *= scale
+            row[i] = pivot * scale
     return True
 
 
@@ -286,9 +302,9 @@ def _weigh(correlation: Floats, deviations: Floats, budgets: Floats, out: Floats
 
 @compiled
 def _check_and_weigh(
-    cov: Floats, budgets: Floats, correlation: Floats, out: Floats, factorised: int
+    cov: Floats, budgets: Floats, correlation: Floats, out: Floats, factorise: int
 ) -> tuple[int, int, int, float]:
-    """Fault, row, column, residual; fills `correlation` and `out`, checks definiteness up to size `factorised`."""
+    """Fault, row, column, residual; fills `correlation` and `out`, checks definiteness if `factorise`."""
     n = out.size
     fault, row = _check_budgets(budgets)
     if fault != _FINE:
@@ -300,7 +316,7 @@ def _check_and_weigh(
     for i in range(n):
         if deviations[i] == 0.0:
             return _VARIANCE, i, i, np.inf
-    if n <= factorised and not _factorises(correlation, _INDEFINITE):
+    if factorise and not factorises(correlation, _INDEFINITE):
         return _FACTOR, 0, 0, np.inf
     return _FINE, 0, 0, _weigh(correlation, deviations, budgets, out)
 
@@ -335,17 +351,12 @@ def _refuse(fault: int, row: int, column: int, cov: Floats) -> None:
             pass
 
 
-def _check_definite(correlation: Floats) -> None:
-    """Refuse an indefinite `correlation`, whose diagonal is shifted on the way."""
-    correlation.reshape(-1)[:: len(correlation) + 1] += _INDEFINITE
-    try:
-        np.linalg.cholesky(correlation)
-    except np.linalg.LinAlgError as error:
-        least = float(np.linalg.eigvalsh(correlation)[0]) - _INDEFINITE
-        raise DataError(
-            f"`cov` must be positive semidefinite; its correlation matrix has an eigenvalue {least:.3g}, "
-            f"below -{_INDEFINITE:g}"
-        ) from error
+def _refuse_indefinite(correlation: Floats) -> None:
+    least = float(np.linalg.eigvalsh(correlation)[0])
+    raise DataError(
+        f"`cov` must be positive semidefinite; its correlation matrix has an eigenvalue {least:.3g}, "
+        f"below -{_INDEFINITE:g}"
+    )
 
 
 def _square(cov: ArrayLike) -> Floats:
@@ -383,7 +394,8 @@ def semidefinite_matrix(cov: ArrayLike) -> Floats:
     correlation = np.empty_like(matrix)
     fault, row, column = standardise(matrix, correlation, np.empty(len(matrix)))
     _refuse(fault, row, column, matrix)
-    _check_definite(correlation)
+    if not factorises(correlation, _INDEFINITE):
+        _refuse_indefinite(correlation)
     return 0.5 * (matrix + matrix.T)
 
 
@@ -436,16 +448,14 @@ def risk_parity(cov: ArrayLike, budgets: ArrayLike | None = None, *, semidefinit
         raise DataError(f"`budgets` must have shape ({n},), as `cov` has {n} assets; got {shares.shape}")
     shares = _writable(shares)
     correlation, weights = np.empty((n, n)), np.empty(n)
-    factorised = 0 if semidefinite else _SMALL
-    fault, row, column, residual = _check_and_weigh(matrix, shares, correlation, weights, factorised)
+    fault, row, column, residual = _check_and_weigh(matrix, shares, correlation, weights, 0 if semidefinite else 1)
     if fault == _BUDGET:
         raise DataError(f"`budgets` must be finite and not negative; that of asset {row} is {shares[row]}")
     if fault == _BUDGETS:
         raise DataError(f"`budgets` must have the sum 1, to 1e-9; got {math.fsum(shares):.12g}")
-    if fault not in {_FINE, _FACTOR}:
-        _refuse(fault, row, column, matrix)
-    if fault == _FACTOR or not (semidefinite or n <= factorised):
-        _check_definite(correlation)
+    if fault == _FACTOR:
+        _refuse_indefinite(correlation)
+    _refuse(fault, row, column, matrix)
     if not residual < ACCEPTED:
         raise Infeasible(
             f"no weights have these `budgets`: the risk of a long-only portfolio of `cov` cancels to rounding, and the "
