@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from quant.bond import fill_bond_block
 from quant.compiled import compiled
 from quant.elementary import Word, log
 from quant.garch import garch_signal
@@ -98,7 +99,7 @@ def run_block(
 
 
 @compiled
-def simulate_blocks(
+def simulate_blocks(  # noqa: C901  (paths, rules, then the sums of a block)
     rules: Floats,
     signals: Floats,
     looks: Floats,
@@ -112,6 +113,8 @@ def simulate_blocks(
     states: Floats,
     stay: Floats,
     history: Floats,
+    bond: Floats,
+    bond_key: Word,
     cash: Floats,
     key: Word,
     first_block: int,
@@ -128,6 +131,8 @@ def simulate_blocks(
 ) -> None:
     """Generate `paths` paths from block `first_block` on and account for K rules over each.
 
+    bond (10,): constants of the safe leg, empty where it is cash.
+
     Writes, per block, the mean of each statistic over its paths and the sum of squared deviations from it:
     means, spreads (blocks, K, 16); adds to losses, falls (K, bins); writes kept (1 or 2, K, paths), utility
     and drawdown of every path, unless it is empty.
@@ -138,9 +143,12 @@ def simulate_blocks(
     statistics = np.empty((count, STATISTICS, LANES))
     nothing = np.empty((0, 0, 0))
     none = np.empty((0, 0))
+    bonds, yields = (np.empty((days, LANES)), np.empty((days, LANES))) if bond.size > 0 else (none, none)
     for b in range(means.shape[0]):
         used = min(LANES, paths - b * LANES)
         fill_block(code, numbers, states, stay, history, key, (first_block + b) * LANES, returns)
+        if bond.size > 0:
+            fill_bond_block(bond, bond_key, (first_block + b) * LANES, returns, yields, bonds)
         statistics[:] = 0.0
         run_block(
             rules,
@@ -154,7 +162,7 @@ def simulate_blocks(
             none,
             returns,
             cash,
-            none,
+            bonds,
             none,
             none,
             start,

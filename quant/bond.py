@@ -96,6 +96,22 @@ class Bond:
 
 
 @dataclass(frozen=True)
+class BondModel:
+    """A bond beside the equity of a scenario, ready for the kernel.
+
+    Attributes
+    ----------
+    numbers : ndarray, shape (10,)
+        Constants per day.
+    key : int
+        Of the random numbers.
+    """
+
+    numbers: Floats
+    key: int
+
+
+@dataclass(frozen=True)
 class BondPaths:
     """Simulated days of a bond, shapes (T, P)."""
 
@@ -157,17 +173,29 @@ def bond_paths(bond: Bond, scenario: Scenario, equity: ArrayLike, *, seed: int, 
         raise DataError(f"`equity` has {risky[day, path]} on day {day} of path {path}; allowed: finite, above -1")
     if first_block < 0:
         raise DataError(f"`first_block` is {first_block}; allowed: 0 and more")
-    text = f"{seed}/{scenario.seed}/{scenario.name}/bond"
-    key = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
-    numbers = _constants(bond, scenario)
+    model = bond_model(bond, scenario, seed=seed)
     returns, yields = np.empty(risky.shape), np.empty(risky.shape)
     block, made, level = (np.empty((risky.shape[0], LANES)) for _ in range(3))
     for first in range(0, risky.shape[1], LANES):
         block[:] = risky[:, first : first + LANES]
-        fill_bond_block(numbers, np.uint64(key), LANES * first_block + first, block, level, made)
+        fill_bond_block(model.numbers, np.uint64(model.key), LANES * first_block + first, block, level, made)
         returns[:, first : first + LANES] = made
         yields[:, first : first + LANES] = level
     return BondPaths(returns, yields)
+
+
+def bond_model(bond: Bond, scenario: Scenario, *, seed: int) -> BondModel:
+    """The bond of `bond_paths`, for `quant.simulation.simulate` to make its paths where they are used.
+
+    Parameters
+    ----------
+    bond : Bond
+    scenario : Scenario
+    seed : int
+        Of the run, as for the equity.
+    """
+    text = f"{seed}/{scenario.seed}/{scenario.name}/bond"
+    return BondModel(_constants(bond, scenario), int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little"))
 
 
 def _constants(bond: Bond, scenario: Scenario) -> Floats:

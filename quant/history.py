@@ -36,6 +36,8 @@ class History:
         single asset.
     trades : ndarray of bool, shape (4, T)
         Whether the close of a day rebalances, by frequency.
+    bonds : ndarray, shape (T,)
+        Daily simple returns of a safe leg that is a bond; empty where it is cash. See `quant.bond.bond_history`.
     volatilities : mapping from (Estimator, int) to ndarray, shape (T,)
         Annual volatilities through each day that come from elsewhere, by estimator and lookback (0 for `implied`):
         see `quant.volatility`.
@@ -47,6 +49,7 @@ class History:
     legs: Floats
     mix: Floats
     trades: Flags
+    bonds: Floats = field(default_factory=lambda: np.empty(0))
     volatilities: Mapping[GivenKey, Floats] = field(default_factory=dict[GivenKey, Floats])
 
 
@@ -182,7 +185,7 @@ def replay(
         _given(rules, past, end),
         np.ascontiguousarray(past.returns[:end]).reshape(end, 1),
         past.cash[:end],
-        np.empty((0, 0)),
+        past.bonds[:end].reshape(-1, 1),
         past.legs[:end],
         past.mix[:end],
         start,

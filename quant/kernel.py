@@ -184,8 +184,12 @@ def _rebalance(shares: Floats, mix: Floats, held: float, wanted: float, band: fl
 
 @inlined
 def _excess(w: float, risky: float, safe: float, cash: float, borrow: float) -> float:
-    """Return over cash of a day that holds `w`; nothing falls below what ruin leaves."""
-    return max(w * (risky - safe) + (safe - cash) - borrow * max(w - 1.0, 0.0), _RUIN - 1.0 - cash)
+    """Return over cash of a day that holds `w`, the rest in the safe leg; nothing falls below what ruin leaves.
+
+    What is borrowed is borrowed in cash, `borrow` above its rate.
+    """
+    lent, owed = max(1.0 - w, 0.0), max(w - 1.0, 0.0)
+    return max(w * (risky - cash) + lent * (safe - cash) - borrow * owed, _RUIN - 1.0 - cash)
 
 
 @inlined
@@ -504,7 +508,6 @@ def run_rule(  # noqa: C901, PLR0915  (a day of accounts, read top-down; a call 
     past = np.empty((days if _WEALTH_RULE[function] or _VOLATILITY_RULE[function] else 1, lanes))
     a = _begin(rule, volatility, start - 1 - lag, lanes)
     shares = np.zeros(legs.shape[1])
-    sides = 2.0 if bonded else 1.0  # a bond is traded against the risky leg; cash trades free
     seen = start - 1 - lag
 
     for t in range(start - 1, start + 1 if plain else days):
@@ -547,7 +550,11 @@ def run_rule(  # noqa: C901, PLR0915  (a day of accounts, read top-down; a call 
                 move = a[_MOVE, j] if a[_DISTANCE, j] > hurdle else 0.0
                 a[_HELD, j] += move
                 a[_TRADED, j] += 0.5 * (distance + abs(move))
-                a[_PAID, j] += cost * (distance + (sides - 1.0) * abs(move))
+                a[_PAID, j] += cost * distance
+                if bonded:
+                    # cash trades free, a bond does not
+                    lent = max(1.0 - a[_HELD, j], 0.0) - max(1.0 - (a[_HELD, j] - move), 0.0)
+                    a[_PAID, j] += cost * abs(lent)
         if t < start:
             continue
         for j in range(lanes):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from quant.blocks import simulate_blocks
+from quant.bond import BondModel
 from quant.compiled import compiled
 from quant.errors import DataError
 from quant.evaluation import Evaluation, Measured, Metrics
@@ -95,6 +96,7 @@ def simulate(
     lag: int,
     risk_aversion: float,
     drawdown_limit: float | None = None,
+    bond: BondModel | None = None,
     first_block: int = 0,
     offset: int = 0,
     keep_paths: bool = False,
@@ -117,6 +119,9 @@ def simulate(
     risk_aversion : float
     drawdown_limit : float, optional
         Drawdown whose breach is counted.
+    bond : BondModel, optional
+        The safe leg; None for cash. What is borrowed is borrowed in cash, and trades of the bond cost as those of the
+        risky leg do.
     first_block : int
         First block of 64 paths; other blocks are other paths.
     offset : int
@@ -174,6 +179,8 @@ def simulate(
             model.states,
             model.stay,
             model.history,
+            np.empty(0) if bond is None else bond.numbers,
+            np.uint64(0 if bond is None else bond.key),
             cash,
             np.uint64(model.key),
             first_block + first,

@@ -117,11 +117,12 @@ def keep(  # noqa: C901, PLR0915  (a day of accounts, read top-down)
     mix: np.ndarray | None = None,
     trained: float | None = None,
     turbulence: np.ndarray | None = None,
+    bonds: np.ndarray | None = None,
 ) -> Account:
     """Account for `config` over the days `start` ... T - 1 of one path.
 
     returns (T,) feed the signals; legs (T, N) and mix (T, N) are the assets behind them, by default the one asset;
-    turbulence (T,) is the probability that `regime_switch` looks at.
+    turbulence (T,) is the probability that `regime_switch` looks at; bonds (T,) a safe leg that is not cash.
     """
     days, lag = returns.size, mandate.decision_lag
     legs = returns[:, None] if legs is None else legs
@@ -149,7 +150,8 @@ def keep(  # noqa: C901, PLR0915  (a day of accounts, read top-down)
             book.held[t] = risky.sum() / money
             fee = spread * max(risky.sum() - money, 0.0)
             risky = risky * (1.0 + legs[t])
-            safe = safe * (1.0 + cash[t]) - fee
+            lent = cash[t] if bonds is None or safe < 0.0 else bonds[t]
+            safe = safe * (1.0 + lent) - fee
             money = risky.sum() + safe
             charged = fee / before
         if t < start or trades[t]:
@@ -189,7 +191,8 @@ def keep(  # noqa: C901, PLR0915  (a day of accounts, read top-down)
             moved = np.abs(total * mix[known] - held).sum()
             if moved > (0.0 if entering else config.no_trade_band):
                 traded = (moved + abs(total - held.sum())) / 2.0
-                owed += rate * moved
+                lent = 0.0 if bonds is None else abs(max(1.0 - total, 0.0) - max(1.0 - held.sum(), 0.0))
+                owed += rate * (moved + lent)
                 risky, safe = money * total * mix[known], money * (1.0 - total)
         if t < start:
             first = traded

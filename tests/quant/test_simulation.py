@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from quant.bond import Bond, bond_model, bond_paths
 from quant.errors import DataError
 from quant.evaluation import Evaluation
 from quant.family import ACTIVE
@@ -77,12 +78,16 @@ def test_a_config_has_the_same_evaluation_in_any_company(size: int) -> None:
     assert evaluated(SEVERAL[::-1])[::-1] == together
 
 
-def one_path(config: StrategyConfig, mandate: Mandate, returns: np.ndarray, cash: float) -> Any:
+def one_path(
+    config: StrategyConfig, mandate: Mandate, returns: np.ndarray, cash: float, *, bonds: np.ndarray | None = None
+) -> Any:
     step = REBALANCING_DAYS[config.rebalancing]
     sessions = np.arange(returns.size)
     trades = (sessions - (WARM_UP - 1)) % step == 0
     turbulence = filtered_probabilities(REGIMES, returns)[:, 1]
-    return keep(config, mandate, returns, np.full(returns.size, cash), trades, start=WARM_UP, turbulence=turbulence)
+    return keep(
+        config, mandate, returns, np.full(returns.size, cash), trades, start=WARM_UP, turbulence=turbulence, bonds=bonds
+    )
 
 
 def example_of(function: str, place: int) -> StrategyConfig:
@@ -105,6 +110,23 @@ def test_each_path_is_a_money_account(function: str) -> None:
             wealth = np.cumprod(np.append(1.0, 1.0 + account.excess[WARM_UP:] + model.cash))
             fall = np.max(1.0 - wealth / np.maximum.accumulate(wealth))
             assert simulated.drawdowns[k, path] == pytest.approx(fall, abs=1e-10)
+
+
+@pytest.mark.parametrize("function", list(ACTIVE))
+def test_with_a_bond_beside_it_each_path_is_a_money_account(function: str) -> None:
+    """A correlation of either sign; above a weight of one, cash is borrowed."""
+    config = example_of(function, 0)
+    scenario = BASE.model_copy(update={"bond_correlation": -0.6})
+    bond = Bond(duration=7.0, convexity=60.0, level=0.04)
+    returns = sample_paths(path_model(scenario, seed=7), days=WARM_UP + YEAR)
+    bonds = bond_paths(bond, scenario, returns, seed=7).returns
+    simulated = run([config], scenario=scenario, paths=64, keep_paths=True, bond=bond_model(bond, scenario, seed=7))
+    cash = path_model(scenario, seed=7).cash
+    for path in (0, 40):
+        account = one_path(config, MANDATE, returns[:, path], cash, bonds=bonds[:, path])
+        assert simulated.utilities[0, path] == pytest.approx(account.utility(MANDATE.risk_aversion), abs=1e-10)
+    if function != "constant":
+        assert not np.array_equal(simulated.utilities, run([config], paths=64, keep_paths=True).utilities)
 
 
 @pytest.fixture(scope="module")
