@@ -75,6 +75,8 @@ def test_the_rate_of_jumps_is_found_again(rate: float) -> None:
         _, path = made(engine, 100_000, jumps_per_year=rate)
         found = calibrate(path, engine)
         assert found.scenario.jumps_per_year == pytest.approx(rate, rel=0.3), engine
+        kurtosis = next(f for f in found.fits if f.name == "kurtosis")
+        assert kurtosis.implied == pytest.approx(kurtosis.sample, rel=0.02), engine
         assert found.at_bounds == ()
 
 
