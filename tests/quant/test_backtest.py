@@ -112,12 +112,14 @@ def test_announcements_look_back_only(method: Method) -> None:
 
 def test_clustering_is_found_in_slow_forecasts_and_hardly_in_filtered_ones() -> None:
     """In all of five histories at 5%, and in at most two of them."""
-    slow, quick = [], []
-    for seed in range(5):
-        x = waves(seed, 4000)
-        for method, found in (("historical", slow), ("filtered_ewma", quick)):
-            limits = rolling_value_at_risk(x, 0.95, window=1000, method=method)
-            found.append(christoffersen(x[1000:], limits, 0.95).independence.p_value)
+
+    def p_value(x: np.ndarray, method: Method) -> float:
+        limits = rolling_value_at_risk(x, 0.95, window=1000, method=method)
+        return christoffersen(x[1000:], limits, 0.95).independence.p_value
+
+    histories = [waves(seed, 4000) for seed in range(5)]
+    slow = [p_value(x, "historical") for x in histories]
+    quick = [p_value(x, "filtered_ewma") for x in histories]
     assert max(slow) < 0.05
     assert sum(p < 0.05 for p in quick) <= 2
 
