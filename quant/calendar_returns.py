@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quant.compiled import compiled
+from quant.crises import HISTORICAL_WINDOWS
 from quant.elementary import exp, log
 from quant.payoff import average_win_and_loss, win_rate
 from quant.performance import over
@@ -16,20 +17,7 @@ from quant.underwater import EPOCH
 Months: TypeAlias = tuple[tuple[int, int, float], ...]
 Years: TypeAlias = tuple[tuple[int, float], ...]
 
-CRISES: tuple[tuple[str, str, str], ...] = (
-    ("October 1987", "1987-10-14", "1987-10-19"),
-    ("Long-Term Capital Management", "1998-07-17", "1998-08-31"),
-    ("Dot-com", "2000-03-24", "2002-10-09"),
-    ("Global financial crisis", "2007-10-09", "2009-03-09"),
-    ("Lehman", "2008-09-12", "2008-11-20"),
-    ("Euro debt, summer 2011", "2011-07-22", "2011-10-03"),
-    ("Volmageddon", "2018-01-26", "2018-02-08"),
-    ("End of 2018", "2018-09-20", "2018-12-24"),
-    ("COVID-19", "2020-02-19", "2020-03-23"),
-    ("Inflation of 2022", "2022-01-03", "2022-10-12"),
-    ("August 2024", "2024-07-16", "2024-08-05"),
-    ("April 2025", "2025-02-19", "2025-04-08"),
-)
+CRISES: tuple[tuple[str, str, str], ...] = tuple((w.name, w.first, w.last) for w in HISTORICAL_WINDOWS)
 """From the close of the first day to the close of the last; shown only where the series holds both days."""
 _CRISIS_DAYS = tuple(
     (name, date.fromisoformat(start).toordinal() - EPOCH, date.fromisoformat(end).toordinal() - EPOCH)

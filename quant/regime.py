@@ -23,6 +23,7 @@ from quant.hidden_markov import (
     single_series,
 )
 from quant.returns import Returns
+from quant.scenario import Label
 
 __all__ = [
     "MARKETS",
@@ -48,7 +49,6 @@ Flags: TypeAlias = NDArray[np.bool_]
 States: TypeAlias = NDArray[np.int8]
 VolatilityBand: TypeAlias = Literal["low", "middle", "high"]
 Trend: TypeAlias = Literal["falling", "flat", "rising"]
-Label: TypeAlias = Literal["base", "bull", "bear", "high_volatility", "low_volatility"]
 
 DAYS: Final = 252
 VOLATILITY_BANDS: Final[tuple[VolatilityBand, ...]] = ("low", "middle", "high")

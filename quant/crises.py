@@ -1,0 +1,33 @@
+"""The stress episodes that history is replayed through, in one list."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class HistoricalWindow:
+    """A stress episode, from the close of `first` to the close of `last`.
+
+    `sessions` counts those of the New York Stock Exchange after `first` through `last`.
+    """
+
+    name: str
+    first: str
+    last: str
+    sessions: int
+
+
+HISTORICAL_WINDOWS: Final = (
+    HistoricalWindow("October 1987", "1987-10-14", "1987-10-19", 3),
+    HistoricalWindow("Long-Term Capital Management", "1998-07-17", "1998-08-31", 31),
+    HistoricalWindow("Dot-com", "2000-03-24", "2002-10-09", 637),
+    HistoricalWindow("Global financial crisis", "2007-10-09", "2009-03-09", 355),
+    HistoricalWindow("Lehman", "2008-09-12", "2008-11-20", 49),
+    HistoricalWindow("Euro debt, summer 2011", "2011-07-22", "2011-10-03", 50),
+    HistoricalWindow("Volmageddon", "2018-01-26", "2018-02-08", 9),
+    HistoricalWindow("End of 2018", "2018-09-20", "2018-12-24", 65),
+    HistoricalWindow("COVID-19", "2020-02-19", "2020-03-23", 23),
+    HistoricalWindow("Inflation of 2022", "2022-01-03", "2022-10-12", 195),
+    HistoricalWindow("August 2024", "2024-07-16", "2024-08-05", 14),
+    HistoricalWindow("April 2025", "2025-02-19", "2025-04-08", 34),
+)
