@@ -397,8 +397,8 @@ def critical_line(
 def minimum_variance_weights(cov: Floats, lower: Floats, upper: Floats, out: Floats) -> int:
     """Fill `out` with the portfolio of least variance between the bounds, for other compiled kernels.
 
-    `cov`, trusted to be positive semidefinite, is best scaled to the order of 1. Gives 0; 1, with `out` not to be used,
-    if the bounds leave no portfolio; 2 if the line does not end.
+    `cov` is trusted to be positive semidefinite. Gives 0; 1, with `out` not to be used, if the bounds leave no
+    portfolio; 2 if the line does not end.
     """
     least = 0.0
     most = 0.0
@@ -415,13 +415,15 @@ def minimum_variance_weights(cov: Floats, lower: Floats, upper: Floats, out: Flo
         return 0
     n = out.size
     order = np.empty(n, np.int64)
+    largest = 0.0
     for i in range(n):
+        largest = max(largest, cov[i, i])
         a = i
         while a > 0 and cov[order[a - 1], order[a - 1]] > cov[i, i]:
             order[a] = order[a - 1]
             a -= 1
         order[a] = i
-    count, _, corners = critical_line(cov, np.zeros(n), order, lower, upper, 0)
+    count, _, corners = critical_line(cov / (largest if largest > 0.0 else 1.0), np.zeros(n), order, lower, upper, 0)
     if count < 0:
         return 2
     for i in range(n):

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from quant.compiled import compiled
 from quant.critical_line import critical_line
 from quant.errors import DataError, Infeasible
-from quant.risk_parity import semidefinite_matrix
+from quant.semidefinite import semidefinite_matrix
 
 Floats = NDArray[np.float64]
 

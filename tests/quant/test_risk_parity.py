@@ -12,8 +12,8 @@ from quant.risk_parity import (
     risk_contributions,
     risk_parity,
     risk_parity_weights,
-    semidefinite_matrix,
 )
+from quant.semidefinite import semidefinite_matrix
 
 RICHARD_RONCALLI = [
     [0.01, 0.0075, 0.01, 0.015],
@@ -297,3 +297,12 @@ def test_rounding_is_no_asymmetry_and_is_taken_away() -> None:
     checked = semidefinite_matrix(cov)
     assert checked[0, 1] == checked[1, 0]
     np.testing.assert_allclose(risk_parity(cov), risk_parity(COV), rtol=1e-10)
+
+
+def test_read_only_and_column_ordered_arrays_are_taken_and_left_alone() -> None:
+    cov, budgets = sample_cov(6, 9, 60), random_budgets(6, 9)
+    wanted, columns = risk_parity(cov, budgets), np.asfortranarray(cov)
+    for array in (cov, budgets, columns):
+        array.setflags(write=False)
+    np.testing.assert_array_equal(risk_parity(cov, budgets), wanted)
+    np.testing.assert_array_equal(risk_parity(columns, budgets), wanted)
