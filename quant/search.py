@@ -55,7 +55,7 @@ def size(space: SearchSpace) -> int:
     common = len(space.rebalancing) * len(space.no_trade_band)
     common *= max(1, len(space.inner)) * max(1, len(space.target_volatility))
     lengths = [length_of(estimator) for estimator in space.estimators]
-    signals = sum(1 if name is None else len(getattr(space, name)) for name in lengths)
+    signals = lengths.count(None) + sum(len(getattr(space, name)) for name in lengths if name is not None)
     total = 0
     for function in space.weight_functions:
         shapes = math.prod(len(getattr(space, name)) for name in ACTIVE[function])
