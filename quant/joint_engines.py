@@ -196,13 +196,16 @@ def _fill_shocks(day: int, first_path: int, key: Word, words: Words, shock: Floa
 
 
 @compiled
-def _mix(lower: Floats, i: int, shock: Floats, row: Floats) -> None:
-    """Row i of the lower triangular `lower` times `shock`, added to `row` four terms at a time."""
-    k = 0
+def _mix(level: float, lower: Floats, i: int, shock: Floats, row: Floats) -> None:
+    """`level` plus row i of the lower triangular `lower` times `shock`, into `row`, four terms at a time."""
+    a = lower[i, 0]
+    for j in range(LANES):
+        row[j] = level + a * shock[0, j]
+    k = 1
     while k + 4 <= i + 1:
         a, b, c, d = lower[i, k], lower[i, k + 1], lower[i, k + 2], lower[i, k + 3]
         for j in range(LANES):
-            row[j] += a * shock[k, j] + b * shock[k + 1, j] + (c * shock[k + 2, j] + d * shock[k + 3, j])
+            row[j] += (a * shock[k, j] + b * shock[k + 1, j]) + (c * shock[k + 2, j] + d * shock[k + 3, j])
         k += 4
     while k < i + 1:
         a = lower[i, k]
@@ -240,9 +243,7 @@ def _grow(row: Floats, largest: float) -> None:
 def _lognormal_day(level: Floats, lower: Floats, shock: Floats, out: Floats) -> None:
     for i in range(out.shape[0]):
         row = out[i]
-        for j in range(LANES):
-            row[j] = level[i]
-        _mix(lower, i, shock, row)
+        _mix(level[i], lower, i, shock, row)
         reach = 0.0
         for k in range(i + 1):
             reach += abs(lower[i, k])
@@ -285,9 +286,9 @@ def _heston_day(tables: Tables, room: Scratch, out: Floats) -> None:
         part[0, j] = normal(room.words[0, j])
     for i in range(out.shape[0]):
         row = out[i]
+        _mix(0.0, tables.lower[0], i, room.shock, row)
         for j in range(LANES):
-            row[j] = rows[3, i] * part[0, j]
-        _mix(tables.lower[0], i, room.shock, row)
+            row[j] += rows[3, i] * part[0, j]
         _heston_row(rows, i, state, row)
     _next_variance(tables.numbers, state, part)
     for j in range(LANES):
@@ -302,9 +303,7 @@ def _own_heston_day(tables: Tables, room: Scratch, out: Floats) -> None:
     rest = math.sqrt(1.0 - leverage * leverage)
     for i in range(out.shape[0]):
         row, state = out[i], room.state[i]
-        for j in range(LANES):
-            row[j] = 0.0
-        _mix(tables.lower[0], i, room.shock, row)
+        _mix(0.0, tables.lower[0], i, room.shock, row)
         for j in range(LANES):
             part[0, j] = leverage * row[j] + rest * normal(room.words[0, j])
         _heston_row(tables.rows, i, state, row)
@@ -399,9 +398,7 @@ def _regime_day(tables: Tables, room: Scratch, out: Floats) -> None:
         if not any_lane:
             continue
         for i in range(out.shape[0]):
-            for j in range(LANES):
-                row[j] = tables.rows[s, i]
-            _mix(tables.lower[s], i, room.shock, row)
+            _mix(tables.rows[s, i], tables.lower[s], i, room.shock, row)
             for j in range(LANES):
                 value = exp(row[j]) - 1.0
                 out[i, j] = value if current[j] == s else out[i, j]
