@@ -4,8 +4,8 @@ Simple daily returns have the mean mu / 252 and the variance sigma**2 / 252 of e
 for, without condition on the day. How each engine keeps the correlation R:
 
 - `gbm`: log-normal; the shocks have the correlation R. That of simple returns is
-  (exp(R s_i s_j) - 1) / sqrt((exp(s_i**2) - 1)(exp(s_j**2) - 1)), s**2 about sigma**2 / 252: nearer zero by less than
-  0.01% of itself at 20% volatility, 0.15% at 100%.
+  (exp(R s_i s_j) - 1) / sqrt((exp(s_i**2) - 1)(exp(s_j**2) - 1)), s**2 about sigma**2 / 252: for equal volatilities
+  lower by the share (1 - R) s**2 / 2, at most 0.016% at 20% volatility and 0.4% at 100%.
 - `heston`: the variance of asset i is sigma_i**2 y_t. One square-root process y, of mean one, moves all of them, and
   its leverage is to the shock of the equally weighted portfolio: R is kept. With `common_variance=False` each asset has
   its own process, whose shock is the leverage times that of the return plus a part that all share. They start at one
@@ -16,10 +16,14 @@ for, without condition on the day. How each engine keeps the correlation R:
   average, beta_i its correlation with the equally weighted portfolio, and by a deviation of 0.28 sigma_i with
   correlation R. The diffusion has what is left of sigma_i sigma_j R_ij, which is a covariance for every R.
 - `regime_switching`: one Markov state for all; without `states`, a calm and a turbulent one whose shocks both have the
-  correlation R. Where the premium differs by state, the dispersion of the means adds less than a hundredth to R.
+  correlation R.
 - `garch`: filtered historical simulation; rows of standardised residuals have the correlation R and each asset its own
   variance. The correlation is R on the first day and R_ij E[sqrt(h_i h_j)] / (s_i s_j) later: a few hundredths lower.
 - `bootstrap`, `conditional_bootstrap`, `replay`: rows of history; its own correlation, or R if it is given.
+
+Where the premium moves with volatility (`premium_power` 1 and 2), the means of the days have a dispersion in common:
+under `heston` and `bates` it comes on top of the variance, a quarter of a percent of it in the method's scenarios, under
+`regime_switching` it is part of it; the correlation rises by as little.
 
 One asset alone has the law that `quant.paths` gives it.
 """

@@ -134,7 +134,8 @@ class WealthSummary:
     drawdown : Distribution
         Deepest fall of the value of one unit from its peak, a positive fraction: after fees and costs, flows apart.
     growth : Distribution
-        Yearly growth of one unit (CAGR), time-weighted.
+        Yearly growth of one unit (CAGR) over the whole horizon, time-weighted; it stands still once the account is
+        closed.
     """
 
     paths: int
