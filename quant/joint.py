@@ -5,7 +5,7 @@ for, without condition on the day. How each engine keeps the correlation R:
 
 - `gbm`: log-normal; the shocks have the correlation R. That of simple returns is
   (exp(R s_i s_j) - 1) / sqrt((exp(s_i**2) - 1)(exp(s_j**2) - 1)), s**2 about sigma**2 / 252: for equal volatilities
-  lower by the share (1 - R) s**2 / 2, at most 0.016% at 20% volatility and 0.4% at 100%.
+  nearer zero by the share (1 - R) s**2 / 2, at most 0.016% at 20% volatility and 0.4% at 100%.
 - `heston`: the variance of asset i is sigma_i**2 y_t. One square-root process y, of mean one, moves all of them, and
   its leverage is to the shock of the equally weighted portfolio: R is kept. With `common_variance=False` each asset has
   its own process, whose shock is the leverage times that of the return plus a part that all share. They start at one
@@ -22,8 +22,8 @@ for, without condition on the day. How each engine keeps the correlation R:
 - `bootstrap`, `conditional_bootstrap`, `replay`: rows of history; its own correlation, or R if it is given.
 
 Where the premium moves with volatility (`premium_power` 1 and 2), the means of the days have a dispersion in common:
-under `heston` and `bates` it comes on top of the variance, a quarter of a percent of it in the method's scenarios, under
-`regime_switching` it is part of it; the correlation rises by as little.
+under `heston` and `bates` it comes on top of the variance, a quarter of a percent of it in the method's scenarios,
+under `regime_switching` it is part of it; the correlation rises by as little.
 
 One asset alone has the law that `quant.paths` gives it.
 """
@@ -205,7 +205,9 @@ def joint_model(
     between("jumps_per_year", jumps_per_year, 0.0, 20.0)
     if premium_power not in (0, 1, 2):
         raise DataError(f"`premium_power` must be 0, 1 or 2; got {premium_power!r}")
-    _refuse_what_has_no_effect(engine, history=history, labels=labels, states=states or None, garch=garch)
+    _refuse_what_has_no_effect(
+        engine, history=history, labels=labels, states=states or None, transition=transition, garch=garch
+    )
     cash = power(1.0 + cash_rate, 1.0 / DAYS) - 1.0
     settings = Settings(
         cash,
@@ -220,10 +222,10 @@ def joint_model(
     if engine in ("bootstrap", "conditional_bootstrap", "replay"):
         moments, built = history_law(engine, given_moments(mu, sigma, correlation), history, labels, settings)
     elif engine == "garch":
-        if history is not None and garch is None:
-            garch = filtered_residuals(history)
-        moments, built = garch_law(mu, sigma, correlation, garch)
-    elif states:
+        if history is not None and garch is not None:
+            raise DataError("`history` and `garch` are both given; the engine filters the one or takes the other")
+        moments, built = garch_law(mu, sigma, correlation, garch if history is None else filtered_residuals(history))
+    elif states or transition is not None:
         if not (mu is None and sigma is None and correlation is None):
             raise DataError("`mu`, `sigma` and `correlation` follow from `states`; leave them out")
         moments, built = states_law(states, transition)
@@ -302,6 +304,7 @@ def _refuse_what_has_no_effect(engine: str, **given: object) -> None:
         "history": ("garch", "bootstrap", "conditional_bootstrap", "replay"),
         "labels": ("conditional_bootstrap",),
         "states": ("regime_switching",),
+        "transition": ("regime_switching",),
         "garch": ("garch",),
     }
     for argument, value in given.items():

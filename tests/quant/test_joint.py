@@ -593,6 +593,7 @@ BAD = np.array([[1.0, 0.9, -0.9], [0.9, 1.0, 0.9], [-0.9, 0.9, 1.0]])
         ({"history": HISTORY}, "`history` has no effect under 'bates'"),
         ({"labels": LABELS}, "`labels` has no effect under 'bates'"),
         ({"states": STATES}, "`states` has no effect under 'bates'"),
+        ({"transition": TRANSITION}, "`transition` has no effect under 'bates'"),
         ({"garch": GARCH}, "`garch` has no effect under 'bates'"),
     ],
 )
@@ -630,6 +631,7 @@ def test_a_premium_beyond_all_volatility_is_refused() -> None:
         ({"transition": [[0.9, 0.2], [0.5, 0.5]]}, "`transition` must have rows of sum 1; row 0 has 1.1"),
         ({"transition": [[0.5, 0.5], [0.0, 1.0]]}, "state 1 does not leave"),
         ({"transition": [[1.0, 0.0], [0.5, 0.5]]}, "state 1 is never entered"),
+        ({"states": ()}, r"`transition` must have shape \(S, S\) for S >= 2 `states`; got \(2, 2\) and 0"),
         ({"states": [STATES[0], MarketState([0.1], [0.1], [[1.0]])]}, "state 0 has 3, state 1 1"),
     ],
 )
@@ -654,6 +656,7 @@ def test_impossible_states_are_refused(changes: dict[str, Any], message: str) ->
         ("conditional_bootstrap", {"labels": LABELS.astype(float)}, "`labels` must be booleans"),
         ("conditional_bootstrap", {"labels": np.arange(1_200) < 249}, "at least 250 days .* got 249"),
         ("conditional_bootstrap", {"labels": np.arange(1_200) % 5 > 0}, "in runs of 5 and more; got 0"),
+        ("garch", {"history": HISTORY}, "`history` and `garch` are both given"),
         ("garch", {"garch": None}, "`history` is missing, or `garch`"),
         (
             "garch",
