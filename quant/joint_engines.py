@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quant.compiled import compiled
-from quant.elementary import Word, exp, log, normal, normal_cdf, power, uniform
-from quant.random import LANES, philox
+from quant.elementary import Word, exp, log, normal, normal_cdf, uniform
+from quant.random import LANES, fill_counted_words, gamma_draw, philox
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -30,10 +30,6 @@ FLOOR: Final = -0.95
 
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
-_MULTIPLIER_0 = np.uint64(0xD2511F53)
-_MULTIPLIER_1 = np.uint64(0xCD9E8D57)
-_WEYL_0 = np.uint64(0x9E3779B9)
-_WEYL_1 = np.uint64(0xBB67AE85)
 _GOLDEN = np.uint64(0x9E3779B1)
 _ONE = np.uint64(1)
 _QUARTER = np.uint64(0x3FFFFFFF)
@@ -110,47 +106,6 @@ def scratch(assets: int) -> Scratch:
 
 
 @compiled
-def _round(a: Word, b: Word, c: Word, d: Word, k0: Word, k1: Word) -> tuple[Word, Word, Word, Word]:
-    p0 = _MULTIPLIER_0 * a
-    p1 = _MULTIPLIER_1 * c
-    return (p1 >> _HALF) ^ b ^ k0, p1 & _LOW, (p0 >> _HALF) ^ d ^ k1, p0 & _LOW
-
-
-@compiled
-def _fill_words(day: int, first_path: int, group: int, stream: int, key: Word, words: Words) -> None:
-    """The four words of `philox(day, path, group, stream, key)` for 64 paths.
-
-    Its ten rounds written out: the loop over the lanes then stays in vector registers, three times as fast.
-    """
-    k0, k1 = key & _LOW, key >> _HALF
-    k2, k3 = (k0 + _WEYL_0) & _LOW, (k1 + _WEYL_1) & _LOW
-    k4, k5 = (k2 + _WEYL_0) & _LOW, (k3 + _WEYL_1) & _LOW
-    k6, k7 = (k4 + _WEYL_0) & _LOW, (k5 + _WEYL_1) & _LOW
-    k8, k9 = (k6 + _WEYL_0) & _LOW, (k7 + _WEYL_1) & _LOW
-    k10, k11 = (k8 + _WEYL_0) & _LOW, (k9 + _WEYL_1) & _LOW
-    k12, k13 = (k10 + _WEYL_0) & _LOW, (k11 + _WEYL_1) & _LOW
-    k14, k15 = (k12 + _WEYL_0) & _LOW, (k13 + _WEYL_1) & _LOW
-    k16, k17 = (k14 + _WEYL_0) & _LOW, (k15 + _WEYL_1) & _LOW
-    k18, k19 = (k16 + _WEYL_0) & _LOW, (k17 + _WEYL_1) & _LOW
-    c0, c1, c2, c3 = np.uint64(day), np.uint64(first_path), np.uint64(group), np.uint64(stream)
-    for j in range(LANES):
-        a, b, c, d = _round(c0, c1 + np.uint64(j), c2, c3, k0, k1)
-        a, b, c, d = _round(a, b, c, d, k2, k3)
-        a, b, c, d = _round(a, b, c, d, k4, k5)
-        a, b, c, d = _round(a, b, c, d, k6, k7)
-        a, b, c, d = _round(a, b, c, d, k8, k9)
-        a, b, c, d = _round(a, b, c, d, k10, k11)
-        a, b, c, d = _round(a, b, c, d, k12, k13)
-        a, b, c, d = _round(a, b, c, d, k14, k15)
-        a, b, c, d = _round(a, b, c, d, k16, k17)
-        a, b, c, d = _round(a, b, c, d, k18, k19)
-        words[0, j] = a
-        words[1, j] = b
-        words[2, j] = c
-        words[3, j] = d
-
-
-@compiled
 def _normal_pairs(first: Words, second: Words, x: Floats, y: Floats) -> None:
     """Two independent standard normal numbers from two 32-bit words (Box and Muller 1958).
 
@@ -189,7 +144,7 @@ def _normal_pairs(first: Words, second: Words, x: Floats, y: Floats) -> None:
 def _fill_shocks(day: int, first_path: int, key: Word, words: Words, shock: Floats) -> None:
     """Independent standard normal numbers, shape (4 G, 64): four assets share the words of a group."""
     for group in range(shock.shape[0] // 4):
-        _fill_words(day, first_path, group, SHOCKS, key, words)
+        fill_counted_words(day, first_path, group, SHOCKS, key, words)
         i = 4 * group
         _normal_pairs(words[0], words[1], shock[i], shock[i + 1])
         _normal_pairs(words[2], words[3], shock[i + 2], shock[i + 3])
@@ -249,22 +204,6 @@ def _lognormal_day(level: Floats, lower: Floats, shock: Floats, out: Floats) -> 
             reach += abs(lower[i, k])
         # no shock is larger: the radius is at most sqrt(66 ln 2)
         _grow(row, abs(level[i]) + 6.77 * reach)
-
-
-@compiled
-def _gamma_draw(shape: float, path: Word, key: Word) -> float:
-    """A gamma variate of unit scale: Marsaglia and Tsang (2000), ACM TOMS 26(3), on counted numbers."""
-    d = (shape + 1.0 if shape < 1.0 else shape) - 1.0 / 3.0
-    c = 1.0 / math.sqrt(9.0 * d)
-    attempt = np.uint64(0)
-    while True:
-        a, b, boost, _ = philox(attempt, path, np.uint64(0), np.uint64(START), key)
-        attempt += np.uint64(1)
-        z = normal(a)
-        v = (1.0 + c * z) ** 3
-        if v > 0.0 and log(uniform(b)) < 0.5 * z * z + d - d * v + d * log(v):
-            draw = d * v
-            return draw * power(uniform(boost), 1.0 / shape) if shape < 1.0 else draw
 
 
 @compiled
@@ -461,7 +400,7 @@ def start_block(tables: Tables, first_path: int, days: int, room: Scratch) -> No
         u = uniform(philox(np.uint64(0), path, np.uint64(1), np.uint64(START), tables.key)[0])
         if code in (HESTON, BATES):
             shape = tables.numbers[2]
-            room.state[:, j] = _gamma_draw(shape, path, tables.key) / shape
+            room.state[:, j] = gamma_draw(shape, path, START, tables.key) / shape
         elif code == REGIME:
             room.place[0, j] = _draw_state(tables.chain[tables.chain.shape[1]], u)
         elif code == GARCH:
@@ -483,7 +422,7 @@ def next_day(tables: Tables, first_path: int, day: int, room: Scratch, out: Floa
     if code <= REGIME:
         _fill_shocks(day, first_path, key, room.words, room.shock)
     if code not in (GBM, REPLAY):
-        _fill_words(day, first_path, 0, STATE, key, room.words)
+        fill_counted_words(day, first_path, 0, STATE, key, room.words)
     if code in (GBM, MERTON):
         _lognormal_day(tables.rows[0], tables.lower[0], room.shock, out)
     elif code in (HESTON, BATES):

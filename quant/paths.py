@@ -19,7 +19,7 @@ from quant.compiled import compiled, inlined
 from quant.elementary import Word, exp, log, log_gamma, normal, power, uniform
 from quant.errors import DataError
 from quant.garch_paths import garch_model, garch_paths
-from quant.random import LANES, fill_words, philox
+from quant.random import LANES, fill_words, gamma_draw, philox
 from quant.resampling import (
     SHORTEST_BLOCK,
     conditional_paths,
@@ -280,22 +280,6 @@ def _lognormal_return(mean: float, variance: float, z: float) -> float:
 
 
 @compiled
-def _gamma_draw(shape: float, path: Word, key: Word) -> float:
-    """A gamma variate of unit scale: Marsaglia and Tsang (2000), ACM TOMS 26(3), on counted numbers."""
-    d = (shape + 1.0 if shape < 1.0 else shape) - 1.0 / 3.0
-    c = 1.0 / math.sqrt(9.0 * d)
-    attempt = np.uint64(0)
-    while True:
-        a, b, boost, _ = philox(attempt, path, np.uint64(0), np.uint64(1), key)
-        attempt += np.uint64(1)
-        z = normal(a)
-        v = (1.0 + c * z) ** 3
-        if v > 0.0 and log(uniform(b)) < 0.5 * z * z + d - d * v + d * log(v):
-            draw = d * v
-            return draw * power(uniform(boost), 1.0 / shape) if shape < 1.0 else draw
-
-
-@compiled
 def _gbm(numbers: Floats, key: Word, first_path: int, out: Floats) -> None:
     words = np.empty((4, LANES), dtype=np.uint64)
     shock = np.empty(LANES)
@@ -321,7 +305,7 @@ def _heston_paths(numbers: Floats, key: Word, first_path: int, out: Floats) -> N
     shock = np.empty((2, LANES))  # of the variance and, apart from it, of the return
     part = np.empty((6, LANES))
     for j in range(LANES):
-        variance[j] = theta / shape * _gamma_draw(shape, np.uint64(first_path + j), key)
+        variance[j] = theta / shape * gamma_draw(shape, np.uint64(first_path + j), 1, key)
     # short loops over the lanes: the compiler turns each into vector instructions
     for t in range(out.shape[0]):
         fill_words(t, first_path, key, words)

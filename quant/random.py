@@ -4,13 +4,14 @@ Any number can be computed alone, in any order, by any worker. Salmon, Moraes, D
 numbers: as easy as 1, 2, 3", SC11.
 """
 
+import math
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.compiled import compiled
-from quant.elementary import Word
+from quant.compiled import compiled, inlined
+from quant.elementary import Word, log, normal, power, uniform
 
 LANES: Final = 64
 """Paths of a block: what is computed side by side, and the unit in which sums over paths are merged."""
@@ -44,27 +45,45 @@ def philox(c0: Word, c1: Word, c2: Word, c3: Word, key: Word) -> tuple[Word, Wor
 
 @compiled
 def fill_words(day: int, first_path: int, key: Word, words: NDArray[np.uint64]) -> None:
-    """The four words of `philox(day, path, 0, 0, key)` for 64 paths from `first_path` on, into words (4, 64).
+    """The four words of `philox(day, path, 0, 0, key)` for 64 paths from `first_path` on, into words (4, 64)."""
+    fill_counted_words(day, first_path, 0, 0, key, words)
 
-    Round by round over all lanes, which the compiler turns into vector instructions.
+
+@inlined
+def fill_counted_words(
+    day: int, first_path: int, group: int, stream: int, key: Word, words: NDArray[np.uint64]
+) -> None:
+    """The four words of `philox(day, path, group, stream, key)` for 64 paths from `first_path` on, into words (4, 64).
+
+    All rounds of a lane in one go: they stay in vector registers, lane beside lane.
     """
-    zero = np.uint64(0)
+    c0, c1, c2, c3 = np.uint64(day), np.uint64(first_path), np.uint64(group), np.uint64(stream)
     for j in range(LANES):
-        words[0, j] = np.uint64(day)
-        words[1, j] = np.uint64(first_path + j)
-        words[2, j] = zero
-        words[3, j] = zero
-    k0 = key & _LOW
-    k1 = key >> _HALF
-    for _ in range(10):
-        for j in range(LANES):
-            p0 = _MULTIPLIER_0 * (words[0, j] & _LOW)
-            p1 = _MULTIPLIER_1 * (words[2, j] & _LOW)
-            first = (p1 >> _HALF) ^ words[1, j] ^ k0
-            third = (p0 >> _HALF) ^ words[3, j] ^ k1
-            words[0, j] = first
-            words[1, j] = p1 & _LOW
-            words[2, j] = third
-            words[3, j] = p0 & _LOW
-        k0 = (k0 + _WEYL_0) & _LOW
-        k1 = (k1 + _WEYL_1) & _LOW
+        a, b, c, d = c0, c1 + np.uint64(j), c2, c3
+        k0, k1 = key & _LOW, key >> _HALF
+        for _ in range(10):
+            p0 = _MULTIPLIER_0 * a
+            p1 = _MULTIPLIER_1 * c
+            a, b, c, d = (p1 >> _HALF) ^ b ^ k0, p1 & _LOW, (p0 >> _HALF) ^ d ^ k1, p0 & _LOW
+            k0 = (k0 + _WEYL_0) & _LOW
+            k1 = (k1 + _WEYL_1) & _LOW
+        words[0, j] = a
+        words[1, j] = b
+        words[2, j] = c
+        words[3, j] = d
+
+
+@compiled
+def gamma_draw(shape: float, path: Word, stream: int, key: Word) -> float:
+    """A gamma variate of unit scale: Marsaglia and Tsang (2000), ACM TOMS 26(3), on the numbers of `stream`."""
+    d = (shape + 1.0 if shape < 1.0 else shape) - 1.0 / 3.0
+    c = 1.0 / math.sqrt(9.0 * d)
+    attempt = np.uint64(0)
+    while True:
+        a, b, boost, _ = philox(attempt, path, np.uint64(0), np.uint64(stream), key)
+        attempt += np.uint64(1)
+        z = normal(a)
+        v = (1.0 + c * z) ** 3
+        if v > 0.0 and log(uniform(b)) < 0.5 * z * z + d - d * v + d * log(v):
+            draw = d * v
+            return draw * power(uniform(boost), 1.0 / shape) if shape < 1.0 else draw
