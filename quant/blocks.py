@@ -17,6 +17,14 @@ _TURBULENT = np.array([0.0, 1.0])
 
 
 @compiled
+def _repeat(series: Floats, out: Floats) -> None:
+    """The same series on every lane."""
+    for t in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[t, j] = series[t]
+
+
+@compiled
 def run_block(
     rules: Floats,
     signals: Floats,
@@ -73,7 +81,7 @@ def run_block(
             if kind == GARCH:
                 garch_signal(garch, logs, GARCH_HORIZON, volatility)
             elif kind == GIVEN:
-                volatility[:] = given[int(length)].reshape(days, 1)
+                _repeat(given[int(length)], volatility)
             else:
                 volatility_signal(int(kind), int(length), decay, logs, excess, volatility)
         run_rule(

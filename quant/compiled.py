@@ -54,6 +54,11 @@ def inlined(function: _Function) -> _Function:
     return _decorated(function, forceinline=True)
 
 
+def pasted(function: _Function) -> _Function:
+    """As `inlined`, but before types are known: for small functions that take functions, or are used once."""
+    return cast("_Function", numba.njit(inline="always", error_model="numpy")(function))
+
+
 def _decorated(function: _Function, *, forceinline: bool) -> _Function:
     config.CACHE_DIR = str(cache_folder(Path(function.__code__.co_filename)))  # pyright: ignore[reportAttributeAccessIssue]
     decorate = numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=forceinline)

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.compiled import compiled, inlined
+from quant.compiled import compiled, inlined, pasted
 from quant.elementary import exp, log
 from quant.family import FAMILY, Known
 from quant.random import LANES
@@ -107,31 +107,45 @@ _WEALTH_RULE: Final = np.array([row.memory == "wealth" for row in FAMILY.values(
 _VOLATILITY_RULE: Final = np.array([row.memory == "volatility" for row in FAMILY.values()])
 
 
+@pasted
+def _each(weigh: Callable[[Known], float], sigma: Floats, signal: Floats, a: Floats, lanes: int, n: _Numbers) -> None:
+    """Write what one rule wants on every lane."""
+    for j in range(lanes):
+        a[_WANTED, j] = weigh(
+            Known(
+                max(sigma[j], _SMALLEST_VOLATILITY),
+                signal[j],
+                a[_VALUE, j],
+                a[_FLOOR, j],
+                a[_PEAK, j],
+                a[_OWN, j],
+                a[_WANTED, j],
+                n[0],
+                n[1],
+                n[2],
+                n[3],
+                exp,
+            )
+        )
+
+
 def _chain(rules: tuple[Callable[[Known], float], ...], code: int = 0) -> Callable[..., None]:
-    """A function that writes what rule `function` wants on every lane; each rule gets its own loop, and so vectors."""
-    weigh = inlined(rules[0])
-    others = _chain(rules[1:], code + 1) if len(rules) > 1 else _nothing
+    """A function that writes what rule `function` wants; each rule gets its own loop over the lanes, and so vectors.
+
+    Four rules at a time: a link for each would take the compiler four times as long.
+    """
+    one, two, three, four = (pasted(rule) for rule in (rules * 4)[:4])  # what is repeated is never reached
+    others = _chain(rules[4:], code + 4) if len(rules) > 4 else _nothing
 
     def wanted(function: int, sigma: Floats, signal: Floats, a: Floats, lanes: int, numbers: _Numbers) -> None:
-        target, highest, first, second = numbers
         if function == code:
-            for j in range(lanes):
-                a[_WANTED, j] = weigh(
-                    Known(
-                        max(sigma[j], _SMALLEST_VOLATILITY),
-                        signal[j],
-                        a[_VALUE, j],
-                        a[_FLOOR, j],
-                        a[_PEAK, j],
-                        a[_OWN, j],
-                        a[_WANTED, j],
-                        target,
-                        highest,
-                        first,
-                        second,
-                        exp,
-                    )
-                )
+            _each(one, sigma, signal, a, lanes, numbers)
+        elif function == code + 1:
+            _each(two, sigma, signal, a, lanes, numbers)
+        elif function == code + 2:
+            _each(three, sigma, signal, a, lanes, numbers)
+        elif function == code + 3:
+            _each(four, sigma, signal, a, lanes, numbers)
         else:
             others(function, sigma, signal, a, lanes, numbers)
 
@@ -242,7 +256,7 @@ def _enter(a: Floats, j: int, state: _State) -> None:
     ) = state
 
 
-@inlined
+@pasted
 def _quiet_days(a: Floats, returns: Floats, cash: Floats, first: int, last: int) -> None:
     """The days `first` ... `last` - 1 of 64 lanes, four at a time: their accounts stay in registers meanwhile."""
     t = first
@@ -269,7 +283,7 @@ def _averaged(variance: float, x: float) -> float:
     return OWN_DECAY * variance + (1.0 - OWN_DECAY) * (DAYS * x * x)
 
 
-@inlined
+@pasted
 def _quiet_days_remembering_wealth(
     a: Floats, past: Floats, returns: Floats, cash: Floats, first: int, last: int
 ) -> None:
@@ -300,7 +314,7 @@ def _quiet_days_remembering_wealth(
         t += 1
 
 
-@inlined
+@pasted
 def _quiet_days_remembering_volatility(
     a: Floats, past: Floats, returns: Floats, cash: Floats, first: int, last: int
 ) -> None:
@@ -314,7 +328,7 @@ def _quiet_days_remembering_volatility(
             past[t, j] = a[_VARIANCE, j]
 
 
-@inlined
+@compiled
 def _recall(a: Floats, past: Floats, cash: Floats, start: int, seen: int, s: int, first: float, lanes: int) -> None:
     """Bring value, floor and peak up to day s, from day `seen`; a path that was locked in cash starts again."""
     growth = 1.0
@@ -331,7 +345,7 @@ def _recall(a: Floats, past: Floats, cash: Floats, start: int, seen: int, s: int
         a[_IDLE, j] = 0.0 if restart else a[_IDLE, j]
 
 
-@inlined
+@compiled
 def _decide(
     rule: Floats,
     a: Floats,
@@ -357,7 +371,7 @@ def _decide(
         a[_WANTED, j] = min(max(a[_WANTED, j], lowest), highest)
 
 
-@inlined
+@pasted
 def _trading_day(a: Floats, rule: Floats, risky: Floats, cash: float) -> None:
     """The close of 64 lanes that trade to what they want, in one pass; nothing is borrowed, one asset, cash is safe."""
     band, change, cost = rule[BAND], rule[CHANGE], rule[COST]
@@ -409,7 +423,7 @@ def _mark(a: Floats, lanes: int, lanes_used: int, losses: Counts) -> None:
         a[_MARK, j] = a[_WEALTH, j]
 
 
-@inlined
+@pasted
 def _begin(rule: Floats, volatility: Floats, s: int, lanes: int) -> Floats:
     """The accounts of a strategy before its first trade, shape (rows, 64).
 
@@ -426,7 +440,7 @@ def _begin(rule: Floats, volatility: Floats, s: int, lanes: int) -> Floats:
     return a
 
 
-@inlined
+@pasted
 def _simulated(
     rule: Floats,
     a: Floats,
@@ -442,7 +456,7 @@ def _simulated(
     losses: Counts,
 ) -> None:
     """The days from `start` + 1 on of 64 lanes of one asset that never borrow, from one event to the next."""
-    days = returns.shape[0]
+    days, lanes = returns.shape
     function = int(rule[FUNCTION])
     seen = start - 1 - lag
     t = start + 1
@@ -459,12 +473,12 @@ def _simulated(
         else:
             _quiet_days(a, returns, cash, t, last)
         if event < days and trades[event]:
-            _decide(rule, a, past, cash, volatility, signal, start, seen, event - lag, LANES)
+            _decide(rule, a, past, cash, volatility, signal, start, seen, event - lag, lanes)
             seen = event - lag
             _trading_day(a, rule, returns[event], cash[event])
-            _remember(function, a, past, event, LANES)
+            _remember(function, a, past, event, lanes)
         if event < days and (event - start + 1) % WINDOW == 0:
-            _mark(a, LANES, lanes_used, losses)
+            _mark(a, lanes, lanes_used, losses)
         t = event + 1
 
 
@@ -581,7 +595,7 @@ def run_rule(  # noqa: C901, PLR0915  (a day of accounts, read top-down; a call 
     _summarise(a, float(days - start), lanes, lanes_used, gamma, drawdown_limit, statistics, falls)
 
 
-@inlined
+@pasted
 def _summarise(
     a: Floats,
     n: float,
