@@ -16,7 +16,7 @@ serve:  ## the HTTP service
 	@echo "nothing to serve yet: the command line is the only door (make demo)"
 
 test: $(SYNCED)  ## all tests, without the benchmarks and the long storms
-	$(RUN) -m pytest -q -m "not bench and not soak"
+	$(RUN) -m pytest -q -m "not bench and not soak" -n auto --maxprocesses 4 --dist loadfile
 
 check: $(SYNCED)  ## lint, format, types, import rules
 	.venv/bin/ruff check

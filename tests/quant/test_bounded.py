@@ -5,9 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.peak_memory import PEAK
+
 ROOT = Path(__file__).parents[2]
-PROGRAM = """
-import resource, sys
+PROGRAM = (
+    PEAK
+    + """
+import sys
 from quant.paths import path_model
 from quant.rules import lay_out
 from quant.scenario import BUILT_IN
@@ -23,8 +27,9 @@ found = simulate(
     warm_up=space.longest_lookback() + 2, lag=2, risk_aversion=2.0,
 )
 assert found.mean.shape[0] == count
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(peak_megabytes())
 """
+)
 
 
 def peak_megabytes(paths: int, days: int, configs: int) -> float:

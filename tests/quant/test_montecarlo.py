@@ -19,6 +19,7 @@ from quant.errors import DataError
 from quant.evaluation import Measured
 from quant.joint import JointModel, joint_model, sample_joint
 from quant.montecarlo import Rebalancing, WealthSummary, paths_for_error, simulate_wealth, trajectory
+from tests.peak_memory import PEAK
 
 A, MONTH = 252, 21
 ROOT = Path(__file__).parents[2]
@@ -399,8 +400,10 @@ def test_the_number_of_threads_changes_no_bit(engine: str) -> None:
         assert bits(summary_of(model, paths=5_000, goal=110_000.0, threads=threads, **FULL)) == once
 
 
-PROGRAM = """
-import hashlib, resource, sys
+PROGRAM = (
+    PEAK
+    + """
+import hashlib, sys
 import numpy as np
 from quant.joint import joint_model
 from quant.montecarlo import simulate_wealth
@@ -411,11 +414,12 @@ model = joint_model("merton", mu=np.full(assets, 0.07), sigma=np.full(assets, 0.
 run = lambda n: simulate_wealth(model, np.full(assets, 0.9 / assets), initial=1.0, years=years, paths=n, fee=0.01,
                                 cost_bps=5.0, withdrawals=0.003, inflation=0.02)
 run(128)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak_megabytes()
 found = run(paths)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(int(1024 * (peak_megabytes() - before)))
 print(hashlib.sha256(found.bands.tobytes() + repr(found.terminal).encode() + repr(found.risks).encode()).hexdigest())
 """
+)
 
 
 def program(paths: int, years: int, assets: int, **environment: str) -> tuple[int, str]:

@@ -7,18 +7,22 @@ from pathlib import Path
 
 import pytest
 
+from tests.peak_memory import PEAK
 from tests.quant import test_bounded
 
 ROOT = Path(__file__).parents[2]
-MEASURED = """
-import resource, runpy, sys
+MEASURED = (
+    PEAK
+    + """
+import runpy, sys
 sys.argv = ["api", *sys.argv[1:]]
 try:
     runpy.run_module("api", run_name="__main__")
 except SystemExit as ended:
     assert not ended.code, ended.code
-print("peak KiB:", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print("peak MB:", peak_megabytes())
 """
+)
 
 pytestmark = pytest.mark.soak
 
@@ -32,7 +36,7 @@ def peak_megabytes(home: Path, paths: int) -> float:
         text=True,
         check=True,
     )
-    return int(done.stdout.rsplit("peak KiB:", 1)[1]) / 1024
+    return float(done.stdout.rsplit("peak MB:", 1)[1])
 
 
 def test_the_reference_job_stays_below_800_megabytes_and_paths_add_less_than_20(tmp_path: Path) -> None:
