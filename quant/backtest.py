@@ -14,6 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from quant import tails
 from quant.elementary import exp, log
 from quant.errors import DataError
+from quant.growth import checked_total
+from quant.moments import checked_series
+from quant.returns import Returns
 
 OBSERVATIONS: Final = 500
 """Fewer hold too few exceedances for the laws of the tests."""
@@ -56,19 +59,16 @@ class ConditionalCoverage:
     conditional: LikelihoodRatio
 
 
-def _exceedances(returns: ArrayLike, value_at_risk: ArrayLike, level: float, observations: int) -> NDArray[np.bool_]:
-    x = np.asarray(returns, dtype=np.float64)
+def _exceedances(
+    returns: ArrayLike | Returns, value_at_risk: ArrayLike, level: float, observations: int
+) -> NDArray[np.bool_]:
     limits = np.asarray(value_at_risk, dtype=np.float64)
     if not 0.0 < level < 1.0:
         raise DataError(f"`level` must lie in (0, 1); got {level!r}")
-    if x.ndim != 1 or x.size < max(observations, 2):
-        raise DataError(f"`returns` must have shape (T,), T >= {max(observations, 2)}; got {x.shape}")
+    x = checked_series(returns, name="returns", shortest=max(observations, 2))
     if limits.shape not in ((), x.shape):
         raise DataError(f"`value_at_risk` must be a number or of shape {x.shape}; got {limits.shape}")
-    for name, array in (("returns", x), ("value_at_risk", np.atleast_1d(limits))):
-        if not np.isfinite(array).all():
-            row = int(np.argmin(np.isfinite(array)))
-            raise DataError(f"`{name}` must be finite; row {row} is {array[row]}")
+    checked_series(np.atleast_1d(limits), name="value_at_risk", shortest=1)
     return -x > limits
 
 
@@ -91,12 +91,14 @@ def _one_degree(statistic: float) -> LikelihoodRatio:
     return LikelihoodRatio(statistic, math.erfc(math.sqrt(0.5 * statistic)))
 
 
-def kupiec(returns: ArrayLike, value_at_risk: ArrayLike, level: float, *, observations: int = OBSERVATIONS) -> Coverage:
+def kupiec(
+    returns: ArrayLike | Returns, value_at_risk: ArrayLike, level: float, *, observations: int = OBSERVATIONS
+) -> Coverage:
     """Test that a share ``1 - level`` of the losses exceeded the value-at-risk.
 
     Parameters
     ----------
-    returns : array_like, shape (T,)
+    returns : array_like of shape (T,), or Returns of one asset
         Daily returns as fractions; a loss exceeds where -return > value-at-risk.
     value_at_risk : float or array_like, shape (T,)
         Positive for a loss, announced before each day.
@@ -129,13 +131,13 @@ def kupiec(returns: ArrayLike, value_at_risk: ArrayLike, level: float, *, observ
 
 
 def christoffersen(
-    returns: ArrayLike, value_at_risk: ArrayLike, level: float, *, observations: int = OBSERVATIONS
+    returns: ArrayLike | Returns, value_at_risk: ArrayLike, level: float, *, observations: int = OBSERVATIONS
 ) -> ConditionalCoverage:
     """Test that exceedances of the value-at-risk come independently, and with the announced share.
 
     Parameters
     ----------
-    returns : array_like, shape (T,)
+    returns : array_like of shape (T,), or Returns of one asset
         Daily returns as fractions, in time order.
     value_at_risk : float or array_like, shape (T,)
         Positive for a loss, announced before each day.
@@ -172,7 +174,7 @@ def christoffersen(
 
 
 def rolling_value_at_risk(
-    returns: ArrayLike, level: float = 0.95, *, window: int = 250, method: tails.Method = "historical"
+    returns: ArrayLike | Returns, level: float = 0.95, *, window: int = 250, method: tails.Method = "historical"
 ) -> NDArray[np.float64]:
     """One-day value-at-risk announced before each day, from the `window` days before it.
 
@@ -180,7 +182,7 @@ def rolling_value_at_risk(
 
     Parameters
     ----------
-    returns : array_like, shape (T,)
+    returns : array_like of shape (T,), or Returns of one asset
         Daily simple returns as fractions, above -1.
     level : float
         Confidence level in (0, 1).
@@ -204,9 +206,9 @@ def rolling_value_at_risk(
     >>> rolling_value_at_risk([-0.02, 0.01, -0.01, 0.0], 0.5, window=2).round(6).tolist()
     [0.02, 0.01]
     """
-    x = np.ascontiguousarray(returns, dtype=np.float64)
+    x = checked_total(returns, name="returns", shortest=3)
     if method == "filtered_garch":
         raise DataError("`method` filtered_garch is not fitted anew each day; use filtered_ewma")
-    if x.ndim != 1 or not 2 <= window < x.size:
-        raise DataError(f"`returns` must have shape (T,) and `window` lie in [2, T - 1]; got {x.shape} and {window!r}")
+    if not 2 <= window < x.size:
+        raise DataError(f"`window` must lie in [2, T - 1], T = {x.size}; got {window!r}")
     return np.array([tails.value_at_risk(x[t - window : t], level, 1, method) for t in range(window, x.size)])

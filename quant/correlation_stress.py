@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from quant.elementary import normal_cdf
 from quant.errors import DataError, Infeasible
+from quant.returns import Returns
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -38,12 +39,12 @@ class ReverseStress:
     probability: float
 
 
-def finite_array(values: ArrayLike, name: str, dimensions: int) -> Floats:
+def finite_array(values: ArrayLike | Returns, name: str, dimensions: int) -> Floats:
     """`values` as a finite array of so many dimensions.
 
     Parameters
     ----------
-    values : array_like
+    values : array_like, or Returns, whose matrix is taken
     name : str
         How the error calls it.
     dimensions : int
@@ -57,7 +58,7 @@ def finite_array(values: ArrayLike, name: str, dimensions: int) -> Floats:
     DataError
         If it has another number of dimensions, is empty, or holds NaN or an infinity (whose place is named).
     """
-    array = np.ascontiguousarray(values, dtype=np.float64)
+    array = np.ascontiguousarray(values.values if isinstance(values, Returns) else values, dtype=np.float64)
     if array.ndim != dimensions or array.size == 0:
         raise DataError(f"`{name}` must have {dimensions} dimension(s) and not be empty; got shape {array.shape}")
     finite = np.isfinite(array)

@@ -36,7 +36,8 @@ def checked_total(values: ArrayLike | Returns, *, name: str = "total", shortest:
     """
     total = checked_series(values, name=name, shortest=shortest)
     if (total <= -1.0).any():
-        raise DataError(f"`{name}` must stay above -1 (a loss of everything); got {total.min():g}")
+        row = int(np.argmax(total <= -1.0))
+        raise DataError(f"`{name}` must stay above -1 (a loss of everything); row {row} is {total[row]}")
     return total
 
 
@@ -120,7 +121,7 @@ def compounded(total: NDArray[np.float64]) -> float:
     return wealth - 1.0
 
 
-def calendar_years(dates: ArrayLike | Sequence[date], total: ArrayLike) -> tuple[tuple[int, float], ...]:
+def calendar_years(dates: ArrayLike | Sequence[date], total: ArrayLike | Returns) -> tuple[tuple[int, float], ...]:
     """Compounded return of each calendar year; the first and last may be parts of a year.
 
     Parameters

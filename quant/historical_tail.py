@@ -1,4 +1,4 @@
-"""Losses in the tail of one history, over overlapping windows; positive for a loss."""
+"""Losses in the tail of one history: the historical method of `quant.risk`; positive for a loss."""
 
 import math
 
@@ -15,7 +15,8 @@ TAIL_LEVEL = 0.95
 
 
 @compiled
-def _windows(total: NDArray[np.float64], horizon: int, out: NDArray[np.float64]) -> None:
+def compound_windows(total: NDArray[np.float64], horizon: int, out: NDArray[np.float64]) -> None:
+    """Write the compounded return of every overlapping window of `horizon` sessions."""
     for i in range(out.size):
         wealth = 1.0
         for t in range(i, i + horizon):
@@ -27,7 +28,8 @@ def _windows(total: NDArray[np.float64], horizon: int, out: NDArray[np.float64])
 def tail_of(ordered: NDArray[np.float64], count: int, level: float) -> tuple[float, float]:
     """Loss at the boundary of the worst 1 - level of `count` returns, and the mean loss there.
 
-    `ordered` holds them in ascending order, at least as far as the boundary.
+    `ordered` holds them in ascending order, at least as far as the boundary; the tail must hold one or a part of one.
+    The boundary return counts in part (Acerbi and Tasche 2002, "On the coherence of expected shortfall").
     """
     share = (1.0 - level) * count
     whole = math.floor(share + 1e-9)
@@ -44,82 +46,20 @@ def tail_of(ordered: NDArray[np.float64], count: int, level: float) -> tuple[flo
 
 
 def tail_losses(total: ArrayLike | Returns, horizon: int, level: float) -> tuple[float, float]:
-    """Value at risk and expected shortfall together; see `value_at_risk`."""
+    """Value at risk and expected shortfall of overlapping windows of compounded returns.
+
+    Unlike the two of `quant.risk` it also answers where the tail holds less than one window: with the worst one.
+
+    Raises
+    ------
+    DataError
+        If `total` is shorter than `horizon`, not finite or not above -1, or an argument lies outside its range.
+    """
     if horizon < 1:
         raise DataError(f"`horizon` must be at least 1 session; got {horizon!r}")
     if not 0.0 < level < 1.0:
         raise DataError(f"`level` must lie in (0, 1); got {level!r}")
     returns = checked_total(total, shortest=horizon)
     windows = np.empty(returns.size - horizon + 1)
-    _windows(returns, horizon, windows)
+    compound_windows(returns, horizon, windows)
     return tail_of(np.sort(windows), windows.size, level)
-
-
-def value_at_risk(total: ArrayLike | Returns, *, horizon: int = TAIL_HORIZON, level: float = TAIL_LEVEL) -> float:
-    """Loss that overlapping windows exceed in a share ``1 - level`` of the cases at most.
-
-    Parameters
-    ----------
-    total : array_like, shape (T,)
-        Daily simple returns net of costs, cash included; above -1.
-    horizon : int
-        Sessions of a window; returns within it are compounded.
-    level : float
-        Confidence level in (0, 1).
-
-    Returns
-    -------
-    float
-        Fraction over the horizon, positive for a loss: the k-th worst window with
-        k = ceil((1 - level) n), n = T - horizon + 1.
-
-    Raises
-    ------
-    DataError
-        If `total` is shorter than the horizon, not finite, holds a loss of everything, or an
-        argument lies outside its range.
-
-    Examples
-    --------
-    >>> round(value_at_risk([-0.04, -0.02, 0.01, 0.03], horizon=1, level=0.5), 6)
-    0.02
-    """
-    return tail_losses(total, horizon, level)[0]
-
-
-def expected_shortfall(total: ArrayLike | Returns, *, horizon: int = TAIL_HORIZON, level: float = TAIL_LEVEL) -> float:
-    """Mean loss in the worst ``1 - level`` share of overlapping windows.
-
-    The tail holds k = (1 - level) n windows; where k is not whole, the boundary window counts with
-    weight k - floor(k), which keeps the measure coherent and continuous in `level`.
-
-    Parameters
-    ----------
-    total : array_like, shape (T,)
-        Daily simple returns net of costs, cash included; above -1.
-    horizon : int
-        Sessions of a window; returns within it are compounded.
-    level : float
-        Confidence level in (0, 1).
-
-    Returns
-    -------
-    float
-        Fraction over the horizon, positive for a loss.
-
-    Raises
-    ------
-    DataError
-        As for `value_at_risk`.
-
-    References
-    ----------
-    Acerbi and Tasche (2002), "On the coherence of expected shortfall", Journal of Banking &
-    Finance 26(7).
-
-    Examples
-    --------
-    >>> round(expected_shortfall([-0.04, -0.02, 0.01, 0.03], horizon=1, level=0.625), 6)
-    0.033333
-    """
-    return tail_losses(total, horizon, level)[1]

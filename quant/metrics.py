@@ -16,8 +16,9 @@ from quant.elementary import exp, log
 from quant.errors import DataError
 from quant.evaluation import Measured, Metrics
 from quant.growth import checked_total, compounded, drawdowns
-from quant.historical_tail import TAIL_HORIZON, TAIL_LEVEL, expected_shortfall, tail_losses, value_at_risk
+from quant.historical_tail import TAIL_HORIZON, TAIL_LEVEL, tail_losses
 from quant.moments import DAYS, Moments, checked_series, moments, same_length
+from quant.returns import Returns
 from quant.sharpe_ratio import sharpe_error
 from quant.strategy import LOCKED_DAYS, LOCKED_WEIGHT
 
@@ -25,11 +26,9 @@ __all__ = [
     "TargetError",
     "break_even_cost_bps",
     "drawdowns",
-    "expected_shortfall",
     "moments",
     "series_metrics",
     "utility",
-    "value_at_risk",
     "volatility_target_error",
 ]
 
@@ -47,12 +46,12 @@ def _utility(m: Moments, risk_aversion: float) -> float:
     return DAYS * (m.mean - 0.5 * risk_aversion * m.second * m.count / (m.count - 1))
 
 
-def utility(excess: ArrayLike, risk_aversion: float) -> float:
+def utility(excess: ArrayLike | Returns, risk_aversion: float) -> float:
     r"""Annual certainty equivalent :math:`252\,\bar x - \frac{\gamma}{2} 252\,s^2`.
 
     Parameters
     ----------
-    excess : array_like, shape (T,)
+    excess : array_like of shape (T,), or Returns of one asset
         Daily simple returns over cash, net of costs.
     risk_aversion : float
         Gamma, positive.
@@ -129,7 +128,7 @@ def _target_distance(total: NDArray[np.float64], target: float, window: int) -> 
     return distance / count
 
 
-def volatility_target_error(total: ArrayLike, target: float, *, window: int = 60) -> TargetError:
+def volatility_target_error(total: ArrayLike | Returns, target: float, *, window: int = 60) -> TargetError:
     r"""Mean distance of rolling volatility from its target, beside what sampling alone gives.
 
     Parameters

@@ -79,11 +79,12 @@ def checked_series(values: ArrayLike | Returns, *, name: str, shortest: int = 2)
             raise DataError(f"`{name}` must hold one asset; got {len(values.assets)}")
         values = values.values[:, 0]
     array = np.ascontiguousarray(values, dtype=np.float64)
-    if array.ndim != 1 or array.size < shortest or not np.isfinite(array).all():
-        raise DataError(
-            f"`{name}` must be finite, of shape (T,), T >= {shortest}; got {array.shape}"
-            + ("" if np.isfinite(array).all() else " with NaN or infinity")
-        )
+    if array.ndim != 1 or array.size < shortest:
+        raise DataError(f"`{name}` must be finite, of shape (T,), T >= {shortest}; got {array.shape}")
+    finite = np.isfinite(array)
+    if not finite.all():
+        row = int(np.argmin(finite))
+        raise DataError(f"`{name}` must be finite; row {row} is {array[row]}")
     return array
 
 

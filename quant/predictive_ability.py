@@ -10,6 +10,7 @@ from quant.compiled import compiled
 from quant.elementary import log
 from quant.errors import DataError
 from quant.moments import checked_matrix, checked_series
+from quant.returns import Returns
 
 
 @compiled
@@ -25,7 +26,9 @@ def _performance(series: NDArray[np.float64], gamma: float, out: NDArray[np.floa
             out[t, k] = series[t, k] - 0.5 * gamma * (d * d)
 
 
-def performance_differences(excess: ArrayLike, benchmark: ArrayLike, risk_aversion: float) -> NDArray[np.float64]:
+def performance_differences(
+    excess: ArrayLike | Returns, benchmark: ArrayLike | Returns, risk_aversion: float
+) -> NDArray[np.float64]:
     r"""Daily utility of each trial less the benchmark's.
 
     :math:`d_{kt} = [x - \frac{\gamma}{2} (x - \bar x)^2]_k - [\cdot]_{benchmark}`; 252 times its
@@ -33,9 +36,9 @@ def performance_differences(excess: ArrayLike, benchmark: ArrayLike, risk_aversi
 
     Parameters
     ----------
-    excess : array_like, shape (T, K) or (T,)
+    excess : array_like of shape (T, K) or (T,), or Returns
         Daily excess returns of the trials.
-    benchmark : array_like, shape (T,)
+    benchmark : array_like of shape (T,), or Returns of one asset
         Daily excess return of the volatility-matched constant weight.
     risk_aversion : float
         Gamma, positive.
@@ -155,7 +158,7 @@ def _draws(generator: np.random.Generator, days: int) -> tuple[NDArray[np.int64]
 
 
 def superior_predictive_ability(
-    differences: ArrayLike, *, seed: int, replications: int = 1000, mean_block: int = 21
+    differences: ArrayLike | Returns, *, seed: int, replications: int = 1000, mean_block: int = 21
 ) -> Spa:
     """Test whether any of K trials beats the benchmark, after Hansen.
 

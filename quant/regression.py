@@ -10,6 +10,7 @@ from quant.compiled import compiled
 from quant.errors import DataError
 from quant.evaluation import Measured
 from quant.moments import DAYS, checked_series, moments, same_length
+from quant.returns import Returns
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,12 @@ def least_squares(y: NDArray[np.float64], x: NDArray[np.float64]) -> tuple[float
     return intercept, slope, math.sqrt(intercept_squares), math.sqrt(slope_squares)
 
 
-def alpha_beta(excess: ArrayLike, market_excess: ArrayLike) -> AlphaBeta:
+def alpha_beta(excess: ArrayLike | Returns, market_excess: ArrayLike | Returns) -> AlphaBeta:
     """Least squares of a strategy's excess return on the market's.
 
     Parameters
     ----------
-    excess, market_excess : array_like, shape (T,)
+    excess, market_excess : array_like of shape (T,), or Returns of one asset
         Daily simple returns over cash, T > 2.
 
     Returns
@@ -84,12 +85,12 @@ def alpha_beta(excess: ArrayLike, market_excess: ArrayLike) -> AlphaBeta:
     )
 
 
-def tracking_error(excess: ArrayLike, benchmark_excess: ArrayLike) -> float:
+def tracking_error(excess: ArrayLike | Returns, benchmark_excess: ArrayLike | Returns) -> float:
     """Annual deviation of the daily difference of two strategies.
 
     Parameters
     ----------
-    excess, benchmark_excess : array_like, shape (T,)
+    excess, benchmark_excess : array_like of shape (T,), or Returns of one asset
         Daily simple returns over cash.
 
     Returns

@@ -136,12 +136,12 @@ def _weighted(values: Floats, weights: Floats, out: Floats) -> None:
         out[t] = total
 
 
-def portfolio_returns(returns: ArrayLike, weights: ArrayLike) -> Floats:
+def portfolio_returns(returns: ArrayLike | Returns, weights: ArrayLike) -> Floats:
     """Daily returns of weights that are restored every day; what they leave of 1 earns nothing.
 
     Parameters
     ----------
-    returns : array_like, shape (T, N)
+    returns : array_like of shape (T, N), or Returns
         Daily simple returns as fractions.
     weights : array_like, shape (N,)
         Fractions of wealth, of either sign.

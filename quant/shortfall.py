@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from quant.compiled import compiled
 from quant.constraints import checked_bounds, checked_budget
 from quant.errors import DataError, QuantError
+from quant.returns import Returns
 
 Floats = NDArray[np.float64]
 
@@ -46,7 +47,7 @@ _SMALLEST_VALUE: Final = 1e-2
 
 
 def minimum_cvar(
-    scenarios: ArrayLike, level: float = 0.95, lower: ArrayLike = 0.0, upper: ArrayLike = 1.0
+    scenarios: ArrayLike | Returns, level: float = 0.95, lower: ArrayLike = 0.0, upper: ArrayLike = 1.0
 ) -> NDArray[np.float64]:
     r"""Weights with the least conditional value at risk of the loss.
 
@@ -58,7 +59,7 @@ def minimum_cvar(
 
     Parameters
     ----------
-    scenarios : array_like, shape (S, N)
+    scenarios : array_like of shape (S, N), or Returns
         Simple returns per period of N assets, as fractions, in S equally likely scenarios.
     level : float
         Confidence level :math:`\beta`, in (0, 1).
@@ -128,8 +129,8 @@ def minimum_cvar(
     return weights
 
 
-def _checked_scenarios(scenarios: ArrayLike) -> Floats:
-    sample = np.array(scenarios, dtype=np.float64, order="C")
+def _checked_scenarios(scenarios: ArrayLike | Returns) -> Floats:
+    sample = np.array(scenarios.values if isinstance(scenarios, Returns) else scenarios, dtype=np.float64, order="C")
     if sample.ndim != 2 or 0 in sample.shape:
         raise DataError(f"`scenarios` must have shape (S, N), S > 0 and N > 0; got {sample.shape}")
     if not np.isfinite(sample).all():

@@ -125,14 +125,14 @@ def stress_table(
     return tuple(rows)
 
 
-def factor_exposures(returns: ArrayLike, factors: ArrayLike) -> Floats:
+def factor_exposures(returns: ArrayLike | Returns, factors: ArrayLike | Returns) -> Floats:
     """Least-squares betas of each asset on the factors, with an intercept.
 
     Parameters
     ----------
-    returns : array_like, shape (T, N)
+    returns : array_like of shape (T, N), or Returns
         Of the assets per session.
-    factors : array_like, shape (T, K)
+    factors : array_like of shape (T, K), or Returns
         Returns or changes of the factors in the same sessions; T > K + 1.
 
     Returns

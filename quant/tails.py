@@ -1,6 +1,6 @@
 """Value-at-risk and expected shortfall of one daily series, by six methods; losses are positive.
 
-The historical method gives the numbers of `quant.metrics`. The filtered ones replay standardised days at today's
+The historical method is that of a strategy's `series_metrics`. The filtered ones replay standardised days at today's
 volatility, in logarithms, so that a simulated loss never exceeds everything.
 """
 
@@ -12,13 +12,16 @@ from typing import Final, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant import metrics
 from quant.compiled import compiled
 from quant.cornish_fisher import Expansion, coefficients_of, matched_coefficients, rises
 from quant.elementary import Word, exp, log, uniform
 from quant.errors import DataError
 from quant.garch import Garch, fit_garch, garch_variances, next_variance
+from quant.growth import checked_total
+from quant.historical_tail import compound_windows, tail_of
+from quant.moments import moments
 from quant.random import philox
+from quant.returns import Returns
 
 Floats: TypeAlias = NDArray[np.float64]
 Method: TypeAlias = Literal[
@@ -75,42 +78,9 @@ class _Scenarios:
                 f"at least {math.ceil((1.0 - 1e-9) / (1.0 - level))} are needed"
             )
         outcomes = np.empty(windows)
-        _compound(self.returns, self.horizon, outcomes)
+        compound_windows(self.returns, self.horizon, outcomes)
         count = min(math.floor((1.0 - level) * windows + 1e-9) + 1, windows)
-        return _tail(np.sort(np.partition(outcomes, count - 1)[:count]), (1.0 - level) * windows)
-
-
-@compiled
-def _compound(returns: Floats, horizon: int, out: Floats) -> None:
-    for i in range(out.size):
-        wealth = 1.0
-        for t in range(i, i + horizon):
-            wealth *= 1.0 + returns[t]
-        out[i] = wealth - 1.0
-
-
-@compiled
-def _tail(worst: Floats, share: float) -> tuple[float, float]:
-    """Loss at the boundary of the `share` worst outcomes, ascending, and their mean; a part counts as a part."""
-    whole = math.floor(share + 1e-9)
-    part = share - whole if share - whole > 1e-9 else 0.0
-    total = 0.0
-    for i in range(whole):
-        total += worst[i]
-    if part > 0.0:
-        total += part * worst[whole]
-    return -worst[whole if part > 0.0 else whole - 1], -total / (whole + part)
-
-
-def _checked(returns: ArrayLike) -> Floats:
-    values = np.ascontiguousarray(returns, dtype=np.float64)
-    if values.ndim != 1 or values.size < 2:
-        raise DataError(f"`returns` must have shape (T,), T >= 2; got {values.shape}")
-    possible = np.isfinite(values) & (values > -1.0)
-    if not possible.all():
-        row = int(np.argmin(possible))
-        raise DataError(f"`returns` must be finite and above -1; row {row} is {values[row]}")
-    return values
+        return tail_of(np.sort(np.partition(outcomes, count - 1)[:count]), windows, level)
 
 
 def _check_level(level: float) -> None:
@@ -119,7 +89,7 @@ def _check_level(level: float) -> None:
 
 
 def _expansion(x: Floats, horizon: int, method: Method) -> Expansion:
-    m = metrics.moments(x)
+    m = moments(x)
     mean, deviation = horizon * m.mean, math.sqrt(horizon) * m.deviation
     if method == "gaussian":
         return Expansion(mean, deviation)
@@ -230,7 +200,7 @@ def _distribution(
 
 
 def value_at_risk(
-    returns: ArrayLike,
+    returns: ArrayLike | Returns,
     level: float = 0.95,
     horizon: int = 1,
     method: Method = "historical",
@@ -242,14 +212,14 @@ def value_at_risk(
 
     Parameters
     ----------
-    returns : array_like, shape (T,)
+    returns : array_like of shape (T,), or Returns of one asset
         Daily simple returns as fractions, above -1.
     level : float
         Confidence level in (0, 1).
     horizon : int
         Sessions, at least 1.
     method : str
-        - ``historical``: overlapping windows of compounded returns, as `quant.metrics.value_at_risk`.
+        - ``historical``: overlapping windows of compounded returns; the k-th worst, k = ceil((1 - level) n).
         - ``gaussian``: normal returns that are independent and add up: mean times h, deviation times sqrt(h).
         - ``cornish_fisher``: the same with the quantile expanded by sample skewness / sqrt(h) and excess kurtosis / h.
         - ``cornish_fisher_matched``: the same with the two parameters solved for, so that the expanded law has these
@@ -288,11 +258,13 @@ def value_at_risk(
     0.037986
     """
     _check_level(level)
-    return _distribution(_checked(returns), horizon, method, paths=paths, seed=seed).tail(level)[0]
+    return _distribution(
+        checked_total(returns, name="returns", shortest=2), horizon, method, paths=paths, seed=seed
+    ).tail(level)[0]
 
 
 def expected_shortfall(
-    returns: ArrayLike,
+    returns: ArrayLike | Returns,
     level: float = 0.95,
     horizon: int = 1,
     method: Method = "historical",
@@ -303,11 +275,12 @@ def expected_shortfall(
     r"""Mean loss over `horizon` sessions in the worst ``1 - level`` share of the outcomes.
 
     Gaussian: :math:`\sigma \varphi(z) / (1 - level) - \mu`. Cornish-Fisher: the mean of the expanded quantile over
-    the tail, in closed form. The others: mean of the worst outcomes, the boundary one with its fraction.
+    the tail, in closed form. The others: mean of the worst outcomes, the boundary one with its fraction, which keeps
+    the measure coherent (Acerbi and Tasche 2002, Journal of Banking & Finance 26(7)).
 
     Parameters
     ----------
-    returns : array_like, shape (T,)
+    returns : array_like of shape (T,), or Returns of one asset
         Daily simple returns as fractions, above -1.
     level, horizon, method, paths, seed
         As for `value_at_risk`.
@@ -328,11 +301,13 @@ def expected_shortfall(
     0.047636
     """
     _check_level(level)
-    return _distribution(_checked(returns), horizon, method, paths=paths, seed=seed).tail(level)[1]
+    return _distribution(
+        checked_total(returns, name="returns", shortest=2), horizon, method, paths=paths, seed=seed
+    ).tail(level)[1]
 
 
 def tail_risk(
-    returns: ArrayLike,
+    returns: ArrayLike | Returns,
     *,
     levels: Sequence[float] = (0.95, 0.99),
     horizons: Sequence[int] = (1, 10, 21),
@@ -344,7 +319,7 @@ def tail_risk(
 
     Parameters
     ----------
-    returns : array_like, shape (T,)
+    returns : array_like of shape (T,), or Returns of one asset
         Daily simple returns as fractions, above -1.
     levels, horizons, methods : sequence
         What the rows are made of, in this order within each method: horizon, then level.
@@ -368,7 +343,7 @@ def tail_risk(
     >>> round(row.value_at_risk, 9), round(row.expected_shortfall, 9)
     (0.02, 0.02)
     """
-    x = _checked(returns)
+    x = checked_total(returns, name="returns", shortest=2)
     for level in levels:
         _check_level(level)
     if wrong := [h for h in horizons if h < 1] + [m for m in methods if m not in METHODS]:

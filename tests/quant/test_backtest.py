@@ -129,11 +129,11 @@ def test_impossible_announcements_are_refused() -> None:
     with pytest.raises(DataError, match="not fitted anew each day"):
         rolling_value_at_risk(x, method="filtered_garch")
     for window in (1, 300):
-        with pytest.raises(DataError, match=rf"`window` lie in \[2, T - 1\]; got \(300,\) and {window}"):
+        with pytest.raises(DataError, match=rf"`window` must lie in \[2, T - 1\], T = 300; got {window}"):
             rolling_value_at_risk(x, window=window)
     with pytest.raises(DataError, match="less than one of 50 outcomes"):
         rolling_value_at_risk(x, 0.99, window=50)
-    with pytest.raises(DataError, match="must be finite and above -1"):
+    with pytest.raises(DataError, match="must be finite; row"):
         rolling_value_at_risk(np.append(x, [np.nan, 0.0]))
 
 
@@ -142,7 +142,7 @@ def test_impossible_announcements_are_refused() -> None:
     ("days", "limits", "level", "message"),
     [
         (np.zeros(499), 0.02, 0.95, r"T >= 500; got \(499,\)"),
-        (np.zeros((500, 1)), 0.02, 0.95, r"`returns` must have shape \(T,\)"),
+        (np.zeros((500, 1)), 0.02, 0.95, r"`returns` must be finite, of shape \(T,\), T >= 500; got \(500, 1\)"),
         (np.zeros(500), np.zeros(499), 0.95, r"`value_at_risk` must be a number or of shape \(500,\); got \(499,\)"),
         (np.append(np.zeros(500), np.nan), 0.02, 0.95, "`returns` must be finite; row 500 is nan"),
         (np.zeros(500), math.inf, 0.95, "`value_at_risk` must be finite; row 0 is inf"),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from quant import luck, metrics, moments, regression
+from quant import luck, metrics, moments, regression, risk
 from quant.errors import DataError
 from quant.evaluation import Metrics
 from quant.growth import calendar_years, worst_drawdown
@@ -84,22 +84,23 @@ def test_expected_shortfall_is_the_rockafellar_uryasev_minimum(x: np.ndarray, le
     windows = np.array([np.prod(1 + x[i : i + 21]) - 1 for i in range(len(x) - 20)])
     losses = -windows
     objective = losses + np.maximum(losses - losses[:, None], 0).mean(axis=1) / (1 - level)
-    assert metrics.expected_shortfall(x, level=level) == pytest.approx(objective.min(), rel=1e-11)
+    assert risk.expected_shortfall(x, level, 21) == pytest.approx(objective.min(), rel=1e-11)
     var = -np.quantile(windows, 1 - level, method="inverted_cdf")
-    assert metrics.value_at_risk(x, level=level) == pytest.approx(var, rel=1e-11)
+    assert risk.value_at_risk(x, level, 21) == pytest.approx(var, rel=1e-11)
 
 
 def test_a_tail_of_a_whole_number_of_windows_has_no_boundary() -> None:
     """5% of 100 is 5, though (1 - 0.95) * 100 is 5.000000000000004 in floats."""
     x = np.linspace(-0.5, 0.49, 100)
-    assert metrics.value_at_risk(x, horizon=1) == pytest.approx(0.46)
-    assert metrics.expected_shortfall(x, horizon=1) == pytest.approx(0.48)
+    assert risk.value_at_risk(x) == pytest.approx(0.46)
+    assert risk.expected_shortfall(x) == pytest.approx(0.48)
 
 
 @given(daily)
 @anything
 def test_tail_losses_are_ordered_and_bounded(x: np.ndarray) -> None:
-    at_risk, shortfall = metrics.value_at_risk(x), metrics.expected_shortfall(x)
+    m = measure(x)
+    at_risk, shortfall = m.value_at_risk.value, m.expected_shortfall.value
     worst = -min(np.prod(1 + x[i : i + 21]) - 1 for i in range(len(x) - 20))
     assert at_risk - 1e-12 <= shortfall <= worst + 1e-12
 
@@ -246,7 +247,7 @@ def test_refuses_what_cannot_be_measured(change: dict) -> None:
 
 @pytest.mark.parametrize("x", [[], [0.1], [np.nan] * 30, [np.inf] * 30, np.zeros((30, 2))])
 def test_refuses_series_that_are_not_finite_vectors(x: object) -> None:
-    for measured in (metrics.moments, moments.skewness, metrics.value_at_risk):
+    for measured in (metrics.moments, moments.skewness, risk.value_at_risk):
         with pytest.raises(DataError):
             measured(x)  # pyright: ignore[reportArgumentType]
     with pytest.raises(DataError):

@@ -12,14 +12,20 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
+from quant.allocate import minimum_cvar
 from quant.errors import DataError
 from quant.returns import Returns
 from quant.risk import (
     Measure,
+    christoffersen,
     component_contributions,
     drawdown_table,
     expected_shortfall,
+    factor_exposures,
+    kupiec,
     portfolio_returns,
+    rolling_value_at_risk,
+    tail_risk,
     value_at_risk,
 )
 from tools.bundled import BundledPrices
@@ -222,3 +228,24 @@ def test_a_series_that_only_rises_never_fell() -> None:
 def test_impossible_drawdowns_are_refused(returns: Any, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
         drawdown_table(returns, **arguments)
+
+
+def test_the_returns_of_one_asset_are_measured_as_their_array() -> None:
+    days = panel(6, 600)
+    one = Returns(days.dates, ("A",), days.values[:, :1])
+    x = days.values[:, 0]
+    assert value_at_risk(one, 0.99, 10) == value_at_risk(x, 0.99, 10)
+    assert expected_shortfall(one, 0.9, method="filtered_ewma") == expected_shortfall(x, 0.9, method="filtered_ewma")
+    assert tail_risk(one, methods=("gaussian",)) == tail_risk(x, methods=("gaussian",))
+    np.testing.assert_array_equal(rolling_value_at_risk(one), rolling_value_at_risk(x))
+    assert kupiec(one, 0.01, 0.95) == kupiec(x, 0.01, 0.95)
+    assert christoffersen(one, 0.01, 0.95) == christoffersen(x, 0.01, 0.95)
+    weights = np.full(len(days.assets), 0.25)
+    np.testing.assert_array_equal(portfolio_returns(days, weights), portfolio_returns(days.values, weights))
+    np.testing.assert_array_equal(factor_exposures(days, one), factor_exposures(days.values, one.values))
+    np.testing.assert_array_equal(minimum_cvar(days), minimum_cvar(days.values))
+
+
+def test_several_assets_have_no_value_at_risk_together() -> None:
+    with pytest.raises(DataError, match="`returns` must hold one asset; got 4"):
+        value_at_risk(panel(6, 60))

@@ -10,7 +10,6 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from quant import metrics
 from quant.errors import DataError
 from quant.garch import fit_garch, garch_variances, next_variance
 from quant.risk import METHODS, Method, expected_shortfall, tail_risk, value_at_risk
@@ -27,6 +26,14 @@ def skewed(seed: int, days: int = 1500) -> np.ndarray:
     return 0.01 * (rng.standard_normal(days) - 0.25 * (rng.standard_normal(days) ** 2 - 1))
 
 
+def empirical(outcomes: np.ndarray, level: float) -> tuple[float, float]:
+    """The k-th worst loss, and the loss averaged over all levels beyond, by the step function of the quantile."""
+    ordered = np.sort(outcomes)
+    k = math.ceil((1 - level) * ordered.size - 1e-9)
+    edges = np.minimum(np.arange(ordered.size + 1) / ordered.size, 1 - level)
+    return -ordered[k - 1], -(ordered * np.diff(edges)).sum() / (1 - level)
+
+
 @pytest.fixture(scope="module")
 def index() -> np.ndarray:
     closes = asyncio.run(BundledPrices().load("sp500")).closes[:, 0]
@@ -37,14 +44,10 @@ def index() -> np.ndarray:
 @pytest.mark.parametrize("horizon", [1, 10, 21])
 @pytest.mark.parametrize("level", [0.95, 0.99])
 def test_historical_losses_are_those_of_every_compounded_window(x: np.ndarray, horizon: int, level: float) -> None:
-    windows = np.sort([np.prod(1 + x[i : i + horizon]) - 1 for i in range(x.size - horizon + 1)])
-    k = math.ceil((1 - level) * windows.size - 1e-9)
-    assert value_at_risk(x, level, horizon) == pytest.approx(-windows[k - 1], rel=1e-12)
-    # coherent form: the loss averaged over all levels beyond, by the step function of the empirical quantile
-    edges = np.minimum(np.arange(windows.size + 1) / windows.size, 1 - level)
-    mean = -(windows * np.diff(edges)).sum() / (1 - level)
-    assert expected_shortfall(x, level, horizon) == pytest.approx(mean, rel=1e-9)
-    assert value_at_risk(x, level, horizon) == metrics.value_at_risk(x, horizon=horizon, level=level)
+    windows = np.array([np.prod(1 + x[i : i + horizon]) - 1 for i in range(x.size - horizon + 1)])
+    at_risk, shortfall = empirical(windows, level)
+    assert value_at_risk(x, level, horizon) == pytest.approx(at_risk, rel=1e-12)
+    assert expected_shortfall(x, level, horizon) == pytest.approx(shortfall, rel=1e-9)
 
 
 @pytest.mark.parametrize("x", SAMPLES)
@@ -180,12 +183,8 @@ def test_one_day_of_the_average_filter_is_rescaled_history(x: np.ndarray) -> Non
         variance = 0.94 * variance + 0.06 * log**2
     outcomes = np.expm1(math.sqrt(variance) * np.array(residuals))
     for level in (0.95, 0.99):
-        assert value_at_risk(x, level, 1, "filtered_ewma") == pytest.approx(
-            metrics.value_at_risk(outcomes, horizon=1, level=level), rel=1e-10
-        )
-        assert expected_shortfall(x, level, 1, "filtered_ewma") == pytest.approx(
-            metrics.expected_shortfall(outcomes, horizon=1, level=level), rel=1e-10
-        )
+        found = [find(x, level, 1, "filtered_ewma") for find in (value_at_risk, expected_shortfall)]
+        assert found == pytest.approx(empirical(outcomes, level), rel=1e-10)
 
 
 def test_filtered_garch_replays_the_standardised_days_of_the_fit(index: np.ndarray) -> None:
@@ -196,17 +195,14 @@ def test_filtered_garch_replays_the_standardised_days_of_the_fit(index: np.ndarr
     z -= z.mean()
     h = next_variance(model, logs)
     outcomes = np.expm1(model.mu + math.sqrt(h) * z)
-    assert value_at_risk(x, 0.99, 1, "filtered_garch") == pytest.approx(
-        metrics.value_at_risk(outcomes, horizon=1, level=0.99), rel=1e-9
-    )
+    assert value_at_risk(x, 0.99, 1, "filtered_garch") == pytest.approx(empirical(outcomes, 0.99)[0], rel=1e-9)
     rng = np.random.default_rng(4)
     variance, total = np.full(60_000, h), np.zeros(60_000)
     for _ in range(10):
         e = np.sqrt(variance) * rng.choice(z, variance.size)
         total += model.mu + e
         variance = model.omega + (model.alpha + model.gamma * (e < 0)) * e**2 + model.beta * variance
-    for find in (value_at_risk, expected_shortfall):
-        theirs = getattr(metrics, find.__name__)(np.expm1(total), horizon=1, level=0.95)
+    for find, theirs in zip((value_at_risk, expected_shortfall), empirical(np.expm1(total), 0.95), strict=True):
         assert find(x, 0.95, 10, "filtered_garch", paths=60_000) == pytest.approx(theirs, rel=0.03)
 
 
@@ -224,7 +220,7 @@ def test_the_ewma_paths_are_those_of_a_plain_simulation() -> None:
         e = np.sqrt(h) * rng.choice(residuals, h.size)
         total += e
         h = 0.94 * h + 0.06 * e**2
-    theirs = metrics.value_at_risk(np.expm1(total), horizon=1, level=0.95)
+    theirs = empirical(np.expm1(total), 0.95)[0]
     assert value_at_risk(x, 0.95, 21, "filtered_ewma", paths=60_000) == pytest.approx(theirs, rel=0.03)
 
 
@@ -298,7 +294,7 @@ def test_a_method_that_does_not_apply_has_a_reason_and_the_others_their_numbers(
     ("days", "arguments", "message"),
     [
         ([0.01, math.nan], {}, "row 1 is nan"),
-        ([-1.0, 0.01], {}, r"above -1; row 0 is -1\.0"),
+        ([-1.0, 0.01], {}, r"above -1 \(a loss of everything\); row 0 is -1\.0"),
         ([0.01], {}, r"T >= 2; got \(1,\)"),
         (np.zeros((5, 2)), {}, r"got \(5, 2\)"),
         (SAMPLES[0], {"level": 1.0}, r"`level` must lie in \(0, 1\); got 1\.0"),

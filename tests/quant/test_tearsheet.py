@@ -555,7 +555,7 @@ GOOD = np.array([0.01, -0.02, 0.015, 0.0])
     [
         ([], {}, "`returns` must be finite, of shape"),
         ([0.1], {}, "T >= 2"),
-        ([0.1, math.nan], {}, "with NaN or infinity"),
+        ([0.1, math.nan], {}, "`returns` must be finite; row 1 is nan"),
         ([0.1, -1.0], {}, "`returns` must stay above -1"),
         (np.zeros((4, 2)), {}, "`returns` must be finite, of shape"),
         (GOOD, {"benchmark": GOOD[:3]}, "returns 4, benchmark 3"),
