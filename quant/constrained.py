@@ -2,10 +2,12 @@
 # pyright: reportUnknownArgumentType=false, reportAttributeAccessIssue=false
 """Portfolios under bounds, group limits and a turnover limit: least variance, highest Sharpe ratio, most diversified.
 
-Each is one convex quadratic programme, solved by Clarabel's interior point method and then made exact on the
+Each is one convex quadratic programme. Between finite bounds alone it is read off the exact frontier; with groups, a
+turnover limit or an infinite bound Clarabel's interior point method solves it, and the answer is then made exact on the
 constraints that bind. What no weights can satisfy is named: the smallest set of constraints that contradict each other.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -16,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from quant.constraints import Constraints, Group, Rows, highest, refuse
 from quant.covariance import checked_covariance
 from quant.errors import DataError, Infeasible, QuantError
+from quant.frontier import Frontier, frontier_between
 
 __all__ = [
     "Group",
@@ -30,6 +33,8 @@ Floats = NDArray[np.float64]
 _TOLERANCE: Final = 1e-11
 _ACCEPTED: Final = 1e-8
 """The largest violation of a constraint, and the largest relative gap of the variance, in an answer."""
+_FITTING: Final = 1e-12
+"""Sums of bounds that miss 1 by more are left to the solver, which names them or meets them as nearly as it can."""
 _RISKLESS: Final = 1e-13
 """Variance, relative to the mean variance of the assets, that is rounding."""
 
@@ -83,6 +88,9 @@ def minimum_variance(
     """
     matrix = checked_covariance(cov, allow_zero_variance=True)
     constraints = Constraints.checked(len(matrix), lower, upper, groups, turnover, current)
+    frontier = _frontier(np.zeros(len(matrix)), matrix, constraints)
+    if frontier is not None:
+        return frontier.minimum_variance.weights
     return _solved(matrix, np.append(np.zeros(len(matrix)), 1.0), constraints)
 
 
@@ -142,10 +150,14 @@ def minimum_variance_at(
     if not np.isfinite(target):
         raise DataError(f"`target` must be finite, got {target!r}")
     constraints = Constraints.checked(len(matrix), lower, upper, groups, turnover, current)
-    most = highest(means, constraints)
+    frontier = _frontier(means, matrix, constraints)
+    most = highest(means, constraints) if frontier is None else float(frontier.corners.returns[0])
     size = float(np.abs(means).max()) or 1.0
     if target > most + 1e-9 * size:
         raise Infeasible(f"`target` {target:g} is above {most:.9g}, the highest mean return that the constraints allow")
+    if frontier is not None:
+        least = float(frontier.corners.returns[-1])
+        return frontier.at_return(max(min(target, most), least)).weights
     aimed = replace(constraints, mean=means / size, target=min(target, most) / size)
     return _solved(matrix, np.append(np.zeros(len(matrix)), 1.0), aimed)
 
@@ -210,12 +222,15 @@ def maximum_sharpe(
         raise DataError(f"`rate` must be finite, got {rate!r}")
     constraints = Constraints.checked(len(matrix), lower, upper, groups, turnover, current)
     excess = means - rate
-    most = highest(excess, constraints)
+    frontier = _frontier(means, matrix, constraints)
+    most = highest(excess, constraints) if frontier is None else float(frontier.corners.returns[0]) - rate
     if most <= 1e-12 * float(np.abs(means).max() + abs(rate)):
         raise Infeasible(
             f"no weights that satisfy the constraints have a mean return above `rate` {rate:g}; the highest is "
             f"{most + rate:.9g}"
         )
+    if frontier is not None:
+        return frontier.maximum_sharpe(rate).weights
     scale = min(most, float(np.abs(excess).max()))
     return _solved(matrix, np.append(excess / scale, 0.0), constraints)
 
@@ -268,9 +283,12 @@ def maximum_diversification(
     matrix = checked_covariance(cov, allow_zero_variance=True)
     constraints = Constraints.checked(len(matrix), lower, upper, groups, turnover, current)
     volatilities = np.sqrt(np.diag(matrix))
-    most = highest(volatilities, constraints)
+    frontier = _frontier(volatilities, matrix, constraints)
+    most = highest(volatilities, constraints) if frontier is None else float(frontier.corners.returns[0])
     if most <= 1e-12 * float(volatilities.max()):
         raise Infeasible("no weights that satisfy the constraints have a positive mean volatility")
+    if frontier is not None:
+        return frontier.maximum_sharpe().weights
     scale = min(most, float(volatilities.max()))
     return _solved(matrix, np.append(volatilities / scale, 0.0), constraints)
 
@@ -283,6 +301,16 @@ def _checked_mean(mean: ArrayLike, assets: int) -> Floats:
         i = int((~np.isfinite(means)).argmax())
         raise DataError(f"`mean` must be finite; asset {i} has {means[i]}")
     return means
+
+
+def _frontier(mean: Floats, cov: Floats, constraints: Constraints) -> Frontier | None:
+    """The exact frontier, if nothing but finite bounds that some weights satisfy is asked for."""
+    low, high = constraints.low, constraints.high
+    if constraints.groups or constraints.turnover is not None or not np.isfinite(np.stack([low, high])).all():
+        return None
+    if math.fsum(low) > 1.0 + _FITTING or math.fsum(high) < 1.0 - _FITTING:
+        return None
+    return frontier_between(low, high, mean, cov)
 
 
 def _solved(cov: Floats, normal: Floats, constraints: Constraints) -> Floats:

@@ -107,7 +107,7 @@ class Frontier:
         best, share = _sharpest(corners.weights, corners.returns, self.cov, rate)
         if best < 0:
             raise Infeasible(
-                f"a portfolio without risk returns more than the `rate` {rate:g}: no ratio is the greatest"
+                f"the ratio has no maximum: a portfolio without risk returns more than the `rate` {rate:g}"
             )
         weights = corners.weights[best]
         if share > 0.0:
@@ -282,8 +282,8 @@ def _check_bounds(lower: Floats, upper: Floats) -> None:
         raise Infeasible(f"`upper` has the sum {most:g}; weights with the sum 1 need at least 1")
 
 
-def _trace_corners(mean: Floats, cov: Floats, lower: Floats, upper: Floats) -> tuple[Floats, Floats]:
-    """Multipliers and weights of the corners."""
+def _trace_corners(mean: Floats, cov: Floats, lower: Floats, upper: Floats) -> tuple[Floats, Floats] | None:
+    """Multipliers and weights of the corners; None for a line that does not end."""
     if math.fsum(lower) >= 1.0 - _ROUNDING:
         return np.zeros(1), lower[None, :].copy()
     if math.fsum(upper) <= 1.0 + _ROUNDING:
@@ -294,7 +294,7 @@ def _trace_corners(mean: Floats, cov: Floats, lower: Floats, upper: Floats) -> t
     unit = math.ldexp(1.0, -cov_power)
     count, lambdas, weights = critical_line(cov * unit, scaled, order, lower, upper, 1)
     if count < 0:
-        raise DataError(f"`cov` is too degenerate: the critical line did not end within {50 * len(mean) + 1000} steps")
+        return None
     return np.ldexp(lambdas[:count], cov_power - mean_power), weights[:count].copy()
 
 
@@ -351,13 +351,24 @@ def efficient_frontier(
         raise DataError(f"`points` must be at least 2; got {points}")
     low, high = _bound(lower, "lower", means.size), _bound(upper, "upper", means.size)
     _check_bounds(low, high)
-    lambdas, corners = _trace_corners(means, matrix, low, high)
+    found = frontier_between(low, high, means, matrix, points)
+    if found is None:
+        raise DataError(f"`cov` is too degenerate: the critical line did not end within {50 * means.size + 1000} steps")
+    return found
+
+
+def frontier_between(lower: Floats, upper: Floats, mean: Floats, cov: Floats, points: int = 2) -> Frontier | None:
+    """The frontier of checked arguments, shapes (N,) and (N, N); None where the critical line does not end."""
+    traced = _trace_corners(mean, cov, lower, upper)
+    if traced is None:
+        return None
+    lambdas, corners = traced
     corner_returns, ignored = np.empty(lambdas.size), np.empty(lambdas.size)
-    _measure(corners, means, matrix, corner_returns, ignored)
+    _measure(corners, mean, cov, corner_returns, ignored)
     most, least = float(corner_returns[0]), float(corner_returns[-1])
     targets = np.array(np.linspace(most, least, points if lambdas.size > 1 else 1), dtype=np.float64)
-    weights = np.empty((targets.size, means.size))
+    weights = np.empty((targets.size, mean.size))
     _interpolate(corners, corner_returns, targets, weights)
     returns, volatilities = np.empty(targets.size), np.empty(targets.size)
-    _measure(weights, means, matrix, returns, volatilities)
-    return Frontier(weights, returns, volatilities, Corners(lambdas, corners, corner_returns), means, matrix)
+    _measure(weights, mean, cov, returns, volatilities)
+    return Frontier(weights, returns, volatilities, Corners(lambdas, corners, corner_returns), mean, cov)

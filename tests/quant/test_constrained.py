@@ -153,6 +153,48 @@ def test_no_feasible_direction_raises_the_ratios(seed: int, assets: int) -> None
         assert highest_slope(values - top / (w @ cov @ w) * (cov @ w), given_) <= 1e-7 * top
 
 
+@few
+@given(seeds, st.integers(1, 25), st.booleans())
+def test_bounds_alone_and_the_general_programme_give_the_same_weights(seed: int, assets: int, short: bool) -> None:
+    """A group without limits sends the same problem through the interior point method."""
+    rng = np.random.default_rng(seed)
+    cov, mean = covariance(seed, assets), means(seed, assets) + 0.002
+    bounds = {
+        "lower": -rng.uniform(0.0, 0.2, assets) if short else 0.0,
+        "upper": 1.0 / assets + rng.uniform(0.0, 0.5, assets),
+    }
+    general = bounds | {"groups": [Group("everything", tuple(range(assets)))]}
+    most = float(mean @ maximum_sharpe(mean, cov, rate=float(mean.min()) - 1.0, **bounds))
+    for rule in (
+        lambda given_: minimum_variance(cov, **given_),
+        lambda given_: maximum_sharpe(mean, cov, rate=0.0001, **given_),
+        lambda given_: maximum_diversification(cov, **given_),
+        lambda given_: minimum_variance_at(mean, cov, most, **given_),
+        lambda given_: minimum_variance_at(mean, cov, -1.0, **given_),
+    ):
+        found = rule(bounds)
+        assert found == pytest.approx(rule(general), abs=1e-7)
+        assert found.sum() == pytest.approx(1.0, abs=1e-12)
+        assert (found >= bounds["lower"]).all()
+        assert (found <= bounds["upper"]).all()
+
+
+@few
+@given(seeds, st.integers(2, 30), st.integers(2, 40))
+def test_no_direction_between_bounds_lowers_the_variance_of_any_covariance(
+    seed: int, assets: int, observations: int
+) -> None:
+    """The first-order conditions, singular covariances and copies of one asset included."""
+    cov = covariance(seed, assets, observations=observations)
+    cov = np.kron(np.ones((2, 2)), cov) if seed % 2 else cov
+    n = len(cov)
+    upper = np.full(n, 1.5 / n)
+    w = minimum_variance(cov, upper=upper)
+    loose = {"lower": np.zeros(n), "upper": upper, "groups": (), "turnover": 9.0, "current": w}
+    assert w.sum() == pytest.approx(1.0, abs=1e-12)
+    assert w @ cov @ w + highest_slope(-cov @ w, loose) <= 1e-8 * np.diag(cov).mean()
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_slsqp_finds_the_same_weights(seed: int) -> None:
     cov, given_, mean = covariance(seed, 5), constraints(seed, 5), means(seed, 5) + 0.001
