@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quant.covariance import checked_correlation, checked_covariance
 from quant.elementary import normal_cdf
 from quant.errors import DataError, Infeasible
 from quant.returns import Returns
@@ -15,8 +16,6 @@ Floats: TypeAlias = NDArray[np.float64]
 
 CRISIS_CORRELATION: Final = 0.8
 """Between any two risky assets when everything falls together."""
-_INDEFINITE: Final = 1e-8
-"""Negative eigenvalue of a correlation matrix, in size, that is still rounding."""
 
 
 @dataclass(frozen=True)
@@ -90,74 +89,6 @@ def checked_weights(values: ArrayLike, count: int) -> Floats:
     if w.size != count:
         raise DataError(f"`weights` must have shape ({count},), one for each asset; got {w.shape}")
     return w
-
-
-def _symmetric(values: ArrayLike, name: str) -> Floats:
-    matrix = finite_array(values, name, 2)
-    if matrix.shape[0] != matrix.shape[1]:
-        raise DataError(f"`{name}` must be square; got {matrix.shape}")
-    scale = float(np.abs(matrix).max())
-    if not np.allclose(matrix, matrix.T, rtol=0.0, atol=1e-10 * scale):
-        row, column = (int(i) for i in np.unravel_index(np.abs(matrix - matrix.T).argmax(), matrix.shape))
-        raise DataError(
-            f"`{name}` must be symmetric; ({row}, {column}) is {matrix[row, column]} and "
-            f"({column}, {row}) is {matrix[column, row]}"
-        )
-    return 0.5 * (matrix + matrix.T)
-
-
-def checked_correlation(correlation: ArrayLike, *, name: str = "correlation") -> Floats:
-    """`correlation` as an exactly symmetric array with a unit diagonal.
-
-    Parameters
-    ----------
-    correlation : array_like, shape (N, N)
-    name : str
-        How the error calls it.
-
-    Returns
-    -------
-    ndarray, shape (N, N)
-
-    Raises
-    ------
-    DataError
-        If it is not square, finite, symmetric, with ones on its diagonal and entries in [-1, 1], or if its smallest
-        eigenvalue is below -1e-8: it is never altered silently.
-    """
-    matrix = _symmetric(correlation, name)
-    if not np.allclose(np.diag(matrix), 1.0, rtol=0.0, atol=1e-8) or (np.abs(matrix) > 1.0 + 1e-8).any():
-        raise DataError(f"`{name}` must have ones on its diagonal and entries in [-1, 1]")
-    smallest = float(np.linalg.eigvalsh(matrix)[0])
-    if smallest < -_INDEFINITE:
-        raise DataError(f"`{name}` must be positive semidefinite; its smallest eigenvalue is {smallest:.3g}")
-    np.fill_diagonal(matrix, 1.0)
-    return matrix
-
-
-def checked_covariance(covariance: ArrayLike, *, name: str = "covariance") -> Floats:
-    """`covariance` as an exactly symmetric array.
-
-    Parameters
-    ----------
-    covariance : array_like, shape (N, N)
-    name : str
-        How the error calls it.
-
-    Returns
-    -------
-    ndarray, shape (N, N)
-
-    Raises
-    ------
-    DataError
-        If it is not square, finite, symmetric, or has an eigenvalue below -1e-8 times its largest.
-    """
-    matrix = _symmetric(covariance, name)
-    values = np.linalg.eigvalsh(matrix)
-    if values[0] < -_INDEFINITE * max(float(values[-1]), 0.0) or float(np.diag(matrix).min()) < 0.0:
-        raise DataError(f"`{name}` must be positive semidefinite; its smallest eigenvalue is {float(values[0]):.3g}")
-    return matrix
 
 
 def equicorrelation(count: int, correlation: float = CRISIS_CORRELATION) -> Floats:
@@ -266,7 +197,7 @@ def stressed_covariance(
     >>> stressed_covariance([[0.04, 0.0], [0.0, 0.01]], 1.0, 0.5, volatility_factor=2.0).round(12).tolist()
     [[0.16, 0.04], [0.04, 0.04]]
     """
-    matrix = checked_covariance(covariance)
+    matrix = checked_covariance(covariance, name="covariance", allow_zero_variance=True)
     factor = np.asarray(volatility_factor, dtype=np.float64)
     if factor.shape not in ((), (matrix.shape[0],)) or not (np.isfinite(factor).all() and (factor >= 0.0).all()):
         raise DataError(f"`volatility_factor` must be one number or N, none negative; got {volatility_factor!r}")
@@ -321,7 +252,7 @@ def reverse_stress(
     >>> [round(x, 6) for x in found.shock], round(found.distance, 6)
     ([-0.2, -0.2], 1.414214)
     """
-    sigma = checked_covariance(covariance)
+    sigma = checked_covariance(covariance, name="covariance", allow_zero_variance=True)
     w = checked_weights(weights, sigma.shape[0])
     mu = np.zeros(w.size) if mean is None else finite_array(mean, "mean", 1)
     if mu.shape != w.shape:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from quant.compiled import compiled
 from quant.critical_line import critical_line
 from quant.errors import DataError, Infeasible
-from quant.semidefinite import semidefinite_matrix
+from quant.semidefinite import checked_covariance
 
 Floats = NDArray[np.float64]
 
@@ -344,7 +344,7 @@ def efficient_frontier(
     [0.08, 0.064, 0.048]
     """
     means = np.array(mean, dtype=np.float64)
-    matrix = semidefinite_matrix(cov)
+    matrix = checked_covariance(cov, allow_zero_variance=True).copy()
     if means.shape != (len(matrix),) or not np.isfinite(means).all():
         raise DataError(f"`mean` must be finite, of shape ({len(matrix)},) as `cov`; got {means.shape}: {means}")
     if points < 2:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from quant.compiled import compiled
+from quant.covariance import checked_correlation
 from quant.errors import DataError
 from quant.garch import fit_garch, garch_variances
 from quant.joint_engines import DAYS, SHORTEST_BLOCK
@@ -18,7 +19,6 @@ from quant.joint_moments import (
     Given,
     Settings,
     built_for,
-    checked_correlation,
     cholesky,
     correlation_of,
     moments_of,

@@ -2,20 +2,18 @@
 
 import math
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from quant.compiled import compiled
+from quant.covariance import checked_correlation
 from quant.errors import DataError
 
 Floats: TypeAlias = NDArray[np.float64]
 Covariance: TypeAlias = tuple[Floats, Floats, Floats]
 """Annual mean and volatility of each asset, and their correlation."""
-
-INDEFINITE: Final = -1e-8
-"""Least eigenvalue of a correlation matrix that is taken for rounding."""
 
 
 @dataclass(frozen=True)
@@ -55,43 +53,6 @@ def built_for(assets: int) -> Built:
     return Built(
         np.zeros(8), np.zeros((1, assets)), square, np.zeros((1, 0)), np.zeros((0, assets)), whole, whole, *[none] * 3
     )
-
-
-def checked_correlation(correlation: ArrayLike, assets: int, *, name: str = "correlation") -> Floats:
-    """`correlation` as a symmetric array.
-
-    Raises
-    ------
-    DataError
-        If it is not of shape (N, N), finite, symmetric with a unit diagonal, and positive semi-definite to -1e-8.
-    """
-    array = np.array(correlation, dtype=np.float64)
-    if array.shape != (assets, assets):
-        raise DataError(f"`{name}` must have shape ({assets}, {assets}); got {array.shape}")
-    if not np.isfinite(array).all():
-        row, column = np.argwhere(~np.isfinite(array))[0]
-        raise DataError(f"`{name}` must be finite; row {row}, column {column} is {array[row, column]}")
-    gap = np.abs(array - array.T)
-    if gap.max() > 1e-10:
-        row, column = np.unravel_index(int(gap.argmax()), gap.shape)
-        raise DataError(
-            f"`{name}` must be symmetric; row {row}, column {column} is {array[row, column]:g} "
-            f"and its mirror {array[column, row]:g}"
-        )
-    off = np.abs(np.diagonal(array) - 1.0)
-    if off.max() > 1e-10:
-        row = int(off.argmax())
-        raise DataError(f"`{name}` must have ones on its diagonal; row {row} has {array[row, row]:g}")
-    # an eigenvalue decides only whether the matrix is refused: no result depends on its last bits
-    least = float(np.linalg.eigvalsh(array)[0])
-    if least < INDEFINITE:
-        raise DataError(
-            f"`{name}` must be positive semi-definite; its smallest eigenvalue is {least:.3g}. "
-            "quant.covariance.nearest_correlation gives the nearest one that is"
-        )
-    array = 0.5 * (array + array.T)
-    np.fill_diagonal(array, 1.0)
-    return array
 
 
 def between(name: str, value: float, low: float, high: float) -> None:

@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from quant import metrics
 from quant.backtest import ConditionalCoverage, Coverage, LikelihoodRatio, christoffersen, kupiec, rolling_value_at_risk
 from quant.compiled import compiled
-from quant.correlation_stress import checked_covariance, checked_weights, finite_array
+from quant.correlation_stress import checked_weights, finite_array
+from quant.covariance import checked_covariance
 from quant.elementary import exp, normal_quantile
 from quant.errors import DataError
 from quant.returns import Returns
@@ -250,7 +251,7 @@ def component_contributions(
         outcomes = portfolio_returns(centred, w)
         direction = np.array([math.fsum(column * outcomes) for column in centred.T]) / (len(data) - 1)
         return _parts(w, direction, 1.0)
-    sigma = checked_covariance(data, name="data")
+    sigma = checked_covariance(data, name="data", allow_zero_variance=True)
     w = checked_weights(weights, sigma.shape[0])
     direction = np.array([math.fsum(row * w) for row in sigma])
     z = normal_quantile(level)

@@ -21,10 +21,10 @@ from quant.semidefinite import (
     FINE,
     INDEFINITE,
     NO_VARIANCE,
+    checked_covariance,
     factorises,
     refuse,
     refuse_indefinite,
-    semidefinite_matrix,
     square_matrix,
     standardise,
     writable,
@@ -256,7 +256,7 @@ def risk_parity(cov: ArrayLike, budgets: ArrayLike | None = None, *, semidefinit
     Raises
     ------
     DataError
-        If `cov` is not square, finite, symmetric (to 1e-10 of the product of deviations) and positive semidefinite
+        If `cov` is not square, finite, symmetric (to 1e-8 of the product of deviations) and positive semidefinite
         (no eigenvalue of the correlation matrix below -1e-8), an asset has no variance, or the budgets are not finite,
         negative, of another length or of another sum than 1.
     Infeasible
@@ -341,7 +341,7 @@ def risk_contributions(weights: ArrayLike, cov: ArrayLike) -> Floats:
     >>> risk_contributions([0.5, 0.25], [[0.01, 0.0], [0.0, 0.04]]).round(6).tolist()
     [0.035355, 0.035355]
     """
-    matrix = semidefinite_matrix(cov)
+    matrix = checked_covariance(cov, allow_zero_variance=True)
     w = np.ascontiguousarray(weights, dtype=np.float64)
     if w.shape != (len(matrix),) or not np.isfinite(w).all():
         raise DataError(f"`weights` must be finite, of shape ({len(matrix)},); got {w.shape}: {w}")

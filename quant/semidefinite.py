@@ -1,4 +1,7 @@
-"""Whether a matrix is the covariance of anything: finite, symmetric, positive semidefinite; in loops, without BLAS."""
+"""Whether a matrix is the covariance, or the correlation, of anything: finite, symmetric, positive semidefinite.
+
+In loops without BLAS, so that a matrix is taken or refused alike on every machine. `quant.covariance` is the door.
+"""
 
 import math
 
@@ -12,7 +15,8 @@ Floats = NDArray[np.float64]
 
 INDEFINITE = 1e-8
 """A correlation matrix with an eigenvalue below minus this belongs to no returns; above, it may be rounding."""
-_ASYMMETRY = 1e-10
+ASYMMETRY = 1e-8
+"""Difference of the halves of a correlation matrix that printed decimals explain."""
 
 FINE, _NOT_FINITE, NO_VARIANCE, _ASYMMETRIC, _CORRELATED = range(5)
 """What `standardise` may find."""
@@ -50,7 +54,7 @@ def _symmetrise(correlation: Floats) -> tuple[int, int]:
     """Average the halves; row and column where they differ by more than rounding, or 0 and 0."""
     for i in range(correlation.shape[0]):
         for j in range(i):
-            if not abs(correlation[i, j] - correlation[j, i]) <= _ASYMMETRY:
+            if not abs(correlation[i, j] - correlation[j, i]) <= ASYMMETRY:
                 return i, j
             correlation[i, j] = 0.5 * (correlation[i, j] + correlation[j, i])
             correlation[j, i] = correlation[i, j]
@@ -126,39 +130,46 @@ def factorises(matrix: Floats, shift: float) -> bool:
     return True
 
 
-def refuse(fault: int, row: int, column: int, cov: Floats) -> None:
+def refuse(fault: int, row: int, column: int, cov: Floats, name: str = "cov") -> None:
     """Say in words what `standardise` found."""
     match fault:
         case 1:
-            raise DataError(f"`cov` must be finite; row {row}, column {column} is {cov[row, column]}")
+            raise DataError(f"`{name}` must be finite; row {row}, column {column} is {cov[row, column]}")
         case 2:
-            allowed = "positive" if cov[row, row] == 0.0 else "not negative"
-            raise DataError(f"`cov` must have variances that are {allowed}; that of asset {row} is {cov[row, row]:g}")
+            allowed = "positive" if cov[row, row] == 0.0 else "no negative"
+            raise DataError(f"`{name}` must have {allowed} variances; asset {row} has {float(cov[row, row])!r}")
         case 3:
-            raise DataError(
-                f"`cov` must be symmetric; row {row}, column {column} is {cov[row, column]!r}, "
-                f"row {column}, column {row} is {cov[column, row]!r}"
-            )
+            _refuse_asymmetric(row, column, cov, name)
         case 4:
-            raise DataError(f"`cov` must be positive semidefinite; asset {row} has covariances but no variance")
+            raise DataError(f"`{name}` must be positive semidefinite; asset {row} has covariances but no variance")
         case _:
             pass
 
 
-def refuse_indefinite(correlation: Floats) -> None:
-    """Say which eigenvalue is too low."""
-    least = float(np.linalg.eigvalsh(correlation)[0])
+def _refuse_asymmetric(row: int, column: int, matrix: Floats, name: str) -> None:
     raise DataError(
-        f"`cov` must be positive semidefinite; its correlation matrix has an eigenvalue {least:.3g}, "
-        f"below -{INDEFINITE:g}"
+        f"`{name}` must be symmetric; row {row}, column {column} is {float(matrix[row, column])!r}, "
+        f"row {column}, column {row} is {float(matrix[column, row])!r}"
     )
 
 
-def square_matrix(cov: ArrayLike) -> Floats:
-    """`cov` as a contiguous, writable array; only its shape is checked."""
-    matrix = np.ascontiguousarray(cov, dtype=np.float64)
+def refuse_indefinite(correlation: Floats, name: str = "cov") -> None:
+    """Say which eigenvalue is too low."""
+    least = float(np.linalg.eigvalsh(correlation)[0])
+    raise DataError(
+        f"`{name}` must be positive semidefinite; the smallest eigenvalue of its correlations is {least:.3g}, below "
+        f"-{INDEFINITE:g}; `quant.covariance.nearest_correlation` repairs it"
+    )
+
+
+def square_matrix(values: ArrayLike, name: str = "cov") -> Floats:
+    """`values` as a contiguous, writable array; only its shape is checked."""
+    try:
+        matrix = np.ascontiguousarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"`{name}` must be a matrix of numbers: {error}") from None
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
-        raise DataError(f"`cov` must have shape (N, N), N > 0; got {matrix.shape}")
+        raise DataError(f"`{name}` must have shape (N, N), N > 0; got {matrix.shape}")
     return writable(matrix)
 
 
@@ -167,29 +178,101 @@ def writable(array: Floats) -> Floats:
     return array if array.flags.writeable else array.copy()
 
 
-def semidefinite_matrix(cov: ArrayLike) -> Floats:
-    """`cov` as an array, checked to be a covariance matrix; assets without variance are allowed.
+def checked_covariance(cov: ArrayLike, *, name: str = "cov", allow_zero_variance: bool = False) -> Floats:
+    """`cov` as a contiguous array, symmetric to the last bit, if it is a covariance.
 
     Parameters
     ----------
     cov : array_like, shape (N, N)
-        Covariance of returns.
+        Symmetric within 1e-8 of the product of the volatilities; positive semidefinite within rounding.
+    name : str
+        How the error calls it.
+    allow_zero_variance : bool
+        Whether an asset may have no variance; its covariances must then be 0.
 
     Returns
     -------
     ndarray, shape (N, N)
-        Contiguous, and symmetric to the last bit.
+        The input itself if nothing had to be copied: not to be written to.
 
     Raises
     ------
     DataError
-        If `cov` is not square, finite, symmetric (to 1e-10 of the product of deviations) and positive semidefinite
-        (no eigenvalue of the correlation matrix below -1e-8).
+        If `cov` is not square, finite and symmetric, if a variance is negative or, unless allowed, 0, or if the
+        smallest eigenvalue of its correlation matrix is below -1e-8.
+
+    Examples
+    --------
+    >>> checked_covariance([[0.04, 0.07], [0.07, 0.09]])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    quant.errors.DataError: `cov` must be positive semidefinite; the smallest eigenvalue of its correlations is ...
     """
-    matrix = square_matrix(cov)
-    correlation = np.empty_like(matrix)
-    fault, row, column = standardise(matrix, correlation, np.empty(len(matrix)))
-    refuse(fault, row, column, matrix)
+    matrix, correlation = standardised(cov, name, allow_zero_variance=allow_zero_variance)
     if not factorises(correlation, INDEFINITE):
-        refuse_indefinite(correlation)
-    return 0.5 * (matrix + matrix.T)
+        refuse_indefinite(correlation, name)
+    return matrix if _is_symmetric(matrix) else 0.5 * (matrix + matrix.T)
+
+
+def standardised(cov: ArrayLike, name: str, *, allow_zero_variance: bool = False) -> tuple[Floats, Floats]:
+    """`cov` and its correlations, checked but for definiteness; zeros for an asset without variance."""
+    matrix = square_matrix(cov, name)
+    correlation = np.empty_like(matrix)
+    deviations = np.empty(len(matrix))
+    refuse(*standardise(matrix, correlation, deviations), matrix, name)
+    if not allow_zero_variance and not deviations.all():
+        asset = int(np.argmin(deviations))
+        refuse(NO_VARIANCE, asset, asset, matrix, name)
+    return matrix, correlation
+
+
+def unit_symmetric(values: ArrayLike, name: str) -> Floats:
+    """`values` as a new array, symmetric and with ones on the diagonal to the last bit; definiteness is not checked."""
+    matrix = square_matrix(values, name)
+    if not np.isfinite(matrix).all():
+        row, column = (int(i) for i in np.argwhere(~np.isfinite(matrix))[0])
+        refuse(_NOT_FINITE, row, column, matrix, name)
+    wrong = np.abs(np.diagonal(matrix) - 1.0)
+    if wrong.max() > ASYMMETRY:
+        asset = int(wrong.argmax())
+        raise DataError(
+            f"`{name}` must have ones on its diagonal; row {asset} has {float(matrix[asset, asset])!r}; "
+            "`quant.covariance.correlation` takes the variances out"
+        )
+    gap = np.abs(matrix - matrix.T)
+    if gap.max() > ASYMMETRY:
+        row, column = divmod(int(gap.argmax()), len(matrix))
+        _refuse_asymmetric(row, column, matrix, name)
+    matrix = 0.5 * (matrix + matrix.T)
+    np.fill_diagonal(matrix, 1.0)
+    return matrix
+
+
+def checked_correlation(correlation: ArrayLike, assets: int | None = None, *, name: str = "correlation") -> Floats:
+    """`correlation` as a new array, symmetric and with ones on the diagonal to the last bit, if it is a correlation.
+
+    Parameters
+    ----------
+    correlation : array_like, shape (N, N)
+        Symmetric, with ones on its diagonal, within 1e-8.
+    assets : int, optional
+        N, where it is known.
+    name : str
+        How the error calls it.
+
+    Returns
+    -------
+    ndarray, shape (N, N)
+
+    Raises
+    ------
+    DataError
+        If it is not square or of another N, not finite, not symmetric, without ones on its diagonal, or if its
+        smallest eigenvalue is below -1e-8: it is never altered silently; see `nearest_correlation`.
+    """
+    matrix = unit_symmetric(correlation, name)
+    if assets is not None and len(matrix) != assets:
+        raise DataError(f"`{name}` must have shape ({assets}, {assets}); got {matrix.shape}")
+    if not factorises(matrix, INDEFINITE):
+        refuse_indefinite(matrix, name)
+    return matrix

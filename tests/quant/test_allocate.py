@@ -146,12 +146,13 @@ def test_inverse_volatility_ignores_correlation_and_unit() -> None:
 
 def test_the_exact_frontier_and_the_constrained_rules_agree() -> None:
     frontier = allocate.efficient_frontier(MEAN, COV, 9, 0.05, 0.7)
+    everything = [allocate.Group("everything", (0, 1, 2))]  # without limits; takes the rules past the frontier
     for weights, mean in zip(frontier.weights, frontier.returns, strict=True):
-        found = allocate.minimum_variance_at(MEAN, COV, float(mean), lower=0.05, upper=0.7)
+        found = allocate.minimum_variance_at(MEAN, COV, float(mean), lower=0.05, upper=0.7, groups=everything)
         assert found == pytest.approx(weights, abs=1e-7)
-    least = allocate.minimum_variance(COV, lower=0.05, upper=0.7)
+    least = allocate.minimum_variance(COV, lower=0.05, upper=0.7, groups=everything)
     assert least == pytest.approx(frontier.minimum_variance.weights, abs=1e-9)
-    sharpest = allocate.maximum_sharpe(MEAN, COV, rate=5e-5, lower=0.05, upper=0.7)
+    sharpest = allocate.maximum_sharpe(MEAN, COV, rate=5e-5, lower=0.05, upper=0.7, groups=everything)
     assert sharpest == pytest.approx(frontier.maximum_sharpe(5e-5).weights, abs=1e-7)
 
 

@@ -339,7 +339,7 @@ def test_zero_variance_is_refused_unless_allowed() -> None:
     np.testing.assert_array_equal(checked_covariance(cov, allow_zero_variance=True), cov)
     np.testing.assert_array_equal(checked_covariance(np.zeros((2, 2)), allow_zero_variance=True), np.zeros((2, 2)))
     cov[1, 2] = cov[2, 1] = 0.001
-    with pytest.raises(DataError, match=r"asset 1 no variance but a covariance: \[1, 2\] is 0.001"):
+    with pytest.raises(DataError, match="asset 1 has covariances but no variance"):
         checked_covariance(cov, allow_zero_variance=True)
     with pytest.raises(DataError, match="`cov` must have a positive variance"):
         condition_number(np.zeros((2, 2)))
@@ -361,9 +361,9 @@ def test_an_indefinite_matrix_is_refused_with_its_eigenvalue_whatever_its_scale(
         ([[1.0, 0.2]], r"`cov` must have shape \(N, N\), N > 0; got \(1, 2\)"),
         ([1.0, 2.0], r"got \(2,\)"),
         (np.zeros((0, 0)), r"got \(0, 0\)"),
-        ([[1.0, math.nan], [math.nan, 1.0]], r"`cov` must be finite, \[0, 1\] is nan"),
-        ([[math.inf]], r"\[0, 0\] is inf"),
-        ([[1.0, 0.2], [0.3, 1.0]], r"`cov` must be symmetric; \[0, 1\] is .*0.2.* and \[1, 0\] is .*0.3"),
+        ([[1.0, math.nan], [math.nan, 1.0]], "`cov` must be finite; row 0, column 1 is nan"),
+        ([[math.inf]], "row 0, column 0 is inf"),
+        ([[1.0, 0.2], [0.3, 1.0]], "`cov` must be symmetric; row 1, column 0 is 0.3, row 0, column 1 is 0.2"),
         ([[1.0, 0.0], [0.0, -1.0]], "asset 1 has -1.0"),
         ([["a"]], "`cov` must be a matrix of numbers"),
         ([[1.0, 0.0], [0.0]], "`cov` must be a matrix of numbers"),
@@ -424,7 +424,7 @@ def test_missing_or_infinite_returns_are_refused(estimate: Any) -> None:
         (lambda: denoise(np.eye(2), observations=1), "`observations` must be at least 2, got 1"),
         (lambda: nonlinear_shrinkage(GOOD[:11]), "at least 12 sessions, got 11"),
         (lambda: nonlinear_shrinkage(np.column_stack([GOOD, GOOD])), "combinations of others"),
-        (lambda: nearest_correlation(4.0 * np.eye(2)), r"ones on its diagonal, \[0, 0\] is .*4.0"),
+        (lambda: nearest_correlation(4.0 * np.eye(2)), "ones on its diagonal; row 0 has 4.0"),
         (lambda: nearest_correlation([[1.0, 0.5], [0.4, 1.0]]), "`matrix` must be symmetric"),
         (lambda: nearest_correlation(np.eye(2), smallest_eigenvalue=1.0), r"must lie in \[0, 1\), got 1.0"),
         (lambda: nearest_correlation(np.eye(2), tolerance=0.0), "`tolerance` must lie in"),

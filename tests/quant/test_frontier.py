@@ -320,7 +320,10 @@ MEAN, COV = [0.05, 0.1], np.array([[0.01, 0.0], [0.0, 0.04]])
         ({"mean": [0.05, np.nan]}, "`mean` must be finite"),
         ({"cov": np.ones((2, 3))}, r"`cov` must have shape \(N, N\)"),
         ({"cov": [[0.01, 0.02], [0.0, 0.04]]}, "`cov` must be symmetric"),
-        ({"cov": [[0.01, 0.03], [0.03, 0.04]]}, "`cov` must be positive semidefinite; .* eigenvalue -0.5"),
+        (
+            {"cov": [[0.01, 0.03], [0.03, 0.04]]},
+            "`cov` must be positive semidefinite; .* is -0.5",
+        ),
         ({"cov": [[0.0, 0.01], [0.01, 0.04]]}, "asset 0 has covariances but no variance"),
         ({"points": 1}, "`points` must be at least 2; got 1"),
         ({"lower": np.nan}, "`lower` must be a finite number"),

@@ -578,10 +578,10 @@ BAD = np.array([[1.0, 0.9, -0.9], [0.9, 1.0, 0.9], [-0.9, 0.9, 1.0]])
         ({"correlation": np.full((3, 3), np.inf)}, "`correlation` must be finite; row 0, column 0"),
         (
             {"correlation": R + np.array([[0, 0.1, 0], [0, 0, 0], [0, 0, 0]])},
-            r"must be symmetric; row 0, column 1 is 0\.7 and its mirror 0\.6",
+            r"must be symmetric; row 0, column 1 is 0\.7.*, row 1, column 0 is 0\.6",
         ),
         ({"correlation": 2.0 * np.eye(3)}, "ones on its diagonal; row 0 has 2"),
-        ({"correlation": BAD}, r"smallest eigenvalue is -0.8\. .*nearest_correlation"),
+        ({"correlation": BAD}, r"smallest eigenvalue of its correlations is -0.8, below .*nearest_correlation"),
         ({"cash_rate": 0.3}, r"`cash_rate` must lie in \[-0.05, 0.25\]; got 0.3"),
         ({"cash_rate": math.nan}, "`cash_rate` must lie in"),
         ({"seed": -1}, "`seed` must lie in"),

@@ -222,14 +222,14 @@ ONES = np.eye(2)
         (lambda: stressed_correlation(2 * ONES, 0.5), "`correlation` must have ones on its diagonal"),
         (
             lambda: stressed_correlation(ONES, 0.5, [[1.0, 0.2], [0.3, 1.0]]),
-            r"`target` must be symmetric; \(0, 1\) is 0.2 and \(1, 0\) is 0.3",
+            "`target` must be symmetric; row 0, column 1 is 0.2, row 1, column 0 is 0.3",
         ),
         (
             lambda: stressed_correlation(np.eye(3), 0.5, [[1, 0.9, -0.9], [0.9, 1, 0.9], [-0.9, 0.9, 1]]),
-            "`target` must be positive semidefinite; its smallest eigenvalue is -0.8",
+            "`target` must be positive semidefinite; the smallest eigenvalue of its correlations is -0.8",
         ),
-        (lambda: stressed_correlation([[1.0, math.nan], [0.0, 1.0]], 0.5), r"must be finite; \(0, 1\) is nan"),
-        (lambda: stressed_covariance(-ONES, 0.5), "`covariance` must be positive semidefinite"),
+        (lambda: stressed_correlation([[1.0, math.nan], [0.0, 1.0]], 0.5), "must be finite; row 0, column 1 is nan"),
+        (lambda: stressed_covariance(-ONES, 0.5), "`covariance` must have no negative variances; asset 0 has -1.0"),
         (lambda: stressed_covariance(ONES, 0.5, volatility_factor=-1.0), "`volatility_factor` must be"),
         (lambda: stressed_covariance(ONES, 0.5, volatility_factor=[1.0] * 3), "`volatility_factor` must be"),
         (lambda: equicorrelation(0), "`count` must be at least 1; got 0"),

@@ -1,0 +1,85 @@
+"""Matrices of returns as the estimators of covariance take them: checked, aligned, centred."""
+
+import math
+from typing import Final, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from quant.errors import DataError
+from quant.returns import Returns
+
+Floats: TypeAlias = NDArray[np.float64]
+Alignment: TypeAlias = Literal["inner", "pairwise"]
+"""What becomes of missing returns: sessions that miss one are dropped, or each pair uses the sessions it has."""
+
+RECOMMENDED_OBSERVATIONS: Final = 3
+"""Observations per asset below which a sample covariance is mostly noise."""
+
+
+def return_matrix(returns: Returns | ArrayLike) -> Floats:
+    """Returns of shape (T, N), NaN and infinities still in."""
+    if isinstance(returns, Returns):
+        return returns.values
+    try:
+        values = np.asarray(returns, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"`returns` must be a matrix of numbers of equal columns: {error}") from None
+    if values.ndim != 2 or values.size == 0:
+        raise DataError(f"`returns` must have shape (T, N), T > 0, N > 0; got {values.shape}")
+    return values
+
+
+def complete_returns(returns: Returns | ArrayLike, alignment: Alignment | None) -> Floats:
+    """Finite returns of shape (T, N): sessions that miss one are dropped by "inner", else refused."""
+    values = return_matrix(returns)
+    if alignment not in {None, "inner"}:
+        raise DataError(f"`alignment` must be 'inner' here, got {alignment!r}")
+    # one sum says whether all is finite, at half the cost of a look at each
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = float(values.sum())
+    if math.isfinite(total):
+        return values
+    refuse_infinite(values)
+    missing = np.isnan(values)
+    if not missing.any():
+        raise DataError(f"`returns` must be fractions, the largest is {np.abs(values).max():g}")
+    if alignment is None:
+        t, i = np.argwhere(missing)[0]
+        raise DataError(
+            f"`returns` must not be missing, row {t} of column {i} is; choose an `alignment`: 'inner' or, for "
+            "`sample`, 'pairwise'"
+        )
+    kept = values[~missing.any(axis=1)]
+    if len(kept) < 2:
+        raise DataError(f"`returns` have {len(kept)} sessions without a missing return; at least 2 are needed")
+    return kept
+
+
+def refuse_infinite(values: Floats) -> None:
+    """Say where a return is infinite."""
+    if np.isinf(values).any():
+        t, i = np.argwhere(np.isinf(values))[0]
+        raise DataError(f"`returns` must be finite, row {t} of column {i} is {values[t, i]}")
+
+
+def check_enough(values: Floats) -> None:
+    """Refuse fewer sessions than assets: their sample covariance would be singular."""
+    observations, assets = values.shape
+    if observations < max(assets, 2):
+        raise DataError(
+            f"`returns` have {observations} sessions for {assets} assets; at least {max(assets, 2)} are needed, and "
+            f"{RECOMMENDED_OBSERVATIONS * assets} advisable; or shrink: `ledoit_wolf`"
+        )
+
+
+def deviations_from_mean(values: Floats) -> Floats:
+    """Each column less its mean."""
+    return values - values.mean(axis=0)
+
+
+def refuse_no_variance(variance: Floats, name: str) -> None:
+    """Say which asset does not vary."""
+    if not (variance > 0.0).all():
+        i = int((variance <= 0.0).argmax())
+        raise DataError(f"`{name}` must have positive variances; asset {i} has {float(variance[i])!r}")
