@@ -41,6 +41,23 @@ def checked_total(values: ArrayLike | Returns, *, name: str = "total", shortest:
     return total
 
 
+def checked_days(dates: ArrayLike | Sequence[date], observations: int) -> NDArray[np.datetime64]:
+    """`dates` as days of shape (T,).
+
+    Raises
+    ------
+    DataError
+        If there is not one for each observation, one is missing, or they do not ascend.
+    """
+    days = np.asarray(dates, dtype="datetime64[D]")
+    if days.shape != (observations,):
+        raise DataError(f"`dates` of shape {days.shape} do not fit {observations} returns")
+    if np.isnat(days).any() or (days[1:] <= days[:-1]).any():
+        row = int(np.argmax(np.isnat(days) | np.append(False, days[1:] <= days[:-1])))
+        raise DataError(f"`dates` must ascend without repetition or gaps; row {row} is {days[row]}")
+    return days
+
+
 @compiled
 def _drawdowns(total: NDArray[np.float64], out: NDArray[np.float64]) -> None:
     ratio = 1.0
@@ -147,11 +164,7 @@ def calendar_years(dates: ArrayLike | Sequence[date], total: ArrayLike | Returns
     ((2020, 1.25), (2021, -0.25))
     """
     returns = checked_total(total)
-    days = np.asarray(dates, dtype="datetime64[D]")
-    if days.shape != returns.shape:
-        raise DataError(f"dates of shape {days.shape} do not fit `total` {returns.shape}")
-    if np.isnat(days).any() or (days[1:] <= days[:-1]).any():
-        raise DataError("dates must ascend without repetition")
+    days = checked_days(dates, returns.size)
     years = [int(y) for y in days.astype("datetime64[Y]").astype(np.int64) + 1970]
     result: list[tuple[int, float]] = []
     first = 0

@@ -4,15 +4,12 @@ Losses are positive fractions of wealth throughout.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant import metrics
 from quant.backtest import ConditionalCoverage, Coverage, LikelihoodRatio, christoffersen, kupiec, rolling_value_at_risk
 from quant.compiled import compiled
 from quant.correlation_stress import checked_weights, finite_array
@@ -35,6 +32,7 @@ from quant.stress import (
     stressed_covariance,
 )
 from quant.tails import METHODS, Method, TailLoss, expected_shortfall, tail_risk, value_at_risk
+from quant.underwater import Fall, drawdown_table
 
 __all__ = [
     "HISTORICAL_WINDOWS",
@@ -42,8 +40,8 @@ __all__ = [
     "ConditionalCoverage",
     "Contributions",
     "Coverage",
-    "DrawdownPeriod",
     "FactorShock",
+    "Fall",
     "HistoricalWindow",
     "LikelihoodRatio",
     "Measure",
@@ -71,7 +69,6 @@ __all__ = [
 
 Floats: TypeAlias = NDArray[np.float64]
 Measure: TypeAlias = Literal["volatility", "value_at_risk", "expected_shortfall"]
-Session: TypeAlias = int | date
 
 
 @dataclass(frozen=True)
@@ -93,39 +90,6 @@ class Contributions:
         if self.total == 0.0:
             raise DataError("a risk of zero has no shares")
         return tuple(component / self.total for component in self.components)
-
-
-@dataclass(frozen=True)
-class DrawdownPeriod:
-    """One fall of wealth below its peak, until the peak is reached again.
-
-    Attributes
-    ----------
-    depth : float
-        Largest loss from the peak, a fraction.
-    peak : int, date or None
-        Session at whose close the peak stood; None where it is the start, before the first return.
-    trough : int or date
-        Session of the largest loss.
-    recovery : int, date or None
-        First session that ends at or above the peak; None while the fall is ongoing.
-    sessions_down : int
-        From peak to trough.
-    sessions_to_recover : int or None
-        From trough to recovery.
-    """
-
-    depth: float
-    peak: Session | None
-    trough: Session
-    recovery: Session | None
-    sessions_down: int
-    sessions_to_recover: int | None
-
-    @property
-    def ongoing(self) -> bool:
-        """Whether the peak has not been reached again."""
-        return self.recovery is None
 
 
 @compiled
@@ -261,63 +225,3 @@ def component_contributions(
         "expected_shortfall": exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi) / (1.0 - level),
     }
     return _parts(w, direction, tails[measure])
-
-
-def drawdown_table(
-    returns: ArrayLike, dates: ArrayLike | Sequence[date] | None = None, *, count: int = 5
-) -> tuple[DrawdownPeriod, ...]:
-    """The deepest falls of wealth below a peak, deepest first, the earlier of equals first.
-
-    Parameters
-    ----------
-    returns : array_like, shape (T,)
-        Daily simple returns, above -1; the start counts as a peak.
-    dates : array_like of datetime64 or date, shape (T,), optional
-        Ascending. Without them sessions are numbered from 0.
-    count : int
-        Largest number of rows, at least 1.
-
-    Returns
-    -------
-    tuple of DrawdownPeriod
-        No two overlap; empty for a series that never fell.
-
-    Raises
-    ------
-    DataError
-        If `returns` is not a finite vector above -1, `dates` does not fit or ascend, or `count` is below 1.
-
-    Examples
-    --------
-    >>> rows = drawdown_table([0.1, -0.5, 0.5, 1.0, -0.2])
-    >>> [(round(row.depth, 9), row.peak, row.trough, row.recovery) for row in rows]
-    [(0.5, 0, 1, 3), (0.2, 3, 4, None)]
-    """
-    if count < 1:
-        raise DataError(f"`count` must be at least 1; got {count!r}")
-    falls = metrics.drawdowns(returns)
-    sessions: Sequence[Session] = range(falls.size)
-    if dates is not None:
-        days = np.asarray(dates, dtype="datetime64[D]")
-        if days.shape != falls.shape:
-            raise DataError(f"`dates` of shape {days.shape} do not fit `returns` {falls.shape}")
-        if np.isnat(days).any() or (days[1:] <= days[:-1]).any():
-            raise DataError("`dates` must ascend without repetition")
-        sessions = days.tolist()
-    under = np.concatenate([[False], falls > 0.0, [False]])
-    starts, ends = np.flatnonzero(under[1:] & ~under[:-1]), np.flatnonzero(under[:-1] & ~under[1:])
-    rows: list[DrawdownPeriod] = []
-    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-        trough = start + int(np.argmax(falls[start:end]))
-        recovered = end < falls.size
-        rows.append(
-            DrawdownPeriod(
-                depth=float(falls[trough]),
-                peak=sessions[start - 1] if start > 0 else None,
-                trough=sessions[trough],
-                recovery=sessions[end] if recovered else None,
-                sessions_down=trough - start + 1,
-                sessions_to_recover=end - trough if recovered else None,
-            )
-        )
-    return tuple(sorted(rows, key=lambda row: -row.depth)[:count])

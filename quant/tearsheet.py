@@ -11,7 +11,7 @@ from quant.compiled import compiled
 from quant.distribution import Distribution, distribution
 from quant.elementary import power
 from quant.errors import DataError
-from quant.growth import checked_total
+from quant.growth import checked_days, checked_total
 from quant.moments import DAYS, checked_series, same_length
 from quant.payoff import Payoff, payoff
 from quant.performance import Growth, Ratios, growth, ratios, sample_of
@@ -50,16 +50,6 @@ def _leverage(weights: NDArray[np.float64]) -> tuple[float, float]:
         mean += gross
         most = max(most, gross)
     return mean / weights.shape[0], most
-
-
-def _checked_days(dates: ArrayLike, observations: int) -> NDArray[np.int64]:
-    days = np.asarray(dates, dtype="datetime64[D]")
-    if days.shape != (observations,):
-        raise DataError(f"`dates` of shape {days.shape} do not fit {observations} returns")
-    numbers = days.view(np.int64) if days.flags.c_contiguous else days.astype(np.int64)
-    if np.isnat(days).any() or (numbers[1:] <= numbers[:-1]).any():
-        raise DataError("`dates` must ascend without repetition or gaps of NaT")
-    return numbers
 
 
 def _checked_rate(rate: ArrayLike, observations: int, periods: int) -> NDArray[np.float64]:
@@ -172,7 +162,7 @@ def tearsheet(
     against = None if benchmark is None else checked_total(benchmark, name="benchmark", shortest=2)
     if against is not None:
         same_length(returns=r, benchmark=against)
-    days = None if dates is None else _checked_days(dates, r.size)
+    days = None if dates is None else checked_days(dates, r.size).astype(np.int64)
     riskless = _checked_rate(rate, r.size, periods)
     sample = sample_of(r, riskless, periods, days)
     grown = growth(sample)

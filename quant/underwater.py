@@ -1,16 +1,20 @@
 """Falls of wealth from its peaks: how deep, how long, how often, and the ratios that count them as risk."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from quant.compiled import compiled
 from quant.distribution import entropic_at_risk
+from quant.errors import DataError
+from quant.growth import checked_days, checked_total
 from quant.historical_tail import TAIL_LEVEL, tail_of
 from quant.performance import Growth, Sample, over
+from quant.returns import Returns
 
 TABLE_LENGTH = 10
 _REGAINED = 1.0 - 1e-12
@@ -30,9 +34,26 @@ class Fall:
     """First session that ends at or above the peak; None if there is none yet."""
     length: int
     """Sessions from the peak to the recovery, or to the end of the series."""
+    peak_date: date | None = None
+    """None also where the peak is the start of the series, before its first session."""
     start_date: date | None = None
     trough_date: date | None = None
     recovery_date: date | None = None
+
+    @property
+    def ongoing(self) -> bool:
+        """Whether the peak has not been regained."""
+        return self.recovery is None
+
+    @property
+    def sessions_down(self) -> int:
+        """From the peak to the trough."""
+        return self.trough - self.start + 1
+
+    @property
+    def sessions_to_recover(self) -> int | None:
+        """From the trough to the recovery; None if there is none yet."""
+        return None if self.recovery is None else self.recovery - self.trough
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,10 +146,14 @@ def _date(days: NDArray[np.int64] | None, row: int | None) -> date | None:
 
 
 def _table(
-    rows: NDArray[np.int64], depths: NDArray[np.float64], lengths: NDArray[np.int64], days: NDArray[np.int64] | None
+    rows: NDArray[np.int64],
+    depths: NDArray[np.float64],
+    lengths: NDArray[np.int64],
+    days: NDArray[np.int64] | None,
+    count: int = TABLE_LENGTH,
 ) -> tuple[Fall, ...]:
     found: list[Fall] = []
-    for i in np.argsort(-depths, kind="stable")[:TABLE_LENGTH]:
+    for i in np.argsort(-depths, kind="stable")[:count]:
         start, trough, end = (int(row) for row in rows[:, i])
         recovery = end if end >= 0 else None
         found.append(
@@ -138,6 +163,7 @@ def _table(
                 trough=trough,
                 recovery=recovery,
                 length=int(lengths[i]),
+                peak_date=_date(days, start - 1 if start > 0 else None),
                 start_date=_date(days, start),
                 trough_date=_date(days, trough),
                 recovery_date=_date(days, recovery),
@@ -160,15 +186,64 @@ def _deepest(below: NDArray[np.float64]) -> tuple[float, float]:
     return tail_of(depths, below.size, TAIL_LEVEL)
 
 
+def _walked(
+    r: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], tuple[float, float]]:
+    """Drawdown of each session; rows, depths and lengths of the falls; sums of the drawdowns and of their squares."""
+    below = np.empty(r.size)
+    places = np.empty((3, (r.size + 1) // 2 + 1), dtype=np.int64)
+    depths = np.empty(places.shape[1])
+    count, total, squares = _falls(r, _REGAINED, below, places, depths)
+    rows = places[:, :count]
+    lengths = np.where(rows[2] < 0, r.size - 1, rows[2]) - rows[0] + 1
+    return below, rows, depths[:count], lengths, (total, squares)
+
+
+def drawdown_table(
+    returns: ArrayLike | Returns, dates: ArrayLike | Sequence[date] | None = None, *, count: int = 5
+) -> tuple[Fall, ...]:
+    """The deepest falls of wealth below a peak, deepest first, the earlier of equals first.
+
+    Parameters
+    ----------
+    returns : array_like of shape (T,), or Returns of one asset
+        Daily simple returns, above -1; the start counts as a peak.
+    dates : array_like of datetime64 or date, shape (T,), optional
+        Ascending; those of `returns` where it is a `Returns`. Without them sessions are numbered only.
+    count : int
+        Largest number of rows, at least 1.
+
+    Returns
+    -------
+    tuple of Fall
+        No two overlap; empty for a series that never fell. Wealth within 1e-12 of its peak has regained it.
+
+    Raises
+    ------
+    DataError
+        If `returns` is not a finite vector above -1, `dates` does not fit or ascend, or `count` is below 1.
+
+    Examples
+    --------
+    >>> rows = drawdown_table([0.1, -0.5, 0.5, 1.0, -0.2])
+    >>> [(round(row.depth, 9), row.start, row.trough, row.recovery) for row in rows]
+    [(0.5, 1, 1, 3), (0.2, 4, 4, None)]
+    """
+    if count < 1:
+        raise DataError(f"`count` must be at least 1; got {count!r}")
+    if dates is None and isinstance(returns, Returns):
+        dates = returns.dates
+    r = checked_total(returns, name="returns")
+    days = None if dates is None else checked_days(dates, r.size).astype(np.int64)
+    _, rows, depths, lengths, _ = _walked(r)
+    return _table(rows, depths, lengths, days, count)
+
+
 def underwater(sample: Sample, grown: Growth, volatility: float) -> Underwater:
     """`Underwater` of checked returns; `volatility` is annual."""
     r, days = sample.returns, sample.days
-    below = np.empty(r.size)
-    places = np.empty((3, (r.size + 1) // 2 + 1), dtype=np.int64)
-    depth_of = np.empty(places.shape[1])
-    count, total, squares = _falls(r, _REGAINED, below, places, depth_of)
-    rows, depths = places[:, :count], depth_of[:count]
-    lengths = np.where(rows[2] < 0, r.size - 1, rows[2]) - rows[0] + 1
+    below, rows, depths, lengths, (total, squares) = _walked(r)
+    count = depths.size
     spans = _days(rows, days) if days is not None and count else None
     deepest = int(np.argmax(depths)) if count else 0
     depth = float(depths[deepest]) if count else 0.0

@@ -28,6 +28,7 @@ from quant.risk import (
     tail_risk,
     value_at_risk,
 )
+from quant.tearsheet import tearsheet
 from tools.bundled import BundledPrices
 
 few = settings(max_examples=40, deadline=None)
@@ -167,14 +168,12 @@ def test_drawdowns_are_those_of_a_walk_over_the_wealth(returns: np.ndarray) -> N
     wealth = np.concatenate([[1.0], np.cumprod(1 + returns)])
     covered: set[int] = set()
     for row in rows:
-        peak = -1 if row.peak is None else row.peak
-        assert isinstance(peak, int)
-        assert isinstance(row.trough, int)
+        peak = row.start - 1
         assert row.depth == pytest.approx(1 - wealth[row.trough + 1] / wealth[peak + 1], abs=1e-12)
         assert wealth[peak + 1] == pytest.approx(wealth[: peak + 2].max(), rel=1e-12)
         assert row.sessions_down == row.trough - peak
         end = returns.size if row.recovery is None else row.recovery
-        assert isinstance(end, int)
+        assert row.length == min(end, returns.size - 1) - peak
         assert row.ongoing == (row.recovery is None) == (row.sessions_to_recover is None)
         assert row.ongoing or row.sessions_to_recover == end - row.trough
         under = wealth[peak + 2 : end + 1]
@@ -197,15 +196,15 @@ def test_the_deepest_falls_of_the_index_are_the_known_ones() -> None:
     prices = asyncio.run(BundledPrices().load("sp500"))
     closes = prices.closes[:, 0]
     rows = drawdown_table(closes[1:] / closes[:-1] - 1, prices.dates[1:], count=4)
-    assert [(r.peak, r.trough) for r in rows] == [
+    assert [(r.peak_date, r.trough_date) for r in rows] == [
         (date(2007, 10, 9), date(2009, 3, 9)),
         (date(2000, 3, 24), date(2002, 10, 9)),
         (date(2020, 2, 19), date(2020, 3, 23)),
         (date(2022, 1, 3), date(2022, 10, 12)),
     ]
     assert [round(100 * r.depth, 1) for r in rows] == [56.8, 49.1, 33.9, 25.4]
-    assert rows[0].recovery == date(2013, 3, 28)
-    assert rows[2].recovery == date(2020, 8, 18)
+    assert rows[0].recovery_date == date(2013, 3, 28)
+    assert rows[2].recovery_date == date(2020, 8, 18)
     assert [r.ongoing for r in rows] == [False, False, False, True]
     assert rows[2].sessions_down == 23
     assert rows[0].depth == pytest.approx(1 - 676.53 / 1565.15, abs=1e-9)
@@ -214,7 +213,7 @@ def test_the_deepest_falls_of_the_index_are_the_known_ones() -> None:
 def test_a_series_that_only_rises_never_fell() -> None:
     assert drawdown_table([0.01, 0.0, 0.02]) == ()
     first = drawdown_table([-0.1, 0.05, 0.2])[0]
-    assert (first.peak, first.trough, first.recovery, first.sessions_down) == (None, 0, 2, 1)
+    assert (first.peak_date, first.start, first.trough, first.recovery, first.sessions_down) == (None, 0, 0, 2, 1)
     assert len(drawdown_table([-0.1, 0.2] * 9, count=3)) == 3
 
 
@@ -243,6 +242,7 @@ def test_the_returns_of_one_asset_are_measured_as_their_array() -> None:
     assert expected_shortfall(one, 0.9, method="filtered_ewma") == expected_shortfall(x, 0.9, method="filtered_ewma")
     assert tail_risk(one, methods=("gaussian",)) == tail_risk(x, methods=("gaussian",))
     np.testing.assert_array_equal(rolling_value_at_risk(one), rolling_value_at_risk(x))
+    assert drawdown_table(one) == drawdown_table(x, days.dates) == tearsheet(one).worst_falls[:5]
     assert kupiec(one, 0.01, 0.95) == kupiec(x, 0.01, 0.95)
     assert christoffersen(one, 0.01, 0.95) == christoffersen(x, 0.01, 0.95)
     weights = np.full(len(days.assets), 0.25)
