@@ -1,7 +1,7 @@
 """How numbers, rules and limits are written for a reader, on the terminal and in the report."""
 
-from quant.family import FAMILY
-from quant.strategy import REBALANCING_DAYS, Rebalancing, StrategyConfig
+from quant.family import ACTIVE, FAMILY
+from quant.strategy import REBALANCING_DAYS, Rebalancing, StrategyConfig, length_of
 from tools.optimization import Fact, LimitCheck, LimitName
 
 MINUS = "\N{MINUS SIGN}"
@@ -110,35 +110,27 @@ def _frequency(rebalancing: Rebalancing) -> str:
     return rebalancing if days == 1 else f"{rebalancing} (every {days} sessions)"
 
 
+def _estimator(config: StrategyConfig) -> str:
+    match length_of(config.estimator):
+        case "lookback_days":
+            return f"{config.estimator}, {config.lookback_days} sessions"
+        case "decay":
+            return f"{config.estimator}, decay {config.decay:g}"
+        case None:
+            return config.estimator
+
+
 def shape(config: StrategyConfig) -> list[tuple[str, str]]:
     """Every parameter that has an effect, as (name, value)."""
     rows = [("Weight function", FAMILY[config.weight_function].title)]
-    if config.lookback_days is not None:
-        rows.append(("Estimator", f"{config.estimator}, {config.lookback_days} sessions"))
-    elif config.decay is not None:
-        rows.append(("Estimator", f"{config.estimator}, decay {config.decay:g}"))
-    rows.append(
-        (
-            "Rebalancing",
-            _frequency(config.rebalancing),
-        )
-    )
+    if FAMILY[config.weight_function].volatility:
+        rows.append(("Estimator", _estimator(config)))
+    rows.append(("Rebalancing", _frequency(config.rebalancing)))
     if config.no_trade_band:
         rows.append(("No-trade band", percent(config.no_trade_band, 0)))
-    if config.variance_constant is not None:
-        rows.append(("Variance constant", config.variance_constant))
     rows += [
-        (title(name), f"{value:g}")
-        for name in (
-            "slope",
-            "midpoint",
-            "scale",
-            "floor",
-            "multiplier",
-            "hysteresis",
-            "drawdown_cap",
-            "constant_weight",
-        )
+        (title(name), value if isinstance(value, str) else f"{value:g}")
+        for name in ACTIVE[config.weight_function]
         if (value := getattr(config, name)) is not None
     ]
     if config.target_volatility is not None:

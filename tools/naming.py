@@ -11,6 +11,15 @@ _PARAMETERS = {
     "decay": "the decay of the estimator",
     "rebalancing": "the rebalancing frequency",
     "no_trade_band": "the no-trade band",
+    "inner": "the inner portfolio",
+}
+_INNER = {
+    "equal_weight": "an equal-weight portfolio",
+    "inverse_volatility": "an inverse-volatility portfolio",
+    "risk_parity": "a risk-parity portfolio",
+    "hierarchical_risk_parity": "a hierarchical risk-parity portfolio",
+    "minimum_variance": "a minimum-variance portfolio",
+    "risk_control": "a risk-control mix",
 }
 _LIMITS = {
     "max_drawdown": "the drawdown limit",
@@ -38,7 +47,8 @@ def strategy(config: StrategyConfig) -> str:
     }[config.estimator]
     on = f" on {measure}" if FAMILY[config.weight_function].volatility else ""
     band = f" with a no-trade band of {config.no_trade_band:.0%}" if config.no_trade_band else ""
-    return f"{name}{on}, rebalanced {config.rebalancing}{band}"
+    mixed = f", holding {_INNER[config.inner]}" if config.inner is not None else ""
+    return f"{name}{on}, rebalanced {config.rebalancing}{band}{mixed}"
 
 
 def function(name: str) -> str:

@@ -7,8 +7,10 @@ import pytest
 
 from api.report import History, linked, render
 from api.summary import benefit
-from api.words import ONE_HISTORY, limit_row, number, shape
+from api.words import ONE_HISTORY, limit_row, number, sentence, shape
+from quant.family import FAMILY, Grids
 from quant.scenario import GBM_BANNER
+from quant.strategy import StrategyConfig
 from tools import optimization as words
 from tools.figures import shown
 from tools.figures_of import simulated_timing
@@ -241,3 +243,21 @@ def test_a_strict_bound_is_not_rounded_to_nothing(result):
 def test_how_often_reads_like_language(result, rebalancing, said):
     config = result.winner.config.model_copy(update={"rebalancing": rebalancing})
     assert dict(shape(config))["Rebalancing"] == said
+
+
+@pytest.mark.parametrize("function", FAMILY)
+def test_every_parameter_of_a_weight_function_has_a_row(function):
+    row = FAMILY[function]
+    values = {name: (getattr(Grids(), name) if name in Grids.model_fields else (0.5,))[0] for name in row.parameters}
+    length = {"lookback_days": 63} if row.volatility else {}
+    config = StrategyConfig(weight_function=function, **length, **values)
+    rows = dict(shape(config))
+    for name, value in values.items():
+        assert rows[name.replace("_", " ").capitalize()] == (value if isinstance(value, str) else f"{value:g}")
+    assert ("Estimator" in rows) == row.volatility
+
+
+def test_an_estimator_without_length_is_named_in_the_report():
+    config = StrategyConfig(weight_function="feedback", estimator="garch", gain=2.0)
+    assert dict(shape(config))["Estimator"] == "garch"
+    assert sentence(config) == "Volatility feedback, garch, monthly (every 21 sessions), gain 2"
