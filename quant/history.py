@@ -11,11 +11,12 @@ from quant.blocks import run_block
 from quant.compiled import compiled
 from quant.elementary import log
 from quant.errors import DataError
+from quant.garch import garch_signal
 from quant.kernel import FALL_BINS, LOSS_BINS, STATISTICS, Flags, Floats
 from quant.mixes import daily_mix
-from quant.rules import FREQUENCIES, GivenKey, Rules, SignalKey
-from quant.signals import DAYS, volatility_signal
-from quant.strategy import INNER_LOOKBACK, InnerPortfolio
+from quant.rules import FREQUENCIES, Fitted, GivenKey, Rules, model_of, signal_key
+from quant.signals import DAYS, GARCH, GARCH_HORIZON, GIVEN, volatility_signal
+from quant.strategy import INNER_LOOKBACK, InnerPortfolio, StrategyConfig
 
 Dates = NDArray[np.datetime64]
 
@@ -164,11 +165,13 @@ def replay(
     Raises
     ------
     DataError
-        If a signal is not defined yet when the first position is taken (it would look ahead), or `past` lacks a
-        volatility that a rule looks at.
+        If a signal is not defined yet when the first position is taken (it would look ahead), `past` lacks a
+        volatility that a rule looks at, or a series of it is not as long as its returns.
     """
     if start < rules.lookback + lag:
         raise DataError(f"`start` {start} is too early; allowed: at least {rules.lookback + lag}")
+    if past.bonds.shape not in ((0,), past.returns.shape):
+        raise DataError(f"`past` has bonds of shape {past.bonds.shape}; allowed: {past.returns.shape}, or none")
     count = rules.table.shape[0]
     trades = past.trades if offset == 0 else rebalancing_days(past.dates, offset)
     statistics = np.zeros((count, STATISTICS, 1))
@@ -203,35 +206,73 @@ def replay(
 
 
 def _given(rules: Rules, past: History, end: int) -> Floats:
-    """The series that rules look at, shape (G, end); a day beyond the data repeats the last."""
+    """The series that rules look at, shape (G, end)."""
     rows = np.empty((len(rules.given), end))
-    for row, (estimator, lookback) in enumerate(rules.given):
-        if (estimator, lookback) not in past.volatilities:
-            raise DataError(f"`past` has no volatilities for estimator {estimator!r} with lookback {lookback}")
-        series = past.volatilities[estimator, lookback][:end]
-        rows[row, : series.size] = series
-        rows[row, series.size :] = series[-1]
+    for row, key in enumerate(rules.given):
+        rows[row] = _volatilities(past, key)[:end]
     return rows
 
 
-def trained_constant(key: SignalKey, past: History, *, start: int, end: int, lag: int) -> float:
+def _volatilities(past: History, key: GivenKey) -> Floats:
+    estimator, lookback = key
+    if key not in past.volatilities:
+        raise DataError(f"`past` has no volatilities for estimator {estimator!r} with lookback {lookback}")
+    series = past.volatilities[key]
+    if series.shape != past.returns.shape:
+        raise DataError(
+            f"`past` has volatilities of shape {series.shape} for estimator {estimator!r}; "
+            f"allowed: {past.returns.shape}"
+        )
+    return series
+
+
+def trained_constant(
+    config: StrategyConfig, past: History, *, start: int, end: int, lag: int, fitted: Fitted | None = None
+) -> float:
     """Variance constant of Moreira and Muir, fitted on training days, per unit of target volatility.
 
     With weight = constant * target / variance, unbounded and rebalanced daily, the annual volatility over the days
     `start` ... `end` - 1 is the target. Days from `end` on are not read.
 
+    Parameters
+    ----------
+    config : StrategyConfig
+        Gives the estimator of the variance.
+    past : History
+    start, end : int
+        First training day, and the first day after them.
+    lag : int
+        Sessions between the last return that a decision uses and its trade.
+    fitted : callable, optional
+        As `quant.rules.lay_out` takes it; needed for the estimator `garch`.
+
+    Raises
+    ------
+    DataError
+        If the model behind the estimator `garch` is missing, or `past` lacks the volatilities of `config`.
+
     References
     ----------
     Moreira and Muir (2017), Journal of Finance 72(4), who fit on the full sample.
     """
-    returns = past.returns[:end].reshape(end, 1)
-    cash = past.cash[:end]
-    return 1.0 / _scaled_volatility(int(key[0]), int(key[1]), key[2], returns, cash, start, lag)
+    kind, lookback, decay = signal_key(config)
+    returns, cash = past.returns[:end].reshape(end, 1), past.cash[:end]
+    model = model_of("garch", fitted, needed=kind == GARCH)
+    given = _volatilities(past, (config.estimator, int(lookback)))[:end] if kind == GIVEN else np.empty(0)
+    return 1.0 / _scaled_volatility(int(kind), int(lookback), decay, model, given, returns, cash, start, lag)
 
 
 @compiled
 def _scaled_volatility(
-    kind: int, lookback: int, decay: float, returns: Floats, cash: Floats, start: int, lag: int
+    kind: int,
+    lookback: int,
+    decay: float,
+    garch: Floats,
+    given: Floats,
+    returns: Floats,
+    cash: Floats,
+    start: int,
+    lag: int,
 ) -> float:
     """Annual volatility of excess return over the variance known when the day's weight was set."""
     days = cash.size
@@ -241,7 +282,12 @@ def _scaled_volatility(
         logs[t, 0] = log(1.0 + returns[t, 0])
         excess[t, 0] = returns[t, 0] - cash[t]
     volatility = np.empty((days, 1))
-    volatility_signal(kind, lookback, decay, logs, excess, volatility)
+    if kind == GARCH:
+        garch_signal(garch, logs, GARCH_HORIZON, volatility)
+    elif kind == GIVEN:
+        volatility[:, 0] = given
+    else:
+        volatility_signal(kind, lookback, decay, logs, excess, volatility)
     total, squares = 0.0, 0.0
     for t in range(start, days):
         sigma = max(volatility[t - 1 - lag, 0], 1e-6)

@@ -45,6 +45,8 @@ ESTIMATORS: dict[Estimator, int] = {
     "implied": GIVEN,
 }
 FREQUENCIES: tuple[Rebalancing, ...] = ("daily", "weekly", "monthly", "quarterly")
+_SIZES = {"garch": 5, "regime": 12}
+"""Numbers of each fitted model; a regime model has two states, calm and turbulent."""
 
 SignalKey = tuple[float, float, float]
 GivenKey = tuple[Estimator, int]
@@ -91,7 +93,8 @@ class Rules:
         windowed = (kind == ROLLING) | (kind == DOWNSIDE)
         needs = np.where(windowed, length, np.where((kind == EWMA) | (kind == EWMA_MAX), AVERAGE_START, 0.0))
         trend = max(TREND_DAYS) if (self.looks[:, 0] == TREND).any() else 0
-        lengths = [length for _, length in self.given]
+        # overnight returns begin a session late, and so does the first full window of ranges
+        lengths = [length + 1 if estimator == "range" else length for estimator, length in self.given]
         return max(trend, int(np.max(needs, initial=0.0)), *lengths, 0)
 
 
@@ -128,7 +131,7 @@ def lay_out(
     Raises
     ------
     DataError
-        If a config needs a trained constant or a fitted model that is missing.
+        If a config needs a trained constant or a fitted model that is missing, or the model has another size.
     """
     rows: list[tuple[SignalKey, int, list[float]]] = []
     given: list[GivenKey] = []
@@ -156,8 +159,8 @@ def lay_out(
         looks=np.array(looks, dtype=np.float64).reshape(len(looks), 2),
         look_of=np.array([-1 if look is None else looks.index(look) for look in seen], dtype=np.int64),
         trades_of=np.array([FREQUENCIES.index(c.rebalancing) for c in ordered], dtype=np.int64),
-        garch=_model("garch", fitted, needed=any(key[0] == GARCH for key, _, _ in rows)),
-        hidden=_model("regime", fitted, needed=any(look[0] == REGIME for look in looks)),
+        garch=model_of("garch", fitted, needed=any(key[0] == GARCH for key, _, _ in rows)),
+        hidden=model_of("regime", fitted, needed=any(look[0] == REGIME for look in looks)),
         given=tuple(given),
     )
 
@@ -173,12 +176,19 @@ def _look(config: StrategyConfig) -> tuple[int, float] | None:
             return None
 
 
-def _model(name: Literal["garch", "regime"], fitted: Fitted | None, *, needed: bool) -> Floats:
+def model_of(name: Literal["garch", "regime"], fitted: Fitted | None, *, needed: bool) -> Floats:
+    """Parameters of a fitted model, checked; empty unless it is needed."""
     if not needed:
         return np.empty(0)
     if fitted is None:
         raise DataError(f"`fitted` is missing for a config that needs the {name} model of the training days")
-    return fitted(name)
+    parameters = fitted(name)
+    if parameters.shape != (_SIZES[name],):
+        raise DataError(
+            f"`fitted` gives the {name} model parameters of shape {parameters.shape}; allowed: ({_SIZES[name]},), "
+            + ("those of two states" if name == "regime" else "those of `Garch.parameters`")
+        )
+    return parameters
 
 
 def _row(config: StrategyConfig, mandate: Mandate, cost_factor: float, fitted: float | None) -> list[float]:

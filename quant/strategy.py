@@ -139,7 +139,8 @@ class StrategyConfig(Shape):
         """Sessions that its slowest signal needs before it is defined."""
         looks = FAMILY[self.weight_function]
         return max(
-            self.lookback_days or 0,
+            # overnight returns, which ranges may hold, begin a session late
+            (self.lookback_days or 0) + (1 if self.estimator == "range" else 0),
             AVERAGE_DAYS if looks.volatility and self.estimator in (*BY_DECAY, "garch") else 0,
             AVERAGE_DAYS if looks.signal == "regime" else 0,
             max(TREND_DAYS) if looks.signal == "trend" else 0,

@@ -13,7 +13,7 @@ from quant.metrics import series_metrics
 from quant.objective import scenario_weights, scores
 from quant.paths import PathModel, path_model
 from quant.regime import labels
-from quant.rules import Rules, lay_out, signal_key
+from quant.rules import Rules, lay_out
 from quant.scenario import Scenario
 from quant.simulation import Simulated, evaluations, simulate
 from quant.strategy import InnerPortfolio, Rebalancing, StrategyConfig
@@ -68,11 +68,12 @@ class World:
     def _trained(self, config: StrategyConfig) -> float:
         market = self.market
         return trained_constant(
-            signal_key(config),
+            config,
             market.histories[config.inner],
             start=market.train.start,
             end=market.train.stop,
             lag=self.request.mandate.decision_lag,
+            fitted=self._fitted,
         )
 
     def simulate(
@@ -188,6 +189,8 @@ def with_next_session(past: History) -> History:
         legs=np.vstack([past.legs, np.zeros_like(past.legs[-1:])]),
         mix=np.vstack([past.mix, past.mix[-1:]]),
         trades=rebalancing_days(dates),
+        bonds=np.append(past.bonds, 0.0) if past.bonds.size > 0 else past.bonds,
+        volatilities={key: np.append(series, series[-1]) for key, series in past.volatilities.items()},
     )
 
 

@@ -16,9 +16,10 @@ from quant.family import FAMILY, WeightFunction
 from quant.garch import fit_garch, garch_volatility
 from quant.history import History, Replayed, history, rebalancing_days, replay, trained_constant
 from quant.regime import filtered_probabilities, fit_hidden_markov
-from quant.rules import lay_out, signal_key
+from quant.rules import lay_out
 from quant.search import compose
-from quant.strategy import InnerPortfolio, Mandate, SearchSpace, StrategyConfig
+from quant.strategy import Estimator, InnerPortfolio, Mandate, SearchSpace, StrategyConfig
+from quant.volatility import range_volatility
 from tests.quant.accounts import Account, keep, windows
 from tools.bundled import BundledPrices, cash_rates
 
@@ -299,7 +300,7 @@ def test_a_fitted_constant_reads_nothing_after_its_window(estimator: str, day: i
     other = changed_after(past, day, seed + 1, None)
     records = []
     for world in (past, other):
-        fitted = trained_constant(signal_key(config), world, start=START, end=day + 1, lag=2)
+        fitted = trained_constant(config, world, start=START, end=day + 1, lag=2)
         records.append(run(config, Mandate(), world, trained=lambda _, fitted=fitted: fitted).series[0])
     equal_bits(records[0][EXCESS, : day + 1], records[1][EXCESS, : day + 1])
     equal_bits(records[0][HELD, : day + 2], records[1][HELD, : day + 2])
@@ -334,6 +335,27 @@ def test_a_trade_does_use_the_return_at_the_lag(estimator: str, lag: int) -> Non
     other = history(past.dates, returns[:, None], past.cash)
     a, b = (run(config, mandate, world).series[0, HELD, day + 1] for world in (past, other))
     assert b < 0.8 * a
+
+
+def test_the_first_decision_by_ranges_sees_no_session_after_its_lag() -> None:
+    """Yang and Zhang's window holds overnight returns, of which the first session has none."""
+    lookback, mandate = 21, Mandate(target_volatility=0.05)
+    dates, assets, cash = random_days(4, 120)
+    closes = 100.0 * np.cumprod(1.0 + assets[:, 0])
+    opens = np.append(100.0, closes[:-1]) * 1.001
+    first = lookback + 1 + mandate.decision_lag
+    held: list[float] = []
+    for lift in (1.0, 1.2):
+        highs = 1.01 * np.maximum(opens, closes)
+        highs[first - mandate.decision_lag :] *= lift  # all that the first decision must not see
+        series = range_volatility(opens, highs, 0.99 * np.minimum(opens, closes), closes, lookback=lookback)
+        past = replace(history(dates, assets, cash), volatilities={("range", lookback): series})
+        config = example_of("inverse_vol", estimator="range", lookback_days=lookback, rebalancing="quarterly")
+        assert config.longest_lookback() == lookback + 1
+        with pytest.raises(DataError, match="too early"):
+            run(config, mandate, past, start=first - 1)
+        held.append(run(config, mandate, past, start=first).series[0, HELD, first])
+    assert held[0] == held[1] < 1.0
 
 
 def test_signals_that_would_look_ahead_are_refused(index: History) -> None:
@@ -443,7 +465,7 @@ def test_the_fitted_constant_reaches_the_target_where_it_was_fitted(index: Histo
     """Moreira and Muir: unbounded, c / variance has the volatility c was chosen for."""
     lag, end, lookback = 2, 5000, 21
     config = example_of("inverse_vol_squared", variance_constant="trained", estimator=estimator, lookback_days=lookback)
-    fitted = trained_constant(signal_key(config), index, start=START, end=end, lag=lag)
+    fitted = trained_constant(config, index, start=START, end=end, lag=lag)
     logs, excess = np.log1p(index.returns), index.returns - index.cash
     sample = windows(logs, lookback).var(axis=1, ddof=1) if estimator == "rolling" else (
         2.0 * (windows(np.minimum(excess, 0.0), lookback) ** 2).mean(axis=1)
@@ -453,6 +475,22 @@ def test_the_fitted_constant_reaches_the_target_where_it_was_fitted(index: Histo
     weight = fitted * target / variance[START - 1 - lag : end - 1 - lag]
     reached = np.sqrt(252) * (weight * excess[START:end]).std(ddof=1)
     assert reached == pytest.approx(target, rel=1e-9)
+
+
+@pytest.mark.parametrize("estimator", ["garch", "implied"])
+def test_the_fitted_constant_is_of_the_estimator_that_the_rule_looks_at(index: History, estimator: Estimator) -> None:
+    """Neither has a lookback or a decay: the one is a fitted model, the other a series of its own."""
+    lag, end, target = 2, 5000, 0.10
+    forecast = garch_volatility(VOLATILITY, np.log1p(index.returns))
+    series = forecast if estimator == "garch" else 1.3 * forecast
+    past = replace(index, volatilities={("implied", 0): series})
+    config = example_of("inverse_vol_squared", variance_constant="trained", estimator=estimator, lookback_days=None)
+    constant = trained_constant(config, past, start=START, end=end, lag=lag, fitted=fitted)
+    weight = constant * target / series[START - 1 - lag : end - 1 - lag] ** 2
+    excess = (index.returns - index.cash)[START:end]
+    assert np.sqrt(252) * (weight * excess).std(ddof=1) == pytest.approx(target, rel=1e-9)
+    with pytest.raises(DataError, match="`fitted` is missing" if estimator == "garch" else "no volatilities for"):
+        trained_constant(config, index, start=START, end=end, lag=lag)
 
 
 def test_the_fitted_constant_is_the_first_weight(index: History) -> None:
@@ -531,3 +569,20 @@ def test_refuses_shapes_and_mixes_that_do_not_fit() -> None:
         history(dates, assets, cash)
     with pytest.raises(DataError, match="`inner` is 'equal_weight' for 1 assets"):
         history(dates, assets[:, :1], cash, inner="equal_weight")
+
+
+def test_refuses_series_of_another_length_than_the_returns(index: History) -> None:
+    config, alone = example_of("inverse_vol", estimator="implied", lookback_days=None), example_of("inverse_vol")
+    short = np.full(index.returns.size - 1, 0.2)
+    with pytest.raises(DataError, match=r"volatilities of shape .* for estimator 'implied'; allowed: "):
+        run(config, Mandate(), replace(index, volatilities={("implied", 0): short}))
+    with pytest.raises(DataError, match="bonds of shape"):
+        run(alone, Mandate(), replace(index, bonds=short))
+
+
+def test_refuses_a_fitted_model_of_another_size() -> None:
+    three = fit_hidden_markov(_OTHER, states=3).parameters
+    with pytest.raises(DataError, match=r"`fitted` gives the regime model .*\(21,\); allowed: \(12,\)"):
+        lay_out([example_of("regime_switch")], Mandate(), fitted=lambda _: three)
+    with pytest.raises(DataError, match="`fitted` is missing"):
+        lay_out([example_of("regime_switch")], Mandate())
