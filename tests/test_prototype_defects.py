@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from quant.evaluation import Evaluation, Metrics
-from quant.family import CODES
+from quant.family import CODES, FAMILY, WeightFunction
 from quant.history import history, replay
 from quant.kernel import raw_weight
 from quant.paths import path_model, sample_paths
@@ -36,8 +36,8 @@ def world(engine: Engine = "gbm", **changes: Any) -> Scenario:
     return Scenario.model_validate(BASE.model_dump() | {"engine": engine} | changes)
 
 
-def rule(function: str = "inverse_vol", **values: Any) -> StrategyConfig:
-    length = {} if function in ("constant", "cppi") or "decay" in values else {"lookback_days": 63}
+def rule(function: WeightFunction = "inverse_vol", **values: Any) -> StrategyConfig:
+    length = {"lookback_days": 63} if FAMILY[function].volatility and "decay" not in values else {}
     return StrategyConfig.model_validate({"weight_function": function} | length | values)
 
 

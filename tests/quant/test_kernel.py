@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quant.family import CODES, WeightFunction
-from quant.kernel import raw_weight
-from quant.rules import ESTIMATORS
+from quant.family import CODES, FAMILY, WeightFunction
+from quant.kernel import FALL_BINS, LOSS_BINS, STATISTICS, raw_weight, run_rule
+from quant.rules import ESTIMATORS, lay_out, simulated_trading_days
+from quant.search import compose
 from quant.signals import trend_signal, volatility_signal
-from quant.strategy import Estimator, Mandate, StrategyConfig
+from quant.strategy import Estimator, Mandate, Rebalancing, SearchSpace, StrategyConfig
 from tests.quant import accounts
 
 FROM_RETURNS: tuple[Estimator, ...] = ("rolling", "ewma", "ewma_max", "downside")
@@ -154,3 +155,33 @@ def test_the_mandate_sets_the_constant_of_merton() -> None:
     config = with_estimator("rolling", 21, 0.0).model_copy(update={"weight_function": "merton"})
     weights = [accounts.by_volatility(config, Mandate(risk_aversion=g), 0.2, None) for g in (1.0, 2.0)]
     assert weights[0] == 2.0 * weights[1] == pytest.approx(0.05 / 0.04)
+
+
+@pytest.mark.parametrize("rebalancing", ["daily", "weekly", "quarterly"])
+@pytest.mark.parametrize("function", [name for name in FAMILY if name != "constant"])
+@pytest.mark.parametrize("max_change", [2.0, 0.1])
+def test_many_days_at_a_time_are_the_accounts_day_by_day(
+    function: WeightFunction, rebalancing: Rebalancing, max_change: float
+) -> None:
+    """A block of paths that never borrow skips from trade to trade; one whose days are recorded does not."""
+    days, start, lag = 330, 40, 2
+    rng = np.random.default_rng(8)
+    returns = np.clip(0.02 * rng.standard_t(4, size=(days, 64)) - 1e-3, -0.5, 0.5)
+    cash, sigma, regime = 2e-4 * rng.random(days), rng.uniform(0.05, 0.5, (days, 64)), rng.random((days, 64))
+    space = SearchSpace(weight_functions=(function,), variance_constant=("target",), no_trade_band=(0.03,))
+    config = compose(space, lambda _, values: values[-1]).model_copy(update={"rebalancing": rebalancing})
+    rules = lay_out([config], Mandate(max_change=max_change), fitted=lambda _: np.zeros(12))
+    trades = simulated_trading_days(days, start)[rules.trades_of[0]]
+    none, found = np.empty((0, 0)), []
+    for series in (none, np.empty((4, days))):
+        statistics = np.empty((STATISTICS, 64))
+        losses, falls = np.zeros(LOSS_BINS, dtype=np.int32), np.zeros(FALL_BINS, dtype=np.int32)
+        run_rule(
+            rules.table[0], returns, cash, none, sigma, regime, trades, none, none, start, lag, 2.0, 0.1, 64,
+            statistics, losses, falls, series,
+        )  # fmt: skip
+        found.append((statistics, losses, falls))
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(found[0][1], found[1][1])
+    np.testing.assert_array_equal(found[0][2], found[1][2])
+    assert found[0][0].std() > 0.0

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quant.family import FAMILY
 from quant.search import choices, compose, contains, neighbours, propose, size, sobol, stream_seed
 from quant.strategy import (
     ACTIVE,
@@ -21,8 +22,7 @@ WHOLE = SearchSpace()
 WITH_ALL = SearchSpace(inner=("equal_weight", "inverse_volatility"), target_volatility=(0.08, 0.10, 0.12))
 GRIDS = {name: getattr(WITH_ALL, name) for name in SearchSpace.model_fields}
 DROPPED = ("inner", "target_volatility")
-NUMERIC = ("lookback_days", "decay", "no_trade_band", "slope", "midpoint", "scale", "floor", "multiplier",
-           "hysteresis", "drawdown_cap", "target_volatility")  # fmt: skip
+NUMERIC = {name for name, grid in GRIDS.items() if not isinstance(grid[0], str)}
 
 
 @st.composite
@@ -50,8 +50,8 @@ def every(space: SearchSpace) -> set[StrategyConfig]:
     for combination in itertools.product(*axes.values()):
         chosen = dict(zip(axes, combination, strict=True))
         active = list(ACTIVE[chosen["weight_function"]])
-        if chosen["weight_function"] == "cppi":
-            chosen["estimator"] = "rolling"  # it looks at no volatility
+        if not FAMILY[chosen["weight_function"]].volatility:
+            chosen["estimator"] = "rolling"
         else:
             active.append("lookback_days" if chosen["estimator"] in ("rolling", "downside") else "decay")
         for values in itertools.product(*(getattr(space, name) for name in active)):

@@ -19,7 +19,7 @@ from quant.rules import lay_out
 from quant.scenario import BUILT_IN, CYCLE, Scenario
 from quant.search import sobol
 from quant.simulation import Simulated, evaluations, simulate, threads
-from quant.strategy import REBALANCING_DAYS, Mandate, SearchSpace, StrategyConfig
+from quant.strategy import REBALANCING_DAYS, Estimator, Mandate, SearchSpace, StrategyConfig
 from tests.quant.accounts import keep
 
 BASE = BUILT_IN[0]
@@ -97,16 +97,17 @@ def example_of(function: str, place: int) -> StrategyConfig:
     return sobol(space, place + 1, seed=2)[place]
 
 
+@pytest.mark.parametrize("mandate", [MANDATE, Mandate()], ids=["borrows", "never borrows"])
 @pytest.mark.parametrize("function", list(ACTIVE))
-def test_each_path_is_a_money_account(function: str) -> None:
+def test_each_path_is_a_money_account(function: str, mandate: Mandate) -> None:
     configs = [example_of(function, place) for place in range(1 if function == "constant" else 2)]
     model = path_model(BASE, seed=7)
     returns = sample_paths(model, days=WARM_UP + YEAR)
-    simulated = run(configs, paths=64, keep_paths=True)
+    simulated = run(configs, mandate=mandate, paths=64, keep_paths=True)
     for k, config in enumerate(configs):
         for path in (0, 31, 63):
-            account = one_path(config, MANDATE, returns[:, path], model.cash)
-            assert simulated.utilities[k, path] == pytest.approx(account.utility(MANDATE.risk_aversion), abs=1e-10)
+            account = one_path(config, mandate, returns[:, path], model.cash)
+            assert simulated.utilities[k, path] == pytest.approx(account.utility(mandate.risk_aversion), abs=1e-10)
             wealth = np.cumprod(np.append(1.0, 1.0 + account.excess[WARM_UP:] + model.cash))
             fall = np.max(1.0 - wealth / np.maximum.accumulate(wealth))
             assert simulated.drawdowns[k, path] == pytest.approx(fall, abs=1e-10)
@@ -264,3 +265,10 @@ def test_a_warm_up_that_would_look_ahead_is_refused() -> None:
     assert needed == SPACE.longest_lookback()
     with pytest.raises(DataError, match=f"`warm_up` .* too short; allowed: at least {needed + MANDATE.decision_lag}"):
         run(SEVERAL, warm_up=needed + MANDATE.decision_lag - 1)
+
+
+@pytest.mark.parametrize(("estimator", "lookback"), [("range", 21), ("implied", None)])
+def test_data_that_simulated_worlds_do_not_have_is_refused(estimator: Estimator, lookback: int | None) -> None:
+    config = StrategyConfig(weight_function="inverse_vol", estimator=estimator, lookback_days=lookback)
+    with pytest.raises(DataError, match=f"estimator '{estimator}' needs data that simulated worlds do not have"):
+        run([config])

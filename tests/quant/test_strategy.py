@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from quant.family import FAMILY, Grids, WeightFunction
 from quant.rules import ESTIMATORS, lay_out
 from quant.search import compose
 from quant.signals import AVERAGE_START, volatility_signal
@@ -149,21 +150,19 @@ def test_a_space_refuses_by_name(changes: dict[str, Any], field: str, allowed: s
     assert allowed in str(refused.value)
 
 
-@pytest.mark.parametrize("function", list(ACTIVE))
-def test_every_inactive_shape_is_refused(function: str) -> None:
+@pytest.mark.parametrize("function", list(FAMILY))
+def test_every_inactive_shape_is_refused(function: WeightFunction) -> None:
     """A strategy has one name: nothing may be set that changes nothing."""
-    examples = {"variance_constant": "target", "slope": 5.0, "midpoint": 0.15, "scale": 0.05, "floor": 0.9}
-    examples |= {"multiplier": 3.0, "hysteresis": 0.01, "drawdown_cap": 0.2, "constant_weight": 0.5}
-    examples |= {"calm_weight": 0.8, "turbulent_weight": 0.2, "gain": 1.0}
+    examples: dict[str, Any] = {name: grid[0] for name, grid in Grids()} | {"constant_weight": 0.5}
     assert set(examples) == set(SHAPES)
     base: dict[str, Any] = {"weight_function": function}
-    base |= {name: examples[name] for name in ACTIVE[function]}  # pyright: ignore[reportArgumentType]
-    base |= {} if function in ("constant", "cppi", "tipp", "regime_switch") else {"lookback_days": 21}
+    base |= {name: examples[name] for name in ACTIVE[function]}
+    base |= {"lookback_days": 21} if FAMILY[function].volatility else {}
     StrategyConfig.model_validate(base)
     for name in set(SHAPES) - set(base):
         with pytest.raises(ValidationError, match=f"{name} has no effect"):
             StrategyConfig.model_validate(base | {name: examples[name]})
-    for name in ACTIVE[function]:  # pyright: ignore[reportArgumentType]
+    for name in ACTIVE[function]:
         with pytest.raises(ValidationError, match=f"{name} is required"):
             StrategyConfig.model_validate(base | {name: None})
 
@@ -193,7 +192,7 @@ def test_the_longest_lookback_of_a_space_covers_each_of_its_configs(config: Stra
     assert narrow.longest_lookback() == alone
 
 
-@pytest.mark.parametrize("estimator", list(ESTIMATORS))
+@pytest.mark.parametrize("estimator", ["rolling", "downside", "ewma", "ewma_max"])
 def test_a_signal_is_defined_after_its_lookback_and_not_before(estimator: Estimator) -> None:
     """Before it is, it holds its first defined value, which is known only later: no rule may read it."""
     lookback = 63 if estimator in ("rolling", "downside") else AVERAGE_START
