@@ -22,6 +22,12 @@ FINE, _NOT_FINITE, NO_VARIANCE, _ASYMMETRIC, _CORRELATED = range(5)
 """What `standardise` may find."""
 
 
+_LARGE = 64
+"""Assets from which half the digits are tried first."""
+_UNIT = 5.9604644775390625e-08
+"""Of rounding in single precision: 2**-24."""
+
+
 @compiled
 def _invert_deviations(cov: Floats, deviations: Floats, inverse: Floats) -> tuple[int, int]:
     """Fill the two, an inverse of zero for zero; fault and asset."""
@@ -91,7 +97,7 @@ def standardise(cov: Floats, correlation: Floats, deviations: Floats) -> tuple[i
 
 
 @compiled
-def _subtract_eight(upper: Floats, k: int, top: int, bottom: int) -> None:
+def _subtract_eight(upper: NDArray[np.floating], k: int, top: int, bottom: int) -> None:
     """Take what the factor's rows `k` to `k` + 7 explain from the rows `top` to `bottom` - 1: one pass over each."""
     a, b, c, d = upper[k, top:], upper[k + 1, top:], upper[k + 2, top:], upper[k + 3, top:]
     e, f, g, h = upper[k + 4, top:], upper[k + 5, top:], upper[k + 6, top:], upper[k + 7, top:]
@@ -105,10 +111,9 @@ def _subtract_eight(upper: Floats, k: int, top: int, bottom: int) -> None:
 
 
 @compiled
-def factorises(matrix: Floats, shift: float) -> bool:
-    """Whether the symmetric `matrix` plus `shift` on its diagonal has a Cholesky factor."""
-    n = matrix.shape[0]
-    upper = matrix.copy()
+def _factor(upper: NDArray[np.floating], shift: float) -> bool:
+    """Whether the symmetric `upper` plus `shift` on its diagonal has a Cholesky factor, which takes its place."""
+    n = upper.shape[0]
     for top in range(0, n, 8):
         bottom = min(top + 8, n)
         for k in range(0, top, 8):
@@ -128,6 +133,19 @@ def factorises(matrix: Floats, shift: float) -> bool:
                 row[j] *= scale
             row[i] = pivot * scale
     return True
+
+
+@compiled
+def factorises(matrix: Floats, shift: float) -> bool:
+    """Whether the symmetric `matrix`, ones on its diagonal, plus `shift` times the identity has a Cholesky factor.
+
+    Most have, even in half the digits and less all that rounding could do, in half the time. Higham (2002), "Accuracy
+    and Stability of Numerical Algorithms", theorem 10.3: n (n + 1) units at most.
+    """
+    n = matrix.shape[0]
+    if n >= _LARGE and _factor(matrix.astype(np.float32), shift - n * (n + 1.0) * _UNIT):
+        return True
+    return _factor(matrix.copy(), shift)
 
 
 def refuse(fault: int, row: int, column: int, cov: Floats, name: str = "cov") -> None:
