@@ -250,7 +250,7 @@ def test_every_parameter_of_a_weight_function_has_a_row(function):
     row = FAMILY[function]
     values = {name: (getattr(Grids(), name) if name in Grids.model_fields else (0.5,))[0] for name in row.parameters}
     length = {"lookback_days": 63} if row.volatility else {}
-    config = StrategyConfig(weight_function=function, **length, **values)
+    config = StrategyConfig.model_validate({"weight_function": function} | length | values)
     rows = dict(shape(config))
     for name, value in values.items():
         assert rows[name.replace("_", " ").capitalize()] == (value if isinstance(value, str) else f"{value:g}")
