@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from quant.compiled import compiled
+from quant.constraints import checked_bounds, checked_budget
 from quant.critical_line import critical_line
 from quant.errors import DataError, Infeasible
 from quant.semidefinite import checked_covariance
@@ -265,23 +266,6 @@ def _scaled_mean(mean: Floats) -> tuple[Floats, int]:
     return np.ldexp(scaled, -power), power
 
 
-def _bound(values: ArrayLike, name: str, assets: int) -> Floats:
-    bound = np.asarray(values, dtype=np.float64)
-    if bound.shape not in {(), (assets,)} or not np.isfinite(bound).all():
-        raise DataError(f"`{name}` must be a finite number or of shape ({assets},); got {bound.shape}: {bound}")
-    return np.array(np.broadcast_to(bound, (assets,)))
-
-
-def _check_bounds(lower: Floats, upper: Floats) -> None:
-    if (lower > upper).any():
-        asset = int(np.argmax(lower > upper))
-        raise Infeasible(f"`lower` must not exceed `upper`; for asset {asset} {lower[asset]:g} > {upper[asset]:g}")
-    if (least := math.fsum(lower)) > 1.0 + _ROUNDING:
-        raise Infeasible(f"`lower` has the sum {least:g}; weights with the sum 1 allow no more than 1")
-    if (most := math.fsum(upper)) < 1.0 - _ROUNDING:
-        raise Infeasible(f"`upper` has the sum {most:g}; weights with the sum 1 need at least 1")
-
-
 def _trace_corners(mean: Floats, cov: Floats, lower: Floats, upper: Floats) -> tuple[Floats, Floats] | None:
     """Multipliers and weights of the corners; None for a line that does not end."""
     if math.fsum(lower) >= 1.0 - _ROUNDING:
@@ -349,8 +333,8 @@ def efficient_frontier(
         raise DataError(f"`mean` must be finite, of shape ({len(matrix)},) as `cov`; got {means.shape}: {means}")
     if points < 2:
         raise DataError(f"`points` must be at least 2; got {points}")
-    low, high = _bound(lower, "lower", means.size), _bound(upper, "upper", means.size)
-    _check_bounds(low, high)
+    low, high = checked_bounds(lower, upper, means.size, finite=True)
+    checked_budget(low, high)
     found = frontier_between(low, high, means, matrix, points)
     if found is None:
         raise DataError(f"`cov` is too degenerate: the critical line did not end within {50 * means.size + 1000} steps")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from quant.compiled import compiled
+from quant.elementary import log
 from quant.errors import DataError
 from quant.moments import checked_series
 from quant.returns import Returns
@@ -127,6 +128,15 @@ def worst_drawdown(total: ArrayLike | Returns) -> Drawdown | None:
     recovered = np.flatnonzero(falls[trough:] == 0.0)
     recovery = trough + int(recovered[0]) if recovered.size else None
     return Drawdown(float(falls[trough]), start, trough, recovery)
+
+
+@compiled
+def log_growth(total: NDArray[np.float64]) -> NDArray[np.float64]:
+    """ln(1 + r) of each session, shape (T,)."""
+    out = np.empty(total.size)
+    for t in range(total.size):
+        out[t] = log(1.0 + total[t])
+    return out
 
 
 @compiled

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from quant.compiled import compiled
-from quant.elementary import exp, log
+from quant.elementary import exp
 from quant.errors import DataError
 from quant.evaluation import Measured, Metrics
-from quant.growth import checked_total, compounded, drawdowns
+from quant.growth import checked_total, compounded, drawdowns, log_growth
 from quant.historical_tail import TAIL_HORIZON, TAIL_LEVEL, tail_losses
 from quant.moments import DAYS, Moments, checked_series, moments, same_length
 from quant.returns import Returns
@@ -161,12 +161,6 @@ def volatility_target_error(total: ArrayLike | Returns, target: float, *, window
 
 
 @compiled
-def _log_growth(total: NDArray[np.float64], out: NDArray[np.float64]) -> None:
-    for t in range(total.size):
-        out[t] = log(1.0 + total[t])
-
-
-@compiled
 def _utility_error(x: NDArray[np.float64], mean: float, second: float, gamma: float) -> float:
     """Deviation of the influence of each day on mean - gamma / 2 variance, over sqrt(T)."""
     squares = 0.0
@@ -202,16 +196,14 @@ def _sharpe(m: Moments) -> Measured:
 
 
 def _geometric(total: NDArray[np.float64]) -> Measured:
-    logs = np.empty(total.size)
-    _log_growth(total, logs)
-    m = moments(logs)
+    m = moments(log_growth(total))
     growth = exp(DAYS * m.mean)
     return Measured(value=growth - 1.0, error=growth * DAYS * m.deviation / math.sqrt(m.count))
 
 
 def series_metrics(
-    excess: ArrayLike,
-    total: ArrayLike,
+    excess: ArrayLike | Returns,
+    total: ArrayLike | Returns,
     weights: ArrayLike,
     turnover: ArrayLike,
     costs: ArrayLike,

@@ -109,8 +109,30 @@ def checked_matrix(values: ArrayLike | Returns, *, name: str, shortest: int) -> 
         If the shape is another, T is too small, or a value is not finite.
     """
     array = np.ascontiguousarray(values.values if isinstance(values, Returns) else values, dtype=np.float64)
-    if array.ndim == 1:
-        array = np.ascontiguousarray(array[:, None])
+    return finite_matrix(array[:, None] if array.ndim == 1 else array, name=name, shortest=shortest)
+
+
+def finite_matrix(values: ArrayLike | Returns, *, name: str, shortest: int = 1) -> NDArray[np.float64]:
+    """`values` as a contiguous array of shape (T, K); a vector is refused.
+
+    Parameters
+    ----------
+    values : array_like of shape (T, K), or Returns
+    name : str
+        How the error calls it.
+    shortest : int
+        Smallest T that is allowed.
+
+    Returns
+    -------
+    ndarray, shape (T, K)
+
+    Raises
+    ------
+    DataError
+        If the shape is another, T is too small, or a value is not finite.
+    """
+    array = np.ascontiguousarray(values.values if isinstance(values, Returns) else values, dtype=np.float64)
     if array.ndim != 2 or array.shape[0] < shortest or array.shape[1] < 1:
         raise DataError(f"`{name}` must be of shape (T, K), T >= {shortest}; got {array.shape}")
     if not np.isfinite(array).all():

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quant.compiled import compiled
-from quant.elementary import exp, log
+from quant.elementary import exp
+from quant.growth import log_growth
 from quant.moments import Moments, moments
 from quant.sharpe_ratio import probabilistic_sharpe, sharpe_error, sharpe_spread
 
@@ -172,20 +173,12 @@ def _signs(x: NDArray[np.float64], r: NDArray[np.float64]) -> tuple[float, float
     return up, down, squares, total, losses
 
 
-@compiled
-def _log_growth(r: NDArray[np.float64], out: NDArray[np.float64]) -> None:
-    for t in range(r.size):
-        out[t] = log(1.0 + r[t])
-
-
 def sample_of(
     r: NDArray[np.float64], rate: NDArray[np.float64], periods: int, days: NDArray[np.int64] | None
 ) -> Sample:
     """`Sample` of checked arrays."""
-    logs = np.empty(r.size)
-    _log_growth(r, logs)
     excess = r - rate
-    return Sample(r, rate, excess, periods, days, moments(r), moments(excess), moments(logs))
+    return Sample(r, rate, excess, periods, days, moments(r), moments(excess), moments(log_growth(r)))
 
 
 def growth(sample: Sample) -> Growth:

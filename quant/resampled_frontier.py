@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from quant.errors import DataError, Infeasible, QuantError
 from quant.frontier import efficient_frontier
+from quant.moments import finite_matrix
 from quant.returns import Returns
 
 Floats = NDArray[np.float64]
@@ -116,7 +117,7 @@ def resampled_frontier(
     Michaud (1998), "Efficient asset management", chapter 6; he draws from a normal law with the sample's moments,
     here the sample itself is drawn from. Politis and Romano (1994), Journal of the American Statistical Association 89.
     """
-    sample = _checked_sample(returns)
+    sample = finite_matrix(returns, name="returns", shortest=2)
     _check_draws(draws, mean_block, seed, len(sample))
     mean, cov = _moments(sample)
     efficient_frontier(mean, cov, points, lower, upper)
@@ -187,7 +188,7 @@ def weight_intervals(
     >>> bool(np.all(found.lower < found.estimate) and np.all(found.estimate < found.upper))
     True
     """
-    sample = _checked_sample(returns)
+    sample = finite_matrix(returns, name="returns", shortest=2)
     block = min(mean_block, float(len(sample))) if mean_block == _MEAN_BLOCK else mean_block
     _check_draws(draws, block, seed, len(sample))
     if not 0.0 < level < 1.0:
@@ -224,16 +225,6 @@ def _weights(rule: Callable[[Floats], Floats], sample: Floats) -> Floats:
         i = int((~np.isfinite(weights)).argmax())
         raise _BadRule(f"`rule` must give finite weights; that of asset {i} is {weights[i]}")
     return weights
-
-
-def _checked_sample(returns: Returns | ArrayLike) -> Floats:
-    sample = np.array(returns.values if isinstance(returns, Returns) else returns, dtype=np.float64, order="C")
-    if sample.ndim != 2 or sample.shape[0] < 2 or sample.shape[1] == 0:
-        raise DataError(f"`returns` must have shape (T, N), T >= 2 and N > 0; got {sample.shape}")
-    if not np.isfinite(sample).all():
-        row, column = np.argwhere(~np.isfinite(sample))[0]
-        raise DataError(f"`returns` must be finite; row {row}, column {column} is {sample[row, column]}")
-    return sample
 
 
 def _check_draws(draws: int, mean_block: float, seed: int, count: int) -> None:

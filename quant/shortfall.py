@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from quant.compiled import compiled
 from quant.constraints import checked_bounds, checked_budget
 from quant.errors import DataError, QuantError
+from quant.moments import finite_matrix
 from quant.returns import Returns
 
 Floats = NDArray[np.float64]
@@ -99,7 +100,7 @@ def minimum_cvar(
     >>> minimum_cvar([[0.0, -0.2], [-0.1, 0.0]], level=0.5).round(6).tolist()
     [0.666667, 0.333333]
     """
-    sample = _checked_scenarios(scenarios)
+    sample = finite_matrix(scenarios, name="scenarios")
     if not 0.0 < level < 1.0:
         raise DataError(f"`level` must lie in (0, 1), got {level!r}")
     count, assets = sample.shape
@@ -127,16 +128,6 @@ def minimum_cvar(
         )
     )
     return weights
-
-
-def _checked_scenarios(scenarios: ArrayLike | Returns) -> Floats:
-    sample = np.array(scenarios.values if isinstance(scenarios, Returns) else scenarios, dtype=np.float64, order="C")
-    if sample.ndim != 2 or 0 in sample.shape:
-        raise DataError(f"`scenarios` must have shape (S, N), S > 0 and N > 0; got {sample.shape}")
-    if not np.isfinite(sample).all():
-        row, column = np.argwhere(~np.isfinite(sample))[0]
-        raise DataError(f"`scenarios` must be finite; row {row}, column {column} is {sample[row, column]}")
-    return sample
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from quant.compiled import compiled
 from quant.cornish_fisher import Expansion, coefficients_of, matched_coefficients, rises
-from quant.elementary import Word, exp, log, uniform
+from quant.elementary import Word, exp, uniform
 from quant.errors import DataError
 from quant.garch import Garch, fit_garch, garch_variances, next_variance
-from quant.growth import checked_total
+from quant.growth import checked_total, log_growth
 from quant.historical_tail import compound_windows, tail_of
 from quant.moments import moments
 from quant.random import philox
@@ -104,14 +104,6 @@ def _expansion(x: Floats, horizon: int, method: Method) -> Expansion:
 
 
 @compiled
-def _logs(x: Floats) -> Floats:
-    out = np.empty(x.size)
-    for t in range(x.size):
-        out[t] = log(1.0 + x[t])
-    return out
-
-
-@compiled
 def _average_filter(logs: Floats, decay: float) -> Floats:
     """Exponentially weighted mean square known before each day from `_START` on, and before the day after the last."""
     out = np.empty(logs.size - _START + 1)
@@ -157,7 +149,7 @@ def _rescaled(mu: float, variance: float, residuals: Floats) -> Floats:
 
 
 def _filtered(x: Floats, horizon: int, model: Garch | None, *, paths: int, seed: int) -> _Scenarios:
-    logs = _logs(x)
+    logs = log_growth(x)
     if model is None:
         if x.size < 2 * _START:
             raise DataError(f"`returns` must have shape (T,), T >= {2 * _START}, for `filtered_ewma`; got {x.shape}")
@@ -194,7 +186,7 @@ def _distribution(
         case "filtered_ewma":
             return _filtered(x, horizon, None, paths=paths, seed=seed)
         case "filtered_garch":
-            return _filtered(x, horizon, model or fit_garch(_logs(x)), paths=paths, seed=seed)
+            return _filtered(x, horizon, model or fit_garch(log_growth(x)), paths=paths, seed=seed)
         case _:
             raise DataError(f"`method` must be one of {', '.join(METHODS)}; got {method!r}")
 
@@ -354,7 +346,7 @@ def tail_risk(
         for horizon in horizons:
             try:
                 if method == "filtered_garch" and model is None:
-                    model = fit_garch(_logs(x))
+                    model = fit_garch(log_growth(x))
                 found = _distribution(x, horizon, method, paths=paths, seed=seed, model=model)
             except DataError as error:
                 rows += [TailLoss(method, horizon, level, None, None, str(error)) for level in levels]

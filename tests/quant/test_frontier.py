@@ -326,9 +326,9 @@ MEAN, COV = [0.05, 0.1], np.array([[0.01, 0.0], [0.0, 0.04]])
         ),
         ({"cov": [[0.0, 0.01], [0.01, 0.04]]}, "asset 0 has covariances but no variance"),
         ({"points": 1}, "`points` must be at least 2; got 1"),
-        ({"lower": np.nan}, "`lower` must be a finite number"),
-        ({"upper": np.inf}, "`upper` must be a finite number"),
-        ({"upper": [1.0, 1.0, 1.0]}, r"`upper` must be a finite number or of shape \(2,\); got \(3,\)"),
+        ({"lower": np.nan}, "`lower` must be finite; asset 0 has nan"),
+        ({"upper": np.inf}, "`upper` must be finite; asset 0 has inf"),
+        ({"upper": [1.0, 1.0, 1.0]}, r"`upper` must be a number or have shape \(2,\); got \(3,\)"),
     ],
 )
 def test_input_that_cannot_be_used_is_refused(changes: dict[str, Any], said: str) -> None:
@@ -339,9 +339,9 @@ def test_input_that_cannot_be_used_is_refused(changes: dict[str, Any], said: str
 @pytest.mark.parametrize(
     ("lower", "upper", "said"),
     [
-        (0.6, 1.0, "`lower` has the sum 1.2"),
-        (0.0, 0.4, "`upper` has the sum 0.8"),
-        ([0.0, 0.5], [1.0, 0.4], "`lower` must not exceed `upper`; for asset 1 0.5 > 0.4"),
+        (0.6, 1.0, "`lower` 0.6 of assets 0, 1, which sum to 1.2"),
+        (0.0, 0.4, "`upper` 0.4 of assets 0, 1, which sum to 0.8"),
+        ([0.0, 0.5], [1.0, 0.4], "`lower` must not be above `upper`; asset 1 has 0.5 and 0.4"),
     ],
 )
 def test_bounds_that_leave_no_portfolio_are_named(lower: Any, upper: Any, said: str) -> None:

@@ -171,8 +171,8 @@ def test_a_rule_that_gives_no_weights_is_an_error(rule: object, words: str) -> N
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"returns": [0.1, 0.2]}, r"`returns` must have shape \(T, N\)"),
-        ({"returns": [[0.1, 0.2]]}, r"`returns` must have shape \(T, N\)"),
+        ({"returns": [0.1, 0.2]}, r"`returns` must be of shape \(T, K\), T >= 2"),
+        ({"returns": [[0.1, 0.2]]}, r"`returns` must be of shape \(T, K\), T >= 2"),
         ({"returns": [[0.1], [np.inf]]}, "`returns` must be finite; row 1, column 0 is inf"),
         ({"draws": 1}, "`draws` must be at least 2, got 1"),
         ({"mean_block": 0.5}, r"`mean_block` must lie in \[1, 50\], got 0.5"),

@@ -150,8 +150,8 @@ def test_what_leaves_no_choice() -> None:
     ("changes", "error", "words"),
     [
         ({"scenarios": [[0.1, np.nan]]}, DataError, "`scenarios` must be finite; row 0, column 1 is nan"),
-        ({"scenarios": [0.1, 0.2]}, DataError, r"`scenarios` must have shape \(S, N\)"),
-        ({"scenarios": np.zeros((0, 2))}, DataError, "`scenarios` must have shape"),
+        ({"scenarios": [0.1, 0.2]}, DataError, r"`scenarios` must be of shape \(T, K\), T >= 1; got \(2,\)"),
+        ({"scenarios": np.zeros((0, 2))}, DataError, "`scenarios` must be of shape"),
         ({"level": 0.0}, DataError, "`level`"),
         ({"level": 1.0}, DataError, "`level`"),
         ({"level": np.nan}, DataError, "`level`"),

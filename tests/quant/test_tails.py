@@ -18,6 +18,8 @@ from tools.bundled import BundledPrices
 SAMPLES = [np.random.default_rng(seed).standard_t(5, 800) / 100 + 3e-4 for seed in range(3)]
 few = settings(max_examples=30, deadline=None)
 levels = st.sampled_from([0.5, 0.9, 0.95, 0.975, 0.99])
+INSIDE = 0.25
+"""A least slope of the plain expansion above which the matched one rises too: its parameters reach farther."""
 
 
 def skewed(seed: int, days: int = 1500) -> np.ndarray:
@@ -244,7 +246,7 @@ def test_filtered_losses_follow_todays_volatility(method: Method) -> None:
 @given(st.integers(0, 2**32 - 1), levels, st.sampled_from([1, 5]), st.sampled_from(METHODS[:5]))
 def test_the_shortfall_is_never_below_the_value_at_risk(seed: int, level: float, horizon: int, method: Method) -> None:
     x = skewed(seed, 400)
-    assume(not method.startswith("cornish") or steepness(x) > 0.05)
+    assume(not method.startswith("cornish") or steepness(x) > INSIDE)
     at_risk, shortfall = value_at_risk(x, level, horizon, method), expected_shortfall(x, level, horizon, method)
     assert shortfall >= at_risk - 1e-15
     higher = 0.5 * (1 + level)
@@ -257,7 +259,7 @@ def test_the_shortfall_is_never_below_the_value_at_risk(seed: int, level: float,
 @given(st.integers(0, 2**32 - 1), st.floats(0.05, 4.0), levels, st.sampled_from(METHODS[:4]))
 def test_scaled_days_scale_a_one_day_loss(seed: int, factor: float, level: float, method: Method) -> None:
     x = skewed(seed, 200)
-    assume(not method.startswith("cornish") or steepness(x) > 0.05)
+    assume(not method.startswith("cornish") or steepness(x) > INSIDE)
     for find in (value_at_risk, expected_shortfall):
         assert find(factor * x, level, 1, method) == pytest.approx(
             factor * find(x, level, 1, method), rel=1e-9, abs=1e-15
@@ -268,7 +270,7 @@ def test_scaled_days_scale_a_one_day_loss(seed: int, factor: float, level: float
 @given(st.integers(0, 2**32 - 1), st.floats(-0.01, 0.01), levels, st.sampled_from(METHODS[:4]))
 def test_a_sure_gain_lowers_a_one_day_loss_by_itself(seed: int, gain: float, level: float, method: Method) -> None:
     x = skewed(seed, 200)
-    assume(not method.startswith("cornish") or steepness(x) > 0.05)
+    assume(not method.startswith("cornish") or steepness(x) > INSIDE)
     for find in (value_at_risk, expected_shortfall):
         assert find(x + gain, level, 1, method) == pytest.approx(find(x, level, 1, method) - gain, abs=1e-11)
 
