@@ -19,6 +19,8 @@ from quant.semidefinite import checked_covariance
 Floats = NDArray[np.float64]
 
 _ROUNDING = 1e-12
+_LEAST = 1e-8
+"""Of the mean variance: what the end of the line may lie above the least one."""
 _RISKLESS = 1e-14
 """A variance below this share of the greatest is none."""
 
@@ -247,6 +249,28 @@ def _sharpest(corners: Floats, returns: Floats, cov: Floats, rate: float) -> tup
 
 
 @compiled
+def _gradient(weights: Floats, cov: Floats) -> Floats:
+    """Half the derivatives of the variance."""
+    out = np.zeros(weights.size)
+    for i in range(weights.size):
+        if weights[i] != 0.0:
+            row = cov[i]
+            for j in range(weights.size):
+                out[j] += weights[i] * row[j]
+    return out
+
+
+def _is_least(weights: Floats, cov: Floats, lower: Floats, upper: Floats) -> bool:
+    """Whether no portfolio between the bounds has less variance: none lies farther down the gradient."""
+    gradient = _gradient(weights, cov)
+    order = np.argsort(gradient, kind="stable")
+    room = (upper - lower)[order]
+    given = np.clip(1.0 - math.fsum(lower) - np.append(0.0, np.cumsum(room)[:-1]), 0.0, room)
+    lowest = math.fsum(gradient * lower) + math.fsum(gradient[order] * given)
+    return math.fsum(gradient * weights) - lowest <= _LEAST * float(np.mean(np.diag(cov)))
+
+
+@compiled
 def _tie(order: NDArray[np.int64], mean: Floats, tolerance: float) -> None:
     """Make equal, in falling `order`, what differs by rounding only."""
     for a in range(1, order.size):
@@ -308,7 +332,7 @@ def efficient_frontier(
     ------
     DataError
         If `mean` is not finite or does not fit, `cov` is not a finite, symmetric, positive semidefinite matrix, a bound
-        is not finite, `points` is below 2, or the line does not end within 50 N + 1000 steps.
+        is not finite, `points` is below 2, or the line does not end at the least variance, to 1e-8 of the mean one.
     Infeasible
         If the bounds leave no portfolio: a lower one above its upper one, or a sum above, or below, 1.
 
@@ -337,14 +361,17 @@ def efficient_frontier(
     checked_budget(low, high)
     found = frontier_between(low, high, means, matrix, points)
     if found is None:
-        raise DataError(f"`cov` is too degenerate: the critical line did not end within {50 * means.size + 1000} steps")
+        raise DataError(
+            "`cov` is too degenerate: the critical line does not end at the least variance; shrink it, or ask for "
+            "single portfolios of `quant.allocate`, such as `minimum_variance`"
+        )
     return found
 
 
 def frontier_between(lower: Floats, upper: Floats, mean: Floats, cov: Floats, points: int = 2) -> Frontier | None:
-    """The frontier of checked arguments, shapes (N,) and (N, N); None where the critical line does not end."""
+    """The frontier of checked arguments, shapes (N,) and (N, N); None where the line does not end at least variance."""
     traced = _trace_corners(mean, cov, lower, upper)
-    if traced is None:
+    if traced is None or not _is_least(traced[1][-1], cov, lower, upper):
         return None
     lambdas, corners = traced
     corner_returns, ignored = np.empty(lambdas.size), np.empty(lambdas.size)

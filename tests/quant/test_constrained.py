@@ -14,6 +14,7 @@ from quant.constrained import (
     minimum_variance_at,
 )
 from quant.errors import DataError, Infeasible
+from quant.frontier import efficient_frontier
 
 FREE: dict = {"lower": -np.inf, "upper": np.inf}
 few = settings(max_examples=15, deadline=None)
@@ -193,6 +194,18 @@ def test_no_direction_between_bounds_lowers_the_variance_of_any_covariance(
     loose = {"lower": np.zeros(n), "upper": upper, "groups": (), "turnover": 9.0, "current": w}
     assert w.sum() == pytest.approx(1.0, abs=1e-12)
     assert w @ cov @ w + highest_slope(-cov @ w, loose) <= 1e-8 * np.diag(cov).mean()
+
+
+def test_a_line_that_rounding_ends_too_early_is_not_taken() -> None:
+    """300 assets of 50 days, sold short up to 2%: a portfolio without variance exists, far along."""
+    rng = np.random.default_rng(7)
+    cov = np.cov((0.01 * rng.normal(size=(50, 300)) + 0.005 * rng.normal(size=(50, 1))).T)
+    w = minimum_variance(cov, lower=-0.02)
+    loose = {"lower": np.full(300, -0.02), "upper": np.ones(300), "groups": (), "turnover": 99.0, "current": w}
+    assert w.sum() == pytest.approx(1.0, abs=1e-12)
+    assert w @ cov @ w + highest_slope(-cov @ w, loose) <= 1e-8 * np.diag(cov).mean()
+    with pytest.raises(DataError, match="does not end at the least variance"):
+        efficient_frontier(np.zeros(300), cov, 2, -0.02)
 
 
 @pytest.mark.parametrize("seed", range(4))
