@@ -39,8 +39,8 @@ from quant.kernel import (
 )
 from quant.paths import PathModel
 from quant.random import LANES
+from quant.returns import DAYS
 from quant.rules import Rules, simulated_trading_days
-from quant.signals import DAYS
 
 LEVEL = 0.95
 
@@ -152,13 +152,13 @@ def simulate(
     count = rules.table.shape[0]
     trades = simulated_trading_days(total, start, offset)
     cash = np.full(total, model.cash)
-    means = np.empty((blocks, count, STATISTICS))
-    spreads = np.empty((blocks, count, STATISTICS))
     rows = (2 if keep_drawdowns else 1) if keep_paths else 0
     by_path = np.empty((rows, count, paths))
 
-    def work(span: tuple[int, int]) -> tuple[Counts, Counts]:
+    def work(span: tuple[int, int]) -> tuple[Floats, Floats, Counts, Counts]:
         first, last = span
+        means = np.empty((last - first, count, STATISTICS))
+        spreads = np.empty((last - first, count, STATISTICS))
         losses = np.zeros((count, LOSS_BINS), dtype=np.int32)
         falls = np.zeros((count, FALL_BINS), dtype=np.int32)
         if cancelled():
@@ -189,27 +189,27 @@ def simulate(
             lag,
             risk_aversion,
             drawdown_limit or 0.0,
-            means[first:last],
-            spreads[first:last],
+            means,
+            spreads,
             kept,
             losses,
             falls,
         )
         if keep_paths:
             by_path[:, rules.order, first * LANES : first * LANES + used] = kept
-        return losses, falls
+        return means, spreads, losses, falls
 
     workers = threads()
     size = max(1, min(4, math.ceil(blocks / workers)))
     spans = [(b, min(b + size, blocks)) for b in range(0, blocks, size)]
     losses = np.zeros((count, LOSS_BINS), dtype=np.int32)
     falls = np.zeros((count, FALL_BINS), dtype=np.int32)
+    mean, spread = np.zeros((count, STATISTICS)), np.zeros((count, STATISTICS))
     with ThreadPoolExecutor(workers) as pool:
-        for some_losses, some_falls in pool.map(work, spans):
+        for (first, _), (means, spreads, some_losses, some_falls) in zip(spans, pool.map(work, spans), strict=True):
+            _merge(means, spreads, first, paths, mean, spread)
             losses += some_losses
             falls += some_falls
-    mean, spread = np.empty((count, STATISTICS)), np.empty((count, STATISTICS))
-    _merge(means, spreads, paths, mean, spread)
     back = np.argsort(rules.order)
     return Simulated(
         mean=mean[back],
@@ -223,14 +223,14 @@ def simulate(
 
 
 @compiled
-def _merge(means: Floats, spreads: Floats, paths: int, mean: Floats, spread: Floats) -> None:
-    """Chan, Golub and LeVeque (1983), The American Statistician 37(3), block after block."""
+def _merge(means: Floats, spreads: Floats, first_block: int, paths: int, mean: Floats, spread: Floats) -> None:
+    """Chan, Golub and LeVeque (1983), The American Statistician 37(3): blocks from `first_block` on join the others."""
     blocks, count, statistics = means.shape
     for k in range(count):
         for m in range(statistics):
-            seen, average, squares = 0.0, 0.0, 0.0
+            seen, average, squares = float(LANES * first_block), mean[k, m], spread[k, m]
             for b in range(blocks):
-                size = min(64.0, paths - 64.0 * b)
+                size = min(float(LANES), paths - seen)
                 gap = means[b, k, m] - average
                 together = seen + size
                 average += gap * size / together
