@@ -19,40 +19,22 @@ from typing import Final, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.elementary import exp, power
+from quant.elementary import power
 from quant.errors import DataError
 from quant.evaluation import Measured
 from quant.joint import JointModel, check_days
-from quant.joint_engines import DAYS
 from quant.random import LANES
+from quant.returns import DAYS
 from quant.simulation import threads as available_threads
-from quant.wealth import (
-    BINS,
-    FIGURES,
-    GOAL,
-    GROWTH,
-    KEPT,
-    LOSS,
-    MONTH,
-    MULTIPLE,
-    RUIN,
-    WIDE,
-    Account,
-    Kept,
-    empty,
-    merge,
-    pilot,
-    run_block,
-    run_span,
-)
+from quant.wealth import BINS, FIGURES, MONTH, WIDE, Account, Kept, empty, merge, pilot, run_block, run_span
+from quant.wealth_summary import MONTHS, Sums, WealthSummary, summarise
 
 Floats: TypeAlias = NDArray[np.float64]
 Rebalancing: TypeAlias = Literal["daily", "weekly", "monthly", "quarterly", "yearly", "none"]
 
 LEVELS: Final = (0.05, 0.25, 0.50, 0.75, 0.95)
-TAILS: Final = (0.95, 0.99)
-MONTHS: Final = 12
-MOST_PATHS: Final = 2**31
+MOST_PATHS: Final = 2**31 - 1
+"""A bin counts in 32 bits, and all paths may fall into one."""
 
 _PERIODS: Final[dict[Rebalancing, int]] = {
     "daily": 1,
@@ -64,96 +46,6 @@ _PERIODS: Final[dict[Rebalancing, int]] = {
 _SPAN: Final = 16
 """Blocks whose sums are merged before they join the others: fixed, so that the number of threads changes no bit."""
 _PILOT: Final = 2 * LANES
-
-
-@dataclass(frozen=True)
-class Distribution:
-    """Of one figure over paths.
-
-    Attributes
-    ----------
-    mean, median : Measured
-    deviation : float
-        Sample deviation over paths.
-    levels : tuple of float
-    percentiles : tuple of Measured
-        At `levels`.
-    minimum, maximum : float
-    """
-
-    mean: Measured
-    median: Measured
-    deviation: float
-    levels: tuple[float, ...]
-    percentiles: tuple[Measured, ...]
-    minimum: float
-    maximum: float
-
-
-@dataclass(frozen=True)
-class TerminalRisk:
-    """Loss over the whole horizon, a fraction of the money paid in; negative where even the tail gains.
-
-    Attributes
-    ----------
-    level : float
-    value_at_risk : Measured
-        Loss that is exceeded with probability 1 - level.
-    expected_shortfall : Measured
-        Mean loss beyond it (CVaR).
-    """
-
-    level: float
-    value_at_risk: Measured
-    expected_shortfall: Measured
-
-
-@dataclass(frozen=True, eq=False)
-class WealthSummary:
-    """Distribution of wealth; every estimate with its Monte Carlo standard error.
-
-    Attributes
-    ----------
-    paths : int
-    times : ndarray, shape (M + 1,)
-        Years since the start, month by month.
-    levels : tuple of float, length Q
-    bands, bands_real : ndarray, shape (Q, M + 1)
-        Percentiles of wealth at each date, in the money of the date and in that of the start.
-    mean, mean_real : ndarray, shape (M + 1,)
-    terminal, terminal_real : Distribution
-        Wealth at the end.
-    loss_probability : Measured
-        Of getting less out, what was withdrawn and what is left together, than was paid in; nominal.
-    ruin_probability : Measured
-    ruin_by : ndarray, shape (M + 1,)
-        Probability that ruin came until each date.
-    goal_probability : Measured or None
-    risks : tuple of TerminalRisk
-        At 95% and 99%.
-    drawdown : Distribution
-        Deepest fall of the value of one unit from its peak, a positive fraction: after fees and costs, flows apart.
-    growth : Distribution
-        Yearly growth of one unit (CAGR) over the whole horizon, time-weighted; it stands still once the account is
-        closed.
-    """
-
-    paths: int
-    times: Floats
-    levels: tuple[float, ...]
-    bands: Floats
-    bands_real: Floats
-    mean: Floats
-    mean_real: Floats
-    terminal: Distribution
-    terminal_real: Distribution
-    loss_probability: Measured
-    ruin_probability: Measured
-    ruin_by: Floats
-    goal_probability: Measured | None
-    risks: tuple[TerminalRisk, ...]
-    drawdown: Distribution
-    growth: Distribution
 
 
 @dataclass(frozen=True, eq=False)
@@ -267,13 +159,13 @@ def simulate_wealth(
         ruin=ruin,
     )
     if not 2 <= paths <= MOST_PATHS:
-        raise DataError(f"`paths` must lie in [2, 2**31]; got {paths}")
+        raise DataError(f"`paths` must lie in [2, 2**31); got {paths}")
     if not levels or not all(a < b for a, b in pairwise((0.0, *levels, 1.0))):
         raise DataError(f"`levels` must increase within (0, 1); got {levels}")
     if threads is not None and threads < 1:
         raise DataError(f"`threads` must be positive; got {threads}")
     sums = _run(model, account, days, paths, threads or available_threads(), cancelled)
-    return _summary(sums, prices, levels, with_goal=goal is not None)
+    return summarise(sums, prices, levels, with_goal=goal is not None)
 
 
 def trajectory(
@@ -453,21 +345,9 @@ def _flows(name: str, values: ArrayLike, months: int) -> Floats:
     return array
 
 
-@dataclass(frozen=True, eq=False)
-class _Sums:
-    """All paths together."""
-
-    paths: int
-    kept: Kept
-    low: Floats
-    width: Floats
-    mean: Floats
-    spread: Floats
-
-
 def _run(
     model: JointModel, account: Account, days: int, paths: int, workers: int, cancelled: Callable[[], bool]
-) -> _Sums:
+) -> Sums:
     figures = account.contributions.size + 1 + FIGURES
     centre, deviation = np.empty(figures), np.empty(figures)
     pilot(model.tables, account, days, min(paths, _PILOT), centre, deviation)
@@ -487,8 +367,10 @@ def _run(
             raise InterruptedError
         mean, spread = np.zeros(figures), np.zeros(figures)
         store = free.get()
-        run_span(model.tables, account, days, *span, paths, low, width, store, mean, spread)
-        free.put(store)
+        try:
+            run_span(model.tables, account, days, *span, paths, low, width, store, mean, spread)
+        finally:
+            free.put(store)
         return mean, spread
 
     mean, spread = np.zeros(figures), np.zeros(figures)
@@ -513,126 +395,4 @@ def _run(
             np.add(counts, more, out=counts)
         np.minimum(kept.least, other.least, out=kept.least)
         np.maximum(kept.largest, other.largest, out=kept.largest)
-    return _Sums(paths, kept, low, width, mean, spread)
-
-
-def _quantile(sums: _Sums, v: int, share: float) -> float:
-    """Value below which `share` of the paths lie, evenly spread over the logarithms within a bin."""
-    wanted = min(max(share, 0.0), 1.0) * sums.paths - float(sums.kept.zeros[v])
-    if wanted <= 0.0 and sums.kept.zeros[v] > 0:
-        return 0.0
-    cumulated = np.cumsum(sums.kept.counts[v])
-    place = min(int(np.searchsorted(cumulated, wanted)), BINS - 1)
-    inside = int(sums.kept.counts[v, place])
-    part = (wanted - (int(cumulated[place]) - inside)) / inside if inside else 0.0
-    value = exp(float(sums.low[v]) + (place + part) * float(sums.width[v]))
-    return min(max(value, float(sums.kept.least[v])), float(sums.kept.largest[v]))
-
-
-def _measured_quantile(sums: _Sums, v: int, share: float) -> Measured:
-    """The error is half the distance between the quantiles one binomial deviation to either side."""
-    step = math.sqrt(share * (1.0 - share) / sums.paths)
-    above, below = _quantile(sums, v, share + step), _quantile(sums, v, share - step)
-    return Measured(value=_quantile(sums, v, share), error=0.5 * (above - below))
-
-
-def _distribution(sums: _Sums, v: int, levels: tuple[float, ...]) -> Distribution:
-    deviation = math.sqrt(float(sums.spread[v]) / (sums.paths - 1))
-    return Distribution(
-        mean=Measured(value=float(sums.mean[v]), error=deviation / math.sqrt(sums.paths)),
-        median=_measured_quantile(sums, v, 0.5),
-        deviation=deviation,
-        levels=levels,
-        percentiles=tuple(_measured_quantile(sums, v, q) for q in levels),
-        minimum=float(sums.kept.least[v]),
-        maximum=float(sums.kept.largest[v]),
-    )
-
-
-def _mapped(found: Distribution, scale: float, shift: float) -> Distribution:
-    """Of scale x + shift; a negative scale turns the order round."""
-
-    def of(measured: Measured) -> Measured:
-        return Measured(value=scale * measured.value + shift, error=abs(scale) * (measured.error or 0.0))
-
-    ends = sorted((scale * found.minimum + shift, scale * found.maximum + shift))
-    return Distribution(
-        mean=of(found.mean),
-        median=of(found.median),
-        deviation=abs(scale) * found.deviation,
-        levels=found.levels,
-        percentiles=tuple(of(p) for p in found.percentiles),
-        minimum=ends[0],
-        maximum=ends[1],
-    )
-
-
-def _probability(count: int, paths: int) -> Measured:
-    """Where none or all of the paths are hit, the error is that of the count one path further in: about 1 / paths."""
-    share = count / paths
-    used = share if 0 < count < paths else 1.0 / (paths + 2.0)
-    return Measured(value=share, error=math.sqrt(used * (1.0 - used) / paths))
-
-
-def _risk(sums: _Sums, v: int, level: float) -> TerminalRisk:
-    """Loss 1 - multiple beyond its quantile; a bin counts at the middle of its logarithms."""
-    quantile = _measured_quantile(sums, v, 1.0 - level)
-    tail = (1.0 - level) * sums.paths
-    left = tail
-    moment = square = 0.0
-    least, largest = float(sums.kept.least[v]), float(sums.kept.largest[v])
-    for b in range(-1, BINS):
-        count = int(sums.kept.zeros[v] if b < 0 else sums.kept.counts[v, b])
-        if count == 0:
-            continue
-        part = min(1.0, left / count)
-        centre = 0.0 if b < 0 else exp(float(sums.low[v]) + (b + 0.5 * part) * float(sums.width[v]))
-        loss = 1.0 - min(max(centre, least), largest)
-        moment += part * count * loss
-        square += part * count * loss * loss
-        left -= part * count
-        if left <= 0.0:
-            break
-    shortfall = moment / tail
-    gap = shortfall - (1.0 - quantile.value)
-    spread = max(square / tail - shortfall * shortfall, 0.0)
-    return TerminalRisk(
-        level=level,
-        value_at_risk=Measured(value=1.0 - quantile.value, error=quantile.error),
-        expected_shortfall=Measured(value=shortfall, error=math.sqrt((spread + level * gap * gap) / tail)),
-    )
-
-
-def _summary(sums: _Sums, prices: Floats, levels: tuple[float, ...], *, with_goal: bool) -> WealthSummary:
-    months = prices.size - 1
-    bands = np.array([[_quantile(sums, m, q) for m in range(months + 1)] for q in levels])
-    terminal = _distribution(sums, months, levels)
-    fallen = _distribution(sums, months + KEPT, tuple(1.0 - q for q in reversed(levels)))
-    drawdown = _mapped(fallen, -1.0, 1.0)
-    tallies = sums.kept.tallies
-    return WealthSummary(
-        paths=sums.paths,
-        times=np.arange(months + 1) / MONTHS,
-        levels=levels,
-        bands=bands,
-        bands_real=bands / prices,
-        mean=sums.mean[: months + 1].copy(),
-        mean_real=sums.mean[: months + 1] / prices,
-        terminal=terminal,
-        terminal_real=_mapped(terminal, 1.0 / float(prices[-1]), 0.0),
-        loss_probability=_probability(int(tallies[LOSS]), sums.paths),
-        ruin_probability=_probability(int(tallies[RUIN]), sums.paths),
-        ruin_by=np.cumsum(sums.kept.ruined) / sums.paths,
-        goal_probability=_probability(int(tallies[GOAL]), sums.paths) if with_goal else None,
-        risks=tuple(_risk(sums, months + MULTIPLE, level) for level in TAILS),
-        drawdown=Distribution(
-            mean=drawdown.mean,
-            median=drawdown.median,
-            deviation=drawdown.deviation,
-            levels=levels,
-            percentiles=tuple(reversed(drawdown.percentiles)),
-            minimum=drawdown.minimum,
-            maximum=drawdown.maximum,
-        ),
-        growth=_mapped(_distribution(sums, months + GROWTH, levels), 1.0, -1.0),
-    )
+    return Sums(paths, kept, low, width, mean, spread)
