@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar, cast
 
 import numba
@@ -19,6 +20,8 @@ from numba import config
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _PACKAGE = Path(__file__).parent
+_ONE_FOLDER = Lock()
+"""numba reads the folder from one setting for all modules, and modules are imported on any thread."""
 _IMPORT = re.compile(rb"^from quant\.(\w+) import", re.MULTILINE)
 
 
@@ -60,6 +63,8 @@ def pasted(function: _Function) -> _Function:
 
 
 def _decorated(function: _Function, *, forceinline: bool) -> _Function:
-    config.CACHE_DIR = str(cache_folder(Path(function.__code__.co_filename)))  # pyright: ignore[reportAttributeAccessIssue]
+    folder = str(cache_folder(Path(function.__code__.co_filename)))
     decorate = numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=forceinline)
-    return cast("_Function", decorate(function))
+    with _ONE_FOLDER:
+        config.CACHE_DIR = folder  # pyright: ignore[reportAttributeAccessIssue]
+        return cast("_Function", decorate(function))
