@@ -6,7 +6,7 @@ import pytest
 from quant.objective import REGRET_AVERSION, TAIL_MASS
 from quant.scenario import BUILT_IN
 from quant.strategy import Mandate, StrategyConfig
-from tools.evaluation import World, deepest_fall, goal_values, objectives
+from tools.evaluation import World, deepest_fall, goal_values, objectives, with_next_session
 from tools.market import build_market
 from tools.optimization import Limit, Limits
 
@@ -55,6 +55,26 @@ def test_engines_made_of_history_see_train_alone(prices, asked, bent, engine) ->
     ]
     np.testing.assert_array_equal(models[0].history, models[1].history)
     assert not np.array_equal(models[0].history, models[2].history)
+
+
+def test_models_of_volatility_and_regime_are_fitted_to_train_alone(prices, asked, bent) -> None:
+    request = asked()
+    stop = build_market(prices, request).train.stop
+    markets = [build_market(p, request) for p in (prices, bent(prices, stop + 1), bent(prices, 2_000))]
+    for name in ("garch", "regimes"):
+        seen, later, earlier = (getattr(market, name) for market in markets)
+        np.testing.assert_array_equal(seen, later)
+        assert not np.array_equal(seen, earlier)
+
+
+def test_the_next_session_is_one_more_day_of_every_series(world) -> None:
+    past = world.market.risky
+    some = np.full(past.returns.size, 0.2)
+    longer = with_next_session(replace(past, bonds=some, volatilities={("implied", 0): some}))
+    assert longer.returns.shape == longer.bonds.shape == longer.volatilities["implied", 0].shape == longer.dates.shape
+    assert longer.bonds[-1] == 0.0
+    assert longer.volatilities["implied", 0][-1] == 0.2
+    assert with_next_session(past).bonds.size == 0
 
 
 def test_the_bootstrap_and_the_trained_constant_do_look_at_train(prices, asked, bent) -> None:
