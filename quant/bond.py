@@ -23,12 +23,12 @@ from quant.elementary import Word, exp, normal
 from quant.errors import DataError
 from quant.paths import implied_moments
 from quant.random import LANES, fill_words
+from quant.returns import DAYS
 from quant.scenario import Scenario
 
 Floats = NDArray[np.float64]
 Dates = NDArray[np.datetime64]
 
-DAYS: Final = 252
 YEAR: Final = 365.0
 PROXY: Final = (
     "A proxy: returns of a bond of constant duration, computed from yields; without defaults, roll-down and costs"

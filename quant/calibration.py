@@ -17,18 +17,15 @@ from quant.garch import fit_garch
 from quant.paths import PathModel, implied_moments, path_model, sample_paths
 from quant.random import LANES
 from quant.regime import Label, fit_hidden_markov, labels
-from quant.returns import Returns
-from quant.scenario import BUILT_IN, PERSISTENCE, Engine, RegimeState, Scenario
+from quant.returns import DAYS, Returns
+from quant.scenario import BUILT_IN, JUMP, PERSISTENCE, Engine, RegimeState, Scenario
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-DAYS: Final = 252
 FEWEST: Final[Mapping[Engine, int]] = {"heston": 1260, "bates": 1260, "garch": 500, "regime_switching": 500}
 """Sessions that an engine's own parameters need; the others need 250 for a mean and a volatility."""
 _MONTH: Final = 21
-_JUMP: Final = 0.28
-"""Mean (negative) and deviation of a jump over sigma, as `quant.paths` simulates them."""
 
 SHOCKS: Final[Mapping[str, tuple[float, float, float, float]]] = {
     "base_case": (0.0, 1.0, 0.0, -0.3),
@@ -384,7 +381,7 @@ def _bounded(name: str, value: float, low: float, high: float, at_bounds: list[s
 
 def _rate(excess_kurtosis: float) -> float:
     """Jumps a year: a compound Poisson sum adds the rate times E[J**4] to the fourth cumulant of a day."""
-    fourth = 10.0 * _JUMP * _JUMP * _JUMP * _JUMP  # E[J**4] / sigma**4 with mean and deviation alike: 1 + 6 + 3
+    fourth = 10.0 * JUMP * JUMP * JUMP * JUMP  # E[J**4] / sigma**4 with mean and deviation alike: 1 + 6 + 3
     return excess_kurtosis / (DAYS * fourth)
 
 
@@ -411,7 +408,7 @@ def _stochastic(series: Floats, moments: _Moments, *, jumps: bool, at_bounds: li
         # what neither a normal day nor the spread of the variance explains
         rest = moments.kurtosis - 3.0 - 3.0 * spread / (theta * theta)
         rate = _bounded("jumps_per_year", _rate(rest), 0.0, 5.0, at_bounds)
-        theta *= 1.0 - 2.0 * _JUMP * _JUMP * rate
+        theta *= 1.0 - 2.0 * JUMP * JUMP * rate
     xi = math.sqrt(2.0 * kappa * spread / theta)
     # Cov(x[t], x[t + k]**2) = rho xi theta exp(-kappa k / A) / A**2
     answers = math.fsum(_covariance(series, squares, k) for k in range(1, _MONTH + 1))

@@ -12,11 +12,11 @@ from quant.elementary import exp, log, log_gamma, normal_cdf
 from quant.errors import DataError
 from quant.paths import PathModel, engine_of, fill_block, implied_moments, path_model
 from quant.random import LANES
+from quant.returns import DAYS
 from quant.scenario import Scenario
 
 Floats = NDArray[np.float64]
 
-DAYS: Final = 252
 LAGS: Final = (1, 5, 21)
 """Sessions between the absolute returns whose correlation is shown."""
 QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)

@@ -54,7 +54,8 @@ class Metrics(Frozen):
     drawdown_breach: Measured
     """Share of paths whose drawdown exceeds the mandate's limit (0 when there is none)."""
     locked_in_cash: Measured
-    """Share of paths with 63 sessions in a row below 1% risky weight; counted for `cppi` and `drawdown_control`."""
+    """Share of paths with 63 sessions in a row below 1% risky weight; counted for rules
+    that look at their own wealth: `cppi`, `tipp` and `drawdown_control`."""
 
 
 class Evaluation(Frozen):

@@ -19,11 +19,11 @@ from numpy.typing import ArrayLike, NDArray
 from quant.compiled import compiled
 from quant.errors import DataError
 from quant.garch_likelihood import maximise
+from quant.returns import DAYS
 
 Floats: TypeAlias = NDArray[np.float64]
 Innovations: TypeAlias = Literal["t", "normal"]
 
-DAYS: Final = 252
 OBSERVATIONS: Final = 500
 """Fewer do not identify six parameters."""
 _STALLED: Final = 1e-5

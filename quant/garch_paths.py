@@ -20,13 +20,11 @@ from numpy.typing import NDArray
 from quant.compiled import compiled
 from quant.elementary import Word, power, uniform
 from quant.random import LANES, fill_words, philox
-from quant.scenario import Scenario
+from quant.returns import DAYS
+from quant.scenario import FLOOR, Scenario
 
 Floats = NDArray[np.float64]
 
-DAYS: Final = 252
-FLOOR: Final = -0.95
-"""No simulated day loses more: additive shocks need a bound."""
 
 _PILOT_DAYS: Final = 20_480
 _SNAPSHOT: Final = 80

@@ -14,8 +14,9 @@ from quant.errors import DataError
 from quant.garch import garch_signal
 from quant.kernel import FALL_BINS, LOSS_BINS, STATISTICS, Flags, Floats
 from quant.mixes import daily_mix
+from quant.returns import DAYS
 from quant.rules import FREQUENCIES, Fitted, GivenKey, Rules, model_of, signal_key
-from quant.signals import DAYS, GARCH, GARCH_HORIZON, GIVEN, volatility_signal
+from quant.signals import GARCH, GARCH_HORIZON, GIVEN, volatility_signal
 from quant.strategy import INNER_LOOKBACK, InnerPortfolio, StrategyConfig
 
 Dates = NDArray[np.datetime64]

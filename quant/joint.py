@@ -39,12 +39,13 @@ from numpy.typing import ArrayLike, NDArray
 from quant import joint_engines as engines
 from quant.elementary import power
 from quant.errors import DataError
-from quant.joint_engines import DAYS, SHORTEST_BLOCK, Tables
+from quant.joint_engines import Tables
 from quant.joint_history import FilteredResiduals, filtered_residuals, garch_law, history_law
 from quant.joint_laws import MarketState, lognormal_law, states_law
 from quant.joint_moments import Settings, between, given_moments, moments_of
 from quant.random import LANES
-from quant.returns import Returns
+from quant.resampling import SHORTEST_BLOCK
+from quant.returns import DAYS, Returns
 
 __all__ = [
     "FilteredResiduals",

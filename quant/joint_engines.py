@@ -6,7 +6,7 @@ drawn with it. Given the state at the start of a day, the returns of the log-nor
 """
 
 import math
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,19 +14,17 @@ from numpy.typing import NDArray
 from quant.compiled import compiled
 from quant.elementary import Word, exp, log, normal, normal_cdf, uniform
 from quant.random import LANES, fill_counted_words, gamma_draw, philox
+from quant.resampling import SHORTEST_BLOCK
+from quant.returns import DAYS
+from quant.scenario import FLOOR
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
 Words = NDArray[np.uint64]
 
-DAYS: Final = 252
-SHORTEST_BLOCK: Final = 5
-"""Days: no shorter piece of labelled history is spliced to another."""
 
 GBM, HESTON, MERTON, BATES, REGIME, GARCH, BOOTSTRAP, LABELLED, REPLAY = range(9)
 
-FLOOR: Final = -0.95
-"""No simulated day loses more: jumps, scaled history and filtered residuals are additive and need a bound."""
 
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)

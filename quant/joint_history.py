@@ -11,7 +11,6 @@ from quant.compiled import compiled
 from quant.covariance import checked_correlation
 from quant.errors import DataError
 from quant.garch import fit_garch, garch_variances
-from quant.joint_engines import DAYS, SHORTEST_BLOCK
 from quant.joint_moments import (
     Built,
     Covariance,
@@ -24,7 +23,8 @@ from quant.joint_moments import (
     moments_of,
     vector,
 )
-from quant.returns import Returns
+from quant.resampling import SHORTEST_BLOCK
+from quant.returns import DAYS, Returns
 
 SHORTEST_HISTORY: Final = 250
 

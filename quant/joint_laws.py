@@ -3,22 +3,15 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from quant.elementary import exp, log, log_gamma
 from quant.errors import DataError
-from quant.joint_engines import DAYS
 from quant.joint_moments import Built, Covariance, Floats, Settings, built_for, cholesky, correlation_of, moments_of
-
-JUMP: Final = 0.28
-"""Mean fall and deviation of a jump over annual volatility."""
-
-_TURBULENCE: Final = 2.5
-_CALM_DAYS: Final = 240.0
-_TURBULENT_DAYS: Final = 60.0
+from quant.returns import DAYS
+from quant.scenario import CALM_DAYS, JUMP, TURBULENCE, TURBULENT_DAYS
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,10 +131,10 @@ def _stochastic_volatility(
 def _two_states(built: Built, moments: Covariance, settings: Settings, links: NDArray[np.int64]) -> None:
     """A calm and a turbulent state, as `quant.paths` has them."""
     mu, sigma, correlation = moments
-    share = _TURBULENT_DAYS / (_CALM_DAYS + _TURBULENT_DAYS)
+    share = TURBULENT_DAYS / (CALM_DAYS + TURBULENT_DAYS)
     shares = np.array([1.0 - share, share])
-    calm = 1.0 / (shares[0] + shares[1] * (_TURBULENCE * _TURBULENCE))
-    ratios = np.array([calm, calm * (_TURBULENCE * _TURBULENCE)])  # sigma_k**2 / E[sigma_k**2]
+    calm = 1.0 / (shares[0] + shares[1] * (TURBULENCE * TURBULENCE))
+    ratios = np.array([calm, calm * (TURBULENCE * TURBULENCE)])  # sigma_k**2 / E[sigma_k**2]
     by_power = np.stack([np.ones(2), np.sqrt(ratios), ratios])
     by_power = by_power / (shares[0] * by_power[:, :1] + shares[1] * by_power[:, 1:])
     premium = mu / DAYS - settings.cash
@@ -156,7 +149,7 @@ def _two_states(built: Built, moments: Covariance, settings: Settings, links: ND
             f"allowed: sigma above {math.sqrt(between[i] * DAYS):.3g}, or `premium_power` 0"
         )
     _fill_states(built, means, ratios[:, None] * np.maximum(variance, 0.0), np.stack([correlation, correlation]))
-    stay = np.array([1.0 - 1.0 / _CALM_DAYS, 1.0 - 1.0 / _TURBULENT_DAYS])
+    stay = np.array([1.0 - 1.0 / CALM_DAYS, 1.0 - 1.0 / TURBULENT_DAYS])
     _fill_chain(built, np.array([[stay[0], 1.0 - stay[0]], [1.0 - stay[1], stay[1]]]), shares)
 
 

@@ -16,7 +16,7 @@ from quant.compiled import compiled, inlined, pasted
 from quant.elementary import exp, log
 from quant.family import FAMILY, Known
 from quant.random import LANES
-from quant.signals import DAYS
+from quant.returns import DAYS
 from quant.strategy import LOCKED_DAYS, LOCKED_WEIGHT
 
 Floats = NDArray[np.float64]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from quant.compiled import compiled
 from quant.errors import DataError
 from quant.hierarchical import hrp_weights
+from quant.returns import DAYS
 from quant.risk_parity import risk_parity_weights
 from quant.strategy import InnerPortfolio
 
@@ -20,7 +21,6 @@ _CODES: dict[InnerPortfolio, int] = {
     "minimum_variance": 3,
     "risk_control": 4,
 }
-_DAYS = 252
 _SMALLEST_VARIANCE = 1e-12
 _TOLERANCE = 1e-8
 """Largest residual of a mix that has to be found by iteration."""
@@ -160,7 +160,7 @@ def _minimum_variance(cov: Floats, out: Floats) -> float:
 @compiled
 def _risk_control(cov: Floats, target: float, out: Floats) -> None:
     """The share a of the first asset at which a'Σa is the target's variance, the larger of two."""
-    variance = target * target / _DAYS
+    variance = target * target / DAYS
     curve = cov[0, 0] + cov[1, 1] - 2.0 * cov[0, 1]
     half = cov[0, 1] - cov[1, 1]
     share = 1.0

@@ -27,16 +27,8 @@ from quant.resampling import (
     replay_paths,
     standardised,
 )
-from quant.scenario import Engine, Scenario
-
-DAYS: Final = 252
-
-_FLOOR: Final = -0.95
-"""No simulated day loses more: jumps and scaled bootstrap days are additive and need a bound."""
-_TURBULENCE: Final = 2.5
-"""Volatility of the turbulent state over that of the calm one."""
-_CALM_DAYS: Final = 240.0
-_TURBULENT_DAYS: Final = 60.0
+from quant.returns import DAYS
+from quant.scenario import CALM_DAYS, FLOOR, JUMP, TURBULENCE, TURBULENT_DAYS, Engine, Scenario
 
 _CODES: Final[dict[Engine, int]] = {
     "gbm": 0,
@@ -188,13 +180,13 @@ def _heston(scenario: Scenario, theta: float, cash: float, premium: float, p: in
 
 
 def _merton(scenario: Scenario, mean: float) -> list[float]:
-    jump_mean, jump_deviation = -0.28 * scenario.sigma, 0.28 * scenario.sigma
+    jump_mean, jump_deviation = -JUMP * scenario.sigma, JUMP * scenario.sigma
     rate = scenario.jumps_per_year
     diffusion = scenario.sigma * scenario.sigma - rate * (jump_mean * jump_mean + jump_deviation * jump_deviation)
     if diffusion <= 0.0:
         msg = (
             f"`jumps_per_year` {rate:g} gives the jumps more variance than the scenario has; "
-            f"allowed: below {1.0 / (2 * 0.28 * 0.28):.2f}"
+            f"allowed: below {1.0 / (2.0 * JUMP * JUMP):.2f}"
         )
         raise DataError(msg)
     daily = rate / DAYS
@@ -208,10 +200,10 @@ def _bates(scenario: Scenario, cash: float, premium: float, p: int) -> Floats:
 
 
 def _two_states(scenario: Scenario, cash: float, premium: float, p: int) -> tuple[Floats, Floats]:
-    share = _TURBULENT_DAYS / (_CALM_DAYS + _TURBULENT_DAYS)
-    within = (1.0 - share) + share * (_TURBULENCE * _TURBULENCE)  # E[sigma_k**2] over the calm state's variance
+    share = TURBULENT_DAYS / (CALM_DAYS + TURBULENT_DAYS)
+    within = (1.0 - share) + share * (TURBULENCE * TURBULENCE)  # E[sigma_k**2] over the calm state's variance
     calm = 1.0 / within
-    ratios = np.array([calm, calm * (_TURBULENCE * _TURBULENCE)])  # sigma_k**2 / E[sigma_k**2]
+    ratios = np.array([calm, calm * (TURBULENCE * TURBULENCE)])  # sigma_k**2 / E[sigma_k**2]
     links = ratios if p == 2 else np.sqrt(ratios) if p == 1 else np.ones(2)
     shares = np.array([1.0 - share, share])
     links = links / (shares[0] * links[0] + shares[1] * links[1])
@@ -227,7 +219,7 @@ def _two_states(scenario: Scenario, cash: float, premium: float, p: int) -> tupl
         )
         raise DataError(msg)
     states = np.column_stack([means, variance * ratios, shares])
-    return states, np.array([1.0 - 1.0 / _CALM_DAYS, 1.0 - 1.0 / _TURBULENT_DAYS])
+    return states, np.array([1.0 - 1.0 / CALM_DAYS, 1.0 - 1.0 / TURBULENT_DAYS])
 
 
 def _cycle(scenario: Scenario) -> tuple[Floats, Floats]:
@@ -365,7 +357,7 @@ def _merton_paths(numbers: Floats, key: Word, first_path: int, out: Floats) -> N
             out[t, j] = _lognormal_return(mean, variance, shock[j])
         for j in range(LANES):
             out[t, j] += _jumps(uniform(words[1, j]), words[2, j], law)
-            out[t, j] = max(out[t, j], _FLOOR)
+            out[t, j] = max(out[t, j], FLOOR)
 
 
 @compiled
@@ -378,7 +370,7 @@ def _bates_paths(numbers: Floats, key: Word, first_path: int, out: Floats) -> No
         fill_words(t, first_path, key, words)
         for j in range(LANES):
             out[t, j] += _jumps(uniform(words[2, j]), words[3, j], law)
-            out[t, j] = max(out[t, j], _FLOOR)
+            out[t, j] = max(out[t, j], FLOOR)
 
 
 @compiled
@@ -422,7 +414,7 @@ def _bootstrap_paths(history: Floats, change: float, key: Word, first_path: int,
                 place[j] = min(int(uniform(words[1, j]) * size), size - 1)
             else:
                 place[j] = place[j] + 1 if place[j] + 1 < size else 0
-            out[t, j] = max(history[place[j]], _FLOOR)
+            out[t, j] = max(history[place[j]], FLOOR)
 
 
 @compiled

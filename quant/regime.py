@@ -22,7 +22,7 @@ from quant.hidden_markov import (
     regime_signal,
     single_series,
 )
-from quant.returns import Returns
+from quant.returns import DAYS, Returns
 from quant.scenario import Label
 
 __all__ = [
@@ -50,7 +50,6 @@ States: TypeAlias = NDArray[np.int8]
 VolatilityBand: TypeAlias = Literal["low", "middle", "high"]
 Trend: TypeAlias = Literal["falling", "flat", "rising"]
 
-DAYS: Final = 252
 VOLATILITY_BANDS: Final[tuple[VolatilityBand, ...]] = ("low", "middle", "high")
 TRENDS: Final[tuple[Trend, ...]] = ("falling", "flat", "rising")
 MARKETS: Final = ("bear", "undetermined", "bull")

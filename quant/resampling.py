@@ -13,11 +13,11 @@ from quant.compiled import compiled
 from quant.elementary import Word, uniform
 from quant.errors import DataError
 from quant.random import LANES, fill_words, philox
+from quant.scenario import FLOOR
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-FLOOR: Final = -0.95
 SHORTEST_BLOCK: Final = 5
 """Sessions; shorter runs of a label are not used, and a block ends no sooner."""
 LABELLED_DAYS: Final = 250

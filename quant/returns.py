@@ -1,7 +1,7 @@
 """The returns of one or more assets, checked once and trusted from then on."""
 
 from dataclasses import dataclass
-from typing import Self, TypeAlias
+from typing import Final, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +10,9 @@ from quant.errors import DataError
 
 Dates: TypeAlias = NDArray[np.datetime64]
 Floats: TypeAlias = NDArray[np.float64]
+
+DAYS: Final = 252
+"""Sessions of a year."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

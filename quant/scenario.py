@@ -1,6 +1,6 @@
 """Market scenarios: what a simulated world is made of, and the six that are built in."""
 
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Final, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
@@ -24,7 +24,16 @@ GBM_BANNER = (
     "has the Sharpe ratio of holding the asset, and the best of many is the luckiest."
 )
 
-PERSISTENCE = 0.999
+FLOOR: Final = -0.95
+"""No simulated day loses more: jumps, scaled days of history and shocks of GARCH are additive and need a bound."""
+JUMP: Final = 0.28
+"""Mean (a fall) and deviation of a jump over annual volatility."""
+TURBULENCE: Final = 2.5
+"""Volatility of the turbulent state over that of the calm one, where regime switching has no states of its own."""
+CALM_DAYS: Final = 240.0
+TURBULENT_DAYS: Final = 60.0
+"""Mean sessions in each of the two."""
+PERSISTENCE: Final = 0.999
 """Largest share of a shock to the variance of GARCH that may be left a day later."""
 
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from quant.compiled import compiled, inlined
 from quant.elementary import exp
+from quant.returns import DAYS
 from quant.strategy import MOMENTUM_SKIP, TREND_DAYS
 
 Floats = NDArray[np.float64]
 
-DAYS: Final = 252
 AVERAGE_START: Final = 21
 """Sessions whose squares, evenly weighted, start an exponentially weighted average."""
 GARCH_HORIZON: Final = 21

@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from quant.errors import DataError
-from quant.returns import Dates, Floats
+from quant.returns import DAYS, Dates, Floats
 
 Range: TypeAlias = Literal["parkinson", "garman_klass", "rogers_satchell", "yang_zhang"]
 
-_DAYS: Final = 252
 _METHODS: Final = ("parkinson", "garman_klass", "rogers_satchell", "yang_zhang")
 
 
@@ -91,7 +90,7 @@ def range_volatility(
             k = 0.34 / (1.34 + (lookback + 1.0) / (lookback - 1.0))
             inside = _means(_rogers_satchell(up, down, close)[1:], lookback)
             variance = _variances(night, lookback) + k * _variances(close[1:], lookback) + (1.0 - k) * inside
-    volatility = np.sqrt(_DAYS * np.maximum(variance, 0.0))
+    volatility = np.sqrt(DAYS * np.maximum(variance, 0.0))
     return np.concatenate([np.full(o.size - volatility.size, volatility[0]), volatility])
 
 
