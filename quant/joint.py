@@ -244,8 +244,7 @@ def joint_model(
         built.chain,
         np.ascontiguousarray(built.history),
         built.starts,
-        built.left,
-        built.visits,
+        built.runs,
         key,
     )
     for array in (*moments, *(a for a in tables if isinstance(a, np.ndarray))):

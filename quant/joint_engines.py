@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from quant.compiled import compiled
 from quant.elementary import Word, exp, log, normal, normal_cdf, uniform
 from quant.random import LANES, fill_counted_words, gamma_draw, philox
-from quant.resampling import SHORTEST_BLOCK
+from quant.resampling import SHORTEST_BLOCK, first_age, first_day
 from quant.returns import DAYS
 from quant.scenario import FLOOR
 
@@ -57,13 +57,11 @@ class Tables(NamedTuple):
     chain : ndarray, shape (S + 1, S)
         Cumulated transition probabilities of each state; the last row cumulates the stationary shares.
     history : ndarray, shape (H, N)
-        Rows that are resampled.
+        Rows that are resampled; of labelled history those that have the label.
     starts : ndarray, shape (B,)
         Rows at which a labelled block may begin.
-    left : ndarray, shape (H,)
-        Rows of the labelled run that are left, this one included.
-    visits : ndarray, shape (5 * H,)
-        Cumulated stationary probabilities of (row, days since the block began, at most 5).
+    runs : ndarray, shape (H, 4)
+        Of labelled rows: see `quant.resampling.labelled_blocks`.
     key : uint64
     """
 
@@ -74,8 +72,7 @@ class Tables(NamedTuple):
     chain: Floats
     history: Floats
     starts: Places
-    left: Places
-    visits: Floats
+    runs: Floats
     key: Word
 
 
@@ -378,7 +375,7 @@ def _history_day(tables: Tables, day: int, room: Scratch, out: Floats) -> None:
                 place[j] = place[j] + 1 if place[j] + 1 < size else 0
         elif day > 0:
             ends = age[j] >= SHORTEST_BLOCK and uniform(room.words[0, j]) < change
-            if ends or tables.left[place[j]] == 1:
+            if ends or place[j] == int(tables.runs[place[j], 1]):
                 place[j] = tables.starts[_row_of(room.words[1, j], tables.starts.size)]
                 age[j] = 1
             else:
@@ -395,7 +392,8 @@ def start_block(tables: Tables, first_path: int, days: int, room: Scratch) -> No
     code = tables.code
     for j in range(LANES):
         path = np.uint64(first_path + j)
-        u = uniform(philox(np.uint64(0), path, np.uint64(1), np.uint64(START), tables.key)[0])
+        words = philox(np.uint64(0), path, np.uint64(1), np.uint64(START), tables.key)
+        u = uniform(words[0])
         if code in (HESTON, BATES):
             shape = tables.numbers[2]
             room.state[:, j] = gamma_draw(shape, path, START, tables.key) / shape
@@ -404,9 +402,10 @@ def start_block(tables: Tables, first_path: int, days: int, room: Scratch) -> No
         elif code == GARCH:
             room.state[:, j] = tables.rows[1]
         elif code == LABELLED:
-            found = min(np.searchsorted(tables.visits, u), tables.visits.size - 1)
-            room.place[0, j] = found // SHORTEST_BLOCK
-            room.place[1, j] = found % SHORTEST_BLOCK + 1
+            place = first_day(tables.runs, u)
+            room.place[0, j] = place
+            lasted = first_age(place, tables.runs, tables.numbers[0], uniform(words[1]))
+            room.place[1, j] = min(lasted + 1, SHORTEST_BLOCK)
         elif code == REPLAY:
             windows = np.uint64(tables.history.shape[0] - days + 1)
             # Weyl's sequence on 32 bits: any number of paths is spread evenly over the windows

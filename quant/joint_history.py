@@ -23,7 +23,7 @@ from quant.joint_moments import (
     moments_of,
     vector,
 )
-from quant.resampling import SHORTEST_BLOCK
+from quant.resampling import SHORTEST_BLOCK, labelled_blocks
 from quant.returns import DAYS, Returns
 
 SHORTEST_HISTORY: Final = 250
@@ -164,7 +164,8 @@ def history_law(
     built.numbers[0] = 1.0 / settings.mean_block
     if engine == "conditional_bootstrap":
         built.numbers[0] = 1.0 / (settings.mean_block - SHORTEST_BLOCK + 1.0)
-        weights = _label(built, labels, rows.shape[0])
+        days, built.runs, starts = labelled_blocks(_flags(labels, rows.shape[0]), settings.mean_block, name="labels")
+        rows, weights, built.starts = rows[days], np.ascontiguousarray(built.runs[:, 2]), starts.astype(np.int64)
     mu, sigma, correlation = given
     for argument, value in (("mu", mu), ("sigma", sigma)):
         if value is not None and value.size != rows.shape[1]:
@@ -180,42 +181,13 @@ def history_law(
     return (mu, sigma, kept), built
 
 
-def _label(built: Built, labels: ArrayLike | None, count: int) -> Floats:
-    """Where labelled blocks begin and how often each day is visited; the stationary weights of the days."""
+def _flags(labels: ArrayLike | None, count: int) -> NDArray[np.bool_]:
     if labels is None:
         raise DataError("`labels` is missing; it says which days conditional_bootstrap may use")
     flags = np.asarray(labels)
     if flags.shape != (count,) or flags.dtype != np.bool_:
         raise DataError(f"`labels` must be booleans of shape ({count},); got {flags.dtype} of shape {flags.shape}")
-    left = np.zeros(count, dtype=np.int64)
-    for t in range(count - 1, -1, -1):
-        left[t] = (left[t + 1] if t + 1 < count else 0) + 1 if flags[t] else 0
-    starts = np.flatnonzero(left >= SHORTEST_BLOCK)
-    visits = _visits(left, float(built.numbers[0]))
-    used = int(np.count_nonzero(visits.max(axis=1) > 0.0))
-    if used < SHORTEST_HISTORY:
-        raise DataError(
-            f"`labels` must name at least {SHORTEST_HISTORY} days in runs of {SHORTEST_BLOCK} and more; got {used}"
-        )
-    cumulated = np.cumsum(visits.ravel())
-    built.starts, built.left, built.visits = starts, left, cumulated / cumulated[-1]
-    by_day = visits[:, 0] + visits[:, 1] + visits[:, 2] + visits[:, 3] + visits[:, 4]
-    return by_day / cumulated[-1]
-
-
-@compiled
-def _visits(left: NDArray[np.int64], change: float) -> Floats:
-    """Relative frequency of each day as the first ... fourth, or a later, day of its block; shape (H, 5)."""
-    found = np.zeros((left.size, SHORTEST_BLOCK))
-    for t in range(left.size):
-        if left[t] == 0:
-            continue
-        found[t, 0] = 1.0 if left[t] >= SHORTEST_BLOCK else 0.0
-        if t > 0 and left[t - 1] > 0:
-            for age in range(1, SHORTEST_BLOCK):
-                found[t, age] = found[t - 1, age - 1]
-            found[t, SHORTEST_BLOCK - 1] += (1.0 - change) * found[t - 1, SHORTEST_BLOCK - 1]
-    return found
+    return flags
 
 
 def garch_law(

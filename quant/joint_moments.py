@@ -40,18 +40,23 @@ class Built:
     chain: Floats
     history: Floats
     starts: NDArray[np.int64]
-    left: NDArray[np.int64]
-    visits: Floats
+    runs: Floats
     shares: Floats
     durations: Floats
 
 
 def built_for(assets: int) -> Built:
     """A law without constants yet."""
-    none, whole = np.zeros(0), np.zeros(0, dtype=np.int64)
-    square = np.zeros((1, assets, assets))
     return Built(
-        np.zeros(8), np.zeros((1, assets)), square, np.zeros((1, 0)), np.zeros((0, assets)), whole, whole, *[none] * 3
+        numbers=np.zeros(8),
+        rows=np.zeros((1, assets)),
+        lower=np.zeros((1, assets, assets)),
+        chain=np.zeros((1, 0)),
+        history=np.zeros((0, assets)),
+        starts=np.zeros(0, dtype=np.int64),
+        runs=np.zeros((0, 4)),
+        shares=np.zeros(0),
+        durations=np.zeros(0),
     )
 
 

@@ -27,7 +27,9 @@ _GOLDEN: Final = 2_654_435_769
 """2**32 over the golden ratio: its multiples modulo 2**32 lie evenly however many are taken."""
 
 
-def labelled_blocks(labelled: Flags, mean_block: int) -> tuple[NDArray[np.int64], Floats, Floats]:
+def labelled_blocks(
+    labelled: Flags, mean_block: float, *, name: str = "labelled"
+) -> tuple[NDArray[np.int64], Floats, Floats]:
     """Where the blocks of a conditional bootstrap may begin, and how often each day is drawn.
 
     A block begins on any day that at least four more of its run follow, each alike; from its fifth day on it ends
@@ -37,8 +39,10 @@ def labelled_blocks(labelled: Flags, mean_block: int) -> tuple[NDArray[np.int64]
     ----------
     labelled : ndarray of bool, shape (H,)
         Whether each day of the training history has the label.
-    mean_block : int
+    mean_block : float
         Mean length of a block that no run cuts short, sessions.
+    name : str
+        How the error calls the labels.
 
     Returns
     -------
@@ -62,7 +66,7 @@ def labelled_blocks(labelled: Flags, mean_block: int) -> tuple[NDArray[np.int64]
         size += b - a
     if size < LABELLED_DAYS:
         raise DataError(
-            f"`labelled` has {int(np.count_nonzero(labelled))} days, {size} of them in runs of {SHORTEST_BLOCK} and "
+            f"`{name}` has {int(np.count_nonzero(labelled))} days, {size} of them in runs of {SHORTEST_BLOCK} and "
             f"more; allowed: at least {LABELLED_DAYS} in such runs"
         )
     days = np.concatenate([np.arange(a, b) for a, b in runs])
@@ -135,22 +139,14 @@ def conditional_paths(
     history: Floats, states: Floats, starts: Floats, change: float, key: Word, first_path: int, out: Floats
 ) -> None:
     """Blocks of labelled days; each path begins within a block, as if it had run for ever."""
-    size, count = history.size, starts.size
+    count = starts.size
     words = np.empty((4, LANES), dtype=np.uint64)
     place = np.empty(LANES, dtype=np.int64)
     age = np.empty(LANES, dtype=np.int64)
     for j in range(LANES):
         a, b, _, _ = philox(np.uint64(0), np.uint64(first_path + j), np.uint64(0), np.uint64(1), key)
-        low, high = 0, size - 1
-        wanted = uniform(a) * states[size - 1, 3]
-        while low < high:
-            middle = (low + high) // 2
-            if states[middle, 3] < wanted:
-                low = middle + 1
-            else:
-                high = middle
-        place[j] = low
-        age[j] = _age_of(low, states, change, uniform(b))
+        place[j] = first_day(states, uniform(a))
+        age[j] = first_age(place[j], states, change, uniform(b))
     for t in range(out.shape[0]):
         fill_words(t, first_path, key, words)
         for j in range(LANES):
@@ -166,7 +162,21 @@ def conditional_paths(
 
 
 @compiled
-def _age_of(place: int, states: Floats, change: float, u: float) -> int:
+def first_day(states: Floats, u: float) -> int:
+    """The labelled day on which a path begins, by the weights of the days."""
+    low, high = 0, states.shape[0] - 1
+    wanted = u * states[high, 3]
+    while low < high:
+        middle = (low + high) // 2
+        if states[middle, 3] < wanted:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@compiled
+def first_age(place: int, states: Floats, change: float, u: float) -> int:
     """Days that a block which holds day `place` has lasted before it."""
     first, last = int(states[place, 0]), int(states[place, 1])
     total, oldest = 0.0, 0

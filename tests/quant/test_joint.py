@@ -654,8 +654,16 @@ def test_impossible_states_are_refused(changes: dict[str, Any], message: str) ->
         ("conditional_bootstrap", {"labels": None}, "`labels` is missing"),
         ("conditional_bootstrap", {"labels": LABELS[:-1]}, r"`labels` must be booleans of shape \(1200,\)"),
         ("conditional_bootstrap", {"labels": LABELS.astype(float)}, "`labels` must be booleans"),
-        ("conditional_bootstrap", {"labels": np.arange(1_200) < 249}, "at least 250 days .* got 249"),
-        ("conditional_bootstrap", {"labels": np.arange(1_200) % 5 > 0}, "in runs of 5 and more; got 0"),
+        (
+            "conditional_bootstrap",
+            {"labels": np.arange(1_200) < 249},
+            r"`labels` has 249 days, 249 of .* at least 250",
+        ),
+        (
+            "conditional_bootstrap",
+            {"labels": np.arange(1_200) % 5 > 0},
+            "`labels` has 960 days, 0 of them in runs of 5",
+        ),
         ("garch", {"history": HISTORY}, "`history` and `garch` are both given"),
         ("garch", {"garch": None}, "`history` is missing, or `garch`"),
         (
