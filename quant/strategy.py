@@ -148,8 +148,8 @@ class StrategyConfig(Shape):
         )
 
     def digest(self) -> str:
-        """Names the strategy."""
-        return digest_of(self)
+        """Names the strategy; a parameter that it does not have is no part of its name, whichever may be added."""
+        return digest_of(self, empty=False)
 
 
 class SearchSpace(Grids):

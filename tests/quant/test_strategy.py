@@ -1,5 +1,6 @@
 """What a mandate, a strategy and a search space may hold, and what names them."""
 
+import hashlib
 import json
 import random
 from typing import Any
@@ -219,3 +220,11 @@ def test_a_signal_is_defined_after_its_lookback_and_not_before(estimator: Estima
 )
 def test_the_longest_lookback_is_that_of_the_slowest_signal(changes: dict[str, Any], sessions: int) -> None:
     assert SearchSpace.model_validate(changes).longest_lookback() == sessions
+
+
+def test_a_parameter_that_a_strategy_does_not_have_is_no_part_of_its_name() -> None:
+    """So that a weight function may be added without renaming what was tried before."""
+    spreadsheet = StrategyConfig.model_validate(SPREADSHEET)
+    named = {name: value for name, value in spreadsheet.model_dump(mode="json").items() if value is not None}
+    text = json.dumps(named, sort_keys=True, separators=(",", ":"))
+    assert spreadsheet.digest() == hashlib.sha256(text.encode()).hexdigest()
