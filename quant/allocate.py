@@ -17,6 +17,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quant.arguments import checked_arguments
 from quant.constrained import maximum_diversification, maximum_sharpe, minimum_variance, minimum_variance_at
 from quant.constraints import Group
 from quant.covariance import checked_covariance
@@ -47,6 +48,7 @@ __all__ = [
 ]
 
 
+@checked_arguments
 def equal_weights(assets: int) -> NDArray[np.float64]:
     """The same weight for each of `assets` assets, shape (N,).
 
@@ -69,6 +71,7 @@ def equal_weights(assets: int) -> NDArray[np.float64]:
     return np.full(assets, 1.0 / assets)
 
 
+@checked_arguments
 def inverse_volatility(cov: ArrayLike) -> NDArray[np.float64]:
     """Weights in inverse proportion to the volatilities.
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from quant import tails
+from quant.arguments import checked_arguments
 from quant.elementary import exp, log
 from quant.errors import DataError
 from quant.growth import checked_total
@@ -91,6 +92,7 @@ def _one_degree(statistic: float) -> LikelihoodRatio:
     return LikelihoodRatio(statistic, math.erfc(math.sqrt(0.5 * statistic)))
 
 
+@checked_arguments
 def kupiec(
     returns: ArrayLike | Returns, value_at_risk: ArrayLike, level: float, *, observations: int = OBSERVATIONS
 ) -> Coverage:
@@ -130,6 +132,7 @@ def kupiec(
     return Coverage(hits.size, count, (1.0 - level) * hits.size, _one_degree(_coverage(hits, level)))
 
 
+@checked_arguments
 def christoffersen(
     returns: ArrayLike | Returns, value_at_risk: ArrayLike, level: float, *, observations: int = OBSERVATIONS
 ) -> ConditionalCoverage:
@@ -173,6 +176,7 @@ def christoffersen(
     return ConditionalCoverage((n00, n01, n10, n11), _one_degree(ratio), LikelihoodRatio(both, exp(-0.5 * both)))
 
 
+@checked_arguments
 def rolling_value_at_risk(
     returns: ArrayLike | Returns, level: float = 0.95, *, window: int = 250, method: tails.Method = "historical"
 ) -> NDArray[np.float64]:

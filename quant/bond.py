@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quant.arguments import check_fields, checked_arguments
 from quant.compiled import compiled
 from quant.elementary import Word, exp, normal
 from quant.errors import DataError
@@ -74,6 +75,7 @@ class Bond:
     start: float | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _check("duration", self.duration, 0.0, 50.0, open_below=True)
         _check("convexity", self.convexity, self.duration * self.duration, 5_000.0)
         _check("level", self.level, -0.05, 0.25)
@@ -139,6 +141,7 @@ class BondHistory:
     label: str = PROXY
 
 
+@checked_arguments
 def bond_paths(bond: Bond, scenario: Scenario, equity: ArrayLike, *, seed: int, first_block: int = 0) -> BondPaths:
     """A bond on the paths of an equity.
 
@@ -184,6 +187,7 @@ def bond_paths(bond: Bond, scenario: Scenario, equity: ArrayLike, *, seed: int, 
     return BondPaths(returns, yields)
 
 
+@checked_arguments
 def bond_model(bond: Bond, scenario: Scenario, *, seed: int) -> BondModel:
     """The bond of `bond_paths`, for `quant.simulation.simulate` to make its paths where they are used.
 
@@ -241,6 +245,7 @@ def fill_bond_block(numbers: Floats, key: Word, first_path: int, equity: Floats,
             yields[t, j] = now[j]
 
 
+@checked_arguments
 def bond_history(dates: ArrayLike, yields: ArrayLike, *, duration: float, convexity: float) -> BondHistory:
     """Returns of a bond of constant duration from a series of its yields: a proxy, and labelled so.
 
@@ -289,6 +294,7 @@ def bond_history(dates: ArrayLike, yields: ArrayLike, *, duration: float, convex
     return BondHistory(days[1:], returns)
 
 
+@checked_arguments
 def par_duration(yield_: float, years: int) -> tuple[float, float]:
     """Modified duration and convexity of a bond at par that pays twice a year.
 

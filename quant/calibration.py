@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import ValidationError
 
+from quant.arguments import checked_arguments, refuse_overflow
 from quant.compiled import compiled
 from quant.diagnostics import LAGS, implied_shape
 from quant.elementary import exp, log
@@ -89,6 +90,7 @@ class Implied:
     worst_month: float
 
 
+@checked_arguments
 def calibrate(
     returns: Returns | ArrayLike,
     engine: Engine = "heston",
@@ -173,6 +175,7 @@ def calibrate(
     return Calibration(scenario, series.size, _fits(scenario, model, series[chosen], moments), feller, tuple(at_bounds))
 
 
+@checked_arguments
 def shocked(base: Scenario) -> tuple[Scenario, ...]:
     """The five worlds around a base case: mu moves by so many sigma, sigma by a factor.
 
@@ -217,6 +220,7 @@ def shocked(base: Scenario) -> tuple[Scenario, ...]:
     return tuple(worlds)
 
 
+@checked_arguments
 def empirical(base: Scenario, returns: Returns | ArrayLike, label: Label) -> Scenario:
     """The other definition of a world: mu and sigma of the days that carried a label.
 
@@ -252,6 +256,7 @@ def empirical(base: Scenario, returns: Returns | ArrayLike, label: Label) -> Sce
     return _scenario(base.model_dump() | changes)
 
 
+@checked_arguments
 def implied(
     scenario: Scenario, *, paths: int = 1_024, history: Floats | None = None, labelled: Flags | None = None
 ) -> Implied:
@@ -272,6 +277,8 @@ def implied(
     """
     if not LANES <= paths <= 100_000:
         raise DataError(f"`paths` is {paths}; allowed: {LANES} to 100000")
+    if history is not None:
+        refuse_overflow(history, "history")
     model = path_model(scenario, seed=0, history=history, labelled=labelled)
     mu, sigma = implied_moments(scenario)
     blocks = math.ceil(paths / LANES)

@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quant.arguments import checked_arguments
 from quant.constraints import Constraints, Group, Rows, highest, refuse
 from quant.covariance import checked_covariance
 from quant.errors import DataError, Infeasible, QuantError
@@ -39,6 +40,7 @@ _RISKLESS: Final = 1e-13
 """Variance, relative to the mean variance of the assets, that is rounding."""
 
 
+@checked_arguments
 def minimum_variance(
     cov: ArrayLike,
     *,
@@ -94,6 +96,7 @@ def minimum_variance(
     return _solved(matrix, np.append(np.zeros(len(matrix)), 1.0), constraints)
 
 
+@checked_arguments
 def minimum_variance_at(
     mean: ArrayLike,
     cov: ArrayLike,
@@ -162,6 +165,7 @@ def minimum_variance_at(
     return _solved(matrix, np.append(np.zeros(len(matrix)), 1.0), aimed)
 
 
+@checked_arguments
 def maximum_sharpe(
     mean: ArrayLike,
     cov: ArrayLike,
@@ -235,6 +239,7 @@ def maximum_sharpe(
     return _solved(matrix, np.append(excess / scale, 0.0), constraints)
 
 
+@checked_arguments
 def maximum_diversification(
     cov: ArrayLike,
     *,

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quant.arguments import check_fields
 from quant.errors import DataError, Infeasible, QuantError
 
 Floats = NDArray[np.float64]
@@ -43,6 +44,7 @@ class Group:
     upper: float = np.inf
 
     def __post_init__(self) -> None:
+        check_fields(self)
         members = tuple(int(i) for i in self.members)
         object.__setattr__(self, "members", members)
         if not self.name:

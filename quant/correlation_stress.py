@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quant.arguments import checked_arguments, refuse_overflow
 from quant.covariance import checked_correlation, checked_covariance
 from quant.elementary import normal_cdf
 from quant.errors import DataError, Infeasible
@@ -64,6 +65,7 @@ def finite_array(values: ArrayLike | Returns, name: str, dimensions: int) -> Flo
     if not finite.all():
         place = tuple(int(i) for i in np.argwhere(~finite)[0])
         raise DataError(f"`{name}` must be finite; {place} is {array[place]}")
+    refuse_overflow(array, name)
     return array
 
 
@@ -91,6 +93,7 @@ def checked_weights(values: ArrayLike, count: int) -> Floats:
     return w
 
 
+@checked_arguments
 def equicorrelation(count: int, correlation: float = CRISIS_CORRELATION) -> Floats:
     """Correlation matrix whose pairs are all alike.
 
@@ -125,6 +128,7 @@ def equicorrelation(count: int, correlation: float = CRISIS_CORRELATION) -> Floa
     return matrix
 
 
+@checked_arguments
 def stressed_correlation(
     correlation: ArrayLike, share: float, target: ArrayLike | float = CRISIS_CORRELATION
 ) -> Floats:
@@ -165,6 +169,7 @@ def stressed_correlation(
     return (1.0 - share) * r + share * s
 
 
+@checked_arguments
 def stressed_covariance(
     covariance: ArrayLike,
     share: float,
@@ -201,6 +206,7 @@ def stressed_covariance(
     factor = np.asarray(volatility_factor, dtype=np.float64)
     if factor.shape not in ((), (matrix.shape[0],)) or not (np.isfinite(factor).all() and (factor >= 0.0).all()):
         raise DataError(f"`volatility_factor` must be one number or N, none negative; got {volatility_factor!r}")
+    refuse_overflow(np.atleast_1d(factor), "volatility_factor")
     deviations = np.sqrt(np.diag(matrix))
     still = deviations == 0.0
     divisors = np.where(still, 1.0, deviations)
@@ -211,6 +217,7 @@ def stressed_covariance(
     return scaled[:, None] * stressed * scaled
 
 
+@checked_arguments
 def reverse_stress(
     weights: ArrayLike, covariance: ArrayLike, limit: float, *, mean: ArrayLike | None = None
 ) -> ReverseStress:

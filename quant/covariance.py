@@ -10,6 +10,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quant.arguments import checked_arguments, refuse_overflow
 from quant.denoising import Denoised, denoise, denoised
 from quant.errors import DataError
 from quant.nearest_correlation import NearestCorrelation, nearest_correlation
@@ -54,6 +55,7 @@ ILL_CONDITIONED: Final = 1e4
 """Condition number above which an optimiser's answer amplifies the noise of its input."""
 
 
+@checked_arguments
 def sample(returns: Returns | ArrayLike, *, alignment: Alignment | None = None) -> Floats:
     """Sample covariance, with division by T - 1.
 
@@ -96,6 +98,7 @@ def sample(returns: Returns | ArrayLike, *, alignment: Alignment | None = None) 
     return centred.T @ centred / (len(values) - 1)
 
 
+@checked_arguments
 def pairwise(returns: Returns | ArrayLike) -> Floats:
     """Covariance of every pair of assets over the sessions that both have; it may be indefinite.
 
@@ -117,6 +120,7 @@ def pairwise(returns: Returns | ArrayLike) -> Floats:
     values = return_matrix(returns)
     refuse_infinite(values)
     here = np.isfinite(values)
+    refuse_overflow(np.where(here, values, 0.0), "returns")
     counts = here.T.astype(np.float64) @ here
     if counts.min() < max(values.shape[1], 2):
         first, second = divmod(int(counts.argmin()), len(counts))
@@ -132,6 +136,7 @@ def pairwise(returns: Returns | ArrayLike) -> Floats:
     return 0.5 * (cov + cov.T)
 
 
+@checked_arguments
 def exponential(
     returns: Returns | ArrayLike,
     *,
@@ -190,13 +195,17 @@ def exponential(
     weights[0] = 1.0
     weights = np.cumprod(weights)[::-1]
     weights = weights / weights.sum()
+    effective = 1.0 - float(weights @ weights)
+    if centred and not effective > 0.0:
+        raise DataError(f"`decay` {decay!r} leaves one session with any weight; allowed without `centred` only")
     if centred:
         values = values - weights @ values
     scaled = values * np.sqrt(weights)[:, None]
     cov = scaled.T @ scaled
-    return cov / (1.0 - float(weights @ weights)) if centred else cov
+    return cov / effective if centred else cov
 
 
+@checked_arguments
 def correlation(cov: ArrayLike) -> Floats:
     """Correlation matrix of a covariance; its definiteness is not checked.
 
@@ -227,6 +236,7 @@ def correlation(cov: ArrayLike) -> Floats:
     return 0.5 * (found + found.T)
 
 
+@checked_arguments
 def condition_number(cov: ArrayLike) -> float:
     """Largest over smallest eigenvalue; above `ILL_CONDITIONED` an optimiser amplifies noise.
 

@@ -8,6 +8,7 @@ from itertools import combinations, pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quant.arguments import checked_arguments
 from quant.cscv import SelectionRule, chosen_by, highest_sharpe
 from quant.errors import DataError
 from quant.moments import checked_matrix
@@ -78,6 +79,7 @@ def _left_out(
     return left_out
 
 
+@checked_arguments
 def combinatorial_purged_splits(
     observations: int,
     groups: int = 6,
@@ -158,6 +160,7 @@ def combinatorial_purged_splits(
     return PurgedSplits(observations, bounds, skipped, tuple(splits), np.array(tested, dtype=np.int64).T.copy())
 
 
+@checked_arguments
 def backtest_paths(splits: PurgedSplits, outcomes: Sequence[ArrayLike]) -> NDArray[np.float64]:
     """Stitch what each split's fit did on its test rows into whole paths.
 
@@ -212,6 +215,7 @@ class WalkForward:
     """Shape (T - test[0, 0],): the chosen columns' returns, stitched."""
 
 
+@checked_arguments
 def walk_forward(
     returns: ArrayLike | Returns,
     rule: SelectionRule = highest_sharpe,

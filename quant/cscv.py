@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quant.arguments import checked_arguments
 from quant.compiled import compiled
 from quant.elementary import log, normal_quantile
 from quant.errors import DataError
@@ -240,13 +241,14 @@ def checked_blocks(returns: ArrayLike | Returns, splits: int, *, name: str) -> N
         value is not finite.
     """
     if splits % 2 or not 4 <= splits <= MOST_BLOCKS:
-        raise DataError(f"blocks must be even in number, from 4 to {MOST_BLOCKS}; got {splits!r}")
+        raise DataError(f"`splits` must be even in number, from 4 to {MOST_BLOCKS}; got {splits!r}")
     array = checked_matrix(returns, name=name, shortest=2 * splits)
     if array.shape[1] < 2:
         raise DataError(f"overfitting by selection needs two trials at least; `{name}` holds 1")
     return array
 
 
+@checked_arguments
 def probability_of_overfitting(returns: ArrayLike | Returns, splits: int = 16) -> OverfittingProbability:
     r"""Probability that the trial with the best Sharpe ratio is one of the worse half out of sample.
 
@@ -329,6 +331,7 @@ def probability_of_overfitting(returns: ArrayLike | Returns, splits: int = 16) -
     )
 
 
+@checked_arguments
 def highest_sharpe(returns: NDArray[np.float64]) -> int:
     """Column with the highest Sharpe ratio, the first of equals; one without variation counts as 0.
 

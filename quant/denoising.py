@@ -7,6 +7,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quant.arguments import checked_arguments
 from quant.compiled import compiled
 from quant.errors import DataError
 from quant.returns import Returns
@@ -33,6 +34,7 @@ class Denoised:
     """Largest eigenvalue that noise explains."""
 
 
+@checked_arguments
 def denoised(
     returns: Returns | ArrayLike,
     *,
@@ -69,6 +71,7 @@ def denoised(
     return _denoise(cov, len(values), noise_variance)
 
 
+@checked_arguments
 def denoise(cov: ArrayLike, *, observations: int, noise_variance: float | None = None) -> Denoised:
     r"""Replace the eigenvalues of the correlation matrix that noise explains by their mean.
 

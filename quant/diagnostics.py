@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from quant.arguments import checked_arguments
 from quant.compiled import compiled
 from quant.elementary import exp, log, log_gamma, normal_cdf
 from quant.errors import DataError
@@ -81,6 +82,7 @@ class Diagnostics:
         return all(check.passed is not False for check in self.checks)
 
 
+@checked_arguments
 def diagnose(scenario: Scenario, model: PathModel, *, paths: int | None = None, days: int | None = None) -> Diagnostics:
     """Compare simulated paths with what their scenario states.
 
@@ -291,6 +293,7 @@ def _add(rows: Floats, used: int, seen: int, mean: Floats, products: Floats) -> 
 # what the engines imply
 
 
+@checked_arguments
 def implied_shape(scenario: Scenario, model: PathModel) -> Shape:
     """Shape of a day that `scenario` states.
 

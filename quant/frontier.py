@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quant.arguments import checked_arguments
 from quant.compiled import compiled
 from quant.constraints import checked_bounds, checked_budget
 from quant.critical_line import critical_line
@@ -306,6 +307,7 @@ def _trace_corners(mean: Floats, cov: Floats, lower: Floats, upper: Floats) -> t
     return np.ldexp(lambdas[:count], cov_power - mean_power), weights[:count].copy()
 
 
+@checked_arguments
 def efficient_frontier(
     mean: ArrayLike, cov: ArrayLike, points: int = 50, lower: ArrayLike = 0.0, upper: ArrayLike = 1.0
 ) -> Frontier:

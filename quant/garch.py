@@ -16,6 +16,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quant.arguments import check_fields, checked_arguments, refuse_overflow
 from quant.compiled import compiled
 from quant.errors import DataError
 from quant.garch_likelihood import maximise
@@ -68,6 +69,7 @@ class Garch:
     nu: float = math.inf
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("mu", "omega", "alpha", "gamma", "beta"):
             if not math.isfinite(getattr(self, name)):
                 raise DataError(f"`{name}` must be finite; got {getattr(self, name)!r}")
@@ -81,7 +83,7 @@ class Garch:
         if not self.nu > 2.0:
             raise DataError(f"`nu` must be above 2, or there is no variance; got {self.nu!r}")
         if not self.persistence < 1.0:
-            raise DataError(f"persistence alpha + gamma / 2 + beta must be below 1; got {self.persistence!r}")
+            raise DataError(f"persistence `alpha` + `gamma` / 2 + `beta` must be below 1; got {self.persistence!r}")
 
     @property
     def persistence(self) -> float:
@@ -112,6 +114,7 @@ def _checked(returns: ArrayLike, shortest: int) -> Floats:
     if not finite.all():
         row = int(np.argmin(finite))
         raise DataError(f"`returns` must be finite; row {row} is {array[row]}")
+    refuse_overflow(array, "returns")
     return array
 
 
@@ -127,6 +130,7 @@ def _mean_and_deviation(x: Floats) -> tuple[float, float]:
     return mean, math.sqrt(squares / x.size)
 
 
+@checked_arguments
 def fit_garch(returns: ArrayLike, *, innovations: Innovations = "t", asymmetric: bool = True) -> Garch:
     """Maximum-likelihood GJR-GARCH(1,1).
 
@@ -194,6 +198,7 @@ def _filtered(model: Garch, returns: ArrayLike) -> Floats:
     return out
 
 
+@checked_arguments
 def garch_variances(model: Garch, returns: ArrayLike) -> Floats:
     """Variance of each day as it was known before it; the long-run variance on the first.
 
@@ -222,6 +227,7 @@ def garch_variances(model: Garch, returns: ArrayLike) -> Floats:
     return _filtered(model, returns)[:-1]
 
 
+@checked_arguments
 def next_variance(model: Garch, returns: ArrayLike) -> float:
     """Variance of the day after the last of `returns`, known at its close.
 
@@ -255,6 +261,7 @@ def _decay(persistence: float, days: int) -> float:
     return total / days
 
 
+@checked_arguments
 def forecast(model: Garch, variance: float, days: int) -> float:
     """Mean variance expected over the next `days` days.
 
@@ -313,6 +320,7 @@ def garch_signal(parameters: Floats, logs: Floats, horizon: int, out: Floats) ->
             out[t, j] = math.sqrt(DAYS * (far + near * h))
 
 
+@checked_arguments
 def garch_volatility(model: Garch, logs: ArrayLike, *, horizon: int = 21) -> Floats:
     """Annual volatility expected over the next `horizon` days, made with the returns through each day.
 

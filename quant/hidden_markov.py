@@ -7,6 +7,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quant.arguments import checked_arguments
 from quant.compiled import compiled
 from quant.elementary import exp, log
 from quant.errors import DataError
@@ -66,6 +67,7 @@ class HiddenMarkov:
         return np.concatenate([np.array(flat).ravel(), self.transition.ravel()])
 
 
+@checked_arguments
 def fit_hidden_markov(
     returns: Returns | ArrayLike,
     *,
@@ -174,6 +176,7 @@ def _model(logs: Floats, guess: _Guess, floor: float, iterations: int, converged
     return HiddenMarkov(means, np.sqrt(variances), transition, stationary, likelihood, logs.size, iterations, converged)
 
 
+@checked_arguments
 def filtered_probabilities(model: HiddenMarkov, returns: Returns | ArrayLike) -> Floats:
     """Probability of each state given the returns through each day; never smoothed.
 

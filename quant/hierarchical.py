@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quant.arguments import checked_arguments
 from quant.compiled import compiled
 from quant.covariance import checked_covariance
 from quant.errors import DataError
@@ -28,6 +29,7 @@ VARIANTS: Final[dict[Variant, tuple[Linkage, Distance, LeafOrder]]] = {
     "skfolio": ("ward", "correlation", "optimal"),
 }
 
+_SMALLEST: Final = 1e-60
 _DIRECT: Final = 64
 """Assets up to which distances between columns are summed directly, without a matrix product."""
 _CANCELLED: Final = 1e-4
@@ -46,6 +48,7 @@ class HierarchicalPortfolio:
     """Shape (N,): the assets from one end of the tree to the other; the bisection halves this list."""
 
 
+@checked_arguments
 def hierarchical_risk_parity(
     cov: ArrayLike,
     *,
@@ -95,6 +98,10 @@ def hierarchical_risk_parity(
     """
     chosen = _chosen(variant, linkage, distance, order)
     matrix = checked_covariance(cov)
+    largest = float(matrix.diagonal().max())
+    if not _SMALLEST < largest < 1.0 / _SMALLEST:
+        # products of variances must neither vanish nor overflow; a power of two rounds nothing
+        matrix = np.ldexp(matrix, -math.frexp(largest)[1])
     assets = len(matrix)
     weights = np.empty(assets)
     links = np.empty((assets - 1, 4))

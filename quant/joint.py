@@ -37,6 +37,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from quant import joint_engines as engines
+from quant.arguments import checked_arguments
 from quant.elementary import power
 from quant.errors import DataError
 from quant.joint_engines import Tables
@@ -105,6 +106,7 @@ class JointModel:
         return self.mu.size
 
 
+@checked_arguments
 def joint_model(
     engine: JointEngine,
     *,
@@ -252,6 +254,7 @@ def joint_model(
     return JointModel(engine, *moments, cash, built.shares, built.durations, tables)
 
 
+@checked_arguments
 def sample_joint(model: JointModel, *, days: int, first_block: int = 0, blocks: int = 1) -> Floats:
     """Daily simple returns of `blocks` blocks of 64 paths.
 

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quant.arguments import checked_arguments
 from quant.compiled import compiled
 from quant.covariance import checked_correlation
 from quant.errors import DataError
@@ -47,6 +48,7 @@ class FilteredResiduals:
     residuals: ArrayLike
 
 
+@checked_arguments
 def filtered_residuals(history: Returns | ArrayLike) -> FilteredResiduals:
     """GJR-GARCH(1,1) with Student's t fitted to each asset, and the standardised residuals it leaves.
 

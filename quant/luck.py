@@ -8,6 +8,7 @@ Everything is per period, nothing annual, and looks at historical series, never 
 import math
 from typing import Literal, TypeAlias
 
+from quant.arguments import checked_arguments
 from quant.cross_validation import (
     PurgedSplit,
     PurgedSplits,
@@ -63,6 +64,7 @@ __all__ = [
 Light: TypeAlias = Literal["green", "amber", "red"]
 
 
+@checked_arguments
 def traffic_light(*, active_dsr: float, pbo: float | None, spa_p: float, validate_advantage: float) -> Light:
     """Colour of the verdict.
 

@@ -19,6 +19,7 @@ from typing import Final, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quant.arguments import checked_arguments
 from quant.elementary import power
 from quant.errors import DataError
 from quant.evaluation import Measured
@@ -46,6 +47,9 @@ _PERIODS: Final[dict[Rebalancing, int]] = {
 _SPAN: Final = 16
 """Blocks whose sums are merged before they join the others: fixed, so that the number of threads changes no bit."""
 _PILOT: Final = 2 * LANES
+_RICHEST: Final = 1e100
+"""Amounts above it have squares that overflow."""
+_MOST_PATHS: Final = 1e15
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +68,7 @@ class Trajectory:
     wealth_real: Floats
 
 
+@checked_arguments
 def simulate_wealth(
     model: JointModel,
     weights: ArrayLike,
@@ -168,6 +173,7 @@ def simulate_wealth(
     return summarise(sums, prices, levels, with_goal=goal is not None)
 
 
+@checked_arguments
 def trajectory(
     model: JointModel,
     weights: ArrayLike,
@@ -228,6 +234,7 @@ def trajectory(
     return Trajectory(path, wealth, real)
 
 
+@checked_arguments
 def paths_for_error(measured: Measured, *, paths: int, target: float) -> int:
     """Paths that bring the standard error of an estimate down to `target`: errors fall with the root of the number.
 
@@ -262,6 +269,8 @@ def paths_for_error(measured: Measured, *, paths: int, target: float) -> int:
     if paths < 2:
         raise DataError(f"`paths` must be at least 2; got {paths}")
     ratio = measured.error / target
+    if not paths * ratio * ratio < _MOST_PATHS:
+        raise DataError(f"`target` asks for more than {_MOST_PATHS:g} paths; got {target!r}")
     # rounding of the ratio must not ask for one path more
     return max(2, math.ceil(paths * ratio * ratio * (1.0 - 1e-12)))
 
@@ -287,6 +296,8 @@ def _account(
         raise DataError(f"`years` must lie in [1, 100]; got {years}")
     if not (initial > 0.0 and math.isfinite(initial)):
         raise DataError(f"`initial` must be positive; got {initial!r}")
+    if initial > _RICHEST:
+        raise DataError(f"`initial` must be at most {_RICHEST:g}; got {initial!r}")
     for name, value, high in (("fee", fee, 0.999), ("cost_bps", cost_bps, 1000.0), ("inflation", inflation, 1.0)):
         low = -0.5 if name == "inflation" else 0.0
         if not low <= value <= high:
@@ -342,6 +353,8 @@ def _flows(name: str, values: ArrayLike, months: int) -> Floats:
     if not ((array >= 0.0) & (array < np.inf)).all():
         month = int((~((array >= 0.0) & (array < np.inf))).argmax())
         raise DataError(f"`{name}` must be finite and not negative; month {month} has {array[month]!r}")
+    if array.max() > _RICHEST:
+        raise DataError(f"`{name}` must be at most {_RICHEST:g}; month {int(array.argmax())} has {array.max()!r}")
     return array
 
 

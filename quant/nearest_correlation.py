@@ -6,6 +6,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quant.arguments import checked_arguments
 from quant.errors import DataError
 from quant.semidefinite import unit_symmetric
 
@@ -23,6 +24,7 @@ class NearestCorrelation:
     iterations: int
 
 
+@checked_arguments
 def nearest_correlation(
     matrix: ArrayLike,
     *,

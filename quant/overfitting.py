@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
 
+from quant.arguments import checked_arguments
 from quant.compiled import compiled
 from quant.cscv import SelectionRule, checked_blocks, chosen_by, wilson_interval
 from quant.elementary import log
@@ -229,6 +230,7 @@ def _choices(returns: NDArray[np.float64], blocks: int, rule: SelectionRule) -> 
     return np.array(found, dtype=np.int64)
 
 
+@checked_arguments
 def backtest_overfitting(
     series: ArrayLike | Returns,
     *,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quant.arguments import checked_arguments
 from quant.compiled import compiled
 from quant.elementary import log
 from quant.errors import DataError
@@ -26,6 +27,7 @@ def _performance(series: NDArray[np.float64], gamma: float, out: NDArray[np.floa
             out[t, k] = series[t, k] - 0.5 * gamma * (d * d)
 
 
+@checked_arguments
 def performance_differences(
     excess: ArrayLike | Returns, benchmark: ArrayLike | Returns, risk_aversion: float
 ) -> NDArray[np.float64]:
@@ -157,6 +159,7 @@ def _draws(generator: np.random.Generator, days: int) -> tuple[NDArray[np.int64]
     return starts, generator.random(days)
 
 
+@checked_arguments
 def superior_predictive_ability(
     differences: ArrayLike | Returns, *, seed: int, replications: int = 1000, mean_block: int = 21
 ) -> Spa:

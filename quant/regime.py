@@ -10,6 +10,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quant.arguments import checked_arguments
 from quant.compiled import compiled
 from quant.elementary import log
 from quant.errors import DataError
@@ -129,6 +130,7 @@ class Labels:
         return kept
 
 
+@checked_arguments
 def volatility_state(
     returns: Returns | ArrayLike,
     *,
@@ -237,6 +239,7 @@ def _quantile(ordered: Floats, share: float) -> float:
     return ordered[below] + (position - below) * (ordered[above] - ordered[below])
 
 
+@checked_arguments
 def trend_state(returns: Returns | ArrayLike, *, sessions: int = DAYS, flat: float = 0.02) -> TrendState:
     """The price against its mean of the past year.
 
@@ -287,6 +290,7 @@ def _trend_states(series: Floats, sessions: int, flat: float, distance: Floats, 
         state[t] = 1 if distance[t] > flat else -1 if distance[t] < -flat else 0
 
 
+@checked_arguments
 def market_state(returns: Returns | ArrayLike, *, fall: float = 0.2, rise: float = 0.2) -> MarketState:
     """Bull and bear markets by the rule of 20%, dated when they are known.
 
@@ -353,6 +357,7 @@ def _market_states(series: Floats, fall: float, rise: float, drawdown: Floats, s
         state[t] = now
 
 
+@checked_arguments
 def labels(returns: Returns | ArrayLike) -> Labels:
     """Label every day by what was known at its close; `base` holds them all.
 

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quant.arguments import checked_arguments, floats, refuse_overflow
 from quant.errors import DataError, Infeasible, QuantError
 from quant.frontier import efficient_frontier
 from quant.moments import finite_matrix
@@ -71,6 +72,7 @@ class WeightIntervals:
     refused: int
 
 
+@checked_arguments
 def resampled_frontier(
     returns: Returns | ArrayLike,
     *,
@@ -118,6 +120,7 @@ def resampled_frontier(
     here the sample itself is drawn from. Politis and Romano (1994), Journal of the American Statistical Association 89.
     """
     sample = finite_matrix(returns, name="returns", shortest=2)
+    refuse_overflow(sample, "returns")
     _check_draws(draws, mean_block, seed, len(sample))
     mean, cov = _moments(sample)
     efficient_frontier(mean, cov, points, lower, upper)
@@ -135,6 +138,7 @@ def resampled_frontier(
     return ResampledFrontier(weights, weights @ mean, risk, spread, draws)
 
 
+@checked_arguments
 def weight_intervals(
     returns: Returns | ArrayLike,
     rule: Callable[[Floats], Floats],
@@ -189,6 +193,7 @@ def weight_intervals(
     True
     """
     sample = finite_matrix(returns, name="returns", shortest=2)
+    refuse_overflow(sample, "returns")
     block = min(mean_block, float(len(sample))) if mean_block == _MEAN_BLOCK else mean_block
     _check_draws(draws, block, seed, len(sample))
     if not 0.0 < level < 1.0:
@@ -218,7 +223,7 @@ class _BadRule(DataError):
 
 
 def _weights(rule: Callable[[Floats], Floats], sample: Floats) -> Floats:
-    weights = np.array(rule(sample), dtype=np.float64)
+    weights = floats(rule(sample), "rule").copy()
     if weights.shape != sample.shape[1:]:
         raise _BadRule(f"`rule` must give weights of shape {sample.shape[1:]}; got {weights.shape}")
     if not np.isfinite(weights).all():

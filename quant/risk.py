@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quant.arguments import checked_arguments
 from quant.backtest import ConditionalCoverage, Coverage, LikelihoodRatio, christoffersen, kupiec, rolling_value_at_risk
 from quant.compiled import compiled
 from quant.correlation_stress import checked_weights, finite_array
@@ -101,6 +102,7 @@ def _weighted(values: Floats, weights: Floats, out: Floats) -> None:
         out[t] = total
 
 
+@checked_arguments
 def portfolio_returns(returns: ArrayLike | Returns, weights: ArrayLike) -> Floats:
     """Daily returns of weights that are restored every day; what they leave of 1 earns nothing.
 
@@ -160,6 +162,7 @@ def _historical_parts(w: Floats, values: Floats, measure: Measure, level: float)
     return Contributions(math.fsum(parts), tuple(float(p) for p in parts))
 
 
+@checked_arguments
 def component_contributions(
     weights: ArrayLike, data: Returns | ArrayLike, *, measure: Measure = "volatility", level: float = 0.95
 ) -> Contributions:

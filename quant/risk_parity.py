@@ -15,6 +15,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quant.arguments import checked_arguments
 from quant.compiled import compiled
 from quant.errors import DataError, Infeasible
 from quant.semidefinite import (
@@ -234,6 +235,7 @@ def risk_parity_weights(cov: Floats, budgets: Floats, out: Floats) -> float:
     return residual if fault == FINE else np.inf
 
 
+@checked_arguments
 def risk_parity(cov: ArrayLike, budgets: ArrayLike | None = None, *, semidefinite: bool = False) -> Floats:
     """Long-only weights whose shares of the portfolio's volatility are the `budgets`.
 

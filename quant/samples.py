@@ -6,6 +6,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quant.arguments import refuse_overflow
 from quant.errors import DataError
 from quant.returns import Returns
 
@@ -35,15 +36,16 @@ def complete_returns(returns: Returns | ArrayLike, alignment: Alignment | None) 
     values = return_matrix(returns)
     if alignment not in {None, "inner"}:
         raise DataError(f"`alignment` must be 'inner' here, got {alignment!r}")
-    # one sum says whether all is finite, at half the cost of a look at each
+    # one sum of squares says whether all are finite and can be squared, at half the cost of a look at each
     with np.errstate(over="ignore", invalid="ignore"):
-        total = float(values.sum())
-    if math.isfinite(total):
+        size = float(np.vdot(values, values))
+    if math.isfinite(size):
         return values
     refuse_infinite(values)
     missing = np.isnan(values)
     if not missing.any():
-        raise DataError(f"`returns` must be fractions, the largest is {np.abs(values).max():g}")
+        refuse_overflow(values, "returns")
+        return values
     if alignment is None:
         t, i = np.argwhere(missing)[0]
         raise DataError(
@@ -51,6 +53,7 @@ def complete_returns(returns: Returns | ArrayLike, alignment: Alignment | None) 
             "`sample`, 'pairwise'"
         )
     kept = values[~missing.any(axis=1)]
+    refuse_overflow(kept, "returns")
     if len(kept) < 2:
         raise DataError(f"`returns` have {len(kept)} sessions without a missing return; at least 2 are needed")
     return kept

@@ -5,6 +5,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quant.arguments import checked_arguments
 from quant.compiled import compiled
 from quant.elementary import normal_cdf, normal_quantile
 from quant.errors import DataError
@@ -34,6 +35,7 @@ def sharpe_spread(sharpe: float, *, skewness: float, kurtosis: float) -> float:
     return 1.0 - skewness * sharpe + 0.25 * (kurtosis - 1.0) * sharpe * sharpe
 
 
+@checked_arguments
 def sharpe_error(sharpe: float, *, observations: int, skewness: float, kurtosis: float) -> float:
     r"""Mertens' standard error of a Sharpe ratio, per period, for returns that are not normal.
 
@@ -68,14 +70,15 @@ def sharpe_error(sharpe: float, *, observations: int, skewness: float, kurtosis:
     0.1
     """
     spread = sharpe_spread(sharpe, skewness=skewness, kurtosis=kurtosis)
-    if observations < 2 or not spread > 0.0:
+    if observations < 2 or not 0.0 < spread < math.inf:
         raise DataError(
-            "no standard error of a Sharpe ratio: needs observations > 1 and moments of a sample; "
-            f"got {observations}, skewness {skewness!r}, kurtosis {kurtosis!r}"
+            "no standard error of a Sharpe ratio: needs `observations` above 1 and `sharpe`, `skewness` and "
+            f"`kurtosis` of a sample; got {observations}, {sharpe!r}, {skewness!r} and {kurtosis!r}"
         )
     return math.sqrt(spread / (observations - 1))
 
 
+@checked_arguments
 def probabilistic_sharpe(
     sharpe: float,
     *,
@@ -122,6 +125,7 @@ def probabilistic_sharpe(
     return normal_cdf((sharpe - benchmark) / error)
 
 
+@checked_arguments
 def expected_maximum_sharpe(*, variance: float, trials: int) -> float:
     r"""Sharpe ratio that the luckiest of N trials without skill is expected to show.
 
@@ -167,6 +171,7 @@ def expected_maximum_sharpe(*, variance: float, trials: int) -> float:
     return max(0.0, math.sqrt(variance) * expected)
 
 
+@checked_arguments
 def deflated_sharpe(
     sharpe: float,
     *,
@@ -223,6 +228,7 @@ def deflated_sharpe(
     )
 
 
+@checked_arguments
 def deflated_sharpe_of_series(series: ArrayLike | Returns, *, variance: float, trials: int) -> float:
     """Probability that a series has skill, given that it is the best of `trials`.
 
@@ -263,6 +269,7 @@ def deflated_sharpe_of_series(series: ArrayLike | Returns, *, variance: float, t
     )
 
 
+@checked_arguments
 def sharpe_variance(series: ArrayLike | Returns) -> float:
     """Variance of the trials' per-day Sharpe ratios, the V of `deflated_sharpe`.
 
@@ -326,6 +333,7 @@ def _participation(standard: NDArray[np.float64]) -> float:
     return trials * trials / squared
 
 
+@checked_arguments
 def effective_trials(series: ArrayLike | Returns) -> float:
     r"""How many independent trials K correlated ones amount to; for information only.
 

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quant.arguments import checked_arguments
 from quant.compiled import compiled
 from quant.constraints import checked_bounds, checked_budget
 from quant.errors import DataError, QuantError
@@ -47,6 +48,7 @@ _SMALLEST_VALUE: Final = 1e-2
 """Of the mean size of a return: a value nearer to zero is measured against this."""
 
 
+@checked_arguments
 def minimum_cvar(
     scenarios: ArrayLike | Returns, level: float = 0.95, lower: ArrayLike = 0.0, upper: ArrayLike = 1.0
 ) -> NDArray[np.float64]:

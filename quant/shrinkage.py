@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quant.arguments import checked_arguments
 from quant.errors import DataError
 from quant.returns import Returns
 from quant.samples import complete_returns, deviations_from_mean, refuse_no_variance
@@ -25,6 +26,7 @@ class Shrunk:
     """In [0, 1]."""
 
 
+@checked_arguments
 def ledoit_wolf(
     returns: Returns | ArrayLike,
     *,
@@ -117,6 +119,7 @@ def _towards_constant_correlation(centred: Floats, cov: Floats) -> Shrunk:
     return Shrunk((1.0 - intensity) * cov + intensity * target, intensity)
 
 
+@checked_arguments
 def nonlinear_shrinkage(returns: Returns | ArrayLike, *, alignment: Literal["inner"] | None = None) -> Floats:
     """Covariance with every eigenvalue shrunk by its own amount, in closed form.
 

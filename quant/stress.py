@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quant.arguments import checked_arguments
 from quant.correlation_stress import (
     CRISIS_CORRELATION,
     ReverseStress,
@@ -78,6 +79,7 @@ class FactorShock:
     factors: tuple[float, ...]
 
 
+@checked_arguments
 def stress_table(
     returns: Returns, weights: ArrayLike, *, windows: Sequence[HistoricalWindow] = HISTORICAL_WINDOWS
 ) -> tuple[WindowLoss, ...]:
@@ -125,6 +127,7 @@ def stress_table(
     return tuple(rows)
 
 
+@checked_arguments
 def factor_exposures(returns: ArrayLike | Returns, factors: ArrayLike | Returns) -> Floats:
     """Least-squares betas of each asset on the factors, with an intercept.
 
@@ -167,6 +170,7 @@ def factor_exposures(returns: ArrayLike | Returns, factors: ArrayLike | Returns)
     return np.ascontiguousarray(betas.T) / deviations
 
 
+@checked_arguments
 def factor_shock(exposures: ArrayLike, shocks: ArrayLike, weights: ArrayLike) -> FactorShock:
     """Loss of a portfolio when the factors move.
 

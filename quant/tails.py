@@ -12,6 +12,7 @@ from typing import Final, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quant.arguments import checked_arguments
 from quant.compiled import compiled
 from quant.cornish_fisher import Expansion, coefficients_of, matched_coefficients, rises
 from quant.elementary import Word, exp, uniform
@@ -191,6 +192,7 @@ def _distribution(
             raise DataError(f"`method` must be one of {', '.join(METHODS)}; got {method!r}")
 
 
+@checked_arguments
 def value_at_risk(
     returns: ArrayLike | Returns,
     level: float = 0.95,
@@ -255,6 +257,7 @@ def value_at_risk(
     ).tail(level)[0]
 
 
+@checked_arguments
 def expected_shortfall(
     returns: ArrayLike | Returns,
     level: float = 0.95,
@@ -298,6 +301,7 @@ def expected_shortfall(
     ).tail(level)[1]
 
 
+@checked_arguments
 def tail_risk(
     returns: ArrayLike | Returns,
     *,

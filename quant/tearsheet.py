@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quant.arguments import checked_arguments
 from quant.calendar_returns import CRISES, CalendarReturns, CrisisReturn, calendar_returns
 from quant.compiled import compiled
 from quant.distribution import Distribution, distribution
@@ -79,6 +80,7 @@ def _checked_leverage(weights: ArrayLike | None, observations: int) -> Leverage:
     return Leverage(average_leverage=average, max_leverage=most)
 
 
+@checked_arguments
 def tearsheet(
     returns: ArrayLike | Returns,
     *,

@@ -2,11 +2,13 @@
 
 import math
 
+from quant.arguments import checked_arguments
 from quant.elementary import normal_quantile
 from quant.errors import DataError
 from quant.sharpe_ratio import check_finite, expected_maximum_sharpe, sharpe_error
 
 
+@checked_arguments
 def minimum_track_record(
     sharpe: float,
     *,
@@ -60,6 +62,7 @@ def minimum_track_record(
     return 1.0 + ratio * ratio
 
 
+@checked_arguments
 def minimum_backtest_length(*, trials: int, target: float) -> float:
     r"""Length of history below which the luckiest of `trials` is expected to reach a Sharpe ratio.
 

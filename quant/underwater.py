@@ -8,6 +8,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quant.arguments import checked_arguments
 from quant.compiled import compiled
 from quant.distribution import entropic_at_risk
 from quant.errors import DataError
@@ -199,6 +200,7 @@ def _walked(
     return below, rows, depths[:count], lengths, (total, squares)
 
 
+@checked_arguments
 def drawdown_table(
     returns: ArrayLike | Returns, dates: ArrayLike | Sequence[date] | None = None, *, count: int = 5
 ) -> tuple[Fall, ...]:

@@ -10,6 +10,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
+from quant.arguments import checked_arguments
 from quant.errors import DataError
 from quant.returns import DAYS, Dates, Floats
 
@@ -18,6 +19,7 @@ Range: TypeAlias = Literal["parkinson", "garman_klass", "rogers_satchell", "yang
 _METHODS: Final = ("parkinson", "garman_klass", "rogers_satchell", "yang_zhang")
 
 
+@checked_arguments
 def range_volatility(
     opens: ArrayLike,
     highs: ArrayLike,
@@ -94,6 +96,7 @@ def range_volatility(
     return np.concatenate([np.full(o.size - volatility.size, volatility[0]), volatility])
 
 
+@checked_arguments
 def implied_volatility(dates: ArrayLike, index_dates: ArrayLike, index: ArrayLike) -> Floats:
     """An implied volatility index as it was last known on each session.
 
@@ -146,7 +149,7 @@ def _checked_prices(**prices: ArrayLike) -> tuple[Floats, Floats, Floats, Floats
     shapes = {name: array.shape for name, array in arrays.items()}
     o, h, lo, c = arrays.values()
     if o.ndim != 1 or len(set(shapes.values())) > 1:
-        raise DataError(f"prices must have one shape (T,); got {shapes}")
+        raise DataError(f"`opens`, `highs`, `lows` and `closes` must have one shape (T,); got {shapes}")
     for name, array in arrays.items():
         good = np.isfinite(array) & (array > 0.0)
         if not good.all():

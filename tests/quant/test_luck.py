@@ -120,7 +120,7 @@ def test_a_probabilistic_sharpe_ratio_is_the_share_of_samples_below_it() -> None
     [
         (lambda: probabilistic_sharpe(math.nan, observations=10), "`sharpe` must be finite; got nan"),
         (lambda: probabilistic_sharpe(0.1, observations=10, benchmark=math.inf), "`benchmark` must be finite; got inf"),
-        (lambda: probabilistic_sharpe(0.1, observations=1), "observations > 1"),
+        (lambda: probabilistic_sharpe(0.1, observations=1), "`observations` above 1"),
         (lambda: deflated_sharpe(0.1, observations=100, variance=-1.0, trials=5), "`variance` >= 0"),
         (lambda: deflated_sharpe(0.1, observations=100, variance=1.0, trials=0), "`trials` >= 1"),
         (lambda: deflated_sharpe_of_series([0.1], variance=1.0, trials=1), "`series` must be finite"),
