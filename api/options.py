@@ -13,7 +13,7 @@ from tools.optimization import OptimizationRequest
 WHAT = "What to optimize"
 MANDATE = "Mandate (fixed, never searched)"
 LIMITS = "Limits (a strategy that breaks one is not chosen)"
-SPACE = "Strategies to search (repeat an option to allow several; all by default)"
+SPACE = "Strategies to search (repeat an option to allow several; docs/strategies.md says what is tried by default)"
 WORLDS = "Scenarios"
 EFFORT = "Search"
 HOW = "This command"

@@ -1,7 +1,10 @@
 """The stress episodes that history is replayed through, in one list."""
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
+
+from quant.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -9,12 +12,29 @@ class HistoricalWindow:
     """A stress episode, from the close of `first` to the close of `last`.
 
     `sessions` counts those of the New York Stock Exchange after `first` through `last`.
+
+    Raises
+    ------
+    DataError
+        If a day is none (ISO format), `last` is not after `first`, or there is no session.
     """
 
     name: str
     first: str
     last: str
     sessions: int
+
+    def __post_init__(self) -> None:
+        days: list[date] = []
+        for name in ("first", "last"):
+            try:
+                days.append(date.fromisoformat(getattr(self, name)))
+            except (TypeError, ValueError):
+                raise DataError(f"`{name}` must be a day such as 2008-09-12; got {getattr(self, name)!r}") from None
+        if days[1] <= days[0]:
+            raise DataError(f"`last` must be after `first` {self.first}; got {self.last}")
+        if self.sessions < 1:
+            raise DataError(f"`sessions` must be at least 1; got {self.sessions!r}")
 
 
 HISTORICAL_WINDOWS: Final = (

@@ -91,5 +91,5 @@ _STYLE: dict[str, tuple[float, int, str, str]] = {
 
 
 def _rounded(value: float, decimals: int) -> str:
-    text = f"{value:,.{decimals}f}"
-    return text.lstrip("-") if float(text.replace(",", "")) == 0.0 else text
+    text = f"{abs(value):,.{decimals}f}"
+    return f"\N{MINUS SIGN}{text}" if value < 0.0 and float(text.replace(",", "")) > 0.0 else text

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
+from quant.crises import HistoricalWindow
 from quant.errors import DataError, Infeasible
 from quant.returns import Returns
 from quant.risk import (
@@ -255,3 +256,17 @@ def test_impossible_input_is_refused(attempt: Any, message: str) -> None:
 def test_weights_that_do_not_fit_the_data_are_refused(index: Returns) -> None:
     with pytest.raises(DataError, match=r"`weights` must have shape \(1,\), one for each asset; got \(2,\)"):
         stress_table(index, [0.5, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "sessions", "message"),
+    [
+        ("2008-09-31", "2008-11-20", 49, "`first` must be a day such as 2008-09-12; got '2008-09-31'"),
+        ("2008-09-12", "soon", 49, "`last` must be a day"),
+        ("2008-09-12", "2008-09-12", 49, "`last` must be after `first` 2008-09-12; got 2008-09-12"),
+        ("2008-09-12", "2008-11-20", 0, "`sessions` must be at least 1; got 0"),
+    ],
+)
+def test_a_window_that_is_none_is_refused(first: str, last: str, sessions: int, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        HistoricalWindow("mine", first, last, sessions)

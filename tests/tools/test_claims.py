@@ -148,7 +148,7 @@ def test_the_text_of_a_figure_is_not_read_for_references() -> None:
     [
         (37.2, "bps", 9.1, "37 bps a year, plus or minus 9"),
         (-0.4, "bps", None, "0 bps a year"),
-        (-37.2, "bps", None, "-37 bps a year"),
+        (-37.2, "bps", None, "−37 bps a year"),
         (37.2, "bps", 0.1, "37 bps a year, plus or minus less than 1"),
         (0.1234, "percent", 0.004, "12.3%, plus or minus 0.4 points"),
         (2.14, "points", None, "2.1 points"),
