@@ -2,6 +2,7 @@
 # pyright: reportUnknownArgumentType=false
 """Linear constraints of a portfolio's weights: checked, laid out as rows, and named when they contradict each other."""
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Self
@@ -67,6 +68,9 @@ def checked_bounds(lower: ArrayLike, upper: ArrayLike, assets: int, *, finite: b
     """
     found: list[Floats] = []
     for name, bound in (("lower", lower), ("upper", upper)):
+        if isinstance(bound, float | int) and math.isfinite(bound):
+            found.append(np.full(assets, float(bound)))
+            continue
         array = np.array(bound, dtype=np.float64)
         if array.shape not in {(), (assets,)}:
             raise DataError(f"`{name}` must be a number or have shape ({assets},); got {array.shape}")

@@ -264,11 +264,25 @@ def _gradient(weights: Floats, cov: Floats) -> Floats:
 def _is_least(weights: Floats, cov: Floats, lower: Floats, upper: Floats) -> bool:
     """Whether no portfolio between the bounds has less variance: none lies farther down the gradient."""
     gradient = _gradient(weights, cov)
-    order = np.argsort(gradient, kind="stable")
-    room = (upper - lower)[order]
-    given = np.clip(1.0 - math.fsum(lower) - np.append(0.0, np.cumsum(room)[:-1]), 0.0, room)
-    lowest = math.fsum(gradient * lower) + math.fsum(gradient[order] * given)
-    return math.fsum(gradient * weights) - lowest <= _LEAST * float(np.mean(np.diag(cov)))
+    return _lies_lowest(weights, gradient, np.argsort(gradient, kind="stable"), cov, lower, upper)
+
+
+@compiled
+def _lies_lowest(
+    weights: Floats, gradient: Floats, order: NDArray[np.int64], cov: Floats, lower: Floats, upper: Floats
+) -> bool:
+    """Whether `weights` come as low on the `gradient` as any portfolio; `order` is of its rising entries."""
+    now, lowest, rest, variance = 0.0, 0.0, 1.0, 0.0
+    for i in range(weights.size):
+        now += gradient[i] * weights[i]
+        lowest += gradient[i] * lower[i]
+        rest -= lower[i]
+        variance += cov[i, i]
+    for i in order:
+        given = min(max(rest, 0.0), upper[i] - lower[i])
+        lowest += gradient[i] * given
+        rest -= given
+    return bool(now - lowest <= _LEAST * variance / weights.size)
 
 
 @compiled
