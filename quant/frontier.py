@@ -4,6 +4,7 @@ The line itself is followed in `quant.critical_line`; here the problem is checke
 """
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -15,10 +16,12 @@ from quant.compiled import compiled
 from quant.constraints import checked_bounds, checked_budget
 from quant.critical_line import critical_line
 from quant.errors import DataError, Infeasible
-from quant.semidefinite import checked_covariance
+from quant.semidefinite import INDEFINITE, factorises, refuse_indefinite, symmetric_covariance
 
 Floats = NDArray[np.float64]
 
+_LARGE = 250
+"""Assets from which the definiteness of the covariance is judged on a thread of its own."""
 _ROUNDING = 1e-12
 _LEAST = 1e-8
 """Of the mean variance: what the end of the line may lie above the least one."""
@@ -368,19 +371,36 @@ def efficient_frontier(
     [0.08, 0.064, 0.048]
     """
     means = np.array(mean, dtype=np.float64)
-    matrix = checked_covariance(cov, allow_zero_variance=True).copy()
+    matrix, correlation = symmetric_covariance(cov, "cov", allow_zero_variance=True)
+    matrix = matrix.copy()
     if means.shape != (len(matrix),) or not np.isfinite(means).all():
         raise DataError(f"`mean` must be finite, of shape ({len(matrix)},) as `cov`; got {means.shape}: {means}")
     if points < 2:
         raise DataError(f"`points` must be at least 2; got {points}")
     low, high = checked_bounds(lower, upper, means.size, finite=True)
     checked_budget(low, high)
-    found = frontier_between(low, high, means, matrix, points)
+    found = _judged_and_traced(low, high, means, matrix, correlation, points)
     if found is None:
         raise DataError(
             "`cov` is too degenerate: the critical line does not end at the least variance; shrink it, or ask for "
             "single portfolios of `quant.allocate`, such as `minimum_variance`"
         )
+    return found
+
+
+def _judged_and_traced(
+    lower: Floats, upper: Floats, mean: Floats, cov: Floats, correlation: Floats, points: int
+) -> Frontier | None:
+    """As `frontier_between`; a large covariance is judged while the line is traced, in vain if it is none."""
+    if mean.size < _LARGE:
+        if not factorises(correlation, INDEFINITE):
+            refuse_indefinite(correlation)
+        return frontier_between(lower, upper, mean, cov, points)
+    with ThreadPoolExecutor(1) as aside:
+        definite = aside.submit(factorises, correlation, INDEFINITE)
+        found = frontier_between(lower, upper, mean, cov, points)
+        if not definite.result():
+            refuse_indefinite(correlation)
     return found
 
 

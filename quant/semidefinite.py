@@ -22,6 +22,7 @@ FINE, _NOT_FINITE, NO_VARIANCE, _ASYMMETRIC, _CORRELATED = range(5)
 """What `standardise` may find."""
 
 
+EXACT = 1
 _LARGE = 64
 """Assets from which half the digits are tried first."""
 _UNIT = 5.9604644775390625e-08
@@ -69,7 +70,10 @@ def _symmetrise(correlation: Floats) -> tuple[int, int]:
 
 @compiled
 def standardise(cov: Floats, correlation: Floats, deviations: Floats) -> tuple[int, int, int]:
-    """Fill the two from `cov`, with zeros for an asset without variance; a fault, its row and its column."""
+    """Fill the two from `cov`, with zeros for an asset without variance; a fault, its row and its column.
+
+    Without a fault the row is `EXACT` where `cov` is symmetric to the last bit.
+    """
     n = deviations.size
     inverse = np.empty(n)
     fault, asset = _invert_deviations(cov, deviations, inverse)
@@ -89,10 +93,11 @@ def standardise(cov: Floats, correlation: Floats, deviations: Floats) -> tuple[i
         if deviations[i] == 0.0 and largest > 0.0:
             return _CORRELATED, i, i
         correlation[i, i] = 1.0
-    if not _is_symmetric(cov):
-        row, column = _symmetrise(correlation)
-        if row > 0:
-            return _ASYMMETRIC, row, column
+    if _is_symmetric(cov):
+        return FINE, EXACT, 0
+    row, column = _symmetrise(correlation)
+    if row > 0:
+        return _ASYMMETRIC, row, column
     return FINE, 0, 0
 
 
@@ -226,22 +231,33 @@ def checked_covariance(cov: ArrayLike, *, name: str = "cov", allow_zero_variance
         ...
     quant.errors.DataError: `cov` must be positive semidefinite; the smallest eigenvalue of its correlations is ...
     """
-    matrix, correlation = standardised(cov, name, allow_zero_variance=allow_zero_variance)
+    matrix, correlation = symmetric_covariance(cov, name, allow_zero_variance=allow_zero_variance)
     if not factorises(correlation, INDEFINITE):
         refuse_indefinite(correlation, name)
-    return matrix if _is_symmetric(matrix) else 0.5 * (matrix + matrix.T)
+    return matrix
+
+
+def symmetric_covariance(cov: ArrayLike, name: str, *, allow_zero_variance: bool = False) -> tuple[Floats, Floats]:
+    """`cov`, symmetric to the last bit, and its correlations: checked but for definiteness."""
+    matrix, correlation, exact = _standardised(cov, name, allow_zero_variance=allow_zero_variance)
+    return matrix if exact else 0.5 * (matrix + matrix.T), correlation
 
 
 def standardised(cov: ArrayLike, name: str, *, allow_zero_variance: bool = False) -> tuple[Floats, Floats]:
     """`cov` and its correlations, checked but for definiteness; zeros for an asset without variance."""
+    return _standardised(cov, name, allow_zero_variance=allow_zero_variance)[:2]
+
+
+def _standardised(cov: ArrayLike, name: str, *, allow_zero_variance: bool) -> tuple[Floats, Floats, bool]:
     matrix = square_matrix(cov, name)
     correlation = np.empty_like(matrix)
     deviations = np.empty(len(matrix))
-    refuse(*standardise(matrix, correlation, deviations), matrix, name)
+    fault, row, column = standardise(matrix, correlation, deviations)
+    refuse(fault, row, column, matrix, name)
     if not allow_zero_variance and not deviations.all():
         asset = int(np.argmin(deviations))
         refuse(NO_VARIANCE, asset, asset, matrix, name)
-    return matrix, correlation
+    return matrix, correlation, row == EXACT
 
 
 def unit_symmetric(values: ArrayLike, name: str) -> Floats:

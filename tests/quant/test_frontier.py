@@ -381,3 +381,12 @@ def test_a_line_of_cash_and_one_risky_asset_is_straight() -> None:
     frontier = efficient_frontier([0.02, 0.1], np.diag([0.0, 0.04]), 5)
     np.testing.assert_allclose(frontier.weights[:, 1], [1.0, 0.75, 0.5, 0.25, 0.0], rtol=0, atol=1e-15)
     np.testing.assert_allclose(frontier.volatilities, 0.2 * frontier.weights[:, 1], rtol=0, atol=1e-15)
+
+
+def test_a_large_covariance_is_judged_too() -> None:
+    """From 250 assets on a thread of its own does it."""
+    rng = np.random.default_rng(0)
+    basis, _ = np.linalg.qr(rng.standard_normal((300, 300)))
+    cov = (basis * np.append(-0.5, np.linspace(0.1, 2.0, 299))) @ basis.T
+    with pytest.raises(DataError, match="`cov` must be positive semidefinite; the smallest eigenvalue"):
+        efficient_frontier(rng.normal(0.05, 0.02, 300), 0.5 * (cov + cov.T))
