@@ -384,7 +384,7 @@ def test_a_line_of_cash_and_one_risky_asset_is_straight() -> None:
 
 
 def test_a_large_covariance_is_judged_too() -> None:
-    """From 250 assets on a thread of its own does it."""
+    """From 250 assets on that is done on a thread of its own."""
     rng = np.random.default_rng(0)
     basis, _ = np.linalg.qr(rng.standard_normal((300, 300)))
     cov = (basis * np.append(-0.5, np.linspace(0.1, 2.0, 299))) @ basis.T
