@@ -214,7 +214,7 @@ show("luck", [luck.deflated_sharpe_of_series(first, variance=1e-3, trials=77),
               luck.effective_trials(x), objective.paired_error(first, weight)])
 classical = luck.probability_of_overfitting(x)
 show("classical overfitting", [*classical.logits, *classical.out_of_sample, classical.degradation_slope])
-sheet = tearsheet.tearsheet(first, benchmark=x[:, 1], rate=0.02, dates=np.arange(1203))
+sheet = tearsheet.tearsheet(first, benchmark=x[:, 1], rate=0.02, dates=np.datetime64("2000-01-03") + np.arange(1203))
 show("tearsheet", [v for v in vars(sheet).values() if isinstance(v, (int, float))])
 effects = importance.main_effects({"a": [i % 5 for i in range(1203)]}, first)
 show("importance", list(effects.values()))
