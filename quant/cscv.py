@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.arguments import checked_arguments
+from quant.arguments import checked_arguments, refuse_overflow
 from quant.compiled import compiled
 from quant.elementary import log, normal_quantile
 from quant.errors import DataError
@@ -294,6 +294,7 @@ def probability_of_overfitting(returns: ArrayLike | Returns, splits: int = 16) -
     (0.0, 6)
     """
     array = checked_blocks(returns, splits, name="returns")
+    refuse_overflow(array, "returns")
     rows, trials = array.shape
     dropped = rows % splits
     centre = np.empty(trials)

@@ -308,6 +308,20 @@ def _scaled_mean(mean: Floats) -> tuple[Floats, int]:
     return np.ldexp(scaled, -power), power
 
 
+@compiled
+def _balance(corners: Floats, lower: Floats, upper: Floats) -> None:
+    """Give what rounding left of the budget of each corner to its asset that is farthest from both bounds."""
+    for weights in corners:
+        rest = 1.0
+        widest, room = 0, -1.0
+        for i in range(weights.size):
+            rest -= weights[i]
+            between = min(weights[i] - lower[i], upper[i] - weights[i])
+            if between > room:
+                widest, room = i, between
+        weights[widest] = min(max(weights[widest] + rest, lower[widest]), upper[widest])
+
+
 def _trace_corners(mean: Floats, cov: Floats, lower: Floats, upper: Floats) -> tuple[Floats, Floats] | None:
     """Multipliers and weights of the corners; None for a line that does not end."""
     if math.fsum(lower) >= 1.0 - _ROUNDING:
@@ -321,7 +335,9 @@ def _trace_corners(mean: Floats, cov: Floats, lower: Floats, upper: Floats) -> t
     count, lambdas, weights = critical_line(cov * unit, scaled, order, lower, upper, 1)
     if count < 0:
         return None
-    return np.ldexp(lambdas[:count], cov_power - mean_power), weights[:count].copy()
+    corners = weights[:count].copy()
+    _balance(corners, lower, upper)
+    return np.ldexp(lambdas[:count], cov_power - mean_power), corners
 
 
 @checked_arguments

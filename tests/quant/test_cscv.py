@@ -162,6 +162,7 @@ def test_500_trials_and_16_blocks_take_less_than_half_a_second() -> None:
         (np.zeros((31, 3)), 16, "`returns` must be of shape"),
         (np.full((100, 3), np.nan), 16, "row 0, column 0 is nan"),
         (np.zeros((100, 3, 2)), 16, "`returns` must be of shape"),
+        (np.full((100, 3), 1e160), 16, "`returns` must be below 1e.140 in size"),
         (np.zeros((100, 3)), 5, "even in number, from 4 to 20; got 5"),
         (np.zeros((100, 3)), 2, "got 2"),
         (np.zeros((100, 3)), 22, "got 22"),

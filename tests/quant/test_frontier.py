@@ -116,7 +116,7 @@ def test_every_corner_is_optimal_at_its_multiplier(seed: int, kinds: set[str], a
     for weights in (*corners.weights, *frontier.weights):
         assert (weights >= lower - 1e-15).all()
         assert (weights <= upper + 1e-15).all()
-        assert weights.sum() == pytest.approx(1, abs=1e-9)
+        assert weights.sum() == pytest.approx(1, abs=1e-12)
     for multiplier, weights in zip(corners.lambdas, corners.weights, strict=True):
         assert violation(frontier, multiplier, weights, lower, upper) < 1e-8
 
