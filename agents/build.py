@@ -17,15 +17,17 @@ from langchain.agents.structured_output import (
     StructuredOutputValidationError,
     ToolStrategy,
 )
-from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import ToolMessage
 from langchain_core.tools import BaseTool, ToolException
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command
 
 import prompts
+from agents.calling import Calling
+from agents.model import ModelChain
 from quant.strategy import Frozen
 from tools.context import Context
+from tools.optimization import AgentName
 
 STEPS_A_CALL = 8
 """Graph steps that a model call may take, limits and tools included."""
@@ -55,8 +57,8 @@ async def report_tool_errors(
 
 
 def build(
-    name: str,
-    model: BaseChatModel,
+    name: AgentName,
+    models: ModelChain,
     tools: Sequence[BaseTool],
     answer: type[Frozen],
     *,
@@ -69,6 +71,7 @@ def build(
     It keeps no checkpoints: what a model wrote lives in memory and ends with the call.
     """
     middleware: list[AgentMiddleware[Any, Any, Any]] = [
+        Calling(name, models, answer),
         report_tool_errors,
         ToolCallLimitMiddleware(run_limit=max_tool_calls),
         ModelCallLimitMiddleware(run_limit=max_model_calls),
@@ -76,7 +79,7 @@ def build(
     rules = prompts.load("rules", max_tool_calls=max_tool_calls, answer=answer.__name__)
     mendable = (StructuredOutputValidationError, MultipleStructuredOutputsError)
     loop = create_agent(
-        model,
+        models.models[0].chat,
         tools,
         system_prompt=f"{prompts.load(name, **values)}\n{rules}",
         middleware=middleware,

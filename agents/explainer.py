@@ -1,11 +1,10 @@
 """Explains a judged result in claims whose numbers are references."""
 
-from langchain_core.language_models import BaseChatModel
-
 from agents.build import Agent, build
+from agents.model import ModelChain
 from tools.claims import Draft
 from tools.findings import list_figures
 
 
-def explainer(model: BaseChatModel) -> Agent:
-    return build("explainer", model, [list_figures], Draft, max_tool_calls=4, max_model_calls=5)
+def explainer(models: ModelChain) -> Agent:
+    return build("explainer", models, [list_figures], Draft, max_tool_calls=4, max_model_calls=5)

@@ -1,13 +1,12 @@
 """Judges the regime and leans on the scenarios."""
 
-from langchain_core.language_models import BaseChatModel
-
 from agents.build import Agent, build
+from agents.model import ModelChain
 from tools.optimization import MarketView
 from tools.regime import read_market
 from tools.scenarios import list_scenarios
 
 
-def market_analyst(model: BaseChatModel) -> Agent:
+def market_analyst(models: ModelChain) -> Agent:
     tools = [read_market, list_scenarios]
-    return build("market_analyst", model, tools, MarketView, max_tool_calls=6, max_model_calls=6)
+    return build("market_analyst", models, tools, MarketView, max_tool_calls=6, max_model_calls=6)

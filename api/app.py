@@ -1,6 +1,9 @@
 """Composition root: the one place where ports meet adapters."""
 
+import asyncio
+import os
 from collections.abc import AsyncGenerator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,19 +13,25 @@ from api.settings import Settings
 from tools.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from agents.model import Models
     from graphs.runs import Desk
 
 
 @asynccontextmanager
-async def create_desk(settings: Settings) -> "AsyncGenerator[Desk]":
-    """What runs are executed with, as `settings` choose it; the HTTP application will be made here as well."""
-    from agents.planner import EmbeddedPlanner  # the agents' libraries take seconds to import
-    from graphs.runs import Desk
+async def create_desk(settings: Settings, models: "Models | None" = None) -> "AsyncGenerator[Desk]":
+    """What runs are executed with, as `settings` choose it; the HTTP application will be made here as well.
+
+    Without `models` runs can be read and reproduced, and none that asks an agent can be executed.
+    """
+    from graphs.runs import Desk  # the agents' libraries take seconds to import
     from store.store import open_store
     from tools.bundled import BundledPrices
     from tools.local import LocalRunner
     from tools.market import load_market
 
+    if models is not None and models.threads is not None:  # boto3 blocks, so each call to Bedrock holds a thread
+        threads = models.threads + (os.cpu_count() or 1)
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(threads))
     prepare_home(settings)
     prices = BundledPrices()
     with log_to(settings.home, settings.log_level):
@@ -31,7 +40,7 @@ async def create_desk(settings: Settings) -> "AsyncGenerator[Desk]":
                 store=store,
                 prices=prices,
                 jobs=LocalRunner(store, partial(load_market, prices)),
-                model=EmbeddedPlanner(),
+                models=models,
                 checkpoints=settings.home / "checkpoints.sqlite",
             )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from api import options
-from api.settings import Settings, read_settings
+from api.settings import Settings, read_model_options, read_settings
 from tools.errors import InvalidInput
 from tools.optimization import OptimizationResult
 
@@ -112,11 +112,13 @@ async def _optimize(
     from api.asking import called, request_from
 
     asked = None if resume else request_from(given, file)
+    from agents.model import make_models
     from api.app import create_desk
     from api.finding import find
     from graphs.runs import create_run
 
-    async with create_desk(settings) as desk:
+    models = make_models(read_model_options())
+    async with create_desk(settings, models) as desk:
         if asked is None:
             run = (await find(desk.store, settings.owner, resume or "")).id
         else:

@@ -9,18 +9,38 @@ from typing import Any, Generic, TypeVar
 from langchain_core.messages import HumanMessage
 
 from agents.build import Agent
+from agents.calling import ModelCall, Replaced, Retried, Stop
 from graphs.log import Place
 from graphs.stream import Answered, Refused, Used, digest, figures_in, steps
 from quant.strategy import Frozen
+from tools.answers import forget_answers
 from tools.claims import codes
 from tools.context import Context
 from tools.decisions import Decided, load_decision, save_decision
 from tools.optimization import AgentName, Decision
-from tools.trace import DecisionMade, DraftRejected, Happened, ToolCalled, ToolReturned, TraceEvent
+from tools.trace import (
+    DecisionMade,
+    DraftRejected,
+    Happened,
+    ModelAnswered,
+    ModelReplaced,
+    ModelRetried,
+    ToolCalled,
+    ToolReturned,
+    TraceEvent,
+)
 
 ABSTAINED = "abstained"
 ROUNDS = 2
 """Drafts that an agent may hand in."""
+
+NO_ANSWER: dict[Stop, str] = {
+    "answered": "no_answer: call the answer's tool with a complete answer",
+    "truncated": "truncated: the answer was longer than allowed; use fewer and shorter claims",
+    "malformed": "malformed: the arguments were not JSON; call the answer's tool with complete JSON",
+    "blocked": "blocked: a guardrail stopped the answer",
+}
+"""What is wrong where there is no answer, by how the model's last call ended."""
 
 Answer = TypeVar("Answer", bound=Frozen)
 
@@ -54,7 +74,6 @@ async def decide(
     question: Question[Answer],
     agent: Agent | None,
     *,
-    author: str,
     context: Context,
     place: Place,
     trials: int,
@@ -64,8 +83,9 @@ async def decide(
     if decided is None:
         if agent is None:
             raise DecisionMissing(f"there is no decision {question.ordinal} of the {question.agent}")
-        fresh = await _Asking(question, agent, context, place, trials).decide(author)
+        fresh = await _Asking(question, agent, context, place, trials).decide()
         decided = await save_decision(context.store, context.owner, context.run, fresh)
+    await forget_answers(context.store, context.owner, context.run, question.agent)
     for event in decided.events:
         await place.show(event)
     await place.say(DecisionMade, decision=decided.decision, refused_calls=decided.refused)
@@ -92,15 +112,17 @@ class _Asking(Generic[Answer]):
         self._events: list[TraceEvent] = []
         self._calls = 0
         self._refused = 0
+        self._model_events = 0
+        self._last: ModelCall | None = None
 
-    async def decide(self, author: str) -> Decided:
+    async def decide(self) -> Decided:
         rejected: list[str] = []
         last: Answer | None = None
         text = self._question.text
         for round_ in range(ROUNDS):
             last = await self._consult(text)
             problems = (
-                ["no_answer: call the answer's tool with a complete answer"]
+                [NO_ANSWER[self._last.stop if self._last else "answered"]]
                 if last is None
                 else self._question.problems(last, self._trials)
             )
@@ -115,6 +137,8 @@ class _Asking(Generic[Answer]):
                 digest=hashed,
                 reasons=codes(problems),
             )
+            if self._last and self._last.stop == "blocked":  # the same question would be stopped again
+                break
             text = "\n".join([self._question.text, "", "Your last draft was refused:", *problems])
         else:
             last = None if last is None else self._question.reduced(last)
@@ -123,7 +147,7 @@ class _Asking(Generic[Answer]):
         decision = Decision(
             agent=self._question.agent,
             ordinal=self._question.ordinal,
-            author=ABSTAINED if last is None else author,
+            author=ABSTAINED if last is None or self._last is None else self._last.model,
             answer={} if last is None else last.model_dump(mode="json"),
             rejected=tuple(rejected),
         )
@@ -134,7 +158,7 @@ class _Asking(Generic[Answer]):
         parts = self._agent.loop.astream(
             {"messages": [HumanMessage(text)]},
             context=self._context,
-            stream_mode=["updates"],
+            stream_mode=["updates", "custom"],
             version="v2",
         )
         answer: Answer | None = None
@@ -144,6 +168,8 @@ class _Asking(Generic[Answer]):
                     await self._used(step)
                 case Refused():
                     self._refused += 1
+                case ModelCall() | Retried() | Replaced():
+                    await self._called(step)
                 case Answered(answer=given):
                     assert isinstance(given, self._question.answer)
                     answer = given
@@ -164,6 +190,17 @@ class _Asking(Generic[Answer]):
             result_digest=result,
             figures=figures,
         )
+
+    async def _called(self, step: ModelCall | Retried | Replaced) -> None:
+        match step:
+            case ModelCall():
+                kind, self._last = ModelAnswered, step
+            case Retried():
+                kind = ModelRetried
+            case Replaced():
+                kind = ModelReplaced
+        await self._say(kind, self._model_events, agent=self._question.agent, **step.model_dump())
+        self._model_events += 1
 
     async def _say(self, kind: type[Happened], ordinal: int | str, /, **fields: Any) -> None:
         event = self._place.make(kind, ordinal, **fields)

@@ -20,7 +20,9 @@ from langgraph.runtime import Runtime
 
 from agents.build import Agent
 from agents.explainer import explainer
+from agents.failures import ModelFailure
 from agents.market_analyst import market_analyst
+from agents.model import ModelChain
 from agents.optimizer import optimizer
 from agents.risk_manager import risk_manager
 from graphs.deciding import Consulted, Question, decide
@@ -69,7 +71,7 @@ TENTHS = 10
 RECURSION_LIMIT = 40
 """Steps of this graph: far above three plans, far below an endless loop."""
 
-AGENTS: dict[AgentName, Callable[[Any], Agent]] = {
+AGENTS: dict[AgentName, Callable[[ModelChain], Agent]] = {
     "risk_manager": risk_manager,
     "market_analyst": market_analyst,
     "optimizer": optimizer,
@@ -116,7 +118,7 @@ class Execution:
     agents: dict[AgentName, Agent]
     """Empty for a run that only follows given decisions."""
     author: str
-    """Name of the model behind the agents."""
+    """Name of the models behind the agents."""
 
 
 Update: TypeAlias = dict[str, Any]
@@ -319,7 +321,11 @@ def _node(body: Body) -> Any:
         }.get(name, 0)
         place = Place(run.log, name, step, after="risk_manager" if name == "market_analyst" else None)
         await place.say(NodeStarted, step=step)
-        update = await body(state, run, place)
+        try:
+            update = await body(state, run, place)
+        except ModelFailure:
+            await place.wait()  # what led to it is told, in its turn
+            raise
         await place.say(NodeFinished, step=step)
         await place.wait()
         return update
@@ -352,7 +358,6 @@ async def _ask(question: Question[Any], state: State, run: Execution, place: Pla
     return await decide(
         question,
         run.agents.get(question.agent),
-        author=run.author,
         context=run.context,
         place=place,
         trials=state["trials"],

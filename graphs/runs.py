@@ -10,9 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import RunnableConfig
 
+from agents.build import Agent
+from agents.failures import ModelFailure
+from agents.model import Models
 from graphs.checkpoints import open_checkpoints
 from graphs.log import EventLog
 from graphs.optimization import AGENTS, RECURSION_LIMIT, Cancelled, Execution, optimization
@@ -28,7 +30,7 @@ from tools.errors import UserError
 from tools.jobs import JobRunner
 from tools.ledger import load_ledger, save_ledger, tried
 from tools.market import load_market, resolved
-from tools.optimization import Decision, OptimizationRequest, OptimizationResult
+from tools.optimization import AgentName, Decision, OptimizationRequest, OptimizationResult
 from tools.prices import PriceSource
 from tools.results import load_result
 from tools.trace import TRACE_EVENT, RunFailed, RunFinished, RunStarted, TraceEvent
@@ -47,7 +49,8 @@ class Desk:
     store: Store
     prices: PriceSource
     jobs: JobRunner
-    model: BaseChatModel
+    models: Models | None
+    """None for a desk that only reads and reproduces."""
     checkpoints: Path
     """File of the graph's checkpoints."""
 
@@ -132,12 +135,17 @@ async def execute(
         await save_decision(desk.store, owner, run_id, Decided(decision))
     await _update(desk.store, owner, run_id, state="running")
     execution = _execution(desk, run, EventLog(desk.store, owner, run_id, stored), asks=decisions is None)
+    known = {event.id for event in stored}
     try:
         async for event in _steps(desk, run, execution):
+            known.add(event.id)
             yield event
     except Exception as error:
+        for event in await events_of(desk.store, owner, run_id):  # a graph that fails drops what it has yet to stream
+            if event.id not in known:
+                yield event
         failures = sum(isinstance(event, RunFailed) for event in stored)
-        failed = execution.log.make(RunFailed, "run", 0, failures, code=_code(error), kind=type(error).__name__)
+        failed = execution.log.make(RunFailed, "run", 0, failures, code=_code(error), kind=_kind(error))
         await execution.log.append(failed)
         await _update(
             desk.store,
@@ -193,7 +201,7 @@ async def reproduce(desk: Desk, owner: str, run_id: str) -> OptimizationResult:
                 store=store,
                 prices=desk.prices,
                 jobs=LocalRunner(store, partial(load_market, desk.prices)),
-                model=desk.model,
+                models=desk.models,
                 checkpoints=Path(folder) / "checkpoints.sqlite",
             )
             ledger = await load_ledger(desk.store, owner, run.ledger)
@@ -254,18 +262,24 @@ def _execution(desk: Desk, run: Run, log: EventLog, *, asks: bool) -> Execution:
         market=RunMarket(partial(load_market, desk.prices), run.request),
         ledger=run.ledger,
     )
-    return Execution(
-        context=context,
-        log=log,
-        agents={name: make(desk.model) for name, make in AGENTS.items()} if asks else {},
-        author=desk.model.get_name() if asks else GIVEN_DECISIONS,
-    )
+    if not asks:
+        return Execution(context=context, log=log, agents={}, author=GIVEN_DECISIONS)
+    if desk.models is None:
+        raise ValueError("a run that asks its agents needs a desk with models")
+    agents: dict[AgentName, Agent] = {name: make(desk.models.of(name)) for name, make in AGENTS.items()}
+    return Execution(context=context, log=log, agents=agents, author=desk.models.name)
 
 
-def _code(error: Exception) -> Literal["fault", "cancelled", "unusable_input"]:
+def _code(error: Exception) -> Literal["fault", "cancelled", "unusable_input", "model_failed"]:
     if isinstance(error, Cancelled):
         return "cancelled"
+    if isinstance(error, ModelFailure):
+        return "model_failed"
     return "unusable_input" if isinstance(error, UserError) else "fault"
+
+
+def _kind(error: Exception) -> str:
+    return error.reason if isinstance(error, ModelFailure) else type(error).__name__
 
 
 async def _update(store: Store, owner: str, run_id: str, **changes: Any) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolCall, ToolMessage
 from langchain_core.tools import BaseTool
@@ -11,6 +11,7 @@ from langgraph.errors import GraphRecursionError
 from langgraph.types import StreamPart
 from pydantic import BaseModel
 
+from agents.calling import ModelCall, Replaced, Retried
 from quant.strategy import Frozen
 from tools.figures import Figure
 from tools.trace import Happened, TraceEvent
@@ -35,6 +36,9 @@ class Answered:
     answer: Frozen
 
 
+Step: TypeAlias = Used | Refused | Answered | ModelCall | Retried | Replaced
+
+
 async def events(parts: AsyncIterator[StreamPart[Any, Any]]) -> AsyncIterator[TraceEvent]:
     """What the nodes of a run said, as they said it."""
     async for part in parts:
@@ -42,14 +46,14 @@ async def events(parts: AsyncIterator[StreamPart[Any, Any]]) -> AsyncIterator[Tr
             yield cast("TraceEvent", part["data"])
 
 
-async def steps(
-    parts: AsyncIterator[StreamPart[Any, Any]], tools: Mapping[str, BaseTool]
-) -> AsyncIterator[Used | Refused | Answered]:
-    """What an agent did, in the order in which it asked, whatever the order in which its tools returned."""
+async def steps(parts: AsyncIterator[StreamPart[Any, Any]], tools: Mapping[str, BaseTool]) -> AsyncIterator[Step]:
+    """What an agent and its models did, in the order of its questions, whatever the order of the tools' returns."""
     order = _Order(tools)
     try:
         async for part in parts:
-            if part["type"] == "updates":
+            if part["type"] == "custom" and isinstance(part["data"], ModelCall | Retried | Replaced):
+                yield part["data"]
+            elif part["type"] == "updates":
                 for update in _updates(part["data"]):
                     for step in order.heard(update):
                         yield step

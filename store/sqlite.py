@@ -236,6 +236,8 @@ def _prepare(connection: sqlite3.Connection) -> None:
     # NORMAL would survive kill -9 too, but a power cut could take events that the graph's
     # checkpoint, synced in its own file, says were written; the sync costs 0.2 ms
     connection.execute("PRAGMA synchronous = FULL")
+    # what is deleted is overwritten: a draft that was refused leaves nothing in the file
+    connection.execute("PRAGMA secure_delete = ON")
     _use_wal(connection)
 
 

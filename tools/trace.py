@@ -26,7 +26,7 @@ class Happened(Frozen):
 
     def comparable(self) -> dict[str, Any]:
         """The event without what may differ between two executions of the same run."""
-        return self.model_dump(mode="json", exclude={"at", "best"})
+        return self.model_dump(mode="json", exclude={"at", "best", "seconds"})
 
 
 class RunStarted(Happened):
@@ -62,6 +62,43 @@ class ToolReturned(Happened):
     tool: str
     result_digest: str
     figures: tuple[str, ...]
+
+
+class ModelAnswered(Happened):
+    """A model answered an agent; `stop` says how the answer ended, `attempts` how many calls it took."""
+
+    event: Literal["model_answered"] = "model_answered"
+    agent: AgentName
+    model: str
+    stop: Literal["answered", "truncated", "malformed", "blocked"]
+    attempts: int
+    input_tokens: int
+    """Without those that came from or went to the cache."""
+    cached_tokens: int
+    written_tokens: int
+    output_tokens: int
+    seconds: float
+    """Of all attempts; no part of a comparison."""
+
+
+class ModelRetried(Happened):
+    """A call of a model failed for `reason` and was made again; `attempt` is the one that failed, from 1."""
+
+    event: Literal["model_retried"] = "model_retried"
+    agent: AgentName
+    model: str
+    reason: str
+    attempt: int
+
+
+class ModelReplaced(Happened):
+    """A model failed for good; the agent asked the next one of its chain."""
+
+    event: Literal["model_replaced"] = "model_replaced"
+    agent: AgentName
+    model: str
+    by: str
+    reason: str
 
 
 class DecisionMade(Happened):
@@ -124,10 +161,10 @@ class RunFinished(Happened):
 
 
 class RunFailed(Happened):
-    """`kind` is the class of the error; its message goes to the log and nowhere else."""
+    """`kind` is the class of the error, or why a model failed; its message goes to the log and nowhere else."""
 
     event: Literal["run_failed"] = "run_failed"
-    code: Literal["fault", "cancelled", "unusable_input"]
+    code: Literal["fault", "cancelled", "unusable_input", "model_failed"]
     kind: str
 
 
@@ -137,6 +174,9 @@ TraceEvent: TypeAlias = Annotated[
     | NodeFinished
     | ToolCalled
     | ToolReturned
+    | ModelAnswered
+    | ModelRetried
+    | ModelReplaced
     | DecisionMade
     | EstimateMade
     | JobProgressed

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from langchain_core.language_models import BaseChatModel
 
+from agents.model import only
+from agents.options import Patience
 from agents.planner import EmbeddedPlanner
 from graphs.runs import Desk
 from quant.scenario import BUILT_IN
@@ -19,6 +21,7 @@ from tools.market import load_market
 from tools.optimization import OptimizationRequest
 
 OWNER = "local"
+QUICK = Patience(attempts=2, first_delay=0.0)
 
 
 @asynccontextmanager
@@ -29,7 +32,7 @@ async def open_desk(home: Path, model: BaseChatModel | None = None) -> AsyncGene
             store=store,
             prices=prices,
             jobs=LocalRunner(store, partial(load_market, prices)),
-            model=model or EmbeddedPlanner(),
+            models=only(model or EmbeddedPlanner(), QUICK),
             checkpoints=home / "checkpoints.sqlite",
         )
 

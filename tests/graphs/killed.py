@@ -28,10 +28,11 @@ class Deadly:
 
         async def write(*arguments, **options):
             Deadly.left -= 1
-            if Deadly.left == 0 and name == "append":
+            last = Deadly.left == 0
+            if last and name == "append":
                 os.kill(os.getpid(), signal.SIGKILL)
             done = await method(*arguments, **options)
-            if Deadly.left == 0:
+            if last:
                 os.kill(os.getpid(), signal.SIGKILL)
             return done
 

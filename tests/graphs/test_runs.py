@@ -124,12 +124,12 @@ async def test_a_stored_decision_is_not_asked_for_again(home, opened, small):
         def _reply(self, messages):
             asked.append(self.answers_with)
             if self.answers_with == "Draft":
-                raise ConnectionError("the model is gone")
+                raise LookupError("the model is gone")
             return super()._reply(messages)
 
     async with opened(home, Counting()) as desk:
         name = await create_run(desk, OWNER, small())
-        with pytest.raises(ConnectionError):
+        with pytest.raises(LookupError):
             [event async for event in execute(desk, OWNER, name)]
         assert (await run_of(desk.store, OWNER, name)).state == "failed"
         assert "RiskAssessment" in asked
@@ -140,7 +140,7 @@ async def test_a_stored_decision_is_not_asked_for_again(home, opened, small):
         assert (await run_of(desk.store, OWNER, name)).state == "completed"
         events = await events_of(desk.store, OWNER, name)
     assert asked == []
-    assert kinds(resumed)[0] == "explainer.tool_called"
+    assert kinds(resumed)[0] == "explainer.model_answered"
     assert kinds(events).count("run_failed") == 1
     assert len({event.id for event in events}) == len(events)
 
@@ -158,13 +158,13 @@ async def test_changed_prices_are_refused_on_a_resume(home, opened, small, tmp_p
     class Gone(EmbeddedPlanner):
         def _reply(self, messages):
             if self.answers_with == "SearchPlan":
-                raise ConnectionError
+                raise LookupError
             return super()._reply(messages)
 
     write(3800.0)
     async with opened(home, Gone()) as desk:
         name = await create_run(desk, OWNER, small(universe="index", prices_file=str(file)))
-        with pytest.raises(ConnectionError):
+        with pytest.raises(LookupError):
             [event async for event in execute(desk, OWNER, name)]
     write(3801.0)
     async with opened(home) as desk:

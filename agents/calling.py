@@ -1,0 +1,209 @@
+"""How an agent calls its models: kept answers first, then each model of its chain, with patience, and out loud."""
+
+import asyncio
+import hashlib
+import json
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, TypeAlias
+
+import structlog
+from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
+from langchain_core.messages import AIMessage, BaseMessage, ToolMessage, messages_from_dict, messages_to_dict
+
+from agents.failures import PASSING, ModelFailure, Reason, reason_of, retry_after
+from agents.model import ModelChain, NamedModel
+from quant.strategy import Frozen
+from tools.answers import load_answer, save_answer
+from tools.context import Context
+from tools.optimization import AgentName
+
+Stop: TypeAlias = Literal["answered", "truncated", "malformed", "blocked"]
+"""How an answer ended: as it should; cut off by a limit; with arguments that are not JSON; by a guardrail or filter."""
+
+Handler: TypeAlias = Callable[[ModelRequest[Context]], Awaitable[ModelResponse[Any]]]
+
+_STOPS: dict[str, Stop] = {
+    "guardrail_intervened": "blocked",
+    "content_filtered": "blocked",
+    "content_filter": "blocked",
+    "refusal": "blocked",
+    "max_tokens": "truncated",
+    "length": "truncated",
+    "model_context_window_exceeded": "truncated",
+    "malformed_model_output": "malformed",
+    "malformed_tool_use": "malformed",
+}
+
+
+class ModelCall(Frozen):
+    """A model answered; what it said is no part of it."""
+
+    model: str
+    stop: Stop
+    attempts: int
+    """Calls of this model that it took."""
+    input_tokens: int
+    """Without those that came from or went to the cache."""
+    cached_tokens: int
+    """Read from the provider's prompt cache."""
+    written_tokens: int
+    """Written to it."""
+    output_tokens: int
+    seconds: float
+
+
+class Retried(Frozen):
+    """A call failed and is made again; `attempt` is the one that failed, from 1."""
+
+    model: str
+    reason: Reason
+    attempt: int
+
+
+class Replaced(Frozen):
+    """A model failed for good and the next of the chain is asked."""
+
+    model: str
+    by: str
+    reason: Reason
+
+
+class Calling(AgentMiddleware[Any, Context]):
+    """Stands between an agent and its models; what happens is written to the agent's custom stream."""
+
+    def __init__(self, agent: AgentName, chain: ModelChain, answer: type[Frozen]) -> None:
+        super().__init__()
+        self._agent: AgentName = agent
+        self._chain = chain
+        self._answer = answer
+
+    async def awrap_model_call(self, request: ModelRequest[Context], handler: Handler) -> ModelResponse[Any]:
+        context, asked = request.runtime.context, _digest(request)
+        kept = await load_answer(context.store, context.owner, context.run, self._agent, asked)
+        if kept is None:
+            told, response = await self._ask(request, handler)
+            fresh = {"told": told.model_dump(mode="json"), **_document(response)}
+            kept = await save_answer(context.store, context.owner, context.run, self._agent, asked, fresh)
+        request.runtime.stream_writer(ModelCall.model_validate(kept["told"]))
+        return self._response(kept)
+
+    async def _ask(self, request: ModelRequest[Context], handler: Handler) -> tuple[ModelCall, ModelResponse[Any]]:
+        models = self._chain.models
+        for model, following in zip(models, (*models[1:], None), strict=True):
+            try:
+                return await self._ask_one(model, request, handler)
+            except ModelFailure as failure:
+                if following is None:
+                    raise
+                request.runtime.stream_writer(Replaced(model=model.name, by=following.name, reason=failure.reason))
+        raise AssertionError("a chain has at least one model")
+
+    async def _ask_one(
+        self, model: NamedModel, request: ModelRequest[Context], handler: Handler
+    ) -> tuple[ModelCall, ModelResponse[Any]]:
+        context, patience = request.runtime.context, self._chain.patience
+        chat = model.tagged({"agent": self._agent, "run": context.run, "owner": context.owner})
+        asked = request.override(model=chat, model_settings={**request.model_settings, **model.settings})
+        begun, last = time.monotonic(), None
+        try:
+            async with asyncio.timeout(patience.time_limit):
+                for attempt in range(1, patience.attempts + 1):
+                    last = None
+                    try:
+                        response = await handler(asked)
+                    except Exception as error:  # of any provider; what is no failure of a model is raised again
+                        last = _reason(error, model)
+                        if last not in PASSING or attempt == patience.attempts:
+                            raise ModelFailure(model.name, last) from error
+                        request.runtime.stream_writer(Retried(model=model.name, reason=last, attempt=attempt))
+                        await asyncio.sleep(max(self._delay(attempt), retry_after(error)))
+                    else:
+                        return _told(model, response, attempt, time.monotonic() - begun)
+        except TimeoutError as error:
+            raise ModelFailure(model.name, last or "time_limit") from error
+        raise AssertionError("the last attempt returns or raises")
+
+    def _delay(self, attempt: int) -> float:
+        """Doubles from attempt to attempt, and differs from call to call so that they do not come back together."""
+        patience = self._chain.patience
+        longest = min(patience.largest_delay, patience.first_delay * (1 << (attempt - 1)))
+        return longest * random.uniform(0.5, 1.0)
+
+    def _response(self, kept: dict[str, Any]) -> ModelResponse[Any]:
+        answer = None if kept["answer"] is None else self._answer.model_validate(kept["answer"])
+        return ModelResponse(result=messages_from_dict(kept["messages"]), structured_response=answer)
+
+
+def _reason(error: Exception, model: NamedModel) -> Reason:
+    reason = reason_of(error)
+    if reason is None:
+        raise error
+    logger: Any = structlog.get_logger()
+    logger.warning("model_failed", model=model.name, reason=reason, kind=type(error).__name__)
+    return reason
+
+
+def _told(
+    model: NamedModel, response: ModelResponse[Any], attempts: int, seconds: float
+) -> tuple[ModelCall, ModelResponse[Any]]:
+    """What is told of a response; one that did not end as it should loses all that it says."""
+    said = next(message for message in response.result if isinstance(message, AIMessage))
+    stop = _stop(said)
+    usage = said.usage_metadata or {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
+    details = usage.get("input_token_details") or {}
+    read, written = details.get("cache_read") or 0, details.get("cache_creation") or 0
+    told = ModelCall(
+        model=model.name,
+        stop=stop,
+        attempts=attempts,
+        input_tokens=max(usage["input_tokens"] - read - written, 0),
+        cached_tokens=read,
+        written_tokens=written,
+        output_tokens=usage["output_tokens"],
+        seconds=seconds,
+    )
+    if stop == "answered":
+        return told, response
+    return told, ModelResponse(result=[AIMessage("", name=said.name)], structured_response=None)
+
+
+def _stop(said: AIMessage) -> Stop:
+    metadata = said.response_metadata
+    reason = metadata.get("stopReason") or metadata.get("stop_reason") or metadata.get("finish_reason") or ""
+    if (stop := _STOPS.get(str(reason).lower())) is not None:
+        return stop
+    if said.invalid_tool_calls or not all(map(_whole, said.content if isinstance(said.content, list) else ())):
+        return "malformed"
+    return "answered"
+
+
+def _whole(block: object) -> bool:
+    """Whether streamed tool arguments are JSON as they stand: LangChain mends what is cut off, which we must not."""
+    if not isinstance(block, dict) or block.get("type") != "tool_use" or not isinstance(block.get("input"), str):
+        return True
+    try:
+        return isinstance(json.loads(block["input"] or "{}"), dict)
+    except ValueError:
+        return False
+
+
+def _digest(request: ModelRequest[Context]) -> str:
+    """Names the conversation so far, without the ids that differ in each execution."""
+    asked = [request.system_prompt, *map(_said, request.messages)]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _said(message: BaseMessage) -> list[Any]:
+    calls = message.tool_calls if isinstance(message, AIMessage) else []
+    result = [message.tool_call_id, message.status] if isinstance(message, ToolMessage) else []
+    return [message.type, message.content, calls, result]
+
+
+def _document(response: ModelResponse[Any]) -> dict[str, Any]:
+    answer = response.structured_response
+    return {
+        "messages": messages_to_dict(response.result),
+        "answer": answer.model_dump(mode="json") if isinstance(answer, Frozen) else None,
+    }
