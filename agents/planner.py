@@ -66,8 +66,11 @@ class EmbeddedPlanner(BaseChatModel):
         tool_choice: str | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
-        names = [tool.name for tool in tools if isinstance(tool, BaseTool)]
-        return self.model_copy(update={"answers_with": next(n for n in names if n in ROLES)})
+        names = [_name_of(tool) for tool in tools]
+        for name in names:
+            if name in ROLES:
+                return self.model_copy(update={"answers_with": name})
+        raise ValueError(f"tools: {names} hold no answer of an agent; allowed: one of {list(ROLES)}")
 
     def _generate(
         self,
@@ -115,6 +118,15 @@ class EmbeddedPlanner(BaseChatModel):
             return _calls(*role.questions)
         answer = role.answer(heard)
         return _calls((self.answers_with, answer.model_dump(mode="json", exclude_defaults=True)))
+
+
+def _name_of(tool: dict[str, Any] | type | Callable[..., Any] | BaseTool) -> str:
+    """LangChain hands tools over as objects, servers as OpenAI's function or as Converse's `toolSpec`."""
+    if isinstance(tool, BaseTool):
+        return tool.name
+    if isinstance(tool, dict):
+        return tool.get("function", tool.get("toolSpec", tool)).get("name", "")
+    return tool.__name__
 
 
 def _calls(*calls: tuple[str, dict[str, Any]]) -> AIMessage:

@@ -1,0 +1,41 @@
+"""A call as it arrived."""
+
+import hashlib
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from uuid import UUID
+
+from tests.bedrock.wire import encode
+
+Operation = Literal["Converse", "ConverseStream"]
+
+
+@dataclass
+class Received:
+    number: int
+    """From 1, in the order of arrival."""
+    operation: Operation
+    model: str
+    body: dict[str, Any]
+    headers: dict[str, str]
+    """Names in lower case."""
+    answered: bool = False
+    """Whether the answer went out whole, an error counting as one; set before its last byte."""
+    digest: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.digest = hashlib.sha256(encode([self.operation, self.model, self.body])).digest()
+
+    @property
+    def request_id(self) -> str:
+        return str(UUID(bytes=self.digest[:16], version=4))
+
+    def tool_id(self, index: int) -> str:
+        mark = hashlib.sha256(self.digest + bytes([index % 256, index // 256])).digest()[:16]
+        return f"tooluse_{urlsafe_b64encode(mark).decode().rstrip('=')}"
+
+    @property
+    def tools(self) -> list[dict[str, Any]]:
+        listed = self.body.get("toolConfig", {}).get("tools", [])
+        return [tool["toolSpec"] for tool in listed if "toolSpec" in tool]

@@ -1,0 +1,115 @@
+"""An answer as the body of Converse, or as the events of ConverseStream."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from tests.bedrock.received import Received
+from tests.bedrock.replies import MODEL_ERROR, Blocked, Call, Fail, Say, Usage
+from tests.bedrock.usage import estimate
+from tests.bedrock.wire import encode, event
+
+LATENCY_MS = 321
+FRAGMENT = 12
+MOST_FRAGMENTS = 64
+SIGNATURE = "c2lnbmF0dXJl"
+
+
+def body_of(received: Received, said: Say | Blocked) -> bytes | Fail:
+    say, trace = _resolved(received, said)
+    if any(call.raw is not None for call in say.calls):
+        return MODEL_ERROR
+    content = [
+        *([{"reasoningContent": {"reasoningText": _reasoning(say)}}] if say.reasoning else []),
+        *({"text": text} for text in say.texts),
+        *({"toolUse": _started(received, n, call, input=dict(call.arguments))} for n, call in enumerate(say.calls)),
+    ]
+    return encode(
+        {
+            "output": {"message": {"role": "assistant", "content": content}},
+            "stopReason": _stop(say),
+            **_metadata(received, say, trace),
+        }
+    )
+
+
+def events_of(received: Received, said: Say | Blocked) -> list[bytes]:
+    say, trace = _resolved(received, said)
+    events = [event("messageStart", {"role": "assistant"})]
+    for n, block in enumerate(_blocks(received, say)):
+        events += [event(name, {**value, "contentBlockIndex": n}) for name, value in block]
+    return [
+        *events,
+        event("messageStop", {"stopReason": _stop(say)}),
+        event("metadata", _metadata(received, say, trace)),
+    ]
+
+
+def _blocks(received: Received, say: Say) -> Iterator[list[tuple[str, dict[str, Any]]]]:
+    if say.reasoning:
+        parts = [{"text": part} for part in _fragments(say.reasoning)]
+        yield _block([{"reasoningContent": part} for part in [*parts, {"signature": SIGNATURE}]])
+    for text in say.texts:
+        yield _block([{"text": part} for part in _fragments(text)])
+    for n, call in enumerate(say.calls):
+        parts = call.raw if call.raw is not None else _fragments(json.dumps(call.arguments) if call.arguments else "")
+        start = ("contentBlockStart", {"start": {"toolUse": _started(received, n, call)}})
+        yield [start, *_block([{"toolUse": {"input": part}} for part in ("", *parts)])]
+
+
+def _block(deltas: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    return [*(("contentBlockDelta", {"delta": delta}) for delta in deltas), ("contentBlockStop", {})]
+
+
+def _started(received: Received, index: int, call: Call, **more: Any) -> dict[str, Any]:
+    return {"toolUseId": received.tool_id(index), "name": call.name, **more}
+
+
+def _reasoning(say: Say) -> dict[str, str]:
+    return {"text": say.reasoning, "signature": SIGNATURE}
+
+
+def _fragments(text: str) -> list[str]:
+    size = max(FRAGMENT, -(-len(text) // MOST_FRAGMENTS))
+    return [text[n : n + size] for n in range(0, len(text), size)]
+
+
+def _stop(say: Say) -> str:
+    return say.stop or ("tool_use" if say.calls else "end_turn")
+
+
+def _metadata(received: Received, say: Say, trace: dict[str, Any]) -> dict[str, Any]:
+    used = say.usage or estimate(received.body, say)
+    usage = {
+        "inputTokens": used.input,
+        "outputTokens": used.output,
+        "totalTokens": used.input + used.output + used.cache_read + used.cache_write,
+        "cacheReadInputTokens": used.cache_read,
+        "cacheWriteInputTokens": used.cache_write,
+    }
+    return {"usage": usage, "metrics": {"latencyMs": LATENCY_MS}, **trace}
+
+
+def _resolved(received: Received, said: Say | Blocked) -> tuple[Say, dict[str, Any]]:
+    """A guardrail's intervention as what is said, and its trace."""
+    if isinstance(said, Say):
+        return said, {}
+    guardrail = received.body.get("guardrailConfig")
+    if not guardrail:
+        raise ValueError(f"call {received.number} names no guardrailConfig, so no guardrail can intervene")
+    blocked = Say((said.message,), stop="guardrail_intervened", usage=Usage(0, 0))
+    if said.side == "output":
+        blocked = replace(blocked, usage=estimate(received.body, Say((said.message,))))
+    if guardrail.get("trace", "disabled") == "disabled":
+        return blocked, {}
+    return blocked, {"trace": {"guardrail": _assessment(said, guardrail["guardrailIdentifier"])}}
+
+
+def _assessment(said: Blocked, guardrail: str) -> dict[str, Any]:
+    topic = {"name": "Investment advice", "type": "DENY", "action": "BLOCKED", "detected": True}
+    found = {"topicPolicy": {"topics": [topic]}}
+    name = guardrail.rpartition("/")[2]
+    if said.side == "input":
+        return {"inputAssessment": {name: found}, "actionReason": "Guardrail blocked."}
+    return {"outputAssessments": {name: [found]}, "actionReason": "Guardrail blocked."}

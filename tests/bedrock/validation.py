@@ -1,0 +1,179 @@
+"""What Bedrock refuses before a model sees it: by the service's model first, then by the rules of a conversation."""
+
+from collections.abc import Collection, Iterator
+from itertools import pairwise
+from typing import Any
+
+from tests.bedrock.received import Received
+from tests.bedrock.replies import Fail
+from tests.bedrock.shapes import WrongType, input_shape, violations
+
+MOST_CACHE_POINTS = 4
+
+Blocks = list[tuple[str, dict[str, Any]]]
+"""The content blocks of a message, each with its place."""
+
+
+def refusal(received: Received, models: Collection[str] | None = None) -> Fail | None:
+    """The error that the request gets; `models` are the ones that exist, all when not given."""
+    if denied := _unsigned(received.headers.get("authorization")):
+        return denied
+    request = {**received.body, "modelId": received.model}
+    try:
+        broken = list(violations(request, input_shape(received.operation)))
+    except WrongType as error:
+        return Fail("SerializationException", str(error))
+    if broken:
+        noun = "error" if len(broken) == 1 else "errors"
+        return Fail("ValidationException", f"{len(broken)} validation {noun} detected: {'; '.join(broken)}")
+    if models is not None and received.model not in models:
+        return Fail("ValidationException", "The provided model identifier is invalid.")
+    problem = next(_problems(received.body), None)
+    return Fail("ValidationException", problem) if problem else None
+
+
+def _unsigned(authorization: str | None) -> Fail | None:
+    if not authorization:
+        return Fail("MissingAuthenticationTokenException", "Missing Authentication Token")
+    if authorization.startswith("Bearer "):
+        return None
+    if not authorization.startswith("AWS4-HMAC-SHA256 "):
+        return Fail("IncompleteSignatureException", "Authorization header requires 'Credential' parameter.")
+    if "/bedrock/aws4_request" not in authorization:
+        return Fail("InvalidSignatureException", "Credential should be scoped to correct service: 'bedrock'.")
+    return None
+
+
+def _problems(body: dict[str, Any]) -> Iterator[str]:
+    messages: list[dict[str, Any]] = body.get("messages") or []
+    yield from _turns(messages)
+    for n, message in enumerate(messages):
+        yield from _content(message, n)
+    yield from _tool_config(body.get("toolConfig"))
+    yield from _tool_blocks(messages, configured=bool(body.get("toolConfig")))
+    yield from _cache_points(body)
+    guardrail = body.get("guardrailConfig") or {}
+    if guardrail and not (guardrail.get("guardrailIdentifier") and guardrail.get("guardrailVersion")):
+        yield "The guardrailConfig field needs guardrailIdentifier and guardrailVersion. Add both, and try again."
+
+
+def _turns(messages: list[dict[str, Any]]) -> Iterator[str]:
+    roles = [message["role"] for message in messages if message["role"] != "system"]
+    if not roles or roles[0] != "user":
+        yield (
+            "A conversation must start with a user message. "
+            "Try again with a conversation that starts with a user message."
+        )
+    elif any(role == after for role, after in pairwise(roles)):
+        yield (
+            "A conversation must alternate between user and assistant roles. "
+            "Make sure the conversation alternates between user and assistant roles and try again."
+        )
+    elif roles[-1] != "user":
+        yield "This model does not support assistant message prefill. The conversation must end with a user message."
+
+
+def _content(message: dict[str, Any], n: int) -> Iterator[str]:
+    if not message["content"]:
+        yield (
+            f"The content field in the Message object at messages.{n} is empty. "
+            "Add a ContentBlock object to the content field and try again."
+        )
+    for place, block in _places(message, n):
+        if "text" in block and not block["text"].strip():
+            yield (
+                f"The text field in the ContentBlock object at {place} is blank. "
+                "Add text to the text field, and try again."
+            )
+        yield from _tool_content(place, block, message["role"])
+
+
+def _tool_content(place: str, block: dict[str, Any], role: str) -> Iterator[str]:
+    if use := block.get("toolUse"):
+        if role != "assistant":
+            yield f"The toolUse block at {place} is only allowed in a message of the assistant role."
+        if not isinstance(use["input"], dict):
+            yield _no_object(f"{place}.toolUse.input")
+    if result := block.get("toolResult"):
+        if role != "user":
+            yield f"The toolResult block at {place} is only allowed in a message of the user role."
+        if not result["content"] and result.get("status") == "error":
+            yield f"The content field at {place}.toolResult cannot be empty when status value is error."
+        for n, part in enumerate(result["content"]):
+            if "json" in part and not isinstance(part["json"], dict):
+                yield _no_object(f"{place}.toolResult.content.{n}.json")
+
+
+def _tool_config(config: dict[str, Any] | None) -> Iterator[str]:
+    if not config:
+        return
+    names: list[str] = []
+    for n, tool in enumerate(config["tools"]):
+        if spec := tool.get("toolSpec"):
+            if spec["name"] in names:
+                yield f"The tool {spec['name']} is already defined at toolConfig.tools.{names.index(spec['name'])}."
+            yield from _schema(spec["inputSchema"]["json"], f"toolConfig.tools.{n}.toolSpec.inputSchema.json")
+        names.append(tool.get("toolSpec", tool.get("systemTool", {})).get("name", ""))
+    chosen = (config.get("toolChoice") or {}).get("tool", {}).get("name")
+    if chosen is not None and chosen not in names:
+        yield f"The tool {chosen} at toolConfig.toolChoice.tool.name is not defined in toolConfig.tools."
+
+
+def _schema(schema: Any, place: str) -> Iterator[str]:
+    if not isinstance(schema, dict):
+        yield _no_object(place)
+    elif schema.get("type") != "object":
+        yield f"The value at {place}.type must be one of the following: object."
+
+
+def _tool_blocks(messages: list[dict[str, Any]], *, configured: bool) -> Iterator[str]:
+    used: list[str] = []
+    waiting: list[str] = []
+    for n, message in enumerate(messages):
+        uses = _ids(message, "toolUse")
+        results = _ids(message, "toolResult")
+        if (uses or results) and not configured:
+            yield "The toolConfig field must be defined when using toolUse and toolResult content blocks."
+        if twice := _repeated(used + uses):
+            yield f"The toolUse blocks at messages.{n}.content contain duplicate Ids: {', '.join(twice)}"
+        if twice := _repeated(results):
+            yield f"The toolResult blocks at messages.{n}.content contain duplicate Ids: {', '.join(twice)}"
+        if missing := [id_ for id_ in waiting if id_ not in results]:
+            yield f"Expected toolResult blocks at messages.{n}.content for the following Ids: {', '.join(missing)}"
+        if any(id_ not in waiting for id_ in results):
+            yield (
+                f"The number of toolResult blocks at messages.{n}.content "
+                "exceeds the number of toolUse blocks of previous turn."
+            )
+        used += uses
+        waiting = uses
+
+
+def _cache_points(body: dict[str, Any]) -> Iterator[str]:
+    listed = [
+        *(body.get("toolConfig") or {}).get("tools", []),
+        *(body.get("system") or []),
+        *(block for message in body.get("messages") or [] for block in message["content"]),
+    ]
+    points = sum("cachePoint" in block for block in listed)
+    if points > MOST_CACHE_POINTS:
+        yield (
+            "The model returned the following errors: A maximum of "
+            f"{MOST_CACHE_POINTS} blocks with cache_control may be provided. Found {points}."
+        )
+
+
+def _places(message: dict[str, Any], n: int) -> Blocks:
+    return [(f"messages.{n}.content.{i}", block) for i, block in enumerate(message["content"])]
+
+
+def _ids(message: dict[str, Any], kind: str) -> list[str]:
+    return [block[kind]["toolUseId"] for block in message["content"] if kind in block]
+
+
+def _repeated(ids: list[str]) -> list[str]:
+    return sorted({id_ for id_ in ids if ids.count(id_) > 1})
+
+
+def _no_object(place: str) -> str:
+    return f"The format of the value at {place} is invalid. Provide a json object for the field and try again."
