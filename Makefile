@@ -4,16 +4,19 @@ RUN = .venv/bin/python
 SYNCED = .venv/.synced
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check soak bench audit
+.PHONY: help demo serve serve-bedrock-double test check soak bench audit
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-6s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-20s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(SYNCED)  ## one optimization on the bundled prices, from request to report
 	$(RUN) -m api optimize --trials 100 --paths 1000 --years 5 --stopping budget
 
 serve:  ## the HTTP service
 	@echo "nothing to serve yet: the command line is the only door (make demo)"
+
+serve-bedrock-double: $(SYNCED)  ## Amazon Bedrock's Converse on this machine, answered by the embedded planner
+	@$(RUN) -m tests.bedrock.serve
 
 test: $(SYNCED)  ## all tests, without the benchmarks and the long storms
 	$(RUN) -m pytest -q -m "not bench and not soak" -n auto --maxprocesses 4 --dist loadfile

@@ -38,7 +38,7 @@ class Double:
         *,
         port: int = 0,
         models: Collection[str] | None = None,
-        gate: Callable[[Received], None] | None = None,
+        gate: Callable[[Received], object] | None = None,
     ) -> None:
         self.driver = driver
         self.models = models
@@ -67,13 +67,16 @@ class Double:
             return self._in_flight
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, raised: BaseException | None, _: TracebackType | None) -> None:
         self.stop()
         if self.errors and raised is None:
             raise self.errors[0]
+
+    def start(self) -> None:
+        self._thread.start()
 
     def stop(self) -> None:
         """Closes what is open; calls that are held end unanswered."""
@@ -133,7 +136,7 @@ class _Server(socketserver.ThreadingMixIn, HTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         error = sys.exc_info()[1]
-        if error is not None and not isinstance(error, OSError) and not self.double.stopping.is_set():
+        if error is not None and not isinstance(error, ConnectionError) and not self.double.stopping.is_set():
             log.error("call failed", exc_info=error)
             self.double.errors.append(error)
 
@@ -258,11 +261,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _parsed(raw: bytes) -> dict[str, Any] | None:
+    """A member that is null counts as missing."""
     try:
         body = json.loads(raw or b"{}")
     except ValueError:
         return None
-    return body if isinstance(body, dict) else None
+    return {name: value for name, value in body.items() if value is not None} if isinstance(body, dict) else None
 
 
 def _chunk(data: bytes) -> bytes:

@@ -64,16 +64,15 @@ def _map(value: dict[str, Any], shape: Shape, path: str) -> Iterator[str]:
 
 
 def _structure(value: dict[str, Any], shape: Shape, path: str) -> Iterator[str]:
-    given = {name: item for name, item in value.items() if item is not None}
     known = shape.members
-    for name in sorted(given.keys() - known.keys()):
+    for name in sorted(value.keys() - known.keys()):
         yield f"Value at '{_join(path, name)}' failed to satisfy constraint: Member must be one of {sorted(known)}"
     for name in shape.required_members:
-        if name not in given:
+        if name not in value:
             yield f"Value at '{_join(path, name)}' failed to satisfy constraint: Member must not be null"
-    if shape.is_tagged_union and len(given) != 1:
+    if shape.is_tagged_union and len(value) != 1:
         yield f"Value at '{path}' failed to satisfy constraint: Member must have exactly one of {sorted(known)}"
-    for name, item in given.items():
+    for name, item in value.items():
         if name in known:
             yield from violations(item, known[name], _join(path, name))
 
