@@ -97,7 +97,7 @@ def test_a_stream_that_broke_breaks_again_at_its_place(tmp_path) -> None:
         seen = list(until_it_breaks(live.converse_stream(**ask("go"))["stream"]))
     replaying, _ = played(saved(recorder, tmp_path))
     assert list(until_it_breaks(replaying.converse_stream(**ask("go"))["stream"])) == seen
-    assert len(seen) == 4
+    assert len(seen) == 5
 
 
 def test_a_stream_left_early_is_recorded_as_far_as_it_was_read(tmp_path) -> None:
