@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from http.client import HTTPConnection
 from typing import Any
 
@@ -40,7 +41,8 @@ def ask(client: Any, **more: Any) -> dict[str, Any]:
 
 def stream(client: Any, **more: Any) -> list[dict[str, Any]]:
     response = client.converse_stream(**{"modelId": MODEL, "messages": MESSAGES, "toolConfig": TOOLS, **more})
-    return list(response["stream"])
+    with closing(response["stream"]) as events:
+        return list(events)
 
 
 def names(events: list[dict[str, Any]]) -> list[str]:
@@ -139,9 +141,9 @@ def test_an_exception_in_the_middle_of_a_stream(fault: Raise) -> None:
     with Double(lambda _: Broken(WHOLE, after=3, by=fault)) as double:
         client = connect(double.url)
         seen = []
-        with pytest.raises(EventStreamError) as raised:  # noqa: PT012  (what was seen before it counts)
-            for event in client.converse_stream(modelId=MODEL, messages=MESSAGES)["stream"]:
-                seen.append(event)  # noqa: PERF402
+        events = client.converse_stream(modelId=MODEL, messages=MESSAGES)["stream"]
+        with closing(events), pytest.raises(EventStreamError) as raised:
+            seen.extend(event for event in events)
         assert len(seen) == 3
         assert raised.value.response["Error"] == {"Code": fault.name, "Message": fault.message}
         with pytest.raises(ClientError, match=fault.as_failure().code):

@@ -75,8 +75,9 @@ def test_a_model_hears_the_conversation_of_the_request() -> None:
     tools = {"tools": [LOOK, {"cachePoint": {"type": "default"}}], "toolChoice": {"any": {}}}
     with Double(by_model(listener)) as double:
         client = connect(double.url)
-        events = client.converse_stream(modelId=MODEL, system=[{"text": "Be."}], messages=messages, toolConfig=tools)
-        parts = [e["contentBlockDelta"]["delta"] for e in events["stream"] if "contentBlockDelta" in e]
+        said = client.converse_stream(modelId=MODEL, system=[{"text": "Be."}], messages=messages, toolConfig=tools)
+        with closing(said["stream"]) as events:
+            parts = [e["contentBlockDelta"]["delta"] for e in events if "contentBlockDelta" in e]
     kinds = [SystemMessage, HumanMessage, AIMessage, ToolMessage, ToolMessage, HumanMessage]
     assert [type(m) for m in listener.heard] == kinds
     assert [m.text for m in listener.heard] == ["Be.", "Go.", "Well.", '{"x":1}', "no\nmore", "And?"]
