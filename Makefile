@@ -4,7 +4,7 @@ RUN = .venv/bin/python
 SYNCED = .venv/.synced
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve serve-bedrock-double test check soak bench audit
+.PHONY: help demo serve serve-bedrock-double record record-double test check soak bench audit
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-20s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,7 +16,13 @@ serve:  ## the HTTP service
 	@echo "nothing to serve yet: the command line is the only door (make demo)"
 
 serve-bedrock-double: $(SYNCED)  ## Amazon Bedrock's Converse on this machine, answered by the embedded planner
-	@$(RUN) -m tests.bedrock.serve
+	@$(RUN) -m tests.bedrock.serve $(ARGS)
+
+record: $(SYNCED)  ## record the runs of tests/cassettes again, against the models that the environment names
+	$(RUN) -m api record --again tests/cassettes/*.yaml
+
+record-double: $(SYNCED)  ## make all cassettes again, against scripted models on this machine; after a changed prompt
+	$(RUN) -m tests.bedrock.record
 
 test: $(SYNCED)  ## all tests, without the benchmarks and the long storms
 	$(RUN) -m pytest -q -m "not bench and not soak" -n auto --maxprocesses 4 --dist loadfile

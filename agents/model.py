@@ -8,6 +8,7 @@ from langchain_core.language_models import BaseChatModel
 
 from agents.options import BEDROCK, EMBEDDED, ModelOptions, Patience
 from agents.planner import EmbeddedPlanner
+from agents.scrubbing import scrub
 from tools.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NamedModel:
-    """A chat model under the name that the trace gives it."""
+    """A chat model under the name that the trace gives it, without an account number."""
 
     name: str
     chat: BaseChatModel
@@ -137,7 +138,7 @@ class _Factory:
         )
         caching = options.prompt_cache != "off" and bedrock.caches_prompts(base)
         settings = {"cache_control": {"type": "ephemeral", "ttl": options.prompt_cache}} if caching else {}
-        return NamedModel(name, chat, settings, {"application": "stratigos", **options.tags})
+        return NamedModel(scrub(name), chat, settings, {"application": "stratigos", **options.tags})
 
 
 def _of_another_provider(name: str, setting: str, options: ModelOptions) -> BaseChatModel:

@@ -113,7 +113,8 @@ class EmbeddedPlanner(BaseChatModel):
 
     def _reply(self, messages: Sequence[BaseMessage]) -> AIMessage:
         role = ROLES[self.answers_with]
-        heard = [m for m in messages if isinstance(m, ToolMessage)]
+        own = {name for name, _ in role.questions}
+        heard = [m for m in messages if isinstance(m, ToolMessage) and m.name in own]
         if not heard:
             return _calls(*role.questions)
         answer = role.answer(heard)

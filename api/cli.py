@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 from typer.exceptions import TyperException
 
-from api import optimize, past, prices
+from api import optimize, past, prices, replaying
 from api.log import record
 from api.settings import read_settings
 from api.terminal import plain
@@ -32,6 +32,7 @@ app = typer.Typer(
 optimize.register(app)
 past.register(app)
 prices.register(app)
+replaying.register(app)
 
 
 def run(arguments: Sequence[str]) -> int:

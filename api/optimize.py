@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -12,7 +12,7 @@ import typer
 from api import options
 from api.settings import Settings, read_model_options, read_settings
 from tools.errors import InvalidInput
-from tools.optimization import OptimizationResult
+from tools.optimization import OptimizationRequest, OptimizationResult
 
 if TYPE_CHECKING:
     from graphs.runs import Desk
@@ -40,7 +40,28 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=_EPILOG)(optimize)
 
 
+def parsed(arguments: Sequence[str]) -> OptimizationRequest:
+    """The request that a command line asks for; nothing is executed."""
+    own = typer.Typer(add_completion=False)
+    register(own)
+    found: list[OptimizationRequest] = []
+
+    def take(given: Mapping[str, Any], file: str | None, resume: str | None, *, as_json: bool) -> int:
+        from api.asking import request_from
+
+        if resume is not None or as_json:
+            raise InvalidInput(
+                "command", "optimize", reason="--resume and --json are no part of a request", allowed="a new request"
+            )
+        found.append(request_from(given, file))
+        return 0
+
+    typer.main.get_command(own).main(list(arguments), prog_name="optimize", standalone_mode=False, obj=take)
+    return found[0]
+
+
 def optimize(
+    context: typer.Context,
     *,
     name: options.Name = None,
     universe: options.Universe = None,
@@ -88,7 +109,7 @@ def optimize(
 ) -> int:
     """Search strategies for a mandate, judge the best of them for luck, and explain it."""
     given = {name: value for name, value in locals().items() if value is not None and value is not False}
-    for own in ("request", "resume", "json_"):
+    for own in ("context", "request", "resume", "json_"):
         given.pop(own, None)
     if resume is not None and (given or request is not None):
         raise InvalidInput(
@@ -97,6 +118,8 @@ def optimize(
             reason="the run has its request already",
             allowed="--resume alone, or with --json",
         )
+    if context.obj is not None:  # somebody wants to know what is asked
+        return context.obj(given, request, resume, as_json=json_)
     settings = read_settings()
     return asyncio.run(_optimize(settings, given, request, resume, as_json=json_))
 

@@ -1,10 +1,14 @@
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from tests.playing import Played
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 ANY_ADDRESS = {None, "", "0.0.0.0", "::", b""}
@@ -52,6 +56,17 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture
+def cassette(request: pytest.FixtureRequest) -> "Iterator[Played]":
+    """The recording that `@pytest.mark.cassette("name")` names, in tests/cassettes/name.yaml."""
+    from tests.playing import played
+
+    marker = request.node.get_closest_marker("cassette")
+    assert marker is not None, 'name the recording: @pytest.mark.cassette("name")'
+    with played(*marker.args) as playing:
+        yield playing
 
 
 @pytest.fixture(autouse=True)

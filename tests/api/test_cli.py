@@ -181,9 +181,7 @@ def test_a_home_that_cannot_be_written_is_named(capfd, monkeypatch, place):
     assert "STRATIGOS_HOME" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("variable", "value"), [("STRATIGOS_LOG_LEVEL", "loud"), ("STRATIGOS_OWNER", "a/../b")]
-)
+@pytest.mark.parametrize(("variable", "value"), [("STRATIGOS_LOG_LEVEL", "loud"), ("STRATIGOS_OWNER", "a/../b")])
 def test_a_setting_that_is_wrong_is_named(capfd, monkeypatch, variable, value):
     monkeypatch.setenv(variable, value)
     assert run(["runs"]) == 2

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from langchain_core.language_models import BaseChatModel
 
-from agents.model import only
+from agents.model import Models, only
 from agents.options import Patience
 from agents.planner import EmbeddedPlanner
 from graphs.runs import Desk
@@ -25,14 +25,14 @@ QUICK = Patience(attempts=2, first_delay=0.0)
 
 
 @asynccontextmanager
-async def open_desk(home: Path, model: BaseChatModel | None = None) -> AsyncGenerator[Desk]:
+async def open_desk(home: Path, model: BaseChatModel | Models | None = None) -> AsyncGenerator[Desk]:
     prices = BundledPrices()
     async with open_store(home) as store:
         yield Desk(
             store=store,
             prices=prices,
             jobs=LocalRunner(store, partial(load_market, prices)),
-            models=only(model or EmbeddedPlanner(), QUICK),
+            models=model if isinstance(model, Models) else only(model or EmbeddedPlanner(), QUICK),
             checkpoints=home / "checkpoints.sqlite",
         )
 

@@ -1,0 +1,183 @@
+"""Runs whose calls of Amazon Bedrock are recorded into a cassette, and played from it with the network shut off."""
+
+import asyncio
+import difflib
+import json
+import tempfile
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from agents.cassette import Cassette
+from agents.failures import ModelFailure
+from agents.model import Models, make_models
+from agents.options import BEDROCK, ModelOptions
+from agents.scrubbing import scrub
+from agents.wiretap import CassetteMiss, Player, Recorder
+from api.app import create_desk
+from api.isolation import sockets_blocked
+from api.settings import Settings
+from graphs.runs import Desk, create_run, execute
+from quant.frozen import Frozen
+from tools.code import code_version
+from tools.errors import InvalidInput
+from tools.optimization import OptimizationRequest
+from tools.trace import TraceEvent
+
+OWNER = "local"
+"""Recordings are nobody's: they are made in a home of their own, which is empty and thrown away."""
+SHOWN = 40
+"""Lines of a difference."""
+
+Show = Callable[[TraceEvent], None]
+
+
+class RecordedRun(Frozen):
+    run: str
+    request: OptimizationRequest
+    trace: tuple[dict[str, Any], ...]
+    """Its events, without what may differ between two executions."""
+
+
+class Label(Frozen):
+    """What a cassette says of itself: all that is needed to execute its runs again."""
+
+    made_by: str
+    endpoint: str
+    scripted: bool
+    """Whether the model followed a script, with faults that no other endpoint would make."""
+    code_version: str
+    models: ModelOptions
+    runs: tuple[RecordedRun, ...]
+
+
+class Replayed(NamedTuple):
+    runs: int
+    events: int
+    calls: int
+    differences: tuple[str, ...]
+    """One for each run whose trace differs, for what was missed and for what was not played."""
+    same_code: bool
+    attempts: int
+    """Attempts to reach the network; each was refused."""
+
+
+def label_of(cassette: Cassette, path: Path) -> Label:
+    try:
+        return Label.model_validate(cassette.metadata)
+    except ValidationError as error:
+        reason = f"{str(path)!r} holds calls, but not the runs that made them"
+        allowed = "a cassette that `python -m api record` made"
+        raise InvalidInput("cassette", str(path), reason=reason, allowed=allowed) from error
+
+
+async def record(
+    requests: Sequence[OptimizationRequest],
+    options: ModelOptions,
+    *,
+    made_by: str,
+    settings: Settings,
+    scripted: bool = False,
+    show: Show = lambda _: None,
+) -> Cassette:
+    """Execute the requests side by side, as runs in an empty home; a model that fails ends its run and is recorded."""
+    if not any(name.startswith(BEDROCK) for name in (options.model, *options.agents.values(), *options.fallbacks)):
+        allowed = f"{BEDROCK}<model id or inference-profile ARN>"
+        raise InvalidInput("MODEL", options.model, reason="no model on Bedrock is configured", allowed=allowed)
+    recorder = Recorder({})
+    endpoints: list[str] = []
+
+    def attach(client: Any) -> None:
+        recorder.attach(client)
+        endpoints.append(client.meta.endpoint_url)
+
+    models = make_models(options, attach)
+    named = [(request.content_digest()[:32], request) for request in requests]
+    traces = await _execute(named, models, settings, show)
+    cassette = recorder.cassette()
+    label = Label(
+        made_by=made_by,
+        endpoint="loopback" if "//127.0.0.1" in endpoints[0] else endpoints[0],
+        scripted=scripted,
+        code_version=code_version(),
+        models=options,
+        runs=tuple(
+            RecordedRun(run=run, request=request, trace=trace)
+            for (run, request), trace in zip(named, traces, strict=True)
+        ),
+    )
+    return Cassette(cassette.interactions, label.model_dump(mode="json"))
+
+
+async def replay(player: Player, label: Label, *, settings: Settings, show: Show = lambda _: None) -> Replayed:
+    """Execute the runs of the player's cassette again, without the network, and compare their traces."""
+    models = played_models(label, player)
+    with sockets_blocked() as network:
+        traces = await _execute([(run.run, run.request) for run in label.runs], models, settings, show)
+    same_code = label.code_version == code_version()
+    differences = [
+        _difference(recorded.trace, trace, digests=same_code)
+        for recorded, trace in zip(label.runs, traces, strict=True)
+    ]
+    differences += [str(miss) for miss in player.missed]
+    if left := player.unplayed:
+        differences.append("\n".join(["These recorded calls were not made:", *left]))
+    return Replayed(
+        runs=len(traces),
+        events=sum(map(len, traces)),
+        calls=player.played,
+        differences=tuple(filter(None, differences)),
+        same_code=same_code,
+        attempts=network.attempts,
+    )
+
+
+def played_models(label: Label, player: Player) -> Models:
+    """The models of a recording, answered by `player`; nothing is waited for."""
+    patience = label.models.patience.model_copy(update={"first_delay": 0.0})
+    return make_models(label.models.model_copy(update={"patience": patience}), player.attach, offline=True)
+
+
+async def _execute(
+    runs: Sequence[tuple[str, OptimizationRequest]], models: Models, settings: Settings, show: Show
+) -> list[tuple[dict[str, Any], ...]]:
+    async with _empty_desk(settings, models) as desk:
+        for run, request in runs:  # all before the first is executed, so that none knows what another tried
+            await create_run(desk, OWNER, request, run_id=run)
+        return await asyncio.gather(*(_traced(desk, run, show) for run, _ in runs))
+
+
+async def _traced(desk: Desk, run: str, show: Show) -> tuple[dict[str, Any], ...]:
+    events: list[TraceEvent] = []
+    try:
+        async for event in execute(desk, OWNER, run):
+            show(event)
+            events.append(event)
+    except (ModelFailure, CassetteMiss):  # the trace ends with it
+        pass
+    return tuple(scrub(event.comparable()) for event in events)
+
+
+@asynccontextmanager
+async def _empty_desk(settings: Settings, models: Models) -> AsyncGenerator[Desk]:
+    with tempfile.TemporaryDirectory() as home:
+        empty = settings.model_copy(update={"home": Path(home), "owner": OWNER})
+        async with create_desk(empty, models) as desk:
+            yield desk
+
+
+def _difference(recorded: Sequence[dict[str, Any]], now: Sequence[dict[str, Any]], *, digests: bool) -> str:
+    lines = difflib.unified_diff(
+        _lines(recorded, digests=digests), _lines(now, digests=digests), "recorded", "now", lineterm="", n=1
+    )
+    found = [line if len(line) <= 160 else line[:157] + "..." for line in lines]
+    return "\n".join(found[:SHOWN] + (["..."] if len(found) > SHOWN else []))
+
+
+def _lines(trace: Sequence[dict[str, Any]], *, digests: bool) -> list[str]:
+    """The result digest holds the version of the code, and says nothing where that differs."""
+    dropped = {"id", "run"} | (set() if digests else {"result_digest"})
+    return [json.dumps({k: v for k, v in event.items() if k not in dropped}, sort_keys=True) for event in trace]

@@ -1,0 +1,105 @@
+"""`record` and `replay`: a developer records a run once and replays it as often as wanted."""
+
+import asyncio
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.settings import read_model_options, read_settings
+from tools.errors import InvalidInput
+from tools.optimization import OptimizationRequest
+
+_RECORD = """
+Examples:
+
+    python -m api record -- optimize --trials 20 --paths 200 --years 1
+
+    python -m api record --output tests/cassettes/mine.yaml -- optimize --seed 7
+
+    python -m api record --again tests/cassettes/mine.yaml
+
+MODEL and the AWS variables say which models are called; `make serve-bedrock-double` serves one for a trial.
+"""
+
+Output = Annotated[
+    Path, typer.Option("--output", "-o", metavar="PATH", help="The cassette; .yaml, or .yaml.gz to compress it.")
+]
+Again = Annotated[
+    bool, typer.Option("--again", help="Record the runs of the cassettes that are named again, each in its place.")
+]
+Arguments = Annotated[
+    list[str], typer.Argument(metavar="-- optimize ...", help="The command to record, or cassettes with --again.")
+]
+Tape = Annotated[Path, typer.Argument(metavar="CASSETTE", help="A cassette that `record` made.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog=_RECORD)(record)
+    app.command()(replay)
+
+
+def record(arguments: Arguments, *, output: Output = Path("cassette.yaml"), again: Again = False) -> int:
+    """Execute a run and write every call of Amazon Bedrock into a cassette (YAML as vcrpy writes it)."""
+    if again:
+        return max(_again(Path(argument)) for argument in arguments)
+    if arguments[0] != "optimize":
+        raise InvalidInput("command", arguments[0], reason=f"{arguments[0]!r} asks no model", allowed="optimize ...")
+    if output.suffixes[-1:] != [".yaml"] and output.suffixes[-2:] != [".yaml", ".gz"]:
+        raise InvalidInput("--output", str(output), allowed="a path that ends in .yaml or .yaml.gz")
+    from api.optimize import parsed
+
+    request = parsed(arguments[1:])
+    return _record([request], f"python -m api record -- {shlex.join(arguments)}", output)
+
+
+def replay(cassette: Tape) -> int:
+    """Execute the runs of a cassette again with the network shut off; exit code 1 if their traces differ."""
+    from agents.cassette import Cassette
+    from agents.wiretap import Player
+    from api import recording
+
+    loaded = Cassette.load(cassette)
+    label = recording.label_of(loaded, cassette)
+    replayed = asyncio.run(recording.replay(Player(loaded), label, settings=read_settings()))
+    runs = "1 run" if replayed.runs == 1 else f"{replayed.runs} runs"
+    print(f"{runs}, {replayed.events} events; {replayed.calls} of {len(loaded.interactions)} recorded calls played")
+    print(f"Attempts to reach the network: {replayed.attempts}")
+    if not replayed.same_code:
+        print("The code is not the version that recorded it; result digests hold the version and were not compared")
+    for difference in replayed.differences:
+        print(f"\n{difference}")
+    print("DIFFERENT from the recording" if replayed.differences else "The trace is the same as recorded")
+    return 1 if replayed.differences else 0
+
+
+def _again(path: Path) -> int:
+    from agents.cassette import Cassette
+    from api import recording
+
+    label = recording.label_of(Cassette.load(path), path)
+    if label.scripted:
+        print(f"{path} is left: its faults need a scripted model; make record-double makes it again", file=sys.stderr)
+        return 0
+    return _record([run.request for run in label.runs], f"python -m api record --again {path}", path)
+
+
+def _record(requests: list[OptimizationRequest], made_by: str, path: Path) -> int:
+    from api import recording
+    from api.progress import Reporter
+    from api.terminal import stderr
+
+    options = read_model_options()
+    with Reporter(stderr()) as reporter:
+        cassette = asyncio.run(
+            recording.record(requests, options, made_by=made_by, settings=read_settings(), show=reporter.show)
+        )
+    cassette.save(path)
+    failed = [run.trace[-1]["kind"] for run in recording.label_of(cassette, path).runs if "kind" in run.trace[-1]]
+    print(f"Recorded {len(cassette.interactions)} calls into {path}")
+    for kind in failed:
+        print(f"A run failed ({kind}), which is recorded as well")
+    print(f"Replay it: python -m api replay {path}")
+    return 0

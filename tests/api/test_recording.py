@@ -1,0 +1,138 @@
+"""`record` and `replay` as a developer uses them."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from api.cli import run
+from tests.bedrock.double import Double
+from tests.bedrock.drivers import embedded, faulty
+from tests.bedrock.recordings import ARN, by_agent
+from tests.bedrock.replies import EXPIRED
+from tests.playing import CASSETTES
+
+SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY00"  # of AWS's own documentation
+ASKED = ["optimize", "--trials", "10", "--paths", "100", "--years", "1", "--scenarios", "base_case"]
+
+
+@pytest.fixture
+def double(monkeypatch: pytest.MonkeyPatch) -> Iterator[Double]:
+    with Double(embedded()) as double:
+        for name, value in {
+            "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": double.url,
+            "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_REGION": "eu-central-1",
+            "MODEL": f"bedrock_converse:{ARN}",
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield double
+
+
+def test_a_run_is_recorded_once_and_replayed_without_network_and_keys(double, tmp_path, capfd, monkeypatch):
+    tape = tmp_path / "mine.yaml"
+    assert run(["record", "--output", str(tape), "--", *ASKED]) == 0
+    calls = len(double.received)
+    assert f"Recorded {calls} calls" in capfd.readouterr().out
+    content = tape.read_text()
+    for hidden in (SECRET, "AKIAIOSFODNN7EXAMPLE", "123456789012", "Authorization", double.url):
+        assert hidden not in content
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "MODEL"):
+        monkeypatch.delenv(name)
+    for _ in range(2):
+        assert run(["replay", str(tape)]) == 0
+        out = capfd.readouterr().out
+        assert f"{calls} of {calls} recorded calls played" in out
+        assert "Attempts to reach the network: 0" in out
+        assert "The trace is the same" in out
+    assert len(double.received) == calls
+
+
+def test_the_cassette_says_what_produced_it(double, tmp_path):
+    tape = tmp_path / "mine.yaml"
+    assert run(["record", "--output", str(tape), "--", *ASKED, "--seed", "7"]) == 0
+    label = yaml.safe_load(tape.read_text())["metadata"]
+    assert label["made_by"].endswith("--scenarios base_case --seed 7")
+    assert label["endpoint"] == "loopback"
+    assert label["runs"][0]["request"]["seed"] == 7
+    assert run(["record", "--again", str(tape)]) == 0
+    again = yaml.safe_load(tape.read_text())["metadata"]
+    assert again["made_by"] == f"python -m api record --again {tape}"
+    assert again["runs"] == label["runs"]
+
+
+def test_a_run_that_fails_is_recorded_and_replayed_as_a_failure(double, tmp_path, capfd):
+    tape = tmp_path / "expired.yaml"
+    double.driver = faulty(embedded(), by_agent(optimizer=EXPIRED))
+    assert run(["record", "-o", str(tape), "--", *ASKED]) == 0
+    assert "A run failed (credentials)" in capfd.readouterr().out
+    assert run(["replay", str(tape)]) == 0
+
+
+def test_a_trace_that_differs_is_shown_and_is_exit_code_1(tmp_path, capfd):
+    tape = tmp_path / "other.yaml"
+    content = yaml.safe_load((CASSETTES / "optimization.yaml").read_text())
+    events = content["metadata"]["runs"][0]["trace"]
+    [verdict] = [event for event in events if event["event"] == "verdict_reached"]
+    verdict["headline"] = "Buy everything"
+    tape.write_text(yaml.safe_dump(content))
+    assert run(["replay", str(tape)]) == 1
+    out = capfd.readouterr().out
+    assert "DIFFERENT" in out
+    assert '-{"colour"' in out
+    assert "Buy everything" in out
+
+
+def test_a_call_that_was_not_recorded_is_shown_beside_the_nearest_one(tmp_path, capfd):
+    tape = tmp_path / "other.yaml"
+    content = yaml.safe_load((CASSETTES / "optimization.yaml").read_text())
+    for interaction in content["interactions"]:
+        body = json.loads(interaction["request"]["body"])
+        body["system"][0]["text"] = body["system"][0]["text"].replace("You explain", "You narrate")
+        interaction["request"]["body"] = json.dumps(body)
+    tape.write_text(yaml.safe_dump(content))
+    assert run(["replay", str(tape)]) == 1
+    told = "".join(capfd.readouterr())
+    assert "You narrate" in told
+    assert "You explain" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["record", "--", "runs"], "asks no model"),
+        (["record", "-o", "mine.json", "--", *ASKED], ".yaml.gz"),
+        (["record", "--", *ASKED, "--trials", "many"], "--trials"),
+        (["record", "--", *ASKED, "--json"], "--json"),
+        (["record", "--", *ASKED], "MODEL"),
+        (["record", "--again", "nowhere.yaml"], "nowhere.yaml"),
+        (["replay", "nowhere.yaml"], "nowhere.yaml"),
+        (["replay", "README.md"], "cassette"),
+    ],
+)
+def test_what_can_be_mended_is_named(arguments, told, capfd, monkeypatch):
+    monkeypatch.delenv("MODEL", raising=False)
+    assert run(arguments) == 2
+    err = capfd.readouterr().err
+    assert told in err
+    assert "Traceback" not in err
+    assert not Path("cassette.yaml").exists()
+
+
+def test_calls_without_their_runs_are_no_recording(tmp_path, capfd):
+    tape = tmp_path / "calls.yaml"
+    content = yaml.safe_load((CASSETTES / "optimization.yaml").read_text())
+    del content["metadata"]
+    tape.write_text(yaml.safe_dump(content))
+    assert run(["replay", str(tape)]) == 2
+    assert "holds calls, but not the runs" in capfd.readouterr().err
+
+
+def test_scripted_faults_are_left_to_the_double(capfd):
+    before = (CASSETTES / "throttled.yaml").read_bytes()
+    assert run(["record", "--again", str(CASSETTES / "throttled.yaml")]) == 0
+    assert "make record-double" in capfd.readouterr().err
+    assert (CASSETTES / "throttled.yaml").read_bytes() == before

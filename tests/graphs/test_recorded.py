@@ -1,0 +1,137 @@
+"""The recordings that ship, replayed: what each was made for happens, and nothing else."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+
+from agents.cassette import Cassette
+from agents.wiretap import CassetteMiss, Player
+from api.recording import label_of, replay
+from api.settings import read_settings
+from graphs.deciding import ABSTAINED
+from graphs.runs import create_run, execute, result_of
+from tests.bedrock.recordings import RECORDINGS
+from tests.playing import CASSETTES, Played, played
+from tools.trace import DecisionMade, DraftRejected, ModelAnswered, ModelReplaced, ModelRetried
+
+OWNER = "local"
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def replayed(home, opened, cassette: Played):
+    """The recorded run, executed again: its events and its result."""
+
+    async def replayed():
+        async with opened(home, cassette.models) as desk:
+            run = await create_run(desk, OWNER, cassette.run.request, run_id=cassette.run.run)
+            events = [event async for event in execute(desk, OWNER, run)]
+            return events, await result_of(desk.store, OWNER, run)
+
+    return replayed
+
+
+def of(kind: type, events: Sequence) -> list:
+    return [event for event in events if isinstance(event, kind)]
+
+
+def authors(events: Sequence) -> dict[str, str]:
+    return {event.decision.agent: event.decision.author for event in of(DecisionMade, events)}
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted(CASSETTES.glob("*.yaml"))])
+async def test_every_cassette_replays_to_its_trace(name: str) -> None:
+    path = CASSETTES / f"{name}.yaml"
+    cassette = Cassette.load(path)
+    result = await replay(Player(cassette), label_of(cassette, path), settings=read_settings())
+    assert result.differences == (), "after a change of prompts, tools or figures: make record-double"
+    assert result.calls == len(cassette.interactions)
+    assert result.attempts == 0
+
+
+def test_each_recording_of_the_double_ships() -> None:
+    shipped = {path.stem: label_of(Cassette.load(path), path) for path in CASSETTES.glob("*.yaml")}
+    for name, recording in RECORDINGS.items():
+        assert shipped[name].made_by
+        assert shipped[name].scripted == recording.scripted
+        assert [run.request for run in shipped[name].runs] == list(recording.requests)
+
+
+@pytest.mark.cassette("optimization")
+async def test_a_run_on_bedrock_ends_as_the_run_of_the_embedded_planner(home, opened, cassette, replayed) -> None:
+    events, result = await replayed()
+    async with opened(home / "embedded") as desk:
+        run = await create_run(desk, OWNER, cassette.run.request)
+        embedded = [event async for event in execute(desk, OWNER, run)]
+        same = await result_of(desk.store, OWNER, run)
+    assert same is not None
+    assert same.explanation is not None
+    assert [call.stop for call in of(ModelAnswered, events)] == ["answered"] * len(of(ModelAnswered, embedded))
+    assert all(call.output_tokens > 0 for call in of(ModelAnswered, events))
+    assert sum(call.cached_tokens for call in of(ModelAnswered, events)) > 0
+    assert result.verdict == same.verdict
+    assert [claim.text for claim in result.explanation.claims] == [claim.text for claim in same.explanation.claims]
+
+
+@pytest.mark.cassette("throttled")
+async def test_throttling_is_waited_out_and_told(replayed) -> None:
+    events, result = await replayed()
+    retries = Counter((event.agent, event.reason) for event in of(ModelRetried, events))
+    assert retries == {
+        ("risk_manager", "throttled"): 5,
+        ("market_analyst", "throttled"): 5,
+        ("optimizer", "throttled"): 5,
+        ("explainer", "throttled"): 2,
+        ("explainer", "unavailable"): 3,
+    }
+    assert ABSTAINED not in authors(events).values()
+    assert result.explanation.author != "template"
+
+
+@pytest.mark.cassette("fallback")
+async def test_the_second_model_answers_for_the_first(cassette, replayed) -> None:
+    events, result = await replayed()
+    [second] = cassette.label.models.fallbacks
+    assert {event.by for event in of(ModelReplaced, events)} == {second}
+    assert {event.reason for event in of(ModelReplaced, events)} == {"access_denied"}
+    assert set(authors(events).values()) == {second} == {result.explanation.author}
+
+
+@pytest.mark.cassette("guardrail")
+async def test_a_guardrail_ends_in_an_abstention(replayed) -> None:
+    events, result = await replayed()
+    assert [event.reasons for event in of(DraftRejected, events)] == [("blocked",)]
+    assert authors(events)["explainer"] == ABSTAINED
+    assert result.explanation.author == "template"
+    assert any("explainer gave no answer" in caveat for caveat in result.caveats)
+
+
+@pytest.mark.cassette("malformed")
+async def test_nonsense_is_refused_and_mended(replayed) -> None:
+    events, _ = await replayed()
+    told = {event.agent: event.reasons for event in of(DraftRejected, events)}
+    assert told == {"market_analyst": ("no_answer",), "optimizer": ("malformed",), "explainer": ("no_answer",)}
+    assert {d.decision.agent: d.refused_calls for d in of(DecisionMade, events)}["risk_manager"] == 1
+    assert ABSTAINED not in authors(events).values()
+
+
+async def test_a_changed_question_is_a_miss_that_shows_the_difference(home, opened) -> None:
+    async def ask_something_else() -> None:
+        with played("optimization") as playing:
+            request = playing.run.request.model_copy(update={"limits": playing.run.request.limits.model_copy()})
+            limits = request.limits.model_validate({"max_drawdown": {"bound": 0.4}})
+            async with opened(home, playing.models) as desk:
+                changed = request.model_copy(update={"limits": limits})
+                run = await create_run(desk, OWNER, changed, run_id=playing.run.run)
+                with pytest.raises(CassetteMiss, match="max_drawdown"):
+                    [event async for event in execute(desk, OWNER, run)]
+
+    with pytest.raises(AssertionError, match="max_drawdown"):
+        await ask_something_else()
+
+
+async def test_a_recording_that_is_not_there_says_how_to_make_it() -> None:
+    with pytest.raises(FileNotFoundError, match=r"python -m api record -o .*nowhere.yaml"), played("nowhere"):
+        pass

@@ -1,0 +1,41 @@
+"""What a test with `@pytest.mark.cassette("name")` gets: the runs of a recording and models that answer from it."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from agents.cassette import Cassette
+from agents.model import Models
+from agents.wiretap import Player
+from api.isolation import sockets_blocked
+from api.recording import Label, RecordedRun, label_of, played_models
+
+CASSETTES = Path(__file__).with_name("cassettes")
+
+
+@dataclass(frozen=True)
+class Played:
+    label: Label
+    models: Models
+
+    @property
+    def run(self) -> RecordedRun:
+        """Of a recording of one run."""
+        [run] = self.label.runs
+        return run
+
+
+@contextmanager
+def played(name: str) -> Generator[Played]:
+    """With the network shut off; what was missed, what was not played and every attempt to connect is a failure."""
+    path = CASSETTES / f"{name}.yaml"
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is not there; record it: python -m api record -o {path} -- optimize ...")
+    cassette = Cassette.load(path)
+    label, player = label_of(cassette, path), Player(cassette)
+    with sockets_blocked() as network:
+        yield Played(label, played_models(label, player))
+    assert not player.missed, "\n".join(map(str, player.missed))
+    assert not player.unplayed, "these recorded calls were not made:\n" + "\n".join(player.unplayed)
+    assert not network.attempts, f"{network.attempts} attempts to reach the network"

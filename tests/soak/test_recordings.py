@@ -1,0 +1,19 @@
+import pytest
+
+from agents.cassette import Cassette
+from tests.graphs.test_parallel_recordings import PATH, credentials, record_once, replay_once
+
+__all__ = ["credentials"]
+
+pytestmark = [pytest.mark.anyio, pytest.mark.soak]
+
+
+async def test_forty_replays_are_whole_and_equal() -> None:
+    cassette = Cassette.load(PATH)
+    for _ in range(40):
+        await replay_once(cassette)
+
+
+async def test_twenty_recordings_are_whole_and_equal(tmp_path, credentials) -> None:
+    for _ in range(20):
+        await record_once(PATH.read_bytes(), tmp_path)
