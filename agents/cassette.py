@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import unquote, urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from agents.scrubbing import scrub, scrub_body, scrub_uri
 from tools.errors import InvalidInput
@@ -178,7 +178,7 @@ class Asked(Message):
 
 
 class Status(BaseModel):
-    code: int
+    code: int = Field(strict=True, ge=100, le=599)
 
 
 class Answered(Message):

@@ -1,15 +1,18 @@
 """A part of the program in which nothing of it reaches the network, this machine's own included.
 
 An audit hook holds for every thread and every forked child, and cannot be taken away again: it is set once, and does
-nothing outside `sockets_blocked`. What it cannot see is data on a connection that was open before.
+nothing outside `sockets_blocked`. It cannot see data on a connection that was open before, nor a socket that listens
+without an address of its own.
 """
 
 import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from multiprocessing.sharedctypes import Synchronized
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from multiprocessing.sharedctypes import Synchronized
 
 ON_A_SOCKET = {"socket.bind", "socket.connect", "socket.sendmsg", "socket.sendto"}
 NAMES = {"socket.getaddrinfo", "socket.gethostbyaddr", "socket.gethostbyname", "socket.getnameinfo"}
