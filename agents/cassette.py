@@ -83,12 +83,12 @@ class Cassette:
             data = path.read_bytes()
             text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
             file = File.model_validate(yamlserializer.deserialize(text))
+            return cls((pair.read() for pair in file.interactions), file.metadata)
         except ValidationError as error:
             problems = (f"{'.'.join(map(str, e['loc'])) or 'the file'}: {e['msg']}" for e in error.errors()[:3])
             raise _no_cassette(path, "; ".join(problems)) from error
-        except (OSError, EOFError, zlib.error, ValueError, YAMLError) as error:
+        except (OSError, EOFError, zlib.error, ValueError, RecursionError, YAMLError) as error:
             raise _no_cassette(path, str(error)) from error
-        return cls((interaction.read() for interaction in file.interactions), file.metadata)
 
     def save(self, path: Path) -> None:
         """Put the file there whole, or leave what was there; equal cassettes are equal bytes."""
@@ -157,8 +157,12 @@ def _body(value: Any) -> bytes:
 def _headers(value: Any) -> dict[str, str]:
     if not isinstance(value, dict):
         raise ValueError(f"headers are a mapping, not {type(value).__name__}")  # noqa: TRY004 - pydantic expects it
-    firsts = {str(name): values[0] if isinstance(values, list) and values else values for name, values in value.items()}
-    return {name: first.decode("latin-1") if isinstance(first, bytes) else str(first) for name, first in firsts.items()}
+    return {str(name): _first(values) for name, values in value.items()}
+
+
+def _first(values: Any) -> str:
+    value = next(iter(values), "") if isinstance(values, list) else values
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
 class Message(BaseModel):

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from agents.cassette import Cassette, Interaction
+from tools.errors import UserError
 
 BEFORE_SEND = "before-send.bedrock-runtime"
 BEFORE_PARSE = "before-parse.bedrock-runtime"
@@ -23,6 +24,10 @@ COMPARED = 2000
 
 class CassetteMiss(RuntimeError):
     """No `OSError`: nothing may take it for a connection that is worth another try."""
+
+
+class IncompleteRecording(UserError):
+    code = "incomplete_recording"
 
 
 class Player:
@@ -125,7 +130,7 @@ class Recorder:
 
     def cassette(self) -> Cassette:
         if self.unanswered:
-            raise RuntimeError(
+            raise IncompleteRecording(
                 f"{self.unanswered} of {len(self._calls)} calls have no response; "
                 "a cassette cannot hold a connection that failed: record again"
             )
@@ -193,20 +198,22 @@ def _tags(interaction: Interaction) -> str:
 
 
 def _explain(asked: Interaction, cassette: Cassette) -> str:
-    there = [each for each in cassette.interactions if (each.method, each.path) == (asked.method, asked.path)]
-    equal = sum(each.canonical == asked.canonical for each in there)
-    if equal:
-        why = f"all {equal} equal requests were played already"
-    elif there:
-        why = f"none of the {len(there)} requests recorded there has this body"
-    else:
-        why = "no request was recorded there"
-    message = f"The cassette has no answer to {asked.method} {asked.path}: {why}."
-    if equal or not cassette.interactions:
-        return message
-    nearest = max(there or cassette.interactions, key=lambda each: _likeness(each.canonical, asked.canonical))
-    number = cassette.interactions.index(nearest) + 1
-    return f"{message}\nNearest is request {number}, {nearest.method} {nearest.path}:\n{_difference(nearest, asked)}"
+    recorded = cassette.interactions
+    message = f"The cassette has no answer to {asked.method} {asked.path}"
+    if equal := [str(number) for number, each in enumerate(recorded, 1) if each.key == asked.key]:
+        return f"{message}: all {len(equal)} equal requests were played already (number {', '.join(equal)})."
+    if not recorded:
+        return f"{message}: it is empty."
+    place = max((_place(each) for each in recorded), key=lambda place: _likeness(place, _place(asked)))
+    there = [(number, each) for number, each in enumerate(recorded, 1) if _place(each) == place]
+    number, nearest = max(there, key=lambda pair: _likeness(pair[1].canonical, asked.canonical))
+    same = place == _place(asked)
+    why = f"none of the {len(there)} requests recorded there has this body" if same else "no request was recorded there"
+    return f"{message}: {why}.\nNearest is number {number}, {place}:\n{_difference(nearest, asked)}"
+
+
+def _place(interaction: Interaction) -> str:
+    return f"{interaction.method} {interaction.path}"
 
 
 def _likeness(one: str, other: str) -> float:

@@ -9,10 +9,7 @@ import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from multiprocessing.sharedctypes import Synchronized
+from typing import Any
 
 ON_A_SOCKET = {"socket.bind", "socket.connect", "socket.sendmsg", "socket.sendto"}
 NAMES = {"socket.getaddrinfo", "socket.gethostbyaddr", "socket.gethostbyname", "socket.getnameinfo"}
@@ -37,17 +34,20 @@ class SocketBlocked(RuntimeError):
 
 class Block:
     def __init__(self) -> None:
+        from ctypes import c_uint64
         from multiprocessing import get_context
 
-        # in memory that forked children share
-        self._count: Synchronized[int] = get_context("fork").Value("Q", 0)
+        # shared with forked children; not the default lock of a value, which a fork may take over half held
+        processes = get_context("fork")
+        self._lock = processes.Lock()
+        self._count = processes.RawValue(c_uint64, 0)
 
     @property
     def attempts(self) -> int:
         return self._count.value
 
     def count(self) -> None:
-        with self._count.get_lock():
+        with self._lock:
             self._count.value += 1
 
 

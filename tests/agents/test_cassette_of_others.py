@@ -135,6 +135,8 @@ RESPONSE = "{status: {code: 200}, headers: {}, body: {string: ''}}"
         ),
         (PAIR.format(request=REQUEST, response="{status: {code: 200}, headers: 7}"), "headers are a mapping"),
         (PAIR.format(request=REQUEST, response="{status: {code: 200}, body: {base64_string: a}}"), "Invalid base64"),
+        (PAIR.format(request="{method: POST, uri: 'https://['}", response=RESPONSE), "Invalid IPv6 URL"),
+        (PAIR.format(request=REQUEST.replace("{}", "[" * 9999), response=RESPONSE), "recursion"),
         ("{requests: [], responses: [1]}", "0 requests have 1 responses"),
         (b"\xff\xfe", "can't decode"),
     ],

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError, EventStreamError, HTTPClientError
 from urllib3.exceptions import ProtocolError
 
 from agents.cassette import Cassette
-from agents.wiretap import CassetteMiss, Player, Recorder
+from agents.wiretap import CassetteMiss, IncompleteRecording, Player, Recorder
 from tests.agents.wire import MODEL, STREAM, Reply, ask, client, endpoint, frame, said, streamed, text_of
 
 
@@ -151,7 +151,7 @@ def test_a_connection_that_failed_is_in_no_cassette() -> None:
         with pytest.raises(HTTPClientError):
             live.converse(**ask("two"))
     assert recorder.unanswered == 1
-    with pytest.raises(RuntimeError, match=r"1 of 2 calls have no response.*record again"):
+    with pytest.raises(IncompleteRecording, match=r"1 of 2 calls have no response.*record again"):
         recorder.cassette()
 
 
@@ -195,7 +195,7 @@ def test_threads_share_equal_answers_without_playing_one_twice() -> None:
     with ThreadPoolExecutor(16) as threads:
         list(threads.map(lambda _: replaying.converse(**ask("same")), range(48)))
     assert player.played == 48
-    with pytest.raises(CassetteMiss, match="all 48 equal requests were played already"):
+    with pytest.raises(CassetteMiss, match=r"all 48 equal requests were played already \(number 1, 2, "):
         replaying.converse(**ask("same"))
 
 
@@ -223,7 +223,7 @@ def test_equal_recordings_are_equal_files_and_nothing_else_is_left(name, tmp_pat
 )
 def test_a_miss_reaches_the_caller_as_itself_and_is_remembered(config) -> None:
     replaying, player = played(Cassette([]), **config)
-    with pytest.raises(CassetteMiss, match=r"POST /model/vendor.model-v1:0/converse: no request was recorded there"):
+    with pytest.raises(CassetteMiss, match=r"POST /model/vendor.model-v1:0/converse: it is empty"):
         replaying.converse(**ask("go"))
     with pytest.raises(CassetteMiss, match="converse-stream"):
         replaying.converse_stream(**ask("go"))
@@ -242,12 +242,26 @@ def test_a_miss_shows_the_nearest_request_and_the_difference() -> None:
         replaying.converse(**ask("price of gold\nin dollars\n" + long))
     message = str(caught.value)
     assert "none of the 3 requests recorded there has this body" in message
-    assert f"Nearest is request 2, POST /model/{MODEL}/converse" in message
+    assert f"Nearest is number 2, POST /model/{MODEL}/converse" in message
     assert "-in euros" in message
     assert "+in dollars" in message
     assert max(map(len, message.splitlines())) <= 160
     assert player.played == 0
     assert [line.split(" ")[0] for line in player.unplayed] == ["1:", "2:", "3:"]
+
+
+def test_a_miss_on_another_path_shows_the_nearest_path() -> None:
+    with endpoint(echo) as url:
+        recorder, live = Recorder({}), client(url)
+        recorder.attach(live)
+        for model in ("other", MODEL):
+            live.converse(**ask("go") | {"modelId": model})
+    replaying, _ = played(recorder.cassette())
+    nearest = (
+        f"no request was recorded there.\\nNearest is number 2, POST /model/{MODEL}/converse:\\n.*bodies are equal"
+    )
+    with pytest.raises(CassetteMiss, match=nearest):
+        replaying.converse_stream(**ask("go"))
 
 
 def test_a_long_difference_is_cut() -> None:
