@@ -43,7 +43,7 @@ class ModelOptions(Frozen):
     """Which models drive the agents, and how they are called; no secret is part of it."""
 
     model: Name = EMBEDDED
-    agents: Annotated[dict[AgentName, Name], Field(default_factory=dict)]
+    agents: dict[AgentName, Name] = Field(default_factory=dict)
     """Models of single agents; the others have `model`."""
     fallbacks: tuple[Name, ...] = ()
     """Asked in this order when a model fails."""
@@ -56,7 +56,7 @@ class ModelOptions(Frozen):
     service_tier: ServiceTier | None = None
     base_model: str | None = None
     """The foundation model behind an inference-profile ARN that does not name it."""
-    tags: Annotated[dict[Tag, Tag], Field(default_factory=dict, max_length=MAX_TAGS)]
+    tags: dict[Tag, Tag] = Field(default_factory=dict, max_length=MAX_TAGS)
     """Sent with every request to Bedrock, for the allocation of costs."""
     threads: Annotated[int, Field(ge=2, le=512)] = 32
     """Calls to Bedrock at once."""
