@@ -111,9 +111,44 @@ def describe(event: trace.TraceEvent) -> str:
         case trace.DraftRejected():
             return f"  A draft of the {title(event.agent).lower()} was refused: {', '.join(event.reasons)}"
         case trace.RunFailed():
-            return f"  The run ended: {event.code} ({event.kind})"
+            return plain(f"  The run ended: {event.code} ({event.kind})".replace("_", " "))
+        case _:
+            return plain(_of_model(event))
+
+
+def _of_model(event: trace.TraceEvent) -> str:
+    match event:
+        case trace.ModelAnswered() if event.output_tokens or event.stop != "answered":  # the planner counts no tokens
+            return f"  {title(event.agent)}'s model {answered(event)}"
+        case trace.ModelRetried():
+            return (
+                f"  {title(event.agent)}'s model failed ({_spaced(event.reason)}), attempt {event.attempt}; once more"
+            )
+        case trace.ModelReplaced():
+            return f"  {title(event.agent)}'s model {event.model} failed ({_spaced(event.reason)}); {event.by} is asked"
         case _:
             return ""
+
+
+def _spaced(reason: str) -> str:
+    return reason.replace("_", " ")
+
+
+def answered(event: trace.ModelAnswered) -> str:
+    """How the answer ended, and what it took."""
+    ends = {
+        "answered": "answered",
+        "truncated": "was cut off by a limit",
+        "malformed": "answered with broken arguments",
+    }
+    read = (
+        f"{number(event.input_tokens + event.written_tokens)} tokens read, {number(event.cached_tokens)} from the cache"
+    )
+    tried = f", {event.attempts} attempts" if event.attempts > 1 else ""
+    return (
+        f"{ends.get(event.stop, 'was stopped by a guardrail')}: {read}, {number(event.output_tokens)} written, "
+        f"{number(event.seconds, 1)} s{tried}"
+    )
 
 
 def decided(decision: Decision) -> str:

@@ -7,8 +7,10 @@ import typer
 
 from api.cli import app
 from api.options import PATHS
-from api.settings import VARIABLES
+from api.settings import MODEL_VARIABLES
+from api.settings import VARIABLES as SETTINGS
 
+VARIABLES = [*SETTINGS, *MODEL_VARIABLES]
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -37,7 +39,7 @@ def test_every_variable_that_the_code_reads_is_in_the_readme():
         p for folder in ("quant", "store", "tools", "agents", "graphs", "api") for p in (ROOT / folder).rglob("*.py")
     ]
     read = {name for p in sources for name in re.findall(r"environ(?:\.get\(|\[)\s*\"([A-Z_]+)\"", p.read_text())}
-    assert read <= {*VARIABLES, "STRATIGOS_KERNEL_CACHE", "NUMBA_NUM_THREADS"}
+    assert read <= {*VARIABLES, "AWS_BEARER_TOKEN_BEDROCK", "STRATIGOS_KERNEL_CACHE", "NUMBA_NUM_THREADS"}
 
 
 def test_every_option_the_readme_shows_exists():
