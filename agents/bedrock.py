@@ -64,13 +64,24 @@ def client(*, region: str | None, time_limit: float, threads: int, offline: bool
     try:
         session = boto3.Session(region_name=region)
         _check(session)
-        return session.client("bedrock-runtime", config=config)
+        made = session.client("bedrock-runtime", config=config)
     except ProfileNotFound as error:
         allowed = "a profile of ~/.aws/config"
         raise InvalidInput("AWS_PROFILE", None, reason=str(error), allowed=allowed) from error
     except (BotoCoreError, ValueError) as error:
         allowed = "settings that boto3 accepts, such as AWS_ENDPOINT_URL_BEDROCK_RUNTIME=https://host"
         raise InvalidInput("AWS settings", None, reason=str(error).partition("\n")[0], allowed=allowed) from error
+    made.meta.events.register("before-parse.bedrock-runtime", _check_length)
+    return made
+
+
+def _check_length(response_dict: dict[str, Any], **_: object) -> None:
+    """botocore would read a body that broke off as an answer without content."""
+    from botocore.exceptions import IncompleteReadError
+
+    body, length = response_dict["body"], int(response_dict["headers"].get("content-length") or 0)
+    if isinstance(body, bytes) and len(body) < length:
+        raise IncompleteReadError(actual_bytes=len(body), expected_bytes=length)
 
 
 def _check(session: Any) -> None:

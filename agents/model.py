@@ -73,10 +73,11 @@ def make_models(
     it answers all of them, and neither credentials nor a region are looked for.
     """
     factory = _Factory(options, attach, offline=offline)
-    fallbacks = tuple(factory.make(name, "MODEL_FALLBACKS") for name in options.fallbacks)
+    fallbacks = [factory.make(name, "MODEL_FALLBACKS") for name in dict.fromkeys(options.fallbacks)]
 
     def chain(name: str, setting: str) -> ModelChain:
-        return ModelChain((factory.make(name, setting), *fallbacks), options.patience)
+        first = factory.make(name, setting)
+        return ModelChain((first, *(model for model in fallbacks if model is not first)), options.patience)
 
     own = {agent: chain(name, f"MODEL_{agent.upper()}") for agent, name in options.agents.items()}
     return Models(chain(options.model, "MODEL"), own, factory.threads)

@@ -112,7 +112,7 @@ class _Asking(Generic[Answer]):
         self._events: list[TraceEvent] = []
         self._calls = 0
         self._refused = 0
-        self._model_events = 0
+        self._answers = 0
         self._last: ModelCall | None = None
 
     async def decide(self) -> Decided:
@@ -192,15 +192,17 @@ class _Asking(Generic[Answer]):
         )
 
     async def _called(self, step: ModelCall | Retried | Replaced) -> None:
+        """An answer has the same number after a resume, whatever it took to get those before it."""
         match step:
             case ModelCall():
-                kind, self._last = ModelAnswered, step
+                kind, ordinal = ModelAnswered, f"{self._answers}"
+                self._answers += 1
+                self._last = step
             case Retried():
-                kind = ModelRetried
+                kind, ordinal = ModelRetried, f"{self._answers}-{step.model}-{step.attempt}"
             case Replaced():
-                kind = ModelReplaced
-        await self._say(kind, self._model_events, agent=self._question.agent, **step.model_dump())
-        self._model_events += 1
+                kind, ordinal = ModelReplaced, f"{self._answers}-{step.model}"
+        await self._say(kind, ordinal, agent=self._question.agent, **step.model_dump())
 
     async def _say(self, kind: type[Happened], ordinal: int | str, /, **fields: Any) -> None:
         event = self._place.make(kind, ordinal, **fields)

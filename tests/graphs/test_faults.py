@@ -1,0 +1,271 @@
+"""What fails between the graph and its models, over the real wire: it passes, another model steps in, or the run ends
+with a typed failure from which it can be resumed."""
+
+import asyncio
+import socket
+from collections import Counter
+from dataclasses import dataclass
+
+import pytest
+
+from agents.options import ModelOptions, Patience
+from tests.bedrock import replies
+from tests.bedrock.clients import MODEL
+from tests.bedrock.double import Double
+from tests.bedrock.drivers import Fault, at_first, dead, embedded, faulty
+from tests.bedrock.received import Received
+from tests.bedrock.replies import Broken, Call, Reply, Reset, Say, Slow
+from tests.graphs.test_nonsense import OWN, no_trace_of_it
+from tests.graphs.wired import (
+    ASKED,
+    MARKET,
+    ONE,
+    OPTIONS,
+    OTHER,
+    OTHER_MODEL,
+    QUICK,
+    RISK,
+    answered,
+    point_at,
+    ran,
+    replaced,
+    retried,
+)
+
+pytestmark = pytest.mark.anyio
+
+FIVE = 5
+UNDISTURBED = [answered(agent) for agent in ASKED]
+HALF = Say((f"I believe it is {OWN}.",), (Call("RiskAssessment", {"concerns": ["none"], OWN: OWN}),))
+
+
+def cut(by: "replies.Raise | replies.Break") -> Broken:
+    """Breaks off in the middle of an answer that must not count."""
+    return Broken(HALF, after=4, by=by)
+
+
+def before_each(times: int, reply: Reply) -> Fault:
+    """Every answer costs so many faults; an agent may ask the same again in a later plan."""
+    seen = Counter[bytes]()
+
+    def fault(received: Received) -> Reply | None:
+        seen[received.digest] += 1
+        return reply if seen[received.digest] % (times + 1) else None
+
+    return fault
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Digests of the result of runs without a fault, by model."""
+    digests: dict[str, str] = {}
+    with pytest.MonkeyPatch.context() as patch, Double(embedded()) as double:
+        point_at(patch, double.url)
+        for model in (ONE, OTHER):
+            home = tmp_path_factory.mktemp("undisturbed")
+            done = asyncio.run(ran(home, options=OPTIONS.model_copy(update={"model": model})))
+            assert done.said == [answered(agent, model) for agent in ASKED]
+            assert done.authors == {model}
+            digests[model] = done.digest
+    return digests
+
+
+@dataclass(frozen=True)
+class Passing:
+    reply: Reply
+    reason: str
+    streaming: bool = True
+
+
+PASSING: dict[str, Passing] = {
+    "throttled": Passing(replies.THROTTLED, "throttled"),
+    "throttled_without_stream": Passing(replies.THROTTLED, "throttled", streaming=False),
+    "throttled_midway": Passing(cut(replies.THROTTLED_MIDWAY), "throttled"),
+    "unavailable": Passing(replies.UNAVAILABLE, "unavailable"),
+    "internal_error_midway": Passing(cut(replies.INTERNAL_MIDWAY), "unavailable"),
+    "model_error_midway": Passing(cut(replies.MODEL_ERROR_MIDWAY), "unavailable"),
+    "reset": Passing(Reset(), "connection_lost"),
+    "reset_midway": Passing(cut("reset"), "connection_lost"),
+    "cut_frame": Passing(cut("cut"), "connection_lost"),
+    "early_end": Passing(cut("end"), "connection_lost"),
+    "cut_without_stream": Passing(cut("cut"), "connection_lost", streaming=False),
+}
+
+
+@pytest.mark.parametrize("case", PASSING)
+async def test_what_passes_is_waited_for_and_leaves_the_result_as_it_is(case, home, monkeypatch, undisturbed):
+    fault = PASSING[case]
+    with Double(faulty(embedded(), before_each(FIVE, fault.reply))) as double:
+        point_at(monkeypatch, double.url)
+        done = await ran(home, options=OPTIONS.model_copy(update={"streaming": fault.streaming}))
+    expected = [[*retried(agent, fault.reason, FIVE), answered(agent, attempts=FIVE + 1)] for agent in ASKED]
+    assert done.said == [said for call in expected for said in call]
+    assert len(double.received) == (FIVE + 1) * len(ASKED)
+    assert {received.operation for received in double.received} == {
+        "ConverseStream" if fault.streaming else "Converse"
+    }
+    assert done.digest == undisturbed[ONE]
+    no_trace_of_it(home, *done.events)
+
+
+@dataclass(frozen=True)
+class Fatal:
+    reply: Reply
+    reason: str
+    calls: int = 1
+    patience: Patience = QUICK
+
+
+TWICE = Patience(attempts=2, first_delay=0.0, time_limit=20.0)
+SHORT = Patience(attempts=3, first_delay=0.0, time_limit=0.3)
+
+FATAL: dict[str, Fatal] = {
+    "throttled": Fatal(replies.THROTTLED, "throttled", QUICK.attempts),
+    "throttled_midway": Fatal(cut(replies.THROTTLED_MIDWAY), "throttled", QUICK.attempts),
+    "reset": Fatal(Reset(), "connection_lost", 2, TWICE),
+    "early_end": Fatal(cut("end"), "connection_lost", 2, TWICE),
+    "access_denied": Fatal(replies.DENIED, "access_denied"),
+    "expired_credentials": Fatal(replies.EXPIRED, "credentials"),
+    "unknown_credentials": Fatal(replies.BAD_TOKEN, "credentials"),
+    "no_such_model": Fatal(replies.Fail("ResourceNotFoundException", "Could not find it."), "unknown_model"),
+    "too_long": Fatal(replies.TOO_LONG, "too_long"),
+    "too_long_midway": Fatal(cut(replies.INVALID_MIDWAY), "too_long"),
+    "refused": Fatal(replies.Fail("ValidationException", "toolConfig: not supported."), "request_refused"),
+    "silent": Fatal(Slow(HALF, before=30.0), "time_limit", 1, SHORT),
+    "dripping": Fatal(Slow(HALF, between=0.1), "time_limit", 1, SHORT),
+}
+
+
+def options_of(patience: Patience) -> ModelOptions:
+    return OPTIONS.model_copy(update={"patience": patience})
+
+
+@pytest.mark.parametrize("case", FATAL)
+async def test_a_model_that_fails_for_good_ends_the_run_with_its_reason(case, home, monkeypatch):
+    fault = FATAL[case]
+    with Double(faulty(embedded(), dead(MODEL, fault.reply))) as double:
+        point_at(monkeypatch, double.url)
+        failed = await ran(home, options=options_of(fault.patience))
+    assert failed.failure is not None
+    assert (failed.failure.model, failed.failure.reason) == (ONE, fault.reason)
+    assert ONE in str(failed.failure)
+    assert failed.said == retried(RISK, fault.reason, fault.calls - 1)
+    assert failed.result is None
+    assert fault.calls <= len(double.received) <= 2 * fault.calls, "two agents ask side by side"
+    no_trace_of_it(home, *failed.events, failed.failure)
+
+
+@pytest.mark.parametrize("case", ["throttled", "expired_credentials", "dripping"])
+async def test_a_run_that_failed_is_resumed_to_the_same_result(case, home, monkeypatch, undisturbed):
+    fault = FATAL[case]
+    with Double(faulty(embedded(), dead(MODEL, fault.reply))) as double:
+        point_at(monkeypatch, double.url)
+        failed = await ran(home, options=options_of(fault.patience))
+        again = await ran(home, failed.run, options_of(fault.patience))
+        assert again.failure is not None
+        assert len(again.events) == 1, "it failed in the same way, which is told once more"
+    with Double(embedded()) as double:
+        point_at(monkeypatch, double.url)
+        resumed = await ran(home, failed.run)
+    assert resumed.said == UNDISTURBED
+    assert resumed.digest == undisturbed[ONE]
+    no_trace_of_it(home, *resumed.events)
+
+
+async def test_an_endpoint_that_is_down_ends_the_run_which_can_be_resumed(home, monkeypatch, undisturbed):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    point_at(monkeypatch, f"http://127.0.0.1:{port}")
+    failed = await ran(home)
+    assert failed.failure is not None
+    assert failed.failure.reason == "unreachable"
+    assert failed.said == retried(RISK, "unreachable", FIVE)
+    with Double(embedded()) as double:
+        point_at(monkeypatch, double.url)
+        resumed = await ran(home, failed.run)
+    assert resumed.said == UNDISTURBED
+    assert resumed.digest == undisturbed[ONE]
+
+
+def opening(received: Received) -> bool:
+    return len(received.body["messages"]) == 1
+
+
+async def test_what_was_answered_before_a_failure_is_neither_asked_nor_told_again(home, monkeypatch, undisturbed):
+    """Each opening call is throttled once and each that follows it is refused once: every execution gets further."""
+    told: list[tuple[object, ...]] = []
+    throttling = at_first(1, replies.THROTTLED, when=opening)
+    refusing = at_first(1, replies.EXPIRED, when=lambda received: not opening(received))
+    with Double(faulty(embedded(), throttling, refusing)) as double:
+        point_at(monkeypatch, double.url)
+        done = await ran(home)
+        executions = 1
+        while done.failure and executions < len(ASKED):
+            told += done.said
+            done = await ran(home, done.run)
+            executions += 1
+    told += done.said
+    answers = [said for said in told if said[0] == "answered"]
+    assert [answer[:3] for answer in answers] == [said[:3] for said in UNDISTURBED]
+    assert done.digest == undisturbed[ONE]
+    in_flight = 1
+    assert len(double.received) <= 2 * len(ASKED) + in_flight, "the failure of an agent may cut off another's call"
+
+
+@dataclass(frozen=True)
+class Dead:
+    reply: Reply | None
+    reason: str
+    calls: int = 1
+    patience: Patience = TWICE
+
+
+DEAD: dict[str, Dead] = {
+    "throttled": Dead(replies.THROTTLED, "throttled", 2),
+    "throttled_midway": Dead(cut(replies.THROTTLED_MIDWAY), "throttled", 2),
+    "access_denied": Dead(replies.DENIED, "access_denied"),
+    "unknown": Dead(None, "unknown_model"),
+    "reset": Dead(Reset(), "connection_lost", 2),
+    "too_long": Dead(replies.TOO_LONG, "too_long"),
+    "silent": Dead(Slow(HALF, before=30.0), "time_limit", 1, Patience(attempts=2, first_delay=0.0, time_limit=0.2)),
+}
+
+
+@pytest.mark.parametrize("case", DEAD)
+async def test_the_next_model_decides_where_the_first_is_dead(case, home, monkeypatch, undisturbed):
+    fault = DEAD[case]
+    rules = [] if fault.reply is None else [dead(MODEL, fault.reply)]
+    known = {OTHER_MODEL} if fault.reply is None else None
+    options = options_of(fault.patience).model_copy(update={"fallbacks": (OTHER,)})
+    with Double(faulty(embedded(), *rules), models=known) as double:
+        point_at(monkeypatch, double.url)
+        done = await ran(home, options=options)
+    expected = [
+        [*retried(agent, fault.reason, fault.calls - 1), replaced(agent, fault.reason), answered(agent, OTHER)]
+        for agent in ASKED
+    ]
+    assert done.said == [said for call in expected for said in call]
+    assert done.authors == {OTHER}
+    assert done.digest == undisturbed[OTHER]
+    assert [received.model for received in double.received].count(OTHER_MODEL) == len(ASKED)
+    no_trace_of_it(home, *done.events)
+
+
+async def test_when_all_models_are_dead_the_last_ones_failure_ends_the_run(home, monkeypatch):
+    faults = dead(MODEL, replies.DENIED), dead(OTHER_MODEL, replies.EXPIRED)
+    with Double(faulty(embedded(), *faults)) as double:
+        point_at(monkeypatch, double.url)
+        failed = await ran(home, options=OPTIONS.model_copy(update={"fallbacks": (OTHER,)}))
+    assert failed.failure is not None
+    assert (failed.failure.model, failed.failure.reason) == (OTHER, "credentials")
+    assert failed.said == [replaced(RISK, "access_denied")]
+
+
+async def test_a_failure_of_the_second_agent_tells_what_the_first_did(home, monkeypatch):
+    def market(received):
+        return replies.DENIED if any(tool["name"] == "MarketView" for tool in received.tools) else None
+
+    with Double(faulty(embedded(), market)) as double:
+        point_at(monkeypatch, double.url)
+        failed = await ran(home, options=OPTIONS.model_copy(update={"fallbacks": (OTHER,)}))
+    assert failed.said == [answered(RISK), answered(RISK), replaced(MARKET, "access_denied")]

@@ -1,0 +1,139 @@
+"""The real graph, boto3 and ChatBedrockConverse before a double, and what came of a run."""
+
+import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.failures import ModelFailure
+from agents.model import Models, make_models
+from agents.options import BEDROCK, ModelOptions, Patience
+from graphs.deciding import ABSTAINED
+from graphs.runs import Desk, create_run, events_of, execute, result_of, run_of
+from quant.scenario import BUILT_IN
+from tests.bedrock.clients import CREDENTIALS, MODEL, REGION
+from tests.graphs.conftest import OWNER, open_desk
+from tools.optimization import AgentName, OptimizationRequest, OptimizationResult
+from tools.trace import DecisionMade, DraftRejected, ModelAnswered, ModelReplaced, ModelRetried, RunFailed, TraceEvent
+
+ONE = BEDROCK + MODEL
+OTHER_MODEL = "eu.amazon.nova-pro-v1:0"
+OTHER = BEDROCK + OTHER_MODEL
+QUICK = Patience(attempts=6, first_delay=0.0, time_limit=20.0)
+OPTIONS = ModelOptions(model=ONE, patience=QUICK, region=REGION)
+
+REQUEST = OptimizationRequest(
+    trials=10, scenarios=(BUILT_IN[0].model_copy(update={"paths": 100, "years": 1}),), stopping="budget", seed=3
+)
+
+RISK, MARKET, OPTIMIZER, EXPLAINER = "risk_manager", "market_analyst", "optimizer", "explainer"
+ASKED: tuple[AgentName, ...] = (RISK, RISK, MARKET, MARKET, *(OPTIMIZER,) * 4, EXPLAINER, EXPLAINER)
+"""Whose calls a small run makes, in the order of its trace."""
+
+Said = tuple[Any, ...]
+
+
+def point_at(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Settings of AWS that name this endpoint, and nothing of whoever runs the tests."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name.upper(), value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", url)
+
+
+@dataclass
+class Ran:
+    run: str
+    events: list[TraceEvent]
+    result: OptimizationResult | None
+    failure: ModelFailure | None
+
+    @property
+    def said(self) -> list[Said]:
+        """The models' events without tokens and seconds."""
+        return [_said(event) for event in self.events if isinstance(event, MODEL_EVENTS)]
+
+    @property
+    def digest(self) -> str:
+        return self.finished.digest()
+
+    @property
+    def finished(self) -> OptimizationResult:
+        assert self.result is not None
+        return self.result
+
+    @property
+    def authors(self) -> set[str]:
+        return {decision.author for decision in self.finished.manifest.decisions}
+
+    @property
+    def abstained(self) -> list[AgentName]:
+        decisions = [event.decision for event in self.events if isinstance(event, DecisionMade)]
+        assert all(decision.answer == {} for decision in decisions if decision.author == ABSTAINED)
+        return [decision.agent for decision in decisions if decision.author == ABSTAINED]
+
+    @property
+    def refused(self) -> list[tuple[str, ...]]:
+        return [event.reasons for event in self.events if isinstance(event, DraftRejected)]
+
+
+MODEL_EVENTS = (ModelAnswered, ModelRetried, ModelReplaced)
+
+
+def answered(agent: AgentName, model: str = ONE, stop: str = "answered", attempts: int = 1) -> Said:
+    return ("answered", agent, model, stop, attempts)
+
+
+def retried(agent: AgentName, reason: str, times: int, model: str = ONE) -> list[Said]:
+    return [("retried", agent, model, reason, attempt) for attempt in range(1, times + 1)]
+
+
+def replaced(agent: AgentName, reason: str, model: str = ONE, by: str = OTHER) -> Said:
+    return ("replaced", agent, model, by, reason)
+
+
+def _said(event: Any) -> Said:
+    match event:
+        case ModelAnswered():
+            return answered(event.agent, event.model, event.stop, event.attempts)
+        case ModelRetried():
+            return ("retried", event.agent, event.model, event.reason, event.attempt)
+        case _:
+            return replaced(event.agent, event.reason, event.model, event.by)
+
+
+@asynccontextmanager
+async def wired(home: Path, options: ModelOptions | Models = OPTIONS) -> AsyncGenerator[Desk]:
+    """A desk over `home` whose models are made as the command line makes them."""
+    models = options if isinstance(options, Models) else make_models(options)
+    async with open_desk(home) as desk:
+        yield replace(desk, models=models)
+
+
+async def ran(home: Path, request: OptimizationRequest | str = REQUEST, options: ModelOptions = OPTIONS) -> Ran:
+    """A new run of a request, or an earlier one resumed; the events are those of this execution."""
+    async with wired(home, options) as desk:
+        name = request if isinstance(request, str) else await create_run(desk, OWNER, request)
+        before = await events_of(desk.store, OWNER, name)
+        events: list[TraceEvent] = []
+        failure = None
+        try:
+            async for event in execute(desk, OWNER, name):
+                events.append(event)  # noqa: PERF401  (what was seen before a failure counts)
+        except ModelFailure as error:
+            failure = error
+        assert await events_of(desk.store, OWNER, name) == [*before, *events]
+        assert (await run_of(desk.store, OWNER, name)).state == ("failed" if failure else "completed")
+        last = events[-1]
+        if failure:
+            assert isinstance(last, RunFailed)
+            assert (last.code, last.kind) == ("model_failed", failure.reason)
+        return Ran(name, events, await result_of(desk.store, OWNER, name), failure)
