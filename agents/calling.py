@@ -6,6 +6,7 @@ import json
 import random
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Literal, TypeAlias
 
 import structlog
@@ -107,7 +108,7 @@ class Calling(AgentMiddleware[Any, Context]):
         chat = model.tagged({"agent": self._agent, "run": context.run, "owner": context.owner})
         asked = request.override(model=chat, model_settings={**request.model_settings, **model.settings})
         begun, last = time.monotonic(), None
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(patience.time_limit):
                 for attempt in range(1, patience.attempts + 1):
                     last = None
@@ -121,9 +122,8 @@ class Calling(AgentMiddleware[Any, Context]):
                         await asyncio.sleep(max(self._delay(attempt), retry_after(error)))
                     else:
                         return _told(model, response, attempt, time.monotonic() - begun)
-        except TimeoutError as error:
-            raise ModelFailure(model.name, last or "time_limit") from error
-        raise AssertionError("the last attempt returns or raises")
+        # not raised from the timeout, whose frames would hold the stream open that is given up here
+        raise ModelFailure(model.name, last or "time_limit")
 
     def _delay(self, attempt: int) -> float:
         """Doubles from attempt to attempt, and differs from call to call so that they do not come back together."""

@@ -3,6 +3,7 @@ with a typed failure from which it can be resumed."""
 
 import asyncio
 import socket
+import time
 from collections import Counter
 from dataclasses import dataclass
 
@@ -101,9 +102,7 @@ async def test_what_passes_is_waited_for_and_leaves_the_result_as_it_is(case, ho
     expected = [[*retried(agent, fault.reason, FIVE), answered(agent, attempts=FIVE + 1)] for agent in ASKED]
     assert done.said == [said for call in expected for said in call]
     assert len(double.received) == (FIVE + 1) * len(ASKED)
-    assert {received.operation for received in double.received} == {
-        "ConverseStream" if fault.streaming else "Converse"
-    }
+    assert {received.operation for received in double.received} == {"ConverseStream" if fault.streaming else "Converse"}
     assert done.digest == undisturbed[ONE]
     no_trace_of_it(home, *done.events)
 
@@ -269,3 +268,35 @@ async def test_a_failure_of_the_second_agent_tells_what_the_first_did(home, monk
         point_at(monkeypatch, double.url)
         failed = await ran(home, options=OPTIONS.model_copy(update={"fallbacks": (OTHER,)}))
     assert failed.said == [answered(RISK), answered(RISK), replaced(MARKET, "access_denied")]
+
+
+def hung_up(double: Double, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while double.in_flight and time.monotonic() < end:
+        time.sleep(0.02)
+    return not double.in_flight
+
+
+async def test_a_stream_that_is_given_up_is_closed(home, monkeypatch):
+    """Otherwise the model would go on, at our cost."""
+    endless = Slow(Say(("word " * 200,)), between=0.2)
+    with Double(lambda _: endless) as double:
+        point_at(monkeypatch, double.url)
+        failed = await ran(home, options=options_of(SHORT))
+        assert failed.failure is not None
+        assert await asyncio.to_thread(hung_up, double, seconds=5.0)
+    assert not any(received.answered for received in double.received)
+
+
+async def test_a_model_that_is_slow_within_its_time_is_waited_for(home, monkeypatch, undisturbed):
+    patient = options_of(Patience(attempts=1, time_limit=20.0))
+    by_rules = embedded()
+
+    def late(received: Received) -> Reply:
+        return Slow(by_rules(received), before=0.0 if received.number % 2 else 0.1, between=0.002)
+
+    with Double(late) as double:
+        point_at(monkeypatch, double.url)
+        done = await ran(home, options=patient)
+    assert done.said == UNDISTURBED
+    assert done.digest == undisturbed[ONE]

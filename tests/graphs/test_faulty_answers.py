@@ -1,0 +1,247 @@
+"""Answers that are none, over the real wire: an agent abstains in the open, and nothing of what it wrote stays."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+
+import pytest
+
+from agents.options import Guardrail
+from graphs.deciding import ROUNDS
+from quant.strategy import SearchSpace
+from tests.bedrock.double import Double
+from tests.bedrock.drivers import Fault, embedded, faulty
+from tests.bedrock.received import Received
+from tests.bedrock.replies import EXPIRED, Blocked, Call, Reply, Say
+from tests.graphs.test_nonsense import OWN, TOOL, WORDS, no_trace_of_it
+from tests.graphs.wired import (
+    EXPLAINER,
+    MARKET,
+    OPTIMIZER,
+    OPTIONS,
+    REQUEST,
+    RISK,
+    Ran,
+    answered,
+    point_at,
+    ran,
+)
+from tools.optimization import AgentName, OptimizationRequest
+from tools.trace import DecisionMade, ToolCalled
+
+pytestmark = pytest.mark.anyio
+
+AGENTS: dict[AgentName, int] = {RISK: 6, MARKET: 6, OPTIMIZER: 5, EXPLAINER: 5}
+"""The model calls that each may make in one round."""
+
+GUARDED = OPTIONS.model_copy(update={"guardrail": Guardrail(id="abc123", version="1")})
+BELIEF = f"I believe it is {OWN}."
+
+
+def role_of(received: Received) -> str:
+    return next(tool["name"] for tool in received.tools if tool["name"] in TOOL)
+
+
+def everybody(reply) -> Fault:
+    """Every call is answered so, in terms of the agent that asks."""
+    return lambda received: reply(*TOOL[role_of(received)], role_of(received))
+
+
+def whole(*calls: Call, stop: str | None = None) -> Say:
+    return Say((BELIEF,), calls, stop=stop)
+
+
+ANSWER = json.dumps({"claims": [{"section": "winner", "text": BELIEF}], "concerns": ["none"], OWN: OWN})
+
+
+def answers(stop: str, calls: dict[AgentName, int]) -> list[tuple[object, ...]]:
+    return [answered(agent, stop=stop) for agent, times in calls.items() for _ in range(times)]
+
+
+TWICE: dict[AgentName, int] = dict.fromkeys(AGENTS, ROUNDS)
+AT_ITS_LIMIT: dict[AgentName, int] = {agent: ROUNDS * calls for agent, calls in AGENTS.items()}
+
+CASES = {
+    "arguments_that_are_not_json": (
+        lambda tool, arguments, role: whole(Call(role, raw=("claims: ", OWN))),
+        "malformed",
+        TWICE,
+    ),
+    "arguments_that_are_cut_off": (
+        lambda tool, arguments, role: whole(Call(role, raw=(ANSWER[:30], ANSWER[30:-1]))),
+        "malformed",
+        TWICE,
+    ),
+    "arguments_that_are_a_list": (
+        lambda tool, arguments, role: whole(Call(role, raw=(f"[{OWN}]",))),
+        "malformed",
+        TWICE,
+    ),
+    "tool_use_that_was_malformed": (
+        lambda tool, arguments, role: whole(Call(role, raw=(ANSWER,)), stop="malformed_tool_use"),
+        "malformed",
+        TWICE,
+    ),
+    "half_an_answer": (
+        lambda tool, arguments, role: whole(Call(role, raw=(ANSWER[:-9],)), stop="max_tokens"),
+        "truncated",
+        TWICE,
+    ),
+    "half_a_text": (lambda tool, arguments, role: whole(stop="model_context_window_exceeded"), "truncated", TWICE),
+    "empty_answer": (lambda tool, arguments, role: Say(), "answered", TWICE),
+    "prose": (lambda tool, arguments, role: whole(), "answered", TWICE),
+    "unknown_tool": (
+        lambda tool, arguments, role: whole(Call(f"launch_{OWN}", {"amount": int(OWN)})),
+        "answered",
+        AT_ITS_LIMIT,
+    ),
+    "tool_calls_one_after_another": (
+        lambda tool, arguments, role: whole(Call(tool, arguments)),
+        "answered",
+        AT_ITS_LIMIT,
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def abstaining(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Digest of the result of a run in which nobody answers: the same however it came about."""
+    with pytest.MonkeyPatch.context() as patch, Double(lambda _: Say()) as double:
+        point_at(patch, double.url)
+        return asyncio.run(ran(tmp_path_factory.mktemp("abstaining"))).digest
+
+
+def all_abstained(done: Ran, digest: str) -> None:
+    assert done.abstained == list(AGENTS)
+    assert done.authors == {"abstained"}
+    result = done.finished
+    assert result.explanation is not None
+    assert result.explanation.author == "template"
+    assert sum("gave no answer" in caveat for caveat in result.caveats) == len(AGENTS)
+    assert done.digest == digest
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_an_answer_that_is_none_is_an_abstention(case, home, monkeypatch, abstaining):
+    reply, stop, calls = CASES[case]
+    with Double(faulty(embedded(), everybody(reply))) as double:
+        point_at(monkeypatch, double.url)
+        done = await ran(home)
+    assert done.said == answers(stop, calls)
+    assert len(double.received) == sum(calls.values())
+    reason = "no_answer" if stop == "answered" else stop
+    assert done.refused == [(reason,)] * ROUNDS * len(AGENTS)
+    all_abstained(done, abstaining)
+    no_trace_of_it(home, done.result, *done.events)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Blocked(BELIEF, side="input"),
+        Blocked(BELIEF, side="output"),
+        whole(Call("RiskAssessment", {"concerns": ["none"], "claims": []}), stop="guardrail_intervened"),
+        whole(stop="content_filtered"),
+    ],
+    ids=["input", "output", "after_an_answer", "filter"],
+)
+async def test_a_guardrail_ends_the_question_at_once(reply: Reply, home, monkeypatch, abstaining):
+    with Double(lambda _: reply) as double:
+        point_at(monkeypatch, double.url)
+        done = await ran(home, options=GUARDED)
+    assert done.said == answers("blocked", dict.fromkeys(AGENTS, 1))
+    assert len(double.received) == len(AGENTS), "the same question would be stopped again"
+    assert done.refused == [("blocked",)] * len(AGENTS)
+    all_abstained(done, abstaining)
+    no_trace_of_it(home, done.result, *done.events)
+
+
+async def test_two_hundred_tool_calls_at_once_are_refused_beyond_the_limit(home, monkeypatch):
+    def many(received: Received) -> Reply | None:
+        if role_of(received) != "RiskAssessment":
+            return None
+        return whole(*[Call("assess_risk", {"subject": "asset"})] * 200)
+
+    with Double(faulty(embedded(), many)) as double:
+        point_at(monkeypatch, double.url)
+        done = await ran(home)
+    assert done.said[: ROUNDS * AGENTS[RISK]] == answers("answered", {RISK: ROUNDS * AGENTS[RISK]})
+    assert done.abstained == [RISK]
+    [decided] = [e for e in done.events if isinstance(e, DecisionMade) and e.decision.agent == RISK]
+    used = [event for event in done.events if isinstance(event, ToolCalled) and event.agent == RISK]
+    assert len(used) + decided.refused_calls == 200 * ROUNDS * AGENTS[RISK]
+    assert 0 < len(used) <= ROUNDS * AGENTS[RISK]
+    no_trace_of_it(home, done.result, *done.events)
+
+
+async def test_one_agent_that_is_blocked_leaves_the_others_their_say(home, monkeypatch):
+    def blocked(received: Received) -> Reply | None:
+        return Blocked(BELIEF) if role_of(received) == "MarketView" else None
+
+    with Double(faulty(embedded(), blocked)) as double:
+        point_at(monkeypatch, double.url)
+        done = await ran(home, options=GUARDED)
+    assert done.abstained == [MARKET]
+    assert done.refused == [("blocked",)]
+    assert [said for said in done.said if said[1] == MARKET] == [answered(MARKET, stop="blocked")]
+    assert [caveat for caveat in done.finished.caveats if "gave no answer" in caveat] == [
+        "The market analyst gave no answer; the default probabilities were used."
+    ]
+    no_trace_of_it(home, done.result, *done.events)
+
+
+async def test_what_was_refused_in_a_run_that_then_failed_is_gone_once_it_is_resumed(home, monkeypatch):
+    """Until then the answers are kept, so that nothing is paid for twice."""
+    claims = [{"section": "risk", "text": f"It is {WORDS}."}]
+
+    def refused_then_expired(received: Received) -> Reply | None:
+        if role_of(received) != "RiskAssessment":
+            return None
+        if "was refused" in json.dumps(received.body["messages"]):
+            return EXPIRED
+        return whole(Call("RiskAssessment", {"concerns": ["none"], "claims": claims}))
+
+    with Double(faulty(embedded(), refused_then_expired)) as double:
+        point_at(monkeypatch, double.url)
+        failed = await ran(home)
+    assert failed.failure is not None
+    assert failed.said == [answered(RISK)]
+    with Double(embedded()) as double:
+        point_at(monkeypatch, double.url)
+        resumed = await ran(home, failed.run)
+    assert resumed.said[0] == answered(RISK), "the second draft; the first one was told"
+    assert resumed.abstained == []
+    no_trace_of_it(home, resumed.result, *failed.events, *resumed.events)
+
+
+def numbered(count: int) -> Sequence[float]:
+    return [round(0.80 + 0.195 * n / count, 9) for n in range(count)]
+
+
+WIDE = OptimizationRequest(
+    **REQUEST.model_dump(exclude={"space"}),
+    space=SearchSpace(weight_functions=("inverse_vol",), estimators=("rolling",), decay=tuple(numbered(40_000))),
+)
+"""Its optimizer's tool lists every value that it may use."""
+MARK = str(numbered(40_000)[12_345])
+
+
+async def test_a_tool_result_of_400_kb_reaches_the_model_whole_and_no_checkpoint(home, monkeypatch):
+    with Double(embedded()) as double:
+        point_at(monkeypatch, double.url)
+        done = await ran(home, WIDE)
+    assert done.abstained == []
+    results = [
+        block["toolResult"]["content"]
+        for received in double.received
+        for message in received.body["messages"]
+        for block in message["content"]
+        if "toolResult" in block
+    ]
+    texts = [text for content in results if MARK in (text := "".join(part["text"] for part in content))]
+    assert len(texts) == 2, "one for each plan"
+    assert all(len(text) > 400_000 for text in texts)
+    assert all(len(json.loads(text)["space"]["decay"]) == 40_000 for text in texts)
+    for file in home.glob("checkpoints.sqlite*"):
+        assert MARK.encode() not in file.read_bytes()
+    assert sum(file.stat().st_size for file in home.glob("checkpoints.sqlite")) < 400_000
