@@ -99,6 +99,7 @@ def test_bedrocks_own_list_of_errors_is_covered() -> None:
         (boto.UnauthorizedSSOTokenError(), "credentials"),
         (boto.NoAuthTokenError(), "credentials"),
         (boto.LoginRefreshRequired(), "credentials"),
+        (boto.MetadataRetrievalError(error_msg="no role"), "credentials"),
         (boto.ParamValidationError(report="toolConfig"), "request_refused"),
         (ChecksumMismatch(1, 2), "connection_lost"),
         (InvalidHeadersLength(1 << 30), "connection_lost"),

@@ -1,0 +1,275 @@
+"""How an agent calls its models: with patience, one after the other, and never twice for the same answer."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, HTTPClientError
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+
+from agents.build import build
+from agents.calling import ModelCall, Replaced, Retried
+from agents.failures import ModelFailure
+from agents.model import ModelChain, NamedModel
+from agents.options import Patience
+from agents.wiretap import CassetteMiss
+from store.store import open_store
+from tools.answers import forget_answers, load_answer
+from tools.bundled import BundledPrices
+from tools.context import Context, Principal, RunMarket
+from tools.local import LocalRunner
+from tools.market import load_market
+from tools.optimization import OptimizationRequest, RiskAssessment
+
+pytestmark = pytest.mark.anyio
+
+AGENT = "risk_manager"
+AT_ONCE = Patience(attempts=3, first_delay=0.0, time_limit=20.0)
+SLACK = 0.25
+"""Seconds that a busy machine may add to a wait."""
+
+
+def throttled(**headers: str) -> ClientError:
+    metadata: dict[str, Any] = {"HTTPStatusCode": 429, "HTTPHeaders": headers}
+    error = {"Error": {"Code": "ThrottlingException", "Message": "No."}, "ResponseMetadata": metadata}
+    return ClientError(error, "Converse")  # pyright: ignore[reportArgumentType]
+
+
+def denied() -> ClientError:
+    return ClientError({"Error": {"Code": "AccessDeniedException", "Message": "No."}}, "Converse")
+
+
+def answer(**metadata: Any) -> AIMessage:
+    usage = metadata.pop("usage", None)
+    given = {"name": "RiskAssessment", "args": {"concerns": ["none"]}, "id": "1"}
+    return AIMessage("", tool_calls=[given], response_metadata=metadata, usage_metadata=usage)
+
+
+class Script(BaseChatModel):
+    """Says or raises what stands next; the last for ever."""
+
+    lines: list[Any]
+    asked: list[float]
+    """When each call came."""
+
+    @property
+    def _llm_type(self) -> str:
+        return "script"
+
+    def bind_tools(self, tools: Any, *, tool_choice: str | None = None, **kwargs: Any) -> Any:
+        return self
+
+    def _generate(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> ChatResult:
+        self.asked.append(time.monotonic())
+        line = self.lines.pop(0) if len(self.lines) > 1 else self.lines[0]
+        if isinstance(line, Exception):
+            raise line
+        return ChatResult(generations=[ChatGeneration(message=line)])
+
+    @property
+    def gaps(self) -> list[float]:
+        return [after - before for before, after in itertools.pairwise(self.asked)]
+
+
+def script(*lines: Any) -> Script:
+    return Script(lines=list(lines), asked=[])
+
+
+def chain(*models: Script, patience: Patience = AT_ONCE) -> ModelChain:
+    return ModelChain(tuple(NamedModel(f"m{n}", model) for n, model in enumerate(models)), patience)
+
+
+@asynccontextmanager
+async def context_at(home: Path) -> AsyncGenerator[Context]:
+    prices = BundledPrices()
+    request = OptimizationRequest()
+    async with open_store(home) as store:
+        yield Context(
+            principal=Principal(owner="local"),
+            run="r",
+            request=request,
+            store=store,
+            jobs=LocalRunner(store, partial(load_market, prices)),
+            market=RunMarket(partial(load_market, prices), request),
+            ledger="",
+        )
+
+
+async def ask(context: Context, models: ModelChain, text: str = "Go.") -> list[Any]:
+    """What the agent's models did, and its answer."""
+    agent = build(AGENT, models, [], RiskAssessment, max_tool_calls=2, max_model_calls=2)
+    question = {"messages": [HumanMessage(text)]}
+    told: list[Any] = []
+    async for part in agent.loop.astream(question, context=context, stream_mode=["custom", "updates"], version="v2"):
+        if part["type"] == "custom":
+            told.append(part["data"])
+        else:
+            told += [u["structured_response"] for u in part["data"].values() if (u or {}).get("structured_response")]
+    return told
+
+
+async def test_each_wait_is_twice_the_last_up_to_the_largest_and_partly_random(home):
+    model = script(*[throttled()] * 5, answer())
+    patience = Patience(attempts=6, first_delay=0.02, largest_delay=0.1, time_limit=20.0)
+    async with context_at(home) as context:
+        *retries, call, _ = await ask(context, chain(model, patience=patience))
+    assert retries == [Retried(model="m0", reason="throttled", attempt=n) for n in range(1, 6)]
+    assert call.attempts == 6
+    longest = [0.02, 0.04, 0.08, 0.1, 0.1]
+    for gap, most in zip(model.gaps, longest, strict=True):
+        assert 0.5 * most <= gap <= most + SLACK
+    assert call.seconds >= sum(longest) / 2
+
+
+async def test_calls_that_fail_together_do_not_come_back_together(home):
+    model = script(*[throttled()] * 19, answer())
+    patience = Patience(attempts=20, first_delay=0.04, largest_delay=0.04, time_limit=20.0)
+    async with context_at(home) as context:
+        await ask(context, chain(model, patience=patience))
+    assert max(model.gaps) - min(model.gaps) > 0.005
+
+
+async def test_one_time_limit_holds_over_all_attempts_and_the_waits_between(home):
+    model = script(throttled())
+    patience = Patience(attempts=20, first_delay=0.2, largest_delay=0.2, time_limit=0.5)
+    begun = time.monotonic()
+    async with context_at(home) as context:
+        with pytest.raises(ModelFailure) as raised:
+            await ask(context, chain(model, patience=patience))
+    assert raised.value.reason == "throttled"
+    assert 2 <= len(model.asked) <= 5
+    assert model.asked[-1] - model.asked[0] <= 0.5 <= time.monotonic() - begun
+
+
+async def test_the_wait_that_the_provider_asks_for_is_kept(home):
+    model = script(throttled(**{"retry-after": "30"}), answer())
+    patience = Patience(attempts=5, first_delay=0.0, time_limit=0.3)
+    async with context_at(home) as context:
+        with pytest.raises(ModelFailure, match="throttled"):
+            await ask(context, chain(model, patience=patience))
+    assert len(model.asked) == 1
+
+
+async def test_the_attempts_are_counted_for_each_model_and_each_is_told(home):
+    first, second, third = script(throttled()), script(denied()), script(throttled(), answer())
+    async with context_at(home) as context:
+        *told, call, given = await ask(context, chain(first, second, third))
+    assert told == [
+        Retried(model="m0", reason="throttled", attempt=1),
+        Retried(model="m0", reason="throttled", attempt=2),
+        Replaced(model="m0", by="m1", reason="throttled"),
+        Replaced(model="m1", by="m2", reason="access_denied"),
+        Retried(model="m2", reason="throttled", attempt=1),
+    ]
+    assert (call.model, call.attempts) == ("m2", 2)
+    assert given == RiskAssessment(concerns=("none",))
+    assert [len(model.asked) for model in (first, second, third)] == [3, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyError("output"),
+        LookupError("a bug"),
+        CassetteMiss("The cassette has no answer"),
+        HTTPClientError(error=CassetteMiss("The cassette has no answer")),
+        HTTPClientError(error=RuntimeError("socket.connect is blocked")),
+    ],
+    ids=lambda error: str(error)[:20],
+)
+async def test_what_is_no_failure_of_a_model_ends_the_call_as_it_is(error: Exception, home):
+    broken, spare = script(error), script(answer())
+    async with context_at(home) as context:
+        with pytest.raises(type(error)) as raised:
+            await ask(context, chain(broken, spare))
+    assert raised.value is error
+    assert (len(broken.asked), len(spare.asked)) == (1, 0)
+
+
+async def test_an_answer_that_is_kept_is_not_asked_for_again_until_it_is_forgotten(home):
+    model = script(throttled(), answer(), answer())
+    async with context_at(home) as context:
+        retry, *first = await ask(context, chain(model))
+        again = await ask(context, chain(model))
+        assert again == first, "told with the attempts and seconds that it took then"
+        assert len(model.asked) == 2
+        await ask(context, chain(model), text="Something else.")
+        assert len(model.asked) == 3
+        await forget_answers(context.store, context.owner, context.run, AGENT)
+        await ask(context, chain(model))
+        assert len(model.asked) == 4
+    assert retry.attempt == 1
+
+
+async def test_a_call_that_fails_keeps_nothing(home):
+    async with context_at(home) as context:
+        with pytest.raises(ModelFailure):
+            await ask(context, chain(script(denied())))
+        model = script(answer())
+        [call, _] = await ask(context, chain(model))
+    assert (len(model.asked), call.attempts) == (1, 1)
+
+
+async def test_of_two_that_ask_at_once_both_get_the_answer_that_was_stored_first(home):
+    one, two = script(answer(usage=used(10))), script(answer(usage=used(20)))
+    async with context_at(home) as context:
+        told = await asyncio.gather(ask(context, chain(one)), ask(context, chain(two)))
+        assert await load_answer(context.store, context.owner, context.run, AGENT, "of nobody") is None
+    assert told[0] == told[1]
+
+
+def used(input_tokens: int, **details: int) -> dict[str, Any]:
+    return {
+        "input_tokens": input_tokens,
+        "output_tokens": 7,
+        "total_tokens": input_tokens + 7,
+        "input_token_details": details,
+    }
+
+
+@pytest.mark.parametrize(
+    ("usage", "tokens"),
+    [
+        (None, (0, 0, 0, 0)),
+        (used(100), (100, 0, 0, 7)),
+        (used(100, cache_read=60, cache_creation=30), (10, 60, 30, 7)),
+        (used(50, cache_read=60), (0, 60, 0, 7)),
+    ],
+)
+async def test_tokens_of_the_cache_are_told_apart(usage, tokens, home):
+    async with context_at(home) as context:
+        call, _ = await ask(context, chain(script(answer(usage=usage))))
+    assert (call.input_tokens, call.cached_tokens, call.written_tokens, call.output_tokens) == tokens
+
+
+@pytest.mark.parametrize(
+    ("metadata", "stop"),
+    [
+        ({}, "answered"),
+        ({"stopReason": "tool_use"}, "answered"),
+        ({"finish_reason": "tool_calls"}, "answered"),
+        ({"stopReason": "max_tokens"}, "truncated"),
+        ({"finish_reason": "length"}, "truncated"),
+        ({"stop_reason": "model_context_window_exceeded"}, "truncated"),
+        ({"stopReason": "malformed_tool_use"}, "malformed"),
+        ({"stopReason": "malformed_model_output"}, "malformed"),
+        ({"stopReason": "guardrail_intervened"}, "blocked"),
+        ({"stopReason": "content_filtered"}, "blocked"),
+        ({"finish_reason": "CONTENT_FILTER"}, "blocked"),
+        ({"stop_reason": "refusal"}, "blocked"),
+    ],
+)
+async def test_an_answer_counts_only_if_it_ended_as_it_should(metadata, stop, home):
+    async with context_at(home) as context:
+        told = await ask(context, chain(script(answer(**metadata))))
+    assert isinstance(told[0], ModelCall)
+    assert told[0].stop == stop
+    assert any(isinstance(each, RiskAssessment) for each in told) is (stop == "answered")
