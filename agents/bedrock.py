@@ -71,6 +71,9 @@ def client(*, region: str | None, time_limit: float, threads: int, offline: bool
     except (BotoCoreError, ValueError) as error:
         allowed = "settings that boto3 accepts, such as AWS_ENDPOINT_URL_BEDROCK_RUNTIME=https://host"
         raise InvalidInput("AWS settings", None, reason=str(error).partition("\n")[0], allowed=allowed) from error
+    if "AWS_BEARER_TOKEN_BEDROCK" in os.environ and made.meta.endpoint_url.startswith("http:"):
+        reason = f"a bearer token is not sent to {made.meta.endpoint_url!r}"
+        raise InvalidInput("AWS_BEARER_TOKEN_BEDROCK", None, reason=reason, allowed="an https endpoint, or access keys")
     made.meta.events.register("before-parse.bedrock-runtime", _check_length)
     return made
 

@@ -111,8 +111,9 @@ async def ask(context: Context, models: ModelChain, text: str = "Go.") -> list[A
     async for part in agent.loop.astream(question, context=context, stream_mode=["custom", "updates"], version="v2"):
         if part["type"] == "custom":
             told.append(part["data"])
-        else:
-            told += [u["structured_response"] for u in part["data"].values() if (u or {}).get("structured_response")]
+        elif part["type"] == "updates":
+            updates: Any = part["data"]
+            told += [u["structured_response"] for u in updates.values() if (u or {}).get("structured_response")]
     return told
 
 

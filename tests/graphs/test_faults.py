@@ -293,7 +293,9 @@ async def test_a_model_that_is_slow_within_its_time_is_waited_for(home, monkeypa
     by_rules = embedded()
 
     def late(received: Received) -> Reply:
-        return Slow(by_rules(received), before=0.0 if received.number % 2 else 0.1, between=0.002)
+        reply = by_rules(received)
+        assert isinstance(reply, Say)
+        return Slow(reply, before=0.0 if received.number % 2 else 0.1, between=0.002)
 
     with Double(late) as double:
         point_at(monkeypatch, double.url)

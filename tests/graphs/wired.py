@@ -30,8 +30,11 @@ REQUEST = OptimizationRequest(
     trials=10, scenarios=(BUILT_IN[0].model_copy(update={"paths": 100, "years": 1}),), stopping="budget", seed=3
 )
 
-RISK, MARKET, OPTIMIZER, EXPLAINER = "risk_manager", "market_analyst", "optimizer", "explainer"
-ASKED: tuple[AgentName, ...] = (RISK, RISK, MARKET, MARKET, *(OPTIMIZER,) * 4, EXPLAINER, EXPLAINER)
+RISK: AgentName = "risk_manager"
+MARKET: AgentName = "market_analyst"
+OPTIMIZER: AgentName = "optimizer"
+EXPLAINER: AgentName = "explainer"
+ASKED: tuple[AgentName, ...] = (RISK, RISK, MARKET, MARKET, *[OPTIMIZER] * 4, EXPLAINER, EXPLAINER)
 """Whose calls a small run makes, in the order of its trace."""
 
 Said = tuple[Any, ...]

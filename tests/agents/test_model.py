@@ -1,0 +1,220 @@
+"""The model factory: what the options say is what Bedrock gets."""
+
+import asyncio
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from agents.model import Models, make_models
+from agents.options import BEDROCK, Guardrail, ModelOptions, Patience
+from agents.planner import PLANNER, EmbeddedPlanner
+from tests.agents.test_calling import ask, context_at
+from tests.bedrock import replies
+from tests.bedrock.clients import MODEL
+from tests.bedrock.double import Double
+from tests.bedrock.drivers import dead, embedded, faulty
+from tests.bedrock.received import Received
+from tests.bedrock.replies import Reply, call
+from tests.graphs.wired import ASKED, ONE, OPTIONS, OTHER, OTHER_MODEL, point_at, ran
+from tools.errors import InvalidInput
+from tools.optimization import RiskAssessment
+
+pytestmark = pytest.mark.anyio
+
+ARN = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc"
+ASSESSED = call("RiskAssessment", concerns=["none"])
+THIRD_MODEL = "mistral.mistral-large-2407-v1:0"
+THIRD = BEDROCK + THIRD_MODEL
+
+
+def changed(**changes: Any) -> ModelOptions:
+    return OPTIONS.model_copy(update=changes)
+
+
+async def sent(home, monkeypatch, options: ModelOptions, reply: Reply = ASSESSED) -> Received:
+    """The one call that an agent makes with these options."""
+    with Double(lambda _: reply) as double:
+        point_at(monkeypatch, double.url)
+        async with context_at(home) as context:
+            told = await ask(context, make_models(options).of("risk_manager"))
+    assert told[-1] == RiskAssessment(concerns=("none",))
+    [received] = double.received
+    return received
+
+
+async def test_the_defaults_reach_the_wire(home, monkeypatch):
+    received = await sent(home, monkeypatch, changed())
+    assert (received.operation, received.model) == ("ConverseStream", MODEL)
+    assert received.body["inferenceConfig"] == {"maxTokens": 4096}
+    assert received.body["requestMetadata"] == {
+        "application": "stratigos",
+        "agent": "risk_manager",
+        "run": "r",
+        "owner": "local",
+    }
+    assert not {"guardrailConfig", "serviceTier", "additionalModelRequestFields"} & received.body.keys()
+    assert received.body["toolConfig"]["toolChoice"] == {"any": {}}
+    assert "stratigos" in received.headers["user-agent"]
+
+
+async def test_what_is_set_reaches_the_wire(home, monkeypatch):
+    options = changed(
+        max_tokens=1234,
+        temperature=0.25,
+        guardrail=Guardrail(id="abc123", version="DRAFT"),
+        service_tier="flex",
+        tags={"team": "allocation", "owner": "nobody", "desk": "multi-asset"},
+    )
+    body = (await sent(home, monkeypatch, options)).body
+    assert body["inferenceConfig"] == {"maxTokens": 1234, "temperature": 0.25}
+    assert body["guardrailConfig"] == {
+        "guardrailIdentifier": "abc123",
+        "guardrailVersion": "DRAFT",
+        "trace": "enabled",
+    }
+    assert body["serviceTier"] == {"type": "flex"}
+    assert body["requestMetadata"] == {
+        "application": "stratigos",
+        "team": "allocation",
+        "desk": "multi-asset",
+        "agent": "risk_manager",
+        "run": "r",
+        "owner": "local",
+    }
+
+
+def points(body: dict[str, Any]) -> list[dict[str, Any]]:
+    blocks = [*body["system"], *body["toolConfig"]["tools"], *(b for m in body["messages"] for b in m["content"])]
+    return [block["cachePoint"] for block in blocks if "cachePoint" in block]
+
+
+@pytest.mark.parametrize(
+    ("cache", "model", "ttl"),
+    [("5m", ONE, "5m"), ("1h", ONE, "1h"), ("off", ONE, None), ("5m", OTHER, "5m"), ("5m", THIRD, None)],
+)
+async def test_prompts_are_cached_where_the_model_can(cache, model, ttl, home, monkeypatch):
+    body = (await sent(home, monkeypatch, changed(model=model, prompt_cache=cache))).body
+    found = points(body)
+    assert bool(found) is (ttl is not None)
+    assert all(point["type"] == "default" for point in found)
+    assert {point.get("ttl", "5m") for point in found} <= {ttl}
+
+
+async def test_without_streaming_the_whole_answer_is_asked_for(home, monkeypatch):
+    assert (await sent(home, monkeypatch, changed(streaming=False))).operation == "Converse"
+
+
+@pytest.mark.parametrize(
+    ("name", "base"),
+    [
+        (ARN, "anthropic.claude-sonnet-4-5-20250929-v1:0"),
+        ("arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-sonnet-4-5-20250929-v1:0", None),
+        ("arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-pro-v1:0", None),
+        ("global.anthropic.claude-sonnet-4-5-20250929-v1:0", None),
+        ("newcomer.model-of-tomorrow-v1:0", None),
+    ],
+)
+async def test_arns_and_models_that_nobody_knows_yet_are_asked_and_stream(name, base, home, monkeypatch):
+    received = await sent(home, monkeypatch, changed(model=BEDROCK + name, base_model=base))
+    assert (received.operation, received.model) == ("ConverseStream", name)
+
+
+async def test_each_agent_has_its_model_and_all_have_the_fallbacks(home, monkeypatch):
+    agents = {"risk_manager": OTHER, "explainer": THIRD}
+    with Double(faulty(embedded(), dead(MODEL, replies.DENIED))) as double:
+        point_at(monkeypatch, double.url)
+        options = changed(agents=agents, fallbacks=(OTHER, THIRD, OTHER))
+        done = await ran(home, options=options)
+    asked = [said[:4] for said in done.said]
+    own = {"risk_manager": OTHER, "explainer": THIRD}
+    expected: list[tuple[object, ...]] = []
+    for agent in ASKED:
+        if agent not in own:
+            expected.append(("replaced", agent, ONE, OTHER))
+        expected.append(("answered", agent, own.get(agent, OTHER), "answered"))
+    assert asked == expected
+    assert {received.model for received in double.received} == {MODEL, OTHER_MODEL, THIRD_MODEL}
+
+
+async def test_a_fallback_that_failed_already_is_not_asked_twice(home, monkeypatch):
+    with Double(lambda _: replies.DENIED) as double:
+        point_at(monkeypatch, double.url)
+        failed = await ran(home, options=changed(fallbacks=(ONE, OTHER, OTHER)))
+    assert failed.said == [("replaced", "risk_manager", ONE, OTHER, "access_denied")]
+    assert failed.failure is not None
+    assert failed.failure.model == OTHER
+    assert [received.model for received in double.received].count(MODEL) <= 2, "of two agents"
+
+
+def test_the_name_says_who_is_asked_first(monkeypatch) -> None:
+    point_at(monkeypatch, "http://127.0.0.1:9")
+    models = make_models(changed(model="embedded", agents={"optimizer": ONE}, fallbacks=(OTHER,)))
+    assert models.name == f"{PLANNER}; optimizer: {ONE}"
+    assert make_models(ModelOptions()).name == PLANNER
+
+
+def test_only_bedrock_needs_threads_and_all_its_models_share_one_client(monkeypatch) -> None:
+    point_at(monkeypatch, "http://127.0.0.1:9")
+    assert make_models(ModelOptions()).threads is None
+    clients: list[Any] = []
+    models = make_models(changed(agents={"optimizer": THIRD}, fallbacks=(OTHER,), threads=48), clients.append)
+    assert models.threads == 48
+    [client] = clients
+    assert client.meta.config.max_pool_connections == 48
+    assert client.meta.config.retries["total_max_attempts"] == 1
+    chats: list[Any] = [m.chat for agent in ("optimizer", "explainer") for m in models.of(agent).models]
+    assert len(chats) == 4
+    assert all(chat.client is client for chat in chats)
+
+
+def test_the_embedded_planner_and_another_providers_model_take_no_tags(monkeypatch) -> None:
+    planner = make_models(ModelOptions()).common.models[0]
+    assert isinstance(planner.chat, EmbeddedPlanner)
+    assert planner.tagged({"agent": "x"}) is planner.chat
+
+
+def test_offline_neither_credentials_nor_a_region_are_needed(monkeypatch) -> None:
+    point_at(monkeypatch, "http://127.0.0.1:9")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    with pytest.raises(InvalidInput, match=r"^AWS_REGION: "):
+        make_models(changed(region=None))
+    assert make_models(changed(region=None), offline=True).threads == 32
+
+
+def test_a_bearer_token_will_do(monkeypatch) -> None:
+    point_at(monkeypatch, "http://127.0.0.1:9")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "token")
+    monkeypatch.delenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME")
+    assert make_models(changed()).name == ONE
+    monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "http://127.0.0.1:9")
+    with pytest.raises(InvalidInput, match=r"a bearer token is not sent to 'http://127.0.0.1:9'; allowed: an https"):
+        make_models(changed())
+
+
+PARALLEL = 16
+
+
+async def test_sixteen_calls_at_once_overlap(home, monkeypatch):
+    """None is answered before all are there, which a smaller pool would never bring about."""
+    barrier = threading.Barrier(PARALLEL)
+    with Double(lambda _: ASSESSED, gate=lambda _: barrier.wait(10.0)) as double:
+        point_at(monkeypatch, double.url)
+        models = make_models(changed(threads=PARALLEL, patience=Patience(attempts=1, time_limit=15.0)))
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(threads_of(models)))
+        async with context_at(home) as context:
+            chain = models.of("risk_manager")
+            told = await asyncio.gather(*(ask(context, chain, f"Go {n}.") for n in range(PARALLEL)))
+    assert [each[-1] for each in told] == [RiskAssessment(concerns=("none",))] * PARALLEL
+    assert len(double.received) == PARALLEL
+
+
+def threads_of(models: Models) -> int:
+    """As the composition root sizes its pool."""
+    assert models.threads is not None
+    return models.threads + (os.cpu_count() or 1)

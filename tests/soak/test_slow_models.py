@@ -1,0 +1,50 @@
+"""A model that takes a minute for an answer, in real time and with the patience of the settings' defaults."""
+
+import pytest
+
+from agents.options import Patience
+from tests.bedrock.double import Double
+from tests.bedrock.drivers import embedded
+from tests.bedrock.received import Received
+from tests.bedrock.replies import Reply, Say, Slow
+from tests.graphs.wired import ASKED, OPTIONS, RISK, answered, point_at, ran
+
+pytestmark = [pytest.mark.soak, pytest.mark.anyio]
+
+MINUTE = 60.0
+TEXT = Say(("word " * 200,))
+EVENTS = 60
+"""Fewer than that answer has, so that it takes a minute at least."""
+
+
+def slowly(slow: Slow):
+    """The first call of all is answered slowly."""
+    plain = embedded()
+
+    def drive(received: Received) -> Reply:
+        reply = plain(received)
+        assert isinstance(reply, Say)
+        return Slow(reply, slow.before, slow.between) if received.number == 1 else reply
+
+    return drive
+
+
+async def test_a_minute_of_silence_is_waited_for(home, monkeypatch):
+    with Double(slowly(Slow(TEXT, before=MINUTE))) as double:
+        point_at(monkeypatch, double.url)
+        done = await ran(home, options=OPTIONS.model_copy(update={"patience": Patience()}))
+    assert done.said == [answered(agent) for agent in ASKED]
+    slowest = max(event.seconds for event in done.events if event.event == "model_answered")
+    assert MINUTE <= slowest < MINUTE + 30.0
+
+
+@pytest.mark.parametrize("slow", [Slow(TEXT, before=MINUTE), Slow(TEXT, between=MINUTE / EVENTS)])
+async def test_a_minute_is_too_long_for_less_patience(slow, home, monkeypatch):
+    with Double(lambda _: slow) as double:
+        point_at(monkeypatch, double.url)
+        failed = await ran(home, options=OPTIONS.model_copy(update={"patience": Patience(time_limit=20.0)}))
+    assert failed.failure is not None
+    assert failed.failure.reason == "time_limit"
+    assert failed.failure.model == OPTIONS.model
+    assert failed.said == []
+    assert RISK in {event.node for event in failed.events}
