@@ -19,6 +19,7 @@ from tests.bedrock.replies import Broken, Call, Reply, Reset, Say, Slow
 from tests.graphs.test_nonsense import OWN, no_trace_of_it
 from tests.graphs.wired import (
     ASKED,
+    EXPLAINER,
     MARKET,
     ONE,
     OPTIONS,
@@ -226,7 +227,6 @@ DEAD: dict[str, Dead] = {
     "unknown": Dead(None, "unknown_model"),
     "reset": Dead(Reset(), "connection_lost", 2),
     "too_long": Dead(replies.TOO_LONG, "too_long"),
-    "silent": Dead(Slow(HALF, before=30.0), "time_limit", 1, Patience(attempts=2, first_delay=0.0, time_limit=0.2)),
 }
 
 
@@ -247,6 +247,21 @@ async def test_the_next_model_decides_where_the_first_is_dead(case, home, monkey
     assert done.authors == {OTHER}
     assert done.digest == undisturbed[OTHER]
     assert [received.model for received in double.received].count(OTHER_MODEL) == len(ASKED)
+    no_trace_of_it(home, *done.events)
+
+
+async def test_the_next_model_decides_where_the_first_is_silent(home, monkeypatch, undisturbed):
+    def silent(received: Received) -> Reply | None:
+        asks = received.model == MODEL and opening(received) and received.tools[-1]["name"] == "Draft"
+        return Slow(HALF, before=30.0) if asks else None
+
+    options = options_of(Patience(attempts=2, first_delay=0.0, time_limit=2.0))
+    with Double(faulty(embedded(), silent)) as double:
+        point_at(monkeypatch, double.url)
+        done = await ran(home, options=options.model_copy(update={"fallbacks": (OTHER,)}))
+    last = replaced(EXPLAINER, "time_limit"), answered(EXPLAINER, OTHER), answered(EXPLAINER)
+    assert done.said == [*UNDISTURBED[:-2], *last]
+    assert done.digest == undisturbed[ONE]
     no_trace_of_it(home, *done.events)
 
 

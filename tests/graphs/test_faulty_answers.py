@@ -164,7 +164,7 @@ async def test_two_hundred_tool_calls_at_once_are_refused_beyond_the_limit(home,
 
     with Double(faulty(embedded(), many)) as double:
         point_at(monkeypatch, double.url)
-        done = await ran(home)
+        done = await ran(home, options=OPTIONS.model_copy(update={"streaming": False}))
     assert done.said[: ROUNDS * AGENTS[RISK]] == answers("answered", {RISK: ROUNDS * AGENTS[RISK]})
     assert done.abstained == [RISK]
     [decided] = [e for e in done.events if isinstance(e, DecisionMade) and e.decision.agent == RISK]

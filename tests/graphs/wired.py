@@ -34,7 +34,11 @@ RISK: AgentName = "risk_manager"
 MARKET: AgentName = "market_analyst"
 OPTIMIZER: AgentName = "optimizer"
 EXPLAINER: AgentName = "explainer"
-ASKED: tuple[AgentName, ...] = (RISK, RISK, MARKET, MARKET, *[OPTIMIZER] * 4, EXPLAINER, EXPLAINER)
+ASKED: tuple[AgentName, ...] = (
+    *(RISK, RISK, MARKET, MARKET),
+    *(OPTIMIZER, OPTIMIZER, OPTIMIZER, OPTIMIZER),
+    *(EXPLAINER, EXPLAINER),
+)
 """Whose calls a small run makes, in the order of its trace."""
 
 Said = tuple[Any, ...]
