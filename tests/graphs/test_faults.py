@@ -206,7 +206,8 @@ async def test_what_was_answered_before_a_failure_is_neither_asked_nor_told_agai
             executions += 1
     told += done.said
     answers = [said for said in told if said[0] == "answered"]
-    assert [answer[:3] for answer in answers] == [said[:3] for said in UNDISTURBED]
+    attempts = [2, 1, 2, 1, 2, 1, 1, 1, 2, 1]  # the optimizer opens its second plan with the same request
+    assert answers == [answered(agent, attempts=n) for agent, n in zip(ASKED, attempts, strict=True)]
     assert done.digest == undisturbed[ONE]
     in_flight = 1
     assert len(double.received) <= 2 * len(ASKED) + in_flight, "the failure of an agent may cut off another's call"
