@@ -183,7 +183,7 @@ def test_expired_credentials_end_a_command_which_goes_on_once_they_are_renewed(h
     assert (
         last == f"MODEL: {OTHER!r} did not accept the credentials; allowed: credentials that are valid and not expired"
     )
-    assert "The run ended: model_failed (credentials)" in told.err
+    assert "The run ended: model failed (credentials)" in told.err
     assert "Traceback" not in told.err + told.out
     assert replies.EXPIRED.message not in told.err + told.out
     found = re.search(r"Run (\w+), agents driven by", told.err)
