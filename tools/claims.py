@@ -8,6 +8,7 @@ costs a round, a leaked number costs the reader's trust.
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import Field
@@ -73,6 +74,9 @@ _NUMBER_WORDS = (
     frozenset([*_CARDINALS, *_ORDINALS, *_OTHERS, *_FOREIGN]) | {f"{w}s" for w in _ORDINALS + _CARDINALS}
 ) - _HARMLESS
 _LONG = tuple(w for w in [*_CARDINALS, *_ORDINALS] if len(w) >= 6)
+_HIDDEN = re.compile("|".join(w for w in _LONG if w not in {"second", "eighty"}))
+_LONG_OF = {length: tuple(w for w in _LONG if abs(len(w) - length) <= 1) for length in range(5, 16)}
+"""By the length of a word that may be one edit away."""
 _NEAR_A_NUMBER = frozenset({"weighty", "thirsty", "fourths", "minion", "pillion", "mullion", "seconds", "season"})
 _REVERSING = frozenset({"minus", "negative", "plus", "times", "over"})
 """Words that change the number of the reference that follows."""
@@ -151,6 +155,7 @@ def _number_words(text: str) -> Iterator[str]:
             yield f"number_word: {word!r} is a number in words; refer to a figure"
 
 
+@lru_cache(maxsize=4096)
 def _is_number_word(word: str) -> bool:
     lower = word.lower()
     if lower in _NUMBER_WORDS or (_COMPOSED.fullmatch(lower) and lower not in _PARTS):
@@ -159,9 +164,8 @@ def _is_number_word(word: str) -> bool:
         return True
     if lower in _NEAR_A_NUMBER:
         return False
-    return any(number in lower for number in _LONG if number not in {"second", "eighty"}) or any(
-        _within_one_edit(lower, number) for number in _LONG
-    )
+    near = _LONG_OF.get(len(lower), ())
+    return _HIDDEN.search(lower) is not None or any(_within_one_edit(lower, number) for number in near)
 
 
 def _is_roman(word: str) -> bool:
@@ -172,8 +176,6 @@ def _is_roman(word: str) -> bool:
 
 def _within_one_edit(word: str, number: str) -> bool:
     """Whether one insertion, deletion, replacement or swap of neighbours turns `word` into `number`."""
-    if abs(len(word) - len(number)) > 1 or len(word) < 5:
-        return False
     start = next((i for i, (a, b) in enumerate(zip(word, number, strict=False)) if a != b), None)
     if start is None:
         return True
