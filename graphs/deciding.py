@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from langchain_core.messages import HumanMessage
@@ -86,9 +87,8 @@ async def decide(
         fresh = await _Asking(question, agent, context, place, trials).decide()
         decided = await save_decision(context.store, context.owner, context.run, fresh)
     await forget_answers(context.store, context.owner, context.run, question.agent)
-    for event in decided.events:
-        await place.show(event)
-    await place.say(DecisionMade, decision=decided.decision, refused_calls=decided.refused)
+    made = place.make(DecisionMade, decision=decided.decision, refused_calls=decided.refused)
+    await place.show(*decided.events, made)
     trials = trials if decided.trials is None else decided.trials
     return Consulted(_answer(question, decided.decision, trials), decided.decision, trials)
 
@@ -114,6 +114,8 @@ class _Asking(Generic[Answer]):
         self._refused = 0
         self._answers = 0
         self._last: ModelCall | None = None
+        self._overtaken = False
+        """Whether another process has decided meanwhile: its decision holds, and no event tells of this one."""
 
     async def decide(self) -> Decided:
         rejected: list[str] = []
@@ -121,6 +123,8 @@ class _Asking(Generic[Answer]):
         text = self._question.text
         for round_ in range(ROUNDS):
             last = await self._consult(text)
+            if self._overtaken:
+                break
             problems = (
                 [NO_ANSWER[self._last.stop if self._last else "answered"]]
                 if last is None
@@ -180,15 +184,11 @@ class _Asking(Generic[Answer]):
         arguments = json.dumps(step.arguments, sort_keys=True)
         ordinal = f"{self._calls}-{step.tool}-{arguments}"
         self._calls += 1
-        await self._say(ToolCalled, ordinal, agent=agent, tool=step.tool, arguments=step.arguments)
         figures = tuple(figure.id for figure in figures_in(step.result))
-        await self._say(
-            ToolReturned,
-            ordinal,
-            agent=agent,
-            tool=step.tool,
-            result_digest=result,
-            figures=figures,
+        make = partial(self._place.make, agent=agent, tool=step.tool)
+        await self._show(
+            make(ToolCalled, ordinal, arguments=step.arguments),
+            make(ToolReturned, ordinal, result_digest=result, figures=figures),
         )
 
     async def _called(self, step: ModelCall | Retried | Replaced) -> None:
@@ -198,6 +198,7 @@ class _Asking(Generic[Answer]):
                 kind, ordinal = ModelAnswered, f"{self._answers}"
                 self._answers += 1
                 self._last = step
+                self._overtaken = await self._is_decided()
             case Retried():
                 kind, ordinal = ModelRetried, f"{self._answers}-{step.model}-{step.attempt}"
             case Replaced():
@@ -205,6 +206,15 @@ class _Asking(Generic[Answer]):
         await self._say(kind, ordinal, agent=self._question.agent, **step.model_dump())
 
     async def _say(self, kind: type[Happened], ordinal: int | str, /, **fields: Any) -> None:
-        event = self._place.make(kind, ordinal, **fields)
-        self._events.append(event)
-        await self._place.show(event)
+        await self._show(self._place.make(kind, ordinal, **fields))
+
+    async def _is_decided(self) -> bool:
+        """Asked when a model has answered: it may answer otherwise only once its earlier answers are forgotten."""
+        context, question = self._context, self._question
+        decided = await load_decision(context.store, context.owner, context.run, question.agent, question.ordinal)
+        return decided is not None
+
+    async def _show(self, *events: TraceEvent) -> None:
+        if not self._overtaken:
+            self._events += events
+            await self._place.show(*events)

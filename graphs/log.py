@@ -22,15 +22,20 @@ class EventLog:
         self._known = {event.id for event in stored}
         self._finished: dict[str, asyncio.Event] = {}
 
-    async def append(self, event: TraceEvent) -> bool:
-        """Store `event`; False if it was there already."""
-        new = event.id not in self._known
+    async def append(self, *events: TraceEvent) -> list[TraceEvent]:
+        """Store `events` at once; those that were not there already."""
+        new: dict[str, TraceEvent] = {}
+        for event in events:
+            if event.id not in self._known:
+                new.setdefault(event.id, event)
         if new:
-            await self._store.events.append(self._owner, self._run, event.id, event.model_dump(mode="json"))
-            self._known.add(event.id)
-        if isinstance(event, NodeFinished):
-            self.finished(event.node).set()
-        return new
+            documents = [(id_, event.model_dump(mode="json")) for id_, event in new.items()]
+            await self._store.events.append_many(self._owner, self._run, documents)
+            self._known |= new.keys()
+        for event in events:
+            if isinstance(event, NodeFinished):
+                self.finished(event.node).set()
+        return list(new.values())
 
     def make(self, kind: type[Happened], node: str, step: int, ordinal: int | str, /, **fields: Any) -> TraceEvent:
         """The event at this place of the run."""
@@ -75,8 +80,8 @@ class Place:
     async def say(self, kind: type[Happened], ordinal: int | str = 0, /, **fields: Any) -> None:
         await self.show(self.make(kind, ordinal, **fields))
 
-    async def show(self, event: TraceEvent) -> None:
-        self._kept.append(event)
+    async def show(self, *events: TraceEvent) -> None:
+        self._kept += events
         if self.after is None or self.log.finished(self.after).is_set():
             await self._release()
 
@@ -88,7 +93,6 @@ class Place:
 
     async def _release(self) -> None:
         write = get_stream_writer()
-        while self._kept:
-            event = self._kept.pop(0)
-            if await self.log.append(event):
-                write(event)
+        kept, self._kept = self._kept, []
+        for event in await self.log.append(*kept):
+            write(event)

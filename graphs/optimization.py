@@ -61,6 +61,7 @@ from tools.trace import (
     JobProgressed,
     NodeFinished,
     NodeStarted,
+    TraceEvent,
     TrialsFinished,
     VerdictReached,
 )
@@ -292,8 +293,7 @@ async def finish(state: State, run: Execution, place: Place) -> Update:
     context = run.context
     judged = await load_result(context.store, context.owner, context.run, "judged")
     explained = [render(claim, judged.figures) for claim in state["explanation"]]
-    for ordinal, claim in enumerate(explained):
-        await place.say(ClaimReleased, ordinal, author=state["author"], claim=claim)
+    await place.show(*_claims_released(explained, state["author"], place))
     await save_result(context.store, context.owner, context.run, "final", _final(judged, explained, state))
     return {}
 
@@ -367,14 +367,17 @@ async def _ask(question: Question[Any], state: State, run: Execution, place: Pla
 async def _released(said: Consulted[Any], figures: Sequence[Figure], place: Place) -> Update:
     """Show an agent's claims, rendered, and keep them with the figures they use."""
     claims = [render(claim, figures) for claim in said.answer.claims] if said.answer else []
-    for ordinal, claim in enumerate(claims):
-        await place.say(ClaimReleased, ordinal, author=said.decision.author, claim=claim)
+    await place.show(*_claims_released(claims, said.decision.author, place))
     used = {id_ for claim in claims for id_ in claim.figures}
     return {
         "decisions": [said.decision],
         "claims": claims,
         "figures": [figure for figure in figures if figure.id in used],
     }
+
+
+def _claims_released(claims: Sequence[RenderedClaim], author: str, place: Place) -> list[TraceEvent]:
+    return [place.make(ClaimReleased, ordinal, author=author, claim=claim) for ordinal, claim in enumerate(claims)]
 
 
 async def _watched(job: SearchJob, run: Execution, place: Place) -> JobStatus:

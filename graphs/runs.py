@@ -23,6 +23,7 @@ from quant.strategy import Frozen
 from store.errors import Conflict, Missing
 from store.records import Key, every
 from store.store import Store, open_store
+from tools.answers import forget_answers
 from tools.code import code_version
 from tools.context import Context, Principal, RunMarket
 from tools.decisions import Decided, save_decision
@@ -123,6 +124,7 @@ async def execute(
     run = await run_of(desk.store, owner, run_id)
     stored = await events_of(desk.store, owner, run_id)
     if run.state == "completed":
+        await forget_answers(desk.store, owner, run_id)  # a process that lagged behind and died may have left some
         for event in stored:
             yield event
         return

@@ -29,8 +29,10 @@ async def save_answer(store: Store, owner: str, run: str, agent: AgentName, aske
     return answer
 
 
-async def forget_answers(store: Store, owner: str, run: str, agent: AgentName) -> None:
-    kept = [record.key async for record in every(store.records, owner, KIND, prefix=f"{run}.{agent}.")]
+async def forget_answers(store: Store, owner: str, run: str, agent: AgentName | None = None) -> None:
+    """Those to one agent, or to all."""
+    prefix = f"{run}." if agent is None else f"{run}.{agent}."
+    kept = [record.key async for record in every(store.records, owner, KIND, prefix=prefix)]
     for key in kept:
         await store.records.delete(key)
 

@@ -23,13 +23,13 @@ class Deadly:
 
     def __getattr__(self, name: str):
         method = getattr(self._port, name)
-        if name not in ("append", "put", "put_many"):
+        if name not in ("append_many", "put", "put_many"):
             return method
 
         async def write(*arguments, **options):
             Deadly.left -= 1
             last = Deadly.left == 0
-            if last and name == "append":
+            if last and name == "append_many":
                 os.kill(os.getpid(), signal.SIGKILL)
             done = await method(*arguments, **options)
             if last:

@@ -1,0 +1,95 @@
+"""Executes a run whose agents are driven by Bedrock, until it ends or dies by SIGKILL where the test wants it."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Any
+
+from agents.model import make_models
+from api.app import create_desk
+from api.settings import read_model_options, read_settings
+from graphs.runs import execute
+from store.events import Events
+from store.records import Key, Records
+from store.store import Store
+from tests.bedrock.clients import MODEL, REGION
+from tests.graphs.conftest import OWNER
+from tools.answers import KIND
+
+SETTINGS = {
+    "MODEL": f"bedrock_converse:{MODEL}",
+    "AWS_REGION": REGION,
+    "AWS_ACCESS_KEY_ID": "double",
+    "AWS_SECRET_ACCESS_KEY": "double",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+STORED = "stored.jsonl"
+"""In the home: the answers that were handed to the store, a line each."""
+
+
+class DeadlyEvents:
+    """Kills this process at the first new event whose id or kind is in `deadly`, before or after it is stored."""
+
+    def __init__(self, port: Events, deadly: Collection[str], *, before: bool) -> None:
+        self._port = port
+        self._deadly = deadly
+        self._before = before
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
+
+    async def append_many(self, owner: str, run_id: str, events: Iterable[tuple[str, Any]]) -> list[int]:
+        told = list(events)
+        if self._before:
+            self._die(told)
+        numbers = await self._port.append_many(owner, run_id, told)
+        self._die(told)
+        return numbers
+
+    def _die(self, events: Iterable[tuple[str, Any]]) -> None:
+        if any(id_ in self._deadly or payload["event"] in self._deadly for id_, payload in events):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class ToldRecords:
+    """Writes down each answer that a model gave and that is handed to the store, whether it was there or not."""
+
+    def __init__(self, port: Records, file: Path) -> None:
+        self._port = port
+        self._file = file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
+
+    async def put(self, key: Key, document: Any, *, expected: int | None = None) -> int:
+        try:
+            return await self._port.put(key, document, expected=expected)
+        finally:
+            if key.kind == KIND:
+                with self._file.open("a") as file:
+                    file.write(json.dumps(document) + "\n")
+
+
+def execute_run(home: Path, run: str, endpoint: str, deadly: Collection[str] = (), *, before: bool = False) -> None:
+    """The whole of a process."""
+    for name in [name for name in os.environ if name.startswith(("AWS_", "BEDROCK_", "MODEL"))]:
+        del os.environ[name]
+    os.environ.update(SETTINGS, STRATIGOS_HOME=str(home), AWS_ENDPOINT_URL_BEDROCK_RUNTIME=endpoint)
+    os.environ.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull)
+    asyncio.run(_execute(home, run, deadly, before=before))
+
+
+async def _execute(home: Path, run: str, deadly: Collection[str], *, before: bool) -> None:
+    async with create_desk(read_settings(), make_models(read_model_options())) as desk:
+        _watch(desk.store, home, deadly, before=before)
+        async for _ in execute(desk, OWNER, run):
+            pass
+
+
+def _watch(store: Store, home: Path, deadly: Collection[str], *, before: bool) -> None:
+    """Everybody shares this one store, the runner of jobs included."""
+    object.__setattr__(store, "events", DeadlyEvents(store.events, deadly, before=before))
+    object.__setattr__(store, "records", ToldRecords(store.records, home / STORED))
