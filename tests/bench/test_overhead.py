@@ -1,0 +1,200 @@
+"""What the graph, the trace, the checks and the storage cost per model call, beside a bare `create_agent` loop."""
+
+import asyncio
+import operator
+import statistics
+import time
+from pathlib import Path
+from typing import Annotated, Any, TypedDict
+
+import pytest
+from langchain.agents import create_agent
+from langchain.agents.structured_output import ToolStrategy
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.tools import tool
+from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
+
+import prompts
+from agents.build import Agent, build
+from agents.model import only
+from agents.planner import EmbeddedPlanner
+from graphs.checkpoints import open_checkpoints
+from graphs.deciding import Question, decide
+from graphs.log import EventLog, Place
+from graphs.optimization import Execution
+from graphs.stream import events
+from store.store import Store, open_store
+from tests.bench.comparison import Comparison, Row
+from tools.bundled import BundledPrices
+from tools.claims import violations
+from tools.context import Context, Principal, RunMarket
+from tools.figures import Claim, Figure
+from tools.local import LocalRunner
+from tools.market import load_market
+from tools.optimization import Decision, OptimizationRequest, RiskAssessment
+from tools.risk import RiskReport, Subject
+from tools.trace import NodeFinished, NodeStarted
+
+pytestmark = pytest.mark.bench
+
+OWNER = "local"
+WANTED = 0.015
+DECISIONS, CALLS, RUNS = 6, 2, 20
+"""As in an optimization: six decisions a run, of two model calls each."""
+LIMITS: dict[str, Any] = {"max_tool_calls": 6, "max_model_calls": 6}
+SUBJECTS: tuple[Subject, ...] = ("asset", "constant_exposure", "current_rule")
+TEXT = "Assess the mandate before the search."
+
+
+def report(subject: Subject) -> RiskReport:
+    names = ("volatility", "drawdown", "value_at_risk", "shortfall", "average_weight")
+    return RiskReport(
+        subject=subject,
+        figures=tuple(
+            Figure(id=f"{subject}_{name}", quantity=name, value=0.1, unit="percent", source=f"assess_risk.{name}")
+            for name in names
+        ),
+        drawdown_beyond_limit=False,
+        value_at_risk_beyond_limit=False,
+        shortfall_beyond_limit=False,
+        costly=False,
+        target_unreachable=False,
+        short_history=False,
+    )
+
+
+REPORTS = {subject: report(subject) for subject in SUBJECTS}
+FIGURES = tuple(figure for each in REPORTS.values() for figure in each.figures)
+ANSWER = RiskAssessment(
+    concerns=("none",),
+    claims=(
+        Claim(section="risk", text="Held alone, the asset ran at a yearly volatility of {{asset_volatility}}."),
+        Claim(section="risk", text="A constant weight would have fallen by {{constant_exposure_drawdown}}."),
+    ),
+)
+ASKED = AIMessage("", tool_calls=[{"name": "assess_risk", "args": {"subject": s}, "id": s} for s in SUBJECTS])
+ANSWERED = AIMessage(
+    "", tool_calls=[{"name": "RiskAssessment", "args": ANSWER.model_dump(mode="json"), "id": "answer"}]
+)
+
+
+@tool(response_format="content_and_artifact")
+async def assess_risk(subject: Subject) -> tuple[str, RiskReport]:
+    """The reports, which nobody has to compute."""
+    return REPORTS[subject].model_dump_json(), REPORTS[subject]
+
+
+class Instant(EmbeddedPlanner):
+    """Answers at once: three tool calls, then the answer."""
+
+    def _reply(self, messages: Any) -> AIMessage:
+        return ANSWERED if isinstance(messages[-1], ToolMessage) else ASKED
+
+
+QUESTION = {
+    "agent": "risk_manager",
+    "text": TEXT,
+    "answer": RiskAssessment,
+    "problems": lambda answer, _: violations(answer.claims, FIGURES),
+    "reduced": lambda _: None,
+}
+
+
+class State(TypedDict):
+    decisions: Annotated[list[Decision], operator.add]
+
+
+async def node(state: State, runtime: Runtime[Execution]) -> dict[str, Any]:
+    """As a node of the optimization, without what it computes."""
+    run, step = runtime.context, len(state["decisions"])
+    place = Place(run.log, "risk_manager", step)
+    await place.say(NodeStarted, step=step)
+    question = Question(**QUESTION, ordinal=step)
+    said = await decide(question, run.agents["risk_manager"], context=run.context, place=place, trials=0)
+    await place.say(NodeFinished, step=step)
+    await place.wait()
+    return {"decisions": [said.decision]}
+
+
+def again(state: State) -> str:
+    return "risk_manager" if len(state["decisions"]) < DECISIONS else END
+
+
+def execution(store: Store, agent: Agent, run: str) -> Execution:
+    request, prices = OptimizationRequest(), BundledPrices()
+
+    async def load(_: Any) -> Any:
+        return await load_market(prices, request)
+
+    context = Context(
+        principal=Principal(owner=OWNER),
+        run=run,
+        request=request,
+        store=store,
+        jobs=LocalRunner(store, load),
+        market=RunMarket(load, request),
+        ledger="",
+    )
+    log = EventLog(store, OWNER, run, ())
+    return Execution(context=context, log=log, agents={"risk_manager": agent}, author="instant")
+
+
+async def ours(home: Path) -> tuple[list[float], list[RiskAssessment]]:
+    """Seconds per model call in each run, and the answers of the last."""
+    agent = build("risk_manager", only(Instant()).common, [assess_risk], RiskAssessment, **LIMITS)
+    graph = StateGraph(State, context_schema=Execution)
+    graph.add_node("risk_manager", node)
+    graph.add_edge(START, "risk_manager")
+    graph.add_conditional_edges("risk_manager", again, ["risk_manager", END])
+    taken: list[float] = []
+    answers: list[RiskAssessment] = []
+    async with open_store(home) as store, open_checkpoints(home / "checkpoints.sqlite") as checkpointer:
+        compiled = graph.compile(checkpointer=checkpointer)
+        for number in range(RUNS):
+            run = f"run-{number}"
+            config: Any = {"configurable": {"thread_id": run}}
+            begun = time.perf_counter()
+            parts = compiled.astream(
+                {"decisions": []},
+                config,
+                context=execution(store, agent, run),
+                stream_mode=["custom"],
+                version="v2",
+                durability="sync",
+            )
+            told = [event async for event in events(parts)]
+            taken.append((time.perf_counter() - begun) / (DECISIONS * CALLS))
+            assert sum(event.event == "model_answered" for event in told) == DECISIONS * CALLS
+            decisions = (await compiled.aget_state(config)).values["decisions"]
+            answers = [RiskAssessment.model_validate(decision.answer) for decision in decisions]
+    return taken, answers
+
+
+async def bare() -> tuple[list[float], list[RiskAssessment]]:
+    """The same conversations without a store, a trace, a check, a limit or a checkpoint."""
+    rules = prompts.load("rules", max_tool_calls=LIMITS["max_tool_calls"], answer="RiskAssessment")
+    text = f"{prompts.load('risk_manager')}\n{rules}"
+    loop = create_agent(Instant(), [assess_risk], system_prompt=text, response_format=ToolStrategy(RiskAssessment))
+    taken: list[float] = []
+    answers: list[RiskAssessment] = []
+    for _ in range(RUNS):
+        begun = time.perf_counter()
+        said = [await loop.ainvoke({"messages": [HumanMessage(TEXT)]}) for _ in range(DECISIONS)]
+        taken.append((time.perf_counter() - begun) / (DECISIONS * CALLS))
+        answers = [each["structured_response"] for each in said]
+    return taken, answers
+
+
+def test_a_model_call_costs_less_than_fifteen_milliseconds(comparison: Comparison, tmp_path: Path) -> None:
+    taken, answers = asyncio.run(ours(tmp_path))
+    bare_taken, bare_answers = asyncio.run(bare())
+    assert answers == bare_answers == [ANSWER] * DECISIONS
+    per_call, least = statistics.median(taken), statistics.median(bare_taken)
+    calls = RUNS * DECISIONS * CALLS
+    note = f"median per call of {calls}; below {WANTED * 1e3:g} ms wanted; ours: checks, trace, storage, checkpoints"
+    size = f"{DECISIONS} decisions, {CALLS} calls and {len(SUBJECTS)} tools each"
+    comparison.rows.append(
+        Row("a model call that is answered at once", size, per_call, {"bare create_agent": least}, None, note)
+    )
+    assert per_call < WANTED
