@@ -5,7 +5,7 @@ import hashlib
 import json
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Literal, TypeAlias
 
@@ -36,6 +36,10 @@ _STOPS: dict[str, Stop] = {
     "malformed_model_output": "malformed",
     "malformed_tool_use": "malformed",
 }
+
+
+ASKED_AS = "asked_as"
+"""Where a message says under which name its model was asked."""
 
 
 class ModelCall(Frozen):
@@ -91,7 +95,7 @@ class Calling(AgentMiddleware[Any, Context]):
         return self._response(kept)
 
     async def _ask(self, request: ModelRequest[Context], handler: Handler) -> tuple[ModelCall, ModelResponse[Any]]:
-        models = self._chain.models
+        models = self._chain.models[self._place(request.messages) :]
         for model, following in zip(models, (*models[1:], None), strict=True):
             try:
                 return await self._ask_one(model, request, handler)
@@ -100,6 +104,12 @@ class Calling(AgentMiddleware[Any, Context]):
                     raise
                 request.runtime.stream_writer(Replaced(model=model.name, by=following.name, reason=failure.reason))
         raise AssertionError("a chain has at least one model")
+
+    def _place(self, messages: Sequence[BaseMessage]) -> int:
+        """A model that has taken a conversation over keeps it to its end; the next one begins with the first model."""
+        said = [message for message in messages if isinstance(message, AIMessage)]
+        last = said[-1].response_metadata.get(ASKED_AS) if said else None
+        return next((place for place, model in enumerate(self._chain.models) if model.name == last), 0)
 
     async def _ask_one(
         self, model: NamedModel, request: ModelRequest[Context], handler: Handler
@@ -150,6 +160,7 @@ def _told(
 ) -> tuple[ModelCall, ModelResponse[Any]]:
     """What is told of a response; one that did not end as it should loses all that it says."""
     said = next(message for message in response.result if isinstance(message, AIMessage))
+    said.response_metadata[ASKED_AS] = model.name
     stop = _stop(said)
     usage = said.usage_metadata or {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
     details = usage.get("input_token_details") or {}

@@ -22,6 +22,7 @@ from tests.graphs.wired import (
     EXPLAINER,
     MARKET,
     ONE,
+    OPENS,
     OPTIONS,
     OTHER,
     OTHER_MODEL,
@@ -240,9 +241,11 @@ async def test_the_next_model_decides_where_the_first_is_dead(case, home, monkey
     with Double(faulty(embedded(), *rules), models=known) as double:
         point_at(monkeypatch, double.url)
         done = await ran(home, options=options)
+    failing = [[*retried(agent, fault.reason, fault.calls - 1), replaced(agent, fault.reason)] for agent in ASKED]
+    # who takes a conversation over keeps it to its end, so only the first call of each finds the dead model
     expected = [
-        [*retried(agent, fault.reason, fault.calls - 1), replaced(agent, fault.reason), answered(agent, OTHER)]
-        for agent in ASKED
+        [*(failed if first else ()), answered(agent, OTHER)]
+        for agent, failed, first in zip(ASKED, failing, OPENS, strict=True)
     ]
     assert done.said == [said for call in expected for said in call]
     assert done.authors == {OTHER}
@@ -251,7 +254,7 @@ async def test_the_next_model_decides_where_the_first_is_dead(case, home, monkey
     no_trace_of_it(home, *done.events)
 
 
-async def test_the_next_model_decides_where_the_first_is_silent(home, monkeypatch, undisturbed):
+async def test_the_next_model_decides_where_the_first_is_silent(home, monkeypatch):
     def silent(received: Received) -> Reply | None:
         asks = received.model == MODEL and opening(received) and received.tools[-1]["name"] == "Draft"
         return Slow(HALF, before=30.0) if asks else None
@@ -260,9 +263,9 @@ async def test_the_next_model_decides_where_the_first_is_silent(home, monkeypatc
     with Double(faulty(embedded(), silent)) as double:
         point_at(monkeypatch, double.url)
         done = await ran(home, options=options.model_copy(update={"fallbacks": (OTHER,)}))
-    last = replaced(EXPLAINER, "time_limit"), answered(EXPLAINER, OTHER), answered(EXPLAINER)
+    last = replaced(EXPLAINER, "time_limit"), answered(EXPLAINER, OTHER), answered(EXPLAINER, OTHER)
     assert done.said == [*UNDISTURBED[:-2], *last]
-    assert done.digest == undisturbed[ONE]
+    assert done.authors == {ONE, OTHER}
     no_trace_of_it(home, *done.events)
 
 

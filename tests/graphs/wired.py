@@ -40,6 +40,8 @@ ASKED: tuple[AgentName, ...] = (
     *(EXPLAINER, EXPLAINER),
 )
 """Whose calls a small run makes, in the order of its trace."""
+OPENS = (True, False) * (len(ASKED) // 2)
+"""Which of them begin a conversation."""
 
 Said = tuple[Any, ...]
 
