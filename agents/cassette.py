@@ -77,7 +77,7 @@ class Cassette:
     @classmethod
     def load(cls, path: Path) -> "Cassette":
         from vcr.serializers import yamlserializer
-        from yaml import YAMLError
+        from yaml import MarkedYAMLError, YAMLError
 
         try:
             data = path.read_bytes()
@@ -85,9 +85,15 @@ class Cassette:
             file = File.model_validate(yamlserializer.deserialize(text))
             return cls((pair.read() for pair in file.interactions), file.metadata)
         except ValidationError as error:
-            problems = (f"{'.'.join(map(str, e['loc'])) or 'the file'}: {e['msg']}" for e in error.errors()[:3])
-            raise _no_cassette(path, "; ".join(problems)) from error
-        except (OSError, EOFError, zlib.error, ValueError, RecursionError, YAMLError) as error:
+            raise _no_cassette(path, "; ".join(map(_problem, error.errors()[:3]))) from error
+        except MarkedYAMLError as error:
+            line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+            raise _no_cassette(path, f"it is no YAML of vcrpy{line}: {error.problem}") from error
+        except UnicodeDecodeError as error:
+            raise _no_cassette(path, "it is no text") from error
+        except OSError as error:
+            raise _no_cassette(path, error.strerror or str(error)) from error
+        except (EOFError, zlib.error, ValueError, RecursionError, YAMLError) as error:
             raise _no_cassette(path, str(error)) from error
 
     def save(self, path: Path) -> None:
@@ -129,6 +135,11 @@ def _response(interaction: Interaction) -> dict[str, Any]:
         "body": {"string": interaction.answer},
     }
     return response | {"cut": True} if interaction.cut else response
+
+
+def _problem(details: Any) -> str:
+    place, told = ".".join(map(str, details["loc"])), details["msg"].removeprefix("Value error, ")
+    return f"{place}: {told}" if place else told
 
 
 def _no_cassette(path: Path, reason: str) -> InvalidInput:
@@ -217,6 +228,10 @@ class File(BaseModel):
     def _take_two_lists(cls, data: Any) -> Any:
         """Some write all requests and then all responses."""
         match data:
+            case None:
+                raise ValueError("it is empty")
+            case list() | str() | int() | float():
+                raise ValueError("it holds no interactions")
             case {"requests": list() as requests, "responses": list() as responses}:
                 if len(requests) != len(responses):
                     raise ValueError(f"{len(requests)} requests have {len(responses)} responses")

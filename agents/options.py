@@ -25,8 +25,12 @@ ServiceTier: TypeAlias = Literal["priority", "default", "flex", "reserved"]
 
 
 class Guardrail(Frozen):
-    id: str
-    version: str
+    """In the forms that Bedrock takes."""
+
+    id: Annotated[
+        str, Field(pattern=r"^(?:[a-z0-9]+|arn:aws[a-z-]*:bedrock:[a-z0-9-]+:[0-9]{12}:guardrail/[a-z0-9]+)$")
+    ]
+    version: Annotated[str, Field(pattern=r"^(?:[1-9][0-9]{0,7}|DRAFT)$")]
 
 
 class Patience(Frozen):
@@ -60,4 +64,4 @@ class ModelOptions(Frozen):
     """Sent with every request to Bedrock, for the allocation of costs."""
     threads: Annotated[int, Field(ge=2, le=512)] = 32
     """Calls to Bedrock at once."""
-    region: str | None = None
+    region: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}$")] | None = None

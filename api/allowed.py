@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from typing import Any
 
@@ -41,23 +41,27 @@ def _schema() -> dict[str, Any]:
 
 
 def _at(path: _Path) -> dict[str, Any]:
+    return at(path, _schema())
+
+
+def at(path: _Path, schema: dict[str, Any]) -> dict[str, Any]:
     """The JSON schema of the field at `path`; empty when there is no such field."""
-    node = _plain(_schema())
+    node = _plain(schema, schema)
     for step in path:
         if isinstance(step, int) or "items" in node:
-            node = _plain(node.get("items", {}))
+            node = _plain(node.get("items", {}), schema)
         if isinstance(step, str):
-            node = _plain(node.get("properties", {}).get(step, {}))
+            node = _plain(node.get("properties", {}).get(step, {}), schema)
     return node
 
 
-def _plain(node: dict[str, Any]) -> dict[str, Any]:
+def _plain(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     """`node` without its references and without the choice of null."""
     for options in (node.get("anyOf"), node.get("allOf")):
         if options:
             node = next(option for option in options if option.get("type") != "null")
     if "$ref" in node:
-        node = _plain(_schema()["$defs"][node["$ref"].rpartition("/")[2]])
+        node = _plain(schema["$defs"][node["$ref"].rpartition("/")[2]], schema)
     return node
 
 
@@ -70,9 +74,13 @@ def allowed(path: _Path) -> str:
     """The range or the choices of the field at `path`."""
     node = _at(path)
     if node.get("type") == "array":
-        node = _plain(node.get("items", {}))
+        node = _plain(node.get("items", {}), _schema())
+    return in_words(node, unsearchable={"constant"} if path[0] == "space" else ())
+
+
+def in_words(node: dict[str, Any], *, unsearchable: Collection[str] = ()) -> str:
+    """What a plain JSON schema allows."""
     if "enum" in node:
-        unsearchable = {"constant"} if path[0] == "space" else set[str]()
         return "one of " + ", ".join(str(choice) for choice in node["enum"] if choice not in unsearchable)
     if "const" in node:
         return repr(node["const"])
@@ -81,6 +89,8 @@ def allowed(path: _Path) -> str:
             return ("a whole number, " + _range(node)).rstrip(", ")
         case "number":
             return _range(node) or "a finite number"
+        case "boolean":
+            return "true or false"
         case "string":
             return _length(node)
         case "object":
@@ -137,7 +147,7 @@ def _explain(details: ErrorDetails, call: Callable[[str], str]) -> InvalidInput:
     if kind == "value_error":
         reason, _, rest = details["msg"].removeprefix("Value error, ").partition("; allowed: ")
         reason, rest = (_MENTIONED.sub(lambda m: _said(m[0], path, call), text) for text in (reason, rest))
-        mended = InvalidInput(call(dotted) or "request", _short(value), reason=reason, allowed=rest or "what it needs")
+        mended = InvalidInput(call(dotted) or "request", short(value), reason=reason, allowed=rest or "what it needs")
         if "--" in reason or not dotted:
             mended.args = (str(mended).partition(": ")[2],)
         return mended
@@ -145,17 +155,17 @@ def _explain(details: ErrorDetails, call: Callable[[str], str]) -> InvalidInput:
         names = list(_at(path[:-1]).get("properties", {}))
         near = difflib.get_close_matches(str(path[-1]), names, n=1)
         hint = f"{near[0]} (did you mean it?), or any of {', '.join(names)}" if near else ", ".join(names)
-        return InvalidInput(call(dotted), _short(value), reason="there is no such field", allowed=hint)
+        return InvalidInput(call(dotted), short(value), reason="there is no such field", allowed=hint)
     if kind == "missing":
         return InvalidInput(call(dotted), None, reason="it is missing", allowed=allowed(path))
     if kind == "too_short":
-        return InvalidInput(call(dotted), _short(value), reason="it is empty", allowed="at least one")
+        return InvalidInput(call(dotted), short(value), reason="it is empty", allowed="at least one")
     if kind in ("model_type", "model_attributes_type", "tuple_type", "dict_type"):
         wanted = allowed(path) if path else "an object with " + ", ".join(_schema()["properties"])
-        return InvalidInput(call(dotted) or "request", _short(value), reason=_is_not(value), allowed=wanted)
+        return InvalidInput(call(dotted) or "request", short(value), reason=_is_not(value), allowed=wanted)
     return InvalidInput(
         call(dotted),
-        _short(value),
+        short(value),
         reason=_is_not(value),
         allowed=allowed(path) + hint_of(dotted, value),
     )
@@ -187,10 +197,10 @@ def _dotted(path: _Path) -> str:
 
 
 def _is_not(value: object) -> str:
-    return f"{_short(value)} is not allowed"
+    return f"{short(value)} is not allowed"
 
 
-def _short(value: object) -> str:
+def short(value: object) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, str) and _NUMBER.fullmatch(value):

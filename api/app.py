@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from graphs.runs import Desk
 
 
+class CallThreads(ThreadPoolExecutor):
+    """A call whose endpoint never answers cannot be cancelled; who ends the program does not wait for it."""
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
+        super().shutdown(wait=False, cancel_futures=True)
+
+
 @asynccontextmanager
 async def create_desk(settings: Settings, models: "Models | None" = None) -> "AsyncGenerator[Desk]":
     """What runs are executed with, as `settings` choose it; the HTTP application will be made here as well.
@@ -31,7 +38,7 @@ async def create_desk(settings: Settings, models: "Models | None" = None) -> "As
 
     if models is not None and models.threads is not None:  # boto3 blocks, so each call to Bedrock holds a thread
         threads = models.threads + (os.cpu_count() or 1)
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(threads))
+        asyncio.get_running_loop().set_default_executor(CallThreads(threads))
     prepare_home(settings)
     prices = BundledPrices()
     with log_to(settings.home, settings.log_level):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 _LOG = "stratigos.log"
+_SILENT = logging.NullHandler()
 
 
 @contextmanager
@@ -16,6 +17,7 @@ def log_to(home: Path, level: str) -> Generator[None]:
     """Write what happens inside to `home`/stratigos.log."""
     import structlog
 
+    logging.getLogger().addHandler(_SILENT)  # libraries would write tracebacks between our lines
     with (home / _LOG).open("a", encoding="utf-8") as out:
         structlog.configure(
             processors=[

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -29,6 +30,7 @@ from tools.trace import TraceEvent
 
 OWNER = "local"
 """Recordings are nobody's: they are made in a home of their own, which is empty and thrown away."""
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 SHOWN = 40
 """Lines of a difference."""
 
@@ -59,7 +61,7 @@ class Replayed(NamedTuple):
     events: int
     calls: int
     differences: tuple[str, ...]
-    """One for each run whose trace differs, for what was missed and for what was not played."""
+    """Each call that was missed; without any, each trace that differs, and the calls that were not made."""
     same_code: bool
     attempts: int
     """Attempts to reach the network; each was refused."""
@@ -100,7 +102,7 @@ async def record(
     cassette = recorder.cassette()
     label = Label(
         made_by=made_by,
-        endpoint="loopback" if "//127.0.0.1" in endpoints[0] else endpoints[0],
+        endpoint=_host(endpoints[0]),
         scripted=scripted,
         code_version=code_version(),
         models=options,
@@ -118,13 +120,14 @@ async def replay(player: Player, label: Label, *, settings: Settings, show: Show
     with sockets_blocked() as network:
         traces = await _execute([(run.run, run.request) for run in label.runs], models, settings, show)
     same_code = label.code_version == code_version()
-    differences = [
-        _difference(recorded.trace, trace, digests=same_code)
-        for recorded, trace in zip(label.runs, traces, strict=True)
-    ]
-    differences += [str(miss) for miss in player.missed]
-    if left := player.unplayed:
-        differences.append("\n".join(["These recorded calls were not made:", *left]))
+    differences = [str(miss) for miss in player.missed]
+    if not differences:  # all else would follow from a miss
+        differences = [
+            _difference(recorded.trace, trace, digests=same_code)
+            for recorded, trace in zip(label.runs, traces, strict=True)
+        ]
+        if left := player.unplayed:
+            differences.append("\n".join(["These recorded calls were not made:", *left]))
     return Replayed(
         runs=len(traces),
         events=sum(map(len, traces)),
@@ -167,6 +170,12 @@ async def _empty_desk(settings: Settings, models: Models) -> AsyncGenerator[Desk
         empty = settings.model_copy(update={"home": Path(home), "owner": OWNER})
         async with create_desk(empty, models) as desk:
             yield desk
+
+
+def _host(endpoint: str) -> str:
+    """Where a client called, without a password or a path."""
+    host = urlsplit(endpoint).hostname or ""
+    return "loopback" if host in LOOPBACK else host
 
 
 def _difference(recorded: Sequence[dict[str, Any]], now: Sequence[dict[str, Any]], *, digests: bool) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import shlex
 import sys
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -86,16 +87,35 @@ def _again(path: Path) -> int:
     return _record([run.request for run in label.runs], f"python -m api record --again {path}", path)
 
 
+def _check_place(path: Path) -> None:
+    """Before a recording, which may cost money, is made in vain."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            reason = "is a folder" if path.is_dir() else None
+    except OSError as error:
+        reason = f"cannot be written: {error.strerror}"
+    if reason:
+        raise InvalidInput(
+            "cassette", str(path), reason=f"{str(path)!r} {reason}", allowed="a file in a folder of yours"
+        )
+
+
 def _record(requests: list[OptimizationRequest], made_by: str, path: Path) -> int:
     from api import recording
     from api.progress import Reporter
     from api.terminal import stderr
 
     options = read_model_options()
-    with Reporter(stderr()) as reporter:
-        cassette = asyncio.run(
-            recording.record(requests, options, made_by=made_by, settings=read_settings(), show=reporter.show)
-        )
+    _check_place(path)
+    try:
+        with Reporter(stderr()) as reporter:
+            cassette = asyncio.run(
+                recording.record(requests, options, made_by=made_by, settings=read_settings(), show=reporter.show)
+            )
+    except KeyboardInterrupt:
+        print("Interrupted; nothing was recorded", file=sys.stderr)
+        raise
     cassette.save(path)
     failed = [run.trace[-1]["kind"] for run in recording.label_of(cassette, path).runs if "kind" in run.trace[-1]]
     print(f"Recorded {len(cassette.interactions)} calls into {path}")

@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from agents.options import ModelOptions
+from agents.options import BEDROCK, EMBEDDED, MAX_TAGS, ModelOptions
+from agents.scrubbing import scrub
+from api.allowed import at, in_words, short
 from tools.errors import InvalidInput
 
 ROOT = Path(__file__).parent.parent
@@ -48,7 +50,8 @@ def read_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise _invalid(str(first["loc"][0]), first["input"], first) from error
+        variable = str(first["loc"][0])
+        raise _invalid(variable, first["input"], first, at((variable,), Settings.model_json_schema())) from error
 
 
 MODEL_VARIABLES: dict[str, tuple[str, ...]] = {
@@ -73,6 +76,19 @@ MODEL_VARIABLES: dict[str, tuple[str, ...]] = {
     "AWS_REGION": ("region",),
 }
 """Where each variable stands in `ModelOptions`; boto3 itself reads the other AWS variables."""
+AGENTS_MODELS = [variable for variable, place in MODEL_VARIABLES.items() if place[0] == "agents"]
+RESERVED = {"agent", "run", "owner"}
+
+FORMS = {
+    "STRATIGOS_OWNER": "1 to 64 letters, digits and . _ @ -, the first a letter or a digit",
+    "MODEL": f"{EMBEDDED}, {BEDROCK}<model id or inference-profile ARN>, or a name of LangChain's init_chat_model",
+    "MODEL_FALLBACKS": "names of models as in MODEL, separated by commas",
+    "MODEL_TAGS": f"up to {MAX_TAGS} pairs such as team=allocation,desk=multi-asset: letters, digits, :_@$#=/+.-",
+    "BEDROCK_GUARDRAIL_ID": "the guardrail's id, of small letters and digits, or its ARN",
+    "BEDROCK_GUARDRAIL_VERSION": "a number such as 1, or DRAFT",
+    "AWS_REGION": "the region to call Bedrock in, such as us-east-1",
+}
+"""What is allowed where a schema holds no words for it."""
 
 
 def read_model_options() -> ModelOptions:
@@ -90,25 +106,35 @@ def read_model_options() -> ModelOptions:
         first = error.errors(include_url=False)[0]
         path = tuple(str(part) for part in first["loc"])
         variable = next(name for name, place in MODEL_VARIABLES.items() if path[: len(place)] == place)
-        raise _invalid(variable, os.environ.get(variable), first) from error
+        node = at(MODEL_VARIABLES[variable], ModelOptions.model_json_schema())
+        raise _invalid(variable, os.environ.get(variable), first, node) from error
 
 
 def _parsed(variable: str, value: str) -> Any:
     if variable == "MODEL_FALLBACKS":
         return [name.strip() for name in value.split(",") if name.strip()]
     if variable == "MODEL_TAGS":
-        pairs = [pair.partition("=") for pair in value.split(",") if pair.strip()]
-        if not all(separator for _, separator, _ in pairs):
-            raise InvalidInput(variable, value, allowed="pairs such as team=allocation,desk=multi-asset")
-        return {name.strip(): tag.strip() for name, _, tag in pairs}
+        return _tags(variable, value)
     return value
 
 
-def _invalid(variable: str, value: object, first: Any) -> InvalidInput:
+def _tags(variable: str, value: str) -> dict[str, str]:
+    if scrub(value) != value:  # tags stand in bills and in recordings
+        raise InvalidInput(variable, None, reason="holds what looks like a key or an account", allowed=FORMS[variable])
+    pairs = [pair.partition("=") for pair in value.split(",") if pair.strip()]
+    tags = {name.strip(): tag.strip() for name, _, tag in pairs}
+    if len(tags) < len(pairs):
+        raise InvalidInput(variable, value, reason=f"{short(value)} names a tag twice", allowed=FORMS[variable])
+    if taken := sorted(RESERVED & tags.keys()):
+        reason = f"{', '.join(taken)} is added to every call already"
+        raise InvalidInput(variable, value, reason=reason, allowed="other names")
+    if not all(separator for _, separator, _ in pairs):
+        raise InvalidInput(variable, value, reason=f"{short(value)} is not allowed", allowed=FORMS[variable])
+    return tags
+
+
+def _invalid(variable: str, value: object, first: Any, node: dict[str, Any]) -> InvalidInput:
     if first["type"] == "missing":
         return InvalidInput(variable, value, reason="is not set", allowed="a value, since its companion is set")
-    if first["type"] == "literal_error":
-        choices = first.get("ctx", {})["expected"].replace("'", "").replace(" or ", ", ")
-        return InvalidInput(variable, value, allowed=f"one of {choices}")
-    reason, _, allowed = first["msg"].removeprefix("Value error, ").partition("; allowed: ")
-    return InvalidInput(variable, value, reason=f"{value!r}: {reason}" if allowed else None, allowed=allowed or reason)
+    form = FORMS["MODEL"] if variable in AGENTS_MODELS else FORMS.get(variable) or in_words(node)
+    return InvalidInput(variable, value, reason=f"{short(value)} is not allowed", allowed=form)

@@ -64,6 +64,14 @@ def test_the_cassette_says_what_produced_it(double, tmp_path):
     assert again["runs"] == label["runs"]
 
 
+def test_what_a_library_reports_does_not_stand_between_our_lines(double, capfd, monkeypatch):
+    monkeypatch.setenv("MODEL", "bedrock:us.anthropic.claude-sonnet-4-5-20250929-v1:0")  # another API of Bedrock
+    assert run(ASKED) == 2
+    err = capfd.readouterr().err
+    assert "MODEL: 'bedrock:" in err
+    assert "Traceback" not in err
+
+
 def test_a_run_that_fails_is_recorded_and_replayed_as_a_failure(double, tmp_path, capfd):
     tape = tmp_path / "expired.yaml"
     double.driver = faulty(embedded(), by_agent(optimizer=EXPIRED))
@@ -95,9 +103,53 @@ def test_a_call_that_was_not_recorded_is_shown_beside_the_nearest_one(tmp_path, 
         interaction["request"]["body"] = json.dumps(body)
     tape.write_text(yaml.safe_dump(content))
     assert run(["replay", str(tape)]) == 1
-    told = "".join(capfd.readouterr())
+    told = capfd.readouterr().out
     assert "You narrate" in told
     assert "You explain" in told
+    assert '-{"' not in told  # neither what the run would have done next
+    assert "not made" not in told
+
+
+def test_a_recording_that_could_not_be_kept_is_not_made(double, tmp_path, capfd):
+    file, folder = tmp_path / "file", tmp_path / "folder.yaml"
+    file.touch()
+    folder.mkdir()
+    for place, reason in ((file / "mine.yaml", "cannot be written"), (folder, "is a folder")):
+        assert run(["record", "-o", str(place), "--", *ASKED]) == 2
+        err = capfd.readouterr().err
+        assert err.startswith(f"cassette: '{place}' {reason}")
+        assert "; allowed: a file" in err
+    assert not double.received
+    assert sorted(tmp_path.iterdir()) == [file, folder]
+
+
+def test_this_machine_is_no_endpoint_that_is_kept(double, tmp_path, monkeypatch):
+    tape = tmp_path / "mine.yaml"
+    monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", double.url.replace("127.0.0.1", "localhost"))
+    assert run(["record", "-o", str(tape), "--", *ASKED]) == 0
+    assert "localhost" not in tape.read_text()
+    assert yaml.safe_load(tape.read_text())["metadata"]["endpoint"] == "loopback"
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "it is empty"),
+        (b"- 1", "it holds no interactions"),
+        (b"a: 1", "interactions: Field required"),
+        (b"a: 'open", "line 1"),
+        (b"a: !!python/object/apply:os.getcwd []", "line 1"),
+        (b"\xff\xfe\x00\xd8", "it is no text"),
+    ],
+)
+def test_a_file_that_is_no_cassette_is_refused_in_one_line(content, told, tmp_path, capfd):
+    tape = tmp_path / "other.yaml"
+    tape.write_bytes(content)
+    assert run(["replay", str(tape)]) == 2
+    [line] = capfd.readouterr().err.splitlines()
+    assert line.startswith(f"cassette: '{tape}' cannot be read: ")
+    assert told in line
+    assert line.endswith("allowed: a cassette of vcrpy (YAML, or YAML in gzip)")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,98 @@
+"""What stands in the environment is taken, or refused by its name."""
+
+import os
+
+import pytest
+
+from api.settings import MODEL_VARIABLES, read_model_options, read_settings
+from tools.errors import InvalidInput
+
+KEY = "AKIAIOSFODNN7EXAMPLE"  # of AWS's own documentation
+
+
+def read_all():
+    read_settings()
+    read_model_options()
+
+
+@pytest.fixture(autouse=True)
+def unset(monkeypatch):
+    for variable in MODEL_VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "allowed"),
+    [
+        ("MODEL", "bedrock_converse: us.x", "embedded, bedrock_converse:<model id"),
+        ("MODEL", "x" * 5000, "embedded, bedrock_converse:<model id"),
+        ("MODEL_EXPLAINER", "two words", "embedded, bedrock_converse:<model id"),
+        ("MODEL_FALLBACKS", "fine, not fine", "separated by commas"),
+        ("MODEL_ATTEMPTS", "0", "a whole number, 1 to 20"),
+        ("MODEL_ATTEMPTS", "2.5", "a whole number, 1 to 20"),
+        ("MODEL_TIME_LIMIT", "nan", "above 0, at most 3600"),
+        ("MODEL_MAX_TOKENS", "many", "a whole number, 256 to 200000"),
+        ("MODEL_TEMPERATURE", "2", "0 to 1"),
+        ("MODEL_STREAMING", "maybe", "true or false"),
+        ("MODEL_PROMPT_CACHE", "10m", "one of off, 5m, 1h"),
+        ("MODEL_TAGS", "team", "pairs such as"),
+        ("MODEL_TAGS", "team=", "pairs such as"),
+        ("MODEL_TAGS", "team=é", "pairs such as"),
+        ("MODEL_TAGS", "a=1,a=2", "pairs such as"),
+        ("MODEL_TAGS", "agent=mine", "other names"),
+        ("MODEL_TAGS", ",".join(f"k{n}=v" for n in range(20)), "up to 12 pairs"),
+        ("MODEL_THREADS", "1", "a whole number, 2 to 512"),
+        ("BEDROCK_GUARDRAIL_ID", "gr4stratigos", "its companion"),
+        ("BEDROCK_SERVICE_TIER", "fast", "one of priority, default, flex, reserved"),
+        ("AWS_REGION", "nowhere land", "us-east-1"),
+        ("STRATIGOS_OWNER", "two words", "letters, digits"),
+        ("STRATIGOS_LOG_LEVEL", "loud", "one of debug, info, warning, error"),
+        ("NUMBA_NUM_THREADS", "x", "a whole number, 1 to 1024"),
+    ],
+)
+def test_a_wrong_setting_is_refused_with_its_name_and_what_is_allowed(variable, value, allowed, monkeypatch):
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(InvalidInput) as refused:
+        read_all()
+    told = str(refused.value)
+    named = "BEDROCK_GUARDRAIL_VERSION" if variable == "BEDROCK_GUARDRAIL_ID" else variable
+    assert told.startswith(f"{named}: ")
+    assert allowed in told.partition("; allowed: ")[2]
+    assert "should" not in told  # pydantic's own words
+    assert len(told) < 300
+
+
+@pytest.mark.parametrize(("variable", "value"), [("ID", "g g"), ("VERSION", "one")])
+def test_a_guardrail_that_bedrock_would_refuse_is_refused_at_the_start(variable, value, monkeypatch):
+    guardrail = {"ID": "gr4stratigos", "VERSION": "1"} | {variable: value}
+    for name, given in guardrail.items():
+        monkeypatch.setenv(f"BEDROCK_GUARDRAIL_{name}", given)
+    with pytest.raises(InvalidInput, match=f"BEDROCK_GUARDRAIL_{variable}: {value!r} is not allowed"):
+        read_model_options()
+
+
+@pytest.mark.parametrize("hidden", [KEY, "arn:aws:iam::123456789012:role/desk"])
+def test_a_key_among_the_tags_is_refused_and_not_repeated(hidden, monkeypatch):
+    monkeypatch.setenv("MODEL_TAGS", f"team={hidden}")
+    with pytest.raises(InvalidInput, match="MODEL_TAGS: holds what looks like a key") as refused:
+        read_model_options()
+    assert hidden not in str(refused.value)
+
+
+def test_settings_in_use_are_read(monkeypatch):
+    given = {
+        "MODEL_FALLBACKS": " embedded , openai:gpt-4o,",
+        "MODEL_TAGS": "team=allocation, desk=multi-asset",
+        "BEDROCK_GUARDRAIL_ID": "arn:aws:bedrock:us-east-1:123456789012:guardrail/gr4stratigos",
+        "BEDROCK_GUARDRAIL_VERSION": "DRAFT",
+        "AWS_REGION": "us-gov-east-1",
+        "MODEL_ATTEMPTS": " ",
+    }
+    for variable, value in given.items():
+        monkeypatch.setitem(os.environ, variable, value)
+    options = read_model_options()
+    assert options.fallbacks == ("embedded", "openai:gpt-4o")
+    assert options.tags == {"team": "allocation", "desk": "multi-asset"}
+    assert options.guardrail is not None
+    assert options.guardrail.version == "DRAFT"
+    assert options.patience.attempts == 8
