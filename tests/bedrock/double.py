@@ -93,12 +93,12 @@ class Double:
             self._in_flight += 1
         return received
 
-    def leave(self, received: Received, *, answered: bool) -> None:
+    def leave(self, received: Received, *, said: str | None) -> None:
+        """Without `said` the answer did not go out whole."""
         with self._lock:
-            received.answered = answered
+            received.answered = said is not None
             self._in_flight -= 1
-        end = "answered" if answered else "broken off"
-        log.info("%d %s %s: %s", received.number, received.operation, received.model, end)
+        log.info("%d %s %s: %s", received.number, received.operation, received.model, said or "broken off")
 
 
 class _Server(socketserver.ThreadingMixIn, HTTPServer):
@@ -173,7 +173,7 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             if not self.answered:
                 self.close_connection = True
-                double.leave(received, answered=False)
+                double.leave(received, said=None)
 
     def _answer(self, received: Received) -> None:
         double = self.server.double
@@ -213,8 +213,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _stream(self, received: Received, reply: Say | Blocked | Broken, between: float) -> None:
         head = {"Content-Type": EVENT_STREAM, "Transfer-Encoding": "chunked"}
         events = events_of(received, reply.whole if isinstance(reply, Broken) else reply)
-        kept = events[: reply.after] if isinstance(reply, Broken) else events
+        kept, said = (events[: reply.after], "broken off") if isinstance(reply, Broken) else (events, "answered")
         if isinstance(reply, Broken) and isinstance(reply.by, Raise):
+            said = reply.by.name
             kept = [*kept, exception(reply.by.name, reply.by.message)]
         self._head(200, received.request_id, head)
         for piece in [_chunk(e) for e in kept] if between else [b"".join(_chunk(e) for e in kept)]:
@@ -227,20 +228,20 @@ class _Handler(BaseHTTPRequestHandler):
             rest = b"".join(events[reply.after : reply.after + 1])
             self.wfile.write(_chunk(rest)[: len(rest) // 2])
         else:
-            self._leave(received)
+            self._leave(received, said)
             self.wfile.write(b"0\r\n\r\n")
 
     def _finish(self, received: Received, outcome: bytes | Fail) -> None:
-        self._leave(received)
+        self._leave(received, outcome.code if isinstance(outcome, Fail) else "answered")
         if isinstance(outcome, Fail):
             self._fail(outcome, received.request_id)
         else:
             head = {"Content-Type": "application/json", "Content-Length": str(len(outcome))}
             self._head(200, received.request_id, head, outcome)
 
-    def _leave(self, received: Received) -> None:
+    def _leave(self, received: Received, said: str) -> None:
         self.answered = True
-        self.server.double.leave(received, answered=True)
+        self.server.double.leave(received, said=said)
 
     def _fail(self, failure: Fail, request_id: str) -> None:
         body = encode({"message": failure.message})

@@ -26,19 +26,37 @@ One line per call follows; Ctrl-C ends it."""
 
 def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bedrock.serve", description=__doc__)
-    parser.add_argument("--port", type=int, default=8770, help="0 for any that is free (default: %(default)s)")
+    parser.add_argument("--port", type=port, default=8770, help="0 for any that is free (default: %(default)s)")
     parser.add_argument(
         "--driver",
         default="embedded",
         metavar="NAME",
         help="who answers: `embedded` for the embedded planner, or a name for LangChain's init_chat_model",
     )
-    parser.add_argument("--throttle", type=int, default=0, metavar="N", help="the first N calls are throttled")
+    parser.add_argument("--throttle", type=count, default=0, metavar="N", help="the first N calls are throttled")
     return parser.parse_args(arguments)
 
 
+def port(text: str) -> int:
+    return whole(text, 65535)
+
+
+def count(text: str) -> int:
+    return whole(text, 1000)
+
+
+def whole(text: str, most: int) -> int:
+    if not text.isdecimal() or int(text) > most:
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; allowed: a whole number, 0 to {most}")
+    return int(text)
+
+
 def driver_of(options: argparse.Namespace) -> Driver:
-    driver = embedded() if options.driver == "embedded" else by_model(init_chat_model(options.driver))
+    try:
+        driver = embedded() if options.driver == "embedded" else by_model(init_chat_model(options.driver))
+    except (ImportError, ValueError) as error:
+        told = str(error).partition("\n")[0]
+        sys.exit(f"--driver: {options.driver!r}: {told}; allowed: embedded, or a name for LangChain's init_chat_model")
     return faulty(driver, dict.fromkeys(range(1, options.throttle + 1), THROTTLED))
 
 

@@ -161,7 +161,7 @@ def test_a_person_points_boto3_at_it_as_it_says(monkeypatch: pytest.MonkeyPatch)
         rest, errors = process.communicate(timeout=20)
     assert answer["output"]["message"]["content"] == [{"text": INTRODUCTION}]
     assert rest.splitlines() == [
-        f"1 Converse {model}: answered",
+        f"1 Converse {model}: ThrottlingException",
         f"2 Converse {model}: answered",
         "Ended after 2 calls.",
     ]
@@ -175,3 +175,19 @@ def test_a_port_that_is_taken_is_said_so() -> None:
             _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert errors == f"--port: {port} cannot be served: Address already in use; allowed: a free one, or 0 for any\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--port", "99999"), "'99999' is not allowed; allowed: a whole number, 0 to 65535"),
+        (("--throttle", "-1"), "'-1' is not allowed"),
+        (("--port", "0", "--driver", "nonsense"), "--driver: 'nonsense'"),
+    ],
+)
+def test_what_cannot_be_served_is_named(arguments: tuple[str, ...], told: str) -> None:
+    with started(*arguments) as process:
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert told in errors
+    assert "Traceback" not in errors
