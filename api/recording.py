@@ -69,11 +69,16 @@ class Replayed(NamedTuple):
 
 def label_of(cassette: Cassette, path: Path) -> Label:
     try:
-        return Label.model_validate(cassette.metadata)
+        label = Label.model_validate(cassette.metadata)
     except ValidationError as error:
         reason = f"{str(path)!r} holds calls, but not the runs that made them"
         allowed = "a cassette that `python -m api record` made"
         raise InvalidInput("cassette", str(path), reason=reason, allowed=allowed) from error
+    for file in (run.request.prices_file for run in label.runs):
+        if file is not None and not Path(file).is_file():
+            reason = f"{str(path)!r} was recorded with the prices of {file!r}, which is not there"
+            raise InvalidInput("cassette", str(path), reason=reason, allowed="the same prices in the same place")
+    return label
 
 
 async def record(

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -121,6 +122,19 @@ def test_a_recording_that_could_not_be_kept_is_not_made(double, tmp_path, capfd)
         assert "; allowed: a file" in err
     assert not double.received
     assert sorted(tmp_path.iterdir()) == [file, folder]
+
+
+def test_prices_that_are_gone_are_named_with_their_place(double, tmp_path, capfd):
+    tape, prices = tmp_path / "mine.yaml", tmp_path / "prices.csv"
+    days = [f"{day:%Y-%m-%d},{100 + n % 7}" for n, day in enumerate(pd.bdate_range("2005-01-03", periods=3500))]
+    prices.write_text("\n".join(["date,MINE", *days]))
+    assert run(["record", "-o", str(tape), "--", *ASKED, "--prices", str(prices), "--calendar", "none"]) == 0
+    assert run(["replay", str(tape)]) == 0
+    prices.unlink()
+    capfd.readouterr()
+    assert run(["replay", str(tape)]) == 2
+    err = capfd.readouterr().err
+    assert err.startswith(f"cassette: '{tape}' was recorded with the prices of '{prices}', which is not there")
 
 
 def test_this_machine_is_no_endpoint_that_is_kept(double, tmp_path, monkeypatch):
