@@ -109,7 +109,7 @@ def describe(event: trace.TraceEvent) -> str:
             word, sign = COLOURS[event.colour]
             return plain(f"  {sign} {word}: {event.headline}")
         case trace.DraftRejected():
-            return f"  A draft of the {title(event.agent).lower()} was refused: {', '.join(event.reasons)}"
+            return f"  A draft of the {title(event.agent).lower()} was refused: {_spaced(', '.join(event.reasons))}"
         case trace.RunFailed():
             return plain(f"  The run ended: {event.code} ({event.kind})".replace("_", " "))
         case _:
@@ -153,12 +153,14 @@ def answered(event: trace.ModelAnswered) -> str:
 
 def decided(decision: Decision) -> str:
     """What an agent answered, without its texts."""
+    if decision.author == "abstained":
+        return f"{title(decision.agent)} abstained: code goes on in its place"
     answer = dict(decision.answer)
     claims = answer.pop("claims", [])
     parts = [f"{name} {_value(value)}" for name, value in answer.items() if value]
     if claims:
         parts.append("1 claim" if len(claims) == 1 else f"{len(claims)} claims")
-    return f"{title(decision.agent)} ({decision.author}): {_cut(', '.join(parts)) or 'abstained'}"
+    return f"{title(decision.agent)} ({decision.author}): {_cut(', '.join(parts)) or 'an empty answer'}"
 
 
 def _value(value: Any) -> str:

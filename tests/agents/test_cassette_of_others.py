@@ -119,11 +119,11 @@ RESPONSE = "{status: {code: 200}, headers: {}, body: {string: ''}}"
 @pytest.mark.parametrize(
     ("content", "wrong"),
     [
-        ("", "the file"),
-        ("hello", "the file"),
-        ("[{request: {}, response: {}}]", "the file"),
+        ("", "it is empty"),
+        ("hello", "it holds no interactions"),
+        ("[{request: {}, response: {}}]", "it holds no interactions"),
         ("{version: 1}", "interactions: Field required"),
-        ("interactions: {", "while parsing"),
+        ("interactions: {", "line "),
         ("interactions: !!python/object/apply:os.system ['true']", "could not determine a constructor"),
         ("interactions: 2026-13-45", "month must be in"),
         (PAIR.format(request="{}", response=RESPONSE), "interactions.0.request.method: Field required"),
@@ -138,7 +138,7 @@ RESPONSE = "{status: {code: 200}, headers: {}, body: {string: ''}}"
         (PAIR.format(request="{method: POST, uri: 'https://['}", response=RESPONSE), "Invalid IPv6 URL"),
         (PAIR.format(request=REQUEST.replace("{}", "[" * 9999), response=RESPONSE), "recursion"),
         ("{requests: [], responses: [1]}", "0 requests have 1 responses"),
-        (b"\xff\xfe", "can't decode"),
+        (b"\xff\xfe", "it is no text"),
     ],
 )
 def test_what_is_no_cassette_is_refused_by_name(content: str | bytes, wrong: str, tmp_path) -> None:
