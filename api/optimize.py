@@ -144,6 +144,7 @@ async def _optimize(
     async with create_desk(settings, models) as desk:
         if asked is None:
             run = (await find(desk.store, settings.owner, resume or "")).id
+            print(f"Resuming run {run}, agents driven by {models.name}", file=sys.stderr)
         else:
             try:
                 run = await create_run(desk, settings.owner, asked)

@@ -323,6 +323,7 @@ def test_an_interrupted_run_says_how_to_go_on(made, tmp_path, moment):
     assert resume is not None
     done = command(*resume[1].split(), home=home)
     assert done.returncode == 0, done.stderr
+    assert "agents driven by embedded planner (rule-based)" in done.stderr
     assert done.stdout.splitlines()[-1] == made[1].splitlines()[-1]
 
 
