@@ -7,12 +7,14 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import structlog
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage, messages_from_dict, messages_to_dict
+from pydantic_core import to_jsonable_python
 
+from agents.conversation import ASKED_AS, Stop, repeated, stop_of, stripped
 from agents.failures import PASSING, ModelFailure, Reason, reason_of, retry_after
 from agents.model import ModelChain, NamedModel
 from quant.strategy import Frozen
@@ -20,26 +22,7 @@ from tools.answers import load_answer, save_answer
 from tools.context import Context
 from tools.optimization import AgentName
 
-Stop: TypeAlias = Literal["answered", "truncated", "malformed", "blocked"]
-"""How an answer ended: as it should; cut off by a limit; with arguments that are not JSON; by a guardrail or filter."""
-
 Handler: TypeAlias = Callable[[ModelRequest[Context]], Awaitable[ModelResponse[Any]]]
-
-_STOPS: dict[str, Stop] = {
-    "guardrail_intervened": "blocked",
-    "content_filtered": "blocked",
-    "content_filter": "blocked",
-    "refusal": "blocked",
-    "max_tokens": "truncated",
-    "length": "truncated",
-    "model_context_window_exceeded": "truncated",
-    "malformed_model_output": "malformed",
-    "malformed_tool_use": "malformed",
-}
-
-
-ASKED_AS = "asked_as"
-"""Where a message says under which name its model was asked."""
 
 
 class ModelCall(Frozen):
@@ -95,7 +78,8 @@ class Calling(AgentMiddleware[Any, Context]):
         return self._response(kept)
 
     async def _ask(self, request: ModelRequest[Context], handler: Handler) -> tuple[ModelCall, ModelResponse[Any]]:
-        models = self._chain.models[self._place(request.messages) :]
+        place, models = self._place(request.messages), self._chain.models
+        models = (*models[place:], *models[:place])
         for model, following in zip(models, (*models[1:], None), strict=True):
             try:
                 return await self._ask_one(model, request, handler)
@@ -106,7 +90,7 @@ class Calling(AgentMiddleware[Any, Context]):
         raise AssertionError("a chain has at least one model")
 
     def _place(self, messages: Sequence[BaseMessage]) -> int:
-        """A model that has taken a conversation over keeps it to its end; the next one begins with the first model."""
+        """A model that has taken a conversation over keeps it while it can; the next begins with the first model."""
         said = [message for message in messages if isinstance(message, AIMessage)]
         last = said[-1].response_metadata.get(ASKED_AS) if said else None
         return next((place for place, model in enumerate(self._chain.models) if model.name == last), 0)
@@ -116,7 +100,11 @@ class Calling(AgentMiddleware[Any, Context]):
     ) -> tuple[ModelCall, ModelResponse[Any]]:
         context, patience = request.runtime.context, self._chain.patience
         chat = model.tagged({"agent": self._agent, "run": context.run, "owner": context.owner})
-        asked = request.override(model=chat, model_settings={**request.model_settings, **model.settings})
+        asked = request.override(
+            model=chat,
+            model_settings={**request.model_settings, **model.settings},
+            messages=repeated(request.messages, model.name),
+        )
         begun, last = time.monotonic(), None
         with suppress(TimeoutError):
             async with asyncio.timeout(patience.time_limit):
@@ -160,8 +148,7 @@ def _told(
 ) -> tuple[ModelCall, ModelResponse[Any]]:
     """What is told of a response; one that did not end as it should loses all that it says."""
     said = next(message for message in response.result if isinstance(message, AIMessage))
-    said.response_metadata[ASKED_AS] = model.name
-    stop = _stop(said)
+    stop = stop_of(said)
     usage = said.usage_metadata or {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
     details = usage.get("input_token_details") or {}
     read, written = details.get("cache_read") or 0, details.get("cache_creation") or 0
@@ -176,28 +163,9 @@ def _told(
         seconds=seconds,
     )
     if stop == "answered":
-        return told, response
+        result = [stripped(said, model.name) if message is said else message for message in response.result]
+        return told, ModelResponse(result=result, structured_response=response.structured_response)
     return told, ModelResponse(result=[AIMessage("", name=said.name)], structured_response=None)
-
-
-def _stop(said: AIMessage) -> Stop:
-    metadata = said.response_metadata
-    reason = metadata.get("stopReason") or metadata.get("stop_reason") or metadata.get("finish_reason") or ""
-    if (stop := _STOPS.get(str(reason).lower())) is not None:
-        return stop
-    if said.invalid_tool_calls or not all(map(_whole, said.content if isinstance(said.content, list) else ())):
-        return "malformed"
-    return "answered"
-
-
-def _whole(block: object) -> bool:
-    """Whether streamed tool arguments are JSON as they stand: LangChain mends what is cut off, which we must not."""
-    if not isinstance(block, dict) or block.get("type") != "tool_use" or not isinstance(block.get("input"), str):
-        return True
-    try:
-        return isinstance(json.loads(block["input"] or "{}"), dict)
-    except ValueError:
-        return False
 
 
 def _digest(request: ModelRequest[Context]) -> str:
@@ -215,6 +183,6 @@ def _said(message: BaseMessage) -> list[Any]:
 def _document(response: ModelResponse[Any]) -> dict[str, Any]:
     answer = response.structured_response
     return {
-        "messages": messages_to_dict(response.result),
+        "messages": to_jsonable_python(messages_to_dict(response.result), serialize_unknown=True),
         "answer": answer.model_dump(mode="json") if isinstance(answer, Frozen) else None,
     }

@@ -10,7 +10,8 @@ from typing import Any, Generic, TypeVar
 from langchain_core.messages import HumanMessage
 
 from agents.build import Agent
-from agents.calling import ModelCall, Replaced, Retried, Stop
+from agents.calling import ModelCall, Replaced, Retried
+from agents.conversation import Stop
 from graphs.log import Place
 from graphs.stream import Answered, Refused, Used, digest, figures_in, steps
 from quant.strategy import Frozen

@@ -17,7 +17,7 @@ from tests.bedrock.clients import MODEL
 from tests.bedrock.double import Double
 from tests.bedrock.drivers import dead, embedded, faulty
 from tests.bedrock.received import Received
-from tests.bedrock.replies import Reply, call
+from tests.bedrock.replies import Call, Reply, Say, call
 from tests.graphs.wired import ASKED, ONE, OPENS, OPTIONS, OTHER, OTHER_MODEL, point_at, ran
 from tools.errors import InvalidInput
 from tools.optimization import RiskAssessment
@@ -147,6 +147,26 @@ async def test_a_fallback_that_failed_already_is_not_asked_twice(home, monkeypat
     assert failed.failure is not None
     assert failed.failure.model == OTHER
     assert [received.model for received in double.received].count(MODEL) <= 2, "of two agents"
+
+
+async def test_what_a_model_thought_is_repeated_to_itself_alone(home, monkeypatch):
+    thinks = Say(("Let me see.",), (Call("unknown"),), reasoning="Hm.")
+
+    def drive(received: Received) -> Reply:
+        opening = len(received.body["messages"]) == 1
+        if received.model == MODEL:
+            return thinks if opening else replies.DENIED
+        return ASSESSED
+
+    with Double(drive) as double:
+        point_at(monkeypatch, double.url)
+        async with context_at(home) as context:
+            told = await ask(context, make_models(changed(fallbacks=(OTHER,))).of("risk_manager"))
+    assert told[-1] == RiskAssessment(concerns=("none",))
+    _, own, others = [received.body["messages"] for received in double.received]
+    assert [next(iter(block)) for block in own[1]["content"]][:3] == ["reasoningContent", "text", "toolUse"]
+    assert [next(iter(block)) for block in others[1]["content"]][:2] == ["text", "toolUse"]
+    assert own[2]["content"][0] == others[2]["content"][0], "the tool's result"
 
 
 def test_the_name_says_who_is_asked_first(monkeypatch) -> None:

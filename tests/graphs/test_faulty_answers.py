@@ -77,6 +77,36 @@ CASES = {
         "malformed",
         TWICE,
     ),
+    "numbers_that_no_json_holds": (
+        lambda tool, arguments, role: whole(Call(role, raw=(f'{ANSWER[:-1]}, "x": NaN}}',))),
+        "malformed",
+        TWICE,
+    ),
+    "a_number_without_end": (
+        lambda tool, arguments, role: whole(Call(tool, raw=(f'{{"subject": 1e999, "x": {OWN}}}',))),
+        "malformed",
+        TWICE,
+    ),
+    "half_a_character": (
+        lambda tool, arguments, role: whole(Call(role, raw=(f'{ANSWER[:-1]}, "x": "\\ud800"}}',))),
+        "malformed",
+        TWICE,
+    ),
+    "endless_nesting": (
+        lambda tool, arguments, role: whole(Call(role, raw=(f'{ANSWER[:-1]}, "x": {"[" * 900}{"]" * 900}}}',))),
+        "malformed",
+        TWICE,
+    ),
+    "a_name_that_is_none": (
+        lambda tool, arguments, role: whole(Call(f"launch {OWN}!", {"amount": int(OWN)})),
+        "malformed",
+        TWICE,
+    ),
+    "two_answers_at_once": (
+        lambda tool, arguments, role: whole(*[Call(role, {"concerns": ["none"], OWN: OWN})] * 2),
+        "answered",
+        AT_ITS_LIMIT,
+    ),
     "tool_use_that_was_malformed": (
         lambda tool, arguments, role: whole(Call(role, raw=(ANSWER,)), stop="malformed_tool_use"),
         "malformed",
