@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import structlog
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
-from langchain_core.messages import AIMessage, BaseMessage, ToolMessage, messages_from_dict, messages_to_dict
+from langchain_core.messages import AIMessage, BaseMessage, ToolCall, ToolMessage, messages_from_dict, messages_to_dict
 from pydantic_core import to_jsonable_python
 
 from agents.conversation import ASKED_AS, Stop, repeated, stop_of, stripped
@@ -23,6 +23,9 @@ from tools.context import Context
 from tools.optimization import AgentName
 
 Handler: TypeAlias = Callable[[ModelRequest[Context]], Awaitable[ModelResponse[Any]]]
+
+
+OVER_LIMIT = "There are no tool calls left. Answer with what you have."
 
 
 class ModelCall(Frozen):
@@ -61,13 +64,19 @@ class Replaced(Frozen):
 class Calling(AgentMiddleware[Any, Context]):
     """Stands between an agent and its models; what happens is written to the agent's custom stream."""
 
-    def __init__(self, agent: AgentName, chain: ModelChain, answer: type[Frozen]) -> None:
+    def __init__(
+        self, agent: AgentName, chain: ModelChain, answer: type[Frozen], *, max_tool_calls: int, max_model_calls: int
+    ) -> None:
         super().__init__()
+        self._max_tool_calls = max_tool_calls
+        self._max_model_calls = max_model_calls
         self._agent: AgentName = agent
         self._chain = chain
         self._answer = answer
 
     async def awrap_model_call(self, request: ModelRequest[Context], handler: Handler) -> ModelResponse[Any]:
+        if sum(isinstance(message, AIMessage) for message in request.messages) >= self._max_model_calls:
+            return ModelResponse(result=[AIMessage("")])  # no answer
         context, asked = request.runtime.context, _digest(request)
         kept = await load_answer(context.store, context.owner, context.run, self._agent, asked)
         if kept is None:
@@ -75,7 +84,7 @@ class Calling(AgentMiddleware[Any, Context]):
             fresh = {"told": told.model_dump(mode="json"), **_document(response)}
             kept = await save_answer(context.store, context.owner, context.run, self._agent, asked, fresh)
         request.runtime.stream_writer(ModelCall.model_validate(kept["told"]))
-        return self._response(kept)
+        return self._limited(request, self._response(kept))
 
     async def _ask(self, request: ModelRequest[Context], handler: Handler) -> tuple[ModelCall, ModelResponse[Any]]:
         place, models = self._place(request.messages), self._chain.models
@@ -128,6 +137,19 @@ class Calling(AgentMiddleware[Any, Context]):
         patience = self._chain.patience
         longest = min(patience.largest_delay, patience.first_delay * (1 << (attempt - 1)))
         return longest * random.uniform(0.5, 1.0)
+
+    def _limited(self, request: ModelRequest[Context], response: ModelResponse[Any]) -> ModelResponse[Any]:
+        """Tool calls beyond the limit are answered here, and not made."""
+        before = [call for message in request.messages for call in self._tool_calls(message)]
+        calls = [call for message in response.result for call in self._tool_calls(message)]
+        refused = calls[max(self._max_tool_calls - len(before), 0) :]
+        told = [ToolMessage(OVER_LIMIT, tool_call_id=c["id"], name=c["name"], status="error") for c in refused]
+        return ModelResponse(result=[*response.result, *told], structured_response=response.structured_response)
+
+    def _tool_calls(self, message: BaseMessage) -> list[ToolCall]:
+        """Without those that hand the answer in."""
+        calls = message.tool_calls if isinstance(message, AIMessage) else []
+        return [call for call in calls if call["name"] != self._answer.__name__]
 
     def _response(self, kept: dict[str, Any]) -> ModelResponse[Any]:
         answer = None if kept["answer"] is None else self._answer.model_validate(kept["answer"])

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, HTTPClientError
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from agents.build import build
@@ -30,6 +30,7 @@ from tools.context import Context, Principal, RunMarket
 from tools.local import LocalRunner
 from tools.market import load_market
 from tools.optimization import OptimizationRequest, RiskAssessment
+from tools.risk import assess_risk
 
 pytestmark = pytest.mark.anyio
 
@@ -107,7 +108,7 @@ async def context_at(home: Path) -> AsyncGenerator[Context]:
 
 async def ask(context: Context, models: ModelChain, text: str = "Go.") -> list[Any]:
     """What the agent's models did, and its answer."""
-    agent = build(AGENT, models, [], RiskAssessment, max_tool_calls=2, max_model_calls=2)
+    agent = build(AGENT, models, [assess_risk], RiskAssessment, max_tool_calls=2, max_model_calls=2)
     question = {"messages": [HumanMessage(text)]}
     told: list[Any] = []
     async for part in agent.loop.astream(question, context=context, stream_mode=["custom", "updates"], version="v2"):
@@ -117,6 +118,32 @@ async def ask(context: Context, models: ModelChain, text: str = "Go.") -> list[A
             updates: Any = part["data"]
             told += [u["structured_response"] for u in updates.values() if (u or {}).get("structured_response")]
     return told
+
+
+def asking(*subjects: str) -> AIMessage:
+    calls = [{"name": "assess_risk", "args": {"subject": s}, "id": f"{s}-{n}"} for n, s in enumerate(subjects)]
+    return AIMessage("", tool_calls=calls)
+
+
+async def test_tool_calls_beyond_the_limit_are_answered_and_not_made(home):
+    model = script(asking("asset", "asset", "constant_exposure"), answer())
+    agent = build(AGENT, chain(model), [assess_risk], RiskAssessment, max_tool_calls=2, max_model_calls=3)
+    async with context_at(home) as context:
+        state = await agent.loop.ainvoke({"messages": [HumanMessage("Go.")]}, context=context)
+    told = [message for message in state["messages"] if isinstance(message, ToolMessage)]
+    by_call = {message.tool_call_id: (message.status, message.artifact is None) for message in told}
+    assert by_call["asset-0"] == by_call["asset-1"] == ("success", False)
+    assert by_call["constant_exposure-2"] == ("error", True)
+    assert state["structured_response"] == RiskAssessment(concerns=("none",))
+
+
+async def test_a_model_is_not_called_beyond_the_limit(home):
+    model = script(*[asking("asset") for _ in range(9)])
+    agent = build(AGENT, chain(model), [assess_risk], RiskAssessment, max_tool_calls=9, max_model_calls=3)
+    async with context_at(home) as context:
+        state = await agent.loop.ainvoke({"messages": [HumanMessage("Go.")]}, context=context)
+    assert len(model.asked) == 3
+    assert "structured_response" not in state
 
 
 async def test_each_wait_is_twice_the_last_up_to_the_largest_and_partly_random(home):
