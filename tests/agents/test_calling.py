@@ -143,7 +143,7 @@ async def test_a_model_is_not_called_beyond_the_limit(home):
     async with context_at(home) as context:
         state = await agent.loop.ainvoke({"messages": [HumanMessage("Go.")]}, context=context)
     assert len(model.asked) == 3
-    assert "structured_response" not in state
+    assert state["structured_response"] is None
 
 
 async def test_each_wait_is_twice_the_last_up_to_the_largest_and_partly_random(home):
