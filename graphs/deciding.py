@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from langchain_core.messages import HumanMessage
 
@@ -23,7 +23,6 @@ from tools.optimization import AgentName, Decision
 from tools.trace import (
     DecisionMade,
     DraftRejected,
-    Happened,
     ModelAnswered,
     ModelReplaced,
     ModelRetried,
@@ -135,13 +134,8 @@ class _Asking(Generic[Answer]):
                 break
             hashed = "" if last is None else hashlib.sha256(last.model_dump_json().encode()).hexdigest()
             rejected += [hashed] if hashed else []
-            await self._say(
-                DraftRejected,
-                round_,
-                agent=self._question.agent,
-                digest=hashed,
-                reasons=codes(problems),
-            )
+            agent, reasons = self._question.agent, codes(problems)
+            await self._show(self._place.make(DraftRejected, round_, agent=agent, digest=hashed, reasons=reasons))
             if self._last and self._last.stop == "blocked":  # the same question would be stopped again
                 break
             text = "\n".join([self._question.text, "", "Your last draft was refused:", *problems])
@@ -167,32 +161,35 @@ class _Asking(Generic[Answer]):
             version="v2",
         )
         answer: Answer | None = None
-        async for step in steps(parts, self._agent.tools):
-            match step:
-                case Used():
-                    await self._used(step)
-                case Refused():
-                    self._refused += 1
-                case ModelCall() | Retried() | Replaced():
-                    await self._called(step)
-                case Answered(answer=given):
-                    assert isinstance(given, self._question.answer)
-                    answer = given
+        async for together in steps(parts, self._agent.tools):
+            told: list[TraceEvent] = []
+            for step in together:
+                match step:
+                    case Used():
+                        told += self._used(step)
+                    case Refused():
+                        self._refused += 1
+                    case ModelCall() | Retried() | Replaced():
+                        told.append(await self._called(step))
+                    case Answered(answer=given):
+                        assert isinstance(given, self._question.answer)
+                        answer = given
+            await self._show(*told)
         return answer
 
-    async def _used(self, step: Used) -> None:
+    def _used(self, step: Used) -> tuple[TraceEvent, TraceEvent]:
         agent, result = self._question.agent, digest(step.result)
         arguments = json.dumps(step.arguments, sort_keys=True)
         ordinal = f"{self._calls}-{step.tool}-{arguments}"
         self._calls += 1
         figures = tuple(figure.id for figure in figures_in(step.result))
         make = partial(self._place.make, agent=agent, tool=step.tool)
-        await self._show(
+        return (
             make(ToolCalled, ordinal, arguments=step.arguments),
             make(ToolReturned, ordinal, result_digest=result, figures=figures),
         )
 
-    async def _called(self, step: ModelCall | Retried | Replaced) -> None:
+    async def _called(self, step: ModelCall | Retried | Replaced) -> TraceEvent:
         """An answer has the same number after a resume, whatever it took to get those before it."""
         match step:
             case ModelCall():
@@ -204,10 +201,7 @@ class _Asking(Generic[Answer]):
                 kind, ordinal = ModelRetried, f"{self._answers}-{step.model}-{step.attempt}"
             case Replaced():
                 kind, ordinal = ModelReplaced, f"{self._answers}-{step.model}"
-        await self._say(kind, ordinal, agent=self._question.agent, **step.model_dump())
-
-    async def _say(self, kind: type[Happened], ordinal: int | str, /, **fields: Any) -> None:
-        await self._show(self._place.make(kind, ordinal, **fields))
+        return self._place.make(kind, ordinal, agent=self._question.agent, **step.model_dump())
 
     async def _is_decided(self) -> bool:
         """Asked when a model has answered: it may answer otherwise only once its earlier answers are forgotten."""

@@ -46,17 +46,22 @@ async def events(parts: AsyncIterator[StreamPart[Any, Any]]) -> AsyncIterator[Tr
             yield cast("TraceEvent", part["data"])
 
 
-async def steps(parts: AsyncIterator[StreamPart[Any, Any]], tools: Mapping[str, BaseTool]) -> AsyncIterator[Step]:
-    """What an agent and its models did, in the order of its questions, whatever the order of the tools' returns."""
+async def steps(
+    parts: AsyncIterator[StreamPart[Any, Any]], tools: Mapping[str, BaseTool]
+) -> AsyncIterator[Sequence[Step]]:
+    """What an agent and its models did, in the order of its questions, whatever the order of the tools' returns.
+
+    What comes at once belongs together: the tool calls of one message come when the last of them has returned.
+    """
     order = _Order(tools)
     try:
         async for part in parts:
             if part["type"] == "custom" and isinstance(part["data"], ModelCall | Retried | Replaced):
-                yield part["data"]
+                yield [part["data"]]
             elif part["type"] == "updates":
                 for update in _updates(part["data"]):
-                    for step in order.heard(update):
-                        yield step
+                    if found := list(order.heard(update)):
+                        yield found
     except GraphRecursionError:  # the limit is an answer of its own: none
         return
 
@@ -75,11 +80,12 @@ class _Order:
                 self._calls, self._returned = list(message.tool_calls), {}
             elif isinstance(message, ToolMessage):
                 self._returned[message.tool_call_id] = message
-        while self._calls and (self._calls[0]["id"] or "") in self._returned:
-            call = self._calls.pop(0)
-            step = _step(call, self._returned.pop(call["id"] or ""), self._tools)
-            if step is not None:
-                yield step
+        if self._calls and all((call["id"] or "") in self._returned for call in self._calls):
+            calls, self._calls = self._calls, []
+            for call in calls:
+                step = _step(call, self._returned[call["id"] or ""], self._tools)
+                if step is not None:
+                    yield step
         if isinstance(answer := update.get("structured_response"), Frozen):
             yield Answered(answer)
 
