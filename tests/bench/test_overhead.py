@@ -193,7 +193,7 @@ def test_what_a_model_call_costs(comparison: Comparison, tmp_path: Path) -> None
     per_call, least = statistics.median(taken), statistics.median(bare_taken)
     calls = RUNS * DECISIONS * CALLS
     missed = " (missed)" if per_call >= WANTED else ""
-    note = f"median per call of {calls}; below {WANTED * 1e3:g} ms wanted{missed}; with checks, trace, storage, checkpoints"
+    note = f"median per call of {calls}; below {WANTED * 1e3:g} ms wanted{missed}; ours checks, traces and stores"
     size = f"{DECISIONS} decisions, {CALLS} calls and {len(SUBJECTS)} tools each"
     comparison.rows.append(
         Row("a model call that is answered at once", size, per_call, {"bare create_agent": least}, None, note)
