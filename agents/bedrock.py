@@ -15,7 +15,7 @@ _MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9:./_-]*")
 _PROVIDER = re.compile(r"[a-z0-9-]+\.[A-Za-z0-9].*")
 _NAMING_ARN = re.compile(r"arn:[^:]*:bedrock:[^:]*:[^:]*:(?:inference-profile|foundation-model)/(.+)")
 """ARNs that end in the id of their model; those of application inference profiles do not."""
-_REGIONAL = re.compile(r"^(?:eu|us|us-gov|apac|sa|amer|global|jp|au)\.")
+_REGIONAL = re.compile(r"^(?:[a-z]{2}|us-gov|apac|amer|global)\.")
 _CACHING = ("anthropic", "amazon.nova")
 """Families that cache prompts."""
 

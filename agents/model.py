@@ -1,5 +1,6 @@
 """The model factory: from settings to the chat models that drive each agent."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,9 @@ from tools.errors import InvalidInput
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
+
+_OF_BEDROCK = re.compile(r"(?:[a-z]+_)?bedrock:|(?:amazon|anthropic|meta)\.")
+"""Names by which LangChain would make another class for models on Bedrock."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,13 @@ class _Factory:
             return NamedModel(planner.get_name(), planner)
         if name.startswith(BEDROCK):
             return self._of_bedrock(name, setting)
+        if _OF_BEDROCK.match(name):
+            reason = f"{name!r} would be asked without guardrail, tags, time limit and recording"
+            raise InvalidInput(setting, name, reason=reason, allowed=f"{BEDROCK}{name.rpartition('bedrock:')[2]}")
+        if (guardrail := self._options.guardrail) is not None:
+            reason = f"{setting} names {name!r}, which a guardrail of Bedrock does not guard"
+            allowed = "a guardrail where all models are on Bedrock"
+            raise InvalidInput("BEDROCK_GUARDRAIL_ID", guardrail.id, reason=reason, allowed=allowed)
         return NamedModel(name, _of_another_provider(name, setting, self._options))
 
     def _of_bedrock(self, name: str, setting: str) -> NamedModel:

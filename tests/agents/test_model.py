@@ -169,6 +169,27 @@ async def test_what_a_model_thought_is_repeated_to_itself_alone(home, monkeypatc
     assert own[2]["content"][0] == others[2]["content"][0], "the tool's result"
 
 
+@pytest.mark.parametrize("name", ["bedrock:meta.llama3-3-70b-instruct-v1:0", "meta.llama3-3-70b-instruct-v1:0"])
+def test_a_model_on_bedrock_is_not_asked_in_another_way(name) -> None:
+    with pytest.raises(InvalidInput, match=rf"^MODEL: .*; allowed: {ONE.partition(':')[0]}:meta\.llama3") as raised:
+        make_models(changed(model=name))
+    assert raised.value.value == name
+
+
+@pytest.mark.parametrize("names", [{"model": "openai:any"}, {"fallbacks": ("openai:any",)}], ids=str)
+def test_no_model_escapes_a_guardrail(names, monkeypatch) -> None:
+    point_at(monkeypatch, "http://127.0.0.1:9")
+    with pytest.raises(InvalidInput, match=r"^BEDROCK_GUARDRAIL_ID: MODEL.* names 'openai:any'"):
+        make_models(changed(guardrail=Guardrail(id="abc123", version="1"), **names))
+
+
+@pytest.mark.parametrize("region", ["", "us.", "eu.", "ca.", "jp.", "us-gov.", "apac.", "global."])
+def test_a_region_is_no_provider(region, monkeypatch) -> None:
+    point_at(monkeypatch, "http://127.0.0.1:9")
+    chat: Any = make_models(changed(model=f"{BEDROCK}{region}amazon.nova-lite-v1:0")).common.models[0].chat
+    assert (chat.provider, chat.base_model_id) == ("amazon", "amazon.nova-lite-v1:0")
+
+
 def test_the_name_says_who_is_asked_first(monkeypatch) -> None:
     point_at(monkeypatch, "http://127.0.0.1:9")
     models = make_models(changed(model="embedded", agents={"optimizer": ONE}, fallbacks=(OTHER,)))
