@@ -95,12 +95,21 @@ _CLASSES: dict[str, Reason] = {
     "ModelPermissionDeniedError": "access_denied",
     "ModelNotFoundError": "unknown_model",
     "ModelInvalidRequestError": "request_refused",
+    "ConnectError": "unreachable",
+    "TransportError": "connection_lost",
+    "APIConnectionError": "connection_lost",
     "ConnectionError": "connection_lost",
     "TimeoutError": "connection_lost",
 }
-"""Classes of botocore, urllib3, LangChain and Python by name, so that none of them is imported to look at an error."""
+"""Classes of botocore, urllib3, httpx, SDKs, LangChain and Python by name: none is imported to look at an error."""
 
-_STATUSES: dict[int, Reason] = {401: "credentials", 403: "access_denied", 404: "unknown_model", 408: "unavailable"}
+_STATUSES: dict[int, Reason] = {
+    401: "credentials",
+    403: "access_denied",
+    404: "unknown_model",
+    408: "unavailable",
+    429: "throttled",
+}
 
 
 class ModelFailure(UserError):
@@ -125,7 +134,11 @@ def reason_of(error: Exception) -> Reason | None:
     if type(error).__name__ == "HTTPClientError":  # botocore's wrapping of whatever happened while it sent
         cause = getattr(error, "kwargs", {}).get("error")
         return reason_of(cause) if isinstance(cause, Exception) else None
-    return next((_CLASSES[name] for name in _names(error) if name in _CLASSES), None)
+    for name in _names(error):
+        if name in _CLASSES:
+            return _CLASSES[name]
+    status = getattr(error, "status_code", None) or getattr(response, "status_code", None)
+    return _of_status(status) if isinstance(status, int) else None
 
 
 def retry_after(error: Exception) -> float:
@@ -146,9 +159,11 @@ def _of_aws(error: Exception, response: dict[str, Any]) -> Reason:
     if code in _CODES:
         return _CODES[code]
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode") or (int(code) if code.isdecimal() else 0)
-    if status == 429:
-        return "throttled"
-    if status >= 500 or not status:  # without a status: an event in the middle of a stream
+    return _of_status(status) if status else "unavailable"  # without a status: an event in the middle of a stream
+
+
+def _of_status(status: int) -> Reason:
+    if status >= 500:
         return "unavailable"
     return _STATUSES.get(status, "request_refused")
 

@@ -5,6 +5,7 @@ import socket
 from typing import Any
 
 import botocore.session
+import httpx
 import pytest
 import urllib3.exceptions as urllib3
 from botocore import exceptions as boto
@@ -29,6 +30,10 @@ def client_error(code: str, status: int, message: str = "No.", **headers: str) -
 
 def event_error(code: str, message: str = "No.") -> boto.EventStreamError:
     return boto.EventStreamError({"Error": {"Code": code, "Message": message}}, OPERATION)
+
+
+def of_another_provider(status: int) -> httpx.HTTPStatusError:
+    return httpx.HTTPStatusError("No.", request=httpx.Request("POST", URL), response=httpx.Response(status))
 
 
 REASONS = {
@@ -109,6 +114,12 @@ def test_bedrocks_own_list_of_errors_is_covered() -> None:
         (ConnectionResetError(104, "reset"), "connection_lost"),
         (ConnectionError("Incomplete Bedrock response stream: missing messageStop event."), "connection_lost"),
         (boto.HTTPClientError(error=ConnectionResetError(104, "reset")), "connection_lost"),
+        (of_another_provider(429), "throttled"),
+        (of_another_provider(401), "credentials"),
+        (of_another_provider(400), "request_refused"),
+        (of_another_provider(529), "unavailable"),
+        (httpx.ConnectError("refused"), "unreachable"),
+        (httpx.RemoteProtocolError("closed"), "connection_lost"),
         (langchain.ModelRateLimitError("slow down"), "throttled"),
         (langchain.ModelAuthenticationError("key"), "credentials"),
         (langchain.ModelPermissionDeniedError("no"), "access_denied"),
