@@ -118,7 +118,7 @@ class Fatal:
 
 
 TWICE = Patience(attempts=2, first_delay=0.0, time_limit=20.0)
-SHORT = Patience(attempts=3, first_delay=0.0, time_limit=0.3)
+SHORT = Patience(attempts=3, first_delay=0.0, time_limit=1.0)
 
 FATAL: dict[str, Fatal] = {
     "throttled": Fatal(replies.THROTTLED, "throttled", QUICK.attempts),
@@ -133,7 +133,7 @@ FATAL: dict[str, Fatal] = {
     "too_long_midway": Fatal(cut(replies.INVALID_MIDWAY), "too_long"),
     "refused": Fatal(replies.Fail("ValidationException", "toolConfig: not supported."), "request_refused"),
     "silent": Fatal(Slow(HALF, before=30.0), "time_limit", 1, SHORT),
-    "dripping": Fatal(Slow(HALF, between=0.1), "time_limit", 1, SHORT),
+    "dripping": Fatal(Slow(HALF, between=0.4), "time_limit", 1, SHORT),
 }
 
 
