@@ -3,6 +3,7 @@
 import os
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 from botocore.client import BaseClient
 from langchain_aws import ChatBedrockConverse
@@ -13,6 +14,7 @@ from tools.errors import InvalidInput
 _CONNECT_SECONDS = 10.0
 _MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9:./_-]*")
 _PROVIDER = re.compile(r"[a-z0-9-]+\.[A-Za-z0-9].*")
+_ARN = re.compile(r"arn:aws[a-z-]*:bedrock:[a-z0-9-]+:[0-9]*:[a-z-]+/.+")
 _NAMING_ARN = re.compile(r"arn:[^:]*:bedrock:[^:]*:[^:]*:(?:inference-profile|foundation-model)/(.+)")
 """ARNs that end in the id of their model; those of application inference profiles do not."""
 _REGIONAL = re.compile(r"^(?:[a-z]{2}|us-gov|apac|amer|global)\.")
@@ -26,6 +28,9 @@ def base_model(model_id: str, given: str | None, setting: str) -> str:
         allowed = "bedrock_converse:<model id or inference-profile ARN>"
         raise InvalidInput(setting, f"bedrock_converse:{model_id}", allowed=allowed)
     if model_id.startswith("arn:"):
+        if not _ARN.match(model_id):
+            allowed = "the ARN of an inference profile, an imported or a provisioned model"
+            raise InvalidInput(setting, f"bedrock_converse:{model_id}", allowed=allowed)
         named = _NAMING_ARN.fullmatch(model_id)
         found = named[1] if named else given
         if found is None:
@@ -48,7 +53,7 @@ def client(*, region: str | None, time_limit: float, threads: int, offline: bool
     """One client for all models; it never retries, since the agents do, under one time limit."""
     import boto3
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ProfileNotFound
+    from botocore.exceptions import BotoCoreError, PartialCredentialsError, ProfileNotFound
 
     config = Config(
         retries={"total_max_attempts": 1},
@@ -68,14 +73,31 @@ def client(*, region: str | None, time_limit: float, threads: int, offline: bool
     except ProfileNotFound as error:
         allowed = "a profile of ~/.aws/config"
         raise InvalidInput("AWS_PROFILE", None, reason=str(error), allowed=allowed) from error
-    except (BotoCoreError, ValueError) as error:
-        allowed = "settings that boto3 accepts, such as AWS_ENDPOINT_URL_BEDROCK_RUNTIME=https://host"
-        raise InvalidInput("AWS settings", None, reason=str(error).partition("\n")[0], allowed=allowed) from error
+    except PartialCredentialsError as error:
+        reason, allowed = "half of a pair of keys is set", "AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY"
+        raise InvalidInput(_missing_key(), None, reason=reason, allowed=allowed) from error
+    except BotoCoreError as error:
+        reason, allowed = str(error).partition("\n")[0], "settings that boto3 accepts"
+        raise InvalidInput("AWS settings", None, reason=reason, allowed=allowed) from error
+    except ValueError as error:
+        raise _no_endpoint(str(error).partition("\n")[0]) from error
+    if urlsplit(made.meta.endpoint_url).scheme not in ("http", "https"):
+        raise _no_endpoint(f"{made.meta.endpoint_url!r} is no address of the web")
     if "AWS_BEARER_TOKEN_BEDROCK" in os.environ and made.meta.endpoint_url.startswith("http:"):
         reason = f"a bearer token is not sent to {made.meta.endpoint_url!r}"
         raise InvalidInput("AWS_BEARER_TOKEN_BEDROCK", None, reason=reason, allowed="an https endpoint, or access keys")
     made.meta.events.register("before-parse.bedrock-runtime", _check_length)
     return made
+
+
+def _missing_key() -> str:
+    return next(
+        (key for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY") if not os.environ.get(key)), "AWS_PROFILE"
+    )
+
+
+def _no_endpoint(reason: str) -> InvalidInput:
+    return InvalidInput("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", None, reason=reason, allowed="https://host, or not set")
 
 
 def _check_length(response_dict: dict[str, Any], **_: object) -> None:

@@ -97,6 +97,12 @@ class _Call:
         self.headers: list[tuple[str, str]] = []
         self.answer = bytearray()
         self.cut = False
+        self.ended = False
+
+    @property
+    def whole(self) -> bool:
+        """An exception within a stream is its end for who reads it."""
+        return self.ended or b":exception-type" in self.answer
 
     def interaction(self) -> Interaction:
         assert self.status is not None
@@ -126,13 +132,14 @@ class Recorder:
 
     @property
     def unanswered(self) -> int:
-        return sum(call.status is None for call in self._calls)
+        """Calls whose response is not there to its end: the connection failed, or it was given up."""
+        return sum(not call.whole for call in self._calls)
 
     def cassette(self) -> Cassette:
         if self.unanswered:
             raise IncompleteRecording(
-                f"{self.unanswered} of {len(self._calls)} calls have no response; "
-                "a cassette cannot hold a connection that failed: record again"
+                f"{self.unanswered} of {len(self._calls)} calls have no whole response; "
+                "a cassette cannot hold a connection that failed or was given up: record again"
             )
         # parallel calls are sent in any order; the sort is stable
         return Cassette(sorted((call.interaction() for call in self._calls), key=_tags), self.metadata)
@@ -148,6 +155,7 @@ class Recorder:
         body = response_dict["body"]
         if isinstance(body, bytes):
             call.answer += body
+            call.ended = True
         else:
             response_dict["body"] = _Tee(body, call)
         call.status = response_dict["status_code"]
@@ -169,7 +177,9 @@ class _Tee:
                 yield chunk
         except (HTTPError, OSError):
             self._call.cut = True
+            self._call.ended = True
             raise
+        self._call.ended = True
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._raw, name)
