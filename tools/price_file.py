@@ -171,7 +171,9 @@ def _csv(bare: _Sheet, content: bytes) -> _Sheet:
     delimiter = max((",", ";", "\t"), key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows = _csv_rows(bare, reader)
-    _, header = next(rows)
+    _, header = next(rows, (0, None))
+    if header is None:
+        raise bare.refuse("is empty", allowed=_A_HEADER, code="empty")
     return _Sheet(bare.name, header, rows)
 
 

@@ -200,6 +200,8 @@ async def test_says_what_is_wrong_in_a_long_file(tmp_path: Path, old: str, new: 
     [
         ("", f"prices.csv: is empty; {HEADER}"),
         (" \n\n", f"prices.csv: is empty; {HEADER}"),
+        (",,\n,,\n", f"prices.csv: is empty; {HEADER}"),
+        ("\x1e", f"prices.csv: is empty; {HEADER}"),
         ("date,A\n", "prices.csv: has 0 dates of prices; allowed: at least two dates"),
         ("date,symbol,close\n", "prices.csv: has 0 dates of prices; allowed: at least two dates"),
         ("date,A\n2024-01-02,1\n", "prices.csv: has 1 date of prices; allowed: at least two dates"),
