@@ -14,10 +14,10 @@ from langchain_core.tools import BaseTool
 from langgraph.graph.state import CompiledStateGraph
 
 import prompts
-from agents.calling import Calling
+from agents.calling import Calling, Objection
 from agents.model import ModelChain
 from quant.strategy import Frozen
-from tools.context import Context
+from tools.context import Context, Scope
 from tools.optimization import AgentName
 
 STEPS_A_CALL = 8
@@ -43,6 +43,8 @@ def build(
     *,
     max_tool_calls: int,
     max_model_calls: int,
+    context: type[Scope] = Context,
+    objection: Objection | None = None,
     **values: object,
 ) -> Agent:
     """An agent whose system prompt is `prompts/<name>.md` and the rules, and which answers with an `answer`.
@@ -51,7 +53,8 @@ def build(
     """
     # a `ToolException` says what the model can mend and goes back to it; every other exception ends the run
     mending = [tool.model_copy(update={"handle_tool_error": True}) for tool in tools]
-    calling = Calling(name, models, answer, max_tool_calls=max_tool_calls, max_model_calls=max_model_calls)
+    limits = {"max_tool_calls": max_tool_calls, "max_model_calls": max_model_calls}
+    calling = Calling(name, models, answer, **limits, objection=objection)
     rules = prompts.load("rules", max_tool_calls=max_tool_calls, answer=answer.__name__)
     mendable = (StructuredOutputValidationError, MultipleStructuredOutputsError)
     loop = create_agent(
@@ -60,7 +63,7 @@ def build(
         system_prompt=f"{prompts.load(name, **values)}\n{rules}",
         middleware=[calling],
         response_format=ToolStrategy(answer, handle_errors=mendable, tool_message_content="Answer received."),
-        context_schema=Context,
+        context_schema=context,
         checkpointer=False,
         name=name,
     )

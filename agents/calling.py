@@ -7,11 +7,13 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import structlog
-from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
+from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse, ToolCallRequest
 from langchain_core.messages import AIMessage, BaseMessage, ToolCall, ToolMessage, messages_from_dict, messages_to_dict
+from langgraph.types import Command
+from pydantic import BaseModel, ValidationError
 from pydantic_core import to_jsonable_python
 
 from agents.conversation import ASKED_AS, Stop, repeated, stop_of, stripped
@@ -19,10 +21,13 @@ from agents.failures import PASSING, ModelFailure, Reason, reason_of, retry_afte
 from agents.model import ModelChain, NamedModel
 from quant.strategy import Frozen
 from tools.answers import load_answer, save_answer
-from tools.context import Context
+from tools.context import Scope
 from tools.optimization import AgentName
 
-Handler: TypeAlias = Callable[[ModelRequest[Context]], Awaitable[ModelResponse[Any]]]
+Handler: TypeAlias = Callable[[ModelRequest[Scope]], Awaitable[ModelResponse[Any]]]
+Returned: TypeAlias = ToolMessage | Command[Any]
+Objection: TypeAlias = Callable[[str, dict[str, Any], Any], str | None]
+"""What is wrong with a call of a tool, given its name, its arguments and the context; None lets it pass."""
 
 
 OVER_LIMIT = "There are no tool calls left. Answer with what you have."
@@ -61,20 +66,35 @@ class Replaced(Frozen):
     reason: Reason
 
 
-class Calling(AgentMiddleware[Any, Context]):
+class ToolBegun(Frozen):
+    """A tool is called with arguments that fit its schema and that nothing speaks against."""
+
+    tool: str
+    arguments: dict[str, Any]
+
+
+class Calling(AgentMiddleware[Any, Scope]):
     """Stands between an agent and its models; what happens is written to the agent's custom stream."""
 
     def __init__(
-        self, agent: AgentName, chain: ModelChain, answer: type[Frozen], *, max_tool_calls: int, max_model_calls: int
+        self,
+        agent: AgentName,
+        chain: ModelChain,
+        answer: type[Frozen],
+        *,
+        max_tool_calls: int,
+        max_model_calls: int,
+        objection: Objection | None = None,
     ) -> None:
         super().__init__()
+        self._objection = objection
         self._max_tool_calls = max_tool_calls
         self._max_model_calls = max_model_calls
         self._agent: AgentName = agent
         self._chain = chain
         self._answer = answer
 
-    async def awrap_model_call(self, request: ModelRequest[Context], handler: Handler) -> ModelResponse[Any]:
+    async def awrap_model_call(self, request: ModelRequest[Scope], handler: Handler) -> ModelResponse[Any]:
         if sum(isinstance(message, AIMessage) for message in request.messages) >= self._max_model_calls:
             return ModelResponse(result=[AIMessage("")])  # no answer
         context, asked = request.runtime.context, _digest(request)
@@ -86,7 +106,20 @@ class Calling(AgentMiddleware[Any, Context]):
         request.runtime.stream_writer(ModelCall.model_validate(kept["told"]))
         return self._limited(request, self._response(kept))
 
-    async def _ask(self, request: ModelRequest[Context], handler: Handler) -> tuple[ModelCall, ModelResponse[Any]]:
+    async def awrap_tool_call(
+        self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[Returned]]
+    ) -> Returned:
+        call = request.tool_call
+        with suppress(ValidationError):  # the tool's own check tells the model what to mend
+            arguments = _arguments(request)
+            if arguments is not None:
+                wrong = self._objection and self._objection(call["name"], arguments, request.runtime.context)
+                if wrong:
+                    return ToolMessage(wrong, tool_call_id=call["id"], name=call["name"], status="error")
+                request.runtime.stream_writer(ToolBegun(tool=call["name"], arguments=arguments))
+        return await handler(request)
+
+    async def _ask(self, request: ModelRequest[Scope], handler: Handler) -> tuple[ModelCall, ModelResponse[Any]]:
         place, models = self._place(request.messages), self._chain.models
         models = (*models[place:], *models[:place])
         for model, following in zip(models, (*models[1:], None), strict=True):
@@ -105,7 +138,7 @@ class Calling(AgentMiddleware[Any, Context]):
         return next((place for place, model in enumerate(self._chain.models) if model.name == last), 0)
 
     async def _ask_one(
-        self, model: NamedModel, request: ModelRequest[Context], handler: Handler
+        self, model: NamedModel, request: ModelRequest[Scope], handler: Handler
     ) -> tuple[ModelCall, ModelResponse[Any]]:
         context, patience = request.runtime.context, self._chain.patience
         chat = model.tagged({"agent": self._agent, "run": context.run, "owner": context.owner})
@@ -138,7 +171,7 @@ class Calling(AgentMiddleware[Any, Context]):
         longest = min(patience.largest_delay, patience.first_delay * (1 << (attempt - 1)))
         return longest * random.uniform(0.5, 1.0)
 
-    def _limited(self, request: ModelRequest[Context], response: ModelResponse[Any]) -> ModelResponse[Any]:
+    def _limited(self, request: ModelRequest[Scope], response: ModelResponse[Any]) -> ModelResponse[Any]:
         """Tool calls beyond the limit are answered here, and not made."""
         before = [call for message in request.messages for call in self._tool_calls(message)]
         calls = [call for message in response.result for call in self._tool_calls(message)]
@@ -154,6 +187,14 @@ class Calling(AgentMiddleware[Any, Context]):
     def _response(self, kept: dict[str, Any]) -> ModelResponse[Any]:
         answer = None if kept["answer"] is None else self._answer.model_validate(kept["answer"])
         return ModelResponse(result=messages_from_dict(kept["messages"]), structured_response=answer)
+
+
+def _arguments(request: ToolCallRequest) -> dict[str, Any] | None:
+    """As the tool understands them; None for a tool that is not there."""
+    if request.tool is None:
+        return None
+    schema = cast("type[BaseModel]", request.tool.tool_call_schema)
+    return schema.model_validate(request.tool_call["args"]).model_dump(mode="json")
 
 
 def _reason(error: Exception, model: NamedModel) -> Reason:
@@ -190,7 +231,7 @@ def _told(
     return told, ModelResponse(result=[AIMessage("", name=said.name)], structured_response=None)
 
 
-def _digest(request: ModelRequest[Context]) -> str:
+def _digest(request: ModelRequest[Scope]) -> str:
     """Names the conversation so far, without the ids that differ in each execution."""
     asked = [request.system_prompt, *map(_said, request.messages)]
     return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()

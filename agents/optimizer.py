@@ -7,5 +7,5 @@ from tools.status import search_status
 
 
 def optimizer(models: ModelChain) -> Agent:
-    tools, limits = [search_status], {"max_tool_calls": 4, "max_model_calls": 5}
-    return build("optimizer", models, tools, SearchPlan, **limits, max_plans=MAX_PLANS)
+    tools = [search_status]
+    return build("optimizer", models, tools, SearchPlan, max_tool_calls=4, max_model_calls=5, max_plans=MAX_PLANS)

@@ -60,6 +60,7 @@ MODEL_VARIABLES: dict[str, tuple[str, ...]] = {
     "MODEL_MARKET_ANALYST": ("agents", "market_analyst"),
     "MODEL_OPTIMIZER": ("agents", "optimizer"),
     "MODEL_EXPLAINER": ("agents", "explainer"),
+    "MODEL_ASSISTANT": ("agents", "assistant"),
     "MODEL_FALLBACKS": ("fallbacks",),
     "MODEL_ATTEMPTS": ("patience", "attempts"),
     "MODEL_TIME_LIMIT": ("patience", "time_limit"),

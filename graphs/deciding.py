@@ -4,13 +4,12 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from langchain_core.messages import HumanMessage
 
 from agents.build import Agent
-from agents.calling import ModelCall, Replaced, Retried
+from agents.calling import ModelCall, Replaced, Retried, ToolBegun
 from agents.conversation import Stop
 from graphs.log import Place
 from graphs.stream import Answered, Refused, Used, digest, figures_in, steps
@@ -111,6 +110,7 @@ class _Asking(Generic[Answer]):
         self._trials = trials
         self._events: list[TraceEvent] = []
         self._calls = 0
+        self._returns = 0
         self._refused = 0
         self._answers = 0
         self._last: ModelCall | None = None
@@ -165,8 +165,10 @@ class _Asking(Generic[Answer]):
             told: list[TraceEvent] = []
             for step in together:
                 match step:
+                    case ToolBegun():
+                        told.append(self._begun(step))
                     case Used():
-                        told += self._used(step)
+                        told.append(self._used(step))
                     case Refused():
                         self._refused += 1
                     case ModelCall() | Retried() | Replaced():
@@ -177,16 +179,19 @@ class _Asking(Generic[Answer]):
             await self._show(*told)
         return answer
 
-    def _used(self, step: Used) -> tuple[TraceEvent, TraceEvent]:
-        agent, result = self._question.agent, digest(step.result)
-        arguments = json.dumps(step.arguments, sort_keys=True)
-        ordinal = f"{self._calls}-{step.tool}-{arguments}"
+    def _begun(self, step: ToolBegun) -> TraceEvent:
+        ordinal = f"{self._calls}-{step.tool}-{_canonical(step.arguments)}"
         self._calls += 1
+        agent = self._question.agent
+        return self._place.make(ToolCalled, ordinal, agent=agent, tool=step.tool, arguments=step.arguments)
+
+    def _used(self, step: Used) -> TraceEvent:
+        ordinal = f"{self._returns}-{step.tool}-{_canonical(step.arguments)}"
+        self._returns += 1
         figures = tuple(figure.id for figure in figures_in(step.result))
-        make = partial(self._place.make, agent=agent, tool=step.tool)
-        return (
-            make(ToolCalled, ordinal, arguments=step.arguments),
-            make(ToolReturned, ordinal, result_digest=result, figures=figures),
+        agent, result = self._question.agent, digest(step.result)
+        return self._place.make(
+            ToolReturned, ordinal, agent=agent, tool=step.tool, result_digest=result, figures=figures
         )
 
     async def _called(self, step: ModelCall | Retried | Replaced) -> TraceEvent:
@@ -213,3 +218,7 @@ class _Asking(Generic[Answer]):
         if not self._overtaken:
             self._events += events
             await self._place.show(*events)
+
+
+def _canonical(arguments: dict[str, Any]) -> str:
+    return json.dumps(arguments, sort_keys=True)

@@ -11,7 +11,7 @@ from langgraph.errors import GraphRecursionError
 from langgraph.types import StreamPart
 from pydantic import BaseModel
 
-from agents.calling import ModelCall, Replaced, Retried
+from agents.calling import ModelCall, Replaced, Retried, ToolBegun
 from quant.strategy import Frozen
 from tools.figures import Figure
 from tools.trace import Happened, TraceEvent
@@ -36,7 +36,7 @@ class Answered:
     answer: Frozen
 
 
-Step: TypeAlias = Used | Refused | Answered | ModelCall | Retried | Replaced
+Step: TypeAlias = Used | Refused | Answered | ModelCall | Retried | Replaced | ToolBegun
 
 
 async def events(parts: AsyncIterator[StreamPart[Any, Any]]) -> AsyncIterator[TraceEvent]:
@@ -56,7 +56,7 @@ async def steps(
     order = _Order(tools)
     try:
         async for part in parts:
-            if part["type"] == "custom" and isinstance(part["data"], ModelCall | Retried | Replaced):
+            if part["type"] == "custom" and isinstance(part["data"], ModelCall | Retried | Replaced | ToolBegun):
                 yield [part["data"]]
             elif part["type"] == "updates":
                 for update in _updates(part["data"]):

@@ -105,7 +105,7 @@ def render(claim: Claim, figures: Iterable[Figure]) -> RenderedClaim:
     named = {figure.id: figure for figure in figures}
     used = tuple(dict.fromkeys(REFERENCE.findall(claim.text)))
     text = REFERENCE.sub(lambda match: shown(named[match[1]]), claim.text)
-    return RenderedClaim(section=claim.section, text=text, figures=used)
+    return RenderedClaim(section=claim.section, text=text, figures=used, template=claim.text)
 
 
 def violations(claims: Sequence[Claim], figures: Sequence[Figure]) -> list[str]:

@@ -42,16 +42,24 @@ class RunMarket:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Context:
+class Scope:
+    """Who acts, in which run, on which store: what every agent's tools and calls need."""
+
     principal: Principal
     run: str
-    request: OptimizationRequest
     store: Store
-    jobs: JobRunner
-    market: RunMarket
-    ledger: str
-    """Address of what the owner had tried on the same prices before this run: see `tools.ledger`."""
 
     @property
     def owner(self) -> str:
         return self.principal.owner
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context(Scope):
+    """Of a run of the optimization graph."""
+
+    request: OptimizationRequest
+    jobs: JobRunner
+    market: RunMarket
+    ledger: str
+    """Address of what the owner had tried on the same prices before this run: see `tools.ledger`."""

@@ -16,7 +16,7 @@ SCHEMA = 1
 HISTORY = "history"
 MAX_PLANS = 3
 
-AgentName: TypeAlias = Literal["risk_manager", "market_analyst", "optimizer", "explainer"]
+AgentName: TypeAlias = Literal["risk_manager", "market_analyst", "optimizer", "explainer", "assistant"]
 
 LimitName: TypeAlias = Literal[
     "max_drawdown", "value_at_risk", "expected_shortfall", "turnover", "cost_bps", "leverage"
@@ -441,6 +441,8 @@ class RenderedClaim(Frozen):
     section: str
     text: str
     figures: tuple[str, ...]
+    template: str
+    """The sentence with references in place of the figures, as the agent wrote it."""
 
 
 class Explanation(Frozen):

@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field, TypeAdapter
 
 from quant.strategy import Frozen
+from tools.approval import Asked, Decided
 from tools.optimization import AgentName, Decision, Estimate, RenderedClaim
+from tools.usage import Usage
 
 
 def event_id(run: str, node: str, step: int, ordinal: int | str) -> str:
@@ -23,10 +25,12 @@ class Happened(Frozen):
     node: str
     at: datetime
     """UTC; no part of a comparison."""
+    sequence: int | None = None
+    """Its number in the log of its run, from 1 and without gaps; given by the store."""
 
     def comparable(self) -> dict[str, Any]:
         """The event without what may differ between two executions of the same run."""
-        return self.model_dump(mode="json", exclude={"at", "best", "seconds"})
+        return self.model_dump(mode="json", exclude={"at", "sequence", "best", "seconds", "usage"})
 
 
 class RunStarted(Happened):
@@ -47,8 +51,27 @@ class NodeFinished(Happened):
     step: int = 0
 
 
+class AgentStarted(Happened):
+    """An agent is asked its question number `ordinal`."""
+
+    event: Literal["agent_started"] = "agent_started"
+    agent: AgentName
+    ordinal: int = 0
+    model: str
+    """The first of its chain."""
+
+
+class AgentFinished(Happened):
+    event: Literal["agent_finished"] = "agent_finished"
+    agent: AgentName
+    ordinal: int = 0
+    outcome: Literal["answered", "abstained"]
+    usage: Usage
+    """Of this question; no part of a comparison."""
+
+
 class ToolCalled(Happened):
-    """An agent called a tool with arguments that the tool accepted; refused calls are only counted."""
+    """An agent calls a tool with arguments that fit its schema; calls that do not are only counted."""
 
     event: Literal["tool_called"] = "tool_called"
     agent: AgentName
@@ -125,6 +148,19 @@ class JobProgressed(Happened):
     """Best objective so far, as read when the tenth was noticed; no part of a comparison."""
 
 
+class TrialFinished(Happened):
+    """A configuration was evaluated in every scenario, or dropped after few paths."""
+
+    event: Literal["trial_finished"] = "trial_finished"
+    trial: int
+    """Of the run, from 0."""
+    digest: str
+    """Names the configuration."""
+    screened: bool
+    objective: float | None
+    """In sample; None for one that was dropped."""
+
+
 class TrialsFinished(Happened):
     event: Literal["trials_finished"] = "trials_finished"
     plan: int
@@ -143,6 +179,63 @@ class ClaimReleased(Happened):
     event: Literal["claim_released"] = "claim_released"
     author: str
     claim: RenderedClaim
+
+
+class FiguresChecked(Happened):
+    """A draft passed the check of its figures; `digest` is the SHA-256 of its answer."""
+
+    event: Literal["figures_checked"] = "figures_checked"
+    agent: AgentName
+    digest: str
+    claims: int
+    references: int
+
+
+class ApprovalRequested(Happened):
+    """The run waits until a person decides."""
+
+    event: Literal["approval_requested"] = "approval_requested"
+    asked: Asked
+
+
+class ApprovalDecided(Happened):
+    event: Literal["approval_decided"] = "approval_decided"
+    decided: Decided
+
+
+class Warned(Happened):
+    """Something that a person should know while the run goes on."""
+
+    event: Literal["warned"] = "warned"
+    code: Literal["budget_nearly_spent", "budget_spent", "price_unknown"]
+    subject: str
+    """What it is about, such as `run dollars` or the name of a model."""
+
+
+class RunLaunched(Happened):
+    """A conversation began a run of its own, whose events stand in that run's log."""
+
+    event: Literal["run_launched"] = "run_launched"
+    launched: str
+    name: str
+
+
+class TurnStarted(Happened):
+    """The assistant was asked something; the words of the person are in the conversation."""
+
+    event: Literal["turn_started"] = "turn_started"
+    conversation: str
+    turn: int
+    model: str
+
+
+class TurnFinished(Happened):
+    event: Literal["turn_finished"] = "turn_finished"
+    conversation: str
+    turn: int
+    outcome: Literal["answered", "declined", "asked_back", "no_answer"]
+    usage: Usage
+    """Of the assistant alone; no part of a comparison."""
 
 
 class DraftRejected(Happened):
@@ -164,7 +257,7 @@ class RunFailed(Happened):
     """`kind` is the class of the error, or why a model failed; its message goes to the log and nowhere else."""
 
     event: Literal["run_failed"] = "run_failed"
-    code: Literal["fault", "cancelled", "unusable_input", "model_failed"]
+    code: Literal["fault", "cancelled", "rejected", "unusable_input", "model_failed"]
     kind: str
 
 
@@ -172,6 +265,8 @@ TraceEvent: TypeAlias = Annotated[
     RunStarted
     | NodeStarted
     | NodeFinished
+    | AgentStarted
+    | AgentFinished
     | ToolCalled
     | ToolReturned
     | ModelAnswered
@@ -180,10 +275,18 @@ TraceEvent: TypeAlias = Annotated[
     | DecisionMade
     | EstimateMade
     | JobProgressed
+    | TrialFinished
     | TrialsFinished
     | VerdictReached
     | ClaimReleased
+    | FiguresChecked
     | DraftRejected
+    | ApprovalRequested
+    | ApprovalDecided
+    | Warned
+    | RunLaunched
+    | TurnStarted
+    | TurnFinished
     | RunFinished
     | RunFailed,
     Field(discriminator="event"),

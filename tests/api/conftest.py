@@ -247,7 +247,12 @@ def explanation() -> words.Explanation:
         ),
     ]
     claims = tuple(
-        words.RenderedClaim(section=section, text=text.format(shown(known[id_])), figures=(id_,))
+        words.RenderedClaim(
+            section=section,
+            text=text.format(shown(known[id_])),
+            figures=(id_,),
+            template=text.format(f"{{{{{id_}}}}}"),
+        )
         for section, text, id_ in rows
     )
     return words.Explanation(claims=claims, author="embedded planner (rule-based)")

@@ -130,7 +130,7 @@ def test_hostile_text_stays_text(made, history):
         verdict=words.Verdict(colour="amber", headline=hostile, reason=hostile),
         caveats=(hostile,),
         explanation=words.Explanation(
-            claims=(words.RenderedClaim(section="why", text=hostile, figures=("benefit_bps",)),),
+            claims=(words.RenderedClaim(section="why", text=hostile, figures=("benefit_bps",), template=hostile),),
             author=hostile,
         ),
     )

@@ -1,0 +1,174 @@
+"""What a person wants, as the assistant hands it to a tool: names from fixed lists, and quotes of the person's words.
+
+A model never turns words into numbers: it copies "12%" or "EUR 2.5m" out of what the person wrote, the quote has to stand
+there, and `tools.quoting` reads it.
+"""
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
+
+from quant.goal import Goal
+from quant.scenario import Engine
+from quant.strategy import Estimator, Frozen, InnerPortfolio, Rebalancing, WeightFunction
+
+Quote: TypeAlias = Annotated[
+    str,
+    Field(min_length=1, max_length=60, description="Copied from the person's words: '12%', 'EUR 2.5m', 'ten years'"),
+]
+Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=64, description="Copied from the person's words")]
+Base: TypeAlias = Annotated[
+    Literal["new", "last"], Field(description="Begin afresh, or change the one this conversation is about")
+]
+
+Template: TypeAlias = Literal[
+    "twelve_month_rule", "risk_control", "sixty_forty", "cppi_90", "merton", "trend_overlay", "constant_weight"
+]
+Topic: TypeAlias = Literal[
+    "summary",
+    "ranking",
+    "why",
+    "where_it_loses",
+    "scenario",
+    "costs",
+    "premium",
+    "parameter_error",
+    "probabilities",
+    "limits",
+    "luck",
+    "benchmarks",
+    "plateau",
+    "alternative",
+    "counter_argument",
+    "years",
+    "data",
+    "next_trade",
+    "what_would_change",
+    "computed",
+]
+"""What of a result is asked; `alternative` is why another weight function did not win."""
+Method: TypeAlias = Literal[
+    "equal_weight",
+    "inverse_volatility",
+    "risk_parity",
+    "hierarchical_risk_parity",
+    "minimum_variance",
+    "maximum_sharpe",
+]
+Offer: TypeAlias = Literal[
+    "optimize",
+    "estimate",
+    "evaluate",
+    "save_strategy",
+    "scenarios",
+    "add_scenario",
+    "assess_risk",
+    "compare_allocations",
+    "analyse_market",
+    "simulate",
+    "explain",
+    "compare_results",
+    "list_results",
+    "open_holdout",
+]
+"""What the assistant can be asked instead; code writes the sentence and an example for each."""
+
+
+class Wish(Frozen):
+    """An optimization; what is None stays as in the base."""
+
+    base: Base = "new"
+    name: Quote | None = None
+    assets: Annotated[tuple[Name, ...], Field(max_length=20, description="sp500, stocks, or tickers")] = ()
+    target_volatility: Quote | None = None
+    max_drawdown: Quote | None = None
+    value_at_risk: Quote | None = None
+    expected_shortfall: Quote | None = None
+    max_turnover: Quote | None = None
+    max_cost: Quote | None = None
+    max_leverage: Quote | None = None
+    min_weight: Quote | None = None
+    max_weight: Quote | None = None
+    risk_aversion: Quote | None = None
+    transaction_cost: Quote | None = None
+    """Also "double" or "half", of the base's."""
+    weight_functions: Annotated[tuple[WeightFunction, ...], Field(max_length=11)] = ()
+    estimators: Annotated[tuple[Estimator, ...], Field(max_length=7)] = ()
+    lookbacks: Annotated[tuple[Quote, ...], Field(max_length=10)] = ()
+    rebalancing: Annotated[tuple[Rebalancing, ...], Field(max_length=4)] = ()
+    inner: Annotated[tuple[InnerPortfolio, ...], Field(max_length=6)] = ()
+    scenarios: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
+    engine: Engine | None = None
+    goal: Goal | None = None
+    trials: Quote | None = None
+    paths: Quote | None = None
+    years: Quote | None = None
+    seed: Quote | None = None
+
+
+class StrategyWish(Frozen):
+    """One configuration; what is None stays as in the base, or takes its usual value."""
+
+    base: Base = "new"
+    template: Template | None = None
+    saved: Name | None = None
+    """A strategy that was saved under this name."""
+    assets: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
+    weight_function: WeightFunction | None = None
+    estimator: Estimator | None = None
+    lookback: Quote | None = None
+    rebalancing: Rebalancing | None = None
+    target_volatility: Quote | None = None
+    midpoint: Quote | None = None
+    scale: Quote | None = None
+    slope: Quote | None = None
+    floor: Quote | None = None
+    multiplier: Quote | None = None
+    drawdown_cap: Quote | None = None
+    constant_weight: Quote | None = None
+    no_trade_band: Quote | None = None
+    transaction_cost: Quote | None = None
+
+
+class ScenarioWish(Frozen):
+    """A scenario of one's own, made from another."""
+
+    name: Name
+    like: Name = "base_case"
+    expected_return: Quote | None = None
+    volatility: Quote | None = None
+    cash_rate: Quote | None = None
+    bond_correlation: Quote | None = None
+    engine: Engine | None = None
+
+
+class Holding(Frozen):
+    """`weight` is "60%" or a share such as "0.6"; all None means equal shares. `amount` is money instead."""
+
+    asset: Name
+    weight: Quote | None = None
+    amount: Quote | None = None
+
+
+class PortfolioWish(Frozen):
+    """Holdings by name; "cash" is a holding too. Without holdings the one this conversation is about."""
+
+    holdings: Annotated[tuple[Holding, ...], Field(max_length=21)] = ()
+    amount: Quote | None = None
+    """What the whole is worth."""
+
+
+class SavingsWish(Frozen):
+    """Money over time on simulated markets."""
+
+    portfolio: PortfolioWish = PortfolioWish()
+    years: Quote | None = None
+    contribution: Quote | None = None
+    """Paid in each month."""
+    withdrawal: Quote | None = None
+    """Taken out each month."""
+    goal: Quote | None = None
+    inflation: Quote | None = None
+    fee: Quote | None = None
+    scenario: Name | None = None
+    paths: Quote | None = None
