@@ -14,7 +14,7 @@ from langchain_core.tools import BaseTool
 from langgraph.graph.state import CompiledStateGraph
 
 import prompts
-from agents.calling import Calling, Objection
+from agents.calling import Calling
 from agents.model import ModelChain
 from quant.strategy import Frozen
 from tools.context import Context, Scope
@@ -44,7 +44,6 @@ def build(
     max_tool_calls: int,
     max_model_calls: int,
     context: type[Scope] = Context,
-    objection: Objection | None = None,
     **values: object,
 ) -> Agent:
     """An agent whose system prompt is `prompts/<name>.md` and the rules, and which answers with an `answer`.
@@ -53,8 +52,7 @@ def build(
     """
     # a `ToolException` says what the model can mend and goes back to it; every other exception ends the run
     mending = [tool.model_copy(update={"handle_tool_error": True}) for tool in tools]
-    limits = {"max_tool_calls": max_tool_calls, "max_model_calls": max_model_calls}
-    calling = Calling(name, models, answer, **limits, objection=objection)
+    calling = Calling(name, models, answer, max_tool_calls=max_tool_calls, max_model_calls=max_model_calls)
     rules = prompts.load("rules", max_tool_calls=max_tool_calls, answer=answer.__name__)
     mendable = (StructuredOutputValidationError, MultipleStructuredOutputsError)
     loop = create_agent(

@@ -26,8 +26,6 @@ from tools.optimization import AgentName
 
 Handler: TypeAlias = Callable[[ModelRequest[Scope]], Awaitable[ModelResponse[Any]]]
 Returned: TypeAlias = ToolMessage | Command[Any]
-Objection: TypeAlias = Callable[[str, dict[str, Any], Any], str | None]
-"""What is wrong with a call of a tool, given its name, its arguments and the context; None lets it pass."""
 
 
 OVER_LIMIT = "There are no tool calls left. Answer with what you have."
@@ -84,10 +82,8 @@ class Calling(AgentMiddleware[Any, Scope]):
         *,
         max_tool_calls: int,
         max_model_calls: int,
-        objection: Objection | None = None,
     ) -> None:
         super().__init__()
-        self._objection = objection
         self._max_tool_calls = max_tool_calls
         self._max_model_calls = max_model_calls
         self._agent: AgentName = agent
@@ -109,14 +105,18 @@ class Calling(AgentMiddleware[Any, Scope]):
     async def awrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[Returned]]
     ) -> Returned:
-        call = request.tool_call
-        with suppress(ValidationError):  # the tool's own check tells the model what to mend
-            arguments = _arguments(request)
-            if arguments is not None:
-                wrong = self._objection and self._objection(call["name"], arguments, request.runtime.context)
-                if wrong:
-                    return ToolMessage(wrong, tool_call_id=call["id"], name=call["name"], status="error")
-                request.runtime.stream_writer(ToolBegun(tool=call["name"], arguments=arguments))
+        """Arguments that claim to quote the person have to: a number of the model's own reaches no tool."""
+        if request.tool is None:
+            return await handler(request)
+        call, schema = request.tool_call, cast("type[BaseModel]", request.tool.tool_call_schema)
+        try:
+            arguments = schema.model_validate(
+                call["args"], context={"said": cast("Scope", request.runtime.context).said}
+            )
+        except ValidationError as error:
+            wrong = "\n".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
+            return ToolMessage(wrong, tool_call_id=call["id"], name=call["name"], status="error")
+        request.runtime.stream_writer(ToolBegun(tool=call["name"], arguments=arguments.model_dump(mode="json")))
         return await handler(request)
 
     async def _ask(self, request: ModelRequest[Scope], handler: Handler) -> tuple[ModelCall, ModelResponse[Any]]:
@@ -187,14 +187,6 @@ class Calling(AgentMiddleware[Any, Scope]):
     def _response(self, kept: dict[str, Any]) -> ModelResponse[Any]:
         answer = None if kept["answer"] is None else self._answer.model_validate(kept["answer"])
         return ModelResponse(result=messages_from_dict(kept["messages"]), structured_response=answer)
-
-
-def _arguments(request: ToolCallRequest) -> dict[str, Any] | None:
-    """As the tool understands them; None for a tool that is not there."""
-    if request.tool is None:
-        return None
-    schema = cast("type[BaseModel]", request.tool.tool_call_schema)
-    return schema.model_validate(request.tool_call["args"]).model_dump(mode="json")
 
 
 def _reason(error: Exception, model: NamedModel) -> Reason:

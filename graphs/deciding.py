@@ -12,12 +12,13 @@ from agents.build import Agent
 from agents.calling import ModelCall, Replaced, Retried, ToolBegun
 from agents.conversation import Stop
 from graphs.log import Place
-from graphs.stream import Answered, Refused, Used, digest, figures_in, steps
+from graphs.stream import Answered, Refused, Used, digest, steps
 from quant.strategy import Frozen
 from tools.answers import forget_answers
 from tools.claims import codes
-from tools.context import Context
+from tools.context import Scope
 from tools.decisions import Decided, load_decision, save_decision
+from tools.figures import figures_in
 from tools.optimization import AgentName, Decision
 from tools.trace import (
     DecisionMade,
@@ -74,7 +75,7 @@ async def decide(
     question: Question[Answer],
     agent: Agent | None,
     *,
-    context: Context,
+    context: Scope,
     place: Place,
     trials: int,
 ) -> Consulted[Answer]:
@@ -102,7 +103,7 @@ def _answer(question: Question[Answer], decision: Decision, trials: int) -> Answ
 
 
 class _Asking(Generic[Answer]):
-    def __init__(self, question: Question[Answer], agent: Agent, context: Context, place: Place, trials: int) -> None:
+    def __init__(self, question: Question[Answer], agent: Agent, context: Scope, place: Place, trials: int) -> None:
         self._question = question
         self._agent = agent
         self._context = context

@@ -13,7 +13,6 @@ from pydantic import BaseModel
 
 from agents.calling import ModelCall, Replaced, Retried, ToolBegun
 from quant.strategy import Frozen
-from tools.figures import Figure
 from tools.trace import Happened, TraceEvent
 
 
@@ -90,11 +89,6 @@ class _Order:
             yield Answered(answer)
 
 
-def figures_in(result: Frozen) -> tuple[Figure, ...]:
-    """The figures that a tool's result carries, nested ones included."""
-    return tuple(_figures(result))
-
-
 def digest(result: Frozen) -> str:
     return hashlib.sha256(result.model_dump_json().encode()).hexdigest()
 
@@ -117,14 +111,3 @@ def _step(call: ToolCall, message: ToolMessage, tools: Mapping[str, BaseTool]) -
         return None if message.status == "success" else Refused()
     schema = cast("type[BaseModel]", tool.tool_call_schema)
     return Used(tool.name, schema.model_validate(call["args"]).model_dump(mode="json"), message.artifact)
-
-
-def _figures(value: object) -> Iterator[Figure]:
-    if isinstance(value, Figure):
-        yield value
-    elif isinstance(value, Frozen):
-        for name in type(value).model_fields:
-            yield from _figures(getattr(value, name))
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from _figures(item)

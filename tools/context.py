@@ -48,6 +48,8 @@ class Scope:
     principal: Principal
     run: str
     store: Store
+    said: tuple[str, ...] | None = None
+    """What the person wrote, where an agent may quote it."""
 
     @property
     def owner(self) -> str:

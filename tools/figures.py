@@ -1,6 +1,7 @@
 """Figures: the only numbers that a text may contain. A claim refers to them; code puts value and unit in place."""
 
-from typing import Annotated, Literal, TypeAlias
+from collections.abc import Iterator
+from typing import Annotated, Literal, TypeAlias, cast
 
 from pydantic import Field
 
@@ -47,6 +48,7 @@ Section: TypeAlias = Literal[
     "risk",
     "market",
     "search",
+    "answer",
 ]
 
 
@@ -93,3 +95,19 @@ _STYLE: dict[str, tuple[float, int, str, str]] = {
 def _rounded(value: float, decimals: int) -> str:
     text = f"{abs(value):,.{decimals}f}"
     return f"\N{MINUS SIGN}{text}" if value < 0.0 and float(text.replace(",", "")) > 0.0 else text
+
+
+def figures_in(result: Frozen) -> tuple[Figure, ...]:
+    """The figures that a tool's result carries, nested ones included."""
+    return tuple(_figures(result))
+
+
+def _figures(value: object) -> Iterator[Figure]:
+    if isinstance(value, Figure):
+        yield value
+    elif isinstance(value, Frozen):
+        for name in type(value).model_fields:
+            yield from _figures(getattr(value, name))
+    elif isinstance(value, tuple):
+        for item in cast("tuple[object, ...]", value):
+            yield from _figures(item)

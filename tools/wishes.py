@@ -1,22 +1,37 @@
 """What a person wants, as the assistant hands it to a tool: names from fixed lists, and quotes of the person's words.
 
-A model never turns words into numbers: it copies "12%" or "EUR 2.5m" out of what the person wrote, the quote has to stand
-there, and `tools.quoting` reads it.
+A model never turns words into numbers: it copies "12%" or "EUR 2.5m" out of what the person wrote, the quote has to
+stand there, and `tools.quoting` reads it.
 """
 
-from typing import Annotated, Literal, TypeAlias
+from collections.abc import Sequence
+from typing import Annotated, Literal, TypeAlias, cast
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from quant.goal import Goal
 from quant.scenario import Engine
 from quant.strategy import Estimator, Frozen, InnerPortfolio, Rebalancing, WeightFunction
 
+
+def _was_said(value: str, info: ValidationInfo) -> str:
+    """Where it is known what the person wrote, the words have to stand there."""
+    from tools.quoting import is_quote
+
+    said = cast("dict[str, Sequence[str] | None]", info.context or {}).get("said")
+    if said is not None and not is_quote(value, said):
+        msg = f"{value!r} does not stand in what the person wrote; copy their words, or leave it out"
+        raise ValueError(msg)
+    return value
+
+
 Quote: TypeAlias = Annotated[
     str,
     Field(min_length=1, max_length=60, description="Copied from the person's words: '12%', 'EUR 2.5m', 'ten years'"),
+    AfterValidator(_was_said),
 ]
-Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=64, description="Copied from the person's words")]
+Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9&][A-Za-z0-9&_ .:/-]*$")]
+"""Of an asset, a scenario, a strategy; the tool looks whether there is one."""
 Base: TypeAlias = Annotated[
     Literal["new", "last"], Field(description="Begin afresh, or change the one this conversation is about")
 ]

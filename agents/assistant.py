@@ -1,0 +1,40 @@
+"""Answers the person in a conversation; the other agents and the numeric core are its tools."""
+
+from tools.desk_tools import (
+    add_scenario,
+    analyse_market,
+    assess_portfolio,
+    compare_allocations,
+    evaluate_strategy,
+    save_strategy,
+    show_scenarios,
+    simulate_wealth,
+)
+
+from agents.build import Agent, build
+from agents.model import ModelChain
+from tools.chat import ChatContext
+from tools.explaining import compare_results, explain_result, list_results, open_holdout
+from tools.launching import estimate_optimization, run_optimization
+from tools.reply import Reply
+
+TOOLS = (
+    run_optimization,
+    estimate_optimization,
+    evaluate_strategy,
+    save_strategy,
+    show_scenarios,
+    add_scenario,
+    assess_portfolio,
+    compare_allocations,
+    analyse_market,
+    simulate_wealth,
+    explain_result,
+    compare_results,
+    list_results,
+    open_holdout,
+)
+
+
+def assistant(models: ModelChain) -> Agent:
+    return build("assistant", models, TOOLS, Reply, max_tool_calls=8, max_model_calls=8, context=ChatContext)

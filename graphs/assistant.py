@@ -1,0 +1,125 @@
+"""One turn of a conversation: the assistant is asked, calls its tools, and its checked claims are released.
+
+START -> supervise -> release -> END
+
+A turn is a thread of its own: what it stores does not grow with the conversation, whose turns lie in the store. A tool
+that waits for a person interrupts the graph; the turn goes on where it was once the person has decided.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypedDict
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.config import get_stream_writer
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+from langgraph.types import interrupt
+
+from agents.build import Agent
+from graphs.deciding import Question, decide
+from graphs.log import EventLog, Place
+from quant.strategy import Frozen
+from tools.chat import ChatContext, Evidence, Waiting
+from tools.claims import render, violations
+from tools.focus import Focus
+from tools.reply import Reply
+from tools.trace import ClaimReleased, NodeFinished, NodeStarted, TraceEvent
+
+RECURSION_LIMIT = 10
+
+Tell: TypeAlias = Callable[[TraceEvent], None]
+
+
+class Before(Frozen):
+    """An earlier turn, as the assistant is reminded of it."""
+
+    asked: str
+    did: tuple[tuple[str, dict[str, Any]], ...]
+    answered: tuple[str, ...]
+    """Its claims with references in place of the figures."""
+
+
+class State(TypedDict):
+    reply: Reply | None
+    author: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turning:
+    """What the nodes of one turn share; it is rebuilt on a resume."""
+
+    context: Callable[[Place, Tell], ChatContext]
+    evidence: Evidence
+    log: EventLog
+    agent: Agent
+    asked: str
+    before: Sequence[Before]
+
+
+def turning(checkpointer: BaseCheckpointSaver[str]) -> CompiledStateGraph[State, Turning, Any, Any]:
+    graph = StateGraph(State, context_schema=Turning)
+    graph.add_node("supervise", supervise)
+    graph.add_node("release", release)
+    graph.add_edge(START, "supervise")
+    graph.add_edge("supervise", "release")
+    graph.add_edge("release", END)
+    return graph.compile(checkpointer=checkpointer, name="assistant")
+
+
+async def supervise(state: State, runtime: Runtime[Turning]) -> dict[str, Any]:  # noqa: ARG001  (as every node)
+    """Ask the assistant, whose tools do the work."""
+    turn = runtime.context
+    place = Place(turn.log, "assistant")
+    context = turn.context(place, get_stream_writer())
+    await place.say(NodeStarted)
+    question = Question(
+        agent="assistant",
+        ordinal=0,
+        text=message(turn.asked, context.focus, turn.before),
+        answer=Reply,
+        problems=lambda reply, _: problems(reply, context),
+        reduced=lambda _: None,
+    )
+    while True:
+        try:
+            said = await decide(question, turn.agent, context=context, place=place, trials=0)
+        except Waiting as waiting:
+            interrupt({"run": waiting.run, "subject": waiting.subject})
+        else:
+            break
+    await place.say(NodeFinished)
+    return {"reply": said.answer, "author": said.decision.author}
+
+
+async def release(state: State, runtime: Runtime[Turning]) -> dict[str, Any]:
+    """Show the claims, one by one, with code's figures in them."""
+    turn, reply = runtime.context, state["reply"]
+    place = Place(turn.log, "release")
+    await place.say(NodeStarted)
+    for ordinal, claim in enumerate(reply.claims if reply else ()):
+        rendered = render(claim, turn.evidence.figures)
+        await place.say(ClaimReleased, ordinal, author=state["author"], claim=rendered)
+    await place.say(NodeFinished)
+    return {}
+
+
+def message(asked: str, focus: Focus, before: Sequence[Before]) -> str:
+    """What the assistant reads: one line of JSON, so that nothing in it can pass for a part of the frame."""
+    told = {
+        "person": asked,
+        "focus": focus.model_dump(mode="json", exclude_none=True, exclude_defaults=True),
+        "before": [turn.model_dump(mode="json") for turn in before],
+    }
+    return json.dumps(told, ensure_ascii=False)
+
+
+def problems(reply: Reply, context: ChatContext) -> list[str]:
+    figures = context.evidence.figures
+    empty = ["empty_reply: say something, or decline with offers"]
+    return [
+        *(empty if not reply.claims and (reply.outcome == "answered" or not reply.offers) else []),
+        *violations(reply.claims, figures),
+    ]

@@ -1,0 +1,319 @@
+"""The door to conversations: begin one, ask, go on after an interruption, branch, read."""
+
+import uuid
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, TypeAlias
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.types import Command
+from pydantic import Field
+
+from agents.assistant import assistant
+from agents.failures import ModelFailure
+from graphs.assistant import RECURSION_LIMIT, Before, Tell, Turning, turning
+from graphs.checkpoints import open_checkpoints
+from graphs.launching import DeskRuns
+from graphs.log import EventLog, Place
+from graphs.runs import Desk, events_of
+from graphs.stream import events
+from quant.strategy import Frozen
+from store.errors import Conflict
+from store.records import Key, every
+from store.store import Store
+from tools.chat import ChatContext, Evidence, load_evidence
+from tools.claims import render
+from tools.context import Principal
+from tools.errors import InvalidInput, UserError
+from tools.figures import Figure
+from tools.focus import Focus
+from tools.optimization import RenderedClaim
+from tools.reply import Reply
+from tools.trace import RunFailed, ToolCalled, TraceEvent, TurnFinished, TurnStarted
+from tools.usage import Usage
+from tools.wishes import Offer
+
+KIND, TURN = "conversation", "turn"
+REMEMBERED = 4
+"""Turns that the assistant is reminded of; what is older is found in the store by its tools."""
+LONGEST_MESSAGE = 4_000
+
+TurnState: TypeAlias = Literal["running", "waiting", "completed", "failed"]
+
+
+class Conversation(Frozen):
+    id: str
+    created_at: datetime
+    title: str
+    turns: int = 0
+    """The number of the last turn; turns up to `branched_at` are those of `parent`."""
+    parent: str | None = None
+    branched_at: int = 0
+
+
+class Turn(Frozen):
+    """A message and its answer; `id` names the turn in the trace."""
+
+    id: str
+    conversation: str
+    number: int
+    asked: Annotated[str, Field(max_length=LONGEST_MESSAGE)]
+    at: datetime
+    state: TurnState = "running"
+    outcome: Literal["answered", "declined", "asked_back", "no_answer"] | None = None
+    claims: tuple[RenderedClaim, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    """Those that the claims refer to."""
+    offers: tuple[Offer, ...] = ()
+    did: tuple[tuple[str, dict[str, Any]], ...] = ()
+    """Tools and their arguments."""
+    waits_for: tuple[str, str] | None = None
+    """The run and the subject of the approval."""
+    focus: Focus = Focus()
+    """After this turn."""
+
+
+@dataclass(frozen=True)
+class _Standing:
+    """Where the next turn stands: what came before it."""
+
+    before: Sequence[Turn]
+    focus: Focus
+
+
+async def begin_conversation(desk: Desk, owner: str, *, conversation_id: str | None = None) -> str:
+    id_ = conversation_id or uuid.uuid4().hex[:12]
+    made = Conversation(id=id_, created_at=datetime.now(UTC), title="")
+    await desk.store.records.put(Key(owner, KIND, id_), made.model_dump(mode="json"), expected=0)
+    return id_
+
+
+async def branch(desk: Desk, owner: str, conversation_id: str, turn: int, *, branch_id: str | None = None) -> str:
+    """A new conversation that goes on after a turn of another; both stand beside each other from then on."""
+    parent = await conversation_of(desk.store, owner, conversation_id)
+    if not 1 <= turn <= parent.turns:
+        raise InvalidInput("turn", turn, allowed=f"1 to {parent.turns}")
+    id_ = branch_id or uuid.uuid4().hex[:12]
+    made = Conversation(
+        id=id_,
+        created_at=datetime.now(UTC),
+        title=parent.title,
+        turns=turn,
+        parent=conversation_id,
+        branched_at=turn,
+    )
+    await desk.store.records.put(Key(owner, KIND, id_), made.model_dump(mode="json"), expected=0)
+    return id_
+
+
+async def ask(desk: Desk, owner: str, conversation_id: str, text: str) -> AsyncGenerator[TraceEvent]:
+    """Store the message as the next turn and answer it; the events of runs that it launches are among those yielded.
+
+    Ends early, with the turn in state `waiting`, where a person has to approve something.
+    """
+    asked = text.strip()
+    if not 1 <= len(asked) <= LONGEST_MESSAGE:
+        allowed = f"1 to {LONGEST_MESSAGE} characters"
+        raise InvalidInput("message", asked[:40], reason=f"it has {len(asked)} characters", allowed=allowed)
+    conversation = await conversation_of(desk.store, owner, conversation_id)
+    number = conversation.turns + 1
+    turn = Turn(
+        id=f"{conversation_id}-{number}",
+        conversation=conversation_id,
+        number=number,
+        asked=asked,
+        at=datetime.now(UTC),
+        focus=(await _standing(desk.store, owner, conversation, number)).focus,
+    )
+    try:
+        await desk.store.records.put(
+            _turn_key(owner, conversation_id, number), turn.model_dump(mode="json"), expected=0
+        )
+    except Conflict as error:
+        raise UserError(
+            "message: another message of this conversation is being answered; allowed: one at a time"
+        ) from error
+    title = conversation.title or asked[:60]
+    await _update(desk.store, Key(owner, KIND, conversation_id), turns=number, title=title)
+    async for event in resume(desk, owner, conversation_id, number):
+        yield event
+
+
+async def resume(desk: Desk, owner: str, conversation_id: str, number: int) -> AsyncGenerator[TraceEvent]:
+    """Go on with a turn that was interrupted, or whose approval was decided; a finished one is read out."""
+    turn = await turn_of(desk.store, owner, conversation_id, number)
+    stored = await events_of(desk.store, owner, turn.id)
+    if turn.state == "completed":
+        for event in stored:
+            yield event
+        return
+    if desk.models is None:
+        raise ValueError("a conversation needs a desk with models")
+    log = EventLog(desk.store, owner, turn.id, stored)
+    try:
+        async for event in _steps(desk, owner, turn, log):
+            yield event
+    except Exception as error:
+        failures = sum(isinstance(event, RunFailed) for event in stored)
+        code = (
+            "model_failed"
+            if isinstance(error, ModelFailure)
+            else "unusable_input"
+            if isinstance(error, UserError)
+            else "fault"
+        )
+        kind = error.reason if isinstance(error, ModelFailure) else type(error).__name__
+        failed = log.make(RunFailed, "turn", 0, failures, code=code, kind=kind)
+        await log.append(failed)
+        await _update(desk.store, _turn_key(owner, conversation_id, number), state="failed")
+        yield failed
+        raise
+
+
+async def _steps(desk: Desk, owner: str, turn: Turn, log: EventLog) -> AsyncGenerator[TraceEvent]:
+    assert desk.models is not None
+    chain = desk.models.of("assistant")
+    started = log.make(
+        TurnStarted, "turn", 0, 0, conversation=turn.conversation, turn=turn.number, model=chain.models[0].name
+    )
+    for event in await log.append(started):
+        yield event
+    conversation = await conversation_of(desk.store, owner, turn.conversation)
+    place = await _standing(desk.store, owner, conversation, turn.number)
+    evidence = await load_evidence(desk.store, owner, turn.id)
+
+    def context(at: Place, tell: Tell) -> ChatContext:
+        return ChatContext(
+            principal=Principal(owner=owner),
+            run=turn.id,
+            store=desk.store,
+            said=(*(earlier.asked for earlier in place.before), turn.asked),
+            prices=desk.prices,
+            runs=DeskRuns(desk, owner, turn.id, place.focus, at, tell),
+            focus=place.focus,
+            evidence=evidence,
+        )
+
+    execution = Turning(
+        context=context,
+        evidence=evidence,
+        log=log,
+        agent=assistant(chain),
+        asked=turn.asked,
+        before=[_reminder(earlier) for earlier in place.before],
+    )
+    async with open_checkpoints(desk.checkpoints) as checkpointer:
+        graph = turning(checkpointer)
+        config: RunnableConfig = {"configurable": {"thread_id": turn.id}, "recursion_limit": RECURSION_LIMIT}
+        at = await graph.aget_state(config)
+        begun = at.created_at is not None
+        if not begun or at.tasks:
+            interrupted = any(task.interrupts for task in at.tasks)
+            parts = graph.astream(
+                Command(resume=True) if interrupted else None if begun else {"reply": None, "author": ""},
+                config,
+                context=execution,
+                stream_mode=["custom"],
+                version="v2",
+                durability="sync",
+            )
+            async for event in events(parts):
+                yield event
+            at = await graph.aget_state(config)
+        waiting = [value.value for task in at.tasks for value in task.interrupts]
+        if waiting:
+            waits_for = [waiting[0]["run"], waiting[0]["subject"]]
+            await _update(
+                desk.store, _turn_key(owner, turn.conversation, turn.number), state="waiting", waits_for=waits_for
+            )
+            return
+        async for event in _finish(desk.store, owner, turn, at.values["reply"], evidence, log):
+            yield event
+        await checkpointer.adelete_thread(turn.id)
+
+
+async def _finish(
+    store: Store, owner: str, turn: Turn, reply: Reply | None, evidence: Evidence, log: EventLog
+) -> AsyncGenerator[TraceEvent]:
+    outcome = reply.outcome if reply else "no_answer"
+    finished = log.make(
+        TurnFinished,
+        "turn",
+        0,
+        0,
+        conversation=turn.conversation,
+        turn=turn.number,
+        outcome=outcome,
+        usage=Usage(),
+    )
+    claims = [render(claim, evidence.figures) for claim in (reply.claims if reply else ())]
+    used = {id_ for claim in claims for id_ in claim.figures}
+    new = await log.append(finished)
+    said = await events_of(store, owner, turn.id)
+    calls = [(event.tool, event.arguments) for event in said if isinstance(event, ToolCalled)]
+    await _update(
+        store,
+        _turn_key(owner, turn.conversation, turn.number),
+        state="completed",
+        waits_for=None,
+        outcome=outcome,
+        claims=[claim.model_dump(mode="json") for claim in claims],
+        figures=[f.model_dump(mode="json") for f in evidence.figures if f.id in used],
+        offers=list(reply.offers if reply else ()),
+        did=[list(call) for call in calls],
+        focus=evidence.focus(turn.focus, calls).model_dump(mode="json"),
+    )
+    for event in new:
+        yield event
+
+
+async def conversation_of(store: Store, owner: str, conversation_id: str) -> Conversation:
+    record = await store.records.get(Key(owner, KIND, conversation_id))
+    if record is None:
+        allowed = "the id of one of your conversations"
+        raise InvalidInput("conversation", conversation_id, reason="there is none", allowed=allowed)
+    return Conversation.model_validate(record.document)
+
+
+async def conversations(store: Store, owner: str) -> list[Conversation]:
+    """The owner's, newest first."""
+    found = every(store.records, owner, KIND, newest_first=True)
+    return [Conversation.model_validate(record.document) async for record in found]
+
+
+async def turn_of(store: Store, owner: str, conversation_id: str, number: int) -> Turn:
+    """A turn of the conversation, or of the one that it branched from."""
+    conversation = await conversation_of(store, owner, conversation_id)
+    while conversation.parent is not None and number <= conversation.branched_at:
+        conversation = await conversation_of(store, owner, conversation.parent)
+    record = await store.records.get(_turn_key(owner, conversation.id, number))
+    if record is None:
+        raise InvalidInput("turn", number, reason="there is none", allowed=f"1 to {conversation.turns}")
+    return Turn.model_validate(record.document)
+
+
+async def _standing(store: Store, owner: str, conversation: Conversation, number: int) -> _Standing:
+    """The last turns before `number` that were answered, and what the conversation is about after them."""
+    numbers = range(max(1, number - REMEMBERED), number)
+    turns = [await turn_of(store, owner, conversation.id, n) for n in numbers]
+    return _Standing(before=turns, focus=turns[-1].focus if turns else Focus())
+
+
+def _reminder(turn: Turn) -> Before:
+    return Before(asked=turn.asked, did=turn.did, answered=tuple(claim.template for claim in turn.claims))
+
+
+def _turn_key(owner: str, conversation_id: str, number: int) -> Key:
+    return Key(owner, TURN, f"{conversation_id}.{number:06d}")
+
+
+async def _update(store: Store, key: Key, **changes: Any) -> None:
+    while True:
+        record = await store.records.get(key)
+        assert record is not None
+        try:
+            await store.records.put(key, {**record.document, **changes}, expected=record.version)
+        except Conflict:
+            continue
+        return

@@ -1,0 +1,111 @@
+"""The runs of one person, as the assistant's tools launch and read them."""
+
+import asyncio
+import contextlib
+import contextvars
+import hashlib
+from collections.abc import Callable
+
+from graphs.holdout import open_holdout
+from graphs.log import Place
+from graphs.runs import Desk, Run, approval_of, check_request, create_run, execute, list_runs, run_of
+from store.records import Key
+from tools.chat import Rejected, RunSummary, Waiting
+from tools.errors import InvalidInput, UserError
+from tools.estimate import estimate
+from tools.figures import Figure
+from tools.focus import Focus
+from tools.optimization import Estimate, OptimizationRequest, OptimizationResult
+from tools.results import load_result
+from tools.trace import RunLaunched, TraceEvent
+
+
+class DeskRuns:
+    """Adapter of `tools.chat.Runs`: what a run says goes on to whoever follows the conversation."""
+
+    def __init__(
+        self, desk: Desk, owner: str, turn: str, focus: Focus, place: Place, tell: Callable[[TraceEvent], None]
+    ) -> None:
+        self._desk = desk
+        self._owner = owner
+        self._turn = turn
+        self._focus = focus
+        self._place = place
+        self._tell = tell
+
+    async def estimate(self, request: OptimizationRequest) -> Estimate:
+        return estimate(await check_request(self._desk, request))
+
+    async def launch(self, request: OptimizationRequest, name: str) -> str:
+        run = hashlib.sha256(f"{self._turn}\n{name}".encode()).hexdigest()[:32]
+        if await self._desk.store.records.get(Key(self._owner, "run", run)) is None:
+            await create_run(self._desk, self._owner, request, run_id=run)
+        await self._place.say(RunLaunched, run, launched=run, name=request.name)
+        # in a context of its own: LangGraph would take the run for a part of the conversation's graph
+        task = asyncio.create_task(self._follow(run), context=contextvars.Context())
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            raise
+        state = (await run_of(self._desk.store, self._owner, run)).state
+        if state == "waiting":
+            raise Waiting(run, "launch")
+        if state == "rejected":
+            raise await self._rejected(run, "launch")
+        return run
+
+    async def result(self, run: str) -> tuple[str, OptimizationResult]:
+        found = await self._find(run)
+        if found.state != "completed":
+            raise InvalidInput("run", run, reason=f"{found.id[:12]} is {found.state}", allowed="a run with a result")
+        return found.id, await load_result(self._desk.store, self._owner, found.id, "final")
+
+    async def all(self) -> tuple[RunSummary, ...]:
+        return tuple(
+            RunSummary(
+                run=run.id, name=run.request.name, state=run.state, created_at=run.created_at.strftime("%Y-%m-%d %H:%M")
+            )
+            for run in await list_runs(self._desk.store, self._owner)
+        )
+
+    async def holdout(self, run: str) -> tuple[Figure, ...]:
+        figures = await open_holdout(self._desk, self._owner, run)
+        if figures is not None:
+            return figures
+        approval = await approval_of(self._desk.store, self._owner, run, "holdout")
+        if approval is not None and approval.decided is not None:
+            raise await self._rejected(run, "holdout")
+        raise Waiting(run, "holdout")
+
+    async def _follow(self, run: str) -> None:
+        async for event in execute(self._desk, self._owner, run):
+            self._tell(event)
+
+    async def _find(self, text: str) -> Run:
+        named = {"last": self._focus.run, "previous": self._focus.previous_run}
+        allowed = "last, previous, or the beginning of a run's id"
+        if named.get(text) is not None:
+            return await run_of(self._desk.store, self._owner, named[text] or "")
+        runs = [run for run in await list_runs(self._desk.store, self._owner) if run.state == "completed"]
+        place = {"last": 0, "previous": 1}.get(text)
+        if place is not None:
+            if place < len(runs):
+                return runs[place]
+            raise InvalidInput("run", text, reason="there are not so many results yet", allowed="an optimization first")
+        found = [run for run in runs if text and run.id.startswith(text)]
+        if len(found) != 1:
+            reason = f"{len(found)} of your results begin with {text!r}"
+            raise InvalidInput("run", text, reason=reason, allowed=allowed)
+        return found[0]
+
+    async def _rejected(self, run: str, subject: str) -> UserError:
+        approval = await approval_of(
+            self._desk.store, self._owner, run, "holdout" if subject == "holdout" else "launch"
+        )
+        reason = approval.decided.reason if approval and approval.decided else ""
+        return Rejected(
+            f"{subject}: it was rejected; allowed: to ask again otherwise" + (f" ({reason})" if reason else "")
+        )

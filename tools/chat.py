@@ -1,0 +1,194 @@
+"""What the assistant's tools may reach, what they hand back, and what of it is kept for the turn."""
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+from quant.strategy import Frozen
+from store.documents import Document
+from store.records import Key, every
+from store.store import Store
+from tools.context import Scope
+from tools.errors import InvalidInput, UserError
+from tools.figures import Figure, figures_in
+from tools.focus import Focus
+from tools.optimization import Estimate, OptimizationRequest, OptimizationResult
+from tools.prices import PriceSource
+
+EVIDENCE = "evidence"
+"""Kind of the records that hold what tools returned in a turn."""
+
+Result = TypeVar("Result", bound=Frozen)
+
+
+class Refusal(Frozen):
+    """A tool could not do what was asked; the figures say which value of the person's stood in the way."""
+
+    refused: str
+    """Code of the error."""
+    figures: tuple[Figure, ...]
+
+
+class RunSummary(Frozen):
+    """A run of the person's, without its result."""
+
+    run: str
+    name: str
+    state: str
+    created_at: str
+
+
+class Waiting(Exception):
+    """A run waits for a person, and the turn with it."""
+
+    def __init__(self, run: str, subject: str) -> None:
+        self.run = run
+        self.subject = subject
+        super().__init__(f"{run} waits for an approval ({subject})")
+
+
+class Rejected(UserError):
+    """The person said no."""
+
+    code = "rejected"
+
+
+@runtime_checkable
+class Runs(Protocol):
+    """Port: the runs of one person. Adapter: `graphs.launching.DeskRuns`."""
+
+    async def estimate(self, request: OptimizationRequest) -> Estimate:
+        """After the same checks as a launch."""
+        ...
+
+    async def launch(self, request: OptimizationRequest, name: str) -> str:
+        """Execute a run to its end and return its id; the same `name` in the same turn is the same run.
+
+        Raises `Waiting` while a person has to decide, and `Rejected` when they said no.
+        """
+        ...
+
+    async def result(self, run: str) -> tuple[str, OptimizationResult]:
+        """Of `last`, `previous`, an id or the beginning of one; `UserError` where there is none."""
+        ...
+
+    async def all(self) -> tuple[RunSummary, ...]:
+        """Newest first."""
+        ...
+
+    async def holdout(self, run: str) -> tuple[Figure, ...]:
+        """Open the locked holdout of a run once a person has approved it; raises as `launch`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Returned:
+    """What one call of a tool brought: figures, and how it changes what the conversation is about."""
+
+    figures: tuple[Figure, ...]
+    changes: dict[str, Any]
+
+
+@dataclass
+class Evidence:
+    """What tools returned in a turn: the only source of its figures."""
+
+    calls: dict[str, Returned] = field(default_factory=dict[str, Returned])
+
+    def add(self, call: str, document: Document) -> None:
+        figures = tuple(map(Figure.model_validate, document["figures"]))
+        self.calls[call] = Returned(figures, document["changes"])
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """Those whose id means one thing: an id that two results use differently can be referred to by none."""
+        found: dict[str, Figure | None] = {}
+        for _, returned in sorted(self.calls.items()):
+            for figure in returned.figures:
+                same = found.setdefault(figure.id, figure)
+                if same is not None and (same.value, same.source) != (figure.value, figure.source):
+                    found[figure.id] = None
+        return tuple(figure for figure in found.values() if figure is not None)
+
+    def focus(self, before: Focus, calls: Iterable[tuple[str, Mapping[str, Any]]]) -> Focus:
+        """What the conversation is about after `calls`, in their order."""
+        about = before.model_dump(mode="json")
+        for tool, arguments in calls:
+            returned = self.calls.get(named(tool, arguments))
+            about |= returned.changes if returned else {}
+        return Focus.model_validate(about)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChatContext(Scope):
+    """Of one turn of a conversation; `run` is the turn."""
+
+    prices: PriceSource
+    runs: Runs
+    focus: Focus
+    evidence: Evidence
+
+
+async def load_evidence(store: Store, owner: str, turn: str) -> Evidence:
+    """What the tools of a turn have returned so far."""
+    evidence = Evidence()
+    async for record in every(store.records, owner, EVIDENCE, prefix=f"{turn}."):
+        evidence.add(record.key.id.rpartition(".")[2], record.document)
+    return evidence
+
+
+async def kept(
+    context: ChatContext,
+    tool: str,
+    arguments: Mapping[str, Any],
+    kind: type[Result],
+    compute: Callable[[], Awaitable[tuple[Result, dict[str, Any]]]],
+) -> Result | Refusal:
+    """What `compute` makes and how it changes the focus, computed once a turn; what the person can mend is told."""
+    call = named(tool, {name: _plain(value) for name, value in arguments.items()})
+    key = Key(context.owner, EVIDENCE, f"{context.run}.{call}")
+    record = await context.store.records.get(key)
+    if record is not None:
+        document = record.document
+        return (Refusal if document["refused"] else kind).model_validate(document["result"])
+    changes: dict[str, Any] = {}
+    try:
+        result, changes = await compute()
+    except UserError as error:
+        if error.code == "model_failed":
+            raise
+        result = refusal(error)
+    document = {
+        "result": result.model_dump(mode="json"),
+        "refused": isinstance(result, Refusal),
+        "figures": [figure.model_dump(mode="json") for figure in figures_in(result)],
+        "changes": changes,
+    }
+    await context.store.records.put(key, document)
+    context.evidence.add(call, document)
+    return result
+
+
+def named(tool: str, arguments: Mapping[str, Any]) -> str:
+    """The same call has the same name in every execution of a turn."""
+    return hashlib.sha256(json.dumps([tool, arguments], sort_keys=True).encode()).hexdigest()[:32]
+
+
+def refusal(error: UserError) -> Refusal:
+    """The error as figures: its words hold values, and only code may put values before a reader."""
+    rows = {"refusal": ("what stands in the way", str(error).partition("; allowed")[0])}
+    if isinstance(error, InvalidInput):
+        rows["refusal_allowed"] = ("what is allowed there", error.allowed)
+    return Refusal(
+        refused=error.code,
+        figures=tuple(
+            Figure(id=id_, quantity=quantity, value=text, unit="text", source=f"refusal.{error.code}")
+            for id_, (quantity, text) in rows.items()
+        ),
+    )
+
+
+def _plain(value: object) -> Any:
+    return value.model_dump(mode="json") if isinstance(value, Frozen) else value

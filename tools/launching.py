@@ -1,0 +1,82 @@
+"""The assistant's tools that search: estimate, and launch a run that streams into the conversation."""
+
+from typing import Any
+
+from langchain.tools import ToolRuntime, tool
+
+from quant.strategy import Frozen
+from tools.chat import ChatContext, Refusal, kept
+from tools.figures import Figure, Unit
+from tools.findings import Findings, findings_of
+from tools.optimization import Estimate, OptimizationRequest
+from tools.requests import request_of
+from tools.scenario_book import own_scenarios
+from tools.wishes import Wish
+
+
+class Estimated(Frozen):
+    """What a search would take; nothing was launched."""
+
+    figures: tuple[Figure, ...]
+
+
+class Launched(Frozen):
+    """A search that has finished, as an explanation needs it."""
+
+    run: str
+    findings: Findings
+
+
+@tool(response_format="content_and_artifact")
+async def estimate_optimization(wish: Wish, runtime: ToolRuntime[ChatContext, Any]) -> tuple[str, Estimated | Refusal]:
+    """What a search would take, in trials, evaluations, seconds and money; launches nothing."""
+    context = runtime.context
+
+    async def compute() -> tuple[Estimated, dict[str, Any]]:
+        request = request_of(wish, context.focus, await own_scenarios(context.store, context.owner))
+        figures = _estimate_figures(await context.runs.estimate(request), request)
+        return Estimated(figures=figures), {"request": request.model_dump(mode="json"), "last": "estimate"}
+
+    result = await kept(context, "estimate_optimization", {"wish": wish}, Estimated, compute)
+    return result.model_dump_json(), result
+
+
+@tool(response_format="content_and_artifact")
+async def run_optimization(wish: Wish, runtime: ToolRuntime[ChatContext, Any]) -> tuple[str, Launched | Refusal]:
+    """Search strategies for a mandate, judge the best for luck, and return the findings; takes seconds to minutes.
+
+    A search above the desk's thresholds waits until a person approves it.
+    """
+    context = runtime.context
+
+    async def compute() -> tuple[Launched, dict[str, Any]]:
+        request = request_of(wish, context.focus, await own_scenarios(context.store, context.owner))
+        run = await context.runs.launch(request, request.content_digest())
+        _, result = await context.runs.result(run)
+        launched = Launched(run=run, findings=findings_of(result))
+        changes = {
+            "run": run,
+            "previous_run": context.focus.run,
+            "request": result.manifest.request.model_dump(mode="json"),
+            "last": "optimize",
+        }
+        return launched, changes
+
+    result = await kept(context, "run_optimization", {"wish": wish}, Launched, compute)
+    return result.model_dump_json(), result
+
+
+def _estimate_figures(estimate: Estimate, request: OptimizationRequest) -> tuple[Figure, ...]:
+    rows: tuple[tuple[str, str, float, Unit], ...] = (
+        ("estimate_trials", "configurations that would be tried", estimate.trials, "count"),
+        ("estimate_scenarios", "scenarios in which each would be tried", len(request.scenarios), "count"),
+        ("estimate_paths", "simulated paths of each scenario", request.scenarios[0].paths, "count"),
+        ("estimate_years", "years of each path", float(request.scenarios[0].years), "years"),
+        ("estimate_evaluations", "evaluations that the search would take", estimate.evaluations, "count"),
+        ("estimate_seconds", "seconds that the search would take on this machine", estimate.seconds, "count"),
+        ("estimate_memory", "megabytes of memory that it would take", estimate.memory_mb, "count"),
+    )
+    return tuple(
+        Figure(id=id_, quantity=quantity, value=value, unit=unit, source=f"estimate_optimization.{id_}")
+        for id_, quantity, value, unit in rows
+    )

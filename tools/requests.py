@@ -1,0 +1,137 @@
+"""From a wish in the person's words to a request in numbers; code reads every number."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from quant.scenario import BUILT_IN, CYCLE, Scenario
+from tools import quoting
+from tools.errors import InvalidInput
+from tools.focus import Focus
+from tools.optimization import HISTORY, Limit, OptimizationRequest
+from tools.wishes import Wish
+
+KNOWN: Mapping[str, Scenario] = {scenario.name: scenario for scenario in (*BUILT_IN, CYCLE)}
+DRAWDOWN_TOLERANCE = 0.20
+_INDEX = {"sp500", "s&p 500", "s&p500", "spx", "sp 500", "the index"}
+
+
+def request_of(wish: Wish, focus: Focus, own: Mapping[str, Scenario]) -> OptimizationRequest:
+    """`own` are the person's scenarios; `InvalidInput` names what cannot be."""
+    base = OptimizationRequest() if wish.base == "new" else focus.request
+    if base is None:
+        raise InvalidInput("base", "last", reason="nothing was asked for before", allowed="a request of its own")
+    asked: dict[str, Any] = base.model_dump()
+    if wish.name is not None:
+        asked["name"] = wish.name
+    if wish.assets:
+        asked["universe"] = universe_of(wish.assets)
+    _mandate(asked["mandate"], wish)
+    _space(asked["space"], wish)
+    asked["scenarios"] = _scenarios(base, wish, {**KNOWN, **own})
+    _limits(asked, wish)
+    for name, quote in (("trials", wish.trials), ("seed", wish.seed)):
+        if quote is not None:
+            asked[name] = quoting.whole(name, quote)
+    if wish.goal is not None:
+        asked["goal"] = wish.goal
+    try:
+        return OptimizationRequest.model_validate(asked)
+    except ValidationError as error:
+        raise refused(error) from error
+
+
+def universe_of(assets: tuple[str, ...]) -> str:
+    """The index, all bundled stocks, or some of them."""
+    names = [asset.strip() for asset in assets]
+    lowered = [name.lower() for name in names]
+    if len(names) == 1 and lowered[0] in {*_INDEX, "stocks"}:
+        return "stocks" if lowered[0] == "stocks" else "sp500"
+    mixed = sorted({*lowered} & {*_INDEX, "stocks"})
+    if mixed:
+        allowed = "the index alone, all stocks, or some stocks by their tickers"
+        raise InvalidInput("assets", ", ".join(names), reason=f"{mixed[0]} is more than one stock", allowed=allowed)
+    return "stocks:" + ",".join(name.upper() for name in names)
+
+
+def refused(error: ValidationError) -> InvalidInput:
+    """The first thing that is wrong, in the words of the field."""
+    first = error.errors(include_url=False)[0]
+    path = ".".join(str(step) for step in first["loc"]) or "request"
+    message = first["msg"].removeprefix("Value error, ")
+    reason, _, allowed = message.partition("; allowed: ")
+    return InvalidInput(path, first["input"], reason=reason, allowed=allowed or message)
+
+
+def _mandate(mandate: dict[str, Any], wish: Wish) -> None:
+    readers: tuple[tuple[str, str | None, Callable[[str, str], float]], ...] = (
+        ("target_volatility", wish.target_volatility, quoting.fraction),
+        ("min_weight", wish.min_weight, quoting.fraction),
+        ("max_weight", wish.max_weight, quoting.weight),
+        ("risk_aversion", wish.risk_aversion, quoting.ratio),
+    )
+    for name, quote, read in readers:
+        if quote is not None:
+            mandate[name] = read(name, quote)
+    if wish.transaction_cost is not None:
+        factor = quoting.multiple(wish.transaction_cost)
+        mandate["transaction_cost_bps"] = (
+            quoting.basis_points("transaction_cost", wish.transaction_cost)
+            if factor is None
+            else mandate["transaction_cost_bps"] * factor
+        )
+
+
+def _space(space: dict[str, Any], wish: Wish) -> None:
+    given = {
+        "weight_functions": wish.weight_functions,
+        "estimators": wish.estimators,
+        "rebalancing": wish.rebalancing,
+        "inner": wish.inner,
+        "lookback_days": tuple(quoting.sessions("lookback", quote) for quote in wish.lookbacks),
+    }
+    space |= {name: values for name, values in given.items() if values}
+
+
+def _scenarios(base: OptimizationRequest, wish: Wish, known: Mapping[str, Scenario]) -> list[dict[str, Any]]:
+    for name in wish.scenarios:
+        if name not in known:
+            raise InvalidInput("scenarios", name, allowed=", ".join(known), code="unknown_scenario")
+    old = base.scenarios[0]
+    chosen = [known[n].model_copy(update={"paths": old.paths, "years": old.years}) for n in wish.scenarios]
+    changes: dict[str, Any] = {}
+    if wish.paths is not None:
+        changes["paths"] = quoting.whole("paths", wish.paths)
+    if wish.years is not None:
+        changes["years"] = quoting.whole_years("years", wish.years)
+    if wish.engine is not None:
+        changes["engine"] = wish.engine
+    return [
+        scenario.model_dump() | {k: v for k, v in changes.items() if k != "engine" or not scenario.states}
+        for scenario in (chosen or base.scenarios)
+    ]
+
+
+def _limits(asked: dict[str, Any], wish: Wish) -> None:
+    names = [scenario["name"] for scenario in asked["scenarios"]]
+    where = ("base_case" if "base_case" in names else names[0], HISTORY)
+    readers: tuple[tuple[str, str | None, Callable[[str, str], float]], ...] = (
+        ("max_drawdown", wish.max_drawdown, quoting.fraction),
+        ("value_at_risk", wish.value_at_risk, quoting.fraction),
+        ("expected_shortfall", wish.expected_shortfall, quoting.fraction),
+        ("turnover", wish.max_turnover, quoting.ratio),
+        ("cost_bps", wish.max_cost, quoting.basis_points),
+        ("leverage", wish.max_leverage, quoting.weight),
+    )
+    for name, quote, read in readers:
+        if quote is None:
+            continue
+        try:
+            limit = Limit(bound=read(name, quote), scenarios=where, tolerated=DRAWDOWN_TOLERANCE)
+        except ValidationError as error:
+            raise InvalidInput(name, quote, allowed="above 0") from error
+        asked["limits"][name] = limit.model_dump()
+    for limit in asked["limits"].values():  # scenarios that were exchanged take their limits along
+        if limit is not None and not {*limit["scenarios"]} <= {*names, HISTORY}:
+            limit["scenarios"] = where
