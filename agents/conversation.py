@@ -1,5 +1,6 @@
 """What a model said: how it ended, what of it is kept, and how it is repeated to the next model."""
 
+import hashlib
 import json
 import math
 import re
@@ -35,6 +36,7 @@ ASKED_AS = "asked_as"
 _FORMATS = ("model_provider", "output_version")
 """Where LangChain says how the blocks of a message are to be read."""
 
+_FENCED = re.compile(r"<data-([0-9a-f]{12})>\n(.*)\n</data-\1>", re.DOTALL)
 _LEVELS = 50
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -69,8 +71,19 @@ def repeated(messages: Sequence[BaseMessage], model: str) -> list[Any]:
             told.append(message)
         elif message.tool_call_id not in results:  # an answer over the limit of tool calls gets two
             results.add(message.tool_call_id)
-            told.append(message)
+            told.append(message.model_copy(update={"content": fenced(str(message.text))}))
     return told
+
+
+def fenced(text: str) -> str:
+    """A tool's result between marks that no text inside it can know: they are made of its own digest."""
+    mark = hashlib.sha256(text.encode()).hexdigest()[:12]
+    return f"<data-{mark}>\n{text}\n</data-{mark}>"
+
+
+def unfenced(text: str) -> str:
+    found = _FENCED.fullmatch(text)
+    return text if found is None else found[2]
 
 
 def _usable(said: AIMessage) -> bool:

@@ -20,6 +20,7 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from pydantic import BaseModel
 
+from agents.conversation import unfenced
 from quant.strategy import ACTIVE, SearchSpace, StrategyConfig
 from tools.claims import Draft
 from tools.figures import Claim
@@ -138,7 +139,7 @@ def _calls(*calls: tuple[str, dict[str, Any]]) -> AIMessage:
 
 
 def _read(heard: Sequence[ToolMessage], tool: str, kind: type[Result]) -> list[Result]:
-    return [kind.model_validate_json(m.text) for m in heard if m.name == tool and m.status == "success"]
+    return [kind.model_validate_json(unfenced(m.text)) for m in heard if m.name == tool and m.status == "success"]
 
 
 def _assess(heard: Sequence[ToolMessage]) -> RiskAssessment:

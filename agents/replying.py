@@ -1,0 +1,52 @@
+"""The embedded planner as the assistant: what it calls for a message, and how it tells what came back."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, get_args
+
+from langchain_core.messages import BaseMessage, HumanMessage, ToolMessage
+
+from agents.conversation import unfenced
+from agents.telling import told
+from agents.understanding import understand
+from tools.figures import Claim
+from tools.focus import Focus
+from tools.reply import Reply
+from tools.wishes import Offer
+
+Call = tuple[str, dict[str, Any]]
+
+
+def assisted(messages: Sequence[BaseMessage]) -> list[Call]:
+    """The tools to call, or the reply once they have returned."""
+    asked = next(m for m in reversed(messages) if isinstance(m, HumanMessage))
+    heard = [m for m in messages if isinstance(m, ToolMessage) and m.name != Reply.__name__]
+    told_of = json.loads(str(asked.text).partition("\n")[0])
+    if heard:
+        return [_answer(Reply(claims=tuple(_claims(heard)), offers=()))]
+    understood = understand(told_of["person"], Focus.model_validate(told_of["focus"]))
+    if understood.calls:
+        return [(call.tool, call.arguments) for call in understood.calls]
+    if understood.unclear:
+        return [_answer(_says("asked_back", understood.unclear, understood.offers))]
+    if understood.declined:
+        return [_answer(_says("declined", [_DECLINED], understood.offers))]
+    return [_answer(_says("answered", [_HELP], understood.offers or get_args(Offer)))]
+
+
+_DECLINED = "That is nothing this desk can do."
+_HELP = "This desk searches allocation strategies, judges them for luck, and explains what it found."
+
+
+def _claims(heard: Sequence[ToolMessage]) -> Iterator[Claim]:
+    for message in heard:
+        yield from told(message.name or "", unfenced(str(message.text)), failed=message.status == "error")
+
+
+def _says(outcome: Any, texts: Sequence[str], offers: Sequence[Offer]) -> Reply:
+    claims = tuple(Claim(section="answer", text=text) for text in texts)
+    return Reply(outcome=outcome, claims=claims, offers=tuple(offers))
+
+
+def _answer(reply: Reply) -> Call:
+    return Reply.__name__, reply.model_dump(mode="json", exclude_defaults=True)

@@ -1,0 +1,286 @@
+"""`chat`: a conversation in the terminal; what agents and tools do is shown as it happens, approvals are asked there."""
+
+import asyncio
+import sys
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, aclosing
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from api.settings import Settings, read_model_options, read_settings
+from tools.errors import InvalidInput, UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from graphs.conversations import Turn
+    from graphs.runs import Desk
+    from tools.trace import TraceEvent
+
+WAITING = 3
+"""Exit code where a message waits for an approval that nobody here can give."""
+
+_EPILOG = """
+Examples:
+
+    python -m api chat
+
+    python -m api chat --say "does the 12-month rule still hold?" --say "what about sigmoid instead?"
+
+    python -m api chat --conversation last --say "and with double the costs?"
+
+    python -m api chat --conversation last --branch 2
+
+In the conversation: /help what can be asked, /figures where the numbers of the last answer come from, /turns what was
+said, /branch N go on after turn N, /quit. Without a terminal each line of stdin is a message. Answers go to stdout.
+"""
+
+Named = Annotated[
+    str | None,
+    typer.Option("--conversation", "-c", metavar="ID", help="Go on with a conversation, or with the `last`."),
+]
+Say = Annotated[
+    list[str] | None, typer.Option("--say", metavar="TEXT", help="A message; repeat it for more. Then the chat ends.")
+]
+Branch = Annotated[
+    int | None, typer.Option("--branch", metavar="TURN", help="Go on after this turn, in a conversation of its own.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog=_EPILOG)(chat)
+    app.command()(chats)
+
+
+def chat(*, conversation: Named = None, say: Say = None, branch: Branch = None) -> int:
+    """Talk to the assistant: it searches, compares, simulates and explains, and shows where each number comes from."""
+    settings = read_settings()
+    if branch is not None and conversation is None:
+        raise InvalidInput(
+            "--branch", branch, reason="of which conversation is not said", allowed="with --conversation"
+        )
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        try:
+            talk = runner.run(_opened(settings, stack, conversation, branch))
+            return talk.all_of(say, runner) if say else talk.through(runner)
+        finally:
+            runner.run(stack.aclose())
+
+
+def chats() -> int:
+    """List your conversations, newest first."""
+
+    async def listed() -> int:
+        from rich.table import Table
+
+        from api.app import create_desk
+        from api.terminal import plain, stdout
+        from graphs.conversations import conversations
+
+        settings = read_settings()
+        async with create_desk(settings) as desk:
+            found = await conversations(desk.store, settings.owner)
+        if not found:
+            print("No conversation yet: python -m api chat begins one.")
+            return 0
+        table = Table(box=None, pad_edge=False)
+        for heading in ("Conversation", "Begun (UTC)", "Turns", "First message"):
+            table.add_column(heading, no_wrap=heading != "First message")
+        for each in found:
+            table.add_row(each.id, each.created_at.strftime("%Y-%m-%d %H:%M"), str(each.turns), plain(each.title))
+        stdout().print(table)
+        return 0
+
+    return asyncio.run(listed())
+
+
+async def _opened(settings: Settings, stack: AsyncExitStack, named: str | None, turn: int | None) -> "Talk":
+    from agents.model import make_models
+    from api.app import create_desk
+    from graphs.conversations import begin_conversation, branch
+
+    models = make_models(read_model_options())
+    desk = await stack.enter_async_context(create_desk(settings, models))
+    if named is None:
+        found = await begin_conversation(desk, settings.owner)
+    else:
+        found = await _find(desk, settings.owner, named)
+        if turn is not None:
+            found = await branch(desk, settings.owner, found, turn)
+    return Talk(desk, settings, found)
+
+
+async def _find(desk: "Desk", owner: str, text: str) -> str:
+    from graphs.conversations import conversations
+
+    found = [each.id for each in await conversations(desk.store, owner)]
+    chosen = found[:1] if text == "last" else [id_ for id_ in found if text and id_.startswith(text)]
+    if len(chosen) != 1:
+        reason = f"{text!r} names {len(chosen)} conversations" if found else "there is none yet"
+        raise InvalidInput("--conversation", text, reason=reason, allowed="an id of `python -m api chats`, or last")
+    return chosen[0]
+
+
+class Talk:
+    """One conversation on this terminal."""
+
+    def __init__(self, desk: "Desk", settings: Settings, conversation: str) -> None:
+        from api.terminal import stderr, stdout
+
+        self._desk = desk
+        self._settings = settings
+        self._conversation = conversation
+        self._out: Console = stdout()
+        self._aside: Console = stderr()
+
+    def all_of(self, messages: Sequence[str], runner: asyncio.Runner) -> int:
+        """Each message in turn; stops where one waits for a person who is not here."""
+        if runner.run(self._go_on()) == "waiting":
+            return WAITING
+        for text in messages:
+            self._out.print(f"\n› {_shown(text)}", style="bold")
+            if runner.run(self._say(text)) == "waiting":
+                return WAITING
+        return 0
+
+    def through(self, runner: asyncio.Runner) -> int:
+        """Until the person leaves."""
+        assert self._desk.models is not None
+        name = self._desk.models.of("assistant").models[0].name
+        self._aside.print(
+            f"Conversation {self._conversation}, answered by {name}. /help says what can be asked, /quit leaves."
+        )
+        runner.run(self._go_on())
+        for text in _lines():
+            if text in ("/quit", "/exit", "/q"):
+                return 0
+            try:
+                runner.run(self._command(text) if text.startswith("/") else self._say(text))
+            except UserError as error:
+                self._aside.print(_shown(str(error)))
+            except KeyboardInterrupt:
+                self._aside.print("Interrupted; what was finished is kept, and the next start goes on with it.")
+        return 0
+
+    async def _go_on(self) -> str:
+        """With a turn that an earlier process left unfinished."""
+        from graphs.conversations import conversation_of, resume
+
+        last = (await conversation_of(self._desk.store, self._settings.owner, self._conversation)).turns
+        if not last or (await self._turn(last)).state in ("completed", "failed"):
+            return "completed"
+        self._aside.print(f"Going on with: {_shown((await self._turn(last)).asked)}")
+        return await self._follow(lambda: resume(self._desk, self._settings.owner, self._conversation, last), last)
+
+    async def _say(self, text: str) -> str:
+        from graphs.conversations import ask, conversation_of
+
+        number = (await conversation_of(self._desk.store, self._settings.owner, self._conversation)).turns + 1
+        return await self._follow(lambda: ask(self._desk, self._settings.owner, self._conversation, text), number)
+
+    async def _follow(self, events: "Callable[[], AsyncGenerator[TraceEvent]]", number: int) -> str:
+        """Show what happens until the turn is answered or left waiting."""
+        from graphs.conversations import resume
+
+        while True:
+            await self._show(events())
+            turn = await self._turn(number)
+            if turn.state != "waiting":
+                self._close(turn)
+                return turn.state
+            if not await self._decided(turn):
+                return "waiting"
+            events = lambda: resume(self._desk, self._settings.owner, self._conversation, number)  # noqa: E731
+
+    async def _show(self, events: "AsyncGenerator[TraceEvent]") -> None:
+        from api.progress import Reporter
+        from tools.trace import ClaimReleased
+
+        with Reporter(self._aside) as reporter:
+            async with aclosing(events) as following:
+                async for event in following:
+                    if isinstance(event, ClaimReleased) and event.node == "release":
+                        self._out.print(_shown(event.claim.text))
+                    else:
+                        reporter.show(event)
+
+    async def _turn(self, number: int) -> "Turn":
+        from graphs.conversations import turn_of
+
+        return await turn_of(self._desk.store, self._settings.owner, self._conversation, number)
+
+    def _close(self, turn: "Turn") -> None:
+        from tools.reply import OFFERS
+
+        if turn.outcome == "no_answer":
+            self._out.print(
+                "There is no answer whose figures could be checked, so none is shown. Ask otherwise, or again."
+            )
+        for offer in turn.offers if turn.outcome != "answered" or not turn.figures else ():
+            does, example = OFFERS[offer]
+            self._out.print(f"  · {does}: “{example}”")
+
+    async def _decided(self, turn: "Turn") -> bool:
+        """Whether the person here has decided what the turn waits for."""
+        from api.approving import decide_here
+
+        assert turn.waits_for is not None
+        run, subject = turn.waits_for
+        return await decide_here(self._desk, self._settings.owner, run, subject, self._aside)
+
+    async def _command(self, text: str) -> None:
+        from graphs.conversations import branch, conversation_of
+        from tools.reply import OFFERS
+
+        conversation = await conversation_of(self._desk.store, self._settings.owner, self._conversation)
+        match text.split():
+            case ["/help"]:
+                for does, example in OFFERS.values():
+                    self._out.print(f"  · {does}: “{example}”")
+            case ["/figures"] if conversation.turns:
+                self._figures(await self._turn(conversation.turns))
+            case ["/turns"]:
+                for number in range(1, conversation.turns + 1):
+                    self._out.print(f"{number:>4}  {_shown((await self._turn(number)).asked)}")
+            case ["/branch", number] if number.isdecimal():
+                self._conversation = await branch(self._desk, self._settings.owner, self._conversation, int(number))
+                self._aside.print(f"Conversation {self._conversation} goes on after turn {number}.")
+            case _:
+                self._aside.print("Known here: /help, /figures, /turns, /branch N, /quit.")
+
+    def _figures(self, turn: "Turn") -> None:
+        from rich.table import Table
+
+        from tools.figures import shown
+
+        table = Table(box=None, pad_edge=False)
+        for heading in ("Figure", "What it measures", "Computed as"):
+            table.add_column(heading)
+        for figure in turn.figures:
+            table.add_row(_shown(shown(figure)), _shown(figure.quantity), figure.source)
+        self._out.print(table)
+
+
+def _lines() -> Iterator[str]:
+    """What the person types, or the lines of stdin; empty ones are left out."""
+    terminal = sys.stdin.isatty()
+    while True:
+        try:
+            text = input("› " if terminal else "").strip()
+        except EOFError:
+            return
+        except KeyboardInterrupt:
+            print(file=sys.stderr)
+            return
+        if text:
+            if not terminal:
+                print(f"\n› {_shown(text)}")
+            yield text
+
+
+def _shown(text: str) -> Any:
+    from api.terminal import plain
+
+    return plain(text)

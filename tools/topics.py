@@ -1,0 +1,131 @@
+"""What a stored result says under one aspect: sentences chosen by comparisons, numbers by reference."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+
+from tools import naming
+from tools.figures import Claim, Section
+from tools.findings import Findings
+from tools.template import claims_of
+from tools.wishes import Topic
+
+_SECTIONS: Mapping[Topic, tuple[Section, ...]] = {
+    "why": ("why",),
+    "where_it_loses": ("where_it_loses",),
+    "costs": ("costs",),
+    "what_would_change": ("what_would_change",),
+    "luck": ("luck",),
+    "data": ("data",),
+    "counter_argument": ("counter_argument",),
+}
+"""Topics that are parts of the whole explanation."""
+_SHORT: Mapping[Section, int] = {
+    "winner": 3,
+    "why": 1,
+    "where_it_loses": 1,
+    "what_would_change": 1,
+    "luck": 1,
+    "counter_argument": 1,
+}
+"""Sentences of a summary: what won, by how much, why, where it loses, what would change it, luck, the case against."""
+
+
+def topic_claims(findings: Findings, topic: Topic, detail: str | None = None) -> tuple[Claim, ...]:
+    if topic == "summary":
+        return tuple(_summary(findings))
+    if topic in _SECTIONS:
+        return tuple(claim for claim in claims_of(findings) if claim.section in _SECTIONS[topic])
+    ids = {figure.id for figure in findings.figures}
+    return tuple(Claim(section="answer", text=text) for text in _SENTENCES[topic](ids, detail))
+
+
+def _summary(findings: Findings) -> Iterator[Claim]:
+    left = dict(_SHORT)
+    for claim in claims_of(findings):
+        if left.get(claim.section, 0) or findings.benefit is None:
+            left[claim.section] = left.get(claim.section, 0) - 1
+            yield claim
+
+
+def _scenario(ids: set[str], detail: str | None) -> Iterator[str]:
+    place = naming.plain(detail or "")
+    named = f"the scenario {place}" if re.fullmatch(r"[a-z ]+", place) else "this scenario"
+    yield f"In {named} the benefit is {{{{in_{detail}_benefit_bps}}}}."
+    if f"in_{detail}_regret_bps" in ids:
+        yield f"The regret in {named}, what the best of all trials earns more there, is {{{{in_{detail}_regret_bps}}}}."
+    if f"in_{detail}_retention" in ids:
+        yield (f"The share of the best utility that the winner keeps in {named} is {{{{in_{detail}_retention}}}}.")
+
+
+def _cases(group: str, opening: str) -> Callable[[set[str], str | None], Iterator[str]]:
+    def sentences(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
+        yield opening
+        for n in range(len(ids)):
+            if f"{group}_{n}_bps" not in ids:
+                return
+            yield f"With {{{{{group}_{n}_label}}}} the benefit is {{{{{group}_{n}_bps}}}}."
+
+    return sentences
+
+
+def _limits(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
+    if "limit_0_name" not in ids:
+        yield "The mandate sets no limits, so none can bind."
+    for n in range(len(ids)):
+        if f"limit_{n}_name" not in ids:
+            break
+        yield (
+            f"What {{{{limit_{n}_name}}}} measures in {{{{limit_{n}_scenario}}}} is {{{{limit_{n}_statistic}}}}; "
+            f"it allows {{{{limit_{n}_allowed}}}}."
+        )
+    if "binding_limit" in ids:
+        yield "The limit that binds is {{binding_limit}}."
+
+
+def _benchmarks(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
+    for id_ in sorted(ids):
+        found = re.fullmatch(r"versus_(\w+)_bps", id_)
+        if found:
+            label = f"{{{{versus_{found[1]}_label}}}}"
+            yield f"The utility of the winner minus that of the benchmark {label} is {{{{{id_}}}}}."
+
+
+def _years(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
+    if "worst_year" in ids:
+        yield (
+            "Its worst calendar year against the benchmark was {{worst_year}}, with a return of the winner of "
+            "{{worst_year_winner}} and a return of the benchmark of {{worst_year_benchmark}}."
+        )
+    yield "The report shows every calendar year and every crisis."
+
+
+def _next_trade(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
+    yield "The day of the latest price is {{as_of}}; the risky weight of the winner that day is {{today_weight}}."
+    yield (
+        "The risky weight of the current rule that day is {{today_current_rule_weight}}, so the next trade is "
+        "{{next_trade}} of wealth."
+    )
+    yield "That is what the rule says, not an order: nothing is traded here."
+
+
+def _computed(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
+    yield (
+        "The number of configurations tried is {{trials}}, in scenarios whose number is {{scenario_count}}, each of "
+        "{{paths}} simulated paths over {{path_years}}."
+    )
+    yield ("Evaluations on all paths: {{evaluations}}. Configurations that were dropped after few paths: {{screened}}.")
+
+
+_SENTENCES: Mapping[Topic, Callable[[set[str], str | None], Iterator[str]]] = {
+    "scenario": _scenario,
+    "premium": _cases("premium", "The premium may move with volatility in several ways, and nobody can verify which."),
+    "parameter_error": _cases("parameter_error", "Expected return and volatility may turn out otherwise than assumed."),
+    "probabilities": _cases(
+        "probabilities", "The weights of the scenarios are a judgement; others were tried as well."
+    ),
+    "limits": _limits,
+    "benchmarks": _benchmarks,
+    "years": _years,
+    "next_trade": _next_trade,
+    "computed": _computed,
+}
