@@ -1,4 +1,4 @@
-"""`chat`: a conversation in the terminal; what agents and tools do is shown as it happens, approvals are asked there."""
+"""`chat`: a conversation in the terminal; what agents and tools do is shown as it happens, approvals included."""
 
 import asyncio
 import sys
@@ -53,8 +53,28 @@ def register(app: typer.Typer) -> None:
     app.command()(chats)
 
 
-def chat(*, conversation: Named = None, say: Say = None, branch: Branch = None) -> int:
+def said(arguments: Sequence[str]) -> tuple[str, ...]:
+    """The messages that a command line says; nothing is executed."""
+    own = typer.Typer(add_completion=False)
+    own.command()(chat)
+    found: list[tuple[str, ...]] = []
+
+    def take(conversation: str | None, say: Sequence[str]) -> int:
+        if conversation is not None or not say:
+            raise InvalidInput(
+                "command", "chat", reason="only a new conversation can be recorded", allowed="chat --say TEXT ..."
+            )
+        found.append(tuple(say))
+        return 0
+
+    typer.main.get_command(own).main(list(arguments), prog_name="chat", standalone_mode=False, obj=take)
+    return found[0]
+
+
+def chat(context: typer.Context, *, conversation: Named = None, say: Say = None, branch: Branch = None) -> int:
     """Talk to the assistant: it searches, compares, simulates and explains, and shows where each number comes from."""
+    if context.obj is not None:  # somebody wants to know what is said
+        return context.obj(conversation, say or ())
     settings = read_settings()
     if branch is not None and conversation is None:
         raise InvalidInput(

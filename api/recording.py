@@ -2,12 +2,13 @@
 
 import asyncio
 import difflib
+import hashlib
 import json
 import tempfile
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
@@ -21,6 +22,7 @@ from agents.wiretap import CassetteMiss, Player, Recorder
 from api.app import create_desk
 from api.isolation import sockets_blocked
 from api.settings import Settings
+from graphs.conversations import ask, begin_conversation, turn_of
 from graphs.runs import Desk, create_run, execute
 from quant.frozen import Frozen
 from tools.code import code_version
@@ -35,11 +37,17 @@ SHOWN = 40
 """Lines of a difference."""
 
 Show = Callable[[TraceEvent], None]
+Script: TypeAlias = OptimizationRequest | tuple[str, ...]
+"""A request, or the messages of a conversation."""
 
 
 class RecordedRun(Frozen):
+    """Of a request, or of a conversation's messages."""
+
     run: str
-    request: OptimizationRequest
+    """The id of the run, or of the conversation."""
+    request: OptimizationRequest | None = None
+    messages: tuple[str, ...] = ()
     trace: tuple[dict[str, Any], ...]
     """Its events, without what may differ between two executions."""
 
@@ -74,7 +82,7 @@ def label_of(cassette: Cassette, path: Path) -> Label:
         reason = f"{str(path)!r} holds calls, but not the runs that made them"
         allowed = "a cassette that `python -m api record` made"
         raise InvalidInput("cassette", str(path), reason=reason, allowed=allowed) from error
-    for file in (run.request.prices_file for run in label.runs):
+    for file in (run.request.prices_file for run in label.runs if run.request):
         if file is not None and not Path(file).is_file():
             reason = f"{str(path)!r} was recorded with the prices of {file!r}, which is not there"
             raise InvalidInput("cassette", str(path), reason=reason, allowed="the same prices in the same place")
@@ -82,7 +90,7 @@ def label_of(cassette: Cassette, path: Path) -> Label:
 
 
 async def record(
-    requests: Sequence[OptimizationRequest],
+    scripts: Sequence[Script],
     options: ModelOptions,
     *,
     made_by: str,
@@ -90,7 +98,7 @@ async def record(
     scripted: bool = False,
     show: Show = lambda _: None,
 ) -> Cassette:
-    """Execute the requests side by side, as runs in an empty home; a model that fails ends its run and is recorded."""
+    """Execute the scripts side by side in an empty home; a model that fails ends its run and is recorded."""
     if not any(name.startswith(BEDROCK) for name in (options.model, *options.agents.values(), *options.fallbacks)):
         allowed = f"{BEDROCK}<model id or inference-profile ARN>"
         raise InvalidInput("MODEL", options.model, reason="no model on Bedrock is configured", allowed=allowed)
@@ -102,7 +110,7 @@ async def record(
         endpoints.append(client.meta.endpoint_url)
 
     models = make_models(options, attach)
-    named = [(request.content_digest()[:32], request) for request in requests]
+    named = [(_named(script), script) for script in scripts]
     traces = await _execute(named, models, settings, show)
     cassette = recorder.cassette()
     label = Label(
@@ -112,8 +120,10 @@ async def record(
         code_version=code_version(),
         models=options,
         runs=tuple(
-            RecordedRun(run=run, request=request, trace=trace)
-            for (run, request), trace in zip(named, traces, strict=True)
+            RecordedRun(run=run, request=script, trace=trace)
+            if isinstance(script, OptimizationRequest)
+            else RecordedRun(run=run, messages=script, trace=trace)
+            for (run, script), trace in zip(named, traces, strict=True)
         ),
     )
     return Cassette(cassette.interactions, label.model_dump(mode="json"))
@@ -123,7 +133,7 @@ async def replay(player: Player, label: Label, *, settings: Settings, show: Show
     """Execute the runs of the player's cassette again, without the network, and compare their traces."""
     models = played_models(label, player)
     with sockets_blocked() as network:
-        traces = await _execute([(run.run, run.request) for run in label.runs], models, settings, show)
+        traces = await _execute([(run.run, run.request or run.messages) for run in label.runs], models, settings, show)
     same_code = label.code_version == code_version()
     differences = [str(miss) for miss in player.missed]
     if not differences:  # all else would follow from a miss
@@ -149,19 +159,41 @@ def played_models(label: Label, player: Player) -> Models:
     return make_models(label.models.model_copy(update={"patience": patience}), player.attach, offline=True)
 
 
+def _named(script: Script) -> str:
+    if isinstance(script, OptimizationRequest):
+        return script.content_digest()[:32]
+    return hashlib.sha256(json.dumps(script).encode()).hexdigest()[:12]
+
+
 async def _execute(
-    runs: Sequence[tuple[str, OptimizationRequest]], models: Models, settings: Settings, show: Show
+    scripts: Sequence[tuple[str, Script]], models: Models, settings: Settings, show: Show
 ) -> list[tuple[dict[str, Any], ...]]:
     async with _empty_desk(settings, models) as desk:
-        for run, request in runs:  # all before the first is executed, so that none knows what another tried
-            await create_run(desk, OWNER, request, run_id=run)
-        return await asyncio.gather(*(_traced(desk, run, show) for run, _ in runs))
+        for run, script in scripts:  # all before the first is executed, so that none knows what another tried
+            if isinstance(script, OptimizationRequest):
+                await create_run(desk, OWNER, script, run_id=run)
+            else:
+                await begin_conversation(desk, OWNER, conversation_id=run)
+        return await asyncio.gather(*(_traced(_followed(desk, run, script), show) for run, script in scripts))
 
 
-async def _traced(desk: Desk, run: str, show: Show) -> tuple[dict[str, Any], ...]:
+async def _followed(desk: Desk, run: str, script: Script) -> AsyncGenerator[TraceEvent]:
+    """A conversation ends where a message waits for a person."""
+    if isinstance(script, OptimizationRequest):
+        async for event in execute(desk, OWNER, run):
+            yield event
+        return
+    for number, text in enumerate(script, 1):
+        async for event in ask(desk, OWNER, run, text):
+            yield event
+        if (await turn_of(desk.store, OWNER, run, number)).state == "waiting":
+            return
+
+
+async def _traced(following: AsyncGenerator[TraceEvent], show: Show) -> tuple[dict[str, Any], ...]:
     events: list[TraceEvent] = []
     try:
-        async for event in execute(desk, OWNER, run):
+        async for event in following:
             show(event)
             events.append(event)
     except (ModelFailure, CassetteMiss):  # the trace ends with it

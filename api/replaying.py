@@ -5,13 +5,15 @@ import shlex
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.settings import read_model_options, read_settings
 from tools.errors import InvalidInput
-from tools.optimization import OptimizationRequest
+
+if TYPE_CHECKING:
+    from api.recording import Script
 
 _RECORD = """
 Examples:
@@ -19,6 +21,8 @@ Examples:
     python -m api record -- optimize --trials 20 --paths 200 --years 1
 
     python -m api record --output tests/cassettes/mine.yaml -- optimize --seed 7
+
+    python -m api record -- chat --say "does the 12-month rule still hold?" --say "save it as Core"
 
     python -m api record --again tests/cassettes/mine.yaml
 
@@ -32,7 +36,7 @@ Again = Annotated[
     bool, typer.Option("--again", help="Record the runs of the cassettes that are named again, each in its place.")
 ]
 Arguments = Annotated[
-    list[str], typer.Argument(metavar="-- optimize ...", help="The command to record, or cassettes with --again.")
+    list[str], typer.Argument(metavar="-- optimize|chat ...", help="The command to record, or cassettes with --again.")
 ]
 Tape = Annotated[Path, typer.Argument(metavar="CASSETTE", help="A cassette that `record` made.")]
 
@@ -46,14 +50,22 @@ def record(arguments: Arguments, *, output: Output = Path("cassette.yaml"), agai
     """Execute a run and write every call of Amazon Bedrock into a cassette (YAML as vcrpy writes it)."""
     if again:
         return max(_again(Path(argument)) for argument in arguments)
-    if arguments[0] != "optimize":
-        raise InvalidInput("command", arguments[0], reason=f"{arguments[0]!r} asks no model", allowed="optimize ...")
+    if arguments[0] not in ("optimize", "chat"):
+        reason, allowed = f"{arguments[0]!r} asks no model", "optimize ..., or chat --say ..."
+        raise InvalidInput("command", arguments[0], reason=reason, allowed=allowed)
     if output.suffixes[-1:] != [".yaml"] and output.suffixes[-2:] != [".yaml", ".gz"]:
         raise InvalidInput("--output", str(output), allowed="a path that ends in .yaml or .yaml.gz")
-    from api.optimize import parsed
+    return _record([_script(arguments)], f"python -m api record -- {shlex.join(arguments)}", output)
 
-    request = parsed(arguments[1:])
-    return _record([request], f"python -m api record -- {shlex.join(arguments)}", output)
+
+def _script(arguments: list[str]) -> "Script":
+    if arguments[0] == "optimize":
+        from api.optimize import parsed
+
+        return parsed(arguments[1:])
+    from api.chat import said
+
+    return said(arguments[1:])
 
 
 def replay(cassette: Tape) -> int:
@@ -84,7 +96,7 @@ def _again(path: Path) -> int:
     if label.scripted:
         print(f"{path} is left: its faults need a scripted model; make record-double makes it again", file=sys.stderr)
         return 0
-    return _record([run.request for run in label.runs], f"python -m api record --again {path}", path)
+    return _record([run.request or run.messages for run in label.runs], f"python -m api record --again {path}", path)
 
 
 def _check_place(path: Path) -> None:
@@ -101,7 +113,7 @@ def _check_place(path: Path) -> None:
         )
 
 
-def _record(requests: list[OptimizationRequest], made_by: str, path: Path) -> int:
+def _record(scripts: "list[Script]", made_by: str, path: Path) -> int:
     from api import recording
     from api.progress import Reporter
     from api.terminal import stderr
@@ -111,7 +123,7 @@ def _record(requests: list[OptimizationRequest], made_by: str, path: Path) -> in
     try:
         with Reporter(stderr()) as reporter:
             cassette = asyncio.run(
-                recording.record(requests, options, made_by=made_by, settings=read_settings(), show=reporter.show)
+                recording.record(scripts, options, made_by=made_by, settings=read_settings(), show=reporter.show)
             )
     except KeyboardInterrupt:
         print("Interrupted; nothing was recorded", file=sys.stderr)

@@ -1,9 +1,9 @@
 """From a wish in the person's words to a request in numbers; code reads every number."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from quant.scenario import BUILT_IN, CYCLE, Scenario
 from tools import quoting
@@ -12,9 +12,11 @@ from tools.focus import Focus
 from tools.optimization import HISTORY, Limit, OptimizationRequest
 from tools.wishes import Wish
 
+Word = TypeVar("Word", bound=BaseModel)
+
 KNOWN: Mapping[str, Scenario] = {scenario.name: scenario for scenario in (*BUILT_IN, CYCLE)}
 DRAWDOWN_TOLERANCE = 0.20
-_INDEX = {"sp500", "s&p 500", "s&p500", "spx", "sp 500", "the index"}
+INDEX_NAMES = {"sp500", "s&p 500", "s&p500", "spx", "sp 500", "the index"}
 
 
 def request_of(wish: Wish, focus: Focus, own: Mapping[str, Scenario]) -> OptimizationRequest:
@@ -36,23 +38,28 @@ def request_of(wish: Wish, focus: Focus, own: Mapping[str, Scenario]) -> Optimiz
             asked[name] = quoting.whole(name, quote)
     if wish.goal is not None:
         asked["goal"] = wish.goal
-    try:
-        return OptimizationRequest.model_validate(asked)
-    except ValidationError as error:
-        raise refused(error) from error
+    return checked(OptimizationRequest, asked)
 
 
 def universe_of(assets: tuple[str, ...]) -> str:
     """The index, all bundled stocks, or some of them."""
     names = [asset.strip() for asset in assets]
     lowered = [name.lower() for name in names]
-    if len(names) == 1 and lowered[0] in {*_INDEX, "stocks"}:
+    if len(names) == 1 and lowered[0] in {*INDEX_NAMES, "stocks"}:
         return "stocks" if lowered[0] == "stocks" else "sp500"
-    mixed = sorted({*lowered} & {*_INDEX, "stocks"})
+    mixed = sorted({*lowered} & {*INDEX_NAMES, "stocks"})
     if mixed:
         allowed = "the index alone, all stocks, or some stocks by their tickers"
         raise InvalidInput("assets", ", ".join(names), reason=f"{mixed[0]} is more than one stock", allowed=allowed)
     return "stocks:" + ",".join(name.upper() for name in names)
+
+
+def checked(word: type[Word], content: dict[str, Any]) -> Word:
+    """The word that `content` makes, or `InvalidInput` for the first thing that is wrong."""
+    try:
+        return word.model_validate(content)
+    except ValidationError as error:
+        raise refused(error) from error
 
 
 def refused(error: ValidationError) -> InvalidInput:

@@ -41,7 +41,7 @@ def all_recordings() -> dict[str, Recording]:
             label = label_of(Cassette.load(path), path)
             if label.endpoint == "loopback":
                 own[path.stem] = Recording(
-                    label.made_by, embedded, tuple(run.request for run in label.runs), label.models
+                    label.made_by, embedded, tuple(run.request or run.messages for run in label.runs), label.models
                 )
     return {**RECORDINGS, **own}
 
@@ -52,7 +52,7 @@ def made(name: str, recording: Recording) -> Cassette:
         os.environ["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"] = double.url
         settings, scripted = read_settings(), recording.scripted
         return asyncio.run(
-            record(recording.requests, recording.options, made_by=by, settings=settings, scripted=scripted)
+            record(recording.scripts, recording.options, made_by=by, settings=settings, scripted=scripted)
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from agents.options import BEDROCK, Guardrail, ModelOptions, Patience
+from api.recording import Script
 from quant.scenario import BUILT_IN
 from tests.bedrock.drivers import Driver, at_first, dead, embedded, faulty
 from tests.bedrock.received import Received
@@ -40,7 +41,7 @@ class Recording:
 
     about: str
     driver: Callable[[], Driver]
-    requests: tuple[OptimizationRequest, ...]
+    scripts: tuple[Script, ...]
     options: ModelOptions
     gate: Callable[[], Gate | None] = field(default=lambda: None)
 

@@ -46,7 +46,7 @@ async def record_once(expected: bytes, folder: Any) -> None:
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", double.url)
             made_by = label_of(Cassette.load(PATH), PATH).made_by
-            cassette = await record(recording.requests, recording.options, made_by=made_by, settings=read_settings())
+            cassette = await record(recording.scripts, recording.options, made_by=made_by, settings=read_settings())
         assert len(cassette.interactions) == len(double.received)
     cassette.metadata["code_version"] = Cassette.load(PATH).metadata["code_version"]
     for run, recorded in zip(cassette.metadata["runs"], Cassette.load(PATH).metadata["runs"], strict=True):

@@ -1,0 +1,145 @@
+"""The assistant's tools that compute at once: portfolios, markets, single strategies, scenarios."""
+
+from typing import Any, cast
+
+from langchain.tools import ToolRuntime, tool
+
+from quant.scenario import Scenario
+from tools import quoting
+from tools.allocations import METHODS, Allocations
+from tools.allocations import compare_allocations as allocations
+from tools.chat import ChatContext, Refusal, kept
+from tools.errors import InvalidInput
+from tools.market_regime import MarketAnalysis
+from tools.market_regime import analyse_market as analysis
+from tools.portfolio_risk import PortfolioRisk, assess
+from tools.portfolios import asset_name, complete, holdings_of, money_of
+from tools.requests import KNOWN, checked
+from tools.scenario_book import own_scenarios
+from tools.sheet import Money
+from tools.wealth import SavingsPlan, WealthOutlook, simulate
+from tools.wishes import Method, Name, PortfolioWish, Quote, SavingsWish
+
+
+@tool(response_format="content_and_artifact")
+async def assess_portfolio(
+    portfolio: PortfolioWish, runtime: ToolRuntime[ChatContext, Any]
+) -> tuple[str, PortfolioRisk | Refusal]:
+    """Risk of holdings: value at risk, shortfall, drawdown, volatility, beta, contributions, past crises."""
+    context = runtime.context
+
+    async def compute() -> tuple[PortfolioRisk, dict[str, Any]]:
+        wish = complete(portfolio, context.focus)
+        shares, money = holdings_of(wish)
+        return await assess(context.prices, shares, money), _about(wish, "assess_risk")
+
+    result = await kept(context, "assess_portfolio", {"portfolio": portfolio}, PortfolioRisk, compute)
+    return result.model_dump_json(), result
+
+
+@tool(parse_docstring=True, response_format="content_and_artifact")
+async def compare_allocations(
+    assets: tuple[Name, ...],
+    runtime: ToolRuntime[ChatContext, Any],
+    methods: tuple[Method, ...] = (),
+    amount: Quote | None = None,
+) -> tuple[str, Allocations | Refusal]:
+    """Ways to mix stocks, side by side: weights, volatility, shares of risk.
+
+    Args:
+        assets: Tickers, at least two, or `stocks` for all twenty.
+        methods: All where none is named.
+        amount: What is to be invested.
+    """
+    context = runtime.context
+
+    async def compute() -> tuple[Allocations, dict[str, Any]]:
+        names = await _tickers(context, assets)
+        money = None if amount is None else money_of("amount", amount)
+        found = await allocations(context.prices, names, money, methods or METHODS)
+        return found, {"last": "compare_allocations"}
+
+    arguments = {"assets": list(assets), "methods": list(methods), "amount": amount}
+    result = await kept(context, "compare_allocations", arguments, Allocations, compute)
+    return result.model_dump_json(), result
+
+
+@tool(parse_docstring=True, response_format="content_and_artifact")
+async def analyse_market(
+    assets: tuple[Name, ...], runtime: ToolRuntime[ChatContext, Any]
+) -> tuple[str, MarketAnalysis | Refusal]:
+    """Regime of one or several assets: how high volatility stands, where the trend points, how deep it fell.
+
+    Args:
+        assets: `sp500` for the index, or tickers.
+    """
+    context = runtime.context
+
+    async def compute() -> tuple[MarketAnalysis, dict[str, Any]]:
+        names = await _tickers(context, assets or ("sp500",))
+        return await analysis(context.prices, names), {"last": "analyse_market"}
+
+    result = await kept(context, "analyse_market", {"assets": list(assets)}, MarketAnalysis, compute)
+    return result.model_dump_json(), result
+
+
+@tool(response_format="content_and_artifact")
+async def simulate_wealth(
+    plan: SavingsWish, runtime: ToolRuntime[ChatContext, Any]
+) -> tuple[str, WealthOutlook | Refusal]:
+    """Money over years on simulated markets: percentiles, chances of loss, of ruin and of reaching a goal."""
+    context = runtime.context
+
+    async def compute() -> tuple[WealthOutlook, dict[str, Any]]:
+        wish = complete(plan.portfolio, context.focus)
+        shares, money = holdings_of(wish)
+        return await simulate(context.prices, await _plan(context, plan, shares, money)), _about(wish, "simulate")
+
+    result = await kept(context, "simulate_wealth", {"plan": plan}, WealthOutlook, compute)
+    return result.model_dump_json(), result
+
+
+async def _plan(context: ChatContext, wish: SavingsWish, shares: dict[str, float], money: Money | None) -> SavingsPlan:
+    asked: dict[str, Any] = {"holdings": shares}
+    if money is not None:
+        asked |= {"amount": money.amount, "currency": money.currency}
+    for name in ("contribution", "withdrawal", "goal"):
+        quote = cast("str | None", getattr(wish, name))
+        if quote is not None:
+            asked |= _amount(name, quote, asked.get("currency"))
+    for name in ("inflation", "fee"):
+        quote = cast("str | None", getattr(wish, name))
+        if quote is not None:
+            asked[name] = quoting.fraction(name, quote)
+    if wish.years is not None:
+        asked["years"] = quoting.whole_years("years", wish.years)
+    if wish.paths is not None:
+        asked["paths"] = quoting.whole("paths", wish.paths)
+    if wish.scenario is not None:
+        asked["scenario"] = await _scenario(context, wish.scenario)
+    return checked(SavingsPlan, asked)
+
+
+def _amount(name: str, quote: str, known: str | None) -> dict[str, Any]:
+    amount, currency = quoting.money(name, quote)
+    if None not in (known, currency) and currency != known:
+        allowed = "one currency; nothing is converted here"
+        raise InvalidInput(name, quote, reason=f"{quote} is not in {known}", allowed=allowed)
+    return {name: amount} | ({"currency": currency} if currency else {})
+
+
+async def _scenario(context: ChatContext, name: str) -> Scenario:
+    known = {**KNOWN, **await own_scenarios(context.store, context.owner)}
+    if name not in known:
+        raise InvalidInput("scenario", name, allowed=", ".join(known), code="unknown_scenario")
+    return known[name]
+
+
+def _about(wish: PortfolioWish, last: str) -> dict[str, Any]:
+    return {"portfolio": wish.model_dump(mode="json"), "last": last}
+
+
+async def _tickers(context: ChatContext, assets: tuple[str, ...]) -> tuple[str, ...]:
+    if [asset.lower() for asset in assets] == ["stocks"]:
+        return (await context.prices.load("stocks")).assets
+    return tuple(map(asset_name, assets))
