@@ -29,10 +29,11 @@ NOTHING_TO_WAIT_FOR = {"__pregel_durability": "async"}
 
 @dataclass(frozen=True)
 class Agent:
-    """A compiled loop of model and tools, and the tools by name."""
+    """A compiled loop of model and tools, the tools by name, and the first model of its chain."""
 
     loop: CompiledStateGraph[Any, Any, Any, Any]
     tools: dict[str, BaseTool]
+    model: str
 
 
 def build(
@@ -66,4 +67,4 @@ def build(
         name=name,
     )
     limited = loop.with_config(recursion_limit=STEPS_A_CALL * max_model_calls, configurable=NOTHING_TO_WAIT_FOR)
-    return Agent(limited, {tool.name: tool for tool in mending})
+    return Agent(limited, {tool.name: tool for tool in mending}, models.models[0].name)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -13,16 +13,20 @@ from agents.calling import ModelCall, Replaced, Retried, ToolBegun
 from agents.conversation import Stop
 from graphs.log import Place
 from graphs.stream import Answered, Refused, Used, digest, steps
+from graphs.usage import usage_of
 from quant.strategy import Frozen
 from tools.answers import forget_answers
-from tools.claims import codes
+from tools.claims import REFERENCE, codes
 from tools.context import Scope
 from tools.decisions import Decided, load_decision, save_decision
-from tools.figures import figures_in
+from tools.figures import Claim, figures_in
 from tools.optimization import AgentName, Decision
 from tools.trace import (
+    AgentFinished,
+    AgentStarted,
     DecisionMade,
     DraftRejected,
+    FiguresChecked,
     ModelAnswered,
     ModelReplaced,
     ModelRetried,
@@ -88,9 +92,23 @@ async def decide(
         decided = await save_decision(context.store, context.owner, context.run, fresh)
     await forget_answers(context.store, context.owner, context.run, question.agent)
     made = place.make(DecisionMade, decision=decided.decision, refused_calls=decided.refused)
-    await place.show(*decided.events, made)
+    await place.show(*decided.events, made, *_finished(decided, place))
     trials = trials if decided.trials is None else decided.trials
     return Consulted(_answer(question, decided.decision, trials), decided.decision, trials)
+
+
+def _finished(decided: Decided, place: Place) -> list[TraceEvent]:
+    """That the agent is through, and what its models took, executions that were interrupted included."""
+    decision = decided.decision
+    began = next((event for event in decided.events if isinstance(event, AgentStarted)), None)
+    if began is None:  # the decision was handed in with the run
+        return []
+    told = {event.id: event for event in (*place.log.since(began.id), *decided.events)}
+    own = [e for e in told.values() if isinstance(e, ModelAnswered | ModelRetried | ModelReplaced)]
+    usage = usage_of(event for event in own if event.agent == decision.agent)
+    outcome = ABSTAINED if decision.author == ABSTAINED else "answered"
+    said = {"agent": decision.agent, "ordinal": decision.ordinal, "outcome": outcome, "usage": usage}
+    return [place.make(AgentFinished, decision.ordinal, **said)]
 
 
 def _answer(question: Question[Answer], decision: Decision, trials: int) -> Answer | None:
@@ -121,7 +139,9 @@ class _Asking(Generic[Answer]):
     async def decide(self) -> Decided:
         rejected: list[str] = []
         last: Answer | None = None
-        text = self._question.text
+        text, agent, ordinal = self._question.text, self._question.agent, self._question.ordinal
+        started = {"agent": agent, "ordinal": ordinal, "model": self._agent.model}
+        await self._show(self._place.make(AgentStarted, ordinal, **started))
         for round_ in range(ROUNDS):
             last = await self._consult(text)
             if self._overtaken:
@@ -131,12 +151,13 @@ class _Asking(Generic[Answer]):
                 if last is None
                 else self._question.problems(last, self._trials)
             )
-            if not problems:
-                break
             hashed = "" if last is None else hashlib.sha256(last.model_dump_json().encode()).hexdigest()
+            if last is not None and not problems:
+                await self._show(self._checked(round_, last, hashed))
+                break
             rejected += [hashed] if hashed else []
-            agent, reasons = self._question.agent, codes(problems)
-            await self._show(self._place.make(DraftRejected, round_, agent=agent, digest=hashed, reasons=reasons))
+            refused = {"agent": agent, "digest": hashed, "reasons": codes(problems)}
+            await self._show(self._place.make(DraftRejected, round_, **refused))
             if self._last and self._last.stop == "blocked":  # the same question would be stopped again
                 break
             text = "\n".join([self._question.text, "", "Your last draft was refused:", *problems])
@@ -145,13 +166,19 @@ class _Asking(Generic[Answer]):
             if last is not None and self._question.problems(last, self._trials):
                 last = None
         decision = Decision(
-            agent=self._question.agent,
-            ordinal=self._question.ordinal,
+            agent=agent,
+            ordinal=ordinal,
             author=ABSTAINED if last is None or self._last is None else self._last.model,
             answer={} if last is None else last.model_dump(mode="json"),
             rejected=tuple(rejected),
         )
         return Decided(decision, tuple(self._events), self._refused, self._trials)
+
+    def _checked(self, round_: int, answer: Answer, hashed: str) -> TraceEvent:
+        claims: Sequence[Claim] = dict(answer).get("claims", ())
+        references = sum(len(REFERENCE.findall(claim.text)) for claim in claims)
+        counted = {"claims": len(claims), "references": references}
+        return self._place.make(FiguresChecked, round_, agent=self._question.agent, digest=hashed, **counted)
 
     async def _consult(self, text: str) -> Answer | None:
         """The typed answer, or None if the agent reached its limits or ended without one."""

@@ -1,7 +1,7 @@
 """The event log of an execution: an event is in the store before anybody sees it, and there only once."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,23 +15,35 @@ from tools.trace import TRACE_EVENT, Happened, NodeFinished, TraceEvent, event_i
 class EventLog:
     """Of one run of one owner."""
 
-    def __init__(self, store: Store, owner: str, run: str, stored: Iterable[TraceEvent]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        owner: str,
+        run: str,
+        stored: Iterable[TraceEvent],
+        observe: Callable[[TraceEvent], None] | None = None,
+    ) -> None:
         self._store = store
         self._owner = owner
         self._run = run
-        self._known = {event.id for event in stored}
+        self._known = {event.id: event for event in stored}
+        self._observe = observe
         self._finished: dict[str, asyncio.Event] = {}
 
     async def append(self, *events: TraceEvent) -> list[TraceEvent]:
-        """Store `events` at once; those that were not there already."""
+        """Store `events` at once; those that were not there already, with their numbers."""
         new: dict[str, TraceEvent] = {}
         for event in events:
             if event.id not in self._known:
                 new.setdefault(event.id, event)
         if new:
-            documents = [(id_, event.model_dump(mode="json")) for id_, event in new.items()]
-            await self._store.events.append_many(self._owner, self._run, documents)
-            self._known |= new.keys()
+            documents = [(id_, event.model_dump(mode="json", exclude={"sequence"})) for id_, event in new.items()]
+            numbers = await self._store.events.append_many(self._owner, self._run, documents)
+            new = {event.id: numbered(event, at) for event, at in zip(new.values(), numbers, strict=True)}
+            self._known |= new
+            if self._observe is not None:
+                for event in new.values():
+                    self._observe(event)
         for event in events:
             if isinstance(event, NodeFinished):
                 self.finished(event.node).set()
@@ -49,6 +61,11 @@ class EventLog:
             )
         )
 
+    def since(self, first: str) -> list[TraceEvent]:
+        """The events from the one with the id `first` on, as far as this execution knows them."""
+        events = list(self._known.values())
+        return next((events[place:] for place, event in enumerate(events) if event.id == first), [])
+
     def finished(self, node: str) -> asyncio.Event:
         """Set once the node's last event is stored, by this execution or an earlier one."""
         if node not in self._finished:
@@ -56,6 +73,10 @@ class EventLog:
             if event_id(self._run, node, 0, "node_finished-0") in self._known:
                 self._finished[node].set()
         return self._finished[node]
+
+
+def numbered(event: TraceEvent, sequence: int) -> TraceEvent:
+    return event.model_copy(update={"sequence": sequence})
 
 
 @dataclass

@@ -3,20 +3,23 @@
 import asyncio
 import tempfile
 import uuid
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+import structlog
+from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.runnables import RunnableConfig
+from structlog.contextvars import bound_contextvars
 
 from agents.build import Agent
 from agents.failures import ModelFailure
 from agents.model import Models
 from graphs.checkpoints import open_checkpoints
-from graphs.log import EventLog
+from graphs.log import EventLog, numbered
 from graphs.optimization import AGENTS, RECURSION_LIMIT, Cancelled, Execution, optimization
 from graphs.stream import events
 from quant.strategy import Frozen
@@ -54,6 +57,10 @@ class Desk:
     """None for a desk that only reads and reproduces."""
     checkpoints: Path
     """File of the graph's checkpoints."""
+    observe: Callable[[TraceEvent], None] | None = None
+    """Told of every event that an execution appends, once."""
+    listeners: tuple[AsyncCallbackHandler, ...] = ()
+    """Hear every prompt and every answer of the models."""
 
 
 class Run(Frozen):
@@ -119,8 +126,21 @@ async def execute(
     """Start the run, or resume it where it was; every event is stored before it is yielded, and yielded once.
 
     A completed run is not executed again: its events are read out. With `decisions` no model is asked. A fault ends
-    the run with `run_failed` and is raised; a run that was interrupted or failed may be executed again.
+    the run with `run_failed` and is raised; a run that was interrupted or failed may be executed again. What is logged
+    meanwhile carries the id of the run.
     """
+    executed = _executed(desk, owner, run_id, decisions)
+    while True:
+        with bound_contextvars(run=run_id):  # not while the caller has the turn: it may execute other runs
+            event = await anext(executed, None)
+        if event is None:
+            return
+        yield event
+
+
+async def _executed(
+    desk: Desk, owner: str, run_id: str, decisions: Sequence[Decision] | None
+) -> AsyncGenerator[TraceEvent]:
     run = await run_of(desk.store, owner, run_id)
     stored = await events_of(desk.store, owner, run_id)
     if run.state == "completed":
@@ -136,7 +156,7 @@ async def execute(
     for decision in decisions or ():
         await save_decision(desk.store, owner, run_id, Decided(decision))
     await _update(desk.store, owner, run_id, state="running")
-    execution = _execution(desk, run, EventLog(desk.store, owner, run_id, stored), asks=decisions is None)
+    execution = _execution(desk, run, EventLog(desk.store, owner, run_id, stored, desk.observe), asks=decisions is None)
     known = {event.id for event in stored}
     try:
         async for event in _steps(desk, run, execution):
@@ -148,14 +168,17 @@ async def execute(
                 yield event
         failures = sum(isinstance(event, RunFailed) for event in stored)
         failed = execution.log.make(RunFailed, "run", 0, failures, code=_code(error), kind=_kind(error))
-        await execution.log.append(failed)
+        ended = await execution.log.append(failed)
+        logger: Any = structlog.get_logger()
+        logger.warning("run_failed", code=_code(error), kind=_kind(error))
         await _update(
             desk.store,
             owner,
             run_id,
             state="cancelled" if isinstance(error, Cancelled) else "failed",
         )
-        yield failed
+        for event in ended:
+            yield event
         raise
 
 
@@ -173,10 +196,10 @@ async def list_runs(store: Store, owner: str) -> list[Run]:
 
 
 async def events_of(store: Store, owner: str, run_id: str, *, after: int = 0) -> list[TraceEvent]:
-    """The events numbered `after` + 1 and on."""
+    """The events numbered `after` + 1 and on, with their numbers."""
     found: list[TraceEvent] = []
     while page := await store.events.read(owner, run_id, after):
-        found += [TRACE_EVENT.validate_python(event.payload) for event in page]
+        found += [numbered(TRACE_EVENT.validate_python(event.payload), event.number) for event in page]
         after = page[-1].number
     return found
 
@@ -224,13 +247,14 @@ async def _steps(desk: Desk, run: Run, execution: Execution) -> AsyncGenerator[T
         data_digest=run.data_digest,
         model=execution.author,
     )
-    if await log.append(started):
-        yield started
+    for event in await log.append(started):
+        yield event
     async with open_checkpoints(desk.checkpoints) as checkpointer:
         graph = optimization(checkpointer)
         config: RunnableConfig = {
             "configurable": {"thread_id": run.id},
             "recursion_limit": RECURSION_LIMIT,
+            "callbacks": [*desk.listeners],
         }
         place = await graph.aget_state(config)
         begun = place.created_at is not None
@@ -250,8 +274,8 @@ async def _steps(desk: Desk, run: Run, execution: Execution) -> AsyncGenerator[T
     finished = log.make(RunFinished, "run", 0, 0, result_digest=result.digest())
     new = await log.append(finished)
     await _update(desk.store, run.owner, run.id, state="completed", result_digest=result.digest())
-    if new:
-        yield finished
+    for event in new:
+        yield event
 
 
 def _execution(desk: Desk, run: Run, log: EventLog, *, asks: bool) -> Execution:

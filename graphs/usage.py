@@ -1,0 +1,29 @@
+"""What models took, read from a trace."""
+
+from collections.abc import Iterable
+
+from tools.trace import ModelAnswered, ModelReplaced, ModelRetried, TraceEvent
+from tools.usage import Usage
+
+
+def usage_of(events: Iterable[TraceEvent]) -> Usage:
+    """The sum over what models did in `events`."""
+    total = Usage()
+    for event in events:
+        if isinstance(event, ModelAnswered):
+            total += _of(event)
+        elif isinstance(event, ModelRetried | ModelReplaced):
+            total += Usage(retries=1)
+    return total
+
+
+def _of(event: ModelAnswered) -> Usage:
+    usage = Usage(
+        answers=1,
+        input_tokens=event.input_tokens,
+        cached_tokens=event.cached_tokens,
+        written_tokens=event.written_tokens,
+        output_tokens=event.output_tokens,
+        seconds=event.seconds,
+    )
+    return usage.model_copy(update={"dollars": None if usage.tokens else 0.0})  # the one place for a price
