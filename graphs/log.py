@@ -12,6 +12,10 @@ from store.store import Store
 from tools.trace import TRACE_EVENT, Happened, NodeFinished, TraceEvent, event_id
 
 
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 class EventLog:
     """Of one run of one owner."""
 
@@ -22,10 +26,12 @@ class EventLog:
         run: str,
         stored: Iterable[TraceEvent],
         observe: Callable[[TraceEvent], None] | None = None,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._store = store
         self._owner = owner
         self._run = run
+        self.now = now
         self._known = {event.id: event for event in stored}
         self._observe = observe
         self._finished: dict[str, asyncio.Event] = {}
@@ -56,7 +62,7 @@ class EventLog:
                 id=event_id(self._run, node, step, f"{kind.model_fields['event'].default}-{ordinal}"),
                 run=self._run,
                 node=node,
-                at=datetime.now(UTC),
+                at=self.now(),
                 **fields,
             )
         )

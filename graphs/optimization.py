@@ -1,8 +1,10 @@
 """The main job: from a request, through four agents and the numeric core, to a judged and explained result.
 
-START -> prepare -+-> risk_manager ---+-> optimizer -> search -> aggregate -> explainer -> render -> END
-                  +-> market_analyst -+       ^           |
-                                              +-----------+  while trials are left, at most three plans
+START -> prepare -> approve -+-> risk_manager ---+-> optimizer -> search -> aggregate -> explainer -> render -> END
+                             +-> market_analyst -+       ^           |
+                                                         +-----------+  while trials are left, at most three plans
+
+Above a threshold the graph stops at `approve` until a person has decided, before any agent is asked.
 
 State holds typed words and counts; prices, trials and results lie in the store.
 """
@@ -17,6 +19,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
+from langgraph.types import interrupt
 
 from agents.build import Agent
 from agents.explainer import explainer
@@ -25,10 +28,12 @@ from agents.market_analyst import market_analyst
 from agents.model import ModelChain
 from agents.optimizer import optimizer
 from agents.risk_manager import risk_manager
+from graphs.approval import APPROVE, asked_for, told
 from graphs.deciding import Consulted, Question, decide
 from graphs.log import EventLog, Place
 from quant.trial import Trial
 from tools import plans
+from tools.approval import Approval, Thresholds
 from tools.claims import Draft, render, violations
 from tools.context import Context
 from tools.errors import InvalidInput, UserError
@@ -120,6 +125,10 @@ class Execution:
     """Empty for a run that only follows given decisions."""
     author: str
     """Name of the models behind the agents."""
+    thresholds: Thresholds | None = None
+    """Above which a person is asked; None asks nobody."""
+    approval: Approval | None = None
+    """As it was when the request was read, which the decision may have changed."""
 
 
 Update: TypeAlias = dict[str, Any]
@@ -132,9 +141,11 @@ def optimization(
     graph = StateGraph(State, context_schema=Execution)
     for body in (prepare, assess, view, plan, search, aggregate, explain, finish):
         graph.add_node(NODES[body], _node(body))
+    graph.add_node(APPROVE, approve)
     graph.add_edge(START, "prepare")
-    graph.add_edge("prepare", "risk_manager")
-    graph.add_edge("prepare", "market_analyst")
+    graph.add_edge("prepare", APPROVE)
+    graph.add_edge(APPROVE, "risk_manager")
+    graph.add_edge(APPROVE, "market_analyst")
     graph.add_edge(["risk_manager", "market_analyst"], "optimizer")
     graph.add_conditional_edges("optimizer", _search_or_judge, ["search", "aggregate"])
     graph.add_conditional_edges("search", _plan_or_judge, ["optimizer", "aggregate"])
@@ -148,6 +159,20 @@ async def prepare(state: State, run: Execution, place: Place) -> Update:  # noqa
     """Load and gate the prices, which fixes the version of the data."""
     market = await run.context.market.get()
     return {"data_digest": market.data_digest, "trials": 0}
+
+
+async def approve(state: State, runtime: Runtime[Execution]) -> Update:  # noqa: ARG001  (as every node)
+    """Above a threshold the execution ends here, unless it began with a person's approval.
+
+    A run that nobody is asked about passes in silence.
+    """
+    run = runtime.context
+    approval = run.approval or await asked_for(run.context, run.thresholds, run.log.now())
+    if approval is not None:
+        await Place(run.log, APPROVE).show(*told(run.log, approval, run.context.request))
+        while not approval.granted:  # what a resume hands in does not count: the decision in the store does
+            interrupt(approval.asked.model_dump(mode="json"))
+    return {}
 
 
 async def assess(state: State, run: Execution, place: Place) -> Update:

@@ -4,33 +4,38 @@ import asyncio
 import tempfile
 import uuid
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import structlog
 from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.runnables import RunnableConfig
+from langgraph.types import Command
 from structlog.contextvars import bound_contextvars
 
 from agents.build import Agent
 from agents.failures import ModelFailure
 from agents.model import Models
+from graphs.approval import told
 from graphs.checkpoints import open_checkpoints
-from graphs.log import EventLog, numbered
+from graphs.log import EventLog, numbered, utc_now
 from graphs.optimization import AGENTS, RECURSION_LIMIT, Cancelled, Execution, optimization
-from graphs.stream import events
+from graphs.stream import Stopped, events
 from quant.strategy import Frozen
 from store.errors import Conflict, Missing
-from store.records import Key, every
+from store.records import Key, Put, Record, every
 from store.store import Store, open_store
+from tools import approval as approvals
 from tools.answers import forget_answers
+from tools.approval import USUAL, Approval, Subject, Thresholds, approval_of
 from tools.code import code_version
 from tools.context import Context, Principal, RunMarket
 from tools.decisions import Decided, save_decision
-from tools.errors import UserError
+from tools.errors import InvalidInput, UserError
 from tools.jobs import JobRunner
 from tools.ledger import load_ledger, save_ledger, tried
 from tools.market import load_market, resolved
@@ -39,11 +44,16 @@ from tools.prices import PriceSource
 from tools.results import load_result
 from tools.trace import TRACE_EVENT, RunFailed, RunFinished, RunStarted, TraceEvent
 
+if TYPE_CHECKING:
+    from tools.market import Market
+
 KIND = "run"
 GIVEN_DECISIONS = "given decisions"
 """Stands for the model in a run that follows the decisions of another."""
 
-RunState: TypeAlias = Literal["created", "running", "completed", "failed", "cancelled"]
+RunState: TypeAlias = Literal["created", "running", "waiting", "completed", "failed", "cancelled", "rejected"]
+"""`waiting` is for a person's approval; what is decided holds for ever, so `rejected` is an end."""
+ENDED = ("completed", "rejected")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +71,9 @@ class Desk:
     """Told of every event that an execution appends, once."""
     listeners: tuple[AsyncCallbackHandler, ...] = ()
     """Hear every prompt and every answer of the models."""
+    thresholds: Thresholds | None = USUAL
+    """What a run may take before a person is asked; None asks nobody."""
+    now: Callable[[], datetime] = utc_now
 
 
 class Run(Frozen):
@@ -96,21 +109,13 @@ async def create_run(
     ledger: set[str] | None = None,
 ) -> str:
     """Store a run for a request that its prices can serve; otherwise `UserError`, and nothing is stored."""
-    from tools.evaluation import World
-    from tools.limits import check_minimum_exposure
-    from tools.sensitivity import check_scenarios
-
-    market = await load_market(desk.prices, request)
-    request = resolved(request, assets=len(market.assets))
-    world = World(market, request)
-    check_scenarios(world)
-    await asyncio.to_thread(check_minimum_exposure, world)
+    market, request = await _served(desk, request)
     before = await _tried_before(desk.store, owner, market.data_digest) if ledger is None else ledger
     run = Run(
         id=run_id or uuid.uuid4().hex,
         owner=owner,
         state="created",
-        created_at=datetime.now(UTC),
+        created_at=desk.now(),
         request=request,
         data_digest=market.data_digest,
         ledger=await save_ledger(desk.store, owner, before),
@@ -125,38 +130,35 @@ async def execute(
 ) -> AsyncGenerator[TraceEvent]:
     """Start the run, or resume it where it was; every event is stored before it is yielded, and yielded once.
 
-    A completed run is not executed again: its events are read out. With `decisions` no model is asked. A fault ends
-    the run with `run_failed` and is raised; a run that was interrupted or failed may be executed again. What is logged
-    meanwhile carries the id of the run.
+    A completed run is not executed again, nor one that waits for a person or was rejected: its events are read out.
+    With `decisions` no model is asked. A fault ends the run with `run_failed` and is raised; a run that was
+    interrupted or failed may be executed again. What is logged meanwhile carries the id of the run.
     """
-    executed = _executed(desk, owner, run_id, decisions)
-    while True:
-        with bound_contextvars(run=run_id):  # not while the caller has the turn: it may execute other runs
-            event = await anext(executed, None)
-        if event is None:
-            return
-        yield event
+    async with aclosing(_executed(desk, owner, run_id, decisions)) as executed:
+        while True:
+            with bound_contextvars(run=run_id):  # not while the caller has the turn: it may execute other runs
+                event = await anext(executed, None)
+            if event is None:
+                return
+            yield event
 
 
 async def _executed(
     desk: Desk, owner: str, run_id: str, decisions: Sequence[Decision] | None
 ) -> AsyncGenerator[TraceEvent]:
+    approval = await approval_of(desk.store, owner, run_id)  # before the run: a decision changes both at once
     run = await run_of(desk.store, owner, run_id)
     stored = await events_of(desk.store, owner, run_id)
-    if run.state == "completed":
-        await forget_answers(desk.store, owner, run_id)  # a process that lagged behind and died may have left some
-        for event in stored:
+    if run.state in ENDED or (run.state == "waiting" and approval is not None and approval.decided is None):
+        for event in await _read_out(desk, run, stored):
             yield event
         return
-    if run.code_version != code_version():
-        raise UserError(
-            f"run: {run_id!r} was begun by another version of the program, whose trials must not be mixed with this "
-            "one's; allowed: the version that began it, or a new run of the same request"
-        )
+    _check_version(run)
     for decision in decisions or ():
         await save_decision(desk.store, owner, run_id, Decided(decision))
     await _update(desk.store, owner, run_id, state="running")
-    execution = _execution(desk, run, EventLog(desk.store, owner, run_id, stored, desk.observe), asks=decisions is None)
+    log = EventLog(desk.store, owner, run_id, stored, desk.observe, desk.now)
+    execution = _execution(desk, run, log, approval, asks=decisions is None)
     known = {event.id for event in stored}
     try:
         async for event in _steps(desk, run, execution):
@@ -182,11 +184,31 @@ async def _executed(
         raise
 
 
+async def decide_approval(
+    desk: Desk, owner: str, run_id: str, decided: approvals.Decided, subject: Subject = "launch"
+) -> Run:
+    """Record what a person decided; executing the run then goes on with it, or reads out its end.
+
+    The first decision holds: the same one again is harmless, another one is a `UserError`.
+    """
+    while True:
+        earlier = await approval_of(desk.store, owner, run_id, subject)  # before the run, as in `execute`
+        record = await _record_of(desk.store, owner, run_id)
+        run = Run.model_validate(record.document)
+        besides: list[Put] = []
+        if subject == "launch" and earlier is not None and earlier.decided is None:
+            run = await _as_decided(desk, run, decided)
+            besides = [Put(record.key, run.model_dump(mode="json"), record.version)]
+        try:
+            approval = await approvals.decide(desk.store, owner, run_id, subject, decided, besides=besides)
+        except Conflict:
+            continue
+        await _tell(desk, run, approval)
+        return run
+
+
 async def run_of(store: Store, owner: str, run_id: str) -> Run:
-    record = await store.records.get(Key(owner, KIND, run_id))
-    if record is None:
-        raise NoSuchRun(run_id)
-    return Run.model_validate(record.document)
+    return Run.model_validate((await _record_of(store, owner, run_id)).document)
 
 
 async def list_runs(store: Store, owner: str) -> list[Run]:
@@ -228,6 +250,8 @@ async def reproduce(desk: Desk, owner: str, run_id: str) -> OptimizationResult:
                 jobs=LocalRunner(store, partial(load_market, desk.prices)),
                 models=desk.models,
                 checkpoints=Path(folder) / "checkpoints.sqlite",
+                thresholds=None,
+                now=desk.now,
             )
             ledger = await load_ledger(desk.store, owner, run.ledger)
             again = await create_run(fresh, owner, earlier.manifest.request, ledger=ledger)
@@ -260,16 +284,24 @@ async def _steps(desk: Desk, run: Run, execution: Execution) -> AsyncGenerator[T
         begun = place.created_at is not None
         # `next` leaves out tasks whose writes are stored, although their step is not over: tasks are what is left
         if not begun or place.tasks:
+            decided = place.interrupts and execution.approval and execution.approval.granted
             parts = graph.astream(
-                None if begun else {},
+                Command(resume=True) if decided else None if begun else {},
                 config,
                 context=execution,
-                stream_mode=["custom"],
+                stream_mode=["custom", "updates"],
                 version="v2",
                 durability="sync",
             )
+            stopped = False
             async for event in events(parts):
-                yield event
+                if isinstance(event, Stopped):
+                    stopped = True
+                else:
+                    yield event
+            if stopped:
+                await _update(desk.store, run.owner, run.id, state="waiting")
+                return
     result = await load_result(desk.store, run.owner, run.id, "final")
     finished = log.make(RunFinished, "run", 0, 0, result_digest=result.digest())
     new = await log.append(finished)
@@ -278,7 +310,61 @@ async def _steps(desk: Desk, run: Run, execution: Execution) -> AsyncGenerator[T
         yield event
 
 
-def _execution(desk: Desk, run: Run, log: EventLog, *, asks: bool) -> Execution:
+async def _read_out(desk: Desk, run: Run, stored: list[TraceEvent]) -> list[TraceEvent]:
+    """The events of a run that is not executed; what a process that died has left undone is done first."""
+    if run.state == "completed":
+        await forget_answers(desk.store, run.owner, run.id)
+    if run.state == "rejected":
+        approval = await approval_of(desk.store, run.owner, run.id)
+        assert approval is not None
+        await _tell(desk, run, approval)
+        return await events_of(desk.store, run.owner, run.id)
+    return stored
+
+
+async def _tell(desk: Desk, run: Run, approval: Approval) -> None:
+    """Append the events of an approval that the log does not have."""
+    log = EventLog(desk.store, run.owner, run.id, (), desk.observe, desk.now)
+    await log.append(*told(log, approval, run.request))
+
+
+async def _as_decided(desk: Desk, run: Run, decided: approvals.Decided) -> Run:
+    """The run after the decision; what the person changed is checked as a new request is."""
+    if decided.verdict == "rejected":
+        return run.model_copy(update={"state": "rejected"})
+    _check_version(run)
+    request = decided.applied(run.request)
+    if decided.verdict == "edited":
+        market, request = await _served(desk, request)
+        if market.data_digest != run.data_digest:
+            allowed = "the prices with which the run began"
+            raise InvalidInput("prices_file", request.prices_file, allowed=allowed)
+    return run.model_copy(update={"state": "running", "request": request})
+
+
+async def _served(desk: Desk, request: OptimizationRequest) -> "tuple[Market, OptimizationRequest]":
+    """The prices of a request, and the request as they complete it; `UserError` for one that they cannot serve."""
+    from tools.evaluation import World
+    from tools.limits import check_minimum_exposure
+    from tools.sensitivity import check_scenarios
+
+    market = await load_market(desk.prices, request)
+    request = resolved(request, assets=len(market.assets))
+    world = World(market, request)
+    check_scenarios(world)
+    await asyncio.to_thread(check_minimum_exposure, world)
+    return market, request
+
+
+def _check_version(run: Run) -> None:
+    if run.code_version != code_version():
+        raise UserError(
+            f"run: {run.id!r} was begun by another version of the program, whose trials must not be mixed with this "
+            "one's; allowed: the version that began it, or a new run of the same request"
+        )
+
+
+def _execution(desk: Desk, run: Run, log: EventLog, approval: Approval | None, *, asks: bool) -> Execution:
     context = Context(
         principal=Principal(owner=run.owner),
         run=run.id,
@@ -288,12 +374,16 @@ def _execution(desk: Desk, run: Run, log: EventLog, *, asks: bool) -> Execution:
         market=RunMarket(partial(load_market, desk.prices), run.request),
         ledger=run.ledger,
     )
-    if not asks:
-        return Execution(context=context, log=log, agents={}, author=GIVEN_DECISIONS)
-    if desk.models is None:
-        raise ValueError("a run that asks its agents needs a desk with models")
-    agents: dict[AgentName, Agent] = {name: make(desk.models.of(name)) for name, make in AGENTS.items()}
-    return Execution(context=context, log=log, agents=agents, author=desk.models.name)
+    agents: dict[AgentName, Agent] = {}
+    author = GIVEN_DECISIONS
+    if asks:
+        if desk.models is None:
+            raise ValueError("a run that asks its agents needs a desk with models")
+        agents = {name: make(desk.models.of(name)) for name, make in AGENTS.items()}
+        author = desk.models.name
+    return Execution(
+        context=context, log=log, agents=agents, author=author, thresholds=desk.thresholds, approval=approval
+    )
 
 
 def _code(error: Exception) -> Literal["fault", "cancelled", "unusable_input", "model_failed"]:
@@ -308,18 +398,29 @@ def _kind(error: Exception) -> str:
     return error.reason if isinstance(error, ModelFailure) else type(error).__name__
 
 
-async def _update(store: Store, owner: str, run_id: str, **changes: Any) -> None:
-    """Change the run, unless another process has completed it meanwhile: what is completed stays so."""
+async def _record_of(store: Store, owner: str, run_id: str) -> Record:
+    record = await store.records.get(Key(owner, KIND, run_id))
+    if record is None:
+        raise NoSuchRun(run_id)
+    return record
+
+
+async def _update(store: Store, owner: str, run_id: str, *, state: RunState, **changes: Any) -> None:
+    """Change the run, unless it has ended meanwhile, or should wait for a person who has decided."""
     while True:
-        record = await store.records.get(Key(owner, KIND, run_id))
-        assert record is not None
-        if record.document["state"] == "completed":
+        record = await _record_of(store, owner, run_id)
+        if record.document["state"] in ENDED or (state == "waiting" and await _is_decided(store, owner, run_id)):
             return
         try:
-            await store.records.put(record.key, {**record.document, **changes}, expected=record.version)
+            await store.records.put(record.key, {**record.document, **changes, "state": state}, expected=record.version)
         except Conflict:
             continue
         return
+
+
+async def _is_decided(store: Store, owner: str, run_id: str) -> bool:
+    approval = await approval_of(store, owner, run_id)
+    return approval is not None and approval.decided is not None
 
 
 async def _tried_before(store: Store, owner: str, data_digest: str) -> set[str]:

@@ -15,6 +15,8 @@ from agents.calling import ModelCall, Replaced, Retried, ToolBegun
 from quant.strategy import Frozen
 from tools.trace import Happened, TraceEvent
 
+INTERRUPT = "__interrupt__"
+
 
 @dataclass(frozen=True)
 class Used:
@@ -38,11 +40,18 @@ class Answered:
 Step: TypeAlias = Used | Refused | Answered | ModelCall | Retried | Replaced | ToolBegun
 
 
-async def events(parts: AsyncIterator[StreamPart[Any, Any]]) -> AsyncIterator[TraceEvent]:
+@dataclass(frozen=True)
+class Stopped:
+    """The graph waits for a person."""
+
+
+async def events(parts: AsyncIterator[StreamPart[Any, Any]]) -> AsyncIterator[TraceEvent | Stopped]:
     """What the nodes of a run said, as they said it."""
     async for part in parts:
         if part["type"] == "custom" and isinstance(part["data"], Happened):
             yield cast("TraceEvent", part["data"])
+        elif part["type"] == "updates" and INTERRUPT in part["data"]:
+            yield Stopped()
 
 
 async def steps(

@@ -1,12 +1,21 @@
 """What waits for a person: what was asked, what was decided, and the one record that holds both."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from quant.strategy import Frozen
-from tools.optimization import Estimate
+from store.errors import Conflict
+from store.records import Key, Put
+from tools.errors import UserError
+from tools.optimization import Estimate, OptimizationRequest
+
+if TYPE_CHECKING:
+    from store.store import Store
+
+KIND = "approval"
 
 Subject: TypeAlias = Literal["launch", "holdout"]
 """A job above a threshold; the opening of the locked holdout."""
@@ -28,6 +37,9 @@ class Thresholds(Frozen):
         )
 
 
+USUAL = Thresholds()
+
+
 class Asked(Frozen):
     """What a run asks a person, and why."""
 
@@ -37,6 +49,8 @@ class Asked(Frozen):
     """Thresholds that the estimate is above."""
     thresholds: Thresholds
     at: datetime
+    request_digest: str = ""
+    """Names the whole request, as it was asked for."""
 
 
 class Decided(Frozen):
@@ -48,3 +62,94 @@ class Decided(Frozen):
     reason: Annotated[str, Field(max_length=500)] = ""
     trials: Annotated[int, Field(ge=10, le=5_000)] | None = None
     paths: Annotated[int, Field(ge=100, le=100_000)] | None = None
+
+    @model_validator(mode="after")
+    def _fits_its_verdict(self) -> Self:
+        changes = (self.trials, self.paths) != (None, None)
+        if changes != (self.verdict == "edited"):
+            msg = f"trials and paths do not fit the verdict {self.verdict}; allowed: one or both with edited alone"
+            raise ValueError(msg)
+        if self.verdict == "rejected" and not self.reason.strip():
+            msg = "reason is empty; allowed: a reason of 1 to 500 characters for what is rejected"
+            raise ValueError(msg)
+        return self
+
+    def same_as(self, other: "Decided") -> bool:
+        """Whether both come to the same, whoever decided when and why."""
+        return (self.verdict, self.trials, self.paths) == (other.verdict, other.trials, other.paths)
+
+    def applied(self, request: OptimizationRequest) -> OptimizationRequest:
+        """`request` as the person changed it, validated like a new one."""
+        if self.verdict != "edited":
+            return request
+        content: dict[str, Any] = request.model_dump()
+        content["trials"] = self.trials or request.trials
+        if self.paths is not None:
+            content["scenarios"] = [scenario | {"paths": self.paths} for scenario in content["scenarios"]]
+        return OptimizationRequest.model_validate(content)
+
+
+class Approval(Frozen):
+    """The record of a run and a subject; the first decision holds."""
+
+    asked: Asked
+    decided: Decided | None = None
+
+    @property
+    def granted(self) -> bool:
+        return self.decided is not None and self.decided.verdict != "rejected"
+
+
+class NothingAsked(UserError):
+    """The run waits for no decision on the subject."""
+
+    code = "nothing_asked"
+
+
+class AlreadyDecided(UserError):
+    """Another decision was there before; it holds."""
+
+    code = "already_decided"
+
+
+async def approval_of(store: "Store", owner: str, run: str, subject: Subject = "launch") -> Approval | None:
+    record = await store.records.get(_key(owner, run, subject))
+    return None if record is None else Approval.model_validate(record.document)
+
+
+async def ask(store: "Store", owner: str, run: str, asked: Asked) -> Asked:
+    """Store the question, unless it was asked already; what is stored holds."""
+    document = Approval(asked=asked).model_dump(mode="json")
+    try:
+        await store.records.put(_key(owner, run, asked.subject), document, expected=0)
+    except Conflict:
+        earlier = await approval_of(store, owner, run, asked.subject)
+        assert earlier is not None
+        return earlier.asked
+    return asked
+
+
+async def decide(
+    store: "Store", owner: str, run: str, subject: Subject, decided: Decided, *, besides: Sequence[Put] = ()
+) -> Approval:
+    """Record the decision, and `besides` in the same transaction; `Conflict` if somebody wrote meanwhile."""
+    key = _key(owner, run, subject)
+    record = await store.records.get(key)
+    if record is None:
+        allowed = "a run that `python -m api runs` shows as waiting" if subject == "launch" else "ask for it first"
+        raise NothingAsked(f"run: {run!r} waits for no decision on its {subject}; allowed: {allowed}")
+    approval = Approval.model_validate(record.document)
+    if approval.decided is None:
+        approval = approval.model_copy(update={"decided": decided})
+        await store.records.put_many([Put(key, approval.model_dump(mode="json"), record.version), *besides])
+    elif not approval.decided.same_as(decided):
+        first = approval.decided
+        raise AlreadyDecided(
+            f"run: {run!r} was {first.verdict} by {first.by} on {first.at:%Y-%m-%d at %H:%M} UTC; "
+            "allowed: that decision, or a new run of the same request"
+        )
+    return approval
+
+
+def _key(owner: str, run: str, subject: Subject) -> Key:
+    return Key(owner, KIND, f"{run}.{subject}")

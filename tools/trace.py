@@ -7,9 +7,15 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field, TypeAdapter
 
 from quant.strategy import Frozen
-from tools.approval import Asked, Decided
+from tools.approval import Asked, Decided, Subject
 from tools.optimization import AgentName, Decision, Estimate, RenderedClaim
 from tools.usage import Usage
+
+APART: Any = dict.fromkeys(("at", "sequence", "best", "seconds", "usage"), True) | {
+    "asked": {"at"},
+    "decided": {"at"},
+}
+"""Fields that are no part of a comparison."""
 
 
 def event_id(run: str, node: str, step: int, ordinal: int | str) -> str:
@@ -30,7 +36,7 @@ class Happened(Frozen):
 
     def comparable(self) -> dict[str, Any]:
         """The event without what may differ between two executions of the same run."""
-        return self.model_dump(mode="json", exclude={"at", "sequence", "best", "seconds", "usage"})
+        return self.model_dump(mode="json", exclude=APART)
 
 
 class RunStarted(Happened):
@@ -200,7 +206,12 @@ class ApprovalRequested(Happened):
 
 class ApprovalDecided(Happened):
     event: Literal["approval_decided"] = "approval_decided"
+    subject: Subject = "launch"
     decided: Decided
+    request_digest: str = ""
+    """Names the whole request, as it was decided."""
+    estimate: Estimate | None = None
+    """Of the request as it was edited."""
 
 
 class Warned(Happened):

@@ -1,0 +1,49 @@
+"""What a run asks a person, and how its log tells of it."""
+
+from datetime import datetime
+
+from graphs.log import EventLog
+from tools.approval import Approval, Asked, Thresholds, ask
+from tools.context import Context
+from tools.estimate import estimate
+from tools.optimization import OptimizationRequest
+from tools.trace import ApprovalDecided, ApprovalRequested, RunFailed, TraceEvent
+
+APPROVE = "approve"
+"""The node that waits."""
+
+
+async def asked_for(context: Context, thresholds: Thresholds | None, now: datetime) -> Approval | None:
+    """The stored question about the launch; None where no threshold is exceeded.
+
+    A decision that was made since the request was read is left out: it may have changed the request.
+    """
+    if thresholds is None:
+        return None
+    whole = estimate(context.request)
+    exceeded = thresholds.exceeded(whole)
+    if not exceeded:
+        return None
+    asked = Asked(
+        subject="launch",
+        estimate=whole,
+        exceeded=exceeded,
+        thresholds=thresholds,
+        at=now,
+        request_digest=context.request.content_digest(),
+    )
+    return Approval(asked=await ask(context.store, context.owner, context.run, asked))
+
+
+def told(log: EventLog, approval: Approval, request: OptimizationRequest) -> list[TraceEvent]:
+    """The events of an approval, the same whoever tells them; `request` is what was decided on."""
+    subject, decided = approval.asked.subject, approval.decided
+    events = [log.make(ApprovalRequested, APPROVE, 0, subject, asked=approval.asked)]
+    if decided is None:
+        return events
+    whole = estimate(request) if decided.verdict == "edited" else None
+    about = {"subject": subject, "request_digest": request.content_digest(), "estimate": whole}
+    events.append(log.make(ApprovalDecided, APPROVE, 0, subject, decided=decided, **about))
+    if decided.verdict == "rejected" and subject == "launch":
+        events.append(log.make(RunFailed, "run", 0, "rejected", code="rejected", kind="by a person"))
+    return events

@@ -1,0 +1,274 @@
+"""A run above a threshold waits for a person: nothing is spent before, and nothing is lost or done twice after."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from agents.planner import EmbeddedPlanner
+from graphs.runs import Desk, create_run, decide_approval, events_of, execute, reproduce, result_of, run_of
+from store.records import every
+from tests.graphs.conftest import OWNER, open_desk
+from tools.approval import AlreadyDecided, Approval, Decided, NothingAsked, Thresholds, approval_of
+from tools.errors import InvalidInput, UserError
+from tools.estimate import estimate
+from tools.local import LocalRunner
+from tools.market import load_market
+from tools.optimization import Limit, Limits
+from tools.trace import ApprovalDecided, ApprovalRequested, RunFailed
+
+MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+THURSDAY = MONDAY + timedelta(days=3)
+LOW = Thresholds(evaluations=5)
+RUN = "same"
+CHILD = Path(__file__).with_name("waiting.py")
+
+pytestmark = pytest.mark.anyio
+
+
+class Counting(EmbeddedPlanner):
+    """Counts what it is asked."""
+
+    heard: list[str]
+
+    def _reply(self, messages):
+        self.heard.append(self.answers_with)
+        return super()._reply(messages)
+
+
+class Submitting(LocalRunner):
+    """Counts the jobs that it is given."""
+
+    jobs = 0
+
+    async def submit(self, job):
+        self.jobs += 1
+        return await super().submit(job)
+
+
+@asynccontextmanager
+async def guarded(home: Path, *, now: datetime = MONDAY, model: Any = None, **changes: Any) -> AsyncGenerator[Desk]:
+    """A desk that asks a person about every run, at that time of the clock."""
+    async with open_desk(home, model) as desk:
+        jobs = Submitting(desk.store, partial(load_market, desk.prices))
+        yield replace(desk, **({"thresholds": LOW, "now": lambda: now, "jobs": jobs} | changes))
+
+
+async def executed(desk: Desk, run: str = RUN) -> list[Any]:
+    return [event async for event in execute(desk, OWNER, run)]
+
+
+async def waiting(desk: Desk, request: Any) -> list[Any]:
+    await create_run(desk, OWNER, request, run_id=RUN)
+    return await executed(desk)
+
+
+def decided(verdict: Any = "approved", *, at: datetime = MONDAY, **changes: Any) -> Decided:
+    return Decided(verdict=verdict, by="risk officer", at=at, **changes)
+
+
+async def state(desk: Desk) -> str:
+    return (await run_of(desk.store, OWNER, RUN)).state
+
+
+async def trials(desk: Desk) -> int:
+    return len([record async for record in every(desk.store.records, OWNER, "trial")])
+
+
+async def test_above_a_threshold_a_run_waits_before_any_agent_is_asked(home, small):
+    model = Counting(heard=[])
+    async with guarded(home, model=model) as desk:
+        events = await waiting(desk, small())
+        assert await state(desk) == "waiting"
+        assert await events_of(desk.store, OWNER, RUN) == events
+        assert await executed(desk) == events
+        approval = await approval_of(desk.store, OWNER, RUN)
+
+        [asked] = [event.asked for event in events if isinstance(event, ApprovalRequested)]
+        assert approval == Approval(asked=asked)
+        assert events[-1].event == "approval_requested"
+        assert asked.exceeded == ("evaluations",)
+        assert asked.thresholds == LOW
+        assert asked.estimate == estimate(small())
+        assert asked.request_digest == events[0].request_digest == small().content_digest()
+        assert asked.at == MONDAY
+        assert model.heard == []
+        assert desk.jobs.jobs == await trials(desk) == 0
+
+
+@pytest.mark.parametrize("thresholds", [None, Thresholds(), Thresholds(evaluations=None), Thresholds(evaluations=20)])
+async def test_what_is_above_no_threshold_is_asked_of_nobody(home, small, thresholds):
+    async with guarded(home, thresholds=thresholds) as desk:
+        events = await waiting(desk, small())
+        assert await approval_of(desk.store, OWNER, RUN) is None
+    assert events[-1].event == "run_finished"
+    assert not [event for event in events if event.node == "approve"]
+
+
+async def test_an_approved_run_comes_to_what_it_would_have_come_to(tmp_path, small):
+    async with open_desk(tmp_path / "calm") as desk:
+        calm = await waiting(desk, small())
+    async with guarded(tmp_path / "asked") as desk:
+        first = await waiting(desk, small())
+        run = await decide_approval(desk, OWNER, RUN, decided(reason="within the budget"))
+        assert run.state == "running"
+        later = await executed(desk)
+        stored = await events_of(desk.store, OWNER, RUN)
+        assert await state(desk) == "completed"
+        assert (await reproduce(desk, OWNER, RUN)).digest() == calm[-1].result_digest
+    [told] = [event for event in stored if isinstance(event, ApprovalDecided)]
+    assert (told.decided.verdict, told.decided.by, told.decided.reason) == (
+        "approved",
+        "risk officer",
+        "within the budget",
+    )
+    assert stored == [*first, told, *later]
+    assert [e.comparable() for e in stored if e.node != "approve"] == [e.comparable() for e in calm]
+
+
+async def test_an_edited_run_is_executed_as_it_was_edited(tmp_path, small):
+    wanted = small(trials=12, scenarios=tuple(s.model_copy(update={"paths": 200}) for s in small().scenarios))
+    async with open_desk(tmp_path / "calm") as desk:
+        calm = await waiting(desk, wanted)
+    async with guarded(tmp_path / "asked") as desk:
+        await waiting(desk, small())
+        run = await decide_approval(desk, OWNER, RUN, decided("edited", trials=12, paths=200))
+        assert run.request == wanted
+        events = await executed(desk)
+        result = await result_of(desk.store, OWNER, RUN)
+        stored = await events_of(desk.store, OWNER, RUN)
+    assert result is not None
+    assert result.manifest.request == wanted
+    assert events[-1].result_digest == calm[-1].result_digest
+    [told] = [event for event in stored if isinstance(event, ApprovalDecided)]
+    assert told.estimate == estimate(wanted)
+    assert told.request_digest == wanted.content_digest()
+
+
+async def test_a_rejected_run_leaves_no_job(home, small):
+    model = Counting(heard=[])
+    async with guarded(home, model=model) as desk:
+        first = await waiting(desk, small())
+        run = await decide_approval(desk, OWNER, RUN, decided("rejected", reason="too dear"))
+        assert run.state == "rejected"
+        events = await executed(desk)
+        assert events == await events_of(desk.store, OWNER, RUN) == await executed(desk)
+        assert await state(desk) == "rejected"
+        assert desk.jobs.jobs == await trials(desk) == 0
+        assert await result_of(desk.store, OWNER, RUN) is None
+        with pytest.raises(AlreadyDecided, match="rejected by risk officer on 2026-03-02"):
+            await decide_approval(desk, OWNER, RUN, decided())
+    assert model.heard == []
+    assert [type(event) for event in events[len(first) :]] == [ApprovalDecided, RunFailed]
+    assert events[-1].code == "rejected"
+
+
+async def test_approving_twice_runs_once(home, small):
+    async with guarded(home) as desk, guarded(home) as other:
+        await waiting(desk, small())
+        await asyncio.gather(*(decide_approval(each, OWNER, RUN, decided()) for each in (desk, other)))
+        with pytest.raises(AlreadyDecided, match="approved by risk officer on 2026-03-02 at 09:00 UTC"):
+            await decide_approval(desk, OWNER, RUN, decided("rejected", reason="too late"))
+        with pytest.raises(AlreadyDecided):
+            await decide_approval(desk, OWNER, RUN, decided("edited", trials=20))
+        both = await asyncio.gather(executed(desk), executed(other))
+        await decide_approval(other, OWNER, RUN, decided(at=THURSDAY))
+        approval = await approval_of(desk.store, OWNER, RUN)
+        stored = await events_of(desk.store, OWNER, RUN)
+        assert await trials(desk) == small().trials
+        assert await state(desk) == "completed"
+    assert approval is not None
+    assert approval.decided is not None
+    assert approval.decided.at == MONDAY
+    assert {events[-1].event for events in both if events} == {"run_finished"}
+    kinds = [event.event for event in stored]
+    assert kinds.count("run_finished") == kinds.count("approval_decided") == kinds.count("approval_requested") == 1
+
+
+async def test_of_two_decisions_at_once_one_holds(home, small):
+    async with guarded(home) as desk, guarded(home) as other:
+        await waiting(desk, small())
+        answers = await asyncio.gather(
+            decide_approval(desk, OWNER, RUN, decided("edited", trials=12)),
+            decide_approval(other, OWNER, RUN, decided("rejected", reason="no")),
+            return_exceptions=True,
+        )
+        approval = await approval_of(desk.store, OWNER, RUN)
+        run = await run_of(desk.store, OWNER, RUN)
+    [refused] = [answer for answer in answers if isinstance(answer, BaseException)]
+    assert isinstance(refused, AlreadyDecided)
+    assert approval is not None
+    assert approval.decided is not None
+    rejected = approval.decided.verdict == "rejected"
+    assert (run.state, run.request.trials) == (("rejected", 10) if rejected else ("running", 12))
+
+
+async def test_a_process_that_read_the_request_before_its_edit_does_not_execute_it(home, small):
+    """It comes to the gate after another process has asked, and a person has changed the request."""
+    loading, edited = asyncio.Event(), asyncio.Event()
+
+    class Slow:
+        def __init__(self, prices):
+            self._prices = prices
+
+        async def load(self, universe):
+            loading.set()
+            await edited.wait()
+            return await self._prices.load(universe)
+
+    model = Counting(heard=[])
+    async with guarded(home) as desk, guarded(home, model=model) as other:
+        await create_run(desk, OWNER, small(), run_id=RUN)
+        late = asyncio.create_task(executed(replace(other, prices=Slow(other.prices))))
+        await loading.wait()
+        await executed(desk)
+        await decide_approval(desk, OWNER, RUN, decided("edited", trials=12))
+        edited.set()
+        await late
+        assert model.heard == []
+        assert await state(desk) == "running"
+        await executed(desk)
+        result = await result_of(desk.store, OWNER, RUN)
+    assert result is not None
+    assert result.counts.trials == result.manifest.request.trials == 12
+
+
+async def test_only_what_can_be_executed_may_be_decided(home, small):
+    async with guarded(home) as desk:
+        with pytest.raises(UserError, match="there is no run"):
+            await decide_approval(desk, OWNER, RUN, decided())
+        await create_run(desk, OWNER, small(), run_id=RUN)
+        with pytest.raises(NothingAsked, match="waits for no decision"):
+            await decide_approval(desk, OWNER, RUN, decided())
+        await executed(desk)
+        with pytest.raises(UserError, match="there is no run"):
+            await decide_approval(desk, "other", RUN, decided())
+        assert await state(desk) == "waiting"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "changes"),
+    [
+        ("approved", {"trials": 20}),
+        ("edited", {}),
+        ("edited", {"trials": 5}),
+        ("edited", {"paths": 100_001}),
+        ("rejected", {}),
+        ("rejected", {"reason": "  "}),
+        ("rejected", {"reason": "no", "paths": 200}),
+    ],
+)
+def test_a_decision_fits_its_verdict(verdict, changes):
+    with pytest.raises(ValidationError):
+        decided(verdict, **changes)
