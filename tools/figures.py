@@ -17,6 +17,7 @@ Unit: TypeAlias = Literal[
     "weight",
     "count",
     "probability",
+    "money",
     "text",
     "date",
 ]
@@ -32,6 +33,8 @@ class Figure(Frozen):
     """Fractions are stored as fractions: 0.10 with unit percent reads 10.0%. Basis points are yearly."""
     unit: Unit
     error: float | None = None
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+    """Of an amount of money."""
     source: str
     """The tool result and field, such as `result.benefit.basis_points`."""
 
@@ -68,7 +71,8 @@ def shown(figure: Figure) -> str:
     if figure.unit == "probability" and figure.error is None and 0.995 < figure.value < 1.0:
         return "above 99%"
     scale, decimals, suffix, noun = _STYLE[figure.unit]
-    text = f"{_rounded(figure.value * scale, decimals)}{suffix}"
+    money = f"{figure.currency} " if figure.currency else ""
+    text = f"{money}{_rounded(figure.value * scale, decimals)}{suffix}"
     if figure.error is None:
         return text
     error = figure.error * scale
@@ -88,6 +92,7 @@ _STYLE: dict[str, tuple[float, int, str, str]] = {
     "weight": (100.0, 0, "%", " points"),
     "count": (1.0, 0, "", ""),
     "probability": (100.0, 0, "%", " points"),
+    "money": (1.0, 0, "", ""),
 }
 """By unit: factor, decimals, what follows the value, what follows the error."""
 

@@ -1,0 +1,185 @@
+"""What a person holds or may hold, on the days that agents may see: the locked holdout is left out."""
+
+import asyncio
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant.returns import Returns
+from tools.errors import InvalidInput
+from tools.market import Market, build_market
+from tools.optimization import OptimizationRequest
+from tools.prices import Prices, PriceSource
+
+Floats = NDArray[np.float64]
+
+CASH = "cash"
+INDEX = "sp500"
+"""The universe that beta is measured against."""
+MOST = 20
+"""Risky assets at once."""
+LARGEST_GAP = 1e-4
+"""By which shares may miss 1."""
+
+
+@dataclass(frozen=True)
+class Assets:
+    """Risky assets in the order in which they were named.
+
+    Attributes
+    ----------
+    returns : Returns
+        Of T sessions, train and validate, and N assets.
+    train : int
+        Sessions of the training part.
+    cash : ndarray, shape (T,)
+    index : ndarray, shape (T,), or None
+        Returns of the index, where the source has it.
+    universes : tuple of str, length N
+    """
+
+    returns: Returns
+    train: int
+    cash: Floats
+    index: Floats | None
+    universes: tuple[str, ...]
+    sources: tuple[str, ...]
+    caveats: tuple[str, ...]
+
+    @property
+    def first_day(self) -> str:
+        return str(self.returns.dates[0])
+
+    @property
+    def last_day(self) -> str:
+        return str(self.returns.dates[-1])
+
+    @property
+    def days_used(self) -> str:
+        """What a reader must be told of the dates."""
+        return (
+            f"Computed on {self.first_day} to {self.last_day}, training and validation; the days after that are locked."
+        )
+
+    def with_cash(self) -> Returns:
+        """The assets and cash as one more."""
+        values = np.column_stack([self.returns.values, self.cash])
+        return Returns(self.returns.dates, (*self.returns.assets, CASH), values)
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """`weights` of the risky assets, shape (N,), and of cash; together 1."""
+
+    assets: Assets
+    weights: Floats
+    cash_weight: float
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Cash last, where there is any."""
+        return (*self.assets.returns.assets, *((CASH,) if self.cash_weight > 0.0 else ()))
+
+    def returns(self) -> tuple[Returns, Floats]:
+        """Returns and weights of all that `names` names."""
+        if self.cash_weight > 0.0:
+            return self.assets.with_cash(), np.append(self.weights, self.cash_weight)
+        return self.assets.returns, self.weights
+
+
+async def load_holdings(prices: PriceSource, holdings: Mapping[str, float]) -> Holdings:
+    """`holdings` by name, as fractions of wealth; cash is a holding too."""
+    _check_shares(holdings)
+    risky = {name: share for name, share in holdings.items() if name.casefold() != CASH}
+    if not risky:
+        raise InvalidInput("holdings", list(holdings), allowed="at least one asset that is not cash")
+    total = math.fsum(holdings.values())
+    assets = await load_assets(prices, tuple(risky))
+    weights = np.array(list(risky.values())) / total
+    cash = math.fsum(share for name, share in holdings.items() if name.casefold() == CASH) / total
+    return Holdings(assets, weights, cash)
+
+
+async def load_assets(prices: PriceSource, names: Sequence[str]) -> Assets:
+    """Assets by name, whichever universe they are of; a universe of one asset is called by its name too."""
+    if len(names) > MOST:
+        raise InvalidInput("assets", len(names), allowed=f"at most {MOST} besides cash")
+    universes = {name: await prices.load(name) for name in await prices.universes()}
+    places = _places(universes, names)
+    wanted: dict[str, list[str]] = {}
+    for universe, asset in places:
+        wanted.setdefault(universe, []).append(asset)
+    markets = {
+        universe: await asyncio.to_thread(build_market, universes[universe].only(assets), OptimizationRequest())
+        for universe, assets in wanted.items()
+    }
+    if INDEX in universes and INDEX not in markets:
+        markets[INDEX] = await asyncio.to_thread(build_market, universes[INDEX], OptimizationRequest())
+    return _joined(markets, places)
+
+
+def _check_shares(holdings: Mapping[str, float]) -> None:
+    for name, share in holdings.items():
+        if not (math.isfinite(share) and share >= 0.0):
+            raise InvalidInput(f"holdings.{name}", share, allowed="0 to 1; nothing is sold short or borrowed")
+    total = math.fsum(holdings.values())
+    if abs(total - 1.0) > LARGEST_GAP:
+        raise InvalidInput(
+            "holdings",
+            f"{total:.4g}",
+            reason=f"the shares add up to {total:.2%}",
+            allowed="shares that add up to 100%; what is not invested is cash",
+        )
+
+
+def _places(universes: Mapping[str, Prices], names: Sequence[str]) -> list[tuple[str, str]]:
+    """Universe and asset of each name, in the order of the names."""
+    known: dict[str, tuple[str, str]] = {}
+    for universe, loaded in universes.items():
+        known |= {asset.casefold(): (universe, asset) for asset in loaded.assets}
+        if len(loaded.assets) == 1:
+            known[universe.casefold()] = (universe, loaded.assets[0])
+    allowed = ", ".join([*dict.fromkeys(asset for _, asset in known.values()), CASH])
+    missing = [name for name in names if name.casefold() not in known]
+    if missing or not names:
+        shown = ", ".join(missing)
+        raise InvalidInput("assets", shown, reason=f"there are no prices of {shown or 'nothing'}", allowed=allowed)
+    places = [known[name.casefold()] for name in names]
+    for n, place in enumerate(places):
+        if place in places[:n]:
+            raise InvalidInput("assets", names[n], reason=f"{place[1]} is named twice", allowed="each asset once")
+    return places
+
+
+def _joined(markets: Mapping[str, Market], places: Sequence[tuple[str, str]]) -> Assets:
+    days, train_end = _shown_days(markets.values())
+    rows = {universe: np.isin(market.dates, days) for universe, market in markets.items()}
+    columns = [
+        _legs(markets[universe])[rows[universe], markets[universe].assets.index(asset)] for universe, asset in places
+    ]
+    used = dict.fromkeys(universe for universe, _ in places)
+    first = places[0][0]
+    return Assets(
+        returns=Returns(days, tuple(asset for _, asset in places), np.column_stack(columns)),
+        train=int(np.searchsorted(days, train_end)),
+        cash=markets[first].cash[rows[first]],
+        index=markets[INDEX].asset[rows[INDEX]] if INDEX in markets else None,
+        universes=tuple(universe for universe, _ in places),
+        sources=tuple(markets[universe].source for universe in used),
+        caveats=tuple(dict.fromkeys(caveat for universe in used for caveat in markets[universe].caveats)),
+    )
+
+
+def _shown_days(markets: Iterable[Market]) -> tuple[NDArray[np.datetime64], np.datetime64]:
+    """Sessions that every market shows, and the day on which the first validation begins."""
+    shown = [market.dates[market.train.start : market.validate.stop] for market in markets]
+    ends = np.array([market.dates[market.train.stop] for market in markets])
+    return reduce(np.intersect1d, shown), ends.min()
+
+
+def _legs(market: Market) -> Floats:
+    return market.histories["equal_weight"].legs if market.mixes else market.asset[:, None]

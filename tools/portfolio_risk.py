@@ -1,0 +1,305 @@
+"""The risk of what a person holds: tail losses, falls, what each holding contributes, crises, and whether it held."""
+
+import asyncio
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant.backtest import OBSERVATIONS, christoffersen, kupiec, rolling_value_at_risk
+from quant.correlation_stress import CRISIS_CORRELATION, stressed_covariance
+from quant.covariance import correlation, sample
+from quant.moments import Moments, moments
+from quant.regression import alpha_beta
+from quant.returns import DAYS, Returns
+from quant.risk import component_contributions, portfolio_returns
+from quant.strategy import Frozen
+from quant.stress import HISTORICAL_WINDOWS, stress_table
+from quant.tails import Method, tail_risk
+from quant.underwater import drawdown_table
+from tools.figures import Figure
+from tools.holdings import Holdings, load_holdings
+from tools.prices import PriceSource
+from tools.sheet import ORDINALS, Money, Sheet
+
+Floats = NDArray[np.float64]
+
+TOOL = "assess_portfolio"
+TAILS: dict[Method, str] = {
+    "historical": "by history",
+    "cornish_fisher_matched": "by Cornish and Fisher's expansion",
+    "filtered_garch": "by history filtered to the volatility of the last day used",
+}
+WINDOW = 250
+"""Sessions behind each announced value at risk of the backtest."""
+_SIGNIFICANT = 0.05
+_FALL = 0.2
+
+
+class Component(Frozen):
+    """A holding, its share of wealth, and its parts of the portfolio's risk over one session."""
+
+    asset: str
+    weight: float
+    volatility: float
+    shortfall: float
+    """Of the historical expected shortfall at 95%."""
+
+
+class Tail(Frozen):
+    """Losses are positive fractions; None where the method does not apply, and then the reason."""
+
+    method: str
+    horizon: int
+    level: float
+    value_at_risk: float | None
+    expected_shortfall: float | None
+    reason: str | None
+
+
+class Episode(Frozen):
+    """A crisis; the loss is positive, and None where it is not shown."""
+
+    name: str
+    first: str
+    last: str
+    loss: float | None
+    reason: str | None
+
+
+class Backtest(Frozen):
+    """How often losses exceeded the one-session value at risk announced before from the days until then."""
+
+    level: float
+    observations: int
+    exceedances: int
+    expected: float
+    right_share: float
+    """p-value of Kupiec's test."""
+    independent: float
+    """p-value of Christoffersen's test of independence."""
+    held: bool
+    """Whether neither is below 5%."""
+
+
+class PortfolioRisk(Frozen):
+    first_day: str
+    last_day: str
+    components: tuple[Component, ...]
+    tails: tuple[Tail, ...]
+    episodes: tuple[Episode, ...]
+    backtests: tuple[Backtest, ...]
+    """Empty where there are fewer than 500 sessions."""
+    concentrated: bool
+    """Whether one of several holdings has more than half of the volatility."""
+    caveats: tuple[str, ...]
+    figures: tuple[Figure, ...]
+
+
+async def assess(prices: PriceSource, holdings: Mapping[str, float], money: Money | None = None) -> PortfolioRisk:
+    """Risk of holding `holdings`, shares of wealth that are restored every day, on the days before the holdout."""
+    held = await load_holdings(prices, holdings)
+    return await asyncio.to_thread(_assess, held, money)
+
+
+def _assess(held: Holdings, money: Money | None) -> PortfolioRisk:
+    returns, weights = held.returns()
+    own = portfolio_returns(returns, weights)
+    components = _components(returns, weights)
+    tails = _tails(own)
+    episodes = _episodes(held, returns, weights)
+    backtests = _backtests(own)
+    whole = math.fsum(c.volatility for c in components)
+    sheet = Sheet(TOOL, "risk")
+    _say_shape(sheet, held, own)
+    _say_falls(sheet, returns, own, money)
+    _say_tails(sheet, tails, money)
+    _say_components(sheet, components, money)
+    _say_episodes(sheet, episodes, money)
+    _say_correlations(sheet, held)
+    _say_backtests(sheet, backtests)
+    return PortfolioRisk(
+        first_day=held.assets.first_day,
+        last_day=held.assets.last_day,
+        components=components,
+        tails=tails,
+        episodes=episodes,
+        backtests=backtests,
+        concentrated=len(components) > 1 and max(c.volatility for c in components) > 0.5 * whole,
+        caveats=(held.assets.days_used, "Shares are restored every day, free of cost.", *held.assets.caveats),
+        figures=sheet.figures,
+    )
+
+
+def _components(returns: Returns, weights: Floats) -> tuple[Component, ...]:
+    spread = component_contributions(weights, returns)
+    shortfall = component_contributions(weights, returns, measure="expected_shortfall")
+    rows = zip(returns.assets, weights, spread.components, shortfall.components, strict=True)
+    return tuple(Component(asset=a, weight=float(w), volatility=v, shortfall=s) for a, w, v, s in rows)
+
+
+def _tails(own: Floats) -> tuple[Tail, ...]:
+    return tuple(
+        Tail(
+            method=row.method,
+            horizon=row.horizon,
+            level=row.level,
+            value_at_risk=row.value_at_risk,
+            expected_shortfall=row.expected_shortfall,
+            reason=row.reason,
+        )
+        for row in tail_risk(own, methods=tuple(TAILS))
+    )
+
+
+def _episodes(held: Holdings, returns: Returns, weights: Floats) -> tuple[Episode, ...]:
+    last = held.assets.last_day
+    return tuple(
+        Episode(
+            name=row.window.name,
+            first=row.window.first,
+            last=row.window.last,
+            loss=row.loss,
+            reason=f"after {last} the days are locked" if row.window.last > last else row.reason,
+        )
+        for row in stress_table(returns, weights, windows=HISTORICAL_WINDOWS)
+    )
+
+
+def _backtests(own: Floats) -> tuple[Backtest, ...]:
+    if own.size < WINDOW + OBSERVATIONS:
+        return ()
+    found: list[Backtest] = []
+    for level in (0.95, 0.99):
+        announced = rolling_value_at_risk(own, level, window=WINDOW)
+        share = kupiec(own[WINDOW:], announced, level)
+        chance = christoffersen(own[WINDOW:], announced, level).independence.p_value
+        found.append(
+            Backtest(
+                level=level,
+                observations=share.observations,
+                exceedances=share.exceedances,
+                expected=share.expected,
+                right_share=share.test.p_value,
+                independent=chance,
+                held=min(share.test.p_value, chance) >= _SIGNIFICANT,
+            )
+        )
+    return tuple(found)
+
+
+def _say_shape(sheet: Sheet, held: Holdings, own: Floats) -> None:
+    assets, shape = held.assets, moments(own)
+    sheet.add("first_day", "first day used for the risk of the portfolio", assets.first_day, "date")
+    sheet.add("last_day", "last day used for the risk of the portfolio", assets.last_day, "date")
+    sheet.add("sessions", "sessions used for the risk of the portfolio", own.size, "count")
+    sheet.add("source", "prices behind the risk of the portfolio", "; ".join(assets.sources), "text")
+    sheet.add("volatility", "yearly volatility of the portfolio", _annual(shape), "percent")
+    sheet.add("skewness", "skewness of the portfolio's daily returns", shape.skewness, "ratio")
+    sheet.add(
+        "kurtosis", "kurtosis of the portfolio's daily returns; three for the normal law", shape.kurtosis, "ratio"
+    )
+    if assets.index is not None:
+        found = alpha_beta(own - assets.cash, assets.index - assets.cash)
+        sheet.add("beta", "beta of the portfolio against the S&P 500", found.beta, "ratio")
+        loss = found.beta.value * _FALL
+        sheet.add("market_fall", "imagined fall of the S&P 500", _FALL, "percent")
+        sheet.add("market_fall_loss", "loss of the portfolio in that imagined fall, by its beta", loss, "percent")
+
+
+def _annual(shape: Moments) -> float:
+    return shape.deviation * math.sqrt(DAYS)
+
+
+def _say_falls(sheet: Sheet, returns: Returns, own: Floats, money: Money | None) -> None:
+    for fall in drawdown_table(own, returns.dates, count=1):
+        quantity = "deepest fall of the portfolio from a peak"
+        sheet.add("max_drawdown", quantity, fall.depth, "percent")
+        sheet.share_of(money, "max_drawdown", quantity, fall.depth)
+        sheet.add("max_drawdown_trough", "day of the bottom of the deepest fall", str(fall.trough_date), "date")
+        sheet.add(
+            "max_drawdown_length", "sessions of the deepest fall until the peak was regained", fall.length, "days"
+        )
+
+
+def _say_tails(sheet: Sheet, tails: tuple[Tail, ...], money: Money | None) -> None:
+    for row in tails:
+        place = f"{100 * row.level:.0f}_{row.horizon}d_{row.method}"
+        sessions = "one session" if row.horizon == 1 else f"{row.horizon} sessions"
+        over = f"over {sessions} at {row.level:.0%} confidence, {TAILS[row.method]}"  # pyright: ignore[reportArgumentType]
+        for name, words, loss in (
+            ("value_at_risk", "value at risk of the portfolio", row.value_at_risk),
+            (
+                "shortfall",
+                "expected shortfall of the portfolio, the mean loss beyond value at risk,",
+                row.expected_shortfall,
+            ),
+        ):
+            sheet.add(f"{name}_{place}", f"{words} {over}", loss, "percent")
+            sheet.share_of(money, f"{name}_{place}", f"{words} {over}", loss)
+
+
+def _say_components(sheet: Sheet, components: tuple[Component, ...], money: Money | None) -> None:
+    whole = math.fsum(c.volatility for c in components)
+    worst = math.fsum(c.shortfall for c in components)
+    for n, part in enumerate(components, 1):
+        word = ORDINALS[n - 1]
+        sheet.add(f"holding_{n}_name", f"name of the {word} holding", part.asset, "text")
+        sheet.add(f"holding_{n}_weight", f"share of wealth in the {word} holding", part.weight, "weight")
+        sheet.share_of(money, f"holding_{n}_weight", f"share of wealth in the {word} holding", part.weight)
+        share = part.volatility / whole if whole > 0.0 else None
+        sheet.add(f"holding_{n}_risk", f"share of the portfolio's volatility from the {word} holding", share, "percent")
+        share = part.shortfall / worst if worst > 0.0 else None
+        quantity = f"share of the portfolio's expected shortfall at 95% over one session from the {word} holding"
+        sheet.add(f"holding_{n}_shortfall", quantity, share, "percent")
+
+
+def _say_episodes(sheet: Sheet, episodes: tuple[Episode, ...], money: Money | None) -> None:
+    shown = [episode for episode in episodes if episode.loss is not None]
+    sheet.add("crises", "past crises that the days used cover", len(shown), "count")
+    for n, episode in enumerate(shown, 1):
+        assert episode.loss is not None
+        quantity = (
+            f"loss of the portfolio in the crisis {episode.name}, bought before and left alone; negative is a gain"
+        )
+        sheet.add(f"crisis_{n}_name", "name of a past crisis", episode.name, "text")
+        sheet.add(f"crisis_{n}_loss", quantity, episode.loss, "percent")
+        sheet.share_of(money, f"crisis_{n}_loss", quantity, episode.loss)
+    if shown:
+        worst = max(shown, key=lambda e: e.loss or 0.0)
+        sheet.add("worst_crisis_name", "name of the crisis that cost the portfolio most", worst.name, "text")
+        sheet.add("worst_crisis_loss", "loss of the portfolio in the crisis that cost most", worst.loss, "percent")
+
+
+def _say_correlations(sheet: Sheet, held: Holdings) -> None:
+    names = held.assets.returns.assets
+    if len(names) < 2:
+        return
+    daily = sample(held.assets.returns)
+    pairs = correlation(daily)[np.triu_indices(len(names), 1)]
+    sheet.add("mean_correlation", "mean correlation of two risky holdings", float(np.mean(pairs)), "ratio")
+    for word, place in (("lowest", int(pairs.argmin())), ("highest", int(pairs.argmax()))):
+        first, second = (int(rows[place]) for rows in np.triu_indices(len(names), 1))
+        sheet.add(f"{word}_correlation", f"{word} correlation of two risky holdings", float(pairs[place]), "ratio")
+        pair = f"{names[first]} and {names[second]}"
+        sheet.add(f"{word}_correlation_pair", f"the two holdings of the {word} correlation", pair, "text")
+    together = component_contributions(held.weights, stressed_covariance(daily, 1.0)).total * math.sqrt(DAYS)
+    sheet.add(
+        "crisis_correlation", "imagined correlation of all risky holdings in a crisis", CRISIS_CORRELATION, "ratio"
+    )
+    quantity = "yearly volatility of the portfolio if all risky holdings had that imagined correlation"
+    sheet.add("crisis_volatility", quantity, together, "percent")
+
+
+def _say_backtests(sheet: Sheet, backtests: tuple[Backtest, ...]) -> None:
+    for row in backtests:
+        place = f"{100 * row.level:.0f}"
+        of = f"the one-session value at risk at {row.level:.0%} confidence"
+        sheet.add(f"backtest_{place}_days", f"sessions on which {of} was tested", row.observations, "count")
+        sheet.add(f"backtest_{place}_exceeded", f"sessions whose loss exceeded {of}", row.exceedances, "count")
+        sheet.add(f"backtest_{place}_expected", f"sessions expected to exceed {of}", row.expected, "count")
+        quantity = f"chance of so different a number of losses beyond {of}, were it right (Kupiec)"
+        sheet.add(f"backtest_{place}_share", quantity, row.right_share, "probability")
+        quantity = f"chance of losses beyond {of} so bunched, were they independent (Christoffersen)"
+        sheet.add(f"backtest_{place}_bunched", quantity, row.independent, "probability")

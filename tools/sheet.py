@@ -1,0 +1,58 @@
+"""The figures of one tool result, written row by row."""
+
+from quant.evaluation import Measured
+from quant.strategy import Frozen
+from tools.figures import Figure, Unit
+
+ORDINALS = tuple(
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth "
+    "sixteenth seventeenth eighteenth nineteenth twentieth twenty-first".split()
+)
+"""How a holding is called where its name, which a file may have given, must not stand."""
+
+
+class Money(Frozen):
+    amount: float
+    currency: str
+
+
+class Sheet:
+    """Ids begin with `prefix`, sources with the name of `tool`; a value that does not exist has no row."""
+
+    def __init__(self, tool: str, prefix: str) -> None:
+        self._tool = tool
+        self._prefix = prefix
+        self._figures: list[Figure] = []
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        return tuple(self._figures)
+
+    def add(
+        self,
+        name: str,
+        quantity: str,
+        value: Measured | float | str | None,
+        unit: Unit,
+        *,
+        currency: str | None = None,
+    ) -> None:
+        if value is None:
+            return
+        number, error = (value.value, value.error) if isinstance(value, Measured) else (value, None)
+        self._figures.append(
+            Figure(
+                id=f"{self._prefix}_{name}",
+                quantity=quantity,
+                value=number,
+                unit=unit,
+                error=error,
+                currency=currency,
+                source=f"{self._tool}.{name}",
+            )
+        )
+
+    def share_of(self, money: Money | None, name: str, quantity: str, share: float | None) -> None:
+        """A share of an amount of money, where one was given."""
+        if money is not None and share is not None:
+            self.add(f"{name}_money", f"{quantity}, in money", share * money.amount, "money", currency=money.currency)
