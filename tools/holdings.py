@@ -59,6 +59,10 @@ class Assets:
         return str(self.returns.dates[-1])
 
     @property
+    def train_end(self) -> str:
+        return str(self.returns.dates[self.train - 1])
+
+    @property
     def days_used(self) -> str:
         """What a reader must be told of the dates."""
         return (

@@ -10,6 +10,9 @@ from tools.figures import Figure, Unit
 from tools.risk import volatility
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from tools.market import Market
 
 Band: TypeAlias = Literal["low", "middle", "high"]
@@ -30,9 +33,13 @@ class RegimeReport(Frozen):
 
 
 def regime_report(market: "Market") -> RegimeReport:
+    return regime_of(market.asset[market.train], "market", "read_market", "at the end of the training window")
+
+
+def regime_of(asset: "NDArray[np.float64]", prefix: str, source: str, where: str) -> RegimeReport:
+    """The regime after the last of daily returns; `where` ends the name of each figure."""
     from quant.regime import TRENDS, VOLATILITY_BANDS, market_state, trend_state, volatility_state
 
-    asset = market.asset[market.train]
     level, trend = volatility_state(asset), trend_state(asset)
     fall = float(market_state(asset).drawdown[-1])
     rows: tuple[tuple[str, str, float, Unit], ...] = (
@@ -68,11 +75,11 @@ def regime_report(market: "Market") -> RegimeReport:
         in_drawdown=fall > CORRECTION,
         figures=tuple(
             Figure(
-                id=f"market_{name}",
-                quantity=f"{quantity}, at the end of the training window",
+                id=f"{prefix}_{name}",
+                quantity=f"{quantity}, {where}",
                 value=value,
                 unit=unit,
-                source=f"read_market.{name}",
+                source=f"{source}.{name}",
             )
             for name, quantity, value, unit in rows
         ),

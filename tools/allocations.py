@@ -1,0 +1,219 @@
+"""Ways to spread wealth over several assets, side by side, and what each rests on."""
+
+import asyncio
+import math
+from collections.abc import Sequence
+from typing import get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant.allocate import (
+    efficient_frontier,
+    equal_weights,
+    hierarchical_risk_parity,
+    inverse_volatility,
+    risk_parity,
+)
+from quant.covariance import ILL_CONDITIONED, RECOMMENDED_OBSERVATIONS, condition_number, correlation, sample
+from quant.errors import Infeasible
+from quant.moments import moments
+from quant.returns import DAYS
+from quant.risk import portfolio_returns
+from quant.risk_parity import risk_contributions
+from quant.strategy import Frozen
+from tools.errors import InvalidInput
+from tools.figures import Figure
+from tools.holdings import Assets, load_assets
+from tools.prices import PriceSource
+from tools.sheet import ORDINALS, Money, Sheet
+from tools.wishes import Method
+
+Floats = NDArray[np.float64]
+
+TOOL = "compare_allocations"
+METHODS: tuple[Method, ...] = get_args(Method)
+_WORDS: dict[Method, str] = {
+    "equal_weight": "the equal-weight portfolio",
+    "inverse_volatility": "the inverse-volatility portfolio",
+    "risk_parity": "the risk-parity portfolio",
+    "hierarchical_risk_parity": "the hierarchical risk-parity portfolio",
+    "minimum_variance": "the minimum-variance portfolio",
+    "maximum_sharpe": "the maximum-Sharpe portfolio",
+}
+
+
+class Allocation(Frozen):
+    """One method; without weights where it has no answer, and then the reason."""
+
+    method: Method
+    weights: tuple[float, ...] = ()
+    risk_shares: tuple[float, ...] = ()
+    volatility: float | None = None
+    """A year."""
+    expected_return: float | None = None
+    """A year, if the mean of the days used were to come again."""
+    diversification: float | None = None
+    """Mean volatility of the assets over that of the portfolio, 1 at least."""
+    later_volatility: float | None = None
+    later_sharpe: float | None = None
+    """Over the validation part, of the weights that the training part alone would have given."""
+    reason: str | None = None
+
+
+class Allocations(Frozen):
+    first_day: str
+    last_day: str
+    assets: tuple[str, ...]
+    allocations: tuple[Allocation, ...]
+    ill_conditioned: bool
+    """Whether an optimiser would amplify the noise of the covariance."""
+    few_sessions: bool
+    """Whether there are fewer than three sessions for each asset."""
+    caveats: tuple[str, ...]
+    figures: tuple[Figure, ...]
+
+
+async def compare_allocations(
+    prices: PriceSource,
+    assets: Sequence[str],
+    money: Money | None = None,
+    methods: Sequence[Method] = METHODS,
+) -> Allocations:
+    """Every method on the same days before the holdout; long only, all of the wealth in the assets."""
+    if len(assets) < 2:
+        raise InvalidInput("assets", list(assets), allowed="at least two assets that are not cash")
+    loaded = await load_assets(prices, assets)
+    return await asyncio.to_thread(_compare, loaded, tuple(dict.fromkeys(methods)), money)
+
+
+def _compare(assets: Assets, methods: Sequence[Method], money: Money | None) -> Allocations:
+    returns, rate = assets.returns, _yearly_mean(assets.cash)
+    cov = DAYS * sample(returns)
+    condition = condition_number(cov)
+    found = tuple(_allocation(assets, method, cov, rate) for method in methods)
+    few = len(returns) < RECOMMENDED_OBSERVATIONS * len(returns.assets)
+    sheet = Sheet(TOOL, "allocation")
+    _say_data(sheet, assets, cov, condition, rate)
+    for allocation in found:
+        _say(sheet, allocation, money)
+    return Allocations(
+        first_day=assets.first_day,
+        last_day=assets.last_day,
+        assets=returns.assets,
+        allocations=found,
+        ill_conditioned=condition > ILL_CONDITIONED,
+        few_sessions=few,
+        caveats=tuple(_caveats(assets, methods, ill=condition > ILL_CONDITIONED, few=few)),
+        figures=sheet.figures,
+    )
+
+
+def _allocation(assets: Assets, method: Method, cov: Floats, rate: float) -> Allocation:
+    values, train = assets.returns.values, assets.train
+    mean = np.array([_yearly_mean(column) for column in values.T])
+    try:
+        weights = weights_of(method, cov, mean, rate)
+    except Infeasible as error:
+        return Allocation(method=method, reason=str(error))
+    parts = risk_contributions(weights, cov)
+    volatility = math.fsum(parts)
+    later = _later(assets, method) if train >= RECOMMENDED_OBSERVATIONS * weights.size else (None, None)
+    return Allocation(
+        method=method,
+        weights=tuple(map(float, weights)),
+        risk_shares=tuple(float(part) / volatility for part in parts),
+        volatility=volatility,
+        expected_return=math.fsum(weights * mean),
+        diversification=math.fsum(weights * np.sqrt(np.diag(cov))) / volatility,
+        later_volatility=later[0],
+        later_sharpe=later[1],
+    )
+
+
+def weights_of(method: Method, cov: Floats, mean: Floats, rate: float) -> Floats:
+    """Long-only weights with sum 1; `mean` and `rate` matter to `maximum_sharpe` alone. All of one unit of time."""
+    match method:
+        case "equal_weight":
+            return equal_weights(mean.size)
+        case "inverse_volatility":
+            return inverse_volatility(cov)
+        case "risk_parity":
+            return risk_parity(cov)
+        case "hierarchical_risk_parity":
+            return hierarchical_risk_parity(cov).weights
+        case "minimum_variance":
+            return efficient_frontier(mean, cov, points=2).minimum_variance.weights
+        case "maximum_sharpe":
+            return efficient_frontier(mean, cov, points=2).maximum_sharpe(rate).weights
+
+
+def _later(assets: Assets, method: Method) -> tuple[float | None, float | None]:
+    values, train = assets.returns.values, assets.train
+    known, rate = values[:train], _yearly_mean(assets.cash[:train])
+    mean = np.array([_yearly_mean(column) for column in known.T])
+    try:
+        weights = weights_of(method, DAYS * sample(known), mean, rate)
+    except Infeasible:
+        return None, None
+    own = portfolio_returns(values[train:], weights)
+    excess = moments(own - assets.cash[train:])
+    return moments(own).deviation * math.sqrt(DAYS), excess.sharpe * math.sqrt(DAYS)
+
+
+def _yearly_mean(daily: Floats) -> float:
+    return DAYS * math.fsum(daily) / daily.size
+
+
+def _caveats(assets: Assets, methods: Sequence[Method], *, ill: bool, few: bool) -> list[str]:
+    said = [assets.days_used, "Weights and volatilities come from the same days: those to come will differ."]
+    if "maximum_sharpe" in methods:
+        said.append("The maximum Sharpe ratio takes the past means for the expected returns, its weakest point.")
+    if ill:
+        said.append("The covariance is ill-conditioned: minimum variance and maximum Sharpe amplify its noise.")
+    if few:
+        said.append("There are fewer than three sessions for each asset: equal weights are hard to beat on so few.")
+    return [*said, *assets.caveats]
+
+
+def _say_data(sheet: Sheet, assets: Assets, cov: Floats, condition: float, rate: float) -> None:
+    returns = assets.returns
+    sheet.add("first_day", "first day used for the allocations", assets.first_day, "date")
+    sheet.add("last_day", "last day used for the allocations", assets.last_day, "date")
+    sheet.add("sessions", "sessions used for the allocations", len(returns), "count")
+    sheet.add("assets", "assets that were allocated", len(returns.assets), "count")
+    needed = RECOMMENDED_OBSERVATIONS * len(returns.assets)
+    sheet.add("sessions_needed", "sessions advisable for so many assets", needed, "count")
+    if math.isfinite(condition):
+        sheet.add("condition_number", "condition number of the covariance", condition, "ratio")
+    pairs = correlation(cov)[np.triu_indices(len(returns.assets), 1)]
+    sheet.add("mean_correlation", "mean correlation of two of the assets", float(np.mean(pairs)), "ratio")
+    sheet.add("cash_rate", "yearly return of cash over the days used", rate, "percent")
+    for n, asset in enumerate(returns.assets, 1):
+        word = ORDINALS[n - 1]
+        sheet.add(f"asset_{n}_name", f"name of the {word} asset", asset, "text")
+        sheet.add(
+            f"asset_{n}_volatility", f"yearly volatility of the {word} asset", math.sqrt(cov[n - 1, n - 1]), "percent"
+        )
+        mean = _yearly_mean(returns.values[:, n - 1])
+        sheet.add(f"asset_{n}_return", f"past mean return of the {word} asset a year, an assumption", mean, "percent")
+
+
+def _say(sheet: Sheet, allocation: Allocation, money: Money | None) -> None:
+    name, words = allocation.method, _WORDS[allocation.method]
+    sheet.add(f"{name}_volatility", f"yearly volatility of {words}", allocation.volatility, "percent")
+    quantity = f"expected return of {words} a year, if past means came again"
+    sheet.add(f"{name}_return", quantity, allocation.expected_return, "percent")
+    quantity = f"diversification of {words}: mean volatility of its assets over its own"
+    sheet.add(f"{name}_diversification", quantity, allocation.diversification, "ratio")
+    quantity = f"yearly volatility over the validation days of {words} fitted on the training days alone"
+    sheet.add(f"{name}_later_volatility", quantity, allocation.later_volatility, "percent")
+    quantity = f"Sharpe ratio over the validation days of {words} fitted on the training days alone"
+    sheet.add(f"{name}_later_sharpe", quantity, allocation.later_sharpe, "ratio")
+    rows = zip(allocation.weights, allocation.risk_shares, strict=True)
+    for n, (weight, share) in enumerate(rows, 1):
+        word = ORDINALS[n - 1]
+        quantity = f"weight of the {word} asset under {words}"
+        sheet.add(f"{name}_weight_{n}", quantity, weight, "percent")
+        sheet.share_of(money, f"{name}_weight_{n}", quantity, weight)
+        sheet.add(f"{name}_risk_{n}", f"share of volatility from the {word} asset under {words}", share, "percent")

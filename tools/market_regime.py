@@ -1,0 +1,114 @@
+"""The regime of several markets side by side, at the end of the last days that agents may see."""
+
+import asyncio
+import math
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant.covariance import correlation, sample
+from quant.growth import compounded
+from quant.regime import MARKETS, filtered_probabilities, fit_hidden_markov, market_state
+from quant.returns import DAYS
+from quant.strategy import Frozen
+from tools.figures import Figure
+from tools.holdings import Assets, load_assets
+from tools.prices import PriceSource
+from tools.regime import Band, Direction, regime_of
+from tools.sheet import ORDINALS, Sheet
+
+Floats = NDArray[np.float64]
+Phase: TypeAlias = Literal["bear", "undetermined", "bull"]
+
+TOOL = "analyse_market"
+
+
+class MarketRegime(Frozen):
+    """One asset; bands, directions and phases are comparisons made by code."""
+
+    asset: str
+    volatility_band: Band
+    trend: Direction
+    in_drawdown: bool
+    phase: Phase
+    """Bull and bear markets by the rule of a fifth."""
+    turbulent: bool
+    """Whether the hidden Markov model finds the turbulent state more likely."""
+
+
+class MarketAnalysis(Frozen):
+    first_day: str
+    last_day: str
+    regimes: tuple[MarketRegime, ...]
+    caveats: tuple[str, ...]
+    figures: tuple[Figure, ...]
+
+
+async def analyse_market(prices: PriceSource, assets: Sequence[str]) -> MarketAnalysis:
+    """How high volatility stands, where the trend points and how deep each of `assets` has fallen."""
+    loaded = await load_assets(prices, assets)
+    return await asyncio.to_thread(_analyse, loaded)
+
+
+def _analyse(assets: Assets) -> MarketAnalysis:
+    sheet = Sheet(TOOL, "regime")
+    sheet.add("first_day", "first day used for the regimes", assets.first_day, "date")
+    sheet.add("last_day", "day on which the regimes stand, the last before the locked holdout", assets.last_day, "date")
+    figures: list[Figure] = []
+    regimes: list[MarketRegime] = []
+    for n, (name, column) in enumerate(zip(assets.returns.assets, assets.returns.values.T, strict=True), 1):
+        own = np.ascontiguousarray(column)
+        report = regime_of(own, f"regime_{n}", f"{TOOL}.{n}", f"of the {ORDINALS[n - 1]} asset, on the last day used")
+        turbulent = _turbulence(own, assets.train)
+        regimes.append(
+            MarketRegime(
+                asset=name,
+                volatility_band=report.volatility_band,
+                trend=report.trend,
+                in_drawdown=report.in_drawdown,
+                phase=MARKETS[int(market_state(own).state[-1]) + 1],
+                turbulent=turbulent > 0.5,
+            )
+        )
+        figures += report.figures
+        _say(sheet, n, regimes[-1], own, turbulent)
+    _say_together(sheet, assets)
+    return MarketAnalysis(
+        first_day=assets.first_day,
+        last_day=assets.last_day,
+        regimes=tuple(regimes),
+        caveats=(assets.days_used, *assets.caveats),
+        figures=(*sheet.figures, *figures),
+    )
+
+
+def _turbulence(own: Floats, train: int) -> float:
+    """Filtered probability of the turbulent state on the last day; the model is fitted on training days alone."""
+    return float(filtered_probabilities(fit_hidden_markov(own[:train]), own)[-1, -1])
+
+
+def _say(sheet: Sheet, n: int, regime: MarketRegime, own: Floats, turbulent: float) -> None:
+    of = f"of the {ORDINALS[n - 1]} asset"
+    sheet.add(f"{n}_name", f"name {of}", regime.asset, "text")
+    sheet.add(
+        f"{n}_band", f"how high the latest volatility {of} stands among all before it", regime.volatility_band, "text"
+    )
+    sheet.add(f"{n}_trend", f"direction of the trend {of}", regime.trend, "text")
+    sheet.add(f"{n}_phase", f"market phase {of} by the rule of a fifth", regime.phase, "text")
+    sheet.add(f"{n}_turbulence", f"probability {of} of being in the turbulent state", turbulent, "probability")
+    sheet.add(f"{n}_year", f"return {of} over the last 252 sessions used", compounded(own[-DAYS:]), "percent")
+
+
+def _say_together(sheet: Sheet, assets: Assets) -> None:
+    count = len(assets.returns.assets)
+    if count < 2:
+        return
+    pairs = np.triu_indices(count, 1)
+    for name, words, values in (
+        ("correlation", "over all days used", assets.returns.values),
+        ("correlation_year", "over the last 252 sessions used", assets.returns.values[-DAYS:]),
+    ):
+        found = correlation(sample(values))[pairs]
+        sheet.add(name, f"mean correlation of two of the assets {words}", math.fsum(found) / found.size, "ratio")

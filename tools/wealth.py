@@ -1,0 +1,247 @@
+"""What money may become: holdings on simulated markets, with what is paid in, taken out, and wanted at the end."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from quant.errors import DataError
+from quant.evaluation import Measured
+from quant.joint import JointModel, MarketState, joint_model
+from quant.montecarlo import simulate_wealth
+from quant.regime import labels
+from quant.returns import DAYS
+from quant.scenario import BUILT_IN, GBM_BANNER, Scenario
+from quant.strategy import Frozen
+from quant.wealth_summary import WealthSummary
+from tools import naming
+from tools.errors import InvalidInput
+from tools.figures import Figure
+from tools.holdings import INDEX, Assets, Holdings, load_holdings
+from tools.prices import PriceSource
+from tools.sheet import ORDINALS, Sheet
+
+Floats = NDArray[np.float64]
+
+TOOL = "simulate_wealth"
+LEVELS = (0.05, 0.25, 0.50, 0.75, 0.95)
+_DRAWING = ("garch", "bootstrap", "conditional_bootstrap", "replay")
+"""Engines that are made of history."""
+
+
+class SavingsPlan(Frozen):
+    """Money over time. Contributions, withdrawals and the goal are in today's money."""
+
+    holdings: dict[str, float]
+    """Shares of wealth by name; cash is a holding too."""
+    amount: Annotated[float, Field(gt=0.0, le=1e12)] = 100.0
+    """A hundred where none was named, so that wealth reads in percent of the start."""
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+    years: Annotated[int, Field(ge=1, le=60)] = 10
+    contribution: Annotated[float, Field(ge=0.0, le=1e12, description="Paid in at each month's end")] = 0.0
+    withdrawal: Annotated[float, Field(ge=0.0, le=1e12, description="Taken out at each month's end")] = 0.0
+    goal: Annotated[float, Field(gt=0.0, le=1e15)] | None = None
+    inflation: Annotated[float, Field(ge=-0.05, le=0.25)] = 0.02
+    fee: Annotated[float, Field(ge=0.0, le=0.10, description="A year, of wealth")] = 0.0
+    cost_bps: Annotated[float, Field(ge=0.0, le=50.0)] = 5.0
+    scenario: Scenario | None = None
+    """World of the index; the base case by default. Stocks draw on their own history instead."""
+    paths: Annotated[int, Field(ge=100, le=100_000)] = 5_000
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
+
+
+class Percentile(Frozen):
+    """Wealth at the end below which `level` of the paths lie, and the same in today's money."""
+
+    level: float
+    wealth: Measured
+    real: Measured
+
+
+class WealthOutlook(Frozen):
+    scenario: str | None
+    """None where the assets' own history is drawn."""
+    percentiles: tuple[Percentile, ...]
+    years: tuple[float, ...]
+    bands: tuple[tuple[float, ...], ...]
+    """Percentiles of wealth at the end of each year, in the money of the date; one row for each level."""
+    loss: Measured
+    ruin: Measured
+    goal: Measured | None
+    caveats: tuple[str, ...]
+    figures: tuple[Figure, ...]
+
+
+async def simulate(prices: PriceSource, plan: SavingsPlan) -> WealthOutlook:
+    """Wealth of `plan` over its years; shares are restored every month."""
+    held = await load_holdings(prices, plan.holdings)
+    return await asyncio.to_thread(_simulate, held, plan)
+
+
+def _simulate(held: Holdings, plan: SavingsPlan) -> WealthOutlook:
+    scenario = _scenario(held, plan)
+    try:
+        model = _index_model(scenario, held.assets, plan) if scenario else _own_model(held.assets, plan)
+        found = simulate_wealth(
+            model,
+            held.weights,
+            initial=plan.amount,
+            years=plan.years,
+            paths=plan.paths,
+            contributions=plan.contribution,
+            withdrawals=plan.withdrawal,
+            fee=plan.fee,
+            cost_bps=plan.cost_bps,
+            inflation=plan.inflation,
+            goal=plan.goal,
+            levels=LEVELS,
+        )
+    except DataError as error:
+        reason, _, allowed = str(error).partition("; allowed: ")
+        name = "scenario" if scenario else "assets"
+        value = scenario.engine if scenario else list(held.names)
+        raise InvalidInput(name, value, reason=reason, allowed=allowed or "another one") from error
+    terms = (found.terminal.percentiles, found.terminal_real.percentiles)
+    return WealthOutlook(
+        scenario=scenario.name if scenario else None,
+        percentiles=tuple(
+            Percentile(level=level, wealth=wealth, real=real)
+            for level, wealth, real in zip(LEVELS, *terms, strict=True)
+        ),
+        years=tuple(map(float, found.times[::12])),
+        bands=tuple(tuple(map(float, row[::12])) for row in found.bands),
+        loss=found.loss_probability,
+        ruin=found.ruin_probability,
+        goal=found.goal_probability,
+        caveats=tuple(_caveats(held.assets, scenario)),
+        figures=_figures(held, plan, scenario, model, found),
+    )
+
+
+def _scenario(held: Holdings, plan: SavingsPlan) -> Scenario | None:
+    """The world of one index; None for stocks, which draw on their own history."""
+    if held.assets.universes == (INDEX,):
+        return plan.scenario or BUILT_IN[0]
+    if plan.scenario is not None:
+        raise InvalidInput(
+            "scenario",
+            plan.scenario.name,
+            reason="a scenario describes one index, and these holdings draw on their own history",
+            allowed=f"no scenario, or {INDEX} and cash as holdings",
+        )
+    return None
+
+
+def _own_model(assets: Assets, plan: SavingsPlan) -> JointModel:
+    """Blocks of days of all assets together, cash at its mean rate over them."""
+    rate = float((1.0 + np.mean(assets.cash)) ** DAYS - 1.0)
+    return joint_model("bootstrap", cash_rate=rate, seed=plan.seed, name="history", history=assets.returns)
+
+
+def _index_model(scenario: Scenario, assets: Assets, plan: SavingsPlan) -> JointModel:
+    given: dict[str, Any] = {
+        name: getattr(scenario, name)
+        for name in ("mean_block", "mean_reversion", "vol_of_vol", "leverage", "premium_power", "jumps_per_year")
+    }
+    if scenario.engine in _DRAWING:
+        past = assets.returns.values[: assets.train]
+        given["history"] = past
+        if scenario.engine == "conditional_bootstrap":
+            given["labels"] = getattr(labels(past[:, 0]), scenario.label)
+    if scenario.states:
+        given |= _states(scenario)
+    else:
+        given |= {"mu": [scenario.mu], "sigma": [scenario.sigma]}
+    return joint_model(
+        scenario.engine,
+        cash_rate=scenario.cash_rate,
+        seed=(plan.seed + scenario.seed) % 2**63,
+        name=scenario.name,
+        **given,
+    )
+
+
+def _states(scenario: Scenario) -> Mapping[str, Any]:
+    """Leaving a state goes to each other one alike."""
+    stay = np.array([1.0 - 1.0 / state.mean_days for state in scenario.states])
+    moving = np.repeat(((1.0 - stay) / (stay.size - 1))[:, None], stay.size, axis=1)
+    np.fill_diagonal(moving, stay)
+    return {
+        "states": [MarketState(mu=[s.mu], sigma=[s.sigma], correlation=[[1.0]]) for s in scenario.states],
+        "transition": moving,
+    }
+
+
+def _caveats(assets: Assets, scenario: Scenario | None) -> list[str]:
+    if scenario is None:
+        said = "The future is drawn from blocks of the assets' own past, with its means: nothing new can happen in it."
+        return [said, assets.days_used, *assets.caveats]
+    said = [f"The index follows the scenario {naming.plain(scenario.name)}: its return and volatility are assumptions."]
+    if scenario.engine == "gbm":
+        said.append(GBM_BANNER)
+    if scenario.engine in _DRAWING:
+        said.append(f"Its days are drawn from the training days, {assets.first_day} to {assets.train_end}.")
+    return said
+
+
+def _figures(
+    held: Holdings, plan: SavingsPlan, scenario: Scenario | None, model: JointModel, found: WealthSummary
+) -> tuple[Figure, ...]:
+    sheet = Sheet(TOOL, "wealth")
+    source = naming.plain(scenario.name) if scenario else "own history"
+    sheet.add("scenario", "scenario of the simulated wealth", source, "text")
+    sheet.add("years", "years of the simulated wealth", float(plan.years), "years")
+    sheet.add("paths", "simulated paths of wealth", plan.paths, "count")
+    sheet.add("inflation", "assumed inflation a year", plan.inflation, "percent")
+    sheet.add("fee", "assumed fee a year", plan.fee, "percent")
+    sheet.add("cash_rate", "assumed yearly return of cash", (1.0 + model.cash) ** DAYS - 1.0, "percent")
+    shares = [*held.weights, *([held.cash_weight] if held.cash_weight > 0.0 else [])]
+    for n, (name, share) in enumerate(zip(held.names, shares, strict=True), 1):
+        word = ORDINALS[n - 1]
+        sheet.add(f"holding_{n}_name", f"name of the {word} holding", name, "text")
+        sheet.add(f"holding_{n}_weight", f"share of wealth in the {word} holding", float(share), "weight")
+    for n, (mu, sigma) in enumerate(zip(model.mu, model.sigma, strict=True), 1):
+        word = ORDINALS[n - 1]
+        sheet.add(
+            f"holding_{n}_return", f"yearly return that the {word} holding is simulated with", float(mu), "percent"
+        )
+        quantity = f"yearly volatility that the {word} holding is simulated with"
+        sheet.add(f"holding_{n}_volatility", quantity, float(sigma), "percent")
+    _say_flows(sheet, plan)
+    _say_end(sheet, plan, found)
+    return sheet.figures
+
+
+def _say_flows(sheet: Sheet, plan: SavingsPlan) -> None:
+    for name, quantity, value in (
+        ("start", "wealth at the start", plan.amount),
+        ("contribution", "paid in each month, in today's money", plan.contribution or None),
+        ("withdrawal", "taken out each month, in today's money", plan.withdrawal or None),
+        ("goal", "wealth wanted at the end, in today's money", plan.goal),
+    ):
+        sheet.add(name, quantity, value, "money", currency=plan.currency)
+
+
+def _say_end(sheet: Sheet, plan: SavingsPlan, found: WealthSummary) -> None:
+    for words, place, terminal in (
+        ("", "", found.terminal),
+        (", in today's money", "_real", found.terminal_real),
+    ):
+        mean = f"mean wealth at the end{words}"
+        sheet.add(f"mean{place}", mean, terminal.mean, "money", currency=plan.currency)
+        for level, value in zip(terminal.levels, terminal.percentiles, strict=True):
+            name = "median" if level == 0.5 else f"p{100 * level:.0f}"
+            chance = "half" if level == 0.5 else f"{level:.0%}"
+            quantity = f"wealth at the end that {chance} of the paths stay below{words}"
+            sheet.add(f"{name}{place}", quantity, value, "money", currency=plan.currency)
+    quantity = "probability of getting less out than was paid in, by the end"
+    sheet.add("loss_probability", quantity, found.loss_probability, "probability")
+    if plan.withdrawal > 0.0:
+        quantity = "probability that the money runs out before the end"
+        sheet.add("ruin_probability", quantity, found.ruin_probability, "probability")
+    sheet.add("goal_probability", "probability of reaching the goal at the end", found.goal_probability, "probability")
+    sheet.add("drawdown", "deepest fall on the way, mean over paths", found.drawdown.mean, "percent")
+    sheet.add("growth", "yearly growth after fees and costs, mean over paths", found.growth.mean, "percent")
