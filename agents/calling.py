@@ -116,7 +116,7 @@ class Calling(AgentMiddleware[Any, Scope]):
         except ValidationError as error:
             wrong = "\n".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
             return ToolMessage(wrong, tool_call_id=call["id"], name=call["name"], status="error")
-        request.runtime.stream_writer(ToolBegun(tool=call["name"], arguments=arguments.model_dump(mode="json")))
+        request.runtime.stream_writer(ToolBegun(tool=call["name"], arguments=arguments.model_dump(mode="json", exclude_none=True)))
         return await handler(request)
 
     async def _ask(self, request: ModelRequest[Scope], handler: Handler) -> tuple[ModelCall, ModelResponse[Any]]:

@@ -6,6 +6,7 @@ A turn is a thread of its own: what it stores does not grow with the conversatio
 that waits for a person interrupts the graph; the turn goes on where it was once the person has decided.
 """
 
+import contextvars
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -73,7 +74,8 @@ async def supervise(state: State, runtime: Runtime[Turning]) -> dict[str, Any]: 
     """Ask the assistant, whose tools do the work."""
     turn = runtime.context
     place = Place(turn.log, "assistant")
-    context = turn.context(place, get_stream_writer())
+    here, write = contextvars.copy_context(), get_stream_writer()  # a run that a tool launches is not in this context
+    context = turn.context(place, lambda event: here.run(write, event))
     await place.say(NodeStarted)
     question = Question(
         agent="assistant",

@@ -13,6 +13,7 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from quant.strategy import StrategyConfig
 from tools.figures import Claim, Figure
 from tools.optimization import Decision, MarketView, RenderedClaim, ScenarioTilt, SearchPlan
+from tools.reply import Reply
 
 WORDS = (
     Claim,
@@ -20,6 +21,7 @@ WORDS = (
     Figure,
     MarketView,
     RenderedClaim,
+    Reply,
     ScenarioTilt,
     SearchPlan,
     StrategyConfig,

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal, TypeAlias
 
 from langchain_core.runnables import RunnableConfig
@@ -22,6 +22,7 @@ from quant.strategy import Frozen
 from store.errors import Conflict
 from store.records import Key, every
 from store.store import Store
+from tools.approval import Subject, approval_of
 from tools.chat import ChatContext, Evidence, load_evidence
 from tools.claims import render
 from tools.context import Principal
@@ -68,7 +69,7 @@ class Turn(Frozen):
     offers: tuple[Offer, ...] = ()
     did: tuple[tuple[str, dict[str, Any]], ...] = ()
     """Tools and their arguments."""
-    waits_for: tuple[str, str] | None = None
+    waits_for: tuple[str, Subject] | None = None
     """The run and the subject of the approval."""
     focus: Focus = Focus()
     """After this turn."""
@@ -84,7 +85,7 @@ class _Standing:
 
 async def begin_conversation(desk: Desk, owner: str, *, conversation_id: str | None = None) -> str:
     id_ = conversation_id or uuid.uuid4().hex[:12]
-    made = Conversation(id=id_, created_at=datetime.now(UTC), title="")
+    made = Conversation(id=id_, created_at=desk.now(), title="")
     await desk.store.records.put(Key(owner, KIND, id_), made.model_dump(mode="json"), expected=0)
     return id_
 
@@ -97,7 +98,7 @@ async def branch(desk: Desk, owner: str, conversation_id: str, turn: int, *, bra
     id_ = branch_id or uuid.uuid4().hex[:12]
     made = Conversation(
         id=id_,
-        created_at=datetime.now(UTC),
+        created_at=desk.now(),
         title=parent.title,
         turns=turn,
         parent=conversation_id,
@@ -123,7 +124,7 @@ async def ask(desk: Desk, owner: str, conversation_id: str, text: str) -> AsyncG
         conversation=conversation_id,
         number=number,
         asked=asked,
-        at=datetime.now(UTC),
+        at=desk.now(),
         focus=(await _standing(desk.store, owner, conversation, number)).focus,
     )
     try:
@@ -148,9 +149,11 @@ async def resume(desk: Desk, owner: str, conversation_id: str, number: int) -> A
         for event in stored:
             yield event
         return
+    if turn.waits_for is not None and not await _is_decided(desk.store, owner, *turn.waits_for):
+        return
     if desk.models is None:
         raise ValueError("a conversation needs a desk with models")
-    log = EventLog(desk.store, owner, turn.id, stored)
+    log = EventLog(desk.store, owner, turn.id, stored, desk.observe, desk.now)
     try:
         async for event in _steps(desk, owner, turn, log):
             yield event
@@ -165,9 +168,10 @@ async def resume(desk: Desk, owner: str, conversation_id: str, number: int) -> A
         )
         kind = error.reason if isinstance(error, ModelFailure) else type(error).__name__
         failed = log.make(RunFailed, "turn", 0, failures, code=code, kind=kind)
-        await log.append(failed)
+        ended = await log.append(failed)
         await _update(desk.store, _turn_key(owner, conversation_id, number), state="failed")
-        yield failed
+        for event in ended:
+            yield event
         raise
 
 
@@ -298,6 +302,11 @@ async def _standing(store: Store, owner: str, conversation: Conversation, number
     numbers = range(max(1, number - REMEMBERED), number)
     turns = [await turn_of(store, owner, conversation.id, n) for n in numbers]
     return _Standing(before=turns, focus=turns[-1].focus if turns else Focus())
+
+
+async def _is_decided(store: Store, owner: str, run: str, subject: Subject) -> bool:
+    approval = await approval_of(store, owner, run, subject)
+    return approval is not None and approval.decided is not None
 
 
 def _reminder(turn: Turn) -> Before:

@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 from graphs.holdout import open_holdout
 from graphs.log import Place
-from graphs.runs import Desk, Run, approval_of, check_request, create_run, execute, list_runs, run_of
+from graphs.runs import Desk, Run, create_run, execute, list_runs, run_of, served
 from store.records import Key
+from tools.approval import approval_of
 from tools.chat import Rejected, RunSummary, Waiting
 from tools.errors import InvalidInput, UserError
 from tools.estimate import estimate
@@ -34,7 +35,8 @@ class DeskRuns:
         self._tell = tell
 
     async def estimate(self, request: OptimizationRequest) -> Estimate:
-        return estimate(await check_request(self._desk, request))
+        _, completed = await served(self._desk, request)
+        return estimate(completed)
 
     async def launch(self, request: OptimizationRequest, name: str) -> str:
         run = hashlib.sha256(f"{self._turn}\n{name}".encode()).hexdigest()[:32]

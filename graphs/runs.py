@@ -109,7 +109,7 @@ async def create_run(
     ledger: set[str] | None = None,
 ) -> str:
     """Store a run for a request that its prices can serve; otherwise `UserError`, and nothing is stored."""
-    market, request = await _served(desk, request)
+    market, request = await served(desk, request)
     before = await _tried_before(desk.store, owner, market.data_digest) if ledger is None else ledger
     run = Run(
         id=run_id or uuid.uuid4().hex,
@@ -335,14 +335,14 @@ async def _as_decided(desk: Desk, run: Run, decided: approvals.Decided) -> Run:
     _check_version(run)
     request = decided.applied(run.request)
     if decided.verdict == "edited":
-        market, request = await _served(desk, request)
+        market, request = await served(desk, request)
         if market.data_digest != run.data_digest:
             allowed = "the prices with which the run began"
             raise InvalidInput("prices_file", request.prices_file, allowed=allowed)
     return run.model_copy(update={"state": "running", "request": request})
 
 
-async def _served(desk: Desk, request: OptimizationRequest) -> "tuple[Market, OptimizationRequest]":
+async def served(desk: Desk, request: OptimizationRequest) -> "tuple[Market, OptimizationRequest]":
     """The prices of a request, and the request as they complete it; `UserError` for one that they cannot serve."""
     from tools.evaluation import World
     from tools.limits import check_minimum_exposure

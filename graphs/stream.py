@@ -119,4 +119,4 @@ def _step(call: ToolCall, message: ToolMessage, tools: Mapping[str, BaseTool]) -
     if tool is None or not isinstance(message.artifact, Frozen):
         return None if message.status == "success" else Refused()
     schema = cast("type[BaseModel]", tool.tool_call_schema)
-    return Used(tool.name, schema.model_validate(call["args"]).model_dump(mode="json"), message.artifact)
+    return Used(tool.name, schema.model_validate(call["args"]).model_dump(mode="json", exclude_none=True), message.artifact)

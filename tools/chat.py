@@ -147,7 +147,7 @@ async def kept(
     compute: Callable[[], Awaitable[tuple[Result, dict[str, Any]]]],
 ) -> Result | Refusal:
     """What `compute` makes and how it changes the focus, computed once a turn; what the person can mend is told."""
-    call = named(tool, {name: _plain(value) for name, value in arguments.items()})
+    call = named(tool, {name: _plain(value) for name, value in arguments.items() if value is not None})
     key = Key(context.owner, EVIDENCE, f"{context.run}.{call}")
     record = await context.store.records.get(key)
     if record is not None:
@@ -191,4 +191,4 @@ def refusal(error: UserError) -> Refusal:
 
 
 def _plain(value: object) -> Any:
-    return value.model_dump(mode="json") if isinstance(value, Frozen) else value
+    return value.model_dump(mode="json", exclude_none=True) if isinstance(value, Frozen) else value

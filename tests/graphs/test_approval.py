@@ -1,10 +1,6 @@
 """A run above a threshold waits for a person: nothing is spent before, and nothing is lost or done twice after."""
 
 import asyncio
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -21,11 +17,10 @@ from graphs.runs import Desk, create_run, decide_approval, events_of, execute, r
 from store.records import every
 from tests.graphs.conftest import OWNER, open_desk
 from tools.approval import AlreadyDecided, Approval, Decided, NothingAsked, Thresholds, approval_of
-from tools.errors import InvalidInput, UserError
+from tools.errors import UserError
 from tools.estimate import estimate
 from tools.local import LocalRunner
 from tools.market import load_market
-from tools.optimization import Limit, Limits
 from tools.trace import ApprovalDecided, ApprovalRequested, RunFailed
 
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
