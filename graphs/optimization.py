@@ -31,6 +31,7 @@ from agents.risk_manager import risk_manager
 from graphs.approval import APPROVE, asked_for, told
 from graphs.deciding import Consulted, Question, decide
 from graphs.log import EventLog, Place
+from graphs.trials import Telling
 from quant.trial import Trial
 from tools import plans
 from tools.approval import Approval, Thresholds
@@ -245,8 +246,8 @@ async def search(state: State, run: Execution, place: Place) -> Update:
     context, chosen, first = run.context, state["plans"][-1], state["trials"]
     request = context.request
     await _same_market(state, run)
-    trials = (await stored_trials(context.store, context.owner, context.run))[:first]
-    space = plans.narrowed(chosen, request, trials)
+    stored = await stored_trials(context.store, context.owner, context.run)
+    space = plans.narrowed(chosen, request, stored[:first])
     budget = plans.budget(chosen, plans.remaining(request, first))
     job = SearchJob(
         owner=context.owner,
@@ -259,10 +260,12 @@ async def search(state: State, run: Execution, place: Place) -> Update:
         budget=budget,
     )
     await place.say(EstimateMade, plan=place.step, estimate=estimate(request, budget))
-    status = await _watched(job, run, place)
+    telling = Telling(context, place, stored, first)
+    status = await _watched(job, run, place, telling)
     assert status.stopped is not None
     tried = first + status.done  # not what is stored: another process may be ahead with the same run
-    await place.say(TrialsFinished, plan=place.step, trials=tried, stopped=status.stopped)
+    finished = place.make(TrialsFinished, plan=place.step, trials=tried, stopped=status.stopped)
+    await place.show(*await telling.until(tried), finished)
     return {"trials": tried, "stopped": status.stopped}
 
 
@@ -405,15 +408,16 @@ def _claims_released(claims: Sequence[RenderedClaim], author: str, place: Place)
     return [place.make(ClaimReleased, ordinal, author=author, claim=claim) for ordinal, claim in enumerate(claims)]
 
 
-async def _watched(job: SearchJob, run: Execution, place: Place) -> JobStatus:
-    """Submit the job and say each tenth of its trials until it ends."""
+async def _watched(job: SearchJob, run: Execution, place: Place, telling: Telling) -> JobStatus:
+    """Submit the job and say each tenth of its trials, with the trials, until it ends."""
     status = await run.context.jobs.submit(job)
     said = 0
     while True:
         while said < TENTHS and status.total and status.done * TENTHS >= (said + 1) * status.total:
             said += 1
             done = -(-status.total * said // TENTHS)
-            await place.say(JobProgressed, said, job=job.id(), done=done, total=status.total, best=status.best)
+            passed = {"job": job.id(), "done": done, "total": status.total, "best": status.best}
+            await place.show(*await telling.until(job.first + done), place.make(JobProgressed, said, **passed))
         if status.state == "completed":
             return status
         if status.state == "cancelled":
