@@ -1,9 +1,12 @@
 """Which run a person means."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from quant.goal import Goal
 from tools.errors import InvalidInput, UserError
 from tools.optimization import OptimizationResult
+from tools.trace import RunLaunched, TraceEvent
 
 if TYPE_CHECKING:
     from graphs.runs import Run
@@ -36,3 +39,17 @@ async def finished(store: "Store", owner: str, run: str) -> OptimizationResult:
         resume = f"python -m api optimize --resume {run}"
         raise UserError(f"RUN: {run} has no result yet; allowed: a completed run ({resume} goes on with this one)")
     return result
+
+
+async def logs_of(store: "Store", owner: str, run: str) -> tuple[dict[str, list[TraceEvent]], Mapping[str, Goal]]:
+    """The events of a run and of all that it launched, and what their searches maximise, each by the id of the run."""
+    from graphs.runs import events_of, list_runs
+
+    goals: dict[str, Goal] = {found.id: found.request.goal for found in await list_runs(store, owner)}
+    logs: dict[str, list[TraceEvent]] = {}
+    wanted = [run]
+    while wanted:
+        if (name := wanted.pop()) not in logs and (log := await events_of(store, owner, name)):
+            logs[name] = log
+            wanted += [event.launched for event in log if isinstance(event, RunLaunched)]
+    return logs, goals

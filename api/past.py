@@ -83,22 +83,32 @@ def show(run: RunName, *, json_: AsJson = False) -> int:
     return _at_desk(answer)
 
 
-def trace(run: RunName, *, json_: AsJson = False) -> int:
-    """Replay what happened in a run: every step, tool call and decision, in order."""
+def trace(
+    run: RunName,
+    *,
+    all_: Annotated[bool, typer.Option("--all", help="Show each trial and each claim.")] = False,
+    json_: AsJson = False,
+) -> int:
+    """Draw what happened in a run as a tree: every step, agent and call, with its time and cost."""
 
     async def answer(settings: Settings, desk: "Desk") -> int:
-        from api.finding import find
-        from api.progress import describe
-        from api.terminal import plain
+        from api.finding import find, logs_of
         from graphs.runs import events_of
 
         found = (await find(desk.store, settings.owner, run)).id
-        for event in await events_of(desk.store, settings.owner, found):
-            if json_:
+        if json_:
+            for event in await events_of(desk.store, settings.owner, found):
                 print(event.model_dump_json())
-            else:
-                line = describe(event) or f"  {event.event.replace('_', ' ')}"
-                print(f"{event.at:%H:%M:%S}  {event.node:<14}  {plain(line)}")
+            return 0
+        from api.terminal import stdout
+        from api.tree import draw, totals, tree
+
+        logs, goals = await logs_of(desk.store, settings.owner, found)
+        if not logs:
+            print(f"Nothing has happened in run {found} yet: python -m api optimize --resume {found} begins it.")
+            return 0
+        draw(stdout(), tree(logs, found, goals=goals, whole=all_))
+        print(totals(logs))
         return 0
 
     return _at_desk(answer)

@@ -15,7 +15,7 @@ from rich.progress import (
 )
 
 from api.terminal import plain
-from api.words import COLOURS, number, title
+from api.words import COLOURS, number, plural, title
 from tools import trace
 from tools.optimization import Decision, Estimate
 
@@ -31,6 +31,13 @@ NODES = {
 }
 
 
+_ENDS = {
+    "answered": "answered",
+    "truncated": "was cut off by a limit",
+    "malformed": "answered with broken arguments",
+    "blocked": "was stopped by a guardrail",
+}
+_SUBJECTS = {"launch": "the search", "holdout": "the opening of the locked holdout"}
 _LEAST_SECONDS = 0.05
 """Before this a rate says nothing: a resumed run reports the trials it had finished all at once."""
 
@@ -113,7 +120,7 @@ def describe(event: trace.TraceEvent) -> str:
         case trace.RunFailed():
             return plain(f"  The run ended: {event.code} ({event.kind})".replace("_", " "))
         case _:
-            return plain(_of_model(event))
+            return plain(_of_model(event) or _of_guard(event) or _of_conversation(event))
 
 
 def _of_model(event: trace.TraceEvent) -> str:
@@ -130,25 +137,48 @@ def _of_model(event: trace.TraceEvent) -> str:
             return ""
 
 
+def _of_guard(event: trace.TraceEvent) -> str:
+    match event:
+        case trace.FiguresChecked() if event.claims:
+            checked = f"{plural(event.claims, 'claim')}, {plural(event.references, 'reference')}"
+            return f"  {title(event.agent)}'s draft passed the check of its figures ({checked})"
+        case trace.ApprovalRequested():
+            above = f" (above the threshold: {', '.join(event.asked.exceeded)})" if event.asked.exceeded else ""
+            return f"  Waits for a person's approval: {_SUBJECTS[event.asked.subject]}{above}"
+        case trace.ApprovalDecided():
+            reason = f": {event.decided.reason}" if event.decided.reason else ""
+            return f"  {title(event.decided.verdict)} by {event.decided.by}{reason}"
+        case trace.Warned():
+            return f"  ! {title(event.code)}: {event.subject}"
+        case _:
+            return ""
+
+
+def _of_conversation(event: trace.TraceEvent) -> str:
+    match event:
+        case trace.RunLaunched():
+            return f"  Launched run {event.launched}: {event.name}"
+        case trace.TurnFinished() if event.usage.tokens:
+            return f"  The assistant took {number(event.usage.tokens)} tokens, {number(event.usage.seconds, 1)} s"
+        case _:
+            return ""
+
+
 def _spaced(reason: str) -> str:
     return reason.replace("_", " ")
 
 
+def ended(event: trace.ModelAnswered) -> str:
+    return _ENDS[event.stop]
+
+
 def answered(event: trace.ModelAnswered) -> str:
     """How the answer ended, and what it took."""
-    ends = {
-        "answered": "answered",
-        "truncated": "was cut off by a limit",
-        "malformed": "answered with broken arguments",
-    }
     read = (
         f"{number(event.input_tokens + event.written_tokens)} tokens read, {number(event.cached_tokens)} from the cache"
     )
     tried = f", {event.attempts} attempts" if event.attempts > 1 else ""
-    return (
-        f"{ends.get(event.stop, 'was stopped by a guardrail')}: {read}, {number(event.output_tokens)} written, "
-        f"{number(event.seconds, 1)} s{tried}"
-    )
+    return f"{ended(event)}: {read}, {number(event.output_tokens)} written, {number(event.seconds, 1)} s{tried}"
 
 
 def decided(decision: Decision) -> str:

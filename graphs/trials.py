@@ -21,19 +21,10 @@ class Telling:
         self._told = first
 
     async def until(self, end: int) -> list[TraceEvent]:
-        """Those below the number `end` that were not told.
-
-        Their objectives are those among all trials below `end`, whatever more there is in the store: regret is against
-        the best of the trials asked about, so that every execution tells the same.
-        """
-        from tools.evaluation import objectives
-
+        """Those below the number `end` that were not told."""
         await self._read(end)
-        trials = [trial for trial in self._trials[:end] if not trial.screened]
-        found = zip(trials, objectives(self._context.request, trials) if trials else (), strict=True)
-        objective = {trial.number: float(value) for trial, value in found}
         told, self._told = self._trials[self._told : end], max(self._told, end)
-        return [self._event(trial, objective.get(trial.number)) for trial in told]
+        return [self._event(trial) for trial in told]
 
     async def _read(self, end: int) -> None:
         """The trials in the store are the first ones by number, whoever made them: only the newest can be missing."""
@@ -49,6 +40,12 @@ class Telling:
                 fresh.append(Trial.model_validate(record.document))
         self._trials += sorted(fresh, key=lambda trial: trial.number)
 
-    def _event(self, trial: Trial, objective: float | None) -> TraceEvent:
-        said = {"trial": trial.number, "digest": trial.digest, "screened": trial.screened, "objective": objective}
-        return self._place.make(TrialFinished, trial.number, **said)
+    def _event(self, trial: Trial) -> TraceEvent:
+        said = {"trial": trial.number, "digest": trial.digest, "screened": trial.screened}
+        return self._place.make(TrialFinished, trial.number, **said, objective=self._objective(trial))
+
+    def _objective(self, trial: Trial) -> float | None:
+        """Of the trial alone: without regret, which changes with every other trial, so that trials can be compared."""
+        from tools.evaluation import objectives
+
+        return None if trial.screened else float(objectives(self._context.request, [trial])[0])

@@ -1,0 +1,310 @@
+"""A run as a tree: what began what, when, how long it took and what it cost."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from api.progress import NODES, decided, describe, ended, estimated
+from api.terminal import plain
+from api.words import number, plural, title
+from graphs.usage import usage_of
+from quant.goal import Goal
+from tools import trace
+from tools.usage import Usage
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.tree import Tree
+
+Logs = Mapping[str, Sequence[trace.TraceEvent]]
+"""The events of a run and of those that it launched, by the ids of the runs."""
+
+_OF_AGENTS = (
+    trace.AgentStarted,
+    trace.AgentFinished,
+    trace.ModelAnswered,
+    trace.ModelRetried,
+    trace.ModelReplaced,
+    trace.ToolCalled,
+    trace.ToolReturned,
+    trace.FiguresChecked,
+    trace.DraftRejected,
+)
+_CLOSING = (trace.DecisionMade, trace.AgentFinished, trace.ModelAnswered)
+"""After these an agent waits for no tool any more."""
+
+
+ALONE: tuple[Goal, ...] = ("sharpe", "worst_case", "cvar_utility")
+"""Goals under which a trial's objective does not depend on other trials."""
+
+
+@dataclass
+class Branch:
+    """One thing that happened, and what happened within."""
+
+    text: str
+    begun: datetime
+    ended: datetime | None = None
+    usage: Usage | None = None
+    children: list["Branch"] = field(default_factory=list)
+
+    def add(self, text: str, begun: datetime, ended: datetime | None = None) -> "Branch":
+        self.children.append(Branch(text, begun, ended))
+        return self.children[-1]
+
+
+def tree(logs: Logs, run: str, *, goals: Mapping[str, Goal] | None = None, whole: bool = False) -> Branch:
+    """The tree of `run`, with the trees of the runs it launched where they are in `logs`.
+
+    Trials and claims are counted; the `whole` tree has each of them.
+    """
+    return _Growing(logs, run, goals or {}, whole=whole).tree()
+
+
+def totals(logs: Logs) -> str:
+    """What all of it took."""
+    events = [event for log in logs.values() for event in log]
+    seconds = (max(e.at for e in events) - min(e.at for e in events)).total_seconds()
+    usage = usage_of(events)
+    trials = sum(isinstance(event, trace.TrialFinished) for event in events)
+    asked = f"{plural(usage.answers, 'answer')} of models"
+    again = f" ({plural(usage.retries, 'failed call')})" if usage.retries else ""
+    spent = f", {_spent(usage)}" if usage.tokens else ""
+    return f"Total: {number(seconds, 1)} s, {asked}{again}{spent}, {plural(trials, 'trial')}, {len(events)} events"
+
+
+def draw(console: "Console", root: Branch) -> None:
+    """A tree on a terminal; elsewhere plain text, indented."""
+    if console.is_terminal:
+        from rich.tree import Tree
+
+        console.print(_drawn(root, Tree(_label(root, root), guide_style="dim"), root))
+        return
+    for depth, branch in _walk(root, 0):
+        print("  " * depth + " ".join(filter(None, (plain(branch.text), _times(branch, root)))))
+
+
+def _drawn(branch: Branch, into: "Tree", root: Branch) -> "Tree":
+    for child in branch.children:
+        _drawn(child, into.add(_label(child, root)), root)
+    return into
+
+
+def _label(branch: Branch, root: Branch):
+    from rich.text import Text
+
+    return Text.assemble(plain(branch.text), " ", (_times(branch, root), "dim"))
+
+
+def _walk(branch: Branch, depth: int) -> Iterator[tuple[int, Branch]]:
+    yield depth, branch
+    for child in branch.children:
+        yield from _walk(child, depth + 1)
+
+
+def _times(branch: Branch, root: Branch) -> str:
+    parts = [f"+{number((branch.begun - root.begun).total_seconds(), 1)} s"]
+    if branch.ended is not None:
+        parts.append(f"took {number((branch.ended - branch.begun).total_seconds(), 1)} s")
+    if branch.usage is not None and branch.usage.tokens:
+        parts.append(_spent(branch.usage))
+    return f"[{', '.join(parts)}]"
+
+
+def _spent(usage: Usage) -> str:
+    price = "price unknown" if usage.dollars is None else f"${usage.dollars:.4f}"
+    cached = f" ({number(usage.cached_tokens)} from the cache)" if usage.cached_tokens else ""
+    return f"{number(usage.tokens)} tokens{cached}, {price}"
+
+
+class _Growing:
+    """Reads one log from its first event to its last."""
+
+    def __init__(self, logs: Logs, run: str, goals: Mapping[str, Goal], *, whole: bool) -> None:
+        self._logs, self._run, self._goals, self._whole = logs, run, goals, whole
+        first = logs[run][0]
+        kind = "Conversation" if isinstance(first, trace.TurnStarted) else "Run"
+        self._root = Branch(f"{kind} {run}", first.at)
+        self._nodes: dict[str, Branch] = {}
+        self._agents: dict[str, Branch] = {}
+        self._tools: dict[str, list[tuple[str, Branch]]] = {}
+        """Of each agent, the calls that have not returned, by the name of the tool."""
+        self._trials: list[trace.TrialFinished] = []
+        self._asked: Branch | None = None
+
+    def tree(self) -> Branch:
+        for _, together in groupby(self._logs[self._run], lambda event: (event.event, event.node)):
+            events = list(together)
+            if isinstance(events[0], trace.ClaimReleased):
+                self._released(events)
+                continue
+            for event in events:
+                self._close(event)
+                self._grow(event)
+        for name in self._tools:
+            self._leave(name, "did not return")
+        self._tell_trials(self._logs[self._run][-1])
+        return self._root
+
+    def _grow(self, event: trace.TraceEvent) -> None:
+        match event:
+            case trace.RunStarted() | trace.RunFinished() | trace.RunFailed():
+                self._of_run(event)
+            case trace.NodeStarted() | trace.NodeFinished() | trace.TurnStarted() | trace.TurnFinished():
+                self._of_node(event)
+            case trace.AgentStarted() | trace.AgentFinished() | trace.DecisionMade() | trace.ModelAnswered():
+                self._of_agent(event)
+            case trace.ToolCalled() | trace.ToolReturned():
+                self._of_tool(event)
+            case trace.TrialFinished() | trace.TrialsFinished() | trace.EstimateMade() | trace.JobProgressed():
+                self._of_search(event)
+            case trace.RunLaunched():
+                self._of_launched(event)
+            case trace.ApprovalRequested():
+                self._asked = self._within(event).add(describe(event).strip(), event.at)
+            case trace.ApprovalDecided():
+                self._decided(event)
+            case _:
+                self._within(event).add(describe(event).strip() or event.event.replace("_", " "), event.at)
+
+    def _released(self, events: Sequence[trace.TraceEvent]) -> None:
+        branch = self._within(events[0]).add(f"{plural(len(events), 'claim')} released", events[0].at)
+        for event in events:
+            if self._whole and isinstance(event, trace.ClaimReleased):
+                branch.add(f"{event.claim.section}: {event.claim.text}", event.at)
+
+    def _within(self, event: trace.TraceEvent) -> Branch:
+        """The agent's branch while it is asked, else that of the node, else that of the run."""
+        agent = self._agents.get(event.agent) if isinstance(event, _OF_AGENTS) else None
+        return agent or self._nodes.get(event.node) or self._root
+
+    def _of_run(self, event: trace.RunStarted | trace.RunFinished | trace.RunFailed) -> None:
+        match event:
+            case trace.RunStarted():
+                self._root.text = describe(event)
+                return
+            case trace.RunFinished():
+                text = f"Finished, result digest {event.result_digest[:12]}"
+            case trace.RunFailed():
+                text = describe(event).strip()
+        self._root.ended = event.at
+        self._root.add(text, event.at)
+
+    def _of_node(self, event: trace.NodeStarted | trace.NodeFinished | trace.TurnStarted | trace.TurnFinished) -> None:
+        match event:
+            case trace.NodeStarted():
+                again = f" (again, {event.step + 1})" if event.step else ""
+                text = NODES.get(event.node, title(event.node)) + again
+                self._nodes[event.node] = self._root.add(text, event.at)
+            case trace.TurnStarted():
+                text = f"Turn {event.turn}, assistant driven by {event.model}"
+                self._nodes[event.node] = self._root.add(text, event.at)
+            case trace.NodeFinished() | trace.TurnFinished() if event.node in self._nodes:
+                branch = self._nodes.pop(event.node)
+                branch.ended = event.at
+                if isinstance(event, trace.TurnFinished):
+                    branch.usage = event.usage
+                    branch.text += f": {event.outcome.replace('_', ' ')}"
+            case _:
+                return
+
+    def _of_agent(
+        self, event: trace.AgentStarted | trace.AgentFinished | trace.DecisionMade | trace.ModelAnswered
+    ) -> None:
+        match event:
+            case trace.AgentStarted():
+                text = f"{title(event.agent)}, {event.model}"
+                self._agents[event.agent] = self._within(event).add(text, event.at)
+            case trace.AgentFinished():
+                branch = self._agents.pop(event.agent, None)
+                if branch is not None:
+                    branch.ended, branch.usage = event.at, event.usage
+                    branch.text += f": {event.outcome}"
+            case trace.DecisionMade():
+                refused = f"; {plural(event.refused_calls, 'call')} of tools refused" if event.refused_calls else ""
+                within = self._agents.get(event.decision.agent) or self._within(event)
+                within.add(decided(event.decision) + refused, event.at)
+            case trace.ModelAnswered():
+                again = f", {event.attempts} attempts" if event.attempts > 1 else ""
+                begun = event.at - timedelta(seconds=event.seconds)
+                call = self._within(event).add(f"{event.model} {ended(event)}{again}", begun, event.at)
+                call.usage = usage_of([event])
+
+    def _of_tool(self, event: trace.ToolCalled | trace.ToolReturned) -> None:
+        open_ = self._tools.setdefault(event.agent, [])
+        if isinstance(event, trace.ToolCalled):
+            arguments = ", ".join(f"{name}={json.dumps(value)}" for name, value in event.arguments.items())
+            open_.append((event.tool, self._within(event).add(f"{event.tool}({arguments})", event.at)))
+            return
+        place = next((k for k, (tool, _) in enumerate(open_) if tool == event.tool), None)
+        if place is not None:
+            _, branch = open_.pop(place)
+            branch.ended = event.at
+            branch.text += f": {plural(len(event.figures), 'figure')}"
+
+    def _close(self, event: trace.TraceEvent) -> None:
+        """A tool of which nothing came before the agent went on has refused the call."""
+        if isinstance(event, _CLOSING):
+            agent = event.decision.agent if isinstance(event, trace.DecisionMade) else event.agent
+            self._leave(agent, "refused")
+
+    def _leave(self, agent: str, why: str) -> None:
+        for _, branch in self._tools.get(agent, ()):
+            branch.text += f": {why}"
+        self._tools[agent] = []
+
+    def _of_search(
+        self, event: trace.TrialFinished | trace.TrialsFinished | trace.EstimateMade | trace.JobProgressed
+    ) -> None:
+        match event:
+            case trace.TrialFinished():
+                self._trials.append(event)
+            case trace.EstimateMade():
+                self._within(event).add(f"Estimate: {estimated(event.estimate)}", event.at)
+            case trace.TrialsFinished():
+                if self._trials:
+                    self._tell_trials(event, f", ended: {event.stopped}")
+                else:
+                    self._within(event).add(describe(event).strip(), event.at)
+            case trace.JobProgressed():
+                return
+
+    def _tell_trials(self, event: trace.TraceEvent, why: str = "") -> None:
+        if not self._trials:
+            return
+        trials, self._trials = self._trials, []
+        within = self._within(trials[0])
+        dropped = sum(trial.screened for trial in trials)
+        few = f", {number(dropped)} dropped after few paths" if dropped else ""
+        best = max((t for t in trials if t.objective is not None), key=lambda t: t.objective or 0.0, default=None)
+        regret = "" if self._goals.get(self._run) in ALONE else ", regret apart"
+        leading = f", highest in sample{regret}: {self._told(best)}" if best else ""
+        begun = within.children[-1].begun if within.children else within.begun
+        branch = within.add(f"{plural(len(trials), 'trial')}{few}{leading}{why}", begun, event.at)
+        for trial in trials if self._whole else ():
+            branch.add("dropped after few paths: " * trial.screened + self._told(trial), trial.at)
+
+    def _told(self, trial: trace.TrialFinished) -> str:
+        name = f"trial {trial.trial} ({trial.digest[:12]})"
+        if trial.objective is None:
+            return name
+        sharpe = self._goals.get(self._run) == "sharpe"
+        value = f"Sharpe ratio {number(trial.objective, 2)}" if sharpe else f"{number(trial.objective * 1e4, 1)} bps"
+        return f"{name}, {value}"
+
+    def _of_launched(self, event: trace.RunLaunched) -> None:
+        branch = self._within(event).add(f"Launched {event.launched}: {event.name}", event.at)
+        if event.launched in self._logs:
+            grown = _Growing(self._logs, event.launched, self._goals, whole=self._whole).tree()
+            branch.children.append(grown)
+
+    def _decided(self, event: trace.ApprovalDecided) -> None:
+        text = describe(event).strip()
+        if self._asked is None:
+            self._within(event).add(text, event.at)
+        else:
+            self._asked.add(text, event.at)
+            self._asked.ended, self._asked = event.at, None
