@@ -1,7 +1,8 @@
 """A run above a threshold waits for a person: nothing is spent before, and nothing is lost or done twice after."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+import signal
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,8 @@ from agents.planner import EmbeddedPlanner
 from graphs.runs import Desk, create_run, decide_approval, events_of, execute, reproduce, result_of, run_of
 from store.records import every
 from tests.graphs.conftest import OWNER, open_desk
+from tests.graphs.test_interrupted import FRESH, ended
+from tests.graphs.waiting import LOW, go_on
 from tools.approval import AlreadyDecided, Approval, Decided, NothingAsked, Thresholds, approval_of
 from tools.errors import UserError
 from tools.estimate import estimate
@@ -25,9 +28,9 @@ from tools.trace import ApprovalDecided, ApprovalRequested, RunFailed
 
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 THURSDAY = MONDAY + timedelta(days=3)
-LOW = Thresholds(evaluations=5)
 RUN = "same"
-CHILD = Path(__file__).with_name("waiting.py")
+THROUGH = 1_000
+"""More writes than a process makes."""
 
 pytestmark = pytest.mark.anyio
 
@@ -73,8 +76,17 @@ def decided(verdict: Any = "approved", *, at: datetime = MONDAY, **changes: Any)
     return Decided(verdict=verdict, by="risk officer", at=at, **changes)
 
 
+async def log(desk: Desk) -> list[Any]:
+    return list(await events_of(desk.store, OWNER, RUN))
+
+
 async def state(desk: Desk) -> str:
     return (await run_of(desk.store, OWNER, RUN)).state
+
+
+def submitted(desk: Desk) -> int:
+    assert isinstance(desk.jobs, Submitting)
+    return desk.jobs.jobs
 
 
 async def trials(desk: Desk) -> int:
@@ -86,7 +98,7 @@ async def test_above_a_threshold_a_run_waits_before_any_agent_is_asked(home, sma
     async with guarded(home, model=model) as desk:
         events = await waiting(desk, small())
         assert await state(desk) == "waiting"
-        assert await events_of(desk.store, OWNER, RUN) == events
+        assert await log(desk) == events
         assert await executed(desk) == events
         approval = await approval_of(desk.store, OWNER, RUN)
 
@@ -99,7 +111,7 @@ async def test_above_a_threshold_a_run_waits_before_any_agent_is_asked(home, sma
         assert asked.request_digest == events[0].request_digest == small().content_digest()
         assert asked.at == MONDAY
         assert model.heard == []
-        assert desk.jobs.jobs == await trials(desk) == 0
+        assert submitted(desk) == await trials(desk) == 0
 
 
 @pytest.mark.parametrize("thresholds", [None, Thresholds(), Thresholds(evaluations=None), Thresholds(evaluations=20)])
@@ -119,7 +131,7 @@ async def test_an_approved_run_comes_to_what_it_would_have_come_to(tmp_path, sma
         run = await decide_approval(desk, OWNER, RUN, decided(reason="within the budget"))
         assert run.state == "running"
         later = await executed(desk)
-        stored = await events_of(desk.store, OWNER, RUN)
+        stored = await log(desk)
         assert await state(desk) == "completed"
         assert (await reproduce(desk, OWNER, RUN)).digest() == calm[-1].result_digest
     [told] = [event for event in stored if isinstance(event, ApprovalDecided)]
@@ -142,7 +154,7 @@ async def test_an_edited_run_is_executed_as_it_was_edited(tmp_path, small):
         assert run.request == wanted
         events = await executed(desk)
         result = await result_of(desk.store, OWNER, RUN)
-        stored = await events_of(desk.store, OWNER, RUN)
+        stored = await log(desk)
     assert result is not None
     assert result.manifest.request == wanted
     assert events[-1].result_digest == calm[-1].result_digest
@@ -158,9 +170,9 @@ async def test_a_rejected_run_leaves_no_job(home, small):
         run = await decide_approval(desk, OWNER, RUN, decided("rejected", reason="too dear"))
         assert run.state == "rejected"
         events = await executed(desk)
-        assert events == await events_of(desk.store, OWNER, RUN) == await executed(desk)
+        assert events == await log(desk) == await executed(desk)
         assert await state(desk) == "rejected"
-        assert desk.jobs.jobs == await trials(desk) == 0
+        assert submitted(desk) == await trials(desk) == 0
         assert await result_of(desk.store, OWNER, RUN) is None
         with pytest.raises(AlreadyDecided, match="rejected by risk officer on 2026-03-02"):
             await decide_approval(desk, OWNER, RUN, decided())
@@ -180,7 +192,7 @@ async def test_approving_twice_runs_once(home, small):
         both = await asyncio.gather(executed(desk), executed(other))
         await decide_approval(other, OWNER, RUN, decided(at=THURSDAY))
         approval = await approval_of(desk.store, OWNER, RUN)
-        stored = await events_of(desk.store, OWNER, RUN)
+        stored = await log(desk)
         assert await trials(desk) == small().trials
         assert await state(desk) == "completed"
     assert approval is not None
@@ -267,3 +279,81 @@ async def test_only_what_can_be_executed_may_be_decided(home, small):
 def test_a_decision_fits_its_verdict(verdict, changes):
     with pytest.raises(ValidationError):
         decided(verdict, **changes)
+
+
+async def process(home: Path, now: datetime, decision: Decided | None, writes: int) -> int | None:
+    """The code with which a process ends that goes on with the run."""
+    started = FRESH.Process(target=go_on, args=(home, RUN, now, decision, writes), daemon=True)
+    started.start()
+    return await ended(started)
+
+
+async def killed_again_and_again(folder: Path, request: Any, asking: Sequence[int], deciding: Sequence[int]) -> None:
+    """Each number is the write at which a process dies: of those that ask, then of those that decide and go on."""
+    async with open_desk(folder / "unasked") as desk:
+        unasked = await waiting(desk, request)
+    home, approved = folder / "rough", decided(reason="go", at=THURSDAY)
+    async with guarded(home) as desk:
+        await create_run(desk, OWNER, request, run_id=RUN)
+    for writes in asking:
+        assert await process(home, MONDAY, None, writes) == -signal.SIGKILL
+    async with guarded(home) as desk:
+        assert await state(desk) == "waiting"
+        assert await trials(desk) == 0
+    for writes in deciding:
+        assert await process(home, THURSDAY, approved, writes) == -signal.SIGKILL
+    assert await process(home, THURSDAY, approved, THROUGH) == 0
+
+    async with guarded(home) as desk:
+        assert await state(desk) == "completed"
+        events = await log(desk)
+        records = [record async for record in every(desk.store.records, OWNER, "trial")]
+        approval = await approval_of(desk.store, OWNER, RUN)
+    assert [e.event for e in events if e.node == "approve"] == ["approval_requested", "approval_decided"]
+    assert [e.comparable() for e in events if e.node != "approve"] == [e.comparable() for e in unasked]
+    assert events[-1].result_digest == unasked[-1].result_digest
+    assert len(records) == request.trials
+    assert all(record.version == 1 for record in records)
+    assert approval is not None
+    assert approval.decided == approved
+    assert approval.asked.at == MONDAY
+    assert {e.at for e in events} == {MONDAY, THURSDAY}
+
+
+@pytest.mark.slow
+async def test_a_run_that_waits_survives_kill_and_three_days(tmp_path, small):
+    await killed_again_and_again(tmp_path, small(), (5, 3), (1, 14))
+
+
+async def test_a_rejection_whose_process_died_is_told_when_the_run_is_read(home, small):
+    async with guarded(home) as desk:
+        await waiting(desk, small())
+    assert await process(home, THURSDAY, decided("rejected", reason="too dear"), 1) == -signal.SIGKILL
+    async with guarded(home) as desk:
+        assert await state(desk) == "rejected"
+        events = await executed(desk)
+        assert [event.event for event in events[-3:]] == ["approval_requested", "approval_decided", "run_failed"]
+        assert await executed(desk) == events
+        assert await trials(desk) == 0
+
+
+async def test_an_edit_that_cannot_be_served_is_refused_and_the_run_waits_on(home, small, tmp_path):
+    from tools.bundled import BundledPrices
+
+    prices = await BundledPrices().load("sp500")
+    file = tmp_path / "prices.csv"
+
+    def write(last: float) -> None:
+        rows = [f"{day},{close[0]}" for day, close in zip(prices.dates, prices.closes, strict=True)]
+        file.write_text("\n".join(["date,index", *rows[:-1], f"{prices.dates[-1]},{last}"]))
+
+    write(3800.0)
+    async with guarded(home) as desk:
+        await waiting(desk, small(universe="index", prices_file=str(file)))
+        write(3801.0)
+        with pytest.raises(InvalidInput, match="the prices with which the run began"):
+            await decide_approval(desk, OWNER, RUN, decided("edited", trials=20))
+        approval = await approval_of(desk.store, OWNER, RUN)
+        assert await state(desk) == "waiting"
+    assert approval is not None
+    assert approval.decided is None
