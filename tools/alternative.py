@@ -1,0 +1,149 @@
+"""Why another weight function did not win a search; the distance and whether chance explains it are computed here."""
+
+import math
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant.evaluation import Measured
+from quant.objective import scenario_weights
+from quant.strategy import Frozen, StrategyConfig, WeightFunction
+from quant.trial import Trial
+from tools import naming
+from tools.evaluation import goal_values
+from tools.figures import Figure, Unit
+from tools.finalists import goal_metric, objective_against
+from tools.limits import check_limits
+from tools.optimization import Finalist, LimitName, OptimizationRequest, OptimizationResult
+from tools.ranking import in_unit
+from tools.search import by_scenario, selectable
+from tools.sheet import Sheet
+
+Floats = NDArray[np.float64]
+
+Standing: TypeAlias = Literal[
+    "won", "indistinguishable", "behind", "infeasible", "screened", "not_tried", "not_searched"
+]
+
+
+class Alternative(Frozen):
+    """Another weight function beside the winner. `behind`: objective of the best minus its own, in `unit`."""
+
+    function: WeightFunction
+    standing: Standing
+    tried: int
+    screened: int
+    config: StrategyConfig | None
+    """The best that was tried of it."""
+    behind: Measured | None
+    unit: Unit
+    fresh_paths: bool
+    """Whether `behind` was measured on fresh paths, paired; otherwise in sample, with an error as if independent, which
+    is too large."""
+    distinguishable: bool | None
+    """Whether it is beyond two errors; None where nothing was measured, or only with too large an error."""
+    breaches: tuple[LimitName, ...]
+    figures: tuple[Figure, ...]
+
+
+def alternative(result: OptimizationResult, trials: Sequence[Trial], function: WeightFunction) -> Alternative:
+    """Why `function` did not win; `trials` are all of the run."""
+    own = [trial for trial in trials if trial.config.weight_function == function]
+    finalists = [f for f in result.finalists if f.config.weight_function == function]
+    sharpe = result.manifest.request.goal == "sharpe"
+    if finalists:
+        standing, config, behind, breaches = _among_finalists(result, finalists)
+    else:
+        standing, config, behind, breaches = _among_trials(result.manifest.request, trials, own, function)
+    shown, unit = in_unit(behind or Measured(value=0.0), sharpe=sharpe)
+    found = Alternative(
+        function=function,
+        standing=standing,
+        tried=len(own),
+        screened=sum(trial.screened for trial in own),
+        config=config,
+        behind=shown if behind else None,
+        unit=unit,
+        fresh_paths=bool(finalists),
+        distinguishable=_distinguishable(behind, fresh=bool(finalists)),
+        breaches=breaches,
+        figures=(),
+    )
+    return found.model_copy(update={"figures": _figures_of_alternative(result, found)})
+
+
+def _distinguishable(behind: Measured | None, *, fresh: bool) -> bool | None:
+    if behind is None or behind.error is None:
+        return None
+    return behind.value > 2.0 * behind.error or (False if fresh else None)
+
+
+_Found: TypeAlias = tuple[Standing, StrategyConfig | None, Measured | None, tuple[LimitName, ...]]
+
+
+def _among_finalists(result: OptimizationResult, finalists: Sequence[Finalist]) -> _Found:
+    winner = result.winner.digest if result.winner else None
+    best = max(finalists, key=lambda f: (f.digest == winner, f.feasible, f.objective))
+    if best.digest == winner:
+        return "won", best.config, best.behind_best, ()
+    if not best.feasible:
+        return "infeasible", best.config, None, best.breaches
+    return "indistinguishable" if best.indistinguishable else "behind", best.config, best.behind_best, ()
+
+
+def _among_trials(
+    request: OptimizationRequest, trials: Sequence[Trial], own: Sequence[Trial], function: WeightFunction
+) -> _Found:
+    if not own:
+        return "not_tried" if function in request.space.weight_functions else "not_searched", None, None, ()
+    full = [trial for trial in trials if not trial.screened]
+    mine = [place for place, trial in enumerate(full) if trial.config.weight_function == function]
+    if not mine:
+        return "screened", own[0].config, None, ()
+    values = goal_values(request, full)
+    scores = _objectives(request, values, np.max(values, axis=0))
+    allowed = [place for place, trial in enumerate(full) if selectable(request, trial)]
+    standing = [place for place in mine if place in allowed]
+    if not standing:
+        best = full[max(mine, key=lambda place: scores[place])]
+        checks = check_limits(request, by_scenario(best))
+        return "infeasible", best.config, None, tuple(dict.fromkeys(c.limit for c in checks if not c.passed))
+    top, place = (max(group, key=lambda place: scores[place]) for group in (allowed, standing))
+    gap = float(scores[top] - scores[place])
+    error = math.hypot(*(_error(request, full[k], values[k], np.max(values, axis=0)) for k in (top, place)))
+    return "behind", full[place].config, Measured(value=gap, error=error), ()
+
+
+def _objectives(request: OptimizationRequest, rows: Floats, best: Floats) -> Floats:
+    weights = scenario_weights([scenario.probability for scenario in request.scenarios])
+    return objective_against(rows, weights, best, request.goal)
+
+
+def _error(request: OptimizationRequest, trial: Trial, row: Floats, best: Floats) -> float:
+    """Monte Carlo error of one objective; every goal is piecewise linear in the scenarios."""
+    step = 1e-6 * np.eye(row.size)
+    slopes = (_objectives(request, row + step, best) - _objectives(request, row - step, best)) / 2e-6
+    metric = goal_metric(request.goal)
+    errors = [getattr(trial.evaluation(s.name).metrics, metric).error or 0.0 for s in request.scenarios]
+    return math.hypot(*(slope * error for slope, error in zip(slopes, errors, strict=False)))
+
+
+def _figures_of_alternative(result: OptimizationResult, found: Alternative) -> tuple[Figure, ...]:
+    sheet = Sheet("explain_alternative", "alternative")
+    sheet.add("function", "the weight function that was asked about", naming.function(found.function), "text")
+    sheet.add("tried", "configurations tried of that weight function", found.tried, "count")
+    sheet.add("screened", "of these, configurations dropped after few paths", found.screened, "count")
+    if found.config is not None:
+        name = naming.strategy(found.config)
+        sheet.add("best", "best configuration tried of that weight function", name, "text")
+    if result.winner is not None:
+        sheet.add("winner", "the winning configuration", naming.strategy(result.winner.config), "text")
+    where = "on fresh paths, behind the best finalist" if found.fresh_paths else "in sample, behind the best trial"
+    quantity = f"distance of that weight function's best configuration {where}"
+    sheet.add("behind", quantity, found.behind, found.unit)
+    if found.breaches:
+        broken = ", ".join(naming.limit(name) for name in found.breaches)
+        sheet.add("breaches", "limits broken by that weight function's best configuration", broken, "text")
+    return sheet.figures

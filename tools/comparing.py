@@ -1,0 +1,180 @@
+"""Why two results differ: every difference of what was asked and of what came out is computed here."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from quant.evaluation import Measured
+from quant.strategy import Frozen
+from tools import naming
+from tools.figures import Figure, Unit
+from tools.optimization import OptimizationRequest, OptimizationResult
+from tools.sheet import Sheet
+
+_PERCENT = frozenset(
+    "target_volatility min_weight max_weight max_change expected_premium mu sigma cash_rate probability bound "
+    "tolerated dividend_yield cash_rate_after no_trade_band constant_weight".split()
+)
+_WORDS = {"mu": "expected return", "sigma": "volatility", "bound": "largest value"}
+
+
+class Change(Frozen):
+    """One field of the request that the two results do not share."""
+
+    field: str
+    words: str
+    first: str
+    second: str
+
+
+class Comparison(Frozen):
+    """Two results, second minus first."""
+
+    identical: bool
+    changes: tuple[Change, ...]
+    same_data: bool
+    same_seed: bool
+    same_code: bool
+    same_decisions: bool
+    """Of the agents; they may differ although the request is the same."""
+    same_winner: bool
+    figures: tuple[Figure, ...]
+
+
+def compare(first: OptimizationResult, second: OptimizationResult) -> Comparison:
+    changes = tuple(_changes(first.manifest.request, second.manifest.request))
+    return Comparison(
+        identical=first.digest() == second.digest(),
+        changes=changes,
+        same_data=_data(first) == _data(second),
+        same_seed=first.manifest.request.seed == second.manifest.request.seed,
+        same_code=first.manifest.code_version == second.manifest.code_version,
+        same_decisions=_decided(first) == _decided(second),
+        same_winner=first.winner is not None
+        and second.winner is not None
+        and first.winner.digest == second.winner.digest,
+        figures=_figures(first, second, changes),
+    )
+
+
+def _data(result: OptimizationResult) -> tuple[str, str]:
+    return result.manifest.data_digest, result.manifest.rates_digest
+
+
+def _decided(result: OptimizationResult) -> list[tuple[str, int, dict[str, Any]]]:
+    """Without the explanation, which comes after the numbers."""
+    return [(d.agent, d.ordinal, d.answer) for d in result.manifest.decisions if d.agent != "explainer"]
+
+
+def _changes(first: OptimizationRequest, second: OptimizationRequest) -> Iterator[Change]:
+    fields = [dict(_flat(_plain(request))) for request in (first, second)]
+    for field in dict.fromkeys((*fields[0], *fields[1])):
+        before, after = (_said(field, of.get(field)) for of in fields)
+        if before != after:
+            yield Change(field=field, words=_in_words(field), first=before, second=after)
+
+
+def _plain(request: OptimizationRequest) -> dict[str, Any]:
+    """Scenarios by name; the place of a price file is nobody's business, and its content is in the data."""
+    dumped = request.model_dump(exclude={"prices_file"})
+    return dumped | {"scenarios": {scenario["name"]: scenario for scenario in dumped["scenarios"]}}
+
+
+def _flat(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{path}{name}.")  # pyright: ignore[reportUnknownArgumentType]
+        else:
+            yield f"{path}{name}", value
+
+
+def _said(field: str, value: Any) -> str:
+    if value is None or value == ():
+        return "none"
+    if isinstance(value, tuple):
+        return ", ".join(_said(field, one) for one in value)  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, float):
+        return f"{value:.6g}" if field.rpartition(".")[2] not in _PERCENT else f"{100 * value:.6g}%"
+    return str(value)
+
+
+def _in_words(field: str) -> str:
+    return " of ".join(_WORDS.get(part, naming.plain(part)) for part in reversed(field.split(".")))
+
+
+def _figures(first: OptimizationResult, second: OptimizationResult, changes: Sequence[Change]) -> tuple[Figure, ...]:
+    sheet = Sheet("compare_results", "compare")
+    sheet.add("changes", "settings in which the two requests differ", len(changes), "count")
+    for n, change in enumerate(changes, 1):
+        sheet.add(f"change_{n}_setting", "a setting in which the two requests differ", change.words, "text")
+        sheet.add(f"change_{n}_first", f"difference {n} between the requests, in the first", change.first, "text")
+        sheet.add(f"change_{n}_second", f"difference {n} between the requests, in the second", change.second, "text")
+    for word, result in (("first", first), ("second", second)):
+        manifest = result.manifest
+        sheet.add(f"verdict_{word}", f"colour of the verdict of the {word} result", result.verdict.colour, "text")
+        sheet.add(f"last_day_{word}", f"last day of the prices of the {word} result", manifest.last_day, "date")
+        sheet.add(f"seed_{word}", f"seed of the {word} result", str(manifest.request.seed), "text")
+        if result.winner is not None:
+            name = naming.strategy(result.winner.config)
+            sheet.add(f"winner_{word}", f"the winning configuration of the {word} result", name, "text")
+    of_first, of_second = _key_figures(first), _key_figures(second)
+    for name, (words, unit, value) in of_first.items():
+        other = of_second[name][2]
+        sheet.add(f"{name}_first", f"{words} in the first result", value, unit)
+        sheet.add(f"{name}_second", f"{words} in the second result", other, unit)
+        if value is not None and other is not None:
+            change, in_ = _difference(value, other, unit)
+            sheet.add(f"{name}_change", f"{words}, the second result minus the first", change, in_)
+    return sheet.figures
+
+
+def _key_figures(result: OptimizationResult) -> dict[str, tuple[str, Unit, Measured | None]]:
+    benefit, luck = result.benefit, result.luck
+    train = result.winner.train.metrics if result.winner else None
+
+    def plain(value: float | None) -> Measured | None:
+        return None if value is None else Measured(value=value)
+
+    return {
+        "benefit": (
+            "benefit over the volatility-matched constant weight",
+            "bps",
+            benefit.basis_points if benefit else None,
+        ),
+        "timing": ("part of the benefit that timing earns", "bps", benefit.timing_bps if benefit else None),
+        "drawdown_saved": (
+            "mean drawdown of the benchmark minus the winner's",
+            "points",
+            benefit.drawdown_points if benefit else None,
+        ),
+        "drawdown": (
+            "deepest fall of the winner on the training history",
+            "percent",
+            train.max_drawdown if train else None,
+        ),
+        "volatility": (
+            "yearly volatility of the winner on the training history",
+            "percent",
+            train.volatility if train else None,
+        ),
+        "confidence": (
+            "deflated Sharpe ratio of the advantage, the confidence that it is more than luck",
+            "probability",
+            plain(luck.active_deflated_sharpe if luck else None),
+        ),
+        "overfitting": (
+            "probability of backtest overfitting",
+            "probability",
+            plain(luck.overfitting if luck else None),
+        ),
+        "trials": ("configurations tried", "count", plain(result.counts.trials)),
+    }
+
+
+def _difference(first: Measured, second: Measured, unit: Unit) -> tuple[Measured, Unit]:
+    """The error takes the two as independent; on common paths it is too large."""
+    factor = 100.0 if unit in ("percent", "probability") else 1.0
+    errors = [e.error for e in (first, second) if e.error is not None]
+    error = factor * math.hypot(*errors) if len(errors) == 2 else None
+    value = Measured(value=factor * (second.value - first.value), error=error)
+    return value, "points" if factor != 1.0 else unit

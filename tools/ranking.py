@@ -1,0 +1,69 @@
+"""The finalists of a result in their order, and how many of them chance could have exchanged."""
+
+from quant.evaluation import Measured
+from quant.strategy import Frozen
+from tools import naming
+from tools.benefit import BPS
+from tools.figures import Figure, Unit
+from tools.optimization import Finalist, OptimizationResult
+from tools.sheet import Sheet
+
+TOOL = "rank_finalists"
+
+
+class Ranked(Frozen):
+    place: int
+    name: str
+    winner: bool
+    finalist: Finalist
+
+
+class Ranking(Frozen):
+    """Best objective first; the winner may be lower, where it stands on a better plateau within the noise."""
+
+    ranked: tuple[Ranked, ...]
+    within_noise: int
+    figures: tuple[Figure, ...]
+
+
+def ranking(result: OptimizationResult) -> Ranking:
+    ordered = sorted(result.finalists, key=lambda f: (not f.feasible, -f.objective, f.digest))
+    winner = result.winner.digest if result.winner else None
+    ranked = tuple(
+        Ranked(place=place, name=naming.strategy(f.config), winner=f.digest == winner, finalist=f)
+        for place, f in enumerate(ordered, 1)
+    )
+    near = sum(f.indistinguishable for f in ordered)
+    sheet = Sheet(TOOL, "rank")
+    sheet.add("trials", "configurations tried", result.counts.trials, "count")
+    sheet.add("finalists", "finalists that were scored again on fresh paths", len(ranked), "count")
+    sheet.add("within_noise", "finalists that cannot be told from the best, itself included", near, "count")
+    for row in ranked:
+        _say(sheet, row, sharpe=result.manifest.request.goal == "sharpe")
+    return Ranking(ranked=ranked, within_noise=near, figures=sheet.figures)
+
+
+def _say(sheet: Sheet, row: Ranked, *, sharpe: bool) -> None:
+    place, finalist = row.place, row.finalist
+    of = f"of the finalist at place {place}"
+    sheet.add(f"{place}_name", f"configuration {of}", row.name, "text")
+    value, unit = in_unit(Measured(value=finalist.objective), sharpe=sharpe)
+    sheet.add(f"{place}_objective", f"objective {of}", value, unit)
+    if finalist.feasible:
+        value, unit = in_unit(finalist.behind_best, sharpe=sharpe)
+        sheet.add(f"{place}_behind", f"distance {of} behind the best finalist", value, unit)
+    if finalist.plateau_neighbours:
+        value, unit = in_unit(Measured(value=finalist.plateau_median), sharpe=sharpe)
+        sheet.add(f"{place}_plateau", f"median objective of the neighbours {of}", value, unit)
+        sheet.add(f"{place}_neighbours", f"neighbours {of}", finalist.plateau_neighbours, "count")
+    if finalist.breaches:
+        broken = ", ".join(naming.limit(name) for name in finalist.breaches)
+        sheet.add(f"{place}_breaches", f"limits broken by the finalist at place {place}", broken, "text")
+
+
+def in_unit(objective: Measured, *, sharpe: bool) -> tuple[Measured, Unit]:
+    """An objective as it is shown: a utility in basis points, a Sharpe ratio as it is."""
+    if sharpe:
+        return objective, "ratio"
+    error = None if objective.error is None else BPS * objective.error
+    return Measured(value=BPS * objective.value, error=error), "bps"

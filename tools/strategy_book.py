@@ -1,0 +1,80 @@
+"""Strategies that a person saved: named, in versions that never change."""
+
+from quant.strategy import Frozen
+from store.errors import Conflict
+from store.records import Key, every
+from store.store import Store
+from tools import naming
+from tools.errors import InvalidInput
+from tools.figures import Figure
+from tools.named import cleaned, key_of
+from tools.sheet import Sheet
+from tools.strategies import Rule
+
+KIND = "strategy"
+TOOL = "save_strategy"
+
+
+class SavedStrategy(Frozen):
+    """One version; a name is the same whatever its case, and reads as it was first written."""
+
+    name: str
+    version: int
+    universe: str
+    rule: Rule
+
+
+async def save_strategy(store: Store, owner: str, name: str, rule: Rule, *, universe: str = "sp500") -> SavedStrategy:
+    """Version 1 of a new name, or the next one; saving the latest version again changes nothing."""
+    text = cleaned("name", name)
+    while True:
+        versions = await _versions(store, owner, text)
+        if versions and (versions[-1].rule, versions[-1].universe) == (rule, universe):
+            return versions[-1]
+        called = versions[0].name if versions else text
+        saved = SavedStrategy(name=called, version=len(versions) + 1, universe=universe, rule=rule)
+        try:
+            await store.records.put(_key(owner, text, saved.version), saved.model_dump(mode="json"), expected=0)
+        except Conflict:  # somebody saved the same name meanwhile
+            continue
+        return saved
+
+
+async def saved_strategy(store: Store, owner: str, name: str, version: int | None = None) -> SavedStrategy:
+    """A version, by default the latest."""
+    versions = await _versions(store, owner, cleaned("name", name))
+    if not versions:
+        names = ", ".join(saved.name for saved in await saved_strategies(store, owner))
+        raise InvalidInput("name", name, reason="no strategy has that name", allowed=names or "nothing is saved yet")
+    if version is not None and not 1 <= version <= len(versions):
+        raise InvalidInput("version", version, allowed=f"1 to {len(versions)}")
+    return versions[(version or len(versions)) - 1]
+
+
+async def saved_strategies(store: Store, owner: str) -> tuple[SavedStrategy, ...]:
+    """The latest version of each name, by name."""
+    latest: dict[str, SavedStrategy] = {}
+    async for record in every(store.records, owner, KIND):
+        saved = SavedStrategy.model_validate(record.document)
+        latest[key_of(saved.name)] = saved
+    return tuple(sorted(latest.values(), key=lambda saved: saved.name.casefold()))
+
+
+def figures_of_saved(saved: SavedStrategy) -> tuple[Figure, ...]:
+    sheet = Sheet(TOOL, "saved")
+    sheet.add("name", "name under which the strategy was saved", saved.name, "text")
+    sheet.add("version", "version of the saved strategy", saved.version, "count")
+    sheet.add("configuration", "the configuration that was saved", naming.strategy(saved.rule.config), "text")
+    target = saved.rule.mandate.target_volatility
+    sheet.add("target_volatility", "target volatility of the saved strategy", target, "percent")
+    return sheet.figures
+
+
+def _key(owner: str, name: str, version: int) -> Key:
+    return Key(owner, KIND, f"{key_of(name)}.{version:06d}")
+
+
+async def _versions(store: Store, owner: str, name: str) -> list[SavedStrategy]:
+    """In their order, which is that of their keys."""
+    found = every(store.records, owner, KIND, prefix=f"{key_of(name)}.")
+    return [SavedStrategy.model_validate(record.document) async for record in found]
