@@ -24,6 +24,20 @@ _CACHING = ("anthropic", "amazon.nova")
 
 def base_model(model_id: str, given: str | None, setting: str) -> str:
     """The id of the foundation model behind `model_id`, without its region."""
+    found = _found(model_id, given, setting)
+    base = _REGIONAL.sub("", found)
+    if not _PROVIDER.fullmatch(base):
+        reason = f"{found!r} is no id of a Bedrock model"
+        raise InvalidInput(setting, found, reason=reason, allowed="such as anthropic.claude-sonnet-4-5-20250929-v1:0")
+    return base
+
+
+def is_global(model_id: str, given: str | None, setting: str) -> bool:
+    """Whether Bedrock may answer from any region of the world, which has a price of its own."""
+    return _found(model_id, given, setting).startswith("global.")
+
+
+def _found(model_id: str, given: str | None, setting: str) -> str:
     if not _MODEL_ID.fullmatch(model_id):
         allowed = "bedrock_converse:<model id or inference-profile ARN>"
         raise InvalidInput(setting, f"bedrock_converse:{model_id}", allowed=allowed)
@@ -36,13 +50,8 @@ def base_model(model_id: str, given: str | None, setting: str) -> str:
         if found is None:
             reason = f"{model_id!r} does not say which model is behind it"
             raise InvalidInput("BEDROCK_BASE_MODEL", None, reason=reason, allowed="the id of its foundation model")
-    else:
-        found = model_id
-    base = _REGIONAL.sub("", found)
-    if not _PROVIDER.fullmatch(base):
-        reason = f"{found!r} is no id of a Bedrock model"
-        raise InvalidInput(setting, found, reason=reason, allowed="such as anthropic.claude-sonnet-4-5-20250929-v1:0")
-    return base
+        return found
+    return model_id
 
 
 def caches_prompts(base: str) -> bool:

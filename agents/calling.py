@@ -18,14 +18,20 @@ from pydantic_core import to_jsonable_python
 
 from agents.conversation import ASKED_AS, Stop, repeated, stop_of, stripped
 from agents.failures import PASSING, ModelFailure, Reason, reason_of, retry_after
+from agents.metering import Meter, Notice, notices
 from agents.model import ModelChain, NamedModel
 from quant.strategy import Frozen
-from tools.answers import load_answer, save_answer
+from store.records import Document, Put
+from store.store import Store
+from tools.answers import answer_put, load_answer
+from tools.budget import BudgetName, BudgetSpent
 from tools.context import Scope
 from tools.optimization import AgentName
 
 Handler: TypeAlias = Callable[[ModelRequest[Scope]], Awaitable[ModelResponse[Any]]]
 Returned: TypeAlias = ToolMessage | Command[Any]
+Place: TypeAlias = tuple[Store, str, str, AgentName, str]
+"""Where an answer is kept: store, owner, run, agent, digest of the conversation."""
 
 
 OVER_LIMIT = "There are no tool calls left. Answer with what you have."
@@ -46,6 +52,8 @@ class ModelCall(Frozen):
     """Written to it."""
     output_tokens: int
     seconds: float
+    dollars: float | None = None
+    """None where the price of a model is not known. As the tokens, with those of calls that broke off."""
 
 
 class Retried(Frozen):
@@ -94,12 +102,11 @@ class Calling(AgentMiddleware[Any, Scope]):
         if sum(isinstance(message, AIMessage) for message in request.messages) >= self._max_model_calls:
             return ModelResponse(result=[AIMessage("")])  # no answer
         context, asked = request.runtime.context, _digest(request)
-        kept = await load_answer(context.store, context.owner, context.run, self._agent, asked)
-        if kept is None:
-            told, response = await self._ask(request, handler)
-            fresh = {"told": told.model_dump(mode="json"), **_document(response)}
-            kept = await save_answer(context.store, context.owner, context.run, self._agent, asked, fresh)
+        where = (context.store, context.owner, context.run, self._agent, asked)
+        kept = await load_answer(*where) or await self._fresh(request, handler, where)
         request.runtime.stream_writer(ModelCall.model_validate(kept["told"]))
+        for notice in kept["notices"]:
+            request.runtime.stream_writer(Notice.model_validate(notice))
         return self._limited(request, self._response(kept))
 
     async def awrap_tool_call(
@@ -116,16 +123,36 @@ class Calling(AgentMiddleware[Any, Scope]):
         except ValidationError as error:
             wrong = "\n".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
             return ToolMessage(wrong, tool_call_id=call["id"], name=call["name"], status="error")
-        request.runtime.stream_writer(ToolBegun(tool=call["name"], arguments=arguments.model_dump(mode="json", exclude_none=True)))
+        given = arguments.model_dump(mode="json", exclude_none=True)
+        request.runtime.stream_writer(ToolBegun(tool=call["name"], arguments=given))
         return await handler(request)
 
-    async def _ask(self, request: ModelRequest[Scope], handler: Handler) -> tuple[ModelCall, ModelResponse[Any]]:
+    async def _fresh(self, request: ModelRequest[Scope], handler: Handler, where: Place) -> Document:
+        """A new answer, stored with what it took; or the one that another process stored meanwhile."""
+        meter = Meter(self._agent, request.runtime.context)
+        try:
+            model, told, response = await self._ask(request, handler, meter)
+        except (ModelFailure, BudgetSpent):
+            await meter.give_up()
+            raise
+        document = {"told": told.model_dump(mode="json"), "notices": [], **_document(response)}
+
+        def kept(near: Sequence[BudgetName]) -> Put:
+            document["notices"] = [notice.model_dump(mode="json") for notice in notices(model, near)]
+            return answer_put(*where[1:], document)
+
+        return document if await meter.keep(kept) else await load_answer(*where) or document
+
+    async def _ask(
+        self, request: ModelRequest[Scope], handler: Handler, meter: Meter
+    ) -> tuple[NamedModel, ModelCall, ModelResponse[Any]]:
         place, models = self._place(request.messages), self._chain.models
         models = (*models[place:], *models[:place])
         for model, following in zip(models, (*models[1:], None), strict=True):
             try:
-                return await self._ask_one(model, request, handler)
+                return model, *await self._ask_one(model, request, handler, meter)
             except ModelFailure as failure:
+                meter.failed(model, again=following is not None)
                 if following is None:
                     raise
                 request.runtime.stream_writer(Replaced(model=model.name, by=following.name, reason=failure.reason))
@@ -138,10 +165,10 @@ class Calling(AgentMiddleware[Any, Scope]):
         return next((place for place, model in enumerate(self._chain.models) if model.name == last), 0)
 
     async def _ask_one(
-        self, model: NamedModel, request: ModelRequest[Scope], handler: Handler
+        self, model: NamedModel, request: ModelRequest[Scope], handler: Handler, meter: Meter
     ) -> tuple[ModelCall, ModelResponse[Any]]:
         context, patience = request.runtime.context, self._chain.patience
-        chat = model.tagged({"agent": self._agent, "run": context.run, "owner": context.owner})
+        chat = model.tagged({"agent": self._agent, "run": context.run, "owner": context.owner}, [meter])
         asked = request.override(
             model=chat,
             model_settings={**request.model_settings, **model.settings},
@@ -152,16 +179,18 @@ class Calling(AgentMiddleware[Any, Scope]):
             async with asyncio.timeout(patience.time_limit):
                 for attempt in range(1, patience.attempts + 1):
                     last = None
+                    await meter.allow(model)
                     try:
                         response = await handler(asked)
                     except Exception as error:  # of any provider; what is no failure of a model is raised again
                         last = _reason(error, model)
                         if last not in PASSING or attempt == patience.attempts:
                             raise ModelFailure(model.name, last) from error
+                        meter.failed(model, again=True)
                         request.runtime.stream_writer(Retried(model=model.name, reason=last, attempt=attempt))
                         await asyncio.sleep(max(self._delay(attempt), retry_after(error)))
                     else:
-                        return _told(model, response, attempt, time.monotonic() - begun)
+                        return _told(model, response, attempt, time.monotonic() - begun, meter)
         # not raised from the timeout, whose frames would hold the stream open that is given up here
         raise ModelFailure(model.name, last or "time_limit")
 
@@ -199,23 +228,22 @@ def _reason(error: Exception, model: NamedModel) -> Reason:
 
 
 def _told(
-    model: NamedModel, response: ModelResponse[Any], attempts: int, seconds: float
+    model: NamedModel, response: ModelResponse[Any], attempts: int, seconds: float, meter: Meter
 ) -> tuple[ModelCall, ModelResponse[Any]]:
     """What is told of a response; one that did not end as it should loses all that it says."""
     said = next(message for message in response.result if isinstance(message, AIMessage))
     stop = stop_of(said)
-    usage = said.usage_metadata or {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
-    details = usage.get("input_token_details") or {}
-    read, written = details.get("cache_read") or 0, details.get("cache_creation") or 0
+    usage = meter.answered(model, said.usage_metadata)
     told = ModelCall(
         model=model.name,
         stop=stop,
         attempts=attempts,
-        input_tokens=max(usage["input_tokens"] - read - written, 0),
-        cached_tokens=read,
-        written_tokens=written,
-        output_tokens=usage["output_tokens"],
+        input_tokens=usage.input_tokens,
+        cached_tokens=usage.cached_tokens,
+        written_tokens=usage.written_tokens,
+        output_tokens=usage.output_tokens,
         seconds=seconds,
+        dollars=usage.dollars,
     )
     if stop == "answered":
         result = [stripped(said, model.name) if message is said else message for message in response.result]

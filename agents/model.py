@@ -1,14 +1,16 @@
 """The model factory: from settings to the chat models that drive each agent."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import BaseChatModel
 
 from agents.options import BEDROCK, EMBEDDED, ModelOptions, Patience
 from agents.planner import EmbeddedPlanner
+from agents.pricing import FREE, CacheTime, Price, PriceTable, read_prices
 from agents.scrubbing import scrub
 from tools.errors import InvalidInput
 
@@ -29,11 +31,15 @@ class NamedModel:
     """Given with every call."""
     tags: Mapping[str, str] | None = None
     """None for a provider that takes none."""
+    price: Price | None = None
+    """None where it is not known."""
+    cached_for: CacheTime = "5m"
 
-    def tagged(self, tags: Mapping[str, str]) -> BaseChatModel:
+    def tagged(self, tags: Mapping[str, str], listeners: Sequence[BaseCallbackHandler] = ()) -> BaseChatModel:
+        """The chat model that sends `tags` and tells `listeners` of its stream, if it takes tags."""
         if self.tags is None:
             return self.chat
-        return self.chat.model_copy(update={"request_metadata": {**self.tags, **tags}})
+        return self.chat.model_copy(update={"request_metadata": {**self.tags, **tags}, "callbacks": list(listeners)})
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,12 @@ class Models:
         return self.agents.get(agent, self.common)
 
     @property
+    def unpriced(self) -> list[str]:
+        """Names of the models whose price is not known."""
+        chains = (self.common, *self.agents.values())
+        return [model.name for chain in chains for model in chain.models if model.price is None]
+
+    @property
     def name(self) -> str:
         """Who is asked first, agent by agent where they differ."""
         own = [f"{agent}: {chain.models[0].name}" for agent, chain in self.agents.items()]
@@ -65,18 +77,24 @@ class Models:
 
 def only(chat: BaseChatModel, patience: Patience | None = None) -> Models:
     """One chat model for all agents, under its own name."""
-    return Models(ModelChain((NamedModel(chat.get_name(), chat),), patience or Patience()))
+    price = FREE if isinstance(chat, EmbeddedPlanner) else None
+    return Models(ModelChain((NamedModel(chat.get_name(), chat, price=price),), patience or Patience()))
 
 
 def make_models(
-    options: ModelOptions, attach: "Callable[[BaseClient], None] | None" = None, *, offline: bool = False
+    options: ModelOptions,
+    attach: "Callable[[BaseClient], None] | None" = None,
+    *,
+    offline: bool = False,
+    prices: PriceTable | None = None,
 ) -> Models:
     """The models that `options` name, or `InvalidInput` that names the setting to mend.
 
     `attach` is given the client that all calls to Bedrock go through, to record or to answer them; with `offline`
-    it answers all of them, and neither credentials nor a region are looked for.
+    it answers all of them, and neither credentials nor a region are looked for. `prices` are those of this program
+    unless given.
     """
-    factory = _Factory(options, attach, offline=offline)
+    factory = _Factory(options, attach, offline=offline, prices=prices or read_prices())
     fallbacks = [factory.make(name, "MODEL_FALLBACKS") for name in dict.fromkeys(options.fallbacks)]
 
     def chain(name: str, setting: str) -> ModelChain:
@@ -90,10 +108,18 @@ def make_models(
 class _Factory:
     """Makes each model once, and one client for all of Bedrock."""
 
-    def __init__(self, options: ModelOptions, attach: "Callable[[BaseClient], None] | None", *, offline: bool) -> None:
+    def __init__(
+        self,
+        options: ModelOptions,
+        attach: "Callable[[BaseClient], None] | None",
+        *,
+        offline: bool,
+        prices: PriceTable,
+    ) -> None:
         self._options = options
         self._attach = attach
         self._offline = offline
+        self._prices = prices
         self._client: BaseClient | None = None
         self._made: dict[str, NamedModel] = {}
 
@@ -109,7 +135,7 @@ class _Factory:
     def _new(self, name: str, setting: str) -> NamedModel:
         if name == EMBEDDED:
             planner = EmbeddedPlanner()
-            return NamedModel(planner.get_name(), planner)
+            return NamedModel(planner.get_name(), planner, price=FREE)
         if name.startswith(BEDROCK):
             return self._of_bedrock(name, setting)
         if _OF_BEDROCK.match(name):
@@ -119,7 +145,7 @@ class _Factory:
             reason = f"{setting} names {name!r}, which a guardrail of Bedrock does not guard"
             allowed = "a guardrail where all models are on Bedrock"
             raise InvalidInput("BEDROCK_GUARDRAIL_ID", guardrail.id, reason=reason, allowed=allowed)
-        return NamedModel(name, _of_another_provider(name, setting, self._options))
+        return NamedModel(name, _of_another_provider(name, setting, self._options), price=self._prices.of(name))
 
     def _of_bedrock(self, name: str, setting: str) -> NamedModel:
         from agents import bedrock
@@ -150,7 +176,14 @@ class _Factory:
         )
         caching = options.prompt_cache != "off" and bedrock.caches_prompts(base)
         settings = {"cache_control": {"type": "ephemeral", "ttl": options.prompt_cache}} if caching else {}
-        return NamedModel(scrub(name), chat, settings, {"application": "stratigos", **options.tags})
+        price = self._prices.of(
+            base,
+            anywhere=bedrock.is_global(model_id, options.base_model, setting),
+            tier=options.service_tier or "default",
+        )
+        tags = {"application": "stratigos", **options.tags}
+        cached_for = "1h" if options.prompt_cache == "1h" else "5m"
+        return NamedModel(scrub(name), chat, settings, tags, price, cached_for)
 
 
 def _of_another_provider(name: str, setting: str, options: ModelOptions) -> BaseChatModel:

@@ -30,12 +30,15 @@ async def create_desk(settings: Settings, models: "Models | None" = None) -> "As
 
     Without `models` runs can be read and reproduced, and none that asks an agent can be executed.
     """
+    from agents.pricing import check_priced
     from graphs.runs import Desk  # the agents' libraries take seconds to import
     from store.store import open_store
     from tools.bundled import BundledPrices
     from tools.local import LocalRunner
     from tools.market import load_market
 
+    if models is not None:
+        check_priced(settings.budgets, models.unpriced)
     if models is not None and models.threads is not None:  # boto3 blocks, so each call to Bedrock holds a thread
         threads = models.threads + (os.cpu_count() or 1)
         asyncio.get_running_loop().set_default_executor(CallThreads(threads))
@@ -49,6 +52,7 @@ async def create_desk(settings: Settings, models: "Models | None" = None) -> "As
                 jobs=LocalRunner(store, partial(load_market, prices)),
                 models=models,
                 checkpoints=settings.home / "checkpoints.sqlite",
+                budgets=settings.budgets,
             )
 
 

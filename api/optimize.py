@@ -136,11 +136,12 @@ async def _optimize(
 
     asked = None if resume else request_from(given, file)
     from agents.model import make_models
+    from agents.pricing import read_prices
     from api.app import create_desk
     from api.finding import find
     from graphs.runs import create_run
 
-    models = make_models(read_model_options())
+    models = make_models(read_model_options(), prices=read_prices(settings.model_prices))
     async with create_desk(settings, models) as desk:
         if asked is None:
             run = (await find(desk.store, settings.owner, resume or "")).id

@@ -132,6 +132,7 @@ async def record(
 async def replay(player: Player, label: Label, *, settings: Settings, show: Show = lambda _: None) -> Replayed:
     """Execute the runs of the player's cassette again, without the network, and compare their traces."""
     models = played_models(label, player)
+    settings = settings.without_budgets()  # nothing is paid for, and what was recorded had its own
     with sockets_blocked() as network:
         traces = await _execute([(run.run, run.request or run.messages) for run in label.runs], models, settings, show)
     same_code = label.code_version == code_version()

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from agents.options import BEDROCK, EMBEDDED, MAX_TAGS, ModelOptions
 from agents.scrubbing import scrub
 from api.allowed import at, in_words, short
+from tools.budget import Budgets
 from tools.errors import InvalidInput
 
 ROOT = Path(__file__).parent.parent
@@ -34,6 +35,32 @@ class Settings(BaseSettings):
 
     threads: Annotated[int | None, Field(validation_alias="NUMBA_NUM_THREADS", ge=1, le=1024)] = None
     """Threads of the numeric core, by default one a core; read there. The result does not depend on it."""
+
+    model_prices: Annotated[Path | None, Field(validation_alias="MODEL_PRICES")] = None
+    """Prices of models that hold before those of this program."""
+    budget_run_tokens: Annotated[int | None, Field(validation_alias="BUDGET_RUN_TOKENS", ge=0, le=10**12)] = None
+    budget_run_dollars: Annotated[
+        float | None, Field(validation_alias="BUDGET_RUN_DOLLARS", ge=0.0, le=1e9, allow_inf_nan=False)
+    ] = None
+    budget_agent_tokens: Annotated[int | None, Field(validation_alias="BUDGET_AGENT_TOKENS", ge=0, le=10**12)] = None
+    budget_agent_dollars: Annotated[
+        float | None, Field(validation_alias="BUDGET_AGENT_DOLLARS", ge=0.0, le=1e9, allow_inf_nan=False)
+    ] = None
+    budget_user_tokens: Annotated[int | None, Field(validation_alias="BUDGET_USER_TOKENS", ge=0, le=10**12)] = None
+    budget_user_dollars: Annotated[
+        float | None, Field(validation_alias="BUDGET_USER_DOLLARS", ge=0.0, le=1e9, allow_inf_nan=False)
+    ] = None
+    """What models may take, in a run, in each of its agents, and for a user on a day of UTC; None is no limit."""
+    budget_warn_at: Annotated[float, Field(validation_alias="BUDGET_WARN_AT", gt=0.0, le=1.0)] = 0.8
+    """Share of a budget from which on it is told that little is left."""
+
+    @property
+    def budgets(self) -> Budgets:
+        return Budgets(**{name: getattr(self, f"budget_{name}") for name in Budgets.model_fields})
+
+    def without_budgets(self) -> "Settings":
+        limits = Budgets.model_fields.keys() - {"warn_at"}
+        return self.model_copy(update={f"budget_{name}": None for name in limits})
 
     @field_validator("home")
     @classmethod

@@ -4,18 +4,20 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from langchain_core.messages import HumanMessage
 
 from agents.build import Agent
 from agents.calling import ModelCall, Replaced, Retried, ToolBegun
 from agents.conversation import Stop
+from agents.metering import Notice
 from graphs.log import Place
 from graphs.stream import Answered, Refused, Used, digest, steps
 from graphs.usage import usage_of
 from quant.strategy import Frozen
 from tools.answers import forget_answers
+from tools.budget import BudgetName, BudgetSpent
 from tools.claims import REFERENCE, codes
 from tools.context import Scope
 from tools.decisions import Decided, load_decision, save_decision
@@ -33,6 +35,7 @@ from tools.trace import (
     ToolCalled,
     ToolReturned,
     TraceEvent,
+    Warned,
 )
 
 ABSTAINED = "abstained"
@@ -138,6 +141,30 @@ class _Asking(Generic[Answer]):
 
     async def decide(self) -> Decided:
         rejected: list[str] = []
+        try:
+            last, budget = await self._drafted(rejected), None
+        except BudgetSpent as spent:
+            last, budget = None, spent.budget
+            await self._show(self._warned("budget_spent", budget))
+        abstained = last is None or self._last is None
+        decision = Decision(
+            agent=self._question.agent,
+            ordinal=self._question.ordinal,
+            author=ABSTAINED if last is None or self._last is None else self._last.model,
+            answer={} if last is None else last.model_dump(mode="json"),
+            rejected=tuple(rejected),
+            abstained_for=self._reason(budget) if abstained else None,
+            budget=budget,
+        )
+        return Decided(decision, tuple(self._events), self._refused, self._trials)
+
+    def _reason(self, budget: BudgetName | None) -> Literal["no_answer", "blocked", "budget"]:
+        if budget is not None:
+            return "budget"
+        return "blocked" if self._last and self._last.stop == "blocked" else "no_answer"
+
+    async def _drafted(self, rejected: list[str]) -> Answer | None:
+        """The answer of the first draft that may stand, or what of the last may; `rejected` takes hashes."""
         last: Answer | None = None
         text, agent, ordinal = self._question.text, self._question.agent, self._question.ordinal
         started = {"agent": agent, "ordinal": ordinal, "model": self._agent.model}
@@ -165,14 +192,7 @@ class _Asking(Generic[Answer]):
             last = None if last is None else self._question.reduced(last)
             if last is not None and self._question.problems(last, self._trials):
                 last = None
-        decision = Decision(
-            agent=agent,
-            ordinal=ordinal,
-            author=ABSTAINED if last is None or self._last is None else self._last.model,
-            answer={} if last is None else last.model_dump(mode="json"),
-            rejected=tuple(rejected),
-        )
-        return Decided(decision, tuple(self._events), self._refused, self._trials)
+        return last
 
     def _checked(self, round_: int, answer: Answer, hashed: str) -> TraceEvent:
         claims: Sequence[Claim] = dict(answer).get("claims", ())
@@ -201,6 +221,8 @@ class _Asking(Generic[Answer]):
                         self._refused += 1
                     case ModelCall() | Retried() | Replaced():
                         told.append(await self._called(step))
+                    case Notice():
+                        told.append(self._warned(step.code, step.subject))
                     case Answered(answer=given):
                         assert isinstance(given, self._question.answer)
                         answer = given
@@ -235,6 +257,12 @@ class _Asking(Generic[Answer]):
             case Replaced():
                 kind, ordinal = ModelReplaced, f"{self._answers}-{step.model}"
         return self._place.make(kind, ordinal, agent=self._question.agent, **step.model_dump())
+
+    def _warned(self, code: str, subject: str) -> TraceEvent:
+        """Said once in a run, by whichever agent comes to it."""
+        if subject.startswith("agent "):
+            subject = subject.replace("agent", self._question.agent, 1)
+        return self._place.log.make(Warned, "run", 0, f"{code}-{subject}", code=code, subject=subject)
 
     async def _is_decided(self) -> bool:
         """Asked when a model has answered: it may answer otherwise only once its earlier answers are forgotten."""

@@ -55,10 +55,12 @@ from tools.optimization import (
     RiskAssessment,
     SearchPlan,
 )
+from tools.partial import label_claims, labelled
 from tools.regime import regime_report
 from tools.results import load_result, save_result
 from tools.risk import risk_figures
 from tools.scenarios import scenario_figures
+from tools.spending import agents_usage
 from tools.status import search_report
 from tools.template import AUTHOR, template_claims
 from tools.trace import (
@@ -238,7 +240,7 @@ async def plan(state: State, run: Execution, place: Place) -> Update:
         reduced=_without_claims,
     )
     said = await _ask(question, state, run, place)
-    chosen = said.answer or SearchPlan(action="search")
+    chosen = said.answer or _unplanned(said.decision, state["trials"])
     return {**await _released(said, figures(said.trials), place), "plans": [chosen]}
 
 
@@ -288,7 +290,7 @@ async def aggregate(state: State, run: Execution, place: Place) -> Update:
         counts=_counts(state, run, trials),
         ledger_trials=len(before | {entry(context.request.mandate, trial.digest) for trial in trials}),
     )
-    result = judgement.result
+    result = labelled(judgement.result, _in_order(state))
     if judgement.history is not None:
         await save_series(context.store, context.owner, judgement.history)
     await save_result(context.store, context.owner, context.run, "judged", result)
@@ -320,9 +322,13 @@ async def finish(state: State, run: Execution, place: Place) -> Update:
     """Put the figures into the explanation and keep the result."""
     context = run.context
     judged = await load_result(context.store, context.owner, context.run, "judged")
-    explained = [render(claim, judged.figures) for claim in state["explanation"]]
+    decisions = _in_order(state)
+    explained = [*label_claims(decisions), *(render(claim, judged.figures) for claim in state["explanation"])]
+    final = labelled(_final(judged, explained, state), decisions)
     await place.show(*_claims_released(explained, state["author"], place))
-    await save_result(context.store, context.owner, context.run, "final", _final(judged, explained, state))
+    usage = await agents_usage(context.store, context.owner, context.run)
+    final = final.model_copy(update={"usage": usage})
+    await save_result(context.store, context.owner, context.run, "final", final)
     return {}
 
 
@@ -430,6 +436,11 @@ async def _watched(job: SearchJob, run: Execution, place: Place, telling: Tellin
         status = await run.context.jobs.status(job.id())
 
 
+def _unplanned(decision: Decision, tried: int) -> SearchPlan:
+    """Without a plan all is searched; when a budget is spent, only if nothing was."""
+    return SearchPlan(action="stop" if decision.abstained_for == "budget" and tried else "search")
+
+
 def _without_claims(answer: Any) -> Any:
     return answer.model_copy(update={"claims": ()})
 
@@ -472,7 +483,8 @@ def _final(judged: OptimizationResult, explained: list[RenderedClaim], state: St
     decisions = _in_order(state)
     known = {figure.id for figure in judged.figures}
     extra = {f.id: f for f in state.get("figures", []) if f.id not in known}
-    abstained = dict.fromkeys(DEFAULTS[d.agent] for d in decisions if d.author == "abstained")
+    silent = (d for d in decisions if d.author == "abstained" and d.abstained_for != "budget")
+    abstained = dict.fromkeys(DEFAULTS[d.agent] for d in silent)
     return judged.model_copy(
         update={
             "manifest": judged.manifest.model_copy(update={"decisions": decisions}),

@@ -32,6 +32,7 @@ from store.store import Store, open_store
 from tools import approval as approvals
 from tools.answers import forget_answers
 from tools.approval import USUAL, Approval, Subject, Thresholds, approval_of
+from tools.budget import UNLIMITED, Budgets
 from tools.code import code_version
 from tools.context import Context, Principal, RunMarket
 from tools.decisions import Decided, save_decision
@@ -74,6 +75,8 @@ class Desk:
     thresholds: Thresholds | None = USUAL
     """What a run may take before a person is asked; None asks nobody."""
     now: Callable[[], datetime] = utc_now
+    budgets: Budgets = UNLIMITED
+    """Limits on what models may take."""
 
 
 class Run(Frozen):
@@ -370,6 +373,7 @@ def _execution(desk: Desk, run: Run, log: EventLog, approval: Approval | None, *
         run=run.id,
         request=run.request,
         store=desk.store,
+        budgets=desk.budgets,
         jobs=desk.jobs,
         market=RunMarket(partial(load_market, desk.prices), run.request),
         ledger=run.ledger,

@@ -12,6 +12,7 @@ from langgraph.types import StreamPart
 from pydantic import BaseModel
 
 from agents.calling import ModelCall, Replaced, Retried, ToolBegun
+from agents.metering import Notice
 from quant.strategy import Frozen
 from tools.trace import Happened, TraceEvent
 
@@ -37,7 +38,8 @@ class Answered:
     answer: Frozen
 
 
-Step: TypeAlias = Used | Refused | Answered | ModelCall | Retried | Replaced | ToolBegun
+Told: TypeAlias = ModelCall | Retried | Replaced | ToolBegun | Notice
+Step: TypeAlias = Used | Refused | Answered | Told
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ async def steps(
     order = _Order(tools)
     try:
         async for part in parts:
-            if part["type"] == "custom" and isinstance(part["data"], ModelCall | Retried | Replaced | ToolBegun):
+            if part["type"] == "custom" and isinstance(part["data"], Told):
                 yield [part["data"]]
             elif part["type"] == "updates":
                 for update in _updates(part["data"]):
@@ -119,4 +121,5 @@ def _step(call: ToolCall, message: ToolMessage, tools: Mapping[str, BaseTool]) -
     if tool is None or not isinstance(message.artifact, Frozen):
         return None if message.status == "success" else Refused()
     schema = cast("type[BaseModel]", tool.tool_call_schema)
-    return Used(tool.name, schema.model_validate(call["args"]).model_dump(mode="json", exclude_none=True), message.artifact)
+    given = schema.model_validate(call["args"]).model_dump(mode="json", exclude_none=True)
+    return Used(tool.name, given, message.artifact)

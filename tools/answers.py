@@ -5,8 +5,7 @@ nothing behind but their hash.
 """
 
 from store.documents import Document
-from store.errors import Conflict
-from store.records import Key, every
+from store.records import Key, Put, every
 from store.store import Store
 from tools.optimization import AgentName
 
@@ -19,14 +18,9 @@ async def load_answer(store: Store, owner: str, run: str, agent: AgentName, aske
     return None if record is None else record.document
 
 
-async def save_answer(store: Store, owner: str, run: str, agent: AgentName, asked: str, answer: Document) -> Document:
-    """Store it unless another process was first; what is stored holds."""
-    try:
-        await store.records.put(_key(owner, run, agent, asked), answer, expected=0)
-    except Conflict:
-        earlier = await load_answer(store, owner, run, agent, asked)
-        return answer if earlier is None else earlier
-    return answer
+def answer_put(owner: str, run: str, agent: AgentName, asked: str, answer: Document) -> Put:
+    """Keeps it unless another process was first: what is stored holds."""
+    return Put(_key(owner, run, agent, asked), answer, expected=0)
 
 
 async def forget_answers(store: Store, owner: str, run: str, agent: AgentName | None = None) -> None:

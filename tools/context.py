@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from quant.strategy import Frozen
 from store.store import Store
+from tools.budget import UNLIMITED, Budgets
 from tools.jobs import JobRunner
 from tools.optimization import OptimizationRequest
 
@@ -41,6 +43,10 @@ class RunMarket:
             return self._market
 
 
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Scope:
     """Who acts, in which run, on which store: what every agent's tools and calls need."""
@@ -50,6 +56,8 @@ class Scope:
     store: Store
     said: tuple[str, ...] | None = None
     """What the person wrote, where an agent may quote it."""
+    budgets: Budgets = UNLIMITED
+    now: Callable[[], datetime] = utc_now
 
     @property
     def owner(self) -> str:

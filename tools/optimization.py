@@ -10,7 +10,9 @@ from quant.scenario import BUILT_IN, Scenario
 from quant.search import size
 from quant.strategy import Frozen, Mandate, SearchSpace, StrategyConfig, digest_of
 from quant.trial import Trial
+from tools.budget import BudgetName
 from tools.figures import Claim, Figure
+from tools.usage import Usage
 
 SCHEMA = 1
 HISTORY = "history"
@@ -417,6 +419,10 @@ class Decision(Frozen):
     """The typed answer as JSON; empty for an abstention."""
     rejected: tuple[str, ...] = ()
     """SHA-256 of every draft that was refused; the drafts themselves are not kept."""
+    abstained_for: Literal["no_answer", "blocked", "budget"] | None = None
+    """None for a decision that is no abstention."""
+    budget: BudgetName | None = None
+    """What was spent, for an abstention for a budget."""
 
 
 class Manifest(Frozen):
@@ -465,9 +471,19 @@ class Counts(Frozen):
     plans: int
 
 
+class AgentUsage(Frozen):
+    """What an agent took in a run, and the models that answered it."""
+
+    agent: AgentName
+    models: tuple[str, ...]
+    usage: Usage
+
+
 class OptimizationResult(Frozen):
     """The answer to a request. `winner` and all that follows from it are None when no trial meets the limits."""
 
+    partial: tuple[str, ...] = ()
+    """Why the answer is partial, in sentences; empty for a whole one."""
     manifest: Manifest
     verdict: Verdict
     counts: Counts
@@ -499,9 +515,11 @@ class OptimizationResult(Frozen):
     """
     figures: tuple[Figure, ...]
     explanation: Explanation | None = None
+    usage: tuple[AgentUsage, ...] = ()
+    """Of each agent; no part of the digest."""
 
     def digest(self) -> str:
-        """SHA-256 of the canonical result: no times, ids, host or place of files are in it."""
+        """SHA-256 of the canonical result: no times, tokens, money, ids, host or place of files are in it."""
         request = self.manifest.request.model_copy(update={"prices_file": None})
         manifest = self.manifest.model_copy(update={"request": request})
-        return digest_of(self.model_copy(update={"manifest": manifest}))
+        return digest_of(self.model_copy(update={"manifest": manifest, "usage": ()}))

@@ -11,7 +11,7 @@ from tools.approval import Asked, Decided, Subject
 from tools.optimization import AgentName, Decision, Estimate, RenderedClaim
 from tools.usage import Usage
 
-APART: Any = dict.fromkeys(("at", "sequence", "best", "seconds", "usage"), True) | {
+APART: Any = dict.fromkeys(("at", "sequence", "best", "seconds", "dollars", "usage"), True) | {
     "asked": {"at"},
     "decided": {"at"},
 }
@@ -108,6 +108,8 @@ class ModelAnswered(Happened):
     output_tokens: int
     seconds: float
     """Of all attempts; no part of a comparison."""
+    dollars: float | None = None
+    """None where the price of a model is not known; no part of a comparison."""
 
 
 class ModelRetried(Happened):

@@ -22,6 +22,7 @@ from agents.calling import ModelCall, Replaced, Retried
 from agents.failures import ModelFailure
 from agents.model import ModelChain, NamedModel
 from agents.options import Patience
+from agents.pricing import FREE
 from agents.wiretap import CassetteMiss
 from store.store import open_store
 from tools.answers import forget_answers, load_answer
@@ -87,7 +88,7 @@ def script(*lines: Any) -> Script:
 
 
 def chain(*models: Script, patience: Patience = AT_ONCE) -> ModelChain:
-    return ModelChain(tuple(NamedModel(f"m{n}", model) for n, model in enumerate(models)), patience)
+    return ModelChain(tuple(NamedModel(f"m{n}", model, price=FREE) for n, model in enumerate(models)), patience)
 
 
 @asynccontextmanager

@@ -20,7 +20,7 @@ from tests.graphs.conftest import OWNER, open_desk
 from tests.graphs.test_interrupted import FRESH, ended
 from tests.graphs.waiting import LOW, go_on
 from tools.approval import AlreadyDecided, Approval, Decided, NothingAsked, Thresholds, approval_of
-from tools.errors import UserError
+from tools.errors import InvalidInput, UserError
 from tools.estimate import estimate
 from tools.local import LocalRunner
 from tools.market import load_market

@@ -1,0 +1,88 @@
+"""What one answer takes, whoever gives it in the end, and whether it may be asked for at all."""
+
+import time
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.messages import AIMessageChunk
+
+from agents.model import NamedModel
+from agents.pricing import check_priced, usage_of
+from quant.frozen import Frozen
+from tools.budget import BudgetName, BudgetSpent, Spent
+from tools.context import Scope
+from tools.optimization import AgentName
+from tools.spending import Kept, charge, totals
+from tools.usage import Usage
+
+
+class Notice(Frozen):
+    """Something that a person should know, while the agent goes on."""
+
+    code: Literal["budget_nearly_spent", "price_unknown"]
+    subject: str
+    """A budget, or the name of a model."""
+
+
+class Meter(BaseCallbackHandler):
+    """Counts the calls of one answer; listens to its streams, since one may break after it told what it took."""
+
+    run_inline = True
+
+    def __init__(self, agent: AgentName, scope: Scope) -> None:
+        self._agent: AgentName = agent
+        self._scope = scope
+        self._begun = time.monotonic()
+        self._told: Any = None
+        self._spent = Spent()
+
+    async def allow(self, model: NamedModel) -> None:
+        """Before every call: `BudgetSpent` if nothing is left for it."""
+        self._told = None
+        budgets = self._scope.budgets
+        if not (limits := budgets.limits()):
+            return
+        if model.price is None:
+            check_priced(budgets, [model.name])
+        found = budgets.spent(await totals(self._scope, self._agent) + self._spent)
+        if found is not None:
+            raise BudgetSpent(found, limits[found])
+
+    def on_llm_new_token(self, token: str, *, chunk: Any = None, **_: Any) -> None:  # noqa: ARG002
+        message = getattr(chunk, "message", None)
+        if isinstance(message, AIMessageChunk) and message.usage_metadata:
+            self._told = message.usage_metadata
+
+    def failed(self, model: NamedModel, *, again: bool) -> None:
+        """A call ended without an answer; what it told of its tokens is paid for."""
+        lost = Usage() if self._told is None else usage_of(self._told, model.price, model.cached_for)
+        self._add(lost.model_copy(update={"retries": int(again)}), () if self._told is None else (model.name,))
+        self._told = None
+
+    def answered(self, model: NamedModel, metadata: Any) -> Usage:
+        """All that the answer took, the calls that broke off included."""
+        taken = usage_of(metadata, model.price, model.cached_for).model_copy(update={"answers": 1})
+        self._add(taken, (model.name,))
+        return self._spent.usage
+
+    async def keep(self, kept: Kept) -> bool:
+        """Store what was taken together with the answer; False if another process has stored one."""
+        return await charge(self._scope, self._agent, self._timed(), kept)
+
+    async def give_up(self) -> None:
+        """Store what was taken without an answer, if anything was."""
+        if self._spent != Spent():
+            await charge(self._scope, self._agent, self._timed())
+
+    def _add(self, usage: Usage, models: tuple[str, ...]) -> None:
+        self._spent += Spent(usage=usage, dollars=usage.dollars or 0.0, models=models)
+
+    def _timed(self) -> Spent:
+        seconds = Usage(seconds=time.monotonic() - self._begun)
+        return self._spent + Spent(usage=seconds)
+
+
+def notices(model: NamedModel, near: Sequence[BudgetName]) -> list[Notice]:
+    unknown = [Notice(code="price_unknown", subject=model.name)] if model.price is None else []
+    return [*unknown, *(Notice(code="budget_nearly_spent", subject=name) for name in near)]
