@@ -1,19 +1,10 @@
 """Answers the person in a conversation; the other agents and the numeric core are its tools."""
 
-from tools.desk_tools import (
-    add_scenario,
-    analyse_market,
-    assess_portfolio,
-    compare_allocations,
-    evaluate_strategy,
-    save_strategy,
-    show_scenarios,
-    simulate_wealth,
-)
-
 from agents.build import Agent, build
 from agents.model import ModelChain
+from tools.book_tools import add_scenario, evaluate_strategy, save_strategy, show_scenarios
 from tools.chat import ChatContext
+from tools.desk_tools import analyse_market, assess_portfolio, compare_allocations, simulate_wealth
 from tools.explaining import compare_results, explain_result, list_results, open_holdout
 from tools.launching import estimate_optimization, run_optimization
 from tools.reply import Reply

@@ -192,6 +192,8 @@ async def _steps(desk: Desk, owner: str, turn: Turn, log: EventLog) -> AsyncGene
             principal=Principal(owner=owner),
             run=turn.id,
             store=desk.store,
+            budgets=desk.budgets,
+            now=desk.now,
             said=(*(earlier.asked for earlier in place.before), turn.asked),
             prices=desk.prices,
             runs=DeskRuns(desk, owner, turn.id, place.focus, at, tell),

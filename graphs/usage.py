@@ -18,12 +18,12 @@ def usage_of(events: Iterable[TraceEvent]) -> Usage:
 
 
 def _of(event: ModelAnswered) -> Usage:
-    usage = Usage(
+    return Usage(
         answers=1,
         input_tokens=event.input_tokens,
         cached_tokens=event.cached_tokens,
         written_tokens=event.written_tokens,
         output_tokens=event.output_tokens,
+        dollars=event.dollars,
         seconds=event.seconds,
     )
-    return usage.model_copy(update={"dollars": None if usage.tokens else 0.0})  # the one place for a price

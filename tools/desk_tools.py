@@ -4,7 +4,6 @@ from typing import Any, cast
 
 from langchain.tools import ToolRuntime, tool
 
-from quant.scenario import Scenario
 from tools import quoting
 from tools.allocations import METHODS, Allocations
 from tools.allocations import compare_allocations as allocations
@@ -14,8 +13,8 @@ from tools.market_regime import MarketAnalysis
 from tools.market_regime import analyse_market as analysis
 from tools.portfolio_risk import PortfolioRisk, assess
 from tools.portfolios import asset_name, complete, holdings_of, money_of
-from tools.requests import KNOWN, checked
-from tools.scenario_book import own_scenarios
+from tools.requests import checked
+from tools.scenario_book import named, scenario_book
 from tools.sheet import Money
 from tools.wealth import SavingsPlan, WealthOutlook, simulate
 from tools.wishes import Method, Name, PortfolioWish, Quote, SavingsWish
@@ -116,7 +115,7 @@ async def _plan(context: ChatContext, wish: SavingsWish, shares: dict[str, float
     if wish.paths is not None:
         asked["paths"] = quoting.whole("paths", wish.paths)
     if wish.scenario is not None:
-        asked["scenario"] = await _scenario(context, wish.scenario)
+        asked["scenario"] = named(await scenario_book(context.store, context.owner), wish.scenario)
     return checked(SavingsPlan, asked)
 
 
@@ -126,13 +125,6 @@ def _amount(name: str, quote: str, known: str | None) -> dict[str, Any]:
         allowed = "one currency; nothing is converted here"
         raise InvalidInput(name, quote, reason=f"{quote} is not in {known}", allowed=allowed)
     return {name: amount} | ({"currency": currency} if currency else {})
-
-
-async def _scenario(context: ChatContext, name: str) -> Scenario:
-    known = {**KNOWN, **await own_scenarios(context.store, context.owner)}
-    if name not in known:
-        raise InvalidInput("scenario", name, allowed=", ".join(known), code="unknown_scenario")
-    return known[name]
 
 
 def _about(wish: PortfolioWish, last: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from quant.strategy import Frozen
 from tools.optimization import OptimizationRequest
+from tools.strategies import Rule
 from tools.wishes import Offer, PortfolioWish, StrategyWish, Topic
 
 
@@ -14,7 +15,11 @@ class Focus(Frozen):
     request: OptimizationRequest | None = None
     """The last request of this conversation, launched or only estimated."""
     strategy: StrategyWish | None = None
-    """The last configuration that was evaluated, with every quote that made it."""
+    """The last configuration that was evaluated, as it was asked for."""
+    rule: Rule | None = None
+    """The same in numbers."""
+    universe: str = "sp500"
+    """What it was evaluated on."""
     portfolio: PortfolioWish | None = None
     scenarios: tuple[str, ...] = ()
     """Names of the person's own scenarios."""

@@ -10,7 +10,7 @@ from tools.figures import Figure, Unit
 from tools.findings import Findings, findings_of
 from tools.optimization import Estimate, OptimizationRequest
 from tools.requests import request_of
-from tools.scenario_book import own_scenarios
+from tools.scenario_book import scenario_book
 from tools.wishes import Wish
 
 
@@ -33,7 +33,7 @@ async def estimate_optimization(wish: Wish, runtime: ToolRuntime[ChatContext, An
     context = runtime.context
 
     async def compute() -> tuple[Estimated, dict[str, Any]]:
-        request = request_of(wish, context.focus, await own_scenarios(context.store, context.owner))
+        request = request_of(wish, context.focus, await scenario_book(context.store, context.owner))
         figures = _estimate_figures(await context.runs.estimate(request), request)
         return Estimated(figures=figures), {"request": request.model_dump(mode="json"), "last": "estimate"}
 
@@ -50,7 +50,7 @@ async def run_optimization(wish: Wish, runtime: ToolRuntime[ChatContext, Any]) -
     context = runtime.context
 
     async def compute() -> tuple[Launched, dict[str, Any]]:
-        request = request_of(wish, context.focus, await own_scenarios(context.store, context.owner))
+        request = request_of(wish, context.focus, await scenario_book(context.store, context.owner))
         run = await context.runs.launch(request, request.content_digest())
         _, result = await context.runs.result(run)
         launched = Launched(run=run, findings=findings_of(result))
@@ -58,6 +58,8 @@ async def run_optimization(wish: Wish, runtime: ToolRuntime[ChatContext, Any]) -
             "run": run,
             "previous_run": context.focus.run,
             "request": result.manifest.request.model_dump(mode="json"),
+            "rule": None,
+            "strategy": None,
             "last": "optimize",
         }
         return launched, changes

@@ -1,26 +1,26 @@
 """From a wish in the person's words to a request in numbers; code reads every number."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from quant.scenario import BUILT_IN, CYCLE, Scenario
 from tools import quoting
 from tools.errors import InvalidInput
 from tools.focus import Focus
 from tools.optimization import HISTORY, Limit, OptimizationRequest
+from tools.scenario_book import ScenarioBook, weighted
+from tools.scenario_book import named as scenario_named
 from tools.wishes import Wish
 
 Word = TypeVar("Word", bound=BaseModel)
 
-KNOWN: Mapping[str, Scenario] = {scenario.name: scenario for scenario in (*BUILT_IN, CYCLE)}
 DRAWDOWN_TOLERANCE = 0.20
 INDEX_NAMES = {"sp500", "s&p 500", "s&p500", "spx", "sp 500", "the index"}
 
 
-def request_of(wish: Wish, focus: Focus, own: Mapping[str, Scenario]) -> OptimizationRequest:
-    """`own` are the person's scenarios; `InvalidInput` names what cannot be."""
+def request_of(wish: Wish, focus: Focus, book: ScenarioBook) -> OptimizationRequest:
+    """`book` holds the scenarios that the person may name; `InvalidInput` says what cannot be."""
     base = OptimizationRequest() if wish.base == "new" else focus.request
     if base is None:
         raise InvalidInput("base", "last", reason="nothing was asked for before", allowed="a request of its own")
@@ -31,7 +31,7 @@ def request_of(wish: Wish, focus: Focus, own: Mapping[str, Scenario]) -> Optimiz
         asked["universe"] = universe_of(wish.assets)
     _mandate(asked["mandate"], wish)
     _space(asked["space"], wish)
-    asked["scenarios"] = _scenarios(base, wish, {**KNOWN, **own})
+    asked["scenarios"] = _scenarios(base, wish, book)
     _limits(asked, wish)
     for name, quote in (("trials", wish.trials), ("seed", wish.seed)):
         if quote is not None:
@@ -101,12 +101,11 @@ def _space(space: dict[str, Any], wish: Wish) -> None:
     space |= {name: values for name, values in given.items() if values}
 
 
-def _scenarios(base: OptimizationRequest, wish: Wish, known: Mapping[str, Scenario]) -> list[dict[str, Any]]:
-    for name in wish.scenarios:
-        if name not in known:
-            raise InvalidInput("scenarios", name, allowed=", ".join(known), code="unknown_scenario")
+def _scenarios(base: OptimizationRequest, wish: Wish, book: ScenarioBook) -> list[dict[str, Any]]:
     old = base.scenarios[0]
-    chosen = [known[n].model_copy(update={"paths": old.paths, "years": old.years}) for n in wish.scenarios]
+    size = {"paths": old.paths, "years": old.years}
+    named = [scenario_named(book, name) for name in dict.fromkeys(wish.scenarios)]
+    chosen = [scenario.model_copy(update=size) for scenario in weighted(named)]
     changes: dict[str, Any] = {}
     if wish.paths is not None:
         changes["paths"] = quoting.whole("paths", wish.paths)
