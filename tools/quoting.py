@@ -1,0 +1,188 @@
+"""A person's own words read into a value: strictly, so that what could mean two things is refused and never guessed.
+
+A comma before other than three digits is a decimal comma; "1.000" might be one or a thousand and is refused, while
+"1.000.000" can only be a million.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from typing import NamedTuple, NoReturn
+
+from tools.errors import InvalidInput
+from tools.numbers import Number, numbers_in
+
+SESSIONS = {"days": 1, "weeks": 5, "months": 21, "quarters": 63, "years": 252, "decades": 2520}
+"""Trading days in each span of time."""
+_YEARS = {"weeks": 1 / 52, "months": 1 / 12, "quarters": 0.25, "years": 1.0, "decades": 10.0}
+_FOLDED = str.maketrans({**dict.fromkeys("‘’ʼ`´", "'"), **dict.fromkeys("“”„«»", '"'), **dict.fromkeys("‐‑‒–—―−", "-")})
+_PLAIN = re.compile(r"[ -~€£¥₹½¼¾⅓⅔]+")
+_TWO_MEANINGS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}\.\d{3}(?![\d.,])")
+_GROUP_OR_DECIMALS = re.compile(r"(?<![\d.,])[1-9]\d{0,2},\d{3}(?![\d.,])")
+_LIKE_DIGITS = re.compile(r"\d[OoIl|]|[OoIl|]\d")
+_YEARLY = re.compile(r"\s+(?:a year|per year|per annum|p\.?a\.?|annually|yearly|each year)$", re.IGNORECASE)
+_COUNTED = re.compile(r"\s+(?:trials?|paths?|configurations?|simulations?|runs?|scenarios?)$", re.IGNORECASE)
+_WITHIN = {
+    "a year and a half": "1.5 years",
+    "half a year": "0.5 years",
+    "half a decade": "5 years",
+    "a quarter": "1 trimester",
+    "one quarter": "1 trimester",
+}
+_BESIDE_A_MULTIPLE = frozenset(
+    "the as much many high large big of it its that them those cost costs fees fee transaction trading amount current "
+    "same with at".split()
+)
+
+
+class Money(NamedTuple):
+    amount: float
+    currency: str | None
+    """None where the person named none."""
+
+
+def is_quote(quote: str, said: Sequence[str]) -> bool:
+    """Whether `quote` stands in a message as whole words and whole numbers: "2%" and "12" do not stand in "12%"."""
+    wanted = _plain(quote)
+    return bool(wanted) and any(_stands(wanted, _plain(message)) for message in said)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.translate(_FOLDED).casefold().split())
+
+
+def _stands(wanted: str, message: str) -> bool:
+    numbers = numbers_in(message)
+    for match in re.finditer(re.escape(wanted), message):
+        start, end = match.span()
+        before, after = message[start - 1 : start], message[end : end + 1]
+        if (before.isalnum() and wanted[0].isalnum()) or (after.isalnum() and wanted[-1].isalnum()):
+            continue
+        cut = (n for n in numbers if n.start < end and start < n.end and not (start <= n.start and n.end <= end))
+        if not any(cut):
+            return True
+    return False
+
+
+def fraction(field: str, quote: str, low: float, high: float) -> float:
+    """A share: "12%", "0.12", "twelve percent", "150 bps", "a third"; a bare number above 1 is percent."""
+    allowed = f"a share from {low:.4g} to {high:.4g}, such as 12% or 0.12"
+    number, value = _read(field, _YEARLY.sub("", quote.strip()), allowed, _GROUP_OR_DECIMALS)
+    match number.unit:
+        case "percent":
+            value /= 100.0
+        case "points" if re.search("%|percent|pct", number.text.lower()):
+            value /= 100.0
+        case "bps":
+            value /= 1e4
+        case "plain" if value == 1.0:
+            _refuse(field, quote, allowed, "might be all or one percent")
+        case "plain":
+            value = value / 100.0 if abs(value) > 1.0 else value
+        case _:
+            _refuse(field, quote, allowed)
+    return _within(field, quote, value, low, high, allowed)
+
+
+def basis_points(field: str, quote: str, low: float, high: float) -> float:
+    """ "5 bps", "5" or "0.05%"."""
+    allowed = f"basis points from {low:.4g} to {high:.4g}, such as 5 bps or 0.05%"
+    number, value = _read(field, _YEARLY.sub("", quote.strip()), allowed)
+    match number.unit:
+        case "percent":
+            value *= 100.0
+        case "plain" if 0.0 < abs(value) < 0.1:
+            _refuse(field, quote, allowed, "might be a share or basis points")
+        case "bps" | "plain":
+            pass
+        case _:
+            _refuse(field, quote, allowed)
+    return _within(field, quote, value, low, high, allowed)
+
+
+def whole(field: str, quote: str, low: int, high: int) -> int:
+    """ "100", "1,000", "a thousand", "2k"."""
+    allowed = f"a whole number from {low} to {high}"
+    number, value = _read(field, _COUNTED.sub("", quote.strip()), allowed)
+    if number.unit != "plain" or value != round(value):
+        _refuse(field, quote, allowed)
+    return int(_within(field, quote, value, low, high, allowed))
+
+
+def years(field: str, quote: str, low: float, high: float) -> float:
+    """ "10 years", "a decade", "18 months"; a bare number is years."""
+    allowed = f"a time from {low:.4g} to {high:.4g} years, such as 10 years or 18 months"
+    number, value = _read(field, _spelled_time(quote), allowed, _GROUP_OR_DECIMALS)
+    scale = 1.0 if number.unit == "plain" else _YEARS.get(number.unit)
+    if scale is None:
+        _refuse(field, quote, allowed)
+    return _within(field, quote, value * scale, low, high, allowed)
+
+
+def sessions(field: str, quote: str, low: int, high: int) -> int:
+    """ "12 months" is 252 sessions, "a quarter" 63, "60 days" 60; a bare number is sessions."""
+    allowed = f"a time from {low} to {high} trading days, such as 60 days or 12 months"
+    number, value = _read(field, _spelled_time(quote), allowed)
+    scale = 1 if number.unit == "plain" else SESSIONS.get(number.unit)
+    if scale is None or not math.isclose(value * scale, round(value * scale), abs_tol=1e-6):
+        _refuse(field, quote, allowed)
+    return int(_within(field, quote, round(value * scale), low, high, allowed))
+
+
+def ratio(field: str, quote: str, low: float, high: float) -> float:
+    """ "3", "1.5x", "two", "150%"."""
+    allowed = f"a number from {low:.4g} to {high:.4g}, such as 1.5 or 1.5x"
+    number, value = _read(field, quote, allowed, _GROUP_OR_DECIMALS)
+    if number.unit == "percent":
+        value /= 100.0
+    elif number.unit not in {"plain", "multiple"}:
+        _refuse(field, quote, allowed)
+    return _within(field, quote, value, low, high, allowed)
+
+
+def money(field: str, quote: str, low: float = 0.0, high: float = 1e12) -> Money:
+    """ "EUR 2.5m", "$500k", "two million euros", "1.000.000 €"."""
+    allowed = f"an amount from {low:,.0f} to {high:,.0f}, such as EUR 2.5m or $500k"
+    number, value = _read(field, quote, allowed)
+    if number.unit not in {"plain", "currency"}:
+        _refuse(field, quote, allowed)
+    return Money(_within(field, quote, value, low, high, allowed), number.currency)
+
+
+def multiple(quote: str) -> float | None:
+    """How many times: "double", "twice", "half", "2x"; None for anything else."""
+    numbers = numbers_in(quote)
+    if len(numbers) != 1 or numbers[0].value is None or not _PLAIN.fullmatch(quote):
+        return None
+    [number] = numbers
+    beside = re.findall(r"[^\s]+", (quote[: number.start] + quote[number.end :]).lower())
+    is_multiple = number.unit == "multiple" or number.text.lower() == "half"
+    return number.value if is_multiple and _BESIDE_A_MULTIPLE.issuperset(beside) else None
+
+
+def _spelled_time(quote: str) -> str:
+    plain = " ".join(quote.lower().split())
+    plain = _WITHIN.get(plain, re.sub(r"^an? (?=(?:year|month|week|day)$)", "one ", plain))
+    return re.sub(r"\bquarters$", "trimesters", plain)  # "two quarters" is half of anything but a year
+
+
+def _read(field: str, quote: str, allowed: str, *ambiguous: re.Pattern[str]) -> tuple[Number, float]:
+    """The one number that `quote` is, and its value."""
+    text = quote.strip().rstrip(".!?")
+    if any(pattern.search(text) for pattern in (_TWO_MEANINGS, *ambiguous)):
+        _refuse(field, quote, allowed, "has a separator that might be a decimal one or group thousands")
+    text = text.replace("−", "-")
+    numbers = numbers_in(text) if _PLAIN.fullmatch(text) and not _LIKE_DIGITS.search(text) else ()
+    if len(numbers) == 1 and numbers[0].value is not None and (numbers[0].start, numbers[0].end) == (0, len(text)):
+        return numbers[0], numbers[0].value
+    _refuse(field, quote, allowed)
+
+
+def _within(field: str, quote: str, value: float, low: float, high: float, allowed: str) -> float:
+    if not (low - 1e-12 <= value <= high + 1e-12):
+        _refuse(field, quote, allowed)
+    return value
+
+
+def _refuse(field: str, quote: str, allowed: str, meaning: str | None = None) -> NoReturn:
+    raise InvalidInput(field, quote, allowed=allowed, reason=meaning and f"{quote!r} {meaning}")

@@ -1,0 +1,196 @@
+"""Numbers in words inside a text that is folded and in lower case: where they stand and what they are worth."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from tools.idioms import IDIOM, ONCE, OTHERS, QUARTER
+from tools.number_words import (
+    CARDINALS,
+    ENGLISH_TOO,
+    MULTIPLES,
+    ORDINALS,
+    PARTS,
+    SCALES,
+    YEARS,
+    is_number_word,
+    unmasked,
+)
+from tools.spelled import value_of_words
+from tools.units import AFTER, ALONE, NumberUnit
+
+_WORD = re.compile(r"[a-z]+(?:'[a-z]+)*")
+_MASKED = re.compile(r"(?:\\/\\/|[a-z$€£!|@+¥]){3,}")
+_JOINED = re.compile(r"[a-z]+(?:[^\sa-z0-9]{1,3}[a-z]+)+")
+_SINGLES = re.compile(r"(?<![a-z0-9'])[a-z](?:[^a-z0-9]{1,3}[a-z](?![a-z])){2,}")
+_GAP = re.compile(r"[\s\-–—_]{1,3}")
+_INSIDE = re.compile("|".join(sorted({*CARDINALS, *SCALES, *ORDINALS, *MULTIPLES, "half"}, key=len, reverse=True)))
+_SPANS = frozenset({*YEARS, "centurie", "millennia", "fortnight"})
+_JOINING = frozenset({"and", "und", "et", "y", "e"})
+_COUNTED_OF = re.compile(r"\s+of(?=\s)")
+
+
+class Worded(NamedTuple):
+    start: int
+    end: int
+    value: float | None
+    unit: NumberUnit
+
+
+class _Word(NamedTuple):
+    text: str
+    start: int
+    end: int
+
+
+def worded(text: str, lower: str) -> Iterator[Worded]:
+    yield from _sequences(lower)
+    yield from _masked(text, lower)
+    yield from _split(lower)
+    for pattern in (OTHERS, ONCE, QUARTER, ALONE):
+        for match in pattern.finditer(lower):
+            yield Worded(*match.span(), 0.25 if pattern is QUARTER else None, "plain")
+
+
+def _sequences(lower: str) -> Iterator[Worded]:
+    words = [_Word(m[0].split("'")[0], m.start(), m.end()) for m in _WORD.finditer(lower)]
+    idioms = [match.span() for match in IDIOM.finditer(lower)]
+    place = 0
+    while place < len(words):
+        word = words[place]
+        if not _begins(lower, word) or any(s <= word.start and word.end <= e for s, e in idioms):
+            place += 1
+            continue
+        last = _last(lower, words, place)
+        first = place - (place > 0 and _has_article(lower, words[place - 1], word))
+        yield _read(lower, words[first : last + 1])
+        place = last + 1
+
+
+def _begins(lower: str, word: _Word) -> bool:
+    if not is_number_word(word.text):
+        return False
+    return word.text not in ENGLISH_TOO or AFTER.match(lower, word.end) is not None
+
+
+def _has_article(lower: str, before: _Word, word: _Word) -> bool:
+    counted = word.text in SCALES or word.text in PARTS or word.text in YEARS or word.text == "couple"
+    return counted and before.text in {"a", "an"} and _GAP.fullmatch(lower, before.end, word.start) is not None
+
+
+def _last(lower: str, words: Sequence[_Word], place: int) -> int:
+    """The place of the last word of the number that begins at `place`."""
+    while True:
+        following = _following(lower, words, place)
+        if following is None:
+            return place
+        place = following
+
+
+def _following(lower: str, words: Sequence[_Word], place: int) -> int | None:
+    """Where the number goes on, over a joining word if need be."""
+    for step in (1, 2, 3):
+        if place + step >= len(words) or not _GAP.fullmatch(
+            lower, words[place + step - 1].end, words[place + step].start
+        ):
+            return None
+        between = tuple(word.text for word in words[place + 1 : place + step])
+        if _goes_on(words[place].text, between, words[place + step].text):
+            return place + step
+    return None
+
+
+def _goes_on(word: str, between: tuple[str, ...], following: str) -> bool:
+    part = following.removesuffix("s") in PARTS
+    if following.removesuffix("s") in _SPANS or following in MULTIPLES or not (is_number_word(following) or part):
+        return False
+    if not between:
+        return following not in ORDINALS or word not in ORDINALS
+    if between == ("point",):
+        return following in CARDINALS
+    if between in {("a",), ("an",)}:
+        return word in {"half", "quarter"} and following in SCALES
+    joined = between[0] in _JOINING
+    if between[0] == "and":
+        joined = following == "half" or word in SCALES
+    return joined if len(between) == 1 else joined and between[1] in {"a", "one", "three"} and part
+
+
+def _read(lower: str, words: Sequence[_Word]) -> Worded:
+    texts = [word.text for word in words]
+    start, end = words[0].start, words[-1].end
+    value = value_of_words(texts[-1:] if texts[-1] in YEARS else texts)
+    unit = _unit_of(texts)
+    if texts[-1] in {"couple", "dozen"} and (of := _COUNTED_OF.match(lower, end)) and AFTER.match(lower, of.end()):
+        end = of.end()
+    return Worded(start, end, value, unit)
+
+
+def _unit_of(texts: Sequence[str]) -> NumberUnit:
+    if len(texts) == 1 and texts[0] in MULTIPLES:
+        return "multiple"
+    if texts[-1] in YEARS:
+        return "years"
+    fraction = len(texts) > 1 and (texts[-2] in {"a", "an", "one"} or texts[-1] == "half")
+    return "ordinal" if texts[-1] in ORDINALS and not fraction else "plain"
+
+
+def _masked(text: str, lower: str) -> Iterator[Worded]:
+    """Signs in the place of letters."""
+    for match in _MASKED.finditer(lower):
+        for looks in _looks(text[match.start() : match.end()]):
+            if is_number_word(looks) and looks not in ENGLISH_TOO and match[0].rstrip("!+|@") != looks:
+                yield Worded(*match.span(), None, "plain")
+                break
+
+
+def _looks(word: str) -> set[str]:
+    lower = word.lower()
+    plain = {
+        lower,
+        lower.rstrip("!+|@"),
+        *([word[0].lower() + word[1:].replace("I", "l").lower()] if "I" in word[1:] else []),
+    }
+    read = {unmasked(each) for each in plain} | {unmasked(each.replace("+", "t").replace("|", "i")) for each in plain}
+    read |= {each.replace("rn", "m") for each in read if "rn" in each} | {
+        each.replace("cl", "d") for each in read if "cl" in each
+    }
+    return {each for each in read if each.isalpha() and each != lower}
+
+
+def _split(lower: str) -> Iterator[Worded]:
+    """Words whose letters are set apart: "t w e l v e", "tw*el*ve", "twel ve"."""
+    for match in _SINGLES.finditer(lower):
+        letters = re.sub(r"[^a-z]", "", match[0])
+        if any(word[0] not in {"ten"} or len(letters) <= 5 for word in _INSIDE.finditer(letters)):
+            yield Worded(*match.span(), None, "plain")
+    for match in _JOINED.finditer(lower):
+        parts = [
+            _Word(m[0], match.start() + m.start(), match.start() + m.end()) for m in re.finditer("[a-z]+", match[0])
+        ]
+        yield from _rejoined(parts, least=3)
+    words = [_Word(m[0], m.start(), m.end()) for m in _WORD.finditer(lower) if lower[m.start() - 1 : m.start()] != "'"]
+    for place in range(len(words) - 1):
+        parts = words[place : place + 3]
+        near = [p for p, q in zip(parts, [*parts[1:], None], strict=True) if q is None or q.start - p.end == 1]
+        if len(near) == len(parts) or parts[1].start - parts[0].end == 1:
+            yield from _rejoined(parts if len(near) == len(parts) else parts[:2], least=5)
+
+
+def _rejoined(parts: Sequence[_Word], *, least: int) -> Iterator[Worded]:
+    for first in range(len(parts)):
+        for last in range(first + 1, len(parts)):
+            chosen = parts[first : last + 1]
+            whole = "".join(part.text for part in chosen)
+            if len(whole) < least or any(part.text == "even" or is_number_word(part.text) for part in chosen):
+                continue
+            if _is_plainly_a_number(whole):
+                yield Worded(chosen[0].start, chosen[-1].end, None, "plain")
+
+
+def _is_plainly_a_number(word: str) -> bool:
+    return word in CARDINALS or word in SCALES or word in ORDINALS or word in MULTIPLES or _grown(word)
+
+
+def _grown(word: str) -> bool:
+    return len(word) >= 6 and _INSIDE.match(word) is not None and is_number_word(word) and word not in ENGLISH_TOO
