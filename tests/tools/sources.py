@@ -1,0 +1,46 @@
+"""A price source of given prices, and the questions that every answer is asked."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tools.figures import Figure, shown
+from tools.prices import Prices, split_universe
+
+
+@dataclass(frozen=True)
+class Given:
+    """Prices by universe."""
+
+    prices: dict[str, Prices]
+
+    async def universes(self) -> tuple[str, ...]:
+        return tuple(self.prices)
+
+    async def load(self, universe: str) -> Prices:
+        name, assets = split_universe(universe)
+        return self.prices[name].only(assets) if assets else self.prices[name]
+
+
+def with_returns(prices: Prices, assets: tuple[str, ...], returns: np.ndarray) -> Prices:
+    """`prices` of other assets on the same sessions; daily `returns` (T - 1, N)."""
+    closes = 100.0 * np.vstack([np.ones(returns.shape[1]), np.cumprod(1.0 + returns, axis=0)])
+    return replace(prices, assets=assets, closes=closes, price_index=False)
+
+
+def value(figures: Iterable[Figure], id_: str):
+    return next(figure.value for figure in figures if figure.id == id_)
+
+
+def assert_well_formed(figures: tuple[Figure, ...], tool: str) -> None:
+    """Ids and quantities name one figure each, all come from `tool`, and every number can be read."""
+    assert figures
+    for names in ([f.id for f in figures], [f.quantity for f in figures if f.unit not in ("text", "date")]):
+        assert sorted(set(names)) == sorted(names)
+    for figure in figures:
+        assert figure.source.startswith(f"{tool}.")
+        assert shown(figure)
+        assert isinstance(figure.value, str) or math.isfinite(figure.value)
+        assert figure.error is None or math.isfinite(figure.error)
