@@ -1,0 +1,62 @@
+import asyncio
+
+import numpy as np
+import pytest
+
+from quant.regime import fit_hidden_markov
+from tests.tools.sources import Given, assert_well_formed, value, with_returns
+from tools.bundled import BundledPrices
+from tools.holdings import load_assets
+from tools.market_regime import TOOL, analyse_market
+
+
+@pytest.fixture(scope="module")
+def found():
+    return asyncio.run(analyse_market(BundledPrices(), ("sp500", "XOM")))
+
+
+@pytest.fixture(scope="module")
+def assets():
+    return asyncio.run(load_assets(BundledPrices(), ("sp500", "XOM")))
+
+
+def test_every_figure_is_named_once_and_can_be_read(found) -> None:
+    assert_well_formed(found.figures, TOOL)
+
+
+def test_the_regime_stands_on_the_last_day_before_the_holdout(found, prices) -> None:
+    assert found.last_day == value(found.figures, "regime_last_day") == str(prices.dates[round(0.8 * 8312)])
+    assert [r.asset for r in found.regimes] == ["SP500", "XOM"]
+
+
+def test_falls_returns_and_correlations_by_numpy(found, assets) -> None:
+    values = assets.returns.values
+    for n in (1, 2):
+        wealth = np.concatenate([[1.0], np.cumprod(1.0 + values[:, n - 1])])
+        fall = 1.0 - wealth[-1] / wealth.max()
+        assert value(found.figures, f"regime_{n}_current_drawdown") == pytest.approx(fall)
+        assert found.regimes[n - 1].in_drawdown == (fall > 0.10)
+        year = np.prod(1.0 + values[-252:, n - 1]) - 1.0
+        assert value(found.figures, f"regime_{n}_year") == pytest.approx(year)
+        distance = abs(wealth[-1] / wealth[-252:].mean() - 1.0)
+        assert value(found.figures, f"regime_{n}_trend_distance") == pytest.approx(distance, abs=2e-3)
+    assert value(found.figures, "regime_correlation") == pytest.approx(np.corrcoef(values.T)[0, 1])
+    assert value(found.figures, "regime_correlation_year") == pytest.approx(np.corrcoef(values[-252:].T)[0, 1])
+
+
+@pytest.mark.parametrize(("daily", "band", "turbulent"), [(0.03, "high", True), (0.003, "low", False)])
+def test_a_storm_and_a_calm_at_the_end_are_seen(prices, daily, band, turbulent) -> None:
+    rng = np.random.default_rng(5)
+    returns = 0.01 * rng.standard_normal((prices.dates.size - 1, 1))
+    end = round(0.8 * returns.size)
+    returns[: end // 3] *= 3.0  # the training days have known both
+    returns[end // 3 : end // 2] *= 0.3
+    returns[end - 60 : end] *= daily / 0.01
+    found = asyncio.run(analyse_market(Given({"stocks": with_returns(prices, ("A",), returns)}), ("A",)))
+    (regime,) = found.regimes
+    assert (regime.volatility_band, regime.turbulent) == (band, turbulent)
+
+
+def test_the_last_state_of_the_model_is_the_turbulent_one(assets) -> None:
+    model = fit_hidden_markov(assets.returns.values[: assets.train, 0])
+    assert model.volatilities[-1] > model.volatilities[0]
