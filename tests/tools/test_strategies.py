@@ -1,0 +1,125 @@
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quant.family import ACTIVE, FAMILY
+from quant.strategy import Mandate, StrategyConfig, WeightFunction
+from tools.errors import InvalidInput
+from tools.optimization import CURRENT_RULE
+from tools.strategies import TEMPLATES, Rule, StrategyValues, strategy_of
+from tools.wishes import Template
+
+
+def test_every_template_of_the_words_has_a_rule() -> None:
+    assert set(TEMPLATES) == set(get_args(Template))
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        ("twelve_month_rule", CURRENT_RULE.model_dump(exclude_none=True)),
+        ("risk_control", {"weight_function": "inverse_vol", "estimator": "ewma_max", "rebalancing": "daily"}),
+        ("sixty_forty", {"weight_function": "constant", "constant_weight": 0.6}),
+        ("cppi_90", {"weight_function": "cppi", "floor": 0.9}),
+        ("merton", {"weight_function": "merton"}),
+        ("trend_overlay", {"weight_function": "trend_overlay"}),
+    ],
+)
+def test_a_template_is_what_its_name_says(template, said) -> None:
+    rule = strategy_of(StrategyValues(template=template))
+    assert rule.config.model_dump(exclude_none=True).items() >= said.items()
+
+
+def test_a_template_says_of_the_mandate_what_belongs_there() -> None:
+    mandate = Mandate(target_volatility=0.15, transaction_cost_bps=9.0)
+    control = strategy_of(StrategyValues(template="risk_control"), mandate=mandate)
+    assert control.mandate == mandate.model_copy(update={"target_volatility": 0.10})
+    assert strategy_of(StrategyValues(template="merton")).mandate.risk_aversion == 3.0
+    assert (
+        strategy_of(StrategyValues(template="risk_control", target_volatility=0.12)).mandate.target_volatility == 0.12
+    )
+
+
+@pytest.mark.parametrize("function", [f for f in get_args(WeightFunction) if f != "constant"])
+def test_a_function_alone_gets_usual_parameters(function) -> None:
+    config = strategy_of(StrategyValues(weight_function=function)).config
+    assert config.weight_function == function
+    assert all(getattr(config, name) is not None for name in ACTIVE[function])
+
+
+def test_a_sigmoid_is_usually_centred_at_the_target() -> None:
+    rule = strategy_of(StrategyValues(weight_function="sigmoid", target_volatility=0.14))
+    assert (rule.config.midpoint, rule.mandate.target_volatility) == (0.14, 0.14)
+
+
+@pytest.mark.parametrize(
+    ("said", "function"),
+    [
+        ({"midpoint": 0.2}, "sigmoid"),
+        ({"slope": 3.0}, "linear_decay"),
+        ({"drawdown_cap": 0.15}, "drawdown_control"),
+        ({"constant_weight": 0.4}, "constant"),
+        ({"lookback_days": 21}, "inverse_vol"),
+        ({}, "inverse_vol"),
+    ],
+)
+def test_a_parameter_that_one_function_has_names_it(said, function) -> None:
+    config = strategy_of(StrategyValues(**said)).config
+    assert config.weight_function == function
+    assert config.model_dump().items() >= said.items()
+
+
+@pytest.mark.parametrize(
+    ("said", "field"),
+    [
+        ({"template": "constant_weight"}, "constant_weight"),
+        ({"floor": 0.9}, "weight_function"),
+        ({"slope": 3.0, "midpoint": 0.2}, "weight_function"),
+        ({"weight_function": "inverse_vol", "midpoint": 0.2}, "midpoint"),
+        ({"weight_function": "sigmoid", "midpoint": 0.9}, "midpoint"),
+        ({"lookback_days": 5}, "lookback_days"),
+        ({"estimator": "ewma", "lookback_days": 60}, "lookback_days"),
+        ({"weight_function": "cppi", "estimator": "ewma"}, "estimator"),
+        ({"target_volatility": 0.5}, "target_volatility"),
+        ({"transaction_cost_bps": -1.0}, "transaction_cost_bps"),
+        ({"no_trade_band": 0.9}, "no_trade_band"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(said, field) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        strategy_of(StrategyValues(**said))
+    assert refused.value.field == field
+    assert refused.value.allowed
+
+
+def test_a_change_keeps_what_was_said_before_as_far_as_it_has_an_effect() -> None:
+    base = strategy_of(StrategyValues(template="twelve_month_rule", transaction_cost_bps=8.0))
+    sigmoid = strategy_of(StrategyValues(weight_function="sigmoid"), base=base)
+    assert sigmoid.config.lookback_days == 252
+    assert sigmoid.mandate.transaction_cost_bps == 8.0
+    moved = strategy_of(StrategyValues(midpoint=0.16), base=sigmoid)
+    assert moved.config == sigmoid.config.model_copy(update={"midpoint": 0.16})
+    ewma = strategy_of(StrategyValues(estimator="ewma"), base=moved)
+    assert (ewma.config.lookback_days, ewma.config.decay) == (None, 0.94)
+    held = strategy_of(StrategyValues(weight_function="constant", constant_weight=0.5), base=ewma)
+    assert held.config.estimator == "rolling"
+
+
+@st.composite
+def rules(draw):
+    function = draw(st.sampled_from([f for f in get_args(WeightFunction) if f != "constant"]))
+    said = {"weight_function": function, "rebalancing": draw(st.sampled_from(["daily", "monthly"]))}
+    if FAMILY[function].volatility:
+        said["estimator"] = draw(st.sampled_from(["rolling", "ewma", "garch", "downside"]))
+    return strategy_of(StrategyValues(**said))
+
+
+@given(base=rules(), other=rules())
+def test_any_function_can_follow_any_other(base: Rule, other: Rule) -> None:
+    followed = strategy_of(StrategyValues(weight_function=other.config.weight_function), base=base)
+    assert followed.config.weight_function == other.config.weight_function
+    assert followed.config.rebalancing == base.config.rebalancing
+    StrategyConfig.model_validate(followed.config.model_dump())
+    assert strategy_of(StrategyValues(), base=followed) == followed
