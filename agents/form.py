@@ -1,0 +1,208 @@
+"""One wish being read: each number and each name of the words goes into one argument, or is asked back."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final, get_args
+
+from agents.grammar import Amount, Mark, Reading
+from agents.slots import FRACTION, UNITS, Pair, match
+from quant.scenario import BUILT_IN, CYCLE
+from quant.strategy import Rebalancing, SearchSpace
+from tools.focus import Focus
+
+REACH: Final = 4
+"""Words between a negation and what it denies."""
+DENIED: Final = ("function", "estimator", "scenario", "asset", "rebalancing", "engine", "slot", "goal", "method", "template")
+MUST: Final = ("function", "estimator", "scenario", "engine", "method", "asset", "template", "split", "name", "run", "rebalancing")
+"""A name of these kinds that no argument took could change the meaning."""
+TICKERS: Final = ("AAPL", "AMD", "BAC", "BBY", "CVX", "GE", "HD", "JNJ", "JPM", "KO", "LLY", "MRK", "MSFT", "PEP", "PFE", "PG", "RRC", "UNH", "WMT", "XOM")  # fmt: skip
+HARMLESS: Final = re.compile(
+    r"\b(?:not sure|no idea|dont know|don't know|do not know|no worries|no rush|no hurry|not bad|no problem|if not|or not|why not|"
+    r"can't wait|cannot wait|don't mind|dont mind|no need to rush|no longer than|not yet|haven't|don't understand|dont understand|"
+    r"not only|don't you|can't you|couldn't you|won't you|not urgent|no thanks to|i can't|i cannot|can't i|doesn't matter|"
+    r"don't worry|dont worry|i'm not|not clear|not convinced)\b"
+)
+
+
+class Form:
+    """Takes names and amounts out of a reading; what is left over at the end is unclear."""
+
+    def __init__(self, reading: Reading, focus: Focus) -> None:
+        self.reading = reading
+        self.focus = focus
+        self.unclear: list[str] = []
+        self.denied = self._denied()
+        self._used: set[int] = set()
+        self._amounts: set[Amount] = set()
+        self.pairs: tuple[Pair, ...] = ()
+
+    def ask(self, question: str) -> None:
+        self.unclear.append(question)
+
+    # names
+
+    def use(self, *marks: Mark) -> None:
+        self._used |= {mark.start for mark in marks}
+
+    def names(self, kind: str) -> tuple[str, ...]:
+        """Those that are wanted, in the order of the words."""
+        marks = [m for m in self.reading.all(kind) if m.start not in self._used]
+        self.use(*marks)
+        return tuple(dict.fromkeys(m.value for m in marks if m.start not in self.denied))
+
+    def choice(self, kind: str, usual: Sequence[str]) -> tuple[str, ...]:
+        """Those that are wanted; all usual ones but those that are not, where only such are named."""
+        denied = tuple(m.value for m in self.reading.all(kind) if m.start in self.denied)
+        wanted = tuple(name for name in self.names(kind) if name not in denied and name != "all")
+        if wanted or not denied:
+            return wanted
+        unknown = [name for name in denied if name not in usual]
+        kept = tuple(name for name in usual if name not in denied)
+        if not kept:
+            self.ask(f"{kind}: nothing is left")
+        return () if len(unknown) == len(denied) else kept
+
+    def one(self, kind: str) -> str | None:
+        """The only one that is wanted."""
+        if any(m.start in self.denied for m in self.reading.all(kind)):
+            self.ask(f"{kind}: which one instead?")
+        names = self.names(kind)
+        if len(names) > 1:
+            self.ask(f"{kind}: {' or '.join(names)}?")
+        return names[0] if names else None
+
+    def assets(self) -> tuple[str, ...]:
+        denied = [m.value for m in self.reading.all("asset") if m.start in self.denied]
+        assets = self.names("asset")
+        if denied:
+            if assets != ("stocks",) or not set(denied) <= set(TICKERS):
+                self.ask("assets: which ones?")
+            return tuple(ticker for ticker in TICKERS if ticker not in denied)
+        if "stocks" in assets and set(assets) & set(TICKERS):
+            assets = tuple(asset for asset in assets if asset != "stocks")
+        return assets
+
+    def functions(self) -> tuple[str, ...]:
+        space = self.focus.request.space if self.focus.request else SearchSpace()
+        return self.choice("function", space.weight_functions)
+
+    def scenarios(self) -> tuple[str, ...]:
+        """Names of scenarios; "all" are the built-in ones and "default" those that are usually weighted."""
+        usual = tuple(s.name for s in BUILT_IN)
+        if self.reading.has("scenario", "all"):
+            self.names("scenario")
+            return (*usual, CYCLE.name)
+        if self.reading.has("scenario", "default"):
+            self.names("scenario")
+            return usual
+        return self.choice("scenario", usual)
+
+    def rebalancing(self) -> tuple[str, ...]:
+        return self.choice("rebalancing", get_args(Rebalancing))
+
+    # amounts
+
+    def match(self, slots: Sequence[str], implied: Mapping[str, str], many: str = "") -> dict[str, str]:
+        """The quote of each amount; a number that two amounts could mean is asked back."""
+        free = [a for a in self.reading.amounts if a not in self._amounts]
+        pairs, close = match(self.reading, slots, implied, free, many)
+        if close:
+            self.ask(f"ambiguous_amount: {', '.join(pair.amount.text for pair in pairs)}?")
+        self.pairs = pairs
+        quotes: dict[str, str] = {}
+        for pair in pairs:
+            self._amounts.add(pair.amount)
+            if pair.slot in quotes and pair.slot not in (many, "holding", "money"):
+                self.ask(f"contradiction: {pair.slot} {quotes[pair.slot]} or {pair.amount.text}?")
+            quotes[pair.slot] = pair.amount.text
+            self._check(pair, many)
+        return quotes
+
+    def _check(self, pair: Pair, many: str) -> None:
+        amount = pair.amount
+        if amount.range_ and pair.slot not in ("min_weight", "max_weight"):
+            self.ask(f"range: {pair.slot} {amount.text}; one value?")
+        if UNITS.get(pair.slot) is FRACTION and amount.unit == "plain" and abs(amount.value) == 1.0:
+            self.ask(f"ambiguous_amount: {pair.slot} {amount.text}: percent or a fraction?")
+        if pair.slot == many and amount.unit == "plain" and any(p.amount.unit == "time" and "d" not in p.amount.text for p in self.pairs):
+            self.ask(f"unit: {pair.slot} {amount.text}; days, months or years?")
+        if pair.slot == "lookback" and amount.unit == "m" and not re.fullmatch(r"\d+ ?m", amount.text):
+            self.ask(f"unit: {pair.slot} {amount.text}?")
+        if pair.slot in ("transaction_cost", "volatility", "drawdown") and amount.per.endswith(("month", "week", "day")):
+            self.ask(f"unit: {pair.slot} {amount.text} {amount.per}?")
+
+    def take(self, amount: Amount) -> None:
+        self._amounts.add(amount)
+
+    @property
+    def free(self) -> tuple[Amount, ...]:
+        return tuple(a for a in self.reading.amounts if a not in self._amounts)
+
+    # what is left
+
+    def finish(self, needed: Sequence[str] = (), ignored: Sequence[str] = ()) -> None:
+        """Ask for all that no argument took."""
+        for amount in self.free:
+            self.ask(f"amount: what is {amount.text}?")
+        for kind in MUST:
+            for mark in self.reading.all(kind):
+                taken = mark.start in self._used or kind in ignored
+                if not taken and mark.start not in self._spans():
+                    self.ask(f"{kind}: what of {mark.text}?")
+        filled = {pair.slot for pair in self.pairs}
+        for mark in self.reading.all("slot", *needed):
+            alike = filled & {mark.value, f"max_{mark.value}", f"min_{mark.value}", *ALIKE.get(mark.value, ())}
+            if not alike and mark.start not in self.denied and mark.text not in VAGUE:
+                self.ask(f"amount: {mark.value} of what?")
+        for word in self.reading.unknown:
+            if self._in_place_of_a_name(word.start):
+                self.ask(f"word: {word.text}?")
+
+    def _spans(self) -> set[int]:
+        """Places within what was used under another kind."""
+        return {at for m in self.reading.marks if m.start in self._used for at in range(m.start, m.end)}
+
+    def _in_place_of_a_name(self, start: int) -> bool:
+        before = self.reading.folded[max(0, start - 24) : start]
+        return bool(OBJECT.search(before)) or bool(re.search(r"[\d%]\s*$", before))
+
+    def _denied(self) -> frozenset[int]:
+        """Where the names begin that the words deny; a denial of nothing is asked back."""
+        denied: set[int] = set()
+        reading = self.reading
+        harmless = [m.span() for m in HARMLESS.finditer(reading.folded)]
+        for mark in reading.all("negation"):
+            if any(start <= mark.start < end for start, end in harmless):
+                continue
+            found = self._list_after(mark)
+            if not found:
+                self.ask(f"negation: {mark.text} what?")
+            denied |= found
+        return frozenset(denied)
+
+    def _list_after(self, negation: Mark) -> set[int]:
+        found: list[Mark] = []
+        for mark in self.reading.marks:
+            if mark.kind not in DENIED or mark.start < negation.end or (found and mark.start < found[-1].end):
+                continue
+            between = self.reading.folded[found[-1].end if found else negation.end : mark.start]
+            joined = re.fullmatch(r"\s*(?:,|or|and|nor|&|/|,\s*(?:or|and|nor))\s*(?:the |any |no )?", between)
+            if (found and (not joined or mark.kind != found[0].kind)) or (not found and not self._near(between)):
+                break
+            found.append(mark)
+        return {mark.start for mark in found}
+
+    def _near(self, between: str) -> bool:
+        return len(between.split()) <= REACH and not re.search(r"[.;:?!]\s|,", between)
+
+
+ALIKE: Final = {"max_cost": ("transaction_cost",), "transaction_cost": ("max_cost",), "lookback": ("lookbacks",)}
+VAGUE: Final = frozenset(
+    "target|spread|trading|invested|allocation|exposure|window|trial|standard deviation|return|weight|weights|trials|paths|"
+    "multiple|interest|attempt|candidates|cap|trade|horizon|configuration|configurations|combination".split("|")
+)
+"""Cues that are also ordinary words of the desk; without a number they say nothing."""
+OBJECT: Final = re.compile(
+    r"\b(?:of|for|on|in|with|across|between|using|against|versus|vs|and|or|optimi[sz]e|optimi[sz]ing|called|by|via|from|to|about|"
+    r"except|without|but|not|only|no|use|try|add|backtest|evaluate|simulate|assess|analy[sz]e)(?: (?:the|a|an|my|our|some|any|its|this))?\s*$|,\s*$"
+)

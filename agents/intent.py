@@ -1,0 +1,238 @@
+"""What is wanted of the assistant: the first rule that fits, from the most decided words to the least."""
+
+from collections.abc import Callable
+from typing import Final, Literal, TypeAlias
+
+from agents.grammar import Reading
+from tools.focus import Focus
+from tools.wishes import Offer
+
+Action: TypeAlias = Offer | Literal["help", "cannot"]
+
+RESULT: Final = frozenset({"optimize", "explain", "compare_results", "open_holdout", "list_results"})
+STRATEGY: Final = frozenset({"function", "estimator", "template"})
+SEARCHED: Final = ("volatility", "drawdown", "turnover", "trials", "max_cost", "transaction_cost", "risk_aversion")
+"""Amounts of an optimization; beside an asset they ask for one."""
+SHAPED: Final = ("midpoint", "scale", "slope", "floor", "multiplier", "band")
+"""Amounts that only a single configuration has."""
+MEASURES: Final = ("var", "es", "drawdown")
+
+
+def action_of(reading: Reading, focus: Focus) -> Action | None:
+    """What the words ask for by themselves; None when only the conversation can tell."""
+    return next((action for action, asked in RULES if asked(reading, focus)), None)
+
+
+def _forbidden(r: Reading, _: Focus) -> bool:
+    return r.has("forbidden") or r.has("foreign")
+
+
+def _help(r: Reading, _: Focus) -> bool:
+    return r.has("do", "help") and not r.amounts and not r.has("asset") and not _named_strategy(r)
+
+
+def _holdout(r: Reading, _: Focus) -> bool:
+    return r.has("do", "open_holdout")
+
+
+def _saved(r: Reading, _: Focus) -> bool:
+    return r.has("do", "saved") and r.has("name")
+
+
+def _save(r: Reading, focus: Focus) -> bool:
+    if not r.has("do", "save") or r.has("do", "add_scenario", "optimize", "simulate", "compare_allocations"):
+        return False
+    keeps = any(m.text in ("save", "save it", "save this", "save that") for m in r.all("do", "save"))
+    return r.has("name") or (keeps and focus.strategy is not None and not r.amounts)
+
+
+def _compare_results(r: Reading, focus: Focus) -> bool:
+    if r.has("method") or r.has("asset") or r.amounts:
+        return False
+    two = len(r.all("run")) >= 2 or r.has("reference", "previous")
+    versus = any(word.text in ("compare", "versus", "vs", "against", "why") for word in r.words)
+    return (r.has("do", "compare_results") and (two or (_has_result(focus) and not _named_strategy(r)))) or (two and versus)
+
+
+def _list(r: Reading, _: Focus) -> bool:
+    return r.has("do", "list_results") and not r.amounts and not r.has("asset") and not r.has("run")
+
+
+def _add_scenario(r: Reading, _: Focus) -> bool:
+    return r.has("do", "add_scenario") and (
+        r.has("scenario") or r.has("name") or any(w.stem == "scenario" for w in r.words)
+    ) and not r.has("do", "optimize", "estimate")  # fmt: skip
+
+
+def _estimate(r: Reading, _: Focus) -> bool:
+    return r.has("do", "estimate") and not r.has("do", "simulate")
+
+
+def _compare_allocations(r: Reading, _: Focus) -> bool:
+    if r.has("do", "optimize") or r.has("template") or any(m.value in SHAPED for m in r.all("slot")):
+        return False
+    methods = {m.value for m in r.all("method") if not _overlaps_function(r, m.start)}
+    several = r.has("asset", "stocks") or len({m.value for m in r.all("asset")}) > 1
+    spread = r.has("do", "compare_allocations") or (methods and not r.has("do", "evaluate"))
+    return bool(spread and (methods or several)) or r.has("do", "allocation_methods") or bool(
+        several and r.has("method") and not r.has("do", "evaluate") and not _optimizing(r)
+    )
+
+
+def _overlaps_function(r: Reading, start: int) -> bool:
+    return any(m.start == start for m in r.all("function"))
+
+
+def _simulate(r: Reading, focus: Focus) -> bool:
+    money = any(a.unit in ("money", "m") or a.per or a.value >= 1000 for a in r.amounts)
+    years = any(a.unit == "time" and a.years for a in r.amounts)
+    strong = any(m.text in ("simulate", "simulation", "monte carlo", "retire", "retirement") for m in r.all("do", "simulate"))
+    saving = r.has("slot", "contribution", "withdrawal", "money_goal")
+    if r.has("do", "optimize", "evaluate", "compare_allocations") or r.has("slot", "trials"):
+        return False
+    return ((r.has("do", "simulate") or saving) and (money or years)) or (strong and r.has("asset")) or (money and years)
+
+
+def _optimize(r: Reading, _: Focus) -> bool:
+    return r.has("do", "optimize")
+
+
+def _optimizing(r: Reading) -> bool:
+    return r.has("slot", *SEARCHED) or r.has("engine") or r.has("rebalancing")
+
+
+def _explain(r: Reading, focus: Focus) -> bool:
+    if r.has("run") and not r.amounts:
+        return True
+    if not _has_result(focus) or r.has("fresh") or _weights(r):
+        return False
+    if r.has("again") and (r.amounts or r.has("rebalancing")):
+        return False
+    if r.has("topic") and not r.has("asset") and not _set_by_number(r):
+        return True
+    return r.has("scenario") and not r.amounts and not r.has("again") and not r.has("only")
+
+
+def _set_by_number(r: Reading) -> bool:
+    """An amount that a request would be changed by, beside the "double" of a question about costs."""
+    asked = any(w.text in ("how", "why", "what", "which", "is", "does", "who", "where") for w in r.words[:2])
+    return any(a.unit not in ("multiple", "factor") for a in r.amounts) and not (asked and r.has("topic", *ASKED))
+
+
+ASKED: Final = (
+    "probabilities", "limits", "luck", "plateau", "years", "ranking", "counter_argument", "premium", "why", "where_it_loses",
+    "what_would_change", "parameter_error", "data", "computed", "next_trade",
+)  # fmt: skip
+
+
+def _assess(r: Reading, focus: Focus) -> bool:
+    if _strategy_in_view(r, focus) or (r.has("now") and not _weights(r) and not r.has("do", "assess_risk")):
+        return False
+    measured = r.has("slot", *MEASURES) or r.has("do", "weak_risk") or r.has("do", "assess_risk")
+    held = _weights(r) or r.has("asset") or focus.portfolio is not None
+    if r.has("do", "assess_risk") or any(m.value in ("var", "es") for m in r.all("slot")):
+        return not _limits_given(r)
+    return measured and held and (_weights(r) or _asks(r)) and not _limits_given(r)
+
+
+def _asks(r: Reading) -> bool:
+    return "?" in r.text or any(w.text in ("what", "how", "which", "show", "give", "tell", "report") for w in r.words[:3])
+
+
+def _limits_given(r: Reading) -> bool:
+    """An amount right beside a measure bounds it; shares of a portfolio do not."""
+    return r.has("bound") and bool(r.amounts) and not _weights(r)
+
+
+def _weights(r: Reading) -> bool:
+    shares = [a for a in r.amounts if a.unit in ("percent", "share")]
+    return (r.has("asset") and bool(shares) and _beside(r, shares)) or r.has("split")
+
+
+def _beside(r: Reading, shares: list) -> bool:  # type: ignore[type-arg]
+    for share in shares:
+        for asset in r.all("asset"):
+            between = r.folded[share.end : asset.start] if share.end <= asset.start else r.folded[asset.end : share.start]
+            if len(between.split()) <= 2 and not any(c.start >= min(share.end, asset.end) and c.end <= max(share.start, asset.start) for c in r.all("slot")):
+                return not any(c.start >= share.end and c.start - share.end <= 3 for c in r.all("slot"))
+    return False
+
+
+def _strategy_in_view(r: Reading, focus: Focus) -> bool:
+    return focus.last == "evaluate" and not r.has("asset") and not r.has("do", "assess_risk")
+
+
+def _analyse(r: Reading, focus: Focus) -> bool:
+    if r.amounts or r.has("do", "evaluate") or _named_strategy(r) or r.has("scenario"):
+        return False
+    if r.has("do", "analyse_market"):
+        return True
+    if r.has("now") and (r.has("slot", "volatility", "drawdown") or r.has("do", "weak_analyse") or r.has("asset")):
+        return True
+    return r.has("do", "weak_analyse") and (r.has("asset") or focus.last == "analyse_market")
+
+
+def _scenarios(r: Reading, focus: Focus) -> bool:
+    if r.amounts or r.has("asset") or _named_strategy(r) or r.has("again"):
+        return False
+    if any(w.stem == "scenario" for w in r.words) or r.has("do", "scenarios"):
+        return not _has_result(focus) or r.has("show") or focus.last in ("scenarios", "add_scenario")
+    return r.has("scenario") and (r.has("show") or focus.last in ("scenarios", "add_scenario"))
+
+
+def _evaluate(r: Reading, focus: Focus) -> bool:
+    if r.has("template") or r.has("do", "evaluate"):
+        return not r.has("slot", "trials", "paths")
+    if r.has("split") and r.has("do", "weak_evaluate") and focus.portfolio is None:
+        return True
+    shaped = r.has("slot", *SHAPED)
+    single = len({m.value for m in r.all("function")}) == 1
+    if (shaped or r.has("do", "weak_evaluate")) and single and not r.has("do", "optimize"):
+        return not r.has("slot", "trials", "paths") and not (r.has("do", "weak_optimize") and not shaped and not r.has("show"))
+    return False
+
+
+def _named_strategy(r: Reading) -> bool:
+    return any(r.has(kind) for kind in STRATEGY)
+
+
+def _weak_optimize(r: Reading, focus: Focus) -> bool:
+    if focus.last == "evaluate" and not r.has("asset"):
+        return False
+    given = r.has("asset") or r.has("slot", *SEARCHED) or _named_strategy(r) or r.has("goal") or r.has("engine")
+    return r.has("do", "weak_optimize") and bool(given)
+
+
+def _bare_request(r: Reading, focus: Focus) -> bool:
+    """ "KO PEP PG, 7% vol, weekly": assets and amounts, and no other verb."""
+    if focus.last == "evaluate" and not r.has("asset"):
+        return False
+    set_ = bool(r.amounts) and r.has("slot", *SEARCHED, "lookback", "seed", "paths", "leverage", "weight")
+    return r.has("asset") and bool(set_ or r.has("engine") or r.has("goal") or r.has("rebalancing")) and not _weights(r)
+
+
+def _has_result(focus: Focus) -> bool:
+    return focus.run is not None and focus.last in (None, "optimize", "explain", "compare_results", "open_holdout", "list_results", "estimate")
+
+
+RULES: Final[tuple[tuple[Action, Callable[[Reading, Focus], bool]], ...]] = (
+    ("cannot", _forbidden),
+    ("help", _help),
+    ("evaluate", _saved),
+    ("save_strategy", _save),
+    ("compare_results", _compare_results),
+    ("open_holdout", _holdout),
+    ("list_results", _list),
+    ("add_scenario", _add_scenario),
+    ("estimate", _estimate),
+    ("simulate", _simulate),
+    ("compare_allocations", _compare_allocations),
+    ("optimize", _optimize),
+    ("explain", _explain),
+    ("analyse_market", _analyse),
+    ("assess_risk", _assess),
+    ("evaluate", _evaluate),
+    ("scenarios", _scenarios),
+    ("optimize", _weak_optimize),
+    ("optimize", _bare_request),
+)

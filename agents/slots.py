@@ -1,0 +1,146 @@
+"""Which number of a message is meant by which word: the nearest one, or nobody's when it is not clear."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from agents.grammar import Amount, Mark, Reading
+
+FRACTION: Final = frozenset({"percent", "plain", "share", "bps"})
+PLAIN: Final = frozenset({"plain", "m"})
+MONEY: Final = frozenset({"money", "plain", "m"})
+COST: Final = frozenset({"bps", "plain", "multiple", "percent", "factor"})
+UNITS: Final = {
+    **dict.fromkeys(
+        "volatility drawdown var es weight min_weight max_weight midpoint scale floor band return cash_rate inflation fee "
+        "correlation".split(),
+        FRACTION,
+    ),
+    "transaction_cost": COST,
+    "max_cost": COST,
+    "turnover": frozenset({"plain", "factor", "percent"}),
+    "leverage": frozenset({"plain", "factor", "percent"}),
+    **dict.fromkeys("risk_aversion slope".split(), frozenset({"plain"})),
+    "multiplier": frozenset({"plain", "factor"}),
+    **dict.fromkeys("trials paths seed".split(), PLAIN),
+    "lookback": frozenset({"time", "plain", "m"}),
+    "years": frozenset({"time", "plain"}),
+    **dict.fromkeys("contribution withdrawal money_goal amount".split(), MONEY),
+}
+"""What a number may be written as, for each amount."""
+LIGHT: Final = frozenset(
+    "of at to is be the a an with by around about roughly approximately approx maximum max target my our in for than as "
+    "should stay stays limit level only just exactly are would over was annual annualized set equal equals year fixed up "
+    "realized annually some put now use using rate lower higher more no worse less most least below under above not".split()
+)
+JOINING: Final = frozenset({"and", "but", "or", "plus", "then", "while", "where"})
+FAR: Final = 6.0
+CLOSE_CALL: Final = 0.8
+LARGE: Final = 1_000.0
+"""From here on a number without a unit may be money.""" 
+
+
+@dataclass(frozen=True)
+class Pair:
+    amount: Amount
+    slot: str
+    cue: Mark | None
+
+
+@dataclass(frozen=True)
+class Matching:
+    pairs: tuple[Pair, ...]
+    cost: float
+
+    @cached_property
+    def meaning(self) -> frozenset[tuple[int, str]]:
+        return frozenset((pair.amount.start, pair.slot) for pair in self.pairs)
+
+
+def match(
+    reading: Reading, slots: Sequence[str], implied: Mapping[str, str], free: Sequence[Amount], many: str = ""
+) -> tuple[tuple[Pair, ...], bool]:
+    """The nearest reading of the `free` numbers, and whether another one is as near."""
+    cues = [mark for mark in _cues(reading) if mark.value in slots]
+    found = sorted(_matchings(reading, free, cues, implied, many), key=lambda matching: matching.cost)
+    best = found[0]
+    close = any(m.cost - best.cost < CLOSE_CALL and m.meaning != best.meaning for m in found[1:])
+    return tuple(pair for pair in best.pairs if pair.slot), close
+
+
+def _cues(reading: Reading) -> Iterator[Mark]:
+    """The words of amounts; "cap" beside a cost and "maximum" after a minimum say which."""
+    cues = list(reading.all("slot"))
+    previous = ""
+    for cue in cues:
+        value = cue.value
+        before = reading.folded[max(0, cue.start - 24) : cue.start]
+        after = reading.folded[cue.end : cue.end + 26]
+        if value in ("transaction_cost", "weight"):
+            value = _bounded(value, before, after)
+        previous = value
+        yield Mark(cue.kind, value, cue.start, cue.end, cue.text)
+    if previous in ("min_weight", "max_weight"):
+        for bound in reading.all("bound"):
+            if bound.text in ("max", "maximum", "min", "minimum", "at most", "at least"):
+                value = "max_weight" if bound.value == "upper" else "min_weight"
+                yield Mark("slot", value, bound.start, bound.end, bound.text)
+
+
+UPPER_BEFORE: Final = re.compile(r"\b(?:max(?:imum)?|cap|limit|at most|no more than|keep|hold|upper)\b(?: (?:the|my|on|for|of|total|annual|all))*\s*$")
+UPPER_AFTER: Final = re.compile(
+    r"^ (?:of |a year |per year |should |must |to |stay |be |is |are |capped |kept |limited )*"
+    r"(?:at most|no more than|not more than|below|under|less than|max|maximum|up to|capped|cap|limit|limited|not exceed|not above|no higher|within)\b"
+)
+LOWER_NEAR: Final = re.compile(r"\b(?:at least|min|minimum|no less than|not below|never below|above|not less than)\b")
+
+
+def _bounded(value: str, before: str, after: str) -> str:
+    upper = UPPER_BEFORE.search(before) or UPPER_AFTER.search(after)
+    if value == "transaction_cost":
+        return "max_cost" if upper else value
+    lower = LOWER_NEAR.search(after[:20]) or re.search(r"\b(?:min|minimum|at least)\b(?: \S+){0,3}\s*$", before)
+    if bool(upper) == bool(lower):
+        return value
+    return "max_weight" if upper else "min_weight"
+
+
+def _matchings(
+    reading: Reading, free: Sequence[Amount], cues: Sequence[Mark], implied: Mapping[str, str], many: str
+) -> list[Matching]:
+    """Every way to give each number to one word, as cheap as it is near; numbers and words keep their order or pay."""
+    found: list[Matching] = [Matching((), 0.0)]
+    for amount in free:
+        options: list[tuple[Pair, float]] = [(Pair(amount, "", None), FAR + 1.0)]
+        large = amount.unit == "plain" and amount.value >= LARGE
+        slot = implied.get("large" if large else amount.unit)
+        if slot:
+            options.append((Pair(amount, slot, None), 1.0 if slot == "holding" else 3.0))
+        for cue in cues:
+            if amount.unit in UNITS[cue.value]:
+                cost = _distance(reading, amount, cue, cues)
+                if cost <= FAR:
+                    options.append((Pair(amount, cue.value, cue), cost))
+        extended = [
+            Matching((*matching.pairs, pair), matching.cost + cost)
+            for matching in found
+            for pair, cost in options
+            if pair.cue is None or pair.slot == many or all(other.cue != pair.cue for other in matching.pairs)
+        ]
+        found = sorted(extended, key=lambda matching: matching.cost)[:200]
+    return found
+
+
+def _distance(reading: Reading, amount: Amount, cue: Mark, cues: Sequence[Mark]) -> float:
+    before = cue.end <= amount.start
+    start, end = (cue.end, amount.start) if before else (amount.end, cue.start)
+    between = reading.folded[start:end]
+    cost = 0.0 if before else 0.2
+    cost += 2.5 * len(re.findall(r"[,;.:?!](?:\s|$)", between))
+    cost += sum(4.0 for other in reading.amounts if other.start >= start and other.end <= end)
+    cost += sum(4.0 for other in cues if other.start >= start and other.end <= end and other.value != cue.value)
+    for word in re.findall(r"[a-z']+", between):
+        cost += 1.5 if word in JOINING else 0.3 if word in LIGHT else 1.0
+    return cost

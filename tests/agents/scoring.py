@@ -1,0 +1,217 @@
+"""Compares what the assistant understood with what somebody else says that a message means."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import tools.quoting as quoting
+from agents.understanding import Call, Understood, understand
+from tools.focus import Focus
+from tools.optimization import Limit, Limits, OptimizationRequest
+from tools.wishes import Holding, PortfolioWish, StrategyWish
+
+WIDE = (-1e12, 1e12)
+"""What is out of range is understood all the same; the tools refuse it."""
+SPX, CASH = Holding(asset="sp500", weight="60%"), Holding(asset="cash", weight="40%")
+REQUEST = OptimizationRequest(limits=Limits(max_drawdown=Limit(bound=0.20)))
+FOCI = {
+    "fresh": Focus(),
+    "after_optimization": Focus(run="4e1f00aa", previous_run="9b2c11dd", request=REQUEST, last="optimize"),
+    "after_evaluation": Focus(strategy=StrategyWish(template="twelve_month_rule"), last="evaluate"),
+    "after_risk": Focus(portfolio=PortfolioWish(holdings=(SPX, CASH), amount="EUR 1m"), last="assess_risk"),
+}
+ACTIONS = {
+    "run_optimization": "optimize",
+    "estimate_optimization": "estimate",
+    "evaluate_strategy": "evaluate",
+    "save_strategy": "save_strategy",
+    "show_scenarios": "scenarios",
+    "add_scenario": "add_scenario",
+    "assess_portfolio": "assess_risk",
+    "compare_allocations": "compare_allocations",
+    "analyse_market": "analyse_market",
+    "simulate_wealth": "simulate",
+    "explain_result": "explain",
+    "compare_results": "compare_results",
+    "list_results": "list_results",
+    "open_holdout": "open_holdout",
+}
+USUAL: dict[str, Any] = {"assets": ["sp500"], "max_leverage": 1.0, "max_weight": 1.0}
+"""What a new optimization has without being told."""
+ALIASES = {"hrp": "hierarchical_risk_parity", "tangency": "maximum_sharpe", "frontier": "maximum_sharpe"}
+
+
+class Score(NamedTuple):
+    outcome: Literal["understood", "declined", "misread"]
+    why: str = ""
+
+
+def items(path: Path) -> list[dict[str, Any]]:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def score(item: dict[str, Any]) -> Score:
+    understood = understand(item["text"], FOCI[item["context"]])
+    if not understood.calls:
+        return _without_calls(item["action"], understood)
+    read = [_read(call) for call in understood.calls]
+    meant = [item, *item.get("also", ())]
+    if item["action"] in ("cannot", "unclear", "help"):
+        return Score("misread", f"does {read}")
+    if len(read) == 1 and any(_same(one, read[0]) for one in meant):
+        return Score("understood")
+    if len(read) == len(meant) and all(_same(one, other) for one, other in zip(meant, read, strict=True)):
+        return Score("understood")
+    return Score("misread", f"reads {read}")
+
+
+def _without_calls(action: str, understood: Understood) -> Score:
+    asks = understood.declined or bool(understood.unclear)
+    if action == "help":
+        return Score("declined" if asks else "understood", str(understood.unclear))
+    if action in ("cannot", "unclear"):
+        return Score("understood" if asks else "misread", "neither declines nor asks")
+    return Score("declined", f"{understood.unclear}; declined {understood.declined}; offers {understood.offers}")
+
+
+def _same(meant: dict[str, Any], read: tuple[str, str | None, dict[str, Any]]) -> bool:
+    action, base, values = read
+    wanted = {key: _canonical(key, value) for key, value in meant["values"].items()}
+    values = {key: _canonical(key, value) for key, value in values.items()}
+    if meant["action"] != action or (meant.get("base") and base and meant["base"] != base):
+        return False
+    if action in ("optimize", "estimate") and base == "new":
+        wanted, values = _without_usual(wanted), _without_usual(values)
+    if action == "evaluate":
+        wanted, values = _one_name(wanted), _one_name(values)
+    if action == "compare_results":
+        return not wanted or {*wanted.values()} == {*values.values()}
+    if action in ("explain", "open_holdout"):
+        values = {key: value for key, value in values.items() if key in wanted or (key, value) != ("run", "last")}
+    return _equal(wanted, values)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return abs(one - other) <= 1e-9 * max(1.0, abs(one))
+    return one == other
+
+
+def _canonical(key: str, value: Any) -> Any:
+    if key in ("rebalancing", "estimators", "weight_functions", "scenarios", "methods", "lookbacks", "assets", "names"):
+        several = value if isinstance(value, list | tuple) else [value]
+        return sorted((ALIASES.get(one, one) for one in several), key=str)
+    if key == "name" and isinstance(value, str):
+        return value.casefold()
+    return value
+
+
+def _without_usual(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if not _equal(USUAL.get(key), value)}
+
+
+def _one_name(values: dict[str, Any]) -> dict[str, Any]:
+    """`merton` and `trend_overlay` are templates and functions under one name."""
+    given = {key: value for key, value in values.items() if (key, value) != ("assets", ["sp500"])}
+    name = given.get("template") or given.get("weight_function")
+    if name in ("merton", "trend_overlay"):
+        given = {key: value for key, value in given.items() if key not in ("template", "weight_function")} | {"rule": name}
+    return given
+
+
+# ---- quotes into values
+
+
+def _fraction(quote: str) -> float:
+    return quoting.fraction("amount", quote, *WIDE)
+
+
+def _basis_points(quote: str) -> float:
+    return quoting.multiple(quote) or quoting.basis_points("amount", quote, *WIDE)
+
+
+def _whole(quote: str) -> int:
+    return quoting.whole("amount", quote, *WIDE)
+
+
+def _years(quote: str) -> float:
+    return quoting.years("amount", quote, *WIDE)
+
+
+def _sessions(quote: str) -> int:
+    return quoting.sessions("amount", quote, *WIDE)
+
+
+def _ratio(quote: str) -> float:
+    return quoting.ratio("amount", quote, *WIDE)
+
+
+def _money(quote: str) -> float:
+    return quoting.money("amount", quote)[0]
+
+
+READERS: dict[str, Callable[[str], Any]] = {
+    **dict.fromkeys(
+        "target_volatility max_drawdown value_at_risk expected_shortfall min_weight max_weight midpoint scale floor "
+        "drawdown_cap constant_weight no_trade_band expected_return volatility cash_rate inflation fee".split(),
+        _fraction,
+    ),
+    **dict.fromkeys(["transaction_cost", "max_cost"], _basis_points),
+    **dict.fromkeys(["trials", "paths", "seed"], _whole),
+    **dict.fromkeys("max_turnover max_leverage risk_aversion slope multiplier bond_correlation".split(), _ratio),
+    **dict.fromkeys(["contribution", "withdrawal", "goal"], _money),
+    "years": _years,
+    "lookback": _sessions,
+}
+
+
+def _read(call: Call) -> tuple[str, str | None, dict[str, Any]]:
+    action = ACTIONS[call.tool]
+    given: dict[str, Any] = dict(call.arguments)
+    for inner in ("wish", "strategy", "scenario", "plan", "portfolio"):
+        if isinstance(given.get(inner), dict) and not (inner == "scenario" and action == "simulate"):
+            given |= given.pop(inner)
+    base = given.pop("base", None)
+    if isinstance(given.get("portfolio"), dict):
+        given |= given.pop("portfolio")
+    money = given.pop("amount", None)
+    if money is not None:
+        given["amount"], currency = quoting.money("amount", money)
+        given |= {"currency": currency} if currency else {}
+    if "holdings" in given:
+        given["holdings"] = _holdings(given["holdings"])
+    if action == "explain":
+        _explained(given)
+    values = {key: _value(action, key, value) for key, value in given.items() if value not in (None, [], ())}
+    if action == "add_scenario" and values.get("like") == "base_case":
+        del values["like"]
+    return action, base, values
+
+
+def _value(action: str, key: str, value: Any) -> Any:
+    if key == "lookbacks":
+        return [_sessions(quote) for quote in value]
+    if key == "goal" and action != "simulate":
+        return value
+    return READERS[key](value) if key in READERS and isinstance(value, str) else value
+
+
+def _explained(given: dict[str, Any]) -> None:
+    if given["topic"] == "costs" and given["detail"] is not None:
+        given["cost_multiple"] = quoting.multiple(given.pop("detail"))
+
+
+def _holdings(holdings: list[dict[str, Any]]) -> dict[str, Any]:
+    """Shares by asset; without any they are equal, and the one without a share among others has the rest."""
+    if any("amount" in holding for holding in holdings):
+        return {holding["asset"]: _money(holding["amount"]) for holding in holdings}
+    shares = {h["asset"]: _fraction(h["weight"]) if "weight" in h else None for h in holdings}
+    if all(share is None for share in shares.values()):
+        return dict.fromkeys(shares, 1.0 / len(shares))
+    rest = 1.0 - sum(share for share in shares.values() if share is not None)
+    return {asset: rest if share is None else share for asset, share in shares.items()}
