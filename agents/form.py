@@ -122,6 +122,8 @@ class Form:
         amount = pair.amount
         if amount.range_ and pair.slot not in ("min_weight", "max_weight"):
             self.ask(f"range: {pair.slot} {amount.text}; one value?")
+        if amount.value == 0.0 and pair.slot in ("volatility", "drawdown", "var", "es", "turnover", "max_weight"):
+            self.ask(f"contradiction: {pair.slot} {amount.text} allows nothing")
         if UNITS.get(pair.slot) is FRACTION and amount.unit == "plain" and abs(amount.value) == 1.0:
             self.ask(f"ambiguous_amount: {pair.slot} {amount.text}: percent or a fraction?")
         if pair.slot == many and amount.unit == "plain" and any(p.amount.unit == "time" and "d" not in p.amount.text for p in self.pairs):
@@ -150,7 +152,7 @@ class Form:
                 if not taken and mark.start not in self._spans():
                     self.ask(f"{kind}: what of {mark.text}?")
         filled = {pair.slot for pair in self.pairs}
-        for mark in self.reading.all("slot", *needed):
+        for mark in self.reading.all("slot", *needed) if needed else ():
             alike = filled & {mark.value, f"max_{mark.value}", f"min_{mark.value}", *ALIKE.get(mark.value, ())}
             if not alike and mark.start not in self.denied and mark.text not in VAGUE:
                 self.ask(f"amount: {mark.value} of what?")
@@ -198,7 +200,7 @@ class Form:
 
 ALIKE: Final = {"max_cost": ("transaction_cost",), "transaction_cost": ("max_cost",), "lookback": ("lookbacks",)}
 VAGUE: Final = frozenset(
-    "target|spread|trading|invested|allocation|exposure|window|trial|standard deviation|return|weight|weights|trials|paths|"
+    "vol targeted|vol targeting|volatility targeted|volatility targeting|target|spread|trading|invested|allocation|exposure|window|trial|standard deviation|return|weight|weights|trials|paths|"
     "multiple|interest|attempt|candidates|cap|trade|horizon|configuration|configurations|combination".split("|")
 )
 """Cues that are also ordinary words of the desk; without a number they say nothing."""

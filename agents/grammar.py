@@ -18,7 +18,6 @@ NAMES: Final = {
     "template": known.TEMPLATES,
     "asset": known.ASSETS,
     "rebalancing": known.REBALANCING,
-    "foreign": {"foreign": known.FOREIGN},
 }
 """What a person calls by its name; a word of a name cues no amount."""
 CUES: Final = {
@@ -37,15 +36,17 @@ CUES: Final = {
     "show": {"show": known.SHOW},
     "now": {"now": known.NOW},
     "flow": {"flow": known.FLOW},
+    "foreign": {"foreign": known.FOREIGN},
     "forbidden": {"forbidden": known.FORBIDDEN},
 }
 
 
 INSIDE: Final = {
     **dict.fromkeys(("do", "topic", "show", "reference"), frozenset(NAMES)),
-    "negation": frozenset({"bound", "only", "topic", "do", "fresh"}),
+    "slot": frozenset({"do"}),
+    "negation": frozenset({"slot", "bound", "only", "topic", "do", "fresh"}),
     "forbidden": frozenset({*NAMES, "topic", "do", "slot"}),
-    "foreign": frozenset({"slot", "do", "topic"}),
+    "foreign": frozenset({"slot", "do", "topic", "asset"}),
     "bound": frozenset({"slot", "only", "do"}),
     "only": frozenset({"change"}),
 }
@@ -144,7 +145,7 @@ UNITS: Final = {
     "bps": r"bps?|basis points?|bips",
     "money": CURRENCIES,
     "time": r"calendar years?|trading days?|years?|yrs?|y|months?|mths?|mos?|weeks?|wks?|business days?|days?|d|sessions?|"
-    r"decades?|trading years?",
+    r"quarters?|decades?|trading years?",
     "factor": r"x|times|fold",
 }
 _WORD = "|".join(sorted((*SMALL,), key=len, reverse=True))
@@ -153,10 +154,10 @@ _SMALL = rf"(?:{_WORD})(?:[ -](?:{_WORD})\b)*"
 _SPELLED = (
     rf"(?:minus |negative )?(?:(?:half|a quarter of) an? (?:{_SCALE})|"
     rf"(?:(?:{_SMALL})|an?(?= (?:{_SCALE}|decade)))(?: point (?:{_WORD})(?: (?:{_WORD}))*)?(?: and a (?:half|quarter))?"
-    rf"(?:[ -](?:(?:{_SCALE})(?: and (?={_WORD}))?|(?:{_SMALL})|and a half))*|an?(?= decade))"
+    rf"(?:[ -](?:(?:{_SCALE})(?: and (?={_WORD}))?|(?:{_SMALL})|and a half))*|an?(?= decade)|(?:(?<=lookback )|(?<=lookback of )|(?<=window of )|(?<=window )|(?<=look back )|(?<=lookback is )|(?<=lookback to ))an?(?= (?:year|month|week|quarter)))"
 )
 _DIGITS = rf"(?<![\w.])[-+]?(?:{CURRENCY})?\s?(?:\d{{1,3}}(?:[,'’]\d{{3}})+(?!\d)|\d+)(?:[.,]\d+)?|(?<![\w.])[-+]?\.\d+"
-_FRACTION = r"\b(?:an?|one|two|three)?[ -]?(?:thirds?|quarters?|fifths?|tenths?|halves)\b|\bhalf\b(?: an? (?=percent|year|per cent|pct))?"
+_FRACTION = r"\b(?:an?|one|two|three)[ -](?:thirds?|quarters?|fifths?|tenths?|halves)\b|\bhalf\b(?: an? (?=percent|year|per cent|pct))?"
 _UNIT = "|".join(rf"(?P<{name}>{unit})" for name, unit in UNITS.items())
 NUMBER: Final = re.compile(
     rf"(?:(?P<prefix>{CURRENCY})\s?)?"
@@ -236,7 +237,7 @@ def _spelled(words: Sequence[str]) -> float:
         elif word in SCALES:
             total, group = total + (group or 1.0) * SCALES[word], 0.0
     sign = -1.0 if words and words[0] in ("minus", "negative") else 1.0
-    return sign * (total + group or (1.0 if words and words[-1] in ("a", "an") else 0.0))
+    return sign * (total + group or (1.0 if words and words[0] in ("a", "an") else 0.0))
 
 
 def _ranged(found: Sequence[Amount], folded: str) -> Iterator[Amount]:
@@ -258,10 +259,11 @@ SPECIAL: Final = (
     (r"\bj&j\b|\bjohnson & johnson\b", "asset", "JNJ"),
     (r"\bprocter & gamble\b|\bp&g\b", "asset", "PG"),
     (r"\b(?:12|twelve|1|one)[ -]?(?:months?|m|years?)[ -](?:\w+ )?(?:rule|spreadsheet|template|inverse[ -]vol(?:atility)? rule)\b|\btwelve_month_rule\b", "template", "twelve_month_rule"),
-    (r"\bcppi(?:[ _-]|, | with (?:a )?)(?:floor )?90(?:%| percent)?(?: floor)?\b", "template", "cppi_90"),
+    (r"\bcppi[ _-]?90\b(?! ?%)", "template", "cppi_90"),
     (r"\b(?:all|the|these|those|your|every|all of the|across)?\s?(?:six|6|all)(?: built-in| bundled| of the)? (?:scenarios|worlds|markets)\b", "scenario", "all"),
     (r"\b(?:all|the)? ?(?:five|5) (?:default |usual |weighted )?scenarios\b", "scenario", "default"),
     (r"\ball(?: the)? (?:weight |weighting )?(?:functions|rules)\b|\b(?:all )?(?:eleven|11) (?:weight |weighting )?(?:functions|rules)\b", "function", "all"),
+    (r"\b(?:the |my |our |these |those |both )?(?:last |latest |previous )?two (?:runs|results|optimi[sz]ations)\b", "reference", "previous"),
     (r"\b1\s?/\s?n\b", "method", "equal_weight"),
 )  # fmt: skip
 """Names that hold numbers or signs."""
@@ -271,7 +273,7 @@ RUN: Final = re.compile(
     r"\b(?!\d+[bd]\b|\d+e\d+\b)(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{4,64}\b"
 )
 _TO_END = (
-    r"(?=\s*(?:[,;:?!]|\.(?:\s|$)|$|\b(?:with|but|and|like|based|from|which|please|pls|using|for|then|so|to me|now|thanks|where|whose|in|it's|has|having|at)\b))"
+    r"(?=\s*(?:[,;:?!]|\.(?:\s|$)|$|(?<![-\w])(?:with|but|and|like|based|from|which|please|pls|using|for|then|so|to me|now|thanks|where|whose|in|it's|has|having|at)\b))"
 )
 _NAME = rf"(?P<name>'[^']+'|\"[^\"]+\"|[^\s,;:?!'\"][^,;:?!'\"]*?){_TO_END}"
 NAMING: Final = tuple(
@@ -289,9 +291,15 @@ NAMING: Final = tuple(
 )
 
 
+IRREGULAR: Final = frozenset("based saved stored puts calls cons used during thing king bring string spring lots need speed".split())
+"""Words whose ending makes another word of them."""
+
+
 @cache
 def stem(word: str) -> str:
     """Without what ordinary endings add."""
+    if word in IRREGULAR:
+        return word
     for british, american in (("isation", "ization"), ("ising", "izing"), ("ised", "ized"), ("ise", "ize"), ("our", "or")):
         if word.endswith(british) and len(word) > len(british) + 2:
             word = word.removesuffix(british) + american

@@ -15,6 +15,10 @@ SEARCHED: Final = ("volatility", "drawdown", "turnover", "trials", "max_cost", "
 """Amounts of an optimization; beside an asset they ask for one."""
 SHAPED: Final = ("midpoint", "scale", "slope", "floor", "multiplier", "band")
 """Amounts that only a single configuration has."""
+TAKEN_AWAY: Final = frozenset(
+    {"drop", "remove", "exclude", "skip", "leave out", "omit", "get rid of", "ban", "take away", "dropping", "removing", "dont use"}
+)
+"""Denials that change a request; a question about a result has none."""
 MEASURES: Final = ("var", "es", "drawdown")
 
 
@@ -65,7 +69,7 @@ def _add_scenario(r: Reading, _: Focus) -> bool:
 
 
 def _estimate(r: Reading, _: Focus) -> bool:
-    return r.has("do", "estimate") and not r.has("do", "simulate")
+    return r.has("do", "estimate") and not r.has("do", "simulate") and not r.has("topic", "parameter_error")
 
 
 def _compare_allocations(r: Reading, _: Focus) -> bool:
@@ -104,7 +108,7 @@ def _optimizing(r: Reading) -> bool:
 def _explain(r: Reading, focus: Focus) -> bool:
     if r.has("run") and not r.amounts:
         return True
-    if not _has_result(focus) or r.has("fresh") or _weights(r):
+    if not _has_result(focus) or r.has("fresh") or _weights(r) or any(m.text in TAKEN_AWAY for m in r.all("negation")):
         return False
     if r.has("again") and (r.amounts or r.has("rebalancing")):
         return False
@@ -115,7 +119,7 @@ def _explain(r: Reading, focus: Focus) -> bool:
 
 def _set_by_number(r: Reading) -> bool:
     """An amount that a request would be changed by, beside the "double" of a question about costs."""
-    asked = any(w.text in ("how", "why", "what", "which", "is", "does", "who", "where") for w in r.words[:2])
+    asked = "?" in r.text or any(w.text in ("how", "why", "what", "which", "is", "does", "who", "where") for w in r.words[:2])
     return any(a.unit not in ("multiple", "factor") for a in r.amounts) and not (asked and r.has("topic", *ASKED))
 
 
@@ -132,7 +136,8 @@ def _assess(r: Reading, focus: Focus) -> bool:
     held = _weights(r) or r.has("asset") or focus.portfolio is not None
     if r.has("do", "assess_risk") or any(m.value in ("var", "es") for m in r.all("slot")):
         return not _limits_given(r)
-    return measured and held and (_weights(r) or _asks(r)) and not _limits_given(r)
+    percent = any(a.unit in ("percent", "plain", "bps") for a in r.amounts)
+    return measured and held and (_weights(r) or (_asks(r) and not percent)) and not _limits_given(r)
 
 
 def _asks(r: Reading) -> bool:
@@ -146,7 +151,7 @@ def _limits_given(r: Reading) -> bool:
 
 def _weights(r: Reading) -> bool:
     shares = [a for a in r.amounts if a.unit in ("percent", "share")]
-    return (r.has("asset") and bool(shares) and _beside(r, shares)) or r.has("split")
+    return r.has("asset") and (bool(shares) and _beside(r, shares) or r.has("split"))
 
 
 def _beside(r: Reading, shares: list) -> bool:  # type: ignore[type-arg]

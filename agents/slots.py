@@ -72,7 +72,8 @@ def match(
 
 def _cues(reading: Reading) -> Iterator[Mark]:
     """The words of amounts; "cap" beside a cost and "maximum" after a minimum say which."""
-    cues = list(reading.all("slot"))
+    cash = [Mark("slot", "cash_rate", m.start, m.end, m.text) for m in reading.all("asset", "cash")]
+    cues = sorted([*reading.all("slot"), *cash], key=lambda mark: mark.start)
     previous = ""
     for cue in cues:
         value = cue.value
@@ -117,9 +118,10 @@ def _matchings(
         large = amount.unit == "plain" and amount.value >= LARGE
         slot = implied.get("large" if large else amount.unit)
         if slot:
-            options.append((Pair(amount, slot, None), 1.0 if slot == "holding" else 3.0))
+            options.append((Pair(amount, slot, None), 1.5 if slot == "holding" else 3.0))
         for cue in cues:
-            if amount.unit in UNITS[cue.value]:
+            ahead = cue.value != "money_goal" or cue.end <= amount.start or cue.text == "goal"
+            if ahead and amount.unit in UNITS[cue.value]:
                 cost = _distance(reading, amount, cue, cues)
                 if cost <= FAR:
                     options.append((Pair(amount, cue.value, cue), cost))

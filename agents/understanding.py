@@ -49,7 +49,7 @@ def understand(text: str, focus: Focus) -> Understood:
         made = BUILDERS[action](form)
         if form.unclear:
             return Understood(offers=(action,), unclear=tuple(dict.fromkeys(form.unclear)))
-        calls += made
+        calls += [call for call in made if call not in calls]
     return Understood(calls=tuple(calls))
 
 
@@ -352,6 +352,8 @@ def _add_scenario(form: Form) -> list[Call]:
     for slot in quotes:
         if slot not in SCENARIO:
             form.ask(f"amount: {slot} {quotes[slot]} is no part of a scenario")
+    if "cash_rate" in quotes:
+        form.use(*form.reading.all("asset", "cash"))
     scenario = {"name": names[0] if names else "", "like": like or "base_case", "engine": form.one("engine")}
     scenario |= {SCENARIO[slot]: quote for slot, quote in quotes.items() if slot in SCENARIO}
     form.finish(needed=tuple(SCENARIO))
@@ -372,6 +374,8 @@ def _portfolio(form: Form, quotes: dict[str, str]) -> dict[str, Any]:
             assets = tuple(h.asset for h in form.focus.portfolio.holdings)
     if len(shares) == 1 and r.has("each"):
         shares *= len(assets)
+    if any(not _beside_an_asset(r, pair.amount) for pair in form.pairs if pair.slot == "holding") and not r.has("each"):
+        form.ask(f"holdings: which assets have {', '.join(shares)}?")
     portfolio: dict[str, Any] = {}
     if len(money) == 1:
         portfolio["amount"] = money[0].text
@@ -391,6 +395,21 @@ def _portfolio(form: Form, quotes: dict[str, str]) -> dict[str, Any]:
         weights = shares or [None] * len(assets)
         portfolio["holdings"] = [_given({"asset": a, "weight": w}) for a, w in zip(assets, weights, strict=True)]
     return portfolio
+
+
+BETWEEN: Final = re.compile(r"\b(?:in|of|the|each|into|and|to|a|an|weight|weights|with|is|for|on|are|an|it|stocks|both|invested|held|goes|put|worth)\b")
+
+
+def _beside_an_asset(r: Reading, share: Amount) -> bool:
+    """Whether only other shares and assets stand between a share and one of the assets."""
+    text = r.folded
+    for taken in (*r.amounts, *r.all("asset")):
+        text = text[: taken.start] + "," * (taken.end - taken.start) + text[taken.end :]
+    for asset in r.all("asset"):
+        start, end = (share.end, asset.start) if share.end <= asset.start else (asset.end, share.start)
+        if not re.search(r"[a-z]", BETWEEN.sub("", text[start:end])):
+            return True
+    return False
 
 
 def _asset_marks(r: Reading, assets: Sequence[str]) -> list[Mark]:
@@ -427,9 +446,7 @@ def _levels(form: Form) -> Iterator[Amount]:
 
 
 def _compare_allocations(form: Form) -> list[Call]:
-    form.use(*[m for m in form.reading.all("function", "inverse_vol")])
     methods = form.names("method")
-    form.use(*[m for m in form.reading.all("method")])
     form.match(("leverage", "fee", "return", "weight", "volatility"), {"money": "money", "m": "money", "large": "money"})
     for pair in form.pairs:
         if pair.slot != "money":
@@ -517,7 +534,8 @@ def _mentions(form: Form, topic: str) -> None:
     for amount in form.free:
         value = amount.value / 100.0 if amount.unit == "percent" else amount.value
         listed = topic == "ranking" and amount.unit == "plain" and amount.value <= 10
-        if listed or any(abs(value - other) < 1e-9 for other in known):
+        none = topic == "premium" and amount.value == 0.0
+        if none or listed or any(abs(value - other) < 1e-9 for other in known):
             form.take(amount)
 
 

@@ -155,8 +155,8 @@ SLOTS: Final = {
     "withdrawal": "withdraw|withdrawal|take out|taking out|takes out|draw|drawing|spend|spending|pay out|payout|pension|"
     "income|monthly withdrawal|draw down|drawing down|outflow|pulling out|pull out|took out|live off|living off|"
     "paying out|pays out",
-    "money_goal": "goal|reach|reaching|grow to|grows to|end up with|end with|hit|become|get to|gets to|make it to|"
-    "target wealth|goal of|wealth of|growing to|reaches|arrive at|exceed|turn into",
+    "money_goal": "goal|reach|reaching|grow to|grows to|end up with|end with|hit|to become|get to|gets to|make it to|"
+    "target wealth|goal of|wealth of|growing to|reaches|arrive at|turn into",
 }
 TOPICS: Final = {
     "summary": "summary|summarize|summarise|sum up|sum it up|sum that up|sum this up|explain the result|in short|"
@@ -180,7 +180,7 @@ TOPICS: Final = {
     "loses money|lose money|does worst|does it do worst|where is it worst|trail|trails|lag|lags|perform badly|perform worst",
     "premium": "premium|equity premium|risk premium|equity risk premium|expected premium",
     "parameter_error": "parameter error|estimation error|parameter uncertainty|estimation uncertainty|"
-    "parameter risk|uncertainty of the parameter|estimation risk|inputs are wrong|assumptions are off|"
+    "parameter risk|estimates are off|estimates are wrong|estimate is wrong|estimate is off|uncertainty of the parameter|estimation risk|inputs are wrong|assumptions are off|"
     "uncertain parameter|assumptions are wrong|drift is wrong|misestimated|estimated wrong|uncertain input",
     "probabilities": "probability|chance|odds|how likely|likelihood|how probable|likely|probable|risk of breaching|"
     "probability of breach|how often",
@@ -201,7 +201,7 @@ TOPICS: Final = {
     "counter_argument": "counter argument|counterargument|counter arguments|argument against|arguments against|"
     "devils advocate|devil advocate|speaks against|speak against|against it|against this|other side|downsides|"
     "criticism|criticize|bear case against|poke holes|poke hole|skeptic|sceptic|skeptical|sceptical|pushback|"
-    "objection|case against|caveat|drawback|downside of this|reason against|reason not to|con|why should i not|"
+    "objection|case against|caveat|drawback|downside of this|reason against|reason not to|why should i not|"
     "why shouldnt i|talk me out|what could go wrong|critic|cons|contra|push back",
     "years": "year by year|by year|per calendar year|which year|calendar year|best year|worst year|each year|"
     "yearly breakdown|annual breakdown|yearly result|yearly return|annual return|year for year|single years|"
@@ -225,7 +225,7 @@ DO: Final = {
     "optimize": "optimize|optimization|optimizer|optimizations|search for|look for the best|find the best|find me the best|"
     "best strategy|best rule|best weight function|best configuration|best parameters|best set up|best setup|"
     "which rule is best|strategy with the best|tune|find a strategy|find me a strategy|find a rule|find me a rule|"
-    "best allocation rule|best dynamic allocation|best volatility target|grid search|design a strategy|"
+    "best allocation rule|best dynamic allocation|grid search|design a strategy|"
     "build a strategy|build me a strategy|looking for a strategy|search|rerun|re run|redo|re optimize|run again|"
     "run it again|run that again|kick off|launch|best function|which function works best|which rule works best|"
     "come up with a strategy|get me a strategy|need a strategy|want a strategy|best way|sweep|best weighting|"
@@ -244,8 +244,8 @@ DO: Final = {
     "weight curve|equity line|equity curve|how would it have done|holding up|hold water|still work|score|test drive|still valid|"
     "track record|still fine|still ok|still okay|still good|would have done|have performed|have fared|historically|sanity check",
     "weak_evaluate": "try|test|check|how does|show|look|work|have done|do over|holding|performed|fared|let me see|see|done",
-    "save": "save|keep|store|remember|bookmark|save it|save this|save that",
-    "saved": "i saved|saved as|saved|my saved|saved strategy|load|stored|stored as|saved under|reload",
+    "save": "save|keep|store|remember|bookmark|save it|save this|save that|file",
+    "saved": "saved|stored|load|reload|saved strategy",
     "add_scenario": "add scenario|add a scenario|create a scenario|new scenario|make a scenario|make me a scenario|"
     "define a scenario|clone|copy|duplicate|create|define|scenario of my own|own scenario|custom scenario|"
     "make scenario|build a scenario|build me a scenario|set up a scenario|add one|make one|create one|"
@@ -356,7 +356,7 @@ FORBIDDEN: Final = (
     "real trading|paper portfolio|adopt|liquidate|wire|transfer|shares of|purchase|sell order|buy order|go live|deploy|"
     "my account|custodian|settle|place|offload|unwind|close my position|"
     # hedges and other assets
-    "hedge|hedging|option|options|put option|call option|puts|calls|collar|put spread|strike|derivative|derivatives|"
+    "hedge|hedging|options|put option|call option|buy puts|call options|put options|collar|put spread|strike|derivative|derivatives|"
     "futures|swap contract|forward contract|variance swap|straddle|insurance against|protective put|covered call|"
     "payoff|vix futures|hedged|theta|"
     # other people
@@ -375,7 +375,7 @@ FORBIDDEN: Final = (
     "holiday|birthday|code for me|python|script|excel macro|horoscope|sing|haiku|capital of|president|book a|flight|"
     "meeting|calendar invite|schedule|remind|reminder|sudoku|"
     # the desk's rules and this program
-    "permanently|for everyone|desk limit|desk limits|house limit|house limits|risk policy|change the policy|my limits|our limits|mandate limit|"
+    "permanently|for everyone|desk limit|desk limits|house limit|house limits|risk policy|change the policy|mandate limit|"
     "my permission|permission|permissions|admin|administrator|root|sudo|superuser|password|api key|credential|"
     "credentials|secret|token|instructions|system prompt|prompt|prompts|ignore all|ignore your|ignore previous|ignore the previous|"
     "ignore the above|disregard|override|bypass|jailbreak|pretend|act as|you are now|developer mode|roleplay|"
