@@ -12,8 +12,31 @@ from tools.focus import Focus
 
 REACH: Final = 4
 """Words between a negation and what it denies."""
-DENIED: Final = ("function", "estimator", "scenario", "asset", "rebalancing", "engine", "slot", "goal", "method", "template")
-MUST: Final = ("function", "estimator", "scenario", "engine", "method", "asset", "template", "split", "name", "run", "rebalancing")
+DENIED: Final = (
+    "function",
+    "estimator",
+    "scenario",
+    "asset",
+    "rebalancing",
+    "engine",
+    "slot",
+    "goal",
+    "method",
+    "template",
+)
+MUST: Final = (
+    "function",
+    "estimator",
+    "scenario",
+    "engine",
+    "method",
+    "asset",
+    "template",
+    "split",
+    "name",
+    "run",
+    "rebalancing",
+)
 """A name of these kinds that no argument took could change the meaning."""
 TICKERS: Final = ("AAPL", "AMD", "BAC", "BBY", "CVX", "GE", "HD", "JNJ", "JPM", "KO", "LLY", "MRK", "MSFT", "PEP", "PFE", "PG", "RRC", "UNH", "WMT", "XOM")  # fmt: skip
 HARMLESS: Final = re.compile(
@@ -126,11 +149,17 @@ class Form:
             self.ask(f"contradiction: {pair.slot} {amount.text} allows nothing")
         if UNITS.get(pair.slot) is FRACTION and amount.unit == "plain" and abs(amount.value) == 1.0:
             self.ask(f"ambiguous_amount: {pair.slot} {amount.text}: percent or a fraction?")
-        if pair.slot == many and amount.unit == "plain" and any(p.amount.unit == "time" and "d" not in p.amount.text for p in self.pairs):
+        if (
+            pair.slot == many
+            and amount.unit == "plain"
+            and any(p.amount.unit == "time" and "d" not in p.amount.text for p in self.pairs)
+        ):
             self.ask(f"unit: {pair.slot} {amount.text}; days, months or years?")
         if pair.slot == "lookback" and amount.unit == "m" and not re.fullmatch(r"\d+ ?m", amount.text):
             self.ask(f"unit: {pair.slot} {amount.text}?")
-        if pair.slot in ("transaction_cost", "volatility", "drawdown") and amount.per.endswith(("month", "week", "day")):
+        if pair.slot in ("transaction_cost", "volatility", "drawdown") and amount.per.endswith(
+            ("month", "week", "day")
+        ):
             self.ask(f"unit: {pair.slot} {amount.text} {amount.per}?")
 
     def take(self, amount: Amount) -> None:

@@ -267,14 +267,14 @@ SPECIAL: Final = (
     (r"\b1\s?/\s?n\b", "method", "equal_weight"),
 )  # fmt: skip
 """Names that hold numbers or signs."""
-SPLIT: Final = re.compile(r"(?<![\w/.])(\d{1,3})\s?[/:]\s?(\d{1,3})(?:\s?[/:]\s?(\d{1,3}))?(?![\w/])|\bsixty[ -/]forty\b")
+SPLIT: Final = re.compile(
+    r"(?<![\w/.])(\d{1,3})\s?[/:]\s?(\d{1,3})(?:\s?[/:]\s?(\d{1,3}))?(?![\w/])|\bsixty[ -/]forty\b"
+)
 RUN: Final = re.compile(
     r"(?<=\brun )#?(?=[0-9a-f]*\d)[0-9a-f]{3,64}\b|(?<=\bresult )#?(?=[0-9a-f]*\d)[0-9a-f]{3,64}\b|"
     r"\b(?!\d+[bd]\b|\d+e\d+\b)(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{4,64}\b"
 )
-_TO_END = (
-    r"(?=\s*(?:[,;:?!]|\.(?:\s|$)|$|(?<![-\w])(?:with|but|and|like|based|from|which|please|pls|using|for|then|so|to me|now|thanks|where|whose|in|it's|has|having|at)\b))"
-)
+_TO_END = r"(?=\s*(?:[,;:?!]|\.(?:\s|$)|$|(?<![-\w])(?:with|but|and|like|based|from|which|please|pls|using|for|then|so|to me|now|thanks|where|whose|in|it's|has|having|at)\b))"
 _NAME = rf"(?P<name>'[^']+'|\"[^\"]+\"|[^\s,;:?!'\"][^,;:?!'\"]*?){_TO_END}"
 NAMING: Final = tuple(
     re.compile(pattern)
@@ -291,7 +291,9 @@ NAMING: Final = tuple(
 )
 
 
-IRREGULAR: Final = frozenset("based saved stored puts calls cons used during thing king bring string spring lots need speed".split())
+IRREGULAR: Final = frozenset(
+    "based saved stored puts calls cons used during thing king bring string spring lots need speed".split()
+)
 """Words whose ending makes another word of them."""
 
 
@@ -300,7 +302,13 @@ def stem(word: str) -> str:
     """Without what ordinary endings add."""
     if word in IRREGULAR:
         return word
-    for british, american in (("isation", "ization"), ("ising", "izing"), ("ised", "ized"), ("ise", "ize"), ("our", "or")):
+    for british, american in (
+        ("isation", "ization"),
+        ("ising", "izing"),
+        ("ised", "ized"),
+        ("ise", "ize"),
+        ("our", "or"),
+    ):
         if word.endswith(british) and len(word) > len(british) + 2:
             word = word.removesuffix(british) + american
     word = word.removesuffix("'s").replace("'", "")
@@ -331,7 +339,11 @@ NAME_TABLES: Final = _compiled(NAMES)
 CUE_TABLES: Final = _compiled(CUES)
 SLOT_TABLE: Final = _compiled({"slot": known.SLOTS})["slot"]
 DOMAIN: Final = frozenset(
-    part for tables in (NAME_TABLES, CUE_TABLES, {"slot": SLOT_TABLE}) for table in tables.values() for phrase in table for part in phrase
+    part
+    for tables in (NAME_TABLES, CUE_TABLES, {"slot": SLOT_TABLE})
+    for table in tables.values()
+    for phrase in table
+    for part in phrase
 )
 FILLER: Final = frozenset(stem(word) for word in known.FILLER)
 CORRECTED: Final = frozenset(
@@ -442,8 +454,7 @@ def _matches(
 
 def _joined(rest: str, span: Sequence[Word]) -> bool:
     return all(
-        re.fullmatch(r"[\s\-_'/&]*", rest[left.end : right.start])
-        for left, right in zip(span, span[1:], strict=False)
+        re.fullmatch(r"[\s\-_'/&]*", rest[left.end : right.start]) for left, right in zip(span, span[1:], strict=False)
     )
 
 
@@ -455,7 +466,11 @@ def corrected(word: str) -> str:
         return word
     reach = 1 if len(own) < 8 else 2
     for distance in range(1, reach + 1):
-        near = [k for k in CORRECTED if k[0] == own[0] and abs(len(k) - len(own)) <= distance and _distance(own, k) <= distance]
+        near = [
+            k
+            for k in CORRECTED
+            if k[0] == own[0] and abs(len(k) - len(own)) <= distance and _distance(own, k) <= distance
+        ]
         if near:
             return near[0] if len(near) == 1 and near[0] not in SYMBOLS else word
     return word

@@ -16,7 +16,20 @@ SEARCHED: Final = ("volatility", "drawdown", "turnover", "trials", "max_cost", "
 SHAPED: Final = ("midpoint", "scale", "slope", "floor", "multiplier", "band")
 """Amounts that only a single configuration has."""
 TAKEN_AWAY: Final = frozenset(
-    {"drop", "remove", "exclude", "skip", "leave out", "omit", "get rid of", "ban", "take away", "dropping", "removing", "dont use"}
+    {
+        "drop",
+        "remove",
+        "exclude",
+        "skip",
+        "leave out",
+        "omit",
+        "get rid of",
+        "ban",
+        "take away",
+        "dropping",
+        "removing",
+        "dont use",
+    }
 )
 """Denials that change a request; a question about a result has none."""
 MEASURES: Final = ("var", "es", "drawdown")
@@ -55,7 +68,9 @@ def _compare_results(r: Reading, focus: Focus) -> bool:
         return False
     two = len(r.all("run")) >= 2 or r.has("reference", "previous")
     versus = any(word.text in ("compare", "versus", "vs", "against", "why") for word in r.words)
-    return (r.has("do", "compare_results") and (two or (_has_result(focus) and not _named_strategy(r)))) or (two and versus)
+    return (r.has("do", "compare_results") and (two or (_has_result(focus) and not _named_strategy(r)))) or (
+        two and versus
+    )
 
 
 def _list(r: Reading, _: Focus) -> bool:
@@ -78,8 +93,10 @@ def _compare_allocations(r: Reading, _: Focus) -> bool:
     methods = {m.value for m in r.all("method") if not _overlaps_function(r, m.start)}
     several = r.has("asset", "stocks") or len({m.value for m in r.all("asset")}) > 1
     spread = r.has("do", "compare_allocations") or (methods and not r.has("do", "evaluate"))
-    return bool(spread and (methods or several)) or r.has("do", "allocation_methods") or bool(
-        several and r.has("method") and not r.has("do", "evaluate") and not _optimizing(r)
+    return (
+        bool(spread and (methods or several))
+        or r.has("do", "allocation_methods")
+        or bool(several and r.has("method") and not r.has("do", "evaluate") and not _optimizing(r))
     )
 
 
@@ -90,11 +107,15 @@ def _overlaps_function(r: Reading, start: int) -> bool:
 def _simulate(r: Reading, focus: Focus) -> bool:
     money = any(a.unit in ("money", "m") or a.per or a.value >= 1000 for a in r.amounts)
     years = any(a.unit == "time" and a.years for a in r.amounts)
-    strong = any(m.text in ("simulate", "simulation", "monte carlo", "retire", "retirement") for m in r.all("do", "simulate"))
+    strong = any(
+        m.text in ("simulate", "simulation", "monte carlo", "retire", "retirement") for m in r.all("do", "simulate")
+    )
     saving = r.has("slot", "contribution", "withdrawal", "money_goal")
     if r.has("do", "optimize", "evaluate", "compare_allocations") or r.has("slot", "trials"):
         return False
-    return ((r.has("do", "simulate") or saving) and (money or years)) or (strong and r.has("asset")) or (money and years)
+    return (
+        ((r.has("do", "simulate") or saving) and (money or years)) or (strong and r.has("asset")) or (money and years)
+    )
 
 
 def _optimize(r: Reading, _: Focus) -> bool:
@@ -119,7 +140,9 @@ def _explain(r: Reading, focus: Focus) -> bool:
 
 def _set_by_number(r: Reading) -> bool:
     """An amount that a request would be changed by, beside the "double" of a question about costs."""
-    asked = "?" in r.text or any(w.text in ("how", "why", "what", "which", "is", "does", "who", "where") for w in r.words[:2])
+    asked = "?" in r.text or any(
+        w.text in ("how", "why", "what", "which", "is", "does", "who", "where") for w in r.words[:2]
+    )
     return any(a.unit not in ("multiple", "factor") for a in r.amounts) and not (asked and r.has("topic", *ASKED))
 
 
@@ -141,7 +164,9 @@ def _assess(r: Reading, focus: Focus) -> bool:
 
 
 def _asks(r: Reading) -> bool:
-    return "?" in r.text or any(w.text in ("what", "how", "which", "show", "give", "tell", "report") for w in r.words[:3])
+    return "?" in r.text or any(
+        w.text in ("what", "how", "which", "show", "give", "tell", "report") for w in r.words[:3]
+    )
 
 
 def _limits_given(r: Reading) -> bool:
@@ -157,8 +182,12 @@ def _weights(r: Reading) -> bool:
 def _beside(r: Reading, shares: list) -> bool:  # type: ignore[type-arg]
     for share in shares:
         for asset in r.all("asset"):
-            between = r.folded[share.end : asset.start] if share.end <= asset.start else r.folded[asset.end : share.start]
-            if len(between.split()) <= 2 and not any(c.start >= min(share.end, asset.end) and c.end <= max(share.start, asset.start) for c in r.all("slot")):
+            between = (
+                r.folded[share.end : asset.start] if share.end <= asset.start else r.folded[asset.end : share.start]
+            )
+            if len(between.split()) <= 2 and not any(
+                c.start >= min(share.end, asset.end) and c.end <= max(share.start, asset.start) for c in r.all("slot")
+            ):
                 return not any(c.start >= share.end and c.start - share.end <= 3 for c in r.all("slot"))
     return False
 
@@ -193,7 +222,9 @@ def _evaluate(r: Reading, focus: Focus) -> bool:
     shaped = r.has("slot", *SHAPED)
     single = len({m.value for m in r.all("function")}) == 1
     if (shaped or r.has("do", "weak_evaluate")) and single and not r.has("do", "optimize"):
-        return not r.has("slot", "trials", "paths") and not (r.has("do", "weak_optimize") and not shaped and not r.has("show"))
+        return not r.has("slot", "trials", "paths") and not (
+            r.has("do", "weak_optimize") and not shaped and not r.has("show")
+        )
     return False
 
 
@@ -217,7 +248,15 @@ def _bare_request(r: Reading, focus: Focus) -> bool:
 
 
 def _has_result(focus: Focus) -> bool:
-    return focus.run is not None and focus.last in (None, "optimize", "explain", "compare_results", "open_holdout", "list_results", "estimate")
+    return focus.run is not None and focus.last in (
+        None,
+        "optimize",
+        "explain",
+        "compare_results",
+        "open_holdout",
+        "list_results",
+        "estimate",
+    )
 
 
 RULES: Final[tuple[tuple[Action, Callable[[Reading, Focus], bool]], ...]] = (

@@ -39,7 +39,7 @@ JOINING: Final = frozenset({"and", "but", "or", "plus", "then", "while", "where"
 FAR: Final = 6.0
 CLOSE_CALL: Final = 0.8
 LARGE: Final = 1_000.0
-"""From here on a number without a unit may be money.""" 
+"""From here on a number without a unit may be money."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,9 @@ def _cues(reading: Reading) -> Iterator[Mark]:
                 yield Mark("slot", value, bound.start, bound.end, bound.text)
 
 
-UPPER_BEFORE: Final = re.compile(r"\b(?:max(?:imum)?|cap|limit|at most|no more than|keep|hold|upper)\b(?: (?:the|my|on|for|of|total|annual|all))*\s*$")
+UPPER_BEFORE: Final = re.compile(
+    r"\b(?:max(?:imum)?|cap|limit|at most|no more than|keep|hold|upper)\b(?: (?:the|my|on|for|of|total|annual|all))*\s*$"
+)
 UPPER_AFTER: Final = re.compile(
     r"^ (?:of |a year |per year |should |must |to |stay |be |is |are |capped |kept |limited )*"
     r"(?:at most|no more than|not more than|below|under|less than|max|maximum|up to|capped|cap|limit|limited|not exceed|not above|no higher|within)\b"

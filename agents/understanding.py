@@ -92,12 +92,16 @@ def _own(piece: Reading, focus: Focus) -> Action | None:
     return action
 
 
-QUESTIONS: Final = frozenset("why what whats where how which who is does do did would could can will explain tell was were are show".split())
+QUESTIONS: Final = frozenset(
+    "why what whats where how which who is does do did would could can will explain tell was were are show".split()
+)
 
 
 def _same(earlier: Action, action: Action, piece: Reading) -> bool:
     if {earlier, action} == {"optimize", "estimate"}:
-        return any(m.text.startswith(("dont", "do not", "without", "before", "not")) for m in piece.all("do", "estimate"))
+        return any(
+            m.text.startswith(("dont", "do not", "without", "before", "not")) for m in piece.all("do", "estimate")
+        )
     return earlier == action and action != "explain"
 
 
@@ -105,7 +109,9 @@ def _same(earlier: Action, action: Action, piece: Reading) -> bool:
 
 
 def _follow_up(r: Reading, focus: Focus) -> Action | None:
-    settings = any(r.has(kind) for kind in ("function", "estimator", "rebalancing", "template", "engine", "goal", "scenario"))
+    settings = any(
+        r.has(kind) for kind in ("function", "estimator", "rebalancing", "template", "engine", "goal", "scenario")
+    )
     if focus.last in ("evaluate", "save_strategy") and focus.strategy is not None:
         return "evaluate" if (settings or r.amounts) else None
     if focus.last == "assess_risk" and (r.amounts or r.has("split") or r.has("asset")):
@@ -119,7 +125,11 @@ def _follow_up(r: Reading, focus: Focus) -> Action | None:
 
 def _about_result(r: Reading, *, settings: bool) -> Action | None:
     again = r.has("again") or r.has("only")
-    if not again and r.has("slot", "transaction_cost", "max_cost") and any(a.unit in ("multiple", "factor") for a in r.amounts):
+    if (
+        not again
+        and r.has("slot", "transaction_cost", "max_cost")
+        and any(a.unit in ("multiple", "factor") for a in r.amounts)
+    ):
         return "explain"
     if not again and not r.amounts and r.has("scenario"):
         return "explain"
@@ -170,7 +180,18 @@ SAVINGS: Final = {
     "years": "years", "contribution": "contribution", "withdrawal": "withdrawal", "money_goal": "goal",
     "inflation": "inflation", "fee": "fee", "paths": "paths", "amount": "amount",
 }  # fmt: skip
-RIVALS: Final = ("weight", "return", "cash_rate", "correlation", "inflation", "fee", "midpoint", "floor", "band", "scale")
+RIVALS: Final = (
+    "weight",
+    "return",
+    "cash_rate",
+    "correlation",
+    "inflation",
+    "fee",
+    "midpoint",
+    "floor",
+    "band",
+    "scale",
+)
 """Amounts that an optimization does not have; a number that means one of them is asked back."""
 
 
@@ -196,7 +217,11 @@ def _optimization(form: Form, action: Offer) -> dict[str, Any]:
     _weight_range(form, wish)
     quotes = form.match(
         (*OPTIMIZATION, "lookback", *RIVALS),
-        {"percent": "volatility", "bps": "transaction_cost", **({} if r.has("slot", "lookback") else {"time": "lookback"})},
+        {
+            "percent": "volatility",
+            "bps": "transaction_cost",
+            **({} if r.has("slot", "lookback") else {"time": "lookback"}),
+        },
         many="lookback",
     )
     lookbacks = tuple(pair.amount.text for pair in form.pairs if pair.slot == "lookback")
@@ -259,11 +284,20 @@ def _denied_limits(form: Form, base: str) -> None:
             form.ask(f"negation: without {mark.text}?")
 
 
-LIMITS: Final = {"drawdown": "max_drawdown", "var": "value_at_risk", "es": "expected_shortfall", "turnover": "turnover", "max_cost": "cost_bps"}
+LIMITS: Final = {
+    "drawdown": "max_drawdown",
+    "var": "value_at_risk",
+    "es": "expected_shortfall",
+    "turnover": "turnover",
+    "max_cost": "cost_bps",
+}
 
 
 def _contradictions(form: Form) -> None:
-    values = {pair.slot: pair.amount.value / (100.0 if pair.amount.value > 2.0 or pair.amount.unit == "percent" else 1.0) for pair in form.pairs}
+    values = {
+        pair.slot: pair.amount.value / (100.0 if pair.amount.value > 2.0 or pair.amount.unit == "percent" else 1.0)
+        for pair in form.pairs
+    }
     if values.get("min_weight", 0.0) > values.get("max_weight", 9.0):
         form.ask("contradiction: min_weight is above max_weight")
 
@@ -306,7 +340,11 @@ def _evaluate(form: Form) -> list[Call]:
         if slot not in STRATEGY:
             form.ask(f"amount: {slot} {quotes[slot]} is no part of a configuration")
     again = r.has("again") or r.has("change")
-    started = template is not None or bool(saved) or (function is not None and (r.has("do", "evaluate") or r.has("show")) and not again)
+    started = (
+        template is not None
+        or bool(saved)
+        or (function is not None and (r.has("do", "evaluate") or r.has("show")) and not again)
+    )
     base = _base(form, started=started, known=focus.strategy is not None)
     strategy |= {
         "template": template,
@@ -385,7 +423,9 @@ def _portfolio(form: Form, quotes: dict[str, str]) -> dict[str, Any]:
         form.ask(f"amount: {' or '.join(m.text for m in money)}?")
     if shares and len(shares) != len(assets):
         if len(shares) == len(assets) - 1 and r.has("rest"):
-            place = next((n for n, a in enumerate(_asset_marks(r, assets)) if a.start > r.all("rest")[0].start), len(shares))
+            place = next(
+                (n for n, a in enumerate(_asset_marks(r, assets)) if a.start > r.all("rest")[0].start), len(shares)
+            )
             given: list[str | None] = [*shares[:place], None, *shares[place:]]
             portfolio["holdings"] = [_given({"asset": a, "weight": w}) for a, w in zip(assets, given, strict=True)]
             return portfolio
@@ -397,7 +437,9 @@ def _portfolio(form: Form, quotes: dict[str, str]) -> dict[str, Any]:
     return portfolio
 
 
-BETWEEN: Final = re.compile(r"\b(?:in|of|the|each|into|and|to|a|an|weight|weights|with|is|for|on|are|an|it|stocks|both|invested|held|goes|put|worth)\b")
+BETWEEN: Final = re.compile(
+    r"\b(?:in|of|the|each|into|and|to|a|an|weight|weights|with|is|for|on|are|an|it|stocks|both|invested|held|goes|put|worth)\b"
+)
 
 
 def _beside_an_asset(r: Reading, share: Amount) -> bool:
@@ -436,18 +478,28 @@ def _levels(form: Form) -> Iterator[Amount]:
     r = form.reading
     for amount in r.amounts:
         before, after = r.folded[max(0, amount.start - 26) : amount.start], r.folded[amount.end : amount.end + 18]
-        beside = re.search(r"(?:\bvar|value at risk|shortfall|\bes|cvar|confidence|level)(?: at| of| with| over| for|,)*(?: the| a)?\s*$", before) or re.match(
-            r"[ -]*(?:and \d+%? ?|confidence |level |, ?)*(?:var\b|value at risk|cvar|es\b|expected shortfall|confidence)", after
+        beside = re.search(
+            r"(?:\bvar|value at risk|shortfall|\bes|cvar|confidence|level)(?: at| of| with| over| for|,)*(?: the| a)?\s*$",
+            before,
+        ) or re.match(
+            r"[ -]*(?:and \d+%? ?|confidence |level |, ?)*(?:var\b|value at risk|cvar|es\b|expected shortfall|confidence)",
+            after,
         )
         level = amount.unit in ("percent", "plain") and amount.value in (95.0, 99.0)
-        horizon = amount.unit == "time" and amount.value in (1.0, 10.0, 21.0) and re.search(r"d\b|day|session", amount.text.lower())
+        horizon = (
+            amount.unit == "time"
+            and amount.value in (1.0, 10.0, 21.0)
+            and re.search(r"d\b|day|session", amount.text.lower())
+        )
         if beside and (level or horizon):
             yield amount
 
 
 def _compare_allocations(form: Form) -> list[Call]:
     methods = form.names("method")
-    form.match(("leverage", "fee", "return", "weight", "volatility"), {"money": "money", "m": "money", "large": "money"})
+    form.match(
+        ("leverage", "fee", "return", "weight", "volatility"), {"money": "money", "m": "money", "large": "money"}
+    )
     for pair in form.pairs:
         if pair.slot != "money":
             form.ask(f"amount: {pair.slot} {pair.amount.text} is no part of a comparison")
@@ -471,7 +523,14 @@ def _analyse(form: Form) -> list[Call]:
 
 
 def _simulate(form: Form) -> list[Call]:
-    implied = {"percent": "holding", "share": "holding", "money": "money", "m": "money", "large": "money", "time": "years"}
+    implied = {
+        "percent": "holding",
+        "share": "holding",
+        "money": "money",
+        "m": "money",
+        "large": "money",
+        "time": "years",
+    }
     quotes = form.match(tuple(s for s in SAVINGS if s != "amount"), implied)
     for pair in form.pairs:
         flow = pair.slot in ("contribution", "withdrawal")
@@ -492,7 +551,9 @@ def _simulate(form: Form) -> list[Call]:
 def _explain(form: Form) -> list[Call]:
     r = form.reading
     runs, functions, scenarios = form.names("run"), form.names("function"), form.names("scenario")
-    multiple = form.match(("transaction_cost", "max_cost"), {"multiple": "transaction_cost", "factor": "transaction_cost"})
+    multiple = form.match(
+        ("transaction_cost", "max_cost"), {"multiple": "transaction_cost", "factor": "transaction_cost"}
+    )
     topics = [m.value for m in r.all("topic")]
     topic, detail = _topic(topics, functions, scenarios, costs=bool(multiple))
     form.names("rebalancing")
@@ -506,13 +567,19 @@ def _explain(form: Form) -> list[Call]:
         form.ask("run: which result?")
     form.unclear = [u for u in form.unclear if not u.startswith("negation")]
     form.finish()
-    return [Call(tool="explain_result", arguments={"run": runs[0] if runs else "last", "topic": topic, "detail": detail})]
+    return [
+        Call(tool="explain_result", arguments={"run": runs[0] if runs else "last", "topic": topic, "detail": detail})
+    ]
 
 
-def _topic(topics: list[str], functions: tuple[str, ...], scenarios: tuple[str, ...], *, costs: bool) -> tuple[str, str | None]:
+def _topic(
+    topics: list[str], functions: tuple[str, ...], scenarios: tuple[str, ...], *, costs: bool
+) -> tuple[str, str | None]:
     if costs:
         return "costs", None
-    if functions and (not topics or "alternative" in topics or set(topics) <= {"why", "where_it_loses", "alternative", "summary"}):
+    if functions and (
+        not topics or "alternative" in topics or set(topics) <= {"why", "where_it_loses", "alternative", "summary"}
+    ):
         return "alternative", functions[0]
     if scenarios and not set(topics) & {"counter_argument", "premium", "what_would_change"}:
         return "scenario", scenarios[0]
@@ -545,7 +612,10 @@ def _compare_results(form: Form) -> list[Call]:
     if len(runs) == 2:
         first, second = runs
     elif len(runs) == 1:
-        first, second = ("previous" if r.has("reference", "previous") and not r.has("reference", "last") else "last"), runs[0]
+        first, second = (
+            ("previous" if r.has("reference", "previous") and not r.has("reference", "last") else "last"),
+            runs[0],
+        )
     elif len(runs) > 2:
         form.ask("run: two at a time")
     form.use(*r.all("asset", "sp500"))

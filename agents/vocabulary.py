@@ -345,7 +345,9 @@ REST: Final = "rest|remainder|the rest|the remainder|balance|remaining|rest in"
 EQUALLY: Final = "equally|evenly|equal parts|equal shares|in equal parts|equal amounts|equal|equal portions|split evenly|fully|all in|entirely"
 RUN_LAST: Final = "last run|latest run|last result|latest result|this run|this result|this one|latest|last one|current run|newest run|most recent run|most recent result|current result|newest result|last optimization|latest optimization|this optimization|it|last"
 RUN_PREVIOUS: Final = "previous run|previous result|previous one|run before|one before|result before|previous|earlier one|prior run|prior result|prior one|before that|before it|earlier run|earlier result|preceding|penultimate|last time|prior|previous optimization|one before that|the one before|two runs|two results|last two|last two runs|last two results|before"
-NOW: Final = "right now|at the moment|currently|today|at present|these days|lately|nowadays|presently|current|this moment|now"
+NOW: Final = (
+    "right now|at the moment|currently|today|at present|these days|lately|nowadays|presently|current|this moment|now"
+)
 FORBIDDEN: Final = (
     # not this desk's business
     "knowledge base|memo|memos|white paper|paper|papers|research note|investment idea|write an idea|draft|write me|write a|"

@@ -53,6 +53,7 @@ async def create_desk(settings: Settings, models: "Models | None" = None) -> "As
                 models=models,
                 checkpoints=settings.home / "checkpoints.sqlite",
                 budgets=settings.budgets,
+                thresholds=settings.thresholds,
             )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 from typer.exceptions import TyperException
 
-from api import optimize, past, prices, replaying
+from api import approving, optimize, past, prices, replaying
 from api.log import record
 from api.settings import read_settings
 from api.terminal import plain
@@ -27,9 +27,13 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
-    epilog="Exit codes: 0 done, 1 a fault or a digest that differs, 2 something to mend, 130 interrupted.",
+    epilog=(
+        "Exit codes: 0 done, 1 a fault or a digest that differs, 2 something to mend, 3 a run waits for approval, "
+        "130 interrupted."
+    ),
 )
 optimize.register(app)
+approving.register(app)
 past.register(app)
 prices.register(app)
 replaying.register(app)

@@ -32,10 +32,16 @@ async def find(store: "Store", owner: str, text: str) -> "Run":
 
 
 async def finished(store: "Store", owner: str, run: str) -> OptimizationResult:
-    from graphs.runs import result_of
+    from graphs.runs import result_of, run_of
 
     result = await result_of(store, owner, run)
     if result is None:
+        state = (await run_of(store, owner, run)).state
+        if state == "rejected":
+            raise UserError(f"RUN: {run} was rejected and has no result; allowed: a completed run, or a new one")
+        if state == "waiting":
+            decide = f"python -m api approve {run}, or reject"
+            raise UserError(f"RUN: {run} waits for a person and has no result yet; allowed: a completed run ({decide})")
         resume = f"python -m api optimize --resume {run}"
         raise UserError(f"RUN: {run} has no result yet; allowed: a completed run ({resume} goes on with this one)")
     return result

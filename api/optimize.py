@@ -15,6 +15,7 @@ from tools.errors import InvalidInput
 from tools.optimization import OptimizationRequest, OptimizationResult
 
 if TYPE_CHECKING:
+    from api.approving import Waiting
     from graphs.runs import Desk
 
 STARTED = time.monotonic()
@@ -120,8 +121,11 @@ def optimize(
         )
     if context.obj is not None:  # somebody wants to know what is asked
         return context.obj(given, request, resume, as_json=json_)
+    from api.approving import settle
+
     settings = read_settings()
-    return asyncio.run(_optimize(settings, given, request, resume, as_json=json_))
+    waiting = asyncio.run(_optimize(settings, given, request, resume, as_json=json_))
+    return settle(settings, waiting, as_json=json_)
 
 
 async def _optimize(
@@ -131,7 +135,7 @@ async def _optimize(
     resume: str | None,
     *,
     as_json: bool,
-) -> int:
+) -> "Waiting | None":
     from api.asking import called, request_from
 
     asked = None if resume else request_from(given, file)
@@ -151,10 +155,12 @@ async def _optimize(
                 run = await create_run(desk, settings.owner, asked)
             except InvalidInput as error:
                 raise called(error, by_options=file is None) from error
-        return await _follow(settings, desk, run, as_json=as_json)
+        return await follow(settings, desk, run, as_json=as_json)
 
 
-async def _follow(settings: Settings, desk: "Desk", run: str, *, as_json: bool) -> int:
+async def follow(settings: Settings, desk: "Desk", run: str, *, as_json: bool) -> "Waiting | None":
+    """Execute the run, show what happens and print its result; or tell what it waits for."""
+    from api.approving import waiting_for
     from api.finding import finished
     from api.progress import Reporter
     from api.reporting import report, report_path, write
@@ -172,13 +178,15 @@ async def _follow(settings: Settings, desk: "Desk", run: str, *, as_json: bool) 
             file=sys.stderr,
         )
         raise
+    if waiting := await waiting_for(desk, settings.owner, run):
+        return waiting
     result = await finished(desk.store, settings.owner, run)
     path = report_path(settings, run)
     write(path, await report(desk.store, settings.owner, run, result))
     compiled = timer.duration if timer.done else 0.0
     seconds = {"wall": time.monotonic() - STARTED - compiled, "compilation": compiled}
     _print(result, run, str(path), seconds, as_json=as_json)
-    return 0
+    return None
 
 
 def _compilations() -> Any:

@@ -52,6 +52,8 @@ def runs(*, json_: AsJson = False) -> int:
             digest = (r.result_digest or "")[:12]
             table.add_row(r.id[:12], r.state, made, str(r.request.trials), plain(r.request.name), digest)
         stdout().print(table)
+        if waiting := [r.id[:12] for r in found if r.state == "waiting"]:
+            print(f"Waiting for your decision: {', '.join(waiting)} (python -m api approve RUN, or reject)")
         return 0
 
     return _at_desk(answer)

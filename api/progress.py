@@ -17,6 +17,7 @@ from rich.progress import (
 from api.terminal import plain
 from api.words import COLOURS, number, plural, title
 from tools import trace
+from tools.approval import Asked, Decided
 from tools.optimization import Decision, Estimate
 
 NODES = {
@@ -37,7 +38,6 @@ _ENDS = {
     "malformed": "answered with broken arguments",
     "blocked": "was stopped by a guardrail",
 }
-_SUBJECTS = {"launch": "the search", "holdout": "the opening of the locked holdout"}
 _LEAST_SECONDS = 0.05
 """Before this a rate says nothing: a resumed run reports the trials it had finished all at once."""
 
@@ -120,7 +120,17 @@ def describe(event: trace.TraceEvent) -> str:
         case trace.RunFailed():
             return plain(f"  The run ended: {event.code} ({event.kind})".replace("_", " "))
         case _:
-            return plain(_of_model(event) or _of_guard(event) or _of_conversation(event))
+            return plain(_of_person(event) or _of_model(event) or _of_guard(event) or _of_conversation(event))
+
+
+def _of_person(event: trace.TraceEvent) -> str:
+    match event:
+        case trace.ApprovalRequested():
+            return f"  A person is asked: {wanted(event.asked)}"
+        case trace.ApprovalDecided():
+            return "  " + ruled(event.decided, event.subject)
+        case _:
+            return ""
 
 
 def _of_model(event: trace.TraceEvent) -> str:
@@ -142,12 +152,6 @@ def _of_guard(event: trace.TraceEvent) -> str:
         case trace.FiguresChecked() if event.claims:
             checked = f"{plural(event.claims, 'claim')}, {plural(event.references, 'reference')}"
             return f"  {title(event.agent)}'s draft passed the check of its figures ({checked})"
-        case trace.ApprovalRequested():
-            above = f" (above the threshold: {', '.join(event.asked.exceeded)})" if event.asked.exceeded else ""
-            return f"  Waits for a person's approval: {_SUBJECTS[event.asked.subject]}{above}"
-        case trace.ApprovalDecided():
-            reason = f": {event.decided.reason}" if event.decided.reason else ""
-            return f"  {title(event.decided.verdict)} by {event.decided.by}{reason}"
         case trace.Warned():
             return f"  ! {title(event.code)}: {event.subject}"
         case _:
@@ -191,6 +195,24 @@ def decided(decision: Decision) -> str:
     if claims:
         parts.append("1 claim" if len(claims) == 1 else f"{len(claims)} claims")
     return f"{title(decision.agent)} ({decision.author}): {_cut(', '.join(parts)) or 'an empty answer'}"
+
+
+def wanted(asked: Asked) -> str:
+    """What a person is asked, and why."""
+    if asked.subject == "holdout":
+        return "whether the locked holdout may be opened"
+    above = [
+        f"{getattr(asked.estimate, name):g} {name} (above {getattr(asked.thresholds, name):g})"
+        for name in asked.exceeded
+    ]
+    return f"the job would take {', '.join(above)}"
+
+
+def ruled(decided: Decided, subject: str = "launch") -> str:
+    """What the person decided."""
+    changes = [f"{value} {name}" for name in ("trials", "paths") if (value := getattr(decided, name))]
+    said = [f"{title(subject)} {decided.verdict} by {decided.by}", *changes]
+    return ", ".join(said) + (f": {decided.reason}" if decided.reason else "")
 
 
 def _value(value: Any) -> str:

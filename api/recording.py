@@ -7,6 +7,7 @@ import json
 import tempfile
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
@@ -207,7 +208,7 @@ async def _empty_desk(settings: Settings, models: Models) -> AsyncGenerator[Desk
     with tempfile.TemporaryDirectory() as home:
         empty = settings.model_copy(update={"home": Path(home), "owner": OWNER})
         async with create_desk(empty, models) as desk:
-            yield desk
+            yield replace(desk, thresholds=None)  # who records or replays a run has decided to
 
 
 def _host(endpoint: str) -> str:

@@ -2,18 +2,27 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from agents.options import BEDROCK, EMBEDDED, MAX_TAGS, ModelOptions
 from agents.scrubbing import scrub
 from api.allowed import at, in_words, short
 from tools.budget import Budgets
+from tools.approval import USUAL, Thresholds
 from tools.errors import InvalidInput
 
 ROOT = Path(__file__).parent.parent
+
+
+def _none(value: object) -> object:
+    return None if isinstance(value, str) and value.strip().lower() == "none" else value
+
+
+Count: TypeAlias = Annotated[Annotated[int, Field(ge=0)] | None, BeforeValidator(_none)]
+Amount: TypeAlias = Annotated[Annotated[float, Field(ge=0.0, allow_inf_nan=False)] | None, BeforeValidator(_none)]
 
 
 class Settings(BaseSettings):
@@ -32,6 +41,10 @@ class Settings(BaseSettings):
         Literal["debug", "info", "warning", "error"], Field(validation_alias="STRATIGOS_LOG_LEVEL")
     ] = "info"
     """What the log under the home records."""
+
+    approve_evaluations: Annotated[Count, Field(validation_alias="APPROVE_EVALUATIONS")] = USUAL.evaluations
+    approve_dollars: Annotated[Amount, Field(validation_alias="APPROVE_DOLLARS")] = USUAL.dollars
+    approve_instances: Annotated[Count, Field(validation_alias="APPROVE_INSTANCES")] = USUAL.instances
 
     threads: Annotated[int | None, Field(validation_alias="NUMBA_NUM_THREADS", ge=1, le=1024)] = None
     """Threads of the numeric core, by default one a core; read there. The result does not depend on it."""
@@ -61,6 +74,13 @@ class Settings(BaseSettings):
     def without_budgets(self) -> "Settings":
         limits = Budgets.model_fields.keys() - {"warn_at"}
         return self.model_copy(update={f"budget_{name}": None for name in limits})
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """What a job may take before a person is asked."""
+        return Thresholds(
+            evaluations=self.approve_evaluations, dollars=self.approve_dollars, instances=self.approve_instances
+        )
 
     @field_validator("home")
     @classmethod
@@ -109,6 +129,8 @@ RESERVED = {"agent", "run", "owner"}
 
 FORMS = {
     "STRATIGOS_OWNER": "1 to 64 letters, digits and . _ @ -, the first a letter or a digit",
+    **dict.fromkeys(("APPROVE_EVALUATIONS", "APPROVE_INSTANCES"), "a whole number of at least 0, or none"),
+    "APPROVE_DOLLARS": "a number of at least 0, or none",
     "MODEL": f"{EMBEDDED}, {BEDROCK}<model id or inference-profile ARN>, or a name of LangChain's init_chat_model",
     "MODEL_FALLBACKS": "names of models as in MODEL, separated by commas",
     "MODEL_TAGS": f"up to {MAX_TAGS} pairs such as team=allocation,desk=multi-asset: letters, digits, :_@$#=/+.-",

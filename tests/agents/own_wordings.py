@@ -166,7 +166,10 @@ ADD = {
 ASSESS = {
     "risk report for 60% S&P 500 and 40% cash": {"holdings": {"sp500": 0.6, "cash": 0.4}},
     "What is the VaR of AAPL 50%, MSFT 50% worth EUR 2.5m?": {
-        "holdings": {"AAPL": 0.5, "MSFT": 0.5}, "amount": 2500000, "currency": "EUR"},
+        "holdings": {"AAPL": 0.5, "MSFT": 0.5},
+        "amount": 2500000,
+        "currency": "EUR",
+    },
     "how risky is a portfolio of 70% index and 30% cash?": {"holdings": {"sp500": 0.7, "cash": 0.3}},
     "assess 25% KO, 25% PEP, 50% cash": {"holdings": {"KO": 0.25, "PEP": 0.25, "cash": 0.5}},
     "How much could I lose on $1m in the S&P 500?": {"holdings": {"sp500": 1.0}, "amount": 1000000, "currency": "USD"},
@@ -201,16 +204,33 @@ MARKET = {
 }
 SIMULATE = {
     "simulate $500k in the index over 20 years with $2,000 a month paid in": {
-        "holdings": {"sp500": 1.0}, "amount": 500000, "currency": "USD", "years": 20, "contribution": 2000},
+        "holdings": {"sp500": 1.0},
+        "amount": 500000,
+        "currency": "USD",
+        "years": 20,
+        "contribution": 2000,
+    },
     "what happens to EUR 1m in 60% S&P and 40% cash over 25 years if I withdraw 4000 per month?": {
-        "holdings": {"sp500": 0.6, "cash": 0.4}, "amount": 1000000, "currency": "EUR", "years": 25, "withdrawal": 4000},
+        "holdings": {"sp500": 0.6, "cash": 0.4},
+        "amount": 1000000,
+        "currency": "EUR",
+        "years": 25,
+        "withdrawal": 4000,
+    },
     "how likely is it that 300k grows to 600k in ten years, all in the index?": {
-        "holdings": {"sp500": 1.0}, "amount": 300000, "goal": 600000, "years": 10},
+        "holdings": {"sp500": 1.0},
+        "amount": 300000,
+        "goal": 600000,
+        "years": 10,
+    },
 }
 SIMULATE_AGAIN = {
     "simulate this over 10 years": {"years": 10},
     "will it last 30 years if they take out EUR 3,000 a month with 2% inflation": {
-        "years": 30, "withdrawal": 3000, "inflation": 0.02},
+        "years": 30,
+        "withdrawal": 3000,
+        "inflation": 0.02,
+    },
 }
 TOPICS = {
     "explain the result": {"topic": "summary"},

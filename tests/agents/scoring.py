@@ -120,7 +120,9 @@ def _one_name(values: dict[str, Any]) -> dict[str, Any]:
     given = {key: value for key, value in values.items() if (key, value) != ("assets", ["sp500"])}
     name = given.get("template") or given.get("weight_function")
     if name in ("merton", "trend_overlay"):
-        given = {key: value for key, value in given.items() if key not in ("template", "weight_function")} | {"rule": name}
+        given = {key: value for key, value in given.items() if key not in ("template", "weight_function")} | {
+            "rule": name
+        }
     return given
 
 

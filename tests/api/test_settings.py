@@ -5,6 +5,7 @@ import os
 import pytest
 
 from api.settings import MODEL_VARIABLES, read_model_options, read_settings
+from tools.approval import Thresholds
 from tools.errors import InvalidInput
 
 KEY = "AKIAIOSFODNN7EXAMPLE"  # of AWS's own documentation
@@ -48,6 +49,9 @@ def unset(monkeypatch):
         ("STRATIGOS_OWNER", "two words", "letters, digits"),
         ("STRATIGOS_LOG_LEVEL", "loud", "one of debug, info, warning, error"),
         ("NUMBA_NUM_THREADS", "x", "a whole number, 1 to 1024"),
+        ("APPROVE_EVALUATIONS", "-1", "a whole number of at least 0, or none"),
+        ("APPROVE_DOLLARS", "inf", "a number of at least 0, or none"),
+        ("APPROVE_INSTANCES", "few", "a whole number of at least 0, or none"),
     ],
 )
 def test_a_wrong_setting_is_refused_with_its_name_and_what_is_allowed(variable, value, allowed, monkeypatch):
@@ -96,3 +100,10 @@ def test_settings_in_use_are_read(monkeypatch):
     assert options.guardrail is not None
     assert options.guardrail.version == "DRAFT"
     assert options.patience.attempts == 8
+
+
+def test_a_threshold_has_a_default_or_is_set_or_switched_off(monkeypatch):
+    assert read_settings().thresholds == Thresholds()
+    monkeypatch.setenv("APPROVE_EVALUATIONS", "12")
+    monkeypatch.setenv("APPROVE_DOLLARS", "None")
+    assert read_settings().thresholds == Thresholds(evaluations=12, dollars=None)

@@ -1,0 +1,160 @@
+"""`approve` and `reject`: a person decides about a run that waits, later or where it was asked for."""
+
+import asyncio
+import json
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from api.allowed import at, in_words, short
+from api.past import AsJson, RunName
+from api.settings import Settings, read_model_options, read_settings
+from tools.approval import Asked, Decided, Subject
+from tools.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from graphs.runs import Desk
+
+WAITING = 3
+"""Exit code of a command that leaves a run waiting."""
+CHOICES = "a = approve, e = edit the trials, r = reject, Enter = leave it waiting: "
+
+
+@dataclass(frozen=True)
+class Waiting:
+    run: str
+    asked: Asked
+
+
+Trials = Annotated[str | None, typer.Option("--trials", metavar="N", help="Approve with that many trials; 10 to 5000.")]
+Paths = Annotated[str | None, typer.Option("--paths", metavar="N", help="Approve with that many paths; 100 to 100000.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it stands in the trace.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(approve)
+    app.command()(reject)
+
+
+def approve(
+    run: RunName, *, trials: Trials = None, paths: Paths = None, reason: Reason = "", json_: AsJson = False
+) -> int:
+    """Approve a run that waits, as it is or with fewer or more trials and paths, and go on with it."""
+    settings = read_settings()
+    changes = {name: value for name, value in (("trials", trials), ("paths", paths)) if value is not None}
+    decided = _made(settings, "edited" if changes else "approved", reason=reason, **changes)
+    return settle(settings, asyncio.run(_decide(settings, run, decided, as_json=json_)), as_json=json_)
+
+
+def reject(run: RunName, *, reason: Reason) -> int:
+    """Reject a run that waits; nothing of it is computed."""
+    settings = read_settings()
+    asyncio.run(_decide(settings, run, _made(settings, "rejected", reason=reason)))
+    return 0
+
+
+async def waiting_for(desk: "Desk", owner: str, run: str) -> Waiting | None:
+    from graphs.runs import run_of
+    from tools.approval import approval_of
+
+    if (await run_of(desk.store, owner, run)).state != "waiting":
+        return None
+    approval = await approval_of(desk.store, owner, run)
+    assert approval is not None
+    return Waiting(run, approval.asked)
+
+
+def settle(settings: Settings, waiting: Waiting | None, *, as_json: bool) -> int:
+    """Ask the person at the terminal about a run that waits, or say how to decide."""
+    if waiting is None:
+        return 0
+    if as_json:
+        print(json.dumps({"run": waiting.run, "state": "waiting", "asked": waiting.asked.model_dump(mode="json")}))
+        return WAITING
+    _tell(waiting)
+    decided = _asked_in_place(settings) if sys.stdin.isatty() and sys.stderr.isatty() else None
+    if decided is not None:
+        return settle(settings, asyncio.run(_decide(settings, waiting.run, decided)), as_json=False)
+    print(f"Approve it: python -m api approve {waiting.run} (--trials and --paths change it)", file=sys.stderr)
+    print(f"Reject it: python -m api reject {waiting.run} --reason TEXT", file=sys.stderr)
+    return WAITING
+
+
+async def _decide(
+    settings: Settings, name: str, decided: Decided, subject: Subject = "launch", *, as_json: bool = False
+) -> Waiting | None:
+    from agents.model import make_models
+    from api.app import create_desk
+    from api.finding import find
+    from api.optimize import follow
+    from api.progress import ruled
+    from api.terminal import plain
+    from graphs.runs import decide_approval
+    from tools.approval import approval_of
+
+    rejects = decided.verdict == "rejected"
+    models = None if rejects else make_models(read_model_options())
+    async with create_desk(settings, models) as desk:
+        run = (await find(desk.store, settings.owner, name)).id
+        await decide_approval(desk, settings.owner, run, decided, subject)
+        approval = await approval_of(desk.store, settings.owner, run, subject)
+        assert approval is not None
+        assert approval.decided is not None
+        print(plain(ruled(approval.decided, subject)), file=sys.stderr)
+        if rejects:
+            print(f"Run {run} is rejected; nothing of it was computed", file=sys.stderr)
+            return None
+        if approval.decided != decided:  # whoever decided first goes on with the run
+            print(f"It was decided before; if it was cut off: python -m api optimize --resume {run}", file=sys.stderr)
+            return None
+        return await follow(settings, desk, run, as_json=as_json)
+
+
+def _tell(waiting: Waiting) -> None:
+    from api.progress import estimated, wanted
+
+    print(f"Run {waiting.run} waits for approval: {wanted(waiting.asked)}", file=sys.stderr)
+    if waiting.asked.estimate is not None:
+        print(f"Estimate of the whole: {estimated(waiting.asked.estimate)}", file=sys.stderr)
+
+
+def _asked_in_place(settings: Settings) -> Decided | None:
+    """What the person at the terminal decides; None leaves the run waiting."""
+    while choice := _answer(CHOICES).lower():
+        try:
+            match choice:
+                case "a":
+                    return _made(settings, "approved")
+                case "e":
+                    return _made(settings, "edited", trials=_answer("Trials: "))
+                case "r":
+                    return _made(settings, "rejected", reason=_answer("Reason: "))
+                case _:
+                    print(InvalidInput("answer", choice, allowed="a, e, r, or Enter"), file=sys.stderr)
+        except InvalidInput as error:
+            print(error, file=sys.stderr)
+    return None
+
+
+def _answer(question: str) -> str:
+    print(question, end="", file=sys.stderr, flush=True)
+    line = sys.stdin.readline()
+    if not line:  # the terminal was closed: nothing more will come
+        print(file=sys.stderr)
+    return line.strip()
+
+
+def _made(settings: Settings, verdict: str, **given: Any) -> Decided:
+    try:
+        return Decided.model_validate({"verdict": verdict, "by": settings.owner, "at": datetime.now(UTC)} | given)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0]) if first["loc"] else "reason"
+        node = at((name,), Decided.model_json_schema())
+        allowed = in_words(node) if first["loc"] else "a reason of 1 to 500 characters"
+        value = given.get(name)
+        raise InvalidInput(f"--{name}", value, reason=f"{short(value)} is not allowed", allowed=allowed) from error
