@@ -31,7 +31,9 @@ async def create_desk(settings: Settings, models: "Models | None" = None) -> "As
     Without `models` runs can be read and reproduced, and none that asks an agent can be executed.
     """
     from agents.pricing import check_priced
-    from graphs.runs import Desk  # the agents' libraries take seconds to import
+    from api.promptlog import PromptLog  # the agents' libraries take seconds to import
+    from api.telemetry import exported
+    from graphs.runs import Desk
     from store.store import open_store
     from tools.bundled import BundledPrices
     from tools.local import LocalRunner
@@ -44,7 +46,7 @@ async def create_desk(settings: Settings, models: "Models | None" = None) -> "As
         asyncio.get_running_loop().set_default_executor(CallThreads(threads))
     prepare_home(settings)
     prices = BundledPrices()
-    with log_to(settings.home, settings.log_level):
+    with log_to(settings.home, settings.log_level), exported(settings.telemetry) as telemetry:
         async with open_store(settings.home) as store:
             yield Desk(
                 store=store,
@@ -54,6 +56,8 @@ async def create_desk(settings: Settings, models: "Models | None" = None) -> "As
                 checkpoints=settings.home / "checkpoints.sqlite",
                 budgets=settings.budgets,
                 thresholds=settings.thresholds,
+                observe=None if telemetry is None else telemetry.observe,
+                listeners=(PromptLog(),) if settings.log_prompts else (),
             )
 
 

@@ -41,6 +41,10 @@ class Settings(BaseSettings):
         Literal["debug", "info", "warning", "error"], Field(validation_alias="STRATIGOS_LOG_LEVEL")
     ] = "info"
     """What the log under the home records."""
+    log_prompts: Annotated[bool, Field(validation_alias="STRATIGOS_LOG_PROMPTS")] = False
+    """Whether the log at level debug holds what models are asked and what they answer; otherwise it holds no word."""
+    telemetry: Annotated[Literal["off", "console", "otlp"], Field(validation_alias="STRATIGOS_TELEMETRY")] = "off"
+    """Where OpenTelemetry's spans and metrics go; OTLP's address is in its own variables (`OTEL_EXPORTER_OTLP_...`)."""
 
     approve_evaluations: Annotated[Count, Field(validation_alias="APPROVE_EVALUATIONS")] = USUAL.evaluations
     approve_dollars: Annotated[Amount, Field(validation_alias="APPROVE_DOLLARS")] = USUAL.dollars
