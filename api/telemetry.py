@@ -1,10 +1,15 @@
 """Spans and metrics of OpenTelemetry, made from trace events alone: they hold no word that a model read or wrote."""
 
+import logging
 import sys
+import threading
+import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import structlog
 
 from tools import trace
 
@@ -25,6 +30,9 @@ WORKFLOW = "optimization"
 TOKENS = tuple(4**k for k in range(14))
 SECONDS = tuple(0.01 * 2**k for k in range(14))
 """Bounds of the histograms, as the conventions advise."""
+
+LAST_SECONDS = 5.0
+"""How long the end of the program waits for what is still to be sent."""
 
 _PROVIDERS = {
     "azure_ai": "azure.ai.inference",
@@ -244,13 +252,27 @@ def exported(destination: Destination) -> "Generator[Telemetry | None]":
         yield None
         return
     tracers, meters = _providers(destination)
-    telemetry = Telemetry(tracers, meters)
+    telemetry, complaints = Telemetry(tracers, meters), _ToOurLog(logging.WARNING)
+    logging.getLogger("opentelemetry").addHandler(complaints)
     try:
         yield telemetry
     finally:
         telemetry.close()
-        tracers.shutdown()
-        meters.shutdown()
+        sending = [threading.Thread(target=provider.shutdown, daemon=True) for provider in (tracers, meters)]
+        end = time.monotonic() + LAST_SECONDS
+        for thread in sending:
+            thread.start()
+        for thread in sending:
+            thread.join(max(end - time.monotonic(), 0.0))
+        logging.getLogger("opentelemetry").removeHandler(complaints)
+
+
+class _ToOurLog(logging.Handler):
+    """An address where nobody listens is told in the log, and stops nothing."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        logger: Any = structlog.get_logger()
+        logger.warning("telemetry", told=record.getMessage())
 
 
 def _providers(destination: Destination) -> "tuple[SdkTracerProvider, SdkMeterProvider]":
