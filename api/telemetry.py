@@ -77,6 +77,8 @@ class Telemetry:
         self._heard: dict[_Key, datetime] = {}
         """When something was last heard of an agent."""
         self._conversations: dict[str, str] = {}
+        self._waiting: set[str] = set()
+        """Runs that go on when a person has decided."""
         self._last = datetime.now(UTC)
 
     def observe(self, event: trace.TraceEvent) -> None:
@@ -86,6 +88,10 @@ class Telemetry:
                 self._of_run(event)
             case trace.TurnStarted() | trace.TurnFinished() | trace.NodeStarted() | trace.NodeFinished():
                 self._of_node(event)
+            case trace.ApprovalRequested():
+                self._waiting.add(event.run)
+            case trace.ApprovalDecided():
+                self._waiting.discard(event.run)
             case trace.RunLaunched():
                 if event.run in self._conversations:
                     self._conversations[event.launched] = self._conversations[event.run]
@@ -101,7 +107,7 @@ class Telemetry:
     def close(self) -> None:
         """End what never ended, such as the spans of a run that was interrupted."""
         for key in sorted(self._open, key=len, reverse=True):
-            self._end(key, self._last, error="interrupted")
+            self._end(key, self._last, error=None if key[0] in self._waiting else "interrupted")
 
     def _of_run(self, event: trace.RunStarted | trace.RunFinished | trace.RunFailed) -> None:
         self._run(event)
@@ -138,10 +144,10 @@ class Telemetry:
         begun = self._heard.get(place, event.at)
         asked = {**_asked("chat", event.model), **self._shared(event), "gen_ai.agent.name": event.agent}
         measured: dict[str, Value] = _asked("chat", event.model)
-        key = (*place, "chat")
+        key, name = (*place, "chat"), f"chat {asked['gen_ai.request.model']}"
         if isinstance(event, trace.ModelAnswered):
             begun = max(begun, event.at - timedelta(seconds=event.seconds))
-            self._begin(key, f"chat {event.model}", begun, parent, asked)
+            self._begin(key, name, begun, parent, asked)
             read = _read(event.input_tokens, event.cached_tokens, event.written_tokens)
             written = {"gen_ai.usage.output_tokens": event.output_tokens}
             error = None if event.stop == "answered" else event.stop
@@ -153,7 +159,7 @@ class Telemetry:
             seconds = event.seconds
         else:
             error, seconds = event.reason, (event.at - begun).total_seconds()
-            self._begin(key, f"chat {event.model}", begun, parent, asked)
+            self._begin(key, name, begun, parent, asked)
             self._end(key, event.at, error=error)
         self._seconds.record(seconds, measured if error is None else {**measured, "error.type": error})
         self._heard[place] = event.at
@@ -161,6 +167,7 @@ class Telemetry:
     def _of_tool(self, event: trace.ToolCalled | trace.ToolReturned) -> None:
         parent, place = self._agent(event), _place(event)
         waiting = self._calls.setdefault(place, [])
+        self._heard[place] = event.at
         if isinstance(event, trace.ToolCalled):
             key = (*place, event.id)
             own: dict[str, Value] = {
@@ -176,7 +183,6 @@ class Telemetry:
         if found is not None:
             waiting.remove(found)
             self._end(found[1], event.at)
-        self._heard[place] = event.at
 
     def _refuse(self, event: _Ended | trace.ModelReplaced, agent: str) -> None:
         """A tool that has not returned when its agent goes on has refused the call."""

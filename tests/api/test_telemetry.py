@@ -1,0 +1,229 @@
+"""Spans and metrics by the conventions, with the times of the trace and none of its words."""
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode
+
+from api.telemetry import CONVENTIONS, Telemetry, exported
+from tools import trace
+from tools.usage import Usage
+
+BEGIN = datetime(2026, 1, 2, tzinfo=UTC)
+MODEL = "bedrock_converse:eu.amazon.nova-pro-v1:0"
+SECRET = "xyzzy"
+
+
+class Seen:
+    """A telemetry whose spans and metrics stay in memory."""
+
+    def __init__(self) -> None:
+        self._spans, self._reader = InMemorySpanExporter(), InMemoryMetricReader()
+        tracers = TracerProvider(shutdown_on_exit=False)
+        tracers.add_span_processor(SimpleSpanProcessor(self._spans))
+        self.telemetry = Telemetry(tracers, MeterProvider([self._reader], shutdown_on_exit=False))
+
+    @property
+    def spans(self) -> dict[str, ReadableSpan]:
+        return {span.name: span for span in self._spans.get_finished_spans()}
+
+    @property
+    def points(self) -> dict[tuple[str, Any, Any], Any]:
+        """By metric, kind of token and error."""
+        data = self._reader.get_metrics_data()
+        assert data is not None
+        metrics = [m for resource in data.resource_metrics for scope in resource.scope_metrics for m in scope.metrics]
+        return {
+            (metric.name, point.attributes.get("gen_ai.token.type"), point.attributes.get("error.type")): point
+            for metric in metrics
+            for point in metric.data.data_points
+        }
+
+
+def told(kind: Any, second: float, node: str = "explainer", /, **fields: Any) -> Any:
+    return kind(id=f"{second}-{kind}", run="r", node=node, at=BEGIN + timedelta(seconds=second), **fields)
+
+
+def answered(second: float, **fields: Any) -> Any:
+    took = {"attempts": 1, "input_tokens": 10, "cached_tokens": 90, "written_tokens": 5, "output_tokens": 20}
+    given = {"agent": "explainer", "model": MODEL, "stop": "answered", "seconds": 1.5} | took | fields
+    return told(trace.ModelAnswered, second, **given)
+
+
+def asked() -> list[Any]:
+    tool = {"agent": "explainer", "tool": "list_figures"}
+    usage = Usage(answers=1, input_tokens=10, cached_tokens=90, written_tokens=5, output_tokens=20)
+    return [
+        told(trace.RunStarted, 0, "run", request_digest="", data_digest="", model=MODEL),
+        told(trace.NodeStarted, 1),
+        told(trace.AgentStarted, 2, agent="explainer", model=MODEL),
+        answered(4),
+        told(trace.ToolCalled, 5, arguments={"which": SECRET}, **tool),
+        told(trace.ToolReturned, 6, result_digest="", figures=(), **tool),
+        told(trace.AgentFinished, 8, agent="explainer", outcome="answered", usage=usage),
+        told(trace.NodeFinished, 9),
+        told(trace.RunFinished, 10, "run", result_digest=""),
+    ]
+
+
+def observed(*events: Any) -> Seen:
+    seen = Seen()
+    for event in events:
+        seen.telemetry.observe(event)
+    return seen
+
+
+def seconds(span: ReadableSpan) -> tuple[float, float]:
+    assert span.start_time is not None
+    assert span.end_time is not None
+    begin = BEGIN.timestamp()
+    return span.start_time / 1e9 - begin, span.end_time / 1e9 - begin
+
+
+def test_spans_stand_within_each_other_and_have_the_times_of_the_trace():
+    spans = observed(*asked()).spans
+    parents = {span.context.span_id: name for name, span in spans.items() if span.context}
+    tree = {name: parents.get(span.parent.span_id) if span.parent else None for name, span in spans.items()}
+    assert tree == {
+        "invoke_workflow optimization": None,
+        "explainer": "invoke_workflow optimization",
+        "invoke_agent explainer": "explainer",
+        f"chat {MODEL.partition(':')[2]}": "invoke_agent explainer",
+        "execute_tool list_figures": "invoke_agent explainer",
+    }
+    times = {name.split()[0]: seconds(span) for name, span in spans.items()}
+    expected = {
+        "invoke_workflow": (0, 10),
+        "explainer": (1, 9),
+        "invoke_agent": (2, 8),
+        "chat": (2.5, 4),
+        "execute_tool": (5, 6),
+    }
+    assert {name: tuple(round(t, 3) for t in pair) for name, pair in times.items()} == expected
+    assert all(span.status.status_code is StatusCode.UNSET for span in spans.values())
+
+
+def test_a_chat_has_the_attributes_and_metrics_of_the_conventions():
+    seen = observed(*asked())
+    chat = seen.spans["chat eu.amazon.nova-pro-v1:0"]
+    assert chat.attributes is not None
+    assert chat.instrumentation_scope is not None
+    assert CONVENTIONS in (chat.instrumentation_scope.schema_url or "")
+    assert dict(chat.attributes) == {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "aws.bedrock",
+        "gen_ai.request.model": "eu.amazon.nova-pro-v1:0",
+        "gen_ai.agent.name": "explainer",
+        "gen_ai.usage.input_tokens": 105,
+        "gen_ai.usage.cache_read.input_tokens": 90,
+        "gen_ai.usage.cache_creation.input_tokens": 5,
+        "gen_ai.usage.output_tokens": 20,
+        "gen_ai.response.finish_reasons": ("answered",),
+        "stratigos.attempts": 1,
+        "stratigos.run": "r",
+    }
+    points = seen.points
+    assert points["gen_ai.client.token.usage", "input", None].sum == 105
+    assert points["gen_ai.client.token.usage", "output", None].sum == 20
+    assert points["gen_ai.client.operation.duration", None, None].sum == 1.5
+
+
+def test_what_failed_says_why():
+    events = asked()[:5]
+    replaced = told(trace.ModelReplaced, 7, agent="explainer", model=MODEL, by="other", reason="throttled")
+    seen = observed(*events, replaced, told(trace.RunFailed, 9, "run", code="model_failed", kind="throttled"))
+    errors = {name.split()[0]: (span.attributes or {}).get("error.type") for name, span in seen.spans.items()}
+    assert errors == {
+        "execute_tool": "refused",
+        "chat": "throttled",
+        "invoke_agent": "throttled",
+        "explainer": "throttled",
+        "invoke_workflow": "throttled",
+    }
+    assert seen.points["gen_ai.client.operation.duration", None, "throttled"].sum == 2.0
+
+
+@pytest.mark.parametrize(
+    ("model", "provider", "asked"),
+    [
+        ("bedrock_converse:us.x", "aws.bedrock", "us.x"),
+        ("google_vertexai:gemini", "gcp.vertex_ai", "gemini"),
+        ("openai:gpt", "openai", "gpt"),
+        ("embedded planner (rule-based)", "stratigos", "embedded planner (rule-based)"),
+    ],
+)
+def test_the_provider_stands_in_the_models_name(model, provider, asked):
+    chat = observed(answered(3, model=model)).spans[f"chat {asked}"]
+    assert chat.attributes is not None
+    assert chat.attributes["gen_ai.provider.name"] == provider
+    assert chat.attributes["gen_ai.request.model"] == asked
+
+
+def test_a_run_that_is_resumed_elsewhere_or_interrupted_leaves_whole_spans():
+    seen = observed(*asked()[3:5])
+    seen.telemetry.close()
+    names = {name.split()[0]: (span.attributes or {}).get("error.type") for name, span in seen.spans.items()}
+    told = dict.fromkeys(["invoke_workflow", "explainer", "invoke_agent", "execute_tool"], "interrupted")
+    assert names == {"chat": None, **told}
+
+
+def test_a_conversation_is_named_in_its_own_spans_and_in_those_of_the_runs_it_launched():
+    turn = told(trace.TurnStarted, 0, "assistant", conversation="talk", turn=1, model=MODEL)
+    launched = told(trace.RunLaunched, 1, "assistant", launched="other", name="mine")
+    began = told(trace.RunStarted, 2, "run", request_digest="", data_digest="", model=MODEL)
+    seen = observed(turn, launched, began.model_copy(update={"run": "other"}))
+    seen.telemetry.close()
+    conversations = {(s.attributes or {}).get("gen_ai.conversation.id") for s in seen.spans.values()}
+    assert conversations == {"talk"}
+
+
+@pytest.fixture
+def collector() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
+    """The address of an OTLP receiver on this machine, and what it received."""
+    received: list[tuple[str, bytes]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", received
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_otlp_takes_spans_and_metrics_to_the_address_of_its_own_variable(collector, monkeypatch):
+    address, received = collector
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "none")
+    with exported("otlp") as telemetry:
+        assert telemetry is not None
+        for event in asked():
+            telemetry.observe(event)
+    bodies = dict(received)
+    assert bodies.keys() == {"/v1/traces", "/v1/metrics"}
+    assert b"invoke_agent explainer" in bodies["/v1/traces"]
+    assert b"gen_ai.client.token.usage" in bodies["/v1/metrics"]
+    assert all(SECRET.encode() not in body for body in bodies.values())
+
+
+def test_telemetry_that_is_off_is_none():
+    with exported("off") as telemetry:
+        assert telemetry is None

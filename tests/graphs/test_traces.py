@@ -1,0 +1,176 @@
+"""What a trace tells besides the answers: numbers, agents, trials, checks."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agents.planner import EmbeddedPlanner
+from graphs.log import EventLog, Place
+from graphs.runs import create_run, events_of, execute, result_of
+from graphs.trials import Telling
+from quant.objective import scenario_weights
+from quant.scenario import BUILT_IN
+from tests.graphs.conftest import OWNER, open_desk
+from tests.graphs.test_nonsense import calls
+from tools.optimization import OptimizationRequest, OptimizationResult
+from tools.trace import (
+    AgentFinished,
+    AgentStarted,
+    DecisionMade,
+    DraftRejected,
+    EstimateMade,
+    FiguresChecked,
+    JobProgressed,
+    ModelAnswered,
+    TraceEvent,
+    TrialFinished,
+)
+from tools.trials import save_trials, stored_trials
+
+SCENARIOS = tuple(s.model_copy(update={"paths": 128, "years": 1}) for s in BUILT_IN[:2])
+REQUEST = OptimizationRequest(trials=10, scenarios=SCENARIOS, seed=3)
+
+
+class Hasty(EmbeddedPlanner):
+    """Its first explanation has a number of its own; its answers count tokens."""
+
+    drafts: list[str]
+
+    def _reply(self, messages):
+        if self.answers_with == "Draft" and not self.drafts:
+            self.drafts.append("one")
+            claims = [{"section": name, "text": "It gains 5."} for name in ("winner", "counter_argument")]
+            reply = calls(("Draft", {"claims": claims}))
+        else:
+            reply = super()._reply(messages)
+        usage = {"input_tokens": 7, "output_tokens": 3, "total_tokens": 10, "input_token_details": {"cache_read": 2}}
+        return reply.model_copy(update={"usage_metadata": usage})
+
+
+class Traced:
+    """One run, with what the store has of it and what its observer was told."""
+
+    events: Sequence[TraceEvent]
+    stored: Sequence[TraceEvent]
+    payloads: Sequence[dict[str, object]]
+    observed: Sequence[TraceEvent]
+    followed: Sequence[TraceEvent]
+    """The same run again, with the decisions of the first."""
+    result: OptimizationResult
+
+    async def make(self, home) -> None:
+        async with open_desk(home, Hasty(drafts=[])) as unobserved:
+            observed: list[TraceEvent] = []
+            desk = replace(unobserved, observe=observed.append)
+            run = await create_run(desk, OWNER, REQUEST)
+            self.events = [event async for event in execute(desk, OWNER, run)]
+            self.again = [event async for event in execute(desk, OWNER, run)]
+            self.observed = observed
+            self.stored = await events_of(desk.store, OWNER, run)
+            self.payloads = [event.payload for event in await desk.store.events.read(OWNER, run)]
+            self.trials = await stored_trials(desk.store, OWNER, run)
+            result = await result_of(desk.store, OWNER, run)
+            assert result is not None
+            self.result = result
+            other = await create_run(desk, OWNER, REQUEST)
+            decided = execute(desk, OWNER, other, decisions=result.manifest.decisions)
+            self.followed = [event async for event in decided]
+
+    def of(self, kind: type) -> list:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+@pytest.fixture(scope="module")
+def traced(tmp_path_factory) -> Traced:
+    made = Traced()
+    asyncio.run(made.make(tmp_path_factory.mktemp("traced")))
+    return made
+
+
+def test_events_are_numbered_without_gaps_and_the_number_is_stored_once(traced):
+    assert [event.sequence for event in traced.events] == list(range(1, len(traced.events) + 1))
+    assert traced.stored == traced.events == traced.again
+    assert not any("sequence" in payload for payload in traced.payloads)
+
+
+def test_an_observer_is_told_each_event_once_and_none_that_is_only_read_out(traced):
+    ours = [event for event in traced.observed if event.run == traced.events[0].run]
+    assert ours == traced.events
+
+
+def test_an_agent_begins_before_its_first_call_and_ends_when_its_decision_is_stored(traced):
+    started, decided, finished = traced.of(AgentStarted), traced.of(DecisionMade), traced.of(AgentFinished)
+    assert [(e.agent, e.ordinal) for e in started] == [(e.decision.agent, e.decision.ordinal) for e in decided]
+    assert [(e.agent, e.ordinal) for e in finished] == [(e.agent, e.ordinal) for e in started]
+    for begin, decision, end in zip(started, decided, finished, strict=True):
+        within = traced.events[begin.sequence : decision.sequence - 1]
+        answers = [e for e in within if isinstance(e, ModelAnswered)]
+        assert {e.agent for e in answers} == {begin.agent}
+        assert end.sequence == decision.sequence + 1
+        assert end.outcome == "answered"
+        assert begin.model == answers[0].model
+        assert (end.usage.answers, end.usage.retries) == (len(answers), 0)
+        assert end.usage.tokens == 10 * len(answers)
+        assert end.usage.cached_tokens == 2 * len(answers)
+        assert end.usage.seconds == pytest.approx(sum(e.seconds for e in answers))
+    assert sum(e.usage.answers for e in finished) == len(traced.of(ModelAnswered))
+
+
+def test_a_run_that_follows_decisions_asks_no_agent(traced):
+    kinds = {type(event) for event in traced.followed}
+    assert DecisionMade in kinds
+    assert TrialFinished in kinds
+    assert not kinds & {AgentStarted, AgentFinished, ModelAnswered, FiguresChecked}
+
+
+def test_each_draft_is_refused_or_checked(traced):
+    checked, [refused] = traced.of(FiguresChecked), traced.of(DraftRejected)
+    assert refused.agent == "explainer"
+    assert [e.agent for e in checked] == [e.decision.agent for e in traced.of(DecisionMade)]
+    explained = next(e.decision.answer["claims"] for e in traced.of(DecisionMade) if e.decision.agent == "explainer")
+    assert checked[-1].sequence > refused.sequence
+    assert checked[-1].digest != refused.digest
+    assert checked[-1].claims == len(explained)
+    assert checked[-1].references == sum(claim["text"].count("{{") for claim in explained)
+
+
+def test_trials_are_told_in_order_each_before_the_tenth_that_counts_it(traced):
+    told = traced.of(TrialFinished)
+    assert [(e.trial, e.digest) for e in told] == [(t.number, t.digest) for t in traced.trials]
+    seen, before = 0, 0
+    for event in traced.events:
+        seen += isinstance(event, TrialFinished)
+        if isinstance(event, EstimateMade):
+            before = seen
+        if isinstance(event, JobProgressed):
+            assert seen - before == event.done
+    assert seen == traced.result.counts.trials
+
+
+@pytest.mark.anyio
+async def test_a_trial_that_was_dropped_has_no_objective_and_those_told_are_not_read_again(home, traced):
+    stored = [trial.model_copy(update={"screened": trial.number % 2 == 0}) for trial in traced.trials]
+    async with open_desk(home) as desk:
+        await save_trials(desk.store, OWNER, "one", [(trial, np.zeros((2, 3))) for trial in stored])
+        context: Any = SimpleNamespace(store=desk.store, owner=OWNER, run="one", request=REQUEST)
+        telling = Telling(context, Place(EventLog(desk.store, OWNER, "one", ()), "search"), stored[:2], 1)
+        told: list[Any] = [*await telling.until(3), *await telling.until(3), *await telling.until(10)]
+    assert [event.trial for event in told] == list(range(1, 10))
+    assert [event.objective is None for event in told] == [trial.screened for trial in stored[1:]]
+
+
+def test_the_objective_of_a_trial_is_its_mean_utility_which_no_other_trial_changes(traced):
+    weights = scenario_weights([s.probability for s in SCENARIOS])
+    for event, trial in zip(traced.of(TrialFinished), traced.trials, strict=True):
+        utilities = [e.metrics.utility.value for e in (*trial.evaluations, trial.train)]
+        assert event.objective == pytest.approx(sum(w * u for w, u in zip(weights, utilities, strict=True)))
+    again = [e.comparable() for e in traced.followed if isinstance(e, TrialFinished)]
+    differ = {"id", "run"}
+    assert [{k: v for k, v in e.items() if k not in differ} for e in again] == [
+        {k: v for k, v in e.comparable().items() if k not in differ} for e in traced.of(TrialFinished)
+    ]
