@@ -49,7 +49,7 @@ class Meter(BaseCallbackHandler):
         if found is not None:
             raise BudgetSpent(found, limits[found])
 
-    def on_llm_new_token(self, token: str, *, chunk: Any = None, **_: Any) -> None:  # noqa: ARG002
+    def on_llm_new_token(self, token: Any, *, chunk: Any = None, **_: Any) -> None:  # noqa: ARG002
         message = getattr(chunk, "message", None)
         if isinstance(message, AIMessageChunk) and message.usage_metadata:
             self._told = message.usage_metadata

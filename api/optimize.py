@@ -200,7 +200,8 @@ def _compilations() -> Any:
 
 def _print(result: OptimizationResult, run: str, path: str, seconds: dict[str, float], *, as_json: bool) -> None:
     if as_json:
-        found = {"run": run, "report": path, "seconds": seconds, "result_digest": result.digest()}
+        partial = {"partial": result.partial} if result.partial else {}
+        found = {**partial, "run": run, "report": path, "seconds": seconds, "result_digest": result.digest()}
         sys.stdout.write(json.dumps(found | {"result": result.model_dump(mode="json")}) + "\n")
         return
     from api.summary import show

@@ -17,11 +17,14 @@ from api.words import (
     plural,
     sentence,
     sentence_case,
+    taken,
     title,
+    tokens,
 )
 from quant.scenario import GBM_BANNER
 from tools.figures_of import simulated_timing
 from tools.optimization import Case, OptimizationResult, ScenarioOutcome
+from tools.usage import total
 
 _STYLES = {
     "green": "bold green",
@@ -34,6 +37,8 @@ _STYLES = {
 def show(console: Console, result: OptimizationResult) -> None:
     """The benefit and the verdict first."""
     console.print()
+    for reason in result.partial:
+        console.print(f"PARTIAL RESULT: {plain(reason)}", style="bold red")
     console.print(plain(result.manifest.request.name), style="bold")
     console.print(benefit(result), style="bold")
     word, sign = COLOURS[result.verdict.colour]
@@ -95,6 +100,7 @@ def _parts(result: OptimizationResult) -> dict[str, list[str]]:
         "Probabilities": _cases(result.probabilities),
         "Caveats": [sentence_case(caveat) for caveat in result.caveats],
         "Computed": [counted(result)],
+        "Agents took": _taken(result),
     }
 
 
@@ -150,6 +156,13 @@ def counted(result: OptimizationResult) -> str:
         f"{c.trials} configurations x {c.scenarios} scenarios x {number(c.paths)} paths x {plural(c.years, 'year')} = "
         f"{number(c.evaluations)} evaluations on all paths, {number(c.path_days)} strategy-days; stopped: {c.stopped}"
     )
+
+
+def _taken(result: OptimizationResult) -> list[str]:
+    if not any(each.usage.tokens for each in result.usage):
+        return ["no tokens"] if result.usage else []
+    each = [f"{title(used.agent)} ({', '.join(used.models)}): {taken(used.usage)}" for used in result.usage]
+    return [*each, f"Together: {tokens(total(used.usage for used in result.usage))}"]
 
 
 def _cases(cases: Sequence[Case]) -> list[str]:

@@ -3,6 +3,7 @@
 from quant.family import ACTIVE, FAMILY
 from quant.strategy import REBALANCING_DAYS, Rebalancing, StrategyConfig, length_of
 from tools.optimization import Fact, LimitCheck, LimitName
+from tools.usage import Usage
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -103,6 +104,33 @@ def limit_row(check: LimitCheck) -> tuple[str, str, str, str, str]:
         allowed,
         state + (", binds" if check.binds else ""),
     )
+
+
+def dollars(value: float | None) -> str:
+    """US dollars, with four decimals below one; None is a price that nobody knows."""
+    if value is None:
+        return "price unknown"
+    return "$" + number(value, 4 if 0.0 < value < 1.0 else 2)
+
+
+def tokens(usage: Usage) -> str:
+    """The tokens of some answers and their price."""
+    if not usage.tokens:
+        return "no tokens"
+    counts = {
+        "in": usage.input_tokens,
+        "from the cache": usage.cached_tokens,
+        "to the cache": usage.written_tokens,
+        "out": usage.output_tokens,
+    }
+    listed = ", ".join(f"{number(count)} {what}" for what, count in counts.items() if count)
+    return f"{plural(usage.tokens, 'token')} ({listed}), {dollars(usage.dollars)}"
+
+
+def taken(usage: Usage) -> str:
+    """What some answers took, in one line."""
+    retries = f", {number(usage.retries)} calls made again" if usage.retries else ""
+    return f"{plural(usage.answers, 'answer')}{retries}, {tokens(usage)}, {number(usage.seconds, 1)} s"
 
 
 def _frequency(rebalancing: Rebalancing) -> str:

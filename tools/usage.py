@@ -1,6 +1,7 @@
 """What asking models took."""
 
 import math
+from collections.abc import Iterable
 
 from quant.strategy import Frozen
 
@@ -37,3 +38,7 @@ class Usage(Frozen):
             dollars=math.fsum(known) if len(known) == 2 else None,
             seconds=self.seconds + other.seconds,
         )
+
+
+def total(usages: Iterable[Usage]) -> Usage:
+    return sum(usages, Usage())

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from tests.bedrock.drivers import Driver
 from tests.bedrock.received import Operation, Received
-from tests.bedrock.rendering import body_of, events_of
+from tests.bedrock.rendering import body_of, events_of, usage_of
 from tests.bedrock.replies import Blocked, Broken, Fail, Raise, Reset, Say, Slow
 from tests.bedrock.validation import refusal
 from tests.bedrock.wire import EVENT_STREAM, encode, error_headers, exception
@@ -197,7 +197,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _converse(self, received: Received, reply: Say | Blocked | Broken) -> None:
         if not isinstance(reply, Broken):
-            self._finish(received, body_of(received, reply))
+            body = body_of(received, reply)
+            received.reported = None if isinstance(body, Fail) else usage_of(received, reply)
+            self._finish(received, body)
         elif isinstance(reply.by, Raise):
             self._finish(received, reply.by.as_failure())
         else:
@@ -212,8 +214,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _stream(self, received: Received, reply: Say | Blocked | Broken, between: float) -> None:
         head = {"Content-Type": EVENT_STREAM, "Transfer-Encoding": "chunked"}
-        events = events_of(received, reply.whole if isinstance(reply, Broken) else reply)
+        whole = reply.whole if isinstance(reply, Broken) else reply
+        events = events_of(received, whole)
         kept, said = (events[: reply.after], "broken off") if isinstance(reply, Broken) else (events, "answered")
+        if len(kept) >= len(events):  # the last event reports the tokens, whatever comes after it
+            received.reported = usage_of(received, whole)
         if isinstance(reply, Broken) and isinstance(reply.by, Raise):
             said = reply.by.name
             kept = [*kept, exception(reply.by.name, reply.by.message)]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
 
+from tests.bedrock.replies import Usage
 from tests.bedrock.wire import encode
 
 Operation = Literal["Converse", "ConverseStream"]
@@ -22,6 +23,8 @@ class Received:
     """Names in lower case."""
     answered: bool = False
     """Whether the answer went out whole, an error counting as one; set before its last byte."""
+    reported: Usage | None = None
+    """The tokens that the caller was told; set before the last byte."""
     digest: bytes = field(init=False)
 
     def __post_init__(self) -> None:

@@ -46,6 +46,12 @@ def events_of(received: Received, said: Say | Blocked) -> list[bytes]:
     ]
 
 
+def usage_of(received: Received, said: Say | Blocked) -> Usage:
+    """The tokens that the answer reports."""
+    say, _ = _resolved(received, said)
+    return say.usage or estimate(received.body, say)
+
+
 def _blocks(received: Received, say: Say) -> Iterator[list[tuple[str, dict[str, Any]]]]:
     if say.reasoning:
         parts = [{"text": part} for part in _fragments(say.reasoning)]

@@ -1,0 +1,310 @@
+"""What models took: counted as the double counts it, whatever fails on the way, and held against budgets by code."""
+
+import asyncio
+import io
+import json
+from collections.abc import Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from agents.failures import ModelFailure
+from agents.model import make_models
+from agents.pricing import PriceTable
+from api.exports import as_json
+from api.report import render
+from api.summary import show
+from graphs.deciding import ABSTAINED
+from graphs.runs import Desk, create_run, events_of, execute, reproduce, result_of
+from tests.bedrock import replies
+from tests.bedrock.clients import MODEL
+from tests.bedrock.double import Double
+from tests.bedrock.drivers import dead, embedded, faulty
+from tests.bedrock.received import Received
+from tests.bedrock.replies import Broken, Call, Reply, Say
+from tests.graphs.conftest import OWNER, open_desk
+from tests.graphs.wired import (
+    ASKED,
+    EXPLAINER,
+    MARKET,
+    ONE,
+    OPTIMIZER,
+    OPTIONS,
+    OTHER,
+    OTHER_MODEL,
+    REQUEST,
+    RISK,
+    point_at,
+)
+from tools.budget import UNLIMITED, Budgets
+from tools.errors import InvalidInput
+from tools.optimization import OptimizationResult
+from tools.partial import LABEL
+from tools.spending import spent, spent_by_owner
+from tools.trace import (
+    ClaimReleased,
+    ModelAnswered,
+    ModelReplaced,
+    ModelRetried,
+    TrialsFinished,
+    VerdictReached,
+    Warned,
+)
+from tools.usage import Usage, total
+
+pytestmark = pytest.mark.anyio
+
+
+def today() -> date:
+    return datetime.now(UTC).date()
+
+
+WHOLE = 100
+"""More events than a small answer has: it breaks after all of them."""
+TOLD = Say(("Half of it.",), (Call("RiskAssessment", {"concerns": ["none"]}),), usage=replies.Usage(900, 40, 300, 50))
+
+
+def tokens_of(usage: Usage) -> tuple[int, int, int, int]:
+    return usage.input_tokens, usage.output_tokens, usage.cached_tokens, usage.written_tokens
+
+
+def reported(received: Iterable[Received]) -> tuple[int, int, int, int]:
+    told = [each.reported for each in received if each.reported]
+    return (
+        sum(one.input for one in told),
+        sum(one.output for one in told),
+        sum(one.cache_read for one in told),
+        sum(one.cache_write for one in told),
+    )
+
+
+def cost(received: Iterable[Received]) -> float:
+    """By hand, from the list: Claude Sonnet 4.5 in a region, Nova Pro."""
+    prices = {MODEL: (3.3, 16.5, 0.33, 4.125), OTHER_MODEL: (0.8, 3.2, 0.2, 0.8)}
+    return sum(
+        (one.input * a + one.output * b + one.cache_read * c + one.cache_write * d) / 1e6
+        for each in received
+        if (one := each.reported)
+        for a, b, c, d in [prices[each.model]]
+    )
+
+
+@dataclass
+class Ran:
+    run: str
+    events: list[Any]
+    result: OptimizationResult
+
+    def of(self, kind: type) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    @property
+    def cut(self) -> list[tuple[str, str | None]]:
+        """Which agents abstained for a budget, and for which."""
+        decisions = self.result.manifest.decisions
+        assert all((d.author == ABSTAINED) is (d.abstained_for is not None) for d in decisions)
+        return [(d.agent, d.budget) for d in decisions if d.abstained_for == "budget"]
+
+    @property
+    def warned(self) -> list[tuple[str, str]]:
+        return [(event.code, event.subject) for event in self.of(Warned)]
+
+    @property
+    def used(self) -> Usage:
+        return total(each.usage for each in self.result.usage)
+
+
+async def ran(desk: Desk) -> Ran:
+    """A new run, whose result tells what the store counted, and which is the same without any model."""
+    name = await create_run(desk, OWNER, REQUEST)
+    before = await spent_by_owner(desk.store, OWNER, today())
+    events = [event async for event in execute(desk, OWNER, name)]
+    assert events == await events_of(desk.store, OWNER, name)
+    result = await result_of(desk.store, OWNER, name)
+    assert result is not None
+    assert {used.agent: used.usage for used in result.usage} == await spent(desk.store, OWNER, name)
+    done = Ran(name, events, result)
+    after = await spent_by_owner(desk.store, OWNER, today())
+    assert after.tokens == before.tokens + done.used.tokens
+    return done
+
+
+@pytest.fixture
+def wired(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    @asynccontextmanager
+    async def wire(double: Double, budgets: Budgets = UNLIMITED, *, prices: PriceTable | None = None, **options: Any):
+        point_at(monkeypatch, double.url)
+        async with open_desk(home) as desk:
+            models = make_models(OPTIONS.model_copy(update=options), prices=prices)
+            yield replace(desk, models=models, budgets=budgets)
+
+    return wire
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """Without faults and budgets."""
+
+    async def undisturbed() -> Ran:
+        async with open_desk(tmp_path_factory.mktemp("plain")) as desk:
+            return await ran(replace(desk, models=make_models(OPTIONS)))
+
+    with pytest.MonkeyPatch.context() as patch, Double(embedded()) as double:
+        point_at(patch, double.url)
+        return asyncio.run(undisturbed())
+
+
+ALL_AT_ONCE: dict[int, Reply] = {
+    2: replies.THROTTLED,
+    3: Broken(TOLD, after=3, by=replies.THROTTLED_MIDWAY),
+    4: Broken(TOLD, after=WHOLE, by=replies.UNAVAILABLE_MIDWAY),
+    5: Broken(TOLD, after=4, by="reset"),
+    7: Say(("I think",), stop="max_tokens"),
+    9: Say(calls=(Call("SearchPlan", raw=("{",)),)),
+}
+DYING = dead(MODEL, Broken(TOLD, after=WHOLE, by=replies.INVALID_MIDWAY))
+FAULTS: dict[str, tuple[Any, dict[str, Any], int]] = {
+    "streaming": (ALL_AT_ONCE, {}, 1),
+    "not_streaming": ({1: replies.THROTTLED, 6: replies.UNAVAILABLE}, {"streaming": False}, 0),
+    "fallbacks": (DYING, {"fallbacks": (OTHER,)}, 5),
+}
+
+
+@pytest.mark.parametrize("case", FAULTS)
+async def test_the_result_counts_what_the_endpoint_counted(case, wired):
+    fault, options, paid_for_nothing = FAULTS[case]
+    with Double(faulty(embedded(), fault)) as double:
+        async with wired(double, **options) as desk:
+            done = await ran(desk)
+    used, answers = done.used, done.of(ModelAnswered)
+    assert tokens_of(used) == reported(double.received)
+    assert used.dollars == pytest.approx(cost(double.received), rel=1e-12)
+    assert used.answers == len(answers)
+    assert used.retries == len(done.of(ModelRetried)) + len(done.of(ModelReplaced))
+    assert used.answers + used.retries == len(double.received)
+    assert sum(each.reported is not None for each in double.received) - used.answers == paid_for_nothing
+    assert sum(map(tokens_told, answers)) == used.tokens
+    assert sum(a.dollars for a in answers) == pytest.approx(used.dollars)
+    assert (done.result.partial, done.warned) == ((), [])
+
+
+async def test_what_a_run_took_before_it_failed_counts_once(wired, plain):
+    with Double(faulty(embedded(), {6: replies.DENIED, 9: replies.DENIED})) as double:
+        async with wired(double) as desk:
+            name = await create_run(desk, OWNER, REQUEST)
+            for _ in range(2):
+                with pytest.raises(ModelFailure):
+                    async for _ in execute(desk, OWNER, name):
+                        pass
+            async for _ in execute(desk, OWNER, name):
+                pass
+            result = await result_of(desk.store, OWNER, name)
+    assert result is not None
+    used = total(each.usage for each in result.usage)
+    assert tokens_of(used) == reported(double.received)
+    assert tokens_of(used) == tokens_of(plain.used)
+    assert result.digest() == plain.result.digest()
+
+
+NO_CALL, AGENTS_SIDE_BY_SIDE, ONE_PLAN = 0, 4, 6
+
+
+@pytest.mark.parametrize("calls", [NO_CALL, AGENTS_SIDE_BY_SIDE, ONE_PLAN])
+async def test_a_run_ends_with_what_it_has_when_its_tokens_are_spent(calls, wired, plain):
+    answers = plain.of(ModelAnswered)
+    limit = sum(map(tokens_told, answers[:calls]))
+    with Double(embedded()) as double:
+        async with wired(double, Budgets(run_tokens=limit)) as desk:
+            done = await ran(desk)
+            again = await reproduce(desk, OWNER, done.run)
+    assert len(double.received) == calls, "no call after the limit, and every one before it"
+    assert done.used.tokens == limit
+    silent = [RISK, MARKET, OPTIMIZER, EXPLAINER][0 if calls == NO_CALL else 2 :]
+    assert done.cut == [(agent, "run tokens") for agent in silent]
+    plans = [d.answer for d in done.result.manifest.decisions if d.agent == OPTIMIZER]
+    assert len(plans) == 1 + (calls == ONE_PLAN), "it stops if something was tried"
+    assert done.result.counts.plans == 1
+    assert done.result.counts.trials == (done.of(TrialsFinished)[-1].trials)
+    assert done.warned[-1] == ("budget_spent", "run tokens")
+    assert done.warned.count(("budget_spent", "run tokens")) == 1
+    labelled_everywhere(done)
+    assert (again.digest(), again.partial) == (done.result.digest(), done.result.partial)
+
+
+def tokens_told(answer: ModelAnswered) -> int:
+    return answer.input_tokens + answer.output_tokens + answer.cached_tokens + answer.written_tokens
+
+
+def labelled_everywhere(done: Ran) -> None:
+    result = done.result
+    assert len(result.partial) == len(dict.fromkeys(agent for agent, _ in done.cut))
+    assert all(reason.endswith(".") and " spent before the " in reason for reason in result.partial)
+    assert not any(character.isdigit() for reason in result.partial for character in reason)
+    assert next(iter(json.loads(as_json(result)))) == "partial"
+    assert result.verdict.headline.startswith(LABEL)
+    assert result.explanation is not None
+    assert result.explanation.claims[0].text.startswith(LABEL)
+    assert done.of(ClaimReleased)[-len(result.explanation.claims) :]
+    told = io.StringIO()
+    show(Console(file=told, width=200), result)
+    page = render(result, run=done.run, made=datetime(2026, 1, 1, tzinfo=UTC))
+    for text in (told.getvalue().lower(), page.lower()):
+        first = text.index("partial result")
+        assert all(word not in text[:first] for word in ("winner", "best"))
+    if any(agent == OPTIMIZER for agent, _ in done.cut):
+        assert all(event.headline.startswith(LABEL) for event in done.of(VerdictReached))
+
+
+async def test_an_agent_is_cut_at_its_own_budget_after_one_call_at_most(wired, plain):
+    answers = plain.of(ModelAnswered)
+    limit = min(next(a.dollars for a in answers if a.agent == agent) for agent in ASKED)
+    with Double(embedded()) as double:
+        async with wired(double, Budgets(agent_dollars=limit)) as desk:
+            done = await ran(desk)
+    assert [used.usage.answers for used in done.result.usage] == [1] * 4
+    assert len(double.received) == 4
+    agents = [RISK, MARKET, OPTIMIZER, EXPLAINER]
+    assert done.cut == [(agent, "agent dollars") for agent in agents]
+    assert [w for w in done.warned if w[0] == "budget_spent"] == [("budget_spent", f"{a} dollars") for a in agents]
+    labelled_everywhere(done)
+
+
+async def test_what_a_user_took_in_earlier_runs_counts_and_a_person_is_warned_in_time(wired, plain):
+    used = plain.used
+    assert used.dollars is not None
+    with Double(embedded()) as double:
+        async with wired(double, Budgets(user_dollars=used.dollars * 1.2, run_tokens=used.tokens + 1)) as desk:
+            first, second = await ran(desk), await ran(desk)
+    assert (first.result.partial, first.result.digest()) == ((), plain.result.digest())
+    assert sorted(first.warned) == [("budget_nearly_spent", "run tokens"), ("budget_nearly_spent", "user dollars")]
+    assert len(second.cut) > 0
+    assert {budget for _, budget in second.cut} == {"user dollars"}
+    assert second.warned.count(("budget_spent", "user dollars")) == 1
+    assert second.warned.count(("budget_nearly_spent", "user dollars")) == 1
+    assert second.used.dollars is not None
+    assert second.used.dollars < used.dollars
+
+
+async def test_a_model_without_a_price_has_no_cost_and_is_told_once(wired):
+    nothing = PriceTable(as_of=date(2026, 1, 1), source="a test", prices=())
+    with Double(embedded()) as double:
+        async with wired(double, prices=nothing) as desk:
+            done = await ran(desk)
+        async with wired(double, Budgets(user_dollars=1.0), prices=nothing) as desk:
+            name = await create_run(desk, OWNER, REQUEST)
+            before = len(double.received)
+            with pytest.raises(InvalidInput, match=r"BUDGET_USER_DOLLARS: the price of .* is not known"):
+                async for _ in execute(desk, OWNER, name):
+                    pass
+            assert len(double.received) == before
+    assert tokens_of(done.used) == reported(double.received)
+    assert done.used.dollars is None
+    assert done.warned == [("price_unknown", ONE)]
+    told = io.StringIO()
+    show(Console(file=told, width=200), done.result)
+    assert "price unknown" in told.getvalue()
