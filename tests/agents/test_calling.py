@@ -6,7 +6,8 @@ import math
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,18 +21,21 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from agents.build import build
 from agents.calling import ModelCall, Replaced, Retried
 from agents.failures import ModelFailure
+from agents.metering import Notice
 from agents.model import ModelChain, NamedModel
 from agents.options import Patience
 from agents.pricing import FREE
 from agents.wiretap import CassetteMiss
 from store.store import open_store
 from tools.answers import forget_answers, load_answer
+from tools.budget import Budgets, BudgetSpent
 from tools.bundled import BundledPrices
 from tools.context import Context, Principal, RunMarket
 from tools.local import LocalRunner
 from tools.market import load_market
 from tools.optimization import OptimizationRequest, RiskAssessment
 from tools.risk import assess_risk
+from tools.spending import spent
 
 pytestmark = pytest.mark.anyio
 
@@ -289,7 +293,64 @@ async def test_of_two_that_ask_at_once_both_get_the_answer_that_was_stored_first
     async with context_at(home) as context:
         told = await asyncio.gather(ask(context, chain(one)), ask(context, chain(two)))
         assert await load_answer(context.store, context.owner, context.run, AGENT, "of nobody") is None
+        taken = (await spent(context.store, context.owner, context.run))[AGENT]
     assert told[0] == told[1]
+    assert (taken.answers, taken.input_tokens, taken.output_tokens) == (2, 30, 14), "both have to be paid for"
+
+
+async def test_of_an_answer_that_is_kept_nothing_is_counted_again(home):
+    model = script(throttled(), answer(usage=used(10)))
+    async with context_at(home) as context:
+        for _ in range(3):
+            await ask(context, chain(model))
+        taken = (await spent(context.store, context.owner, context.run))[AGENT]
+        assert (taken.answers, taken.retries, taken.input_tokens) == (1, 1, 10)
+        await forget_answers(context.store, context.owner, context.run, AGENT)
+        await ask(context, chain(model))
+        taken = (await spent(context.store, context.owner, context.run))[AGENT]
+    assert (taken.answers, taken.retries, taken.input_tokens) == (2, 1, 20), "the same question, asked again"
+
+
+async def test_calls_without_any_answer_are_counted(home):
+    async with context_at(home) as context:
+        with pytest.raises(ModelFailure):
+            await ask(context, chain(script(throttled()), script(denied())))
+        taken = (await spent(context.store, context.owner, context.run))[AGENT]
+    assert (taken.answers, taken.retries, taken.tokens, taken.dollars) == (0, 3, 0, 0.0)
+    assert taken.seconds > 0.0
+
+
+@pytest.mark.parametrize("name", ["run_tokens", "agent_tokens", "user_tokens"])
+async def test_no_model_is_called_once_a_budget_is_spent(name, home):
+    budgets = Budgets(**{name: 34}, warn_at=0.5)
+    model, spare = script(asking("asset"), answer(usage=used(10))), script(answer())
+    model.lines[0].usage_metadata = used(10)
+    async with context_at(home) as plain:
+        context = replace(plain, budgets=budgets)
+        first = await ask(context, chain(model))
+        assert [each.subject for each in first if isinstance(each, Notice)] == [name.replace("_", " ")] * 2
+        assert len(model.asked) == 2
+        assert await ask(context, chain(model, spare)) == first, "what is kept costs nothing"
+        with pytest.raises(
+            BudgetSpent, match=f"^BUDGET_{name.upper()}: 34 is spent; allowed: a larger budget"
+        ) as raised:
+            await ask(context, chain(model, spare), text="Something else.")
+        other = replace(context, principal=Principal(owner="somebody"))
+        await ask(other, chain(spare))
+        tomorrow = replace(context, now=lambda: datetime.now(UTC) + timedelta(days=1))
+        if name == "user_tokens":
+            await ask(tomorrow, chain(spare), text="Tomorrow.")
+    assert raised.value.budget == name.replace("_", " ")
+    assert (len(model.asked), len(spare.asked)) == (2, 2 if name == "user_tokens" else 1)
+
+
+async def test_a_spent_budget_stops_retries_and_fallbacks_too(home):
+    async with context_at(home) as plain:
+        context = replace(plain, budgets=Budgets(run_tokens=0))
+        model, spare = script(answer()), script(answer())
+        with pytest.raises(BudgetSpent):
+            await ask(context, chain(model, spare))
+    assert model.asked + spare.asked == []
 
 
 def used(input_tokens: int, **details: int) -> dict[str, Any]:

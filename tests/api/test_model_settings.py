@@ -147,6 +147,17 @@ def test_a_guardrail_needs_its_id_and_its_version(given: str, monkeypatch) -> No
             "AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
             ["ftp://127.0.0.1", "https://"],
         ),
+        (
+            {"MODEL": "bedrock_converse:anthropic.claude-x", "BUDGET_AGENT_DOLLARS": "1"},
+            "BUDGET_AGENT_DOLLARS",
+            ["anthropic.claude-x", "budgets of tokens", "MODEL_PRICES"],
+        ),
+        (
+            {"MODEL_FALLBACKS": "bedrock_converse:anthropic.claude-x", "BUDGET_RUN_DOLLARS": "1"},
+            "BUDGET_RUN_DOLLARS",
+            [],
+        ),
+        ({"MODEL_PRICES": "no/such.toml"}, "MODEL_PRICES", ["no/such.toml", "agents/model_prices.toml"]),
         ({"MODEL": "bedrock_converse:arn:aws:s3:::a-bucket"}, "MODEL", ["arn:aws:s3:::a-bucket", "inference profile"]),
     ],
     ids=lambda value: value if isinstance(value, str) else None,

@@ -6,6 +6,7 @@ import pytest
 
 from api.settings import MODEL_VARIABLES, read_model_options, read_settings
 from tools.approval import Thresholds
+from tools.budget import UNLIMITED, Budgets
 from tools.errors import InvalidInput
 
 KEY = "AKIAIOSFODNN7EXAMPLE"  # of AWS's own documentation
@@ -46,6 +47,13 @@ def unset(monkeypatch):
         ("BEDROCK_GUARDRAIL_ID", "gr4stratigos", "its companion"),
         ("BEDROCK_SERVICE_TIER", "fast", "one of priority, default, flex, reserved"),
         ("AWS_REGION", "nowhere land", "us-east-1"),
+        ("BUDGET_RUN_TOKENS", "1.5", "a whole number, 0 to 1,000,000,000,000"),
+        ("BUDGET_RUN_DOLLARS", "nan", "0 to 1,000,000,000"),
+        ("BUDGET_AGENT_TOKENS", "-1", "a whole number, 0 to"),
+        ("BUDGET_AGENT_DOLLARS", "$5", "0 to 1,000,000,000"),
+        ("BUDGET_USER_TOKENS", "many", "a whole number, 0 to"),
+        ("BUDGET_USER_DOLLARS", "inf", "0 to 1,000,000,000"),
+        ("BUDGET_WARN_AT", "80", "above 0, at most 1"),
         ("STRATIGOS_OWNER", "two words", "letters, digits"),
         ("STRATIGOS_LOG_LEVEL", "loud", "one of debug, info, warning, error"),
         ("NUMBA_NUM_THREADS", "x", "a whole number, 1 to 1024"),
@@ -81,6 +89,15 @@ def test_a_key_among_the_tags_is_refused_and_not_repeated(hidden, monkeypatch):
     with pytest.raises(InvalidInput, match="MODEL_TAGS: holds what looks like a key") as refused:
         read_model_options()
     assert hidden not in str(refused.value)
+
+
+def test_budgets_are_read_and_none_holds_unless_it_is_set(monkeypatch):
+    assert read_settings().budgets == UNLIMITED
+    given = {"run_tokens": 1000, "run_dollars": 0.5, "agent_tokens": 200, "agent_dollars": 0.1, "user_tokens": 0}
+    for name, value in {**given, "user_dollars": 5.0, "warn_at": 0.5}.items():
+        monkeypatch.setenv(f"BUDGET_{name.upper()}", str(value))
+    assert read_settings().budgets == Budgets(**given, user_dollars=5.0, warn_at=0.5)
+    assert read_settings().without_budgets().budgets == Budgets(warn_at=0.5)
 
 
 def test_settings_in_use_are_read(monkeypatch):

@@ -1,0 +1,178 @@
+"""What an answer costs: prices from one table, by the id that is behind a name."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.model import make_models
+from agents.options import BEDROCK, ModelOptions
+from agents.pricing import FREE, Price, PriceTable, check_priced, read_prices, usage_of
+from tests.graphs.wired import point_at
+from tools.budget import Budgets
+from tools.errors import InvalidInput
+
+CLAUDE = "anthropic.claude-sonnet-4-5-20250929-v1:0"
+ARN = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/"
+APPLICATION = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc"
+GLOBAL, REGIONAL = (3.0, 15.0), (3.3, 16.5)
+
+
+@pytest.fixture(autouse=True)
+def aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    point_at(monkeypatch, "http://127.0.0.1:9")
+
+
+def price_of(name: str, prices: PriceTable | None = None, **options: Any) -> Price | None:
+    made = make_models(ModelOptions(model=name, region="us-east-1", **options), offline=True, prices=prices)
+    return made.common.models[0].price
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "price"),
+    [
+        (f"global.{CLAUDE}", {}, GLOBAL),
+        (CLAUDE, {}, REGIONAL),
+        *((f"{region}.{CLAUDE}", {}, REGIONAL) for region in ("us", "eu", "apac", "us-gov", "jp", "au", "ca")),
+        (f"{ARN}global.{CLAUDE}", {}, GLOBAL),
+        (f"{ARN}eu.{CLAUDE}", {}, REGIONAL),
+        (APPLICATION, {"base_model": CLAUDE}, REGIONAL),
+        (APPLICATION, {"base_model": f"global.{CLAUDE}"}, GLOBAL),
+        ("us.anthropic.claude-haiku-4-5-20251001-v1:0", {}, (1.1, 5.5)),
+        ("global.anthropic.claude-opus-4-5-20251101-v1:0", {}, (5.0, 25.0)),
+        ("us.amazon.nova-micro-v1:0", {}, (0.035, 0.14)),
+        ("amazon.nova-lite-v1:0", {}, (0.06, 0.24)),
+        ("apac.amazon.nova-pro-v1:0", {}, (0.8, 3.2)),
+        ("us.amazon.nova-premier-v1:0", {}, (2.5, 12.5)),
+        ("openai.gpt-oss-120b-1:0", {}, (0.15, 0.6)),
+        (f"global.{CLAUDE}", {"service_tier": "flex"}, GLOBAL),
+    ],
+)
+def test_a_price_is_found_by_the_id_behind_the_name(model, options, price):
+    found = price_of(BEDROCK + model, **options)
+    assert found is not None
+    assert (found.input, found.output) == pytest.approx(price)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        (f"{BEDROCK}anthropic.claude-x", {}),
+        (f"{BEDROCK}amazon.nova-pro-v9:0", {}),
+        (BEDROCK + CLAUDE, {"service_tier": "priority"}),
+        (BEDROCK + CLAUDE, {"service_tier": "reserved"}),
+    ],
+)
+def test_a_model_or_a_tier_that_is_not_listed_has_no_price(name, options):
+    assert price_of(name, **options) is None
+
+
+def test_the_embedded_planner_is_free():
+    assert price_of("embedded") == FREE
+
+
+def test_the_table_says_of_when_it_is_and_from_where():
+    table = read_prices()
+    assert date(2026, 1, 1) <= table.as_of <= date(2030, 1, 1)
+    assert "not read from AWS" in table.source
+
+
+OWN = """
+as_of = 2026-10-01
+source = "our contract"
+tiers = { priority = 1.75 }
+[[prices]]
+model = "anthropic.claude-sonnet-4-5*"
+input = 2.0
+output = 10.0
+[[prices]]
+model = "openai:gpt-4o"
+input = 2.5
+output = 10.0
+"""
+
+
+def test_prices_of_ones_own_hold_before_the_others(tmp_path: Path):
+    file = tmp_path / "prices.toml"
+    file.write_text(OWN)
+    table = read_prices(file)
+    assert table.as_of == date(2026, 10, 1)
+    assert table.of(CLAUDE) == Price(input=2.0, output=10.0)
+    assert table.of("openai:gpt-4o") == Price(input=2.5, output=10.0)
+    assert table.of(CLAUDE, tier="priority") == Price(input=3.5, output=17.5)
+    assert price_of(f"{BEDROCK}us.amazon.nova-pro-v1:0", table) == read_prices().of("amazon.nova-pro-v1:0")
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        (None, "cannot be read"),
+        ("as_of = ", "is no TOML"),
+        (OWN.replace("2.0", "-2.0"), "prices.0.input"),
+        (OWN.replace("2.0", "nan"), "prices.0.input"),
+        (OWN.replace("output", "outptu"), "prices.0.output"),
+        (OWN.replace("as_of = 2026-10-01", ""), "as_of"),
+        (OWN.replace("1.75", "0"), "tiers.priority"),
+        ("\0", "is no TOML"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_refused_by_its_setting(text, part, tmp_path: Path):
+    file = tmp_path / "prices.toml"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(InvalidInput) as refused:
+        read_prices(file)
+    told = str(refused.value)
+    assert told.startswith("MODEL_PRICES: ")
+    assert part in told
+    assert told.endswith("; allowed: a file like agents/model_prices.toml")
+
+
+def said(**details: int) -> dict[str, Any]:
+    return {"input_tokens": 1000, "output_tokens": 100, "total_tokens": 1100, "input_token_details": details}
+
+
+PRICE = Price(input=4.0, output=20.0, cache_read=0.4, cache_write_5m=5.0, cache_write_1h=8.0)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "kept", "tokens", "dollars"),
+    [
+        (said(), "5m", (1000, 0, 0, 100), 4.0 + 2.0),
+        (said(cache_read=600), "5m", (400, 600, 0, 100), 1.6 + 0.24 + 2.0),
+        (said(cache_read=600, cache_creation=300), "5m", (100, 600, 300, 100), 0.4 + 0.24 + 1.5 + 2.0),
+        (said(cache_read=600, cache_creation=300), "1h", (100, 600, 300, 100), 0.4 + 0.24 + 2.4 + 2.0),
+        # as Bedrock tells the times apart, the sum is given as nothing
+        (said(cache_creation=0, ephemeral_5m_input_tokens=200), "1h", (800, 0, 200, 100), 3.2 + 1.0 + 2.0),
+        (said(cache_creation=0, ephemeral_1h_input_tokens=200), "5m", (800, 0, 200, 100), 3.2 + 1.6 + 2.0),
+        (said(cache_read=1200), "5m", (0, 1200, 0, 100), 0.48 + 2.0),
+    ],
+)
+def test_each_kind_of_token_has_its_price(metadata, kept, tokens, dollars):
+    usage = usage_of(metadata, PRICE, kept)
+    assert (usage.input_tokens, usage.cached_tokens, usage.written_tokens, usage.output_tokens) == tokens
+    assert usage.dollars == pytest.approx(dollars / 1000)
+    assert usage_of(metadata, None, kept) == usage.model_copy(update={"dollars": None})
+
+
+def test_a_cache_price_that_is_missing_is_that_of_the_input():
+    plain = Price(input=4.0, output=20.0)
+    usage = usage_of(said(cache_read=600, cache_creation=300), plain)
+    assert usage.dollars == pytest.approx((4.0 + 2.0) / 1000)
+    assert usage_of(said(cache_creation=300), Price(input=4.0, output=20.0, cache_write_5m=5.0), "1h").dollars == (
+        pytest.approx((2.8 + 1.5 + 2.0) / 1000)
+    ), "an hour costs no less than five minutes"
+
+
+def test_an_answer_that_tells_no_tokens_has_no_known_cost_unless_it_is_free():
+    assert usage_of(None, PRICE).dollars is None
+    assert usage_of(None, FREE).dollars == 0.0
+
+
+@pytest.mark.parametrize("name", ["run_dollars", "agent_dollars", "user_dollars"])
+def test_a_budget_of_dollars_needs_a_price_for_every_model(name):
+    with pytest.raises(InvalidInput, match=f"^BUDGET_{name.upper()}: the price of 'a', 'b' is not known"):
+        check_priced(Budgets.model_validate({name: 1.0}), ["a", "b"])
+    check_priced(Budgets.model_validate({name: 1.0}), [])
+    check_priced(Budgets(run_tokens=1, agent_tokens=1, user_tokens=1), ["a", "b"])

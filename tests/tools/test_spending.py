@@ -1,0 +1,131 @@
+"""Totals of what models took, and the budgets they are held against."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from store.records import Key, Put
+from store.store import open_store
+from tools.budget import BUDGETS, Budgets, BudgetSpent, Spent, Totals, setting_of
+from tools.claims import check
+from tools.context import Principal, Scope
+from tools.figures import Claim
+from tools.optimization import AgentName, Decision
+from tools.partial import label_claims, reasons
+from tools.spending import agents_usage, charge, spent, spent_by_owner, totals
+from tools.usage import Usage
+
+pytestmark = pytest.mark.anyio
+
+AGENTS: tuple[AgentName, ...] = ("risk_manager", "market_analyst", "optimizer", "explainer", "assistant")
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ONE = Spent(usage=Usage(answers=1, input_tokens=10, output_tokens=5, dollars=0.25), dollars=0.25, models=("m",))
+
+
+@asynccontextmanager
+async def scope_at(home: Path, **changes: object) -> AsyncGenerator[Scope]:
+    async with open_store(home) as store:
+        scope = Scope(principal=Principal(owner="local"), run="r", store=store, now=lambda: NOON)
+        yield replace(scope, **changes)
+
+
+async def test_what_is_charged_at_once_is_counted_whole(home):
+    async with scope_at(home) as one, open_store(home) as second:
+        two = replace(one, store=second)
+        await asyncio.gather(*(charge(scope, "optimizer", ONE) for scope in (one, two) * 8))
+        assert await spent(one.store, "local", "r") == {
+            "optimizer": Usage(answers=16, input_tokens=160, output_tokens=80, dollars=4.0)
+        }
+        assert (await spent_by_owner(one.store, "local", NOON.date())).tokens == 240
+
+
+async def test_a_charge_is_stored_with_what_it_is_for_or_alone_if_that_is_there(home):
+    async with scope_at(home) as scope:
+        key = Key("local", "thing", "x")
+        first = await charge(scope, "optimizer", ONE, lambda _: Put(key, {"by": 1}, expected=0))
+        again = await charge(scope, "optimizer", ONE, lambda _: Put(key, {"by": 2}, expected=0))
+        record = await scope.store.records.get(key)
+        assert (first, again) == (True, False)
+        assert record is not None
+        assert record.document == {"by": 1}
+        assert (await spent(scope.store, "local", "r"))["optimizer"].answers == 2
+
+
+async def test_runs_agents_owners_and_days_are_told_apart(home):
+    async with scope_at(home) as scope:
+        night = replace(scope, now=lambda: datetime(2026, 3, 2, 0, 0, 1, tzinfo=UTC))
+        other_run, other_owner = replace(scope, run="r2"), replace(scope, principal=Principal(owner="o"))
+        charges: list[tuple[Scope, AgentName]] = [
+            (scope, "optimizer"),
+            (scope, "explainer"),
+            (night, "optimizer"),
+            (other_run, "optimizer"),
+            (other_owner, "optimizer"),
+        ]
+        for where, agent in charges:
+            await charge(where, agent, ONE)
+        found = await totals(scope, "optimizer")
+        assert (found.agent.usage.answers, found.run.usage.answers, found.user.usage.answers) == (2, 3, 3)
+        found = await totals(night, "optimizer")
+        assert (found.agent.usage.answers, found.run.usage.answers, found.user.usage.answers) == (2, 3, 1)
+        assert [used.agent for used in await agents_usage(scope.store, "local", "r")] == ["explainer", "optimizer"]
+        assert await spent(scope.store, "local", "") == await spent(scope.store, "somebody", "r") == {}
+        assert (await spent_by_owner(scope.store, "local", date(2026, 3, 2))).answers == 1
+
+
+async def test_dollars_that_are_not_known_do_not_hide_those_that_are(home):
+    async with scope_at(home) as scope:
+        await charge(scope, "optimizer", ONE)
+        await charge(scope, "optimizer", Spent(usage=Usage(answers=1, input_tokens=1, dollars=None), models=("n",)))
+        await charge(scope, "optimizer", ONE)
+        found = (await totals(scope, "optimizer")).run
+        [used] = await agents_usage(scope.store, "local", "r")
+    assert (found.dollars, found.usage.dollars) == (0.5, None)
+    assert (used.models, used.usage.dollars, used.usage.answers) == (("m", "n"), None, 3)
+
+
+amounts = st.builds(
+    lambda tokens, dollars: Spent(usage=Usage(output_tokens=tokens, dollars=dollars), dollars=dollars),
+    st.integers(0, 1000),
+    st.floats(0.0, 10.0),
+)
+
+
+@given(st.builds(Totals, agent=amounts, run=amounts, user=amounts), st.data())
+def test_a_budget_is_spent_when_as_much_was_taken(totals, data):
+    name = data.draw(st.sampled_from(BUDGETS))
+    scope, _, unit = name.partition(" ")
+    part = getattr(totals, scope)
+    used = part.usage.tokens if unit == "tokens" else part.dollars
+    limit = data.draw(st.integers(0, 1000) if unit == "tokens" else st.floats(0.0, 10.0))
+    share = data.draw(st.floats(0.01, 1.0))
+    budgets = Budgets(**{name.replace(" ", "_"): limit}, warn_at=share)
+    assert budgets.spent(totals) == (name if used >= limit else None)
+    assert budgets.nearly_spent(totals) == ((name,) if used >= share * limit else ())
+    assert Budgets(warn_at=share).spent(totals) is None
+
+
+def test_a_spent_budget_names_its_setting():
+    error = BudgetSpent("agent dollars", 0.5)
+    assert str(error) == "BUDGET_AGENT_DOLLARS: 0.5 is spent; allowed: a larger budget, or none"
+    assert setting_of("run tokens") == "BUDGET_RUN_TOKENS"
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+@pytest.mark.parametrize("agent", AGENTS)
+def test_every_label_names_what_is_missing_and_would_pass_the_check_of_claims(budget, agent):
+    cut = Decision(agent=agent, ordinal=0, author="abstained", answer={}, abstained_for="budget", budget=budget)
+    silent = cut.model_copy(update={"abstained_for": "no_answer", "budget": None})
+    [reason] = reasons([silent, cut, cut.model_copy(update={"ordinal": 1})])
+    assert agent.replace("_", " ") in reason
+    assert budget.partition(" ")[2] in reason
+    [claim] = label_claims([cut])
+    assert check(Claim(section="winner", text=claim.template), ()) == []
+    assert reasons([silent]) == ()
