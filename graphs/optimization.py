@@ -35,7 +35,7 @@ from graphs.trials import Telling
 from quant.trial import Trial
 from tools import plans
 from tools.approval import Approval, Thresholds
-from tools.claims import Draft, render, violations
+from tools.claims import Draft, permitted_by, render, violations
 from tools.context import Context
 from tools.errors import InvalidInput, UserError
 from tools.estimate import estimate
@@ -74,6 +74,7 @@ from tools.trace import (
     VerdictReached,
 )
 from tools.trials import load_series, save_series, stored_trials
+from tools.verification import verify
 
 POLL_SECONDS = 0.1
 TENTHS = 10
@@ -97,6 +98,10 @@ DEFAULTS: dict[AgentName, str] = {
 
 class JobFailed(RuntimeError):
     """The search ended without its trials."""
+
+
+class Unverified(RuntimeError):
+    """The released text and its figures do not say what was computed."""
 
 
 class Cancelled(RuntimeError):
@@ -186,7 +191,7 @@ async def assess(state: State, run: Execution, place: Place) -> Update:
         ordinal=0,
         text=f"Assess the mandate before the search. {_mandate(run)}",
         answer=RiskAssessment,
-        problems=lambda answer, _: violations(answer.claims, figures),
+        problems=lambda answer, _: violations(answer.claims, figures, permitted_by(run.context.request, market.assets)),
         reduced=_without_claims,
     )
     said = await _ask(question, state, run, place)
@@ -206,7 +211,7 @@ async def view(state: State, run: Execution, place: Place) -> Update:
         return [
             *(unknown if set(names) - {s.name for s in given} else []),
             *(repeated if len(set(names)) < len(names) else []),
-            *violations(answer.claims, figures),
+            *violations(answer.claims, figures, permitted_by(run.context.request, market.assets)),
         ]
 
     question = Question(
@@ -235,7 +240,7 @@ async def plan(state: State, run: Execution, place: Place) -> Update:
         answer=SearchPlan,
         problems=lambda answer, count: [
             *plans.problems(answer, context.request.space, count),
-            *violations(answer.claims, figures(count)),
+            *violations(answer.claims, figures(count), permitted_by(context.request)),
         ],
         reduced=_without_claims,
     )
@@ -308,7 +313,7 @@ async def explain(state: State, run: Execution, place: Place) -> Update:
         answer=Draft,
         problems=lambda answer, _: [
             *_missing(answer.claims),
-            *violations(answer.claims, explainable(result)),
+            *violations(answer.claims, explainable(result), permitted_by(context.request)),
         ],
         reduced=lambda _: None,
     )
@@ -325,6 +330,8 @@ async def finish(state: State, run: Execution, place: Place) -> Update:
     decisions = _in_order(state)
     explained = [*label_claims(decisions), *(render(claim, judged.figures) for claim in state["explanation"])]
     final = labelled(_final(judged, explained, state), decisions)
+    if wrong := verify(final):
+        raise Unverified("; ".join(wrong))
     await place.show(*_claims_released(explained, state["author"], place))
     usage = await agents_usage(context.store, context.owner, context.run)
     final = final.model_copy(update={"usage": usage})

@@ -1,8 +1,9 @@
 """The check that every sentence of an agent passes, and the rendering that puts code's figures into it.
 
-A claim may hold plain English words and references such as `{{benefit_bps}}`, and nothing else: no digit of any
-script, no number in words, no unit of its own, no markup. What is not allowed by name is refused; a false refusal
-costs a round, a leaked number costs the reader's trust.
+A claim may hold plain English words, references such as `{{benefit_bps}}` and names that the request itself gives,
+and nothing else: no digit of any script, no number in words, no unit of its own, no markup. A reference must be to
+the quantity that its sentence speaks of. What is not allowed by name is refused; a false refusal costs a round, a
+leaked number costs the reader's trust.
 """
 
 import re
@@ -15,11 +16,12 @@ from pydantic import Field
 
 from quant.strategy import Frozen
 from tools.figures import Claim, Figure, shown
-from tools.optimization import RenderedClaim
+from tools.optimization import OptimizationRequest, RenderedClaim
+from tools.prices import split_universe
+from tools.quantities import REFERENCE, wrong_quantities
 
 MAX_CLAIMS = 20
 
-REFERENCE = re.compile(r"\{\{([a-z][a-z0-9_]{0,79})\}\}")
 _POSSESSED = re.compile(REFERENCE.pattern + r"(?:['’]s(?![A-Za-z]))?")
 _BEFORE = frozenset(" (\"'“‘")
 _AFTER = re.compile(r"['’]s(?![A-Za-z])|[.,;:!?)\"'”’]*(?:\s|$)")
@@ -80,6 +82,15 @@ _LONG_OF = {length: tuple(w for w in _LONG if abs(len(w) - length) <= 1) for len
 _NEAR_A_NUMBER = frozenset({"weighty", "thirsty", "fourths", "minion", "pillion", "mullion", "seconds", "season"})
 _REVERSING = frozenset({"minus", "negative", "plus", "times", "over"})
 """Words that change the number of the reference that follows."""
+_UNIT_WORDS = frozenset(
+    "a an per of and or to year years yearly month months week weeks day days point points eur usd gbp chf jpy euro "
+    "euros dollar dollars pounds k m mn bn x about around some".split()
+)
+_MEASURE = re.compile(
+    r"[%‰$€£¥]|\d\s*(?:percent|per\s?cent|pct|bps?|basis|points?|eur|usd|gbp|chf|euros?|dollars?|k|mn?|bn|x|times|fold)\b",
+    re.IGNORECASE,
+)
+"""A number with a unit, or money: no name, wherever it stands."""
 
 
 class Draft(Frozen):
@@ -88,16 +99,21 @@ class Draft(Frozen):
     claims: Annotated[tuple[Claim, ...], Field(min_length=1, max_length=MAX_CLAIMS)]
 
 
-def check(claim: Claim, figures: Iterable[Figure]) -> list[str]:
-    """Everything that is wrong with `claim`, each as `code: what to mend`; empty when it may be released."""
-    known = {figure.id for figure in figures}
-    words = REFERENCE.sub(" ", claim.text)
-    return [
-        *_references(claim.text, known),
+def check(claim: Claim, figures: Iterable[Figure], permitted: Iterable[str] = ()) -> list[str]:
+    """Everything that is wrong with `claim`, each as `code: what to mend`; empty when it may be released.
+
+    `permitted` are names and dates of the request, which may stand as they are; a number is never one of them.
+    """
+    figures = tuple(figures)
+    text = _without(claim.text, permitted)
+    words = REFERENCE.sub(" ", text)
+    wrong = [
+        *_references(text, {figure.id for figure in figures}),
         *_characters(words),
-        *_number_words(claim.text),
+        *_number_words(text),
         *_hidden_words(words),
     ]
+    return wrong or list(_quantities(text, figures))
 
 
 def render(claim: Claim, figures: Iterable[Figure]) -> RenderedClaim:
@@ -108,9 +124,29 @@ def render(claim: Claim, figures: Iterable[Figure]) -> RenderedClaim:
     return RenderedClaim(section=claim.section, text=text, figures=used, template=claim.text)
 
 
-def violations(claims: Sequence[Claim], figures: Sequence[Figure]) -> list[str]:
+def parts(claim: RenderedClaim, figures: Iterable[Figure]) -> list[tuple[str, Figure | None]]:
+    """The released text in pieces, each with the figure that code put there; one piece if it is not as rendered."""
+    named = {figure.id: figure for figure in figures}
+    pieces: list[tuple[str, Figure | None]] = []
+    for n, piece in enumerate(REFERENCE.split(claim.template)):  # every other piece is the id of a reference
+        figure = named.get(piece) if n % 2 else None
+        text = shown(figure) if figure else f"{{{{{piece}}}}}" if n % 2 else piece
+        if text:
+            pieces.append((text, figure))
+    return pieces if "".join(text for text, _ in pieces) == claim.text else [(claim.text, None)]
+
+
+def violations(claims: Sequence[Claim], figures: Sequence[Figure], permitted: Iterable[str] = ()) -> list[str]:
     """The violations of a whole draft, numbered for the model that must mend them."""
-    return [f"{v} (claim {n})" for n, claim in enumerate(claims, 1) for v in check(claim, figures)]
+    names = tuple(permitted)
+    return [f"{v} (claim {n})" for n, claim in enumerate(claims, 1) for v in check(claim, figures, names)]
+
+
+def permitted_by(request: OptimizationRequest, assets: Iterable[str] = ()) -> tuple[str, ...]:
+    """What a text may name as the request does: its name, its scenarios and its assets."""
+    scenarios = [scenario.name for scenario in request.scenarios]
+    _, chosen = split_universe(request.universe)
+    return tuple(dict.fromkeys((request.name, *scenarios, *chosen, *assets)))
 
 
 def codes(problems: Iterable[str]) -> tuple[str, ...]:
@@ -130,6 +166,35 @@ def _references(text: str, known: set[str]) -> Iterator[str]:
             yield f"changed_reference: {previous[-1]!r} before {match[0]} would change its number"
     if re.search(r"[{}]", REFERENCE.sub(" ", text)):
         yield "malformed_reference: write a reference as two braces, an id, two braces"
+
+
+def _quantities(text: str, figures: Sequence[Figure]) -> Iterator[str]:
+    for figure, mend in wrong_quantities(text, figures):
+        yield f'wrong_quantity: {{{{{figure.id}}}}} is "{figure.quantity}"; {mend}'
+
+
+def _without(text: str, permitted: Iterable[str]) -> str:
+    """`text` with a plain word in the place of each name that it may say."""
+    names = sorted({name.strip() for name in permitted if _is_name(name.strip())}, key=len, reverse=True)
+    for name in names:
+        text = re.sub(rf"(?<![\w{{.,+−-]){re.escape(name)}(?![\w%}}]|[.,/-]\w)", _in_words, text)
+    return text
+
+
+def _in_words(match: re.Match[str]) -> str:
+    """A name that is plain words still says what a sentence is about, such as a scenario."""
+    plain = match[0].replace("_", " ")
+    return plain if re.fullmatch(r"[A-Za-z]+(?: [A-Za-z]+)+", plain) and not any(_number_words(plain)) else "Name"
+
+
+def _is_name(text: str) -> bool:
+    """Whether a string of the request is a name or a date, and not a number that somebody wrote there."""
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+        return True
+    if "{" in text or "}" in text or _MEASURE.search(text):
+        return False
+    words = [word.lower() for word in _WORD.findall(text)]
+    return any(not _is_number_word(word) and not _is_roman(word) and word not in _UNIT_WORDS for word in words)
 
 
 def _characters(words: str) -> Iterator[str]:

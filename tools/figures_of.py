@@ -38,7 +38,8 @@ def _all(result: OptimizationResult) -> Iterator[Figure]:
     yield _text("verdict_colour", "colour of the verdict", result.verdict.colour, "verdict.colour")
     if result.verdict.binding_limit:
         name = naming.limit(result.verdict.binding_limit)
-        yield _text("binding_limit", "limit that binds", name, "verdict.binding_limit")
+        yield _text("binding_limit", "binding limit of the mandate", name, "verdict.binding_limit")
+    yield _text("request_name", "name of the request", result.manifest.request.name, "manifest.request.name")
     yield from _counts(result)
     yield from _data(result.manifest)
     yield from _limits(result)
@@ -48,7 +49,7 @@ def _all(result: OptimizationResult) -> Iterator[Figure]:
         yield from _winner(result.winner)
     yield from _number(
         "timing_simulated_bps",
-        "timing alone in the simulated scenarios, averaged by their weights, without the training history",
+        "timing alone in the simulated scenarios, averaged by their weights",
         simulated_timing(result),
         "bps",
         "scenarios",
@@ -91,23 +92,23 @@ def _text(id_: str, quantity: str, value: str, source: str, unit: Unit = "text")
 def _counts(result: OptimizationResult) -> Iterator[Figure]:
     counts = result.counts
     for name, quantity in (
-        ("trials", "configurations tried"),
-        ("screened", "configurations dropped after few paths"),
-        ("paths", "simulated paths of each scenario"),
+        ("trials", "configurations tried in this run"),
+        ("screened", "dropped early, after few paths"),
+        ("paths", "number of paths in each scenario"),
         ("evaluations", "evaluations of a configuration in a scenario on all paths"),
         ("plans", "search plans"),
     ):
         yield from _number(name, quantity, getattr(counts, name), "count", f"counts.{name}")
-    yield from _number("scenario_count", "scenarios", counts.scenarios, "count", "counts.scenarios")
-    yield from _number("path_years", "years of each path", float(counts.years), "years", "counts.years")
+    yield from _number("scenario_count", "number of scenarios", counts.scenarios, "count", "counts.scenarios")
+    yield from _number("path_years", "length of each path", float(counts.years), "years", "counts.years")
 
 
 def _data(manifest: Manifest) -> Iterator[Figure]:
     yield _text("data_source", "prices used", manifest.data_source, "manifest.data_source")
     for name, quantity in (
-        ("first_day", "day of the first return"),
+        ("first_day", "first day of the prices"),
         ("train_end", "last day of the training window"),
-        ("validate_end", "last day before the locked holdout"),
+        ("validate_end", "day after which the holdout is locked"),
         ("last_day", "last day of the prices"),
     ):
         yield _text(name, quantity, getattr(manifest, name), f"manifest.{name}", "date")
@@ -131,21 +132,22 @@ def _data(manifest: Manifest) -> Iterator[Figure]:
 def _limits(result: OptimizationResult) -> Iterator[Figure]:
     for n, limit in enumerate(result.limits):
         source = f"limits[{n}]"
-        place = naming.plain(limit.scenario)
+        place = "training history" if limit.scenario == HISTORY else naming.plain(limit.scenario)
         name = naming.limit(limit.limit)
+        bare = name.removeprefix("the ")
         unit: Unit = {"max_drawdown": "probability", "cost_bps": "bps", "leverage": "weight"}.get(
             limit.limit, "percent"
         )  # pyright: ignore[reportAssignmentType]
         yield _text(f"limit_{n}_name", "a limit of the mandate", name, f"{source}.limit")
-        yield _text(f"limit_{n}_scenario", f"where {name} is checked", place, f"{source}.scenario")
+        yield _text(f"limit_{n}_scenario", f'scenario where "{bare}" is checked', place, f"{source}.scenario")
         yield from _number(
             f"limit_{n}_statistic",
-            f"what {name} measures in {place}",
+            f'measured for "{bare}" in "{place}"',
             limit.statistic,
             unit,
             f"{source}.statistic",
         )
-        yield from _number(f"limit_{n}_allowed", f"what {name} allows", limit.allowed, unit, f"{source}.allowed")
+        yield from _number(f"limit_{n}_allowed", f'allowed by "{bare}"', limit.allowed, unit, f"{source}.allowed")
 
 
 def _benefit(benefit: Benefit) -> Iterator[Figure]:
@@ -155,14 +157,14 @@ def _benefit(benefit: Benefit) -> Iterator[Figure]:
     yield from _number("benefit_high_bps", f"upper end of the {label}", benefit.high, "bps", "benefit.high")
     yield from _number(
         "benefit_drawdown_points",
-        "mean drawdown of the benchmark minus the winner's; positive is better",
+        "mean deepest fall, difference of the benchmark and the winner: how much smaller it is",
         benefit.drawdown_points,
         "points",
         "benefit.drawdown_points",
     )
     yield from _number(
         "benefit_timing_bps",
-        "part of the benefit that is left when the constant weight is matched anew in every scenario",
+        "timing alone: the part of the benefit that is left when exposure is matched anew in every scenario",
         benefit.timing_bps,
         "bps",
         "benefit.timing_bps",
@@ -190,8 +192,8 @@ def _winner(winner: Trial) -> Iterator[Figure]:
         ("volatility", "yearly volatility", "percent"),
         ("sharpe", "Sharpe ratio", "ratio"),
         ("max_drawdown", "deepest fall", "percent"),
-        ("value_at_risk", "loss over a month at the usual confidence", "percent"),
-        ("expected_shortfall", "mean loss beyond value at risk", "percent"),
+        ("value_at_risk", "value at risk, the loss over a month at the usual confidence,", "percent"),
+        ("expected_shortfall", "expected shortfall, the mean loss beyond value at risk,", "percent"),
         ("turnover", "yearly one-way turnover, as a share of wealth", "percent"),
         ("average_weight", "average risky weight", "weight"),
         ("largest_weight", "largest risky weight", "weight"),
@@ -215,25 +217,26 @@ def _winner(winner: Trial) -> Iterator[Figure]:
 def _scenarios(outcomes: tuple[ScenarioOutcome, ...]) -> Iterator[Figure]:
     for outcome in outcomes:
         place = naming.plain(outcome.scenario)
+        where = 'on the "history alone"' if outcome.scenario == HISTORY else f'in the scenario "{place}"'
         source = f"scenarios.{outcome.scenario}"
         prefix = f"in_{outcome.scenario}"
         yield from _number(
             f"{prefix}_benefit_bps",
-            f"benefit in {place}",
+            f"benefit {where}",
             outcome.benefit_bps,
             "bps",
             f"{source}.benefit_bps",
         )
         yield from _number(
             f"{prefix}_regret_bps",
-            f"regret in {place}",
+            f"regret {where}",
             outcome.regret_bps,
             "bps",
             f"{source}.regret_bps",
         )
         yield from _number(
             f"{prefix}_retention",
-            f"share of the best utility that the winner keeps in {place}",
+            f"share of the best utility that the winner keeps {where}",
             outcome.retention,
             "percent",
             f"{source}.retention",
@@ -253,7 +256,7 @@ def _scenarios(outcomes: tuple[ScenarioOutcome, ...]) -> Iterator[Figure]:
             )
             yield from _number(
                 f"{word}_scenario_bps",
-                "benefit there",
+                f"benefit in the {word} scenario",
                 chosen.benefit_bps,
                 "bps",
                 f"{source}.benefit_bps",
@@ -262,19 +265,23 @@ def _scenarios(outcomes: tuple[ScenarioOutcome, ...]) -> Iterator[Figure]:
 
 def _benchmarks(result: OptimizationResult) -> Iterator[Figure]:
     for benchmark in result.benchmarks:
+        name = naming.plain(benchmark.name)
         yield _text(
             f"versus_{benchmark.name}_label",
-            "a benchmark",
+            f'benchmark rule "{name}"',
             benchmark.label,
             f"benchmarks.{benchmark.name}.label",
         )
         yield from _number(
             f"versus_{benchmark.name}_bps",
-            f"utility of the winner minus that of {benchmark.label}",
+            f'advantage of the winner over the rule "{name}"',
             benchmark.winner_minus_bps,
             "bps",
             f"benchmarks.{benchmark.name}.winner_minus_bps",
         )
+
+
+_RANKS = ("first", "second", "third")
 
 
 def _importance(importance: Mapping[str, float]) -> Iterator[Figure]:
@@ -284,36 +291,48 @@ def _importance(importance: Mapping[str, float]) -> Iterator[Figure]:
             return
         yield _text(
             f"driver_{rank}",
-            "a parameter that mattered",
+            f"parameter that mattered {_RANKS[rank - 1]}",
             naming.parameter(name),
             f"importance.{name}",
         )
         yield from _number(
             f"driver_{rank}_share",
-            f"share of the objective's variance that {naming.parameter(name)} explains alone",
+            f"explained share: how much of the objective's differences the {_RANKS[rank - 1]} parameter alone explains",
             share,
             "percent",
             f"importance.{name}",
         )
 
 
+_ASSUMED = {
+    "premium": "how the equity premium moves with volatility",
+    "parameter_error": "parameters that are otherwise than assumed",
+    "probabilities": "other scenario probabilities",
+    "costs": "other transaction costs",
+}
+
+
 def _cases(result: OptimizationResult) -> Iterator[Figure]:
-    for group in ("premium", "parameter_error", "probabilities", "costs"):
+    for group, assumed in _ASSUMED.items():
         cases = getattr(result, group)
         for n, case in enumerate(cases):
             source = f"{group}[{n}]"
-            yield _text(f"{group}_{n}_label", "a changed assumption", case.label, f"{source}.label")
+            yield _text(f"{group}_{n}_label", f"case of {assumed}", case.label, f"{source}.label")
             yield from _number(
                 f"{group}_{n}_bps",
-                f"benefit with: {case.label}",
+                f'benefit in the case "{case.label}"',
                 case.benefit_bps,
                 "bps",
                 f"{source}.benefit_bps",
             )
         if cases:
             values = [case.benefit_bps.value for case in cases]
-            yield from _number(f"{group}_low_bps", "smallest benefit among these", min(values), "bps", group)
-            yield from _number(f"{group}_high_bps", "largest benefit among these", max(values), "bps", group)
+            yield from _number(
+                f"{group}_low_bps", f"smallest benefit over the cases of {assumed}", min(values), "bps", group
+            )
+            yield from _number(
+                f"{group}_high_bps", f"largest benefit over the cases of {assumed}", max(values), "bps", group
+            )
 
 
 def _luck(luck: Luck) -> Iterator[Figure]:
@@ -326,14 +345,24 @@ def _luck(luck: Luck) -> Iterator[Figure]:
         ),
         (
             "deflated_sharpe",
-            "the same for the winner alone, which holding equity helps",
+            "deflated Sharpe ratio of the winner's own return, which holding equity helps",
             luck.deflated_sharpe,
             "probability",
         ),
         ("overfitting", "probability of backtest overfitting", luck.overfitting, "probability"),
-        ("overfitting_low", "lower end of it", luck.overfitting_low, "probability"),
-        ("overfitting_high", "upper end of it", luck.overfitting_high, "probability"),
-        ("ledger_trials", "all trials ever made on these prices", luck.ledger_trials, "count"),
+        (
+            "overfitting_low",
+            "lower end of the probability of backtest overfitting",
+            luck.overfitting_low,
+            "probability",
+        ),
+        (
+            "overfitting_high",
+            "upper end of the probability of backtest overfitting",
+            luck.overfitting_high,
+            "probability",
+        ),
+        ("ledger_trials", "trials ever made on these prices, in all searches", luck.ledger_trials, "count"),
         (
             "validate_advantage_bps",
             "advantage on the validation window",
@@ -342,7 +371,7 @@ def _luck(luck: Luck) -> Iterator[Figure]:
         ),
         (
             "minimum_track_record_years",
-            "track record needed",
+            "track record needed before skill could show",
             luck.minimum_track_record_years,
             "years",
         ),
@@ -350,7 +379,8 @@ def _luck(luck: Luck) -> Iterator[Figure]:
     for name, quantity, value, unit in rows:
         yield from _number(name, quantity, value, unit, f"luck.{name}")
     text = f"{luck.spa_p:.3f}"
-    yield _text("spa_p", "p-value against the volatility-matched benchmark", text, "luck.spa_p")
+    quantity = "significance against the volatility-matched benchmark: p-value of superior predictive ability"
+    yield _text("spa_p", quantity, text, "luck.spa_p")
 
 
 def _steps(result: OptimizationResult) -> Iterator[Figure]:
@@ -381,7 +411,7 @@ def _steps(result: OptimizationResult) -> Iterator[Figure]:
         "weight",
         "next_step.current_rule_weight",
     )
-    yield from _number("next_trade", "the next trade", step.next_trade, "weight", "next_step.next_trade")
+    yield from _number("next_trade", "next trade", step.next_trade, "weight", "next_step.next_trade")
 
 
 def _years(years: tuple[Year, ...]) -> Iterator[Figure]:
@@ -389,8 +419,16 @@ def _years(years: tuple[Year, ...]) -> Iterator[Figure]:
         return
     worst = min(years, key=lambda y: (y.winner - y.benchmark, y.year))
     yield _text("worst_year", "worst calendar year against the benchmark", str(worst.year), "years", "date")
-    yield from _number("worst_year_winner", "return of the winner then", worst.winner, "percent", "years")
-    yield from _number("worst_year_benchmark", "return of the benchmark then", worst.benchmark, "percent", "years")
+    yield from _number(
+        "worst_year_winner", "return of the winner in its worst calendar year", worst.winner, "percent", "years"
+    )
+    yield from _number(
+        "worst_year_benchmark",
+        "return of the benchmark in that worst calendar year",
+        worst.benchmark,
+        "percent",
+        "years",
+    )
 
 
 def _fact(fact: Fact) -> Iterator[Figure]:

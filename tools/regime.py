@@ -33,7 +33,7 @@ class RegimeReport(Frozen):
 
 
 def regime_report(market: "Market") -> RegimeReport:
-    return regime_of(market.asset[market.train], "market", "read_market", "at the end of the training window")
+    return regime_of(market.asset[market.train], "market", "read_market", "training window")
 
 
 def regime_of(asset: "NDArray[np.float64]", prefix: str, source: str, where: str) -> RegimeReport:
@@ -45,19 +45,19 @@ def regime_of(asset: "NDArray[np.float64]", prefix: str, source: str, where: str
     rows: tuple[tuple[str, str, float, Unit], ...] = (
         (
             "volatility_percentile",
-            "share of past days that were calmer than the latest",
+            "calmer share of the past days",
             float(level.percentile[-1]),
             "probability",
         ),
         (
             "current_volatility",
-            "yearly volatility of the latest weeks",
+            "latest yearly volatility, of the last weeks",
             float(level.volatility[-1]),
             "percent",
         ),
         (
             "long_run_volatility",
-            "yearly volatility over the whole window",
+            "long-run yearly volatility",
             volatility(asset),
             "percent",
         ),

@@ -102,11 +102,16 @@ def _figures(subject: Subject, metrics: Metrics) -> tuple[Figure, ...]:
         ("drawdown", f"deepest fall of {label}", metrics.max_drawdown, "percent"),
         (
             "value_at_risk",
-            f"95% loss of {label} over 21 sessions",
+            f"value at risk of {label}: the 95% loss over 21 sessions",
             metrics.value_at_risk,
             "percent",
         ),
-        ("shortfall", f"mean loss of {label} beyond that", metrics.expected_shortfall, "percent"),
+        (
+            "shortfall",
+            f"expected shortfall of {label}: the mean loss beyond value at risk",
+            metrics.expected_shortfall,
+            "percent",
+        ),
         ("average_weight", f"average risky weight of {label}", metrics.average_weight, "weight"),
     )
     return tuple(

@@ -59,7 +59,7 @@ def _figures(scenario: Scenario) -> tuple[Figure, ...]:
     return tuple(
         Figure(
             id=f"given_{scenario.name}_{name}",
-            quantity=f"{quantity} in the scenario {scenario.name}",
+            quantity=f'{quantity} in the scenario "{scenario.name}"',
             value=value,
             unit=unit,
             source=f"list_scenarios.{scenario.name}.{name}",

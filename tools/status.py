@@ -61,13 +61,13 @@ def _of(after: str, function: str, trial: Trial) -> tuple[Figure, ...]:
     return (
         _figure(
             f"{after}_{function}_utility",
-            f"training utility of the best {function}",
+            f'utility of the best "{function}" in training',
             utility,
             "percent",
         ),
         _figure(
             f"{after}_{function}_volatility",
-            f"training volatility of the best {function}",
+            f'volatility of the best "{function}" in training',
             volatility,
             "percent",
         ),

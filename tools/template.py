@@ -56,13 +56,13 @@ def _winner(findings: Findings) -> Iterator[tuple[Section, str]]:
     if findings.colour == "red":
         yield (
             "winner",
-            "No configuration is distinguishable from the benchmark. The best of the {{trials}} that were tried is "
-            "{{winner_name}}, and it should not be preferred to a constant weight on this evidence.",
+            "No configuration is distinguishable from the benchmark. Of the {{trials}} configurations that were tried "
+            "the best is {{winner_name}}, and it should not be preferred to a constant weight on this evidence.",
         )
     else:
         yield (
             "winner",
-            "The best of the {{trials}} configurations that were tried is {{winner_name}}.",
+            "Of the {{trials}} configurations that were tried the best is {{winner_name}}.",
         )
     opening = {
         "positive": "Over the scenarios and the training history its benefit over a constant weight of the same "
@@ -103,7 +103,7 @@ def _why(findings: Findings, ids: set[str]) -> Iterator[tuple[Section, str]]:
     if "driver_1_share" in ids:
         text = "What mattered most was {{driver_1}}: alone it explains {{driver_1_share}} of how the objective differs."
         if "driver_2_share" in ids:
-            text += " Next came {{driver_2}} with {{driver_2_share}}."
+            text += " Next came {{driver_2}}, which explains {{driver_2_share}}."
         yield "why", text
     else:
         yield (
@@ -143,8 +143,8 @@ def _losses(findings: Findings, ids: set[str]) -> Iterator[tuple[Section, str]]:
     if {"worst_year", "worst_year_winner", "worst_year_benchmark"} <= ids:
         yield (
             "where_it_loses",
-            "On real prices its worst calendar year against the benchmark was {{worst_year}}, with a return of "
-            "{{worst_year_winner}} against {{worst_year_benchmark}}.",
+            "On real prices its worst calendar year against the benchmark was {{worst_year}}, when the winner "
+            "returned {{worst_year_winner}} and the benchmark {{worst_year_benchmark}}.",
         )
 
 
@@ -192,8 +192,8 @@ def _luck(findings: Findings, ids: set[str]) -> Iterator[tuple[Section, str]]:
     if "active_deflated_sharpe" in ids:
         yield (
             "luck",
-            "The verdict is {{verdict_colour}}. The deflated Sharpe ratio, the confidence that the advantage is "
-            "more than the luck of the best of so many trials, is {{active_deflated_sharpe}}; the probability of "
+            "The verdict is {{verdict_colour}}. The confidence that the advantage is more than the luck of the best of "
+            "so many trials, the deflated Sharpe ratio, is {{active_deflated_sharpe}}; the probability of "
             "overfitting is {{overfitting}}.",
         )
     if findings.validated is not None:
@@ -212,16 +212,17 @@ def _data(ids: set[str]) -> tuple[Section, str]:
         return "data", "The data set holds few crises, whatever the colour of the verdict."
     return (
         "data",
-        "The prices are {{data_source}}, from {{first_day}} to {{last_day}}. Everything after {{validate_end}} is "
-        "locked and took no part. Such a history holds few crises, whatever the colour of the verdict.",
+        "The prices are {{data_source}}; their days run from {{first_day}} to {{last_day}}. Every day after "
+        "{{validate_end}} is locked and took no part. Such a history holds few crises, whatever the colour of the "
+        "verdict.",
     )
 
 
 def _against(findings: Findings) -> Iterator[tuple[Section, str]]:
     yield (
         "counter_argument",
-        "Against it speaks simplicity: a constant weight of {{benchmark_weight}} carries the same volatility on "
-        "average, needs no estimate, and cannot be wrong about the regime.",
+        "Against it speaks simplicity: a constant weight of {{benchmark_weight}} carries the same volatility, "
+        "needs no estimate, and cannot be wrong about the regime.",
     )
     if findings.colour == "green" and not findings.depends_on_premium:
         yield (

@@ -1,0 +1,196 @@
+"""The words by which a sentence and a figure say what a number measures, in groups whose members exclude each other."""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+CONCEPT = "concept"
+_GROUPS = """
+concept
+  benefit: benefit*, advantage*, outperform*, beat, beats, beating, ahead, behind, gain, gains, gained, earn, earns, \
+earned, more than, less than, lag, lags, better than, worse than, edge, extra
+  timing: timing, timed, timing earns, timing alone earns, timing gains, earned by timing, benefit of timing
+  utility: utility, certainty equivalent, objective
+  regret: regret*, forgone, forgoes
+  retention: retention, retains, retained, share of the best utility, share of the best
+  drawdown: drawdown*, fall, falls, fell, fallen, decline*, below its peak, from the peak, from its peak, trough
+  volatility: volatility, volatile, standard deviation, fluctuat*
+  target volatility: target volatility, volatility target, targeted volatility
+  tracking error: tracking error
+  target error: distance of, from target, misses its target, away from its target
+  expected return: expected return, expected yearly return, mean return, mean yearly return
+  return: return, returns, returned, lost, rose, made
+  upside: return given up, given up, gives up, gave up, upside
+  weight: weight, weights, exposure, allocation, constant weight of, equity share, invested share
+  cost of trading: cost, costs, costly, fee, fees, trading cheaply
+  cost of a trade: cost of a trade, cost per trade, assumed to cost, cost of each trade, \
+assumed cost*, for each trade, per trade, each trade
+  break-even cost: cost of a trade that uses the advantage up, uses the advantage up, break-even cost*, break even
+  turnover: turnover, trades
+  trade: next trade, trade to make, buys, sells
+  Sharpe ratio: sharpe ratio, sharpe
+  deflated Sharpe ratio: deflated sharpe ratio, deflated sharpe, skill, more than luck
+  overfitting: overfit*, probability of overfitting, probability of backtest overfitting
+  significance: p-value, p value, significance, significant, superior predictive ability
+  track record: track record
+  trials tried: tried, trial, trials, configurations
+  trials left: trials left, left of the budget, trials remain, remain, remaining
+  dropped early: dropped, screened
+  paths: >paths, simulated paths, number of paths
+  evaluations: evaluations
+  plans: search plans, >plans
+  scenarios: number of scenarios, >scenarios
+  length of a path: years of each path, length of each path, path runs, paths run
+  indistinguishable finalists: cannot be told, told apart, indistinguishable, within noise
+  value at risk: value at risk, value-at-risk
+  shortfall: expected shortfall, shortfall, mean loss beyond, loss beyond
+  probability: probability, chance, likelihood
+  calmer share: calmer
+  distance from the mean: distance of the price, above its mean, below its mean
+  what a limit allows: allows, allowed, permits, at most by the mandate
+  what a limit measures: measures, measured, is checked at, breached
+  limit that binds: binds, binding, stands in the way, looser value
+  limit: limit, limits
+  explained share: explain, explains, explained, accounts for
+  parameter that mattered: mattered, matters, mattered most, matters most, \
+next came, next comes, most important
+  case: case, cases
+  benchmark rule: rule called, compared with
+  beta: beta
+  alpha: alpha
+  skewness: skewness, skewed
+  kurtosis: kurtosis
+  correlation: correlation*
+  diversification: diversif*
+  risk share: risk share*, share of the risk, share of risk, contribution*, contributes
+  recovery: recover, recovery, recovers
+  noise: sampling noise
+  wealth: wealth is, wealth of, worth, ends with
+  ruin: ruin
+  goal: goal
+  calendar year: calendar year, year of
+  day: day, days, date, dates, first day, last day
+  prices: prices are, data come from, data are from, prices come from, prices used, source
+  winner: winner is, winner was, winning configuration, best is, best was, best of them, chosen configuration, winner
+  weight function: weight function, function of the winner
+  scenario: scenario, world, does best in, does worst in, weakest in, strongest in
+  verdict: verdict, colour
+  name of the request: request, mandate is called, strategy is called, name
+bound
+  low: lower end, low end, smallest, lowest, lower bound, minimum, lower, first day, begin, begins, began, \
+start, starts, started
+  high: upper end, high end, largest, highest, upper bound, maximum, upper, last day, ends, ended
+rank
+  worst: worst, does worst in, weakest in, weakest, least, poorest, hardest
+  best: strongest, strongest in, does best, does best in, gains most, earns most, best scenario, best benefit
+place
+  first: most important, mattered most, matters most, foremost, chief, first, main
+  second: next came, next comes, second, runner-up
+  third: third, after that
+subject
+  the winner: winner, winner is, winner was, winner's, winning configuration, strategy, own
+  the benchmark: benchmark, constant weight, constant weight of, constant weight of the same volatility, \
+constant weight that matches the target volatility, volatility-matched constant weight, volatility-matched benchmark
+  the asset: asset, risky asset, equity alone
+  the current rule: current rule, spreadsheet
+  the market: price, market
+world
+  a bear market: bear, bear market, falling markets, markets fall, crash, crashes
+  a bull market: bull, bull market, calm rise, rising markets, markets rise
+  the base case: base case
+period
+  the training history: training history, training window, training, in sample
+  the validation window: validation window, validation, out of sample
+  the locked holdout: holdout, locked
+  the latest: latest, end of the training window, at its end, today, today's, now
+  the whole window: whole window, long run, long-run
+simulation
+  simulated: simulated, simulations
+basis
+  its own return: own return, holding equity
+scope
+  all ever: ever, earlier searches, all searches
+assumption
+  transaction costs: cost, costs, transaction cost*, cost of a trade, trading cheaply
+  the premium: premium, equity premium
+  the parameters: otherwise than assumed, expected return and volatility, parameters are wrong, parameter error
+  the probabilities: probabilities, scenario probabilities
+data
+  the prices: prices, history, data, series
+measure
+  a difference: difference, smaller, shallower, less that, less its own, minus
+  an average: average, mean, on average
+"""
+"""A group, and below it the names of its members with their words; `*` ends a stem, `>` needs the number before it."""
+
+_SAYS_NOTHING = (
+    "of the same volatility, same volatility, equal volatility, after costs, after all costs, net of costs, "
+    "most of the time, at least a, in every case, in any case, so many trials, luck of the best, current drawdown"
+)
+"""Phrases whose words would mislead: they belong to no group."""
+
+
+OPTIONAL = frozenset({"the winner", "the training history", "the market"})
+"""What a figure may be about without its sentence saying so."""
+DEMANDED = ("subject", "period", "bound", "rank", "place", "simulation", "basis", "scope", "assumption")
+"""Groups in which a sentence must say what tells a figure from its siblings."""
+STRICT = ("bound", "world", "period", "basis", "scope")
+"""Groups in which a sentence must not say more than its figure measures."""
+
+_SMALL = frozenset(
+    "the a an of in on at to by for is was were are it its that which and or with from as be all".split()
+)
+AGAINST = "against"
+_COMPARED = re.compile(
+    r"\b(?:over|than|against|versus|beats?|beating|ahead of|behind|minus|from|to)\s+(?:that of\s+)?(?:the\s+|an?\s+)?$"
+)
+"""What makes the subject after it the measure of another one."""
+
+
+class Mention(NamedTuple):
+    """A place in a text that says what is measured."""
+
+    start: int
+    end: int
+    group: str
+    feature: str
+
+
+def mentions(text: str) -> Iterator[Mention]:
+    """Of the longest phrases; a number in `text` is written as `#`."""
+    lower = text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    for found in _PATTERN.finditer(lower):
+        for group, feature, follows in _PHRASES[found.lastindex - 1][1] if found.lastindex else ():
+            if follows and not lower[: found.start()].rstrip().endswith("#"):
+                continue
+            compared = group == "subject" and _COMPARED.search(lower[: found.start()])
+            yield Mention(found.start(), found.end(), AGAINST if compared else group, feature)
+
+
+def stems(text: str) -> Iterator[str]:
+    """The words of `text` that carry meaning, without their endings."""
+    for word in re.findall(r"[a-z]+(?:['’-][a-z]+)*", text.lower()):
+        if word not in _SMALL:
+            yield re.sub(r"(?:['’]s|ing|ed|es|s)$", "", word) if len(word) > 4 else word
+
+
+def _read() -> list[tuple[str, list[tuple[str, str, bool]]]]:
+    phrases: dict[str, list[tuple[str, str, bool]]] = {phrase.strip(): [] for phrase in _SAYS_NOTHING.split(",")}
+    group = ""
+    for line in _GROUPS.strip().splitlines():
+        if not line.startswith(" "):
+            group = line
+            continue
+        feature, _, words = line.strip().partition(": ")
+        for written in words.split(", "):
+            phrase = written.removeprefix(">")
+            phrases.setdefault(phrase, []).append((group, feature, phrase != written))
+    return sorted(phrases.items(), key=lambda item: (-len(item[0]), item[0]))
+
+
+_PHRASES = _read()
+_PATTERN = re.compile(
+    r"(?<![a-z0-9-])(?:"
+    + "|".join(f"({re.escape(p).replace(chr(92) + '*', '[a-z]*')})" for p, _ in _PHRASES)
+    + r")(?![a-z])"
+)
