@@ -21,6 +21,7 @@ from langchain_core.tools import BaseTool
 from pydantic import BaseModel
 
 from agents.conversation import unfenced
+from agents.replying import assisted
 from quant.strategy import ACTIVE, SearchSpace, StrategyConfig
 from tools.claims import Draft
 from tools.figures import Claim
@@ -33,12 +34,15 @@ from tools.optimization import (
     SearchPlan,
 )
 from tools.regime import Direction, RegimeReport
+from tools.reply import Reply
 from tools.risk import RiskReport
 from tools.scenarios import ScenarioCard, ScenarioList
 from tools.status import SearchStatus
 from tools.template import claims_of
 
 PLANNER = "embedded planner (rule-based)"
+ASSISTANT = Reply.__name__
+"""The answer by which the assistant is known, whose questions depend on what the person wrote."""
 
 Result = TypeVar("Result", bound=BaseModel)
 
@@ -69,9 +73,9 @@ class EmbeddedPlanner(BaseChatModel):
     ) -> Runnable[LanguageModelInput, AIMessage]:
         names = [_name_of(tool) for tool in tools]
         for name in names:
-            if name in ROLES:
+            if name in ROLES or name == ASSISTANT:
                 return self.model_copy(update={"answers_with": name})
-        raise ValueError(f"tools: {names} hold no answer of an agent; allowed: one of {list(ROLES)}")
+        raise ValueError(f"tools: {names} hold no answer of an agent; allowed: one of {[*ROLES, ASSISTANT]}")
 
     def _generate(
         self,
@@ -113,6 +117,8 @@ class EmbeddedPlanner(BaseChatModel):
             yield chunk
 
     def _reply(self, messages: Sequence[BaseMessage]) -> AIMessage:
+        if self.answers_with == ASSISTANT:
+            return _calls(*assisted(messages))
         role = ROLES[self.answers_with]
         own = {name for name, _ in role.questions}
         heard = [m for m in messages if isinstance(m, ToolMessage) and m.name in own]

@@ -1,6 +1,7 @@
 """The embedded planner as the assistant: what it calls for a message, and how it tells what came back."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, get_args
 
@@ -9,6 +10,8 @@ from langchain_core.messages import BaseMessage, HumanMessage, ToolMessage
 from agents.conversation import unfenced
 from agents.telling import told
 from agents.understanding import understand
+from tools.chat import said_figures
+from tools.claims import check
 from tools.figures import Claim
 from tools.focus import Focus
 from tools.reply import Reply
@@ -28,12 +31,33 @@ def assisted(messages: Sequence[BaseMessage]) -> list[Call]:
     if understood.calls:
         return [(call.tool, call.arguments) for call in understood.calls]
     if understood.unclear:
-        return [_answer(_says("asked_back", understood.unclear, understood.offers))]
+        questions = [_question(unclear, told_of["person"]) for unclear in understood.unclear[:3]]
+        return [_answer(_says("asked_back", questions, understood.offers))]
     if understood.declined:
         return [_answer(_says("declined", [_DECLINED], understood.offers))]
     return [_answer(_says("answered", [_HELP], understood.offers or get_args(Offer)))]
 
 
+def _question(unclear: str, person: str) -> str:
+    """In the person's own words, whose amounts stand as references."""
+    code, _, text = unclear.partition(": ")
+    for figure in said_figures(person):
+        text = re.sub(rf"(?<![\w.]){re.escape(str(figure.value))}(?![\w%])", f"{{{{{figure.id}}}}}", text)
+    asked = f"{text[:1].upper()}{text[1:]}".replace("_", " ")
+    whole = Claim(section="answer", text=asked if asked.endswith(("?", ".")) else f"{asked}.")
+    return _VAGUE.get(code, _UNCLEAR) if check(whole, said_figures(person)) else whole.text
+
+
+_UNCLEAR = "Part of your message is not clear enough to act on; please say it otherwise."
+_VAGUE = {
+    "amount": "It is not clear what an amount in your message refers to; please name it beside the amount.",
+    "ambiguous_amount": "An amount in your message could mean more than a single thing; please name what it is.",
+    "unit": "The unit of an amount in your message is not clear.",
+    "contradiction": "Parts of your message contradict each other.",
+    "range": "Your message gives a range where a single value is needed.",
+    "word": "A word in your message is not known here, and could change what is meant.",
+    "negation": "It is not clear what your message leaves out.",
+}
 _DECLINED = "That is nothing this desk can do."
 _HELP = "This desk searches allocation strategies, judges them for luck, and explains what it found."
 

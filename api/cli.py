@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 from typer.exceptions import TyperException
 
-from api import approving, optimize, past, prices, replaying
+from api import approving, chat, optimize, past, prices, replaying
 from api.log import record
 from api.settings import read_settings
 from api.terminal import plain
@@ -33,6 +33,7 @@ app = typer.Typer(
     ),
 )
 optimize.register(app)
+chat.register(app)
 approving.register(app)
 past.register(app)
 prices.register(app)

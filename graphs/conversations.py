@@ -23,7 +23,7 @@ from store.errors import Conflict
 from store.records import Key, every
 from store.store import Store
 from tools.approval import Subject, approval_of
-from tools.chat import ChatContext, Evidence, load_evidence
+from tools.chat import ChatContext, Evidence, Returned, load_evidence, said_figures
 from tools.claims import render
 from tools.context import Principal
 from tools.errors import InvalidInput, UserError
@@ -186,6 +186,7 @@ async def _steps(desk: Desk, owner: str, turn: Turn, log: EventLog) -> AsyncGene
     conversation = await conversation_of(desk.store, owner, turn.conversation)
     place = await _standing(desk.store, owner, conversation, turn.number)
     evidence = await load_evidence(desk.store, owner, turn.id)
+    evidence.calls["message"] = Returned(said_figures(turn.asked), {})
 
     def context(at: Place, tell: Tell) -> ChatContext:
         return ChatContext(

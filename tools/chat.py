@@ -14,6 +14,7 @@ from tools.context import Scope
 from tools.errors import InvalidInput, UserError
 from tools.figures import Figure, figures_in
 from tools.focus import Focus
+from tools.numbers import numbers_in
 from tools.optimization import Estimate, OptimizationRequest, OptimizationResult
 from tools.prices import PriceSource
 
@@ -174,6 +175,15 @@ async def kept(
 def named(tool: str, arguments: Mapping[str, Any]) -> str:
     """The same call has the same name in every execution of a turn."""
     return hashlib.sha256(json.dumps([tool, arguments], sort_keys=True).encode()).hexdigest()[:32]
+
+
+def said_figures(text: str) -> tuple[Figure, ...]:
+    """The amounts of the person's message, which an answer may repeat by reference."""
+    spans = dict.fromkeys(text[number.start : number.end].strip() for number in numbers_in(text))
+    return tuple(
+        Figure(id=f"your_amount_{n}", quantity="amount in your message", value=span[:60], unit="text", source="message")
+        for n, span in enumerate(spans, 1)
+    )
 
 
 def refusal(error: UserError) -> Refusal:
