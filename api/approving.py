@@ -32,6 +32,9 @@ class Waiting:
 
 Trials = Annotated[str | None, typer.Option("--trials", metavar="N", help="Approve with that many trials; 10 to 5000.")]
 Paths = Annotated[str | None, typer.Option("--paths", metavar="N", help="Approve with that many paths; 100 to 100000.")]
+Holdout = Annotated[
+    bool, typer.Option("--holdout", help="Decide on opening the locked holdout of a completed run instead.")
+]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it stands in the trace.")]
 
 
@@ -41,19 +44,30 @@ def register(app: typer.Typer) -> None:
 
 
 def approve(
-    run: RunName, *, trials: Trials = None, paths: Paths = None, reason: Reason = "", json_: AsJson = False
+    run: RunName,
+    *,
+    trials: Trials = None,
+    paths: Paths = None,
+    reason: Reason = "",
+    holdout: Holdout = False,
+    json_: AsJson = False,
 ) -> int:
     """Approve a run that waits, as it is or with fewer or more trials and paths, and go on with it."""
     settings = read_settings()
     changes = {name: value for name, value in (("trials", trials), ("paths", paths)) if value is not None}
+    if holdout:
+        if changes:
+            raise InvalidInput("--holdout", changes, reason="changes no run", allowed="without --trials and --paths")
+        return asyncio.run(_open(settings, run, _made(settings, "approved", reason=reason), as_json=json_))
     decided = _made(settings, "edited" if changes else "approved", reason=reason, **changes)
     return settle(settings, asyncio.run(_decide(settings, run, decided, as_json=json_)), as_json=json_)
 
 
-def reject(run: RunName, *, reason: Reason) -> int:
+def reject(run: RunName, *, reason: Reason, holdout: Holdout = False) -> int:
     """Reject a run that waits; nothing of it is computed."""
     settings = read_settings()
-    asyncio.run(_decide(settings, run, _made(settings, "rejected", reason=reason)))
+    decided = _made(settings, "rejected", reason=reason)
+    asyncio.run(_open(settings, run, decided) if holdout else _decide(settings, run, decided))
     return 0
 
 
@@ -84,34 +98,63 @@ def settle(settings: Settings, waiting: Waiting | None, *, as_json: bool) -> int
     return WAITING
 
 
-async def _decide(
-    settings: Settings, name: str, decided: Decided, subject: Subject = "launch", *, as_json: bool = False
-) -> Waiting | None:
+async def _decide(settings: Settings, name: str, decided: Decided, *, as_json: bool = False) -> Waiting | None:
     from agents.model import make_models
     from api.app import create_desk
     from api.finding import find
     from api.optimize import follow
-    from api.progress import ruled
-    from api.terminal import plain
-    from graphs.runs import decide_approval
-    from tools.approval import approval_of
 
     rejects = decided.verdict == "rejected"
     models = None if rejects else make_models(read_model_options())
     async with create_desk(settings, models) as desk:
         run = (await find(desk.store, settings.owner, name)).id
-        await decide_approval(desk, settings.owner, run, decided, subject)
-        approval = await approval_of(desk.store, settings.owner, run, subject)
-        assert approval is not None
-        assert approval.decided is not None
-        print(plain(ruled(approval.decided, subject)), file=sys.stderr)
+        held = await _record(desk, settings.owner, run, decided, "launch")
         if rejects:
             print(f"Run {run} is rejected; nothing of it was computed", file=sys.stderr)
             return None
-        if approval.decided != decided:  # whoever decided first goes on with the run
+        if held != decided:  # whoever decided first goes on with the run
             print(f"It was decided before; if it was cut off: python -m api optimize --resume {run}", file=sys.stderr)
             return None
         return await follow(settings, desk, run, as_json=as_json)
+
+
+async def _open(settings: Settings, name: str, decided: Decided, *, as_json: bool = False) -> int:
+    """Ask for the holdout, decide, and show what is found there."""
+    from api.app import create_desk
+    from api.finding import find
+    from graphs.holdout import open_holdout
+    from tools.figures import shown
+
+    async with create_desk(settings) as desk:
+        run = (await find(desk.store, settings.owner, name)).id
+        await open_holdout(desk, settings.owner, run)
+        await _record(desk, settings.owner, run, decided, "holdout")
+        if decided.verdict == "rejected":
+            return 0
+        opened = await open_holdout(desk, settings.owner, run)
+        assert opened is not None
+        if as_json:
+            print(json.dumps({"run": run, "holdout": opened.model_dump(mode="json")}))
+            return 0
+        print(opened.watermark)
+        for figure in opened.figures:
+            print(f"  {figure.quantity}: {shown(figure)}")
+        return 0
+
+
+async def _record(desk: "Desk", owner: str, run: str, decided: Decided, subject: Subject) -> Decided:
+    """Record the decision and tell the one that holds."""
+    from api.progress import ruled
+    from api.terminal import plain
+    from graphs.runs import decide_approval
+    from tools.approval import approval_of
+
+    await decide_approval(desk, owner, run, decided, subject)
+    approval = await approval_of(desk.store, owner, run, subject)
+    assert approval is not None
+    assert approval.decided is not None
+    print(plain(ruled(approval.decided, subject)), file=sys.stderr)
+    return approval.decided
 
 
 def _tell(waiting: Waiting) -> None:

@@ -74,10 +74,12 @@ def show(run: RunName, *, json_: AsJson = False) -> int:
             return 0
         from api import summary
         from api.terminal import stdout
+        from tools.holdout import opened_holdout
 
         path = report_path(settings, found)
         write(path, await report(desk.store, settings.owner, found, result))
-        summary.show(stdout(), result)
+        opened = await opened_holdout(desk.store, settings.owner, found)
+        summary.show(stdout(), result, watermark=opened and opened.watermark)
         print(f"Report {path}")
         print(f"result digest: {result.digest()}")
         return 0

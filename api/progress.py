@@ -29,6 +29,7 @@ NODES = {
     "aggregate": "Judging: ranking, benchmarks, luck",
     "explainer": "Explainer: the claims",
     "render": "Checking every claim",
+    "holdout": "Opening the locked holdout",
 }
 
 

@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 async def report(store: "Store", owner: str, run: str, result: OptimizationResult) -> str:
     """The report as one HTML page."""
     from api.report import History, render  # matplotlib
+    from tools.holdout import opened_holdout
     from tools.trials import load_series
 
+    opened = await opened_holdout(store, owner, run)
     history = None
     if result.history_series is not None:
         rows = await load_series(store, owner, result.history_series, rows=len(History._fields))
         history = History(*rows)
-    return render(result, run=run, made=datetime.now(UTC), history=history)
+    return render(result, run=run, made=datetime.now(UTC), history=history, watermark=opened and opened.watermark)
 
 
 def report_path(settings: Settings, run: str) -> Path:

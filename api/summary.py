@@ -34,7 +34,7 @@ _STYLES = {
 }
 
 
-def show(console: Console, result: OptimizationResult) -> None:
+def show(console: Console, result: OptimizationResult, *, watermark: str | None = None) -> None:
     """The benefit and the verdict first."""
     console.print()
     for reason in result.partial:
@@ -48,6 +48,8 @@ def show(console: Console, result: OptimizationResult) -> None:
     )
     console.print(plain(result.verdict.reason))
     console.print(ONE_HISTORY, style="italic")
+    if watermark:
+        console.print(plain(watermark), style="bold")
     if any(scenario.engine == "gbm" for scenario in result.manifest.request.scenarios):
         console.print(GBM_BANNER, style="bold")
     table = Table.grid(padding=(0, 2))

@@ -194,6 +194,8 @@ async def decide_approval(
 
     The first decision holds: the same one again is harmless, another one is a `UserError`.
     """
+    if subject == "holdout" and decided.verdict == "edited":
+        raise InvalidInput("verdict", decided.verdict, allowed="approved or rejected: a holdout has nothing to edit")
     while True:
         earlier = await approval_of(desk.store, owner, run_id, subject)  # before the run, as in `execute`
         record = await _record_of(desk.store, owner, run_id)

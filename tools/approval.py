@@ -145,8 +145,8 @@ async def decide(
     elif not approval.decided.same_as(decided):
         first = approval.decided
         raise AlreadyDecided(
-            f"run: {run!r} was {first.verdict} by {first.by} on {first.at:%Y-%m-%d at %H:%M} UTC; "
-            "allowed: that decision, or a new run of the same request"
+            f"run: the {subject} of {run!r} was {first.verdict} by {first.by} on {first.at:%Y-%m-%d at %H:%M} UTC; "
+            "allowed: that decision, or a new run"
         )
     return approval
 

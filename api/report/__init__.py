@@ -34,12 +34,20 @@ HEADINGS = {
 }
 
 
-def render(result: OptimizationResult, *, run: str, made: datetime, history: History | None = None) -> str:
+def render(
+    result: OptimizationResult,
+    *,
+    run: str,
+    made: datetime,
+    history: History | None = None,
+    watermark: str | None = None,
+) -> str:
     """The whole page. The same result gives the same bytes but for `run` and `made`."""
     return _page().render(
         r=result,
         run=run,
         made=made,
+        watermark=watermark,
         charts=charts(result, history),
         sections=_sections(result),
         figures={figure.id: figure for figure in result.figures},

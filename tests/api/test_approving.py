@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 
 import pytest
 
@@ -161,3 +162,36 @@ def test_a_threshold_that_is_switched_off_asks_nobody(capfd, monkeypatch):
     monkeypatch.setenv("APPROVE_EVALUATIONS", "none")
     assert run(["optimize", *SMALL]) == 0
     assert list(listed(capfd).values()) == ["completed"]
+
+
+def test_the_holdout_is_opened_by_a_person_and_marked_ever_after(capfd, monkeypatch):
+    monkeypatch.setenv("APPROVE_EVALUATIONS", "none")
+    assert run(["approve", "last", "--holdout"]) == 2
+    assert run(["optimize", *SMALL]) == 0
+    locked = capfd.readouterr().out
+    assert "was opened on" not in locked
+    assert run(["approve", "last", "--holdout", "--trials", "20"]) == 2
+    assert run(["approve", "last", "--holdout", "--reason", "the committee asked"]) == 0
+    out, err = capfd.readouterr()
+    assert "Holdout approved by local: the committee asked" in err
+    assert re.search(r"^The holdout \(.*\) was opened on .* by local", out)
+    assert re.search(r"Sharpe ratio of the winner on the holdout: .?[0-9.]+$", out, re.MULTILINE)
+    assert run(["show", "last"]) == 0
+    shown = capfd.readouterr().out
+    assert "was opened on" in " ".join(shown.split())
+    assert shown.splitlines()[-1] == locked.splitlines()[-1]
+    assert run(["export", "last", "--format", "html"]) == 0
+    assert "was opened on" in capfd.readouterr().out
+    assert run(["approve", "last", "--holdout", "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["holdout"]["by"] == "local"
+    assert run(["reject", "last", "--holdout", "--reason", "too late"]) == 2
+
+
+def test_a_rejected_holdout_stays_locked(capfd, monkeypatch):
+    monkeypatch.setenv("APPROVE_EVALUATIONS", "none")
+    assert run(["optimize", *SMALL]) == 0
+    assert run(["reject", "last", "--holdout", "--reason", "keep it"]) == 0
+    assert run(["approve", "last", "--holdout"]) == 2
+    assert "was rejected by local on" in capfd.readouterr().err
+    assert run(["show", "last"]) == 0
+    assert "was opened on" not in capfd.readouterr().out

@@ -11,15 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_core.runnables import RunnableConfig
+from langgraph.types import Command
 from pydantic import ValidationError
 
 from agents.planner import EmbeddedPlanner
+from graphs.checkpoints import open_checkpoints
+from graphs.log import EventLog
+from graphs.optimization import Execution, optimization
 from graphs.runs import Desk, create_run, decide_approval, events_of, execute, reproduce, result_of, run_of
 from store.records import every
 from tests.graphs.conftest import OWNER, open_desk
 from tests.graphs.test_interrupted import FRESH, ended
 from tests.graphs.waiting import LOW, go_on
 from tools.approval import AlreadyDecided, Approval, Decided, NothingAsked, Thresholds, approval_of
+from tools.context import Context, Principal, RunMarket
 from tools.errors import InvalidInput, UserError
 from tools.estimate import estimate
 from tools.local import LocalRunner
@@ -249,6 +255,35 @@ async def test_a_process_that_read_the_request_before_its_edit_does_not_execute_
         result = await result_of(desk.store, OWNER, RUN)
     assert result is not None
     assert result.counts.trials == result.manifest.request.trials == 12
+
+
+async def test_a_resume_that_no_decision_stands_behind_passes_nobody(home, small):
+    async with guarded(home) as desk:
+        await waiting(desk, small())
+        run = await run_of(desk.store, OWNER, RUN)
+        context = Context(
+            principal=Principal(owner=OWNER),
+            run=RUN,
+            request=run.request,
+            store=desk.store,
+            jobs=desk.jobs,
+            market=RunMarket(partial(load_market, desk.prices), run.request),
+            ledger=run.ledger,
+        )
+        execution = Execution(
+            context=context,
+            log=EventLog(desk.store, OWNER, RUN, await log(desk)),
+            agents={},
+            author="nobody",
+            approval=await approval_of(desk.store, OWNER, RUN),
+        )
+        async with open_checkpoints(desk.checkpoints) as checkpoints:
+            graph = optimization(checkpoints)
+            place: RunnableConfig = {"configurable": {"thread_id": RUN}}
+            for _ in range(2):
+                await graph.ainvoke(Command(resume="approved"), place, context=execution)
+                assert (await graph.aget_state(place)).next == ("approve",)
+        assert submitted(desk) == await trials(desk) == 0
 
 
 async def test_only_what_can_be_executed_may_be_decided(home, small):

@@ -1,0 +1,146 @@
+"""The locked holdout opens once, for a person who approved it."""
+
+import math
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from graphs.holdout import open_holdout
+from graphs.runs import Desk, create_run, decide_approval, events_of, execute, result_of, run_of
+from store.records import Key
+from tests.graphs.conftest import OWNER, open_desk
+from tools.approval import AlreadyDecided, Decided, NothingAsked, approval_of
+from tools.errors import InvalidInput, UserError
+from tools.findings import explainable
+from tools.holdout import KIND, opened_holdout
+from tools.market import load_market
+from tools.optimization import Limit, Limits
+
+MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+FRIDAY = MONDAY + timedelta(days=4)
+RUN = "done"
+
+pytestmark = pytest.mark.anyio
+
+
+@asynccontextmanager
+async def at(home: Path, now: datetime = MONDAY) -> AsyncGenerator[Desk]:
+    async with open_desk(home) as desk:
+        yield replace(desk, now=lambda: now)
+
+
+async def finished(desk: Desk, request: Any) -> list[Any]:
+    await create_run(desk, OWNER, request, run_id=RUN)
+    return [event async for event in execute(desk, OWNER, RUN)]
+
+
+def decided(verdict: Any = "approved", **changes: Any) -> Decided:
+    return Decided(verdict=verdict, by="risk officer", at=MONDAY, **changes)
+
+
+async def kinds(desk: Desk) -> list[str]:
+    return [f"{event.node}.{event.event}" for event in await events_of(desk.store, OWNER, RUN)]
+
+
+async def test_the_holdout_opens_once_and_only_after_a_person_approved_it(home, small):
+    async with at(home) as desk:
+        events = await finished(desk, small())
+        with pytest.raises(NothingAsked):
+            await decide_approval(desk, OWNER, RUN, decided(), "holdout")
+        assert [await open_holdout(desk, OWNER, RUN) for _ in range(2)] == [None, None]
+        approval = await approval_of(desk.store, OWNER, RUN, "holdout")
+        assert approval is not None
+        assert approval.asked.at == MONDAY
+        assert approval.asked.estimate is None
+        assert await approval_of(desk.store, OWNER, RUN) is None
+        assert await opened_holdout(desk.store, OWNER, RUN) is None
+        before = await run_of(desk.store, OWNER, RUN)
+        await decide_approval(desk, OWNER, RUN, decided(), "holdout")
+        first = await open_holdout(desk, OWNER, RUN)
+    async with at(home, FRIDAY) as desk:
+        assert await open_holdout(desk, OWNER, RUN) == first
+        assert await run_of(desk.store, OWNER, RUN) == before
+        result = await result_of(desk.store, OWNER, RUN)
+        record = await desk.store.records.get(Key(OWNER, KIND, RUN))
+        told = await kinds(desk)
+        market = await load_market(desk.prices, before.request)
+        with pytest.raises(UserError, match="there is no run"):
+            await open_holdout(desk, "other", RUN)
+    assert record is not None
+    assert record.version == 1
+    assert result is not None
+    assert result.digest() == events[-1].result_digest
+    assert told[len(events) :] == [
+        "approve.approval_requested",
+        "approve.approval_decided",
+        "holdout.node_started",
+        "holdout.node_finished",
+    ]
+
+    assert first is not None
+    assert (first.at, first.by) == (MONDAY, "risk officer")
+    assert "was opened on 2026-03-02 by risk officer" in first.watermark
+    found: dict[str, Any] = {figure.id: figure.value for figure in first.figures}
+    assert all(figure.source == f"holdout.{figure.id.removeprefix('holdout_')}" for figure in first.figures)
+    assert not found.keys() & {figure.id for figure in explainable(result)}
+    days = market.dates[market.holdout]
+    assert (found["holdout_first_day"], found["holdout_last_day"]) == (str(days[0]), str(days[-1]))
+    assert found["holdout_days"] == days.size
+    excess = market.asset[market.holdout] - market.cash[market.holdout]
+    assert found["holdout_asset_volatility"] == pytest.approx(math.sqrt(252) * np.std(excess, ddof=1), rel=0.01)
+    assert found["holdout_asset_excess_return"] == pytest.approx(252 * np.mean(excess), abs=0.001)
+    gained = found["holdout_winner_utility"] - found["holdout_benchmark_utility"]
+    assert found["holdout_advantage_bps"] == pytest.approx(1e4 * gained)
+
+
+async def test_a_holdout_whose_opening_was_rejected_stays_locked(home, small):
+    async with at(home) as desk:
+        await finished(desk, small())
+        await open_holdout(desk, OWNER, RUN)
+        await decide_approval(desk, OWNER, RUN, decided("rejected", reason="keep it"), "holdout")
+        with pytest.raises(UserError, match="was rejected by risk officer on 2026-03-02"):
+            await open_holdout(desk, OWNER, RUN)
+        with pytest.raises(AlreadyDecided):
+            await decide_approval(desk, OWNER, RUN, decided(), "holdout")
+        assert await opened_holdout(desk.store, OWNER, RUN) is None
+        assert (await run_of(desk.store, OWNER, RUN)).state == "completed"
+        assert "holdout.node_started" not in await kinds(desk)
+
+
+async def test_an_approval_that_its_process_did_not_live_to_use_still_holds(home, small):
+    async with at(home) as desk:
+        await finished(desk, small())
+        await open_holdout(desk, OWNER, RUN)
+        await decide_approval(desk, OWNER, RUN, decided(), "holdout")
+    async with at(home, FRIDAY) as desk:
+        await decide_approval(desk, OWNER, RUN, decided(), "holdout")
+        opened = await open_holdout(desk, OWNER, RUN)
+    assert opened is not None
+    assert (opened.at, opened.by) == (FRIDAY, "risk officer")
+
+
+async def test_there_is_nothing_to_open_without_a_winner_or_an_end(home, small):
+    tight = Limits(expected_shortfall=Limit(bound=0.0005, scenarios=("base_case",)))
+    async with at(home) as desk:
+        await create_run(desk, OWNER, small(limits=tight, mandate={"min_weight": 0.0}), run_id=RUN)
+        with pytest.raises(UserError, match="no result yet"):
+            await open_holdout(desk, OWNER, RUN)
+        async for _ in execute(desk, OWNER, RUN):
+            pass
+        with pytest.raises(UserError, match="has no winner"):
+            await open_holdout(desk, OWNER, RUN)
+        assert await approval_of(desk.store, OWNER, RUN, "holdout") is None
+
+
+async def test_an_edit_fits_no_holdout(home, small):
+    async with at(home) as desk:
+        await finished(desk, small())
+        await open_holdout(desk, OWNER, RUN)
+        with pytest.raises(InvalidInput, match="verdict"):
+            await decide_approval(desk, OWNER, RUN, decided("edited", trials=20), "holdout")

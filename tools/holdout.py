@@ -1,0 +1,96 @@
+"""The locked holdout, once it was opened: what the winner did on days that no choice had seen."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from quant.evaluation import Evaluation
+from quant.strategy import Frozen
+from store.errors import Conflict
+from store.records import Key
+from tools.figures import Figure, Unit
+from tools.optimization import OptimizationResult
+
+if TYPE_CHECKING:
+    from store.store import Store
+    from tools.evaluation import World
+
+KIND = "holdout"
+
+_SHOWN: tuple[tuple[str, str, Unit], ...] = (
+    ("utility", "utility", "percent"),
+    ("excess_return", "return over cash", "percent"),
+    ("volatility", "volatility", "percent"),
+    ("sharpe", "Sharpe ratio", "ratio"),
+    ("max_drawdown", "deepest drawdown", "percent"),
+)
+"""Metric, its name in words, its unit."""
+
+
+class OpenedHoldout(Frozen):
+    """When and by whom it was opened, and what was found; opened once per run."""
+
+    at: datetime
+    by: str
+    first_day: str
+    last_day: str
+    code_version: str
+    """Which may be a later one than the run's."""
+    figures: tuple[Figure, ...]
+
+    @property
+    def watermark(self) -> str:
+        return (
+            f"The holdout ({self.first_day} to {self.last_day}) was opened on {self.at:%Y-%m-%d} by {self.by}: "
+            "it is no longer unseen, and no later choice can be tested on it."
+        )
+
+
+def holdout_figures(world: "World", result: OptimizationResult) -> tuple[Figure, ...]:
+    """The winner on the holdout, beside the volatility-matched constant weight and the asset."""
+    assert result.winner is not None
+    assert result.benefit is not None
+    winner, part = result.winner.config, world.market.holdout
+    benchmark = world.constant(result.benefit.benchmark_weight, winner.rebalancing)
+    configs = [winner, benchmark, world.constant(1.0, winner.rebalancing)]
+    records = world.replay(configs, end=part.stop).series
+    found = [world.on_history(config, record, part) for config, record in zip(configs, records, strict=True)]
+    return tuple(_figures(world, *found))
+
+
+async def opened_holdout(store: "Store", owner: str, run: str) -> OpenedHoldout | None:
+    record = await store.records.get(Key(owner, KIND, run))
+    return None if record is None else OpenedHoldout.model_validate(record.document)
+
+
+async def save_holdout(store: "Store", owner: str, run: str, opened: OpenedHoldout) -> OpenedHoldout:
+    """Store it, unless it was opened already; what is stored holds."""
+    try:
+        await store.records.put(Key(owner, KIND, run), opened.model_dump(mode="json"), expected=0)
+    except Conflict:
+        earlier = await opened_holdout(store, owner, run)
+        assert earlier is not None
+        return earlier
+    return opened
+
+
+def _figures(world: "World", winner: Evaluation, benchmark: Evaluation, asset: Evaluation) -> Iterator[Figure]:
+    dates = world.market.dates[world.market.holdout]
+    yield _figure("first_day", "first day of the holdout", str(dates[0]), "date")
+    yield _figure("last_day", "last day of the holdout", str(dates[-1]), "date")
+    yield _figure("days", "sessions of the holdout", winner.days, "days")
+    gained = winner.metrics.utility.value - benchmark.metrics.utility.value
+    yield _figure("advantage_bps", "utility over the matched constant weight on the holdout", gained * 1e4, "bps")
+    named = {
+        "winner": ("the winner", winner),
+        "benchmark": ("the matched constant weight", benchmark),
+        "asset": ("the asset", asset),
+    }
+    for whose, (words, evaluation) in named.items():
+        for metric, noun, unit in _SHOWN:
+            value = getattr(evaluation.metrics, metric).value
+            yield _figure(f"{whose}_{metric}", f"{noun} of {words} on the holdout", value, unit)
+
+
+def _figure(name: str, quantity: str, value: float | str, unit: Unit) -> Figure:
+    return Figure(id=f"holdout_{name}", quantity=quantity, value=value, unit=unit, source=f"holdout.{name}")
