@@ -157,6 +157,26 @@ async def _record(desk: "Desk", owner: str, run: str, decided: Decided, subject:
     return approval.decided
 
 
+async def decided_here(desk: "Desk", settings: Settings, run: str, subject: Subject) -> bool:
+    """Whether the person at this terminal decides, or has decided elsewhere meanwhile."""
+    from tools.approval import approval_of
+
+    approval = await approval_of(desk.store, settings.owner, run, subject)
+    assert approval is not None
+    if approval.decided is not None:
+        return True
+    _tell(Waiting(run, approval.asked))
+    decided = _asked_in_place(settings) if sys.stdin.isatty() and sys.stderr.isatty() else None
+    if decided is None:
+        holdout = " --holdout" if subject == "holdout" else ""
+        print(f"Approve it: python -m api approve {run}{holdout}", file=sys.stderr)
+        print(f"Reject it: python -m api reject {run}{holdout} --reason TEXT", file=sys.stderr)
+        print("Then: python -m api chat --conversation last", file=sys.stderr)
+        return False
+    await _record(desk, settings.owner, run, decided, subject)
+    return True
+
+
 def _tell(waiting: Waiting) -> None:
     from api.progress import estimated, wanted
 

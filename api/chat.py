@@ -244,11 +244,10 @@ class Talk:
 
     async def _decided(self, turn: "Turn") -> bool:
         """Whether the person here has decided what the turn waits for."""
-        from api.approving import decide_here
+        from api.approving import decided_here
 
         assert turn.waits_for is not None
-        run, subject = turn.waits_for
-        return await decide_here(self._desk, self._settings.owner, run, subject, self._aside)
+        return await decided_here(self._desk, self._settings, *turn.waits_for)
 
     async def _command(self, text: str) -> None:
         from graphs.conversations import branch, conversation_of

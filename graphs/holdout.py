@@ -24,7 +24,7 @@ async def open_holdout(desk: Desk, owner: str, run_id: str) -> OpenedHoldout | N
     """
     run = await run_of(desk.store, owner, run_id)
     result = await _judged(desk, run)
-    log = EventLog(desk.store, owner, run_id, (), desk.now)
+    log = EventLog(desk.store, owner, run_id, (), desk.observe, desk.now)
     approval = await approval_of(desk.store, owner, run_id, "holdout") or await _asked(desk, run)
     await log.append(*told(log, approval, run.request))
     if approval.decided is None:

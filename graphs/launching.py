@@ -56,7 +56,7 @@ class DeskRuns:
         if state == "waiting":
             raise Waiting(run, "launch")
         if state == "rejected":
-            raise await self._rejected(run, "launch")
+            raise await self._rejected(run)
         return run
 
     async def result(self, run: str) -> tuple[str, OptimizationResult]:
@@ -74,13 +74,10 @@ class DeskRuns:
         )
 
     async def holdout(self, run: str) -> tuple[Figure, ...]:
-        figures = await open_holdout(self._desk, self._owner, run)
-        if figures is not None:
-            return figures
-        approval = await approval_of(self._desk.store, self._owner, run, "holdout")
-        if approval is not None and approval.decided is not None:
-            raise await self._rejected(run, "holdout")
-        raise Waiting(run, "holdout")
+        opened = await open_holdout(self._desk, self._owner, run)
+        if opened is None:
+            raise Waiting(run, "holdout")
+        return opened.figures
 
     async def _follow(self, run: str) -> None:
         async for event in execute(self._desk, self._owner, run):
@@ -103,11 +100,9 @@ class DeskRuns:
             raise InvalidInput("run", text, reason=reason, allowed=allowed)
         return found[0]
 
-    async def _rejected(self, run: str, subject: str) -> UserError:
-        approval = await approval_of(
-            self._desk.store, self._owner, run, "holdout" if subject == "holdout" else "launch"
-        )
-        reason = approval.decided.reason if approval and approval.decided else ""
-        return Rejected(
-            f"{subject}: it was rejected; allowed: to ask again otherwise" + (f" ({reason})" if reason else "")
-        )
+    async def _rejected(self, run: str) -> Rejected:
+        approval = await approval_of(self._desk.store, self._owner, run)
+        assert approval is not None
+        assert approval.decided is not None
+        decided = approval.decided
+        return Rejected(f"launch: {decided.by} rejected it ({decided.reason}); allowed: to ask for another one")

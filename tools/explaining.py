@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 from langchain.tools import ToolRuntime, tool
 
-from quant.strategy import Frozen
+from quant.strategy import Frozen, WeightFunction
+from tools.alternative import Alternative, alternative
 from tools.chat import ChatContext, Refusal, RunSummary, kept
-from tools.comparing import Alternative, Comparison, alternative, compare
+from tools.comparing import Comparison, compare
 from tools.errors import InvalidInput
 from tools.figures import Figure
 from tools.findings import Findings, findings_of
@@ -100,9 +101,8 @@ async def explain_result(
         if topic in ("ranking", "plateau"):
             extra["ranking"] = ranking(result)
         if topic == "alternative":
-            if detail is None:
-                raise InvalidInput("detail", detail, reason="which one is not said", allowed="a weight function")
-            extra["alternative"] = alternative(result, await stored_trials(context.store, context.owner, found), detail)
+            trials = await stored_trials(context.store, context.owner, found)
+            extra["alternative"] = alternative(result, trials, _function(detail))
         if topic == "scenario":
             _check_scenario(result, detail)
         findings = findings_of(result)
@@ -186,6 +186,13 @@ def _of_topic(figures: Sequence[Figure], topic: Topic, detail: str | None) -> tu
     if topic != "scenario":
         return found
     return tuple(figure for figure in found if figure.id.startswith(f"in_{detail}_"))
+
+
+def _function(detail: str | None) -> WeightFunction:
+    known = {name: name for name in get_args(WeightFunction)}
+    if detail not in known:
+        raise InvalidInput("detail", detail, reason="it is no weight function", allowed=", ".join(known))
+    return known[detail]
 
 
 def _check_scenario(result: OptimizationResult, detail: str | None) -> None:
