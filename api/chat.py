@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from graphs.conversations import Turn
     from graphs.runs import Desk
+    from tools.exhibits import Exhibit
+    from tools.figures import Figure
     from tools.trace import TraceEvent
 
 WAITING = 3
@@ -234,6 +236,8 @@ class Talk:
     def _close(self, turn: "Turn") -> None:
         from tools.reply import OFFERS
 
+        for exhibit in turn.exhibits:
+            self._exhibit(exhibit, {figure.id: figure for figure in turn.figures})
         if turn.outcome == "no_answer":
             self._out.print(
                 "There is no answer whose figures could be checked, so none is shown. Ask otherwise, or again."
@@ -268,6 +272,19 @@ class Talk:
                 self._aside.print(f"Conversation {self._conversation} goes on after turn {number}.")
             case _:
                 self._aside.print("Known here: /help, /figures, /turns, /branch N, /quit.")
+
+    def _exhibit(self, exhibit: "Exhibit", figures: "dict[str, Figure]") -> None:
+        from rich.table import Table
+
+        from tools.figures import shown
+
+        table = Table(title=_shown(exhibit.title), title_justify="left", box=None, pad_edge=False)
+        for place, heading in enumerate(exhibit.columns):
+            table.add_column(_shown(heading), justify="right" if place else "left")
+        for row in exhibit.rows:
+            cells = [shown(figures[cell[2:-2]]) if cell.startswith("{{") else cell for cell in row]
+            table.add_row(*map(_shown, cells))
+        self._out.print(table)
 
     def _figures(self, turn: "Turn") -> None:
         from rich.table import Table

@@ -27,6 +27,7 @@ from tools.chat import ChatContext, Evidence, Returned, load_evidence, said_figu
 from tools.claims import render
 from tools.context import Principal
 from tools.errors import InvalidInput, UserError
+from tools.exhibits import Exhibit
 from tools.figures import Figure
 from tools.focus import Focus
 from tools.optimization import RenderedClaim
@@ -65,7 +66,9 @@ class Turn(Frozen):
     outcome: Literal["answered", "declined", "asked_back", "no_answer"] | None = None
     claims: tuple[RenderedClaim, ...] = ()
     figures: tuple[Figure, ...] = ()
-    """Those that the claims refer to."""
+    """Those that the claims and the tables refer to."""
+    exhibits: tuple[Exhibit, ...] = ()
+    """Tables that code made of what the tools returned."""
     offers: tuple[Offer, ...] = ()
     did: tuple[tuple[str, dict[str, Any]], ...] = ()
     """Tools and their arguments."""
@@ -255,10 +258,15 @@ async def _finish(
         usage=Usage(),
     )
     claims = [render(claim, evidence.figures) for claim in (reply.claims if reply else ())]
-    used = {id_ for claim in claims for id_ in claim.figures}
     new = await log.append(finished)
     said = await events_of(store, owner, turn.id)
     calls = [(event.tool, event.arguments) for event in said if isinstance(event, ToolCalled)]
+    exhibits = evidence.exhibits(calls)
+    used = {
+        id_
+        for shown in (*claims, *exhibits)
+        for id_ in (shown.figures if isinstance(shown, RenderedClaim) else shown.ids())
+    }
     await _update(
         store,
         _turn_key(owner, turn.conversation, turn.number),
@@ -267,6 +275,7 @@ async def _finish(
         outcome=outcome,
         claims=[claim.model_dump(mode="json") for claim in claims],
         figures=[f.model_dump(mode="json") for f in evidence.figures if f.id in used],
+        exhibits=[exhibit.model_dump(mode="json") for exhibit in exhibits],
         offers=list(reply.offers if reply else ()),
         did=[list(call) for call in calls],
         focus=evidence.focus(turn.focus, calls).model_dump(mode="json"),

@@ -12,7 +12,7 @@ from graphs.runs import Desk, Run, create_run, execute, list_runs, run_of, serve
 from store.records import Key
 from tools.approval import approval_of
 from tools.chat import Rejected, RunSummary, Waiting
-from tools.errors import InvalidInput, UserError
+from tools.errors import InvalidInput
 from tools.estimate import estimate
 from tools.figures import Figure
 from tools.focus import Focus

@@ -12,6 +12,7 @@ from store.records import Key, every
 from store.store import Store
 from tools.context import Scope
 from tools.errors import InvalidInput, UserError
+from tools.exhibits import Exhibit, exhibits_of
 from tools.figures import Figure, figures_in
 from tools.focus import Focus
 from tools.numbers import numbers_in
@@ -90,6 +91,7 @@ class Returned:
 
     figures: tuple[Figure, ...]
     changes: dict[str, Any]
+    exhibits: tuple[Exhibit, ...] = ()
 
 
 @dataclass
@@ -100,7 +102,8 @@ class Evidence:
 
     def add(self, call: str, document: Document) -> None:
         figures = tuple(map(Figure.model_validate, document["figures"]))
-        self.calls[call] = Returned(figures, document["changes"])
+        exhibits = tuple(map(Exhibit.model_validate, document["exhibits"]))
+        self.calls[call] = Returned(figures, document["changes"], exhibits)
 
     @property
     def figures(self) -> tuple[Figure, ...]:
@@ -112,6 +115,11 @@ class Evidence:
                 if same is not None and (same.value, same.source) != (figure.value, figure.source):
                     found[figure.id] = None
         return tuple(figure for figure in found.values() if figure is not None)
+
+    def exhibits(self, calls: Iterable[tuple[str, Mapping[str, Any]]]) -> tuple[Exhibit, ...]:
+        """The tables of `calls`, in their order."""
+        returned = [self.calls.get(named(tool, arguments)) for tool, arguments in calls]
+        return tuple(dict.fromkeys(exhibit for each in returned if each for exhibit in each.exhibits))
 
     def focus(self, before: Focus, calls: Iterable[tuple[str, Mapping[str, Any]]]) -> Focus:
         """What the conversation is about after `calls`, in their order."""
@@ -166,6 +174,7 @@ async def kept(
         "refused": isinstance(result, Refusal),
         "figures": [figure.model_dump(mode="json") for figure in figures_in(result)],
         "changes": changes,
+        "exhibits": [exhibit.model_dump(mode="json") for exhibit in exhibits_of(result)],
     }
     await context.store.records.put(key, document)
     context.evidence.add(call, document)
