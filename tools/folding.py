@@ -1,4 +1,4 @@
-"""Text as it looks to a reader: every script's digits as ASCII, look-alike letters as Latin, invisible characters gone."""
+"""Text as it looks to a reader: digits of any script as ASCII, look-alikes as Latin, what is invisible left out."""
 
 import re
 import unicodedata
@@ -66,12 +66,12 @@ _LOOK_ALIKES = (
 _LETTERS = {look: letter for looks, letter in _LOOK_ALIKES for look in looks}
 _NAMED_LETTER = re.compile(r"\b(?:LETTER|SYMBOL) (?:SMALL CAPITAL |DOTLESS |TURNED |REVERSED |OPEN )*([A-Z])\b")
 _NAMED_NUMBER = re.compile(
-    r"\b(ZERO|ONE|TWO|THREE|FOUR|FIVE|SIX|SEVEN|EIGHT|NINE|TEN|ELEVEN|TWELVE|HUNDRED|HALF|QUARTER)\b|DIE FACE-(\d)"
+    r"\b(ZERO|ONE|TWO|THREE|FOUR|FIVE|SIX|SEVEN|EIGHT|NINE|TEN|ELEVEN|TWELVE|HUNDRED|HALF|QUARTER|FIRST|SECOND|THIRD)\b|DIE FACE-(\d)"
 )
 _NAMES = {
     name: value
     for value, name in enumerate("ZERO ONE TWO THREE FOUR FIVE SIX SEVEN EIGHT NINE TEN ELEVEN TWELVE".split())
-} | {"HUNDRED": 100}
+} | {"HUNDRED": 100, "FIRST": 1, "SECOND": 2, "THIRD": 3}
 _TOKEN = re.compile(r"[^\s!-/:-@\[-`{-~–—“”‘’]+")
 _TAG = re.compile(r"</?(?:b|i|u|s|em|strong|sub|sup|span|br|wbr|mark|small|code)\s*/?>", re.IGNORECASE)
 
@@ -144,15 +144,16 @@ def _of_letter(character: str, category: str) -> str:
     if plain != character:
         return "".join(map(folded, plain))
     if category[0] in "LS" and (named := _NAMED_LETTER.search(unicodedata.name(character, ""))):
-        if "LATIN" in (name := unicodedata.name(character)) or category[0] == "S":
-            return named[1] if "CAPITAL" in name and "SMALL CAPITAL" not in name else named[1].lower()
+        name = unicodedata.name(character)
+        letter = named[1] if "CAPITAL" in name and "SMALL CAPITAL" not in name else named[1].lower()
+        return letter if "LATIN" in name or category[0] == "S" else character
     return character
 
 
 def foreign_words(text: str) -> Iterator[tuple[int, int]]:
     """Where letters stand that no reader of English can read, except single Greek letters, which are symbols."""
     for word in _TOKEN.finditer(text):
-        strange = [c for c in word[0] if c.isalpha() and not _is_latin(c)]
+        strange = [c for c in word[0] if (c.isalpha() or "\u2801" <= c <= "\u28ff") and not _is_latin(c)]
         if strange and not (len(word[0]) == 1 and unicodedata.name(word[0], "").startswith("GREEK")):
             yield word.span()
 

@@ -3,15 +3,17 @@
 import re
 from functools import lru_cache
 
-ONES = dict(zip("zero one two three four five six seven eight nine".split(), range(10), strict=True))
-TEENS = dict(
+ONES: dict[str, float] = dict(zip("zero one two three four five six seven eight nine".split(), range(10), strict=True))
+TEENS: dict[str, float] = dict(
     zip(
         "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split(),
         range(10, 20),
         strict=True,
     )
 )
-TENS = dict(zip("twenty thirty forty fifty sixty seventy eighty ninety".split(), range(20, 100, 10), strict=True))
+TENS: dict[str, float] = dict(
+    zip("twenty thirty forty fifty sixty seventy eighty ninety".split(), range(20, 100, 10), strict=True)
+)
 SCALES: dict[str, float] = {
     "hundred": 1e2,
     "thousand": 1e3,
@@ -114,7 +116,8 @@ ENGLISH_TOO = frozenset(
     (
         "due six sei sept seize once elf un uno dos tre venti otto mil mille cent tri san ni go sem fem sex sexton fyra "
         "tien null duo acht drie media medio meta quart secondo segundo premier eine een rei nana ett atta um nul demi "
-        "dix vier cien mila nove huit sem zes doze ones wan yi cipher cypher myriad zip nol san yon kyu mezzo odin roku quince"
+        "dix vier cien mila nove huit sem zes doze ones wan yi cipher cypher myriad zip nol san yon kyu mezzo odin roku "
+        "quince"
     ).split()
 ) - {"six"}
 """Words of other languages, or rare senses of English ones: a number only before a unit."""

@@ -173,9 +173,9 @@ def _read(field: str, quote: str, allowed: str, *ambiguous: re.Pattern[str]) -> 
         _refuse(field, quote, allowed, "has a separator that might be a decimal one or group thousands")
     text = text.replace("−", "-")
     numbers = numbers_in(text) if _PLAIN.fullmatch(text) and not _LIKE_DIGITS.search(text) else ()
-    if len(numbers) == 1 and numbers[0].value is not None and (numbers[0].start, numbers[0].end) == (0, len(text)):
-        return numbers[0], numbers[0].value
-    _refuse(field, quote, allowed)
+    if len(numbers) != 1 or numbers[0].value is None or numbers[0].text != text:
+        _refuse(field, quote, allowed)
+    return numbers[0], numbers[0].value
 
 
 def _within(field: str, quote: str, value: float, low: float, high: float, allowed: str) -> float:

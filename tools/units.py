@@ -49,8 +49,8 @@ SIGN = re.compile(r"(?:(?<![\w%)\]])(?:[-–+~±]|\N{MINUS SIGN}\s?|[<>≤≥≈
 _UNITS: tuple[tuple[NumberUnit, str], ...] = (
     (
         "points",
-        r"(?:%|percentage|percent|pct|vol(?:atility)?|index)[\s-]?(?:points?|pts?)|points? de pourcentage|prozentpunkte?n?|"
-        r"(?:points?|pts?|pp)",
+        r"(?:%|percentage|percent|pct|vol(?:atility)?|index)[\s-]?(?:points?|pts?)|points? de pourcentage|"
+        r"prozentpunkte?n?|(?:points?|pts?|pp)",
     ),
     (
         "bps",
@@ -76,8 +76,9 @@ _UNITS: tuple[tuple[NumberUnit, str], ...] = (
 AFTER = re.compile("|".join(rf"(?P<{name}>[\s-]?(?:{pattern})(?![a-z0-9]))" for name, pattern in _UNITS))
 SYMBOL = re.compile(r"\s*[%‰‱]")
 ALONE = re.compile(
-    r"(?<![a-z])(?:an?|few|several|some|many|another|couple(?: of)?|handful(?: of)?)[\s-]+"
-    r"(?:basis points?|bps?|bips?|percent(?:age points?)?|per cent|pct)(?![a-z])"
+    r"(?<![a-z])(?:an?|few|several|some|many|another|couple(?: of)?|handful(?: of)?)[\s-]+(?:[a-z]+[\s-]+)?"
+    r"(?:basis points?|bps?|bips?|percent(?:age points?)?|per cent|pct)(?![a-z])|"
+    r"(?<![a-z])(?:full|whole)[\s-]+points?(?![a-z])"
 )
 """A unit counted by no number."""
 SCALED = re.compile(

@@ -1,4 +1,5 @@
 import unicodedata
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -477,8 +478,8 @@ def test_a_changed_digit_is_found(figure: Figure, digit: int, data: st.DataObjec
 def test_any_text_is_read_and_no_digit_is_left(text: str) -> None:
     found = numbers_in(text)
     assert all(each.text == text[each.start : each.end] != "" for each in found)
-    assert all(first.end <= second.start or first.unit == "unread" or second.unit == "unread"
-               for first, second in zip(found, found[1:], strict=False))  # fmt: skip
+    for first, second in pairwise(found):
+        assert first.end <= second.start or "unread" in {first.unit, second.unit}
     for place, character in enumerate(text):
         if unicodedata.decimal(character, None) is not None:
             assert any(each.start <= place < each.end for each in found)

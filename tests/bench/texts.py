@@ -1,0 +1,58 @@
+"""Texts with invented numbers and clean ones, written without sight of the parser, and how the second guard does."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools.figures import Figure
+from tools.numbers import Number, unexplained
+
+TEXTS = Path(__file__).with_name("numbers.json")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the guard said about one text."""
+
+    text: str
+    invented: tuple[str, ...]
+    reported: tuple[Number, ...]
+
+    @property
+    def missed(self) -> tuple[str, ...]:
+        """The invented numbers of which no part was reported."""
+        return tuple(each for each in self.invented if not self._found(each))
+
+    def _found(self, invented: str) -> bool:
+        start = self.text.find(invented)
+        assert start >= 0, f"{invented!r} is not in {self.text!r}"
+        while start >= 0:
+            end = start + len(invented)
+            if not any(number.start < end and start < number.end for number in self.reported):
+                return False
+            start = self.text.find(invented, end)
+        return True
+
+
+def outcome(sample: dict[str, Any]) -> Outcome:
+    figures = [Figure(**({"source": "sample"} | figure)) for figure in sample["figures"]]
+    reported = unexplained(sample["text"], figures, sample["permitted"])
+    return Outcome(sample["text"], tuple(sample["invented"]), reported)
+
+
+def samples(kind: str) -> list[dict[str, Any]]:
+    return [sample for sample in json.loads(TEXTS.read_text(encoding="utf-8")) if sample["kind"] == kind]
+
+
+def recall(outcomes: Iterable[Outcome]) -> float:
+    """The share of texts in which every invented number was reported."""
+    found = [not each.missed for each in outcomes]
+    return sum(found) / len(found)
+
+
+def false_alarms(outcomes: Iterable[Outcome]) -> float:
+    """The share of clean texts in which anything was reported."""
+    raised = [bool(each.reported) for each in outcomes]
+    return sum(raised) / len(raised)

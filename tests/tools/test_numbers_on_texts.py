@@ -1,0 +1,16 @@
+"""The second guard on texts that were written without sight of it."""
+
+from tests.bench.texts import false_alarms, outcome, recall, samples
+
+
+def test_every_invented_number_is_reported() -> None:
+    outcomes = [outcome(sample) for sample in samples("adversarial")]
+    assert len(outcomes) >= 60
+    assert all(each.invented for each in outcomes)
+    assert recall(outcomes) == 1.0, [(each.text, each.missed) for each in outcomes if each.missed]
+
+
+def test_hardly_any_clean_text_raises_an_alarm() -> None:
+    outcomes = [outcome(sample) for sample in samples("clean")]
+    assert len(outcomes) >= 40
+    assert false_alarms(outcomes) < 0.02, [(each.text, each.reported) for each in outcomes if each.reported]
