@@ -39,8 +39,8 @@ IDIOM = re.compile(
             r"(?:^|[.;:!?]\s+|\band\s+)(?:second|third|fourth|fifth),",
             r"\bthe\s+(?:second|third)(?=\s+(?:is|was|concerns|one|reason|caveat|concern|argument|point|objection|risk|"
             r"question|condition)\b)",
-            r"\bsecond[\s-](?:guess\w*|opinions?|thoughts?|nature|hand|look|wind|chance|guard|approval|reason|to none|rate|"
-            r"order|person|time|step|line|place|fiddle|caveat|concern|argument|objection|sight|string|tier)\b",
+            r"\bsecond[\s-](?:guess\w*|opinions?|thoughts?|nature|hand|look|wind|chance|guard|approval|reason|to none|"
+            r"rate|order|person|time|step|line|place|fiddle|caveat|concern|argument|objection|sight|string|tier)\b",
             r"\ba\s+second(?!\s+(?:third|half|quarter|percent|percentile))\b|\bevery\s+second\s+counts\b",
             r"\bsecond(?=ed|ing|ary)",
             r"\bthird[\s-](?:part(?:y|ies)|reason|person|caveat|concern|argument|way|world|time lucky)\b",
@@ -51,7 +51,8 @@ IDIOM = re.compile(
             r"\btriple[\s-](?:a|b|witching)\b|\bzero[\s-](?:sum|coupon|in\s+on)\b|\bnon-?zero\b|\bnet[\s-]zero\b",
             r"\bthink(?:s|ing)?\s+twice\b|\bin\s+two\s+minds\b|\btwo[\s-](?:way|sided|tailed|edged|faced)\b",
             r"\b(?:between|of|than)\s+the\s+two\b(?=[.,;:!?)]|$|\s+(?:is|are|was|were|do|does|did|have|has|would|will|lies?|"
-            r"differs?)\b)|\bthe\s+two(?=\s+(?:differ|are|were|agree|disagree|have|cannot|can|of them|together|apart)\b)",
+            r"differs?)\b)|\bthe\s+two(?=\s+(?:differ|are|were|agree|disagree|have|cannot|can|of them|together|"
+            r"apart)\b)",
             r"\bcloud\s+nine\b|\bsixth\s+sense\b|\bthe\s+couple\b|\beleventh\s+hour\b|\bseventh\s+heaven\b",
         )
     )
@@ -71,5 +72,6 @@ OTHERS = re.compile(
     r"\b(?:(?:single|double|triple)[\s-]digits?|a\s+pair\s+of|pairs\s+of|(?:mid|low|high)[\s-]+(?:teens|twenties|thirties|forties|"
     r"fifties|sixties|seventies|eighties|nineties)|(?:top|bottom|best|worst|lowest|highest|upper|lower)[\s-]+(?:decile|quintile|"
     r"quartile|tercile|percentile)|(?:of|to|at|near|above|below|than|is|exceeds|exceeded|equals)\s+unity|"
-    r"orders?\s+of\s+magnitude|(?:ranked|ranks|rank|came|comes|finished|finishes|placed)\s+first|(?<!on )a\s+score\s+of\s+years)\b"
+    r"orders?\s+of\s+magnitude|(?:ranked|ranks|rank|came|comes|finished|finishes|placed)\s+first|"
+    r"a\s+score\s+of\s+years)\b"
 )
