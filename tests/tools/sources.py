@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,7 @@ def with_returns(prices: Prices, assets: tuple[str, ...], returns: np.ndarray) -
     return replace(prices, assets=assets, closes=closes, price_index=False)
 
 
-def value(figures: Iterable[Figure], id_: str):
+def value(figures: Iterable[Figure], id_: str) -> Any:
     return next(figure.value for figure in figures if figure.id == id_)
 
 

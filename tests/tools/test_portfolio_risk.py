@@ -73,6 +73,7 @@ def test_without_an_amount_there_is_no_money() -> None:
 
 def test_volatility_beta_and_the_deepest_fall_by_numpy(risk, own) -> None:
     held = asyncio.run(load_holdings(BundledPrices(), HOLDINGS))
+    assert held.assets.index is not None
     assert value(risk.figures, "risk_volatility") == pytest.approx(own.std(ddof=1) * math.sqrt(252))
     index = held.assets.index - held.assets.cash
     slope = np.polyfit(index, own - held.assets.cash, 1)[0]
@@ -87,14 +88,16 @@ def test_volatility_beta_and_the_deepest_fall_by_numpy(risk, own) -> None:
 @settings(max_examples=4)
 @given(parts=st.lists(st.integers(1, 100), min_size=4, max_size=4))
 def test_contributions_add_up_to_the_whole(stocks, prices, parts) -> None:
-    shares = dict(zip(("AAPL", "JNJ", "XOM", "cash"), (part / sum(parts) for part in parts), strict=True))
+    shares: dict[str, float] = dict(
+        zip(("AAPL", "JNJ", "XOM", "cash"), (part / sum(parts) for part in parts), strict=True)
+    )
     source = Given({"stocks": stocks})
     found = asyncio.run(assess(source, shares))
     held = asyncio.run(load_holdings(source, shares))
     returns, weights = held.returns()
     sigma = (returns.values @ weights).std(ddof=1)
     assert abs(sum(c.volatility for c in found.components) - sigma) < 1e-9
-    shortfall = next(t.expected_shortfall for t in found.tails if (t.horizon, t.level) == (1, 0.95))
+    shortfall = value(found.figures, "risk_shortfall_95_1d_historical")
     assert abs(sum(c.shortfall for c in found.components) - shortfall) < 1e-9
     assert sum(value(found.figures, f"risk_holding_{n}_risk") for n in (1, 2, 3, 4)) == pytest.approx(1.0)
 

@@ -1,7 +1,7 @@
 import asyncio
 import math
 import time
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ from tools.record import seen
 from tools.strategies import StrategyValues, strategy_of
 
 
-def run(universe="sp500", **said):
+def run(universe: str = "sp500", **said: Any) -> Any:
     return asyncio.run(evaluate_strategy(BundledPrices(), strategy_of(StrategyValues(**said)), universe=universe))
 
 
@@ -161,7 +161,7 @@ def test_an_estimator_that_simulated_worlds_lack_is_refused() -> None:
 
 @pytest.mark.parametrize("function", get_args(WeightFunction))
 def test_every_function_is_evaluated_in_less_than_two_seconds(rule, function) -> None:
-    said = {"constant_weight": 0.7} if function == "constant" else {}
+    said: dict[str, Any] = {"constant_weight": 0.7} if function == "constant" else {}
     began = time.perf_counter()
     found = run(weight_function=function, **said)
     assert time.perf_counter() - began < 2.0, "a tenth of a second when measured"

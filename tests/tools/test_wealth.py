@@ -1,5 +1,6 @@
 import asyncio
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ PLAN = SavingsPlan(
 BASE = BUILT_IN[0]
 
 
-def run(**changes):
+def run(**changes: Any) -> Any:
     return asyncio.run(simulate(BundledPrices(), PLAN.model_copy(update=changes)))
 
 

@@ -1,0 +1,119 @@
+import pytest
+
+from quant.evaluation import Measured
+from quant.strategy import Mandate
+from tests.tools.sources import assert_well_formed, value
+from tools.comparing import compare
+from tools.optimization import Decision, Limit, Limits
+
+
+@pytest.fixture(scope="module")
+def result(judged):
+    return judged.result
+
+
+def asked(result, **changes):
+    """The same result of another request."""
+    request = result.manifest.request.model_copy(update=changes)
+    return result.model_copy(update={"manifest": result.manifest.model_copy(update={"request": request})})
+
+
+def test_a_result_beside_itself_does_not_differ(result) -> None:
+    found = compare(result, result)
+    assert found.identical
+    assert found.changes == ()
+    assert found.same_data
+    assert found.same_seed
+    assert found.same_code
+    assert found.same_decisions
+    assert found.same_winner == (result.winner is not None)
+    assert_well_formed(found.figures, "compare_results")
+    assert [f.value for f in found.figures if f.id.endswith("_change")] == [0.0] * sum(
+        f.id.endswith("_change") for f in found.figures
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "first", "second"),
+    [
+        ({"mandate": Mandate(transaction_cost_bps=10.0)}, "mandate.transaction_cost_bps", "5", "10"),
+        ({"mandate": Mandate(target_volatility=0.125)}, "mandate.target_volatility", "10%", "12.5%"),
+        ({"seed": 4}, "seed", "3", "4"),
+        ({"goal": "worst_case"}, "goal", "robust_utility", "worst_case"),
+        ({"limits": Limits(turnover=Limit(bound=0.5))}, "limits.turnover.bound", "none", "50%"),
+        ({"universe": "stocks"}, "universe", "sp500", "stocks"),
+    ],
+)
+def test_every_difference_of_the_requests_is_named(result, changes, field, first, second) -> None:
+    found = compare(result, asked(result, **changes))
+    assert not found.identical
+    told = {c.field: c for c in found.changes}
+    assert field in told
+    assert (told[field].first, told[field].second) == (first, second)
+    assert {c.field.partition(".")[0] for c in found.changes} == {field.partition(".")[0]}
+    assert value(found.figures, "compare_changes") == len(found.changes)
+    assert found.same_seed == (field != "seed")
+
+
+def test_scenarios_are_compared_by_name(result) -> None:
+    base, bear = result.manifest.request.scenarios
+    moved = asked(result, scenarios=(bear, base.model_copy(update={"mu": 0.04})))
+    (change,) = compare(result, moved).changes
+    assert (change.field, change.first, change.second) == ("scenarios.base_case.mu", "8%", "4%")
+    assert change.words == "expected return of base case of scenarios"
+    fewer = compare(result, asked(result, scenarios=(base,))).changes
+    assert {c.field.split(".")[1] for c in fewer} == {"bear_market"}
+    assert {c.second for c in fewer} == {"none"}
+
+
+def test_the_place_of_a_price_file_is_no_difference(result) -> None:
+    first, second = (asked(result, prices_file=place) for place in ("/a/b.csv", "/secret/c.csv"))
+    found = compare(first, second)
+    assert found.identical
+    assert "secret" not in found.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("changed", "flag"), [({"data_digest": "other"}, "same_data"), ({"code_version": "other"}, "same_code")]
+)
+def test_other_data_and_other_code_are_said(result, changed, flag) -> None:
+    other = result.model_copy(update={"manifest": result.manifest.model_copy(update=changed)})
+    found = compare(result, other)
+    flags = {name: getattr(found, name) for name in ("same_data", "same_code", "same_seed", "same_decisions")}
+    assert [name for name, same in flags.items() if not same] == [flag]
+
+
+def test_other_decisions_of_agents_are_said_but_not_other_words(result) -> None:
+    def decided(agent):
+        decision = Decision(agent=agent, ordinal=0, author="x", answer={"a": 1})
+        manifest = result.manifest.model_copy(update={"decisions": (decision,)})
+        return result.model_copy(update={"manifest": manifest})
+
+    assert not compare(result, decided("optimizer")).same_decisions
+    assert compare(result, decided("explainer")).same_decisions
+
+
+def test_changes_of_key_figures_are_the_second_minus_the_first_with_their_error(result) -> None:
+    assert result.benefit is not None
+    better = result.model_copy(
+        update={
+            "benefit": result.benefit.model_copy(update={"basis_points": Measured(value=70.0, error=4.0)}),
+            "luck": result.luck.model_copy(update={"overfitting": result.luck.overfitting / 2}),
+        }
+    )
+    worse = result.model_copy(
+        update={"benefit": result.benefit.model_copy(update={"basis_points": Measured(value=20.0, error=3.0)})}
+    )
+    figures = {f.id: f for f in compare(worse, better).figures}
+    assert figures["compare_benefit_change"].value == pytest.approx(50.0)
+    assert figures["compare_benefit_change"].error == pytest.approx(5.0)
+    halved = figures["compare_overfitting_change"]
+    assert (halved.value, halved.unit) == (pytest.approx(-50.0 * result.luck.overfitting), "points")
+
+
+def test_a_result_without_a_winner_can_be_compared(result) -> None:
+    nothing = result.model_copy(update={"winner": None, "benefit": None, "luck": None, "finalists": ()})
+    found = compare(result, nothing)
+    assert not found.same_winner
+    assert_well_formed(found.figures, "compare_results")
+    assert "compare_benefit_change" not in {f.id for f in found.figures}

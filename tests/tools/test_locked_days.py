@@ -1,0 +1,61 @@
+"""No tool of the assistant reads a day of the locked holdout."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from quant.scenario import BUILT_IN
+from tests.tools.sources import Given
+from tools.allocations import compare_allocations
+from tools.market_regime import analyse_market
+from tools.portfolio_risk import assess
+from tools.quick import evaluate_strategy
+from tools.strategies import StrategyValues, strategy_of
+from tools.wealth import SavingsPlan, simulate
+
+DRAWN = BUILT_IN[0].model_copy(update={"engine": "bootstrap"})
+INDEX = SavingsPlan(holdings={"sp500": 1.0}, scenario=DRAWN, paths=200, years=2)
+STOCKS = SavingsPlan(holdings={"AAPL": 0.5, "sp500": 0.5}, paths=200, years=2)
+TREND = strategy_of(StrategyValues(template="trend_overlay"))
+QUESTIONS = {
+    "risk": lambda source: assess(source, {"AAPL": 0.5, "sp500": 0.3, "cash": 0.2}),
+    "allocations": lambda source: compare_allocations(source, ("AAPL", "JNJ", "sp500")),
+    "regime": lambda source: analyse_market(source, ("AAPL", "sp500")),
+    "wealth of an index": lambda source: simulate(source, INDEX),
+    "wealth of stocks": lambda source: simulate(source, STOCKS),
+    "one strategy": lambda source: evaluate_strategy(source, TREND),
+}
+
+
+@pytest.fixture(scope="module")
+def last_shown(world) -> int:
+    """Row of the close that the last shown return ends with."""
+    return world.market.validate.stop
+
+
+@pytest.mark.parametrize("question", QUESTIONS.values(), ids=QUESTIONS)
+def test_other_prices_in_the_holdout_change_no_figure(prices, stocks, bent, last_shown, question) -> None:
+    figures = [
+        asyncio.run(question(Given({"sp500": one, "stocks": several}))).figures
+        for one, several in (
+            (prices, stocks),
+            (bent(prices, last_shown + 1), bent(stocks, last_shown + 1)),
+        )
+    ]
+    assert figures[0] == figures[1]
+
+
+@pytest.mark.parametrize("question", QUESTIONS.values(), ids=QUESTIONS)
+def test_other_prices_before_it_change_some(prices, stocks, last_shown, question) -> None:
+    def moved(prices, row):
+        closes = prices.closes.copy()
+        closes[row:] *= 0.9
+        return replace(prices, closes=closes)
+
+    row = last_shown // 2
+    figures = [
+        asyncio.run(question(Given({"sp500": one, "stocks": several}))).figures
+        for one, several in ((prices, stocks), (moved(prices, row), moved(stocks, row)))
+    ]
+    assert figures[0] != figures[1]
