@@ -37,7 +37,7 @@ Floats = NDArray[np.float64]
 
 TOOL = "evaluate_strategy"
 Subject: TypeAlias = Literal["strategy", "same_volatility", "sixty_forty_cash", "equity"]
-Warning_: TypeAlias = Literal["half_at_target", "target_unreachable", "lookback_below_rebalancing", "gap_beyond_floor"]
+Caution: TypeAlias = Literal["half_at_target", "target_unreachable", "lookback_below_rebalancing", "gap_beyond_floor"]
 
 CURVE = (0.05, 0.08, 0.10, 0.12, 0.15, 0.18, 0.20, 0.25, 0.30, 0.40)
 """Volatilities at which the weight is shown."""
@@ -95,7 +95,7 @@ class QuickEvaluation(Frozen):
     curve: tuple[CurvePoint, ...]
     """The weight in a calm, rising market without losses so far; one point where volatility has no effect."""
     years: tuple[YearlyReturn, ...]
-    warnings: tuple[Warning_, ...]
+    warnings: tuple[Caution, ...]
     caveats: tuple[str, ...]
     figures: tuple[Figure, ...]
 
@@ -193,10 +193,10 @@ def _years(world: World, series: Floats) -> tuple[YearlyReturn, ...]:
     )
 
 
-def _warnings(world: World, rule: Rule) -> list[Warning_]:
+def _warnings(world: World, rule: Rule) -> list[Caution]:
     config, mandate = rule.config, rule.mandate
     asset = world.market.asset[seen(world)]
-    found: list[Warning_] = []
+    found: list[Caution] = []
     if FAMILY[config.weight_function].volatility:
         if abs(weight_at(world, config, mandate.target_volatility) - 0.5) < _HALF:
             found.append("half_at_target")

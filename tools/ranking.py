@@ -3,12 +3,12 @@
 from quant.evaluation import Measured
 from quant.strategy import Frozen
 from tools import naming
-from tools.benefit import BPS
 from tools.figures import Figure, Unit
 from tools.optimization import Finalist, OptimizationResult
 from tools.sheet import Sheet
 
 TOOL = "rank_finalists"
+BPS = 10_000.0
 
 
 class Ranked(Frozen):

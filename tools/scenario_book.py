@@ -6,7 +6,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from quant.errors import DataError
-from quant.paths import path_model
 from quant.scenario import BUILT_IN, CYCLE, GBM_BANNER, Engine, Scenario
 from quant.strategy import Frozen
 from store.errors import Conflict
@@ -112,6 +111,8 @@ def _taken(name: str) -> InvalidInput:
 
 
 def _made(values: ScenarioValues, like: Scenario) -> Scenario:
+    from quant.paths import path_model
+
     changes: dict[str, Any] = values.model_dump(exclude_none=True, exclude={"name", "like"})
     if like.states and changes.keys() & {"mu", "sigma", "engine"}:
         allowed = "base_case or another scenario without states"
