@@ -87,9 +87,9 @@ class Form:
 
     def one(self, kind: str) -> str | None:
         """The only one that is wanted."""
-        if any(m.start in self.denied for m in self.reading.all(kind)):
-            self.ask(f"{kind}: which one instead?")
         names = self.names(kind)
+        if not names and any(m.start in self.denied for m in self.reading.all(kind)):
+            self.ask(f"{kind}: which one instead?")
         if len(names) > 1:
             self.ask(f"{kind}: {' or '.join(names)}?")
         return names[0] if names else None
@@ -180,6 +180,8 @@ class Form:
                 taken = mark.start in self._used or kind in ignored
                 if not taken and mark.start not in self._spans():
                     self.ask(f"{kind}: what of {mark.text}?")
+        if any(word.text in ("negative", "minus") for word in self.reading.words):
+            self.ask("amount: which one is negative?")
         filled = {pair.slot for pair in self.pairs}
         for mark in self.reading.all("slot", *needed) if needed else ():
             alike = filled & {mark.value, f"max_{mark.value}", f"min_{mark.value}", *ALIKE.get(mark.value, ())}

@@ -268,7 +268,7 @@ SPECIAL: Final = (
 )  # fmt: skip
 """Names that hold numbers or signs."""
 SPLIT: Final = re.compile(
-    r"(?<![\w/.])(\d{1,3})\s?[/:]\s?(\d{1,3})(?:\s?[/:]\s?(\d{1,3}))?(?![\w/])|\bsixty[ -/]forty\b"
+    r"(?<![\w/.])(\d{1,3})\s?[/:]\s?(\d{1,3})(?:\s?[/:]\s?(\d{1,3}))?(?![\w/])|\b(?:sixty[ /-]forty|fifty[ /-]fifty|seventy[ /-]thirty|eighty[ /-]twenty|50-50|60-40|70-30|80-20|90-10|40-60|30-70)\b"
 )
 RUN: Final = re.compile(
     r"(?<=\brun )#?(?=[0-9a-f]*\d)[0-9a-f]{3,64}\b|(?<=\bresult )#?(?=[0-9a-f]*\d)[0-9a-f]{3,64}\b|"
@@ -292,7 +292,7 @@ NAMING: Final = tuple(
 
 
 IRREGULAR: Final = frozenset(
-    "based saved stored puts calls cons used during thing king bring string spring lots need speed".split()
+    "based earnings news saving savings saved stored puts calls cons used during thing king bring string spring lots need speed".split()
 )
 """Words whose ending makes another word of them."""
 

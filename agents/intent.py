@@ -133,7 +133,7 @@ def _explain(r: Reading, focus: Focus) -> bool:
         return False
     if r.has("again") and (r.amounts or r.has("rebalancing")):
         return False
-    if r.has("topic") and not r.has("asset") and not _set_by_number(r):
+    if r.has("topic") and all(m.value in ("sp500", "cash") for m in r.all("asset")) and not _set_by_number(r):
         return True
     return r.has("scenario") and not r.amounts and not r.has("again") and not r.has("only")
 
@@ -197,7 +197,8 @@ def _strategy_in_view(r: Reading, focus: Focus) -> bool:
 
 
 def _analyse(r: Reading, focus: Focus) -> bool:
-    if r.amounts or r.has("do", "evaluate") or _named_strategy(r) or r.has("scenario"):
+    about_scenarios = r.has("scenario") or any(w.stem == "scenario" for w in r.words)
+    if r.amounts or r.has("do", "evaluate") or _named_strategy(r) or about_scenarios or r.has("again"):
         return False
     if r.has("do", "analyse_market"):
         return True
@@ -207,11 +208,13 @@ def _analyse(r: Reading, focus: Focus) -> bool:
 
 
 def _scenarios(r: Reading, focus: Focus) -> bool:
-    if r.amounts or r.has("asset") or _named_strategy(r) or r.has("again"):
+    if r.amounts or r.has("asset") or _named_strategy(r) or r.has("again") or r.has("now"):
         return False
     if any(w.stem == "scenario" for w in r.words) or r.has("do", "scenarios"):
         return not _has_result(focus) or r.has("show") or focus.last in ("scenarios", "add_scenario")
-    return r.has("scenario") and (r.has("show") or focus.last in ("scenarios", "add_scenario"))
+    return r.has("scenario") and (
+        r.has("show") or (_asks(r) and not _has_result(focus)) or focus.last in ("scenarios", "add_scenario")
+    )
 
 
 def _evaluate(r: Reading, focus: Focus) -> bool:

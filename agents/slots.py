@@ -91,7 +91,7 @@ def _cues(reading: Reading) -> Iterator[Mark]:
 
 
 UPPER_BEFORE: Final = re.compile(
-    r"\b(?:max(?:imum)?|cap|limit|at most|no more than|keep|hold|upper)\b(?: (?:the|my|on|for|of|total|annual|all))*\s*$"
+    r"\b(?:max(?:imum)?|cap|limit|at most|no more than|keep|hold|upper)\b(?: (?:the|my|on|for|of|total|annual|all))*(?: [\d.,]+ ?(?:%|percent|bps?|basis points)?)?\s*$"
 )
 UPPER_AFTER: Final = re.compile(
     r"^ (?:of |a year |per year |should |must |to |stay |be |is |are |capped |kept |limited )*"

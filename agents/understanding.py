@@ -1,5 +1,6 @@
 """Plain English in, tool calls out: rules of the embedded assistant, which asks back rather than guesses."""
 
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
@@ -135,9 +136,9 @@ def _about_result(r: Reading, *, settings: bool) -> Action | None:
         return "explain"
     if not again and not r.amounts and r.has("function") and any(w.text in ("what", "how", "why") for w in r.words[:3]):
         return "explain"
-    if r.has("again") and not (settings or r.amounts):
-        return "optimize" if not r.words[4:] else None
-    return "optimize" if settings or r.amounts or r.has("asset") else None
+    if any(w.text in QUESTIONS for w in r.words[:2]) and not (again or r.has("change")):
+        return None
+    return "optimize" if settings or r.amounts or (r.has("asset") and (again or r.has("change"))) else None
 
 
 def _nearest(r: Reading, focus: Focus) -> tuple[Offer, ...]:
@@ -248,7 +249,9 @@ def _optimization(form: Form, action: Offer) -> dict[str, Any]:
     if base == "new" and focus.request is not None and not wish["assets"] and not r.has("fresh"):
         base = "last" if r.has("change") or action == "estimate" or not r.has("do", "optimize") else base
     _denied_limits(form, base)
-    form.finish(needed=(*OPTIMIZATION, "lookback"))
+    if base == "new" and not (_given(wish) or form.denied):
+        form.ask("wish: of which assets, with which target?")
+    form.finish(needed=[s for s in (*OPTIMIZATION, "lookback") if action == "optimize" or not s.endswith("cost")])
     return {"base": base, **_given(wish)}
 
 
@@ -407,13 +410,17 @@ def _portfolio(form: Form, quotes: dict[str, str]) -> dict[str, Any]:
     split = r.all("split")
     if split:
         form.use(*split)
-        shares += re.findall(r"\d+|sixty|forty", split[0].text)
+        shares += re.findall(r"\d+|[a-z]+", split[0].text)
         if not assets and form.focus.portfolio is not None:
             assets = tuple(h.asset for h in form.focus.portfolio.holdings)
     if len(shares) == 1 and r.has("each"):
         shares *= len(assets)
     if any(not _beside_an_asset(r, pair.amount) for pair in form.pairs if pair.slot == "holding") and not r.has("each"):
         form.ask(f"holdings: which assets have {', '.join(shares)}?")
+    if math.fsum(_share(pair.amount) for pair in form.pairs if pair.slot == "holding") > 1.0 + 1e-9 and not r.has(
+        "each"
+    ):
+        form.ask(f"holdings: {', '.join(shares)} are more than the whole")
     portfolio: dict[str, Any] = {}
     if len(money) == 1:
         portfolio["amount"] = money[0].text
@@ -435,6 +442,10 @@ def _portfolio(form: Form, quotes: dict[str, str]) -> dict[str, Any]:
         weights = shares or [None] * len(assets)
         portfolio["holdings"] = [_given({"asset": a, "weight": w}) for a, w in zip(assets, weights, strict=True)]
     return portfolio
+
+
+def _share(amount: Amount) -> float:
+    return amount.value / 100.0 if amount.unit == "percent" else amount.value
 
 
 BETWEEN: Final = re.compile(
@@ -555,6 +566,8 @@ def _explain(form: Form) -> list[Call]:
         ("transaction_cost", "max_cost"), {"multiple": "transaction_cost", "factor": "transaction_cost"}
     )
     topics = [m.value for m in r.all("topic")]
+    if not (topics or functions or scenarios or runs or multiple) or (set(topics) == {"alternative"} and not functions):
+        form.ask("topic: what about the result?")
     topic, detail = _topic(topics, functions, scenarios, costs=bool(multiple))
     form.names("rebalancing")
     _mentions(form, topic)
@@ -587,8 +600,8 @@ def _topic(
 
 
 TOPIC_ORDER: Final = (
-    "what_would_change", "counter_argument", "next_trade", "computed", "luck", "benchmarks", "plateau", "parameter_error",
-    "premium", "probabilities", "limits", "years", "where_it_loses", "data", "ranking", "why", "summary",
+    "what_would_change", "counter_argument", "next_trade", "computed", "luck", "probabilities", "benchmarks", "plateau",
+    "parameter_error", "premium", "limits", "years", "where_it_loses", "data", "ranking", "why", "summary",
 )  # fmt: skip
 """From the most particular to the most general; the first that is named is meant."""
 

@@ -33,7 +33,7 @@ SCENARIOS: Final = {
     "high vol case|turbulent scenario|high volatility world|high vol world",
     "low_volatility": "low volatility|low vol|low vol scenario|low volatility scenario|low volatility case|"
     "low vol case|calm scenario|low volatility world|low vol world",
-    "cycle": "cycle|cycle scenario|full cycle|market cycle|business cycle|cyclical scenario",
+    "cycle": "cycle|cycle scenario|full cycle|cyclical scenario",
 }
 ENGINES: Final = {
     "heston": "heston|heston engine|heston model",
@@ -49,7 +49,7 @@ ENGINES: Final = {
 }
 GOALS: Final = {
     "robust_utility": "robust utility|utility|robustness",
-    "sharpe": "sharpe|sharpe ratio|best sharpe|highest sharpe|maximize sharpe|risk adjusted return",
+    "sharpe": "per unit of risk|reward to risk|return to risk|risk adjusted|return per risk|sharpe|sharpe ratio|best sharpe|highest sharpe|maximize sharpe|risk adjusted return",
     "worst_case": "worst case|best worst case|maximin|worst scenario",
     "cvar_utility": "cvar utility|shortfall utility|tail utility",
 }
@@ -156,10 +156,10 @@ SLOTS: Final = {
     "income|monthly withdrawal|draw down|drawing down|outflow|pulling out|pull out|took out|live off|living off|"
     "paying out|pays out",
     "money_goal": "goal|reach|reaching|grow to|grows to|end up with|end with|hit|to become|get to|gets to|make it to|"
-    "target wealth|goal of|wealth of|growing to|reaches|arrive at|turn into",
+    "target wealth|goal of|wealth of|growing to|into|reaches|arrive at|turn into",
 }
 TOPICS: Final = {
-    "summary": "summary|summarize|summarise|sum up|sum it up|sum that up|sum this up|explain the result|in short|"
+    "summary": "short version|long story short|in brief|in a word|main point|main points|main message|highlights|key points|key point|in plain english|in plain words|executive summary|summary|summarize|summarise|sum up|sum it up|sum that up|sum this up|explain the result|in short|"
     "overview|the gist|gist|walk me through|recap|wrap up|nutshell|in a nutshell|what came out|what was the result|"
     "what is the result|the result|the outcome|outcome|what did you find|what have you found|findings|"
     "explain this result|explain the outcome|explain that result|explain it|explain|conclusion|key takeaways|"
@@ -179,7 +179,7 @@ TOPICS: Final = {
     "fall short|falls short|weakest|suffer|hurt|hurts|struggle|bad for it|achilles heel|does badly|do badly|"
     "loses money|lose money|does worst|does it do worst|where is it worst|trail|trails|lag|lags|perform badly|perform worst",
     "premium": "premium|equity premium|risk premium|equity risk premium|expected premium",
-    "parameter_error": "parameter error|estimation error|parameter uncertainty|estimation uncertainty|"
+    "parameter_error": "how wrong|wrong parameters|get the parameters wrong|parameters are wrong|parameters wrong|mis estimated|parameter error|estimation error|parameter uncertainty|estimation uncertainty|"
     "parameter risk|estimates are off|estimates are wrong|estimate is wrong|estimate is off|uncertainty of the parameter|estimation risk|inputs are wrong|assumptions are off|"
     "uncertain parameter|assumptions are wrong|drift is wrong|misestimated|estimated wrong|uncertain input",
     "probabilities": "probability|chance|odds|how likely|likelihood|how probable|likely|probable|risk of breaching|"
@@ -197,7 +197,7 @@ TOPICS: Final = {
     "surrounding|sharp peak|spike|isolated",
     "alternative": "why not|why didnt|why wasnt|why isnt|what is wrong with|what was wrong with|wrong with|"
     "what happened to|beaten by|how far behind|far behind|did worse|not chosen|not picked|not selected|"
-    "instead of|lose out|lost|lose to|lost to|rejected|come in behind|how close was|why arent|how did",
+    "instead of|lose out|lost|lose to|lost to|rejected|come in behind|how close was|why arent",
     "counter_argument": "counter argument|counterargument|counter arguments|argument against|arguments against|"
     "devils advocate|devil advocate|speaks against|speak against|against it|against this|other side|downsides|"
     "criticism|criticize|bear case against|poke holes|poke hole|skeptic|sceptic|skeptical|sceptical|pushback|"
@@ -206,17 +206,17 @@ TOPICS: Final = {
     "years": "year by year|by year|per calendar year|which year|calendar year|best year|worst year|each year|"
     "yearly breakdown|annual breakdown|yearly result|yearly return|annual return|year for year|single years|"
     "individual years|best and worst year|good and bad years|yearly performance|which years|bad years|good years|years",
-    "data": "data|what data|which data|price history|data used|sample period|which period|data source|data quality|"
+    "data": "data|which dates|what dates|dates|price series|time span|time period|from when|source of the prices|where do the prices|period covered|what data|which data|price history|data used|sample period|which period|data source|data quality|"
     "history used|which prices|what prices|dataset|data set|where do the numbers come from|dates used|underlying data",
     "next_trade": "next trade|trade next|trade now|trade today|hold today|hold now|current weight|current position|"
     "weight today|weight now|should i hold|position today|buy or sell next|what to do now|do next|next rebalance|"
     "next rebalancing|weight right now|invested today|position right now|next order|next step in trading|"
     "invested right now|position now|do today|trade tomorrow|next move",
-    "what_would_change": "what would change|change the verdict|change the answer|change your mind|change the result|"
+    "what_would_change": "have to be different|would have to be|say no|have to change|need to change|would need to be|need to be true|what would change|change the verdict|change the answer|change your mind|change the result|"
     "change the conclusion|flip the verdict|flip the result|flip|overturn|tip the balance|different answer|"
     "different conclusion|change this conclusion|change the decision|change the winner|change your answer|"
     "change the recommendation|change your verdict|another winner|reverse the verdict|break the conclusion",
-    "computed": "how was it computed|how was this computed|how was that computed|how is it computed|computed|"
+    "computed": "work that out|work it out|work this out|arrive at this|arrive at that|come up with this|come up with that|get this number|get that number|get to this|where does that number|where does this number|number come from|figure come from|how was it computed|how was this computed|how was that computed|how is it computed|computed|"
     "calculated|how did you calculate|calculate|calculation|formula|reproduce|provenance|audit trail|methodology|"
     "how did you get|how did you arrive|how was it calculated|compute|how did you come up|method behind|"
     "derived|behind this number|behind that number|worked out|how do you know|code version|audit",
@@ -230,13 +230,13 @@ DO: Final = {
     "run it again|run that again|kick off|launch|best function|which function works best|which rule works best|"
     "come up with a strategy|get me a strategy|need a strategy|want a strategy|best way|sweep|best weighting|"
     "which strategy is best|optimally|best dynamic strategy|give me the best",
-    "weak_optimize": "optimal|best|strategy for|strategy with|optimum|repeat|again|once more|run it|start it|launch it|"
+    "weak_optimize": "vol target strategy|volatility target strategy|vol target rule|vol targeting strategy|volatility targeting rule|target volatility strategy|optimal|best|strategy for|strategy with|optimum|repeat|again|once more|run it|start it|launch it|"
     "go ahead|start the run|run that|highest|find|maximize|minimize|run|rule for|rule with|find me|go|start|strategy",
     "estimate": "estimate|how long|how many evaluation|how much time|what would it take|what does it take|"
     "how expensive|what would it cost to run|ballpark|before i launch|before launching|dont start|dont launch|"
     "dont run|without launching|without starting|without running|how much compute|compute time|run time|runtime|"
     "cost me in time|in time|compute budget|number of evaluation|evaluation would|evaluation will|"
-    "how heavy|what would that take|take to run|effort|how much work|do not start|do not run|do not launch|not start|"
+    "the compute|compute for|compute need|computing need|how heavy|what would that take|take to run|effort|how much work|do not start|do not run|do not launch|not start|"
     "duration|computing time|evaluation|dry run|before i start|before we start|before i commit|how big a job|how big a run|"
     "workload|how costly|before running",
     "evaluate": "evaluate|evaluation of|backtest|back test|does my spreadsheet still hold|still hold|"
@@ -252,7 +252,7 @@ DO: Final = {
     "add a new scenario|create scenario|define scenario|invent a scenario|add a world|make me one|variant of|"
     "set up scenario|make a version of|version of|make a new scenario|add my own scenario|make a copy",
     "weak_risk": "risk|drawdown|lose|loss|volatility|risk number",
-    "assess_risk": "risk report|risk of|how risky|risky|beta|stress test|stress|tail risk|risk profile|"
+    "assess_risk": "risk report|how bad|how badly|worst that can happen|what can go wrong|how dangerous|risk of|how risky|risky|beta|stress test|stress|tail risk|risk profile|"
     "risk assessment|assess|risk numbers|risk figures|worst loss|downside risk of|could i lose|can i lose|"
     "might i lose|how much could|how much can i lose|stand to lose|risk contribution|risk analysis|risk check|"
     "kurtosis|skew|skewness|at stake|lose in a|risk decomposition|riskiness|risk metrics|risk measure|risk overview|"
@@ -263,12 +263,12 @@ DO: Final = {
     "weighting schemes|weighting methods|spread across|distribute|portfolio weights|allocation compare|how would you split",
     "weak_analyse": "trend|momentum|calm|analysis|analyze|analyse|volatile|vol right now|stressed|turbulent",
     "analyse_market": "market|regime|market regime|analyse the market|analyze the market|market doing|how is the market|"
-    "market look|market conditions|market environment|market analysis|market view|"
+    "where do we stand|how do markets look|market look|market conditions|market environment|market analysis|market view|"
     "trending|trend up|uptrend|downtrend|momentum of|volatility regime|market now|state of the market|"
     "calm or stressed|calm or turbulent|choppy|market mood|how calm|rising or falling|"
     "market state|what state|vol level|volatility level|trend and drawdown",
     "simulate": "simulate|simulation|simulated wealth|monte carlo|what becomes of|become of|grow|grows|growing|grow into|how much will|"
-    "will i have|would i have|retire|retirement|project|projection|savings|run out|running out|last for|will it last|"
+    "will i have|would i have|retire|retirement|develop|evolve|project|projection|savings|run out|running out|last for|will it last|"
     "how long will my money|compound|end up|wealth|be worth|worth in|after fees|nest egg|pot|will my money last|"
     "money last|still be there|what happens to|last me|could become|decumulation|ruin|drain|outlast|survive|turn into|"
     "what will i have|how far will",
@@ -288,16 +288,16 @@ DO: Final = {
     "runs do i have|results are there|runs are there|optimizations have i|list the result|list the run|have we run|"
     "have i done|have we done|list optimizations|past optimizations|my optimizations|show results|show runs|"
     "previous optimizations|old results|old runs|recent runs|recent results|results on file|completed runs|earlier optimizations",
-    "open_holdout": "holdout|hold out|held out|locked holdout|locked data|sealed|out of sample|locked period|"
+    "open_holdout": "unseal|unlock|final test|test data|sealed data|sealed period|vault|untouched|hold-out|never seen|last years that were locked|holdout|hold out|held out|locked holdout|locked data|sealed|out of sample|locked period|"
     "test set|unseen data|reserved data|holdout period|locked test|out of sample period|locked sample|held back|"
     "locked away|untouched data|locked test period|unseen period",
-    "help": "help|what can you do|what are you able|what do you do|able to do|your capability|what can i ask|"
+    "help": "help|things can i ask|things i can ask|can i ask|you can help|how can you help|can you help|what can you do|what are you able|what do you do|able to do|your capability|what can i ask|"
     "what can i do here|how do you work|how does this work|what else can you|what is possible|commands|"
     "what are my options here|what do you offer|what can you help|capabilities|what are you good at|what could i ask|"
     "get started|how do i start|where do i start|what should i ask|what kind of questions|what do you know how|can you do|"
     "you can do|features|what is this|who are you|what are you|what can i use you|menu",
     "scenarios": "scenario|scenarios|scenario list|list scenario|list the scenario|which scenario|what scenario|"
-    "show scenario|worlds|market worlds|assumed in|assumption|scenario assumptions|assumptions|worlds do you",
+    "show scenario|market worlds|assumed in|assumption|scenario assumptions|assumptions|worlds do you",
 }
 SHOW: Final = (
     "show|open|look at|see|display|list|view|bring up|pull up|let me see|let me look at|what does|tell me about|details|"
@@ -313,7 +313,7 @@ UPPER: Final = (
 )
 LOWER: Final = "at least|no less than|not less than|min|minimum|above|not below|never below|lower bound|no lower than|never less than"
 NEGATION: Final = (
-    "no|not|without|exclude|excluding|except|except for|dont|do not|dont use|drop|remove|leave out|avoid|skip|ban|"
+    "no|not|without|instead of|exclude|excluding|except|except for|dont|do not|dont use|drop|remove|leave out|avoid|skip|ban|"
     "never|nothing|ignore|other than|rather than|minus the|but not|leaving out|not using|not use|dont include|"
     "not include|get rid of|apart|rule out|omit|without using|without any|none of the|forget about|neither|nor|isnt|"
     "wont|cant|cannot|doesnt|no longer|everything but|anything but|all but|everything except|all except|anything except|"
@@ -345,16 +345,14 @@ REST: Final = "rest|remainder|the rest|the remainder|balance|remaining|rest in"
 EQUALLY: Final = "equally|evenly|equal parts|equal shares|in equal parts|equal amounts|equal|equal portions|split evenly|fully|all in|entirely"
 RUN_LAST: Final = "last run|latest run|last result|latest result|this run|this result|this one|latest|last one|current run|newest run|most recent run|most recent result|current result|newest result|last optimization|latest optimization|this optimization|it|last"
 RUN_PREVIOUS: Final = "previous run|previous result|previous one|run before|one before|result before|previous|earlier one|prior run|prior result|prior one|before that|before it|earlier run|earlier result|preceding|penultimate|last time|prior|previous optimization|one before that|the one before|two runs|two results|last two|last two runs|last two results|before"
-NOW: Final = (
-    "right now|at the moment|currently|today|at present|these days|lately|nowadays|presently|current|this moment|now"
-)
+NOW: Final = "right now|at the moment|currently|today|at present|these days|nowadays|presently|current|this moment"
 FORBIDDEN: Final = (
     # not this desk's business
     "knowledge base|memo|memos|white paper|paper|papers|research note|investment idea|write an idea|draft|write me|write a|"
     "write up|email|e mail|mail|send|slack|teams|whatsapp|text me|notify|notification|alert|alert me|ping|phone|pdf|"
     "export|powerpoint|slide|slides|print|newsletter|news|article|headline news|"
     # orders
-    "buy|sell|order|place an order|place a trade|execute|trade for me|short|go long|broker|live account|real money|"
+    "buy|sell|order|place an order|place a trade|execute|trade for me|short selling|sell short|go short|short position|go long|production trading|production|broker|live account|real money|"
     "real trading|paper portfolio|adopt|liquidate|wire|transfer|shares of|purchase|sell order|buy order|go live|deploy|"
     "my account|custodian|settle|place|offload|unwind|close my position|"
     # hedges and other assets
@@ -370,7 +368,7 @@ FORBIDDEN: Final = (
     "price of|share price|stock price|quote for|price me|tomorrow|next week|next month|forecast|predict|prediction|"
     "price target|price will|going up|go up|go down|be up|be down|crash next|next crash|when will|which stock should|"
     "what stock|stock pick|stock tip|earnings|dividend date|will rise|will fall|p e ratio|valuation|dividends|dividend|"
-    "next year|pick a stock|hot stock|which stocks should|cheap|overvalued|undervalued|fair value|last price|close at|"
+    "pick a stock|hot stock|which stocks should|cheap|overvalued|undervalued|fair value|last price|close at|"
     # tax, law, life
     "tax|taxes|capital gain|capital gains|vat|legal|lawyer|contract|compliance letter|mortgage|salary|weather|rain|sunny|joke|laugh|"
     "poem|song|story|recipe|translate|translation|german|french|spanish|football|movie|restaurant|dinner|lunch|coffee|"
@@ -395,7 +393,7 @@ FOREIGN: Final = (
 )
 
 FILLER: Final = """
-a an the this that these those it its i me my mine we us our ours you your he she they them one ones some any all both
+positive a an the this that these those it its i me my mine we us our ours you your he she they them one ones some any all both
 is are was were be been being am do does did done doing have has had having will would shall should can could may might
 must of to in on at by for from with into onto over than as if so then there here when where which who what whose how and or
 also too very really quite rather pretty please pls plz thanks thank thx cheers hi hello hey dear good morning afternoon

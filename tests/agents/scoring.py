@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 import tools.quoting as quoting
 from agents.understanding import Call, Understood, understand
+from quant.strategy import SearchSpace
 from tools.focus import Focus
 from tools.optimization import Limit, Limits, OptimizationRequest
 from tools.wishes import Holding, PortfolioWish, StrategyWish
@@ -37,6 +38,8 @@ ACTIONS = {
     "list_results": "list_results",
     "open_holdout": "open_holdout",
 }
+MANY = 6
+"""From here on a list of weight functions is one of those that are left."""
 USUAL: dict[str, Any] = {"assets": ["sp500"], "max_leverage": 1.0, "max_weight": 1.0}
 """What a new optimization has without being told."""
 ALIASES = {"hrp": "hierarchical_risk_parity", "tangency": "maximum_sharpe", "frontier": "maximum_sharpe"}
@@ -81,6 +84,8 @@ def _same(meant: dict[str, Any], read: tuple[str, str | None, dict[str, Any]]) -
     values = {key: _canonical(key, value) for key, value in values.items()}
     if meant["action"] != action or (meant.get("base") and base and meant["base"] != base):
         return False
+    if action in ("optimize", "estimate"):
+        wanted, values = _as_searched(wanted), _as_searched(values)
     if action in ("optimize", "estimate") and base == "new":
         wanted, values = _without_usual(wanted), _without_usual(values)
     if action == "evaluate":
@@ -109,6 +114,16 @@ def _canonical(key: str, value: Any) -> Any:
     if key == "name" and isinstance(value, str):
         return value.casefold()
     return value
+
+
+def _as_searched(values: dict[str, Any]) -> dict[str, Any]:
+    """ "without tipp" are all other functions, of which those are searched that a search has at all."""
+    named = values.get("weight_functions", [])
+    if len(named) < MANY:
+        return values
+    searched = sorted({*named} & {*SearchSpace().weight_functions})
+    left = {key: value for key, value in values.items() if key != "weight_functions"}
+    return left if len(searched) == len(SearchSpace().weight_functions) else left | {"weight_functions": searched}
 
 
 def _without_usual(values: dict[str, Any]) -> dict[str, Any]:
