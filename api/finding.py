@@ -31,6 +31,25 @@ async def find(store: "Store", owner: str, text: str) -> "Run":
     return found[0]
 
 
+async def find_logs(store: "Store", owner: str, text: str) -> list[str]:
+    """The id of the run that `text` means, or of each turn of the conversation whose id it is or begins."""
+    try:
+        return [(await find(store, owner, text)).id]
+    except InvalidInput as error:
+        if error.code != "no_such_run" or not (turns := await _turns(store, owner, text)):
+            raise
+    return turns
+
+
+async def _turns(store: "Store", owner: str, text: str) -> list[str]:
+    from graphs.conversations import conversations, turn_of
+
+    found = [talk for talk in await conversations(store, owner) if text and talk.id.startswith(text)]
+    if len(found) != 1:
+        return []
+    return [(await turn_of(store, owner, found[0].id, number)).id for number in range(1, found[0].turns + 1)]
+
+
 async def finished(store: "Store", owner: str, run: str) -> OptimizationResult:
     from graphs.runs import result_of, run_of
 

@@ -88,7 +88,10 @@ def show(run: RunName, *, json_: AsJson = False) -> int:
 
 
 def trace(
-    run: RunName,
+    run: Annotated[
+        str,
+        typer.Argument(metavar="RUN", help="A run as in `show`, or the id of a conversation, for all of its turns."),
+    ],
     *,
     all_: Annotated[bool, typer.Option("--all", help="Show each trial and each claim.")] = False,
     json_: AsJson = False,
@@ -96,23 +99,23 @@ def trace(
     """Draw what happened in a run as a tree: every step, agent and call, with its time and cost."""
 
     async def answer(settings: Settings, desk: "Desk") -> int:
-        from api.finding import find, logs_of
+        from api.finding import find_logs, logs_of
         from graphs.runs import events_of
 
-        found = (await find(desk.store, settings.owner, run)).id
-        if json_:
-            for event in await events_of(desk.store, settings.owner, found):
-                print(event.model_dump_json())
-            return 0
-        from api.terminal import stdout
-        from api.tree import draw, totals, tree
+        for found in await find_logs(desk.store, settings.owner, run):
+            if json_:
+                for event in await events_of(desk.store, settings.owner, found):
+                    print(event.model_dump_json())
+                continue
+            from api.terminal import stdout
+            from api.tree import draw, totals, tree
 
-        logs, goals = await logs_of(desk.store, settings.owner, found)
-        if not logs:
-            print(f"Nothing has happened in run {found} yet: python -m api optimize --resume {found} begins it.")
-            return 0
-        draw(stdout(), tree(logs, found, goals=goals, whole=all_))
-        print(totals(logs))
+            logs, goals = await logs_of(desk.store, settings.owner, found)
+            if not logs:
+                print(f"Nothing has happened in {found} yet.")
+                continue
+            draw(stdout(), tree(logs, found, goals=goals, whole=all_))
+            print(totals(logs))
         return 0
 
     return _at_desk(answer)

@@ -125,9 +125,7 @@ class _Growing:
 
     def __init__(self, logs: Logs, run: str, goals: Mapping[str, Goal], *, whole: bool) -> None:
         self._logs, self._run, self._goals, self._whole = logs, run, goals, whole
-        first = logs[run][0]
-        kind = "Conversation" if isinstance(first, trace.TurnStarted) else "Run"
-        self._root = Branch(f"{kind} {run}", first.at)
+        self._root = Branch(f"Run {run}", logs[run][0].at)
         self._nodes: dict[str, Branch] = {}
         self._agents: dict[str, Branch] = {}
         self._tools: dict[str, list[tuple[str, Branch]]] = {}
@@ -147,13 +145,17 @@ class _Growing:
         for name in self._tools:
             self._leave(name, "did not return")
         self._tell_trials(self._logs[self._run][-1])
+        for branch in (*self._nodes.values(), *self._agents.values()):
+            branch.text += ": not finished"
         return self._root
 
     def _grow(self, event: trace.TraceEvent) -> None:
         match event:
             case trace.RunStarted() | trace.RunFinished() | trace.RunFailed():
                 self._of_run(event)
-            case trace.NodeStarted() | trace.NodeFinished() | trace.TurnStarted() | trace.TurnFinished():
+            case trace.TurnStarted() | trace.TurnFinished():
+                self._of_run(event)
+            case trace.NodeStarted() | trace.NodeFinished():
                 self._of_node(event)
             case trace.AgentStarted() | trace.AgentFinished() | trace.DecisionMade() | trace.ModelAnswered():
                 self._of_agent(event)
@@ -181,11 +183,20 @@ class _Growing:
         agent = self._agents.get(event.agent) if isinstance(event, _OF_AGENTS) else None
         return agent or self._nodes.get(event.node) or self._root
 
-    def _of_run(self, event: trace.RunStarted | trace.RunFinished | trace.RunFailed) -> None:
+    def _of_run(
+        self,
+        event: trace.RunStarted | trace.RunFinished | trace.RunFailed | trace.TurnStarted | trace.TurnFinished,
+    ) -> None:
         match event:
             case trace.RunStarted():
                 self._root.text = describe(event)
                 return
+            case trace.TurnStarted():
+                self._root.text = f"Turn {event.turn} of conversation {event.conversation}, driven by {event.model}"
+                return
+            case trace.TurnFinished():
+                self._root.usage = event.usage
+                text = f"Finished: {event.outcome.replace('_', ' ')}"
             case trace.RunFinished():
                 text = f"Finished, result digest {event.result_digest[:12]}"
             case trace.RunFailed():
@@ -193,23 +204,13 @@ class _Growing:
         self._root.ended = event.at
         self._root.add(text, event.at)
 
-    def _of_node(self, event: trace.NodeStarted | trace.NodeFinished | trace.TurnStarted | trace.TurnFinished) -> None:
-        match event:
-            case trace.NodeStarted():
-                again = f" (again, {event.step + 1})" if event.step else ""
-                text = NODES.get(event.node, title(event.node)) + again
-                self._nodes[event.node] = self._root.add(text, event.at)
-            case trace.TurnStarted():
-                text = f"Turn {event.turn}, assistant driven by {event.model}"
-                self._nodes[event.node] = self._root.add(text, event.at)
-            case trace.NodeFinished() | trace.TurnFinished() if event.node in self._nodes:
-                branch = self._nodes.pop(event.node)
-                branch.ended = event.at
-                if isinstance(event, trace.TurnFinished):
-                    branch.usage = event.usage
-                    branch.text += f": {event.outcome.replace('_', ' ')}"
-            case _:
-                return
+    def _of_node(self, event: trace.NodeStarted | trace.NodeFinished) -> None:
+        if isinstance(event, trace.NodeStarted):
+            again = f" (again, {event.step + 1})" if event.step else ""
+            text = NODES.get(event.node, title(event.node)) + again
+            self._nodes[event.node] = self._root.add(text, event.at)
+        elif event.node in self._nodes:
+            self._nodes.pop(event.node).ended = event.at
 
     def _of_agent(
         self, event: trace.AgentStarted | trace.AgentFinished | trace.DecisionMade | trace.ModelAnswered
@@ -296,7 +297,9 @@ class _Growing:
         return f"{name}, {value}"
 
     def _of_launched(self, event: trace.RunLaunched) -> None:
-        branch = self._within(event).add(f"Launched {event.launched}: {event.name}", event.at)
+        calling = [branch for calls in self._tools.values() for _, branch in calls]
+        within = calling[-1] if calling else self._within(event)
+        branch = within.add(f"Launched {event.launched}: {event.name}", event.at)
         if event.launched in self._logs:
             grown = _Growing(self._logs, event.launched, self._goals, whole=self._whole).tree()
             branch.children.append(grown)

@@ -231,7 +231,9 @@ def test_show_runs_trace_and_reproduce_agree(capfd, at_made, made):
     assert run(["show", listed["id"][:6]]) == 0
     assert f"result digest: {digest}" in capfd.readouterr().out
     assert run(["trace", "last"]) == 0
-    assert "Risk manager calls" in capfd.readouterr().out
+    drawn = capfd.readouterr().out
+    assert 'assess_risk(subject="asset"): ' in drawn
+    assert "12 trials" in drawn.splitlines()[-1]
     assert run(["trace", "last", "--json"]) == 0
     events = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     assert (events[0]["event"], events[-1]["event"]) == ("run_started", "run_finished")

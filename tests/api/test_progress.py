@@ -1,12 +1,14 @@
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from api.progress import describe
 from tools.optimization import Decision
-from tools.trace import DecisionMade, DraftRejected
+from tools.trace import DecisionMade, DraftRejected, FiguresChecked, RunLaunched, TurnFinished, Warned
+from tools.usage import Usage
 
-PLACE = {"id": "0" * 32, "run": "r", "node": "risk_manager", "at": datetime(2026, 1, 1, tzinfo=UTC)}
+PLACE: dict[str, Any] = {"id": "0" * 32, "run": "r", "node": "risk_manager", "at": datetime(2026, 1, 1, tzinfo=UTC)}
 
 
 @pytest.mark.parametrize(
@@ -25,3 +27,27 @@ def test_a_decision_is_told_in_one_line(author, answer, told):
 def test_why_a_draft_was_refused_reads_like_language():
     refused = DraftRejected(**PLACE, agent="risk_manager", digest="0" * 64, reasons=("no_answer", "own_number"))
     assert describe(refused) == "  A draft of the risk manager was refused: no answer, own number"
+
+
+TURN: dict[str, Any] = {"conversation": "talk", "turn": 1, "outcome": "answered"}
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        (
+            FiguresChecked(**PLACE, agent="explainer", digest="", claims=2, references=1),
+            "  Explainer's draft passed the check of its figures (2 claims, 1 reference)",
+        ),
+        (FiguresChecked(**PLACE, agent="explainer", digest="", claims=0, references=0), ""),
+        (Warned(**PLACE, code="budget_nearly_spent", subject="run dollars"), "  ! Budget nearly spent: run dollars"),
+        (RunLaunched(**PLACE, launched="two", name="\x1b[2J"), "  Launched run two: ·[2J"),
+        (TurnFinished(**PLACE, **TURN, usage=Usage()), ""),
+        (
+            TurnFinished(**PLACE, **TURN, usage=Usage(output_tokens=1200, seconds=2.5)),
+            "  The assistant took 1,200 tokens, 2.5 s",
+        ),
+    ],
+)
+def test_what_guards_and_conversations_do_is_told_where_there_is_something_to_tell(event, told):
+    assert describe(event) == told

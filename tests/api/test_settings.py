@@ -56,6 +56,8 @@ def unset(monkeypatch):
         ("BUDGET_WARN_AT", "80", "above 0, at most 1"),
         ("STRATIGOS_OWNER", "two words", "letters, digits"),
         ("STRATIGOS_LOG_LEVEL", "loud", "one of debug, info, warning, error"),
+        ("STRATIGOS_LOG_PROMPTS", "maybe", "true or false"),
+        ("STRATIGOS_TELEMETRY", "on", "one of off, console, otlp"),
         ("NUMBA_NUM_THREADS", "x", "a whole number, 1 to 1024"),
         ("APPROVE_EVALUATIONS", "-1", "a whole number of at least 0, or none"),
         ("APPROVE_DOLLARS", "inf", "a number of at least 0, or none"),
