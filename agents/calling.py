@@ -18,13 +18,13 @@ from pydantic_core import to_jsonable_python
 
 from agents.conversation import ASKED_AS, Stop, repeated, stop_of, stripped
 from agents.failures import PASSING, ModelFailure, Reason, reason_of, retry_after
-from agents.metering import Meter, Notice, notices
+from agents.metering import Meter, Notice
 from agents.model import ModelChain, NamedModel
 from quant.strategy import Frozen
-from store.records import Document, Put
+from store.records import Document
 from store.store import Store
 from tools.answers import answer_put, load_answer
-from tools.budget import BudgetName, BudgetSpent
+from tools.budget import BudgetSpent
 from tools.context import Scope
 from tools.optimization import AgentName
 
@@ -135,13 +135,9 @@ class Calling(AgentMiddleware[Any, Scope]):
         except (ModelFailure, BudgetSpent):
             await meter.give_up()
             raise
-        document = {"told": told.model_dump(mode="json"), "notices": [], **_document(response)}
-
-        def kept(near: Sequence[BudgetName]) -> Put:
-            document["notices"] = [notice.model_dump(mode="json") for notice in notices(model, near)]
-            return answer_put(*where[1:], document)
-
-        return document if await meter.keep(kept) else await load_answer(*where) or document
+        notices = [notice.model_dump(mode="json") for notice in meter.notices(model)]
+        document = {"told": told.model_dump(mode="json"), "notices": notices, **_document(response)}
+        return document if await meter.keep(answer_put(*where[1:], document)) else await load_answer(*where) or document
 
     async def _ask(
         self, request: ModelRequest[Scope], handler: Handler, meter: Meter

@@ -1,7 +1,6 @@
 """What one answer takes, whoever gives it in the end, and whether it may be asked for at all."""
 
 import time
-from collections.abc import Sequence
 from typing import Any, Literal
 
 from langchain_core.callbacks import BaseCallbackHandler
@@ -10,10 +9,11 @@ from langchain_core.messages import AIMessageChunk
 from agents.model import NamedModel
 from agents.pricing import check_priced, usage_of
 from quant.frozen import Frozen
-from tools.budget import BudgetName, BudgetSpent, Spent
+from store.records import Put
+from tools.budget import BudgetSpent, Spent, Totals
 from tools.context import Scope
 from tools.optimization import AgentName
-from tools.spending import Kept, charge, totals
+from tools.spending import charge, totals
 from tools.usage import Usage
 
 
@@ -36,6 +36,7 @@ class Meter(BaseCallbackHandler):
         self._begun = time.monotonic()
         self._told: Any = None
         self._spent = Spent()
+        self._before = Totals()
 
     async def allow(self, model: NamedModel) -> None:
         """Before every call: `BudgetSpent` if nothing is left for it."""
@@ -45,7 +46,8 @@ class Meter(BaseCallbackHandler):
             return
         if model.price is None:
             check_priced(budgets, [model.name])
-        found = budgets.spent(await totals(self._scope, self._agent) + self._spent)
+        self._before = await totals(self._scope, self._agent)
+        found = budgets.spent(self._before + self._spent)
         if found is not None:
             raise BudgetSpent(found, limits[found])
 
@@ -66,9 +68,15 @@ class Meter(BaseCallbackHandler):
         self._add(taken, (model.name,))
         return self._spent.usage
 
-    async def keep(self, kept: Kept) -> bool:
-        """Store what was taken together with the answer; False if another process has stored one."""
-        return await charge(self._scope, self._agent, self._timed(), kept)
+    def notices(self, model: NamedModel) -> list[Notice]:
+        """What is to be told with the answer, and again when it is read out."""
+        unknown = [Notice(code="price_unknown", subject=model.name)] if model.price is None else []
+        near = self._scope.budgets.nearly_spent(self._before + self._spent)
+        return [*unknown, *(Notice(code="budget_nearly_spent", subject=name) for name in near)]
+
+    async def keep(self, answer: Put) -> bool:
+        """Store the answer together with what it took; False if another process has stored one."""
+        return await charge(self._scope, self._agent, self._timed(), answer)
 
     async def give_up(self) -> None:
         """Store what was taken without an answer, if anything was."""
@@ -81,8 +89,3 @@ class Meter(BaseCallbackHandler):
     def _timed(self) -> Spent:
         seconds = Usage(seconds=time.monotonic() - self._begun)
         return self._spent + Spent(usage=seconds)
-
-
-def notices(model: NamedModel, near: Sequence[BudgetName]) -> list[Notice]:
-    unknown = [Notice(code="price_unknown", subject=model.name)] if model.price is None else []
-    return [*unknown, *(Notice(code="budget_nearly_spent", subject=name) for name in near)]

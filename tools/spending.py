@@ -1,21 +1,17 @@
 """What models took, in the store: added to in the transaction that keeps an answer, so that each counts once."""
 
-from collections.abc import Callable, Sequence
 from datetime import date
 
 from store.errors import Conflict
 from store.records import Key, Put, every
 from store.store import Store
-from tools.budget import BudgetName, Spent, Totals
+from tools.budget import Spent, Totals
 from tools.context import Scope
 from tools.optimization import AgentName, AgentUsage
 from tools.usage import Usage
 
 KIND = "usage"
 DAILY = "usage_day"
-
-Kept = Callable[[Sequence[BudgetName]], Put]
-"""What is stored with a charge, given the budgets that are nearly spent with it."""
 
 
 async def spent(store: Store, owner: str, run: str) -> dict[AgentName, Usage]:
@@ -33,61 +29,55 @@ async def agents_usage(store: Store, owner: str, run: str) -> tuple[AgentUsage, 
 
 async def spent_by_owner(store: Store, owner: str, day: date) -> Usage:
     """What all runs and conversations of an owner took on a day of UTC."""
-    return (await _sum(store, owner, DAILY, f"{day.isoformat()}.")).usage
+    return (await _read(store, _of_day(owner, day)))[0].usage
 
 
 async def totals(scope: Scope, agent: AgentName) -> Totals:
     """What counts against the budgets of the agent's next call."""
-    mine = await scope.store.records.get(_of_run(scope, agent))
+    by_agent = {
+        record.key.id: Spent.model_validate(record.document)
+        async for record in every(scope.store.records, scope.owner, KIND, prefix=f"{scope.run}.")
+    }
     return Totals(
-        agent=Spent() if mine is None else Spent.model_validate(mine.document),
-        run=await _sum(scope.store, scope.owner, KIND, f"{scope.run}."),
-        user=await _sum(scope.store, scope.owner, DAILY, f"{_today(scope)}."),
+        agent=by_agent.get(_of_run(scope, agent).id, Spent()),
+        run=sum(by_agent.values(), Spent()),
+        user=(await _read(scope.store, _of_day(scope.owner, scope.now().date())))[0],
     )
 
 
-async def charge(scope: Scope, agent: AgentName, spent: Spent, kept: Kept | None = None) -> bool:
-    """Add `spent` to the totals, and store what `kept` makes of them at once.
+async def charge(scope: Scope, agent: AgentName, spent: Spent, answer: Put | None = None) -> bool:
+    """Add `spent` to the totals, and store the answer that it was for at once.
 
-    False if that is there already: another process was answered first, and both answers have to be paid for.
+    False if there is one already: another process was answered first, and both answers have to be paid for.
     """
-    records = scope.store.records
+    also = [] if answer is None else [answer]
     while True:
-        puts = [await _added(scope, key, spent) for key in (_of_run(scope, agent), _of_day(scope, agent))]
-        near = scope.budgets.nearly_spent(await totals(scope, agent) + spent) if scope.budgets.limits() else ()
-        also = [] if kept is None else [kept(near)]
+        day = _of_day(scope.owner, scope.now().date())
+        puts = [await _added(scope.store, key, spent) for key in (_of_run(scope, agent), day)]
         try:
-            await records.put_many([*also, *puts])
-        except Conflict:
-            if also and await records.get(also[0].key) is not None:
+            await scope.store.records.put_many([*also, *puts])
+        except Conflict:  # of a total, to be read again, or of the answer
+            if answer is not None and await scope.store.records.get(answer.key) is not None:
                 await charge(scope, agent, spent)
                 return False
         else:
             return True
 
 
-async def _added(scope: Scope, key: Key, spent: Spent) -> Put:
-    record = await scope.store.records.get(key)
-    before = Spent() if record is None else Spent.model_validate(record.document)
-    version = 0 if record is None else record.version
+async def _added(store: Store, key: Key, spent: Spent) -> Put:
+    before, version = await _read(store, key)
     return Put(key, (before + spent).model_dump(mode="json"), version)
 
 
-async def _sum(store: Store, owner: str, kind: str, prefix: str) -> Spent:
-    total = Spent()
-    async for record in every(store.records, owner, kind, prefix=prefix):
-        total += Spent.model_validate(record.document)
-    return total
+async def _read(store: Store, key: Key) -> tuple[Spent, int]:
+    """What is stored there, and its version."""
+    record = await store.records.get(key)
+    return (Spent(), 0) if record is None else (Spent.model_validate(record.document), record.version)
 
 
 def _of_run(scope: Scope, agent: AgentName) -> Key:
     return Key(scope.owner, KIND, f"{scope.run}.{agent}")
 
 
-def _of_day(scope: Scope, agent: AgentName) -> Key:
-    """One record for each run and agent, so that runs side by side never wait for each other."""
-    return Key(scope.owner, DAILY, f"{_today(scope)}.{scope.run}.{agent}")
-
-
-def _today(scope: Scope) -> str:
-    return scope.now().date().isoformat()
+def _of_day(owner: str, day: date) -> Key:
+    return Key(owner, DAILY, day.isoformat())

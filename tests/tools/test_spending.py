@@ -49,8 +49,8 @@ async def test_what_is_charged_at_once_is_counted_whole(home):
 async def test_a_charge_is_stored_with_what_it_is_for_or_alone_if_that_is_there(home):
     async with scope_at(home) as scope:
         key = Key("local", "thing", "x")
-        first = await charge(scope, "optimizer", ONE, lambda _: Put(key, {"by": 1}, expected=0))
-        again = await charge(scope, "optimizer", ONE, lambda _: Put(key, {"by": 2}, expected=0))
+        first = await charge(scope, "optimizer", ONE, Put(key, {"by": 1}, expected=0))
+        again = await charge(scope, "optimizer", ONE, Put(key, {"by": 2}, expected=0))
         record = await scope.store.records.get(key)
         assert (first, again) == (True, False)
         assert record is not None
