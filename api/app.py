@@ -13,7 +13,10 @@ from api.settings import Settings
 from tools.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from agents.model import Models
+    from graphs.checkpoints import DynamoTable
     from graphs.runs import Desk
 
 
@@ -46,6 +49,7 @@ async def create_desk(settings: Settings, models: "Models | None" = None) -> "As
         asyncio.get_running_loop().set_default_executor(CallThreads(threads))
     prepare_home(settings)
     prices = BundledPrices()
+    checkpoints = await _checkpoints(settings, checked=models is not None)
     with log_to(settings.home, settings.log_level), exported(settings.telemetry) as telemetry:
         async with open_store(settings.home) as store:
             yield Desk(
@@ -53,12 +57,25 @@ async def create_desk(settings: Settings, models: "Models | None" = None) -> "As
                 prices=prices,
                 jobs=LocalRunner(store, partial(load_market, prices)),
                 models=models,
-                checkpoints=settings.home / "checkpoints.sqlite",
+                checkpoints=checkpoints,
                 budgets=settings.budgets,
                 thresholds=settings.thresholds,
                 observe=None if telemetry is None else telemetry.observe,
                 listeners=(PromptLog(),) if settings.log_prompts else (),
             )
+
+
+async def _checkpoints(settings: Settings, *, checked: bool) -> "Path | DynamoTable":
+    if not settings.checkpoints:
+        return settings.home / "checkpoints.sqlite"
+    from graphs.checkpoints import DynamoTable
+    from graphs.dynamo import check
+
+    table, _, bucket = settings.checkpoints.removeprefix("dynamodb:").partition(",s3:")
+    place = DynamoTable(table, bucket or None)
+    if checked:
+        await asyncio.to_thread(check, place)
+    return place
 
 
 def prepare_home(settings: Settings) -> None:

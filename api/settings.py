@@ -10,8 +10,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from agents.options import BEDROCK, EMBEDDED, MAX_TAGS, ModelOptions
 from agents.scrubbing import scrub
 from api.allowed import at, in_words, short
-from tools.budget import Budgets
 from tools.approval import USUAL, Thresholds
+from tools.budget import Budgets
 from tools.errors import InvalidInput
 
 ROOT = Path(__file__).parent.parent
@@ -49,6 +49,14 @@ class Settings(BaseSettings):
     approve_evaluations: Annotated[Count, Field(validation_alias="APPROVE_EVALUATIONS")] = USUAL.evaluations
     approve_dollars: Annotated[Amount, Field(validation_alias="APPROVE_DOLLARS")] = USUAL.dollars
     approve_instances: Annotated[Count, Field(validation_alias="APPROVE_INSTANCES")] = USUAL.instances
+    checkpoints: Annotated[
+        str,
+        Field(
+            validation_alias="STRATIGOS_CHECKPOINTS",
+            pattern=r"^(dynamodb:[A-Za-z0-9_.-]{3,255}(,s3:[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?)?$",
+        ),
+    ] = ""
+    """Where the graphs' checkpoints are kept; empty for a file in the home."""
 
     threads: Annotated[int | None, Field(validation_alias="NUMBA_NUM_THREADS", ge=1, le=1024)] = None
     """Threads of the numeric core, by default one a core; read there. The result does not depend on it."""
@@ -135,6 +143,7 @@ FORMS = {
     "STRATIGOS_OWNER": "1 to 64 letters, digits and . _ @ -, the first a letter or a digit",
     **dict.fromkeys(("APPROVE_EVALUATIONS", "APPROVE_INSTANCES"), "a whole number of at least 0, or none"),
     "APPROVE_DOLLARS": "a number of at least 0, or none",
+    "STRATIGOS_CHECKPOINTS": "dynamodb:TABLE, dynamodb:TABLE,s3:BUCKET, or nothing for a file in the home",
     "MODEL": f"{EMBEDDED}, {BEDROCK}<model id or inference-profile ARN>, or a name of LangChain's init_chat_model",
     "MODEL_FALLBACKS": "names of models as in MODEL, separated by commas",
     "MODEL_TAGS": f"up to {MAX_TAGS} pairs such as team=allocation,desk=multi-asset: letters, digits, :_@$#=/+.-",

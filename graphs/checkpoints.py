@@ -1,12 +1,15 @@
-"""Where a graph keeps its place: SQLite, typed words only, nothing that a model wrote outside of them."""
+"""Where a graph keeps its place: SQLite or DynamoDB, typed words only, nothing that a model wrote outside of them."""
 
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiosqlite
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
@@ -14,6 +17,9 @@ from quant.strategy import StrategyConfig
 from tools.figures import Claim, Figure
 from tools.optimization import Decision, MarketView, RenderedClaim, ScenarioTilt, SearchPlan
 from tools.reply import Reply
+
+if TYPE_CHECKING:
+    from graphs.dynamo import TableSaver
 
 WORDS = (
     Claim,
@@ -36,11 +42,32 @@ class WordSerializer(JsonPlusSerializer):
         return super().dumps_typed(type(obj).__name__ if isinstance(obj, BaseException) else obj)
 
 
+SERIALIZER = WordSerializer(allowed_msgpack_modules=WORDS)
+
+
+@dataclass(frozen=True)
+class DynamoTable:
+    """A table, and a bucket for what is too large for it; boto3's own variables say where they are and for whom."""
+
+    name: str
+    bucket: str | None = None
+
+    @cached_property
+    def saver(self) -> "TableSaver":
+        """Made once: each client of boto3 takes a good part of a second."""
+        from graphs.dynamo import TableSaver
+
+        return TableSaver(self.name, self.bucket)
+
+
 @asynccontextmanager
-async def open_checkpoints(file: Path) -> AsyncGenerator[AsyncSqliteSaver]:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    async with aiosqlite.connect(file, timeout=30.0) as connection:
-        saver = AsyncSqliteSaver(connection, serde=WordSerializer(allowed_msgpack_modules=WORDS))
+async def open_checkpoints(place: Path | DynamoTable) -> AsyncGenerator[BaseCheckpointSaver[Any]]:
+    if isinstance(place, DynamoTable):
+        yield await asyncio.to_thread(lambda: place.saver)
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    async with aiosqlite.connect(place, timeout=30.0) as connection:
+        saver = AsyncSqliteSaver(connection, serde=SERIALIZER)
         try:
             yield saver
         finally:

@@ -21,7 +21,7 @@ from agents.build import Agent
 from agents.failures import ModelFailure
 from agents.model import Models
 from graphs.approval import told
-from graphs.checkpoints import open_checkpoints
+from graphs.checkpoints import DynamoTable, open_checkpoints
 from graphs.log import EventLog, numbered, utc_now
 from graphs.optimization import AGENTS, RECURSION_LIMIT, Cancelled, Execution, optimization
 from graphs.stream import Stopped, events
@@ -66,8 +66,8 @@ class Desk:
     jobs: JobRunner
     models: Models | None
     """None for a desk that only reads and reproduces."""
-    checkpoints: Path
-    """File of the graph's checkpoints."""
+    checkpoints: Path | DynamoTable
+    """File or table of the graph's checkpoints."""
     observe: Callable[[TraceEvent], None] | None = None
     """Told of every event that an execution appends, once."""
     listeners: tuple[AsyncCallbackHandler, ...] = ()

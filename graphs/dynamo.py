@@ -1,0 +1,92 @@
+"""Checkpoints in DynamoDB, and in S3 where they are too large for it."""
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import WRITES_IDX_MAP, CheckpointTuple, PendingWrite
+from langgraph_checkpoint_aws.checkpoint.dynamodb import DynamoDBSaver
+
+from graphs.checkpoints import SERIALIZER, DynamoTable
+from tools.errors import InvalidInput
+
+KEYS = {"PK": ("HASH", "S"), "SK": ("RANGE", "S")}
+READS = ("BatchGetItem", "GetItem", "Query")
+TOGETHER = "stratigos:together"
+"""Channel under which all writes of a task lie."""
+
+
+class TableSaver(DynamoDBSaver):
+    """Finds what was written last; stores a task's writes all or none, since with some of them it counts as done."""
+
+    serde = SERIALIZER
+
+    def __init__(self, table: str, bucket: str | None) -> None:
+        super().__init__(
+            table,
+            region_name=boto3.Session().region_name or os.environ.get("AWS_REGION"),
+            s3_offload_config={"bucket_name": bucket} if bucket else None,
+        )
+        for read in READS:
+            self.client.meta.events.register(f"provide-client-params.dynamodb.{read}", _consistent)
+
+    def put_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        # those without a path are no task's: more may be added to them; and special ones replace each other
+        if task_path and not all(channel in WRITES_IDX_MAP for channel, _ in writes):
+            writes = [(TOGETHER, [(channel, *self.serde.dumps_typed(value)) for channel, value in writes])]
+        super().put_writes(config, writes, task_id, task_path)
+
+    def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        found = super().get_tuple(config)
+        return found and self._apart(found)
+
+    def list(self, config: RunnableConfig | None, **choice: Any) -> Iterator[CheckpointTuple]:
+        return map(self._apart, super().list(config, **choice))
+
+    def _apart(self, found: CheckpointTuple) -> CheckpointTuple:
+        return found._replace(
+            pending_writes=[each for write in found.pending_writes or () for each in self._each(write)]
+        )
+
+    def _each(self, write: PendingWrite) -> Iterator[PendingWrite]:
+        task, channel, value = write
+        if channel != TOGETHER:
+            yield write
+            return
+        for name, kind, data in value:
+            yield task, name, self.serde.loads_typed((kind, data))
+
+
+def check(place: DynamoTable) -> None:
+    """Refuse a table or a bucket that cannot keep checkpoints."""
+    named = f"the table {place.name!r}"
+    try:
+        saver = place.saver
+        table = saver.client.describe_table(TableName=place.name)["Table"]
+        if saver.storage.s3_client is not None and place.bucket is not None:
+            named = f"the bucket {place.bucket!r}"
+            saver.storage.s3_client.head_bucket(Bucket=place.bucket)
+    except ClientError as error:
+        raise _refused(place, f"for {named} AWS answers {error.response['Error']['Code']}") from error
+    except BotoCoreError as error:
+        raise _refused(place, f"{named} cannot be reached: {str(error).partition(chr(10))[0]}") from error
+    types = {each["AttributeName"]: each["AttributeType"] for each in table["AttributeDefinitions"]}
+    keys = {key["AttributeName"]: (key["KeyType"], types[key["AttributeName"]]) for key in table["KeySchema"]}
+    if keys != KEYS:
+        raise _refused(place, f"the table {place.name!r} has other keys: {', '.join(keys)}")
+
+
+def _refused(place: DynamoTable, reason: str) -> InvalidInput:
+    allowed = "a table of yours with the keys PK and SK, both strings, and a bucket of yours"
+    return InvalidInput("STRATIGOS_CHECKPOINTS", place.name, reason=reason, allowed=allowed)
+
+
+def _consistent(params: dict[str, Any], **_: object) -> None:
+    """A read that lags behind would miss the interrupt or the end that has just been stored."""
+    for read in params["RequestItems"].values() if "RequestItems" in params else [params]:
+        read["ConsistentRead"] = True

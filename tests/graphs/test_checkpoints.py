@@ -1,0 +1,300 @@
+"""Checkpoints in DynamoDB and S3, over HTTP: what SQLite does, a kill at any write, and nothing left over."""
+
+import json
+import operator
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
+from typing import Annotated, Any, TypedDict, get_args, get_type_hints
+
+import boto3
+import pytest
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Command, interrupt
+from moto.server import ThreadedMotoServer
+from pydantic import BaseModel
+
+import graphs.assistant
+import graphs.optimization
+from agents.model import only
+from agents.planner import EmbeddedPlanner
+from api.app import create_desk
+from api.settings import read_settings
+from graphs.checkpoints import WORDS, DynamoTable, open_checkpoints
+from graphs.runs import Desk, create_run, decide_approval, execute, run_of
+from tests.graphs.conftest import OWNER
+from tests.graphs.test_approval import decided, guarded
+from tests.graphs.wired import point_at
+from tools.errors import InvalidInput
+
+BUCKET = "large-checkpoints"
+KEYS = {"PK": "HASH", "SK": "RANGE"}
+SECRET = "the model believes 73421"
+THREAD: Any = {"configurable": {"thread_id": "thread"}}
+
+pytestmark = pytest.mark.anyio
+
+
+class Aws:
+    """Tables and buckets, made and looked into."""
+
+    def __init__(self) -> None:
+        self.dynamodb = boto3.client("dynamodb")
+        self.s3 = boto3.client("s3")
+
+    def table(self, name: str, keys: dict[str, str] = KEYS) -> str:
+        self.dynamodb.create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+            KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys.items()],
+        )
+        return name
+
+    def bucket(self, name: str) -> str:
+        self.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        return name
+
+    def items(self, table: str) -> list[dict[str, Any]]:
+        pages = self.dynamodb.get_paginator("scan").paginate(TableName=table)
+        return [item for page in pages for item in page["Items"]]
+
+    def objects(self, bucket: str) -> list[str]:
+        return [each["Key"] for each in self.s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def aws(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    point_at(monkeypatch, url)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", url)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
+    made = Aws()
+    yield made
+    for table in made.dynamodb.list_tables()["TableNames"]:
+        made.dynamodb.delete_table(TableName=table)
+
+
+@pytest.fixture
+def place(aws: Aws) -> DynamoTable:
+    return DynamoTable(aws.table("checkpoints"))
+
+
+class State(TypedDict):
+    done: Annotated[list[str], operator.add]
+    also: Annotated[list[str], operator.add]
+    text: str
+
+
+def first(state: State) -> dict[str, Any]:
+    return {"done": ["first"], "also": ["first"], "text": "x" * (500_000 if state["text"] == "large" else 5)}
+
+
+def second(state: State) -> dict[str, Any]:
+    answer = interrupt("may it go on?")
+    return {"done": [answer], "also": [answer], "text": state["text"][::-1]}
+
+
+def asking(checkpointer: Any) -> Any:
+    graph = StateGraph(State)
+    graph.add_node("first", first)
+    graph.add_node("second", second)
+    graph.add_edge(START, "first")
+    graph.add_edge("first", "second")
+    graph.add_edge("second", END)
+    return graph.compile(checkpointer=checkpointer)
+
+
+async def go_on(graph: Any, config: Any, text: str = "small") -> Any:
+    """Until the graph ends, as who finds it somewhere goes on with it."""
+    while True:
+        place = await graph.aget_state(config)
+        if place.created_at is not None and not place.tasks:
+            return place.values
+        waits = any(task.interrupts for task in place.tasks)
+        begun = None if place.created_at else {"done": [], "also": [], "text": text}
+        await graph.ainvoke(Command(resume="yes") if waits else begun, config, durability="sync")
+
+
+async def ran(desk: Desk, request: Any) -> str | None:
+    name = await create_run(desk, OWNER, request)
+    async for _ in execute(desk, OWNER, name):
+        pass
+    return (await run_of(desk.store, OWNER, name)).result_digest
+
+
+async def test_a_run_comes_to_what_it_comes_to_with_sqlite(tmp_path, opened, small, aws, place):
+    async with opened(tmp_path / "file") as desk:
+        expected = await ran(desk, small())
+    async with opened(tmp_path / "table") as desk:
+        assert await ran(replace(desk, checkpoints=place), small()) == expected
+    assert not list((tmp_path / "table").glob("checkpoints*"))
+    assert len(aws.items(place.name)) > 20
+
+
+async def test_a_run_that_waits_for_a_person_goes_on_elsewhere(home, small, aws, place):
+    async with guarded(home, checkpoints=place) as desk:
+        name = await create_run(desk, OWNER, small())
+        events = [event.event async for event in execute(desk, OWNER, name)]
+        assert events[-1] == "approval_requested"
+    async with guarded(home, checkpoints=DynamoTable(place.name)) as desk:
+        await decide_approval(desk, OWNER, name, decided())
+        events = [event.event async for event in execute(desk, OWNER, name)]
+        assert events[-1] == "run_finished"
+        assert events.count("run_started") == 0
+
+
+async def test_a_state_too_large_for_an_item_lies_in_the_bucket_until_its_thread_is_deleted(aws, place):
+    place = DynamoTable(place.name, aws.bucket(BUCKET))
+    async with open_checkpoints(place) as checkpointer:
+        graph = asking(checkpointer)
+        ended = await go_on(graph, THREAD, "large")
+        assert ended == {"done": ["first", "yes"], "also": ["first", "yes"], "text": "x" * 500_000}
+        assert len(aws.objects(BUCKET)) == 4  # two checkpoints, and the writes that led to each
+        assert len([step async for step in graph.aget_state_history(THREAD)]) == 4
+        await checkpointer.adelete_thread("another")
+        assert len(aws.objects(BUCKET)) == 4
+        await checkpointer.adelete_thread("thread")
+        assert (await graph.aget_state(THREAD)).created_at is None
+    assert aws.objects(BUCKET) == []
+    assert aws.items(place.name) == []
+
+
+async def test_without_a_bucket_a_state_too_large_for_an_item_is_a_fault(place):
+    async with open_checkpoints(place) as checkpointer:
+        with pytest.raises(place.saver.client.exceptions.ClientError, match=r"400|size"):
+            await go_on(asking(checkpointer), THREAD, "large")
+
+
+async def test_a_process_killed_at_any_write_loses_and_doubles_nothing(place):
+    died, left = True, 0
+
+    def put(**_: object) -> None:
+        nonlocal died, left
+        left -= 1
+        if left < 0:
+            died = True
+            raise ConnectionError("dead")
+
+    client = place.saver.client
+    writes = -1
+    async with open_checkpoints(place) as checkpointer:
+        while died:
+            died, writes = False, writes + 1
+            left = writes
+            graph, config = asking(checkpointer), {"configurable": {"thread_id": f"killed-{writes}"}}
+            client.meta.events.register("before-call.dynamodb.PutItem", put)
+            with suppress(ConnectionError):
+                await go_on(graph, config)
+            client.meta.events.unregister("before-call.dynamodb.PutItem", put)
+            ended = await go_on(graph, config)
+            assert ended == {"done": ["first", "yes"], "also": ["first", "yes"], "text": "xxxxx"}, writes
+    assert writes > 15
+
+
+async def test_every_read_sees_what_was_written_last(place):
+    asked: dict[str, list[dict[str, Any]]] = {}
+
+    def told(model: Any, params: Any, **_: object) -> None:
+        asked.setdefault(model.name, []).append(json.loads(params["body"]))
+
+    async with open_checkpoints(place) as checkpointer:
+        place.saver.client.meta.events.register("before-call.dynamodb", told)
+        graph = asking(checkpointer)
+        await go_on(graph, THREAD)
+        before = (await anext(graph.aget_state_history(THREAD))).config
+        assert (await graph.aget_state(before)).values["done"] == ["first", "yes"]
+        await checkpointer.adelete_thread("thread")
+    assert {"Query", "GetItem", "BatchGetItem"} <= asked.keys()
+    assert all(each["ConsistentRead"] for name in ("Query", "GetItem") for each in asked[name])
+    assert all(keys["ConsistentRead"] for each in asked["BatchGetItem"] for keys in each["RequestItems"].values())
+    assert "Scan" not in asked
+
+
+@pytest.mark.parametrize("fails", ["node", "edge"])
+async def test_of_an_error_only_its_class_is_stored(fails, aws, place):
+    def fault(state: State) -> Any:
+        raise LookupError(SECRET)
+
+    graph = StateGraph(State)
+    graph.add_node("first", first if fails == "edge" else fault)
+    graph.add_edge(START, "first")
+    graph.add_conditional_edges("first", fault if fails == "edge" else lambda _: END)
+    async with open_checkpoints(place) as checkpointer:
+        with pytest.raises(LookupError):
+            await graph.compile(checkpointer=checkpointer).ainvoke(
+                {"done": [], "also": [], "text": ""}, THREAD, durability="sync"
+            )
+        found = await checkpointer.aget_tuple(THREAD)
+    assert found is not None
+    assert ("__error__", "LookupError") in [(channel, value) for _, channel, value in found.pending_writes or ()]
+    stored = aws.items(place.name)
+    assert any(b"LookupError" in item.get("payload", {}).get("B", b"") for item in stored)
+    assert not [item for item in stored if SECRET in str(item)]
+
+
+@pytest.mark.parametrize("state", [graphs.optimization.State, graphs.assistant.State])
+def test_every_word_of_a_state_comes_back_from_a_checkpoint(state):
+    def words(hint: Any) -> Iterator[Any]:
+        yield from (word for part in get_args(hint) for word in words(part))
+        if isinstance(hint, type) and issubclass(hint, BaseModel):
+            yield hint
+
+    used = {word for hint in get_type_hints(state).values() for word in words(hint)}
+    assert used
+    assert used <= set(WORDS)
+
+
+async def start(*, models: bool = True) -> Any:
+    async with AsyncExitStack() as stack:
+        desk = await stack.enter_async_context(
+            create_desk(read_settings(), only(EmbeddedPlanner()) if models else None)
+        )
+        return desk.checkpoints
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("dynamodb:nowhere", "the table 'nowhere' AWS answers ResourceNotFoundException; allowed: a table of yours"),
+        ("dynamodb:other-keys", "the table 'other-keys' has other keys: PK; allowed: a table of yours"),
+        ("dynamodb:checkpoints,s3:nowhere", "the bucket 'nowhere' AWS answers 404; allowed: a table of yours"),
+        ("dynamodb:x", "'dynamodb:x' is not allowed; allowed: dynamodb:TABLE, dynamodb:TABLE,s3:BUCKET"),
+        ("dynamodb:checkpoints,s3:", "is not allowed; allowed: dynamodb:TABLE"),
+        ("s3:checkpoints", "is not allowed; allowed: dynamodb:TABLE"),
+    ],
+)
+async def test_a_place_that_cannot_keep_checkpoints_stops_the_start(setting, told, aws, place, monkeypatch):
+    aws.table("other-keys", {"PK": "HASH"})
+    monkeypatch.setenv("STRATIGOS_CHECKPOINTS", setting)
+    with pytest.raises(InvalidInput) as refused:
+        await start()
+    assert str(refused.value).startswith("STRATIGOS_CHECKPOINTS: ")
+    assert told in str(refused.value)
+
+
+async def test_the_setting_chooses_the_place(aws, place, home, monkeypatch):
+    assert await start() == home / "checkpoints.sqlite"
+    monkeypatch.setenv("STRATIGOS_CHECKPOINTS", f"dynamodb:{place.name},s3:{aws.bucket('chosen')}")
+    assert await start() == DynamoTable(place.name, "chosen")
+    monkeypatch.setenv("STRATIGOS_CHECKPOINTS", "dynamodb:nowhere")
+    assert await start(models=False) == DynamoTable("nowhere")  # who only reads needs no table
+
+
+async def test_settings_of_aws_that_lead_nowhere_stop_the_start(place, monkeypatch):
+    monkeypatch.setenv("STRATIGOS_CHECKPOINTS", f"dynamodb:{place.name}")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    assert await start() == place
+    monkeypatch.delenv("AWS_REGION")
+    with pytest.raises(InvalidInput, match=r"STRATIGOS_CHECKPOINTS: the table 'checkpoints' .*region"):
+        await start()
