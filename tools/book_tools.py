@@ -5,7 +5,7 @@ from typing import Any, cast
 from langchain.tools import ToolRuntime, tool
 
 from quant.strategy import Frozen
-from tools import quoting
+from tools import amounts
 from tools.chat import ChatContext, Refusal, kept
 from tools.errors import InvalidInput
 from tools.figures import Figure
@@ -94,10 +94,10 @@ async def add_scenario(
         values = ScenarioValues(
             name=scenario.name,
             like=scenario.like,
-            mu=_fraction("expected_return", scenario.expected_return),
-            sigma=_fraction("volatility", scenario.volatility),
-            cash_rate=_fraction("cash_rate", scenario.cash_rate),
-            bond_correlation=_ratio("bond_correlation", scenario.bond_correlation),
+            mu=_read("expected_return", scenario.expected_return),
+            sigma=_read("volatility", scenario.volatility),
+            cash_rate=_read("cash_rate", scenario.cash_rate),
+            bond_correlation=_read("bond_correlation", scenario.bond_correlation),
             engine=scenario.engine,
         )
         made = await keep_scenario(context.store, context.owner, values)
@@ -116,21 +116,23 @@ async def _rule(context: ChatContext, wish: StrategyWish) -> Rule:
     elif wish.base == "last":
         base, _ = await _about(context)
     before = base.mandate.transaction_cost_bps if base else Rule.model_fields["mandate"].default.transaction_cost_bps
+    cost = wish.transaction_cost
     values: dict[str, Any] = {
         "template": wish.template,
         "weight_function": wish.weight_function,
         "estimator": wish.estimator,
         "rebalancing": wish.rebalancing,
-        "lookback_days": None if wish.lookback is None else quoting.sessions("lookback", wish.lookback),
-        "transaction_cost_bps": _cost(wish.transaction_cost, before),
-        **{name: _fraction(name, cast("str | None", getattr(wish, name))) for name in _FRACTIONS},
-        **{name: _ratio(name, cast("str | None", getattr(wish, name))) for name in _RATIOS},
+        "lookback_days": None if wish.lookback is None else amounts.read_sessions(wish.lookback),
+        "transaction_cost_bps": cost and amounts.scaled("transaction_cost", cost, before),
+        **{name: _read(name, cast("str | None", getattr(wish, name))) for name in _AMOUNTS},
     }
     return strategy_of(checked(StrategyValues, values), base=base)
 
 
-_FRACTIONS = ("target_volatility", "midpoint", "scale", "floor", "drawdown_cap", "constant_weight", "no_trade_band")
-_RATIOS = ("slope", "multiplier")
+_AMOUNTS = (
+    *("target_volatility", "midpoint", "scale", "floor", "drawdown_cap", "constant_weight", "no_trade_band"),
+    *("slope", "multiplier"),
+)
 
 
 async def _about(context: ChatContext) -> tuple[Rule, str]:
@@ -148,16 +150,5 @@ async def _about(context: ChatContext) -> tuple[Rule, str]:
     return Rule(config=result.winner.config, mandate=request.mandate), request.universe
 
 
-def _cost(quote: str | None, before: float) -> float | None:
-    if quote is None:
-        return None
-    factor = quoting.multiple(quote)
-    return quoting.basis_points("transaction_cost", quote) if factor is None else before * factor
-
-
-def _fraction(name: str, quote: str | None) -> float | None:
-    return None if quote is None else quoting.fraction(name, quote)
-
-
-def _ratio(name: str, quote: str | None) -> float | None:
-    return None if quote is None else quoting.ratio(name, quote)
+def _read(name: str, quote: str | None) -> float | None:
+    return None if quote is None else amounts.read(name, quote)

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 from langchain.tools import ToolRuntime, tool
 
-from tools import quoting
+from tools import amounts, quoting
 from tools.allocations import METHODS, Allocations
 from tools.allocations import compare_allocations as allocations
 from tools.chat import ChatContext, Refusal, kept
@@ -109,11 +109,11 @@ async def _plan(context: ChatContext, wish: SavingsWish, shares: dict[str, float
     for name in ("inflation", "fee"):
         quote = cast("str | None", getattr(wish, name))
         if quote is not None:
-            asked[name] = quoting.fraction(name, quote)
+            asked[name] = amounts.read(name, quote)
     if wish.years is not None:
-        asked["years"] = quoting.whole_years("years", wish.years)
+        asked["years"] = amounts.read_years(wish.years, 60)
     if wish.paths is not None:
-        asked["paths"] = quoting.whole("paths", wish.paths)
+        asked["paths"] = amounts.read_whole("paths", wish.paths)
     if wish.scenario is not None:
         asked["scenario"] = named(await scenario_book(context.store, context.owner), wish.scenario)
     return checked(SavingsPlan, asked)

@@ -2,7 +2,7 @@
 
 import math
 
-from tools import quoting
+from tools import amounts, quoting
 from tools.errors import InvalidInput
 from tools.focus import Focus
 from tools.requests import INDEX_NAMES
@@ -36,8 +36,15 @@ def holdings_of(wish: PortfolioWish) -> tuple[dict[str, float], Money | None]:
         return _by_amount(names, wish.holdings, worth)
     if all(holding.weight is None for holding in wish.holdings):
         return dict.fromkeys(names, 1.0 / len(names)), worth
-    shares = {name: _share(name, holding) for name, holding in zip(names, wish.holdings, strict=True)}
-    return shares, worth
+    named = dict(zip(names, wish.holdings, strict=True))
+    shares = {n: amounts.read("holdings", h.weight) for n, h in named.items() if h.weight is not None}
+    unsaid = [name for name in names if name not in shares]
+    if len(unsaid) > 1:
+        raise InvalidInput(
+            "holdings", unsaid[1], reason=f"the share of {unsaid[1]} was not said", allowed="a share each"
+        )
+    rest = 1.0 - math.fsum(shares.values())
+    return {name: shares.get(name, rest) for name in names}, worth
 
 
 def asset_name(text: str) -> str:
@@ -53,26 +60,20 @@ def money_of(field: str, quote: str) -> Money:
     return Money(amount=amount, currency=currency or DEFAULT_CURRENCY)
 
 
-def _share(name: str, holding: Holding) -> float:
-    if holding.weight is None:
-        raise InvalidInput("holdings", name, reason=f"the share of {name} was not said", allowed="a share for each")
-    return quoting.fraction("holdings", holding.weight)
-
-
 def _by_amount(names: list[str], holdings: tuple[Holding, ...], worth: Money | None) -> tuple[dict[str, float], Money]:
-    amounts: list[Money] = []
+    held: list[Money] = []
     for name, holding in zip(names, holdings, strict=True):
         if holding.amount is None:
             reason = f"the amount of {name} was not said"
             raise InvalidInput("holdings", name, reason=reason, allowed="an amount for each, or a share for each")
-        amounts.append(money_of("holdings", holding.amount))
-    currencies = sorted({money.currency for money in (*amounts, *([worth] if worth else []))})
+        held.append(money_of("holdings", holding.amount))
+    currencies = sorted({money.currency for money in (*held, *([worth] if worth else []))})
     if len(currencies) > 1:
         allowed = "one currency; nothing is converted here"
         raise InvalidInput("holdings", ", ".join(currencies), reason="several currencies are mixed", allowed=allowed)
-    total = math.fsum(money.amount for money in amounts)
+    total = math.fsum(money.amount for money in held)
     if worth is not None and abs(worth.amount - total) > 0.005 * total:
         reason = f"the holdings add up to {total:,.0f} and the whole is {worth.amount:,.0f}"
         raise InvalidInput("amount", worth.amount, reason=reason, allowed="holdings that add up to the whole")
-    shares = {name: money.amount / total for name, money in zip(names, amounts, strict=True)}
+    shares = {name: money.amount / total for name, money in zip(names, held, strict=True)}
     return shares, Money(amount=total, currency=currencies[0])

@@ -1,11 +1,10 @@
 """From a wish in the person's words to a request in numbers; code reads every number."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
-from tools import quoting
+from tools import amounts
 from tools.errors import InvalidInput
 from tools.focus import Focus
 from tools.optimization import HISTORY, Limit, OptimizationRequest
@@ -35,7 +34,7 @@ def request_of(wish: Wish, focus: Focus, book: ScenarioBook) -> OptimizationRequ
     _limits(asked, wish)
     for name, quote in (("trials", wish.trials), ("seed", wish.seed)):
         if quote is not None:
-            asked[name] = quoting.whole(name, quote)
+            asked[name] = amounts.read_whole(name, quote)
     if wish.goal is not None:
         asked["goal"] = wish.goal
     return checked(OptimizationRequest, asked)
@@ -72,22 +71,13 @@ def refused(error: ValidationError) -> InvalidInput:
 
 
 def _mandate(mandate: dict[str, Any], wish: Wish) -> None:
-    readers: tuple[tuple[str, str | None, Callable[[str, str], float]], ...] = (
-        ("target_volatility", wish.target_volatility, quoting.fraction),
-        ("min_weight", wish.min_weight, quoting.fraction),
-        ("max_weight", wish.max_weight, quoting.weight),
-        ("risk_aversion", wish.risk_aversion, quoting.ratio),
-    )
-    for name, quote, read in readers:
+    for name in ("target_volatility", "min_weight", "max_weight", "risk_aversion"):
+        quote = cast("str | None", getattr(wish, name))
         if quote is not None:
-            mandate[name] = read(name, quote)
+            mandate[name] = amounts.read(name, quote)
     if wish.transaction_cost is not None:
-        factor = quoting.multiple(wish.transaction_cost)
-        mandate["transaction_cost_bps"] = (
-            quoting.basis_points("transaction_cost", wish.transaction_cost)
-            if factor is None
-            else mandate["transaction_cost_bps"] * factor
-        )
+        before = mandate["transaction_cost_bps"]
+        mandate["transaction_cost_bps"] = amounts.scaled("transaction_cost", wish.transaction_cost, before)
 
 
 def _space(space: dict[str, Any], wish: Wish) -> None:
@@ -96,7 +86,7 @@ def _space(space: dict[str, Any], wish: Wish) -> None:
         "estimators": wish.estimators,
         "rebalancing": wish.rebalancing,
         "inner": wish.inner,
-        "lookback_days": tuple(quoting.sessions("lookback", quote) for quote in wish.lookbacks),
+        "lookback_days": tuple(amounts.read_sessions(quote) for quote in wish.lookbacks),
     }
     space |= {name: values for name, values in given.items() if values}
 
@@ -108,9 +98,9 @@ def _scenarios(base: OptimizationRequest, wish: Wish, book: ScenarioBook) -> lis
     chosen = [scenario.model_copy(update=size) for scenario in weighted(named)]
     changes: dict[str, Any] = {}
     if wish.paths is not None:
-        changes["paths"] = quoting.whole("paths", wish.paths)
+        changes["paths"] = amounts.read_whole("paths", wish.paths)
     if wish.years is not None:
-        changes["years"] = quoting.whole_years("years", wish.years)
+        changes["years"] = amounts.read_years(wish.years, 30)
     if wish.engine is not None:
         changes["engine"] = wish.engine
     return [
@@ -119,24 +109,28 @@ def _scenarios(base: OptimizationRequest, wish: Wish, book: ScenarioBook) -> lis
     ]
 
 
+_LIMITS = {
+    "max_drawdown": "max_drawdown",
+    "value_at_risk": "value_at_risk",
+    "expected_shortfall": "expected_shortfall",
+    "turnover": "max_turnover",
+    "cost_bps": "max_cost",
+    "leverage": "max_leverage",
+}
+"""The limits of a request, and how a wish calls them."""
+
+
 def _limits(asked: dict[str, Any], wish: Wish) -> None:
     names = [scenario["name"] for scenario in asked["scenarios"]]
     where = ("base_case" if "base_case" in names else names[0], HISTORY)
-    readers: tuple[tuple[str, str | None, Callable[[str, str], float]], ...] = (
-        ("max_drawdown", wish.max_drawdown, quoting.fraction),
-        ("value_at_risk", wish.value_at_risk, quoting.fraction),
-        ("expected_shortfall", wish.expected_shortfall, quoting.fraction),
-        ("turnover", wish.max_turnover, quoting.ratio),
-        ("cost_bps", wish.max_cost, quoting.basis_points),
-        ("leverage", wish.max_leverage, quoting.weight),
-    )
-    for name, quote, read in readers:
+    for name, quoted in _LIMITS.items():
+        quote = cast("str | None", getattr(wish, quoted))
         if quote is None:
             continue
         try:
-            limit = Limit(bound=read(name, quote), scenarios=where, tolerated=DRAWDOWN_TOLERANCE)
+            limit = Limit(bound=amounts.read(quoted, quote), scenarios=where, tolerated=DRAWDOWN_TOLERANCE)
         except ValidationError as error:
-            raise InvalidInput(name, quote, allowed="above 0") from error
+            raise InvalidInput(quoted, quote, allowed="above 0") from error
         asked["limits"][name] = limit.model_dump()
     for limit in asked["limits"].values():  # scenarios that were exchanged take their limits along
         if limit is not None and not {*limit["scenarios"]} <= {*names, HISTORY}:

@@ -1,0 +1,76 @@
+"""The amounts that a person may name: how each is read, and within what range."""
+
+from collections.abc import Callable
+
+from tools import quoting
+
+_FRACTIONS: dict[str, tuple[float, float]] = {
+    "target_volatility": (0.05, 0.20),
+    "min_weight": (0.0, 1.0),
+    "max_drawdown": (0.0, 1.0),
+    "value_at_risk": (0.0, 1.0),
+    "expected_shortfall": (0.0, 1.0),
+    "midpoint": (0.05, 0.40),
+    "scale": (0.005, 0.20),
+    "floor": (0.5, 0.99),
+    "drawdown_cap": (0.05, 0.50),
+    "constant_weight": (0.0, 2.0),
+    "no_trade_band": (0.0, 0.25),
+    "expected_return": (-0.5, 0.5),
+    "volatility": (0.01, 1.0),
+    "cash_rate": (-0.05, 0.25),
+    "inflation": (-0.05, 0.25),
+    "fee": (0.0, 0.10),
+    "holdings": (0.0, 1.0),
+    "max_weight": (0.0, 2.0),
+}
+_RATIOS: dict[str, tuple[float, float]] = {
+    "max_turnover": (0.0, 1_000.0),
+    "max_leverage": (0.0, 2.0),
+    "risk_aversion": (0.5, 10.0),
+    "slope": (0.5, 20.0),
+    "multiplier": (1.0, 10.0),
+    "bond_correlation": (-1.0, 1.0),
+}
+_BASIS_POINTS: dict[str, tuple[float, float]] = {"max_cost": (0.0, 10_000.0), "transaction_cost": (0.0, 50.0)}
+_WHOLE: dict[str, tuple[int, int]] = {"trials": (10, 5_000), "paths": (100, 100_000), "seed": (0, (1 << 32) - 1)}
+_TIMES = {"x", "times"}
+
+
+def read(name: str, quote: str) -> float:
+    """`InvalidInput` for a quote that cannot be read, could be read in two ways, or is out of range."""
+    if name == "max_weight" and any(quote.strip().lower().endswith(word) for word in _TIMES):
+        return quoting.ratio(name, quote, *_FRACTIONS[name])
+    tables: tuple[tuple[dict[str, tuple[float, float]], Callable[[str, str, float, float], float]], ...] = (
+        (_FRACTIONS, quoting.fraction),
+        (_RATIOS, quoting.ratio),
+        (_BASIS_POINTS, quoting.basis_points),
+    )
+    for ranges, reader in tables:
+        if name in ranges:
+            return reader(name, quote, *ranges[name])
+    raise KeyError(name)
+
+
+def read_whole(name: str, quote: str) -> int:
+    return quoting.whole(name, quote, *_WHOLE[name])
+
+
+def read_years(quote: str, longest: int) -> float:
+    """Whole years only: "18 months" is refused."""
+    return quoting.whole("years", _bare_years(quote), 1, longest)
+
+
+def _bare_years(quote: str) -> str:
+    value = quoting.years("years", quote, 0.0, 1_000.0)
+    return f"{value:g}"
+
+
+def read_sessions(quote: str) -> int:
+    return quoting.sessions("lookback", quote, 10, 504)
+
+
+def scaled(name: str, quote: str, before: float) -> float:
+    """An amount, or a multiple of what it was before: "double"."""
+    factor = quoting.multiple(quote)
+    return read(name, quote) if factor is None else before * factor
