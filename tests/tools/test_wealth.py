@@ -100,6 +100,17 @@ def test_one_index_follows_the_scenario_under_every_engine(engine) -> None:
     assert any("constant volatility" in c.lower() for c in held.caveats) == (engine == "gbm")
 
 
+def test_a_conditional_bootstrap_draws_the_days_of_its_label() -> None:
+    changes = {"engine": "conditional_bootstrap", "name": "drawn"}
+    outlooks = [
+        run(
+            scenario=BASE.model_copy(update=changes | {"label": label}), contribution=0.0, goal=None, paths=500, years=2
+        )
+        for label in ("base", "low_volatility")
+    ]
+    assert outlooks[0].percentiles != outlooks[1].percentiles
+
+
 def test_the_cycle_has_the_moments_of_its_states() -> None:
     held = run(scenario=CYCLE, contribution=0.0, goal=None, paths=500, years=5)
     days = np.array([s.mean_days for s in CYCLE.states])
