@@ -114,10 +114,10 @@ _FOREIGN_OTHERS = (
 ).split()
 ENGLISH_TOO = frozenset(
     (
-        "due six sei sept seize once elf un uno dos tre venti otto mil mille cent tri san ni go sem fem sex sexton fyra "
-        "tien null duo acht drie media medio meta quart secondo segundo premier eine een rei nana ett atta um nul demi "
-        "dix vier cien mila nove huit sem zes doze ones wan yi cipher cypher myriad zip nol san yon kyu mezzo odin roku "
-        "quince"
+        "due six sei sept seize once elf un uno dos tre venti otto mil mille cent tri san ni go sem fem sex "
+        "sexton fyra tien null duo acht drie media medio meta quart secondo segundo premier eine een rei nana ett "
+        "atta um nul demi dix vier cien mila nove huit sem zes doze ones wan yi cipher cypher myriad zip nol san "
+        "yon kyu mezzo odin roku quince "
     ).split()
 ) - {"six"}
 """Words of other languages, or rare senses of English ones: a number only before a unit."""

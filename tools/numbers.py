@@ -38,8 +38,8 @@ _SHARES = re.compile(r"(\d\d?)/(\d\d?)")
 _NOUNS = re.compile(r"\b(day|week|month|quarter|year|session|decade|time|hour|minute|second)s?\b")
 _KINDS = ("", "trading ", "calendar ")
 _NO_NAMES = frozenset(
-    "a an and or of to the in at by for from until about around roughly nearly over under above below than between plus "
-    "minus per up down exactly some is was e".split()
+    "a an and or of to the in at by for from until about around roughly nearly over under above below than between "
+    "plus minus per up down exactly some is was e".split()
 )
 _MIRRORED = re.compile("[\u202e\u202d\u2067][^\u202c\u2069\n]+")
 
