@@ -28,6 +28,7 @@ IDIOM = re.compile(
             rf"(?!\s+{_MEASURE}\b){_NO_MORE}(?:'s)?",
             r"\b(?:an?|the)\s+[a-z-]{3,16}\s+one\b(?='|[.,;:!?]|\s+(?:that|which|than|with|and|or|but|in|for|to|is|was|"
             rf"would)\b|$){_NO_MORE}",
+            rf"\bthe\s+[a-z-]{{3,16}}\s+one\b(?=\s+[a-z])(?![\s-]+{_MEASURE}\b){_NO_MORE}",
             r"\bone(?:\s+or\s+(?:the\s+other|another|other|more))\b",
             r"\bone(?:\s+of\s+(?:the|them|these|those|its|his|her|our|their|many|several|us)\b)(?!\s+\d)",
             r"\bone(?:'s|self|\s+another|\s+and\s+the\s+same|[\s-]to[\s-]one|\s+by\s+one|\s+at\s+a\s+time|\s+more\b|"

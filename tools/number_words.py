@@ -64,9 +64,9 @@ _VAGUE = (
     "decades centuries millennia fortnight fortnights halfway biannual biennial bimonthly biweekly semiannual "
     "semiannually duo trio quartet quintet sextet septet octet umpteen teens twenties thirties forties fifties "
     "sixties seventies eighties nineties googol myriad zilch nada aught cipher cypher squared cubed "
-    "thou tithe couples sevn seveen thre thret fiv foour eigth nineth eigh tewlve twleve tweleve twelv tweny "
+    "umpteenth thou tithe couples sevn seveen thre thret fiv foour eigth nineth eigh tewlve twleve tweleve twelv tweny "
     "dozens hundreds thousands millions billions trillions tens ones twos threes fours fives sixes sevens "
-    "eights nines zeros zeroes lakhs crores wan yi"
+    "eights nines zeros zeroes lakhs crores"
 ).split()
 _FOREIGN: dict[str, str] = {
     "0 de": "null eins zwei drei vier funf sechs sieben acht neun zehn elf zwolf dreizehn vierzehn funfzehn sechzehn "

@@ -50,7 +50,7 @@ _UNITS: tuple[tuple[NumberUnit, str], ...] = (
     (
         "points",
         r"(?:%|percentage|percent|pct|vol(?:atility)?|index)[\s-]?(?:points?|pts?)|points? de pourcentage|"
-        r"prozentpunkte?n?|(?:points?|pts?|pp)",
+        r"prozentpunkte?n?|(?:points?|pts?|pp|punt[oi]s?)",
     ),
     (
         "bps",
