@@ -26,7 +26,7 @@ IDIOM = re.compile(
         (
             rf"\b(?:no|any|every|each|this|that|which|the|another|other|same|wrong|right|better|worse|single)[\s-]one\b"
             rf"(?!\s+{_MEASURE}\b){_NO_MORE}(?:'s)?",
-            r"\b(?:an?|the)\s+[a-z-]{3,16}\s+one\b(?='|[.,;:!?]|\s+(?:that|which|than|with|and|or|but|in|for|to|is|was|"
+            r"\b(?:an?|the|my|your|our|its|their)\s+[a-z-]{3,16}\s+one\b(?='|[.,;:!?]|\s+(?:that|which|than|with|and|or|but|in|for|to|is|was|"
             rf"would)\b|$){_NO_MORE}",
             rf"\bthe\s+[a-z-]{{3,16}}\s+one\b(?=\s+[a-z])(?![\s-]+{_MEASURE}\b){_NO_MORE}",
             r"\bone(?:\s+or\s+(?:the\s+other|another|other|more))\b",

@@ -65,6 +65,12 @@ def _sequences(lower: str) -> Iterator[Worded]:
         first = place - (place > 0 and _has_article(lower, words[place - 1], word))
         yield _read(lower, words[first : last + 1])
         place = last + 1
+    for found in _SCORES.finditer(lower):
+        yield Worded(found.start(), found.end(), None, "plain")
+
+
+_SCORES = re.compile(r"\b(?:an?|several|many) score (?=of\b)|\bscores (?=of\b)")
+"""The twenty of "a score of"; a score alone is a mark."""
 
 
 def _begins(lower: str, word: _Word) -> bool:
