@@ -77,7 +77,7 @@ def layout(text: str, names: frozenset[str]) -> Layout:
     highs = {match.start(1) for match in _RANGE.finditer(text)}
     for place, following in zip(places, (*places, None)[1:], strict=True):
         low = following is not None and following.at in highs
-        place.bound = "high" if place.at in highs else "low" if low else None
+        place.bound = "upper end" if place.at in highs else "lower end" if low else None
     return Layout(places)
 
 

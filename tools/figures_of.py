@@ -151,7 +151,7 @@ def _limits(result: OptimizationResult) -> Iterator[Figure]:
 
 
 def _benefit(benefit: Benefit) -> Iterator[Figure]:
-    label = "benefit over the volatility-matched constant weight, after costs"
+    label = "benefit of the winner over the volatility-matched constant weight, after costs"
     yield from _number("benefit_bps", label, benefit.basis_points, "bps", "benefit.basis_points")
     yield from _number("benefit_low_bps", f"lower end of the {label}", benefit.low, "bps", "benefit.low")
     yield from _number("benefit_high_bps", f"upper end of the {label}", benefit.high, "bps", "benefit.high")
@@ -263,9 +263,17 @@ def _scenarios(outcomes: tuple[ScenarioOutcome, ...]) -> Iterator[Figure]:
             )
 
 
+_RULES = {
+    "equity": "holding equity",
+    "cash": "holding cash",
+    "same_volatility": "rule of the same volatility",
+    "sixty_forty_cash": "mix of equity and cash",
+}
+
+
 def _benchmarks(result: OptimizationResult) -> Iterator[Figure]:
     for benchmark in result.benchmarks:
-        name = naming.plain(benchmark.name)
+        name = _RULES.get(benchmark.name, naming.plain(benchmark.name))
         yield _text(
             f"versus_{benchmark.name}_label",
             f'benchmark rule "{name}"',
@@ -433,7 +441,7 @@ def _years(years: tuple[Year, ...]) -> Iterator[Figure]:
 
 def _fact(fact: Fact) -> Iterator[Figure]:
     name, unit = f"fact_{fact.name}"[:68], _FACT_UNITS[fact.unit]
-    yield from _number(name, fact.label, fact.value, unit, f"facts.{fact.name}")
+    yield from _number(name, f"{fact.label}, of the winner", fact.value, unit, f"facts.{fact.name}")
     yield from _number(
         f"{name}_benchmark",
         f"{fact.label}, of the benchmark",

@@ -77,16 +77,16 @@ next came, next comes, most important
   verdict: verdict, colour
   name of the request: request, mandate is called, strategy is called, name
 bound
-  low: lower end, low end, smallest, lowest, lower bound, minimum, lower, first day, begin, begins, began, \
+  lower end: lower end, low end, smallest, lowest, lower bound, minimum, lower, first day, begin, begins, began, \
 start, starts, started
-  high: upper end, high end, largest, highest, upper bound, maximum, upper, last day, ends, ended
+  upper end: upper end, high end, largest, highest, upper bound, maximum, upper, last day, ends, ended
 rank
   worst: worst, does worst in, weakest in, weakest, least, poorest, hardest
   best: strongest, strongest in, does best, does best in, gains most, earns most, best scenario, best benefit
 place
-  first: most important, mattered most, matters most, foremost, chief, first, main
-  second: next came, next comes, second, runner-up
-  third: third, after that
+  mattered most: most important, mattered most, matters most, foremost, chief, first, main
+  next came: next came, next comes, second, runner-up
+  after that: third, after that
 subject
   the winner: winner, winner is, winner was, winner's, winning configuration, strategy, own
   the benchmark: benchmark, constant weight, constant weight of, constant weight of the same volatility, \
@@ -107,9 +107,9 @@ period
 simulation
   simulated: simulated, simulations
 basis
-  its own return: own return, holding equity
+  its own return: own return
 scope
-  all ever: ever, earlier searches, all searches
+  ever: ever, earlier searches, all searches
 assumption
   transaction costs: cost, costs, transaction cost*, cost of a trade, trading cheaply
   the premium: premium, equity premium

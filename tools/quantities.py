@@ -71,7 +71,7 @@ def wrong_quantities(text: str, figures: Sequence[Figure]) -> Iterator[Wrong]:
         if mend := clause.objection(figure, figures):
             yield Wrong(figure, mend)
     for low, first, second in zip(laid.places, referred, referred[1:], strict=False):
-        if low.bound == "low" and first and second and _falls(first, second):
+        if low.bound == "lower end" and first and second and _falls(first, second):
             yield Wrong(first, f"the range must begin with its smaller end, {{{{{second.id}}}}}")
 
 
@@ -87,14 +87,19 @@ def _naming(place: Place, figure: Figure | None) -> Iterator[Mention]:
 
 
 def _names_another(place: Place, figure: Figure, places: Sequence[Place], referred: Sequence[Figure | None]) -> bool:
-    """Whether a name says what a number of the same sentence has to say: "at {{costs_high_label}} it is ..."."""
+    """Whether a name says what a number of its sentence has to say, or whose number it is."""
     said = {mention.feature for mention in _naming(place, figure)}
     for other, number in zip(places, referred, strict=True):
         if number and not isinstance(number.value, str) and other.sentence == place.sentence:
             wanted = meaning(number.quantity)
-            if said & (wanted.names | wanted.marks.get("place", frozenset())):
+            if said & (wanted.names | wanted.marks.get("place", frozenset())) or _same_subject(figure, wanted):
                 return True
     return False
+
+
+def _same_subject(figure: Figure, wanted: Meaning) -> bool:
+    nothing: frozenset[str] = frozenset()
+    return bool(meaning(figure.quantity).marks.get("subject", nothing) & wanted.marks.get("subject", nothing))
 
 
 class _Clause:
@@ -146,7 +151,7 @@ class _Clause:
             if g in wanted.marks and not wanted.marks[g] & (OPTIONAL | self._said(g, farthest))
         ]
         said = {m.feature for level, _, m in self._mentions if m.group == "name" and level <= farthest}
-        return [*marks, *(f'"{name}"' for name in sorted(wanted.names - said))]
+        return [*marks, *map(_saying, sorted(wanted.names - said))]
 
     def _contradicts(self, wanted: Meaning) -> list[str]:
         """What the clause says and the figure is not about."""
@@ -194,6 +199,10 @@ class _Clause:
 
 def _name(text: str) -> str:
     return re.sub(r"^(?:the|an?) ", "", text.lower().replace("_", " "))
+
+
+def _saying(name: str) -> str:
+    return f'"{name}"' if " " in name else f'"{name}" beside the word scenario, case or rule'
 
 
 def _falls(first: Figure, second: Figure) -> bool:

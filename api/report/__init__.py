@@ -1,6 +1,5 @@
 """The report: one self-contained page in the order in which a manager should read it."""
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
@@ -13,6 +12,7 @@ from markupsafe import Markup, escape
 from api import words
 from api.report.charts import Chart, History, charts
 from quant.scenario import GBM_BANNER
+from tools.claims import parts
 from tools.figures import Figure, shown
 from tools.figures_of import simulated_timing
 from tools.optimization import CURRENT_RULE, OptimizationResult, RenderedClaim
@@ -68,7 +68,7 @@ def _page() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(w=words, chart=_chart, linked=linked, shown=shown)
+    environment.globals.update(w=words, chart=_chart, linked=linked, shown=shown, exact=exact, origin=origin)
     return environment.get_template("page.html.j2")
 
 
@@ -92,15 +92,22 @@ def _sections(result: OptimizationResult) -> list[tuple[str, list[RenderedClaim]
 
 def linked(claim: RenderedClaim, figures: Mapping[str, Figure]) -> Markup:
     """The claim's text with each figure linked to its row in the table of figures."""
-    known = {shown(figures[id_]): figures[id_] for id_ in claim.figures if id_ in figures}
-    if not known:
-        return escape(claim.text)
-    pattern = "|".join(re.escape(text) for text in sorted(known, key=len, reverse=True))
-    parts = re.split(f"({pattern})", claim.text)
-    return Markup().join(_link(part, known[part]) if part in known else escape(part) for part in parts)
+    pieces = parts(claim, figures.values())
+    return Markup().join(_link(text, figure) if figure else escape(text) for text, figure in pieces)
 
 
 def _link(text: str, figure: Figure) -> Markup:
-    return Markup('<a class="number" href="#figure-{}" title="{} ({})">{}</a>').format(
-        figure.id, figure.quantity, figure.source, text
-    )
+    title = f"{figure.quantity}: computed as {figure.source}"
+    return Markup('<a class="number" href="#figure-{}" title="{}">{}</a>').format(figure.id, title, text)
+
+
+def exact(figure: Figure) -> tuple[str, str, str]:
+    """Value, unit and error of a figure as its computation left them."""
+    error = "" if figure.error is None else f"{figure.error:.6g}"
+    return "" if isinstance(figure.value, str) else f"{figure.value:.6g}", figure.unit, error
+
+
+def origin(figure: Figure) -> tuple[str, str]:
+    """The field it was computed as, and the tool that lists it."""
+    tool, _, field = figure.source.partition(".")
+    return field, "list_figures" if tool == "result" else tool

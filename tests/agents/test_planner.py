@@ -1,5 +1,6 @@
 """The embedded planner, driven with the tools' own results."""
 
+import asyncio
 import json
 from typing import TypeVar
 
@@ -14,12 +15,13 @@ from agents.optimizer import optimizer
 from agents.planner import PLANNER, ROLES, EmbeddedPlanner
 from agents.risk_manager import risk_manager
 from quant.strategy import Frozen, SearchSpace, StrategyConfig
+from tools.bundled import BundledPrices
 from tools.claims import Draft, check
-from tools.figures import Figure
-from tools.optimization import MarketView, RiskAssessment, SearchPlan
-from tools.regime import RegimeReport
-from tools.risk import RiskReport
-from tools.scenarios import ScenarioCard, ScenarioList
+from tools.market import build_market
+from tools.optimization import MarketView, OptimizationRequest, RiskAssessment, SearchPlan
+from tools.regime import RegimeReport, regime_report
+from tools.risk import RiskReport, risk_figures
+from tools.scenarios import ScenarioCard, ScenarioList, scenario_figures
 from tools.status import BestOf, SearchStatus
 
 Answer = TypeVar("Answer", bound=Frozen)
@@ -152,11 +154,8 @@ def test_no_claim_of_its_own_rules_is_ever_refused() -> None:
         ),
         *(ask(SearchPlan, ("search_status", status(stage))) for stage in ("first", "second", "later")),
     ]
-    names = ["volatility", "drawdown", "average_weight"]
-    ids = [f"{subject}_{name}" for subject in ("asset", "constant_exposure", "current_rule") for name in names]
-    ids += [
-        f"market_{n}" for n in ("current_volatility", "volatility_percentile", "trend_distance", "current_drawdown")
-    ]
-    figures = [Figure(id=id_, quantity=id_, value=1.0, unit="percent", source="test") for id_ in ids]
+    request = OptimizationRequest()
+    market = build_market(asyncio.run(BundledPrices().load("sp500")), request)
+    figures = (*risk_figures(market, request), *regime_report(market).figures, *scenario_figures(request.scenarios))
     assert [check(claim, figures) for answer in answers for claim in answer.claims if check(claim, figures)] == []
     assert Draft.__name__ in ROLES

@@ -4,15 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.claims import REFERENCE, check, codes, render
+from tools.claims import check, codes, parts, permitted_by, render
 from tools.figures import Claim, Figure, shown
+from tools.optimization import OptimizationRequest
+from tools.quantities import REFERENCE
 
 FIGURES = (
     Figure(id="benefit_bps", quantity="benefit", value=37.2, unit="bps", error=9.1, source="result.benefit"),
     Figure(
         id="winner_name", quantity="winner", value="a 12-month rule, 60/40 {{benefit_bps}}", unit="text", source="r"
     ),
-    Figure(id="worst_year", quantity="worst year", value="2008", unit="date", source="r"),
+    Figure(id="worst_year", quantity="worst calendar year", value="2008", unit="date", source="r"),
 )
 
 
@@ -28,9 +30,9 @@ def refusals(text: str) -> tuple[str, ...]:
     "text",
     [
         "The benefit is {{benefit_bps}}, which no one should take for granted.",
-        "It held up in {{worst_year}} (a hard year), unlike {{winner_name}}.",
-        "{{winner_name}} is simple; a constant weight isn't simpler.",
-        "The winner's edge, {{winner_name}}'s edge, lies in volatility, height, weight and tenure.",
+        "It held up in its worst calendar year, {{worst_year}} (a hard year); the winner is {{winner_name}}.",
+        "The winner is {{winner_name}}; a constant weight isn't simpler.",
+        "The winner is {{winner_name}}, whose place lies in volatility, height, weight and tenure.",
         "Mix the assets – often – and the network of attention stands alone, done and gone.",
         "Rebalanced monthly, weekly or daily, its interest is tense and listened to.",
         "“Against it”: luck!",
@@ -127,16 +129,21 @@ def test_released_text_has_neither_digits_nor_anything_but_plain_letters(text: s
     assert rest.isascii() or not set(rest) - set(map(chr, range(128))) - set("“”‘’–—")
 
 
-@given(st.lists(st.sampled_from(["a weight", "{{benefit_bps}}", "{{worst_year}}", "and it holds,"]), min_size=1))
-def test_rendering_puts_in_figures_and_changes_nothing_else(parts: list[str]) -> None:
-    written = claim(" ".join(parts))
+BENEFIT, YEAR = "the benefit is {{benefit_bps}},", "the worst calendar year was {{worst_year}},"
+
+
+@given(st.lists(st.sampled_from(["a weight", BENEFIT, YEAR, "and it holds,"]), min_size=1))
+def test_rendering_puts_in_figures_and_changes_nothing_else(pieces: list[str]) -> None:
+    written = claim(" ".join(pieces))
     assert check(written, FIGURES) == []
     rendered = render(written, FIGURES)
     expected = written.text
     for figure in FIGURES:
         expected = expected.replace(f"{{{{{figure.id}}}}}", shown(figure))
     assert rendered.text == expected
-    assert set(rendered.figures) == {p[2:-2] for p in parts if p.startswith("{{")}
+    assert "".join(text for text, _ in parts(rendered, FIGURES)) == expected
+    assert [figure.id for _, figure in parts(rendered, FIGURES) if figure] == REFERENCE.findall(written.text)
+    assert set(rendered.figures) == {id_ for p in pieces for id_ in REFERENCE.findall(p)}
 
 
 def test_the_text_of_a_figure_is_not_read_for_references() -> None:
@@ -166,3 +173,67 @@ def test_the_text_of_a_figure_is_not_read_for_references() -> None:
 )
 def test_a_figure_reads_by_its_unit(value, unit, error, text) -> None:
     assert shown(Figure(id="x", quantity="x", value=value, unit=unit, error=error, source="x")) == text
+
+
+NAMES = ("S&P 500 fund", "AAPL", "bear_market", "2022-03-01", "Fund 2030", "60/40 core")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "In bear_market it holds up.",
+        "The S&P 500 fund and AAPL: the benefit is {{benefit_bps}}.",
+        "(Fund 2030) began on 2022-03-01.",
+        "60/40 core is simple.",
+    ],
+)
+def test_names_and_dates_of_the_request_may_stand_as_they_are(text: str) -> None:
+    assert check(claim(text), FIGURES, NAMES) == []
+    assert check(claim(text), FIGURES)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The S&P 500 fund is not the S&P 500.",
+        "Fund 2030 is not Fund 20301.",
+        "It gained 2030.",
+        "It began on 2022-03-011.",
+        "It began on 2022-03-01-01.",
+        "The 160/40 core is simple.",
+        "The 60/40 core% is simple.",
+        "60/40 core.5 is simple.",
+        "AAPL gained 5.",
+        "-60/40 core is simple.",
+    ],
+)
+def test_a_permitted_name_is_whole_and_permits_nothing_else(text: str) -> None:
+    assert check(claim(text), FIGURES, NAMES)
+
+
+NUMBERS = "12 12% five Twelve 1990 $5m −3 1.5x VI {{benefit_bps}}".split()
+MEASURES = ["12 percent", "5 bps a year", "EUR 5m", "Growth 12%", "up 500 bps", "3 points"]
+
+
+@pytest.mark.parametrize("name", [*NUMBERS, *MEASURES])
+def test_a_number_is_no_name(name: str) -> None:
+    assert check(claim(f"It is {name} more."), FIGURES[1:], (name,))
+
+
+def test_the_request_permits_its_name_its_scenarios_and_its_assets() -> None:
+    names = permitted_by(OptimizationRequest(name="Fund 2030", universe="stocks:AAPL,JNJ"), ["JNJ", "XOM"])
+    assert {"Fund 2030", "AAPL", "JNJ", "XOM", "bear_market"} <= set(names)
+    assert len(names) == len(set(names))
+
+
+def test_a_name_that_is_a_number_in_disguise_permits_nothing() -> None:
+    request = OptimizationRequest(name="12%")
+    assert check(claim("It earns 12% more."), FIGURES, permitted_by(request))
+
+
+def test_parts_of_a_text_that_is_not_as_rendered_are_one_piece_without_figures() -> None:
+    rendered = render(claim("The benefit is {{benefit_bps}}."), FIGURES)
+    forged = rendered.model_copy(update={"text": "The benefit is 99 bps a year."})
+    assert parts(forged, FIGURES) == [("The benefit is 99 bps a year.", None)]
+    assert parts(rendered, FIGURES)[1] == (shown(FIGURES[0]), FIGURES[0])
+    assert parts(rendered, ()) == [(rendered.text, None)]

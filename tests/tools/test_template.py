@@ -5,14 +5,20 @@ from pathlib import Path
 import pytest
 
 import tools.template
+from tests.api.conftest import found
 from tools.claims import MAX_CLAIMS, check
-from tools.figures import Figure
+from tools.figures_of import figures_of
 from tools.findings import Findings
 from tools.template import claims_of
 
 REFERRED = sorted(set(re.findall(r"\{\{+([a-z][a-z0-9_]*)\}+\}", Path(tools.template.__file__).read_text())))
-FIGURES = tuple(Figure(id=id_, quantity=id_, value=1.0, unit="bps", source="test") for id_ in REFERRED)
+BINDING = found(verdict=found().verdict.model_copy(update={"binding_limit": "max_drawdown"}))
+FIGURES = tuple(figure for figure in figures_of(BINDING) if figure.id in REFERRED)
 SOMETIMES = [True, False, None]
+
+
+def test_every_figure_that_a_sentence_may_refer_to_is_there() -> None:
+    assert {figure.id for figure in FIGURES} == set(REFERRED)
 
 
 @pytest.mark.parametrize("colour", ["green", "amber", "red", "infeasible"])
