@@ -43,6 +43,9 @@ class Place:
         self.at = at
         self.bound: str | None = None
         """Which end of a range it is, by its place."""
+        clause = _BREAK.split(text[sentence.start : at])[-1]
+        self.leads = _WORD.search(clause) is None
+        """Whether it is the first of its clause, as a name is that something is said of."""
         self.words = frozenset(stems(text[zone]))
         self.mentions: list[tuple[int, int, Mention]] = []
         """Each with where it stands and by how many words it is away."""

@@ -92,7 +92,9 @@ def _names_another(place: Place, figure: Figure, places: Sequence[Place], referr
     for other, number in zip(places, referred, strict=True):
         if number and not isinstance(number.value, str) and other.sentence == place.sentence:
             wanted = meaning(number.quantity)
-            if said & (wanted.names | wanted.marks.get("place", frozenset())) or _same_subject(figure, wanted):
+            if said & (wanted.names | wanted.marks.get("place", frozenset())):
+                return True
+            if place.leads and _same_subject(figure, wanted):
                 return True
     return False
 
@@ -109,6 +111,11 @@ class _Clause:
         others = [(*place.far(m), m) for m in naming if m.start != place.at]
         self._place = place
         self._mentions = [*place.mentions, *others]
+        self._named: dict[str, tuple[int, int]] = {}
+        for level, words, mention in self._mentions:
+            if mention.group == CONCEPT:
+                nearest = self._named.get(mention.feature, (level, words))
+                self._named[mention.feature] = min(nearest, (level, words))
         self._told: dict[tuple[str, int], frozenset[str]] = {}
 
     def objection(self, mine: Figure, figures: Sequence[Figure]) -> str | None:
@@ -136,12 +143,8 @@ class _Clause:
         if wanted.concept is None:
             shared = len(wanted.words & self._place.words)
             return _NEAR if shared and 2 * shared >= len(wanted.words) else None
-        named = [
-            (level, words)
-            for level, words, m in self._mentions
-            if m.feature == wanted.concept and m.group == CONCEPT and level <= farthest
-        ]
-        return min(named, default=None)
+        near = self._named.get(wanted.concept)
+        return near if near and near[0] <= farthest else None
 
     def _lacks(self, wanted: Meaning, farthest: int) -> list[str]:
         """What the figure is about and the clause does not say."""

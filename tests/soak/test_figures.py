@@ -1,0 +1,61 @@
+"""Every way to put another number into the text of real runs."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graphs.runs import create_run, execute, result_of
+from quant.scenario import BUILT_IN
+from tests.graphs.conftest import OWNER, open_desk
+from tests.tools.deceptions import all_found, changed, perturbed
+from tools.findings import explainable
+from tools.optimization import Limit, Limits, OptimizationRequest, OptimizationResult
+from tools.template import template_claims
+from tools.verification import verify
+
+pytestmark = [pytest.mark.soak, pytest.mark.anyio]
+
+LIMITS = Limits(
+    max_drawdown=Limit(bound=0.35),
+    turnover=Limit(bound=5.0),
+    value_at_risk=Limit(bound=0.3),
+    leverage=Limit(bound=1.0),
+    cost_bps=Limit(bound=100.0),
+)
+REQUESTS: dict[str, dict[str, Any]] = {
+    "every scenario": {"trials": 30, "seed": 5, "stopping": "budget"},
+    "every limit": {"trials": 20, "limits": LIMITS},
+    "no strategy fits": {"limits": Limits(max_drawdown=Limit(bound=0.01))},
+    "several assets": {"universe": "stocks:AAPL,JNJ,XOM"},
+}
+
+
+async def ran(home: Path, changes: dict[str, Any]) -> OptimizationResult:
+    scenarios = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN)
+    request = OptimizationRequest(**{"trials": 10, "scenarios": scenarios, "seed": 3} | changes)
+    async with open_desk(home) as desk:
+        run = await create_run(desk, OWNER, request)
+        async for _ in execute(desk, OWNER, run):
+            pass
+        result = await result_of(desk.store, OWNER, run)
+    assert result is not None
+    return result
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+async def test_no_other_number_can_stand_in_the_text_of_a_run(name: str, tmp_path: Path) -> None:
+    result = await ran(tmp_path, REQUESTS[name])
+    assert verify(result) == []
+    assert all_found(template_claims(result), explainable(result)) > 50
+    known = {figure.id for figure in explainable(result)}
+    lies = [*perturbed(result), *(lie for lie in changed(result) if _computed(lie, result))]
+    assert len(lies) > 200
+    assert known
+    assert [lie for lie in lies if not verify(lie)] == []
+
+
+def _computed(lie: OptimizationResult, result: OptimizationResult) -> bool:
+    """Not only a figure that an agent's tool computed from prices, beyond the digits that are shown."""
+    other = [figure for figure in lie.figures if figure not in result.figures]
+    return not other or other[0].source.startswith("result.") or other[0].id not in {f.id for f in result.figures}

@@ -1,0 +1,109 @@
+"""Every way to put another number into a released text: what must be found."""
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from typing import Any
+
+from quant.strategy import Frozen
+from tools.claims import check, render
+from tools.figures import Claim, Figure, shown
+from tools.optimization import Explanation, OptimizationResult
+from tools.quantities import REFERENCE
+
+UNITS = (" bps a year", "%", " points", " years", " days")
+
+
+def all_found(claims: Sequence[Claim], figures: Sequence[Figure]) -> int:
+    """The number of deceptions, each of which is refused, in claims that are not."""
+    assert [check(claim, figures) for claim in claims] == [[]] * len(claims)
+    others = [other for claim in claims for deceive in (swapped_in, swapped) for other in deceive(claim, figures)]
+    assert [other.text for other in others if not check(other, figures)] == []
+    return len(others)
+
+
+def swapped_in(claim: Claim, figures: Sequence[Figure]) -> Iterator[Claim]:
+    """Each reference replaced by each other figure that reads differently and measures something else."""
+    known = {figure.id: figure for figure in figures}
+    for match in REFERENCE.finditer(claim.text):
+        own = known[match[1]]
+        for other in figures:
+            if other.quantity != own.quantity and shown(other) != shown(own):
+                yield _with(claim, match, f"{{{{{other.id}}}}}")
+
+
+def swapped(claim: Claim, figures: Sequence[Figure]) -> Iterator[Claim]:
+    """Each two references of a claim that read differently, in each other's place."""
+    known = {figure.id: figure for figure in figures}
+    for one, other in combinations(REFERENCE.finditer(claim.text), 2):
+        if shown(known[one[1]]) != shown(known[other[1]]):
+            first = _with(claim, other, one[0])
+            yield _with(first, one, other[0])
+
+
+def perturbed(result: OptimizationResult) -> Iterator[OptimizationResult]:
+    """Each digit, sign and unit of each number in the released text changed."""
+    assert result.explanation is not None
+    for n, claim in enumerate(result.explanation.claims):
+        for text in _perturbed(claim.text):
+            yield _saying(result, n, claim.model_copy(update={"text": text}))
+
+
+def changed(result: OptimizationResult) -> Iterator[OptimizationResult]:
+    """Each figure of a result with another value, error, unit, quantity or source; one more, one less, one twice."""
+    for n, figure in enumerate(result.figures):
+        for update in _updates(figure):
+            other = figure.model_copy(update=update)
+            yield _having(result, (*result.figures[:n], other, *result.figures[n + 1 :]))
+    first = result.figures[0]
+    yield _having(result, result.figures[1:])
+    yield _having(result, (*result.figures, first))
+    yield _having(result, (*result.figures, first.model_copy(update={"id": "of_another_run"})))
+
+
+def explained(result: OptimizationResult, claims: Sequence[Claim]) -> OptimizationResult:
+    rendered = tuple(render(claim, result.figures) for claim in claims)
+    return result.model_copy(update={"explanation": Explanation(claims=rendered, author="test")})
+
+
+def _perturbed(text: str) -> Iterator[str]:
+    for match in re.finditer(r"\d", text):
+        yield text[: match.start()] + str((int(match[0]) + 1) % 10) + text[match.end() :]
+    for match in re.finditer(r"(?<![\w.,-])[−]?\d", text):
+        sign = match[0][1:] if match[0].startswith("−") else f"−{match[0]}"
+        yield text[: match.start()] + sign + text[match.end() :]
+    for unit in UNITS:
+        for match in re.finditer(rf"(?<=\d){re.escape(unit)}", text):
+            for other in UNITS:
+                if other != unit:
+                    yield text[: match.start()] + other + text[match.end() :]
+
+
+def _updates(figure: Figure) -> list[dict[str, Any]]:
+    value = f"{figure.value}x" if isinstance(figure.value, str) else figure.value * (1 + 1e-9) + 1e-12
+    negative = [] if isinstance(figure.value, str) or not figure.value else [{"value": -figure.value}]
+    return [
+        {"value": value},
+        *negative,
+        {"error": 1e-9 if figure.error is None else figure.error * 1.0001},
+        *([] if figure.error is None else [{"error": None}]),
+        {"unit": "count" if figure.unit != "count" else "days"},
+        {"quantity": f"twice the {figure.quantity}"},
+        {"source": "result.benefit.another"},
+    ]
+
+
+def _with(claim: Claim, match: re.Match[str], reference: str) -> Claim:
+    text = claim.text[: match.start()] + reference + claim.text[match.end() :]
+    return Claim.model_construct(section=claim.section, text=text)
+
+
+def _saying(result: OptimizationResult, n: int, claim: Frozen) -> OptimizationResult:
+    assert result.explanation is not None
+    claims = result.explanation.claims
+    update = {"claims": (*claims[:n], claim, *claims[n + 1 :])}
+    return result.model_copy(update={"explanation": result.explanation.model_copy(update=update)})
+
+
+def _having(result: OptimizationResult, figures: tuple[Figure, ...]) -> OptimizationResult:
+    return result.model_copy(update={"figures": figures})

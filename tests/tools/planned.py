@@ -1,0 +1,36 @@
+"""What the embedded planner says before a search, with the figures it may refer to."""
+
+from collections.abc import Iterator
+
+from langchain_core.messages import HumanMessage, ToolMessage
+
+from agents.planner import EmbeddedPlanner
+from quant.strategy import Frozen
+from tools.evaluation import World
+from tools.figures import Claim, Figure
+from tools.regime import regime_report
+from tools.risk import risk_figures, risk_report
+from tools.scenarios import scenario_figures, scenario_list
+
+Said = tuple[list[Claim], tuple[Figure, ...]]
+
+
+def risk_claims(world: World) -> Said:
+    reports = [risk_report(world.market, world.request, s) for s in ("asset", "constant_exposure", "current_rule")]
+    tight = [report.model_copy(update={"drawdown_beyond_limit": True}) for report in reports]
+    return _said("RiskAssessment", *(("assess_risk", r) for r in tight)), risk_figures(world.market, world.request)
+
+
+def market_claims(world: World) -> Iterator[Said]:
+    """In each trend and band of volatility."""
+    report, scenarios = regime_report(world.market), scenario_list(world.market, world.request.scenarios)
+    for trend, band in (("rising", "low"), ("flat", "middle"), ("falling", "high")):
+        seen = report.model_copy(update={"trend": trend, "volatility_band": band})
+        claims = _said("MarketView", ("read_market", seen), ("list_scenarios", scenarios))
+        yield claims, (*report.figures, *scenario_figures(world.request.scenarios))
+
+
+def _said(role: str, *results: tuple[str, Frozen]) -> list[Claim]:
+    heard = [ToolMessage(r.model_dump_json(), name=name, tool_call_id=str(n)) for n, (name, r) in enumerate(results)]
+    [call] = EmbeddedPlanner(answers_with=role).invoke([HumanMessage("Go."), *heard]).tool_calls
+    return [Claim.model_validate(claim) for claim in call["args"]["claims"]]

@@ -1,0 +1,77 @@
+"""Another number in the place of a released one is found, wherever it is put and wherever it comes from."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.api.conftest import found, limit_checks
+from tests.tools.deceptions import all_found, changed, explained, perturbed
+from tests.tools.planned import market_claims, risk_claims
+from tools.figures_of import figures_of
+from tools.findings import explainable
+from tools.optimization import OptimizationResult, Verdict
+from tools.template import template_claims
+from tools.verification import verify
+
+NOTHING = (
+    "premium parameter_error probabilities costs facts years crises scenarios benchmarks finalists trials caveats"
+).split()
+NO_WINNER = dict.fromkeys(("benefit", "winner", "depends_on_premium", "next_step", "luck", "explanation"))
+
+
+def of_colour(colour: str) -> OptimizationResult:
+    verdict = Verdict(colour=colour, headline="h", reason="r")  # pyright: ignore[reportArgumentType]
+    return whole(found(verdict=verdict))
+
+
+def infeasible() -> OptimizationResult:
+    verdict = Verdict(colour="infeasible", headline="h", reason="r", binding_limit="max_drawdown")
+    nothing = dict.fromkeys(NOTHING, ())
+    return whole(found(verdict=verdict, **NO_WINNER, importance={}, limits=limit_checks(passed=False), **nothing))
+
+
+def whole(result: OptimizationResult) -> OptimizationResult:
+    """With its own figures and the template's explanation, as a run without a model keeps it."""
+    counted = result.model_copy(update={"figures": figures_of(result), "explanation": None})
+    return explained(counted, template_claims(counted))
+
+
+def test_every_other_figure_in_the_place_of_one_is_found() -> None:
+    result = of_colour("amber")
+    assert all_found(template_claims(result), explainable(result)) > 2_000
+
+
+def test_every_other_figure_is_found_where_nothing_is_feasible() -> None:
+    result = infeasible()
+    assert all_found(template_claims(result), explainable(result)) > 50
+
+
+def test_every_other_figure_in_the_claims_before_a_search_is_found(world) -> None:
+    assert all_found(*risk_claims(world)) > 30
+    for claims, figures in market_claims(world):
+        assert all_found(claims, figures) > 20
+
+
+@pytest.mark.parametrize("make", [lambda: of_colour("green"), infeasible], ids=["green", "infeasible"])
+def test_a_result_is_as_computed_until_something_is_changed(make: Callable[[], OptimizationResult]) -> None:
+    result = make()
+    assert verify(result) == []
+    assert verify(OptimizationResult.model_validate_json(result.model_dump_json())) == []
+    lies = [*perturbed(result), *changed(result)]
+    assert len(lies) > 100
+    assert [lie for lie in lies if not verify(lie)] == []
+
+
+def test_a_figure_that_is_used_twice_has_one_meaning() -> None:
+    result = of_colour("amber")
+    ids = [figure.id for figure in result.figures]
+    assert len(ids) == len(set(ids))
+
+
+def test_what_is_computed_from_a_changed_result_is_found() -> None:
+    result = of_colour("amber")
+    assert result.luck is not None
+    luck = result.luck.model_copy(update={"overfitting": 0.01})
+    assert verify(result.model_copy(update={"luck": luck})) == [
+        "changed_figure: overfitting is not what the result gives"
+    ]
