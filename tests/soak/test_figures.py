@@ -48,14 +48,11 @@ async def test_no_other_number_can_stand_in_the_text_of_a_run(name: str, tmp_pat
     result = await ran(tmp_path, REQUESTS[name])
     assert verify(result) == []
     assert all_found(template_claims(result), explainable(result)) > 50
-    known = {figure.id for figure in explainable(result)}
     lies = [*perturbed(result), *(lie for lie in changed(result) if _computed(lie, result))]
     assert len(lies) > 200
-    assert known
     assert [lie for lie in lies if not verify(lie)] == []
 
 
 def _computed(lie: OptimizationResult, result: OptimizationResult) -> bool:
-    """Not only a figure that an agent's tool computed from prices, beyond the digits that are shown."""
-    other = [figure for figure in lie.figures if figure not in result.figures]
-    return not other or other[0].source.startswith("result.") or other[0].id not in {f.id for f in result.figures}
+    """Whether the result holds what the changed figure came from: figures of agents' tools came from the prices."""
+    return all(figure.source.startswith("result.") for figure in lie.figures if figure not in result.figures)
