@@ -5,22 +5,22 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from tools.lexicon import Mention, mentions, stems
+from tools.lexicon import CONCEPT, Mention, mentions, stems
 
 IN_CLAUSE, IN_ZONE, BEFORE, BEHIND, EARLIER, NOWHERE = range(6)
 """Where words stand, seen from a number: in its clause, in its part of the sentence, before and behind that part, in
 a sentence before."""
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
-_BREAK = re.compile(r"[,;:()–—]|\b(?:and|but|while|whereas|or|against|versus|with|at|where|when|than|as)\b")
+_BREAK = re.compile(r"[,;:()–—]|\b(?:and|but|while|whereas|or|against|versus|with|at|where|when|whose|which|than|as)\b")
 _STRONG = re.compile(r"[,;:()–—]")
 _RANGE = re.compile(r"\b(?:between|from)\s+#\s+(?:and|to)\s+(#)")
 _WORD = re.compile(r"[a-z]+(?:['’-][a-z]+)*")
 _PART_OF = re.compile(
-    r"\b(?:of|in|on|for|under|after|before|from|than|over|per|by|into|to)\s+(?:(?:the|an?|its|this|all)\s+)?$"
+    r"\b(of|in|on|for|under|after|before|from|than|over|per|by|into|to)\s+(?:(?:the|an?|its|this|all)\s+)?$"
 )
 _OWN = re.compile(r"\s+(?:of|by|at)?\s*")
-_ASIDE = re.compile(r",\s+(?:which|who|whose|that is)\b[^,;:#]*,|\([^()#]*\)")
+_ASIDE = re.compile(r",\s+(?:which|who|whose|what|that is)\b[^,;:#]*,|\([^()#]*\)")
 _NAMING = r"(?:scenario|case|rule|function|probabilities|market|world)"
 _AFTER = 3
 """Words behind a number that may still name it, as "tried" in "of the # that were tried"."""
@@ -57,7 +57,9 @@ class Place:
         if not before:
             return self._level(mention, between), words if words <= _AFTER else words + _FAR
         aside = any(begin <= mention.start < end for begin, end in self._asides)
-        part = not _OWN.fullmatch(between) and _PART_OF.search(self._text[: mention.start])
+        part = _PART_OF.search(self._text[: mention.start])
+        if part and part[1] != "of" and _OWN.fullmatch(between):
+            part = None
         return self._level(mention, between), words + (_FAR if aside else _COMPLEMENT if part else 0)
 
     def _level(self, mention: Mention, between: str) -> int:
@@ -74,7 +76,8 @@ class Place:
 def layout(text: str, names: frozenset[str]) -> Layout:
     """The numbers of `text`, which is in small letters, each with the mentions and the `names` around it."""
     places = tuple(_places(text))
-    told = [*mentions(text), *_named(text, names)]
+    named = [*_named(text, names)]
+    told = [*(m for m in mentions(text) if m.group != CONCEPT or not _called(text, m, named)), *named]
     for place in places:
         place.mentions = [(*place.far(mention), mention) for mention in told]
     highs = {match.start(1) for match in _RANGE.finditer(text)}
@@ -103,6 +106,12 @@ def _sentences(text: str) -> Iterator[slice]:
         yield slice(begin, match.start())
         begin = match.end()
     yield slice(begin, len(text))
+
+
+def _called(text: str, mention: Mention, named: Sequence[Mention]) -> bool:
+    """Whether the words of `mention` are only part of a name: "in the scenario high volatility"."""
+    around = [name for name in named if name.start <= mention.start < name.end]
+    return any(re.search(rf"{_NAMING}\s+$", text[: name.start]) for name in around)
 
 
 def _named(text: str, names: frozenset[str]) -> Iterator[Mention]:

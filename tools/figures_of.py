@@ -132,7 +132,7 @@ def _data(manifest: Manifest) -> Iterator[Figure]:
 def _limits(result: OptimizationResult) -> Iterator[Figure]:
     for n, limit in enumerate(result.limits):
         source = f"limits[{n}]"
-        place = "training history" if limit.scenario == HISTORY else naming.plain(limit.scenario)
+        place = naming.plain(limit.scenario)
         name = naming.limit(limit.limit)
         bare = name.removeprefix("the ")
         unit: Unit = {"max_drawdown": "probability", "cost_bps": "bps", "leverage": "weight"}.get(
@@ -217,7 +217,7 @@ def _winner(winner: Trial) -> Iterator[Figure]:
 def _scenarios(outcomes: tuple[ScenarioOutcome, ...]) -> Iterator[Figure]:
     for outcome in outcomes:
         place = naming.plain(outcome.scenario)
-        where = 'on the "history alone"' if outcome.scenario == HISTORY else f'in the scenario "{place}"'
+        where = f'in the scenario "{place}"'
         source = f"scenarios.{outcome.scenario}"
         prefix = f"in_{outcome.scenario}"
         yield from _number(
@@ -282,7 +282,7 @@ def _benchmarks(result: OptimizationResult) -> Iterator[Figure]:
         )
         yield from _number(
             f"versus_{benchmark.name}_bps",
-            f'advantage of the winner over the rule "{name}"',
+            f'advantage, the utility of the winner minus that of the rule "{name}"',
             benchmark.winner_minus_bps,
             "bps",
             f"benchmarks.{benchmark.name}.winner_minus_bps",

@@ -8,7 +8,7 @@ CONCEPT = "concept"
 _GROUPS = """
 concept
   benefit: benefit*, advantage*, outperform*, beat, beats, beating, ahead, behind, gain, gains, gained, earn, earns, \
-earned, more than, less than, lag, lags, better than, worse than, edge, extra
+earned, more than, less than, lag, lags, better than, worse than, minus that of, edge, extra
   timing: timing, timed, timing earns, timing alone earns, timing gains, earned by timing, benefit of timing
   utility: utility, certainty equivalent, objective
   regret: regret*, forgone, forgoes
@@ -39,8 +39,8 @@ assumed cost*, for each trade, per trade, each trade
   paths: >paths, simulated paths, number of paths
   evaluations: evaluations
   plans: search plans, >plans
-  scenarios: number of scenarios, >scenarios
-  length of a path: years of each path, length of each path, path runs, paths run
+  scenarios: number of scenarios, scenarios whose number is, >scenarios
+  length of a path: years of each path, length of each path, length is, path runs, paths run
   indistinguishable finalists: cannot be told, told apart, indistinguishable, within noise
   value at risk: value at risk, value-at-risk
   shortfall: expected shortfall, shortfall, mean loss beyond, loss beyond
@@ -71,7 +71,8 @@ next came, next comes, most important
   calendar year: calendar year, year of
   day: day, days, date, dates, first day, last day
   prices: prices are, data come from, data are from, prices come from, prices used, source
-  winner: winner is, winner was, winning configuration, best is, best was, best of them, chosen configuration, winner
+  winner: winner is, winner was, winning configuration, best is, best was, best of them, chosen configuration, \
+is the winner
   weight function: weight function, function of the winner
   scenario: scenario, world, does best in, does worst in, weakest in, strongest in
   verdict: verdict, colour
@@ -88,7 +89,7 @@ place
   next came: next came, next comes, second, runner-up
   after that: third, after that
 subject
-  the winner: winner, winner is, winner was, winner's, winning configuration, strategy, own
+  the winner: winner, winner is, is the winner, winner was, winner's, winning configuration, strategy, own
   the benchmark: benchmark, constant weight, constant weight of, constant weight of the same volatility, \
 constant weight that matches the target volatility, volatility-matched constant weight, volatility-matched benchmark
   the asset: asset, risky asset, equity alone
@@ -102,7 +103,7 @@ period
   the training history: training history, training window, training, in sample
   the validation window: validation window, validation, out of sample
   the locked holdout: holdout, locked
-  the latest: latest, end of the training window, at its end, today, today's, now
+  the latest: latest, end of the training window, at its end, that day, today, today's, now
   the whole window: whole window, long run, long-run
 simulation
   simulated: simulated, simulations

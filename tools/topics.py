@@ -111,7 +111,7 @@ def _next_trade(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: AR
 def _computed(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
     yield (
         "The number of configurations tried is {{trials}}, in scenarios whose number is {{scenario_count}}, each of "
-        "{{paths}} simulated paths over {{path_years}}."
+        "{{paths}} simulated paths whose length is {{path_years}}."
     )
     yield ("Evaluations on all paths: {{evaluations}}. Configurations that were dropped after few paths: {{screened}}.")
 

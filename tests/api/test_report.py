@@ -164,6 +164,36 @@ def test_every_number_of_a_claim_is_linked(result):
             assert shown(figures[id_]) in linked(claim, figures)
 
 
+def test_figures_that_read_the_same_lead_each_to_its_own_computation(result):
+    alike = {"value": 3, "unit": "count", "error": None}
+    named = [figure.model_copy(update={"id": f"same_{n}", **alike}) for n, figure in enumerate(result.figures)]
+    template = "Of {{same_1}} there are {{same_0}} & more."
+    claim = words.RenderedClaim(
+        section="why", text="Of 3 there are 3 & more.", figures=("same_1", "same_0"), template=template
+    )
+    said = str(linked(claim, {figure.id: figure for figure in named}))
+    assert re.findall(r'href="#figure-(\w+)"', said) == ["same_1", "same_0"]
+    assert said.endswith("</a> &amp; more.")
+
+
+def test_a_figure_is_told_exactly_with_its_error_its_field_and_its_tool(made, result):
+    hostile = '"><script>x</script>'
+    figures = (
+        result.figures[0].model_copy(update={"value": 38.123456, "error": 6.0}),
+        result.figures[1].model_copy(update={"quantity": hostile, "source": f"assess_risk.{hostile}"}),
+    )
+    claim = words.RenderedClaim(
+        section="why", text=shown(figures[1]), figures=("bear_benefit",), template="{{bear_benefit}}"
+    )
+    explained = words.Explanation(claims=(claim,), author="test")
+    page = render(made(figures=figures, explanation=explained), run="abc", made=MADE)
+    assert "<td>38.1235</td><td>bps</td><td>6</td>" in page
+    assert "<code>benefit.basis_points</code>" in page
+    assert "<code>assess_risk</code>" in page
+    assert hostile not in page
+    assert hostile in Page(page).words
+
+
 def test_only_the_time_differs_between_two_renderings(result, history, page):
     again = render(result, run="abc", made=MADE, history=History(*history))
     assert again == page

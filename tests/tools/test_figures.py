@@ -7,15 +7,22 @@ import pytest
 from tests.api.conftest import found, limit_checks
 from tests.tools.deceptions import all_found, changed, explained, perturbed
 from tests.tools.planned import market_claims, risk_claims
+from tools.claims import check
 from tools.figures_of import figures_of
-from tools.findings import explainable
+from tools.findings import explainable, findings_of
 from tools.optimization import OptimizationResult, Verdict
 from tools.template import template_claims
+from tools.topics import topic_claims
 from tools.verification import verify
+from tools.wishes import Topic
 
 NOTHING = (
     "premium parameter_error probabilities costs facts years crises scenarios benchmarks finalists trials caveats"
 ).split()
+TOPICS: tuple[Topic, ...] = (
+    *("summary", "why", "costs", "premium", "parameter_error", "probabilities", "limits", "luck", "benchmarks"),
+    *("years", "next_trade", "computed"),
+)
 NO_WINNER = dict.fromkeys(("benefit", "winner", "depends_on_premium", "next_step", "luck", "explanation"))
 
 
@@ -39,6 +46,15 @@ def whole(result: OptimizationResult) -> OptimizationResult:
 def test_every_other_figure_in_the_place_of_one_is_found() -> None:
     result = of_colour("amber")
     assert all_found(template_claims(result), explainable(result)) > 2_000
+
+
+def test_what_is_said_of_each_topic_is_released() -> None:
+    result = of_colour("amber")
+    findings = findings_of(result).model_copy(update={"figures": result.figures})
+    worlds = [claim for outcome in result.scenarios for claim in topic_claims(findings, "scenario", outcome.scenario)]
+    claims = [*worlds, *(claim for topic in TOPICS for claim in topic_claims(findings, topic))]
+    assert len(claims) > 40
+    assert [problem for claim in claims for problem in check(claim, result.figures)] == []
 
 
 def test_every_other_figure_is_found_where_nothing_is_feasible() -> None:
