@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeAlias
@@ -15,7 +16,7 @@ from agents.failures import ModelFailure
 from graphs.assistant import RECURSION_LIMIT, Before, Tell, Turning, turning
 from graphs.checkpoints import open_checkpoints
 from graphs.launching import DeskRuns
-from graphs.log import EventLog, Place
+from graphs.log import EventLog, Place, logged
 from graphs.runs import Desk, events_of
 from graphs.stream import events
 from quant.strategy import Frozen
@@ -158,8 +159,9 @@ async def resume(desk: Desk, owner: str, conversation_id: str, number: int) -> A
         raise ValueError("a conversation needs a desk with models")
     log = EventLog(desk.store, owner, turn.id, stored, desk.observe, desk.now)
     try:
-        async for event in _steps(desk, owner, turn, log):
-            yield event
+        async with aclosing(logged(turn.id, _steps(desk, owner, turn, log))) as steps:
+            async for event in steps:
+                yield event
     except Exception as error:
         failures = sum(isinstance(event, RunFailed) for event in stored)
         code = (
@@ -215,7 +217,11 @@ async def _steps(desk: Desk, owner: str, turn: Turn, log: EventLog) -> AsyncGene
     )
     async with open_checkpoints(desk.checkpoints) as checkpointer:
         graph = turning(checkpointer)
-        config: RunnableConfig = {"configurable": {"thread_id": turn.id}, "recursion_limit": RECURSION_LIMIT}
+        config: RunnableConfig = {
+            "configurable": {"thread_id": turn.id},
+            "recursion_limit": RECURSION_LIMIT,
+            "callbacks": [*desk.listeners],
+        }
         at = await graph.aget_state(config)
         begun = at.created_at is not None
         if not begun or at.tasks:

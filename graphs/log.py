@@ -1,12 +1,14 @@
 """The event log of an execution: an event is in the store before anybody sees it, and there only once."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from langgraph.config import get_stream_writer
+from structlog.contextvars import bound_contextvars
 
 from store.store import Store
 from tools.trace import TRACE_EVENT, Happened, NodeFinished, TraceEvent, event_id
@@ -79,6 +81,17 @@ class EventLog:
             if event_id(self._run, node, 0, "node_finished-0") in self._known:
                 self._finished[node].set()
         return self._finished[node]
+
+
+async def logged(run: str, events: AsyncGenerator[TraceEvent]) -> AsyncGenerator[TraceEvent]:
+    """`events`; what is logged while they are made carries the id of the run."""
+    async with aclosing(events):
+        while True:
+            with bound_contextvars(run=run):  # not while the caller has the turn: it may execute other runs
+                event = await anext(events, None)
+            if event is None:
+                return
+            yield event
 
 
 def numbered(event: TraceEvent, sequence: int) -> TraceEvent:

@@ -15,14 +15,13 @@ import structlog
 from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
-from structlog.contextvars import bound_contextvars
 
 from agents.build import Agent
 from agents.failures import ModelFailure
 from agents.model import Models
 from graphs.approval import told
 from graphs.checkpoints import DynamoTable, open_checkpoints
-from graphs.log import EventLog, numbered, utc_now
+from graphs.log import EventLog, logged, numbered, utc_now
 from graphs.optimization import AGENTS, RECURSION_LIMIT, Cancelled, Execution, optimization
 from graphs.stream import Stopped, events
 from quant.strategy import Frozen
@@ -137,12 +136,8 @@ async def execute(
     With `decisions` no model is asked. A fault ends the run with `run_failed` and is raised; a run that was
     interrupted or failed may be executed again. What is logged meanwhile carries the id of the run.
     """
-    async with aclosing(_executed(desk, owner, run_id, decisions)) as executed:
-        while True:
-            with bound_contextvars(run=run_id):  # not while the caller has the turn: it may execute other runs
-                event = await anext(executed, None)
-            if event is None:
-                return
+    async with aclosing(logged(run_id, _executed(desk, owner, run_id, decisions))) as executed:
+        async for event in executed:
             yield event
 
 
