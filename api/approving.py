@@ -100,12 +100,13 @@ def settle(settings: Settings, waiting: Waiting | None, *, as_json: bool) -> int
 
 async def _decide(settings: Settings, name: str, decided: Decided, *, as_json: bool = False) -> Waiting | None:
     from agents.model import make_models
+    from agents.pricing import read_prices
     from api.app import create_desk
     from api.finding import find
     from api.optimize import follow
 
     rejects = decided.verdict == "rejected"
-    models = None if rejects else make_models(read_model_options())
+    models = None if rejects else make_models(read_model_options(), prices=read_prices(settings.model_prices))
     async with create_desk(settings, models) as desk:
         run = (await find(desk.store, settings.owner, name)).id
         held = await _record(desk, settings.owner, run, decided, "launch")

@@ -120,10 +120,11 @@ def chats() -> int:
 
 async def _opened(settings: Settings, stack: AsyncExitStack, named: str | None, turn: int | None) -> "Talk":
     from agents.model import make_models
+    from agents.pricing import read_prices
     from api.app import create_desk
     from graphs.conversations import begin_conversation, branch
 
-    models = make_models(read_model_options())
+    models = make_models(read_model_options(), prices=read_prices(settings.model_prices))
     desk = await stack.enter_async_context(create_desk(settings, models))
     if named is None:
         found = await begin_conversation(desk, settings.owner)

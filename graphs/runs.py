@@ -371,6 +371,7 @@ def _execution(desk: Desk, run: Run, log: EventLog, approval: Approval | None, *
         request=run.request,
         store=desk.store,
         budgets=desk.budgets,
+        now=desk.now,
         jobs=desk.jobs,
         market=RunMarket(partial(load_market, desk.prices), run.request),
         ledger=run.ledger,
