@@ -1,6 +1,7 @@
 """What models took, in the store: added to in the transaction that keeps an answer, so that each counts once."""
 
 from datetime import date
+from typing import get_args
 
 from store.errors import Conflict
 from store.records import Key, Put, every
@@ -20,11 +21,18 @@ async def spent(store: Store, owner: str, run: str) -> dict[AgentName, Usage]:
 
 
 async def agents_usage(store: Store, owner: str, run: str) -> tuple[AgentUsage, ...]:
-    """By the agents' names."""
+    """In the order in which agents come in a run."""
     prefix = f"{run}."
-    found = [record async for record in every(store.records, owner, KIND, prefix=prefix)]
-    parts = [(record.key.id.removeprefix(prefix), Spent.model_validate(record.document)) for record in found]
-    return tuple(AgentUsage.model_validate({"agent": a, "models": s.models, "usage": s.usage}) for a, s in parts)
+    found = {
+        record.key.id.removeprefix(prefix): Spent.model_validate(record.document)
+        async for record in every(store.records, owner, KIND, prefix=prefix)
+    }
+    agents: tuple[AgentName, ...] = get_args(AgentName)
+    return tuple(
+        AgentUsage(agent=agent, models=found[agent].models, usage=found[agent].usage)
+        for agent in agents
+        if agent in found
+    )
 
 
 async def spent_by_owner(store: Store, owner: str, day: date) -> Usage:

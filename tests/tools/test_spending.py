@@ -75,7 +75,7 @@ async def test_runs_agents_owners_and_days_are_told_apart(home):
         assert (found.agent.usage.answers, found.run.usage.answers, found.user.usage.answers) == (2, 3, 3)
         found = await totals(night, "optimizer")
         assert (found.agent.usage.answers, found.run.usage.answers, found.user.usage.answers) == (2, 3, 1)
-        assert [used.agent for used in await agents_usage(scope.store, "local", "r")] == ["explainer", "optimizer"]
+        assert [used.agent for used in await agents_usage(scope.store, "local", "r")] == ["optimizer", "explainer"]
         assert await spent(scope.store, "local", "") == await spent(scope.store, "somebody", "r") == {}
         assert (await spent_by_owner(scope.store, "local", date(2026, 3, 2))).answers == 1
 
