@@ -10,6 +10,8 @@ from quant.scenario import BUILT_IN, CYCLE
 from quant.strategy import Rebalancing, SearchSpace
 from tools.focus import Focus
 
+BOUND_NEAR: Final = 24
+"""Letters between "never" and the bound that it belongs to: "never falls more than 20%"."""
 REACH: Final = 4
 """Words between a negation and what it denies."""
 DENIED: Final = (
@@ -43,7 +45,7 @@ HARMLESS: Final = re.compile(
     r"\b(?:not sure|no idea|dont know|don't know|do not know|no worries|no rush|no hurry|not bad|no problem|if not|or not|why not|"
     r"can't wait|cannot wait|don't mind|dont mind|no need to rush|no longer than|not yet|haven't|don't understand|dont understand|"
     r"not only|don't you|can't you|couldn't you|won't you|not urgent|no thanks to|i can't|i cannot|can't i|doesn't matter|"
-    r"don't worry|dont worry|i'm not|not clear|not convinced)\b"
+    r"don't worry|dont worry|i'm not|not clear|not convinced|can't decide|not much|not too|not more|no matter|don't have|i don't|not really)\b"
 )
 
 
@@ -188,16 +190,11 @@ class Form:
             if not alike and mark.start not in self.denied and mark.text not in VAGUE:
                 self.ask(f"amount: {mark.value} of what?")
         for word in self.reading.unknown:
-            if self._in_place_of_a_name(word.start):
-                self.ask(f"word: {word.text}?")
+            self.ask(f"word: {word.text}?")
 
     def _spans(self) -> set[int]:
         """Places within what was used under another kind."""
         return {at for m in self.reading.marks if m.start in self._used for at in range(m.start, m.end)}
-
-    def _in_place_of_a_name(self, start: int) -> bool:
-        before = self.reading.folded[max(0, start - 24) : start]
-        return bool(OBJECT.search(before)) or bool(re.search(r"[\d%]\s*$", before))
 
     def _denied(self) -> frozenset[int]:
         """Where the names begin that the words deny; a denial of nothing is asked back."""
@@ -205,7 +202,8 @@ class Form:
         reading = self.reading
         harmless = [m.span() for m in HARMLESS.finditer(reading.folded)]
         for mark in reading.all("negation"):
-            if any(start <= mark.start < end for start, end in harmless):
+            bounding = any(0 <= bound.start - mark.end <= BOUND_NEAR for bound in reading.all("bound", "upper"))
+            if any(start <= mark.start < end for start, end in harmless) or (mark.text == "never" and bounding):
                 continue
             found = self._list_after(mark)
             if not found:
@@ -232,10 +230,6 @@ class Form:
 ALIKE: Final = {"max_cost": ("transaction_cost",), "transaction_cost": ("max_cost",), "lookback": ("lookbacks",)}
 VAGUE: Final = frozenset(
     "vol targeted|vol targeting|volatility targeted|volatility targeting|target|spread|trading|invested|allocation|exposure|window|trial|standard deviation|return|weight|weights|trials|paths|"
-    "multiple|interest|attempt|candidates|cap|trade|horizon|configuration|configurations|combination".split("|")
+    "trades|traded|multiple|interest|attempt|candidates|cap|trade|horizon|configuration|configurations|combination".split("|")
 )
 """Cues that are also ordinary words of the desk; without a number they say nothing."""
-OBJECT: Final = re.compile(
-    r"\b(?:of|for|on|in|with|across|between|using|against|versus|vs|and|or|optimi[sz]e|optimi[sz]ing|called|by|via|from|to|about|"
-    r"except|without|but|not|only|no|use|try|add|backtest|evaluate|simulate|assess|analy[sz]e)(?: (?:the|a|an|my|our|some|any|its|this))?\s*$|,\s*$"
-)

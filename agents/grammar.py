@@ -157,7 +157,7 @@ _SPELLED = (
     rf"(?:[ -](?:(?:{_SCALE})(?: and (?={_WORD}))?|(?:{_SMALL})|and a half))*|an?(?= decade)|(?:(?<=lookback )|(?<=lookback of )|(?<=window of )|(?<=window )|(?<=look back )|(?<=lookback is )|(?<=lookback to ))an?(?= (?:year|month|week|quarter)))"
 )
 _DIGITS = rf"(?<![\w.])[-+]?(?:{CURRENCY})?\s?(?:\d{{1,3}}(?:[,'’]\d{{3}})+(?!\d)|\d+)(?:[.,]\d+)?|(?<![\w.])[-+]?\.\d+"
-_FRACTION = r"\b(?:an?|one|two|three)[ -](?:thirds?|quarters?|fifths?|tenths?|halves)\b|\bhalf\b(?: an? (?=percent|year|per cent|pct))?"
+_FRACTION = r"(?<!once )(?<!every )\b(?:an?|one|two|three)[ -](?:thirds?|quarters?|fifths?|tenths?|halves)\b|\bhalf\b(?: an? (?=percent|year|per cent|pct))?"
 _UNIT = "|".join(rf"(?P<{name}>{unit})" for name, unit in UNITS.items())
 NUMBER: Final = re.compile(
     rf"(?:(?P<prefix>{CURRENCY})\s?)?"
@@ -285,6 +285,7 @@ NAMING: Final = tuple(
         rf"\b(?:under the name(?: of)?|by the name(?: of)?|with the name|name:) {_NAME}",
         rf"\b(?:copy|clone|duplicate)\b[^.;,]{{0,40}}?\b(?:to|as|into) {_NAME}",
         rf"\bscenario (?P<name>'[^']+'|\"[^\"]+\")",
+        rf"^\s*(?:please )?(?:load|reload|pull up saved|open saved) (?:the |my )?(?!.*\b(?:saved|stored|called|named)\b)(?:saved )?(?:strategy )?{_NAME}",
         rf"\b(?:load|saved|reload|saved strategy|my) (?:strategy )?(?P<name>'[^']+'|\"[^\"]+\"|v\d+\b)",
         r"(?<![\w'])(?P<name>'[^']{2,60}'|\"[^\"]{2,60}\")(?!\w)",
     )
@@ -292,7 +293,7 @@ NAMING: Final = tuple(
 
 
 IRREGULAR: Final = frozenset(
-    "based earnings news saving savings saved stored puts calls cons used during thing king bring string spring lots need speed".split()
+    "drops here based earnings news saving savings saved stored puts calls cons used during thing king bring string spring lots need speed".split()
 )
 """Words whose ending makes another word of them."""
 

@@ -1,9 +1,9 @@
 """What is wanted of the assistant: the first rule that fits, from the most decided words to the least."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Literal, TypeAlias
 
-from agents.grammar import Reading
+from agents.grammar import Amount, Reading
 from tools.focus import Focus
 from tools.wishes import Offer
 
@@ -45,7 +45,7 @@ def _forbidden(r: Reading, _: Focus) -> bool:
 
 
 def _help(r: Reading, _: Focus) -> bool:
-    return r.has("do", "help") and not r.amounts and not r.has("asset") and not _named_strategy(r)
+    return r.has("do", "help") and not r.unknown and not r.amounts and not r.has("asset") and not _named_strategy(r)
 
 
 def _holdout(r: Reading, _: Focus) -> bool:
@@ -84,11 +84,13 @@ def _add_scenario(r: Reading, _: Focus) -> bool:
 
 
 def _estimate(r: Reading, _: Focus) -> bool:
-    return r.has("do", "estimate") and not r.has("do", "simulate") and not r.has("topic", "parameter_error")
+    lasts = r.has("do", "optimize") or r.has("slot", "trials", "paths")
+    takes = lasts and any(w.stem in ("take", "tak", "hour", "minut") for w in r.words) and _wonders(r)
+    return (r.has("do", "estimate") or takes) and not r.has("do", "simulate") and not r.has("topic", "parameter_error")
 
 
 def _compare_allocations(r: Reading, _: Focus) -> bool:
-    if r.has("do", "optimize") or r.has("template") or any(m.value in SHAPED for m in r.all("slot")):
+    if r.has("do", "optimize", "assess_risk") or r.has("template") or any(m.value in SHAPED for m in r.all("slot")):
         return False
     methods = {m.value for m in r.all("method") if not _overlaps_function(r, m.start)}
     several = r.has("asset", "stocks") or len({m.value for m in r.all("asset")}) > 1
@@ -179,16 +181,15 @@ def _weights(r: Reading) -> bool:
     return r.has("asset") and (bool(shares) and _beside(r, shares) or r.has("split"))
 
 
-def _beside(r: Reading, shares: list) -> bool:  # type: ignore[type-arg]
-    for share in shares:
+def _beside(r: Reading, shares: Sequence[Amount]) -> bool:
+    """Whether a share stands beside an asset, and no word of another amount beside the share."""
+    slots = r.all("slot")
+    free = [s for s in shares if not any(0 <= s.start - c.end <= 4 or 0 <= c.start - s.end <= 3 for c in slots)]
+    for share in free:
         for asset in r.all("asset"):
-            between = (
-                r.folded[share.end : asset.start] if share.end <= asset.start else r.folded[asset.end : share.start]
-            )
-            if len(between.split()) <= 2 and not any(
-                c.start >= min(share.end, asset.end) and c.end <= max(share.start, asset.start) for c in r.all("slot")
-            ):
-                return not any(c.start >= share.end and c.start - share.end <= 3 for c in r.all("slot"))
+            start, end = (share.end, asset.start) if share.end <= asset.start else (asset.end, share.start)
+            if len(r.folded[start:end].split()) <= 2 and not any(start <= cue.start and cue.end <= end for cue in slots):
+                return True
     return False
 
 
@@ -208,7 +209,7 @@ def _analyse(r: Reading, focus: Focus) -> bool:
 
 
 def _scenarios(r: Reading, focus: Focus) -> bool:
-    if r.amounts or r.has("asset") or _named_strategy(r) or r.has("again") or r.has("now"):
+    if r.amounts or r.has("asset") or _named_strategy(r) or r.has("again") or r.has("now") or r.has("do", "optimize"):
         return False
     if any(w.stem == "scenario" for w in r.words) or r.has("do", "scenarios"):
         return not _has_result(focus) or r.has("show") or focus.last in ("scenarios", "add_scenario")
@@ -224,6 +225,8 @@ def _evaluate(r: Reading, focus: Focus) -> bool:
         return True
     shaped = r.has("slot", *SHAPED)
     single = len({m.value for m in r.all("function")}) == 1
+    if single and _asks_how(r) and not _has_result(focus) and r.words[0].text != "why" and not r.has("slot", "trials", "paths"):
+        return True
     if (shaped or r.has("do", "weak_evaluate")) and single and not r.has("do", "optimize"):
         return not r.has("slot", "trials", "paths") and not (
             r.has("do", "weak_optimize") and not shaped and not r.has("show")
@@ -238,13 +241,27 @@ def _named_strategy(r: Reading) -> bool:
 def _weak_optimize(r: Reading, focus: Focus) -> bool:
     if focus.last == "evaluate" and not r.has("asset"):
         return False
+    if _asks_how(r):
+        return False
     given = r.has("asset") or r.has("slot", *SEARCHED) or _named_strategy(r) or r.has("goal") or r.has("engine")
     return r.has("do", "weak_optimize") and bool(given)
+
+
+def _wonders(r: Reading) -> bool:
+    return any(w.text in ("how", "what", "would", "will", "does", "do", "can", "is", "whats") for w in r.words[:3])
+
+
+def _asks_how(r: Reading) -> bool:
+    """A question that no search answers; "which rule is best" and "what is the best rule" are answered by one."""
+    best = r.has("do", "weak_optimize") and any(m.text in ("best", "optimal", "highest") for m in r.all("do", "weak_optimize"))
+    return not best and any(w.text in ("how", "what", "when", "why", "who", "is", "does", "did") for w in r.words[:2])
 
 
 def _bare_request(r: Reading, focus: Focus) -> bool:
     """ "KO PEP PG, 7% vol, weekly": assets and amounts, and no other verb."""
     if focus.last == "evaluate" and not r.has("asset"):
+        return False
+    if _asks_how(r):
         return False
     set_ = bool(r.amounts) and r.has("slot", *SEARCHED, "lookback", "seed", "paths", "leverage", "weight")
     return r.has("asset") and bool(set_ or r.has("engine") or r.has("goal") or r.has("rebalancing")) and not _weights(r)

@@ -11,7 +11,7 @@ from agents.grammar import Amount, Mark, Reading
 FRACTION: Final = frozenset({"percent", "plain", "share", "bps"})
 PLAIN: Final = frozenset({"plain", "m"})
 MONEY: Final = frozenset({"money", "plain", "m"})
-COST: Final = frozenset({"bps", "plain", "multiple", "percent", "factor"})
+COST: Final = frozenset({"share", "bps", "plain", "multiple", "percent", "factor"})
 UNITS: Final = {
     **dict.fromkeys(
         "volatility drawdown var es weight min_weight max_weight midpoint scale floor band return cash_rate inflation fee "
@@ -124,7 +124,7 @@ def _matchings(
         for cue in cues:
             ahead = cue.value != "money_goal" or cue.end <= amount.start or cue.text == "goal"
             if ahead and amount.unit in UNITS[cue.value]:
-                cost = _distance(reading, amount, cue, cues)
+                cost = 0.5 if cue.value == many and _listed(reading, amount, cue) else _distance(reading, amount, cue, cues)
                 if cost <= FAR:
                     options.append((Pair(amount, cue.value, cue), cost))
         extended = [
@@ -137,12 +137,21 @@ def _matchings(
     return found
 
 
+def _listed(reading: Reading, amount: Amount, cue: Mark) -> bool:
+    """Whether only other numbers of the same list stand between: "lookbacks of 20, 60 and 120 days"."""
+    start, end = (cue.end, amount.start) if cue.end <= amount.start else (amount.end, cue.start)
+    between = reading.folded[start:end]
+    for other in reading.amounts:
+        between = between.replace(other.text.lower(), ",")
+    return re.fullmatch(r"(?:[\s,]|of|at|and|or)*", between) is not None
+
+
 def _distance(reading: Reading, amount: Amount, cue: Mark, cues: Sequence[Mark]) -> float:
     before = cue.end <= amount.start
     start, end = (cue.end, amount.start) if before else (amount.end, cue.start)
     between = reading.folded[start:end]
     cost = 0.0 if before else 0.2
-    cost += 2.5 * len(re.findall(r"[,;.:?!](?:\s|$)", between))
+    cost += 2.5 * len(re.findall(r"[,;.?!](?:\s|$)", between))
     cost += sum(4.0 for other in reading.amounts if other.start >= start and other.end <= end)
     cost += sum(4.0 for other in cues if other.start >= start and other.end <= end and other.value != cue.value)
     for word in re.findall(r"[a-z']+", between):

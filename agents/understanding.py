@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from agents.form import Form
@@ -114,7 +115,10 @@ def _follow_up(r: Reading, focus: Focus) -> Action | None:
         r.has(kind) for kind in ("function", "estimator", "rebalancing", "template", "engine", "goal", "scenario")
     )
     if focus.last in ("evaluate", "save_strategy") and focus.strategy is not None:
-        return "evaluate" if (settings or r.amounts) else None
+        asset = r.has("asset") and (r.has("again") or r.has("change"))
+        return "evaluate" if (settings or r.amounts or asset) else None
+    if focus.last == "assess_risk" and any(a.years for a in r.amounts):
+        return "simulate"
     if focus.last == "assess_risk" and (r.amounts or r.has("split") or r.has("asset")):
         return "assess_risk"
     if focus.last == "estimate" and focus.request is not None and (settings or r.amounts or r.has("asset")):
@@ -359,7 +363,7 @@ def _evaluate(form: Form) -> list[Call]:
         **{STRATEGY[slot]: quote for slot, quote in quotes.items() if slot in STRATEGY},
     }
     given = _given(strategy)
-    if not given and base == "new":
+    if base == "new" and not {"template", "saved", "weight_function", "estimator"} & given.keys():
         form.ask("strategy: which template, function or saved one?")
     form.finish(needed=tuple(s for s in STRATEGY if s not in ("drawdown", "volatility", "transaction_cost", "weight")))
     return [Call(tool="evaluate_strategy", arguments={"strategy": {"base": base, **given}})]
@@ -473,6 +477,7 @@ def _assess(form: Form) -> list[Call]:
     for amount in _levels(form):
         form.take(amount)
     implied = {"percent": "holding", "share": "holding", "money": "money", "m": "money", "large": "money"}
+    form.use(*form.reading.all("method", "equal_weight"))
     quotes = form.match(("leverage", "fee", "inflation", "return"), implied)
     for slot in quotes:
         if slot not in ("holding", "money"):
@@ -545,10 +550,9 @@ def _simulate(form: Form) -> list[Call]:
     quotes = form.match(tuple(s for s in SAVINGS if s != "amount"), implied)
     for pair in form.pairs:
         flow = pair.slot in ("contribution", "withdrawal")
-        if pair.amount.per and not flow and pair.slot in ("money", "money_goal"):
-            form.ask(f"amount: is {pair.amount.text} {pair.amount.per} paid in or taken out?")
         if flow and not (pair.amount.per.endswith(("month", "monthly", "m", "m.")) or form.reading.has("flow")):
             form.ask(f"unit: {pair.slot} {pair.amount.text} a month?")
+    _flows(form, quotes)
     plan = {SAVINGS[slot]: quote for slot, quote in quotes.items() if slot in SAVINGS}
     portfolio = _portfolio(form, quotes)
     plan |= {"scenario": form.one("scenario"), "portfolio": portfolio}
@@ -557,6 +561,21 @@ def _simulate(form: Form) -> list[Call]:
         form.ask("amount: how much money?")
     form.finish(needed=("withdrawal", "contribution", "fee", "inflation") if not quotes else ())
     return [Call(tool="simulate_wealth", arguments={"plan": _given(plan)})]
+
+
+INWARD: Final = frozenset("put invest add pay save contribute deposit".split())
+
+
+def _flows(form: Form, quotes: dict[str, str]) -> None:
+    """Money a month without a word for it beside it: "if I put 200 a month into the index"."""
+    words = {word.text for word in form.reading.words}
+    for n, pair in enumerate(form.pairs):
+        if not pair.amount.per or pair.slot not in ("money", "money_goal"):
+            continue
+        if not words & INWARD or "withdrawal" in quotes or "contribution" in quotes or not pair.amount.per.endswith("month"):
+            form.ask(f"amount: is {pair.amount.text} {pair.amount.per} paid in or taken out?")
+        quotes["contribution"] = pair.amount.text
+        form.pairs = (*form.pairs[:n], replace(pair, slot="contribution"), *form.pairs[n + 1 :])
 
 
 def _explain(form: Form) -> list[Call]:
@@ -571,6 +590,8 @@ def _explain(form: Form) -> list[Call]:
     topic, detail = _topic(topics, functions, scenarios, costs=bool(multiple))
     form.names("rebalancing")
     _mentions(form, topic)
+    if topic == "why" and r.has("negation") and not functions:
+        form.ask("topic: why what not?")
     if len(runs) > 1 or len(functions) > 1 or len(scenarios) > 1:
         form.ask("detail: one at a time")
     if topic == "costs" and multiple:
@@ -601,7 +622,7 @@ def _topic(
 
 TOPIC_ORDER: Final = (
     "what_would_change", "counter_argument", "next_trade", "computed", "luck", "probabilities", "benchmarks", "plateau",
-    "parameter_error", "premium", "limits", "years", "where_it_loses", "data", "ranking", "why", "summary",
+    "parameter_error", "premium", "limits", "years", "where_it_loses", "data", "ranking", "why", "costs", "summary",
 )  # fmt: skip
 """From the most particular to the most general; the first that is named is meant."""
 

@@ -17,13 +17,13 @@ FUNCTIONS: Final = {
     "feedback": "feedback|feedback rule|feedback control",
 }
 ESTIMATORS: Final = {
-    "rolling": "rolling|rolling vol|rolling volatility|rolling window|rolling estimator|sample volatility|"
+    "rolling": "rolling|rolling estimate|rolling vol|rolling volatility|rolling window|rolling estimator|sample volatility|"
     "simple rolling|rolling standard deviation",
-    "ewma": "ewma|exponentially weighted|exponential|exponential weighting|ewma vol|ewma volatility|ewma estimator|"
+    "ewma": "ewma|ewma estimate|exponential estimate|exponentially weighted|exponential|exponential weighting|ewma vol|ewma volatility|ewma estimator|"
     "exponentially weighted volatility|riskmetrics",
     "ewma_max": "ewma max|ewmamax|max ewma|ewma maximum|larger of two ewmas|larger ewma|two ewmas",
-    "garch": "garch|garch vol|garch volatility|garch estimator|garch forecast",
-    "downside": "downside|downside deviation|downside vol|downside volatility|semideviation|semi deviation|downside risk",
+    "garch": "garch|garch estimate|garch vol|garch volatility|garch estimator|garch forecast",
+    "downside": "downside|downside estimate|downside deviation|downside vol|downside volatility|semideviation|semi deviation|downside risk",
 }
 SCENARIOS: Final = {
     "base_case": "base case|base|base scenario|central case|base case scenario",
@@ -112,7 +112,7 @@ SLOTS: Final = {
     "standard deviation|targeted volatility|volatility of target",
     "drawdown": "drawdown|dd|max drawdown|maximum drawdown|mdd|maxdd|max dd|drawdown limit|drawdown cap|peak to trough|"
     "drawdown constraint|largest drawdown|maximal drawdown|max drawdown limit|peak to trough loss|worst drawdown|"
-    "biggest drawdown|deepest drawdown|from the peak|peak loss|drawdown budget|maximum loss from the peak",
+    "biggest drawdown|deepest drawdown|from the peak|from its peak|from peak|below its peak|from the top|from its high|from a peak|off its peak|peak loss|drawdown budget|maximum loss from the peak",
     "var": "var|value at risk|var limit",
     "es": "es|expected shortfall|cvar|shortfall|conditional var|conditional value at risk|tail loss|cvar limit",
     "turnover": "turnover|max turnover|maximum turnover|annual turnover|turnover limit|turnover cap",
@@ -159,7 +159,7 @@ SLOTS: Final = {
     "target wealth|goal of|wealth of|growing to|into|reaches|arrive at|turn into",
 }
 TOPICS: Final = {
-    "summary": "short version|long story short|in brief|in a word|main point|main points|main message|highlights|key points|key point|in plain english|in plain words|executive summary|summary|summarize|summarise|sum up|sum it up|sum that up|sum this up|explain the result|in short|"
+    "summary": "winning|winning rule|winning strategy|short version|long story short|in brief|in a word|main point|main points|main message|highlights|key points|key point|in plain english|in plain words|executive summary|summary|summarize|summarise|sum up|sum it up|sum that up|sum this up|explain the result|in short|"
     "overview|the gist|gist|walk me through|recap|wrap up|nutshell|in a nutshell|what came out|what was the result|"
     "what is the result|the result|the outcome|outcome|what did you find|what have you found|findings|"
     "explain this result|explain the outcome|explain that result|explain it|explain|conclusion|key takeaways|"
@@ -168,18 +168,19 @@ TOPICS: Final = {
     "which function won|who is the winner|explain the run|headline",
     "ranking": "ranking|rank|ranked|runner up|runners up|second best|second place|leaderboard|league table|"
     "came second|came in second|came next|came third|finalist|top five|top ten|top three|top candidates|"
-    "the others|other candidates|the rest of the field|second and third|table of|order of finish|next best|"
+    "other candidates|the rest of the field|second and third|table of|order of finish|next best|"
     "standing|top 3|top 5|top 10|the table|runners-up",
-    "why": "why did it win|why did that win|why did this win|why does it win|why is that best|why this one|"
+    "why": "tipped|in favour of|in favor of|reason for|what made|made it win|why did it win|why did that win|why did this win|why does it win|why is that best|why this one|"
     "why that one|why|how come|for what reason|reason|importance|most important parameter|what drove|what drives|"
     "driver|which parameter mattered|which parameter matters|mattered most|matters most|matter most|parameter mattered|"
     "where does the benefit come from|where does the gain come from|where does the edge come from|made the difference",
-    "where_it_loses": "where does it lose|where does it lose money|where does this lose money|where does it fail|"
+    "where_it_loses": "not work|doesnt work|stop working|work badly|break down|breaks down|go wrong|goes wrong|where does it lose|where does it lose money|where does this lose money|where does it fail|"
     "where it loses|weak spot|weakness|when does it lose|underperform|underperformance|lose|loses|losing|fail|"
     "fall short|falls short|weakest|suffer|hurt|hurts|struggle|bad for it|achilles heel|does badly|do badly|"
     "loses money|lose money|does worst|does it do worst|where is it worst|trail|trails|lag|lags|perform badly|perform worst",
+    "costs": "cost eat|costs eat|cost|trading cost|transaction cost|after cost|net of cost|expensive to trade",
     "premium": "premium|equity premium|risk premium|equity risk premium|expected premium",
-    "parameter_error": "how wrong|wrong parameters|get the parameters wrong|parameters are wrong|parameters wrong|mis estimated|parameter error|estimation error|parameter uncertainty|estimation uncertainty|"
+    "parameter_error": "sure about the parameters|sure of the parameters|confident in the parameters|certain about the parameters|sure are we about the parameters|trust the parameters|how wrong|wrong parameters|get the parameters wrong|parameters are wrong|parameters wrong|mis estimated|parameter error|estimation error|parameter uncertainty|estimation uncertainty|"
     "parameter risk|estimates are off|estimates are wrong|estimate is wrong|estimate is off|uncertainty of the parameter|estimation risk|inputs are wrong|assumptions are off|"
     "uncertain parameter|assumptions are wrong|drift is wrong|misestimated|estimated wrong|uncertain input",
     "probabilities": "probability|chance|odds|how likely|likelihood|how probable|likely|probable|risk of breaching|"
@@ -190,15 +191,15 @@ TOPICS: Final = {
     "data mining|data mined|data snooping|significant|significance|statistically significant|multiple testing|"
     "chance finding|fluke|spurious|by chance|pure chance|curve fitted|curve fitting|curve fit|deflated sharpe ratio|"
     "selection bias|backtest overfitting|coincidence|skill or luck|luck or skill|random|just chance|accident",
-    "benchmarks": "benchmark|buy and hold|compare to constant weight|versus the benchmark|beat the benchmark|"
+    "benchmarks": "beat|beats|outperform|better than|benchmark|buy and hold|compare to constant weight|versus the benchmark|beat the benchmark|"
     "against the benchmark|just holding|simply holding|holding the index|buy-and-hold|naive strategy|passive",
-    "plateau": "plateau|heatmap|heat map|neighbour|neighbor|neighbouring|robust middle|cliff|nearby|how sensitive|"
+    "plateau": "flat|flat around|plateau|heatmap|heat map|neighbour|neighbor|neighbouring|robust middle|cliff|nearby|how sensitive|"
     "sensitive|sensitivity|flat top|isolated peak|peak or plateau|how stable|stable|knife edge|parameter stability|"
     "surrounding|sharp peak|spike|isolated",
-    "alternative": "why not|why didnt|why wasnt|why isnt|what is wrong with|what was wrong with|wrong with|"
+    "alternative": "much worse|worse than|why not|why didnt|why wasnt|why isnt|what is wrong with|what was wrong with|wrong with|"
     "what happened to|beaten by|how far behind|far behind|did worse|not chosen|not picked|not selected|"
     "instead of|lose out|lost|lose to|lost to|rejected|come in behind|how close was|why arent",
-    "counter_argument": "counter argument|counterargument|counter arguments|argument against|arguments against|"
+    "counter_argument": "why should i not|not believe|not trust|counter argument|counterargument|counter arguments|argument against|arguments against|"
     "devils advocate|devil advocate|speaks against|speak against|against it|against this|other side|downsides|"
     "criticism|criticize|bear case against|poke holes|poke hole|skeptic|sceptic|skeptical|sceptical|pushback|"
     "objection|case against|caveat|drawback|downside of this|reason against|reason not to|why should i not|"
@@ -206,13 +207,13 @@ TOPICS: Final = {
     "years": "year by year|by year|per calendar year|which year|calendar year|best year|worst year|each year|"
     "yearly breakdown|annual breakdown|yearly result|yearly return|annual return|year for year|single years|"
     "individual years|best and worst year|good and bad years|yearly performance|which years|bad years|good years|years",
-    "data": "data|which dates|what dates|dates|price series|time span|time period|from when|source of the prices|where do the prices|period covered|what data|which data|price history|data used|sample period|which period|data source|data quality|"
+    "data": "get the prices|get the price|prices from|prices come from|data come from|data|which dates|what dates|dates|price series|time span|time period|from when|source of the prices|where do the prices|period covered|what data|which data|price history|data used|sample period|which period|data source|data quality|"
     "history used|which prices|what prices|dataset|data set|where do the numbers come from|dates used|underlying data",
-    "next_trade": "next trade|trade next|trade now|trade today|hold today|hold now|current weight|current position|"
+    "next_trade": "position should i have|position to take|should i be invested|should i do now|what position|how much should i hold|should i own|should we hold|next trade|trade next|trade now|trade today|hold today|hold now|current weight|current position|"
     "weight today|weight now|should i hold|position today|buy or sell next|what to do now|do next|next rebalance|"
     "next rebalancing|weight right now|invested today|position right now|next order|next step in trading|"
     "invested right now|position now|do today|trade tomorrow|next move",
-    "what_would_change": "have to be different|would have to be|say no|have to change|need to change|would need to be|need to be true|what would change|change the verdict|change the answer|change your mind|change the result|"
+    "what_would_change": "answer change|verdict change|result change|circumstances|conclusion change|answer be different|verdict be different|pick something else|choose something else|make you|choose differently|decide differently|have to be different|would have to be|say no|have to change|need to change|would need to be|need to be true|what would change|change the verdict|change the answer|change your mind|change the result|"
     "change the conclusion|flip the verdict|flip the result|flip|overturn|tip the balance|different answer|"
     "different conclusion|change this conclusion|change the decision|change the winner|change your answer|"
     "change the recommendation|change your verdict|another winner|reverse the verdict|break the conclusion",
@@ -235,7 +236,7 @@ DO: Final = {
     "estimate": "estimate|how long|how many evaluation|how much time|what would it take|what does it take|"
     "how expensive|what would it cost to run|ballpark|before i launch|before launching|dont start|dont launch|"
     "dont run|without launching|without starting|without running|how much compute|compute time|run time|runtime|"
-    "cost me in time|in time|compute budget|number of evaluation|evaluation would|evaluation will|"
+    "cost me in time|time wise|timewise|in time|compute budget|number of evaluation|evaluation would|evaluation will|"
     "the compute|compute for|compute need|computing need|how heavy|what would that take|take to run|effort|how much work|do not start|do not run|do not launch|not start|"
     "duration|computing time|evaluation|dry run|before i start|before we start|before i commit|how big a job|how big a run|"
     "workload|how costly|before running",
@@ -252,7 +253,7 @@ DO: Final = {
     "add a new scenario|create scenario|define scenario|invent a scenario|add a world|make me one|variant of|"
     "set up scenario|make a version of|version of|make a new scenario|add my own scenario|make a copy",
     "weak_risk": "risk|drawdown|lose|loss|volatility|risk number",
-    "assess_risk": "risk report|how bad|how badly|worst that can happen|what can go wrong|how dangerous|risk of|how risky|risky|beta|stress test|stress|tail risk|risk profile|"
+    "assess_risk": "how volatile|volatile|stress my|stress my portfolio|stress the|stress testing|risk numbers|risk report|how bad|how badly|worst that can happen|what can go wrong|how dangerous|risk of|how risky|risky|beta|stress test|stress|tail risk|risk profile|"
     "risk assessment|assess|risk numbers|risk figures|worst loss|downside risk of|could i lose|can i lose|"
     "might i lose|how much could|how much can i lose|stand to lose|risk contribution|risk analysis|risk check|"
     "kurtosis|skew|skewness|at stake|lose in a|risk decomposition|riskiness|risk metrics|risk measure|risk overview|"
@@ -261,8 +262,8 @@ DO: Final = {
     "ways to allocate|ways to weight|weighting scheme|weighting method|portfolio construction|split|allocate|"
     "allocate across|how should i weight|how should i split|how to weight|how to split|compare weighting|divide|"
     "weighting schemes|weighting methods|spread across|distribute|portfolio weights|allocation compare|how would you split",
-    "weak_analyse": "trend|momentum|calm|analysis|analyze|analyse|volatile|vol right now|stressed|turbulent",
-    "analyse_market": "market|regime|market regime|analyse the market|analyze the market|market doing|how is the market|"
+    "weak_analyse": "bull or a bear market|bull or bear|bull or bear market|bear or bull market|bull or a bear|trend|momentum|calm|analysis|analyze|analyse|volatile|vol right now|stressed|turbulent",
+    "analyse_market": "going on in the market|market|regime|market regime|analyse the market|analyze the market|market doing|how is the market|"
     "where do we stand|how do markets look|market look|market conditions|market environment|market analysis|market view|"
     "trending|trend up|uptrend|downtrend|momentum of|volatility regime|market now|state of the market|"
     "calm or stressed|calm or turbulent|choppy|market mood|how calm|rising or falling|"
@@ -281,7 +282,7 @@ DO: Final = {
     "changed since|changed between|different from last|compare my last|disagree|compare the two|difference|"
     "compare the latest|what changed|changed from|differ from|compare both|side by side with the|compare these two|"
     "apart from the|deviate|contradict",
-    "list_results": "list result|list my result|list run|list my run|list all|my results|my runs|past result|past run|"
+    "list_results": "archive|archive of runs|list result|list my result|list run|list my run|list all|my results|my runs|past result|past run|"
     "earlier result|earlier run|previous results|previous runs|what have i run|have i run|show all runs|all my runs|"
     "all my results|all results|all runs|finished run|finished runs|so far|show my runs|what did i run|"
     "history of runs|result list|run history|list of result|list of run|results i have|runs i have|results do i have|"
@@ -306,7 +307,7 @@ SHOW: Final = (
 FLOW: Final = "a month|per month|each month|every month|monthly|month|pm|p m"
 YEARLY: Final = "a year|per year|annually|yearly|each year|every year|per annum|p a|pa|annual"
 UPPER: Final = (
-    "at most|no more than|not more than|below|under|less than|max|maximum|up to|capped at|cap|limit|limited to|"
+    "more than|further than|deeper than|at most|no more than|not more than|below|under|less than|max|maximum|up to|capped at|cap|limit|limited to|"
     "not exceed|not above|no worse than|not worse than|no higher than|not over|never more than|within|ceiling|"
     "no greater than|no deeper than|not deeper than|never exceed|never above|never worse than|upper bound|"
     "lower than|no bigger than|nothing over|not beyond|never beyond|not higher than|inside|tops|top out at|smaller than"
@@ -371,7 +372,7 @@ FORBIDDEN: Final = (
     "pick a stock|hot stock|which stocks should|cheap|overvalued|undervalued|fair value|last price|close at|"
     # tax, law, life
     "tax|taxes|capital gain|capital gains|vat|legal|lawyer|contract|compliance letter|mortgage|salary|weather|rain|sunny|joke|laugh|"
-    "poem|song|story|recipe|translate|translation|german|french|spanish|football|movie|restaurant|dinner|lunch|coffee|"
+    "vote|voting|election|website|publish|share it|share this|exchange rate|pairs trade|pair trade|poem|song|story|recipe|translate|translation|german|french|spanish|football|movie|restaurant|dinner|lunch|coffee|"
     "holiday|birthday|code for me|python|script|excel macro|horoscope|sing|haiku|capital of|president|book a|flight|"
     "meeting|calendar invite|schedule|remind|reminder|sudoku|"
     # the desk's rules and this program
@@ -393,6 +394,9 @@ FOREIGN: Final = (
 )
 
 FILLER: Final = """
+play plays depend depends multi multi-asset disappear disappears space widen support supports drops x fifth aware
+ta mean means here hour hours minute minutes circumstance circumstances together fall much favour favor eat eats come
+board trustees chairman ceo cio slide audience newcomer layman beginner expert sleeve mandate maintenance low-maintenance
 positive a an the this that these those it its i me my mine we us our ours you your he she they them one ones some any all both
 is are was were be been being am do does did done doing have has had having will would shall should can could may might
 must of to in on at by for from with into onto over than as if so then there here when where which who what whose how and or

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 import tools.quoting as quoting
 from agents.understanding import Call, Understood, understand
 from quant.strategy import SearchSpace
+from tools.errors import InvalidInput
 from tools.focus import Focus
 from tools.optimization import Limit, Limits, OptimizationRequest
 from tools.wishes import Holding, PortfolioWish, StrategyWish
@@ -58,7 +59,10 @@ def score(item: dict[str, Any]) -> Score:
     understood = understand(item["text"], FOCI[item["context"]])
     if not understood.calls:
         return _without_calls(item["action"], understood)
-    read = [_read(call) for call in understood.calls]
+    try:
+        read = [_read(call) for call in understood.calls]
+    except InvalidInput as refused:
+        return Score("declined", f"the tool refuses: {refused}")
     meant = [item, *item.get("also", ())]
     if item["action"] in ("cannot", "unclear", "help"):
         return Score("misread", f"does {read}")
