@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final, get_args
+from typing import Any, Final, get_args
 
-from agents.grammar import Amount, Mark, Reading
+from agents.amounts import Amount
+from agents.grammar import Mark, Reading
 from agents.slots import FRACTION, UNITS, Pair, match
 from quant.scenario import BUILT_IN, CYCLE
-from quant.strategy import Rebalancing, SearchSpace
+from quant.strategy import Frozen, Rebalancing, SearchSpace
 from tools.focus import Focus
 
 BOUND_NEAR: Final = 24
@@ -40,13 +41,23 @@ MUST: Final = (
     "rebalancing",
 )
 """A name of these kinds that no argument took could change the meaning."""
-TICKERS: Final = ("AAPL", "AMD", "BAC", "BBY", "CVX", "GE", "HD", "JNJ", "JPM", "KO", "LLY", "MRK", "MSFT", "PEP", "PFE", "PG", "RRC", "UNH", "WMT", "XOM")  # fmt: skip
+TICKERS: Final = ("AAPL", "AMD", "BAC", "BBY", "CVX", "GE", "HD", "JNJ", "JPM", "KO", "LLY", "MRK", "MSFT",
+    "PEP", "PFE", "PG", "RRC", "UNH", "WMT", "XOM")  # fmt: skip
 HARMLESS: Final = re.compile(
-    r"\b(?:not sure|no idea|dont know|don't know|do not know|no worries|no rush|no hurry|not bad|no problem|if not|or not|why not|"
-    r"can't wait|cannot wait|don't mind|dont mind|no need to rush|no longer than|not yet|haven't|don't understand|dont understand|"
-    r"not only|don't you|can't you|couldn't you|won't you|not urgent|no thanks to|i can't|i cannot|can't i|doesn't matter|"
-    r"don't worry|dont worry|i'm not|not clear|not convinced|can't decide|not much|not too|not more|no matter|don't have|i don't|not really)\b"
+    r"\b(?:not sure|no idea|dont know|don't know|do not know|no worries|no rush|no hurry|not bad|"
+    r"no problem|if not|or not|why not|"
+    r"can't wait|cannot wait|don't mind|dont mind|no need to rush|no longer than|not yet|haven't|"
+    r"don't understand|dont understand|"
+    r"not only|don't you|can't you|couldn't you|won't you|not urgent|no thanks to|i can't|i cannot|"
+    r"can't i|doesn't matter|"
+    r"don't worry|dont worry|i'm not|not clear|not convinced|can't decide|not much|not too|not more|"
+    r"no matter|don't have|i don't|not really)\b"
 )
+
+
+class Call(Frozen):
+    tool: str
+    arguments: dict[str, Any]
 
 
 class Form:
@@ -229,7 +240,9 @@ class Form:
 
 ALIKE: Final = {"max_cost": ("transaction_cost",), "transaction_cost": ("max_cost",), "lookback": ("lookbacks",)}
 VAGUE: Final = frozenset(
-    "vol targeted|vol targeting|volatility targeted|volatility targeting|target|spread|trading|invested|allocation|exposure|window|trial|standard deviation|return|weight|weights|trials|paths|"
-    "trades|traded|multiple|interest|attempt|candidates|cap|trade|horizon|configuration|configurations|combination".split("|")
+    "vol targeted|vol targeting|volatility targeted|volatility targeting|target|spread|trading|"
+    "invested|allocation|exposure|window|trial|standard deviation|return|weight|weights|trials|paths|"
+    "trades|traded|multiple|interest|attempt|candidates|cap|trade|horizon|configuration|configurations|"
+    "combination".split("|")
 )
 """Cues that are also ordinary words of the desk; without a number they say nothing."""

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Final, Literal, TypeAlias
 
-from agents.grammar import Amount, Reading
+from agents.amounts import Amount
+from agents.grammar import Reading
 from tools.focus import Focus
 from tools.wishes import Offer
 
@@ -106,7 +107,7 @@ def _overlaps_function(r: Reading, start: int) -> bool:
     return any(m.start == start for m in r.all("function"))
 
 
-def _simulate(r: Reading, focus: Focus) -> bool:
+def _simulate(r: Reading, _: Focus) -> bool:
     money = any(a.unit in ("money", "m") or a.per or a.value >= 1000 for a in r.amounts)
     years = any(a.unit == "time" and a.years for a in r.amounts)
     strong = any(
@@ -149,7 +150,8 @@ def _set_by_number(r: Reading) -> bool:
 
 
 ASKED: Final = (
-    "probabilities", "limits", "luck", "plateau", "years", "ranking", "counter_argument", "premium", "why", "where_it_loses",
+    "probabilities", "limits", "luck", "plateau", "years", "ranking", "counter_argument", "premium", "why",
+    "where_it_loses",
     "what_would_change", "parameter_error", "data", "computed", "next_trade",
 )  # fmt: skip
 
@@ -178,7 +180,7 @@ def _limits_given(r: Reading) -> bool:
 
 def _weights(r: Reading) -> bool:
     shares = [a for a in r.amounts if a.unit in ("percent", "share")]
-    return r.has("asset") and (bool(shares) and _beside(r, shares) or r.has("split"))
+    return r.has("asset") and ((bool(shares) and _beside(r, shares)) or r.has("split"))
 
 
 def _beside(r: Reading, shares: Sequence[Amount]) -> bool:
@@ -188,7 +190,9 @@ def _beside(r: Reading, shares: Sequence[Amount]) -> bool:
     for share in free:
         for asset in r.all("asset"):
             start, end = (share.end, asset.start) if share.end <= asset.start else (asset.end, share.start)
-            if len(r.folded[start:end].split()) <= 2 and not any(start <= cue.start and cue.end <= end for cue in slots):
+            if len(r.folded[start:end].split()) <= 2 and not any(
+                start <= cue.start and cue.end <= end for cue in slots
+            ):
                 return True
     return False
 
@@ -225,7 +229,13 @@ def _evaluate(r: Reading, focus: Focus) -> bool:
         return True
     shaped = r.has("slot", *SHAPED)
     single = len({m.value for m in r.all("function")}) == 1
-    if single and _asks_how(r) and not _has_result(focus) and r.words[0].text != "why" and not r.has("slot", "trials", "paths"):
+    if (
+        single
+        and _asks_how(r)
+        and not _has_result(focus)
+        and r.words[0].text != "why"
+        and not r.has("slot", "trials", "paths")
+    ):
         return True
     if (shaped or r.has("do", "weak_evaluate")) and single and not r.has("do", "optimize"):
         return not r.has("slot", "trials", "paths") and not (
@@ -253,7 +263,9 @@ def _wonders(r: Reading) -> bool:
 
 def _asks_how(r: Reading) -> bool:
     """A question that no search answers; "which rule is best" and "what is the best rule" are answered by one."""
-    best = r.has("do", "weak_optimize") and any(m.text in ("best", "optimal", "highest") for m in r.all("do", "weak_optimize"))
+    best = r.has("do", "weak_optimize") and any(
+        m.text in ("best", "optimal", "highest") for m in r.all("do", "weak_optimize")
+    )
     return not best and any(w.text in ("how", "what", "when", "why", "who", "is", "does", "did") for w in r.words[:2])
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from agents.grammar import Amount, Mark, Reading
+from agents.amounts import Amount
+from agents.grammar import Mark, Reading
 
 FRACTION: Final = frozenset({"percent", "plain", "share", "bps"})
 PLAIN: Final = frozenset({"plain", "m"})
@@ -14,7 +15,8 @@ MONEY: Final = frozenset({"money", "plain", "m"})
 COST: Final = frozenset({"share", "bps", "plain", "multiple", "percent", "factor"})
 UNITS: Final = {
     **dict.fromkeys(
-        "volatility drawdown var es weight min_weight max_weight midpoint scale floor band return cash_rate inflation fee "
+        "volatility drawdown var es weight min_weight max_weight midpoint scale floor band return "
+        "cash_rate inflation fee "
         "correlation".split(),
         FRACTION,
     ),
@@ -31,9 +33,12 @@ UNITS: Final = {
 }
 """What a number may be written as, for each amount."""
 LIGHT: Final = frozenset(
-    "of at to is be the a an with by around about roughly approximately approx maximum max target my our in for than as "
-    "should stay stays limit level only just exactly are would over was annual annualized set equal equals year fixed up "
-    "realized annually some put now use using rate lower higher more no worse less most least below under above not".split()
+    "of at to is be the a an with by around about roughly approximately approx maximum max target my "
+    "our in for than as "
+    "should stay stays limit level only just exactly are would over was annual annualized set equal "
+    "equals year fixed up "
+    "realized annually some put now use using rate lower higher more no worse less most least below "
+    "under above not".split()
 )
 JOINING: Final = frozenset({"and", "but", "or", "plus", "then", "while", "where"})
 FAR: Final = 6.0
@@ -91,11 +96,13 @@ def _cues(reading: Reading) -> Iterator[Mark]:
 
 
 UPPER_BEFORE: Final = re.compile(
-    r"\b(?:max(?:imum)?|cap|limit|at most|no more than|keep|hold|upper)\b(?: (?:the|my|on|for|of|total|annual|all))*(?: [\d.,]+ ?(?:%|percent|bps?|basis points)?)?\s*$"
+    r"\b(?:max(?:imum)?|cap|limit|at most|no more than|keep|hold|upper)\b(?: (?:the|my|on|for|of|total|"
+    r"annual|all))*(?: [\d.,]+ ?(?:%|percent|bps?|basis points)?)?\s*$"
 )
 UPPER_AFTER: Final = re.compile(
     r"^ (?:of |a year |per year |should |must |to |stay |be |is |are |capped |kept |limited )*"
-    r"(?:at most|no more than|not more than|below|under|less than|max|maximum|up to|capped|cap|limit|limited|not exceed|not above|no higher|within)\b"
+    r"(?:at most|no more than|not more than|below|under|less than|max|maximum|up to|capped|cap|limit|"
+    r"limited|not exceed|not above|no higher|within)\b"
 )
 LOWER_NEAR: Final = re.compile(r"\b(?:at least|min|minimum|no less than|not below|never below|above|not less than)\b")
 
@@ -124,7 +131,11 @@ def _matchings(
         for cue in cues:
             ahead = cue.value != "money_goal" or cue.end <= amount.start or cue.text == "goal"
             if ahead and amount.unit in UNITS[cue.value]:
-                cost = 0.5 if cue.value == many and _listed(reading, amount, cue) else _distance(reading, amount, cue, cues)
+                cost = (
+                    0.5
+                    if cue.value == many and _listed(reading, amount, cue)
+                    else _distance(reading, amount, cue, cues)
+                )
                 if cost <= FAR:
                     options.append((Pair(amount, cue.value, cue), cost))
         extended = [

@@ -72,7 +72,8 @@ OPTIMIZE = {
         "assets": ["JNJ", "PFE"], "target_volatility": 0.09, "max_drawdown": 0.12},
     "no sigmoid and no cppi please, optimize the index at 10%": {
         "target_volatility": 0.10,
-        "weight_functions": ["inverse_vol", "inverse_vol_squared", "linear_decay", "merton", "trend_overlay", "drawdown_control"]},
+        "weight_functions": ["inverse_vol", "inverse_vol_squared", "linear_decay", "merton", "trend_overlay",
+                             "drawdown_control"]},
 }  # fmt: skip
 AGAIN = {
     "again with 15%": {"target_volatility": 0.15},
@@ -294,6 +295,6 @@ WORDINGS = [
     *_of(FRESH, "simulate", None, SIMULATE), *_of(RISK, "simulate", None, SIMULATE_AGAIN),
     *_of(RESULT, "explain", None, TOPICS), *_of(RESULT, "compare_results", None, DIFFER),
     *_of(FRESH, "list_results", None, LIST), *_of(RESULT, "open_holdout", None, HOLDOUT),
-    *_of(FRESH, "help", None, HELP), *_of(FRESH, "cannot", None, dict.fromkeys(CANNOT, {})),
+    *_of(FRESH, "help", None, HELP), *_of(FRESH, "cannot", None, {text: {} for text in CANNOT}),
     *(item for text, context in UNCLEAR.items() for item in _of(context, "unclear", None, {text: {}})),
 ]  # fmt: skip

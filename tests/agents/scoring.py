@@ -13,7 +13,7 @@ from tools.focus import Focus
 from tools.optimization import Limit, Limits, OptimizationRequest
 from tools.wishes import Holding, PortfolioWish, StrategyWish
 
-WIDE = (-1e12, 1e12)
+WIDE = (-(10**12), 10**12)
 """What is out of range is understood all the same; the tools refuse it."""
 SPX, CASH = Holding(asset="sp500", weight="60%"), Holding(asset="cash", weight="40%")
 REQUEST = OptimizationRequest(limits=Limits(max_drawdown=Limit(bound=0.20)))

@@ -1,0 +1,168 @@
+"""Finds the amounts of a message, each as the very words that the person wrote."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Amount:
+    """A number with its unit; `text` is the quote."""
+
+    text: str
+    start: int
+    end: int
+    value: float
+    unit: str
+    """percent, bps, money, time, multiple, share, factor or plain; `m` may be million or months."""
+    years: bool = False
+    per: str = ""
+    """What follows as `a month` or `per year`."""
+    range_: bool = False
+
+
+ONES: Final = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
+SMALL: Final = {
+    **{word: float(n) for n, word in enumerate(f"{ONES} seventeen eighteen nineteen".split())},
+    **{word: 10.0 * n for n, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)},
+    "fourty": 40.0,
+}
+SCALES: Final = {
+    "hundred": 1e2, "dozen": 12.0, "thousand": 1e3, "grand": 1e3, "k": 1e3, "million": 1e6, "mln": 1e6, "mn": 1e6,
+    "mm": 1e6, "mio": 1e6, "mil": 1e6, "m": 1e6, "billion": 1e9, "bn": 1e9,
+}  # fmt: skip
+SHARES: Final = {
+    "third": 1 / 3, "thirds": 1 / 3, "quarter": 0.25, "quarters": 0.25, "half": 0.5, "halves": 0.5, "fifth": 0.2,
+    "fifths": 0.2, "tenth": 0.1, "tenths": 0.1,
+}  # fmt: skip
+MULTIPLES: Final = {
+    "double": 2.0, "doubled": 2.0, "doubling": 2.0, "twice": 2.0, "triple": 3.0, "tripled": 3.0, "treble": 3.0,
+    "quadruple": 4.0, "halve": 0.5, "halved": 0.5, "thrice": 3.0,
+}  # fmt: skip
+CURRENCY: Final = r"eur|usd|gbp|chf|[€$£]"
+CURRENCIES: Final = (
+    r"(?:us )?dollars?|euros?|eur|usd|gbp|chf|pounds?(?: sterling)?|sterling|quid|(?:swiss )?francs?|bucks|[€$£]"
+)
+UNITS: Final = {
+    "percent": r"%(?!\w)|percentage points?|per ?cent|pct|pc\b",
+    "bps": r"bps?|basis points?|bips",
+    "money": CURRENCIES,
+    "time": r"calendar years?|trading days?|years?|yrs?|y|months?|mths?|mos?|weeks?|wks?|business days?|days?|d|"
+    r"sessions?|"
+    r"quarters?|decades?|trading years?",
+    "factor": r"x|times|fold",
+}
+_WORD = "|".join(sorted((*SMALL,), key=len, reverse=True))
+_SCALE = r"hundred|dozen|thousand|grand|million|mln|billion|bn|mio"
+_SMALL = rf"(?:{_WORD})(?:[ -](?:{_WORD})\b)*"
+_SPELLED = (
+    rf"(?:minus |negative )?(?:(?:half|a quarter of) an? (?:{_SCALE})|"
+    rf"(?:(?:{_SMALL})|an?(?= (?:{_SCALE}|decade)))(?: point (?:{_WORD})(?: (?:{_WORD}))*)?(?: and a (?:half|quarter))?"
+    rf"(?:[ -](?:(?:{_SCALE})(?: and (?={_WORD}))?|(?:{_SMALL})|and a half))*|an?(?= decade)|"
+    rf"(?:(?<=lookback )|(?<=lookback of )|(?<=window of )|(?<=window )|(?<=look back )|"
+    rf"(?<=lookback is )|(?<=lookback to ))an?(?= (?:year|month|week|quarter)))"
+)
+_DIGITS = rf"(?<![\w.])[-+]?(?:{CURRENCY})?\s?(?:\d{{1,3}}(?:[,'’]\d{{3}})+(?!\d)|\d+)(?:[.,]\d+)?|(?<![\w.])[-+]?\.\d+"
+_FRACTION = (
+    r"(?<!once )(?<!every )\b(?:an?|one|two|three)[ -](?:thirds?|quarters?|fifths?|tenths?|halves)\b|"
+    r"\bhalf\b(?: an? (?=percent|year|per cent|pct))?"
+)
+_UNIT = "|".join(rf"(?P<{name}>{unit})" for name, unit in UNITS.items())
+NUMBER: Final = re.compile(
+    rf"(?:(?P<prefix>{CURRENCY})\s?)?"
+    rf"(?:(?P<multiple>\b(?:{'|'.join(MULTIPLES)})\b)|(?P<share>{_FRACTION})|(?P<digits>{_DIGITS})|"
+    rf"\b(?P<spelled>{_SPELLED})(?![a-z]))"
+    rf"(?:[ -]?(?P<scale>{_SCALE}|k|mn|mm|mil|m)(?![a-z]))?"
+    rf"(?:[ -]?(?:of an? )?(?:{_UNIT})(?![a-z]))?"
+    r"(?P<per>,? ?(?:a|an|per|each|every|/|p\.?) ?(?:month|year|annum|week|day|quarter|m\b\.?|a\b\.?)|"
+    r" (?:monthly|annually|yearly|weekly)(?! (?:rebal|lookback|ewma)))?"
+)
+FOLDED: Final = str.maketrans("’‘“”–—−‑´`\u00a0\u202f", "''\"\"----''  ")
+
+
+def fold(text: str) -> str:
+    """Lower case and plain quotes and dashes, character by character, so that places stay."""
+    return "".join(low if len(low := c.lower()) == 1 else c for c in text.translate(FOLDED))
+
+
+def amounts_in(folded: str) -> tuple[Amount, ...]:
+    """The only place that finds numbers."""
+    found = [amount for match in NUMBER.finditer(folded) if (amount := _amount(match, folded))]
+    return tuple(_ranged(found, folded))
+
+
+def _amount(match: re.Match[str], folded: str) -> Amount | None:
+    named = [name for name in UNITS if match[name]]
+    unit = named[0] if named else "plain"
+    scale, end = match["scale"], match.start("per") if match["per"] else match.end()
+    text = folded[match.start() : end]
+    lone = unit == "plain" and not scale
+    if match["multiple"]:
+        return Amount(text, match.start(), end, MULTIPLES[match["multiple"]], "multiple")
+    if match["share"]:
+        return _share(match, end, unit)
+    body = match["digits"] or match["spelled"]
+    if lone and body == "one" and not match["prefix"]:
+        return None
+    value = _value(body) * SCALES.get(scale or "", 1.0)
+    if match["prefix"] or (match["digits"] and re.match(CURRENCY, match["digits"].lstrip("+-"))):
+        unit = "money"
+    elif scale == "m" and unit == "plain":
+        unit = "m"
+    years = (bool(match["time"]) and match["time"][0] == "y") or "decade" in (match["time"] or "")
+    start = match.start() + len(text) - len(text.lstrip())
+    return Amount(text.strip(), start, end, value, unit, years, (match["per"] or "").strip(" ,"))
+
+
+def _share(match: re.Match[str], end: int, unit: str) -> Amount:
+    words = re.findall(r"[a-z]+", match["share"])
+    share = next(SHARES[word] for word in words if word in SHARES)
+    value = share * SMALL.get(words[0], 1.0) if words[0] not in SHARES else share
+    start = match.start() + len(match[0]) - len(match[0].lstrip())
+    return Amount(match.string[start:end], start, end, value, "share" if unit == "plain" else unit)
+
+
+def _value(body: str) -> float:
+    body = re.sub(CURRENCY, "", body).strip()
+    digits = re.sub(r"[,'](?=\d{3}(?!\d))", "", body).replace(",", ".").replace(" ", "")
+    if re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)", digits):
+        return float(digits)
+    return _spelled(re.findall(r"[a-z]+", body))
+
+
+def _spelled(words: Sequence[str]) -> float:
+    total, group, decimals = 0.0, 0.0, 0.0
+    for word in words:
+        if word == "point":
+            decimals = 0.1
+        elif decimals and word in SMALL:
+            group, decimals = group + SMALL[word] * decimals, decimals / 10
+        elif word in SMALL:
+            group += SMALL[word]
+        elif word == "half":
+            group += 0.5
+        elif word == "quarter":
+            group += 0.25
+        elif word in ("hundred", "dozen"):
+            group = (group or 1.0) * SCALES[word]
+        elif word in SCALES:
+            total, group = total + (group or 1.0) * SCALES[word], 0.0
+    sign = -1.0 if words and words[0] in ("minus", "negative") else 1.0
+    return sign * (total + group or (1.0 if words and words[0] in ("a", "an") else 0.0))
+
+
+def _ranged(found: Sequence[Amount], folded: str) -> Iterator[Amount]:
+    tied: set[int] = set()
+    for n, (left, right) in enumerate(pairwise(found)):
+        between = folded[left.end : right.start]
+        open_ = folded[: left.start].rstrip().endswith(("between", "from"))
+        if (
+            re.fullmatch(r"\s*-\s*|\s+to\s+|\s+through\s+", between)
+            or (open_ and re.fullmatch(r"\s+and\s+", between))
+            or (right.text.startswith("-") and not between)
+        ):
+            tied |= {n, n + 1}
+    for n, amount in enumerate(found):
+        yield replace(amount, range_=n in tied)

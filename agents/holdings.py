@@ -1,0 +1,191 @@
+"""A portfolio, or money over time, out of a form."""
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from agents.amounts import Amount
+from agents.form import Call, Form
+from agents.grammar import Mark, Reading
+from agents.strategies import given
+
+SAVINGS: Final = {
+    "years": "years", "contribution": "contribution", "withdrawal": "withdrawal", "money_goal": "goal",
+    "inflation": "inflation", "fee": "fee", "paths": "paths", "amount": "amount",
+}  # fmt: skip
+
+
+def _portfolio(form: Form) -> dict[str, Any]:
+    """Shares and assets in the order of the words; one share for `each`; what has none beside others is the rest."""
+    assets, shares = form.assets(), _shares(form)
+    if form.reading.has("split") and not assets and form.focus.portfolio is not None:
+        assets = tuple(holding.asset for holding in form.focus.portfolio.holdings)
+    if len(shares) == 1 and form.reading.has("each"):
+        shares *= len(assets)
+    money = [pair.amount.text for pair in form.pairs if pair.slot == "money"]
+    if len(money) > 1 and len(money) == len(assets) and not shares:
+        return {"holdings": [{"asset": asset, "amount": each} for asset, each in zip(assets, money, strict=True)]}
+    if len(money) > 1:
+        form.ask(f"amount: {' or '.join(money)}?")
+    return {**({"amount": money[0]} if money else {}), **_weighted(form, assets, shares)}
+
+
+def _shares(form: Form) -> list[str]:
+    r, pairs = form.reading, [pair for pair in form.pairs if pair.slot == "holding"]
+    shares = [pair.amount.text for pair in pairs]
+    if not r.has("each"):
+        if any(not _beside_an_asset(r, pair.amount) for pair in pairs):
+            form.ask(f"holdings: which assets have {', '.join(shares)}?")
+        if math.fsum(_share(pair.amount) for pair in pairs) > 1.0 + 1e-9:
+            form.ask(f"holdings: {', '.join(shares)} are more than the whole")
+    for split in r.all("split"):
+        form.use(split)
+        shares += re.findall(r"\d+|[a-z]+", split.text)
+    return shares
+
+
+def _weighted(form: Form, assets: tuple[str, ...], shares: Sequence[str]) -> dict[str, Any]:
+    weights: list[str | None] = [*shares] or [None] * len(assets)
+    rest = form.reading.all("rest")
+    if rest and len(shares) == len(assets) - 1:
+        later = (n for n, mark in enumerate(_asset_marks(form.reading, assets)) if mark.start > rest[0].start)
+        weights.insert(next(later, len(shares)), None)
+    if len(weights) != len(assets):
+        form.ask(f"holdings: which shares of {', '.join(assets) or 'what'}?")
+        return {}
+    holdings = [given({"asset": asset, "weight": weight}) for asset, weight in zip(assets, weights, strict=True)]
+    return {"holdings": holdings} if holdings else {}
+
+
+def _share(amount: Amount) -> float:
+    return amount.value / 100.0 if amount.unit == "percent" else amount.value
+
+
+BETWEEN: Final = re.compile(
+    r"\b(?:in|of|the|each|into|and|to|a|an|weight|weights|with|is|for|on|are|an|it|stocks|both|invested|"
+    r"held|goes|put|worth)\b"
+)
+
+
+def _beside_an_asset(r: Reading, share: Amount) -> bool:
+    """Whether only other shares and assets stand between a share and one of the assets."""
+    text = r.folded
+    for taken in (*r.amounts, *r.all("asset")):
+        text = text[: taken.start] + "," * (taken.end - taken.start) + text[taken.end :]
+    for asset in r.all("asset"):
+        start, end = (share.end, asset.start) if share.end <= asset.start else (asset.end, share.start)
+        if not re.search(r"[a-z]", BETWEEN.sub("", text[start:end])):
+            return True
+    return False
+
+
+def _asset_marks(r: Reading, assets: Sequence[str]) -> list[Mark]:
+    return [next(m for m in r.all("asset", asset)) for asset in assets]
+
+
+def assess(form: Form) -> list[Call]:
+    for amount in _levels(form):
+        form.take(amount)
+    implied = {"percent": "holding", "share": "holding", "money": "money", "m": "money", "large": "money"}
+    form.use(*form.reading.all("method", "equal_weight"))
+    quotes = form.match(("leverage", "fee", "inflation", "return"), implied)
+    for slot in quotes:
+        if slot not in ("holding", "money"):
+            form.ask(f"amount: {slot} {quotes[slot]} is no part of a portfolio")
+    portfolio = _portfolio(form)
+    if not portfolio.get("holdings") and form.focus.portfolio is None:
+        form.ask("holdings: of which portfolio?")
+    form.finish()
+    return [Call(tool="assess_portfolio", arguments={"portfolio": portfolio})]
+
+
+def _levels(form: Form) -> Iterator[Amount]:
+    """The confidence levels and horizons that every report has."""
+    r = form.reading
+    for amount in r.amounts:
+        before, after = r.folded[max(0, amount.start - 26) : amount.start], r.folded[amount.end : amount.end + 18]
+        beside = re.search(
+            r"(?:\bvar|value at risk|shortfall|\bes|cvar|confidence|level)(?: at| of| with| over| for|"
+            r",)*(?: the| a)?\s*$",
+            before,
+        ) or re.match(
+            r"[ -]*(?:and \d+%? ?|confidence |level |, ?)*(?:var\b|value at risk|cvar|es\b|expected shortfall|"
+            r"confidence)",
+            after,
+        )
+        level = amount.unit in ("percent", "plain") and amount.value in (95.0, 99.0)
+        horizon = (
+            amount.unit == "time"
+            and amount.value in (1.0, 10.0, 21.0)
+            and re.search(r"d\b|day|session", amount.text.lower())
+        )
+        if beside and (level or horizon):
+            yield amount
+
+
+def compare_allocations(form: Form) -> list[Call]:
+    methods = form.names("method")
+    form.match(
+        ("leverage", "fee", "return", "weight", "volatility"), {"money": "money", "m": "money", "large": "money"}
+    )
+    for pair in form.pairs:
+        if pair.slot != "money":
+            form.ask(f"amount: {pair.slot} {pair.amount.text} is no part of a comparison")
+    assets = form.assets() or (
+        tuple(h.asset for h in form.focus.portfolio.holdings if h.asset != "cash") if form.focus.portfolio else ()
+    )
+    if not assets:
+        form.ask("assets: which ones?")
+    money = [pair.amount.text for pair in form.pairs if pair.slot == "money"]
+    if any(m.start in form.denied for m in form.reading.all("method")):
+        form.ask("methods: which ones?")
+    form.finish(ignored=("estimator",))
+    arguments = {"assets": list(assets), "methods": list(methods), "amount": money[0] if money else None}
+    return [Call(tool="compare_allocations", arguments=arguments)]
+
+
+def simulate(form: Form) -> list[Call]:
+    implied = {
+        "percent": "holding",
+        "share": "holding",
+        "money": "money",
+        "m": "money",
+        "large": "money",
+        "time": "years",
+    }
+    quotes = form.match(tuple(s for s in SAVINGS if s != "amount"), implied)
+    for pair in form.pairs:
+        flow = pair.slot in ("contribution", "withdrawal")
+        if flow and not (pair.amount.per.endswith(("month", "monthly", "m", "m.")) or form.reading.has("flow")):
+            form.ask(f"unit: {pair.slot} {pair.amount.text} a month?")
+    _flows(form, quotes)
+    plan = {SAVINGS[slot]: quote for slot, quote in quotes.items() if slot in SAVINGS}
+    portfolio = _portfolio(form)
+    plan |= {"scenario": form.one("scenario"), "portfolio": portfolio}
+    form.use(*form.reading.all("rebalancing"))
+    if not portfolio and form.focus.portfolio is None and "contribution" not in plan:
+        form.ask("amount: how much money?")
+    form.finish(needed=("withdrawal", "contribution", "fee", "inflation") if not quotes else ())
+    return [Call(tool="simulate_wealth", arguments={"plan": given(plan)})]
+
+
+INWARD: Final = frozenset("put invest add pay save contribute deposit".split())
+
+
+def _flows(form: Form, quotes: dict[str, str]) -> None:
+    """Money a month without a word for it beside it: "if I put 200 a month into the index"."""
+    words = {word.text for word in form.reading.words}
+    for n, pair in enumerate(form.pairs):
+        if not pair.amount.per or pair.slot not in ("money", "money_goal"):
+            continue
+        if (
+            not words & INWARD
+            or "withdrawal" in quotes
+            or "contribution" in quotes
+            or not pair.amount.per.endswith("month")
+        ):
+            form.ask(f"amount: is {pair.amount.text} {pair.amount.per} paid in or taken out?")
+        quotes["contribution"] = pair.amount.text
+        form.pairs = (*form.pairs[:n], replace(pair, slot="contribution"), *form.pairs[n + 1 :])

@@ -1,0 +1,51 @@
+"""Words without their endings, and how far two words are apart."""
+
+from functools import cache
+from typing import Final
+
+IRREGULAR: Final = frozenset(
+    "drops here based earnings news saving savings saved stored puts calls cons used during thing king "
+    "bring string spring lots need speed".split()
+)
+"""Words whose ending makes another word of them."""
+
+
+@cache
+def stem(word: str) -> str:
+    """Without what ordinary endings add."""
+    if word in IRREGULAR:
+        return word
+    for british, american in (
+        ("isation", "ization"),
+        ("ising", "izing"),
+        ("ised", "ized"),
+        ("ise", "ize"),
+        ("our", "or"),
+    ):
+        if word.endswith(british) and len(word) > len(british) + 2:
+            word = word.removesuffix(british) + american
+    word = word.removesuffix("'s").replace("'", "")
+    if word.endswith("ies") and len(word) > 4:
+        word = word[:-3] + "y"
+    elif word.endswith("s") and not word.endswith(("ss", "us", "is")) and len(word) > 3:
+        word = word[:-1]
+    for ending in ("ing", "ed"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            word = word[: -len(ending)]
+            word = word[:-1] if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "ls" else word
+            break
+    return word[:-1] if word.endswith("e") and len(word) > 3 else word
+
+
+def distance(left: str, right: str) -> int:
+    """Edits of one letter, and swaps of neighbours, between two words."""
+    before: list[int] = []
+    row = list(range(len(right) + 1))
+    for i, a in enumerate(left, 1):
+        older, before, row = before, row, [i]
+        for j, b in enumerate(right, 1):
+            best = min(before[j] + 1, row[-1] + 1, before[j - 1] + (a != b))
+            if i > 1 and j > 1 and a == right[j - 2] and b == left[i - 2]:
+                best = min(best, older[j - 2] + 1)
+            row.append(best)
+    return row[-1]

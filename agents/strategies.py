@@ -1,0 +1,207 @@
+"""An optimization, or one configuration, out of a form."""
+
+from typing import Any, Final
+
+from agents.form import Call, Form
+from agents.grammar import Reading
+from tools.wishes import Offer
+
+OPTIMIZATION: Final = {
+    "volatility": "target_volatility", "drawdown": "max_drawdown", "var": "value_at_risk", "es": "expected_shortfall",
+    "turnover": "max_turnover", "max_cost": "max_cost", "transaction_cost": "transaction_cost",
+    "leverage": "max_leverage",
+    "min_weight": "min_weight", "max_weight": "max_weight", "risk_aversion": "risk_aversion", "trials": "trials",
+    "paths": "paths", "years": "years", "seed": "seed",
+}  # fmt: skip
+STRATEGY: Final = {
+    "volatility": "target_volatility", "lookback": "lookback", "midpoint": "midpoint", "scale": "scale",
+    "slope": "slope",
+    "floor": "floor", "multiplier": "multiplier", "drawdown": "drawdown_cap", "band": "no_trade_band",
+    "transaction_cost": "transaction_cost", "weight": "constant_weight",
+}  # fmt: skip
+RIVALS: Final = (
+    "weight",
+    "return",
+    "cash_rate",
+    "correlation",
+    "inflation",
+    "fee",
+    "midpoint",
+    "floor",
+    "band",
+    "scale",
+)
+"""Amounts that an optimization does not have; a number that means one of them is asked back."""
+
+
+def given(arguments: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in arguments.items() if value is not None and value != ()}
+
+
+def _base(form: Form, *, started: bool, known: bool) -> str:
+    r = form.reading
+    if r.has("fresh"):
+        return "new"
+    if r.has("again"):
+        if not known:
+            form.ask("base: there is nothing to change yet")
+        return "last"
+    return "new" if started or not known else "last"
+
+
+def _optimization(form: Form, action: Offer) -> dict[str, Any]:
+    r, focus = form.reading, form.focus
+    named = form.names("name")
+    wish: dict[str, Any] = {"name": named[0] if named else None}
+    _weight_range(form, wish)
+    quotes = form.match(
+        (*OPTIMIZATION, "lookback", *RIVALS),
+        {
+            "percent": "volatility",
+            "bps": "transaction_cost",
+            **({} if r.has("slot", "lookback") else {"time": "lookback"}),
+        },
+        many="lookback",
+    )
+    lookbacks = tuple(pair.amount.text for pair in form.pairs if pair.slot == "lookback")
+    for pair in form.pairs:
+        if pair.slot in RIVALS:
+            form.ask(f"amount: {pair.slot} {pair.amount.text} is no part of an optimization")
+    wish |= {OPTIMIZATION[slot]: quote for slot, quote in quotes.items() if slot in OPTIMIZATION}
+    wish |= {
+        "assets": form.assets(),
+        "weight_functions": form.functions(),
+        "estimators": form.choice("estimator", ("rolling", "ewma", "ewma_max", "downside")),
+        "lookbacks": lookbacks,
+        "rebalancing": form.rebalancing(),
+        "inner": form.names("method"),
+        "scenarios": form.scenarios(),
+        "engine": form.one("engine"),
+        "goal": form.one("goal") if not _overlapping(form, "goal") else None,
+    }
+    if "maximum_sharpe" in wish["inner"]:
+        wish["inner"] = ()
+        wish["goal"] = "sharpe"
+    started = r.has("do", "optimize") or (action == "estimate" and bool(wish["assets"])) or bool(wish["assets"])
+    base = _base(form, started=started, known=focus.request is not None)
+    if base == "new" and focus.request is not None and not wish["assets"] and not r.has("fresh"):
+        base = "last" if r.has("change") or action == "estimate" or not r.has("do", "optimize") else base
+    _denied_limits(form, base)
+    if base == "new" and not (given(wish) or form.denied):
+        form.ask("wish: of which assets, with which target?")
+    form.finish(needed=[s for s in (*OPTIMIZATION, "lookback") if action == "optimize" or not s.endswith("cost")])
+    return {"base": base, **given(wish)}
+
+
+def _overlapping(form: Form, kind: str) -> bool:
+    return all(m.start in form.denied for m in form.reading.all(kind))
+
+
+def _weight_range(form: Form, wish: dict[str, Any]) -> None:
+    """ "weights between 0 and 100%": the only range that two arguments hold."""
+    r = form.reading
+    ends = [a for a in r.amounts if a.range_]
+    if len(ends) != 2 or not r.has("slot", "weight"):
+        return
+    between = r.folded[max(m.end for m in r.all("slot", "weight")) : ends[0].start]
+    if len(between.split()) <= 4:
+        wish["min_weight"], wish["max_weight"] = (end.text for end in ends)
+        for end in ends:
+            form.take(end)
+
+
+def _denied_limits(form: Form, base: str) -> None:
+    """ "no leverage", "no drawdown limit": true of a new request; a limit that was given cannot be taken back."""
+    request = form.focus.request if base == "last" else None
+    for mark in form.reading.all("slot"):
+        if mark.start not in form.denied:
+            continue
+        free = request is None or (
+            request.mandate.max_weight <= 1.0
+            if mark.value == "leverage"
+            else mark.value in LIMITS and getattr(request.limits, LIMITS[mark.value]) is None
+        )
+        if not free or mark.value not in ("leverage", *LIMITS):
+            form.ask(f"negation: without {mark.text}?")
+
+
+LIMITS: Final = {
+    "drawdown": "max_drawdown",
+    "var": "value_at_risk",
+    "es": "expected_shortfall",
+    "turnover": "turnover",
+    "max_cost": "cost_bps",
+}
+
+
+def _contradictions(form: Form) -> None:
+    values = {
+        pair.slot: pair.amount.value / (100.0 if pair.amount.value > 2.0 or pair.amount.unit == "percent" else 1.0)
+        for pair in form.pairs
+    }
+    if values.get("min_weight", 0.0) > values.get("max_weight", 9.0):
+        form.ask("contradiction: min_weight is above max_weight")
+
+
+def optimize(form: Form) -> list[Call]:
+    wish = _optimization(form, "optimize")
+    _contradictions(form)
+    return [Call(tool="run_optimization", arguments={"wish": wish})]
+
+
+def estimate(form: Form) -> list[Call]:
+    wish = _optimization(form, "estimate")
+    _contradictions(form)
+    return [Call(tool="estimate_optimization", arguments={"wish": wish})]
+
+
+def evaluate(form: Form) -> list[Call]:
+    r, focus = form.reading, form.focus
+    strategy: dict[str, Any] = {}
+    saved = form.names("name") if r.has("do", "saved") else ()
+    split = r.all("split")
+    if split and split[0].value in ("60/40", "60:40", "60 / 40", "sixty forty", "sixty-forty", "sixty/forty"):
+        form.use(*split)
+        strategy["template"] = "sixty_forty"
+    template = form.one("template") or strategy.get("template")
+    function = form.one("function")
+    if template == function or (function == "trend_overlay" and template is None and _named_template(r)):
+        template, function = template or function, None
+    if function in ("merton", "trend_overlay") and _named_template(r):
+        template, function = function, None
+    implied = {"bps": "transaction_cost", "percent": "volatility"}
+    if not r.has("slot", "lookback"):
+        implied["time"] = "lookback"
+    if template == "constant_weight":
+        implied["percent"] = "weight"
+    if function in ("cppi", "tipp") or template == "cppi_90":
+        del implied["percent"]
+    quotes = form.match((*STRATEGY, "max_cost", "leverage", "return", "fee"), implied)
+    for slot in quotes:
+        if slot not in STRATEGY:
+            form.ask(f"amount: {slot} {quotes[slot]} is no part of a configuration")
+    again = r.has("again") or r.has("change")
+    started = (
+        template is not None
+        or bool(saved)
+        or (function is not None and (r.has("do", "evaluate") or r.has("show")) and not again)
+    )
+    base = _base(form, started=started, known=focus.strategy is not None)
+    strategy |= {
+        "template": template,
+        "saved": saved[0] if saved else None,
+        "assets": form.assets(),
+        "weight_function": function,
+        "estimator": form.one("estimator"),
+        "rebalancing": form.one("rebalancing"),
+        **{STRATEGY[slot]: quote for slot, quote in quotes.items() if slot in STRATEGY},
+    }
+    wanted = given(strategy)
+    if base == "new" and not {"template", "saved", "weight_function", "estimator"} & wanted.keys():
+        form.ask("strategy: which template, function or saved one?")
+    form.finish(needed=tuple(s for s in STRATEGY if s not in ("drawdown", "volatility", "transaction_cost", "weight")))
+    return [Call(tool="evaluate_strategy", arguments={"strategy": {"base": base, **wanted}})]
+
+
+def _named_template(r: Reading) -> bool:
+    return any(w.stem == "templat" for w in r.words)
