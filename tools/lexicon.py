@@ -49,7 +49,7 @@ assumed cost*, for each trade, per trade, each trade
   distance from the mean: distance of the price, above its mean, below its mean
   what a limit allows: allows, allowed, permits, at most by the mandate
   what a limit measures: measures, measured, is checked at, breached
-  limit that binds: binds, binding, stands in the way, looser value
+  limit that binds: binds, binding, stands in the way, cannot be done, looser value
   limit: limit, limits
   explained share: explain, explains, explained, accounts for
   parameter that mattered: mattered, matters, mattered most, matters most, \

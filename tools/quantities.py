@@ -41,7 +41,7 @@ def meaning(quantity: str) -> Meaning:
     bare = _QUOTED.sub(" ", quantity)
     marks: dict[str, set[str]] = {}
     concept: str | None = None
-    for mention in mentions(bare):
+    for mention in mentions(f"# {bare}"):  # as if the number stood first: "# scenarios"
         if mention.group == CONCEPT:
             concept = concept or mention.feature
         else:
