@@ -165,7 +165,7 @@ class Form:
         if (
             pair.slot == many
             and amount.unit == "plain"
-            and any(p.amount.unit == "time" and "d" not in p.amount.text for p in self.pairs)
+            and any(p.amount.unit == "time" and "d" not in p.amount.text.lower() for p in self.pairs)
         ):
             self.ask(f"unit: {pair.slot} {amount.text}; days, months or years?")
         if pair.slot == "lookback" and amount.unit == "m" and not re.fullmatch(r"\d+ ?m", amount.text):

@@ -112,7 +112,8 @@ SPECIAL: Final = (
     r"shares|equities|companies)\b", "asset", "stocks"),
     (r"\bj&j\b|\bjohnson & johnson\b", "asset", "JNJ"),
     (r"\bprocter & gamble\b|\bp&g\b", "asset", "PG"),
-    (r"\b(?:12|twelve|1|one)[ -]?(?:months?|m|years?)[ -](?:\w+ )?(?:rule|spreadsheet|template|"
+    (r"\b(?:12|twelve|1|one)[ -]?(?:months?|m|years?)[ -](?:vol |volatility |excel |rolling |lookback |"
+    r"inverse )?(?:rule|spreadsheet|template|"
     r"inverse[ -]vol(?:atility)? rule)\b|\btwelve_month_rule\b", "template", "twelve_month_rule"),
     (r"\bcppi[ _-]?90\b(?! ?%)", "template", "cppi_90"),
     (r"\b(?:all|the|these|those|your|every|all of the|across)?\s?(?:six|6|all)(?: built-in| bundled|"
@@ -134,8 +135,8 @@ RUN: Final = re.compile(
     r"\b(?!\d+[bd]\b|\d+e\d+\b)(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{4,64}\b"
 )
 _TO_END = (
-    r"(?=\s*(?:[,;:?!]|\.(?:\s|$)|$|(?<![-\w])(?:with|but|and|like|based|from|which|please|pls|using|"
-    r"for|then|so|to me|now|thanks|where|whose|in|it's|has|having|at)\b))"
+    r"(?=\s*(?:[,;:?!]|-\s|\.+(?:[\s?!]|$)|$|(?<![-\w])(?:with|but|and|like|based|from|which|please|pls|using|"
+    r"for|then|so|to me|now|thanks|thank|cheers|where|whose|in|it's|has|having|at)\b))"
 )
 _NAME = rf"(?P<name>'[^']+'|\"[^\"]+\"|[^\s,;:?!'\"][^,;:?!'\"]*?){_TO_END}"
 NAMING: Final = tuple(
@@ -190,6 +191,7 @@ SYMBOLS: Final = frozenset(_split(line)[0] for row in vocabulary.ASSETS.values()
 
 
 def read(text: str, own_scenarios: Sequence[str] = ()) -> Reading:
+    text = " ".join(text.split())
     folded = fold(text)
     marks: list[Mark] = []
     rest = folded

@@ -139,6 +139,8 @@ def compare_allocations(form: Form) -> list[Call]:
     if not assets:
         form.ask("assets: which ones?")
     money = [pair.amount.text for pair in form.pairs if pair.slot == "money"]
+    if len(money) > 1:
+        form.ask(f"amount: {' or '.join(money)}?")
     if any(m.start in form.denied for m in form.reading.all("method")):
         form.ask("methods: which ones?")
     form.finish(ignored=("estimator",))

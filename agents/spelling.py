@@ -4,7 +4,7 @@ from functools import cache
 from typing import Final
 
 IRREGULAR: Final = frozenset(
-    "drops here based earnings news saving savings saved stored puts calls cons used during thing king "
+    "apple drops here based earnings news saving savings saved stored puts calls cons used during thing king "
     "bring string spring lots need speed".split()
 )
 """Words whose ending makes another word of them."""
@@ -13,6 +13,7 @@ IRREGULAR: Final = frozenset(
 @cache
 def stem(word: str) -> str:
     """Without what ordinary endings add."""
+    word = word.removesuffix("'s").replace("'", "")
     if word in IRREGULAR:
         return word
     for british, american in (
@@ -24,7 +25,6 @@ def stem(word: str) -> str:
     ):
         if word.endswith(british) and len(word) > len(british) + 2:
             word = word.removesuffix(british) + american
-    word = word.removesuffix("'s").replace("'", "")
     if word.endswith("ies") and len(word) > 4:
         word = word[:-3] + "y"
     elif word.endswith("s") and not word.endswith(("ss", "us", "is")) and len(word) > 3:

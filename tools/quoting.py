@@ -51,6 +51,12 @@ def _plain(text: str) -> str:
     return " ".join(text.translate(_FOLDED).casefold().split())
 
 
+def _is_split(text: str) -> bool:
+    """ "80/20" is two shares of a whole, not a fraction."""
+    match = re.fullmatch(r"(\d{1,2})\s?/\s?(\d{1,2})", text)
+    return match is not None and int(match[1]) + int(match[2]) == 100
+
+
 def _stands(wanted: str, message: str) -> bool:
     numbers = numbers_in(message)
     for match in re.finditer(re.escape(wanted), message):
@@ -58,7 +64,8 @@ def _stands(wanted: str, message: str) -> bool:
         before, after = message[start - 1 : start], message[end : end + 1]
         if (before.isalnum() and wanted[0].isalnum()) or (after.isalnum() and wanted[-1].isalnum()):
             continue
-        cut = (n for n in numbers if n.start < end and start < n.end and not (start <= n.start and n.end <= end))
+        whole = (n for n in numbers if not _is_split(n.text))
+        cut = (n for n in whole if n.start < end and start < n.end and not (start <= n.start and n.end <= end))
         if not any(cut):
             return True
     return False

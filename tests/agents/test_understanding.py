@@ -1,0 +1,163 @@
+"""The embedded assistant's understanding of plain English."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agents.understanding import Understood, understand
+from tests.agents.scoring import FOCI, items, score
+from tools.focus import Focus
+from tools.quoting import is_quote
+from tools.wishes import PortfolioWish, SavingsWish, ScenarioWish, StrategyWish, Wish
+
+WORDINGS = items(Path(__file__).with_name("wordings.json"))
+UNDERSTOOD = [item for item in WORDINGS if understand(item["text"], FOCI[item["context"]]).calls]
+MODELS = {
+    "wish": Wish,
+    "strategy": StrategyWish,
+    "scenario": ScenarioWish,
+    "portfolio": PortfolioWish,
+    "plan": SavingsWish,
+}
+RESULT, STRATEGY, FRESH = FOCI["after_optimization"], FOCI["after_evaluation"], FOCI["fresh"]
+
+wordings = st.sampled_from(UNDERSTOOD)
+SOME = settings(max_examples=60)
+
+
+def calls_of(text: str, focus: Focus) -> list[Any]:
+    return [call.model_dump(mode="json") for call in understand(text, focus).calls]
+
+
+def same(one: list[Any], other: list[Any]) -> bool:
+    """Quotes and names keep the letters of the words."""
+    return str(one).casefold() == str(other).casefold()
+
+
+def test_the_wordings_are_understood_and_none_is_misread() -> None:
+    scores = [(item["text"], score(item)) for item in WORDINGS]
+    assert not [(text, found.why) for text, found in scores if found.outcome == "misread"]
+    assert sum(found.outcome == "understood" for _, found in scores) >= 0.97 * len(scores)
+
+
+def test_the_arguments_fit_the_tools_and_every_amount_is_a_quote() -> None:
+    for item in UNDERSTOOD:
+        for call in calls_of(item["text"], FOCI[item["context"]]):
+            for name, model in MODELS.items():
+                if isinstance(call["arguments"].get(name), dict):
+                    model.model_validate(call["arguments"][name])
+            for quote in quotes_in(call["arguments"]):
+                assert is_quote(quote, [item["text"]]), item["text"]
+
+
+def quotes_in(arguments: object, key: str = "") -> list[str]:
+    if isinstance(arguments, dict):
+        return [quote for name, value in arguments.items() for quote in quotes_in(value, name)]
+    if isinstance(arguments, list | tuple):
+        return [quote for value in arguments for quote in quotes_in(value, key)]
+    return [arguments] if isinstance(arguments, str) and any(c.isdigit() for c in arguments) and key in AMOUNTS else []
+
+
+AMOUNTS = {*Wish.model_fields, *StrategyWish.model_fields, *ScenarioWish.model_fields, *SavingsWish.model_fields} | {
+    "weight"
+}
+AMOUNTS -= {"base", "name", "assets", "saved", "template", "scenarios", "scenario", "like"}
+
+
+@SOME
+@given(wordings, st.sampled_from(["37", "8.3%", "EUR 7m", "13 bps", "seventeen", "41 days"]), st.data())
+def test_a_further_number_never_leaves_the_calls_as_they_were(
+    item: dict[str, Any], number: str, data: st.DataObject
+) -> None:
+    words = item["text"].split()
+    place = data.draw(st.integers(0, len(words)))
+    text, focus = " ".join([*words[:place], number, *words[place:]]), FOCI[item["context"]]
+    changed = calls_of(text, focus)
+    assert not changed or not same(changed, calls_of(item["text"], focus))
+
+
+@given(
+    wordings,
+    st.sampled_from(["Please ", "Hi, ", "Could you please ", ""]),
+    st.sampled_from([" please", " thanks", " - thank you!", ""]),
+)
+def test_politeness_changes_no_call(item: dict[str, Any], before: str, after: str) -> None:
+    focus = FOCI[item["context"]]
+    polite = calls_of(before + item["text"] + after, focus)
+    assert not polite or same(polite, calls_of(item["text"], focus))
+
+
+@given(
+    wordings, st.sampled_from([str.upper, str.lower, str.capitalize]), st.sampled_from(["", ".", "!", "?", " ?!", "  "])
+)
+def test_case_and_final_punctuation_change_no_call(item: dict[str, Any], case: Any, end: str) -> None:
+    focus = FOCI[item["context"]]
+    written = calls_of(case(item["text"]).rstrip("?!. ").replace(" ", "  ") + end, focus)
+    assert not written or same(written, calls_of(item["text"], focus))
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_answered(text: str) -> None:
+    understood = understand(text, FRESH)
+    assert understood.calls or understood.declined or understood.unclear or understood.offers
+
+
+def test_what_is_not_done_says_what_can_be_asked_instead() -> None:
+    for item in WORDINGS:
+        if item["action"] in ("cannot", "unclear"):
+            understood = understand(item["text"], FOCI[item["context"]])
+            assert not understood.calls
+            assert understood.offers, item["text"]
+            assert understood.declined != bool(understood.unclear)
+
+
+@pytest.mark.parametrize(
+    ("text", "focus", "tools"),
+    [
+        ("why did it win and where does it lose?", RESULT, ["explain_result", "explain_result"]),
+        ("Optimize the index at 12% vol. Then list my results.", FRESH, ["run_optimization", "list_results"]),
+        ("show the 12-month rule, then analyse the market", FRESH, ["evaluate_strategy", "analyse_market"]),
+        ("make it weekly. Save it as v1", STRATEGY, ["evaluate_strategy", "save_strategy"]),
+    ],
+)
+def test_two_wishes_are_two_calls_in_their_order(text: str, focus: Focus, tools: list[str]) -> None:
+    assert [call.tool for call in understand(text, focus).calls] == tools
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("optimize the index, vol 12% drawdown", "drawdown"),
+        ("optimize with a volatility of 1", "ambiguous_amount"),
+        ("optimize with vol between 8 and 12%", "range"),
+        ("optimize the index with 12% vol and 15% vol", "contradiction"),
+        ("optimize the index with minimum weight 60% and maximum weight 40%", "contradiction"),
+        ("optimize the frobnicated index", "frobnicated"),
+        ("optimize the index without costs", "negation"),
+        ("60% AAPL, 60% MSFT risk report", "more than the whole"),
+        ("run it again", "nothing to change"),
+    ],
+)
+def test_what_is_missing_or_contradicts_itself_is_named(text: str, asked: str) -> None:
+    understood = understand(text, FRESH)
+    assert not understood.calls
+    assert any(asked in question for question in understood.unclear)
+
+
+@pytest.mark.parametrize("slip", ["optimze", "optimise", "otpimize", "optimizze"])
+def test_slips_in_words_are_mended(slip: str) -> None:
+    assert same(calls_of(f"{slip} the index at 12% vol", FRESH), calls_of("optimize the index at 12% vol", FRESH))
+
+
+@pytest.mark.parametrize("text", ["optimize APPL at 12% vol", "optimize MSTF at 12% vol", "optimize KOO at 12% vol"])
+def test_slips_in_tickers_are_asked_back(text: str) -> None:
+    assert not understand(text, FRESH).calls
+
+
+def test_help_offers_everything() -> None:
+    understood = understand("What can you do?", FRESH)
+    assert understood == Understood(offers=understood.offers)
+    assert len(understood.offers) == len({*understood.offers}) == 14
