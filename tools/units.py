@@ -73,7 +73,11 @@ _UNITS: tuple[tuple[NumberUnit, str], ...] = (
     ("time", r"hours?|hrs?|minutes?|mins?|seconds?|secs?|ms|am|pm|o'clock"),
     ("currency", rf"{_ANY_CURRENCY}|cents?|pence|[¢₠-₿]"),
 )
-AFTER = re.compile("|".join(rf"(?P<{name}>[\s-]?(?:{pattern})(?![a-z0-9]))" for name, pattern in _UNITS))
+_OF_A = {name: r"(?:[\s-](?:of[\s-])?an?)?" for name in ("points", "bps", "percent")}
+"""Half a percent, a third of a point."""
+AFTER = re.compile(
+    "|".join(rf"(?P<{name}>{_OF_A.get(name, '')}[\s-]?(?:{pattern})(?![a-z0-9]))" for name, pattern in _UNITS)
+)
 SYMBOL = re.compile(r"\s*[%‰‱]")
 ALONE = re.compile(
     r"(?<![a-z])(?:an?|few|several|some|many|another|couple(?: of)?|handful(?: of)?)[\s-]+(?:[a-z]+[\s-]+)?"
@@ -83,11 +87,11 @@ ALONE = re.compile(
 """A unit counted by no number."""
 SCALED = re.compile(
     r"[\s-]?(?P<word>hundred|thousand|million|billion|trillion|lakh|crore|dozen|millionen|milliarden?|millions|milliards|"
-    r"hundreds|thousands|billions|trillions|millones|milioni|mln|mio|mn|mm|bln|bn|tn|trn|mrd|k|m|b|t)(?![a-z0-9])"
+    r"hundreds|thousands|billions|trillions|millones|milioni|mln|mio|mn|mm|bln|bn|tn|trn|mrd|grand|k|m|b|t)(?![a-z0-9])"
 )
 SCALE_VALUES: dict[str, float] = {
     **dict.fromkeys("hundred hundreds".split(), 1e2),
-    **dict.fromkeys("thousand thousands k".split(), 1e3),
+    **dict.fromkeys("thousand thousands grand k".split(), 1e3),
     **dict.fromkeys("million millions millionen millones milioni mln mio mn mm m".split(), 1e6),
     **dict.fromkeys("billion billions milliarden milliarde milliards bln bn mrd b".split(), 1e9),
     **dict.fromkeys("trillion trillions tn trn t".split(), 1e12),
