@@ -123,5 +123,5 @@ def problems(reply: Reply, context: ChatContext) -> list[str]:
     empty = ["empty_reply: say something, or decline with offers"]
     return [
         *(empty if not reply.claims and (reply.outcome == "answered" or not reply.offers) else []),
-        *violations(reply.claims, figures),
+        *violations(reply.claims, figures, context.named),
     ]

@@ -18,7 +18,7 @@ from graphs.checkpoints import open_checkpoints
 from graphs.launching import DeskRuns
 from graphs.log import EventLog, Place, logged
 from graphs.runs import Desk, events_of
-from graphs.stream import events
+from graphs.stream import Stopped, events
 from quant.strategy import Frozen
 from store.errors import Conflict
 from store.records import Key, every
@@ -235,7 +235,8 @@ async def _steps(desk: Desk, owner: str, turn: Turn, log: EventLog) -> AsyncGene
                 durability="sync",
             )
             async for event in events(parts):
-                yield event
+                if not isinstance(event, Stopped):
+                    yield event
             at = await graph.aget_state(config)
         waiting = [value.value for task in at.tasks for value in task.interrupts]
         if waiting:

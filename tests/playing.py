@@ -10,6 +10,7 @@ from agents.model import Models
 from agents.wiretap import Player
 from api.isolation import sockets_blocked
 from api.recording import Label, RecordedRun, label_of, played_models
+from tools.optimization import OptimizationRequest
 
 CASSETTES = Path(__file__).with_name("cassettes")
 
@@ -24,6 +25,12 @@ class Played:
         """Of a recording of one run."""
         [run] = self.label.runs
         return run
+
+    @property
+    def request(self) -> OptimizationRequest:
+        """What that run was asked for; a conversation has messages instead."""
+        assert self.run.request is not None
+        return self.run.request
 
 
 @contextmanager

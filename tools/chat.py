@@ -10,6 +10,7 @@ from quant.strategy import Frozen
 from store.documents import Document
 from store.records import Key, every
 from store.store import Store
+from tools.claims import permitted_by
 from tools.context import Scope
 from tools.errors import InvalidInput, UserError
 from tools.exhibits import Exhibit, exhibits_of
@@ -138,6 +139,12 @@ class ChatContext(Scope):
     runs: Runs
     focus: Focus
     evidence: Evidence
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Names that an answer may use as they are: those of the request, and the person's own scenarios."""
+        request = self.focus.request
+        return (*(permitted_by(request) if request else ()), *self.focus.scenarios)
 
 
 async def load_evidence(store: Store, owner: str, turn: str) -> Evidence:

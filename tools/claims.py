@@ -16,6 +16,7 @@ from pydantic import Field
 
 from quant.strategy import Frozen
 from tools.figures import Claim, Figure, shown
+from tools.numbers import unexplained
 from tools.optimization import OptimizationRequest, RenderedClaim
 from tools.prices import split_universe
 from tools.quantities import REFERENCE, wrong_quantities
@@ -137,9 +138,23 @@ def parts(claim: RenderedClaim, figures: Iterable[Figure]) -> list[tuple[str, Fi
 
 
 def violations(claims: Sequence[Claim], figures: Sequence[Figure], permitted: Iterable[str] = ()) -> list[str]:
-    """The violations of a whole draft, numbered for the model that must mend them."""
+    """The violations of a whole draft, numbered for the model that must mend them.
+
+    What passes is looked at once more as the reader would see it: a number that no figure explains is the draft's own.
+    """
     names = tuple(permitted)
-    return [f"{v} (claim {n})" for n, claim in enumerate(claims, 1) for v in check(claim, figures, names)]
+    found: list[str] = []
+    for n, claim in enumerate(claims, 1):
+        wrong = check(claim, figures, names) or list(_unexplained(claim, figures, names))
+        found += [f"{violation} (claim {n})" for violation in wrong]
+    return found
+
+
+def _unexplained(claim: Claim, figures: Sequence[Figure], permitted: Sequence[str]) -> Iterator[str]:
+    rendered = render(claim, figures)
+    used = [figure for figure in figures if figure.id in rendered.figures]
+    for number in unexplained(rendered.text, used, permitted):
+        yield f"unexplained_number: {number.text!r} is a number that no figure explains; refer to a figure"
 
 
 def permitted_by(request: OptimizationRequest, assets: Iterable[str] = ()) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ def replayed(home, opened, cassette: Played):
 
     async def replayed():
         async with opened(home, cassette.models) as desk:
-            run = await create_run(desk, OWNER, cassette.run.request, run_id=cassette.run.run)
+            run = await create_run(desk, OWNER, cassette.request, run_id=cassette.run.run)
             events = [event async for event in execute(desk, OWNER, run)]
             return events, await result_of(desk.store, OWNER, run)
 
@@ -63,7 +63,7 @@ def test_each_recording_of_the_double_ships() -> None:
 async def test_a_run_on_bedrock_ends_as_the_run_of_the_embedded_planner(home, opened, cassette, replayed) -> None:
     events, result = await replayed()
     async with opened(home / "embedded") as desk:
-        run = await create_run(desk, OWNER, cassette.run.request)
+        run = await create_run(desk, OWNER, cassette.request)
         embedded = [event async for event in execute(desk, OWNER, run)]
         same = await result_of(desk.store, OWNER, run)
     assert same is not None
@@ -120,7 +120,7 @@ async def test_nonsense_is_refused_and_mended(replayed) -> None:
 async def test_a_changed_question_is_a_miss_that_shows_the_difference(home, opened) -> None:
     async def ask_something_else() -> None:
         with played("optimization") as playing:
-            request = playing.run.request.model_copy(update={"limits": playing.run.request.limits.model_copy()})
+            request = playing.request.model_copy(update={"limits": playing.request.limits.model_copy()})
             limits = request.limits.model_validate({"max_drawdown": {"bound": 0.4}})
             async with opened(home, playing.models) as desk:
                 changed = request.model_copy(update={"limits": limits})
