@@ -13,7 +13,7 @@ TOPICS: Final = {
     "tldr|bottom line|explain the last result|how did it go|what did the run say|the verdict|verdict|"
     "what won|who won|which one won|which won|the winner|what is the winner|which rule won|"
     "which strategy won|which function won|who is the winner|explain the run|headline",
-    "ranking": "ranking|rank|ranked|runner up|runners up|second best|second place|leaderboard|league table|"
+    "ranking": "top|ranking|rank|ranked|runner up|runners up|second best|second place|leaderboard|league table|"
     "came second|came in second|came next|came third|finalist|top five|top ten|top three|"
     "top candidates|other candidates|the rest of the field|second and third|table of|order of finish|"
     "next best|standing|top 3|top 5|top 10|the table|runners-up",
@@ -48,9 +48,10 @@ TOPICS: Final = {
     "multiple testing|chance finding|fluke|spurious|by chance|pure chance|curve fitted|curve fitting|"
     "curve fit|deflated sharpe ratio|selection bias|backtest overfitting|coincidence|skill or luck|"
     "luck or skill|random|just chance|accident",
-    "benchmarks": "beat|beats|outperform|better than|benchmark|buy and hold|compare to constant weight|"
-    "versus the benchmark|beat the benchmark|against the benchmark|just holding|simply holding|"
-    "holding the index|buy-and-hold|naive strategy|passive",
+    "benchmarks": "constant weight|constant mix|fixed weight|beat|beats|outperform|better than|benchmark|"
+    "buy and hold|compare to constant weight|versus the benchmark|beat the benchmark|"
+    "against the benchmark|just holding|simply holding|holding the index|buy-and-hold|"
+    "naive strategy|passive",
     "plateau": "flat|flat around|plateau|heatmap|heat map|neighbour|neighbor|neighbouring|robust middle|cliff|"
     "nearby|how sensitive|sensitive|sensitivity|flat top|isolated peak|peak or plateau|how stable|"
     "stable|knife edge|parameter stability|surrounding|sharp peak|spike|isolated",
@@ -130,8 +131,8 @@ DO: Final = {
     "weak_evaluate": "try|test|check|how does|show|look|work|have done|do over|holding|performed|fared|"
     "let me see|see|done",
     "save": "save|keep|store|remember|bookmark|save it|save this|save that|file",
-    "saved": "saved|stored|load|reload|saved strategy",
-    "add_scenario": "add scenario|add a scenario|create a scenario|new scenario|make a scenario|"
+    "saved": "retrieve|fetch|saved|stored|load|reload|saved strategy",
+    "add_scenario": "add|add scenario|add a scenario|create a scenario|new scenario|make a scenario|"
     "make me a scenario|define a scenario|clone|copy|duplicate|create|define|scenario of my own|"
     "own scenario|custom scenario|make scenario|build a scenario|build me a scenario|"
     "set up a scenario|add one|make one|create one|add a new scenario|create scenario|"
@@ -334,21 +335,21 @@ desktop detail details did didnt different disappear disappears do does doesnt d
 draw drawdowns drawn drop drops during dynamic e each easy eat eats eg eight either eleven else end ends engine
 english enough entire equities equity er especially essentially estimate estimator estimators etc eur euro euros
 evaluate evaluation evening event events every everything exactly exceed exceeding exceeds excel expected expert
-explain exposed exposes exposure fair fall falls family far fast favor favour fee feel feels fees fell felt few fifth
-figure figures final finally find finding finds fine finished first five folks following for forward found four
+explain exposed exposes exposure fair fall falls family far fast favor favour fee feel feels fees fell felt fetch few
+fifth figure figures final finally find finding finds fine finished first five folks following for forward found four
 frankly friend from full fully function functions fund funds further g gain gains gbp generally get gets getting gimme
 give given gives go goal goals goes going gonna good got gotta grand graph great guess guys ha had hadnt half handle
 happen happened happens happy hard harder has hasnt hate hates have havent having he hear held hello here hey hi high
 higher highest historical history hmm hold holding holdings holds honest honestly hope horizon hour hours house how
 how's however hows hundred husband i id idea ie if ill im immediately impossible in include included includes
 including index initial initially instead interest interested into invest invested investment investments investor
-investors is isnt it its ive just keep keeping kept kids kind kinda kindly know knows language large larger last later
-launch launched launching layman leading left lemme less let lets level levels like liked likely likes limit limits
-line little long longer look looked looking looks lose loser loses losing loss losses lost lot love loves low
-low-maintenance lower lowest lump madam made mainly maintenance make makes making manager managers mandate many market
-markets mate matter max maximum may maybe me mean means meant measure measures method methods metric metrics might
-million min mind mine minimum minute minutes mix model models moderate money month month-end monthly months more
-morning most mostly move moved moves much multi multi-asset must my near nearest need needed needs neither new
+investors is isnt it its ive just keep keeping kept kids kill kills kind kinda kindly know knows language large larger
+last later launch launched launching layman leading left lemme less let lets level levels like liked likely likes
+limit limits line little long longer look looked looking looks lose loser loses losing loss losses lost lot love loves
+low low-maintenance lower lowest lump madam made mainly maintenance make makes making manager managers mandate many
+market markets mate matter max maximum may maybe me mean means meant measure measures method methods metric metrics
+might million min mind mine minimum minute minutes mix model models moderate money month month-end monthly months more
+morning most mostly move moved moves much multi multi-asset must my near nearest neat need needed needs neither new
 newcomer next nice nine no not now number numbers objective obvious obviously of off offer offered offers oh ok okay
 old on once one ones only onto open opposed optimal optimizing option or other otherwise our ours out over overall own
 pa paid param parameter parameters params part particular parts past path paths pay paying pays pct pension people per
@@ -357,22 +358,23 @@ please pls plus plz pm pms point points portfolio portfolios position positions 
 pounds precisely prefer pretty previous price prices probabilities probability probably profit proper provided prudent
 put puts quant quantitative quarter quarterly quarters question quick quickly quite ran rather ratio ratios read ready
 real really reasonable rebal rebalance rebalanced rebalances rebalancing recommend recommended regarding remain
-remains report reporting reports respect respectively result results retire retirement return returns right rise rises
-risky robust rose roughly rule rules run running runs safe safer said same saver savings say says scenario scenarios
-scheme schemes school search searches searching second see seed seek seeking seen sees select selected sense sensible
-set sets setting settings setup setups seven shall share shares she sheet short should shouldnt show shows side
-similar simple simply simulate simulated simulation simulations since sir six size sized sleeve slide small smaller so
-solve some someone something son soon sorry sort space specific specifically split spreadsheet stable start started
-starting starts static statistic statistics stats stay stayed stays steady still stock stop straight strategies
-strategy style suggest suggested sum support supports suppose supposing sure systematic ta table take taken takes
-target targeted targeting targets team technique techniques tell ten term terms test tested testing than thank thanks
-that that's thats the them then there theres these they theyre thing things think third thirty this those though
-thousand three through throughout thx time times to today together too top total touch touched trade traded trader
-trades trading trial trials tries true trustees try twelve twenty twice two type types um under university unless
-until up us usd use used uses using usually value values versus very via view views volatility vs wanna want wanted
-wants was wasnt way ways we week weekly weeks weight weighted weighting weights well went were werent what whats when
-where wheres whether which while who whole whos whose widen wife will willing win window winner winners winning wins
-with within without won wonder wondering wont word words work working works world worlds worried worry worse worst
-worth would wouldnt x yeah year yearly years yep yes yet you youd youll your youre youve
+remains report reporting reports respect respectively result results retire retirement retrieve return returns right
+rise rises risky robust rose roughly rule rules run running runs safe safer said same saver savings say says scenario
+scenarios scheme schemes school search searches searching second see seed seek seeking seen sees select selected sense
+sensible set sets setting settings setup setups seven shall share shares she sheet short should shouldnt show shows
+side similar simple simply simulate simulated simulation simulations since sir six size sized sleeve slide small
+smaller so solve some someone something son soon sorry sort space specific specifically split spreadsheet stable start
+started starting starts static statistic statistics stats stay stayed stays steady still stock stop straight
+strategies strategy strong stronger strongest style suggest suggested sum support supports suppose supposing sure
+systematic ta table take taken takes target targeted targeting targets team technique techniques tell ten term terms
+test tested testing than thank thanks that that's thats the them then there theres these they theyre thing things
+think third thirty this thorough those though thousand three through throughout thx time times to today together too
+top total touch touched trade traded trader trades trading trial trials tries true trustees try twelve twenty twice
+two type types um under university unless until up us usd use used uses using usually value values versus very via
+view views volatility vs w wanna want wanted wants was wasnt way ways we weak week weekly weeks weight weighted
+weighting weights well went were werent what whats when where wheres whether which while who whole whos whose widen
+wife will willing win window winner winners winning wins with within without won wonder wondering wont word words work
+working works world worlds worried worry worse worst worth would wouldnt x yeah year yearly years yep yes yet you youd
+youll your youre youve
 """.split()
 """Words that change nothing; any other unknown word is asked back."""

@@ -89,7 +89,10 @@ class Form:
     def choice(self, kind: str, usual: Sequence[str]) -> tuple[str, ...]:
         """Those that are wanted; all usual ones but those that are not, where only such are named."""
         denied = tuple(m.value for m in self.reading.all(kind) if m.start in self.denied)
-        wanted = tuple(name for name in self.names(kind) if name not in denied and name != "all")
+        named = self.names(kind)
+        if set(named) & set(denied):
+            self.ask(f"contradiction: {kind} {', '.join(denied)}, or not?")
+        wanted = tuple(name for name in named if name != "all")
         if wanted or not denied:
             return wanted
         unknown = [name for name in denied if name not in usual]
@@ -107,13 +110,15 @@ class Form:
             self.ask(f"{kind}: {' or '.join(names)}?")
         return names[0] if names else None
 
-    def assets(self) -> tuple[str, ...]:
+    def assets(self, *, cash_is_the_other_leg: bool = False) -> tuple[str, ...]:
         denied = [m.value for m in self.reading.all("asset") if m.start in self.denied]
         assets = self.names("asset")
         if denied:
             if assets != ("stocks",) or not set(denied) <= set(TICKERS):
                 self.ask("assets: which ones?")
             return tuple(ticker for ticker in TICKERS if ticker not in denied)
+        if cash_is_the_other_leg and len(assets) > 1:
+            assets = tuple(asset for asset in assets if asset != "cash")
         if "stocks" in assets and set(assets) & set(TICKERS):
             assets = tuple(asset for asset in assets if asset != "stocks")
         return assets

@@ -131,7 +131,7 @@ SPLIT: Final = re.compile(
     r"fifty[ /-]fifty|seventy[ /-]thirty|eighty[ /-]twenty|50-50|60-40|70-30|80-20|90-10|40-60|30-70)\b"
 )
 RUN: Final = re.compile(
-    r"(?<=\brun )#?(?=[0-9a-f]*\d)[0-9a-f]{3,64}\b|(?<=\bresult )#?(?=[0-9a-f]*\d)[0-9a-f]{3,64}\b|"
+    r"(?<=\brun )#?(?=[0-9a-f]*\d)(?=\d*[a-f]|\d{5})[0-9a-f]{3,64}\b|(?<=\bresult )#?(?=[0-9a-f]*\d)[0-9a-f]{3,64}\b|"
     r"\b(?!\d+[bd]\b|\d+e\d+\b)(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{4,64}\b"
 )
 _TO_END = (

@@ -138,7 +138,8 @@ def _explain(r: Reading, focus: Focus) -> bool:
         return False
     if r.has("topic") and all(m.value in ("sp500", "cash") for m in r.all("asset")) and not _set_by_number(r):
         return True
-    return r.has("scenario") and not r.amounts and not r.has("again") and not r.has("only")
+    whole = r.has("scenario", "all", "default")
+    return r.has("scenario") and not (r.amounts or whole or r.has("again") or r.has("only"))
 
 
 def _set_by_number(r: Reading) -> bool:

@@ -1,5 +1,6 @@
 """An optimization, or one configuration, out of a form."""
 
+import re
 from typing import Any, Final
 
 from agents.form import Call, Form
@@ -63,13 +64,14 @@ def _optimization(form: Form, action: Offer) -> dict[str, Any]:
         },
         many="lookback",
     )
+    _implied_target(form)
     lookbacks = tuple(pair.amount.text for pair in form.pairs if pair.slot == "lookback")
     for pair in form.pairs:
         if pair.slot in RIVALS:
             form.ask(f"amount: {pair.slot} {pair.amount.text} is no part of an optimization")
     wish |= {OPTIMIZATION[slot]: quote for slot, quote in quotes.items() if slot in OPTIMIZATION}
     wish |= {
-        "assets": form.assets(),
+        "assets": form.assets(cash_is_the_other_leg=True),
         "weight_functions": form.functions(),
         "estimators": form.choice("estimator", ("rolling", "ewma", "ewma_max", "downside")),
         "lookbacks": lookbacks,
@@ -91,6 +93,21 @@ def _optimization(form: Form, action: Offer) -> dict[str, Any]:
         form.ask("wish: of which assets, with which target?")
     form.finish(needed=[s for s in (*OPTIMIZATION, "lookback") if action == "optimize" or not s.endswith("cost")])
     return {"base": base, **given(wish)}
+
+
+AIMED: Final = re.compile(
+    r"(?:^|,|:|;|-|\b(?:at|with|to|for|on|again|and|by|now|about|around|is|want|target|aim|of|a|an|in|but|try|do))\s*$"
+)
+
+
+def _implied_target(form: Form) -> None:
+    """A percentage without a word for it is the target volatility only where nothing else is said of it."""
+    for pair in form.pairs:
+        if pair.slot != "volatility" or pair.cue is not None:
+            continue
+        before = form.reading.folded[max(0, pair.amount.start - 12) : pair.amount.start]
+        if pair.amount.per or not AIMED.search(before):
+            form.ask(f"ambiguous_amount: {pair.amount.text} of what?")
 
 
 def _overlapping(form: Form, kind: str) -> bool:
@@ -174,12 +191,13 @@ def evaluate(form: Form) -> list[Call]:
         implied["time"] = "lookback"
     if template == "constant_weight":
         implied["percent"] = "weight"
-    if function in ("cppi", "tipp") or template == "cppi_90":
+    if function in ("cppi", "tipp", "drawdown_control") or template == "cppi_90":
         del implied["percent"]
     quotes = form.match((*STRATEGY, "max_cost", "leverage", "return", "fee"), implied)
     for slot in quotes:
         if slot not in STRATEGY:
             form.ask(f"amount: {slot} {quotes[slot]} is no part of a configuration")
+    _implied_target(form)
     again = r.has("again") or r.has("change")
     started = (
         template is not None
@@ -190,7 +208,7 @@ def evaluate(form: Form) -> list[Call]:
     strategy |= {
         "template": template,
         "saved": saved[0] if saved else None,
-        "assets": form.assets(),
+        "assets": form.assets(cash_is_the_other_leg=True),
         "weight_function": function,
         "estimator": form.one("estimator"),
         "rebalancing": form.one("rebalancing"),

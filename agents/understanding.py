@@ -54,7 +54,7 @@ BREAK: Final = re.compile(
     r"(?:[.?!;]+\s+(?:and then |then |also |and |after that,? )?|,? (?:and )?(?:then|after that|"
     r"afterwards|also)(?:,)? |,? and (?:also )?(?=(?:show|tell|explain|compare|"
     r"simulate|save|optimi[sz]e|backtest|evaluate|estimate|assess|list|open|why|what|where|how|which|"
-    r"who|run|launch|give me)\b))"
+    r"who|launch|give me)\b))"
 )
 
 
@@ -132,7 +132,7 @@ def _about_result(r: Reading, *, settings: bool) -> Action | None:
         and any(a.unit in ("multiple", "factor") for a in r.amounts)
     ):
         return "explain"
-    if not again and not r.amounts and r.has("scenario"):
+    if not again and not r.amounts and r.has("scenario") and not r.has("scenario", "all", "default"):
         return "explain"
     if not again and not r.amounts and r.has("function") and any(w.text in ("what", "how", "why") for w in r.words[:3]):
         return "explain"

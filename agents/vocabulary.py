@@ -111,9 +111,10 @@ REBALANCING: Final = {
     "quarterly": "quarterly|every quarter|each quarter|once a quarter|quarterly rebalancing|rebalanced quarterly",
 }
 SLOTS: Final = {
-    "volatility": "volatility|vol|target volatility|target vol|volatility target|vol target|target|vola|"
-    "annual volatility|annualized volatility|annualised volatility|risk target|target risk|"
-    "annual vol|sigma|standard deviation|targeted volatility|volatility of target",
+    "volatility": "volatility budget|vol budget|risk budget|volatility|vol|target volatility|target vol|"
+    "volatility target|vol target|target|vola|annual volatility|annualized volatility|"
+    "annualised volatility|risk target|target risk|annual vol|sigma|standard deviation|"
+    "targeted volatility|volatility of target",
     "drawdown": "drawdown|dd|max drawdown|maximum drawdown|mdd|maxdd|max dd|drawdown limit|drawdown cap|"
     "peak to trough|drawdown constraint|largest drawdown|maximal drawdown|max drawdown limit|"
     "peak to trough loss|worst drawdown|biggest drawdown|deepest drawdown|from the peak|"
