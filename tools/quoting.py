@@ -64,9 +64,9 @@ def _stands(wanted: str, message: str) -> bool:
         before, after = message[start - 1 : start], message[end : end + 1]
         if (before.isalnum() and wanted[0].isalnum()) or (after.isalnum() and wanted[-1].isalnum()):
             continue
-        whole = (n for n in numbers if not _is_split(n.text))
-        cut = (n for n in whole if n.start < end and start < n.end and not (start <= n.start and n.end <= end))
-        if not any(cut):
+        spans = ((n.end - len(n.text.lstrip("=≈~ ")), n.end) for n in numbers if not _is_split(n.text))
+        cut = (one for one in spans if one[0] < end and start < one[1] and not (start <= one[0] and one[1] <= end))
+        if next(cut, None) is None:
             return True
     return False
 
@@ -179,6 +179,8 @@ def _read(field: str, quote: str, allowed: str, *ambiguous: re.Pattern[str]) -> 
     if any(pattern.search(text) for pattern in (_TWO_MEANINGS, *ambiguous)):
         _refuse(field, quote, allowed, "has a separator that might be a decimal one or group thousands")
     text = text.replace("−", "-")
+    if re.fullmatch(r"\d{4}", text):  # "2000" is a number of paths here, and no year
+        return Number(text, 0, 4, float(text), "plain"), float(text)
     numbers = numbers_in(text) if _PLAIN.fullmatch(text) and not _LIKE_DIGITS.search(text) else ()
     if len(numbers) != 1 or numbers[0].value is None or numbers[0].text != text:
         _refuse(field, quote, allowed)
