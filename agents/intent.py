@@ -259,7 +259,7 @@ def _weak_optimize(r: Reading, focus: Focus) -> bool:
 
 
 def _wonders(r: Reading) -> bool:
-    return any(w.text in ("how", "what", "would", "will", "does", "do", "can", "is", "whats") for w in r.words[:3])
+    return any(w.text in ("how", "what", "would", "will", "does", "do", "can", "is", "whats") for w in r.words[:6])
 
 
 def _asks_how(r: Reading) -> bool:
