@@ -34,12 +34,12 @@ Floats = NDArray[np.float64]
 TOOL = "compare_allocations"
 METHODS: tuple[Method, ...] = get_args(Method)
 _WORDS: dict[Method, str] = {
-    "equal_weight": "the equal-weight portfolio",
-    "inverse_volatility": "the inverse-volatility portfolio",
-    "risk_parity": "the risk-parity portfolio",
-    "hierarchical_risk_parity": "the hierarchical risk-parity portfolio",
-    "minimum_variance": "the minimum-variance portfolio",
-    "maximum_sharpe": "the maximum-Sharpe portfolio",
+    "equal_weight": 'the "equal weights" portfolio',
+    "inverse_volatility": 'the "inverse volatility" portfolio',
+    "risk_parity": 'the "risk parity" portfolio',
+    "hierarchical_risk_parity": 'the "hierarchical clustering" portfolio',
+    "minimum_variance": 'the "minimum variance" portfolio',
+    "maximum_sharpe": 'the "maximum Sharpe" portfolio',
 }
 
 
@@ -191,12 +191,12 @@ def _say_data(sheet: Sheet, assets: Assets, cov: Floats, condition: float, rate:
     sheet.add("cash_rate", "yearly return of cash over the days used", rate, "percent")
     for n, asset in enumerate(returns.assets, 1):
         word = ORDINALS[n - 1]
-        sheet.add(f"asset_{n}_name", f"name of the {word} asset", asset, "text")
+        sheet.add(f"asset_{n}_name", f'name of the "{word}" asset', asset, "text")
         sheet.add(
-            f"asset_{n}_volatility", f"yearly volatility of the {word} asset", math.sqrt(cov[n - 1, n - 1]), "percent"
+            f"asset_{n}_volatility", f'yearly volatility of the "{word}" asset', math.sqrt(cov[n - 1, n - 1]), "percent"
         )
         mean = _yearly_mean(returns.values[:, n - 1])
-        sheet.add(f"asset_{n}_return", f"past mean return of the {word} asset a year, an assumption", mean, "percent")
+        sheet.add(f"asset_{n}_return", f'past mean return of the "{word}" asset a year, an assumption', mean, "percent")
 
 
 def _say(sheet: Sheet, allocation: Allocation, money: Money | None) -> None:
@@ -206,14 +206,16 @@ def _say(sheet: Sheet, allocation: Allocation, money: Money | None) -> None:
     sheet.add(f"{name}_return", quantity, allocation.expected_return, "percent")
     quantity = f"diversification of {words}: mean volatility of its assets over its own"
     sheet.add(f"{name}_diversification", quantity, allocation.diversification, "ratio")
-    quantity = f"yearly volatility over the validation days of {words} fitted on the training days alone"
+    quantity = f"later yearly volatility, over the validation window, of {words} fitted on the training days alone"
     sheet.add(f"{name}_later_volatility", quantity, allocation.later_volatility, "percent")
-    quantity = f"Sharpe ratio over the validation days of {words} fitted on the training days alone"
+    quantity = f"later Sharpe ratio, over the validation window, of {words} fitted on the training days alone"
     sheet.add(f"{name}_later_sharpe", quantity, allocation.later_sharpe, "ratio")
     rows = zip(allocation.weights, allocation.risk_shares, strict=True)
     for n, (weight, share) in enumerate(rows, 1):
         word = ORDINALS[n - 1]
-        quantity = f"weight of the {word} asset under {words}"
+        quantity = f'weight of the "{word}" asset under {words}'
         sheet.add(f"{name}_weight_{n}", quantity, weight, "percent")
         sheet.share_of(money, f"{name}_weight_{n}", quantity, weight)
-        sheet.add(f"{name}_risk_{n}", f"share of volatility from the {word} asset under {words}", share, "percent")
+        sheet.add(
+            f"{name}_risk_{n}", f'risk share, of volatility, of the "{word}" asset under {words}', share, "percent"
+        )

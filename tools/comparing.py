@@ -107,24 +107,28 @@ def _figures(first: OptimizationResult, second: OptimizationResult, changes: Seq
     sheet.add("changes", "settings in which the two requests differ", len(changes), "count")
     for n, change in enumerate(changes, 1):
         sheet.add(f"change_{n}_setting", "a setting in which the two requests differ", change.words, "text")
-        sheet.add(f"change_{n}_first", f"difference {n} between the requests, in the first", change.first, "text")
-        sheet.add(f"change_{n}_second", f"difference {n} between the requests, in the second", change.second, "text")
-    for word, result in (("first", first), ("second", second)):
+        sheet.add(
+            f"change_{n}_first", f'difference {n} between the requests, in the "former result"', change.first, "text"
+        )
+        sheet.add(
+            f"change_{n}_second", f'difference {n} between the requests, in the "latter result"', change.second, "text"
+        )
+    for word, of, result in (("first", "former", first), ("second", "latter", second)):
         manifest = result.manifest
-        sheet.add(f"verdict_{word}", f"colour of the verdict of the {word} result", result.verdict.colour, "text")
-        sheet.add(f"last_day_{word}", f"last day of the prices of the {word} result", manifest.last_day, "date")
-        sheet.add(f"seed_{word}", f"seed of the {word} result", str(manifest.request.seed), "text")
+        sheet.add(f"verdict_{word}", f'colour of the verdict of the "{of} result"', result.verdict.colour, "text")
+        sheet.add(f"last_day_{word}", f'last day of the prices of the "{of} result"', manifest.last_day, "date")
+        sheet.add(f"seed_{word}", f'seed of the "{of} result"', str(manifest.request.seed), "text")
         if result.winner is not None:
             name = naming.strategy(result.winner.config)
-            sheet.add(f"winner_{word}", f"the winning configuration of the {word} result", name, "text")
+            sheet.add(f"winner_{word}", f'the winning configuration of the "{of} result"', name, "text")
     of_first, of_second = _key_figures(first), _key_figures(second)
     for name, (words, unit, value) in of_first.items():
         other = of_second[name][2]
-        sheet.add(f"{name}_first", f"{words} in the first result", value, unit)
-        sheet.add(f"{name}_second", f"{words} in the second result", other, unit)
+        sheet.add(f"{name}_first", f'{words} in the "former result"', value, unit)
+        sheet.add(f"{name}_second", f'{words} in the "latter result"', other, unit)
         if value is not None and other is not None:
             change, in_ = _difference(value, other, unit)
-            sheet.add(f"{name}_change", f"{words}, the second result minus the first", change, in_)
+            sheet.add(f"{name}_change", f'{words}, the "latter less the former"', change, in_)
     return sheet.figures
 
 

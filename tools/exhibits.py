@@ -1,10 +1,9 @@
 """Tables that code puts beside an answer: every cell is a label of code's or a reference to a figure."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 from quant.strategy import Frozen
-from tools.figures import Figure
+from tools.figures import Figure, shown
 
 
 class Exhibit(Frozen):
@@ -19,18 +18,46 @@ class Exhibit(Frozen):
         return tuple(dict.fromkeys(cell[2:-2] for cell in cells))
 
 
-def table(title: str, columns: tuple[str, ...], rows: "list[tuple[str, ...]]", figures: tuple[Figure, ...]) -> Exhibit:
-    """Each row is a label and ids; an id without a figure leaves its cell empty, a row without any is left out."""
+def table(title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]], figures: Iterable[Figure]) -> Exhibit:
+    """Rows of a label, or a reference to one, and ids; what has no figure is empty, and left out if all of it is."""
     known = {figure.id for figure in figures}
     filled = [(row[0], *(f"{{{{{id_}}}}}" if id_ in known else "" for id_ in row[1:])) for row in rows]
-    kept = tuple(row for row in filled if any(row[1:]))
-    return Exhibit(title=title, columns=columns, rows=kept)
+    kept = [row for row in filled if any(row[1:]) and (not row[0].startswith("{{") or row[0][2:-2] in known)]
+    used = [0, *(n for n in range(1, len(columns)) if any(row[n] for row in kept))]
+    return Exhibit(
+        title=title,
+        columns=tuple(columns[n] for n in used),
+        rows=tuple(tuple(row[n] for n in used) for row in kept),
+    )
+
+
+def listing(title: str, rows: Mapping[str, str], figures: Iterable[Figure]) -> Exhibit:
+    """A label and a figure in each row."""
+    return table(title, ("", ""), [(label, id_) for id_, label in rows.items()], figures)
+
+
+def notes(title: str, texts: Sequence[str]) -> Exhibit:
+    """Sentences of code's, whose numbers are no findings: what the data are, what was assumed."""
+    return Exhibit(title=title, columns=("",), rows=tuple((f"· {text}",) for text in texts))
+
+
+def cell(text: str, figures: Mapping[str, Figure]) -> str:
+    """A cell as it reads: shorter than in a sentence."""
+    if not text.startswith("{{"):
+        return text
+    figure = figures[text[2:-2]]
+    if isinstance(figure.value, str):
+        return figure.value
+    value, _, error = shown(figure).partition(", plus or minus ")
+    narrow = error.removesuffix(" points").replace("less than ", "<")
+    return f"{value.removesuffix(' a year')} ± {narrow}" if narrow else value.removesuffix(" a year")
 
 
 def exhibits_of(result: Frozen) -> tuple[Exhibit, ...]:
     """The tables of a tool's result, without the empty ones."""
-    made = _TABLES.get(type(result).__name__)
+    from tools.exhibits_of_results import OF_RESULTS
+    from tools.exhibits_of_risk import OF_RISK
+    from tools.exhibits_of_strategies import OF_STRATEGIES
+
+    made = {**OF_STRATEGIES, **OF_RISK, **OF_RESULTS}.get(type(result).__name__)
     return tuple(exhibit for exhibit in made(result) if exhibit.rows) if made else ()
-
-
-_TABLES: Mapping[str, Callable[[Any], "list[Exhibit]"]] = {}

@@ -9,6 +9,7 @@ from tools.chat import ChatContext, Refusal, kept
 from tools.figures import Figure, Unit
 from tools.findings import Findings, findings_of
 from tools.optimization import Estimate, OptimizationRequest
+from tools.ranking import Ranking, ranking
 from tools.requests import request_of
 from tools.scenario_book import scenario_book
 from tools.wishes import Wish
@@ -25,6 +26,7 @@ class Launched(Frozen):
 
     run: str
     findings: Findings
+    ranking: Ranking
 
 
 @tool(response_format="content_and_artifact")
@@ -53,7 +55,7 @@ async def run_optimization(wish: Wish, runtime: ToolRuntime[ChatContext, Any]) -
         request = request_of(wish, context.focus, await scenario_book(context.store, context.owner))
         run = await context.runs.launch(request, request.content_digest())
         _, result = await context.runs.result(run)
-        launched = Launched(run=run, findings=findings_of(result))
+        launched = Launched(run=run, findings=findings_of(result), ranking=ranking(result))
         changes = {
             "run": run,
             "previous_run": context.focus.run,

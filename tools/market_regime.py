@@ -60,7 +60,7 @@ def _analyse(assets: Assets) -> MarketAnalysis:
     regimes: list[MarketRegime] = []
     for n, (name, column) in enumerate(zip(assets.returns.assets, assets.returns.values.T, strict=True), 1):
         own = np.ascontiguousarray(column)
-        report = regime_of(own, f"regime_{n}", f"{TOOL}.{n}", f"of the {ORDINALS[n - 1]} asset, on the last day used")
+        report = regime_of(own, f"regime_{n}", f"{TOOL}.{n}", f'of the "{ORDINALS[n - 1]}" asset, on the day used last')
         turbulent = _turbulence(own, assets.train)
         regimes.append(
             MarketRegime(
@@ -90,7 +90,7 @@ def _turbulence(own: Floats, train: int) -> float:
 
 
 def _say(sheet: Sheet, n: int, regime: MarketRegime, own: Floats, turbulent: float) -> None:
-    of = f"of the {ORDINALS[n - 1]} asset"
+    of = f'of the "{ORDINALS[n - 1]}" asset'
     sheet.add(f"{n}_name", f"name {of}", regime.asset, "text")
     sheet.add(
         f"{n}_band", f"how high the latest volatility {of} stands among all before it", regime.volatility_band, "text"

@@ -245,13 +245,13 @@ def _say_components(sheet: Sheet, components: tuple[Component, ...], money: Mone
     worst = math.fsum(c.shortfall for c in components)
     for n, part in enumerate(components, 1):
         word = ORDINALS[n - 1]
-        sheet.add(f"holding_{n}_name", f"name of the {word} holding", part.asset, "text")
-        sheet.add(f"holding_{n}_weight", f"share of wealth in the {word} holding", part.weight, "weight")
-        sheet.share_of(money, f"holding_{n}_weight", f"share of wealth in the {word} holding", part.weight)
+        sheet.add(f"holding_{n}_name", f'name of the "{word}" holding', part.asset, "text")
+        sheet.add(f"holding_{n}_weight", f'share of wealth in the "{word}" holding', part.weight, "weight")
+        sheet.share_of(money, f"holding_{n}_weight", f'share of wealth in the "{word}" holding', part.weight)
         share = part.volatility / whole if whole > 0.0 else None
-        sheet.add(f"holding_{n}_risk", f"share of the portfolio's volatility from the {word} holding", share, "percent")
+        sheet.add(f"holding_{n}_risk", f'risk share of the "{word}" holding, of the volatility', share, "percent")
         share = part.shortfall / worst if worst > 0.0 else None
-        quantity = f"share of the portfolio's expected shortfall at 95% over one session from the {word} holding"
+        quantity = f'part of the expected shortfall at 95% over one session that the "{word}" holding brings'
         sheet.add(f"holding_{n}_shortfall", quantity, share, "percent")
 
 

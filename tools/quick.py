@@ -44,13 +44,13 @@ CURVE = (0.05, 0.08, 0.10, 0.12, 0.15, 0.18, 0.20, 0.25, 0.30, 0.40)
 _HALF = 0.05
 """Distance from one half within which a weight counts as one half."""
 _LABEL: dict[Subject, str] = {
-    "strategy": "the configuration",
+    "strategy": "the strategy",
     "same_volatility": "the volatility-matched constant weight",
-    "sixty_forty_cash": "60/40 in cash",
-    "equity": "full investment",
+    "sixty_forty_cash": 'the "mix of equity and cash", 60/40,',
+    "equity": '"full investment"',
 }
 _ROWS: tuple[tuple[str, str, Unit], ...] = (
-    ("geometric_return", "yearly growth", "percent"),
+    ("geometric_return", "geometric yearly return, its growth,", "percent"),
     ("volatility", "yearly volatility", "percent"),
     ("sharpe", "Sharpe ratio", "ratio"),
     ("max_drawdown", "deepest fall", "percent"),
@@ -222,9 +222,10 @@ def _figures(world: World, found: QuickEvaluation, weight: float, simulated: Sim
     sheet.add("transaction_cost", "assumed cost of a trade", f"{mandate.transaction_cost_bps:g} bps", "text")
     for held in found.held:
         _say(sheet, held, "history", held.history, "on the days used")
-        _say(sheet, held, "simulated", held.simulated, f"in the scenario {place}, mean over paths")
+        _say(sheet, held, "simulated", held.simulated, f'simulated in the scenario "{place}", mean over paths')
     _say_advantages(sheet, found, simulated, place)
     _say_weights(sheet, world, found, weight)
+    _say_years(sheet, found.years)
     return sheet.figures
 
 
@@ -243,19 +244,26 @@ def _say_advantages(sheet: Sheet, found: QuickEvaluation, simulated: Simulated, 
     """Utility of the configuration minus that of each other rule; paired on the same paths."""
     own = found.held[0]
     for k, held in enumerate(found.held[1:], 1):
-        words = f"utility of the configuration minus that of {_LABEL[held.subject]}"
+        words = f"advantage of the strategy over {_LABEL[held.subject]}, by utility,"
         gap = BPS * (own.history.metrics.utility.value - held.history.metrics.utility.value)
         sheet.add(f"versus_{held.subject}_history_bps", f"{words} on the days used", gap, "bps")
         gaps = BPS * (simulated.utilities[0] - simulated.utilities[k])
         paired = Measured(value=math.fsum(gaps) / gaps.size, error=math.sqrt(variance(gaps) / gaps.size))
-        sheet.add(f"versus_{held.subject}_simulated_bps", f"{words} in the scenario {place}", paired, "bps")
+        sheet.add(f"versus_{held.subject}_simulated_bps", f'{words} simulated in the scenario "{place}"', paired, "bps")
+
+
+def _say_years(sheet: Sheet, years: tuple[YearlyReturn, ...]) -> None:
+    for row in years:
+        for subject in ("strategy", "sixty_forty_cash", "equity"):
+            quantity = f'return of {_LABEL[subject]} in the calendar year "{row.year}"'
+            sheet.add(f"year_{row.year}_{subject}", quantity, getattr(row, subject), "percent")
 
 
 def _say_weights(sheet: Sheet, world: World, found: QuickEvaluation, weight: float) -> None:
     config, target = found.rule.config, found.rule.mandate.target_volatility
     matched = found.held[1].config.constant_weight
     sheet.add("matched_weight", f"risky weight of {_LABEL['same_volatility']}", matched, "weight")
-    sheet.add("last_weight", "risky weight of the configuration on the last day used", float(weight), "weight")
+    sheet.add("last_weight", 'risky weight of the strategy on its "last day"', float(weight), "weight")
     latest = float(volatility_state(world.market.asset[: seen(world).stop]).volatility[-1])
     sheet.add(
         "last_volatility",
@@ -266,7 +274,7 @@ def _say_weights(sheet: Sheet, world: World, found: QuickEvaluation, weight: flo
     if not FAMILY[config.weight_function].volatility:
         return
     at_target = weight_at(world, config, target)
-    sheet.add("weight_at_target", "risky weight of the configuration at its target volatility", at_target, "weight")
+    sheet.add("weight_at_target", 'risky weight of the strategy "at its target volatility"', at_target, "weight")
     for n, point in enumerate(found.curve, 1):
         sheet.add(
             f"curve_{n}_volatility",
@@ -275,5 +283,5 @@ def _say_weights(sheet: Sheet, world: World, found: QuickEvaluation, weight: flo
             "percent",
         )
         sheet.add(
-            f"curve_{n}_weight", f"risky weight of the configuration at place {n} on the curve", point.weight, "weight"
+            f"curve_{n}_weight", f"risky weight of the strategy at place {n} on the curve", point.weight, "weight"
         )

@@ -45,7 +45,7 @@ def ranking(result: OptimizationResult) -> Ranking:
 
 def _say(sheet: Sheet, row: Ranked, *, sharpe: bool) -> None:
     place, finalist = row.place, row.finalist
-    of = f"of the finalist at place {place}"
+    of = f'of the finalist at place "{place}"'
     sheet.add(f"{place}_name", f"configuration {of}", row.name, "text")
     value, unit = in_unit(Measured(value=finalist.objective), sharpe=sharpe)
     sheet.add(f"{place}_objective", f"objective {of}", value, unit)
@@ -58,7 +58,7 @@ def _say(sheet: Sheet, row: Ranked, *, sharpe: bool) -> None:
         sheet.add(f"{place}_neighbours", f"neighbours {of}", finalist.plateau_neighbours, "count")
     if finalist.breaches:
         broken = ", ".join(naming.limit(name) for name in finalist.breaches)
-        sheet.add(f"{place}_breaches", f"limits broken by the finalist at place {place}", broken, "text")
+        sheet.add(f"{place}_breaches", f'limits broken by the finalist at place "{place}"', broken, "text")
 
 
 def in_unit(objective: Measured, *, sharpe: bool) -> tuple[Measured, Unit]:

@@ -156,8 +156,8 @@ def _book(scenarios: tuple[Scenario, ...]) -> ScenarioBook:
 def _say(sheet: Sheet, scenario: Scenario) -> None:
     # its name is an identifier that this program wrote: letters, digits and underscores
     name = scenario.name
-    inside = f"in the scenario {naming.plain(name)}"
-    sheet.add(f"{name}_name", "name of a scenario", naming.plain(name), "text")
+    inside = f'in the scenario "{naming.plain(name)}"'
+    sheet.add(f"{name}_name", f'name of the scenario "{naming.plain(name)}"', naming.plain(name), "text")
     sheet.add(f"{name}_engine", f"engine {inside}", naming.plain(scenario.engine), "text")
     sheet.add(f"{name}_mu", f"expected yearly return of the risky asset {inside}", scenario.mu, "percent")
     sheet.add(f"{name}_sigma", f"yearly volatility of the risky asset {inside}", scenario.sigma, "percent")

@@ -27,7 +27,8 @@ from tools.sheet import ORDINALS, Sheet
 Floats = NDArray[np.float64]
 
 TOOL = "simulate_wealth"
-LEVELS = (0.05, 0.25, 0.50, 0.75, 0.95)
+_FORTUNES = {0.05: "bad luck", 0.25: "some misfortune", 0.50: "ordinary luck", 0.75: "some fortune", 0.95: "good luck"}
+LEVELS = tuple(_FORTUNES)
 _DRAWING = ("garch", "bootstrap", "conditional_bootstrap", "replay")
 """Engines that are made of history."""
 
@@ -201,14 +202,14 @@ def _figures(
     shares = [*held.weights, *([held.cash_weight] if held.cash_weight > 0.0 else [])]
     for n, (name, share) in enumerate(zip(held.names, shares, strict=True), 1):
         word = ORDINALS[n - 1]
-        sheet.add(f"holding_{n}_name", f"name of the {word} holding", name, "text")
-        sheet.add(f"holding_{n}_weight", f"share of wealth in the {word} holding", float(share), "weight")
+        sheet.add(f"holding_{n}_name", f'name of the "{word}" holding', name, "text")
+        sheet.add(f"holding_{n}_weight", f'share of wealth in the "{word}" holding', float(share), "weight")
     for n, (mu, sigma) in enumerate(zip(model.mu, model.sigma, strict=True), 1):
         word = ORDINALS[n - 1]
         sheet.add(
-            f"holding_{n}_return", f"yearly return that the {word} holding is simulated with", float(mu), "percent"
+            f"holding_{n}_return", f'yearly return that the "{word}" holding is simulated with', float(mu), "percent"
         )
-        quantity = f"yearly volatility that the {word} holding is simulated with"
+        quantity = f'yearly volatility that the "{word}" holding is simulated with'
         sheet.add(f"holding_{n}_volatility", quantity, float(sigma), "percent")
     _say_flows(sheet, plan)
     _say_end(sheet, plan, found)
@@ -234,14 +235,15 @@ def _say_end(sheet: Sheet, plan: SavingsPlan, found: WealthSummary) -> None:
         sheet.add(f"mean{place}", mean, terminal.mean, "money", currency=plan.currency)
         for level, value in zip(terminal.levels, terminal.percentiles, strict=True):
             name = "median" if level == 0.5 else f"p{100 * level:.0f}"
-            chance = "half" if level == 0.5 else f"{level:.0%}"
-            quantity = f"wealth at the end that {chance} of the paths stay below{words}"
+            quantity = f'wealth at the end with "{_FORTUNES[level]}", that {level:.0%} of the paths stay below{words}'
             sheet.add(f"{name}{place}", quantity, value, "money", currency=plan.currency)
-    quantity = "probability of getting less out than was paid in, by the end"
+    quantity = 'probability of a "loss by the end", of getting less out than was paid in'
     sheet.add("loss_probability", quantity, found.loss_probability, "probability")
     if plan.withdrawal > 0.0:
-        quantity = "probability that the money runs out before the end"
+        quantity = 'probability that the money "runs out" before the end'
         sheet.add("ruin_probability", quantity, found.ruin_probability, "probability")
-    sheet.add("goal_probability", "probability of reaching the goal at the end", found.goal_probability, "probability")
+    sheet.add(
+        "goal_probability", 'probability of "reaching the goal" at the end', found.goal_probability, "probability"
+    )
     sheet.add("drawdown", "deepest fall on the way, mean over paths", found.drawdown.mean, "percent")
     sheet.add("growth", "yearly growth after fees and costs, mean over paths", found.growth.mean, "percent")

@@ -1,0 +1,173 @@
+"""What is said of searches and of their stored results."""
+
+from collections.abc import Iterator
+
+from tools.explaining import Compared, Explained, Listed, Opened
+from tools.figures import Claim
+from tools.launching import Estimated, Launched
+from tools.ranking import Ranking
+from tools.topics import topic_claims
+
+_MOST = 3
+"""Differences that are spoken of; the table holds all."""
+
+
+def estimated(result: Estimated) -> Iterator[str]:  # noqa: ARG001  (as every teller)
+    yield (
+        "The search would try {{estimate_trials}} configurations, in scenarios whose number is "
+        "{{estimate_scenarios}}, each of {{estimate_paths}} simulated paths."
+    )
+    yield (
+        "The evaluations that it would take number {{estimate_evaluations}}; the seconds on this machine are about "
+        "{{estimate_seconds}}."
+    )
+    yield "Nothing was launched."
+
+
+def launched(result: Launched) -> Iterator[Claim]:
+    yield from topic_claims(result.findings, "summary")
+
+
+def explained(result: Explained) -> Iterator[str] | Iterator[Claim]:
+    if result.topic == "ranking" and result.ranking is not None:
+        return _ranked(result.ranking)
+    if result.topic == "plateau" and result.ranking is not None:
+        return _plateau(result, result.ranking)
+    if result.topic == "alternative":
+        return _alternative(result)
+    return iter(topic_claims(result.findings, result.topic, result.detail))
+
+
+def _ranked(ranking: Ranking) -> Iterator[str]:
+    if not ranking.ranked:
+        yield "There are no finalists to rank, since no configuration met the mandate."
+        return
+    winner = next((row for row in ranking.ranked if row.winner), None)
+    if ranking.within_noise > 1:
+        yield (
+            "Of the finalists, {{rank_within_noise}} cannot be told from the best, itself included: their order among "
+            "themselves is chance."
+        )
+    else:
+        yield "The best finalist is ahead of all others by more than chance explains."
+    if winner is not None:
+        yield f"The configuration that won is {{{{rank_{winner.place}_name}}}}."
+    if winner is not None and winner.place > 1:
+        yield (
+            "It does not stand at the top of the table: among those that cannot be told apart the steadiest was taken, "
+            "whose neighbours score best."
+        )
+    if any(not row.finalist.feasible for row in ranking.ranked):
+        yield "Finalists that break a limit stand last, and cannot win."
+
+
+def _plateau(result: Explained, ranking: Ranking) -> Iterator[str]:
+    winner = next((row for row in ranking.ranked if row.winner), None)
+    if winner is None or result.findings.on_a_plateau is None:
+        yield "No configuration won, so there is no plateau to look at."
+        return
+    if not winner.finalist.plateau_neighbours:
+        yield "The configuration that won has no neighbours: none of its settings is a number that could be moved."
+        return
+    yield (
+        "The winner stands on a plateau: configurations beside it, with a setting moved a little, score almost as well."
+        if result.findings.on_a_plateau
+        else "The winner stands on a peak: configurations beside it, with a setting moved a little, score clearly worse, "
+        "so do not expect its full advantage to come again."
+    )
+    place = winner.place
+    yield (
+        f"The configuration {{{{rank_{place}_name}}}} has an objective of {{{{rank_{place}_objective}}}}, and the median "
+        f"objective of its neighbours is {{{{rank_{place}_plateau}}}}."
+    )
+    if ranking.within_noise > 1:
+        yield "Among finalists that cannot be told apart, that with the best neighbours was taken: the middle, not the peak."
+
+
+def _alternative(result: Explained) -> Iterator[str]:
+    found = result.alternative
+    assert found is not None
+    name = "{{alternative_function}}"
+    match found.standing:
+        case "won":
+            yield f"It did win: {name} is the weight function of the winner, {{{{alternative_winner}}}}."
+        case "indistinguishable":
+            yield (
+                f"The weight function {name} is as good as the winner as far as can be told: its best configuration, "
+                "{{alternative_best}}, is behind by a distance of {{alternative_behind}} on fresh paths, which chance "
+                "explains."
+            )
+            yield "The winner was taken since its neighbours score better; choosing this one instead would be no mistake."
+        case "behind":
+            yield (
+                f"The weight function {name} lost: its best configuration, {{{{alternative_best}}}}, is behind by a "
+                f"distance of {{{{alternative_behind}}}} {'on fresh paths' if found.fresh_paths else 'in sample'}."
+            )
+            yield (
+                "That is more than chance explains."
+                if found.distinguishable
+                else "Whether chance explains that distance cannot be told: it was measured only in the search itself."
+            )
+        case "infeasible":
+            yield (
+                f"The weight function {name} breaks the mandate: its best configuration, {{{{alternative_best}}}}, breaks "
+                "{{alternative_breaches}}."
+            )
+        case "screened":
+            yield (
+                f"The weight function {name} was dropped early: after few paths all its configurations were far behind, "
+                "so they were not scored on all of them."
+            )
+        case "not_tried":
+            yield (
+                f"The weight function {name} was allowed, but the search did not propose it; more configurations, or a "
+                "search of that function alone, would tell."
+            )
+        case "not_searched":
+            yield f"The weight function {name} was not among those that were searched; ask for it in a new search."
+
+
+def compared(result: Compared) -> Iterator[str]:
+    comparison = result.comparison
+    if comparison.identical:
+        yield "The two results are the same to the last bit."
+        return
+    settings = [f"{{{{compare_change_{n}_setting}}}}" for n in range(1, len(comparison.changes) + 1)][:_MOST]
+    others = " and in what else the table names" if len(comparison.changes) > _MOST else ""
+    if settings:
+        yield f"The requests differ in {', '.join(settings)}{others}."
+    else:
+        yield "The two requests are the same."
+    if not comparison.same_data:
+        yield "The prices differ."
+    if not comparison.same_code:
+        yield "The program that computed them differs."
+    if not comparison.same_decisions:
+        yield "The agents decided otherwise."
+    if not comparison.same_seed and comparison.same_data and len(comparison.changes) == 1:
+        yield "Only the seed differs, so all that came out otherwise is chance."
+    if any(figure.id == "compare_benefit_change" for figure in comparison.figures):
+        yield (
+            "The benefit of the latter less the former, over the volatility-matched constant weight, is "
+            "{{compare_benefit_change}}."
+        )
+    yield "The winner is the same in both." if comparison.same_winner else "They do not have the same winner."
+
+
+def listed(result: Listed) -> Iterator[str]:
+    if not result.runs:
+        yield "There is no run yet."
+        return
+    yield "Your results are in the table, newest on top; name a run by the beginning of its id to ask about it."
+
+
+def opened(result: Opened) -> Iterator[str]:  # noqa: ARG001  (its values are not shown to agents)
+    yield (
+        "On the holdout, which nothing had seen, the utility of the winner over the matched constant weight is "
+        "{{holdout_advantage_bps}}."
+    )
+    yield (
+        "Its days run from {{holdout_first_day}} to {{holdout_last_day}}; so short a time holds few crises, and luck is "
+        "a large part of such a difference."
+    )
+    yield "The locked holdout was opened; it cannot be closed again, and every later report says so."

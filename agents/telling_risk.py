@@ -1,0 +1,142 @@
+"""What is said of a portfolio's risk, of ways to mix assets, of the market, and of wealth over years."""
+
+from collections.abc import Iterator, Sequence
+
+from tools.allocations import Allocation, Allocations
+from tools.market_regime import MarketAnalysis, MarketRegime
+from tools.portfolio_risk import PortfolioRisk
+from tools.wealth import WealthOutlook
+from tools.wishes import Method
+
+_MIXES: dict[Method, str] = {
+    "equal_weight": "equal weights",
+    "inverse_volatility": "inverse volatility",
+    "risk_parity": "risk parity",
+    "hierarchical_risk_parity": "hierarchical clustering",
+    "minimum_variance": "minimum variance",
+    "maximum_sharpe": "maximum Sharpe",
+}
+_SPOKEN = 3
+"""Assets that are spoken of; the table holds all."""
+
+
+def assessed(found: PortfolioRisk) -> Iterator[str]:
+    ids = {figure.id for figure in found.figures}
+    money = ", or {{risk_max_drawdown_money}} of what it is worth" if "risk_max_drawdown_money" in ids else ""
+    yield f"On the days used the deepest fall of the portfolio was {{{{risk_max_drawdown}}}} from its peak{money}."
+    yield "The yearly volatility of the portfolio is {{risk_volatility}}."
+    if "risk_market_fall_loss" in ids:
+        yield (
+            "By its beta of {{risk_beta}} an imagined fall of the S&P by {{risk_market_fall}} would bring a loss of "
+            "{{risk_market_fall_loss}}."
+        )
+    if "risk_worst_crisis_name" in ids:
+        worst = max(episode.loss for episode in found.episodes if episode.loss is not None)
+        yield (
+            "Of past crises the crisis that cost the portfolio most was {{risk_worst_crisis_name}}, with a loss of "
+            "{{risk_worst_crisis_loss}}."
+            if worst > 0.0
+            else "No past crisis that those days cover brought it a loss."
+        )
+    if found.concentrated:
+        n = 1 + max(range(len(found.components)), key=lambda k: found.components[k].volatility)
+        yield (
+            f"It is concentrated: {{{{risk_holding_{n}_name}}}} alone has a risk share of {{{{risk_holding_{n}_risk}}}}."
+        )
+    if found.backtests:
+        yield (
+            "A value at risk announced day by day from the past would have held: losses beyond it came about as often "
+            "as expected, and not bunched."
+            if all(test.held for test in found.backtests)
+            else "A value at risk announced day by day from the past would not have held: losses beyond it came too often, "
+            "too rarely or bunched, so do not lean on it."
+        )
+    yield "How much may be lost over days and weeks stands in the table; worse than any of it can happen."
+
+
+def allocated(found: Allocations) -> Iterator[str]:
+    solved = [a for a in found.allocations if a.volatility is not None]
+    calmest = min(solved, key=lambda a: a.volatility or 0.0)
+    yield (
+        f"The calmest mix on the days used is {_MIXES[calmest.method]}: its yearly volatility is "
+        f"{{{{allocation_{calmest.method}_volatility}}}}."
+    )
+    equal = next((a for a in solved if a.method == "equal_weight"), None)
+    if equal is not None and equal is not calmest:
+        yield "With equal weights the yearly volatility is {{allocation_equal_weight_volatility}}."
+        n = 1 + max(range(len(equal.risk_shares)), key=equal.risk_shares.__getitem__)
+        yield (
+            f"Under equal weights most of the risk comes from {{{{allocation_asset_{n}_name}}}}: its risk share is "
+            f"{{{{allocation_equal_weight_risk_{n}}}}}."
+        )
+    yield from _later(solved)
+    if found.ill_conditioned:
+        yield (
+            "The assets move so much alike that minimum variance and maximum Sharpe react to noise; the simpler mixes "
+            "are safer."
+        )
+    if found.few_sessions:
+        yield "There are few days for so many assets, so equal weights are hard to beat on them."
+    for allocation in found.allocations:
+        if allocation.volatility is None:
+            yield f"There is no answer for {_MIXES[allocation.method]}; the reason stands below the table."
+    yield "None of them is best whatever comes: they differ in what they assume about returns to come."
+
+
+def _later(solved: Sequence[Allocation]) -> Iterator[str]:
+    tested = [a for a in solved if a.later_sharpe is not None]
+    if len(tested) < 2:  # noqa: PLR2004  (nothing to compare)
+        return
+    best = max(tested, key=lambda a: a.later_sharpe or 0.0)
+    yield (
+        f"On the validation window, whose days its weights had not seen, {_MIXES[best.method]} had the best later Sharpe "
+        f"ratio, {{{{allocation_{best.method}_later_sharpe}}}}; over a few years such a lead is often chance."
+    )
+
+
+def analysed(found: MarketAnalysis) -> Iterator[str]:
+    for n, regime in enumerate(found.regimes[:_SPOKEN], 1):
+        yield from _regime(n, regime, alone=len(found.regimes) == 1)
+    if len(found.regimes) > _SPOKEN:
+        yield "The others stand in the table."
+    yield (
+        "That is how things stood on {{regime_last_day}}, the last day before the locked holdout; it describes and "
+        "does not forecast."
+    )
+
+
+_BANDS = {"low": "low", "middle": "neither low nor high", "high": "high"}
+_TRENDS = {"rising": "points up", "flat": "is flat", "falling": "points down"}
+_PHASES = {"bull": "a bull market", "bear": "a bear market", "undetermined": "neither a bull nor a bear market yet"}
+
+
+def _regime(n: int, regime: MarketRegime, *, alone: bool) -> Iterator[str]:
+    name = f"{{{{regime_{n}_name}}}}"
+    yield (
+        f"For {name} the latest volatility is {{{{regime_{n}_current_volatility}}}}, {_BANDS[regime.volatility_band]} "
+        f"against its past; its trend {_TRENDS[regime.trend]}, and by the rule of large swings it is in "
+        f"{_PHASES[regime.phase]}."
+    )
+    if alone or regime.in_drawdown:
+        yield f"The fall of {name} from its peak is {{{{regime_{n}_current_drawdown}}}}."
+    if regime.turbulent:
+        yield f"A model of calm and turbulent states finds {name} more likely in the turbulent state."
+
+
+def simulated(found: WealthOutlook) -> Iterator[str]:
+    ids = {figure.id for figure in found.figures}
+    yield (
+        "In today's money the wealth at the end is {{wealth_median_real}} with ordinary luck, "
+        "{{wealth_p5_real}} with bad luck and {{wealth_p95_real}} with good luck."
+    )
+    if found.goal is not None:
+        likely = "more likely than not" if found.goal.value > 0.5 else "less likely than not"  # noqa: PLR2004
+        yield f"Reaching the goal is {likely}: the probability of reaching the goal is {{{{wealth_goal_probability}}}}."
+    if "wealth_ruin_probability" in ids:
+        yield "The probability that the money runs out is {{wealth_ruin_probability}}."
+    yield "The probability of a loss by the end is {{wealth_loss_probability}}."
+    yield "On the way the deepest fall is {{wealth_drawdown}} on average, and that has to be sat through."
+    yield (
+        "All of it rests on what was assumed: the errors beside the numbers are those of the simulation alone, not of "
+        "those assumptions."
+    )

@@ -1,0 +1,138 @@
+"""What is said of a strategy that was looked at, and of scenarios."""
+
+from collections.abc import Iterator
+
+from quant.evaluation import Measured
+from tools.book_tools import Saved
+from tools.figures import Figure
+from tools.quick import Held, QuickEvaluation
+from tools.scenario_book import ScenarioBook, ScenarioEntry
+
+
+def evaluated(found: QuickEvaluation) -> Iterator[str]:
+    figures = {figure.id: figure for figure in found.figures}
+    yield "The configuration that was evaluated is {{quick_name}}."
+    yield from _advantage(figures)
+    own, _, mixed, equity = found.held
+    yield (
+        "Its deepest fall on history was {{quick_strategy_history_max_drawdown}}, "
+        f"{_fall(own, mixed)} than that of sharing wealth between equity and cash in the usual way and "
+        f"{_fall(own, equity)} than that of full investment."
+    )
+    ahead = sum(year.strategy > year.sixty_forty_cash for year in found.years)
+    most = "most" if 2 * ahead > len(found.years) else "fewer"
+    yield (
+        f"It was ahead of that usual mix in {most} of the calendar years."
+        if most == "most"
+        else "In at least as many calendar years it was not ahead of that usual mix as it was."
+    )
+    yield "On the last day of those prices it held a risky weight of {{quick_last_weight}}."
+    yield from _cautions(found)
+    yield (
+        "That is a quick look at a rule made up with hindsight: a search tells its advantage from luck, "
+        "in more scenarios than this."
+    )
+
+
+def _advantage(figures: dict[str, Figure]) -> Iterator[str]:
+    history = figures["quick_versus_same_volatility_history_bps"]
+    simulated = figures["quick_versus_same_volatility_simulated_bps"]
+    yield (
+        f"On history it {'was worth more' if _number(history) > 0.0 else 'was worth no more'} than a constant weight of "
+        "the same volatility: after a charge for risk its advantage over the volatility-matched constant weight was "
+        "{{quick_versus_same_volatility_history_bps}}."
+    )
+    reads = {1: "more than chance explains", 0: "no more than chance explains", -1: "so it falls behind there"}
+    yield (
+        "In the simulated base case that advantage is {{quick_versus_same_volatility_simulated_bps}}, "
+        f"{reads[_sign(simulated)]}."
+    )
+
+
+def _fall(own: Held, other: Held) -> str:
+    smaller = own.history.metrics.max_drawdown.value < other.history.metrics.max_drawdown.value
+    return "smaller" if smaller else "not smaller"
+
+
+def _cautions(found: QuickEvaluation) -> Iterator[str]:
+    if "half_at_target" in found.warnings:
+        yield (
+            "Mind that it holds only a risky weight of {{quick_weight_at_target}} at its target volatility, which the "
+            "strategy therefore misses; a higher midpoint would hold more."
+        )
+    if "target_unreachable" in found.warnings:
+        yield "Mind that even the largest weight that is allowed is usually too small to reach its target."
+    if "lookback_below_rebalancing" in found.warnings:
+        yield "Mind that it looks back over fewer days than lie between its trades, so it overlooks some of them."
+    if "gap_beyond_floor" in found.warnings:
+        yield "Mind that a day as bad as the worst of history would break through its floor before it can sell."
+
+
+def saved(result: Saved) -> Iterator[str]:  # noqa: ARG001  (as every teller)
+    yield "Saved under the name {{saved_name}}; the version of the saved strategy is {{saved_version}}."
+    yield "You can ask for it by that name; earlier versions are never overwritten."
+
+
+def scenarios(book: ScenarioBook) -> Iterator[str]:
+    if len(book.entries) == 1:
+        yield from _one(book.entries[0])
+    else:
+        yield "The scenarios that a search weighs stand in the table; their probabilities are a judgement, yours to change."
+        losing = [_name(entry) for entry in book.entries if entry.losing]
+        if losing:
+            yield f"Equity is expected to earn less than cash in {_listed(losing)}."
+    yield from _remarks(book)
+
+
+def added(book: ScenarioBook) -> Iterator[str]:
+    (entry,) = book.entries
+    name = entry.scenario.name
+    yield f"The scenario {_name(entry)} is kept, and searches of this conversation include it."
+    yield (
+        f"Beside other scenarios its default probability, that of {_name(entry)}, is {{{{scenario_{name}_p}}}} before all "
+        "of them are scaled to a whole."
+    )
+    yield from _one(entry)
+    yield from _remarks(book)
+
+
+def _one(entry: ScenarioEntry) -> Iterator[str]:
+    name = entry.scenario.name
+    yield (
+        f"In the scenario {_name(entry)} the expected return of the risky asset is {{{{scenario_{name}_mu}}}}, its "
+        f"volatility {{{{scenario_{name}_sigma}}}} and its Sharpe ratio {{{{scenario_{name}_sharpe}}}}."
+    )
+    if entry.losing:
+        yield "There the asset is expected to earn less than cash, so the best rule holds as little of it as it may."
+
+
+def _remarks(book: ScenarioBook) -> Iterator[str]:
+    yield (
+        "The correlation of equity and bonds has no effect while the safe leg is cash; it is shown, and counts only "
+        "where a bond is held."
+    )
+    constant = [_name(entry) for entry in book.entries if entry.banner]
+    if constant:
+        yield (
+            f"In {_listed(constant)} volatility never changes, so nothing can be learned there about rules that react "
+            "to it."
+        )
+
+
+def _name(entry: ScenarioEntry) -> str:
+    return f"{{{{scenario_{entry.scenario.name}_name}}}}"
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _number(figure: Figure) -> float:
+    return float(figure.value)
+
+
+def _sign(figure: Figure) -> int:
+    measured = Measured(value=_number(figure), error=figure.error)
+    if abs(measured.value) <= 2.0 * (measured.error or 0.0):
+        return 0
+    return 1 if measured.value > 0.0 else -1

@@ -1,0 +1,251 @@
+"""The tables of searches and their stored results."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tools import naming
+from tools.exhibits import Exhibit, listing, table
+from tools.figures import Figure, figures_in
+
+if TYPE_CHECKING:
+    from tools.explaining import Compared, Explained, Listed, Opened
+    from tools.launching import Estimated, Launched
+    from tools.wishes import Topic
+
+
+def _estimated(result: "Estimated") -> Iterator[Exhibit]:
+    rows = {
+        "estimate_trials": "Configurations",
+        "estimate_scenarios": "Scenarios",
+        "estimate_paths": "Paths of each scenario",
+        "estimate_years": "Length of each path",
+        "estimate_evaluations": "Evaluations",
+        "estimate_seconds": "Seconds on this machine",
+        "estimate_memory": "Megabytes of memory",
+    }
+    yield listing("What the search would take", rows, result.figures)
+
+
+def _launched(result: "Launched") -> Iterator[Exhibit]:
+    figures = figures_in(result)
+    for made in (_scenarios, _ranking, _limits):
+        yield made(figures)
+
+
+def _explained(result: "Explained") -> Iterator[Exhibit]:
+    figures = figures_in(result)
+    for made in _OF_TOPIC.get(result.topic, ()):
+        yield made(figures)
+
+
+def _compared(result: "Compared") -> Iterator[Exhibit]:
+    comparison = result.comparison
+    rows = [
+        (f"{{{{compare_change_{n}_setting}}}}", f"compare_change_{n}_first", f"compare_change_{n}_second")
+        for n in range(1, len(comparison.changes) + 1)
+    ]
+    yield table("What was asked differently", ("Setting", "First", "Second"), rows, comparison.figures)
+    rows = [
+        (label, *(f"compare_{name}_{of}" for of in ("first", "second", "change"))) for name, label in _COMPARED.items()
+    ]
+    yield table("What came out", ("", "First", "Second", "Second minus first"), rows, comparison.figures)
+
+
+def _listed(result: "Listed") -> Iterator[Exhibit]:
+    rows = [
+        (f"{{{{run_{n}_id}}}}", *(f"run_{n}_{of}" for of in ("name", "state", "created")))
+        for n in range(1, len(result.runs) + 1)
+    ]
+    yield table("Your results, newest first", ("Run", "Name", "State", "Made"), rows, result.figures)
+
+
+def _opened(result: "Opened") -> Iterator[Exhibit]:
+    measures = {
+        "excess_return": "Return over cash",
+        "volatility": "Volatility",
+        "sharpe": "Sharpe ratio",
+        "max_drawdown": "Deepest fall",
+        "utility": "Return after a charge for risk",
+    }
+    whose = ("winner", "benchmark", "asset")
+    rows = [(label, *(f"holdout_{who}_{name}" for who in whose)) for name, label in measures.items()]
+    columns = ("", "Winner", "Constant weight, same volatility", "Full investment")
+    yield table("On the locked holdout", columns, rows, result.figures)
+    days = {
+        "holdout_first_day": "First day",
+        "holdout_last_day": "Last day",
+        "holdout_days": "Sessions",
+        "holdout_advantage_bps": "Advantage over the constant weight",
+    }
+    yield listing("The holdout", days, result.figures)
+
+
+_COMPARED = {
+    "verdict": "Verdict",
+    "winner": "Winner",
+    "benefit": "Benefit",
+    "timing": "Of it by timing",
+    "drawdown_saved": "Mean drawdown saved",
+    "drawdown": "Deepest fall, training",
+    "volatility": "Volatility, training",
+    "confidence": "Confidence that it is no luck",
+    "overfitting": "Chance of overfitting",
+    "trials": "Configurations tried",
+    "last_day": "Last day of the prices",
+    "seed": "Seed",
+}
+
+
+def _scenarios(figures: Sequence[Figure]) -> Exhibit:
+    names = _found(figures, r"in_(\w+)_benefit_bps")
+    rows = [
+        (
+            "History alone" if n == "history" else naming.plain(n).capitalize(),
+            *(f"in_{n}_{of}" for of in ("benefit_bps", "regret_bps", "retention")),
+        )
+        for n in names
+    ]
+    columns = ("Scenario", "Benefit", "Behind the best there", "Keeps of the best")
+    return table("The winner in each scenario, against the constant weight", columns, rows, figures)
+
+
+def _ranking(figures: Sequence[Figure]) -> Exhibit:
+    places = _found(figures, r"rank_(\d+)_name")
+    rows = [(n, *(f"rank_{n}_{of}" for of in ("name", "objective", "behind", "plateau", "breaches"))) for n in places]
+    columns = ("", "Configuration", "Objective", "Behind the best", "Neighbours (median)", "Breaks")
+    return table("Finalists, scored again on fresh paths", columns, rows, figures)
+
+
+def _limits(figures: Sequence[Figure]) -> Exhibit:
+    places = _found(figures, r"limit_(\d+)_name")
+    rows = [
+        (f"{{{{limit_{n}_name}}}}", *(f"limit_{n}_{of}" for of in ("scenario", "statistic", "allowed"))) for n in places
+    ]
+    title = "Limits; for a drawdown limit, the probability of breaking it"
+    return table(title, ("Limit", "Checked in", "Measured", "Allowed"), rows, figures)
+
+
+def _cases(group: str, title: str) -> Callable[[Sequence[Figure]], Exhibit]:
+    def made(figures: Sequence[Figure]) -> Exhibit:
+        rows = [(f"{{{{{group}_{n}_label}}}}", f"{group}_{n}_bps") for n in _found(figures, rf"{group}_(\d+)_label")]
+        return table(title, ("Case", "Benefit"), rows, figures)
+
+    return made
+
+
+def _benchmarks(figures: Sequence[Figure]) -> Exhibit:
+    names = _found(figures, r"versus_(\w+)_label")
+    rows = [(f"{{{{versus_{name}_label}}}}", f"versus_{name}_bps") for name in names]
+    return table("The winner minus each benchmark, after a charge for risk", ("Benchmark", "Difference"), rows, figures)
+
+
+def _facts(figures: Sequence[Figure]) -> Exhibit:
+    facts = [f for f in figures if f.id.startswith("fact_") and not f.id.endswith("_benchmark")]
+    rows = [(_labelled(f), f.id, f"{f.id}_benchmark") for f in facts]
+    return table("What the report says of the winner on history", ("", "Winner", "Benchmark"), rows, figures)
+
+
+def _labelled(figure: Figure) -> str:
+    text = figure.quantity.removesuffix(", of the winner")
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def _rows(title: str, rows: Mapping[str, str]) -> Callable[[Sequence[Figure]], Exhibit]:
+    return lambda figures: listing(title, rows, figures)
+
+
+def _found(figures: Sequence[Figure], pattern: str) -> list[str]:
+    """What the ids of `pattern` are about, in their order."""
+    return list(dict.fromkeys(match[1] for f in figures if (match := re.fullmatch(pattern, f.id))))
+
+
+_PREMIUM = _cases("premium", "If the equity premium moves otherwise with volatility")
+_PARAMETERS = _cases("parameter_error", "If return and volatility are otherwise than assumed")
+_PROBABILITIES = _cases("probabilities", "Under other weights of the scenarios")
+_COSTS = _cases("costs", "At other costs")
+_SEARCH = _rows(
+    "How it was computed",
+    {
+        "trials": "Configurations tried",
+        "screened": "Dropped after few paths",
+        "scenario_count": "Scenarios",
+        "paths": "Paths of each scenario",
+        "path_years": "Length of each path",
+        "evaluations": "Evaluations on all paths",
+        "plans": "Search plans",
+    },
+)
+_LUCK = _rows(
+    "Luck or skill",
+    {
+        "active_deflated_sharpe": "Confidence that the advantage is no luck",
+        "overfitting": "Chance of overfitting",
+        "overfitting_low": "At least",
+        "overfitting_high": "At most",
+        "spa_p": "Chance of such an advantage by luck alone (SPA)",
+        "validate_advantage_bps": "Advantage on the validation window",
+        "trials": "Configurations tried",
+        "ledger_trials": "Tried ever on these prices",
+        "minimum_track_record_years": "Track record needed to show skill",
+    },
+)
+_NEXT = _rows(
+    "Next trade",
+    {
+        "as_of": "Day of the latest price",
+        "today_weight": "Weight of the winner",
+        "today_current_rule_weight": "Weight of the current rule",
+        "next_trade": "Next trade, as a share of wealth",
+    },
+)
+_ALTERNATIVE = _rows(
+    "The function that was asked about",
+    {
+        "alternative_function": "Function",
+        "alternative_tried": "Configurations tried of it",
+        "alternative_screened": "Of these dropped early",
+        "alternative_best": "Its best",
+        "alternative_winner": "The winner",
+        "alternative_behind": "Its distance",
+        "alternative_breaches": "Limits that it breaks",
+    },
+)
+_DATA = _rows(
+    "Prices",
+    {
+        "data_source": "Source",
+        "first_day": "First day",
+        "train_end": "End of training",
+        "validate_end": "Locked after",
+        "last_day": "Last day",
+    },
+)
+_OF_TOPIC: "Mapping[Topic, tuple[Callable[[Sequence[Figure]], Exhibit], ...]]" = {
+    "ranking": (_ranking,),
+    "plateau": (_ranking,),
+    "where_it_loses": (_scenarios,),
+    "scenario": (_scenarios,),
+    "costs": (_COSTS,),
+    "premium": (_PREMIUM,),
+    "parameter_error": (_PARAMETERS,),
+    "probabilities": (_PROBABILITIES,),
+    "what_would_change": (_PREMIUM, _PARAMETERS, _PROBABILITIES, _COSTS),
+    "limits": (_limits,),
+    "luck": (_LUCK,),
+    "benchmarks": (_benchmarks,),
+    "alternative": (_ALTERNATIVE,),
+    "years": (_facts,),
+    "data": (_DATA,),
+    "next_trade": (_NEXT,),
+    "computed": (_SEARCH,),
+}
+
+OF_RESULTS: Mapping[str, Callable[[Any], Iterator[Exhibit]]] = {
+    "Estimated": _estimated,
+    "Launched": _launched,
+    "Explained": _explained,
+    "Compared": _compared,
+    "Listed": _listed,
+    "Opened": _opened,
+}

@@ -1,0 +1,195 @@
+"""The tables of portfolios and markets."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tools.exhibits import Exhibit, listing, notes, table
+
+if TYPE_CHECKING:
+    from tools.allocations import Allocations
+    from tools.market_regime import MarketAnalysis
+    from tools.portfolio_risk import PortfolioRisk
+    from tools.wealth import WealthOutlook
+
+_METHODS = {
+    "historical": "as in the past",
+    "cornish_fisher_matched": "with skewness and fat tails",
+    "filtered_garch": "at today's volatility",
+}
+_ALLOCATIONS = {
+    "equal_weight": "Equal weight",
+    "inverse_volatility": "Inverse volatility",
+    "risk_parity": "Risk parity",
+    "hierarchical_risk_parity": "HRP",
+    "minimum_variance": "Minimum variance",
+    "maximum_sharpe": "Maximum Sharpe",
+}
+_MIND = "To keep in mind"
+
+
+def _risk(found: "PortfolioRisk") -> Iterator[Exhibit]:
+    tails = dict.fromkeys((row.horizon, row.method) for row in found.tails)
+    for title, ending in (("Losses, as a share of wealth", ""), ("Losses in money", "_money")):
+        rows = [
+            (
+                f"{days} session{'s' if days > 1 else ''}, {_METHODS.get(method, method)}",
+                *(
+                    f"risk_{name}_{level}_{days}d_{method}{ending}"
+                    for level in ("95", "99")
+                    for name in ("value_at_risk", "shortfall")
+                ),
+            )
+            for days, method in tails
+        ]
+        columns = ("", "VaR 95%", "Mean loss beyond", "VaR 99%", "Mean loss beyond")
+        yield table(title, columns, rows, found.figures)
+    rows = [
+        (
+            f"{{{{risk_holding_{n}_name}}}}",
+            *(f"risk_holding_{n}_{of}" for of in ("weight", "weight_money", "risk", "shortfall")),
+        )
+        for n in range(1, len(found.components) + 1)
+    ]
+    columns = ("Holding", "Weight", "Money", "Share of volatility", "Share of shortfall")
+    yield table("What each holding contributes", columns, rows, found.figures)
+    shown = [episode for episode in found.episodes if episode.loss is not None]
+    rows = [
+        (f"{{{{risk_crisis_{n}_name}}}}", f"risk_crisis_{n}_loss", f"risk_crisis_{n}_loss_money")
+        for n in range(1, len(shown) + 1)
+    ]
+    yield table("Past crises; a negative loss is a gain", ("Crisis", "Loss", "Money"), rows, found.figures)
+    rows = [
+        (f"At {row.level:.0%}", *(f"risk_backtest_{100 * row.level:.0f}_{of}" for of in _BACKTEST))
+        for row in found.backtests
+    ]
+    yield table("Did the announced value at risk hold?", ("", *_BACKTEST.values()), rows, found.figures)
+    yield listing("Shape of the returns", _SHAPE, found.figures)
+    yield notes(_MIND, found.caveats)
+
+
+_BACKTEST = {
+    "days": "Sessions tested",
+    "exceeded": "Loss was larger on",
+    "expected": "Expected",
+    "share": "Chance of that number",
+    "bunched": "Chance of such bunching",
+}
+_SHAPE = {
+    "risk_volatility": "Volatility a year",
+    "risk_beta": "Beta to the S&P 500",
+    "risk_market_fall_loss": "Loss if the S&P 500 falls by 20%, by beta",
+    "risk_max_drawdown": "Deepest fall",
+    "risk_max_drawdown_money": "Deepest fall in money",
+    "risk_max_drawdown_trough": "Its bottom",
+    "risk_max_drawdown_length": "Sessions until it was regained",
+    "risk_skewness": "Skewness",
+    "risk_kurtosis": "Kurtosis (3: normal)",
+    "risk_mean_correlation": "Mean correlation of two holdings",
+    "risk_crisis_volatility": "Volatility if correlations rise as in a crisis",
+}
+
+
+def _allocations(found: "Allocations") -> Iterator[Exhibit]:
+    methods = [(allocation.method, _ALLOCATIONS[allocation.method]) for allocation in found.allocations]
+    rows = [
+        (
+            label,
+            *(
+                f"allocation_{method}_{of}"
+                for of in ("volatility", "diversification", "later_volatility", "later_sharpe")
+            ),
+        )
+        for method, label in methods
+    ]
+    columns = ("Method", "Volatility", "Diversification", "Later volatility", "Later Sharpe ratio")
+    title = "Methods; later: on days after those that the weights were fitted on"
+    yield table(title, columns, rows, found.figures)
+    for title, kind, ending in (
+        ("Weights", "weight", ""),
+        ("Money", "weight", "_money"),
+        ("Shares of the portfolio's volatility", "risk", ""),
+    ):
+        rows = [
+            (
+                f"{{{{allocation_asset_{n}_name}}}}",
+                *(f"allocation_{method}_{kind}_{n}{ending}" for method, _ in methods),
+            )
+            for n in range(1, len(found.assets) + 1)
+        ]
+        yield table(title, ("Asset", *(label for _, label in methods)), rows, found.figures)
+    reasons = [f"{_ALLOCATIONS[a.method]}: {a.reason}" for a in found.allocations if a.reason]
+    yield notes(_MIND, (*reasons, *found.caveats))
+
+
+def _market(found: "MarketAnalysis") -> Iterator[Exhibit]:
+    for title, columns in (
+        (f"State on {found.last_day}", _STATE),
+        ("In numbers", _NUMBERS),
+    ):
+        rows = [
+            (f"{{{{regime_{n}_name}}}}", *(f"regime_{n}_{of}" for of in columns))
+            for n in range(1, len(found.regimes) + 1)
+        ]
+        yield table(title, ("Asset", *columns.values()), rows, found.figures)
+    together = {
+        "regime_correlation": "All days used",
+        "regime_correlation_year": "Last 252 sessions used",
+    }
+    yield listing("Mean correlation of two assets", together, found.figures)
+    yield notes(_MIND, found.caveats)
+
+
+_STATE = {"band": "Volatility", "trend": "Trend", "phase": "Bull or bear", "turbulence": "Chance of turbulence"}
+_NUMBERS = {
+    "current_volatility": "Volatility now",
+    "long_run_volatility": "Long run",
+    "volatility_percentile": "Calmer days",
+    "current_drawdown": "Below its peak",
+    "trend_distance": "From its mean",
+    "year": "Return of 252 sessions",
+}
+
+
+def _wealth(found: "WealthOutlook") -> Iterator[Exhibit]:
+    named = {0.5: "median"}
+    rows = [
+        (f"{row.level:.0%} of the paths end below", *(f"wealth_{place}{real}" for real in ("", "_real")))
+        for row in found.percentiles
+        for place in [named.get(row.level, f"p{100 * row.level:.0f}")]
+    ]
+    rows.append(("Mean", "wealth_mean", "wealth_mean_real"))
+    yield table("Wealth at the end", ("", "In money of then", "In today's money"), rows, found.figures)
+    chances = {
+        "wealth_goal_probability": "Of reaching the goal",
+        "wealth_loss_probability": "Of getting less out than was paid in",
+        "wealth_ruin_probability": "Of running out of money",
+    }
+    yield listing("Chances", chances, found.figures)
+    yield listing("On the way", {"wealth_growth": "Growth a year", "wealth_drawdown": "Deepest fall"}, found.figures)
+    count = sum(f.id.startswith("wealth_holding_") and f.id.endswith("_name") for f in found.figures)
+    rows = [
+        (f"{{{{wealth_holding_{n}_name}}}}", *(f"wealth_holding_{n}_{of}" for of in ("weight", "return", "volatility")))
+        for n in range(1, count + 1)
+    ]
+    yield table("Holdings, as simulated", ("Holding", "Weight", "Return a year", "Volatility"), rows, found.figures)
+    yield listing("Assumed", _ASSUMED, found.figures)
+    yield notes(_MIND, found.caveats)
+
+
+_ASSUMED = {
+    "wealth_start": "Wealth at the start",
+    "wealth_contribution": "Paid in each month",
+    "wealth_withdrawal": "Taken out each month",
+    "wealth_goal": "Goal, in today's money",
+    "wealth_inflation": "Inflation a year",
+    "wealth_fee": "Fee a year",
+    "wealth_cash_rate": "Cash rate a year",
+    "wealth_paths": "Simulated paths",
+}
+
+OF_RISK: Mapping[str, Callable[[Any], Iterator[Exhibit]]] = {
+    "PortfolioRisk": _risk,
+    "Allocations": _allocations,
+    "MarketAnalysis": _market,
+    "WealthOutlook": _wealth,
+}

@@ -1,0 +1,91 @@
+"""The tables of strategies and scenarios that were looked at."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tools.exhibits import Exhibit, listing, notes, table
+
+if TYPE_CHECKING:
+    from tools.book_tools import Saved
+    from tools.quick import QuickEvaluation
+    from tools.scenario_book import ScenarioBook
+
+_HELD = {
+    "strategy": "This strategy",
+    "same_volatility": "Constant weight, same volatility",
+    "sixty_forty_cash": "60/40 in cash",
+    "equity": "Full investment",
+}
+_MEASURES = {
+    "geometric_return": "Growth a year",
+    "volatility": "Volatility",
+    "sharpe": "Sharpe ratio",
+    "max_drawdown": "Deepest fall",
+    "average_weight": "Average weight",
+    "cost_bps": "Costs a year",
+}
+_SCENARIO = {
+    "engine": "Engine",
+    "mu": "Expected return",
+    "sigma": "Volatility",
+    "cash": "Cash rate",
+    "sharpe": "Sharpe ratio",
+    "bonds": "Equity-bond correlation",
+    "p": "Probability",
+}
+
+
+def _evaluated(found: "QuickEvaluation") -> Iterator[Exhibit]:
+    scenario = found.scenario.replace("_", " ")
+    titles = {
+        "history": f"On history, {found.first_day} to {found.last_day}",
+        "simulated": f"Simulated: {scenario}, mean over paths",
+    }
+    for where, title in titles.items():
+        rows = [(label, *(f"quick_{held}_{where}_{name}" for name in _MEASURES)) for held, label in _HELD.items()]
+        yield table(title, ("", *_MEASURES.values()), rows, found.figures)
+    rows = [
+        (
+            f"Minus {label[:1].lower()}{label[1:]}",
+            f"quick_versus_{held}_history_bps",
+            f"quick_versus_{held}_simulated_bps",
+        )
+        for held, label in _HELD.items()
+        if held != "strategy"
+    ]
+    yield table("Advantage after a charge for risk, a year", ("", "On history", "Simulated"), rows, found.figures)
+    if len(found.curve) > 1:
+        rows = [(f"{point.volatility:.0%}", f"quick_curve_{n}_weight") for n, point in enumerate(found.curve, 1)]
+        yield table("Weight by volatility of the asset", ("Volatility", "Weight"), rows, found.figures)
+    rows = [
+        (str(y.year), *(f"quick_year_{y.year}_{held}" for held in ("strategy", "sixty_forty_cash", "equity")))
+        for y in found.years
+    ]
+    columns = ("Year", "This strategy", "60/40 in cash", "Full investment")
+    yield table("Returns by calendar year; the first and the last may be parts", columns, rows, found.figures)
+    yield notes("To keep in mind", found.caveats)
+
+
+def _saved(saved: "Saved") -> Iterator[Exhibit]:
+    rows = {
+        "saved_name": "Name",
+        "saved_version": "Version",
+        "saved_configuration": "Configuration",
+        "saved_target_volatility": "Target volatility",
+    }
+    yield listing("Saved strategy", rows, saved.figures)
+
+
+def _scenarios(book: "ScenarioBook") -> Iterator[Exhibit]:
+    names = [entry.scenario.name for entry in book.entries]
+    rows = [(f"{{{{scenario_{name}_name}}}}", *(f"scenario_{name}_{of}" for of in _SCENARIO)) for name in names]
+    yield table("Scenarios", ("Scenario", *_SCENARIO.values()), rows, book.figures)
+    banners = dict.fromkeys(entry.banner for entry in book.entries if entry.banner)
+    yield notes("To keep in mind", tuple(banners))
+
+
+OF_STRATEGIES: Mapping[str, Callable[[Any], Iterator[Exhibit]]] = {
+    "QuickEvaluation": _evaluated,
+    "Saved": _saved,
+    "ScenarioBook": _scenarios,
+}
