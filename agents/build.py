@@ -29,11 +29,12 @@ NOTHING_TO_WAIT_FOR = {"__pregel_durability": "async"}
 
 @dataclass(frozen=True)
 class Agent:
-    """A compiled loop of model and tools, the tools by name, and the first model of its chain."""
+    """A compiled loop of model and tools, the tools by name, the first model of its chain, and what they are told."""
 
     loop: CompiledStateGraph[Any, Any, Any, Any]
     tools: dict[str, BaseTool]
     model: str
+    prompt: str
 
 
 def build(
@@ -55,11 +56,12 @@ def build(
     mending = [tool.model_copy(update={"handle_tool_error": True}) for tool in tools]
     calling = Calling(name, models, answer, max_tool_calls=max_tool_calls, max_model_calls=max_model_calls)
     rules = prompts.load("rules", max_tool_calls=max_tool_calls, answer=answer.__name__)
+    prompt = f"{prompts.load(name, **values)}\n{rules}"
     mendable = (StructuredOutputValidationError, MultipleStructuredOutputsError)
     loop = create_agent(
         models.models[0].chat,
         mending,
-        system_prompt=f"{prompts.load(name, **values)}\n{rules}",
+        system_prompt=prompt,
         middleware=[calling],
         response_format=ToolStrategy(answer, handle_errors=mendable, tool_message_content="Answer received."),
         context_schema=context,
@@ -67,4 +69,4 @@ def build(
         name=name,
     )
     limited = loop.with_config(recursion_limit=STEPS_A_CALL * max_model_calls, configurable=NOTHING_TO_WAIT_FOR)
-    return Agent(limited, {tool.name: tool for tool in mending}, models.models[0].name)
+    return Agent(limited, {tool.name: tool for tool in mending}, models.models[0].name, prompt)

@@ -11,7 +11,15 @@ from typing import Any, TypeAlias, cast
 
 import structlog
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse, ToolCallRequest
-from langchain_core.messages import AIMessage, BaseMessage, ToolCall, ToolMessage, messages_from_dict, messages_to_dict
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    HumanMessage,
+    ToolCall,
+    ToolMessage,
+    messages_from_dict,
+    messages_to_dict,
+)
 from langgraph.types import Command
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_jsonable_python
@@ -112,14 +120,14 @@ class Calling(AgentMiddleware[Any, Scope]):
     async def awrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[Returned]]
     ) -> Returned:
-        """Arguments that claim to quote the person have to: a number of the model's own reaches no tool."""
+        """Arguments that claim to quote have to: a number or a name of the model's own reaches no tool."""
         if request.tool is None:
             return await handler(request)
         call, schema = request.tool_call, cast("type[BaseModel]", request.tool.tool_call_schema)
         try:
-            arguments = schema.model_validate(
-                call["args"], context={"said": cast("Scope", request.runtime.context).said}
-            )
+            said = cast("Scope", request.runtime.context).said
+            heard = None if said is None else _heard(said, request.state["messages"])
+            arguments = schema.model_validate(call["args"], context={"said": said, "heard": heard})
         except ValidationError as error:
             wrong = "\n".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
             return ToolMessage(wrong, tool_call_id=call["id"], name=call["name"], status="error")
@@ -245,6 +253,13 @@ def _told(
         result = [stripped(said, model.name) if message is said else message for message in response.result]
         return told, ModelResponse(result=result, structured_response=response.structured_response)
     return told, ModelResponse(result=[AIMessage("", name=said.name)], structured_response=None)
+
+
+def _heard(said: Sequence[str], messages: Sequence[BaseMessage]) -> str:
+    """What a model was told, without what was told back to it about its own words."""
+    asked = [str(m.text).partition("\n")[0] for m in messages if isinstance(m, HumanMessage)]
+    returned = [str(m.text) for m in messages if isinstance(m, ToolMessage) and m.artifact is not None]
+    return "\n".join((*said, *asked, *returned))
 
 
 def _digest(request: ModelRequest[Scope]) -> str:

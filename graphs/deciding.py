@@ -18,7 +18,7 @@ from graphs.usage import usage_of
 from quant.strategy import Frozen
 from tools.answers import forget_answers
 from tools.budget import BudgetName, BudgetSpent
-from tools.claims import REFERENCE, codes
+from tools.claims import REFERENCE, codes, recited
 from tools.context import Scope
 from tools.decisions import Decided, load_decision, save_decision
 from tools.figures import Claim, figures_in
@@ -174,9 +174,7 @@ class _Asking(Generic[Answer]):
             if self._overtaken:
                 break
             problems = (
-                [NO_ANSWER[self._last.stop if self._last else "answered"]]
-                if last is None
-                else self._question.problems(last, self._trials)
+                [NO_ANSWER[self._last.stop if self._last else "answered"]] if last is None else self._problems(last)
             )
             hashed = "" if last is None else hashlib.sha256(last.model_dump_json().encode()).hexdigest()
             if last is not None and not problems:
@@ -190,9 +188,13 @@ class _Asking(Generic[Answer]):
             text = "\n".join([self._question.text, "", "Your last draft was refused:", *problems])
         else:
             last = None if last is None else self._question.reduced(last)
-            if last is not None and self._question.problems(last, self._trials):
+            if last is not None and self._problems(last):
                 last = None
         return last
+
+    def _problems(self, answer: Answer) -> list[str]:
+        claims = dict(answer).get("claims", ())
+        return [*self._question.problems(answer, self._trials), *recited(claims, self._agent.prompt)]
 
     def _checked(self, round_: int, answer: Answer, hashed: str) -> TraceEvent:
         claims: Sequence[Claim] = dict(answer).get("claims", ())

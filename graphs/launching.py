@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from graphs.holdout import open_holdout
 from graphs.log import Place
-from graphs.runs import Desk, Run, create_run, execute, list_runs, run_of, served
+from graphs.runs import Desk, Run, create_run, events_of, execute, list_runs, run_of, served
 from store.records import Key
 from tools.approval import approval_of
 from tools.chat import Rejected, RunSummary, Waiting
@@ -19,6 +19,9 @@ from tools.focus import Focus
 from tools.optimization import Estimate, OptimizationRequest, OptimizationResult
 from tools.results import load_result
 from tools.trace import RunLaunched, TraceEvent
+
+LAUNCHES = 3
+"""Runs that one message may begin."""
 
 
 class DeskRuns:
@@ -33,6 +36,7 @@ class DeskRuns:
         self._focus = focus
         self._place = place
         self._tell = tell
+        self._beginning = asyncio.Lock()
 
     async def estimate(self, request: OptimizationRequest) -> Estimate:
         _, completed = await served(self._desk, request)
@@ -40,9 +44,8 @@ class DeskRuns:
 
     async def launch(self, request: OptimizationRequest, name: str) -> str:
         run = hashlib.sha256(f"{self._turn}\n{name}".encode()).hexdigest()[:32]
-        if await self._desk.store.records.get(Key(self._owner, "run", run)) is None:
-            await create_run(self._desk, self._owner, request, run_id=run)
-        await self._place.say(RunLaunched, run, launched=run, name=request.name)
+        async with self._beginning:
+            await self._begin(run, request)
         # in a context of its own: LangGraph would take the run for a part of the conversation's graph
         task = asyncio.create_task(self._follow(run), context=contextvars.Context())
         try:
@@ -78,6 +81,17 @@ class DeskRuns:
         if opened is None:
             raise Waiting(run, "holdout")
         return opened.figures
+
+    async def _begin(self, run: str, request: OptimizationRequest) -> None:
+        told = await events_of(self._desk.store, self._owner, self._turn)
+        begun = {event.launched for event in told if isinstance(event, RunLaunched)}
+        if len(begun | {run}) > LAUNCHES:
+            raise InvalidInput(
+                "launch", request.name, reason="the message began enough runs", allowed=f"{LAUNCHES} runs"
+            )
+        if await self._desk.store.records.get(Key(self._owner, "run", run)) is None:
+            await create_run(self._desk, self._owner, request, run_id=run)
+        await self._place.say(RunLaunched, run, launched=run, name=request.name)
 
     async def _follow(self, run: str) -> None:
         async for event in execute(self._desk, self._owner, run):

@@ -87,6 +87,9 @@ _UNIT_WORDS = frozenset(
     "a an per of and or to year years yearly month months week weeks day days point points eur usd gbp chf jpy euro "
     "euros dollar dollars pounds k m mn bn x about around some".split()
 )
+_COLOUR = re.compile(r"\b(?:green|amber|red)\b", re.IGNORECASE)
+RECITED = 8
+"""Words in a row that a claim may not share with the prompt."""
 _MEASURE = re.compile(
     r"[%‰$€£¥]|\d\s*(?:percent|per\s?cent|pct|bps?|basis|points?|eur|usd|gbp|chf|euros?|dollars?|k|mn?|bn|x|times|fold)\b",
     re.IGNORECASE,
@@ -113,6 +116,7 @@ def check(claim: Claim, figures: Iterable[Figure], permitted: Iterable[str] = ()
         *_characters(words),
         *_number_words(text),
         *_hidden_words(words),
+        *_colours(words),
     ]
     return wrong or list(_quantities(text, figures))
 
@@ -143,18 +147,21 @@ def violations(claims: Sequence[Claim], figures: Sequence[Figure], permitted: It
     What passes is looked at once more as the reader would see it: a number that no figure explains is the draft's own.
     """
     names = tuple(permitted)
-    found: list[str] = []
-    for n, claim in enumerate(claims, 1):
-        wrong = check(claim, figures, names) or list(_unexplained(claim, figures, names))
-        found += [f"{violation} (claim {n})" for violation in wrong]
-    return found
+    return [
+        f"{violation} (claim {n})"
+        for n, claim in enumerate(claims, 1)
+        for violation in check(claim, figures, names) or _unexplained(claim, figures, names)
+    ]
 
 
-def _unexplained(claim: Claim, figures: Sequence[Figure], permitted: Sequence[str]) -> Iterator[str]:
-    rendered = render(claim, figures)
-    used = [figure for figure in figures if figure.id in rendered.figures]
-    for number in unexplained(rendered.text, used, permitted):
-        yield f"unexplained_number: {number.text!r} is a number that no figure explains; refer to a figure"
+def recited(claims: Sequence[Claim], prompt: str) -> list[str]:
+    """Claims that hand on what an agent was told to do."""
+    told = set(_in_a_row(prompt))
+    return [
+        f"recited: say it in words of your own (claim {n})"
+        for n, claim in enumerate(claims, 1)
+        if not told.isdisjoint(_in_a_row(claim.text))
+    ]
 
 
 def permitted_by(request: OptimizationRequest, assets: Iterable[str] = ()) -> tuple[str, ...]:
@@ -167,6 +174,24 @@ def permitted_by(request: OptimizationRequest, assets: Iterable[str] = ()) -> tu
 def codes(problems: Iterable[str]) -> tuple[str, ...]:
     """The kinds of violation, without any word of the draft."""
     return tuple(dict.fromkeys(problem.split(":")[0] for problem in problems))
+
+
+def _unexplained(claim: Claim, figures: Sequence[Figure], permitted: Sequence[str]) -> list[str]:
+    """The second guard, which reads the sentence as a reader will."""
+    rendered = render(claim, figures)
+    used = [figure for figure in figures if figure.id in rendered.figures]
+    found = unexplained(rendered.text, used, permitted)
+    return [f"unexplained_number: {number.text!r} comes from no figure; refer to one" for number in found]
+
+
+def _in_a_row(text: str) -> Iterator[tuple[str, ...]]:
+    words = [word.lower() for word in _WORD.findall(text)]
+    return zip(*(words[n:] for n in range(RECITED)), strict=False)
+
+
+def _colours(words: str) -> Iterator[str]:
+    for word in dict.fromkeys(_COLOUR.findall(words)):
+        yield f"verdict: {word!r} is a colour that code gives; refer to {{{{verdict_colour}}}}"
 
 
 def _references(text: str, known: set[str]) -> Iterator[str]:
@@ -199,7 +224,8 @@ def _without(text: str, permitted: Iterable[str]) -> str:
 def _in_words(match: re.Match[str]) -> str:
     """A name that is plain words still says what a sentence is about, such as a scenario."""
     plain = match[0].replace("_", " ")
-    return plain if re.fullmatch(r"[A-Za-z]+(?: [A-Za-z]+)+", plain) and not any(_number_words(plain)) else "Name"
+    in_words = re.fullmatch(r"[A-Za-z]+(?: [A-Za-z]+)+", plain) and not _COLOUR.search(plain)
+    return plain if in_words and not any(_number_words(plain)) else "Name"
 
 
 def _is_name(text: str) -> bool:

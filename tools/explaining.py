@@ -16,7 +16,7 @@ from tools.findings import Findings, findings_of
 from tools.optimization import OptimizationResult
 from tools.ranking import Ranking, ranking
 from tools.trials import stored_trials
-from tools.wishes import Topic
+from tools.wishes import Name, Topic
 
 WITHHELD = "withheld: it rests on days of the locked holdout; the reader sees it"
 
@@ -83,8 +83,8 @@ class Opened(Frozen):
 async def explain_result(
     topic: Topic,
     runtime: ToolRuntime[ChatContext, Any],
-    run: str = "last",
-    detail: str | None = None,
+    run: Name = "last",
+    detail: Name | None = None,
 ) -> tuple[str, Explained | Refusal]:
     """Findings and figures of a stored result; nothing is computed anew.
 
@@ -129,7 +129,7 @@ async def explain_result(
 
 @tool(parse_docstring=True, response_format="content_and_artifact")
 async def compare_results(
-    runtime: ToolRuntime[ChatContext, Any], first: str = "previous", second: str = "last"
+    runtime: ToolRuntime[ChatContext, Any], first: Name = "previous", second: Name = "last"
 ) -> tuple[str, Compared | Refusal]:
     """Why two stored results differ: requests, data, code, and the differences of their key figures.
 
@@ -164,7 +164,7 @@ async def list_results(runtime: ToolRuntime[ChatContext, Any]) -> tuple[str, Lis
 
 
 @tool(parse_docstring=True, response_format="content_and_artifact")
-async def open_holdout(runtime: ToolRuntime[ChatContext, Any], run: str = "last") -> tuple[str, Opened | Refusal]:
+async def open_holdout(runtime: ToolRuntime[ChatContext, Any], run: Name = "last") -> tuple[str, Opened | Refusal]:
     """Ask the person to open the locked holdout of a result; it can be opened once, and is logged.
 
     Args:

@@ -4,6 +4,7 @@ A model never turns words into numbers: it copies "12%" or "EUR 2.5m" out of wha
 stand there, and `tools.quoting` reads it.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Literal, TypeAlias, cast
 
@@ -22,15 +23,35 @@ def _was_said(value: str, info: ValidationInfo) -> str:
     if said is not None and not is_quote(value, said):
         msg = f"{value!r} does not stand in what the person wrote; copy their words, or leave it out"
         raise ValueError(msg)
+    return " ".join(value.split())
+
+
+def _was_heard(value: str, info: ValidationInfo) -> str:
+    """A plain word may be the model's own; what holds a number or a sign has to stand in what the model was told."""
+    from tools.numbers import numbers_in
+
+    heard = cast("dict[str, str | None]", info.context or {}).get("heard")
+    if heard is None or (_PLAIN_NAME.fullmatch(value) and not numbers_in(value)) or _INDEX.fullmatch(value):
+        return value
+    if re.search(rf"(?<![\w.]){re.escape(value.casefold())}(?!\w|[.,]\d)", heard.casefold()) is None:
+        msg = f"{value!r} was never said nor returned by a tool; copy a name, or leave it out"
+        raise ValueError(msg)
     return value
 
+
+_PLAIN_NAME = re.compile(r"[A-Za-z&_ -]{1,64}")
+_INDEX = re.compile(r"s&?p ?500", re.IGNORECASE)
 
 Quote: TypeAlias = Annotated[
     str,
     Field(min_length=1, max_length=60, description="Copied from the person's words: '12%', 'EUR 2.5m', 'ten years'"),
     AfterValidator(_was_said),
 ]
-Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9&][A-Za-z0-9&_ .:/-]*$")]
+Name: TypeAlias = Annotated[
+    str,
+    Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9&][A-Za-z0-9&_ .:/-]*$"),
+    AfterValidator(_was_heard),
+]
 """Of an asset, a scenario, a strategy; the tool looks whether there is one."""
 Base: TypeAlias = Annotated[
     Literal["new", "last"], Field(description="Begin afresh, or change the one this conversation is about")
