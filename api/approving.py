@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 WAITING = 3
 """Exit code of a command that leaves a run waiting."""
 CHOICES = "a = approve, e = edit the trials, r = reject, Enter = leave it waiting: "
+WITHOUT_EDITS = "a = approve, r = reject, Enter = leave it waiting: "
+"""Of the holdout, which has nothing to edit."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,7 @@ async def decided_here(desk: "Desk", settings: Settings, run: str, subject: Subj
     if approval.decided is not None:
         return True
     _tell(Waiting(run, approval.asked))
-    decided = _asked_in_place(settings) if sys.stdin.isatty() and sys.stderr.isatty() else None
+    decided = _asked_in_place(settings, subject) if sys.stdin.isatty() and sys.stderr.isatty() else None
     if decided is None:
         holdout = " --holdout" if subject == "holdout" else ""
         print(f"Approve it: python -m api approve {run}{holdout}", file=sys.stderr)
@@ -186,19 +188,21 @@ def _tell(waiting: Waiting) -> None:
         print(f"Estimate of the whole: {estimated(waiting.asked.estimate)}", file=sys.stderr)
 
 
-def _asked_in_place(settings: Settings) -> Decided | None:
+def _asked_in_place(settings: Settings, subject: Subject = "launch") -> Decided | None:
     """What the person at the terminal decides; None leaves the run waiting."""
-    while choice := _answer(CHOICES).lower():
+    edits = subject == "launch"
+    while choice := _answer(CHOICES if edits else WITHOUT_EDITS).lower():
         try:
             match choice:
                 case "a":
                     return _made(settings, "approved")
-                case "e":
+                case "e" if edits:
                     return _made(settings, "edited", trials=_answer("Trials: "))
                 case "r":
                     return _made(settings, "rejected", reason=_answer("Reason: "))
                 case _:
-                    print(InvalidInput("answer", choice, allowed="a, e, r, or Enter"), file=sys.stderr)
+                    allowed = "a, e, r, or Enter" if edits else "a, r, or Enter"
+                    print(InvalidInput("answer", choice, allowed=allowed), file=sys.stderr)
         except InvalidInput as error:
             print(error, file=sys.stderr)
     return None

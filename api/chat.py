@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -87,6 +87,9 @@ def chat(context: typer.Context, *, conversation: Named = None, say: Say = None,
         try:
             talk = runner.run(_opened(settings, stack, conversation, branch))
             return talk.all_of(say, runner) if say else talk.through(runner)
+        except KeyboardInterrupt:
+            print("Interrupted; go on with it: python -m api chat --conversation last", file=sys.stderr)
+            raise
         finally:
             runner.run(stack.aclose())
 
@@ -157,6 +160,8 @@ class Talk:
         self._conversation = conversation
         self._out: Console = stdout()
         self._aside: Console = stderr()
+        self._cut_off = False
+        """Whether the person interrupted the last turn."""
 
     def all_of(self, messages: Sequence[str], runner: asyncio.Runner) -> int:
         """Each message in turn; stops where one waits for a person who is not here."""
@@ -175,33 +180,61 @@ class Talk:
         self._aside.print(
             f"Conversation {self._conversation}, answered by {name}. /help says what can be asked, /quit leaves."
         )
-        runner.run(self._go_on())
-        for text in _lines():
+        terminal = sys.stdin.isatty()
+        state = self._heard(runner, self._go_on(), terminal=terminal)
+        for text in _lines() if terminal or state != "waiting" else ():
             if text in ("/quit", "/exit", "/q"):
-                return 0
-            try:
-                runner.run(self._command(text) if text.startswith("/") else self._say(text))
-            except UserError as error:
-                self._aside.print(_shown(str(error)))
-            except KeyboardInterrupt:
-                self._aside.print("Interrupted; what was finished is kept, and the next start goes on with it.")
-        return 0
+                break
+            if text.startswith("/"):
+                self._heard(runner, self._command(text), terminal=terminal)
+            elif self._heard(runner, self._say(text), terminal=terminal) == "waiting" and not terminal:
+                break
+        return WAITING if runner.run(self._state()) == "waiting" else 0
+
+    def _heard(self, runner: asyncio.Runner, answering: "Coroutine[Any, Any, str]", *, terminal: bool) -> str:
+        """The state of the last turn; at a terminal, neither Ctrl-C nor what can be mended ends the conversation."""
+        try:
+            return runner.run(answering)
+        except UserError as error:
+            if not terminal:
+                raise
+            self._aside.print(_shown(str(error)))
+        except KeyboardInterrupt:
+            if not terminal:
+                raise
+            self._cut_off = True
+            self._aside.print("Interrupted; what was finished is kept. The next message, or start, goes on with it.")
+        return "running"
 
     async def _go_on(self) -> str:
-        """With a turn that an earlier process left unfinished."""
-        from graphs.conversations import conversation_of, resume
+        """With a turn that was left unfinished."""
+        from graphs.conversations import UNANSWERED, resume
 
-        last = (await conversation_of(self._desk.store, self._settings.owner, self._conversation)).turns
-        if not last or (await self._turn(last)).state in ("completed", "failed"):
-            return "completed"
+        last, state = await self._last(), await self._state()
+        self._cut_off = False
+        if state not in UNANSWERED:
+            return state
         self._aside.print(f"Going on with: {_shown((await self._turn(last)).asked)}")
         return await self._follow(lambda: resume(self._desk, self._settings.owner, self._conversation, last), last)
 
     async def _say(self, text: str) -> str:
-        from graphs.conversations import ask, conversation_of
+        from graphs.conversations import ask
 
-        number = (await conversation_of(self._desk.store, self._settings.owner, self._conversation)).turns + 1
+        if (self._cut_off or await self._state() == "waiting") and await self._go_on() == "waiting":
+            self._aside.print("Your message was not sent: the one before waits. /branch N goes on after turn N.")
+            return "waiting"
+        number = await self._last() + 1
         return await self._follow(lambda: ask(self._desk, self._settings.owner, self._conversation, text), number)
+
+    async def _last(self) -> int:
+        from graphs.conversations import conversation_of
+
+        return (await conversation_of(self._desk.store, self._settings.owner, self._conversation)).turns
+
+    async def _state(self) -> str:
+        """Of the last turn."""
+        last = await self._last()
+        return (await self._turn(last)).state if last else "completed"
 
     async def _follow(self, events: "Callable[[], AsyncGenerator[TraceEvent]]", number: int) -> str:
         """Show what happens until the turn is answered or left waiting."""
@@ -254,25 +287,27 @@ class Talk:
         assert turn.waits_for is not None
         return await decided_here(self._desk, self._settings, *turn.waits_for)
 
-    async def _command(self, text: str) -> None:
-        from graphs.conversations import branch, conversation_of
+    async def _command(self, text: str) -> str:
+        from graphs.conversations import branch
         from tools.reply import OFFERS
 
-        conversation = await conversation_of(self._desk.store, self._settings.owner, self._conversation)
+        last = await self._last()
         match text.split():
             case ["/help"]:
                 for does, example in OFFERS.values():
                     self._out.print(f"  · {does}: “{example}”")
-            case ["/figures"] if conversation.turns:
-                self._figures(await self._turn(conversation.turns))
+            case ["/figures"] if last:
+                self._figures(await self._turn(last))
             case ["/turns"]:
-                for number in range(1, conversation.turns + 1):
+                for number in range(1, last + 1):
                     self._out.print(f"{number:>4}  {_shown((await self._turn(number)).asked)}")
             case ["/branch", number] if number.isdecimal():
                 self._conversation = await branch(self._desk, self._settings.owner, self._conversation, int(number))
+                self._cut_off = False
                 self._aside.print(f"Conversation {self._conversation} goes on after turn {number}.")
             case _:
                 self._aside.print("Known here: /help, /figures, /turns, /branch N, /quit.")
+        return "completed"
 
     def _exhibit(self, exhibit: "Exhibit", figures: "dict[str, Figure]") -> None:
         from rich.table import Table
@@ -305,9 +340,14 @@ def _lines() -> Iterator[str]:
     terminal = sys.stdin.isatty()
     while True:
         try:
-            text = input("› " if terminal else "").strip()
+            if terminal:
+                print("› ", end="", file=sys.stdout if sys.stdout.isatty() else sys.stderr, flush=True)
+            text = input().strip()
         except EOFError:
             return
+        except UnicodeDecodeError as error:
+            reason = f"byte {error.start + 1} of a line is no character"
+            raise InvalidInput("stdin", "", reason=reason, allowed="text in UTF-8") from error
         except KeyboardInterrupt:
             print(file=sys.stderr)
             return

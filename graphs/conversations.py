@@ -19,9 +19,10 @@ from graphs.launching import DeskRuns
 from graphs.log import EventLog, Place, logged
 from graphs.runs import Desk, events_of
 from graphs.stream import Stopped, events
+from graphs.usage import usage_of
 from quant.strategy import Frozen
 from store.errors import Conflict
-from store.records import Key, every
+from store.records import Key, Put, every
 from store.store import Store
 from tools.approval import Subject, approval_of
 from tools.chat import ChatContext, Evidence, Returned, load_evidence, said_figures
@@ -34,7 +35,6 @@ from tools.focus import Focus
 from tools.optimization import RenderedClaim
 from tools.reply import Reply
 from tools.trace import RunFailed, ToolCalled, TraceEvent, TurnFinished, TurnStarted
-from tools.usage import Usage
 from tools.wishes import Offer
 
 KIND, TURN = "conversation", "turn"
@@ -43,6 +43,7 @@ REMEMBERED = 4
 LONGEST_MESSAGE = 4_000
 
 TurnState: TypeAlias = Literal["running", "waiting", "completed", "failed"]
+UNANSWERED: tuple[TurnState, ...] = ("running", "waiting")
 
 
 class Conversation(Frozen):
@@ -79,6 +80,12 @@ class Turn(Frozen):
     """After this turn."""
 
 
+class Unanswered(UserError):
+    """A message came while another one of its conversation has no answer yet."""
+
+    code = "unanswered"
+
+
 @dataclass(frozen=True)
 class _Standing:
     """Where the next turn stands: what came before it."""
@@ -98,7 +105,10 @@ async def branch(desk: Desk, owner: str, conversation_id: str, turn: int, *, bra
     """A new conversation that goes on after a turn of another; both stand beside each other from then on."""
     parent = await conversation_of(desk.store, owner, conversation_id)
     if not 1 <= turn <= parent.turns:
-        raise InvalidInput("turn", turn, allowed=f"1 to {parent.turns}")
+        allowed = f"1 to {parent.turns}" if parent.turns else "a turn of a conversation that has some"
+        raise InvalidInput("turn", turn, allowed=allowed)
+    if (await turn_of(desk.store, owner, conversation_id, turn)).state in UNANSWERED:
+        raise InvalidInput("turn", turn, reason=f"turn {turn} is not answered yet", allowed="a turn that is")
     id_ = branch_id or uuid.uuid4().hex[:12]
     made = Conversation(
         id=id_,
@@ -117,11 +127,10 @@ async def ask(desk: Desk, owner: str, conversation_id: str, text: str) -> AsyncG
 
     Ends early, with the turn in state `waiting`, where a person has to approve something.
     """
-    asked = text.strip()
-    if not 1 <= len(asked) <= LONGEST_MESSAGE:
-        allowed = f"1 to {LONGEST_MESSAGE} characters"
-        raise InvalidInput("message", asked[:40], reason=f"it has {len(asked)} characters", allowed=allowed)
-    conversation = await conversation_of(desk.store, owner, conversation_id)
+    asked = _checked(text)
+    conversation, version = await _read(desk.store, owner, conversation_id)
+    if conversation.turns:
+        _check_answered(await turn_of(desk.store, owner, conversation_id, conversation.turns))
     number = conversation.turns + 1
     turn = Turn(
         id=f"{conversation_id}-{number}",
@@ -131,18 +140,44 @@ async def ask(desk: Desk, owner: str, conversation_id: str, text: str) -> AsyncG
         at=desk.now(),
         focus=(await _standing(desk.store, owner, conversation, number)).focus,
     )
+    told = conversation.model_copy(update={"turns": number, "title": conversation.title or asked[:60]})
+    puts = [
+        Put(_turn_key(owner, conversation_id, number), turn.model_dump(mode="json"), 0),
+        Put(Key(owner, KIND, conversation_id), told.model_dump(mode="json"), version),
+    ]
     try:
-        await desk.store.records.put(
-            _turn_key(owner, conversation_id, number), turn.model_dump(mode="json"), expected=0
-        )
+        await desk.store.records.put_many(puts)
     except Conflict as error:
-        raise UserError(
+        raise Unanswered(
             "message: another message of this conversation is being answered; allowed: one at a time"
         ) from error
-    title = conversation.title or asked[:60]
-    await _update(desk.store, Key(owner, KIND, conversation_id), turns=number, title=title)
     async for event in resume(desk, owner, conversation_id, number):
         yield event
+
+
+def _checked(text: str) -> str:
+    asked = text.strip()
+    allowed = f"1 to {LONGEST_MESSAGE} characters"
+    if not 1 <= len(asked) <= LONGEST_MESSAGE:
+        raise InvalidInput("message", asked[:40], reason=f"it has {len(asked)} characters", allowed=allowed)
+    if any("\ud800" <= character <= "\udfff" for character in asked):
+        raise InvalidInput("message", "", reason="it holds halves of characters", allowed=f"{allowed} in UTF-8")
+    return asked
+
+
+def _check_answered(last: Turn) -> None:
+    """Else the next answer would rest on what is not there yet."""
+    if last.state == "waiting" and last.waits_for is not None:
+        run, subject = last.waits_for
+        raise Unanswered(
+            f"message: turn {last.number} waits for an approval ({subject} of run {run}); "
+            "allowed: a message once that is decided, or a branch after an earlier turn"
+        )
+    if last.state == "running":
+        raise Unanswered(
+            f"message: turn {last.number} is not answered yet; "
+            "allowed: a message once it is, or a branch after an earlier turn"
+        )
 
 
 async def resume(desk: Desk, owner: str, conversation_id: str, number: int) -> AsyncGenerator[TraceEvent]:
@@ -254,6 +289,7 @@ async def _finish(
     store: Store, owner: str, turn: Turn, reply: Reply | None, evidence: Evidence, log: EventLog
 ) -> AsyncGenerator[TraceEvent]:
     outcome = reply.outcome if reply else "no_answer"
+    said = await events_of(store, owner, turn.id)
     finished = log.make(
         TurnFinished,
         "turn",
@@ -262,11 +298,10 @@ async def _finish(
         conversation=turn.conversation,
         turn=turn.number,
         outcome=outcome,
-        usage=Usage(),
+        usage=usage_of(said),
     )
     claims = [render(claim, evidence.figures) for claim in (reply.claims if reply else ())]
     new = await log.append(finished)
-    said = await events_of(store, owner, turn.id)
     calls = [(event.tool, event.arguments) for event in said if isinstance(event, ToolCalled)]
     exhibits = evidence.exhibits(calls)
     used = {
@@ -292,11 +327,7 @@ async def _finish(
 
 
 async def conversation_of(store: Store, owner: str, conversation_id: str) -> Conversation:
-    record = await store.records.get(Key(owner, KIND, conversation_id))
-    if record is None:
-        allowed = "the id of one of your conversations"
-        raise InvalidInput("conversation", conversation_id, reason="there is none", allowed=allowed)
-    return Conversation.model_validate(record.document)
+    return (await _read(store, owner, conversation_id))[0]
 
 
 async def conversations(store: Store, owner: str) -> list[Conversation]:
@@ -314,6 +345,15 @@ async def turn_of(store: Store, owner: str, conversation_id: str, number: int) -
     if record is None:
         raise InvalidInput("turn", number, reason="there is none", allowed=f"1 to {conversation.turns}")
     return Turn.model_validate(record.document)
+
+
+async def _read(store: Store, owner: str, conversation_id: str) -> tuple[Conversation, int]:
+    """A conversation and the version of its record."""
+    record = await store.records.get(Key(owner, KIND, conversation_id))
+    if record is None:
+        allowed = "the id of one of your conversations"
+        raise InvalidInput("conversation", conversation_id, reason="there is none", allowed=allowed)
+    return Conversation.model_validate(record.document), record.version
 
 
 async def _standing(store: Store, owner: str, conversation: Conversation, number: int) -> _Standing:
