@@ -44,10 +44,14 @@ def _question(unclear: str, person: str) -> str:
     for figure in said_figures(person):
         text = re.sub(rf"(?<![\w.]){re.escape(str(figure.value))}(?![\w%])", f"{{{{{figure.id}}}}}", text)
     asked = f"{text[:1].upper()}{text[1:]}".replace("_", " ")
+    if len(asked) > LONGEST:
+        return _VAGUE.get(code, _UNCLEAR)
     whole = Claim(section="answer", text=asked if asked.endswith(("?", ".")) else f"{asked}.")
     return _VAGUE.get(code, _UNCLEAR) if check(whole, said_figures(person)) else whole.text
 
 
+LONGEST = 400
+"""Characters of a question; more would be the message itself."""
 _UNCLEAR = "Part of your message is not clear enough to act on; please say it otherwise."
 _VAGUE = {
     "amount": "It is not clear what an amount in your message refers to; please name it beside the amount.",

@@ -1,0 +1,57 @@
+"""Says a message in a conversation, or goes on with one, and dies by SIGKILL where the test wants it."""
+
+import asyncio
+import json
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from agents.planner import EmbeddedPlanner
+from graphs.conversations import UNANSWERED, ask, conversation_of, resume, turn_of
+from graphs.runs import Desk
+from tests.graphs.conftest import OWNER, open_desk
+from tests.graphs.interrupted import DeadlyEvents
+
+TALK = "talk"
+HEARD = "heard.jsonl"
+
+
+class Noting(EmbeddedPlanner):
+    """Writes down each question before it is answered."""
+
+    file: Path
+
+    def _reply(self, messages):
+        told = [self.answers_with, [message.model_dump(mode="json", exclude={"id"}) for message in messages]]
+        with self.file.open("a") as file:
+            file.write(json.dumps(told, sort_keys=True) + "\n")
+        return super()._reply(messages)
+
+
+async def said(desk: Desk, text: str, conversation: str = TALK, owner: str = OWNER) -> list[Any]:
+    return [event async for event in ask(desk, owner, conversation, text)]
+
+
+async def gone_on(desk: Desk, number: int, conversation: str = TALK) -> list[Any]:
+    return [event async for event in resume(desk, OWNER, conversation, number)]
+
+
+def talk(home: Path, text: str, deadly: Collection[str], *, before: bool = False, writes: int = 0) -> None:
+    """The whole of a process; `writes` counts those of the store that it lives to make."""
+    asyncio.run(_talk(home, text, deadly, before=before, writes=writes))
+
+
+async def _talk(home: Path, text: str, deadly: Collection[str], *, before: bool, writes: int) -> None:
+    async with open_desk(home, Noting(file=home / HEARD)) as desk:
+        object.__setattr__(desk.store, "events", DeadlyEvents(desk.store.events, deadly, before=before))
+        if writes:
+            from tests.graphs.killed import Deadly  # a script of its own, which changes the path
+
+            Deadly.left = writes
+            for port in ("records", "events", "blobs"):
+                object.__setattr__(desk.store, port, Deadly(getattr(desk.store, port)))
+        last = (await conversation_of(desk.store, OWNER, TALK)).turns
+        if last and (await turn_of(desk.store, OWNER, TALK, last)).state in UNANSWERED:
+            await gone_on(desk, last)
+        elif not last or (await turn_of(desk.store, OWNER, TALK, last)).asked != text:
+            await said(desk, text)
