@@ -113,7 +113,9 @@ def decided(verdict: Any = "approved", **changes: Any) -> Decided:
 
 
 async def approved(desk, number: int = 1, **changes: Any) -> None:
-    run, subject = (await turn(desk, number)).waits_for
+    waits_for = (await turn(desk, number)).waits_for
+    assert waits_for is not None
+    run, subject = waits_for
     await decide_approval(desk, OWNER, run, decided(**changes), subject)
 
 
