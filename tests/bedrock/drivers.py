@@ -8,7 +8,7 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
-from agents.planner import PLANNER, ROLES, EmbeddedPlanner
+from agents.planner import ASSISTANT, PLANNER, ROLES, EmbeddedPlanner
 from tests.bedrock.received import Received
 from tests.bedrock.replies import Call, Reply, Say, say
 from tests.bedrock.wire import encode
@@ -55,7 +55,8 @@ def by_model(model: BaseChatModel) -> Driver:
 def embedded() -> Driver:
     """The embedded planner answers the agents, and introduces itself to everybody else."""
     drive = by_model(EmbeddedPlanner())
-    return lambda received: drive(received) if any(t["name"] in ROLES for t in received.tools) else say(INTRODUCTION)
+    ours = {*ROLES, ASSISTANT}
+    return lambda received: drive(received) if any(t["name"] in ours for t in received.tools) else say(INTRODUCTION)
 
 
 def faulty(driver: Driver, *faults: Mapping[int, Reply] | Fault) -> Driver:

@@ -110,7 +110,23 @@ def throttled() -> Driver:
     return faulty(embedded(), *faults)
 
 
+CHAT = (
+    "does the 12-month rule still hold?",
+    "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year, base case and bear market",
+    "and with double the costs?",
+    "is it luck?",
+    "compare risk parity for AAPL and NOSUCH",
+    "book me a table for dinner",
+)
+"""A quick evaluation, a search, two questions about it, one that a tool refuses, one that is declined."""
+
 RECORDINGS: dict[str, Recording] = {
+    "chat": Recording(
+        "a conversation of six messages; the embedded planner answers in the place of a model",
+        embedded,
+        (CHAT,),
+        options(),
+    ),
     "optimization": Recording(
         "one optimization; the embedded planner answers in the place of a model",
         embedded,

@@ -1,0 +1,126 @@
+"""The same conversation through ChatBedrockConverse: the same answers, the double's own count of tokens, a cassette."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.options import ModelOptions
+from api.cli import run
+from graphs.conversations import begin_conversation, turn_of
+from graphs.runs import Desk, events_of
+from graphs.usage import usage_of
+from tests.bedrock.clients import MODEL
+from tests.bedrock.double import Double
+from tests.bedrock.drivers import at_first, embedded, faulty
+from tests.bedrock.received import Received
+from tests.bedrock.recordings import CHAT, first_of
+from tests.bedrock.replies import THROTTLED, THROTTLED_MIDWAY, Broken, Fault, say
+from tests.graphs.conftest import OWNER, open_desk
+from tests.graphs.conversing import TALK, said
+from tests.graphs.test_budgets import cost, reported, tokens_of
+from tests.graphs.wired import OPTIONS, point_at, wired
+from tools.trace import RunLaunched, TurnFinished
+from tools.usage import Usage, total
+
+pytestmark = pytest.mark.anyio
+
+OUTCOMES = ["answered", "answered", "answered", "answered", "answered", "declined"]
+
+
+async def conversed(desk: Desk, texts: Sequence[str] = CHAT) -> list[dict[str, Any]]:
+    """What the turns came to."""
+    await begin_conversation(desk, OWNER, conversation_id=TALK)
+    for text in texts:
+        await said(desk, text)
+    turns = [await turn_of(desk.store, OWNER, TALK, number) for number in range(1, len(texts) + 1)]
+    return [turn.model_dump(exclude={"at"}) for turn in turns]
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory) -> list[dict[str, Any]]:
+    """What the embedded planner answers without the wire."""
+
+    async def talk() -> list[dict[str, Any]]:
+        async with open_desk(tmp_path_factory.mktemp("embedded")) as desk:
+            return await conversed(desk)
+
+    return asyncio.run(talk())
+
+
+def of_run(received: Sequence[Received], name: str) -> list[Received]:
+    return [each for each in received if each.body["requestMetadata"]["run"] == name]
+
+
+MIDWAY = Broken(say("It seems that"), 2, THROTTLED_MIDWAY)
+
+
+@pytest.mark.parametrize(("streaming", "fault"), [(True, MIDWAY), (False, THROTTLED)])
+async def test_the_same_is_answered_and_counted_over_the_wire(streaming, fault, home, told, monkeypatch):
+    driver = faulty(embedded(), at_first(1, fault, when=first_of("assistant")))
+    options = OPTIONS.model_copy(update={"streaming": streaming})
+    with Double(driver) as double:
+        point_at(monkeypatch, double.url)
+        async with wired(home, options) as desk:
+            assert await conversed(desk) == told
+            assert [turn["outcome"] for turn in told] == OUTCOMES
+            logs = [await events_of(desk.store, OWNER, turn["id"]) for turn in told]
+            launched = [event.launched for log in logs for event in log if isinstance(event, RunLaunched)]
+            for turn, log in zip(told, logs, strict=True):
+                [used] = [event.usage for event in log if isinstance(event, TurnFinished)]
+                calls = of_run(double.received, turn["id"])
+                assert tokens_of(used) == reported(calls)
+                assert used.dollars == pytest.approx(cost(calls), rel=1e-12)
+                assert (used.answers + used.retries, used.retries) == (len(calls), 1)
+            runs = [usage_of(await events_of(desk.store, OWNER, name)) for name in launched]
+            whole = total([*runs, *(usage_of(log) for log in logs)])
+            assert tokens_of(whole) == reported(double.received)
+            assert {each.operation for each in double.received} == {"ConverseStream" if streaming else "Converse"}
+
+
+def test_a_conversation_is_recorded_and_replayed_without_network(home, tmp_path, monkeypatch, capfd):
+    tape = tmp_path / "talk.yaml"
+    texts = ["list my runs", "tell me a joke"]
+    with Double(embedded()) as double:
+        point_at(monkeypatch, double.url)
+        monkeypatch.setenv("AWS_REGION", "us-east-1")
+        monkeypatch.setenv("MODEL", f"bedrock_converse:{MODEL}")
+        assert run(["record", "-o", str(tape), "--", "chat", "--say", texts[0], "--say", texts[1]]) == 0
+        assert f"Recorded {len(double.received)} calls" in capfd.readouterr().out
+        assert run(["record", "--again", str(tape)]) == 0
+        calls = len(double.received) // 2
+    capfd.readouterr()
+    assert run(["replay", str(tape)]) == 0
+    out = capfd.readouterr().out
+    assert f"{calls} of {calls} recorded calls played" in out
+    assert "The trace is the same as recorded" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "allowed"),
+    [
+        (["chat"], "chat --say TEXT"),
+        (["chat", "--conversation", "last", "--say", "more"], "chat --say TEXT"),
+        (["chat", "--say", ""], "1 to 4000 characters"),
+    ],
+)
+def test_what_cannot_be_recorded_says_why(arguments, allowed, home, tmp_path, monkeypatch, capfd):
+    point_at(monkeypatch, "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("MODEL", f"bedrock_converse:{MODEL}")
+    assert run(["record", "-o", str(tmp_path / "talk.yaml"), "--", *arguments]) == 2
+    assert allowed in capfd.readouterr().err
+    assert not (tmp_path / "talk.yaml").exists()
+
+
+@pytest.mark.cassette("chat")
+async def test_the_conversation_that_ships_is_answered_as_by_the_embedded_planner(home, cassette, told):
+    async with open_desk(home, cassette.models) as desk:
+        recorded = cassette.run
+        await begin_conversation(desk, OWNER, conversation_id=recorded.run)
+        for number, text in enumerate(recorded.messages):
+            await said(desk, text, recorded.run)
+            answer = await turn_of(desk.store, OWNER, recorded.run, number + 1)
+            assert [claim.model_dump() for claim in answer.claims] == [dict(each) for each in told[number]["claims"]]
