@@ -1,13 +1,13 @@
 """Reads a message into marks: numbers as they were written, names from fixed lists, and words that cue."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
 from typing import Final
 
-from agents import cues, vocabulary
+from agents import cues, ordinary, vocabulary
 from agents.amounts import Amount, amounts_in, fold
 from agents.spelling import distance, stem
 
@@ -82,7 +82,10 @@ class Reading:
     folded: str
     amounts: tuple[Amount, ...]
     marks: tuple[Mark, ...]
+    strange: tuple[Word, ...]
+    """Words in no table."""
     unknown: tuple[Word, ...]
+    """Those of them that could change the meaning."""
     words: tuple[Word, ...]
 
     def all(self, kind: str, *values: str) -> tuple[Mark, ...]:
@@ -100,6 +103,7 @@ class Reading:
             text=self.text[start:end],
             amounts=inside(self.amounts),
             marks=inside(self.marks),
+            strange=inside(self.strange),
             unknown=inside(self.unknown),
             words=inside(self.words),
         )
@@ -179,15 +183,8 @@ DOMAIN: Final = frozenset(
     for phrase in table
     for part in phrase
 )
-FILLER: Final = frozenset(stem(word) for word in cues.FILLER)
-CORRECTED: Final = frozenset(
-    part
-    for table in (*NAME_TABLES.values(), SLOT_TABLE, CUE_TABLES["do"])
-    for phrase in table
-    for part in phrase
-    if len(part) >= 4
-)
-SYMBOLS: Final = frozenset(_split(line)[0] for row in vocabulary.ASSETS.values() for line in row.split("|"))
+FILLER: Final = frozenset(stem(word) for word in ordinary.WORDS)
+SYMBOLS: Final = frozenset(symbol.lower() for symbol in vocabulary.ASSETS if symbol.isupper())
 
 
 def read(text: str, own_scenarios: Sequence[str] = ()) -> Reading:
@@ -208,10 +205,12 @@ def read(text: str, own_scenarios: Sequence[str] = ()) -> Reading:
     words = [replace(word, text=corrected(word.text)) for word in words]
     marks += _phrases(rest, words)
     named = {at for mark in marks for at in range(mark.start, mark.end)}
-    unknown = tuple(w for w in words if w.start not in named and w.stem not in FILLER and w.stem not in DOMAIN)
+    strange = tuple(w for w in words if w.start not in named and w.stem not in FILLER and w.stem not in DOMAIN)
+    names = [(mark.start, mark.end) for mark in marks if mark.kind in NAMES]
+    unknown = tuple(w for w in strange if matters(w, text, names, [(a.start, a.end) for a in amounts]))
     marks = [mark for mark in marks if not _overruled(mark, marks)]
     marks.sort(key=lambda mark: (mark.start, -mark.end))
-    return Reading(text, folded, amounts, tuple(marks), unknown, tuple(words))
+    return Reading(text, folded, amounts, tuple(marks), strange, unknown, tuple(words))
 
 
 def _specials(folded: str, text: str, own_scenarios: Sequence[str]) -> Iterator[Mark]:
@@ -293,15 +292,60 @@ def _joined(rest: str, span: Sequence[Word]) -> bool:
 
 @cache
 def corrected(word: str) -> str:
-    """The domain word that `word` is a slip of, if there is exactly one; names of assets have to be exact."""
+    """What an abbreviation stands for, or the known word that `word` is a slip of, if there is exactly one."""
+    word = ordinary.ABBREVIATIONS.get(word, word)
     own = stem(word)
-    if len(word) < 5 or own in DOMAIN or own in FILLER or not word.isalpha():
+    if len(word) < 4 or own in DOMAIN or own in FILLER or not word.isalpha():
         return word
-    reach = 1 if len(own) < 8 else 2
-    for edits in range(1, reach + 1):
-        near = [
-            k for k in CORRECTED if k[0] == own[0] and abs(len(k) - len(own)) <= edits and distance(own, k) <= edits
-        ]
+    for known in (DOMAIN, FILLER):
+        near = slips(own, known)
         if near:
-            return near[0] if len(near) == 1 and near[0] not in SYMBOLS else word
+            return next(iter(near)) if len(near) == 1 and not near & SYMBOLS else word
     return word
+
+
+def slips(own: str, known: Iterable[str]) -> set[str]:
+    """The nearest of the `known` words: two letters swapped, in longer words another one or two."""
+    alike = [k for k in known if k[0] == own[0] and len(k) >= 4 and abs(len(k) - len(own)) <= 2]
+    if swapped := {k for k in alike if sorted(k) == sorted(own) and distance(own, k) == 1}:
+        return swapped
+    for edits in range(1, (len(own) >= 5) + (len(own) >= 8) + 1):
+        if near := {k for k in alike if distance(own, k) <= edits}:
+            return near
+    return set()
+
+
+HEADS: Final = frozenset(
+    stem(word)
+    for word in "index indices stocks shares equity equities market markets portfolio fund function rule scenario "
+    "world strategy estimator engine model template method allocation currency rate goal ratio limit weighting".split()
+)
+"""What an unknown word before it could change: "the frobnicated index"."""
+ADDRESSED: Final = re.compile(r"\b(?:hi|hello|hey|dear|morning|afternoon|evening|thanks?|thx|cheers|regards|mrs?|ms|dr)\W+$")
+
+
+def matters(word: Word, text: str, names: Sequence[tuple[int, int]], amounts: Sequence[tuple[int, int]]) -> bool:
+    """Whether an unknown word could be a name, an amount or a unit; other words are chatter."""
+    written, before, after = text[word.start : word.end], text[: word.start], text[word.end :]
+    if not word.text.isascii() or not word.text.replace("'", "").isalpha():
+        return True
+    if any(0 <= word.start - end <= 1 or 0 <= start - word.end <= 1 for start, end in amounts):
+        return True
+    following = re.match(r"[\s-]+([a-z]+)", fold(after))
+    if following and stem(corrected(following[1])) in HEADS:
+        return True
+    if _listed_with(before, after, names, word):
+        return True
+    if written[0].isupper() and not text.isupper() and re.search(r"[^\s.!?:'\"]\W*$", before):
+        return not ADDRESSED.search(fold(before)) and not re.search(r"[.!?:]\W*$", before)
+    return len(word.text) >= 3 and any(distance(word.text, symbol) <= 1 for symbol in SYMBOLS if len(symbol) >= 3)
+
+
+def _listed_with(before: str, after: str, names: Sequence[tuple[int, int]], word: Word) -> bool:
+    """Between commas or `and`, beside a name."""
+    left = re.search(r"(?:,|/|&|\band|\bor|\bvs|\bversus)\s*(?:and |or )?$", before)
+    right = re.match(r"\s*(?:,|/|&|and\b|or\b|vs\b|versus\b)\s*(?:and |or )?", after)
+    return bool(
+        (left and any(end == left.start() or before[end : left.start()].isspace() for _, end in names))
+        or (right and any(start == word.end + right.end() for start, _ in names))
+    )
