@@ -55,10 +55,10 @@ LONGEST = 400
 _UNCLEAR = "Part of your message is not clear enough to act on; please say it otherwise."
 _VAGUE = {
     "amount": "It is not clear what an amount in your message refers to; please name it beside the amount.",
-    "ambiguous_amount": "An amount in your message could mean more than a single thing; please name what it is.",
+    "ambiguous_amount": "An amount in your message could mean several things; please name what it is.",
     "unit": "The unit of an amount in your message is not clear.",
     "contradiction": "Parts of your message contradict each other.",
-    "range": "Your message gives a range where a single value is needed.",
+    "range": "Your message gives a range where a value is needed.",
     "word": "A word in your message is not known here, and could change what is meant.",
     "negation": "It is not clear what your message leaves out.",
 }
