@@ -1,7 +1,7 @@
 """The door to conversations: begin one, ask, go on after an interruption, branch, read."""
 
 import uuid
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
@@ -193,11 +193,17 @@ async def resume(desk: Desk, owner: str, conversation_id: str, number: int) -> A
     if desk.models is None:
         raise ValueError("a conversation needs a desk with models")
     log = EventLog(desk.store, owner, turn.id, stored, desk.observe, desk.now)
+    known = {event.id for event in stored}
     try:
         async with aclosing(logged(turn.id, _steps(desk, owner, turn, log))) as steps:
             async for event in steps:
+                known.add(event.id)
                 yield event
+        for event in await _untold(desk.store, owner, turn, known):
+            yield event
     except Exception as error:
+        for event in await _untold(desk.store, owner, turn, known):
+            yield event
         failures = sum(isinstance(event, RunFailed) for event in stored)
         code = (
             "model_failed"
@@ -213,6 +219,11 @@ async def resume(desk: Desk, owner: str, conversation_id: str, number: int) -> A
         for event in ended:
             yield event
         raise
+
+
+async def _untold(store: Store, owner: str, turn: Turn, known: Collection[str]) -> list[TraceEvent]:
+    """What a graph that stops or fails has stored and did not come to stream."""
+    return [event for event in await events_of(store, owner, turn.id) if event.id not in known]
 
 
 async def _steps(desk: Desk, owner: str, turn: Turn, log: EventLog) -> AsyncGenerator[TraceEvent]:
