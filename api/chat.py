@@ -312,13 +312,15 @@ class Talk:
     def _exhibit(self, exhibit: "Exhibit", figures: "dict[str, Figure]") -> None:
         from rich.table import Table
 
-        from tools.figures import shown
+        from tools.figures import brief
 
-        table = Table(title=_shown(exhibit.title), title_justify="left", box=None, pad_edge=False)
+        self._out.print()
+        self._out.print(_shown(exhibit.title), style="italic")
+        table = Table(box=None, pad_edge=False)
         for place, heading in enumerate(exhibit.columns):
             table.add_column(_shown(heading), justify="right" if place else "left")
         for row in exhibit.rows:
-            cells = [shown(figures[cell[2:-2]]) if cell.startswith("{{") else cell for cell in row]
+            cells = [brief(figures[cell[2:-2]]) if cell.startswith("{{") else cell for cell in row]
             table.add_row(*map(_shown, cells))
         self._out.print(table)
 

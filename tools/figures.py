@@ -82,6 +82,18 @@ def shown(figure: Figure) -> str:
     return f"{text}, plus or minus {_rounded(error, decimals)}{noun}"
 
 
+def brief(figure: Figure) -> str:
+    """A figure as it reads in the cell of a table."""
+    alone = shown(figure.model_copy(update={"error": None}))
+    if figure.error is None or isinstance(figure.value, str):
+        return alone.removesuffix(" a year")
+    scale, decimals, _, _ = _STYLE[figure.unit]
+    error = figure.error * scale
+    least = 1.0 / 10**decimals
+    told = f"<{least:,.{decimals}f}" if error < least / 2 else _rounded(error, decimals)
+    return f"{alone.removesuffix(' a year')} ±{told}"
+
+
 _STYLE: dict[str, tuple[float, int, str, str]] = {
     "percent": (100.0, 1, "%", " points"),
     "bps": (1.0, 0, " bps a year", ""),
