@@ -7,7 +7,15 @@ from tools.figures import Claim
 from tools.launching import Estimated, Launched
 from tools.ranking import Ranking
 from tools.topics import topic_claims
+from tools.wishes import Topic
 
+_NO_WINNER = "No configuration meets the mandate, so there is no winner of which that could be said."
+_OF_A_WINNER = frozenset[Topic](
+    {
+        *("why", "where_it_loses", "scenario", "costs", "premium", "parameter_error", "probabilities", "luck"),
+        *("benchmarks", "years", "next_trade", "what_would_change"),
+    }
+)
 _MOST = 3
 """Differences that are spoken of; the table holds all."""
 
@@ -35,14 +43,16 @@ def explained(result: Explained) -> Iterator[str] | Iterator[Claim]:
         return _plateau(result, result.ranking)
     if result.topic == "alternative":
         return _alternative(result)
+    if result.findings.benefit is None and result.topic in _OF_A_WINNER:
+        return iter((_NO_WINNER,))
     return iter(topic_claims(result.findings, result.topic, result.detail))
 
 
 def _ranked(ranking: Ranking) -> Iterator[str]:
-    if not ranking.ranked:
-        yield "There are no finalists to rank, since no configuration met the mandate."
-        return
     winner = next((row for row in ranking.ranked if row.winner), None)
+    if winner is None:
+        yield _NO_WINNER
+        return
     if ranking.within_noise > 1:
         yield (
             "Of the finalists, {{rank_within_noise}} cannot be told from the best, itself included: their order among "
@@ -50,9 +60,8 @@ def _ranked(ranking: Ranking) -> Iterator[str]:
         )
     else:
         yield "The best finalist is ahead of all others by more than chance explains."
-    if winner is not None:
-        yield f"The configuration that won is {{{{rank_{winner.place}_name}}}}."
-    if winner is not None and winner.place > 1:
+    yield "The winning configuration is {{rank_winner}}."
+    if winner.place > 1:
         yield (
             "It does not stand at the top of the table: among those that cannot be told apart the steadiest was taken, "
             "whose neighbours score best."
@@ -64,7 +73,7 @@ def _ranked(ranking: Ranking) -> Iterator[str]:
 def _plateau(result: Explained, ranking: Ranking) -> Iterator[str]:
     winner = next((row for row in ranking.ranked if row.winner), None)
     if winner is None or result.findings.on_a_plateau is None:
-        yield "No configuration won, so there is no plateau to look at."
+        yield _NO_WINNER
         return
     if not winner.finalist.plateau_neighbours:
         yield "The configuration that won has no neighbours: none of its settings is a number that could be moved."
@@ -72,16 +81,15 @@ def _plateau(result: Explained, ranking: Ranking) -> Iterator[str]:
     yield (
         "The winner stands on a plateau: configurations beside it, with a setting moved a little, score almost as well."
         if result.findings.on_a_plateau
-        else "The winner stands on a peak: configurations beside it, with a setting moved a little, score clearly worse, "
-        "so do not expect its full advantage to come again."
+        else "The winner stands on a peak: configurations beside it, with a setting moved a little, score clearly "
+        "worse, so do not expect its full advantage to come again."
     )
-    place = winner.place
     yield (
-        f"The configuration {{{{rank_{place}_name}}}} has an objective of {{{{rank_{place}_objective}}}}, and the median "
-        f"objective of its neighbours is {{{{rank_{place}_plateau}}}}."
+        "The objective of the winner is {{rank_winner_objective}}, and the median objective of the configurations "
+        "beside it is {{rank_winner_plateau}}."
     )
     if ranking.within_noise > 1:
-        yield "Among finalists that cannot be told apart, that with the best neighbours was taken: the middle, not the peak."
+        yield "Where finalists cannot be told apart, the steadiest is taken: the middle of a plateau, not its peak."
 
 
 def _alternative(result: Explained) -> Iterator[str]:
@@ -97,7 +105,7 @@ def _alternative(result: Explained) -> Iterator[str]:
                 "{{alternative_best}}, is behind by a distance of {{alternative_behind}} on fresh paths, which chance "
                 "explains."
             )
-            yield "The winner was taken since its neighbours score better; choosing this one instead would be no mistake."
+            yield "The winner was taken since its neighbours score better; choosing the other would be no mistake."
         case "behind":
             yield (
                 f"The weight function {name} lost: its best configuration, {{{{alternative_best}}}}, is behind by a "
@@ -110,13 +118,13 @@ def _alternative(result: Explained) -> Iterator[str]:
             )
         case "infeasible":
             yield (
-                f"The weight function {name} breaks the mandate: its best configuration, {{{{alternative_best}}}}, breaks "
-                "{{alternative_breaches}}."
+                f"The weight function {name} breaks the mandate: its best configuration, {{{{alternative_best}}}}, "
+                "breaks {{alternative_breaches}}."
             )
         case "screened":
             yield (
-                f"The weight function {name} was dropped early: after few paths all its configurations were far behind, "
-                "so they were not scored on all of them."
+                f"The weight function {name} was dropped early: after few paths all its configurations were far "
+                "behind, so they were not scored on all of them."
             )
         case "not_tried":
             yield (
@@ -130,14 +138,14 @@ def _alternative(result: Explained) -> Iterator[str]:
 def compared(result: Compared) -> Iterator[str]:
     comparison = result.comparison
     if comparison.identical:
-        yield "The two results are the same to the last bit."
+        yield "Both results are the same to the last bit."
         return
     settings = [f"{{{{compare_change_{n}_setting}}}}" for n in range(1, len(comparison.changes) + 1)][:_MOST]
     others = " and in what else the table names" if len(comparison.changes) > _MOST else ""
     if settings:
         yield f"The requests differ in {', '.join(settings)}{others}."
     else:
-        yield "The two requests are the same."
+        yield "Both requests are the same."
     if not comparison.same_data:
         yield "The prices differ."
     if not comparison.same_code:
@@ -151,7 +159,11 @@ def compared(result: Compared) -> Iterator[str]:
             "The benefit of the latter less the former, over the volatility-matched constant weight, is "
             "{{compare_benefit_change}}."
         )
-    yield "The winner is the same in both." if comparison.same_winner else "They do not have the same winner."
+    won = [figure.id for figure in comparison.figures if figure.id in {"compare_winner_first", "compare_winner_second"}]
+    if comparison.same_winner:
+        yield "The winner is the same in both."
+    else:
+        yield "They have different winners." if len(won) > 1 else "A winner was not found in both."
 
 
 def listed(result: Listed) -> Iterator[str]:
@@ -167,7 +179,7 @@ def opened(result: Opened) -> Iterator[str]:  # noqa: ARG001  (its values are no
         "{{holdout_advantage_bps}}."
     )
     yield (
-        "Its days run from {{holdout_first_day}} to {{holdout_last_day}}; so short a time holds few crises, and luck is "
-        "a large part of such a difference."
+        "Its days run from {{holdout_first_day}} to {{holdout_last_day}}; so short a time holds few crises, and luck "
+        "is a large part of such a difference."
     )
     yield "The locked holdout was opened; it cannot be closed again, and every later report says so."

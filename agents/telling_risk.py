@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from tools.allocations import Allocation, Allocations
 from tools.market_regime import MarketAnalysis, MarketRegime
-from tools.portfolio_risk import PortfolioRisk
+from tools.portfolio_risk import SIGNIFICANT, Backtest, PortfolioRisk
 from tools.wealth import WealthOutlook
 from tools.wishes import Method
 
@@ -13,8 +13,8 @@ _MIXES: dict[Method, str] = {
     "inverse_volatility": "inverse volatility",
     "risk_parity": "risk parity",
     "hierarchical_risk_parity": "hierarchical clustering",
-    "minimum_variance": "minimum variance",
-    "maximum_sharpe": "maximum Sharpe",
+    "minimum_variance": "minimised variance",
+    "maximum_sharpe": "maximised Sharpe",
 }
 _SPOKEN = 3
 """Assets that are spoken of; the table holds all."""
@@ -22,43 +22,51 @@ _SPOKEN = 3
 
 def assessed(found: PortfolioRisk) -> Iterator[str]:
     ids = {figure.id for figure in found.figures}
-    money = ", or {{risk_max_drawdown_money}} of what it is worth" if "risk_max_drawdown_money" in ids else ""
-    yield f"On the days used the deepest fall of the portfolio was {{{{risk_max_drawdown}}}} from its peak{money}."
+    yield "On history the deepest fall of the portfolio from a peak was {{risk_max_drawdown}}."
+    if "risk_max_drawdown_money" in ids:
+        yield "In money the deepest fall of the portfolio from a peak would be {{risk_max_drawdown_money}}."
     yield "The yearly volatility of the portfolio is {{risk_volatility}}."
     if "risk_market_fall_loss" in ids:
         yield (
-            "By its beta of {{risk_beta}} an imagined fall of the S&P by {{risk_market_fall}} would bring a loss of "
-            "{{risk_market_fall_loss}}."
+            "A merely imagined fall of the index by {{risk_market_fall}} would bring a loss of "
+            "{{risk_market_fall_loss}}, if the portfolio moves with it as usual."
         )
     if "risk_worst_crisis_name" in ids:
         worst = max(episode.loss for episode in found.episodes if episode.loss is not None)
         yield (
-            "Of past crises the crisis that cost the portfolio most was {{risk_worst_crisis_name}}, with a loss of "
-            "{{risk_worst_crisis_loss}}."
+            "The crisis that cost the portfolio most was {{risk_worst_crisis_name}}: in its worst crisis the loss of "
+            "the portfolio was {{risk_worst_crisis_loss}}."
             if worst > 0.0
             else "No past crisis that those days cover brought it a loss."
         )
     if found.concentrated:
         n = 1 + max(range(len(found.components)), key=lambda k: found.components[k].volatility)
         yield (
-            f"It is concentrated: {{{{risk_holding_{n}_name}}}} alone has a risk share of {{{{risk_holding_{n}_risk}}}}."
+            f"It is concentrated in {{{{risk_holding_{n}_name}}}}, whose risk share is {{{{risk_holding_{n}_risk}}}}."
         )
     if found.backtests:
-        yield (
-            "A value at risk announced day by day from the past would have held: losses beyond it came about as often "
-            "as expected, and not bunched."
-            if all(test.held for test in found.backtests)
-            else "A value at risk announced day by day from the past would not have held: losses beyond it came too often, "
-            "too rarely or bunched, so do not lean on it."
-        )
+        yield _tested(found.backtests)
     yield "How much may be lost over days and weeks stands in the table; worse than any of it can happen."
+
+
+def _tested(backtests: Sequence[Backtest]) -> str:
+    opening = "A value at risk announced every day from the days before it would"
+    if all(test.held for test in backtests):
+        return f"{opening} have held: losses beyond it came about as often as expected, and not bunched."
+    wrong = [test for test in backtests if test.right_share < SIGNIFICANT]
+    came = [
+        *(["too often"] if any(test.exceedances > test.expected for test in wrong) else []),
+        *(["too rarely"] if any(test.exceedances <= test.expected for test in wrong) else []),
+        *(["in bunches"] if any(test.independent < SIGNIFICANT for test in backtests) else []),
+    ]
+    return f"{opening} not have held: losses beyond it came {' and '.join(came)}, so do not lean on it alone."
 
 
 def allocated(found: Allocations) -> Iterator[str]:
     solved = [a for a in found.allocations if a.volatility is not None]
     calmest = min(solved, key=lambda a: a.volatility or 0.0)
     yield (
-        f"The calmest mix on the days used is {_MIXES[calmest.method]}: its yearly volatility is "
+        f"Of these mixes {_MIXES[calmest.method]} was the calmest: its yearly volatility is "
         f"{{{{allocation_{calmest.method}_volatility}}}}."
     )
     equal = next((a for a in solved if a.method == "equal_weight"), None)
@@ -72,8 +80,8 @@ def allocated(found: Allocations) -> Iterator[str]:
     yield from _later(solved)
     if found.ill_conditioned:
         yield (
-            "The assets move so much alike that minimum variance and maximum Sharpe react to noise; the simpler mixes "
-            "are safer."
+            "The assets move so much alike that minimised variance and maximised Sharpe react to noise; the simpler "
+            "mixes are safer."
         )
     if found.few_sessions:
         yield "There are few days for so many assets, so equal weights are hard to beat on them."
@@ -85,12 +93,12 @@ def allocated(found: Allocations) -> Iterator[str]:
 
 def _later(solved: Sequence[Allocation]) -> Iterator[str]:
     tested = [a for a in solved if a.later_sharpe is not None]
-    if len(tested) < 2:  # noqa: PLR2004  (nothing to compare)
+    if len(tested) < 2:
         return
     best = max(tested, key=lambda a: a.later_sharpe or 0.0)
     yield (
-        f"On the validation window, whose days its weights had not seen, {_MIXES[best.method]} had the best later Sharpe "
-        f"ratio, {{{{allocation_{best.method}_later_sharpe}}}}; over a few years such a lead is often chance."
+        f"On the validation window, whose days its weights had not seen, {_MIXES[best.method]} had the best later "
+        f"Sharpe ratio, {{{{allocation_{best.method}_later_sharpe}}}}; over a few years such a lead is often chance."
     )
 
 
@@ -125,12 +133,10 @@ def _regime(n: int, regime: MarketRegime, *, alone: bool) -> Iterator[str]:
 
 def simulated(found: WealthOutlook) -> Iterator[str]:
     ids = {figure.id for figure in found.figures}
-    yield (
-        "In today's money the wealth at the end is {{wealth_median_real}} with ordinary luck, "
-        "{{wealth_p5_real}} with bad luck and {{wealth_p95_real}} with good luck."
-    )
+    for luck, place in (("ordinary", "median"), ("bad", "p5"), ("good", "p95")):
+        yield f"In today's money the wealth at the end with {luck} luck is {{{{wealth_{place}_real}}}}."
     if found.goal is not None:
-        likely = "more likely than not" if found.goal.value > 0.5 else "less likely than not"  # noqa: PLR2004
+        likely = "more likely than not" if found.goal.value > 0.5 else "less likely than not"
         yield f"Reaching the goal is {likely}: the probability of reaching the goal is {{{{wealth_goal_probability}}}}."
     if "wealth_ruin_probability" in ids:
         yield "The probability that the money runs out is {{wealth_ruin_probability}}."

@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 
-from quant.evaluation import Measured
 from tools.book_tools import Saved
 from tools.figures import Figure
 from tools.quick import Held, QuickEvaluation
 from tools.scenario_book import ScenarioBook, ScenarioEntry
+
+_ALIKE = 0.001
+"""Of two falls that read alike."""
+_NOTHING = 0.5
+"""Basis points that are rounded away."""
 
 
 def evaluated(found: QuickEvaluation) -> Iterator[str]:
@@ -15,18 +19,12 @@ def evaluated(found: QuickEvaluation) -> Iterator[str]:
     yield from _advantage(figures)
     own, _, mixed, equity = found.held
     yield (
-        "Its deepest fall on history was {{quick_strategy_history_max_drawdown}}, "
-        f"{_fall(own, mixed)} than that of sharing wealth between equity and cash in the usual way and "
-        f"{_fall(own, equity)} than that of full investment."
+        f"Its deepest fall on history was {{{{quick_strategy_history_max_drawdown}}}}, {_beside(own, mixed)} that of "
+        f"the usual mix of equity and cash and {_beside(own, equity)} that of full investment."
     )
-    ahead = sum(year.strategy > year.sixty_forty_cash for year in found.years)
-    most = "most" if 2 * ahead > len(found.years) else "fewer"
-    yield (
-        f"It was ahead of that usual mix in {most} of the calendar years."
-        if most == "most"
-        else "In at least as many calendar years it was not ahead of that usual mix as it was."
-    )
-    yield "On the last day of those prices it held a risky weight of {{quick_last_weight}}."
+    ahead = 2 * sum(year.strategy > year.sixty_forty_cash for year in found.years) > len(found.years)
+    yield f"In most calendar years it {'earned more' if ahead else 'did not earn more'} than that usual mix."
+    yield "Most recently it held a risky weight of {{quick_last_weight}}."
     yield from _cautions(found)
     yield (
         "That is a quick look at a rule made up with hindsight: a search tells its advantage from luck, "
@@ -37,10 +35,10 @@ def evaluated(found: QuickEvaluation) -> Iterator[str]:
 def _advantage(figures: dict[str, Figure]) -> Iterator[str]:
     history = figures["quick_versus_same_volatility_history_bps"]
     simulated = figures["quick_versus_same_volatility_simulated_bps"]
+    verdict = {1: "beat", 0: "was no different from", -1: "fell behind"}[_sign(history)]
     yield (
-        f"On history it {'was worth more' if _number(history) > 0.0 else 'was worth no more'} than a constant weight of "
-        "the same volatility: after a charge for risk its advantage over the volatility-matched constant weight was "
-        "{{quick_versus_same_volatility_history_bps}}."
+        f"On history it {verdict} a constant weight of the same volatility: after costs and a charge for risk its "
+        "advantage over the volatility-matched constant weight was {{quick_versus_same_volatility_history_bps}}."
     )
     reads = {1: "more than chance explains", 0: "no more than chance explains", -1: "so it falls behind there"}
     yield (
@@ -49,16 +47,16 @@ def _advantage(figures: dict[str, Figure]) -> Iterator[str]:
     )
 
 
-def _fall(own: Held, other: Held) -> str:
-    smaller = own.history.metrics.max_drawdown.value < other.history.metrics.max_drawdown.value
-    return "smaller" if smaller else "not smaller"
+def _beside(own: Held, other: Held) -> str:
+    gap = own.history.metrics.max_drawdown.value - other.history.metrics.max_drawdown.value
+    return "about as large as" if abs(gap) < _ALIKE else "smaller than" if gap < 0.0 else "larger than"
 
 
 def _cautions(found: QuickEvaluation) -> Iterator[str]:
     if "half_at_target" in found.warnings:
         yield (
-            "Mind that it holds only a risky weight of {{quick_weight_at_target}} at its target volatility, which the "
-            "strategy therefore misses; a higher midpoint would hold more."
+            "Mind that when volatility is as high as its target it holds a risky weight of only "
+            "{{quick_weight_at_target}}, so it stays far below that target; a higher midpoint would hold more."
         )
     if "target_unreachable" in found.warnings:
         yield "Mind that even the largest weight that is allowed is usually too small to reach its target."
@@ -77,8 +75,8 @@ def scenarios(book: ScenarioBook) -> Iterator[str]:
     if len(book.entries) == 1:
         yield from _one(book.entries[0])
     else:
-        yield "The scenarios that a search weighs stand in the table; their probabilities are a judgement, yours to change."
-        losing = [_name(entry) for entry in book.entries if entry.losing]
+        yield "The table shows the scenarios; their probabilities are a judgement, and yours to change."
+        losing = [f"the scenario {_name(entry)}" for entry in book.entries if entry.losing]
         if losing:
             yield f"Equity is expected to earn less than cash in {_listed(losing)}."
     yield from _remarks(book)
@@ -87,10 +85,10 @@ def scenarios(book: ScenarioBook) -> Iterator[str]:
 def added(book: ScenarioBook) -> Iterator[str]:
     (entry,) = book.entries
     name = entry.scenario.name
-    yield f"The scenario {_name(entry)} is kept, and searches of this conversation include it."
+    yield f"{_name(entry)} is a scenario of your own from here on, and searches of this conversation include it."
     yield (
-        f"Beside other scenarios its default probability, that of {_name(entry)}, is {{{{scenario_{name}_p}}}} before all "
-        "of them are scaled to a whole."
+        f"The default probability of {_name(entry)} is {{{{scenario_{name}_p}}}}, before those of all scenarios are "
+        "scaled to a whole."
     )
     yield from _one(entry)
     yield from _remarks(book)
@@ -111,7 +109,7 @@ def _remarks(book: ScenarioBook) -> Iterator[str]:
         "The correlation of equity and bonds has no effect while the safe leg is cash; it is shown, and counts only "
         "where a bond is held."
     )
-    constant = [_name(entry) for entry in book.entries if entry.banner]
+    constant = [f"the scenario {_name(entry)}" for entry in book.entries if entry.banner]
     if constant:
         yield (
             f"In {_listed(constant)} volatility never changes, so nothing can be learned there about rules that react "
@@ -124,15 +122,12 @@ def _name(entry: ScenarioEntry) -> str:
 
 
 def _listed(names: list[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-
-
-def _number(figure: Figure) -> float:
-    return float(figure.value)
+    return " and in ".join([", in ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _sign(figure: Figure) -> int:
-    measured = Measured(value=_number(figure), error=figure.error)
-    if abs(measured.value) <= 2.0 * (measured.error or 0.0):
+    """Of basis points, unless chance explains them or nobody would notice."""
+    value = float(figure.value)
+    if abs(value) <= max(2.0 * (figure.error or 0.0), _NOTHING):
         return 0
-    return 1 if measured.value > 0.0 else -1
+    return 1 if value > 0.0 else -1

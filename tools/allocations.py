@@ -38,8 +38,8 @@ _WORDS: dict[Method, str] = {
     "inverse_volatility": 'the "inverse volatility" portfolio',
     "risk_parity": 'the "risk parity" portfolio',
     "hierarchical_risk_parity": 'the "hierarchical clustering" portfolio',
-    "minimum_variance": 'the "minimum variance" portfolio',
-    "maximum_sharpe": 'the "maximum Sharpe" portfolio',
+    "minimum_variance": 'the "minimised variance" portfolio',
+    "maximum_sharpe": 'the "maximised Sharpe" portfolio',
 }
 
 
@@ -191,12 +191,17 @@ def _say_data(sheet: Sheet, assets: Assets, cov: Floats, condition: float, rate:
     sheet.add("cash_rate", "yearly return of cash over the days used", rate, "percent")
     for n, asset in enumerate(returns.assets, 1):
         word = ORDINALS[n - 1]
-        sheet.add(f"asset_{n}_name", f'name of the "{word}" asset', asset, "text")
+        sheet.add(f"asset_{n}_name", f'name of the "{word}" holding', asset, "text")
         sheet.add(
-            f"asset_{n}_volatility", f'yearly volatility of the "{word}" asset', math.sqrt(cov[n - 1, n - 1]), "percent"
+            f"asset_{n}_volatility",
+            f'yearly volatility of the "{word}" holding',
+            math.sqrt(cov[n - 1, n - 1]),
+            "percent",
         )
         mean = _yearly_mean(returns.values[:, n - 1])
-        sheet.add(f"asset_{n}_return", f'past mean return of the "{word}" asset a year, an assumption', mean, "percent")
+        sheet.add(
+            f"asset_{n}_return", f'past mean return of the "{word}" holding a year, an assumption', mean, "percent"
+        )
 
 
 def _say(sheet: Sheet, allocation: Allocation, money: Money | None) -> None:
@@ -213,9 +218,9 @@ def _say(sheet: Sheet, allocation: Allocation, money: Money | None) -> None:
     rows = zip(allocation.weights, allocation.risk_shares, strict=True)
     for n, (weight, share) in enumerate(rows, 1):
         word = ORDINALS[n - 1]
-        quantity = f'weight of the "{word}" asset under {words}'
+        quantity = f'weight of the "{word}" holding under {words}'
         sheet.add(f"{name}_weight_{n}", quantity, weight, "percent")
         sheet.share_of(money, f"{name}_weight_{n}", quantity, weight)
         sheet.add(
-            f"{name}_risk_{n}", f'risk share, of volatility, of the "{word}" asset under {words}', share, "percent"
+            f"{name}_risk_{n}", f'risk share, of volatility, of the "{word}" holding under {words}', share, "percent"
         )

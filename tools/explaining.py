@@ -22,7 +22,8 @@ WITHHELD = "withheld: it rests on days of the locked holdout; the reader sees it
 
 _OF_TOPIC: dict[Topic, str] = {
     "summary": r"verdict_|winner_|benefit_|trials|worst_scenario|active_deflated|overfitting$|validate_adv|driver_1|"
-    r"benchmark_weight|indistinguishable|costs_|premium_(low|high)|parameter_error_(low|high)|timing_|worst_year",
+    r"benchmark_weight|indistinguishable|binding_limit|costs_|premium_(low|high)|parameter_error_(low|high)|timing_|"
+    r"worst_year",
     "ranking": r"rank_|indistinguishable|trials",
     "why": r"driver_|winner_(name|function)|indistinguishable",
     "where_it_loses": r"worst_|best_scenario|in_",

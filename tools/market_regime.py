@@ -60,7 +60,9 @@ def _analyse(assets: Assets) -> MarketAnalysis:
     regimes: list[MarketRegime] = []
     for n, (name, column) in enumerate(zip(assets.returns.assets, assets.returns.values.T, strict=True), 1):
         own = np.ascontiguousarray(column)
-        report = regime_of(own, f"regime_{n}", f"{TOOL}.{n}", f'of the "{ORDINALS[n - 1]}" asset, on the day used last')
+        report = regime_of(
+            own, f"regime_{n}", f"{TOOL}.{n}", f'of the "{ORDINALS[n - 1]}" market, on the day used last'
+        )
         turbulent = _turbulence(own, assets.train)
         regimes.append(
             MarketRegime(
@@ -90,13 +92,14 @@ def _turbulence(own: Floats, train: int) -> float:
 
 
 def _say(sheet: Sheet, n: int, regime: MarketRegime, own: Floats, turbulent: float) -> None:
-    of = f'of the "{ORDINALS[n - 1]}" asset'
+    word = ORDINALS[n - 1]
+    of = f'of the "{ORDINALS[n - 1]}" market'
     sheet.add(f"{n}_name", f"name {of}", regime.asset, "text")
     sheet.add(
-        f"{n}_band", f"how high the latest volatility {of} stands among all before it", regime.volatility_band, "text"
+        f"{n}_band", f"how calm or rough the {word} market is, against all days before", regime.volatility_band, "text"
     )
-    sheet.add(f"{n}_trend", f"direction of the trend {of}", regime.trend, "text")
-    sheet.add(f"{n}_phase", f"market phase {of} by the rule of a fifth", regime.phase, "text")
+    sheet.add(f"{n}_trend", f"direction of the trend of the {word} market", regime.trend, "text")
+    sheet.add(f"{n}_phase", f"phase of the {word} market by the rule of a fifth", regime.phase, "text")
     sheet.add(f"{n}_turbulence", f"probability {of} of being in the turbulent state", turbulent, "probability")
     sheet.add(f"{n}_year", f"return {of} over the last 252 sessions used", compounded(own[-DAYS:]), "percent")
 

@@ -33,7 +33,7 @@ TAILS: dict[Method, str] = {
 }
 WINDOW = 250
 """Sessions behind each announced value at risk of the backtest."""
-_SIGNIFICANT = 0.05
+SIGNIFICANT = 0.05
 _FALL = 0.2
 
 
@@ -183,7 +183,7 @@ def _backtests(own: Floats) -> tuple[Backtest, ...]:
                 expected=share.expected,
                 right_share=share.test.p_value,
                 independent=chance,
-                held=min(share.test.p_value, chance) >= _SIGNIFICANT,
+                held=min(share.test.p_value, chance) >= SIGNIFICANT,
             )
         )
     return tuple(found)
@@ -204,8 +204,10 @@ def _say_shape(sheet: Sheet, held: Holdings, own: Floats) -> None:
         found = alpha_beta(own - assets.cash, assets.index - assets.cash)
         sheet.add("beta", "beta of the portfolio against the S&P 500", found.beta, "ratio")
         loss = found.beta.value * _FALL
-        sheet.add("market_fall", "imagined fall of the S&P 500", _FALL, "percent")
-        sheet.add("market_fall_loss", "loss of the portfolio in that imagined fall, by its beta", loss, "percent")
+        sheet.add("market_fall", 'fall of the S&P 500 that is "merely imagined"', _FALL, "percent")
+        sheet.add(
+            "market_fall_loss", 'loss of the portfolio in that "merely imagined" fall, by its beta', loss, "percent"
+        )
 
 
 def _annual(shape: Moments) -> float:
@@ -261,15 +263,15 @@ def _say_episodes(sheet: Sheet, episodes: tuple[Episode, ...], money: Money | No
     for n, episode in enumerate(shown, 1):
         assert episode.loss is not None
         quantity = (
-            f"loss of the portfolio in the crisis {episode.name}, bought before and left alone; negative is a gain"
+            f'loss of the portfolio in the crisis "{episode.name}", bought before and left alone; negative is a gain'
         )
         sheet.add(f"crisis_{n}_name", "name of a past crisis", episode.name, "text")
         sheet.add(f"crisis_{n}_loss", quantity, episode.loss, "percent")
         sheet.share_of(money, f"crisis_{n}_loss", quantity, episode.loss)
     if shown:
         worst = max(shown, key=lambda e: e.loss or 0.0)
-        sheet.add("worst_crisis_name", "name of the crisis that cost the portfolio most", worst.name, "text")
-        sheet.add("worst_crisis_loss", "loss of the portfolio in the crisis that cost most", worst.loss, "percent")
+        sheet.add("worst_crisis_name", "the crisis that cost the portfolio most", worst.name, "text")
+        sheet.add("worst_crisis_loss", 'loss of the portfolio in its "worst crisis"', worst.loss, "percent")
 
 
 def _say_correlations(sheet: Sheet, held: Holdings) -> None:

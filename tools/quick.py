@@ -263,7 +263,12 @@ def _say_weights(sheet: Sheet, world: World, found: QuickEvaluation, weight: flo
     config, target = found.rule.config, found.rule.mandate.target_volatility
     matched = found.held[1].config.constant_weight
     sheet.add("matched_weight", f"risky weight of {_LABEL['same_volatility']}", matched, "weight")
-    sheet.add("last_weight", 'risky weight of the strategy on its "last day"', float(weight), "weight")
+    sheet.add(
+        "last_weight",
+        'risky weight of the strategy held "most recently"',
+        float(weight),
+        "weight",
+    )
     latest = float(volatility_state(world.market.asset[: seen(world).stop]).volatility[-1])
     sheet.add(
         "last_volatility",
@@ -274,14 +279,19 @@ def _say_weights(sheet: Sheet, world: World, found: QuickEvaluation, weight: flo
     if not FAMILY[config.weight_function].volatility:
         return
     at_target = weight_at(world, config, target)
-    sheet.add("weight_at_target", 'risky weight of the strategy "at its target volatility"', at_target, "weight")
+    sheet.add(
+        "weight_at_target",
+        'risky weight of the strategy where volatility is "as high as its target"',
+        at_target,
+        "weight",
+    )
     for n, point in enumerate(found.curve, 1):
         sheet.add(
             f"curve_{n}_volatility",
-            f"a volatility of the risky asset, place {n} on the curve",
+            f'a volatility of the risky asset, "place {n}" on the curve',
             point.volatility,
             "percent",
         )
         sheet.add(
-            f"curve_{n}_weight", f"risky weight of the strategy at place {n} on the curve", point.weight, "weight"
+            f"curve_{n}_weight", f'risky weight of the strategy at "place {n}" on the curve', point.weight, "weight"
         )

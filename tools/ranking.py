@@ -39,8 +39,20 @@ def ranking(result: OptimizationResult) -> Ranking:
     sheet.add("finalists", "finalists that were scored again on fresh paths", len(ranked), "count")
     sheet.add("within_noise", "finalists that cannot be told from the best, itself included", near, "count")
     for row in ranked:
+        if row.winner:
+            _say_winner(sheet, row, sharpe=result.manifest.request.goal == "sharpe")
         _say(sheet, row, sharpe=result.manifest.request.goal == "sharpe")
     return Ranking(ranked=ranked, within_noise=near, figures=sheet.figures)
+
+
+def _say_winner(sheet: Sheet, row: Ranked, *, sharpe: bool) -> None:
+    finalist = row.finalist
+    sheet.add("winner", "the winning configuration", row.name, "text")
+    value, unit = in_unit(Measured(value=finalist.objective), sharpe=sharpe)
+    sheet.add("winner_objective", "objective of the winner", value, unit)
+    if finalist.plateau_neighbours:
+        value, unit = in_unit(Measured(value=finalist.plateau_median), sharpe=sharpe)
+        sheet.add("winner_plateau", 'median objective of the "configurations beside it"', value, unit)
 
 
 def _say(sheet: Sheet, row: Ranked, *, sharpe: bool) -> None:

@@ -1,10 +1,10 @@
 """What a stored result says under one aspect: sentences chosen by comparisons, numbers by reference."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tools import naming
-from tools.figures import Claim, Section
+from tools.figures import Claim, Figure, Section
 from tools.findings import Findings
 from tools.template import claims_of
 from tools.wishes import Topic
@@ -21,13 +21,13 @@ _SECTIONS: Mapping[Topic, tuple[Section, ...]] = {
 """Topics that are parts of the whole explanation."""
 _SHORT: Mapping[Section, int] = {
     "winner": 3,
-    "why": 1,
+    "luck": 1,
     "where_it_loses": 1,
     "what_would_change": 1,
-    "luck": 1,
+    "why": 1,
     "counter_argument": 1,
 }
-"""Sentences of a summary: what won, by how much, why, where it loses, what would change it, luck, the case against."""
+"""Parts of a summary in their order, and how many sentences of each."""
 
 
 def topic_claims(findings: Findings, topic: Topic, detail: str | None = None) -> tuple[Claim, ...]:
@@ -36,15 +36,18 @@ def topic_claims(findings: Findings, topic: Topic, detail: str | None = None) ->
     if topic in _SECTIONS:
         return tuple(claim for claim in claims_of(findings) if claim.section in _SECTIONS[topic])
     ids = {figure.id for figure in findings.figures}
+    if topic in _CASES:
+        return tuple(Claim(section="answer", text=text) for text in _cases(findings.figures, topic))
     return tuple(Claim(section="answer", text=text) for text in _SENTENCES[topic](ids, detail))
 
 
 def _summary(findings: Findings) -> Iterator[Claim]:
-    left = dict(_SHORT)
-    for claim in claims_of(findings):
-        if left.get(claim.section, 0) or findings.benefit is None:
-            left[claim.section] = left.get(claim.section, 0) - 1
-            yield claim
+    claims = claims_of(findings)
+    if findings.benefit is None:
+        yield from claims
+        return
+    for section, most in _SHORT.items():
+        yield from [claim for claim in claims if claim.section == section][:most]
 
 
 def _scenario(ids: set[str], detail: str | None) -> Iterator[str]:
@@ -57,15 +60,16 @@ def _scenario(ids: set[str], detail: str | None) -> Iterator[str]:
         yield (f"The share of the best utility that the winner keeps in {named} is {{{{in_{detail}_retention}}}}.")
 
 
-def _cases(group: str, opening: str) -> Callable[[set[str], str | None], Iterator[str]]:
-    def sentences(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
-        yield opening
-        for n in range(len(ids)):
-            if f"{group}_{n}_bps" not in ids:
-                return
-            yield f"With {{{{{group}_{n}_label}}}} the benefit is {{{{{group}_{n}_bps}}}}."
-
-    return sentences
+def _cases(figures: Sequence[Figure], group: Topic) -> Iterator[str]:
+    yield _CASES[group]
+    labels = {figure.id: str(figure.value) for figure in figures}
+    for n in range(len(figures)):
+        label = labels.get(f"{group}_{n}_label")
+        if label is None:
+            return
+        case = f"{{{{{group}_{n}_label}}}}"
+        told = f"{_IF[label]} ({case})," if label in _IF else f"With {case}"
+        yield f"{told} the benefit is {{{{{group}_{n}_bps}}}}."
 
 
 def _limits(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
@@ -73,6 +77,9 @@ def _limits(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
         yield "The mandate sets no limits, so none can bind."
     for n in range(len(ids)):
         if f"limit_{n}_name" not in ids:
+            break
+        if n == _SPOKEN:
+            yield "The table shows the others."
             break
         yield (
             f"What {{{{limit_{n}_name}}}} measures in {{{{limit_{n}_scenario}}}} is {{{{limit_{n}_statistic}}}}; "
@@ -116,13 +123,22 @@ def _computed(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG0
     yield ("Evaluations on all paths: {{evaluations}}. Configurations that were dropped after few paths: {{screened}}.")
 
 
+_CASES: Mapping[Topic, str] = {
+    "premium": "The premium may move with volatility in several ways, and nobody can verify which.",
+    "parameter_error": "Expected return and volatility may turn out otherwise than assumed.",
+    "probabilities": "The weights of the scenarios are a judgement; others were tried as well.",
+}
+_IF = {
+    "premium proportional to volatility to the power 0": "If the premium stays the same whatever volatility does",
+    "premium proportional to volatility to the power 1": "If the premium grows as volatility does",
+    "premium proportional to volatility to the power 2": "If the premium grows faster than volatility",
+}
+"""What labels of cases mean to one who reads no formulas."""
+_SPOKEN = 4
+"""Limits that are spoken of; a table holds all."""
+
 _SENTENCES: Mapping[Topic, Callable[[set[str], str | None], Iterator[str]]] = {
     "scenario": _scenario,
-    "premium": _cases("premium", "The premium may move with volatility in several ways, and nobody can verify which."),
-    "parameter_error": _cases("parameter_error", "Expected return and volatility may turn out otherwise than assumed."),
-    "probabilities": _cases(
-        "probabilities", "The weights of the scenarios are a judgement; others were tried as well."
-    ),
     "limits": _limits,
     "benchmarks": _benchmarks,
     "years": _years,

@@ -221,7 +221,7 @@ def _say_flows(sheet: Sheet, plan: SavingsPlan) -> None:
         ("start", "wealth at the start", plan.amount),
         ("contribution", "paid in each month, in today's money", plan.contribution or None),
         ("withdrawal", "taken out each month, in today's money", plan.withdrawal or None),
-        ("goal", "wealth wanted at the end, in today's money", plan.goal),
+        ("goal", 'money "wanted at the end", a goal in today\'s money', plan.goal),
     ):
         sheet.add(name, quantity, value, "money", currency=plan.currency)
 
@@ -231,7 +231,7 @@ def _say_end(sheet: Sheet, plan: SavingsPlan, found: WealthSummary) -> None:
         ("", "", found.terminal),
         (", in today's money", "_real", found.terminal_real),
     ):
-        mean = f"mean wealth at the end{words}"
+        mean = f'wealth at the end "averaged over paths"{words}'
         sheet.add(f"mean{place}", mean, terminal.mean, "money", currency=plan.currency)
         for level, value in zip(terminal.levels, terminal.percentiles, strict=True):
             name = "median" if level == 0.5 else f"p{100 * level:.0f}"
