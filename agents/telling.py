@@ -21,6 +21,7 @@ from tools.scenario_book import ScenarioBook
 from tools.wealth import WealthOutlook
 
 _FAILED = "A tool did not take what was asked of it, so nothing was computed; please ask otherwise."
+_NOTHING = "The result holds nothing about that."
 
 
 def told(tool: str, content: str, *, failed: bool) -> Iterator[Claim]:
@@ -32,7 +33,7 @@ def told(tool: str, content: str, *, failed: bool) -> Iterator[Claim]:
         texts = _refused(Refusal.model_validate_json(content))
     else:
         texts = tell(kind.model_validate_json(content))
-    for text in texts:
+    for text in [*texts] or [_NOTHING]:
         yield text if isinstance(text, Claim) else Claim(section="answer", text=text)
 
 

@@ -118,9 +118,11 @@ class Evidence:
         return tuple(figure for figure in found.values() if figure is not None)
 
     def exhibits(self, calls: Iterable[tuple[str, Mapping[str, Any]]]) -> tuple[Exhibit, ...]:
-        """The tables of `calls`, in their order."""
+        """The tables of `calls`, in their order, but for those of ids that two results use differently."""
         returned = [self.calls.get(named(tool, arguments)) for tool, arguments in calls]
-        return tuple(dict.fromkeys(exhibit for each in returned if each for exhibit in each.exhibits))
+        known = {figure.id for figure in self.figures}
+        tables = dict.fromkeys(exhibit for each in returned if each for exhibit in each.exhibits)
+        return tuple(exhibit for exhibit in tables if known.issuperset(exhibit.ids()))
 
     def focus(self, before: Focus, calls: Iterable[tuple[str, Mapping[str, Any]]]) -> Focus:
         """What the conversation is about after `calls`, in their order."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from quant.strategy import Frozen
-from tools.figures import Figure, shown
+from tools.figures import Figure
 
 
 class Exhibit(Frozen):
@@ -39,18 +39,6 @@ def listing(title: str, rows: Mapping[str, str], figures: Iterable[Figure]) -> E
 def notes(title: str, texts: Sequence[str]) -> Exhibit:
     """Sentences of code's, whose numbers are no findings: what the data are, what was assumed."""
     return Exhibit(title=title, columns=("",), rows=tuple((f"· {text}",) for text in texts))
-
-
-def cell(text: str, figures: Mapping[str, Figure]) -> str:
-    """A cell as it reads: shorter than in a sentence."""
-    if not text.startswith("{{"):
-        return text
-    figure = figures[text[2:-2]]
-    if isinstance(figure.value, str):
-        return figure.value
-    value, _, error = shown(figure).partition(", plus or minus ")
-    narrow = error.removesuffix(" points").replace("less than ", "<")
-    return f"{value.removesuffix(' a year')} ± {narrow}" if narrow else value.removesuffix(" a year")
 
 
 def exhibits_of(result: Frozen) -> tuple[Exhibit, ...]:

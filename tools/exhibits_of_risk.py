@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _METHODS = {
     "historical": "as in the past",
     "cornish_fisher_matched": "with skewness and fat tails",
-    "filtered_garch": "at today's volatility",
+    "filtered_garch": "at the latest volatility",
 }
 _ALLOCATIONS = {
     "equal_weight": "Equal weight",
