@@ -17,7 +17,7 @@ def _save(form: Form) -> list[Call]:
     names = form.names("name")
     if len(names) != 1:
         form.ask("name: under which name?")
-    if form.focus.strategy is None:
+    if form.focus.strategy is None and form.focus.run is None:
         form.ask("strategy: there is nothing to save yet")
     form.finish(ignored=("function", "template"))
     return [Call(tool="save_strategy", arguments={"name": names[0] if names else ""})]

@@ -1,7 +1,7 @@
 """Reads a message into marks: numbers as they were written, names from fixed lists, and words that cue."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
@@ -9,7 +9,8 @@ from typing import Final
 
 from agents import cues, ordinary, vocabulary
 from agents.amounts import Amount, amounts_in, fold
-from agents.spelling import distance, stem
+from agents.naming import Mark, specials
+from agents.spelling import distance, slips, stem
 
 NAMES: Final = {
     "function": vocabulary.FUNCTIONS,
@@ -57,15 +58,6 @@ INSIDE: Final = {
 
 
 @dataclass(frozen=True)
-class Mark:
-    kind: str
-    value: str
-    start: int
-    end: int
-    text: str
-
-
-@dataclass(frozen=True)
 class Word:
     text: str
     start: int
@@ -109,59 +101,6 @@ class Reading:
         )
 
 
-SPECIAL: Final = (
-    (r"\bs ?(?:&|and|n) ?p(?:[ -]?(?:500|five hundred))?(?:'s)?\b(?: index)?|\bsp[ -]?500\b|"
-    r"\bspx\b(?: index)?|\bgspc\b", "asset", "sp500"),
-    (r"\b(?:all |the |our |your )*(?:20|twenty)(?: bundled| single| big| large| us)? (?:stocks|names|"
-    r"shares|equities|companies)\b", "asset", "stocks"),
-    (r"\bj&j\b|\bjohnson & johnson\b", "asset", "JNJ"),
-    (r"\bprocter & gamble\b|\bp&g\b", "asset", "PG"),
-    (r"\b(?:12|twelve|1|one)[ -]?(?:months?|m|years?)[ -](?:vol |volatility |excel |rolling |lookback |"
-    r"inverse )?(?:rule|spreadsheet|template|"
-    r"inverse[ -]vol(?:atility)? rule)\b|\btwelve_month_rule\b", "template", "twelve_month_rule"),
-    (r"\bcppi[ _-]?90\b(?! ?%)", "template", "cppi_90"),
-    (r"\b(?:all|the|these|those|your|every|all of the|across)?\s?(?:six|6|all)(?: built-in| bundled|"
-    r" of the)? (?:scenarios|worlds|markets)\b", "scenario", "all"),
-    (r"\b(?:all|the)? ?(?:five|5) (?:default |usual |weighted )?scenarios\b", "scenario", "default"),
-    (r"\ball(?: the)? (?:weight |weighting )?(?:functions|rules)\b|\b(?:all )?(?:eleven|11) (?:weight |"
-    r"weighting )?(?:functions|rules)\b", "function", "all"),
-    (r"\b(?:the |my |our |these |those |both )?(?:last |latest |previous )?two (?:runs|results|"
-    r"optimi[sz]ations)\b", "reference", "previous"),
-    (r"\b1\s?/\s?n\b", "method", "equal_weight"),
-)  # fmt: skip
-"""Names that hold numbers or signs."""
-SPLIT: Final = re.compile(
-    r"(?<![\w/.])(\d{1,3})\s?[/:]\s?(\d{1,3})(?:\s?[/:]\s?(\d{1,3}))?(?![\w/])|\b(?:sixty[ /-]forty|"
-    r"fifty[ /-]fifty|seventy[ /-]thirty|eighty[ /-]twenty|50-50|60-40|70-30|80-20|90-10|40-60|30-70)\b"
-)
-RUN: Final = re.compile(
-    r"(?<=\brun )#?(?=[0-9a-f]*\d)(?=\d*[a-f]|\d{5})[0-9a-f]{3,64}\b|(?<=\bresult )#?(?=[0-9a-f]*\d)[0-9a-f]{3,64}\b|"
-    r"\b(?!\d+[bd]\b|\d+e\d+\b)(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{4,64}\b"
-)
-_TO_END = (
-    r"(?=\s*(?:[,;:?!]|-\s|\.+(?:[\s?!]|$)|$|(?<![-\w])(?:with|but|and|like|based|from|which|please|pls|using|"
-    r"for|then|so|to me|now|thanks|thank|cheers|where|whose|in|it's|has|having|at)\b))"
-)
-_NAME = rf"(?P<name>'[^']+'|\"[^\"]+\"|[^\s,;:?!'\"][^,;:?!'\"]*?){_TO_END}"
-NAMING: Final = tuple(
-    re.compile(pattern)
-    for pattern in (
-        rf"\b(?:called|named|titled|entitled|labelled|labeled|dubbed) (?:it )?{_NAME}",
-        rf"\b(?:call|name|label|title|dub) (?:it|this|that|this one|that one|the (?:run|result|strategy|"
-        rf"scenario|rule|search|one|optimization|new one)) (?:as )?{_NAME}",
-        rf"\b(?:save|keep|store|remember|bookmark|file|saved|stored|record)\b[^.;,]{{0,40}}?\b(?:as|"
-        rf"under(?: the name)?(?: of)?) {_NAME}",
-        rf"\b(?:under the name(?: of)?|by the name(?: of)?|with the name|name:) {_NAME}",
-        rf"\b(?:copy|clone|duplicate)\b[^.;,]{{0,40}}?\b(?:to|as|into) {_NAME}",
-        r"\bscenario (?P<name>'[^']+'|\"[^\"]+\")",
-        rf"^\s*(?:please )?(?:load|reload|pull up saved|open saved) (?:the |my )?(?!.*\b(?:saved|stored|"
-        rf"called|named)\b)(?:saved )?(?:strategy )?{_NAME}",
-        r"\b(?:load|saved|reload|saved strategy|my) (?:strategy )?(?P<name>'[^']+'|\"[^\"]+\"|v\d+\b)",
-        r"(?<![\w'])(?P<name>'[^']{2,60}'|\"[^\"]{2,60}\")(?!\w)",
-    )
-)
-
-
 def _split(phrase: str) -> tuple[str, ...]:
     return tuple(stem(word) for word in re.findall(r"[a-z0-9']+", phrase))
 
@@ -184,6 +123,14 @@ DOMAIN: Final = frozenset(
     for part in phrase
 )
 FILLER: Final = frozenset(stem(word) for word in ordinary.WORDS)
+MENDED: Final = FILLER | {
+    part
+    for kind, tables in (*CUE_TABLES.items(), *NAME_TABLES.items(), ("slot", SLOT_TABLE))
+    for phrase in tables
+    for part in phrase
+    if kind not in ("foreign", "forbidden", "chat")
+}
+"""Known words that slips of the pen are slips of."""
 SYMBOLS: Final = frozenset(symbol.lower() for symbol in vocabulary.ASSETS if symbol.isupper())
 
 
@@ -192,7 +139,7 @@ def read(text: str, own_scenarios: Sequence[str] = ()) -> Reading:
     folded = fold(text)
     marks: list[Mark] = []
     rest = folded
-    for mark in _specials(folded, text, own_scenarios):
+    for mark in specials(folded, text, own_scenarios):
         if not rest[mark.start : mark.end].strip("\0"):
             continue
         marks.append(mark)
@@ -211,26 +158,6 @@ def read(text: str, own_scenarios: Sequence[str] = ()) -> Reading:
     marks = [mark for mark in marks if not _overruled(mark, marks)]
     marks.sort(key=lambda mark: (mark.start, -mark.end))
     return Reading(text, folded, amounts, tuple(marks), strange, unknown, tuple(words))
-
-
-def _specials(folded: str, text: str, own_scenarios: Sequence[str]) -> Iterator[Mark]:
-    for pattern in NAMING:
-        for match in pattern.finditer(folded):
-            start, end = match.span("name")
-            spoken = text[start:end].strip().strip("'\"‘’“”")
-            if match["name"] not in ("before", "well", "is", "usual", "it", "the", "a", "it is", "last time"):
-                yield Mark("name", spoken, start, end, text[start:end])
-    for name in own_scenarios:
-        pattern = r"[\s_-]+".join(re.escape(part) for part in re.split(r"[\s_-]+", fold(name)))
-        for match in re.finditer(rf"(?<!\w){pattern}(?!\w)", folded):
-            yield Mark("scenario", name, *match.span(), match[0])
-    for pattern, kind, value in SPECIAL:
-        for match in re.finditer(pattern, folded):
-            yield Mark(kind, value, *match.span(), match[0])
-    for match in SPLIT.finditer(folded):
-        yield Mark("split", match[0], *match.span(), match[0])
-    for match in RUN.finditer(folded):
-        yield Mark("run", match[0].lstrip("#"), *match.span(), match[0])
 
 
 def _overruled(mark: Mark, marks: Sequence[Mark]) -> bool:
@@ -297,22 +224,8 @@ def corrected(word: str) -> str:
     own = stem(word)
     if len(word) < 4 or own in DOMAIN or own in FILLER or not word.isalpha():
         return word
-    for known in (DOMAIN, FILLER):
-        near = slips(own, known)
-        if near:
-            return next(iter(near)) if len(near) == 1 and not near & SYMBOLS else word
-    return word
-
-
-def slips(own: str, known: Iterable[str]) -> set[str]:
-    """The nearest of the `known` words: two letters swapped, in longer words another one or two."""
-    alike = [k for k in known if k[0] == own[0] and len(k) >= 4 and abs(len(k) - len(own)) <= 2]
-    if swapped := {k for k in alike if sorted(k) == sorted(own) and distance(own, k) == 1}:
-        return swapped
-    for edits in range(1, (len(own) >= 5) + (len(own) >= 8) + 1):
-        if near := {k for k in alike if distance(own, k) <= edits}:
-            return near
-    return set()
+    near = slips(word, own, MENDED)
+    return next(iter(near)) if len(near) == 1 and not near & SYMBOLS else word
 
 
 HEADS: Final = frozenset(

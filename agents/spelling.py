@@ -1,5 +1,6 @@
 """Words without their endings, and how far two words are apart."""
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Final
 
@@ -49,3 +50,16 @@ def distance(left: str, right: str) -> int:
                 best = min(best, older[j - 2] + 1)
             row.append(best)
     return row[-1]
+
+
+def slips(word: str, own: str, known: Iterable[str]) -> set[str]:
+    """The nearest of the `known` stems: with two letters swapped, or one or two others in a longer word."""
+    alike = [k for k in known if k[0] == word[0] and len(k) >= 4 and abs(len(k) - len(word)) <= 2]
+    for form in (word, own):
+        if swapped := {k for k in alike if len(k) == len(form) and sorted(k) == sorted(form) and distance(form, k) == 1}:
+            return swapped
+    for edits in range(1, 1 + (len(own) >= 5) + (len(own) >= 8)):
+        for form in (word, own):
+            if near := {k for k in alike if distance(form, k) <= edits}:
+                return near
+    return set()

@@ -1,0 +1,116 @@
+"""Names that a person gives, and names that hold numbers or signs."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from agents.amounts import fold
+
+
+@dataclass(frozen=True)
+class Mark:
+    kind: str
+    value: str
+    start: int
+    end: int
+    text: str
+
+
+SPECIAL: Final = (
+    (r"\bs ?(?:&|and|n) ?p(?:[ -]?(?:500|five hundred))?(?:'s)?\b(?: index)?|\bsp[ -]?500\b|"
+    r"\bspx\b(?: index)?|\bgspc\b", "asset", "sp500"),
+    (r"\b(?:all |the |our |your )*(?:20|twenty)(?: bundled| single| big| large| us)? (?:stocks|names|"
+    r"shares|equities|companies)\b", "asset", "stocks"),
+    (r"\bj&j\b|\bjohnson & johnson\b", "asset", "JNJ"),
+    (r"\bprocter & gamble\b|\bp&g\b", "asset", "PG"),
+    (r"\b(?:12|twelve|1|one)[ -]?(?:months?|m|years?)[ -](?:vol |volatility |excel |rolling |lookback |"
+    r"inverse )?(?:rule|spreadsheet|template|"
+    r"inverse[ -]vol(?:atility)? rule)\b|\btwelve_month_rule\b", "template", "twelve_month_rule"),
+    (r"\bcppi[ _-]?90\b(?! ?%)", "template", "cppi_90"),
+    (r"\b(?:(?:all|the|these|those|your|every|all of the|across) ?(?:the )?(?:six|6)|all)(?: the)?(?: built-in| bundled|"
+    r" of the)? (?:scenarios|worlds|markets)\b", "scenario", "all"),
+    (r"\b(?:all|the)? ?(?:five|5) (?:default |usual |weighted )?scenarios\b", "scenario", "default"),
+    (r"\ball(?: the)? (?:weight |weighting )?(?:functions|rules)\b|\b(?:all )?(?:eleven|11) (?:weight |"
+    r"weighting )?(?:functions|rules)\b", "function", "all"),
+    (r"\b(?:the |my |our |these |those |both )?(?:last |latest |previous )?two (?:runs|results|"
+    r"optimi[sz]ations)\b", "reference", "previous"),
+    (r"\b1\s?/\s?n\b", "method", "equal_weight"),
+    (r"(?<![\w.])(?:1|one)\s?(?:/|over)\s?(?:(?:σ|sigma|vol(?:atility)?)\s?(?:²|\^\s?2|\*\*2|squared)|var\b|variance|the variance)",
+     "function", "inverse_vol_squared"),
+    (r"(?<![\w.])(?:1|one)\s?(?:/|over)\s?(?:σ|sigma\b|vol(?:atility)?\b)", "function", "inverse_vol"),
+    (r"\b(?:corr(?:elation)?|rho)\s?\((?:equity|equities|stocks?)\s?[,/-]\s?bonds?\)|"
+     r"ρ\s?(?:\((?:equity|equities|stocks?)\s?[,/-]\s?bonds?\))?", "slot", "correlation"),
+    (r"\b(?:n_|#)?trials\b(?=\s?=)", "slot", "trials"),
+    (r"\bl(?=\s?[=∈])", "slot", "lookback"),
+    (r"\bt(?=\s?=)", "slot", "years"),
+    (r"\bv_?0(?=\s?=)", "slot", "amount"),
+    (r"\b(?:c|tc)(?=\s?=)", "slot", "transaction_cost"),
+    (r"\b(?:var|es|cvar)[ _-]?(?:95|99)(?:\s?%)?(?=\s?(?:[<=≤]|at most|below|under|of|max))", "level", "level"),
+    (r"\btl;?\s?dr\b", "topic", "summary"),
+    (r"\bpr?\((?=[^)]*[<>a-z])", "topic", "probabilities"),
+    (r"(?:#|\bnumber |\bno\.? ?)(?:1|one)\b|\btop ?1\b", "winner", "winner"),
+    (r"\b(?:start(?:ing)? )?(?:from|at) (?:zero|square one|nought)\b|\bscrap (?:that|it|this|everything)\b", "fresh", "fresh"),
+    (r"(?:^|(?<=\s))(?:\(?\d\)|\d\.(?=\s[a-z]))(?=\s)", "item", "item"),
+    (r"\bconstant(?:ly)?(?: share| weight| exposure| allocation| mix)?(?: of)?(?= (?:[\d.,]+|[a-z-]+) ?(?:%|percent|per cent|pct))",
+     "template", "constant_weight"),
+    (r"\b(?:every|each|on)? ?(?:mon|tues|wednes|thurs|fri)days?\b(?= (?:rebal|close))|"
+     r"\b(?:every|each) (?:mon|tues|wednes|thurs|fri)day\b|\bon (?:mon|tues|wednes|thurs|fri)days\b", "rebalancing", "weekly"),
+    (r"\b(?:oil|bank|pharma|tech|energy|consumer|drug|retail|big oil|utility|airline|car|chip)s? (?:names|stocks|companies|majors|giants|shares)\b|"
+     r"\bthe (?:oils|banks|pharmas|drugmakers|retailers|techs)\b", "sector", "sector"),
+)  # fmt: skip
+"""Names that hold numbers or signs."""
+SPLIT: Final = re.compile(
+    r"(?<![\w/.])(\d{1,3})\s?[/:]\s?(\d{1,3})(?:\s?[/:]\s?(\d{1,3}))?(?![\w/])|\b(?:sixty[ /-]forty|"
+    r"fifty[ /-]fifty|seventy[ /-]thirty|eighty[ /-]twenty|50-50|60-40|70-30|80-20|90-10|40-60|30-70)\b"
+)
+RUN: Final = re.compile(
+    r"(?<=\brun )#?(?=[0-9a-f]*\d)(?=\d*[a-f]|\d{5})[0-9a-f]{3,64}\b|(?<=\bresult )#?(?=[0-9a-f]*\d)[0-9a-f]{3,64}\b|"
+    r"\b(?!\d+[bd]\b|\d+e\d+\b)(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{4,64}\b"
+)
+_TO_END = (
+    r"(?=\s*(?:[,;:?!]|-\s|\.+(?:[\s?!]|$)|$|(?<![-\w])(?:with|but|and|like|based|from|off|which|please|pls|using|"
+    r"for|then|so|to me|now|thanks|thank|cheers|where|whose|in|it's|has|having|at)\b))"
+)
+_NAME = rf"(?P<name>'[^']+'|\"[^\"]+\"|[^\s,;:?!'\"](?:[^,;:?!'\"]|'(?=s\b))*?){_TO_END}"
+NAMING: Final = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rf"\b(?:called|named|titled|entitled|labelled|labeled|dubbed) (?:it )?{_NAME}",
+        rf"\b(?:call|name|label|title|dub) (?:it|this|that|this one|that one|the (?:run|result|strategy|"
+        rf"scenario|rule|search|one|optimization|new one)) (?:as )?{_NAME}",
+        rf"\b(?:save|keep|store|remember|bookmark|file|saved|stored|record)\b[^.;,]{{0,40}}?\b(?:as|"
+        rf"under(?: the name)?(?: of)?) {_NAME}",
+        rf"\b(?:new|own|add|create|define|make|build|set up)(?: a| an| me| one| my)?(?: new| own)? scenario(?: named| called)?,? "
+        r"(?!(?:like|with|where|based|from|off|that|and|for|of|in|which|having|please|is|has|at|on|using|to)\b)(?P<name>[a-z0-9][\w-]*(?: [\w-]+)?)\s?[:=]",
+        rf"\b(?:load|pull up|open|bring up|fetch|retrieve|get|show|run|use|evaluate|look at|see)(?: me| us)? (?:my |the |our )?"
+        rf"(?:saved|stored)(?: one| strategy| rule| config)?(?:,|:| called| named)? (?!(?:strategy|one|rule|strategies|runs?|results?|as|under|called|named)\b){_NAME}",
+        rf"\b(?:under the name(?: of)?|by the name(?: of)?|with the name|name:) {_NAME}",
+        rf"\b(?:copy|clone|duplicate)\b[^.;,]{{0,40}}?\b(?:to|as|into) {_NAME}",
+        r"\bscenario (?P<name>'[^']+'|\"[^\"]+\")",
+        rf"^\s*(?:please )?(?:load|reload|pull up saved|open saved) (?:the |my )?(?!.*\b(?:saved|stored|"
+        rf"called|named)\b)(?:saved )?(?:strategy )?{_NAME}",
+        r"\b(?:load|saved|reload|saved strategy|my) (?:strategy )?(?P<name>'[^']+'|\"[^\"]+\"|v\d+\b)",
+        r"(?<![\w'])(?P<name>'[^']{2,60}'|\"[^\"]{2,60}\")(?!\w)",
+    )
+)
+
+
+def specials(folded: str, text: str, own_scenarios: Sequence[str]) -> Iterator[Mark]:
+    for pattern in NAMING:
+        for match in pattern.finditer(folded):
+            start, end = match.span("name")
+            spoken = text[start:end].strip().strip("'\"‘’“”")
+            if match["name"] not in ("before", "well", "is", "usual", "it", "the", "a", "it is", "last time"):
+                yield Mark("name", spoken, start, end, text[start:end])
+    for name in own_scenarios:
+        pattern = r"[\s_-]+".join(re.escape(part) for part in re.split(r"[\s_-]+", fold(name)))
+        for match in re.finditer(rf"(?<!\w){pattern}(?!\w)", folded):
+            yield Mark("scenario", name, *match.span(), match[0])
+    for pattern, kind, value in SPECIAL:
+        for match in re.finditer(pattern, folded):
+            yield Mark(kind, value, *match.span(), match[0])
+    for match in SPLIT.finditer(folded):
+        yield Mark("split", match[0], *match.span(), match[0])
+    for match in RUN.finditer(folded):
+        yield Mark("run", match[0].lstrip("#"), *match.span(), match[0])
