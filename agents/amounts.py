@@ -16,7 +16,7 @@ class Amount:
     end: int
     value: float
     unit: str
-    """percent, bps, money, time, multiple, share, factor or plain; `m` may be million or months."""
+    """percent, bps, money, time, multiple, share, factor, count or plain; `m` may be million or months."""
     years: bool = False
     per: str = ""
     """What follows as `a month` or `per year`."""
@@ -37,6 +37,7 @@ SHARES: Final = {
     "third": 1 / 3, "thirds": 1 / 3, "quarter": 0.25, "quarters": 0.25, "half": 0.5, "halves": 0.5, "fifth": 0.2,
     "fifths": 0.2, "tenth": 0.1, "tenths": 0.1,
 }  # fmt: skip
+VULGAR: Final = {"½": 0.5, "¼": 0.25, "¾": 0.75, "⅓": 1 / 3, "⅔": 2 / 3}
 MULTIPLES: Final = {
     "double": 2.0, "doubled": 2.0, "doubling": 2.0, "twice": 2.0, "triple": 3.0, "tripled": 3.0, "treble": 3.0,
     "quadruple": 4.0, "halve": 0.5, "halved": 0.5, "thrice": 3.0,
@@ -53,6 +54,8 @@ UNITS: Final = {
     r"sessions?|"
     r"quarters?|decades?|trading years?",
     "factor": r"x|times|fold",
+    "count": r"(?:different |other |built-in |bundled |single )?(?:scenarios?|worlds?|functions?|rules?|methods?|engines?|estimators?|stocks?|shares|assets?|"
+    r"names?|runs?|results?|strategies|companies|titles|holdings|positions)",
 }
 _WORD = "|".join(sorted((*SMALL,), key=len, reverse=True))
 _SCALE = r"hundred|dozen|thousand|grand|million|mln|billion|bn|mio"
@@ -60,21 +63,21 @@ _SMALL = rf"(?:{_WORD})(?:[ -](?:{_WORD})\b)*"
 _SPELLED = (
     rf"(?:minus |negative )?(?:(?:half|a quarter of) an? (?:{_SCALE})|"
     rf"(?:(?:{_SMALL})|an?(?= (?:{_SCALE}|decade)))(?: point (?:{_WORD})(?: (?:{_WORD}))*)?(?: and a (?:half|quarter))?"
-    rf"(?:[ -](?:(?:{_SCALE})(?: and (?={_WORD}))?|(?:{_SMALL})|and a half))*|an?(?= decade)|"
+    rf"(?:[ -](?:(?:{_SCALE})(?: and(?= (?:{_WORD})))?|(?:{_SMALL})|and a half))*|an?(?= decade)|"
     rf"(?:(?<=lookback )|(?<=lookback of )|(?<=window of )|(?<=window )|(?<=look back )|"
     rf"(?<=lookback is )|(?<=lookback to ))an?(?= (?:year|month|week|quarter)))"
 )
-_DIGITS = rf"(?<![\w.])[-+]?(?:{CURRENCY})?\s?(?:\d{{1,3}}(?:[,'’]\d{{3}})+(?!\d)|\d+)(?:[.,]\d+)?|(?<![\w.])[-+]?\.\d+"
+_DIGITS = rf"(?<![\w.])[-+]?(?:{CURRENCY})?\s?(?:\d{{1,3}}(?:[,'’]\d{{3}})+(?!\d)|\d{{1,3}}(?: \d{{3}})*? 000(?!\d)|\d+)(?:[.,]\d+|[½¼¾⅓⅔])?|[½¼¾⅓⅔]|(?<![\w.])[-+]?\.\d+"
 _FRACTION = (
     r"(?<!once )(?<!every )\b(?:an?|one|two|three)[ -](?:thirds?|quarters?|fifths?|tenths?|halves)\b|"
-    r"\bhalf\b(?: an? (?=percent|year|per cent|pct))?"
+    r"\bhalf\b(?! an? (?:hundred|thousand|million|billion|mln|bn|dozen)\b)(?: an? (?=percent|year|per cent|pct))?"
 )
 _UNIT = "|".join(rf"(?P<{name}>{unit})" for name, unit in UNITS.items())
 NUMBER: Final = re.compile(
     rf"(?:(?P<prefix>{CURRENCY})\s?)?"
-    rf"(?:(?P<multiple>\b(?:{'|'.join(MULTIPLES)})\b)|(?P<share>{_FRACTION})|(?P<digits>{_DIGITS})|"
+    rf"(?:(?P<multiple>(?<!\w)[x×] ?\d+(?:\.\d+)?(?![\w.])|\b(?:{'|'.join(MULTIPLES)})\b)|(?P<share>{_FRACTION})|(?P<digits>{_DIGITS})|"
     rf"\b(?P<spelled>{_SPELLED})(?![a-z]))"
-    rf"(?:[ -]?(?P<scale>{_SCALE}|k|mn|mm|mil|m)(?![a-z]))?"
+    rf"(?:[ -]?(?P<scale>{_SCALE}|k|mn|mm|mil|m)(?![a-z])(?:\.(?= ?(?:{CURRENCIES})))?)?"
     rf"(?:[ -]?(?:of an? )?(?:{_UNIT})(?![a-z]))?"
     r"(?P<per>,? ?(?:a|an|per|each|every|/|p\.?) ?(?:month|year|annum|week|day|quarter|m\b\.?|a\b\.?)|"
     r" (?:monthly|annually|yearly|weekly)(?! (?:rebal|lookback|ewma)))?"
@@ -84,7 +87,8 @@ FOLDED: Final = str.maketrans("’‘“”–—−‑´`\u00a0\u202f", "''\"\"
 
 def fold(text: str) -> str:
     """Lower case and plain quotes and dashes, character by character, so that places stay."""
-    return "".join(low if len(low := c.lower()) == 1 else c for c in text.translate(FOLDED))
+    folded = "".join(low if len(low := c.lower()) == 1 else c for c in text.translate(FOLDED))
+    return re.sub(r"\bw/o\b", " no", folded)
 
 
 def amounts_in(folded: str) -> tuple[Amount, ...]:
@@ -100,7 +104,8 @@ def _amount(match: re.Match[str], folded: str) -> Amount | None:
     text = folded[match.start() : end]
     lone = unit == "plain" and not scale
     if match["multiple"]:
-        return Amount(text, match.start(), end, MULTIPLES[match["multiple"]], "multiple")
+        value = MULTIPLES.get(match["multiple"]) or float(match["multiple"].lstrip("x× "))
+        return Amount(text, match.start(), end, value, "multiple")
     if match["share"]:
         return _share(match, end, unit)
     body = match["digits"] or match["spelled"]
@@ -127,6 +132,8 @@ def _share(match: re.Match[str], end: int, unit: str) -> Amount:
 def _value(body: str) -> float:
     body = re.sub(CURRENCY, "", body).strip()
     digits = re.sub(r"[,'](?=\d{3}(?!\d))", "", body).replace(",", ".").replace(" ", "")
+    if digits[-1:] in VULGAR:
+        return float(digits[:-1] or 0) + VULGAR[digits[-1]]
     if re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)", digits):
         return float(digits)
     return _spelled(re.findall(r"[a-z]+", body))

@@ -38,7 +38,11 @@ LIGHT: Final = frozenset(
     "should stay stays limit level only just exactly are would over was annual annualized set equal "
     "equals year fixed up "
     "realized annually some put now use using rate lower higher more no worse less most least below "
-    "under above not".split()
+    "under above not go goes going exceed exceeds exceeding over past beyond shouldn't does doesn't do don't "
+    "remain remains stays kept capped cap held hold keep limited run runs running come comes never must mustn't may "
+    "might can cannot can't won't like say want wanted per cent total realised lost eat eats upper lower bound ceiling "
+    "great greater bigger larger higher smaller deeper further worst allowed tolerate tolerated tolerance accept "
+    "aim aimed aiming shoot shooting sits sit set becomes become so please ideally preferably maybe perhaps".split()
 )
 JOINING: Final = frozenset({"and", "but", "or", "plus", "then", "while", "where"})
 FAR: Final = 6.0
@@ -82,7 +86,7 @@ def _cues(reading: Reading) -> Iterator[Mark]:
     previous = ""
     for cue in cues:
         value = cue.value
-        before = reading.folded[max(0, cue.start - 24) : cue.start]
+        before = reading.folded[max(0, cue.start - 30) : cue.start]
         after = reading.folded[cue.end : cue.end + 26]
         if value in ("transaction_cost", "weight"):
             value = _bounded(value, before, after)
@@ -90,14 +94,18 @@ def _cues(reading: Reading) -> Iterator[Mark]:
         yield Mark(cue.kind, value, cue.start, cue.end, cue.text)
     if previous in ("min_weight", "max_weight"):
         for bound in reading.all("bound"):
-            if bound.text in ("max", "maximum", "min", "minimum", "at most", "at least"):
+            if bound.text in BOUNDING:
                 value = "max_weight" if bound.value == "upper" else "min_weight"
                 yield Mark("slot", value, bound.start, bound.end, bound.text)
 
 
+BOUNDING: Final = frozenset(
+    "max|maximum|min|minimum|at most|at least|above|below|nor above|nor below|not above|not below|never above|never below|"
+    "no more than|not more than|nor more than|no less than|not less than|nor less than|never more than|up to".split("|")
+)
 UPPER_BEFORE: Final = re.compile(
-    r"\b(?:max(?:imum)?|cap|limit|at most|no more than|keep|hold|upper)\b(?: (?:the|my|on|for|of|total|"
-    r"annual|all))*(?: [\d.,]+ ?(?:%|percent|bps?|basis points)?)?\s*$"
+    r"\b(?:max(?:imum)?\.?|cap|limit|at most|no more than|keep|hold|upper)\b(?: (?:the|my|on|for|of|total|"
+    r"annual|all))*(?: [\w.,]+ ?(?:%|percent|per cent|bps?|basis points)?)?\s*(?:in |per |on )?$"
 )
 UPPER_AFTER: Final = re.compile(
     r"^ (?:of |a year |per year |should |must |to |stay |be |is |are |capped |kept |limited )*"
@@ -111,7 +119,9 @@ def _bounded(value: str, before: str, after: str) -> str:
     upper = UPPER_BEFORE.search(before) or UPPER_AFTER.search(after)
     if value == "transaction_cost":
         return "max_cost" if upper else value
-    lower = LOWER_NEAR.search(after[:20]) or re.search(r"\b(?:min|minimum|at least)\b(?: \S+){0,3}\s*$", before)
+    lower = LOWER_NEAR.search(after[:20]) or re.search(
+        r"\b(?:min|minimum|at least|(?:never|not|no) (?:less than|below|under|lower than))\b(?: \S+){0,3}\s*$", before
+    )
     if bool(upper) == bool(lower):
         return value
     return "max_weight" if upper else "min_weight"
@@ -139,7 +149,7 @@ def _matchings(
                 if cost <= FAR:
                     options.append((Pair(amount, cue.value, cue), cost))
         extended = [
-            Matching((*matching.pairs, pair), matching.cost + cost)
+            Matching((*matching.pairs, pair), matching.cost + cost + _implausible(pair, matching, many))
             for matching in found
             for pair, cost in options
             if pair.cue is None or pair.slot == many or all(other.cue != pair.cue for other in matching.pairs)
@@ -148,13 +158,26 @@ def _matchings(
     return found
 
 
+SEVERAL: Final = frozenset({"", "holding", "money"})
+FLOWS: Final = frozenset({"contribution", "withdrawal"})
+
+
+def _implausible(pair: Pair, matching: Matching, many: str) -> float:
+    """Two numbers for one amount, a monthly total, a volatility of 150%."""
+    amount, slot = pair.amount, pair.slot
+    cost = 3.0 * (slot not in SEVERAL and slot != many and any(other.slot == slot for other in matching.pairs))
+    cost += 2.0 * (slot in ("money", "money_goal", "amount") and bool(amount.per))
+    cost += 1.0 * (slot in FLOWS and not amount.per)
+    return cost + 3.0 * (slot in ("volatility", "drawdown") and amount.unit == "percent" and amount.value > 80.0)
+
+
 def _listed(reading: Reading, amount: Amount, cue: Mark) -> bool:
     """Whether only other numbers of the same list stand between: "lookbacks of 20, 60 and 120 days"."""
     start, end = (cue.end, amount.start) if cue.end <= amount.start else (amount.end, cue.start)
     between = reading.folded[start:end]
     for other in reading.amounts:
         between = between.replace(other.text.lower(), ",")
-    return re.fullmatch(r"(?:[\s,]|of|at|and|or)*", between) is not None
+    return re.fullmatch(r"(?:[\s,/&=:∈{}()\[\]]|of|at|and|or|are|is|to|with)*", between) is not None
 
 
 def _distance(reading: Reading, amount: Amount, cue: Mark, cues: Sequence[Mark]) -> float:
