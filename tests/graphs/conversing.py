@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Collection
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,40 @@ from tests.graphs.interrupted import DeadlyEvents
 
 TALK = "talk"
 HEARD = "heard.jsonl"
+
+
+CHEAP = (
+    "is it luck?",
+    "and with double the costs?",
+    "how does it do in the bear market?",
+    "where does it lose?",
+    "what would change the answer?",
+    "tell me a joke",
+    "list my runs",
+    "which limits bind?",
+    "does it depend on the premium?",
+    "what are the counter-arguments?",
+)
+"""Questions about a stored result, and one that is declined."""
+
+
+def stored(home: Path) -> tuple[int, int, int]:
+    """Bytes in use: of the store, of the checkpoints, of the blobs."""
+    return (
+        _in_use(home / "store.sqlite"),
+        _in_use(home / "checkpoints.sqlite"),
+        sum(file.stat().st_size for file in (home / "blobs").rglob("*") if file.is_file()),
+    )
+
+
+def _in_use(file: Path) -> int:
+    with closing(sqlite3.connect(file, timeout=30)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        values = [
+            database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+        ]
+    pages, free, size = values
+    return (pages - free) * size
 
 
 class Noting(EmbeddedPlanner):

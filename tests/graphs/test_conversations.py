@@ -9,6 +9,7 @@ from collections.abc import Collection
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from graphs.runs import decide_approval, events_of, list_runs, result_of
 from store.records import every
 from store.store import open_store
 from tests.graphs.conftest import OWNER, open_desk
-from tests.graphs.conversing import HEARD, TALK, Noting, gone_on, said, talk
+from tests.graphs.conversing import CHEAP, HEARD, TALK, Noting, gone_on, said, stored, talk
 from tests.graphs.test_interrupted import FRESH, HEAVY
 from tests.graphs.waiting import LOW
 from tools.approval import Decided
@@ -189,6 +190,22 @@ async def test_what_a_tool_returned_is_stored_once_a_turn(known):
         assert {record.version for record in await found(desk, "evidence")} == {1}
         assert (await turn(desk, 2)).outcome == "answered"
         assert "4711" not in str(events)
+
+
+async def test_a_turn_stores_as_much_late_as_early(known):
+    sizes = [stored(known)]
+    async with open_desk(known) as desk:
+        for _ in range(3):
+            for text in CHEAP:
+                await said(desk, text)
+            sizes.append(stored(known))
+    (store, graph, blobs), *grown = [[b - a for a, b in zip(*pair, strict=True)] for pair in pairwise(sizes)]
+    assert store > 0
+    assert blobs == 0
+    for later in grown:
+        assert later[0] < 1.25 * store
+        assert later[1] <= max(graph, 0)
+        assert later[2] == 0
 
 
 # ---- branches
