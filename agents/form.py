@@ -26,6 +26,7 @@ DENIED: Final = (
     "goal",
     "method",
     "template",
+    "split",
 )
 MUST: Final = (
     "function",
@@ -39,6 +40,7 @@ MUST: Final = (
     "name",
     "run",
     "rebalancing",
+    "unsupported",
 )
 """A name of these kinds that no argument took could change the meaning."""
 TICKERS: Final = ("AAPL", "AMD", "BAC", "BBY", "CVX", "GE", "HD", "JNJ", "JPM", "KO", "LLY", "MRK", "MSFT",
@@ -51,6 +53,14 @@ HARMLESS: Final = re.compile(
     r"not only|don't you|can't you|couldn't you|won't you|not urgent|no thanks to|i can't|i cannot|"
     r"can't i|doesn't matter|"
     r"don't worry|dont worry|i'm not|not clear|not convinced|can't decide|not much|not too|not more|"
+    r"ought not to|had better not|(?:rather than|instead of|and not|but not|not|over|unlike) (?:the |what |how |as |like |any |an)?"
+    r"(?:we had|we have|i had|before|now|it was|it is|whole|full|others?|rest|usual|current|present|ones?|last time|today|lot)|"
+    r"(?:don't|dont|do not|didn't|can't|cannot|not|never|couldn't) (?:quite |really |fully |yet )?(?:follow|understand|get|see|know|think|believe|trust|buy|like|mind|care|remember|expect|let)|"
+    r"not (?:a|an) (?:fan|expert|quant|idea|clue)|no (?:clue|idea|doubt|need|preference|pressure|nonsense|fuss)|"
+    r"no (?:single|one|individual|other)|not (?:yet|really|quite|entirely|exactly|only)|never mind|nevermind|why not|"
+    r"(?:shouldn't|should not|mustn't|must not|may not|can't|cannot|does not|doesn't|do not|don't|won't|not|nor|never|no|without) "
+    r"(?:to |ever |be |go |going |fall |falling |drop |lose |losing |rise |risk |run |draw |let it |it |have |cost |eat |get |getting |turn |come |drawing |a |down )*"
+    r"(?:exceed|exceeding|over|above|more than|beyond|below|under|less than|worse than|deeper than|higher than|greater than|lower than|past|further than|in excess)|"
     r"no matter|don't have|i don't|not really)\b"
 )
 
@@ -67,9 +77,9 @@ class Form:
         self.reading = reading
         self.focus = focus
         self.unclear: list[str] = []
-        self.denied = self._denied()
         self._used: set[int] = set()
         self._amounts: set[Amount] = set()
+        self.denied = self._denied()
         self.pairs: tuple[Pair, ...] = ()
 
     def ask(self, question: str) -> None:
@@ -165,7 +175,9 @@ class Form:
             self.ask(f"range: {pair.slot} {amount.text}; one value?")
         if amount.value == 0.0 and pair.slot in ("volatility", "drawdown", "var", "es", "turnover", "max_weight"):
             self.ask(f"contradiction: {pair.slot} {amount.text} allows nothing")
-        if UNITS.get(pair.slot) is FRACTION and amount.unit == "plain" and abs(amount.value) == 1.0:
+        small = SMALL if pair.slot in ("fee", "inflation", "return", "cash_rate", "band", "var", "es") else SMALL_SHARE
+        plain = UNITS.get(pair.slot) is FRACTION and amount.unit == "plain"
+        if plain and (1.0 <= abs(amount.value) < small or abs(amount.value) > LARGEST):
             self.ask(f"ambiguous_amount: {pair.slot} {amount.text}: percent or a fraction?")
         if (
             pair.slot == many
@@ -192,12 +204,16 @@ class Form:
     def finish(self, needed: Sequence[str] = (), ignored: Sequence[str] = ()) -> None:
         """Ask for all that no argument took."""
         for amount in self.free:
+            if amount.unit == "count" and amount.value in self._named:
+                continue
             self.ask(f"amount: what is {amount.text}?")
         for kind in MUST:
             for mark in self.reading.all(kind):
                 taken = mark.start in self._used or kind in ignored
                 if not taken and mark.start not in self._spans():
                     self.ask(f"{kind}: what of {mark.text}?")
+        if self.reading.has("sector") and not set(TICKERS) & {m.value for m in self.reading.all("asset")}:
+            self.ask(f"assets: which ones are {self.reading.all('sector')[0].text}?")
         if any(word.text in ("negative", "minus") for word in self.reading.words):
             self.ask("amount: which one is negative?")
         filled = {pair.slot for pair in self.pairs}
@@ -207,6 +223,11 @@ class Form:
                 self.ask(f"amount: {mark.value} of what?")
         for word in self.reading.unknown:
             self.ask(f"word: {word.text}?")
+
+    @property
+    def _named(self) -> set[int]:
+        """How many names of each kind stand in the words."""
+        return {len({m.value for m in self.reading.all(kind)}) for kind in MUST}
 
     def _spans(self) -> set[int]:
         """Places within what was used under another kind."""
@@ -218,6 +239,9 @@ class Form:
         reading = self.reading
         harmless = [m.span() for m in HARMLESS.finditer(reading.folded)]
         for mark in reading.all("negation"):
+            if mark.text in CONTRAST and (other := self._number_after(mark)):
+                self.take(other)
+                continue
             bounding = any(0 <= bound.start - mark.end <= BOUND_NEAR for bound in reading.all("bound", "upper"))
             if any(start <= mark.start < end for start, end in harmless) or (mark.text == "never" and bounding):
                 continue
@@ -225,7 +249,15 @@ class Form:
             if not found:
                 self.ask(f"negation: {mark.text} what?")
             denied |= found
+        for swap in SWAPPED.finditer(reading.folded):
+            first, second = swap.span("out" if swap["out"] else "out2")
+            denied |= {m.start for m in reading.marks if m.kind in DENIED and first <= m.start and m.end <= second}
         return frozenset(denied)
+
+    def _number_after(self, contrast: Mark) -> Amount | None:
+        """ "six months rather than twelve": the number that is not wanted."""
+        after = [a for a in self.reading.amounts if 0 <= a.start - contrast.end <= 2]
+        return after[0] if after and any(a.end < contrast.start for a in self.reading.amounts) else None
 
     def _list_after(self, negation: Mark) -> set[int]:
         found: list[Mark] = []
@@ -233,7 +265,8 @@ class Form:
             if mark.kind not in DENIED or mark.start < negation.end or (found and mark.start < found[-1].end):
                 continue
             between = self.reading.folded[found[-1].end if found else negation.end : mark.start]
-            joined = re.fullmatch(r"\s*(?:,|or|and|nor|&|/|,\s*(?:or|and|nor))\s*(?:the |any |no )?", between)
+            comma = "" if mark.kind == "slot" else ",|"
+            joined = re.fullmatch(rf"\s*(?:{comma}or|and|nor|&|/|,\s*(?:or|and|nor))\s*(?:the |any |no )?", between)
             if (found and (not joined or mark.kind != found[0].kind)) or (not found and not self._near(between)):
                 break
             found.append(mark)
@@ -243,11 +276,19 @@ class Form:
         return len(between.split()) <= REACH and not re.search(r"[.;:?!]\s|,", between)
 
 
+CONTRAST: Final = frozenset({"rather than", "instead of", "not", "and not", "but not"})
+SWAPPED: Final = re.compile(
+    r"\b(?:swap|replace|exchange|substitute|switch|change|move|go)(?: out)?(?: from)? (?!in\b)(?:the |my |our )?(?P<out>[\w -]{3,40}?) "
+    r"(?:for|by|with|to|into) |\b(?:swap|put|switch) in [\w -]{3,40}? (?:for|instead of) (?P<out2>[\w -]{3,40})"
+)
+"""What is taken out: "swap the rolling estimator for downside"."""
+SMALL, SMALL_SHARE, LARGEST = 1.0 + 1e-9, 3.0, 100.0
+"""Bare numbers from one to these might be shares as well as percent; above the last they are neither."""
 ALIKE: Final = {"max_cost": ("transaction_cost",), "transaction_cost": ("max_cost",), "lookback": ("lookbacks",)}
 VAGUE: Final = frozenset(
     "vol targeted|vol targeting|volatility targeted|volatility targeting|target|spread|trading|"
     "invested|allocation|exposure|window|trial|standard deviation|return|weight|weights|trials|paths|"
-    "trades|traded|multiple|interest|attempt|candidates|cap|trade|horizon|configuration|configurations|"
+    "trades|traded|path|configs|per title|per name|per stock|multiple|interest|attempt|candidates|cap|trade|horizon|configuration|configurations|"
     "combination".split("|")
 )
 """Cues that are also ordinary words of the desk; without a number they say nothing."""

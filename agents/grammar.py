@@ -1,5 +1,6 @@
 """Reads a message into marks: numbers as they were written, names from fixed lists, and words that cue."""
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -42,6 +43,8 @@ CUES: Final = {
     "flow": {"flow": cues.FLOW},
     "foreign": {"foreign": cues.FOREIGN},
     "forbidden": {"forbidden": cues.FORBIDDEN},
+    "chat": {"chat": cues.CHAT},
+    "unsupported": {"unsupported": cues.UNSUPPORTED},
 }
 
 
@@ -50,7 +53,10 @@ INSIDE: Final = {
     "slot": frozenset({"do"}),
     "negation": frozenset({"slot", "bound", "only", "topic", "do", "fresh"}),
     "forbidden": frozenset({*NAMES, "topic", "do", "slot"}),
-    "foreign": frozenset({"slot", "do", "topic", "asset"}),
+    "foreign": frozenset({"slot", "do", "topic", "asset", "sector"}),
+    "asset": frozenset({"sector"}),
+    "unsupported": frozenset({"slot", "do", "topic", "method", "rebalancing"}),
+    "chat": frozenset({"slot", "do", "topic"}),
     "bound": frozenset({"slot", "only", "do"}),
     "only": frozenset({"change"}),
 }
@@ -157,7 +163,23 @@ def read(text: str, own_scenarios: Sequence[str] = ()) -> Reading:
     unknown = tuple(w for w in strange if matters(w, text, names, [(a.start, a.end) for a in amounts]))
     marks = [mark for mark in marks if not _overruled(mark, marks)]
     marks.sort(key=lambda mark: (mark.start, -mark.end))
+    amounts = _shares(amounts, marks, folded)
     return Reading(text, folded, amounts, tuple(marks), strange, unknown, tuple(words))
+
+
+def _shares(amounts: tuple[Amount, ...], marks: Sequence[Mark], folded: str) -> tuple[Amount, ...]:
+    """ "60 AAPL 40 cash": bare numbers beside the assets, of which they make up the whole."""
+    assets = [mark for mark in marks if mark.kind == "asset"]
+    beside = [a for a in amounts if a.unit == "plain" and any(_touch(a, mark, folded) for mark in assets)]
+    if math.fsum(a.value for a in beside) not in (100.0, 1.0) or len(beside) > len(assets):
+        return amounts
+    return tuple(replace(a, unit="share") if a in beside else a for a in amounts)
+
+
+def _touch(amount: Amount, asset: Mark, folded: str) -> bool:
+    if amount.end <= asset.start:
+        return re.fullmatch(r"\s?(?:in |of )?(?:the )?", folded[amount.end : asset.start]) is not None
+    return re.fullmatch(r"\s?[:=]?\s?", folded[asset.end : amount.start]) is not None
 
 
 def _overruled(mark: Mark, marks: Sequence[Mark]) -> bool:

@@ -94,6 +94,8 @@ def _same(meant: dict[str, Any], read: tuple[str, str | None, dict[str, Any]]) -
         wanted, values = _without_usual(wanted), _without_usual(values)
     if action == "evaluate":
         wanted, values = _one_name(wanted), _one_name(values)
+    if action == "add_scenario":
+        wanted = {key: value for key, value in wanted.items() if (key, value) != ("like", "base_case")}
     if action == "compare_results":
         return not wanted or {*wanted.values()} == {*values.values()}
     if action in ("explain", "open_holdout"):
