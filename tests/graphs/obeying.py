@@ -36,7 +36,7 @@ class Obeying(EmbeddedPlanner):
     """Answers by `scripts` in the place of those agents, and by the rules for all others."""
 
     scripts: dict[str, Any]
-    heard: list[ToolMessage]
+    heard: dict[str, None]
     """What tools and the loop told it."""
     asked: list[str]
 
@@ -44,7 +44,7 @@ class Obeying(EmbeddedPlanner):
         script = self.scripts.get(self.answers_with)
         if script is None:
             return super()._reply(messages)
-        self.heard.extend(m for m in messages if isinstance(m, ToolMessage) and m not in self.heard)
+        self.heard.update({str(m.text): None for m in messages if isinstance(m, ToolMessage)})
         self.asked.append(self.answers_with)
         return script(messages)
 
@@ -69,7 +69,7 @@ def saying(*texts: str, **changes: Any) -> list[Call]:
 
 
 def obeying(script: Script | None = None, **scripts: Script) -> Obeying:
-    return Obeying(scripts={**({ASSISTANT: script} if script else {}), **scripts}, heard=[], asked=[])
+    return Obeying(scripts={**({ASSISTANT: script} if script else {}), **scripts}, heard={}, asked=[])
 
 
 @dataclass
@@ -83,7 +83,7 @@ class Talked:
     @property
     def told(self) -> str:
         """All that tools and the loop said to the model."""
-        return "\n".join(str(message.text) for message in self.model.heard)
+        return "\n".join(self.model.heard)
 
     @property
     def refused(self) -> int:

@@ -223,7 +223,7 @@ async def test_what_must_not_be_said_is_not_said(attempt: str, poisoned: Path):
     done = await talked(poisoned, steps([READ], saying(text)))
     assert POISON in done.told
     assert done.turn.outcome == "no_answer"
-    assert (done.turn.claims, done.turn.figures) == ((), ())
+    assert done.turn.claims == ()
     assert [code in event.reasons for event in done.of(DraftRejected)] == [True, True]
     nowhere(poisoned, done.turn, *done.events, words=(OWN, WORDS, "I believe", text))
 
@@ -349,7 +349,7 @@ SOURCES = {each.__name__: each for each in (in_a_name, in_a_strategy, in_a_refus
 async def test_wherever_the_order_stands_it_is_no_word_of_the_person(source: str, desk: Desk):
     text, read = await SOURCES[source](desk)
     done = await talk(desk, steps([read], [wishing(target_volatility="20%")], DONE), text)
-    heard = [str(m.text) for m in done.model.heard if "evil" in str(m.text)]
+    heard = [text for text in done.model.heard if "evil" in text]
     assert heard, "it was read"
     for told in heard:
         inside = unfenced(told)
