@@ -316,7 +316,7 @@ class Talk:
 
         self._out.print()
         self._out.print(_shown(exhibit.title), style="italic")
-        table = Table(box=None, pad_edge=False)
+        table = Table(box=None, pad_edge=False, show_header=any(exhibit.columns))
         for place, heading in enumerate(exhibit.columns):
             table.add_column(_shown(heading), justify="right" if place else "left")
         for row in exhibit.rows:

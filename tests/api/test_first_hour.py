@@ -1,0 +1,101 @@
+"""Minutes 5 to 45 of a portfolio manager's first hour, typed into `python -m api chat` with the embedded planner.
+
+The sizes are those of a test; the README's chapter on the assistant has the same hour in full.
+"""
+
+import re
+
+import pytest
+
+from api.cli import run
+
+SMALL = "20 trials, 100 paths, 1 year"
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str], home):
+    """Says the messages in the conversation of this test, and gives what was answered to each."""
+    begun: list[str] = []
+
+    def say(*messages: str, code: int = 0) -> list[str]:
+        capsys.readouterr()
+        said = [word for message in messages for word in ("--say", message)]
+        assert run(["chat", *begun, *said]) == code
+        begun[:] = ["--conversation", "last"]
+        out = " ".join(capsys.readouterr().out.split())
+        _, *answers = re.split("|".join(re.escape(f"› {' '.join(m.split())}") for m in messages), out)
+        assert len(answers) == len(messages)
+        return [answer.strip() for answer in answers]
+
+    return say
+
+
+def holds(answer: str, *parts: str) -> None:
+    assert "could be checked" not in answer
+    for part in parts:
+        assert part in answer, f"{part!r} is not in {answer!r}"
+
+
+def test_minutes_5_to_20_a_rule_is_looked_at_changed_saved_and_worlds_are_shown(say) -> None:
+    spreadsheet, sigmoid, wider, saved, bear, added = say(
+        "Does my spreadsheet still hold? Take the 12-month rule.",
+        "What about sigmoid instead?",
+        "midpoint at 15% and a scale of 4%",
+        "save it as Core",
+        "show me the bear market",
+        "clone the bear market as Like2022 with a bond correlation of +0.4",
+    )
+    holds(spreadsheet, "inverse volatility on 252-day volatility", "60/40", "Volatility", "bps")
+    holds(sigmoid, "sigmoid", "only 50%")  # it holds half at its target, and says so
+    holds(wider, "sigmoid", "60/40")
+    holds(saved, "Core")
+    holds(bear, "−5.0%", "35.0%", "−0.17")  # drift, volatility and (-0.05 - 0.01) / 0.35
+    holds(added, "0.40")
+
+
+def test_minutes_20_to_45_a_search_is_estimated_launched_judged_and_doubted(say) -> None:
+    estimate, result, risk = say(
+        "What would 100 trials take with all six scenarios?",
+        f"optimize the S&P 500 with 10% volatility and at most 20% drawdown, {SMALL}",
+        "risk report of 100% S&P 500 worth USD 1m",
+    )
+    holds(estimate, "600")  # 100 trials in six scenarios
+    holds(result, "constant weight", "bps a year", "verdict")
+    holds(risk, "VaR", "USD", "deepest fall")
+    ranking, limits, luck, why, against, plateau, benchmark, costs = say(
+        "show the ranking",
+        "which limits bind?",
+        "how likely is it that this is just luck?",
+        "why did it win?",
+        "what speaks against it?",
+        "is the winner on a plateau or a peak?",
+        "how does it compare with the benchmarks?",
+        "and with double the costs?",
+    )
+    holds(ranking, "finalist")
+    holds(limits, "drawdown limit", "20%")
+    holds(luck, "deflated Sharpe ratio", "overfitting")
+    holds(why, "mattered most")
+    holds(against, "constant weight")
+    holds(plateau, "eighbour")
+    holds(benchmark, "60/40", "100% equity")
+    holds(costs, "doubled", "bps")
+
+
+def test_minute_45_the_holdout_is_asked_for_and_declined(say, capsys) -> None:
+    say(f"optimize the S&P 500 with 10% volatility, {SMALL}")
+    say("open the holdout", code=3)
+    assert run(["reject", "last", "--holdout", "--reason", "not yet"]) == 0
+    capsys.readouterr()
+    assert run(["chat", "--conversation", "last", "--say", "list my runs"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "rejected" in out
+    assert "completed" in out
+    assert run(["trace", "last"]) == 0
+    assert "holdout" in capsys.readouterr().out
+
+
+def test_what_the_desk_cannot_do_is_declined_with_what_can_be_asked(say) -> None:
+    memo, weather = say("what did our 2018 memo say about vol targeting?", "will it rain tomorrow?")
+    for answer in (memo, weather):
+        holds(answer, "nothing this desk can do", "“")
