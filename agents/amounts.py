@@ -75,7 +75,7 @@ _FRACTION = (
 _UNIT = "|".join(rf"(?P<{name}>{unit})" for name, unit in UNITS.items())
 NUMBER: Final = re.compile(
     rf"(?:(?P<prefix>{CURRENCY})\s?)?"
-    rf"(?:(?P<multiple>(?<!\w)[x×] ?\d+(?:\.\d+)?(?![\w.])|\b(?:{'|'.join(MULTIPLES)})\b)|(?P<share>{_FRACTION})|(?P<digits>{_DIGITS})|"
+    rf"(?:(?P<multiple>(?<![\w])(?<!\d )[x×] ?\d+(?:\.\d+)?(?=\s*(?:[?!.,;)]|$|please|pls|costs?\b))|\b(?:{'|'.join(MULTIPLES)})\b)|(?P<share>{_FRACTION})|(?P<digits>{_DIGITS})|"
     rf"\b(?P<spelled>{_SPELLED})(?![a-z]))"
     rf"(?:[ -]?(?P<scale>{_SCALE}|k|mn|mm|mil|m)(?![a-z])(?:\.(?= ?(?:{CURRENCIES})))?)?"
     rf"(?:[ -]?(?:of an? )?(?:{_UNIT})(?![a-z]))?"

@@ -278,8 +278,8 @@ class Form:
 
 CONTRAST: Final = frozenset({"rather than", "instead of", "not", "and not", "but not"})
 SWAPPED: Final = re.compile(
-    r"\b(?:swap|replace|exchange|substitute|switch|change|move|go)(?: out)?(?: from)? (?!in\b)(?:the |my |our )?(?P<out>[\w -]{3,40}?) "
-    r"(?:for|by|with|to|into) |\b(?:swap|put|switch) in [\w -]{3,40}? (?:for|instead of) (?P<out2>[\w -]{3,40})"
+    r"\b(?:(?:swap|replace|exchange|substitute)(?: out)?|(?:switch|change|move|go|away) from) (?!in\b)(?:the |my |our )?"
+    r"(?P<out>[\w -]{3,40}?) (?:for|by|with|to|into) |\b(?:swap|put|switch) in [\w -]{3,40}? (?:for|instead of) (?P<out2>[\w -]{3,40})"
 )
 """What is taken out: "swap the rolling estimator for downside"."""
 SMALL, SMALL_SHARE, LARGEST = 1.0 + 1e-9, 3.0, 100.0

@@ -2,13 +2,14 @@
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from agents.amounts import Amount
 from agents.form import Call, Form
 from agents.grammar import Mark, Reading
+from agents.levels import levels
 from agents.strategies import given
 
 SAVINGS: Final = {
@@ -86,7 +87,7 @@ def _asset_marks(r: Reading, assets: Sequence[str]) -> list[Mark]:
 
 
 def assess(form: Form) -> list[Call]:
-    for amount in _levels(form):
+    for amount in levels(form):
         form.take(amount)
     implied = {"percent": "holding", "share": "holding", "money": "money", "m": "money", "large": "money"}
     form.use(*form.reading.all("method", "equal_weight"))
@@ -99,30 +100,6 @@ def assess(form: Form) -> list[Call]:
         form.ask("holdings: of which portfolio?")
     form.finish()
     return [Call(tool="assess_portfolio", arguments={"portfolio": portfolio})]
-
-
-def _levels(form: Form) -> Iterator[Amount]:
-    """The confidence levels and horizons that every report has."""
-    r = form.reading
-    for amount in r.amounts:
-        before, after = r.folded[max(0, amount.start - 26) : amount.start], r.folded[amount.end : amount.end + 18]
-        beside = re.search(
-            r"(?:\bvar|value at risk|shortfall|\bes|cvar|confidence|level)(?: at| of| with| over| for|"
-            r",)*(?: the| a)?\s*$",
-            before,
-        ) or re.match(
-            r"[ -]*(?:and \d+%? ?|confidence |level |, ?)*(?:var\b|value at risk|cvar|es\b|expected shortfall|"
-            r"confidence)",
-            after,
-        )
-        level = amount.unit in ("percent", "plain") and amount.value in (95.0, 99.0)
-        horizon = (
-            amount.unit == "time"
-            and amount.value in (1.0, 10.0, 21.0)
-            and re.search(r"d\b|day|session", amount.text.lower())
-        )
-        if beside and (level or horizon):
-            yield amount
 
 
 def compare_allocations(form: Form) -> list[Call]:
@@ -173,20 +150,30 @@ def simulate(form: Form) -> list[Call]:
     return [Call(tool="simulate_wealth", arguments={"plan": given(plan)})]
 
 
-INWARD: Final = frozenset("put invest add pay save contribute deposit".split())
+INWARD: Final = frozenset(
+    "put puts putting invest invests investing add adds adding pay pays paying save saves saving contribute contributes "
+    "contributing deposit deposits plus chip chips chipping extra top another more into regularly feed feeding stick sticking "
+    "throw throwing set".split()
+)
+OUTWARD: Final = frozenset(
+    "withdraw withdraws withdrawal take takes taking draw draws spend spends pay-out out pension pensions live income".split()
+)
+MONTHLY: Final = re.compile(r"\b(?:every|each|per|a) month,?(?: \w+){0,4} $|\bmonthly(?: \w+){0,2} $")
 
 
 def _flows(form: Form, quotes: dict[str, str]) -> None:
     """Money a month without a word for it beside it: "if I put 200 a month into the index"."""
     words = {word.text for word in form.reading.words}
     for n, pair in enumerate(form.pairs):
-        if not pair.amount.per or pair.slot not in ("money", "money_goal"):
+        monthly = pair.amount.per or MONTHLY.search(form.reading.folded[: pair.amount.start])
+        if not monthly or pair.slot not in ("money", "money_goal"):
             continue
         if (
             not words & INWARD
+            or words & OUTWARD
             or "withdrawal" in quotes
             or "contribution" in quotes
-            or not pair.amount.per.endswith("month")
+            or not (pair.amount.per.endswith("month") or not pair.amount.per)
         ):
             form.ask(f"amount: is {pair.amount.text} {pair.amount.per} paid in or taken out?")
         quotes["contribution"] = pair.amount.text

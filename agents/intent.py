@@ -1,5 +1,6 @@
 """What is wanted of the assistant: the first rule that fits, from the most decided words to the least."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Final, Literal, TypeAlias
 
@@ -42,15 +43,28 @@ def action_of(reading: Reading, focus: Focus) -> Action | None:
 
 
 def _forbidden(r: Reading, _: Focus) -> bool:
-    return r.has("forbidden") or r.has("foreign")
+    subject = r.has("do", *ASKED_FOR) or (r.has("do") and r.amounts) or r.has("topic") or r.has("asset")
+    return r.has("forbidden") or r.has("foreign") or (r.has("chat") and not subject)
+
+
+ASKED_FOR: Final = (
+    "optimize", "estimate", "evaluate", "saved", "add_scenario", "assess_risk", "compare_allocations", "analyse_market",
+    "compare_results", "list_results", "open_holdout", "scenarios", "save", "simulate",
+)  # fmt: skip
 
 
 def _help(r: Reading, _: Focus) -> bool:
     return r.has("do", "help") and not r.unknown and not r.amounts and not r.has("asset") and not _named_strategy(r)
 
 
+CLOSED: Final = re.compile(
+    r"\b(?:leave|shut|closed?|keep|stays?|remain|not|no|never|don'?t|without|before|later|yet|until|explain|what (?:is|are)|why|who|how)\b"
+)
+"""Words beside which the holdout is spoken of and not asked for."""
+
+
 def _holdout(r: Reading, _: Focus) -> bool:
-    return r.has("do", "open_holdout")
+    return r.has("do", "open_holdout") and not CLOSED.search(r.folded)
 
 
 def _saved(r: Reading, _: Focus) -> bool:
@@ -67,6 +81,8 @@ def _save(r: Reading, focus: Focus) -> bool:
 def _compare_results(r: Reading, focus: Focus) -> bool:
     if r.has("method") or r.has("asset") or r.amounts:
         return False
+    if len(r.all("run")) == 2:
+        return True
     two = len(r.all("run")) >= 2 or r.has("reference", "previous")
     versus = any(word.text in ("compare", "versus", "vs", "against", "why") for word in r.words)
     return (r.has("do", "compare_results") and (two or (_has_result(focus) and not _named_strategy(r)))) or (
@@ -85,6 +101,8 @@ def _add_scenario(r: Reading, _: Focus) -> bool:
 
 
 def _estimate(r: Reading, _: Focus) -> bool:
+    if r.has("topic", "computed") and re.search(r"\b(?:was|were|did|actually|behind)\b", r.folded):
+        return False
     lasts = r.has("do", "optimize") or r.has("slot", "trials", "paths")
     takes = lasts and any(w.stem in ("take", "tak", "hour", "minut") for w in r.words) and _wonders(r)
     return (r.has("do", "estimate") or takes) and not r.has("do", "simulate") and not r.has("topic", "parameter_error")
@@ -176,6 +194,8 @@ def _asks(r: Reading) -> bool:
 
 def _limits_given(r: Reading) -> bool:
     """An amount right beside a measure bounds it; shares of a portfolio do not."""
+    if r.has("level") or r.has("slot", "trials") or (r.has("slot", "volatility") and len(r.amounts) > 1 and not _weights(r)):
+        return True
     return r.has("bound") and bool(r.amounts) and not _weights(r)
 
 
@@ -214,7 +234,7 @@ def _analyse(r: Reading, focus: Focus) -> bool:
 
 
 def _scenarios(r: Reading, focus: Focus) -> bool:
-    if r.amounts or r.has("asset") or _named_strategy(r) or r.has("again") or r.has("now") or r.has("do", "optimize"):
+    if any(a.unit != "count" for a in r.amounts) or r.has("asset") or _named_strategy(r) or r.has("again") or r.has("now") or r.has("do", "optimize"):
         return False
     if any(w.stem == "scenario" for w in r.words) or r.has("do", "scenarios"):
         return not _has_result(focus) or r.has("show") or focus.last in ("scenarios", "add_scenario")
@@ -226,7 +246,7 @@ def _scenarios(r: Reading, focus: Focus) -> bool:
 def _evaluate(r: Reading, focus: Focus) -> bool:
     if r.has("template") or r.has("do", "evaluate"):
         return not r.has("slot", "trials", "paths")
-    if r.has("split") and r.has("do", "weak_evaluate") and focus.portfolio is None:
+    if r.has("split") and focus.portfolio is None and not r.has("asset") and not r.has("do", "assess_risk", "simulate"):
         return True
     shaped = r.has("slot", *SHAPED)
     single = len({m.value for m in r.all("function")}) == 1
@@ -252,7 +272,7 @@ def _named_strategy(r: Reading) -> bool:
 def _weak_optimize(r: Reading, focus: Focus) -> bool:
     if focus.last == "evaluate" and not r.has("asset"):
         return False
-    if _asks_how(r):
+    if _asks_how(r) or ("?" in r.text and not r.amounts):
         return False
     given = r.has("asset") or r.has("slot", *SEARCHED) or _named_strategy(r) or r.has("goal") or r.has("engine")
     return r.has("do", "weak_optimize") and bool(given)

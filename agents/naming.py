@@ -35,6 +35,11 @@ SPECIAL: Final = (
     r"weighting )?(?:functions|rules)\b", "function", "all"),
     (r"\b(?:the |my |our |these |those |both )?(?:last |latest |previous )?two (?:runs|results|"
     r"optimi[sz]ations)\b", "reference", "previous"),
+    *(
+        (rf"\bengines?\b\s?(?:is|=|:|of|set to|to|should be|will be|->|→)?\s?{words}\b|\b{words}(?: jump)?(?: as (?:the |path |an )*(?:engine|model|simulator)|[ -](?:path |simulation )?engine)\b",
+         "engine", value)
+        for value, words in (("merton", "merton"), ("garch", "garch"), ("regime_switching", "regime[ -]switch(?:ing)?"), ("bootstrap", "(?:block )?bootstrap"))
+    ),
     (r"\b1\s?/\s?n\b", "method", "equal_weight"),
     (r"(?<![\w.])(?:1|one)\s?(?:/|over)\s?(?:(?:σ|sigma|vol(?:atility)?)\s?(?:²|\^\s?2|\*\*2|squared)|var\b|variance|the variance)",
      "function", "inverse_vol_squared"),
@@ -77,14 +82,14 @@ NAMING: Final = tuple(
     re.compile(pattern)
     for pattern in (
         rf"\b(?:called|named|titled|entitled|labelled|labeled|dubbed) (?:it )?{_NAME}",
-        rf"\b(?:call|name|label|title|dub) (?:it|this|that|this one|that one|the (?:run|result|strategy|"
+        rf"\b(?:call|name|label|title|dub) (?:this one|that one|it|this|that|that one|the one|the (?:run|result|strategy|"
         rf"scenario|rule|search|one|optimization|new one)) (?:as )?{_NAME}",
         rf"\b(?:save|keep|store|remember|bookmark|file|saved|stored|record)\b[^.;,]{{0,40}}?\b(?:as|"
         rf"under(?: the name)?(?: of)?) {_NAME}",
         rf"\b(?:new|own|add|create|define|make|build|set up)(?: a| an| me| one| my)?(?: new| own)? scenario(?: named| called)?,? "
         r"(?!(?:like|with|where|based|from|off|that|and|for|of|in|which|having|please|is|has|at|on|using|to)\b)(?P<name>[a-z0-9][\w-]*(?: [\w-]+)?)\s?[:=]",
         rf"\b(?:load|pull up|open|bring up|fetch|retrieve|get|show|run|use|evaluate|look at|see)(?: me| us)? (?:my |the |our )?"
-        rf"(?:saved|stored)(?: one| strategy| rule| config)?(?:,|:| called| named)? (?!(?:strategy|one|rule|strategies|runs?|results?|as|under|called|named)\b){_NAME}",
+        rf"(?:saved|stored)(?: one| strategy| rule| config)?(?:,|:| called| named)? (?!(?:it|it's|its|strategy|one|rule|strategies|runs?|results?|as|under|called|named)\b){_NAME}",
         rf"\b(?:under the name(?: of)?|by the name(?: of)?|with the name|name:) {_NAME}",
         rf"\b(?:copy|clone|duplicate)\b[^.;,]{{0,40}}?\b(?:to|as|into) {_NAME}",
         r"\bscenario (?P<name>'[^']+'|\"[^\"]+\")",

@@ -1,10 +1,14 @@
 """An optimization, or one configuration, out of a form."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any, Final
 
 from agents.form import Call, Form
-from agents.grammar import Reading
+from agents.grammar import Mark, Reading
+from agents.levels import levels
 from tools.wishes import Offer
 
 OPTIMIZATION: Final = {
@@ -55,16 +59,19 @@ def _optimization(form: Form, action: Offer) -> dict[str, Any]:
     named = form.names("name")
     wish: dict[str, Any] = {"name": named[0] if named else None}
     _weight_range(form, wish)
+    for amount in levels(form):
+        form.take(amount)
     quotes = form.match(
         (*OPTIMIZATION, "lookback", *RIVALS),
-        {
-            "percent": "volatility",
-            "bps": "transaction_cost",
-            **({} if r.has("slot", "lookback") else {"time": "lookback"}),
-        },
+        {"percent": "volatility", "bps": "transaction_cost", **_implied_time(form)},
         many="lookback",
     )
+    quotes = _annual_costs(form, quotes)
     _implied_target(form)
+    if r.has("unsupported"):
+        form.ask(f"goal: {r.all('unsupported')[0].text} is not done here")
+    if len(rhythm := r.all("rebalancing")) > 1 and not _alternatives(r, rhythm):
+        form.ask(f"rebalancing: {' or '.join(mark.text for mark in rhythm)}?")
     lookbacks = tuple(pair.amount.text for pair in form.pairs if pair.slot == "lookback")
     for pair in form.pairs:
         if pair.slot in RIVALS:
@@ -95,6 +102,40 @@ def _optimization(form: Form, action: Offer) -> dict[str, Any]:
     return {"base": base, **given(wish)}
 
 
+def _implied_time(form: Form) -> dict[str, str]:
+    """A time without a word for it: months look back, many years are the horizon, data of some years is neither."""
+    r = form.reading
+    times = [a for a in r.amounts if a.unit == "time"]
+    if not times or any(w.stem in ("data", "history", "sampl") for w in r.words):
+        return {}
+    if all(a.years and a.value >= LONG for a in times):
+        return {"time": "years"}
+    return {} if r.has("slot", "lookback") else {"time": "lookback"}
+
+
+LONG: Final = 3.0
+"""Years from here on are a horizon."""
+
+
+def _annual_costs(form: Form, quotes: dict[str, str]) -> dict[str, str]:
+    """ "at most 12 bps a year lost in costs": what is paid a year is a limit of all costs."""
+    for n, pair in enumerate(form.pairs):
+        if pair.slot != "transaction_cost" or not re.search(r"year|annum|annual", pair.amount.per):
+            continue
+        upper = [m for m in form.reading.all("bound", "upper") if -30 <= m.start - pair.amount.start <= 45]
+        if not upper or "max_cost" in quotes:
+            form.ask(f"ambiguous_amount: {pair.amount.text} of costs: for each trade, or at most in a year?")
+        form.pairs = (*form.pairs[:n], replace(pair, slot="max_cost"), *form.pairs[n + 1 :])
+        quotes = {("max_cost" if slot == "transaction_cost" else slot): quote for slot, quote in quotes.items()}
+    return quotes
+
+
+def _alternatives(r: Reading, marks: Sequence[Mark]) -> bool:
+    """Whether only `or`, `and` or a comma stand between."""
+    between = [r.folded[left.end : right.start] for left, right in pairwise(marks)]
+    return all(re.fullmatch(r"\s*(?:,|/|&|or|and|vs\.?|versus|,\s*(?:or|and))\s*(?:also )?", text) for text in between)
+
+
 AIMED: Final = re.compile(
     r"(?:^|,|:|;|-|\b(?:at|with|to|for|on|again|and|by|now|about|around|is|want|target|aim|of|a|an|in|but|try|do))\s*$"
 )
@@ -106,8 +147,16 @@ def _implied_target(form: Form) -> None:
         if pair.slot != "volatility" or pair.cue is not None:
             continue
         before = form.reading.folded[max(0, pair.amount.start - 12) : pair.amount.start]
-        if pair.amount.per or not AIMED.search(before):
+        sentence = _clause(form.reading.folded, pair.amount.start, pair.amount.end)
+        strange = any(sentence[0] <= word.start < sentence[1] for word in form.reading.strange)
+        if pair.amount.per or strange or not AIMED.search(before):
             form.ask(f"ambiguous_amount: {pair.amount.text} of what?")
+
+
+def _clause(text: str, start: int, end: int) -> tuple[int, int]:
+    before = max(text.rfind(sign, 0, start) for sign in ".,;:!?")
+    after = re.search(r"[.,;:!?](?:\s|$)", text[end:])
+    return before, end + after.start() if after else len(text)
 
 
 def _overlapping(form: Form, kind: str) -> bool:
@@ -130,9 +179,12 @@ def _weight_range(form: Form, wish: dict[str, Any]) -> None:
 def _denied_limits(form: Form, base: str) -> None:
     """ "no leverage", "no drawdown limit": true of a new request; a limit that was given cannot be taken back."""
     request = form.focus.request if base == "last" else None
+    filled = {pair.slot for pair in form.pairs}
     for mark in form.reading.all("slot"):
         if mark.start not in form.denied:
             continue
+        if {mark.value, f"max_{mark.value}"} & filled:
+            form.ask(f"contradiction: {mark.text}, or without it?")
         free = request is None or (
             request.mandate.max_weight <= 1.0
             if mark.value == "leverage"
@@ -193,6 +245,8 @@ def evaluate(form: Form) -> list[Call]:
         implied["percent"] = "weight"
     if function in ("cppi", "tipp", "drawdown_control") or template == "cppi_90":
         del implied["percent"]
+    if "drawdown_control" in (function, focus.strategy and focus.strategy.weight_function) and r.has("bound", "upper"):
+        implied["percent"] = "drawdown"
     quotes = form.match((*STRATEGY, "max_cost", "leverage", "return", "fee"), implied)
     for slot in quotes:
         if slot not in STRATEGY:
@@ -217,6 +271,8 @@ def evaluate(form: Form) -> list[Call]:
     wanted = given(strategy)
     if base == "new" and not {"template", "saved", "weight_function", "estimator"} & wanted.keys():
         form.ask("strategy: which template, function or saved one?")
+    if r.has("unsupported"):
+        form.ask(f"goal: {r.all('unsupported')[0].text} is not done here")
     form.finish(needed=tuple(s for s in STRATEGY if s not in ("drawdown", "volatility", "transaction_cost", "weight")))
     return [Call(tool="evaluate_strategy", arguments={"strategy": {"base": base, **wanted}})]
 

@@ -107,6 +107,8 @@ def _same(earlier: Action, action: Action, piece: Reading) -> bool:
 
 
 def _follow_up(r: Reading, focus: Focus) -> Action | None:
+    if re.match(r"(?:and |so |but |ok |okay |then )*how (?!about)", r.folded) and not r.has("change", "change"):
+        return None
     settings = any(
         r.has(kind) for kind in ("function", "estimator", "rebalancing", "template", "engine", "goal", "scenario")
     )
@@ -138,7 +140,12 @@ def _about_result(r: Reading, *, settings: bool) -> Action | None:
         return "explain"
     if any(w.text in QUESTIONS for w in r.words[:2]) and not (again or r.has("change")):
         return None
+    if r.text.rstrip().endswith("?") and r.has("topic") and not (again or STRONG_CHANGE.search(r.folded)):
+        return None
     return "optimize" if settings or r.amounts or (r.has("asset") and (again or r.has("change"))) else None
+
+
+STRONG_CHANGE: Final = re.compile(r"\b(?:what if|what about|how about|and with|and if|instead|make it|change|set|try|use|but)\b")
 
 
 def _nearest(r: Reading, focus: Focus) -> tuple[Offer, ...]:

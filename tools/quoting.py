@@ -74,7 +74,7 @@ def _stands(wanted: str, message: str) -> bool:
 def fraction(field: str, quote: str, low: float, high: float) -> float:
     """A share: "12%", "0.12", "twelve percent", "150 bps", "a third"; a bare number above 1 is percent."""
     allowed = f"a share from {low:.4g} to {high:.4g}, such as 12% or 0.12"
-    number, value = _read(field, _YEARLY.sub("", quote.strip()), allowed, _GROUP_OR_DECIMALS)
+    number, value = _read(field, _YEARLY.sub("", re.sub(r"^a quarter$", "one quarter", quote.strip())), allowed, _GROUP_OR_DECIMALS)
     match number.unit:
         case "percent":
             value /= 100.0
@@ -158,6 +158,7 @@ def money(field: str, quote: str, low: float = 0.0, high: float = 1e12) -> Money
 
 def multiple(quote: str) -> float | None:
     """How many times: "double", "twice", "half", "2x"; None for anything else."""
+    quote = re.sub(r"(?<![\w.])[x×] ?(\d+(?:\.\d+)?)$", r"\1x", quote.strip())
     numbers = numbers_in(quote)
     if len(numbers) != 1 or numbers[0].value is None or not _PLAIN.fullmatch(quote):
         return None
