@@ -8,7 +8,7 @@ from functools import cache
 from itertools import pairwise
 from typing import Final
 
-from agents import cues, ordinary, vocabulary
+from agents import cues, ordinary, outside, topics, vocabulary
 from agents.amounts import Amount, amounts_in, fold
 from agents.naming import Mark, specials
 from agents.spelling import distance, slips, stem
@@ -26,7 +26,7 @@ NAMES: Final = {
 }
 """What a person calls by its name; a word of a name cues no amount."""
 CUES: Final = {
-    "topic": cues.TOPICS,
+    "topic": topics.TOPICS,
     "do": cues.DO,
     "bound": {"upper": cues.UPPER, "lower": cues.LOWER},
     "negation": {"not": cues.NEGATION},
@@ -41,10 +41,10 @@ CUES: Final = {
     "show": {"show": cues.SHOW},
     "now": {"now": cues.NOW},
     "flow": {"flow": cues.FLOW},
-    "foreign": {"foreign": cues.FOREIGN},
-    "forbidden": {"forbidden": cues.FORBIDDEN},
-    "chat": {"chat": cues.CHAT},
-    "unsupported": {"unsupported": cues.UNSUPPORTED},
+    "foreign": {"foreign": outside.FOREIGN},
+    "forbidden": {"forbidden": outside.FORBIDDEN},
+    "chat": {"chat": outside.CHAT},
+    "unsupported": {"unsupported": outside.UNSUPPORTED},
 }
 
 

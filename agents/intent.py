@@ -58,7 +58,7 @@ def _help(r: Reading, _: Focus) -> bool:
 
 
 CLOSED: Final = re.compile(
-    r"\b(?:leave|shut|closed?|keep|stays?|remain|not|no|never|don'?t|without|before|later|yet|until|explain|what (?:is|are)|why|who|how)\b"
+    r"\b(?:leave|shut|closed?|keep|stays?|remain|not|no|never|don'?t|without|before|later|yet|until|explain|what (?:is|are)|why)\b"
 )
 """Words beside which the holdout is spoken of and not asked for."""
 
@@ -246,7 +246,7 @@ def _scenarios(r: Reading, focus: Focus) -> bool:
 def _evaluate(r: Reading, focus: Focus) -> bool:
     if r.has("template") or r.has("do", "evaluate"):
         return not r.has("slot", "trials", "paths")
-    if r.has("split") and focus.portfolio is None and not r.has("asset") and not r.has("do", "assess_risk", "simulate"):
+    if r.has("split") and r.words and focus.portfolio is None and not r.has("asset") and not r.has("do", "assess_risk", "simulate"):
         return True
     shaped = r.has("slot", *SHAPED)
     single = len({m.value for m in r.all("function")}) == 1

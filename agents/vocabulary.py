@@ -3,39 +3,60 @@
 from typing import Final
 
 FUNCTIONS: Final = {
-    "inverse_vol": "inverse vol|inverse volatility|inverse-vol|inverse vol rule|one over vol",
+    "inverse_vol": "inverse vol|inverse volatility|inverse-vol|inverse vol rule|one over vol|inverse of volatility|"
+    "inverse of vol|reciprocal of volatility|inversely proportional to volatility",
     "inverse_vol_squared": "inverse vol squared|inverse volatility squared|squared inverse vol|inverse variance|"
-    "inverse squared vol",
-    "linear_decay": "linear decay|linear|linear rule|linear function",
-    "sigmoid": "sigmoid|sigmoids|s curve|logistic",
+    "inverse squared vol|inverse squared volatility|one over variance|inverse of variance|"
+    "inverse of the variance|inverse square",
+    "linear_decay": "linear decay|linear|linear rule|linear function|straight line|linear decline|linearly decaying|"
+    "linear ramp|linear decrease",
+    "sigmoid": "sigmoid|sigmoids|s curve|logistic|s shaped|s shaped curve|s shape|s shaped function|s function|"
+    "logistic curve|logistic function|s shaped rule",
     "merton": "merton|merton rule|merton share",
-    "cppi": "cppi|constant proportion|constant proportion portfolio insurance",
-    "tipp": "tipp|time invariant portfolio protection|time invariant protection",
-    "trend_overlay": "trend overlay|trend following|trend filter|trend rule|trend following overlay",
-    "regime_switch": "regime switch|regime switching|regime switcher|switching rule",
-    "drawdown_control": "drawdown control|drawdown controlled|drawdown controller|dd control",
-    "feedback": "feedback|feedback rule|feedback control",
+    "cppi": "cppi|constant proportion|constant proportion portfolio insurance|portfolio insurance|"
+    "constant proportion insurance",
+    "tipp": "tipp|time invariant portfolio protection|time invariant protection|time-"
+    "invariant portfolio protection|time invariant portfolio insurance|ratchet",
+    "trend_overlay": "trend overlay|trend following|trend filter|trend rule|trend following overlay|trend following rule|"
+    "trend following filter|trend signal|trend timing",
+    "regime_switch": "regime switch|regime switching|regime switcher|switching rule|regime rule|regime switching rule|"
+    "regime switching function|regime based",
+    "drawdown_control": "drawdown control|drawdown controlled|drawdown controller|dd control|drawdown based|"
+    "drawdown control rule|drawdown brake",
+    "feedback": "feedback|feedback rule|feedback control|feedback controller|feedback loop|control loop",
 }
 ESTIMATORS: Final = {
     "rolling": "rolling|rolling estimate|rolling vol|rolling volatility|rolling window|rolling estimator|"
-    "sample volatility|simple rolling|rolling standard deviation",
+    "sample volatility|simple rolling|rolling standard deviation|simple standard deviation|"
+    "plain standard deviation|historical volatility|simple volatility|equally weighted window|"
+    "moving window|simple moving window|plain rolling",
     "ewma": "ewma|ewma estimate|exponential estimate|exponentially weighted|exponential|exponential weighting|"
-    "ewma vol|ewma volatility|ewma estimator|exponentially weighted volatility|riskmetrics",
+    "ewma vol|ewma volatility|ewma estimator|exponentially weighted volatility|riskmetrics|"
+    "exponential smoothing|exponentially smoothed|exponential moving average|"
+    "exponentially weighted moving average|risk metrics",
     "ewma_max": "ewma max|ewmamax|max ewma|ewma maximum|larger of two ewmas|larger ewma|two ewmas",
-    "garch": "garch|garch estimate|garch vol|garch volatility|garch estimator|garch forecast",
+    "garch": "garch|garch estimate|garch vol|garch volatility|garch estimator|garch forecast|garch 1 1",
     "downside": "downside|downside estimate|downside deviation|downside vol|downside volatility|semideviation|"
-    "semi deviation|downside risk",
+    "semi deviation|downside risk|downside vol only|semi variance|semivariance|downside only|"
+    "downside semideviation",
 }
 SCENARIOS: Final = {
-    "base_case": "base case|base|base scenario|central case|base case scenario",
-    "bull_market": "bull market|bull|bull case|bull scenario|bull market scenario|bullish scenario|bull run",
-    "bear_market": "bear market|bear|bear case|bear scenario|bear market scenario|bearish scenario|bears",
-    "high_volatility": "high volatility|high vol|high vol scenario|high volatility scenario|"
-    "high volatility case|high vol case|turbulent scenario|high volatility world|"
-    "high vol world",
-    "low_volatility": "low volatility|low vol|low vol scenario|low volatility scenario|low volatility case|"
-    "low vol case|calm scenario|low volatility world|low vol world",
-    "cycle": "cycle|cycle scenario|full cycle|cyclical scenario",
+    "base_case": "base case|base|base scenario|central case|base case scenario|normal market|normal case|"
+    "standard scenario|normal scenario|normal world|standard case|central scenario|baseline scenario|"
+    "baseline case",
+    "bull_market": "bull market|bull|bull case|bull scenario|bull market scenario|bullish scenario|bull run|"
+    "bull world|rising market|boom|boom scenario|good times",
+    "bear_market": "bear market|bear|bear case|bear scenario|bear market scenario|bearish scenario|bears|bear world|"
+    "falling market|crash scenario|downturn|slump|bear phase",
+    "high_volatility": "high volatility|high vol|high vol scenario|high volatility scenario|high volatility case|"
+    "high vol case|turbulent scenario|high volatility world|high vol world|high-vol|high vola|"
+    "turbulent market|turbulent markets|turbulent world|stormy scenario|high volatility market|"
+    "choppy scenario",
+    "low_volatility": "low volatility|low vol|low vol scenario|low volatility scenario|low volatility case|low vol case|"
+    "calm scenario|low volatility world|low vol world|low vola|calm market|calm markets|calm world|"
+    "quiet market|quiet markets|quiet world|low volatility market",
+    "cycle": "cycle|cycle scenario|full cycle|cyclical scenario|boom and bust|boom bust|market cycle|"
+    "business cycle",
 }
 ENGINES: Final = {
     "heston": "heston|heston engine|heston model",
@@ -50,27 +71,38 @@ ENGINES: Final = {
     "gbm": "gbm|geometric brownian motion|brownian motion|gbm engine|brownian",
 }
 GOALS: Final = {
-    "robust_utility": "robust utility|utility|robustness",
+    "robust_utility": "robust utility|utility|robustness|expected utility|average utility|certainty equivalent",
     "sharpe": "per unit of risk|reward to risk|return to risk|risk adjusted|return per risk|sharpe|sharpe ratio|"
-    "best sharpe|highest sharpe|maximize sharpe|risk adjusted return",
-    "worst_case": "worst case|best worst case|maximin|worst scenario",
-    "cvar_utility": "cvar utility|shortfall utility|tail utility",
+    "best sharpe|highest sharpe|maximize sharpe|risk adjusted return|best sharpe ratio|"
+    "sharpe ratio maximal|reward per risk|return per unit of risk|reward per unit of risk",
+    "worst_case": "worst case|best worst case|maximin|worst scenario|worst of all|best in the worst|"
+    "worst case performance|minimax|max min|maxmin|robust to the worst|as good as it gets in the worst|"
+    "best possible worst case|worst-case",
+    "cvar_utility": "cvar utility|shortfall utility|tail utility|cvar-utility|tail-aware utility",
 }
 METHODS: Final = {
-    "inverse_volatility": "inverse vol|inverse volatility|inverse vol weighting|inverse volatility weighting",
-    "equal_weight": "equal weight|equal weighted|equally weighted|equal weighting|one over n|naive diversification",
-    "risk_parity": "risk parity|equal risk|equal risk contribution|erc",
-    "hierarchical_risk_parity": "hrp|hierarchical risk parity|hierarchical",
-    "minimum_variance": "minimum variance|min variance|min var|minvar|minimum volatility portfolio|"
-    "min vol portfolio|global minimum variance|gmv|least variance|lowest variance|"
-    "minimum risk portfolio",
-    "maximum_sharpe": "maximum sharpe|max sharpe|tangency|tangency portfolio|efficient frontier|frontier|"
-    "mean variance|markowitz|maximum sharpe ratio|max sharpe ratio|maxsharpe",
+    "inverse_volatility": "inverse vol|inverse volatility|inverse vol weighting|inverse volatility weighting|"
+    "inverse vol weights|inverse volatility weights|inverse vol weighted|inverse volatility weighted",
+    "equal_weight": "equal weight|equal weighted|equally weighted|equal weighting|one over n|naive diversification|"
+    "equal weights|1 n|same weight|same weights|same amount in each|naive split|equal split|"
+    "equal shares of each",
+    "risk_parity": "risk parity|equal risk|equal risk contribution|erc|equal risk contributions|risk balanced|"
+    "same risk|riskparity",
+    "hierarchical_risk_parity": "hrp|hierarchical risk parity|hierarchical|lopez de prado|clustering|cluster based",
+    "minimum_variance": "minimum variance|min variance|min var|minvar|minimum volatility portfolio|min vol portfolio|"
+    "global minimum variance|gmv|least variance|lowest variance|minimum risk portfolio|"
+    "smallest variance|minimal variance|minimal risk",
+    "maximum_sharpe": "maximum sharpe|max sharpe|tangency|tangency portfolio|efficient frontier|frontier|mean variance|"
+    "markowitz|maximum sharpe ratio|max sharpe ratio|maxsharpe|best sharpe portfolio|"
+    "highest sharpe portfolio|mean-variance|mvo|markowitz portfolio",
 }
 TEMPLATES: Final = {
-    "twelve_month_rule": "my spreadsheet|spreadsheet|our spreadsheet|old spreadsheet|excel sheet|my excel|"
-    "the current rule|my current rule|our current rule|excel rule|spreadsheet rule|excel",
-    "risk_control": "risk control|risk controlled|risk control index|risk control template|risk control strategy",
+    "twelve_month_rule": "my spreadsheet|spreadsheet|our spreadsheet|old spreadsheet|excel sheet|my excel|the current rule|"
+    "my current rule|our current rule|excel rule|spreadsheet rule|excel|my own rule|our old rule|"
+    "my old rule|existing rule|my existing rule|rule i use today|rule we use|rule in my spreadsheet|"
+    "xls|xlsx|my sheet|our sheet|my workbook|workbook",
+    "risk_control": "risk control|risk controlled|risk control index|risk control template|risk control strategy|risk-"
+    "controlled|vol control|volatility control|vol controlled index|risk control rule",
     "trend_overlay": "trend overlay template",
     "merton": "merton template",
     "constant_weight": "constant weight|constant weighting|fixed weight|constant weight template|constant mix|"
@@ -79,94 +111,162 @@ TEMPLATES: Final = {
 }
 ASSETS: Final = {
     "sp500": "index|the market index|spx|standard and poors|us stock market|us equity|us equities|us large cap|"
-    "equity index|stock index|index fund|the s p|broad market",
-    "stocks": "stocks|bundled stocks|all stocks|single stocks|all the stocks|stock universe|"
-    "whole stock universe|individual stocks|all bundled stocks|bundled names",
-    "cash": "cash|t bills|treasury bills|money market",
+    "equity index|stock index|index fund|the s p|broad market|s and p|s and p five hundred|"
+    "s and p 500|us index|american index|us market|american stock market|us stocks index|"
+    "standard poors|standard and poor|american market|us large caps",
+    "stocks": "stocks|bundled stocks|all stocks|single stocks|all the stocks|stock universe|whole stock universe|"
+    "individual stocks|all bundled stocks|bundled names|single names|single-name stocks|the twenty|"
+    "all twenty|all the names|whole universe|full universe|stock basket|all the bundled stocks|"
+    "twenty stocks|all your stocks|every stock",
+    "cash": "cash|t bills|treasury bills|money market|treasury bill|tbills|savings account|bank account|"
+    "deposit account",
     "AAPL": "aapl|apple",
     "AMD": "amd|advanced micro devices",
     "BAC": "bac|bank of america|bofa",
     "BBY": "bby|best buy",
     "CVX": "cvx|chevron",
     "GE": "ge|general electric",
-    "HD": "hd|home depot",
+    "HD": "hd|home depot|homedepot",
     "JNJ": "jnj|johnson and johnson|johnson johnson",
-    "JPM": "jpm|jpmorgan|jp morgan|jpmorgan chase",
-    "KO": "ko|coca cola|coke",
+    "JPM": "jpm|jpmorgan|jp morgan|jpmorgan chase|jp morgan chase|j p morgan",
+    "KO": "ko|coca cola|coke|cocacola",
     "LLY": "lly|eli lilly|lilly",
     "MRK": "mrk|merck",
-    "MSFT": "msft|microsoft",
+    "MSFT": "msft|microsoft|micro soft",
     "PEP": "pep|pepsi|pepsico",
     "PFE": "pfe|pfizer",
     "PG": "pg|procter and gamble|procter gamble|procter",
     "RRC": "rrc|range resources",
-    "UNH": "unh|unitedhealth|united health",
-    "WMT": "wmt|walmart|wal mart",
-    "XOM": "xom|exxon|exxonmobil|exxon mobil",
+    "UNH": "unh|unitedhealth|united health|united healthcare",
+    "WMT": "wmt|walmart|wal mart|wallmart|walmart stores",
+    "XOM": "xom|exxon|exxonmobil|exxon mobil|exxon-mobil",
 }
 REBALANCING: Final = {
-    "daily": "daily|every day|each day|day by day|daily rebalancing|rebalanced daily|each session|daily rebalanced",
-    "weekly": "weekly|every week|each week|once a week|weekly rebalancing|rebalanced weekly",
-    "monthly": "monthly|every month|each month|once a month|monthly rebalancing|rebalanced monthly|month end",
-    "quarterly": "quarterly|every quarter|each quarter|once a quarter|quarterly rebalancing|rebalanced quarterly",
+    "daily": "daily|every day|each day|day by day|daily rebalancing|rebalanced daily|each session|"
+    "daily rebalanced|every trading day|every session|every business day|each trading day|once a day|"
+    "day to day",
+    "weekly": "weekly|every week|each week|once a week|weekly rebalancing|rebalanced weekly|every friday|"
+    "each friday|every monday|each monday|once weekly|week by week|on fridays|every 5 days",
+    "monthly": "monthly|every month|each month|once a month|monthly rebalancing|rebalanced monthly|month end|"
+    "each month end|at month end|every month end|end of month|end of the month|once monthly|"
+    "month by month",
+    "quarterly": "quarterly|every quarter|each quarter|once a quarter|quarterly rebalancing|rebalanced quarterly|"
+    "four times a year|each quarter end|quarter end|every three months|once every quarter|"
+    "every 3 months|quarter by quarter",
 }
 SLOTS: Final = {
     "volatility": "volatility budget|vol budget|risk budget|volatility|vol|target volatility|target vol|"
     "volatility target|vol target|target|vola|annual volatility|annualized volatility|"
     "annualised volatility|risk target|target risk|annual vol|sigma|standard deviation|"
-    "targeted volatility|volatility of target",
+    "targeted volatility|volatility of target|realized volatility|realised volatility|vola target|"
+    "target vola|tvol|tgtvol|volatility level|level of volatility|risk level|annualised vol|"
+    "annualized vol|vol level|standard dev|stdev|std dev|fluctuation|fluctuations",
     "drawdown": "drawdown|dd|max drawdown|maximum drawdown|mdd|maxdd|max dd|drawdown limit|drawdown cap|"
     "peak to trough|drawdown constraint|largest drawdown|maximal drawdown|max drawdown limit|"
-    "peak to trough loss|worst drawdown|biggest drawdown|deepest drawdown|from the peak|"
-    "from its peak|from peak|below its peak|from the top|from its high|from a peak|off its peak|"
-    "peak loss|drawdown budget|maximum loss from the peak",
-    "var": "var|value at risk|var limit",
-    "es": "es|expected shortfall|cvar|shortfall|conditional var|conditional value at risk|tail loss|cvar limit",
-    "turnover": "turnover|max turnover|maximum turnover|annual turnover|turnover limit|turnover cap",
+    "peak to trough loss|worst drawdown|biggest drawdown|deepest drawdown|from the peak|from its peak|"
+    "from peak|below its peak|from the top|from its high|from a peak|off its peak|peak loss|"
+    "drawdown budget|maximum loss from the peak|losing more|fall more|falls more|falling more|"
+    "drop more|drops more|dropping more|fall from|drop from|losing from|loss from|loss from the peak|"
+    "from its top|from top|from the high|from high|from their peak|from its highs|from the highs|"
+    "off the peak|off peak|off the top|peak drawdown|max loss|maximum loss|worst loss from|"
+    "decline from|max decline|maximum decline|maximum fall|largest fall|biggest fall|worst fall|"
+    "biggest drop|largest drop|max drop|maximum drop|dd limit|dd cap|dd max|drawdown max|"
+    "drawdown maximum|losing streak|drawdown ceiling|drawdown tolerance|tolerated drawdown|"
+    "peak to valley|high water mark|the drawdown limit|capped drawdown",
+    "var": "var|value at risk|var limit|one day var|daily var|1 day var|value-at-risk|daily value at risk|"
+    "one day value at risk",
+    "es": "es|expected shortfall|cvar|shortfall|conditional var|conditional value at risk|tail loss|"
+    "cvar limit|expected tail loss|etl|average tail loss|expected shortfall limit|es limit|"
+    "mean tail loss",
+    "turnover": "turnover|max turnover|maximum turnover|annual turnover|turnover limit|turnover cap|churn|"
+    "yearly turnover|portfolio turnover|trading volume|turn over|turnover budget",
     "transaction_cost": "transaction cost|trading cost|dealing cost|cost per trade|cost a trade|cost|commission|"
     "trade cost|execution cost|spread|trading|trading fee|cost of trading|cost of trade|"
-    "charge per trade",
+    "charge per trade|dealing charge|dealing charges|dealing costs|trading costs|trade costs|"
+    "broker fee|brokerage|brokerage cost|trans cost|friction|trading charge|trading charges|"
+    "cost assumption|execution costs|round trip|slippage|trading expense|per transaction|"
+    "each transaction",
     "max_cost": "max cost|maximum cost|cost limit|cost cap|cost budget|annual cost|yearly cost|cost a year|"
     "cost per year|annual trading cost|yearly trading cost|total cost|cost ceiling|max trading cost|"
-    "cost drag",
-    "leverage": "leverage|max leverage|maximum leverage|leverage limit|leverage cap|gearing|leveraged|levered",
-    "weight": "weight|exposure|equity exposure|invested|allocation|equity weight|risky weight|stock weight",
+    "cost drag|total annual cost|total yearly cost|annual total cost|drag|total trading cost|"
+    "overall cost|costs in total|cost in total|cost overall|cost annually",
+    "leverage": "leverage|max leverage|maximum leverage|leverage limit|leverage cap|gearing|leveraged|levered|"
+    "geared|gross exposure|gross leverage",
+    "weight": "weight|exposure|equity exposure|invested|allocation|equity weight|risky weight|stock weight|"
+    "per title|per name|per stock|per position|per asset|per holding|any one|any single|single name|"
+    "single stock|single position|any name|any stock|any position|any of them|one of them|each name|"
+    "each stock|each position|each title|one stock|one name|one position|per company|position size|"
+    "position sizes|name weight|in equity|in equities|of equity|equity share|in stocks|in shares|"
+    "equity part|share of equities|equity quota|stock quota",
     "min_weight": "minimum weight|min weight|minimum exposure|min exposure|weight floor|lowest weight|"
-    "smallest weight|minimum allocation|least weight|minimum equity weight",
-    "max_weight": "maximum weight|max weight|maximum exposure|max exposure|weight cap|highest weight|"
-    "largest weight|maximum allocation|maximum equity weight",
-    "risk_aversion": "risk aversion|gamma|risk aversion coefficient|aversion",
+    "smallest weight|minimum allocation|least weight|minimum equity weight|min position|"
+    "minimum position|smallest position|lower weight",
+    "max_weight": "maximum weight|max weight|maximum exposure|max exposure|weight cap|highest weight|largest weight|"
+    "maximum allocation|maximum equity weight|position limit|concentration limit|no single name|"
+    "no single stock|no single position|no single title|no one name|no one stock|no one position|"
+    "no stock|no name|no position|no title|no individual stock|no individual name|upper weight|"
+    "largest position|biggest position|max position|maximum position|position cap|name cap|"
+    "weight ceiling",
+    "risk_aversion": "risk aversion|gamma|risk aversion coefficient|aversion|ra|risk averse",
     "lookback": "lookback|look back|lookback window|look back window|window|estimation window|lookback period|"
-    "look back period|window length|lookback length|estimation period|formation period",
-    "trials": "trial|configuration|candidate|iteration|attempt|setup to try|parameter set|combination",
+    "look back period|window length|lookback length|estimation period|formation period|looked back|"
+    "looking back|looks back|look-back|estimation length|rolling window of|rolling period|"
+    "estimation horizon|observation window|observation period|trailing window|half life|measured over|"
+    "estimated over",
+    "trials": "trial|configuration|candidate|iteration|attempt|setup to try|parameter set|combination|tries|"
+    "runs of the search|search budget|evaluation budget|samples to try|different settings|"
+    "parameter combination|evals",
     "paths": "path|simulated path|simulation path|monte carlo path|simulation per scenario|path per scenario|"
-    "path each|path a scenario",
-    "years": "horizon|time horizon|investment horizon",
-    "seed": "seed|random seed|rng seed",
-    "midpoint": "midpoint|mid point|center|centre|inflection|inflection point",
-    "scale": "scale|width|scale parameter|steepness width",
+    "path each|path a scenario|scenario path|random path|monte carlo run|mc path|trajectories|"
+    "trajectory|realisation|realization",
+    "years": "horizon|time horizon|investment horizon|year horizon|years horizon|yrs horizon|simulation horizon|"
+    "horizon of|long horizon|simulated over",
+    "seed": "seed|random seed|rng seed|random number seed|rng",
+    "midpoint": "midpoint|mid point|center|centre|inflection|inflection point|half way point|halfway point|"
+    "turning point|centre point|center point|centered at|centred at|centred on|centered on",
+    "scale": "scale|width|scale parameter|steepness width|spread parameter|smoothness",
     "slope": "slope|steepness",
-    "floor": "floor|protection level|protected level|capital guarantee|guarantee",
-    "multiplier": "multiplier|cushion multiplier|cppi multiplier|multiple",
+    "floor": "floor|protection level|protected level|capital guarantee|guarantee|guaranteed|guaranteed level|"
+    "floor level|capital protection|insured level",
+    "multiplier": "multiplier|cushion multiplier|cppi multiplier|multiple|cushion multiple|leverage multiplier",
     "band": "band|no trade band|no trade zone|no trade region|tolerance band|trade band|trading band|"
-    "rebalancing band|no trading band|tolerance|buffer|dead band|rebalancing tolerance",
-    "return": "expected return|return|drift|mean return|mu|annual return|average return|growth rate",
+    "rebalancing band|no trading band|tolerance|buffer|dead band|rebalancing tolerance|no-trade band|"
+    "hysteresis|trading threshold|rebalancing threshold|no trade range|no-trade zone|drift band|"
+    "trade threshold|deadband",
+    "return": "expected return|return|drift|mean return|mu|annual return|average return|growth rate|"
+    "equity return|equities return|stock return|stocks return|drift of|expected returns|"
+    "expected equity return|return of|average annual return",
     "cash_rate": "cash rate|interest rate|risk free rate|cash yield|rate on cash|short rate|interest|rates|"
-    "cash return|risk free",
-    "correlation": "bond correlation|correlation|equity bond correlation|stock bond correlation|"
-    "correlation with bond|correlation to bond|correlation of equity and bond|"
-    "bond equity correlation|correlation between equity and bond|"
-    "correlation between stock and bond|bond stock correlation",
-    "inflation": "inflation|inflation rate|cpi",
-    "fee": "fee|annual fee|management fee|ter|expense ratio|yearly fee|advisory fee|fund fee",
-    "contribution": "contribute|contribution|pay in|paying in|paid in|put in|putting in|deposit|add|adding|"
-    "top up|invest another|save|saving|saving plan|monthly contribution|monthly saving|"
-    "monthly deposit|set aside|savings plan|inflow|paying|put away|adding another|contributing|"
-    "saving up|monthly savings",
+    "cash return|risk free|r cash|cash at|cash yields|cash yielding|money market rate|short term rate|"
+    "risk-free|riskless rate|t bill rate|deposit rate|rf|cash earns|cash earning|policy rate|"
+    "rate of cash",
+    "correlation": "bond correlation|correlation|equity bond correlation|stock bond correlation|correlation with bond|"
+    "correlation to bond|correlation of equity and bond|bond equity correlation|"
+    "correlation between equity and bond|correlation between stock and bond|bond stock correlation|stock-"
+    "bond correlation|equity-bond correlation|bond corr|corr|stocks and bonds correlated|"
+    "correlation of stocks and bonds|correlation between equities and bonds|correlation of bonds|bond-"
+    "equity correlation|correlation bond equity|correlation equity bond",
+    "inflation": "inflation|inflation rate|cpi|price inflation|prices rise|cost of living|infl|rpi",
+    "fee": "fee|annual fee|management fee|ter|expense ratio|yearly fee|advisory fee|fund fee|annual charge|"
+    "ongoing charge|ongoing charges|management charge|tracker fee|all in fee|custody fee|adviser fee|"
+    "platform fee|yearly charge|yearly cost of the fund|annual charges|fees",
+    "contribution": "contribute|contribution|pay in|paying in|paid in|put in|putting in|deposit|add|adding|top up|"
+    "invest another|save|saving|saving plan|monthly contribution|monthly saving|monthly deposit|"
+    "set aside|savings plan|inflow|paying|put away|adding another|contributing|saving up|"
+    "monthly savings|chip in|chipping in|throwing in|feed in|regular saving|regular savings|"
+    "savings rate|sock away|squirrel away|stash|put aside|putting aside|invest each month|"
+    "invest a month|invest every month|pay another|paid in monthly|inflows|top ups|"
+    "monthly contribution of|monthly investment|each month i put|every month i put|feeding in|"
+    "contributes|save up",
     "withdrawal": "withdraw|withdrawal|take out|taking out|takes out|draw|drawing|spend|spending|pay out|payout|"
-    "pension|income|monthly withdrawal|draw down|drawing down|outflow|pulling out|pull out|"
-    "took out|live off|living off|paying out|pays out",
+    "pension|income|monthly withdrawal|draw down|drawing down|outflow|pulling out|pull out|took out|"
+    "live off|living off|paying out|pays out|draws|paid out|pays me|pay myself|paying myself|"
+    "pension of|pensions|drawings|payouts|spends|living costs|living expenses|take home|annuity|"
+    "income of",
     "money_goal": "goal|reach|reaching|grow to|grows to|end up with|end with|hit|to become|get to|gets to|"
-    "make it to|target wealth|goal of|wealth of|growing to|into|reaches|arrive at|turn into",
+    "make it to|target wealth|goal of|wealth of|growing to|into|reaches|arrive at|turn into|"
+    "ending up with|ended up with|end up at|ends up with|finish with|finishing with|finish at|"
+    "wind up with|have at least|accumulating|hitting|be a millionaire|target of|target sum|"
+    "target amount|get up to|get as far as|need to have",
 }
 """The words of amounts."""
