@@ -83,8 +83,8 @@ def left(home: Path, *shown: str) -> set[str]:
     return {t for t, written in forms.items() if any(w.encode() in c for w in written for c in content)}
 
 
-PAIRS = [list(INVENTED)[n : n + 2] for n in range(0, len(INVENTED), 2)]
-"""An agent has two drafts: each pair takes a run."""
+PAIRS = [["digits", "words"], *(list(INVENTED)[n : n + 2] for n in range(0, len(INVENTED), 2))]
+"""An agent has two drafts: each pair takes a run, and all but the first are for the long tests."""
 
 
 async def run_with(home: Path, monkeypatch: pytest.MonkeyPatch, model: Obeying) -> tuple[list[Any], Any, str]:
@@ -109,14 +109,14 @@ async def nothing_is_left(home: Path, monkeypatch: pytest.MonkeyPatch, disguises
     assert len(refused) == 8, "two drafts of four agents"
     assert all(len(event.digest) == 64 for event in refused)
     decisions = [event for event in events if isinstance(event, DecisionMade)]
-    assert all(event.refused_calls for event in decisions[:3])
+    assert all(event.refused_calls for event in decisions[:2]), "whose tools have arguments"
     assert [len(event.decision.rejected) for event in decisions] == [2] * 4
     assert all(event.decision.answer.get("claims", []) == [] for event in decisions)
     assert result.explanation is not None
     assert result.explanation.author == "template"
 
 
-@pytest.mark.parametrize("disguises", PAIRS[:2], ids="-".join)
+@pytest.mark.parametrize("disguises", PAIRS[:1], ids="-".join)
 async def test_no_agent_of_a_search_gets_it_anywhere(disguises: list[str], home, monkeypatch):
     await nothing_is_left(home, monkeypatch, disguises)
 

@@ -1,0 +1,258 @@
+"""Each guard, and what happens where it stands; taken away, its test fails (docs/guards.md lists them all)."""
+
+import re
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage, BaseMessage
+
+from agents.assistant import assistant
+from agents.model import ModelChain, only
+from agents.planner import ASSISTANT
+from graphs.optimization import AGENTS, Unverified
+from graphs.runs import Desk, create_run, decide_approval, events_of, execute, list_runs, result_of, run_of
+from quant.scenario import BUILT_IN
+from store.records import every
+from tests.graphs.conftest import OWNER, QUICK, open_desk
+from tests.graphs.obeying import OWN, Call, Script, calling, nowhere, obeying, opened, request, saying, steps, talked
+from tools.approval import Decided, Thresholds
+from tools.budget import Budgets
+from tools.context import utc_now
+from tools.results import result_key
+from tools.trace import DraftRejected, FiguresChecked, ModelAnswered, ToolCalled, ToolReturned, Warned
+
+pytestmark = pytest.mark.anyio
+
+WORLDS: Call = ("show_scenarios", {"names": ["base_case"]})
+"""Returns figures and takes no time."""
+REJECTED: dict[str, tuple[str, str]] = {
+    "a reference to nothing": ("The volatility of the asset is {{base_case_volatility}}.", "unknown_reference"),
+    "another quantity": ("The yearly volatility in the base case is {{scenario_base_case_mu}}.", "wrong_quantity"),
+    "a reference with something glued to it": ("It is{{scenario_base_case_sigma}}", "glued_reference"),
+    "digits": ("It gains 12 a year.", "digit"),
+    "words": ("It gains twelve a year.", "number_word"),
+    "letters apart": ("It gains t w e l v e a year.", "spelled_out"),
+    "markup": ("It gains <b>much</b>.", "character"),
+    "a link": ("Look at www.evil.example now.", "link"),
+    "what only the second guard reads": ("It gains siebenundsiebzig a year.", "unexplained_number"),
+    "a colour": ("The verdict is green.", "verdict"),
+    "the prompt": ("Numbers come only as references to figures that a tool listed.", "recited"),
+}
+
+
+@pytest.mark.parametrize("guard", REJECTED)
+async def test_a_draft_is_refused_for(guard: str, home: Path):
+    text, code = REJECTED[guard]
+    done = await talked(home, steps([WORLDS], saying(text)))
+    assert (done.turn.outcome, done.turn.claims) == ("no_answer", ())
+    assert [code in event.reasons for event in done.of(DraftRejected)] == [True, True]
+    assert done.of(FiguresChecked) == []
+    nowhere(home, done.turn, *done.events, words=(text, "I believe"))
+
+
+async def test_what_the_check_refuses_is_not_the_whole_language(home: Path):
+    """Else the tests above would pass without any guard."""
+    text = "The yearly volatility of the risky asset in the scenario base case is {{scenario_base_case_sigma}}."
+    done = await talked(home, steps([WORLDS], saying(text)))
+    assert [claim.text for claim in done.turn.claims] == [
+        text.replace("{{scenario_base_case_sigma}}", f"{BUILT_IN[0].sigma:.1%}")
+    ]
+
+
+class Tampered:
+    """Blobs whose judged results have a figure that nobody computed."""
+
+    def __init__(self, port: Any) -> None:
+        self._port = port
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
+
+    async def put(self, key: str, content: bytes) -> None:
+        if key.endswith("/judged"):
+            changed = re.sub(rb'("id":"trials","quantity":"[^"]*","value":)\d+', rb"\g<1>4711", content)
+            assert changed != content
+            content = changed
+        await self._port.put(key, content)
+
+
+async def test_a_result_whose_figures_were_changed_is_not_kept(home: Path):
+    async with open_desk(home) as desk:
+        object.__setattr__(desk.store, "blobs", Tampered(desk.store.blobs))
+        run = await create_run(desk, OWNER, request())
+        with pytest.raises(Unverified, match="changed_figure: trials"):
+            [event async for event in execute(desk, OWNER, run)]
+        assert (await run_of(desk.store, OWNER, run)).state == "failed"
+        assert await result_of(desk.store, OWNER, run) is None
+        assert result_key(OWNER, run, "final")
+
+
+UNSAID: dict[str, tuple[Call, str]] = {
+    "amounts": (
+        ("run_optimization", {"wish": {"target_volatility": "12%"}}),
+        "does not stand in what the person wrote",
+    ),
+    "names": (("explain_result", {"topic": "scenario", "detail": OWN}), "was never said nor returned by a tool"),
+}
+
+
+@pytest.mark.parametrize("guard", UNSAID)
+async def test_a_tool_is_not_called_with_unsaid(guard: str, home: Path):
+    call, told = UNSAID[guard]
+    done = await talked(home, steps([call], saying("Done.")), "Optimize the S&P 500.")
+    assert told in done.told
+    assert done.of(ToolCalled) == []
+    assert done.runs == []
+
+
+BOUND: dict[str, set[str]] = {
+    "risk_manager": {"assess_risk"},
+    "market_analyst": {"read_market", "list_scenarios"},
+    "optimizer": {"search_status"},
+    "explainer": {"list_figures"},
+    "assistant": {
+        *("run_optimization", "estimate_optimization", "evaluate_strategy", "save_strategy", "show_scenarios"),
+        *("add_scenario", "assess_portfolio", "compare_allocations", "analyse_market", "simulate_wealth"),
+        *("explain_result", "compare_results", "list_results", "open_holdout"),
+    },
+}
+
+
+def test_each_agent_is_bound_to_its_tools_and_to_no_others():
+    chain: ModelChain = only(obeying(), QUICK).of("assistant")
+    made = {**AGENTS, "assistant": assistant}
+    assert {name: set(make(chain).tools) for name, make in made.items()} == BOUND
+
+
+@pytest.mark.parametrize("agent", ["risk_manager", "assistant"])
+async def test_a_tool_of_another_agent_is_not_called(agent: str, home: Path):
+    foreign: Call = ("list_figures", {})
+    if agent == "assistant":
+        done = await talked(home, steps([foreign], saying("Done.")))
+        assert (done.refused, done.of(ToolCalled)) == (1, [])
+        return
+    assessment = ("RiskAssessment", {"concerns": ["none"]})
+    async with opened(home, models=only(obeying(RiskAssessment=steps([foreign], [assessment])), QUICK)) as desk:
+        run = await create_run(desk, OWNER, request())
+        events = [event async for event in execute(desk, OWNER, run)]
+    [made] = [e for e in events if e.event == "decision_made" and e.decision.agent == agent]
+    assert made.refused_calls == 1
+    assert [e.tool for e in events if isinstance(e, ToolCalled) and e.agent == agent] == []
+
+
+async def test_there_are_as_many_tool_calls_as_allowed(home: Path):
+    done = await talked(home, steps([WORLDS] * 30, saying("Done.")))
+    assert done.turn.outcome == "answered"
+    assert (len(done.of(ToolReturned)), done.refused) == (8, 22)
+
+
+async def test_there_are_as_many_model_calls_as_allowed(home: Path):
+    done = await talked(home, lambda _: calling(("no_such_tool", {})))
+    assert done.turn.outcome == "no_answer"
+    assert len(done.of(ModelAnswered)) == len(done.model.asked) == 2 * 8
+
+
+def spending(script: Script) -> Script:
+    """Each answer takes ten tokens."""
+
+    def reply(messages: Sequence[BaseMessage]) -> AIMessage:
+        used = {"input_tokens": 6, "output_tokens": 4, "total_tokens": 10}
+        return script(messages).model_copy(update={"usage_metadata": used})
+
+    return reply
+
+
+@pytest.mark.parametrize("scope", ["run", "agent", "user"])
+async def test_a_hard_budget_asks_no_model_again(scope: str, home: Path):
+    budgets = Budgets.model_validate({f"{scope}_tokens": 20})
+    done = await talked(home, spending(steps([WORLDS])), budgets=budgets)
+    assert done.model.asked == [ASSISTANT] * 2
+    assert done.turn.outcome == "no_answer"
+    assert [event.subject for event in done.of(Warned) if event.code == "budget_spent"]
+
+
+async def test_a_soft_budget_warns_and_goes_on(home: Path):
+    answering = spending(steps([WORLDS], saying("Done.")))
+    done = await talked(home, answering, budgets=Budgets(run_tokens=24))
+    assert done.turn.outcome == "answered"
+    assert [(event.code, event.subject) for event in done.of(Warned)] == [("budget_nearly_spent", "run tokens")]
+
+
+NOTHING = Thresholds(evaluations=0)
+
+
+async def waiting(desk: Desk) -> str:
+    run = await create_run(desk, OWNER, request())
+    assert [event async for event in execute(desk, OWNER, run)][-1].event == "approval_requested"
+    return run
+
+
+async def trials(desk: Desk) -> int:
+    return len([record async for record in every(desk.store.records, OWNER, "trial")])
+
+
+async def test_a_job_above_a_threshold_waits_before_any_model_is_asked(home: Path):
+    model = obeying(lambda _: calling())
+    async with opened(home, thresholds=NOTHING, models=only(model, QUICK)) as desk:
+        run = await waiting(desk)
+        assert [event async for event in execute(desk, OWNER, run)] == await events_of(desk.store, OWNER, run)
+        assert (await run_of(desk.store, OWNER, run)).state == "waiting"
+        assert await trials(desk) == 0
+    assert model.asked == []
+
+
+async def test_a_rejected_job_leaves_nothing(home: Path):
+    async with opened(home, thresholds=NOTHING) as desk:
+        run = await waiting(desk)
+        no = Decided(verdict="rejected", by="a person", at=utc_now(), reason="too dear")
+        await decide_approval(desk, OWNER, run, no)
+        assert [event async for event in execute(desk, OWNER, run)][-1].event == "run_failed"
+        assert (await run_of(desk.store, OWNER, run)).state == "rejected"
+        assert await trials(desk) == 0
+        assert await result_of(desk.store, OWNER, run) is None
+
+
+async def test_what_a_tool_returned_stands_between_marks_of_its_own(home: Path):
+    done = await talked(home, steps([WORLDS], saying("Done.")))
+    [told] = [text for text in done.model.heard if "base_case" in text]
+    opening, closing = told.splitlines()[0], told.splitlines()[-1]
+    assert re.fullmatch("<data-[0-9a-f]{12}>", opening)
+    assert closing == opening.replace("<", "</")
+    assert (told.count(opening), told.count(closing)) == (1, 1)
+
+
+async def test_what_a_model_wrote_is_forgotten_once_it_is_decided(home: Path):
+    done = await talked(home, steps([WORLDS], saying("Done.")))
+    async with opened(home) as desk:
+        assert [record async for record in every(desk.store.records, OWNER, "answer")] == []
+        assert await list_runs(desk.store, "other") == []
+    nowhere(home, done.turn, *done.events)
+
+
+ELSEWHERE = {
+    "tests.graphs.test_injection": (
+        *("test_what_belongs_to_somebody_else_is_not_there", "test_nobody_writes_into_a_conversation_of_somebody_else"),
+        *("test_the_holdout_stays_locked_until_a_person_has_approved", "test_one_message_begins_few_runs"),
+        "test_agents_of_a_search_that_obey_change_neither_tools_nor_limits_nor_the_verdict",
+    ),
+    "tests.graphs.test_invented_numbers": (
+        *("test_no_agent_of_a_search_gets_it_anywhere", "test_no_argument_of_the_assistant_takes_it"),
+    ),
+    "tests.graphs.test_runs": ("test_weights_of_the_holdout_are_shown_to_the_reader_and_to_no_agent",),
+}
+"""Guards that are tested where more is tested."""
+
+
+def test_the_list_of_guards_names_tests_that_are_there():
+    page = (Path(__file__).parents[2] / "docs" / "guards.md").read_text(encoding="utf-8")
+    modules = {name: import_module(name) for name in (__name__, *ELSEWHERE)}
+    own = {name for name in vars(modules[__name__]) if name.startswith("test_")} - {
+        "test_the_list_of_guards_names_tests_that_are_there",
+        "test_what_the_check_refuses_is_not_the_whole_language",
+    }
+    named = {*own, *(name for names in ELSEWHERE.values() for name in names)}
+    assert all(hasattr(modules[module], name) for module, names in ELSEWHERE.items() for name in names)
+    assert set(re.findall(r"test_[a-z_]+(?=[\[`])", page)) == named
