@@ -26,10 +26,14 @@ from quant.strategy import Frozen
 from tools.chat import ChatContext, Evidence, Waiting
 from tools.claims import render, violations
 from tools.focus import Focus
+from tools.optimization import RenderedClaim
+from tools.partial import reasons
 from tools.reply import Reply
 from tools.trace import ClaimReleased, NodeFinished, NodeStarted, TraceEvent
 
 RECURSION_LIMIT = 10
+CODE = "code"
+"""Author of what no model says."""
 
 Tell: TypeAlias = Callable[[TraceEvent], None]
 
@@ -46,6 +50,8 @@ class Before(Frozen):
 class State(TypedDict):
     reply: Reply | None
     author: str
+    missing: list[str]
+    """Why there is no reply, where a budget is the reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +99,7 @@ async def supervise(state: State, runtime: Runtime[Turning]) -> dict[str, Any]: 
         else:
             break
     await place.say(NodeFinished)
-    return {"reply": said.answer, "author": said.decision.author}
+    return {"reply": said.answer, "author": said.decision.author, "missing": list(reasons([said.decision]))}
 
 
 async def release(state: State, runtime: Runtime[Turning]) -> dict[str, Any]:
@@ -101,11 +107,19 @@ async def release(state: State, runtime: Runtime[Turning]) -> dict[str, Any]:
     turn, reply = runtime.context, state["reply"]
     place = Place(turn.log, "release")
     await place.say(NodeStarted)
+    for ordinal, note in enumerate(noted(turn.evidence, state["missing"])):
+        await place.say(ClaimReleased, f"note-{ordinal}", author=CODE, claim=note)
     for ordinal, claim in enumerate(reply.claims if reply else ()):
         rendered = render(claim, turn.evidence.figures)
         await place.say(ClaimReleased, ordinal, author=state["author"], claim=rendered)
     await place.say(NodeFinished)
     return {}
+
+
+def noted(evidence: Evidence, missing: Sequence[str]) -> list[RenderedClaim]:
+    """What code says before the assistant does."""
+    texts = (*missing, *evidence.notes)
+    return [RenderedClaim(section="answer", text=text, figures=(), template=text) for text in texts]
 
 
 def message(asked: str, focus: Focus, before: Sequence[Before]) -> str:

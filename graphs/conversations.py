@@ -13,7 +13,7 @@ from pydantic import Field
 
 from agents.assistant import assistant
 from agents.failures import ModelFailure
-from graphs.assistant import RECURSION_LIMIT, Before, Tell, Turning, turning
+from graphs.assistant import RECURSION_LIMIT, Before, Tell, Turning, noted, turning
 from graphs.checkpoints import open_checkpoints
 from graphs.launching import DeskRuns
 from graphs.log import EventLog, Place, logged
@@ -273,7 +273,11 @@ async def _steps(desk: Desk, owner: str, turn: Turn, log: EventLog) -> AsyncGene
         if not begun or at.tasks:
             interrupted = any(task.interrupts for task in at.tasks)
             parts = graph.astream(
-                Command(resume=True) if interrupted else None if begun else {"reply": None, "author": ""},
+                Command(resume=True)
+                if interrupted
+                else None
+                if begun
+                else {"reply": None, "author": "", "missing": []},
                 config,
                 context=execution,
                 stream_mode=["custom"],
@@ -291,13 +295,19 @@ async def _steps(desk: Desk, owner: str, turn: Turn, log: EventLog) -> AsyncGene
                 desk.store, _turn_key(owner, turn.conversation, turn.number), state="waiting", waits_for=waits_for
             )
             return
-        async for event in _finish(desk.store, owner, turn, at.values["reply"], evidence, log):
+        async for event in _finish(desk.store, owner, turn, at.values["reply"], at.values["missing"], evidence, log):
             yield event
         await checkpointer.adelete_thread(turn.id)
 
 
 async def _finish(
-    store: Store, owner: str, turn: Turn, reply: Reply | None, evidence: Evidence, log: EventLog
+    store: Store,
+    owner: str,
+    turn: Turn,
+    reply: Reply | None,
+    missing: Sequence[str],
+    evidence: Evidence,
+    log: EventLog,
 ) -> AsyncGenerator[TraceEvent]:
     outcome = reply.outcome if reply else "no_answer"
     said = await events_of(store, owner, turn.id)
@@ -311,7 +321,8 @@ async def _finish(
         outcome=outcome,
         usage=usage_of(said),
     )
-    claims = [render(claim, evidence.figures) for claim in (reply.claims if reply else ())]
+    said_by_it = [render(claim, evidence.figures) for claim in (reply.claims if reply else ())]
+    claims = [*noted(evidence, missing), *said_by_it]
     new = await log.append(finished)
     calls = [(event.tool, event.arguments) for event in said if isinstance(event, ToolCalled)]
     exhibits = evidence.exhibits(calls)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -15,9 +15,11 @@ from tools.context import Scope
 from tools.errors import InvalidInput, UserError
 from tools.exhibits import Exhibit, exhibits_of
 from tools.figures import Figure, figures_in
+from tools.findings import Findings
 from tools.focus import Focus
 from tools.numbers import numbers_in
 from tools.optimization import Estimate, OptimizationRequest, OptimizationResult
+from tools.partial import LABEL
 from tools.prices import PriceSource
 
 EVIDENCE = "evidence"
@@ -93,6 +95,8 @@ class Returned:
     figures: tuple[Figure, ...]
     changes: dict[str, Any]
     exhibits: tuple[Exhibit, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What code says of it, whatever the assistant says."""
 
 
 @dataclass
@@ -104,7 +108,7 @@ class Evidence:
     def add(self, call: str, document: Document) -> None:
         figures = tuple(map(Figure.model_validate, document["figures"]))
         exhibits = tuple(map(Exhibit.model_validate, document["exhibits"]))
-        self.calls[call] = Returned(figures, document["changes"], exhibits)
+        self.calls[call] = Returned(figures, document["changes"], exhibits, tuple(document["notes"]))
 
     @property
     def figures(self) -> tuple[Figure, ...]:
@@ -116,6 +120,10 @@ class Evidence:
                 if same is not None and (same.value, same.source) != (figure.value, figure.source):
                     found[figure.id] = None
         return tuple(figure for figure in found.values() if figure is not None)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(note for _, each in sorted(self.calls.items()) for note in each.notes))
 
     def exhibits(self, calls: Iterable[tuple[str, Mapping[str, Any]]]) -> tuple[Exhibit, ...]:
         """The tables of `calls`, in their order, but for those of ids that two results use differently."""
@@ -183,6 +191,7 @@ async def kept(
         "refused": isinstance(result, Refusal),
         "figures": [figure.model_dump(mode="json") for figure in figures_in(result)],
         "changes": changes,
+        "notes": list(_notes(result)),
         "exhibits": [exhibit.model_dump(mode="json") for exhibit in exhibits_of(result)],
     }
     await context.store.records.put(key, document)
@@ -216,6 +225,12 @@ def refusal(error: UserError) -> Refusal:
             for id_, (quantity, text) in rows.items()
         ),
     )
+
+
+def _notes(result: Frozen) -> Iterator[str]:
+    findings = getattr(result, "findings", None)
+    if isinstance(findings, Findings):
+        yield from (f"{LABEL}{reason}" for reason in findings.partial)
 
 
 def _plain(value: object) -> Any:

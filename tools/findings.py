@@ -28,6 +28,8 @@ class Findings(Frozen):
     """Whether the advantage on the validation window is positive."""
     several_indistinguishable: bool
     on_a_plateau: bool | None
+    partial: tuple[str, ...] = ()
+    """What is missing of a result that a budget cut short, in code's words."""
     figures: tuple[Figure, ...]
 
 
@@ -45,6 +47,7 @@ def findings_of(result: OptimizationResult) -> Findings:
         validated=luck.validate_advantage_bps > 0.0 if luck else None,
         several_indistinguishable=sum(f.indistinguishable for f in result.finalists) > 1,
         on_a_plateau=chosen.plateau_passed if chosen else None,
+        partial=result.partial,
         figures=explainable(result),
     )
 
