@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import signal
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -208,9 +211,20 @@ def _asked_in_place(settings: Settings, subject: Subject = "launch") -> Decided 
     return None
 
 
+@contextmanager
+def _interruptible() -> Generator[None]:
+    """Ctrl-C ends the wait for a line at once, which a task's own cancellation would not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _answer(question: str) -> str:
     print(question, end="", file=sys.stderr, flush=True)
-    line = sys.stdin.readline()
+    with _interruptible():
+        line = sys.stdin.readline()
     if not line:  # the terminal was closed: nothing more will come
         print(file=sys.stderr)
     return line.strip()

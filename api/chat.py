@@ -348,8 +348,8 @@ def _lines() -> Iterator[str]:
         except EOFError:
             return
         except UnicodeDecodeError as error:
-            reason = f"byte {error.start + 1} of a line is no character"
-            raise InvalidInput("stdin", "", reason=reason, allowed="text in UTF-8") from error
+            reason = "a line holds what is no character"
+            raise InvalidInput("stdin", "", reason=reason, allowed="UTF-8") from error
         except KeyboardInterrupt:
             print(file=sys.stderr)
             return

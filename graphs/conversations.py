@@ -161,7 +161,7 @@ def _checked(text: str) -> str:
     if not 1 <= len(asked) <= LONGEST_MESSAGE:
         raise InvalidInput("message", asked[:40], reason=f"it has {len(asked)} characters", allowed=allowed)
     if any("\ud800" <= character <= "\udfff" for character in asked):
-        raise InvalidInput("message", "", reason="it holds halves of characters", allowed=f"{allowed} in UTF-8")
+        raise InvalidInput("message", "", reason="it holds what is no character", allowed=f"{allowed} in UTF-8")
     return asked
 
 

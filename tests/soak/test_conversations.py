@@ -4,10 +4,13 @@ import signal
 
 import pytest
 
+from tests.api import test_chat
+from tests.api.test_chat import CTRL_C, CTRL_D
 from tests.graphs import test_conversations
 from tests.graphs.test_conversations import SEARCH, prepare, process, questions, traces
 
 searched = test_conversations.searched
+terminal = test_chat.terminal
 
 pytestmark = [pytest.mark.anyio, pytest.mark.soak]
 
@@ -46,3 +49,22 @@ async def test_a_turn_killed_at_each_write_comes_to_the_same(home, searched):
         assert lost(place, searched) <= 2
         print(f"write {writes}", flush=True)
     assert writes > 50
+
+
+def test_after_ctrl_c_the_next_start_goes_on(terminal):
+    for moment in ("Assistant calls", "Risk manager: limits", "Estimate, plan 1", "Judging", "Checking every claim"):
+        chat = terminal()
+        chat.until("› ")
+        chat.type(SEARCH)
+        chat.until(moment)
+        chat.press(CTRL_C)
+        chat.until("Interrupted; what was finished is kept.")
+        chat.until("› ")
+        chat.press(CTRL_C)
+        assert chat.ended() == 0
+        again = terminal("--conversation", "last")
+        again.until(f"Going on with: {SEARCH}")
+        again.until("The verdict is ")
+        again.until("› ")
+        again.press(CTRL_D)
+        assert again.ended() == 0
