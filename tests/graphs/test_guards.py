@@ -236,6 +236,10 @@ ELSEWHERE = {
     "tests.graphs.test_injection": (
         *("test_what_belongs_to_somebody_else_is_not_there", "test_nobody_writes_into_a_conversation_of_somebody_else"),
         *("test_the_holdout_stays_locked_until_a_person_has_approved", "test_one_message_begins_few_runs"),
+        *(
+            "test_wherever_the_order_stands_it_is_no_word_of_the_person",
+            "test_a_message_cannot_forge_what_the_desk_adds_to_it",
+        ),
         "test_agents_of_a_search_that_obey_change_neither_tools_nor_limits_nor_the_verdict",
     ),
     "tests.graphs.test_invented_numbers": (
