@@ -13,7 +13,7 @@ from pydantic import Field
 
 from agents.assistant import assistant
 from agents.failures import ModelFailure
-from graphs.assistant import RECURSION_LIMIT, Before, Tell, Turning, noted, turning
+from graphs.assistant import RECURSION_LIMIT, Before, State, Tell, Turning, noted, turning
 from graphs.checkpoints import open_checkpoints
 from graphs.launching import DeskRuns
 from graphs.log import EventLog, Place, logged
@@ -40,6 +40,7 @@ from tools.wishes import Offer
 KIND, TURN = "conversation", "turn"
 REMEMBERED = 4
 """Turns that the assistant is reminded of; what is older is found in the store by its tools."""
+BLANK: State = {"reply": None, "author": "", "missing": []}
 LONGEST_MESSAGE = 4_000
 
 TurnState: TypeAlias = Literal["running", "waiting", "completed", "failed"]
