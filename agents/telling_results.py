@@ -26,8 +26,8 @@ def estimated(result: Estimated) -> Iterator[str]:  # noqa: ARG001  (as every te
         "{{estimate_scenarios}}, each of {{estimate_paths}} simulated paths."
     )
     yield (
-        "The evaluations that it would take number {{estimate_evaluations}}; the seconds on this machine are about "
-        "{{estimate_seconds}}."
+        "The evaluations that it would take number {{estimate_evaluations}}; the time of the search on this machine is "
+        "about {{estimate_time}}."
     )
     yield "Nothing was launched."
 
@@ -98,7 +98,7 @@ def _alternative(result: Explained) -> Iterator[str]:
     name = "{{alternative_function}}"
     match found.standing:
         case "won":
-            yield f"It did win: {name} is the weight function of the winner, {{{{alternative_winner}}}}."
+            yield f"It won: the weight function is {name}; the winning configuration is {{{{alternative_winner}}}}."
         case "indistinguishable":
             yield (
                 f"The weight function {name} is as good as the winner as far as can be told: its best configuration, "
@@ -118,8 +118,8 @@ def _alternative(result: Explained) -> Iterator[str]:
             )
         case "infeasible":
             yield (
-                f"The weight function {name} breaks the mandate: its best configuration, {{{{alternative_best}}}}, "
-                "breaks {{alternative_breaches}}."
+                f"The weight function {name} breaks the mandate with its best configuration, {{{{alternative_best}}}}; "
+                "the limit that it breaks is {{alternative_breaches}}."
             )
         case "screened":
             yield (
@@ -140,12 +140,7 @@ def compared(result: Compared) -> Iterator[str]:
     if comparison.identical:
         yield "Both results are the same to the last bit."
         return
-    settings = [f"{{{{compare_change_{n}_setting}}}}" for n in range(1, len(comparison.changes) + 1)][:_MOST]
-    others = " and in what else the table names" if len(comparison.changes) > _MOST else ""
-    if settings:
-        yield f"The requests differ in {', '.join(settings)}{others}."
-    else:
-        yield "Both requests are the same."
+    yield from _settings(len(comparison.changes))
     if not comparison.same_data:
         yield "The prices differ."
     if not comparison.same_code:
@@ -166,6 +161,19 @@ def compared(result: Compared) -> Iterator[str]:
         yield "They have different winners." if len(won) > 1 else "A winner was not found in both."
 
 
+def _settings(changes: int) -> Iterator[str]:
+    for n in range(1, min(changes, _MOST) + 1):
+        yield (
+            f"A setting that differs is {{{{compare_change_{n}_setting}}}}. In the former result that differing "
+            f"setting has the value {{{{compare_change_{n}_first}}}}. In the latter result that differing setting has "
+            f"the value {{{{compare_change_{n}_second}}}}."
+        )
+    if changes > _MOST:
+        yield "The table names the other differences."
+    if not changes:
+        yield "Both requests are the same."
+
+
 def listed(result: Listed) -> Iterator[str]:
     if not result.runs:
         yield "There is no run yet."
@@ -179,7 +187,7 @@ def opened(result: Opened) -> Iterator[str]:  # noqa: ARG001  (its values are no
         "{{holdout_advantage_bps}}."
     )
     yield (
-        "Its days run from {{holdout_first_day}} to {{holdout_last_day}}; so short a time holds few crises, and luck "
-        "is a large part of such a difference."
+        "The days of the holdout run from {{holdout_first_day}} to {{holdout_last_day}}; so short a time holds few "
+        "crises, and luck is a large part of such a difference."
     )
     yield "The locked holdout was opened; it cannot be closed again, and every later report says so."

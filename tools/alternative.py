@@ -137,7 +137,7 @@ def _figures_of_alternative(result: OptimizationResult, found: Alternative) -> t
     sheet.add("screened", "of these, configurations dropped after few paths", found.screened, "count")
     if found.config is not None:
         name = naming.strategy(found.config)
-        sheet.add("best", "best configuration tried of that weight function", name, "text")
+        sheet.add("best", "its best configuration", name, "text")
     if result.winner is not None:
         sheet.add("winner", "the winning configuration", naming.strategy(result.winner.config), "text")
     where = "on fresh paths, behind the best finalist" if found.fresh_paths else "in sample, behind the best trial"
@@ -145,5 +145,5 @@ def _figures_of_alternative(result: OptimizationResult, found: Alternative) -> t
     sheet.add("behind", quantity, found.behind, found.unit)
     if found.breaches:
         broken = ", ".join(naming.limit(name) for name in found.breaches)
-        sheet.add("breaches", "limits broken by that weight function's best configuration", broken, "text")
+        sheet.add("breaches", "limit that it breaks", broken, "text")
     return sheet.figures

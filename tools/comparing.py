@@ -104,15 +104,11 @@ def _in_words(field: str) -> str:
 
 def _figures(first: OptimizationResult, second: OptimizationResult, changes: Sequence[Change]) -> tuple[Figure, ...]:
     sheet = Sheet("compare_results", "compare")
-    sheet.add("changes", "settings in which the two requests differ", len(changes), "count")
+    sheet.add("changes", "differences between the requests", len(changes), "count")
     for n, change in enumerate(changes, 1):
-        sheet.add(f"change_{n}_setting", "a setting in which the two requests differ", change.words, "text")
-        sheet.add(
-            f"change_{n}_first", f'difference {n} between the requests, in the "former result"', change.first, "text"
-        )
-        sheet.add(
-            f"change_{n}_second", f'difference {n} between the requests, in the "latter result"', change.second, "text"
-        )
+        sheet.add(f"change_{n}_setting", "a setting that differs", change.words, "text")
+        sheet.add(f"change_{n}_first", 'value of a differing setting in the "former result"', change.first, "text")
+        sheet.add(f"change_{n}_second", 'value of a differing setting in the "latter result"', change.second, "text")
     for word, of, result in (("first", "former", first), ("second", "latter", second)):
         manifest = result.manifest
         sheet.add(f"verdict_{word}", f'colour of the verdict of the "{of} result"', result.verdict.colour, "text")

@@ -21,7 +21,7 @@ def _estimated(result: "Estimated") -> Iterator[Exhibit]:
         "estimate_paths": "Paths of each scenario",
         "estimate_years": "Length of each path",
         "estimate_evaluations": "Evaluations",
-        "estimate_seconds": "Seconds on this machine",
+        "estimate_time": "Time on this machine",
         "estimate_memory": "Megabytes of memory",
     }
     yield listing("What the search would take", rows, result.figures)

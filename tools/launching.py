@@ -71,16 +71,20 @@ async def run_optimization(wish: Wish, runtime: ToolRuntime[ChatContext, Any]) -
 
 
 def _estimate_figures(estimate: Estimate, request: OptimizationRequest) -> tuple[Figure, ...]:
-    rows: tuple[tuple[str, str, float, Unit], ...] = (
+    rows: tuple[tuple[str, str, float | str, Unit], ...] = (
         ("estimate_trials", "configurations that would be tried", estimate.trials, "count"),
         ("estimate_scenarios", "scenarios in which each would be tried", len(request.scenarios), "count"),
         ("estimate_paths", "simulated paths of each scenario", request.scenarios[0].paths, "count"),
         ("estimate_years", "years of each path", float(request.scenarios[0].years), "years"),
         ("estimate_evaluations", "evaluations that the search would take", estimate.evaluations, "count"),
-        ("estimate_seconds", "seconds that the search would take on this machine", estimate.seconds, "count"),
-        ("estimate_memory", "megabytes of memory that it would take", estimate.memory_mb, "count"),
+        ("estimate_time", "time that the search would take on this machine", _duration(estimate.seconds), "text"),
+        ("estimate_memory", "megabytes of memory", estimate.memory_mb, "count"),
     )
     return tuple(
         Figure(id=id_, quantity=quantity, value=value, unit=unit, source=f"estimate_optimization.{id_}")
         for id_, quantity, value, unit in rows
     )
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds < 100.0 else f"{seconds / 60.0:.0f} minutes"

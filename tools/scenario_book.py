@@ -158,7 +158,7 @@ def _say(sheet: Sheet, scenario: Scenario) -> None:
     name = scenario.name
     inside = f'in the scenario "{naming.plain(name)}"'
     sheet.add(f"{name}_name", "a scenario by name", naming.plain(name), "text")
-    sheet.add(f"{name}_engine", "engine of a scenario", naming.plain(scenario.engine), "text")
+    sheet.add(f"{name}_engine", "way in which its paths are drawn", naming.plain(scenario.engine), "text")
     sheet.add(f"{name}_mu", f"expected yearly return of the risky asset {inside}", scenario.mu, "percent")
     sheet.add(f"{name}_sigma", f"yearly volatility of the risky asset {inside}", scenario.sigma, "percent")
     sheet.add(f"{name}_cash", f"yearly cash rate {inside}", scenario.cash_rate, "percent")

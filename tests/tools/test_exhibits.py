@@ -1,0 +1,40 @@
+from quant.strategy import Frozen
+from tools.exhibits import Exhibit, exhibits_of, listing, notes, table
+from tools.figures import Figure
+
+
+def figure(id_: str) -> Figure:
+    return Figure(id=id_, quantity=id_, value=1.0, unit="count", source="test")
+
+
+KNOWN = (figure("a"), figure("b"), figure("name"))
+
+
+def test_a_cell_without_a_figure_is_empty_and_what_is_all_empty_is_left_out() -> None:
+    rows = [("first", "a", "none", "b"), ("second", "none", "none", "a"), ("third", "none", "none", "none")]
+    made = table("Title", ("", "One", "Two", "Three"), rows, KNOWN)
+    assert made == Exhibit(
+        title="Title", columns=("", "One", "Three"), rows=(("first", "{{a}}", "{{b}}"), ("second", "", "{{a}}"))
+    )
+    assert made.ids() == ("a", "b")
+
+
+def test_a_label_may_be_a_reference_and_its_row_goes_with_its_figure() -> None:
+    made = table("Title", ("", "One"), [("{{name}}", "a"), ("{{unknown}}", "b")], KNOWN)
+    assert made.rows == (("{{name}}", "{{a}}"),)
+    assert made.ids() == ("name", "a")
+
+
+def test_a_listing_has_a_row_for_each_figure() -> None:
+    assert listing("Title", {"a": "One", "none": "Two"}, KNOWN).rows == (("One", "{{a}}"),)
+
+
+def test_a_note_is_never_taken_for_a_reference() -> None:
+    assert notes("Title", ("{{a}} is not meant",)).ids() == ()
+
+
+def test_what_has_no_tables_has_none() -> None:
+    class Other(Frozen):
+        pass
+
+    assert exhibits_of(Other()) == ()
