@@ -256,9 +256,7 @@ HEADS: Final = frozenset(
     "world strategy estimator engine model template method allocation currency rate goal ratio limit weighting".split()
 )
 """What an unknown word before it could change: "the frobnicated index"."""
-ADDRESSED: Final = re.compile(
-    r"\b(?:hi|hello|hey|dear|morning|afternoon|evening|thanks?|thx|cheers|regards|mrs?|ms|dr)\W+$"
-)
+ADDRESSED: Final = re.compile(r"\b(?:hi|hello|hey|dear|morning|afternoon|evening|thanks?|thx|cheers|regards|mrs?|ms|dr)\W+$")
 
 
 def matters(word: Word, text: str, names: Sequence[tuple[int, int]], amounts: Sequence[tuple[int, int]]) -> bool:

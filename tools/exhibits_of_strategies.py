@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _HELD = {
     "strategy": "This strategy",
-    "same_volatility": "Constant weight, same volatility",
+    "same_volatility": "Constant, same volatility",
     "sixty_forty_cash": "60/40 in cash",
     "equity": "Full investment",
 }
