@@ -1,9 +1,11 @@
 """Fills the arguments of each tool out of a form."""
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
 from agents.form import Call, Form
+from agents.grammar import Mark
 from agents.holdings import assess, compare_allocations, simulate
 from agents.strategies import estimate, evaluate, given, optimize
 
@@ -57,13 +59,13 @@ def _explain(form: Form) -> list[Call]:
     multiple = form.match(
         ("transaction_cost", "max_cost"), {"multiple": "transaction_cost", "factor": "transaction_cost"}
     )
-    topics = [m.value for m in r.all("topic")]
+    topics = [m.value for m in sorted(r.all("topic"), key=_said)]
     if not (topics or functions or scenarios or runs or multiple) or (set(topics) == {"alternative"} and not functions):
         form.ask("topic: what about the result?")
     topic, detail = _topic(topics, functions, scenarios, costs=bool(multiple))
     form.names("rebalancing")
     _mentions(form, topic)
-    if topic == "why" and r.has("negation") and not functions:
+    if topic == "why" and re.search(r"\bwhy (?:not|isn't|wasn't|didn't|aren't|don't|doesn't)\b", r.folded) and not functions:
         form.ask("topic: why what not?")
     if len(runs) > 1 or len(functions) > 1 or len(scenarios) > 1:
         form.ask("detail: one at a time")
@@ -90,7 +92,12 @@ def _topic(
         return "alternative", functions[0]
     if scenarios and not set(topics) & {"counter_argument", "premium", "what_would_change"}:
         return "scenario", scenarios[0]
-    return next((topic for topic in TOPIC_ORDER if topic in topics), "summary"), None
+    return (topics[0] if topics else "summary"), None
+
+
+def _said(topic: Mark) -> tuple[int, int]:
+    """The phrase of most words first, then the most particular topic."""
+    return -len(topic.text.split()), TOPIC_ORDER.index(topic.value) if topic.value in TOPIC_ORDER else len(TOPIC_ORDER)
 
 
 TOPIC_ORDER: Final = (

@@ -57,7 +57,7 @@ DO: Final = {
     "still stand|still stands|stood up|hold good|holds good|still does the job|still do the job|"
     "past its sell by|gone stale|still reasonable|still sensible|still earn its keep|simple check",
     "weak_evaluate": "try|test|check|how does|show|look|work|have done|do over|holding|performed|fared|let me see|"
-    "see|done|pull up|bring up|want to see|like to see|plot|view|how about|what about|quick",
+    "see|done|pull up|bring up|want to see|like to see|plot|view|quick",
     "save": "save|keep|store|remember|bookmark|save it|save this|save that|file|put away as|park it|"
     "park this|file it|file this|file that|keep it|keep this|keep that|store it|store this|"
     "store that|remember it|remember this|remember that|bookmark it|bookmark this|hang on to|"
@@ -103,8 +103,7 @@ DO: Final = {
     "how should i distribute|how should we split|how should we allocate|how would you allocate|"
     "how would you weight|how would you divide|how would you distribute|put together a portfolio|"
     "construct a portfolio|build a portfolio|build me a portfolio|best mix|what weights|which weights|"
-    "compare the weights|combination of stocks|allocation across|allocation among|allocation between|"
-    "allocation over|allocation for",
+    "compare the weights|combination of stocks|allocation across|allocation among",
     "weak_analyse": "bull or a bear market|bull or bear|bull or bear market|bear or bull market|bull or a bear|trend|"
     "momentum|calm|analysis|analyze|analyse|volatile|vol right now|stressed|turbulent|how calm|"
     "jumpy|nervous|choppy|trending|volatile now",

@@ -44,7 +44,9 @@ def action_of(reading: Reading, focus: Focus) -> Action | None:
 
 def _forbidden(r: Reading, _: Focus) -> bool:
     subject = r.has("do", *ASKED_FOR) or (r.has("do") and r.amounts) or r.has("topic") or r.has("asset")
-    return r.has("forbidden") or r.has("foreign") or (r.has("chat") and not subject)
+    worlds = r.has("slot", "correlation") or r.has("do", "add_scenario") or any(w.stem == "scenario" for w in r.words)
+    foreign = any(not (worlds and m.text.startswith("bond")) for m in r.all("foreign"))
+    return r.has("forbidden") or foreign or (r.has("chat") and not subject)
 
 
 ASKED_FOR: Final = (
@@ -133,6 +135,8 @@ def _simulate(r: Reading, _: Focus) -> bool:
     )
     saving = r.has("slot", "contribution", "withdrawal", "money_goal")
     if r.has("do", "optimize", "evaluate", "compare_allocations") or r.has("slot", "trials"):
+        return False
+    if not years and (r.has("do", "assess_risk") or any(w.stem in ("los", "lose", "loss", "risk") for w in r.words)):
         return False
     return (
         ((r.has("do", "simulate") or saving) and (money or years)) or (strong and r.has("asset")) or (money and years)

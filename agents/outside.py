@@ -42,7 +42,7 @@ FORBIDDEN: Final = (
     "approve my|approve the|approve this|approve that|the approval|root access|as root|change the rules|"
     "bend the rules|circumvent|overrule the|pretend you|pretend to be|debug mode|upload|download|csv|"
     "spreadsheet file|cancel my|cancel the|stop the run|abort|rename|undo|roll back|forecast for|"
-    "will be worth tomorrow|where will|price tomorrow|trade idea|trade ideas|stock tips|recommend a stock|"
+    "will be worth tomorrow|price tomorrow|trade idea|trade ideas|stock tips|recommend a stock|"
     "which stock|tip me|google it|browse|internet|web search|look up|twitter|linkedin|invoice|"
     "expense report|payroll|hire|lawsuit|inheritance|visa application|insider|rumour|rumor|p&l of the desk|"
     "house view|valuation of|is it overvalued|share price of|adopt it|sign off|invite|vpn|log in|login"

@@ -204,12 +204,12 @@ TOPICS: Final = {
     "calculation|formula|reproduce|provenance|audit trail|methodology|how did you get|"
     "how did you arrive|how was it calculated|compute|how did you come up|method behind|derived|"
     "behind this number|behind that number|worked out|how do you know|code version|audit|how was that|"
-    "how was this|how did this number|where did that|where did you get|where do you get|how do you get|"
-    "what is this number based|based on what|how many evaluations were|evaluations were behind|"
-    "paths were behind|was actually computed|actually computed|what was computed|under the hood|"
-    "behind the scenes|technical details|technical detail|trace it back|traceable|trace back|"
-    "how did that number|show your working|show your work|show me the working|workings|"
-    "how is this worked out|derivation|version of the code|seed used|seeds used|settings used|"
-    "which settings were used|what settings were used",
+    "how was this|how did this number|where did that|how do you get|what is this number based|"
+    "based on what|how many evaluations were|evaluations were behind|paths were behind|"
+    "was actually computed|actually computed|what was computed|under the hood|behind the scenes|"
+    "technical details|technical detail|trace it back|traceable|trace back|how did that number|"
+    "show your working|show your work|show me the working|workings|how is this worked out|derivation|"
+    "version of the code|seed used|seeds used|settings used|which settings were used|"
+    "what settings were used",
 }
 """What of a result is asked."""

@@ -107,8 +107,6 @@ def _same(earlier: Action, action: Action, piece: Reading) -> bool:
 
 
 def _follow_up(r: Reading, focus: Focus) -> Action | None:
-    if re.match(r"(?:and |so |but |ok |okay |then )*how (?!about)", r.folded) and not r.has("change", "change"):
-        return None
     settings = any(
         r.has(kind) for kind in ("function", "estimator", "rebalancing", "template", "engine", "goal", "scenario")
     )
@@ -128,6 +126,8 @@ def _follow_up(r: Reading, focus: Focus) -> Action | None:
 
 def _about_result(r: Reading, *, settings: bool) -> Action | None:
     again = r.has("again") or r.has("only")
+    if ASKS_HOW.match(r.folded):
+        return None
     if (
         not again
         and r.has("slot", "transaction_cost", "max_cost")
@@ -145,6 +145,7 @@ def _about_result(r: Reading, *, settings: bool) -> Action | None:
     return "optimize" if settings or r.amounts or (r.has("asset") and (again or r.has("change"))) else None
 
 
+ASKS_HOW: Final = re.compile(r"(?:and |so |but |ok |okay |then |now )*(?:how (?!about|would it|does it)|when |why )")
 STRONG_CHANGE: Final = re.compile(r"\b(?:what if|what about|how about|and with|and if|instead|make it|change|set|try|use|but)\b")
 
 

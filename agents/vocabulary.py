@@ -213,7 +213,7 @@ SLOTS: Final = {
     "looking back|looks back|look-back|estimation length|rolling window of|rolling period|"
     "estimation horizon|observation window|observation period|trailing window|half life|measured over|"
     "estimated over",
-    "trials": "trial|configuration|candidate|iteration|attempt|setup to try|parameter set|combination|tries|"
+    "trials": "trial|configuration|candidate|iteration|attempt|setup to try|parameter set|combination|"
     "runs of the search|search budget|evaluation budget|samples to try|different settings|"
     "parameter combination|evals",
     "paths": "path|simulated path|simulation path|monte carlo path|simulation per scenario|path per scenario|"
