@@ -38,7 +38,7 @@ class Terminal:
         self._process = subprocess.Popen(
             [sys.executable, "-c", INTERRUPTIBLE, "chat", *arguments],
             cwd=ROOT,
-            env=os.environ | {"TERM": "dumb"} | settings,
+            env=os.environ | {"TERM": "xterm"} | settings,
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
