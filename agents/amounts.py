@@ -67,7 +67,7 @@ _SPELLED = (
     rf"(?:(?<=lookback )|(?<=lookback of )|(?<=window of )|(?<=window )|(?<=look back )|"
     rf"(?<=lookback is )|(?<=lookback to ))an?(?= (?:year|month|week|quarter)))"
 )
-_DIGITS = rf"(?<![\w.])[-+]?(?:{CURRENCY})?\s?(?:\d{{1,3}}(?:[,'’]\d{{3}})+(?!\d)|\d{{1,3}}(?: \d{{3}})*? 000(?!\d)|\d+)(?:[.,]\d+|[½¼¾⅓⅔])?|[½¼¾⅓⅔]|(?<![\w.])[-+]?\.\d+"
+_DIGITS = rf"(?:\b(?:minus|negative) (?=[\d.]))?(?<![\w.])[-+]?(?:{CURRENCY})?\s?(?:\d{{1,3}}(?:[,'’]\d{{3}})+(?!\d)|\d{{1,3}}(?: \d{{3}})*? 000(?!\d)|\d+)(?:[.,]\d+|[½¼¾⅓⅔])?|[½¼¾⅓⅔]|(?<![\w.])[-+]?\.\d+"
 _FRACTION = (
     r"(?<!once )(?<!every )\b(?:an?|one|two|three)[ -](?:thirds?|quarters?|fifths?|tenths?|halves)\b|"
     r"\bhalf\b(?! an? (?:hundred|thousand|million|billion|mln|bn|dozen)\b)(?: an? (?=percent|year|per cent|pct))?"
@@ -130,7 +130,7 @@ def _share(match: re.Match[str], end: int, unit: str) -> Amount:
 
 
 def _value(body: str) -> float:
-    body = re.sub(CURRENCY, "", body).strip()
+    body = re.sub(rf"{CURRENCY}|(?<=minus) |(?<=negative) ", "", body).replace("minus", "-").replace("negative", "-").strip() if re.search(r"\d", body) else body
     digits = re.sub(r"[,'](?=\d{3}(?!\d))", "", body).replace(",", ".").replace(" ", "")
     if digits[-1:] in VULGAR:
         return float(digits[:-1] or 0) + VULGAR[digits[-1]]

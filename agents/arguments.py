@@ -95,14 +95,14 @@ def _topic(
     return (topics[0] if topics else "summary"), None
 
 
-def _said(topic: Mark) -> tuple[int, int]:
-    """The phrase of most words first, then the most particular topic."""
-    return -len(topic.text.split()), TOPIC_ORDER.index(topic.value) if topic.value in TOPIC_ORDER else len(TOPIC_ORDER)
+def _said(topic: Mark) -> int:
+    """The most particular topic first."""
+    return TOPIC_ORDER.index(topic.value) if topic.value in TOPIC_ORDER else len(TOPIC_ORDER)
 
 
 TOPIC_ORDER: Final = (
-    "what_would_change", "counter_argument", "next_trade", "computed", "luck", "probabilities", "benchmarks", "plateau",
-    "parameter_error", "premium", "limits", "years", "where_it_loses", "data", "ranking", "why", "costs", "summary",
+    "what_would_change", "counter_argument", "next_trade", "computed", "luck", "probabilities", "benchmarks",
+    "parameter_error", "plateau", "premium", "limits", "years", "where_it_loses", "data", "ranking", "why", "costs", "summary",
 )  # fmt: skip
 """From the most particular to the most general; the first that is named is meant."""
 

@@ -210,14 +210,15 @@ SHOW: Final = (
 FLOW: Final = "a month|per month|each month|every month|monthly|month|pm|p m"
 YEARLY: Final = "a year|per year|annually|yearly|each year|every year|per annum|p a|pa|annual"
 UPPER: Final = (
-    "more than|further than|deeper than|at most|no more than|not more than|below|under|less than|max|maximum|"
+    "nor above|nor over|nor more than|past|beyond|in excess of|exceed|exceeding|exceeds|greater than|higher than|"
+    "bigger than|larger than|more than|further than|deeper than|at most|no more than|not more than|below|under|less than|max|maximum|"
     "up to|capped at|cap|limit|limited to|not exceed|not above|no worse than|not worse than|no higher than|"
     "not over|never more than|within|ceiling|no greater than|no deeper than|not deeper than|never exceed|"
     "never above|never worse than|upper bound|lower than|no bigger than|nothing over|not beyond|never beyond|"
     "not higher than|inside|tops|top out at|smaller than"
 )
 LOWER: Final = (
-    "at least|no less than|not less than|min|minimum|above|not below|never below|lower bound|no lower than|"
+    "nor below|nor under|nor less than|never under|not under|at least|no less than|not less than|min|minimum|above|not below|never below|lower bound|no lower than|"
     "never less than"
 )
 NEGATION: Final = (
@@ -235,7 +236,7 @@ ONLY: Final = (
     "limit the search to|remove everything but|no functions but|no other than|stick to|keep only|purely"
 )
 LAST: Final = (
-    "again|once more|same|rerun|re run|repeat|redo|as before|like before|the last one|that one|last time|"
+    "as is|keep as is|leave as is|as it stands|as they are|as they stand|again|once more|same|rerun|re run|repeat|redo|as before|like before|the last one|that one|last time|"
     "run it again|the same|otherwise the same|the same one|everything else equal|keep the rest|same thing|"
     "same as before|leave the rest|rest the same|rest as is|everything else the same|unchanged|else unchanged|"
     "another go|run again|everything else as before|re optimize|go again|one more time|re estimate|"
@@ -260,7 +261,7 @@ EQUALLY: Final = (
     "all in|entirely"
 )
 RUN_LAST: Final = (
-    "last run|latest run|last result|latest result|this run|this result|this one|latest|last one|current run|"
+    "as is|keep as is|leave as is|as it stands|as they are|as they stand|last run|latest run|last result|latest result|this run|this result|this one|latest|last one|current run|"
     "newest run|most recent run|most recent result|current result|newest result|last optimization|"
     "latest optimization|this optimization|it|last"
 )

@@ -11,7 +11,9 @@ from quant.scenario import BUILT_IN, CYCLE
 from quant.strategy import Frozen, Rebalancing, SearchSpace
 from tools.focus import Focus
 
-BOUND_NEAR: Final = 24
+EXCEPTIONS: Final = frozenset({"except", "except for", "apart", "other than", "everything except", "all except"})
+"""What follows "the same, except" is changed, and not denied."""
+BOUND_NEAR: Final = 45
 """Letters between "never" and the bound that it belongs to: "never falls more than 20%"."""
 REACH: Final = 4
 """Words between a negation and what it denies."""
@@ -55,7 +57,7 @@ HARMLESS: Final = re.compile(
     r"don't worry|dont worry|i'm not|not clear|not convinced|can't decide|not much|not too|not more|"
     r"ought not to|had better not|(?:rather than|instead of|and not|but not|not|over|unlike) (?:the |what |how |as |like |any |an)?"
     r"(?:we had|we have|i had|before|now|it was|it is|whole|full|others?|rest|usual|current|present|ones?|last time|today|lot)|"
-    r"(?:don't|dont|do not|didn't|can't|cannot|not|never|couldn't) (?:quite |really |fully |yet )?(?:follow|understand|get|see|know|think|believe|trust|buy|like|mind|care|remember|expect|let)|"
+    r"(?:don't|dont|do not|didn't|can't|cannot|not|never|couldn't) (?:quite |really |fully |yet )?(?:follow|understand|get|see|know|think|believe|trust|buy|like|mind|care|remember|expect|let|interest|matter)|"
     r"not (?:a|an) (?:fan|expert|quant|idea|clue)|no (?:clue|idea|doubt|need|preference|pressure|nonsense|fuss)|"
     r"no (?:single|one|individual|other)|not (?:yet|really|quite|entirely|exactly|only)|never mind|nevermind|why not|"
     r"(?:shouldn't|should not|mustn't|must not|may not|can't|cannot|does not|doesn't|do not|don't|won't|not|nor|never|no|without) "
@@ -209,7 +211,7 @@ class Form:
             self.ask(f"amount: what is {amount.text}?")
         for kind in MUST:
             for mark in self.reading.all(kind):
-                taken = mark.start in self._used or kind in ignored
+                taken = mark.start in self._used or kind in ignored or (kind == "split" and mark.start in self.denied)
                 if not taken and mark.start not in self._spans():
                     self.ask(f"{kind}: what of {mark.text}?")
         if self.reading.has("sector") and not set(TICKERS) & {m.value for m in self.reading.all("asset")}:
@@ -242,8 +244,11 @@ class Form:
             if mark.text in CONTRAST and (other := self._number_after(mark)):
                 self.take(other)
                 continue
-            bounding = any(0 <= bound.start - mark.end <= BOUND_NEAR for bound in reading.all("bound", "upper"))
-            if any(start <= mark.start < end for start, end in harmless) or (mark.text == "never" and bounding):
+            bounds = [bound for bound in reading.all("bound", "upper") if 0 <= bound.start - mark.end <= BOUND_NEAR]
+            bounding = any("," not in reading.folded[mark.end : bound.start] for bound in bounds)
+            if any(start <= mark.start < end for start, end in harmless) or (AUXILIARY.match(mark.text) and bounding):
+                continue
+            if mark.text in EXCEPTIONS and any(again.end <= mark.start for again in reading.all("again")):
                 continue
             found = self._list_after(mark)
             if not found:
@@ -265,8 +270,8 @@ class Form:
             if mark.kind not in DENIED or mark.start < negation.end or (found and mark.start < found[-1].end):
                 continue
             between = self.reading.folded[found[-1].end if found else negation.end : mark.start]
-            comma = "" if mark.kind == "slot" else ",|"
-            joined = re.fullmatch(rf"\s*(?:{comma}or|and|nor|&|/|,\s*(?:or|and|nor))\s*(?:the |any |no )?", between)
+            also = JOINED_SLOTS if mark.kind == "slot" else JOINED
+            joined = also.fullmatch(between)
             if (found and (not joined or mark.kind != found[0].kind)) or (not found and not self._near(between)):
                 break
             found.append(mark)
@@ -276,6 +281,10 @@ class Form:
         return len(between.split()) <= REACH and not re.search(r"[.;:?!]\s|,", between)
 
 
+JOINED: Final = re.compile(r"\s*(?:,|or|and|nor|&|/|,\s*(?:or|and|nor))\s*(?:the |any |no )?")
+JOINED_SLOTS: Final = re.compile(r"\s*(?:or|nor|and no|and)\s*(?:any )?")
+AUXILIARY: Final = re.compile(r"(?:.*n't|not|never|dont|do not|cant|cannot|wont|nor)$")
+"""Negations of a verb; an upper bound after it is what they say."""
 CONTRAST: Final = frozenset({"rather than", "instead of", "not", "and not", "but not"})
 SWAPPED: Final = re.compile(
     r"\b(?:(?:swap|replace|exchange|substitute)(?: out)?|(?:switch|change|move|go|away) from) (?!in\b)(?:the |my |our )?"

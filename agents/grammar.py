@@ -55,6 +55,7 @@ INSIDE: Final = {
     "forbidden": frozenset({*NAMES, "topic", "do", "slot"}),
     "foreign": frozenset({"slot", "do", "topic", "asset", "sector"}),
     "asset": frozenset({"sector"}),
+    "scenario": frozenset({"do"}),
     "unsupported": frozenset({"slot", "do", "topic", "method", "rebalancing"}),
     "chat": frozenset({"slot", "do", "topic"}),
     "bound": frozenset({"slot", "only", "do"}),
@@ -129,11 +130,12 @@ DOMAIN: Final = frozenset(
     for part in phrase
 )
 FILLER: Final = frozenset(stem(word) for word in ordinary.WORDS)
-MENDED: Final = FILLER | {
-    part
-    for kind, tables in (*CUE_TABLES.items(), *NAME_TABLES.items(), ("slot", SLOT_TABLE))
-    for phrase in tables
-    for part in phrase
+COMPANIES: Final = frozenset(part for line in vocabulary.ASSETS.values() for part in re.findall(r"[a-z]+", line))
+MENDED: Final = frozenset(ordinary.WORDS) | {
+    word
+    for kind, rows in (*NAMES.items(), *CUES.items(), ("slot", vocabulary.SLOTS))
+    for line in rows.values()
+    for word in re.findall(r"[a-z]{3,}", line)
     if kind not in ("foreign", "forbidden", "chat")
 }
 """Known words that slips of the pen are slips of."""
@@ -141,7 +143,7 @@ SYMBOLS: Final = frozenset(symbol.lower() for symbol in vocabulary.ASSETS if sym
 
 
 def read(text: str, own_scenarios: Sequence[str] = ()) -> Reading:
-    text = " ".join(text.split())
+    text = " ".join(re.sub(r"(?<=[^\s,;:.?!])[ \t]*\n\s*(?:[-*·•][ \t])?", ", ", text.strip()).split())
     folded = fold(text)
     marks: list[Mark] = []
     rest = folded
@@ -246,8 +248,12 @@ def corrected(word: str) -> str:
     own = stem(word)
     if len(word) < 4 or own in DOMAIN or own in FILLER or not word.isalpha():
         return word
-    near = slips(word, own, MENDED)
-    return next(iter(near)) if len(near) == 1 and not near & SYMBOLS else word
+    near = slips(word, MENDED)
+    near = {w for w in near if stem(w) in DOMAIN} or near
+    if len({stem(w) for w in near}) != 1 or near & SYMBOLS:
+        return word
+    found = min(near)
+    return found if found not in COMPANIES or stem(found) in FILLER or sorted(found) == sorted(word) or len(word) > 6 else word
 
 
 HEADS: Final = frozenset(
@@ -280,7 +286,8 @@ def _listed_with(before: str, after: str, names: Sequence[tuple[int, int]], word
     """Between commas or `and`, beside a name."""
     left = re.search(r"(?:,|/|&|\band|\bor|\bvs|\bversus)\s*(?:and |or )?$", before)
     right = re.match(r"\s*(?:,|/|&|and\b|or\b|vs\b|versus\b)\s*(?:and |or )?", after)
+    ended = re.match(r"\s*(?:,|/|&|[.;?!]|$|(?:and|or|vs|with|at|in|on|for|using)\b)", after)
     return bool(
-        (left and any(end == left.start() or before[end : left.start()].isspace() for _, end in names))
+        (left and ended and any(end == left.start() or before[end : left.start()].isspace() for _, end in names))
         or (right and any(start == word.end + right.end() for start, _ in names))
     )

@@ -61,7 +61,7 @@ def _weighted(form: Form, assets: tuple[str, ...], shares: Sequence[str]) -> dic
 
 
 def _share(amount: Amount) -> float:
-    return amount.value / 100.0 if amount.unit == "percent" else amount.value
+    return amount.value / 100.0 if amount.unit == "percent" or amount.value > 1.0 else amount.value
 
 
 BETWEEN: Final = re.compile(

@@ -249,7 +249,7 @@ def _scenarios(r: Reading, focus: Focus) -> bool:
 
 def _evaluate(r: Reading, focus: Focus) -> bool:
     if r.has("template") or r.has("do", "evaluate"):
-        return not r.has("slot", "trials", "paths")
+        return not _searched(r)
     if r.has("split") and r.words and focus.portfolio is None and not r.has("asset") and not r.has("do", "assess_risk", "simulate"):
         return True
     shaped = r.has("slot", *SHAPED)
@@ -259,14 +259,19 @@ def _evaluate(r: Reading, focus: Focus) -> bool:
         and _asks_how(r)
         and not _has_result(focus)
         and r.words[0].text != "why"
-        and not r.has("slot", "trials", "paths")
+        and not _searched(r)
     ):
         return True
     if (shaped or r.has("do", "weak_evaluate")) and single and not r.has("do", "optimize"):
-        return not r.has("slot", "trials", "paths") and not (
+        return not _searched(r) and not (
             r.has("do", "weak_optimize") and not shaped and not r.has("show")
         )
     return False
+
+
+def _searched(r: Reading) -> bool:
+    """A number of trials or paths, which only a search has."""
+    return any(-3 <= a.start - m.end <= 4 or -3 <= m.start - a.end <= 4 for m in r.all("slot", "trials", "paths") for a in r.amounts)
 
 
 def _named_strategy(r: Reading) -> bool:
@@ -276,7 +281,7 @@ def _named_strategy(r: Reading) -> bool:
 def _weak_optimize(r: Reading, focus: Focus) -> bool:
     if focus.last == "evaluate" and not r.has("asset"):
         return False
-    if _asks_how(r) or ("?" in r.text and not r.amounts):
+    if _asks_how(r) or ("?" in r.text and not r.amounts) or _weights(r):
         return False
     given = r.has("asset") or r.has("slot", *SEARCHED) or _named_strategy(r) or r.has("goal") or r.has("engine")
     return r.has("do", "weak_optimize") and bool(given)

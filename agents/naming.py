@@ -55,6 +55,10 @@ SPECIAL: Final = (
     (r"\b(?:a )?bull(?:ish)? or (?:a )?bear(?:ish)?(?: market)?\b|\b(?:a )?bear(?:ish)? or (?:a )?bull(?:ish)?(?: market)?\b",
      "do", "analyse_market"),
     (r"\btop[ -](?:three|five|ten|\d{1,2})\b|\b(?:three|five|ten|\d{1,2}) best\b", "topic", "ranking"),
+    (r"\b(?:high|low)[ -]vol(?:atility)? regime\b(?: or (?:in )?(?:a |the )?(?:low|high)(?:[ -]vol(?:atility)?)?(?: one)?)?", "do", "analyse_market"),
+    (r"\bwhat (?:all |else |exactly )?(?:can|could|do|would) (?:you|u)(?: \w+){0,2} do\b(?! (?:about|with|if|for the|to))", "do", "help"),
+    *((rf"\breb(?:al(?:ance|ancing)?)?(?:\s?[:=]\s?|\s){letter}\b", "rebalancing", value) for letter, value in
+      (("d", "daily"), ("w", "weekly"), ("m", "monthly"), ("q", "quarterly"))),
     (r"\btl;?\s?dr\b", "topic", "summary"),
     (r"\bpr?\((?=[^)]*[<>a-z])", "topic", "probabilities"),
     (r"(?:#|\bnumber |\bno\.? ?)(?:1|one)\b|\btop ?1\b", "winner", "winner"),
@@ -90,7 +94,7 @@ NAMING: Final = tuple(
         rf"\b(?:save|keep|store|remember|bookmark|file|saved|stored|record)\b[^.;,]{{0,40}}?\b(?:as|"
         rf"under(?: the name)?(?: of)?) {_NAME}",
         rf"\b(?:new|own|add|create|define|make|build|set up)(?: a| an| me| one| my)?(?: new| own)? scenario(?: named| called)?,? "
-        r"(?!(?:like|with|where|based|from|off|that|and|for|of|in|which|having|please|is|has|at|on|using|to)\b)(?P<name>[a-z0-9][\w-]*(?: [\w-]+)?)\s?[:=]",
+        r"(?!(?:name|like|with|where|based|from|off|that|and|for|of|in|which|having|please|is|has|at|on|using|to)\b)(?P<name>[a-z0-9][\w-]*(?: [\w-]+)?)\s?[:=]",
         rf"\b(?:load|pull up|open|bring up|fetch|retrieve|get|show|run|use|evaluate|look at|see)(?: me| us)? (?:my |the |our )?"
         rf"(?:saved|stored)(?: one| strategy| rule| config)?(?:,|:| called| named)? (?!(?:it|it's|its|strategy|one|rule|strategies|runs?|results?|as|under|called|named)\b){_NAME}",
         rf"\b(?:under the name(?: of)?|by the name(?: of)?|with the name|name:) {_NAME}",

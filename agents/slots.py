@@ -16,10 +16,11 @@ COST: Final = frozenset({"share", "bps", "plain", "multiple", "percent", "factor
 UNITS: Final = {
     **dict.fromkeys(
         "volatility drawdown var es weight min_weight max_weight midpoint scale floor band return "
-        "cash_rate inflation fee "
+        "inflation fee "
         "correlation".split(),
         FRACTION,
     ),
+    "cash_rate": FRACTION - {"share"},
     "transaction_cost": COST,
     "max_cost": COST,
     "turnover": frozenset({"plain", "factor", "percent"}),
@@ -104,7 +105,7 @@ BOUNDING: Final = frozenset(
     "no more than|not more than|nor more than|no less than|not less than|nor less than|never more than|up to".split("|")
 )
 UPPER_BEFORE: Final = re.compile(
-    r"\b(?:max(?:imum)?\.?|cap|limit|at most|no more than|keep|hold|upper)\b(?: (?:the|my|on|for|of|total|"
+    r"\b(?:max(?:imum)?\b\.?|(?:cap|limit|at most|no more than|keep|hold|upper)\b)(?: (?:the|my|on|for|of|total|"
     r"annual|all))*(?: [\w.,]+ ?(?:%|percent|per cent|bps?|basis points)?)?\s*(?:in |per |on )?$"
 )
 UPPER_AFTER: Final = re.compile(
@@ -112,7 +113,7 @@ UPPER_AFTER: Final = re.compile(
     r"(?:at most|no more than|not more than|below|under|less than|max|maximum|up to|capped|cap|limit|"
     r"limited|not exceed|not above|no higher|within)\b"
 )
-LOWER_NEAR: Final = re.compile(r"\b(?:at least|min|minimum|no less than|not below|never below|above|not less than)\b")
+LOWER_NEAR: Final = re.compile(r"\b(?:at least|min|minimum|no less than|(?:not|never) (?:below|under|less than)|above|not less than)\b")
 
 
 def _bounded(value: str, before: str, after: str) -> str:
@@ -138,6 +139,9 @@ def _matchings(
         slot = implied.get("large" if large else amount.unit)
         if slot:
             options.append((Pair(amount, slot, None), 1.5 if slot == "holding" else 3.0))
+        flows = {cue.value for cue in cues if cue.value in FLOWS}
+        if amount.per and amount.unit in MONEY and len(flows) == 1:
+            options.append((Pair(amount, min(flows), None), 1.0))
         for cue in cues:
             ahead = cue.value != "money_goal" or cue.end <= amount.start or cue.text == "goal"
             if ahead and amount.unit in UNITS[cue.value]:
@@ -167,7 +171,7 @@ def _implausible(pair: Pair, matching: Matching, many: str) -> float:
     amount, slot = pair.amount, pair.slot
     cost = 3.0 * (slot not in SEVERAL and slot != many and any(other.slot == slot for other in matching.pairs))
     cost += 2.0 * (slot in ("money", "money_goal", "amount") and bool(amount.per))
-    cost += 1.0 * (slot in FLOWS and not amount.per)
+    cost += 2.0 * (slot in FLOWS and not amount.per)
     return cost + 3.0 * (slot in ("volatility", "drawdown") and amount.unit == "percent" and amount.value > 80.0)
 
 

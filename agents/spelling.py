@@ -52,14 +52,12 @@ def distance(left: str, right: str) -> int:
     return row[-1]
 
 
-def slips(word: str, own: str, known: Iterable[str]) -> set[str]:
-    """The nearest of the `known` stems: with two letters swapped, or one or two others in a longer word."""
-    alike = [k for k in known if k[0] == word[0] and len(k) >= 4 and abs(len(k) - len(word)) <= 2]
-    for form in (word, own):
-        if swapped := {k for k in alike if len(k) == len(form) and sorted(k) == sorted(form) and distance(form, k) == 1}:
-            return swapped
-    for edits in range(1, 1 + (len(own) >= 5) + (len(own) >= 8)):
-        for form in (word, own):
-            if near := {k for k in alike if distance(form, k) <= edits}:
-                return near
-    return set()
+def slips(word: str, known: Iterable[str]) -> set[str]:
+    """The nearest of the `known` words: with two letters swapped, or one or two others in a longer word."""
+    alike = [k for k in known if k[0] == word[0] and abs(len(k) - len(word)) <= 2]
+    if swapped := {k for k in alike if len(k) == len(word) and sorted(k) == sorted(word) and distance(word, k) == 1}:
+        return swapped
+    for edits in range(1, 1 + (len(word) >= 5) + (len(word) >= 8)):
+        if near := {k for k in alike if len(k) >= 4 and distance(word, k) <= edits}:
+            return near
+    return {k for k in alike if len(word) == 4 and len(k) == 5 and distance(word, k) == 1}

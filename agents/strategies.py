@@ -47,7 +47,7 @@ def _base(form: Form, *, started: bool, known: bool) -> str:
     r = form.reading
     if r.has("fresh"):
         return "new"
-    if r.has("again"):
+    if r.has("again") and (known or not started):
         if not known:
             form.ask("base: there is nothing to change yet")
         return "last"

@@ -87,7 +87,7 @@ METHODS: Final = {
     "equal weights|1 n|same weight|same weights|same amount in each|naive split|equal split|"
     "equal shares of each",
     "risk_parity": "risk parity|equal risk|equal risk contribution|erc|equal risk contributions|risk balanced|"
-    "same risk|riskparity",
+    "riskparity",
     "hierarchical_risk_parity": "hrp|hierarchical risk parity|hierarchical|lopez de prado|clustering|cluster based",
     "minimum_variance": "minimum variance|min variance|min var|minvar|minimum volatility portfolio|min vol portfolio|"
     "global minimum variance|gmv|least variance|lowest variance|minimum risk portfolio|"
@@ -102,7 +102,7 @@ TEMPLATES: Final = {
     "my old rule|existing rule|my existing rule|rule i use today|rule we use|rule in my spreadsheet|"
     "xls|xlsx|my sheet|our sheet|my workbook|workbook",
     "risk_control": "risk control|risk controlled|risk control index|risk control template|risk control strategy|risk-"
-    "controlled|vol control|volatility control|vol controlled index|risk control rule",
+    "controlled|vol controlled index|risk control rule",
     "trend_overlay": "trend overlay template",
     "merton": "merton template",
     "constant_weight": "constant weight|constant weighting|fixed weight|constant weight template|constant mix|"
@@ -115,9 +115,9 @@ ASSETS: Final = {
     "s and p 500|us index|american index|us market|american stock market|us stocks index|"
     "standard poors|standard and poor|american market|us large caps",
     "stocks": "stocks|bundled stocks|all stocks|single stocks|all the stocks|stock universe|whole stock universe|"
-    "individual stocks|all bundled stocks|bundled names|single names|single-name stocks|the twenty|"
-    "all twenty|all the names|whole universe|full universe|stock basket|all the bundled stocks|"
-    "twenty stocks|all your stocks|every stock",
+    "individual stocks|all bundled stocks|bundled names|single-name stocks|the twenty|all twenty|"
+    "all the names|whole universe|full universe|stock basket|all the bundled stocks|twenty stocks|"
+    "all your stocks|every stock",
     "cash": "cash|t bills|treasury bills|money market|treasury bill|tbills|savings account|bank account|"
     "deposit account",
     "AAPL": "aapl|apple",
@@ -213,9 +213,9 @@ SLOTS: Final = {
     "looking back|looks back|look-back|estimation length|rolling window of|rolling period|"
     "estimation horizon|observation window|observation period|trailing window|half life|measured over|"
     "estimated over",
-    "trials": "trial|configuration|candidate|iteration|attempt|setup to try|parameter set|combination|"
-    "runs of the search|search budget|evaluation budget|samples to try|different settings|"
-    "parameter combination|evals",
+    "trials": "trial|iteration|attempt|setup to try|parameter set|runs of the search|search budget|"
+    "evaluation budget|samples to try|different settings|parameter combination|evals|"
+    "configuration to try|candidates to try|combinations to try|different configuration",
     "paths": "path|simulated path|simulation path|monte carlo path|simulation per scenario|path per scenario|"
     "path each|path a scenario|scenario path|random path|monte carlo run|mc path|trajectories|"
     "trajectory|realisation|realization",
@@ -235,11 +235,12 @@ SLOTS: Final = {
     "trade threshold|deadband",
     "return": "expected return|return|drift|mean return|mu|annual return|average return|growth rate|"
     "equity return|equities return|stock return|stocks return|drift of|expected returns|"
-    "expected equity return|return of|average annual return",
+    "expected equity return|return of|average annual return|earn|earns|earning|equities earn|"
+    "stocks earn|shares earn",
     "cash_rate": "cash rate|interest rate|risk free rate|cash yield|rate on cash|short rate|interest|rates|"
     "cash return|risk free|r cash|cash at|cash yields|cash yielding|money market rate|short term rate|"
-    "risk-free|riskless rate|t bill rate|deposit rate|rf|cash earns|cash earning|policy rate|"
-    "rate of cash",
+    "risk-free|riskless rate|t bill rate|deposit rate|rf|policy rate|rate of cash|cash earns|"
+    "cash earning",
     "correlation": "bond correlation|correlation|equity bond correlation|stock bond correlation|correlation with bond|"
     "correlation to bond|correlation of equity and bond|bond equity correlation|"
     "correlation between equity and bond|correlation between stock and bond|bond stock correlation|stock-"

@@ -86,6 +86,7 @@ def _same(meant: dict[str, Any], read: tuple[str, str | None, dict[str, Any]]) -
     action, base, values = read
     wanted = {key: _canonical(key, value) for key, value in meant["values"].items()}
     values = {key: _canonical(key, value) for key, value in values.items()}
+    wanted, values = _as_shares(wanted), _as_shares(values)
     if meant["action"] != action or (meant.get("base") and base and meant["base"] != base):
         return False
     if action in ("optimize", "estimate"):
@@ -101,6 +102,15 @@ def _same(meant: dict[str, Any], read: tuple[str, str | None, dict[str, Any]]) -
     if action in ("explain", "open_holdout"):
         values = {key: value for key, value in values.items() if key in wanted or (key, value) != ("run", "last")}
     return _equal(wanted, values)
+
+
+def _as_shares(values: dict[str, Any]) -> dict[str, Any]:
+    """Money in each asset is shares of their sum."""
+    holdings = values.get("holdings")
+    if not isinstance(holdings, dict) or sum(holdings.values()) <= 2.0:
+        return values
+    whole = sum(holdings.values())
+    return values | {"holdings": {asset: money / whole for asset, money in holdings.items()}, "amount": whole}
 
 
 def _equal(one: Any, other: Any) -> bool:
@@ -207,6 +217,8 @@ def _read(call: Call) -> tuple[str, str | None, dict[str, Any]]:
         given["amount"], currency = quoting.money("amount", money)
         given |= {"currency": currency} if currency else {}
     if "holdings" in given:
+        currencies = {quoting.money("amount", h["amount"])[1] for h in given["holdings"] if "amount" in h} - {None}
+        given |= {"currency": currency for currency in currencies}
         given["holdings"] = _holdings(given["holdings"])
     if action == "explain":
         _explained(given)
