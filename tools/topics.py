@@ -38,6 +38,8 @@ def topic_claims(findings: Findings, topic: Topic, detail: str | None = None) ->
     ids = {figure.id for figure in findings.figures}
     if topic in _CASES:
         return tuple(Claim(section="answer", text=text) for text in _cases(findings.figures, topic))
+    if topic == "limits":
+        return tuple(Claim(section="answer", text=text) for text in _limits(findings.figures))
     return tuple(Claim(section="answer", text=text) for text in _SENTENCES[topic](ids, detail))
 
 
@@ -72,21 +74,24 @@ def _cases(figures: Sequence[Figure], group: Topic) -> Iterator[str]:
         yield f"{told} the benefit is {{{{{group}_{n}_bps}}}}."
 
 
-def _limits(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
-    if "limit_0_name" not in ids:
+def _limits(figures: Sequence[Figure]) -> Iterator[str]:
+    values = {figure.id: figure.value for figure in figures}
+    places = [n for n in range(len(figures)) if f"limit_{n}_name" in values]
+    if not places:
         yield "The mandate sets no limits, so none can bind."
-    for n in range(len(ids)):
-        if f"limit_{n}_name" not in ids:
-            break
-        if n == _SPOKEN:
-            yield "The table shows the others."
-            break
+    elif "binding_limit" in values:
+        yield "The limit that binds is {{binding_limit}}."
+    elif all(float(values[f"limit_{n}_statistic"]) <= float(values[f"limit_{n}_allowed"]) for n in places):
+        yield "The winner keeps every limit, so none stands in its way."
+    for n in places[:_SPOKEN]:
         yield (
             f"What {{{{limit_{n}_name}}}} measures in {{{{limit_{n}_scenario}}}} is {{{{limit_{n}_statistic}}}}; "
             f"it allows {{{{limit_{n}_allowed}}}}."
         )
-    if "binding_limit" in ids:
-        yield "The limit that binds is {{binding_limit}}."
+    if len(places) > _SPOKEN:
+        yield "The table shows the others."
+    if any(figure.unit == "probability" for figure in figures):
+        yield "For a limit on drawdowns these are chances that it is broken on the way."
 
 
 def _benchmarks(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
@@ -139,7 +144,6 @@ _SPOKEN = 4
 
 _SENTENCES: Mapping[Topic, Callable[[set[str], str | None], Iterator[str]]] = {
     "scenario": _scenario,
-    "limits": _limits,
     "benchmarks": _benchmarks,
     "years": _years,
     "next_trade": _next_trade,

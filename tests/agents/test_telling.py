@@ -102,12 +102,24 @@ class GivenRuns:
         return tuple(RunSummary(run=r, name=HOSTILE, state="completed", created_at="2026-03-02") for r in self._results)
 
     async def holdout(self, run: str) -> tuple[Figure, ...]:
-        words = ("advantage_bps", "utility over the matched constant weight on the holdout", 12.0, "bps")
-        days = [(f"{end}_day", f"{end} day of the holdout", "2018-01-02", "date") for end in ("first", "last")]
-        return tuple(
-            Figure(id=f"holdout_{id_}", quantity=quantity, value=value, unit=unit, source=f"holdout.{id_}")
-            for id_, quantity, value, unit in (words, *days)  # pyright: ignore[reportArgumentType]
+        gained = Figure(
+            id="holdout_advantage_bps",
+            quantity="utility over the matched constant weight on the holdout",
+            value=12.0,
+            unit="bps",
+            source="holdout.advantage_bps",
         )
+        days = [
+            Figure(
+                id=f"holdout_{end}_day",
+                quantity=f"{end} day of the holdout",
+                value=day,
+                unit="date",
+                source=f"holdout.{end}_day",
+            )
+            for end, day in (("first", "2016-05-24"), ("last", "2022-12-28"))
+        ]
+        return gained, *days
 
 
 @pytest.fixture(scope="module")
@@ -242,6 +254,11 @@ async def test_every_topic_of_every_result_is_told(context, colour) -> None:
     for topic in get_args(Topic):
         text = await heard(context, explain_result, topic=topic, run=colour, detail=details.get(topic))
         assert text, topic
+
+
+async def test_a_mandate_that_is_kept_and_one_that_cannot_be_are_told_apart(context) -> None:
+    assert "The winner keeps every limit" in await heard(context, explain_result, topic="limits", run="green")
+    assert "The limit that binds is" in await heard(context, explain_result, topic="limits", run="infeasible")
 
 
 async def test_two_results_are_compared_by_what_was_asked_and_what_came_out(context) -> None:
