@@ -38,7 +38,7 @@ LIGHT: Final = frozenset(
     "our in for than as "
     "should stay stays limit level only just exactly are would over was annual annualized set equal "
     "equals year fixed up "
-    "realized annually some put now use using rate lower higher more no worse less most least below "
+    "peak top highs realized annually some put now use using rate lower higher more no worse less most least below "
     "under above not go goes going exceed exceeds exceeding over past beyond shouldn't does doesn't do don't "
     "remain remains stays kept capped cap held hold keep limited run runs running come comes never must mustn't may "
     "might can cannot can't won't like say want wanted per cent total realised lost eat eats upper lower bound ceiling "
@@ -95,7 +95,7 @@ def _cues(reading: Reading) -> Iterator[Mark]:
         yield Mark(cue.kind, value, cue.start, cue.end, cue.text)
     if previous in ("min_weight", "max_weight"):
         for bound in reading.all("bound"):
-            if bound.text in BOUNDING:
+            if bound.text in BOUNDING and not any(0 <= bound.start - cue.end <= 1 for cue in cues):
                 value = "max_weight" if bound.value == "upper" else "min_weight"
                 yield Mark("slot", value, bound.start, bound.end, bound.text)
 
@@ -138,7 +138,7 @@ def _matchings(
         large = amount.unit == "plain" and amount.value >= LARGE
         slot = implied.get("large" if large else amount.unit)
         if slot:
-            options.append((Pair(amount, slot, None), 1.5 if slot == "holding" else 3.0))
+            options.append((Pair(amount, slot, None), 1.5 if slot == "holding" else 3.5))
         flows = {cue.value for cue in cues if cue.value in FLOWS}
         if amount.per and amount.unit in MONEY and len(flows) == 1:
             options.append((Pair(amount, min(flows), None), 1.0))

@@ -80,6 +80,8 @@ def _parts(whole: Reading, focus: Focus) -> list[Reading]:
 def _own(piece: Reading, focus: Focus) -> Action | None:
     """The wish of a piece by itself; amounts alone belong to the wish before."""
     action = action_of(piece, focus)
+    if action == "cannot" and not (piece.has("forbidden") or piece.has("foreign")):
+        return None
     if action is None and (piece.has("change") or piece.has("again")) and not piece.has("name"):
         return _follow_up(piece, focus)
     asks = any(w.text in QUESTIONS for w in piece.words[:3]) or piece.has("do") or piece.has("show")

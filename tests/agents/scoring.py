@@ -86,6 +86,8 @@ def _same(meant: dict[str, Any], read: tuple[str, str | None, dict[str, Any]]) -
     action, base, values = read
     wanted = {key: _canonical(key, value) for key, value in meant["values"].items()}
     values = {key: _canonical(key, value) for key, value in values.items()}
+    if "currency" not in wanted and "amount" not in wanted and "holdings" in wanted:
+        values.pop("currency", None)
     wanted, values = _as_shares(wanted), _as_shares(values)
     if meant["action"] != action or (meant.get("base") and base and meant["base"] != base):
         return False
