@@ -16,7 +16,7 @@ class Amount:
     end: int
     value: float
     unit: str
-    """percent, bps, money, time, multiple, share, factor, count or plain; `m` may be million or months."""
+    """percent, bps, money, time, multiple, share, factor, points, count or plain; `m` may be million or months."""
     years: bool = False
     per: str = ""
     """What follows as `a month` or `per year`."""
@@ -54,6 +54,7 @@ UNITS: Final = {
     r"sessions?|"
     r"quarters?|decades?|trading years?",
     "factor": r"x|times|fold",
+    "points": r"points?|pts|notches",
     "count": r"(?:different |other |built-in |bundled |single )?(?:scenarios?|worlds?|functions?|rules?|methods?|engines?|estimators?|stocks?|shares|assets?|"
     r"names?|runs?|results?|strategies|companies|titles|holdings|positions)",
 }
@@ -79,7 +80,7 @@ NUMBER: Final = re.compile(
     rf"\b(?P<spelled>{_SPELLED})(?![a-z]))"
     rf"(?:[ -]?(?P<scale>{_SCALE}|k|mn|mm|mil|m)(?![a-z])(?:\.(?= ?(?:{CURRENCIES})))?)?"
     rf"(?:[ -]?(?:of an? )?(?:{_UNIT})(?![a-z]))?"
-    r"(?P<per>,? ?(?:a|an|per|each|every|/|p\.?) ?(?:month|year|annum|week|day|quarter|m\b\.?|a\b\.?)|"
+    r"(?P<per>,? ?(?:a|an|per|each|every|/|p\.?) ?(?:month|mth|mo\b|year|annum|week|day|quarter|m\b\.?|a\b\.?)|"
     r" (?:monthly|annually|yearly|weekly)(?! (?:rebal|lookback|ewma)))?"
 )
 FOLDED: Final = str.maketrans("’‘“”–—−‑´`\u00a0\u202f", "''\"\"----''  ")

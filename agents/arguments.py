@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from agents.form import Call, Form
-from agents.grammar import Mark
+from agents.grammar import Reading
 from agents.holdings import assess, compare_allocations, simulate
 from agents.strategies import estimate, evaluate, given, optimize
 
@@ -55,11 +55,15 @@ def _analyse(form: Form) -> list[Call]:
 
 def _explain(form: Form) -> list[Call]:
     r = form.reading
-    runs, functions, scenarios = form.names("run"), form.names("function"), form.names("scenario")
+    runs, scenarios = form.names("run"), form.names("scenario")
+    functions = tuple(dict.fromkeys(m.value for m in r.all("function") if m.value != "all"))
+    form.use(*r.all("function"))
     multiple = form.match(
         ("transaction_cost", "max_cost"), {"multiple": "transaction_cost", "factor": "transaction_cost"}
     )
-    topics = [m.value for m in sorted(r.all("topic"), key=_said)]
+    topics = _topics(r)
+    if len({*topics} - {"alternative"}) > 1 and not functions:
+        form.ask(f"topic: {' or '.join(topics)}?")
     if not (topics or functions or scenarios or runs or multiple) or (set(topics) == {"alternative"} and not functions):
         form.ask("topic: what about the result?")
     topic, detail = _topic(topics, functions, scenarios, costs=bool(multiple))
@@ -71,7 +75,7 @@ def _explain(form: Form) -> list[Call]:
         form.ask("detail: one at a time")
     if topic == "costs" and multiple:
         detail = next(iter(multiple.values()))
-    form.use(*r.all("split"), *r.all("template"), *r.all("method"), *r.all("asset", "sp500", "cash"))
+    form.use(*r.all("split"), *r.all("template"), *r.all("method"), *r.all("asset", "sp500", "cash", "stocks"))
     if not runs and form.focus.run is None:
         form.ask("run: which result?")
     form.unclear = [u for u in form.unclear if not u.startswith("negation")]
@@ -95,16 +99,42 @@ def _topic(
     return (topics[0] if topics else "summary"), None
 
 
-def _said(topic: Mark) -> int:
-    """The most particular topic first."""
-    return TOPIC_ORDER.index(topic.value) if topic.value in TOPIC_ORDER else len(TOPIC_ORDER)
+def _topics(r: Reading) -> list[str]:
+    """What is asked of the result: the topic that the others are only circumstances of, or all that compete."""
+    named = [m for m in r.all("topic") if m.value != "summary" or not THING.match(m.text) or len(r.words) <= SHORT]
+    topics = list(dict.fromkeys(m.value for m in named))
+    free = [t for t in topics if not any(t in OVERRULED[other] or t == "summary" for other in topics if other != t)]
+    return free or topics
 
 
-TOPIC_ORDER: Final = (
-    "what_would_change", "counter_argument", "next_trade", "computed", "luck", "probabilities", "benchmarks",
-    "parameter_error", "plateau", "premium", "limits", "years", "where_it_loses", "data", "ranking", "why", "costs", "summary",
-)  # fmt: skip
-"""From the most particular to the most general; the first that is named is meant."""
+SHORT: Final = 8
+"""In a longer message "the result" is only what it is about."""
+THING: Final = re.compile(r"(?:the |winning )?(?:result|winner|outcome|win|rule|strategy|verdict|findings?|answer)$")
+OVERRULED: Final[dict[str, frozenset[str]]] = {
+    topic: frozenset(others.split())
+    for topic, others in {
+        "what_would_change": "why where_it_loses ranking plateau premium costs counter_argument alternative years data",
+        "counter_argument": "why where_it_loses luck costs limits ranking alternative",
+        "next_trade": "why years data limits ranking costs",
+        "computed": "why data costs years benchmarks ranking probabilities premium",
+        "luck": "probabilities plateau why ranking years data benchmarks",
+        "probabilities": "limits where_it_loses years benchmarks costs ranking why",
+        "parameter_error": "where_it_loses plateau why data costs luck premium",
+        "premium": "plateau where_it_loses years benchmarks costs why data",
+        "plateau": "ranking limits why where_it_loses",
+        "years": "where_it_loses benchmarks ranking why costs data",
+        "data": "why costs",
+        "benchmarks": "where_it_loses costs years ranking why",
+        "limits": "where_it_loses costs why",
+        "costs": "where_it_loses why years",
+        "ranking": "where_it_loses why",
+        "where_it_loses": "why ranking",
+        "why": "",
+        "alternative": "why where_it_loses ranking",
+        "summary": "",
+    }.items()
+}
+"""For each topic, the words of which others may stand beside it."""
 
 
 def _mentions(form: Form, topic: str) -> None:

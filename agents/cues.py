@@ -157,7 +157,8 @@ DO: Final = {
     "since the last run|since last time|compare with the last|compare with last|compare to the last|"
     "compare to last|compared with last|compare them|compare it to the|compare with the one before|"
     "versus last time|against the last|against the previous|different to last|other than last time|"
-    "between the two|between these two|between this and|between that and",
+    "between the two|between these two|between this and|between that and|not the same|are not the same|"
+    "aren't the same",
     "list_results": "archive|archive of runs|list result|list my result|list run|list my run|list all|my results|"
     "my runs|past result|past run|earlier result|earlier run|previous results|previous runs|"
     "what have i run|have i run|show all runs|all my runs|all my results|all results|all runs|"
@@ -173,7 +174,7 @@ DO: Final = {
     "list everything|list of my|past searches|earlier searches|previous searches|my searches|inventory|"
     "catalogue|catalog|what is in store|stored results|saved results|show me my results|"
     "show me my runs|show me the runs|show me the results|show me past|pull up my runs|"
-    "pull up my results|what did we run",
+    "pull up my results|what did we run|enumerate|on record|results on record|results that are on record",
     "open_holdout": "unseal|unlock|final test|test data|sealed data|sealed period|vault|untouched|hold-out|"
     "never seen|last years that were locked|holdout|hold out|held out|locked holdout|locked data|"
     "sealed|out of sample|locked period|test set|unseen data|reserved data|holdout period|locked test|"

@@ -59,7 +59,7 @@ HARMLESS: Final = re.compile(
     r"(?:we had|we have|i had|before|now|it was|it is|whole|full|others?|rest|usual|current|present|ones?|last time|today|lot)|"
     r"(?:don't|dont|do not|didn't|can't|cannot|not|never|couldn't) (?:quite |really |fully |yet )?(?:follow|understand|get|see|know|think|believe|trust|buy|like|mind|care|remember|expect|let|interest|matter)|"
     r"not (?:a|an) (?:fan|expert|quant|idea|clue)|no (?:clue|idea|doubt|need|preference|pressure|nonsense|fuss)|"
-    r"no (?:single|one|individual|other)|not (?:yet|really|quite|entirely|exactly|only)|never mind|nevermind|why not|"
+    r"no more,? no less|nothing else|nothing more|no search|no optimi[sz]ation|no optimi[sz]ing|no (?:single|one|individual|other)|not (?:yet|really|quite|entirely|exactly|only)|never mind|nevermind|why not|"
     r"(?:shouldn't|should not|mustn't|must not|may not|can't|cannot|does not|doesn't|do not|don't|won't|not|nor|never|no|without) "
     r"(?:to |ever |be |go |going |fall |falling |drop |lose |losing |rise |risk |run |draw |let it |it |have |cost |eat |get |getting |turn |come |drawing |a |down )*"
     r"(?:exceed|exceeding|over|above|more than|beyond|below|under|less than|worse than|deeper than|higher than|greater than|lower than|past|further than|in excess)|"

@@ -163,7 +163,7 @@ def read(text: str, own_scenarios: Sequence[str] = ()) -> Reading:
     strange = tuple(w for w in words if w.start not in named and w.stem not in FILLER and w.stem not in DOMAIN)
     names = [(mark.start, mark.end) for mark in marks if mark.kind in NAMES]
     unknown = tuple(w for w in strange if matters(w, text, names, [(a.start, a.end) for a in amounts]))
-    marks = [mark for mark in marks if not _overruled(mark, marks)]
+    marks = [mark for mark in marks if not _overruled(mark, marks) and not _refused(mark, folded)]
     marks.sort(key=lambda mark: (mark.start, -mark.end))
     amounts = _shares(amounts, marks, folded)
     return Reading(text, folded, amounts, tuple(marks), strange, unknown, tuple(words))
@@ -182,6 +182,14 @@ def _touch(amount: Amount, asset: Mark, folded: str) -> bool:
     if amount.end <= asset.start:
         return re.fullmatch(r"\s?(?:in |of )?(?:the )?", folded[amount.end : asset.start]) is not None
     return re.fullmatch(r"\s?[:=]?\s?", folded[asset.end : amount.start]) is not None
+
+
+REFUSED: Final = re.compile(r"\b(?:no|not|don't|dont|do not|without|rather than|instead of|never)(?: an?| the| any| full| big| to| another)? $")
+
+
+def _refused(mark: Mark, folded: str) -> bool:
+    """ "just the one, no search": a deed that is not wanted."""
+    return (mark.kind, mark.value) == ("do", "optimize") and REFUSED.search(folded[: mark.start]) is not None
 
 
 def _overruled(mark: Mark, marks: Sequence[Mark]) -> bool:

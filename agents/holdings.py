@@ -86,6 +86,10 @@ def _asset_marks(r: Reading, assets: Sequence[str]) -> list[Mark]:
     return [next(m for m in r.all("asset", asset)) for asset in assets]
 
 
+MORE: Final = re.compile(r"\b(?:add|plus|more|extra|additional|increase|reduce|trim|cut|less)\b")
+"""Words that change a part of a portfolio."""
+
+
 def assess(form: Form) -> list[Call]:
     for amount in levels(form):
         form.take(amount)
@@ -98,6 +102,8 @@ def assess(form: Form) -> list[Call]:
     portfolio = _portfolio(form)
     if not portfolio.get("holdings") and form.focus.portfolio is None:
         form.ask("holdings: of which portfolio?")
+    if form.focus.portfolio and MORE.search(form.reading.folded) and portfolio.get("holdings"):
+        form.ask("holdings: of which parts is the whole portfolio then?")
     form.finish()
     return [Call(tool="assess_portfolio", arguments={"portfolio": portfolio})]
 

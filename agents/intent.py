@@ -80,10 +80,13 @@ def _save(r: Reading, focus: Focus) -> bool:
     return r.has("name") or (keeps and focus.strategy is not None and not r.amounts)
 
 
+ALIKE: Final = re.compile(r"\b(?:two (?:results|runs)|not the same|differ\w*|versus|vs|(?:and|with|to|than|against) the (?:last|latest|newest|previous))\b")
+
+
 def _compare_results(r: Reading, focus: Focus) -> bool:
     if r.has("method") or r.has("asset") or r.amounts:
         return False
-    if len(r.all("run")) == 2:
+    if len(r.all("run")) == 2 or (r.has("run") and ALIKE.search(r.folded)):
         return True
     two = len(r.all("run")) >= 2 or r.has("reference", "previous")
     versus = any(word.text in ("compare", "versus", "vs", "against", "why") for word in r.words)
@@ -110,10 +113,12 @@ def _estimate(r: Reading, _: Focus) -> bool:
     return (r.has("do", "estimate") or takes) and not r.has("do", "simulate") and not r.has("topic", "parameter_error")
 
 
-def _compare_allocations(r: Reading, _: Focus) -> bool:
+def _compare_allocations(r: Reading, focus: Focus) -> bool:
     if r.has("do", "optimize", "assess_risk") or r.has("template") or any(m.value in SHAPED for m in r.all("slot")):
         return False
     methods = {m.value for m in r.all("method") if not _overlaps_function(r, m.start)}
+    if r.has("do", "allocation_methods", "compare_allocations") and focus.portfolio and not r.has("asset") and not r.amounts:
+        return True
     several = r.has("asset", "stocks") or len({m.value for m in r.all("asset")}) > 1
     spread = r.has("do", "compare_allocations") or (methods and not r.has("do", "evaluate"))
     return (
@@ -158,7 +163,7 @@ def _explain(r: Reading, focus: Focus) -> bool:
         return False
     if r.has("again") and (r.amounts or r.has("rebalancing")):
         return False
-    if r.has("topic") and all(m.value in ("sp500", "cash") for m in r.all("asset")) and not _set_by_number(r):
+    if r.has("topic") and all(m.value in ("sp500", "cash", "stocks") for m in r.all("asset")) and not _set_by_number(r):
         return True
     whole = r.has("scenario", "all", "default")
     return r.has("scenario") and not (r.amounts or whole or r.has("again") or r.has("only"))

@@ -59,6 +59,7 @@ SPECIAL: Final = (
     (r"\bwhat (?:all |else |exactly )?(?:can|could|do|would) (?:you|u)(?: \w+){0,2} do\b(?! (?:about|with|if|for the|to))", "do", "help"),
     *((rf"\breb(?:al(?:ance|ancing)?)?(?:\s?[:=]\s?|\s){letter}\b", "rebalancing", value) for letter, value in
       (("d", "daily"), ("w", "weekly"), ("m", "monthly"), ("q", "quarterly"))),
+    (r"\bin (?:a|one|two|three|four|five|a few|few|a couple of|\d) (?:short |simple |plain )?(?:sentences?|lines?|words|bullets?|bullet points|paragraphs?)\b", "topic", "summary"),
     (r"\btl;?\s?dr\b", "topic", "summary"),
     (r"\bpr?\((?=[^)]*[<>a-z])", "topic", "probabilities"),
     (r"(?:#|\bnumber |\bno\.? ?)(?:1|one)\b|\btop ?1\b", "winner", "winner"),
@@ -78,11 +79,12 @@ SPLIT: Final = re.compile(
 )
 RUN: Final = re.compile(
     r"(?<=\brun )#?(?=[0-9a-f]*\d)(?=\d*[a-f]|\d{5})[0-9a-f]{3,64}\b|(?<=\bresult )#?(?=[0-9a-f]*\d)[0-9a-f]{3,64}\b|"
+    r"(?<=\bvs )(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{4,64}\b|(?<=\bruns )(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{4,64}\b|"
     r"\b(?!\d+[bd]\b|\d+e\d+\b)(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{4,64}\b"
 )
 _TO_END = (
     r"(?=\s*(?:[,;:?!]|-\s|\.+(?:[\s?!]|$)|$|(?<![-\w])(?:with|but|and|like|based|from|off|which|please|pls|using|"
-    r"for|then|so|to me|now|thanks|thank|cheers|where|whose|in|it's|has|having|at)\b))"
+    r"for|then|so|to me|now|basically|thanks|thank|cheers|where|whose|in|it's|has|having|at)\b))"
 )
 _NAME = rf"(?P<name>'[^']+'|\"[^\"]+\"|[^\s,;:?!'\"](?:[^,;:?!'\"]|'(?=s\b))*?){_TO_END}"
 NAMING: Final = tuple(
@@ -97,6 +99,7 @@ NAMING: Final = tuple(
         r"(?!(?:name|like|with|where|based|from|off|that|and|for|of|in|which|having|please|is|has|at|on|using|to)\b)(?P<name>[a-z0-9][\w-]*(?: [\w-]+)?)\s?[:=]",
         rf"\b(?:load|pull up|open|bring up|fetch|retrieve|get|show|run|use|evaluate|look at|see)(?: me| us)? (?:my |the |our )?"
         rf"(?:saved|stored)(?: one| strategy| rule| config)?(?:,|:| called| named)? (?!(?:it|it's|its|strategy|one|rule|strategies|runs?|results?|as|under|called|named)\b){_NAME}",
+        rf"\b(?:i'd|i will|i'll|we'd|we'll|i would|i shall|to be) call(?:ed)? (?!it\b|this\b|that\b){_NAME}",
         rf"\b(?:under the name(?: of)?|by the name(?: of)?|with the name|name:) {_NAME}",
         rf"\b(?:copy|clone|duplicate)\b[^.;,]{{0,40}}?\b(?:to|as|into) {_NAME}",
         r"\bscenario (?P<name>'[^']+'|\"[^\"]+\")",

@@ -3,6 +3,8 @@
 from typing import Final
 
 WORDS: Final = """
+amongst amid towards toward throughout alongside beside besides beneath underneath till unto albeit thrice enumerate
+basically whatsoever footing preferable objective honestly merely bother bothering compete display
 bonjour merci hallo hola ciao gracias danke bitte grazie salut servus grüezi bon soir buenas dias tardes prego voila
 unread spreadsheeting lest tolerating stomach instance seas sort of pretend imagine suppose boardroom trustees averages
 a able about above absolute absolutely accept acceptable accordingly account accurate achieve across actual actually
@@ -190,7 +192,7 @@ ABBREVIATIONS: Final = {
     **dict.fromkeys(["diffs"], "difference"),
     **dict.fromkeys(["freq"], "often"),
     **dict.fromkeys(["est", "estim"], "estimator"),
-    "tv": "vola", "sr": "sharpe", "β": "beta", "δ": "difference", "Δ": "difference", "σ": "sigma", "γ": "gamma", "μ": "mu", "u": "you", "ur": "your", "r": "are", "wd": "would", "cld": "could",
+    "tv": "vola", "sr": "sharpe", "β": "beta", "δ": "difference", "Δ": "difference", "σ": "sigma", "γ": "gamma", "μ": "mu", "u": "you", "ur": "your", "r": "are", "wld": "would", "fwd": "forward", "wd": "would", "cld": "could",
     "shld": "should", "abt": "about", "bc": "because", "cuz": "because", "coz": "because", "plz": "please",
     "pls": "please", "sry": "sorry", "soz": "sorry", "tho": "though", "thx": "thanks", "ty": "thanks", "teh": "the",
     "hte": "the", "yr": "your", "dont": "dont", "wanna": "want", "nite": "night", "rly": "really", "rn": "now",

@@ -9,6 +9,7 @@ from typing import Any, Final
 from agents.form import Call, Form
 from agents.grammar import Mark, Reading
 from agents.levels import levels
+from agents.slots import Pair
 from tools.wishes import Offer
 
 OPTIMIZATION: Final = {
@@ -96,10 +97,28 @@ def _optimization(form: Form, action: Offer) -> dict[str, Any]:
     if base == "new" and focus.request is not None and not wish["assets"] and not r.has("fresh"):
         base = "last" if r.has("change") or action == "estimate" or not r.has("do", "optimize") else base
     _denied_limits(form, base)
+    lower = [p for p in form.pairs if p.slot in CAPPED and _lower_before(form, p)]
+    for pair in lower:
+        form.ask(f"contradiction: {pair.slot} at least {pair.amount.text}?")
+    if base == "new" and not wish["assets"] and POINTED.search(r.folded):
+        form.ask("assets: which ones?")
     if base == "new" and not (given(wish) or form.denied):
         form.ask("wish: of which assets, with which target?")
     form.finish(needed=[s for s in (*OPTIMIZATION, "lookback") if action == "optimize" or not s.endswith("cost")])
     return {"base": base, **given(wish)}
+
+
+CAPPED: Final = ("volatility", "drawdown", "var", "es", "turnover", "max_cost", "leverage")
+POINTED: Final = re.compile(r"\b(?:this|these|those|them|my portfolio|our portfolio|the portfolio|holdings)\b")
+"""Words for assets that were not named."""
+
+
+def _lower_before(form: Form, pair: Pair) -> bool:
+    """ "a drawdown of at least 20%": the wrong side of a limit."""
+    start = pair.amount.start
+    return any(0 <= start - m.end <= 3 for m in form.reading.all("bound", "lower")) and not re.search(
+        r"\b(?:not|no|never|nothing) (?:\w+ )?$", form.reading.folded[: start - 12]
+    )
 
 
 def _implied_time(form: Form) -> dict[str, str]:
@@ -137,7 +156,7 @@ def _alternatives(r: Reading, marks: Sequence[Mark]) -> bool:
 
 
 AIMED: Final = re.compile(
-    r"(?:^|,|:|;|-|\b(?:at|with|to|for|on|again|and|by|now|about|around|is|want|target|aim|of|a|an|in|but|try|do))\s*$"
+    r"(?:^|,|:|;|-|\b(?:at|with|to|for|on|again|and|by|now|about|around|want|target|aim|a|an|in|but|try|do))\s*$"
 )
 
 
@@ -247,6 +266,9 @@ def evaluate(form: Form) -> list[Call]:
         del implied["percent"]
     if "drawdown_control" in (function, focus.strategy and focus.strategy.weight_function) and r.has("bound", "upper"):
         implied["percent"] = "drawdown"
+    for amount in r.amounts if template == "twelve_month_rule" else ():
+        if amount.unit == "time" and amount.value == 12.0 and re.match(r"[ -]?months? (?:one|rule|thing|version)", r.folded[amount.end - 6 :]):
+            form.take(amount)
     quotes = form.match((*STRATEGY, "max_cost", "leverage", "return", "fee"), implied)
     for slot in quotes:
         if slot not in STRATEGY:

@@ -43,7 +43,8 @@ TOPICS: Final = {
     "parameter importance|importance of the parameters|which settings mattered|which knobs|which knob|"
     "knobs matter|knob matters|biggest effect|largest effect|most influential|influence|"
     "where does the value come from|where does the advantage come from|source of the edge|"
-    "source of the gain|attribution|secret sauce|what gives it the edge",
+    "source of the gain|attribution|secret sauce|what gives it the edge|preferable|preferred|"
+    "makes the winner|made the winner",
     "where_it_loses": "not work|doesnt work|stop working|work badly|break down|breaks down|go wrong|goes wrong|"
     "where does it lose|where does it lose money|where does this lose money|where does it fail|"
     "where it loses|weak spot|weakness|when does it lose|underperform|underperformance|lose|loses|"
@@ -62,7 +63,7 @@ TOPICS: Final = {
     "costs": "cost eat|costs eat|cost|trading cost|transaction cost|after cost|net of cost|expensive to trade|"
     "dealing costs|dealing cost|trading expenses|frictions|friction|higher costs|cost assumption|"
     "cost sensitivity|costs were higher|costs rise|costs go up|costs double|double the costs|"
-    "costs doubled|slippage",
+    "costs doubled|slippage|expensive as assumed|more expensive|trading costs",
     "premium": "premium|equity premium|risk premium|equity risk premium|expected premium|equity premium is|"
     "stocks earn no more|no premium|zero premium|excess return|premium shrinks|premium disappears|"
     "premium vanishes|lower premium|premium turns out lower|stocks beat cash|reward for holding|erp|"
@@ -82,7 +83,8 @@ TOPICS: Final = {
     "wrong inputs|uncertain inputs|uncertain estimates|robust to errors|robust to error|"
     "input uncertainty|model error|noisy estimates|noisy inputs|parameters off|inputs off|"
     "inputs are off|got the parameters wrong|got the inputs wrong|estimate the parameters wrongly|"
-    "error bars on the parameters",
+    "error bars on the parameters|about the inputs|about the parameters|sure about the inputs|"
+    "parameters are estimated wrong|inputs are estimated wrong",
     "probabilities": "probability|chance|odds|how likely|likelihood|how probable|likely|probable|risk of breaching|"
     "probability of breach|how often|percent chance|how big is the chance|what are the chances|chances|"
     "prospect of losing|risk of losing|risk of loss|risk of a loss|how many times out of|"
@@ -107,7 +109,8 @@ TOPICS: Final = {
     "good luck|pot luck|over fitted|over fitting|over fit|overtuned|over tuned|tuned to the past|"
     "fitted to the past|fit to the past|too good to be true|mirage|illusion|artefact|artifact|"
     "trust the edge|merely chance|mere chance|down to chance|blind luck|sheer luck|lucked out|"
-    "hold up statistically|robust statistically",
+    "hold up statistically|robust statistically|be chance|just be chance|a chance result|be random|"
+    "be noise",
     "benchmarks": "constant weight|constant mix|fixed weight|beat|beats|outperform|better than|benchmark|"
     "buy and hold|compare to constant weight|versus the benchmark|beat the benchmark|"
     "against the benchmark|just holding|simply holding|holding the index|buy-and-hold|naive strategy|"
@@ -117,7 +120,8 @@ TOPICS: Final = {
     "better than holding|better than just|better than the index|better than buy|beat the index|"
     "beat the market|against buy|against holding|against a constant|compared with a constant|"
     "than a constant weight|simple alternatives|simplest alternative|the baseline|baseline|baselines|"
-    "compared to simply|compared with simply|over the benchmark|value added over|add value over",
+    "compared to simply|compared with simply|over the benchmark|value added over|add value over|"
+    "just holding the same|holding the same",
     "plateau": "flat|flat around|plateau|heatmap|heat map|neighbour|neighbor|neighbouring|robust middle|cliff|"
     "nearby|how sensitive|sensitive|sensitivity|flat top|isolated peak|peak or plateau|how stable|"
     "stable|knife edge|parameter stability|surrounding|sharp peak|spike|isolated|flat or|hilltop|"
@@ -167,7 +171,7 @@ TOPICS: Final = {
     "last date|from which date|which sample|what sample|sample used|price data|source of data|"
     "data sources|where is the data|whose data|which history|how many years of data|years of data|"
     "length of the data|data behind|based upon what data|based on what data|inputs used|fed with|"
-    "price source|provenance of the data|vintage",
+    "price source|provenance of the data|vintage|what history|history did you use",
     "next_trade": "position should i have|position to take|should i be invested|should i do now|what position|"
     "how much should i hold|should i own|should we hold|next trade|trade next|trade now|trade today|"
     "hold today|hold now|current weight|current position|weight today|weight now|should i hold|"

@@ -97,12 +97,18 @@ QUESTIONS: Final = frozenset(
 )
 
 
+SUPPOSED: Final = re.compile(r"(?:and )?(?:how much|how badly|how bad|what) (?:does|would|do|will|did|happens)[^?]*\b(?:that|this|then|us)\b")
+"""A question about what was just supposed."""
+
+
 def _same(earlier: Action, action: Action, piece: Reading) -> bool:
     if {earlier, action} == {"optimize", "estimate"}:
         return any(
             m.text.startswith(("dont", "do not", "without", "before", "not")) for m in piece.all("do", "estimate")
         )
-    return earlier == action and action != "explain"
+    if earlier == action == "explain":
+        return SUPPOSED.match(piece.text.lower()) is not None
+    return earlier == action
 
 
 # ---- what only the conversation can tell

@@ -185,7 +185,7 @@ SLOTS: Final = {
     "charge per trade|dealing charge|dealing charges|dealing costs|trading costs|trade costs|"
     "broker fee|brokerage|brokerage cost|trans cost|friction|trading charge|trading charges|"
     "cost assumption|execution costs|round trip|slippage|trading expense|per transaction|"
-    "each transaction",
+    "each transaction|trading expensive|expensive to trade|trading as expensive",
     "max_cost": "max cost|maximum cost|cost limit|cost cap|cost budget|annual cost|yearly cost|cost a year|"
     "cost per year|annual trading cost|yearly trading cost|total cost|cost ceiling|max trading cost|"
     "cost drag|total annual cost|total yearly cost|annual total cost|drag|total trading cost|"
@@ -267,7 +267,8 @@ SLOTS: Final = {
     "money_goal": "goal|reach|reaching|grow to|grows to|end up with|end with|hit|to become|get to|gets to|"
     "make it to|target wealth|goal of|wealth of|growing to|into|reaches|arrive at|turn into|"
     "ending up with|ended up with|end up at|ends up with|finish with|finishing with|finish at|"
-    "wind up with|have at least|accumulating|hitting|be a millionaire|target of|target sum|"
-    "target amount|get up to|get as far as|need to have",
+    "wind up with|have at least|accumulating|hitting|be a millionaire|target sum|target amount|"
+    "get up to|get as far as|need to have|want to have|wanna have|like to have|hope to have|"
+    "end up having",
 }
 """The words of amounts."""
