@@ -115,7 +115,7 @@ CHAT = (
     "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year, base case and bear market",
     "and with double the costs?",
     "is it luck?",
-    "compare risk parity for AAPL and NOSUCH",
+    "why do the last two runs differ?",
     "book me a table for dinner",
 )
 """A quick evaluation, a search, two questions about it, one that a tool refuses, one that is declined."""
