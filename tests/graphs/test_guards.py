@@ -90,6 +90,8 @@ async def test_a_result_whose_figures_were_changed_is_not_kept(home: Path):
         assert result_key(OWNER, run, "final")
 
 
+NOTHING = Thresholds(evaluations=0)
+"""Every run waits for a person."""
 UNSAID: dict[str, tuple[Call, str]] = {
     "amounts": (
         ("run_optimization", {"wish": {"target_volatility": "12%"}}),
@@ -102,7 +104,7 @@ UNSAID: dict[str, tuple[Call, str]] = {
 @pytest.mark.parametrize("guard", UNSAID)
 async def test_a_tool_is_not_called_with_unsaid(guard: str, home: Path):
     call, told = UNSAID[guard]
-    done = await talked(home, steps([call], saying("Done.")), "Optimize the S&P 500.")
+    done = await talked(home, steps([call], saying("Done.")), "Optimize the S&P 500.", thresholds=NOTHING)
     assert told in done.told
     assert done.of(ToolCalled) == []
     assert done.runs == []
@@ -179,9 +181,6 @@ async def test_a_soft_budget_warns_and_goes_on(home: Path):
     done = await talked(home, answering, budgets=Budgets(run_tokens=24))
     assert done.turn.outcome == "answered"
     assert [(event.code, event.subject) for event in done.of(Warned)] == [("budget_nearly_spent", "run tokens")]
-
-
-NOTHING = Thresholds(evaluations=0)
 
 
 async def waiting(desk: Desk) -> str:
