@@ -62,7 +62,7 @@ def alternative(result: OptimizationResult, trials: Sequence[Trial], function: W
         function=function,
         standing=standing,
         tried=len(own),
-        screened=sum(trial.screened for trial in own),
+        screened=len([trial for trial in own if trial.screened]),
         config=config,
         behind=shown if behind else None,
         unit=unit,

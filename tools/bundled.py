@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from tools.errors import InvalidInput
-from tools.prices import CashRates, Prices, split_universe
+from tools.prices import CashRates, Prices
+from tools.universe import split_universe
 
 DATA = Path(__file__).parent / "data"
 

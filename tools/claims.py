@@ -18,8 +18,8 @@ from quant.strategy import Frozen
 from tools.figures import Claim, Figure, shown
 from tools.numbers import unexplained
 from tools.optimization import OptimizationRequest, RenderedClaim
-from tools.prices import split_universe
 from tools.quantities import REFERENCE, wrong_quantities
+from tools.universe import split_universe
 
 MAX_CLAIMS = 20
 

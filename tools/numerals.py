@@ -1,12 +1,17 @@
 """Numbers in digits and letters of many scripts, with the signs, currencies, scales and units that stand at them."""
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Context, Decimal, DecimalException
 
 from tools.folding import MINUS
 from tools.units import AFTER, BEFORE, CURRENCIES, DATE, NOT_A_DATE, SCALE_VALUES, SCALED, SIGN, NumberUnit
+
+_EXACT = Context(prec=40)
+"""Powers with the same digits on every machine."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +97,12 @@ def _value_of(match: re.Match[str]) -> float | None:
     power = int(re.sub(r".*[x×*]\s?10\s?\^?\s?|[e^+]", "", ten or match["raised"]).replace(MINUS, "-"))
     if abs(power) > 300:
         return None
+    base = Decimal(repr(value))
     try:
-        return value * 10.0**power if ten else value**power
-    except (OverflowError, ZeroDivisionError):
+        found = float(_EXACT.scaleb(base, power) if ten else _EXACT.power(base, power))
+    except DecimalException:
         return None
+    return found if math.isfinite(found) else None
 
 
 def read_digits(digits: str) -> float | None:
@@ -165,7 +172,7 @@ def letters(text: str, lower: str) -> Iterator[Found]:
 
 def _roman(letters: str) -> float:
     values = [{"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}[letter] for letter in letters]
-    return float(sum(-v if following > v else v for v, following in zip(values, [*values[1:], 0], strict=True)))
+    return math.fsum(-v if following > v else v for v, following in zip(values, [*values[1:], 0], strict=True))
 
 
 def _han(letters: str) -> float | None:

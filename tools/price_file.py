@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from tools.errors import InvalidInput
-from tools.prices import Prices, split_universe
+from tools.prices import Prices
+from tools.universe import split_universe
 
 MAX_BYTES = 100_000_000
 MAX_CELLS = 5_000_000

@@ -1,6 +1,8 @@
 """What models took, in the store: added to in the transaction that keeps an answer, so that each counts once."""
 
+import operator
 from datetime import date
+from functools import reduce
 from typing import get_args
 
 from store.errors import Conflict
@@ -48,7 +50,7 @@ async def totals(scope: Scope, agent: AgentName) -> Totals:
     }
     return Totals(
         agent=by_agent.get(_of_run(scope, agent).id, Spent()),
-        run=sum(by_agent.values(), Spent()),
+        run=reduce(operator.add, by_agent.values(), Spent()),
         user=(await _read(scope.store, _of_day(scope.owner, scope.now().date())))[0],
     )
 

@@ -1,7 +1,9 @@
 """What asking models took."""
 
 import math
+import operator
 from collections.abc import Iterable
+from functools import reduce
 
 from quant.strategy import Frozen
 
@@ -41,4 +43,4 @@ class Usage(Frozen):
 
 
 def total(usages: Iterable[Usage]) -> Usage:
-    return sum(usages, Usage())
+    return reduce(operator.add, usages, Usage())

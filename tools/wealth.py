@@ -1,6 +1,7 @@
 """What money may become: holdings on simulated markets, with what is paid in, taken out, and wanted at the end."""
 
 import asyncio
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from quant.elementary import power
 from quant.errors import DataError
 from quant.evaluation import Measured
 from quant.joint import JointModel, MarketState, joint_model
@@ -138,7 +140,7 @@ def _scenario(held: Holdings, plan: SavingsPlan) -> Scenario | None:
 
 def _own_model(assets: Assets, plan: SavingsPlan) -> JointModel:
     """Blocks of days of all assets together, cash at its mean rate over them."""
-    rate = float((1.0 + np.mean(assets.cash)) ** DAYS - 1.0)
+    rate = power(1.0 + math.fsum(assets.cash) / assets.cash.size, DAYS) - 1.0
     return joint_model("bootstrap", cash_rate=rate, seed=plan.seed, name="history", history=assets.returns)
 
 
@@ -198,7 +200,7 @@ def _figures(
     sheet.add("paths", "simulated paths of wealth", plan.paths, "count")
     sheet.add("inflation", "assumed inflation a year", plan.inflation, "percent")
     sheet.add("fee", "assumed fee a year", plan.fee, "percent")
-    sheet.add("cash_rate", "assumed yearly return of cash", (1.0 + model.cash) ** DAYS - 1.0, "percent")
+    sheet.add("cash_rate", "assumed yearly return of cash", power(1.0 + model.cash, DAYS) - 1.0, "percent")
     shares = [*held.weights, *([held.cash_weight] if held.cash_weight > 0.0 else [])]
     for n, (name, share) in enumerate(zip(held.names, shares, strict=True), 1):
         word = ORDINALS[n - 1]

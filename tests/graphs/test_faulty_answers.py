@@ -3,9 +3,11 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from typing import Literal
 
 import pytest
 
+from agents.conversation import unfenced
 from agents.options import Guardrail
 from graphs.deciding import ROUNDS
 from quant.strategy import SearchSpace
@@ -26,7 +28,7 @@ from tests.graphs.wired import (
     point_at,
     ran,
 )
-from tools.optimization import AgentName, OptimizationRequest
+from tools.optimization import AgentName, OptimizationRequest, OptimizationResult
 from tools.trace import DecisionMade, ToolCalled
 
 pytestmark = pytest.mark.anyio
@@ -134,21 +136,26 @@ CASES = {
 
 
 @pytest.fixture(scope="module")
-def abstaining(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Digest of the result of a run in which nobody answers: the same however it came about."""
+def abstaining(tmp_path_factory: pytest.TempPathFactory) -> OptimizationResult:
+    """The result of a run in which nobody answers: but for the reason, the same however it came about."""
     with pytest.MonkeyPatch.context() as patch, Double(lambda _: Say()) as double:
         point_at(patch, double.url)
-        return asyncio.run(ran(tmp_path_factory.mktemp("abstaining"))).digest
+        return asyncio.run(ran(tmp_path_factory.mktemp("abstaining"))).finished
 
 
-def all_abstained(done: Ran, digest: str) -> None:
+def all_abstained(
+    done: Ran, abstaining: OptimizationResult, reason: Literal["no_answer", "blocked"] = "no_answer"
+) -> None:
     assert done.abstained == list(AGENTS)
     assert done.authors == {"abstained"}
     result = done.finished
     assert result.explanation is not None
     assert result.explanation.author == "template"
     assert sum("gave no answer" in caveat for caveat in result.caveats) == len(AGENTS)
-    assert done.digest == digest
+    expected = abstaining.manifest
+    decisions = tuple(each.model_copy(update={"abstained_for": reason}) for each in expected.decisions)
+    manifest = expected.model_copy(update={"decisions": decisions})
+    assert done.digest == abstaining.model_copy(update={"manifest": manifest}).digest()
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -182,7 +189,7 @@ async def test_a_guardrail_ends_the_question_at_once(reply: Reply, home, monkeyp
     assert done.said == answers("blocked", dict.fromkeys(AGENTS, 1))
     assert len(double.received) == len(AGENTS), "the same question would be stopped again"
     assert done.refused == [("blocked",)] * len(AGENTS)
-    all_abstained(done, abstaining)
+    all_abstained(done, abstaining, "blocked")
     no_trace_of_it(home, done.result, *done.events)
 
 
@@ -271,7 +278,7 @@ async def test_a_tool_result_of_400_kb_reaches_the_model_whole_and_no_checkpoint
     texts = [text for content in results if MARK in (text := "".join(part["text"] for part in content))]
     assert len(texts) == 2, "one for each plan"
     assert all(len(text) > 400_000 for text in texts)
-    assert all(len(json.loads(text)["space"]["decay"]) == 40_000 for text in texts)
+    assert all(len(json.loads(unfenced(text))["space"]["decay"]) == 40_000 for text in texts)
     for file in home.glob("checkpoints.sqlite*"):
         assert MARK.encode() not in file.read_bytes()
     assert sum(file.stat().st_size for file in home.glob("checkpoints.sqlite")) < 400_000

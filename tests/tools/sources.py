@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from tools.figures import Figure, shown
-from tools.prices import Prices, split_universe
+from tools.prices import Prices
+from tools.universe import split_universe
 
 
 @dataclass(frozen=True)
