@@ -166,7 +166,7 @@ def _wealth(found: "WealthOutlook") -> Iterator[Exhibit]:
     }
     yield listing("Chances", chances, found.figures)
     yield listing("On the way", {"wealth_growth": "Growth a year", "wealth_drawdown": "Deepest fall"}, found.figures)
-    count = sum(f.id.startswith("wealth_holding_") and f.id.endswith("_name") for f in found.figures)
+    count = len([f for f in found.figures if f.id.startswith("wealth_holding_") and f.id.endswith("_name")])
     rows = [
         (f"{{{{wealth_holding_{n}_name}}}}", *(f"wealth_holding_{n}_{of}" for of in ("weight", "return", "volatility")))
         for n in range(1, count + 1)
