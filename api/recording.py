@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
@@ -33,6 +34,8 @@ from tools.trace import TraceEvent
 
 OWNER = "local"
 """Recordings are nobody's: they are made in a home of their own, which is empty and thrown away."""
+CLOCK = datetime(2026, 1, 1, tzinfo=UTC)
+"""The time of every recording and replay: a tool that lists runs tells when they were made."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 SHOWN = 40
 """Lines of a difference."""
@@ -208,7 +211,7 @@ async def _empty_desk(settings: Settings, models: Models) -> AsyncGenerator[Desk
     with tempfile.TemporaryDirectory() as home:
         empty = settings.model_copy(update={"home": Path(home), "owner": OWNER})
         async with create_desk(empty, models) as desk:
-            yield replace(desk, thresholds=None)  # who records or replays a run has decided to
+            yield replace(desk, thresholds=None, now=lambda: CLOCK)  # who records or replays a run has decided to
 
 
 def _host(endpoint: str) -> str:
