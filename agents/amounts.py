@@ -131,7 +131,14 @@ def _share(match: re.Match[str], end: int, unit: str) -> Amount:
 
 
 def _value(body: str) -> float:
-    body = re.sub(rf"{CURRENCY}|(?<=minus) |(?<=negative) ", "", body).replace("minus", "-").replace("negative", "-").strip() if re.search(r"\d", body) else body
+    body = (
+        re.sub(rf"{CURRENCY}|(?<=minus) |(?<=negative) ", "", body)
+        .replace("minus", "-")
+        .replace("negative", "-")
+        .strip()
+        if re.search(r"\d", body)
+        else body
+    )
     digits = re.sub(r"[,'](?=\d{3}(?!\d))", "", body).replace(",", ".").replace(" ", "")
     if digits[-1:] in VULGAR:
         return float(digits[:-1] or 0) + VULGAR[digits[-1]]

@@ -69,7 +69,11 @@ def _explain(form: Form) -> list[Call]:
     topic, detail = _topic(topics, functions, scenarios, costs=bool(multiple))
     form.names("rebalancing")
     _mentions(form, topic)
-    if topic == "why" and re.search(r"\bwhy (?:not|isn't|wasn't|didn't|aren't|don't|doesn't)\b", r.folded) and not functions:
+    if (
+        topic == "why"
+        and re.search(r"\bwhy (?:not|isn't|wasn't|didn't|aren't|don't|doesn't)\b", r.folded)
+        and not functions
+    ):
         form.ask("topic: why what not?")
     if len(runs) > 1 or len(functions) > 1 or len(scenarios) > 1:
         form.ask("detail: one at a time")

@@ -184,7 +184,9 @@ def _touch(amount: Amount, asset: Mark, folded: str) -> bool:
     return re.fullmatch(r"\s?[:=]?\s?", folded[asset.end : amount.start]) is not None
 
 
-REFUSED: Final = re.compile(r"\b(?:no|not|don't|dont|do not|without|rather than|instead of|never)(?: an?| the| any| full| big| to| another)? $")
+REFUSED: Final = re.compile(
+    r"\b(?:no|not|don't|dont|do not|without|rather than|instead of|never)(?: an?| the| any| full| big| to| another)? $"
+)
 
 
 def _refused(mark: Mark, folded: str) -> bool:
@@ -261,7 +263,11 @@ def corrected(word: str) -> str:
     if len({stem(w) for w in near}) != 1 or near & SYMBOLS:
         return word
     found = min(near)
-    return found if found not in COMPANIES or stem(found) in FILLER or sorted(found) == sorted(word) or len(word) > 6 else word
+    return (
+        found
+        if found not in COMPANIES or stem(found) in FILLER or sorted(found) == sorted(word) or len(word) > 6
+        else word
+    )
 
 
 HEADS: Final = frozenset(
@@ -270,7 +276,9 @@ HEADS: Final = frozenset(
     "world strategy estimator engine model template method allocation currency rate goal ratio limit weighting".split()
 )
 """What an unknown word before it could change: "the frobnicated index"."""
-ADDRESSED: Final = re.compile(r"\b(?:hi|hello|hey|dear|morning|afternoon|evening|thanks?|thx|cheers|regards|mrs?|ms|dr)\W+$")
+ADDRESSED: Final = re.compile(
+    r"\b(?:hi|hello|hey|dear|morning|afternoon|evening|thanks?|thx|cheers|regards|mrs?|ms|dr)\W+$"
+)
 
 
 def matters(word: Word, text: str, names: Sequence[tuple[int, int]], amounts: Sequence[tuple[int, int]]) -> bool:

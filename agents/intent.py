@@ -80,7 +80,9 @@ def _save(r: Reading, focus: Focus) -> bool:
     return r.has("name") or (keeps and focus.strategy is not None and not r.amounts)
 
 
-ALIKE: Final = re.compile(r"\b(?:two (?:results|runs)|not the same|differ\w*|versus|vs|(?:and|with|to|than|against) the (?:last|latest|newest|previous))\b")
+ALIKE: Final = re.compile(
+    r"\b(?:two (?:results|runs)|not the same|differ\w*|versus|vs|(?:and|with|to|than|against) the (?:last|latest|newest|previous))\b"
+)
 
 
 def _compare_results(r: Reading, focus: Focus) -> bool:
@@ -117,7 +119,12 @@ def _compare_allocations(r: Reading, focus: Focus) -> bool:
     if r.has("do", "optimize", "assess_risk") or r.has("template") or any(m.value in SHAPED for m in r.all("slot")):
         return False
     methods = {m.value for m in r.all("method") if not _overlaps_function(r, m.start)}
-    if r.has("do", "allocation_methods", "compare_allocations") and focus.portfolio and not r.has("asset") and not r.amounts:
+    if (
+        r.has("do", "allocation_methods", "compare_allocations")
+        and focus.portfolio
+        and not r.has("asset")
+        and not r.amounts
+    ):
         return True
     several = r.has("asset", "stocks") or len({m.value for m in r.all("asset")}) > 1
     spread = r.has("do", "compare_allocations") or (methods and not r.has("do", "evaluate"))
@@ -203,7 +210,11 @@ def _asks(r: Reading) -> bool:
 
 def _limits_given(r: Reading) -> bool:
     """An amount right beside a measure bounds it; shares of a portfolio do not."""
-    if r.has("level") or r.has("slot", "trials") or (r.has("slot", "volatility") and len(r.amounts) > 1 and not _weights(r)):
+    if (
+        r.has("level")
+        or r.has("slot", "trials")
+        or (r.has("slot", "volatility") and len(r.amounts) > 1 and not _weights(r))
+    ):
         return True
     return r.has("bound") and bool(r.amounts) and not _weights(r)
 
@@ -243,7 +254,14 @@ def _analyse(r: Reading, focus: Focus) -> bool:
 
 
 def _scenarios(r: Reading, focus: Focus) -> bool:
-    if any(a.unit != "count" for a in r.amounts) or r.has("asset") or _named_strategy(r) or r.has("again") or r.has("now") or r.has("do", "optimize"):
+    if (
+        any(a.unit != "count" for a in r.amounts)
+        or r.has("asset")
+        or _named_strategy(r)
+        or r.has("again")
+        or r.has("now")
+        or r.has("do", "optimize")
+    ):
         return False
     if any(w.stem == "scenario" for w in r.words) or r.has("do", "scenarios"):
         return not _has_result(focus) or r.has("show") or focus.last in ("scenarios", "add_scenario")
@@ -255,28 +273,30 @@ def _scenarios(r: Reading, focus: Focus) -> bool:
 def _evaluate(r: Reading, focus: Focus) -> bool:
     if r.has("template") or r.has("do", "evaluate"):
         return not _searched(r)
-    if r.has("split") and r.words and focus.portfolio is None and not r.has("asset") and not r.has("do", "assess_risk", "simulate"):
+    if (
+        r.has("split")
+        and r.words
+        and focus.portfolio is None
+        and not r.has("asset")
+        and not r.has("do", "assess_risk", "simulate")
+    ):
         return True
     shaped = r.has("slot", *SHAPED)
     single = len({m.value for m in r.all("function")}) == 1
-    if (
-        single
-        and _asks_how(r)
-        and not _has_result(focus)
-        and r.words[0].text != "why"
-        and not _searched(r)
-    ):
+    if single and _asks_how(r) and not _has_result(focus) and r.words[0].text != "why" and not _searched(r):
         return True
     if (shaped or r.has("do", "weak_evaluate")) and single and not r.has("do", "optimize"):
-        return not _searched(r) and not (
-            r.has("do", "weak_optimize") and not shaped and not r.has("show")
-        )
+        return not _searched(r) and not (r.has("do", "weak_optimize") and not shaped and not r.has("show"))
     return False
 
 
 def _searched(r: Reading) -> bool:
     """A number of trials or paths, which only a search has."""
-    return any(-3 <= a.start - m.end <= 4 or -3 <= m.start - a.end <= 4 for m in r.all("slot", "trials", "paths") for a in r.amounts)
+    return any(
+        -3 <= a.start - m.end <= 4 or -3 <= m.start - a.end <= 4
+        for m in r.all("slot", "trials", "paths")
+        for a in r.amounts
+    )
 
 
 def _named_strategy(r: Reading) -> bool:

@@ -113,7 +113,9 @@ UPPER_AFTER: Final = re.compile(
     r"(?:at most|no more than|not more than|below|under|less than|max|maximum|up to|capped|cap|limit|"
     r"limited|not exceed|not above|no higher|within)\b"
 )
-LOWER_NEAR: Final = re.compile(r"\b(?:at least|min|minimum|no less than|(?:not|never) (?:below|under|less than)|above|not less than)\b")
+LOWER_NEAR: Final = re.compile(
+    r"\b(?:at least|min|minimum|no less than|(?:not|never) (?:below|under|less than)|above|not less than)\b"
+)
 
 
 def _bounded(value: str, before: str, after: str) -> str:

@@ -48,7 +48,7 @@ def _base(form: Form, *, started: bool, known: bool) -> str:
     r = form.reading
     if r.has("fresh"):
         return "new"
-    if r.has("again") and (known or not started):
+    if r.has("again") and (known or not any(map(r.has, ("name", "template", "asset", "split")))):
         if not known:
             form.ask("base: there is nothing to change yet")
         return "last"
@@ -267,7 +267,11 @@ def evaluate(form: Form) -> list[Call]:
     if "drawdown_control" in (function, focus.strategy and focus.strategy.weight_function) and r.has("bound", "upper"):
         implied["percent"] = "drawdown"
     for amount in r.amounts if template == "twelve_month_rule" else ():
-        if amount.unit == "time" and amount.value == 12.0 and re.match(r"[ -]?months? (?:one|rule|thing|version)", r.folded[amount.end - 6 :]):
+        if (
+            amount.unit == "time"
+            and amount.value == 12.0
+            and re.match(r"[ -]?months? (?:one|rule|thing|version)", r.folded[amount.end - 6 :])
+        ):
             form.take(amount)
     quotes = form.match((*STRATEGY, "max_cost", "leverage", "return", "fee"), implied)
     for slot in quotes:

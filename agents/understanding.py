@@ -97,7 +97,9 @@ QUESTIONS: Final = frozenset(
 )
 
 
-SUPPOSED: Final = re.compile(r"(?:and )?(?:how much|how badly|how bad|what) (?:does|would|do|will|did|happens)[^?]*\b(?:that|this|then|us)\b")
+SUPPOSED: Final = re.compile(
+    r"(?:and )?(?:how much|how badly|how bad|what) (?:does|would|do|will|did|happens)[^?]*\b(?:that|this|then|us)\b"
+)
 """A question about what was just supposed."""
 
 
@@ -154,7 +156,9 @@ def _about_result(r: Reading, *, settings: bool) -> Action | None:
 
 
 ASKS_HOW: Final = re.compile(r"(?:and |so |but |ok |okay |then |now )*(?:how (?!about|would it|does it)|when |why )")
-STRONG_CHANGE: Final = re.compile(r"\b(?:what if|what about|how about|and with|and if|instead|make it|change|set|try|use|but)\b")
+STRONG_CHANGE: Final = re.compile(
+    r"\b(?:what if|what about|how about|and with|and if|instead|make it|change|set|try|use|but)\b"
+)
 
 
 def _nearest(r: Reading, focus: Focus) -> tuple[Offer, ...]:

@@ -55,8 +55,7 @@ SCENARIOS: Final = {
     "low_volatility": "low volatility|low vol|low vol scenario|low volatility scenario|low volatility case|low vol case|"
     "calm scenario|low volatility world|low vol world|low vola|calm market|calm markets|calm world|"
     "quiet market|quiet markets|quiet world|low volatility market",
-    "cycle": "cycle|cycle scenario|full cycle|cyclical scenario|boom and bust|boom bust|market cycle|"
-    "business cycle",
+    "cycle": "cycle|cycle scenario|full cycle|cyclical scenario|boom and bust|boom bust|market cycle|business cycle",
 }
 ENGINES: Final = {
     "heston": "heston|heston engine|heston model",

@@ -74,7 +74,9 @@ def _stands(wanted: str, message: str) -> bool:
 def fraction(field: str, quote: str, low: float, high: float) -> float:
     """A share: "12%", "0.12", "twelve percent", "150 bps", "a third"; a bare number above 1 is percent."""
     allowed = f"a share from {low:.4g} to {high:.4g}, such as 12% or 0.12"
-    number, value = _read(field, _YEARLY.sub("", re.sub(r"^a quarter$", "one quarter", quote.strip())), allowed, _GROUP_OR_DECIMALS)
+    number, value = _read(
+        field, _YEARLY.sub("", re.sub(r"^a quarter$", "one quarter", quote.strip())), allowed, _GROUP_OR_DECIMALS
+    )
     match number.unit:
         case "percent":
             value /= 100.0
