@@ -49,7 +49,8 @@ _OTHERS = (
     "centuries millennium millennia fortnight fortnightly biannual biennial bimonthly biweekly semiannual "
     "semiannually trimester semester percent percents percentage percentages percentile percentiles pct pc bp bps "
     "bip bips basispoint basispoints cent cents pip pips permille mille myriad umpteen grand thou mil "
-    "squared cubed threescore fourscore threequarters tithe tierce duo trio quartet quintet sextet octet dyad triad tetrad hat-trick nada zilch "
+    "squared cubed threescore fourscore threequarters tithe tierce duo trio quartet quintet sextet octet dyad triad "
+    "tetrad hat-trick nada zilch "
     "i ii iii iv vi vii viii ix xi xii xiii xiv xv xvi xvii xviii xix xx xxi xxv xxx xl lx xc"
 ).split()
 _FOREIGN = (

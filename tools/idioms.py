@@ -24,9 +24,11 @@ _NO_MORE = rf"(?!\s+(?:in|to|and|or|point|out\s+of)\s+{_FIGURE})"
 IDIOM = re.compile(
     "|".join(
         (
-            rf"\b(?:no|any|every|each|every last|this|that|which|the|another|other|same|wrong|right|better|worse|single)[\s-]one\b"
+            r"\b(?:no|any|every|each|every last|this|that|which|the|another|other|same|wrong|right|better|worse|single)"
+            r"[\s-]one\b"
             rf"(?!\s+{_MEASURE}\b){_NO_MORE}(?:'s)?",
-            r"\b(?:an?|the|my|your|our|its|their)\s+[a-z-]{3,16}\s+one\b(?='|[.,;:!?]|\s+(?:that|which|than|with|and|or|but|in|for|to|is|was|"
+            r"\b(?:an?|the|my|your|our|its|their)\s+[a-z-]{3,16}\s+one\b"
+            r"(?='|[.,;:!?]|\s+(?:that|which|than|with|and|or|but|in|for|to|is|was|"
             rf"would)\b|$){_NO_MORE}",
             rf"\bthe\s+[a-z-]{{3,16}}\s+one\b(?=\s+[a-z])(?![\s-]+{_MEASURE}\b){_NO_MORE}",
             r"\bone(?:\s+or\s+(?:the\s+other|another|other|more))\b",

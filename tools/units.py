@@ -73,7 +73,7 @@ _UNITS: tuple[tuple[NumberUnit, str], ...] = (
     ("time", r"hours?|hrs?|minutes?|mins?|seconds?|secs?|ms|am|pm|o'clock"),
     ("currency", rf"{_ANY_CURRENCY}|cents?|pence|[¢₠-₿]"),
 )
-_OF_A = dict.fromkeys(("points", "bps", "percent"), r"(?:[\s-](?:of[\s-])?an?)?")
+_OF_A: dict[str, str] = dict.fromkeys(("points", "bps", "percent"), r"(?:[\s-](?:of[\s-])?an?)?")
 """Half a percent, a third of a point."""
 AFTER = re.compile(
     "|".join(rf"(?P<{name}>{_OF_A.get(name, '')}[\s-]?(?:{pattern})(?![a-z0-9]))" for name, pattern in _UNITS)

@@ -2,12 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agents.options import ModelOptions
 from api.cli import run
 from graphs.conversations import begin_conversation, turn_of
 from graphs.runs import Desk, events_of
@@ -17,13 +15,13 @@ from tests.bedrock.double import Double
 from tests.bedrock.drivers import at_first, embedded, faulty
 from tests.bedrock.received import Received
 from tests.bedrock.recordings import CHAT, first_of
-from tests.bedrock.replies import THROTTLED, THROTTLED_MIDWAY, Broken, Fault, say
+from tests.bedrock.replies import THROTTLED, THROTTLED_MIDWAY, Broken, say
 from tests.graphs.conftest import OWNER, open_desk
 from tests.graphs.conversing import TALK, said
 from tests.graphs.test_budgets import cost, reported, tokens_of
 from tests.graphs.wired import OPTIONS, point_at, wired
 from tools.trace import RunLaunched, TurnFinished
-from tools.usage import Usage, total
+from tools.usage import total
 
 pytestmark = pytest.mark.anyio
 
