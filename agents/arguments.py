@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from agents.form import Call, Form
+from agents.form import Call, Form, plain
 from agents.grammar import Reading
 from agents.holdings import assess, compare_allocations, simulate
 from agents.strategies import estimate, evaluate, given, optimize
@@ -18,9 +18,9 @@ SCENARIO: Final = {
 def _save(form: Form) -> list[Call]:
     names = form.names("name")
     if len(names) != 1:
-        form.ask("name: under which name?")
+        form.ask("name: Under which name? Say, save it as Core.")
     if form.focus.strategy is None and form.focus.run is None:
-        form.ask("strategy: there is nothing to save yet")
+        form.ask("strategy: There is nothing to save yet; look at a strategy before.")
     form.finish(ignored=("function", "template"))
     return [Call(tool="save_strategy", arguments={"name": names[0] if names else ""})]
 
@@ -34,11 +34,11 @@ def _scenarios(form: Form) -> list[Call]:
 def _add_scenario(form: Form) -> list[Call]:
     names, like = form.names("name"), form.one("scenario")
     if len(names) != 1:
-        form.ask("name: what is it called?")
+        form.ask("name: What is the new scenario called? Say, a scenario called Shock.")
     quotes = form.match((*SCENARIO, "drawdown", "fee", "inflation", "leverage"), {})
     for slot in quotes:
         if slot not in SCENARIO:
-            form.ask(f"amount: {slot} {quotes[slot]} is no part of a scenario")
+            form.ask(f"amount: A scenario has no {plain(slot)}, so {quotes[slot]} has no place in it.")
     if "cash_rate" in quotes:
         form.use(*form.reading.all("asset", "cash"))
     scenario = {"name": names[0] if names else "", "like": like or "base_case", "engine": form.one("engine")}
@@ -63,9 +63,11 @@ def _explain(form: Form) -> list[Call]:
     )
     topics = _topics(r)
     if len({*topics} - {"alternative"}) > 1 and not functions:
-        form.ask(f"topic: {' or '.join(topics)}?")
+        form.ask(
+            f"topic: Is the question about {' or about '.join(plain(topic) for topic in topics)}? Please ask for them separately."
+        )
     if not (topics or functions or scenarios or runs or multiple) or (set(topics) == {"alternative"} and not functions):
-        form.ask("topic: what about the result?")
+        form.ask("topic: What about the result? Ask why it won, where it loses, or whether it is luck.")
     topic, detail = _topic(topics, functions, scenarios, costs=bool(multiple))
     form.names("rebalancing")
     _mentions(form, topic)
@@ -74,14 +76,14 @@ def _explain(form: Form) -> list[Call]:
         and re.search(r"\bwhy (?:not|isn't|wasn't|didn't|aren't|don't|doesn't)\b", r.folded)
         and not functions
     ):
-        form.ask("topic: why what not?")
+        form.ask("topic: Why not what? Name a weight function, as in why not sigmoid.")
     if len(runs) > 1 or len(functions) > 1 or len(scenarios) > 1:
-        form.ask("detail: one at a time")
+        form.ask("detail: Please ask about a single weight function, scenario or result at a time.")
     if topic == "costs" and multiple:
         detail = next(iter(multiple.values()))
     form.use(*r.all("split"), *r.all("template"), *r.all("method"), *r.all("asset", "sp500", "cash", "stocks"))
     if not runs and form.focus.run is None:
-        form.ask("run: which result?")
+        form.ask("run: There is no result yet to explain; ask for an optimization, or name a run.")
     form.unclear = [u for u in form.unclear if not u.startswith("negation")]
     form.finish()
     return [
@@ -165,10 +167,10 @@ def _compare_results(form: Form) -> list[Call]:
             runs[0],
         )
     elif len(runs) > 2:
-        form.ask("run: two at a time")
+        form.ask("run: Please name only the two results to compare.")
     form.use(*r.all("asset", "sp500"))
     if not runs and form.focus.run is None:
-        form.ask("run: which two results?")
+        form.ask("run: Which results should be compared? There is none yet in this conversation.")
     form.finish()
     return [Call(tool="compare_results", arguments={"first": first, "second": second})]
 
@@ -181,7 +183,7 @@ def _list(form: Form) -> list[Call]:
 def _holdout(form: Form) -> list[Call]:
     runs = form.names("run")
     if form.focus.run is None and not runs:
-        form.ask("run: of which result?")
+        form.ask("run: Of which result? There is none yet in this conversation.")
     form.finish()
     return [Call(tool="open_holdout", arguments={"run": runs[0] if runs else "last"})]
 

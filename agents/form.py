@@ -67,6 +67,23 @@ HARMLESS: Final = re.compile(
 )
 
 
+PLAIN: Final = {
+    "var": "value at risk", "es": "expected shortfall", "max_cost": "yearly cost", "min_weight": "minimum weight",
+    "max_weight": "maximum weight", "band": "no-trade band", "return": "expected return", "money_goal": "goal",
+    "function": "weight function", "method": "allocation method", "trials": "number of trials",
+    "paths": "number of paths", "years": "horizon", "years_of_result": "the single years", "why": "why it won",
+    "where_it_loses": "where it loses", "premium": "the equity premium", "parameter_error": "errors of the parameters",
+    "luck": "luck", "limits": "the limits", "data": "the data", "next_trade": "the next trade", "costs": "costs",
+    "plateau": "how stable the optimum is", "computed": "how it was computed", "benchmarks": "the benchmarks",
+    "counter_argument": "what speaks against it", "alternative": "another weight function", "sp500": "the index",
+}  # fmt: skip
+"""What a person calls it."""
+
+
+def plain(name: str) -> str:
+    return PLAIN.get(name, name.replace("_", " "))
+
+
 class Call(Frozen):
     tool: str
     arguments: dict[str, Any]
@@ -103,23 +120,23 @@ class Form:
         denied = tuple(m.value for m in self.reading.all(kind) if m.start in self.denied)
         named = self.names(kind)
         if set(named) & set(denied):
-            self.ask(f"contradiction: {kind} {', '.join(denied)}, or not?")
+            self.ask(f"contradiction: {', '.join(map(plain, denied))} is both wanted and left out; which is meant?")
         wanted = tuple(name for name in named if name != "all")
         if wanted or not denied:
             return wanted
         unknown = [name for name in denied if name not in usual]
         kept = tuple(name for name in usual if name not in denied)
         if not kept:
-            self.ask(f"{kind}: nothing is left")
+            self.ask(f"{kind}: Without these no {plain(kind)} is left; which is wanted instead?")
         return () if len(unknown) == len(denied) else kept
 
     def one(self, kind: str) -> str | None:
         """The only one that is wanted."""
         names = self.names(kind)
         if not names and any(m.start in self.denied for m in self.reading.all(kind)):
-            self.ask(f"{kind}: which one instead?")
+            self.ask(f"{kind}: Which {plain(kind)} is wanted instead?")
         if len(names) > 1:
-            self.ask(f"{kind}: {' or '.join(names)}?")
+            self.ask(f"{kind}: Which {plain(kind)} is meant, {' or '.join(map(plain, names))}?")
         return names[0] if names else None
 
     def assets(self, *, cash_is_the_other_leg: bool = False) -> tuple[str, ...]:
@@ -127,7 +144,7 @@ class Form:
         assets = self.names("asset")
         if denied:
             if assets != ("stocks",) or not set(denied) <= set(TICKERS):
-                self.ask("assets: which ones?")
+                self.ask("assets: Which assets are meant? Name them, or say the index.")
             return tuple(ticker for ticker in TICKERS if ticker not in denied)
         if cash_is_the_other_leg and len(assets) > 1:
             assets = tuple(asset for asset in assets if asset != "cash")
@@ -160,13 +177,15 @@ class Form:
         free = [a for a in self.reading.amounts if a not in self._amounts]
         pairs, close = match(self.reading, slots, implied, free, many)
         if close:
-            self.ask(f"ambiguous_amount: {', '.join(pair.amount.text for pair in pairs)}?")
+            self.ask(
+                f"ambiguous_amount: It is not clear what {' and '.join(pair.amount.text for pair in pairs)} each stand for; name what it is beside each."
+            )
         self.pairs = pairs
         quotes: dict[str, str] = {}
         for pair in pairs:
             self._amounts.add(pair.amount)
             if pair.slot in quotes and pair.slot not in (many, "holding", "money"):
-                self.ask(f"contradiction: {pair.slot} {quotes[pair.slot]} or {pair.amount.text}?")
+                self.ask(f"contradiction: Is the {plain(pair.slot)} {quotes[pair.slot]} or {pair.amount.text}?")
             quotes[pair.slot] = pair.amount.text
             self._check(pair, many)
         return quotes
@@ -174,25 +193,33 @@ class Form:
     def _check(self, pair: Pair, many: str) -> None:
         amount = pair.amount
         if amount.range_ and pair.slot not in ("min_weight", "max_weight"):
-            self.ask(f"range: {pair.slot} {amount.text}; one value?")
+            self.ask(
+                f"range: The {plain(pair.slot)} is given as a range with {amount.text} in it; please give a single value."
+            )
         if amount.value == 0.0 and pair.slot in ("volatility", "drawdown", "var", "es", "turnover", "max_weight"):
-            self.ask(f"contradiction: {pair.slot} {amount.text} allows nothing")
+            self.ask(f"contradiction: A {plain(pair.slot)} of {amount.text} allows nothing at all; what should it be?")
         small = SMALL if pair.slot in ("fee", "inflation", "return", "cash_rate", "band", "var", "es") else SMALL_SHARE
-        plain = UNITS.get(pair.slot) is FRACTION and amount.unit == "plain"
-        if plain and (1.0 <= abs(amount.value) < small or abs(amount.value) > LARGEST):
-            self.ask(f"ambiguous_amount: {pair.slot} {amount.text}: percent or a fraction?")
+        bare = UNITS.get(pair.slot) is FRACTION and amount.unit == "plain"
+        if bare and (1.0 <= abs(amount.value) < small or abs(amount.value) > LARGEST):
+            self.ask(
+                f"ambiguous_amount: The {plain(pair.slot)} of {amount.text} could be a share or a percent; please add the sign."
+            )
         if (
             pair.slot == many
             and amount.unit == "plain"
             and any(p.amount.unit == "time" and "d" not in p.amount.text.lower() for p in self.pairs)
         ):
-            self.ask(f"unit: {pair.slot} {amount.text}; days, months or years?")
+            self.ask(
+                f"unit: Is the {plain(pair.slot)} of {amount.text} in days, in months or in years? Please say it for each."
+            )
         if pair.slot == "lookback" and amount.unit == "m" and not re.fullmatch(r"\d+ ?m", amount.text):
-            self.ask(f"unit: {pair.slot} {amount.text}?")
+            self.ask(f"unit: In which unit is the {plain(pair.slot)} of {amount.text}?")
         if pair.slot in ("transaction_cost", "volatility", "drawdown") and amount.per.endswith(
             ("month", "week", "day")
         ):
-            self.ask(f"unit: {pair.slot} {amount.text} {amount.per}?")
+            self.ask(
+                f"unit: The {plain(pair.slot)} of {amount.text} is for another time than a year; please give it for a year."
+            )
 
     def take(self, amount: Amount) -> None:
         self._amounts.add(amount)
@@ -208,23 +235,27 @@ class Form:
         for amount in self.free:
             if amount.unit == "count" and amount.value in self._named:
                 continue
-            self.ask(f"amount: what is {amount.text}?")
+            self.ask(f"amount: What is {amount.text}? Please name what it stands for beside it.")
         for kind in MUST:
             for mark in self.reading.all(kind):
                 taken = mark.start in self._used or kind in ignored or (kind == "split" and mark.start in self.denied)
                 if not taken and mark.start not in self._spans():
-                    self.ask(f"{kind}: what of {mark.text}?")
+                    self.ask(
+                        f"{kind}: What should be done with {plain(mark.text)}? It does not fit what else is asked."
+                    )
         if self.reading.has("sector") and not set(TICKERS) & {m.value for m in self.reading.all("asset")}:
-            self.ask(f"assets: which ones are {self.reading.all('sector')[0].text}?")
+            self.ask(f"assets: Which stocks are {self.reading.all('sector')[0].text}? Please name them.")
         if any(word.text in ("negative", "minus") for word in self.reading.words):
-            self.ask("amount: which one is negative?")
+            self.ask("amount: Which amount is negative? Please write it with its sign.")
         filled = {pair.slot for pair in self.pairs}
         for mark in self.reading.all("slot", *needed) if needed else ():
             alike = filled & {mark.value, f"max_{mark.value}", f"min_{mark.value}", *ALIKE.get(mark.value, ())}
             if not alike and mark.start not in self.denied and mark.text not in VAGUE:
-                self.ask(f"amount: {mark.value} of what?")
+                self.ask(f"amount: The message speaks of {plain(mark.value)} without saying how much.")
         for word in self.reading.unknown:
-            self.ask(f"word: {word.text}?")
+            self.ask(
+                f"word: The word {word.text} is not known here and could change what is meant; please say it otherwise."
+            )
 
     @property
     def _named(self) -> set[int]:
@@ -252,7 +283,7 @@ class Form:
                 continue
             found = self._list_after(mark)
             if not found:
-                self.ask(f"negation: {mark.text} what?")
+                self.ask(f"negation: It is not clear what {mark.text} leaves out; please say what is wanted instead.")
             denied |= found
         for swap in SWAPPED.finditer(reading.folded):
             first, second = swap.span("out" if swap["out"] else "out2")

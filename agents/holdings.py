@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from agents.amounts import Amount
-from agents.form import Call, Form
+from agents.form import Call, Form, plain
 from agents.grammar import Mark, Reading
 from agents.levels import levels
 from agents.strategies import given
@@ -29,7 +29,7 @@ def _portfolio(form: Form) -> dict[str, Any]:
     if len(money) > 1 and len(money) == len(assets) and not shares:
         return {"holdings": [{"asset": asset, "amount": each} for asset, each in zip(assets, money, strict=True)]}
     if len(money) > 1:
-        form.ask(f"amount: {' or '.join(money)}?")
+        form.ask(f"amount: Which amount is meant, {' or '.join(money)}?")
     return {**({"amount": money[0]} if money else {}), **_weighted(form, assets, shares)}
 
 
@@ -38,9 +38,9 @@ def _shares(form: Form) -> list[str]:
     shares = [pair.amount.text for pair in pairs]
     if not r.has("each"):
         if any(not _beside_an_asset(r, pair.amount) for pair in pairs):
-            form.ask(f"holdings: which assets have {', '.join(shares)}?")
+            form.ask(f"holdings: Which assets have the shares {', '.join(shares)}? Put each beside its asset.")
         if math.fsum(_share(pair.amount) for pair in pairs) > 1.0 + 1e-9:
-            form.ask(f"holdings: {', '.join(shares)} are more than the whole")
+            form.ask(f"holdings: The shares {', '.join(shares)} are together more than the whole.")
     for split in r.all("split"):
         form.use(split)
         shares += re.findall(r"\d+|[a-z]+", split.text)
@@ -54,7 +54,9 @@ def _weighted(form: Form, assets: tuple[str, ...], shares: Sequence[str]) -> dic
         later = (n for n, mark in enumerate(_asset_marks(form.reading, assets)) if mark.start > rest[0].start)
         weights.insert(next(later, len(shares)), None)
     if len(weights) != len(assets):
-        form.ask(f"holdings: which shares of {', '.join(assets) or 'what'}?")
+        form.ask(
+            f"holdings: Which share has each asset? {'Named are ' + ', '.join(map(plain, assets)) if assets else 'None is named'}."
+        )
         return {}
     holdings = [given({"asset": asset, "weight": weight}) for asset, weight in zip(assets, weights, strict=True)]
     return {"holdings": holdings} if holdings else {}
@@ -98,12 +100,12 @@ def assess(form: Form) -> list[Call]:
     quotes = form.match(("leverage", "fee", "inflation", "return"), implied)
     for slot in quotes:
         if slot not in ("holding", "money"):
-            form.ask(f"amount: {slot} {quotes[slot]} is no part of a portfolio")
+            form.ask(f"amount: A portfolio has no {plain(slot)}, so {quotes[slot]} has no place in it.")
     portfolio = _portfolio(form)
     if not portfolio.get("holdings") and form.focus.portfolio is None:
-        form.ask("holdings: of which portfolio?")
+        form.ask("holdings: Of which portfolio? Name the assets with their shares.")
     if form.focus.portfolio and MORE.search(form.reading.folded) and portfolio.get("holdings"):
-        form.ask("holdings: of which parts is the whole portfolio then?")
+        form.ask("holdings: Please give the whole portfolio as it should be, each asset with its share.")
     form.finish()
     return [Call(tool="assess_portfolio", arguments={"portfolio": portfolio})]
 
@@ -115,17 +117,17 @@ def compare_allocations(form: Form) -> list[Call]:
     )
     for pair in form.pairs:
         if pair.slot != "money":
-            form.ask(f"amount: {pair.slot} {pair.amount.text} is no part of a comparison")
+            form.ask(f"amount: A comparison has no {plain(pair.slot)}, so {pair.amount.text} has no place in it.")
     assets = form.assets() or (
         tuple(h.asset for h in form.focus.portfolio.holdings if h.asset != "cash") if form.focus.portfolio else ()
     )
     if not assets:
-        form.ask("assets: which ones?")
+        form.ask("assets: Between which assets? Name some of the bundled stocks, or say all stocks.")
     money = [pair.amount.text for pair in form.pairs if pair.slot == "money"]
     if len(money) > 1:
-        form.ask(f"amount: {' or '.join(money)}?")
+        form.ask(f"amount: Which amount is meant, {' or '.join(money)}?")
     if any(m.start in form.denied for m in form.reading.all("method")):
-        form.ask("methods: which ones?")
+        form.ask("methods: Which allocation methods are wanted? Name them without leaving any out.")
     form.finish(ignored=("estimator",))
     arguments = {"assets": list(assets), "methods": list(methods), "amount": money[0] if money else None}
     return [Call(tool="compare_allocations", arguments=arguments)]
@@ -144,14 +146,14 @@ def simulate(form: Form) -> list[Call]:
     for pair in form.pairs:
         flow = pair.slot in ("contribution", "withdrawal")
         if flow and not (pair.amount.per.endswith(("month", "monthly", "m", "m.")) or form.reading.has("flow")):
-            form.ask(f"unit: {pair.slot} {pair.amount.text} a month?")
+            form.ask(f"unit: Is the {plain(pair.slot)} of {pair.amount.text} meant for each month? Please add a month.")
     _flows(form, quotes)
     plan = {SAVINGS[slot]: quote for slot, quote in quotes.items() if slot in SAVINGS}
     portfolio = _portfolio(form)
     plan |= {"scenario": form.one("scenario"), "portfolio": portfolio}
     form.use(*form.reading.all("rebalancing"))
     if not portfolio and form.focus.portfolio is None and "contribution" not in plan:
-        form.ask("amount: how much money?")
+        form.ask("amount: With how much money? Name the amount, or the portfolio.")
     form.finish(needed=("withdrawal", "contribution", "fee", "inflation") if not quotes else ())
     return [Call(tool="simulate_wealth", arguments={"plan": given(plan)})]
 
@@ -181,6 +183,6 @@ def _flows(form: Form, quotes: dict[str, str]) -> None:
             or "contribution" in quotes
             or not (pair.amount.per.endswith("month") or not pair.amount.per)
         ):
-            form.ask(f"amount: is {pair.amount.text} {pair.amount.per} paid in or taken out?")
+            form.ask(f"amount: Is {pair.amount.text} paid in or taken out each month?")
         quotes["contribution"] = pair.amount.text
         form.pairs = (*form.pairs[:n], replace(pair, slot="contribution"), *form.pairs[n + 1 :])

@@ -46,7 +46,7 @@ def _question(unclear: str, person: str) -> str:
     asked = f"{text[:1].upper()}{text[1:]}".replace("_", " ")
     if len(asked) > LONGEST:
         return _VAGUE.get(code, _UNCLEAR)
-    whole = Claim(section="answer", text=asked if asked.endswith(("?", ".")) else f"{asked}.")
+    whole = Claim(section="answer", text=asked)
     return _VAGUE.get(code, _UNCLEAR) if check(whole, said_figures(person)) else whole.text
 
 
@@ -59,6 +59,8 @@ _VAGUE = {
     "unit": "The unit of an amount in your message is not clear.",
     "contradiction": "Parts of your message contradict each other.",
     "range": "Your message gives a range where a value is needed.",
+    "holdings": "It is not clear how the portfolio is divided; please put each share beside its asset.",
+    "run": "It is not clear which results are meant; please name them by the beginning of their ids.",
     "word": "A word in your message is not known here, and could change what is meant.",
     "negation": "It is not clear what your message leaves out.",
 }

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Final
 
-from agents.form import Call, Form
+from agents.form import Call, Form, plain
 from agents.grammar import Mark, Reading
 from agents.levels import levels
 from agents.slots import Pair
@@ -50,7 +50,7 @@ def _base(form: Form, *, started: bool, known: bool) -> str:
         return "new"
     if r.has("again") and (known or not any(map(r.has, ("name", "template", "asset", "split")))):
         if not known:
-            form.ask("base: there is nothing to change yet")
+            form.ask("base: There is nothing to change yet; there is nothing to change before a first request.")
         return "last"
     return "new" if started or not known else "last"
 
@@ -70,13 +70,15 @@ def _optimization(form: Form, action: Offer) -> dict[str, Any]:
     quotes = _annual_costs(form, quotes)
     _implied_target(form)
     if r.has("unsupported"):
-        form.ask(f"goal: {r.all('unsupported')[0].text} is not done here")
+        form.ask(f"goal: The desk does not know {r.all('unsupported')[0].text}; please say it without.")
     if len(rhythm := r.all("rebalancing")) > 1 and not _alternatives(r, rhythm):
-        form.ask(f"rebalancing: {' or '.join(mark.text for mark in rhythm)}?")
+        form.ask(f"rebalancing: Which rebalancing is meant, {' or '.join(mark.value for mark in rhythm)}?")
     lookbacks = tuple(pair.amount.text for pair in form.pairs if pair.slot == "lookback")
     for pair in form.pairs:
         if pair.slot in RIVALS:
-            form.ask(f"amount: {pair.slot} {pair.amount.text} is no part of an optimization")
+            form.ask(
+                f"amount: An optimization has no {plain(pair.slot)} of its own, so {pair.amount.text} has no place in it."
+            )
     wish |= {OPTIMIZATION[slot]: quote for slot, quote in quotes.items() if slot in OPTIMIZATION}
     wish |= {
         "assets": form.assets(cash_is_the_other_leg=True),
@@ -99,11 +101,15 @@ def _optimization(form: Form, action: Offer) -> dict[str, Any]:
     _denied_limits(form, base)
     lower = [p for p in form.pairs if p.slot in CAPPED and _lower_before(form, p)]
     for pair in lower:
-        form.ask(f"contradiction: {pair.slot} at least {pair.amount.text}?")
+        form.ask(
+            f"contradiction: The {plain(pair.slot)} can only be limited from above, and {pair.amount.text} is given as its least."
+        )
     if base == "new" and not wish["assets"] and POINTED.search(r.folded):
-        form.ask("assets: which ones?")
+        form.ask("assets: For which assets? Name them, or say the index.")
     if base == "new" and not (given(wish) or form.denied):
-        form.ask("wish: of which assets, with which target?")
+        form.ask(
+            "wish: For which assets, and with which target? Say, the index with a volatility and a drawdown limit."
+        )
     form.finish(needed=[s for s in (*OPTIMIZATION, "lookback") if action == "optimize" or not s.endswith("cost")])
     return {"base": base, **given(wish)}
 
@@ -143,7 +149,9 @@ def _annual_costs(form: Form, quotes: dict[str, str]) -> dict[str, str]:
             continue
         upper = [m for m in form.reading.all("bound", "upper") if -30 <= m.start - pair.amount.start <= 45]
         if not upper or "max_cost" in quotes:
-            form.ask(f"ambiguous_amount: {pair.amount.text} of costs: for each trade, or at most in a year?")
+            form.ask(
+                f"ambiguous_amount: Is {pair.amount.text} the cost of each trade, or the most that a year may cost?"
+            )
         form.pairs = (*form.pairs[:n], replace(pair, slot="max_cost"), *form.pairs[n + 1 :])
         quotes = {("max_cost" if slot == "transaction_cost" else slot): quote for slot, quote in quotes.items()}
     return quotes
@@ -169,7 +177,7 @@ def _implied_target(form: Form) -> None:
         sentence = _clause(form.reading.folded, pair.amount.start, pair.amount.end)
         strange = any(sentence[0] <= word.start < sentence[1] for word in form.reading.strange)
         if pair.amount.per or strange or not AIMED.search(before):
-            form.ask(f"ambiguous_amount: {pair.amount.text} of what?")
+            form.ask(f"ambiguous_amount: What is {pair.amount.text}? Name it, as in volatility, drawdown or weight.")
 
 
 def _clause(text: str, start: int, end: int) -> tuple[int, int]:
@@ -203,14 +211,16 @@ def _denied_limits(form: Form, base: str) -> None:
         if mark.start not in form.denied:
             continue
         if {mark.value, f"max_{mark.value}"} & filled:
-            form.ask(f"contradiction: {mark.text}, or without it?")
+            form.ask(f"contradiction: Is {plain(mark.value)} wanted or not? The message says both.")
         free = request is None or (
             request.mandate.max_weight <= 1.0
             if mark.value == "leverage"
             else mark.value in LIMITS and getattr(request.limits, LIMITS[mark.value]) is None
         )
         if not free or mark.value not in ("leverage", *LIMITS):
-            form.ask(f"negation: without {mark.text}?")
+            form.ask(
+                f"negation: It is not clear what should hold without {mark.text}; please say what is wanted instead."
+            )
 
 
 LIMITS: Final = {
@@ -228,7 +238,7 @@ def _contradictions(form: Form) -> None:
         for pair in form.pairs
     }
     if values.get("min_weight", 0.0) > values.get("max_weight", 9.0):
-        form.ask("contradiction: min_weight is above max_weight")
+        form.ask("contradiction: The minimum weight is above the maximum weight.")
 
 
 def optimize(form: Form) -> list[Call]:
@@ -276,7 +286,7 @@ def evaluate(form: Form) -> list[Call]:
     quotes = form.match((*STRATEGY, "max_cost", "leverage", "return", "fee"), implied)
     for slot in quotes:
         if slot not in STRATEGY:
-            form.ask(f"amount: {slot} {quotes[slot]} is no part of a configuration")
+            form.ask(f"amount: A strategy has no {plain(slot)} of its own, so {quotes[slot]} has no place in it.")
     _implied_target(form)
     again = r.has("again") or r.has("change")
     started = (
@@ -296,9 +306,11 @@ def evaluate(form: Form) -> list[Call]:
     }
     wanted = given(strategy)
     if base == "new" and not {"template", "saved", "weight_function", "estimator"} & wanted.keys():
-        form.ask("strategy: which template, function or saved one?")
+        form.ask(
+            "strategy: Which strategy? Name a weight function, a template such as my spreadsheet, or a saved strategy."
+        )
     if r.has("unsupported"):
-        form.ask(f"goal: {r.all('unsupported')[0].text} is not done here")
+        form.ask(f"goal: The desk does not know {r.all('unsupported')[0].text}; please say it without.")
     form.finish(needed=tuple(s for s in STRATEGY if s not in ("drawdown", "volatility", "transaction_cost", "weight")))
     return [Call(tool="evaluate_strategy", arguments={"strategy": {"base": base, **wanted}})]
 

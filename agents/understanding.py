@@ -41,7 +41,10 @@ def understand(text: str, focus: Focus) -> Understood:
         if action == "help":
             return Understood(offers=EVERYTHING)
         if action is None or action == "cannot":
-            return Understood(offers=_nearest(part, focus), unclear=("intent: what should be done?",))
+            return Understood(
+                offers=_nearest(part, focus),
+                unclear=("intent: It is not clear what should be done; these things can be asked.",),
+            )
         form = Form(part, focus)
         made = BUILDERS[action](form)
         if form.unclear:
