@@ -31,10 +31,11 @@ class Deadly:
             last = Deadly.left == 0
             if last and name == "append_many":
                 os.kill(os.getpid(), signal.SIGKILL)
-            done = await method(*arguments, **options)
-            if last:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return done
+            try:
+                return await method(*arguments, **options)
+            finally:  # a write that met another's counts too
+                if last:
+                    os.kill(os.getpid(), signal.SIGKILL)
 
         return write
 
