@@ -55,7 +55,8 @@ UNITS: Final = {
     r"quarters?|decades?|trading years?",
     "factor": r"x|times|fold",
     "points": r"points?|pts|notches",
-    "count": r"(?:different |other |built-in |bundled |single )?(?:scenarios?|worlds?|functions?|rules?|methods?|engines?|estimators?|stocks?|shares|assets?|"
+    "count": r"(?:different |other |built-in |bundled |single )?(?:scenarios?|worlds?|functions?|rules?|"
+    r"methods?|engines?|estimators?|stocks?|shares|assets?|"
     r"names?|runs?|results?|strategies|companies|titles|holdings|positions)",
 }
 _WORD = "|".join(sorted((*SMALL,), key=len, reverse=True))
@@ -63,12 +64,17 @@ _SCALE = r"hundred|dozen|thousand|grand|million|mln|billion|bn|mio"
 _SMALL = rf"(?:{_WORD})(?:[ -](?:{_WORD})\b)*"
 _SPELLED = (
     rf"(?:minus |negative )?(?:(?:half|a quarter of) an? (?:{_SCALE})|"
-    rf"(?:(?:{_SMALL})|an?(?= (?:{_SCALE}|decade)))(?: point (?:{_WORD})(?: (?:{_WORD}))*)?(?: and a (?:half|quarter))?"
+    rf"(?:(?:{_SMALL})|an?(?= (?:{_SCALE}|decade)))(?: point (?:{_WORD})(?: (?:{_WORD}))*)?(?: and a (?:half|"
+    rf"quarter))?"
     rf"(?:[ -](?:(?:{_SCALE})(?: and(?= (?:{_WORD})))?|(?:{_SMALL})|and a half))*|an?(?= decade)|"
     rf"(?:(?<=lookback )|(?<=lookback of )|(?<=window of )|(?<=window )|(?<=look back )|"
     rf"(?<=lookback is )|(?<=lookback to ))an?(?= (?:year|month|week|quarter)))"
 )
-_DIGITS = rf"(?:\b(?:minus|negative) (?=[\d.]))?(?<![\w.])[-+]?(?:{CURRENCY})?\s?(?:\d{{1,3}}(?:[,'’]\d{{3}})+(?!\d)|\d{{1,3}}(?: \d{{3}})*? 000(?!\d)|\d+)(?:[.,]\d+|[½¼¾⅓⅔])?|[½¼¾⅓⅔]|(?<![\w.])[-+]?\.\d+"
+_DIGITS = (
+    rf"(?:\b(?:minus|"
+    rf"negative) (?=[\d.]))?(?<![\w.])[-+]?(?:{CURRENCY})?\s?(?:\d{{1,3}}(?:[,'’]\d{{3}})+(?!\d)|"
+    rf"\d{{1,3}}(?: \d{{3}})*? 000(?!\d)|\d+)(?:[.,]\d+|[½¼¾⅓⅔])?|[½¼¾⅓⅔]|(?<![\w.])[-+]?\.\d+"
+)
 _FRACTION = (
     r"(?<!once )(?<!every )\b(?:an?|one|two|three)[ -](?:thirds?|quarters?|fifths?|tenths?|halves)\b|"
     r"\bhalf\b(?! an? (?:hundred|thousand|million|billion|mln|bn|dozen)\b)(?: an? (?=percent|year|per cent|pct))?"
@@ -76,7 +82,8 @@ _FRACTION = (
 _UNIT = "|".join(rf"(?P<{name}>{unit})" for name, unit in UNITS.items())
 NUMBER: Final = re.compile(
     rf"(?:(?P<prefix>{CURRENCY})\s?)?"
-    rf"(?:(?P<multiple>(?<![\w])(?<!\d )[x×] ?\d+(?:\.\d+)?(?=\s*(?:[?!.,;)]|$|please|pls|costs?\b))|\b(?:{'|'.join(MULTIPLES)})\b)|(?P<share>{_FRACTION})|(?P<digits>{_DIGITS})|"
+    rf"(?:(?P<multiple>(?<![\w])(?<!\d )[x×] ?\d+(?:\.\d+)?(?=\s*(?:[?!.,;)]|$|please|pls|costs?\b))|"
+    rf"\b(?:{'|'.join(MULTIPLES)})\b)|(?P<share>{_FRACTION})|(?P<digits>{_DIGITS})|"
     rf"\b(?P<spelled>{_SPELLED})(?![a-z]))"
     rf"(?:[ -]?(?P<scale>{_SCALE}|k|mn|mm|mil|m)(?![a-z])(?:\.(?= ?(?:{CURRENCIES})))?)?"
     rf"(?:[ -]?(?:of an? )?(?:{_UNIT})(?![a-z]))?"

@@ -64,7 +64,8 @@ def _explain(form: Form) -> list[Call]:
     topics = _topics(r)
     if len({*topics} - {"alternative"}) > 1 and not functions:
         form.ask(
-            f"topic: Is the question about {' or about '.join(plain(topic) for topic in topics)}? Please ask for them separately."
+            f"topic: Is the question about {' or about '.join(plain(topic) for topic in topics)}? Please ask "
+            f"for them separately."
         )
     if not (topics or functions or scenarios or runs or multiple) or (set(topics) == {"alternative"} and not functions):
         form.ask("topic: What about the result? Ask why it won, where it loses, or whether it is luck.")

@@ -63,7 +63,8 @@ DO: Final = {
     "store that|remember it|remember this|remember that|bookmark it|bookmark this|hang on to|"
     "hold on to|pin it|pin this|archive it|archive this|save under|save as",
     "saved": "retrieve|fetch|saved|stored|load|reload|saved strategy|my saved|saved one|the saved",
-    "add_scenario": "add|add scenario|add a scenario|create a scenario|new scenario|make a scenario|make me a scenario|"
+    "add_scenario": "add|add scenario|add a scenario|create a scenario|new scenario|make a scenario|make me a "
+    "scenario|"
     "define a scenario|clone|copy|duplicate|create|define|scenario of my own|own scenario|"
     "custom scenario|make scenario|build a scenario|build me a scenario|set up a scenario|add one|"
     "make one|create one|add a new scenario|create scenario|define scenario|invent a scenario|"
@@ -90,7 +91,8 @@ DO: Final = {
     "go wrong with|market risk|sensitivity to the market|beta to|measure the risk|measure risk|"
     "quantify the risk|downside on|downside of my|what would a crash|value-at-risk|how deep could|"
     "how deep might|how far could it fall|how far could",
-    "compare_allocations": "compare allocation|allocation method|allocation methods|allocation approach|ways to allocate|"
+    "compare_allocations": "compare allocation|allocation method|allocation methods|allocation approach|ways "
+    "to allocate|"
     "ways to weight|weighting scheme|weighting method|portfolio construction|split|allocate|"
     "allocate across|how should i weight|how should i split|how to weight|how to split|"
     "compare weighting|divide|weighting schemes|weighting methods|spread across|distribute|"
@@ -212,14 +214,16 @@ FLOW: Final = "a month|per month|each month|every month|monthly|month|pm|p m"
 YEARLY: Final = "a year|per year|annually|yearly|each year|every year|per annum|p a|pa|annual"
 UPPER: Final = (
     "nor above|nor over|nor more than|past|beyond|in excess of|exceed|exceeding|exceeds|greater than|higher than|"
-    "bigger than|larger than|more than|further than|deeper than|at most|no more than|not more than|below|under|less than|max|maximum|"
+    "bigger than|larger than|more than|further than|deeper than|at most|no more than|not more than|below|"
+    "under|less than|max|maximum|"
     "up to|capped at|cap|limit|limited to|not exceed|not above|no worse than|not worse than|no higher than|"
     "not over|never more than|within|ceiling|no greater than|no deeper than|not deeper than|never exceed|"
     "never above|never worse than|upper bound|lower than|no bigger than|nothing over|not beyond|never beyond|"
     "not higher than|inside|tops|top out at|smaller than"
 )
 LOWER: Final = (
-    "nor below|nor under|nor less than|never under|not under|at least|no less than|not less than|min|minimum|above|not below|never below|lower bound|no lower than|"
+    "nor below|nor under|nor less than|never under|not under|at least|no less than|not less than|min|minimum|"
+    "above|not below|never below|lower bound|no lower than|"
     "never less than"
 )
 NEGATION: Final = (
@@ -237,7 +241,8 @@ ONLY: Final = (
     "limit the search to|remove everything but|no functions but|no other than|stick to|keep only|purely"
 )
 LAST: Final = (
-    "as is|keep as is|leave as is|as it stands|as they are|as they stand|again|once more|same|rerun|re run|repeat|redo|as before|like before|the last one|that one|last time|"
+    "as is|keep as is|leave as is|as it stands|as they are|as they stand|again|once more|same|rerun|re run|"
+    "repeat|redo|as before|like before|the last one|that one|last time|"
     "run it again|the same|otherwise the same|the same one|everything else equal|keep the rest|same thing|"
     "same as before|leave the rest|rest the same|rest as is|everything else the same|unchanged|else unchanged|"
     "another go|run again|everything else as before|re optimize|go again|one more time|re estimate|"
@@ -262,7 +267,8 @@ EQUALLY: Final = (
     "all in|entirely"
 )
 RUN_LAST: Final = (
-    "as is|keep as is|leave as is|as it stands|as they are|as they stand|last run|latest run|last result|latest result|this run|this result|this one|latest|last one|current run|"
+    "as is|keep as is|leave as is|as it stands|as they are|as they stand|last run|latest run|last result|"
+    "latest result|this run|this result|this one|latest|last one|current run|"
     "newest run|most recent run|most recent result|current result|newest result|last optimization|"
     "latest optimization|this optimization|it|last"
 )

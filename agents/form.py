@@ -55,14 +55,21 @@ HARMLESS: Final = re.compile(
     r"not only|don't you|can't you|couldn't you|won't you|not urgent|no thanks to|i can't|i cannot|"
     r"can't i|doesn't matter|"
     r"don't worry|dont worry|i'm not|not clear|not convinced|can't decide|not much|not too|not more|"
-    r"ought not to|had better not|(?:rather than|instead of|and not|but not|not|over|unlike) (?:the |what |how |as |like |any |an)?"
-    r"(?:we had|we have|i had|before|now|it was|it is|whole|full|others?|rest|usual|current|present|ones?|last time|today|lot)|"
-    r"(?:don't|dont|do not|didn't|can't|cannot|not|never|couldn't) (?:quite |really |fully |yet )?(?:follow|understand|get|see|know|think|believe|trust|buy|like|mind|care|remember|expect|let|interest|matter)|"
+    r"ought not to|had better not|(?:rather than|instead of|and not|but not|not|over|unlike) (?:the |what |"
+    r"how |as |like |any |an)?"
+    r"(?:we had|we have|i had|before|now|it was|it is|whole|full|others?|rest|usual|current|present|ones?|"
+    r"last time|today|lot)|"
+    r"(?:don't|dont|do not|didn't|can't|cannot|not|never|couldn't) (?:quite |really |fully |yet )?(?:follow|"
+    r"understand|get|see|know|think|believe|trust|buy|like|mind|care|remember|expect|let|interest|matter)|"
     r"not (?:a|an) (?:fan|expert|quant|idea|clue)|no (?:clue|idea|doubt|need|preference|pressure|nonsense|fuss)|"
-    r"no more,? no less|nothing else|nothing more|no search|no optimi[sz]ation|no optimi[sz]ing|no (?:single|one|individual|other)|not (?:yet|really|quite|entirely|exactly|only)|never mind|nevermind|why not|"
-    r"(?:shouldn't|should not|mustn't|must not|may not|can't|cannot|does not|doesn't|do not|don't|won't|not|nor|never|no|without) "
-    r"(?:to |ever |be |go |going |fall |falling |drop |lose |losing |rise |risk |run |draw |let it |it |have |cost |eat |get |getting |turn |come |drawing |a |down )*"
-    r"(?:exceed|exceeding|over|above|more than|beyond|below|under|less than|worse than|deeper than|higher than|greater than|lower than|past|further than|in excess)|"
+    r"no more,? no less|nothing else|nothing more|no search|no optimi[sz]ation|no optimi[sz]ing|no (?:single|"
+    r"one|individual|other)|not (?:yet|really|quite|entirely|exactly|only)|never mind|nevermind|why not|"
+    r"(?:shouldn't|should not|mustn't|must not|may not|can't|cannot|does not|doesn't|do not|don't|won't|not|"
+    r"nor|never|no|without) "
+    r"(?:to |ever |be |go |going |fall |falling |drop |lose |losing |rise |risk |run |draw |let it |it |have |"
+    r"cost |eat |get |getting |turn |come |drawing |a |down )*"
+    r"(?:exceed|exceeding|over|above|more than|beyond|below|under|less than|worse than|deeper than|"
+    r"higher than|greater than|lower than|past|further than|in excess)|"
     r"no matter|don't have|i don't|not really)\b"
 )
 
@@ -72,7 +79,8 @@ PLAIN: Final = {
     "max_weight": "maximum weight", "band": "no-trade band", "return": "expected return", "money_goal": "goal",
     "function": "weight function", "method": "allocation method", "trials": "number of trials",
     "paths": "number of paths", "years": "horizon", "years_of_result": "the single years", "why": "why it won",
-    "where_it_loses": "where it loses", "premium": "the equity premium", "parameter_error": "errors of the parameters",
+    "where_it_loses": "where it loses", "premium": "the equity premium", "parameter_error": "errors of the "
+    "parameters",
     "luck": "luck", "limits": "the limits", "data": "the data", "next_trade": "the next trade", "costs": "costs",
     "plateau": "how stable the optimum is", "computed": "how it was computed", "benchmarks": "the benchmarks",
     "counter_argument": "what speaks against it", "alternative": "another weight function", "sp500": "the index",
@@ -178,7 +186,8 @@ class Form:
         pairs, close = match(self.reading, slots, implied, free, many)
         if close:
             self.ask(
-                f"ambiguous_amount: It is not clear what {' and '.join(pair.amount.text for pair in pairs)} each stand for; name what it is beside each."
+                f"ambiguous_amount: It is not clear what {' and '.join(pair.amount.text for pair in pairs)} "
+                f"each stand for; name what it is beside each."
             )
         self.pairs = pairs
         quotes: dict[str, str] = {}
@@ -194,7 +203,8 @@ class Form:
         amount = pair.amount
         if amount.range_ and pair.slot not in ("min_weight", "max_weight"):
             self.ask(
-                f"range: The {plain(pair.slot)} is given as a range with {amount.text} in it; please give a single value."
+                f"range: The {plain(pair.slot)} is given as a range with {amount.text} in it; please give a "
+                f"single value."
             )
         if amount.value == 0.0 and pair.slot in ("volatility", "drawdown", "var", "es", "turnover", "max_weight"):
             self.ask(f"contradiction: A {plain(pair.slot)} of {amount.text} allows nothing at all; what should it be?")
@@ -202,7 +212,8 @@ class Form:
         bare = UNITS.get(pair.slot) is FRACTION and amount.unit == "plain"
         if bare and (1.0 <= abs(amount.value) < small or abs(amount.value) > LARGEST):
             self.ask(
-                f"ambiguous_amount: The {plain(pair.slot)} of {amount.text} could be a share or a percent; please add the sign."
+                f"ambiguous_amount: The {plain(pair.slot)} of {amount.text} could be a share or a percent; "
+                f"please add the sign."
             )
         if (
             pair.slot == many
@@ -210,7 +221,8 @@ class Form:
             and any(p.amount.unit == "time" and "d" not in p.amount.text.lower() for p in self.pairs)
         ):
             self.ask(
-                f"unit: Is the {plain(pair.slot)} of {amount.text} in days, in months or in years? Please say it for each."
+                f"unit: Is the {plain(pair.slot)} of {amount.text} in days, in months or in years? Please say "
+                f"it for each."
             )
         if pair.slot == "lookback" and amount.unit == "m" and not re.fullmatch(r"\d+ ?m", amount.text):
             self.ask(f"unit: In which unit is the {plain(pair.slot)} of {amount.text}?")
@@ -218,7 +230,8 @@ class Form:
             ("month", "week", "day")
         ):
             self.ask(
-                f"unit: The {plain(pair.slot)} of {amount.text} is for another time than a year; please give it for a year."
+                f"unit: The {plain(pair.slot)} of {amount.text} is for another time than a year; please give "
+                f"it for a year."
             )
 
     def take(self, amount: Amount) -> None:
@@ -243,15 +256,18 @@ class Form:
                     self.ask(
                         f"{kind}: What should be done with {plain(mark.text)}? It does not fit what else is asked."
                     )
-        if self.reading.has("sector") and not set(TICKERS) & {m.value for m in self.reading.all("asset")}:
-            self.ask(f"assets: Which stocks are {self.reading.all('sector')[0].text}? Please name them.")
-        if any(word.text in ("negative", "minus") for word in self.reading.words):
-            self.ask("amount: Which amount is negative? Please write it with its sign.")
+        self._ask_of_words()
         filled = {pair.slot for pair in self.pairs}
         for mark in self.reading.all("slot", *needed) if needed else ():
             alike = filled & {mark.value, f"max_{mark.value}", f"min_{mark.value}", *ALIKE.get(mark.value, ())}
             if not alike and mark.start not in self.denied and mark.text not in VAGUE:
                 self.ask(f"amount: The message speaks of {plain(mark.value)} without saying how much.")
+
+    def _ask_of_words(self) -> None:
+        if self.reading.has("sector") and not set(TICKERS) & {m.value for m in self.reading.all("asset")}:
+            self.ask(f"assets: Which stocks are {self.reading.all('sector')[0].text}? Please name them.")
+        if any(word.text in ("negative", "minus") for word in self.reading.words):
+            self.ask("amount: Which amount is negative? Please write it with its sign.")
         for word in self.reading.unknown:
             self.ask(
                 f"word: The word {word.text} is not known here and could change what is meant; please say it otherwise."
@@ -318,8 +334,10 @@ AUXILIARY: Final = re.compile(r"(?:.*n't|not|never|dont|do not|cant|cannot|wont|
 """Negations of a verb; an upper bound after it is what they say."""
 CONTRAST: Final = frozenset({"rather than", "instead of", "not", "and not", "but not"})
 SWAPPED: Final = re.compile(
-    r"\b(?:(?:swap|replace|exchange|substitute)(?: out)?|(?:switch|change|move|go|away) from) (?!in\b)(?:the |my |our )?"
-    r"(?P<out>[\w -]{3,40}?) (?:for|by|with|to|into) |\b(?:swap|put|switch) in [\w -]{3,40}? (?:for|instead of) (?P<out2>[\w -]{3,40})"
+    r"\b(?:(?:swap|replace|exchange|substitute)(?: out)?|(?:switch|change|move|go|away) from) (?!in\b)(?:the |"
+    r"my |our )?"
+    r"(?P<out>[\w -]{3,40}?) (?:for|by|with|to|into) |\b(?:swap|put|switch) in [\w -]{3,40}? (?:for|"
+    r"instead of) (?P<out2>[\w -]{3,40})"
 )
 """What is taken out: "swap the rolling estimator for downside"."""
 SMALL, SMALL_SHARE, LARGEST = 1.0 + 1e-9, 3.0, 100.0
@@ -328,7 +346,8 @@ ALIKE: Final = {"max_cost": ("transaction_cost",), "transaction_cost": ("max_cos
 VAGUE: Final = frozenset(
     "vol targeted|vol targeting|volatility targeted|volatility targeting|target|spread|trading|"
     "invested|allocation|exposure|window|trial|standard deviation|return|weight|weights|trials|paths|"
-    "trades|traded|path|configs|per title|per name|per stock|multiple|interest|attempt|candidates|cap|trade|horizon|configuration|configurations|"
+    "trades|traded|path|configs|per title|per name|per stock|multiple|interest|attempt|candidates|cap|trade|"
+    "horizon|configuration|configurations|"
     "combination".split("|")
 )
 """Cues that are also ordinary words of the desk; without a number they say nothing."""

@@ -185,7 +185,8 @@ def _touch(amount: Amount, asset: Mark, folded: str) -> bool:
 
 
 REFUSED: Final = re.compile(
-    r"\b(?:no|not|don't|dont|do not|without|rather than|instead of|never)(?: an?| the| any| full| big| to| another)? $"
+    r"\b(?:no|not|don't|dont|do not|without|rather than|instead of|never)(?: an?| the| any| full| big| to|"
+    r" another)? $"
 )
 
 
@@ -273,7 +274,8 @@ def corrected(word: str) -> str:
 HEADS: Final = frozenset(
     stem(word)
     for word in "index indices stocks shares equity equities market markets portfolio fund function rule scenario "
-    "world strategy estimator engine model template method allocation currency rate goal ratio limit weighting".split()
+    "world strategy estimator engine model template method allocation currency rate goal ratio limit "
+    "weighting".split()
 )
 """What an unknown word before it could change: "the frobnicated index"."""
 ADDRESSED: Final = re.compile(

@@ -54,9 +54,8 @@ def _weighted(form: Form, assets: tuple[str, ...], shares: Sequence[str]) -> dic
         later = (n for n, mark in enumerate(_asset_marks(form.reading, assets)) if mark.start > rest[0].start)
         weights.insert(next(later, len(shares)), None)
     if len(weights) != len(assets):
-        form.ask(
-            f"holdings: Which share has each asset? {'Named are ' + ', '.join(map(plain, assets)) if assets else 'None is named'}."
-        )
+        named = f"Named are {', '.join(map(plain, assets))}." if assets else "None is named."
+        form.ask(f"holdings: Which share has each asset? {named}")
         return {}
     holdings = [given({"asset": asset, "weight": weight}) for asset, weight in zip(assets, weights, strict=True)]
     return {"holdings": holdings} if holdings else {}
@@ -159,12 +158,15 @@ def simulate(form: Form) -> list[Call]:
 
 
 INWARD: Final = frozenset(
-    "put puts putting invest invests investing add adds adding pay pays paying save saves saving contribute contributes "
-    "contributing deposit deposits plus chip chips chipping extra top another more into regularly feed feeding stick sticking "
+    "put puts putting invest invests investing add adds adding pay pays paying save saves saving contribute "
+    "contributes "
+    "contributing deposit deposits plus chip chips chipping extra top another more into regularly feed "
+    "feeding stick sticking "
     "throw throwing set".split()
 )
 OUTWARD: Final = frozenset(
-    "withdraw withdraws withdrawal take takes taking draw draws spend spends pay-out out pension pensions live income".split()
+    "withdraw withdraws withdrawal take takes taking draw draws spend spends pay-out out pension pensions "
+    "live income".split()
 )
 MONTHLY: Final = re.compile(r"\b(?:every|each|per|a) month,?(?: \w+){0,4} $|\bmonthly(?: \w+){0,2} $")
 

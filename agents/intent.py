@@ -60,7 +60,8 @@ def _help(r: Reading, _: Focus) -> bool:
 
 
 CLOSED: Final = re.compile(
-    r"\b(?:leave|shut|closed?|keep|stays?|remain|not|no|never|don'?t|without|before|later|yet|until|explain|what (?:is|are)|why)\b"
+    r"\b(?:leave|shut|closed?|keep|stays?|remain|not|no|never|don'?t|without|before|later|yet|until|explain|"
+    r"what (?:is|are)|why)\b"
 )
 """Words beside which the holdout is spoken of and not asked for."""
 
@@ -81,7 +82,8 @@ def _save(r: Reading, focus: Focus) -> bool:
 
 
 ALIKE: Final = re.compile(
-    r"\b(?:two (?:results|runs)|not the same|differ\w*|versus|vs|(?:and|with|to|than|against) the (?:last|latest|newest|previous))\b"
+    r"\b(?:two (?:results|runs)|not the same|differ\w*|versus|vs|(?:and|with|to|than|against) the (?:last|"
+    r"latest|newest|previous))\b"
 )
 
 
@@ -102,6 +104,14 @@ def _list(r: Reading, _: Focus) -> bool:
 
 
 def _add_scenario(r: Reading, _: Focus) -> bool:
+    if (
+        r.has("name")
+        and r.has("scenario")
+        and r.amounts
+        and not r.has("asset")
+        and not r.has("do", "optimize", "estimate", "simulate")
+    ):
+        return True
     return r.has("do", "add_scenario") and (
         r.has("scenario") or r.has("name") or any(w.stem == "scenario" for w in r.words)
     ) and not r.has("do", "optimize", "estimate")  # fmt: skip

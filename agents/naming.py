@@ -27,8 +27,11 @@ SPECIAL: Final = (
     (r"\b(?:12|twelve|1|one)[ -]?(?:months?|m|years?)[ -](?:vol |volatility |excel |rolling |lookback |"
     r"inverse )?(?:rule|spreadsheet|template|"
     r"inverse[ -]vol(?:atility)? rule)\b|\btwelve_month_rule\b", "template", "twelve_month_rule"),
+    (r"\b(?:(?:my |our |the )?(?:excel|spreadsheet) with )?(?:the |my |our )?rule of (?:12|twelve) months\b",
+     "template", "twelve_month_rule"),
     (r"\bcppi[ _-]?90\b(?! ?%)", "template", "cppi_90"),
-    (r"\b(?:(?:all|the|these|those|your|every|all of the|across) ?(?:the )?(?:six|6)|all)(?: the)?(?: built-in| bundled|"
+    (r"\b(?:(?:all|the|these|those|your|every|all of the|across) ?(?:the )?(?:six|6)|"
+        r"all)(?: the)?(?: built-in| bundled|"
     r" of the)? (?:scenarios|worlds|markets)\b", "scenario", "all"),
     (r"\b(?:all|the)? ?(?:five|5) (?:default |usual |weighted )?scenarios\b", "scenario", "default"),
     (r"\ball(?: the)? (?:weight |weighting )?(?:functions|rules)\b|\b(?:all )?(?:eleven|11) (?:weight |"
@@ -36,12 +39,16 @@ SPECIAL: Final = (
     (r"\b(?:the |my |our |these |those |both )?(?:last |latest |previous )?two (?:runs|results|"
     r"optimi[sz]ations)\b", "reference", "previous"),
     *(
-        (rf"\bengines?\b\s?(?:is|=|:|of|set to|to|should be|will be|->|→)?\s?{words}\b|\b{words}(?: jump)?(?: as (?:the |path |an )*(?:engine|model|simulator)|[ -](?:path |simulation )?engine)\b",
+        (rf"\bengines?\b\s?(?:is|=|:|of|set to|to|should be|will be|->|→)?\s?{words}\b|"
+            rf"\b{words}(?: jump)?(?: as (?:the |path |an )*(?:engine|model|simulator)|[ -](?:path |"
+            rf"simulation )?engine)\b",
          "engine", value)
-        for value, words in (("merton", "merton"), ("garch", "garch"), ("regime_switching", "regime[ -]switch(?:ing)?"), ("bootstrap", "(?:block )?bootstrap"))
+        for value, words in (("merton", "merton"), ("garch", "garch"), ("regime_switching", "regime[ "
+            "-]switch(?:ing)?"), ("bootstrap", "(?:block )?bootstrap"))
     ),
     (r"\b1\s?/\s?n\b", "method", "equal_weight"),
-    (r"(?<![\w.])(?:1|one)\s?(?:/|over)\s?(?:(?:σ|sigma|vol(?:atility)?)\s?(?:²|\^\s?2|\*\*2|squared)|var\b|variance|the variance)",
+    (r"(?<![\w.])(?:1|one)\s?(?:/|over)\s?(?:(?:σ|sigma|vol(?:atility)?)\s?(?:²|\^\s?2|\*\*2|squared)|var\b|"
+        r"variance|the variance)",
      "function", "inverse_vol_squared"),
     (r"(?<![\w.])(?:1|one)\s?(?:/|over)\s?(?:σ|sigma\b|vol(?:atility)?\b)", "function", "inverse_vol"),
     (r"\b(?:corr(?:elation)?|rho)\s?\((?:equity|equities|stocks?)\s?[,/-]\s?bonds?\)|"
@@ -52,24 +59,32 @@ SPECIAL: Final = (
     (r"\bv_?0(?=\s?=)", "slot", "amount"),
     (r"\b(?:c|tc)(?=\s?=)", "slot", "transaction_cost"),
     (r"\b(?:var|es|cvar)[ _-]?(?:95|99)(?:\s?%)?(?=\s?(?:[<=≤]|at most|below|under|of|max))", "level", "level"),
-    (r"\b(?:a )?bull(?:ish)? or (?:a )?bear(?:ish)?(?: market)?\b|\b(?:a )?bear(?:ish)? or (?:a )?bull(?:ish)?(?: market)?\b",
+    (r"\b(?:a )?bull(?:ish)? or (?:a )?bear(?:ish)?(?: market)?\b|"
+        r"\b(?:a )?bear(?:ish)? or (?:a )?bull(?:ish)?(?: market)?\b",
      "do", "analyse_market"),
     (r"\btop[ -](?:three|five|ten|\d{1,2})\b|\b(?:three|five|ten|\d{1,2}) best\b", "topic", "ranking"),
-    (r"\b(?:high|low)[ -]vol(?:atility)? regime\b(?: or (?:in )?(?:a |the )?(?:low|high)(?:[ -]vol(?:atility)?)?(?: one)?)?", "do", "analyse_market"),
-    (r"\bwhat (?:all |else |exactly )?(?:can|could|do|would) (?:you|u)(?: \w+){0,2} do\b(?! (?:about|with|if|for the|to))", "do", "help"),
+    (r"\b(?:high|low)[ -]vol(?:atility)? regime\b(?: or (?:in )?(?:a |the )?(?:low|"
+        r"high)(?:[ -]vol(?:atility)?)?(?: one)?)?", "do", "analyse_market"),
+    (r"\bwhat (?:all |else |exactly )?(?:can|could|do|would) (?:you|u)(?: \w+){0,2} do\b(?! (?:about|with|if|"
+        r"for the|to))", "do", "help"),
     *((rf"\breb(?:al(?:ance|ancing)?)?(?:\s?[:=]\s?|\s){letter}\b", "rebalancing", value) for letter, value in
       (("d", "daily"), ("w", "weekly"), ("m", "monthly"), ("q", "quarterly"))),
-    (r"\bin (?:a|one|two|three|four|five|a few|few|a couple of|\d) (?:short |simple |plain )?(?:sentences?|lines?|words|bullets?|bullet points|paragraphs?)\b", "topic", "summary"),
+    (r"\bin (?:a|one|two|three|four|five|a few|few|a couple of|\d) (?:short |simple |plain )?(?:sentences?|"
+        r"lines?|words|bullets?|bullet points|paragraphs?)\b", "topic", "summary"),
     (r"\btl;?\s?dr\b", "topic", "summary"),
     (r"\bpr?\((?=[^)]*[<>a-z])", "topic", "probabilities"),
     (r"(?:#|\bnumber |\bno\.? ?)(?:1|one)\b|\btop ?1\b", "winner", "winner"),
-    (r"\b(?:start(?:ing)? )?(?:from|at) (?:zero|square one|nought)\b|\bscrap (?:that|it|this|everything)\b", "fresh", "fresh"),
+    (r"\b(?:start(?:ing)? )?(?:from|at) (?:zero|square one|nought)\b|\bscrap (?:that|it|this|everything)\b",
+     "fresh", "fresh"),
     (r"(?:^|(?<=\s))(?:\(?\d\)|\d\.(?=\s[a-z]))(?=\s)", "item", "item"),
-    (r"\bconstant(?:ly)?(?: share| weight| exposure| allocation| mix)?(?: of)?(?= (?:[\d.,]+|[a-z-]+) ?(?:%|percent|per cent|pct))",
+    (r"\bconstant(?:ly)?(?: share| weight| exposure| allocation| mix)?(?: of)?(?= (?:[\d.,]+|[a-z-]+) ?(?:%|"
+        r"percent|per cent|pct))",
      "template", "constant_weight"),
     (r"\b(?:every|each|on)? ?(?:mon|tues|wednes|thurs|fri)days?\b(?= (?:rebal|close))|"
-     r"\b(?:every|each) (?:mon|tues|wednes|thurs|fri)day\b|\bon (?:mon|tues|wednes|thurs|fri)days\b", "rebalancing", "weekly"),
-    (r"\b(?:oil|bank|pharma|tech|energy|consumer|drug|retail|big oil|utility|airline|car|chip)s? (?:names|stocks|companies|majors|giants|shares)\b|"
+     r"\b(?:every|each) (?:mon|tues|wednes|thurs|fri)day\b|\bon (?:mon|tues|wednes|thurs|fri)days\b",
+     "rebalancing", "weekly"),
+    (r"\b(?:oil|bank|pharma|tech|energy|consumer|drug|retail|big oil|utility|airline|car|chip)s? (?:names|"
+        r"stocks|companies|majors|giants|shares)\b|"
      r"\bthe (?:oils|banks|pharmas|drugmakers|retailers|techs)\b", "sector", "sector"),
 )  # fmt: skip
 """Names that hold numbers or signs."""
@@ -79,7 +94,8 @@ SPLIT: Final = re.compile(
 )
 RUN: Final = re.compile(
     r"(?<=\brun )#?(?=[0-9a-f]*\d)(?=\d*[a-f]|\d{5})[0-9a-f]{3,64}\b|(?<=\bresult )#?(?=[0-9a-f]*\d)[0-9a-f]{3,64}\b|"
-    r"(?<=\bvs )(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{4,64}\b|(?<=\bruns )(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{4,64}\b|"
+    r"(?<=\bvs )(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{4,64}\b|"
+    r"(?<=\bruns )(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{4,64}\b|"
     r"\b(?!\d+[bd]\b|\d+e\d+\b)(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{4,64}\b"
 )
 _TO_END = (
@@ -91,14 +107,19 @@ NAMING: Final = tuple(
     re.compile(pattern)
     for pattern in (
         rf"\b(?:called|named|titled|entitled|labelled|labeled|dubbed) (?:it )?{_NAME}",
-        rf"\b(?:call|name|label|title|dub) (?:this one|that one|it|this|that|that one|the one|the (?:run|result|strategy|"
+        rf"\b(?:call|name|label|title|dub) (?:this one|that one|it|this|that|that one|the one|the (?:run|"
+        rf"result|strategy|"
         rf"scenario|rule|search|one|optimization|new one)) (?:as )?{_NAME}",
         rf"\b(?:save|keep|store|remember|bookmark|file|saved|stored|record)\b[^.;,]{{0,40}}?\b(?:as|"
         rf"under(?: the name)?(?: of)?) {_NAME}",
-        rf"\b(?:new|own|add|create|define|make|build|set up)(?: a| an| me| one| my)?(?: new| own)? scenario(?: named| called)?,? "
-        r"(?!(?:name|like|with|where|based|from|off|that|and|for|of|in|which|having|please|is|has|at|on|using|to)\b)(?P<name>[a-z0-9][\w-]*(?: [\w-]+)?)\s?[:=]",
-        rf"\b(?:load|pull up|open|bring up|fetch|retrieve|get|show|run|use|evaluate|look at|see)(?: me| us)? (?:my |the |our )?"
-        rf"(?:saved|stored)(?: one| strategy| rule| config)?(?:,|:| called| named)? (?!(?:it|it's|its|strategy|one|rule|strategies|runs?|results?|as|under|called|named)\b){_NAME}",
+        r"\b(?:new|own|add|create|define|make|build|set up)(?: a| an| me| one| my)?(?: new|"
+        r" own)? scenario(?: named| called)?,? "
+        r"(?!(?:name|like|with|where|based|from|off|that|and|for|of|in|which|having|please|is|has|at|on|using|"
+        r"to)\b)(?P<name>[a-z0-9][\w-]*(?: [\w-]+)?)\s?[:=]",
+        rf"\b(?:load|pull up|open|bring up|fetch|retrieve|get|show|run|use|evaluate|look at|see)(?: me|"
+        rf" us)? (?:my |the |our )?"
+        rf"(?:saved|stored)(?: one| strategy| rule| config)?(?:,|:| called| named)? (?!(?:it|it's|its|"
+        rf"strategy|one|rule|strategies|runs?|results?|as|under|called|named)\b){_NAME}",
         rf"\b(?:i'd|i will|i'll|we'd|we'll|i would|i shall|to be) call(?:ed)? (?!it\b|this\b|that\b){_NAME}",
         rf"\b(?:under the name(?: of)?|by the name(?: of)?|with the name|name:) {_NAME}",
         rf"\b(?:copy|clone|duplicate)\b[^.;,]{{0,40}}?\b(?:to|as|into) {_NAME}",

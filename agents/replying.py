@@ -42,7 +42,7 @@ def _question(unclear: str, person: str) -> str:
     """In the person's own words, whose amounts stand as references."""
     code, _, text = unclear.partition(": ")
     for figure in said_figures(person):
-        text = re.sub(rf"(?<![\w.]){re.escape(str(figure.value))}(?![\w%])", f"{{{{{figure.id}}}}}", text)
+        text = re.sub(rf"(?<![\w.]){re.escape(str(figure.value))}(?![\w%])", f"the amount {{{{{figure.id}}}}}", text)
     asked = f"{text[:1].upper()}{text[1:]}".replace("_", " ")
     if len(asked) > LONGEST:
         return _VAGUE.get(code, _UNCLEAR)

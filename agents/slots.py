@@ -41,7 +41,8 @@ LIGHT: Final = frozenset(
     "peak top highs realized annually some put now use using rate lower higher more no worse less most least below "
     "under above not go goes going exceed exceeds exceeding over past beyond shouldn't does doesn't do don't "
     "remain remains stays kept capped cap held hold keep limited run runs running come comes never must mustn't may "
-    "might can cannot can't won't like say want wanted per cent total realised lost eat eats upper lower bound ceiling "
+    "might can cannot can't won't like say want wanted per cent total realised lost eat eats upper lower "
+    "bound ceiling "
     "great greater bigger larger higher smaller deeper further worst allowed tolerate tolerated tolerance accept "
     "aim aimed aiming shoot shooting sits sit set becomes become so please ideally preferably maybe perhaps".split()
 )
@@ -101,8 +102,10 @@ def _cues(reading: Reading) -> Iterator[Mark]:
 
 
 BOUNDING: Final = frozenset(
-    "max|maximum|min|minimum|at most|at least|above|below|nor above|nor below|not above|not below|never above|never below|"
-    "no more than|not more than|nor more than|no less than|not less than|nor less than|never more than|up to".split("|")
+    "max|maximum|min|minimum|at most|at least|above|below|nor above|nor below|not above|not below|never above|"
+    "never below|"
+    "no more than|not more than|nor more than|no less than|not less than|nor less than|never more than|up "
+    "to".split("|")
 )
 UPPER_BEFORE: Final = re.compile(
     r"\b(?:max(?:imum)?\b\.?|(?:cap|limit|at most|no more than|keep|hold|upper)\b)(?: (?:the|my|on|for|of|total|"
@@ -133,7 +136,8 @@ def _bounded(value: str, before: str, after: str) -> str:
 def _matchings(
     reading: Reading, free: Sequence[Amount], cues: Sequence[Mark], implied: Mapping[str, str], many: str
 ) -> list[Matching]:
-    """Every way to give each number to one word, as cheap as it is near; numbers and words keep their order or pay."""
+    """Every way to give each number to one word, as cheap as it is near; numbers and words keep their order "
+    "or pay."""
     found: list[Matching] = [Matching((), 0.0)]
     for amount in free:
         options: list[tuple[Pair, float]] = [(Pair(amount, "", None), FAR + 1.0)]

@@ -77,7 +77,8 @@ def _optimization(form: Form, action: Offer) -> dict[str, Any]:
     for pair in form.pairs:
         if pair.slot in RIVALS:
             form.ask(
-                f"amount: An optimization has no {plain(pair.slot)} of its own, so {pair.amount.text} has no place in it."
+                f"amount: An optimization has no {plain(pair.slot)} of its own, so {pair.amount.text} has no "
+                f"place in it."
             )
     wish |= {OPTIMIZATION[slot]: quote for slot, quote in quotes.items() if slot in OPTIMIZATION}
     wish |= {
@@ -102,7 +103,8 @@ def _optimization(form: Form, action: Offer) -> dict[str, Any]:
     lower = [p for p in form.pairs if p.slot in CAPPED and _lower_before(form, p)]
     for pair in lower:
         form.ask(
-            f"contradiction: The {plain(pair.slot)} can only be limited from above, and {pair.amount.text} is given as its least."
+            f"contradiction: The {plain(pair.slot)} can only be limited from above, and {pair.amount.text} is "
+            f"given as its least."
         )
     if base == "new" and not wish["assets"] and POINTED.search(r.folded):
         form.ask("assets: For which assets? Name them, or say the index.")

@@ -186,7 +186,8 @@ TOPICS: Final = {
     "does it want now|what does it want|next action|act on it today|what does the rule say|"
     "what does the strategy say|what would it hold|hold right now|which weight now|signal today|"
     "signal now|current signal|the signal",
-    "what_would_change": "answer change|verdict change|result change|circumstances|conclusion change|answer be different|"
+    "what_would_change": "answer change|verdict change|result change|circumstances|conclusion change|answer "
+    "be different|"
     "verdict be different|pick something else|choose something else|make you|choose differently|"
     "decide differently|have to be different|would have to be|say no|have to change|need to change|"
     "would need to be|need to be true|what would change|change the verdict|change the answer|"

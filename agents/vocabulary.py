@@ -17,9 +17,11 @@ FUNCTIONS: Final = {
     "constant proportion insurance",
     "tipp": "tipp|time invariant portfolio protection|time invariant protection|time-"
     "invariant portfolio protection|time invariant portfolio insurance|ratchet",
-    "trend_overlay": "trend overlay|trend following|trend filter|trend rule|trend following overlay|trend following rule|"
+    "trend_overlay": "trend overlay|trend following|trend filter|trend rule|trend following overlay|trend "
+    "following rule|"
     "trend following filter|trend signal|trend timing",
-    "regime_switch": "regime switch|regime switching|regime switcher|switching rule|regime rule|regime switching rule|"
+    "regime_switch": "regime switch|regime switching|regime switcher|switching rule|regime rule|regime "
+    "switching rule|"
     "regime switching function|regime based",
     "drawdown_control": "drawdown control|drawdown controlled|drawdown controller|dd control|drawdown based|"
     "drawdown control rule|drawdown brake",
@@ -52,7 +54,8 @@ SCENARIOS: Final = {
     "high vol case|turbulent scenario|high volatility world|high vol world|high-vol|high vola|"
     "turbulent market|turbulent markets|turbulent world|stormy scenario|high volatility market|"
     "choppy scenario",
-    "low_volatility": "low volatility|low vol|low vol scenario|low volatility scenario|low volatility case|low vol case|"
+    "low_volatility": "low volatility|low vol|low vol scenario|low volatility scenario|low volatility case|"
+    "low vol case|"
     "calm scenario|low volatility world|low vol world|low vola|calm market|calm markets|calm world|"
     "quiet market|quiet markets|quiet world|low volatility market",
     "cycle": "cycle|cycle scenario|full cycle|cyclical scenario|boom and bust|boom bust|market cycle|business cycle",
@@ -84,23 +87,26 @@ METHODS: Final = {
     "inverse vol weights|inverse volatility weights|inverse vol weighted|inverse volatility weighted",
     "equal_weight": "equal weight|equal weighted|equally weighted|equal weighting|one over n|naive diversification|"
     "equal weights|1 n|same weight|same weights|same amount in each|naive split|equal split|"
-    "equal shares of each",
+    "equal shares of each|ew",
     "risk_parity": "risk parity|equal risk|equal risk contribution|erc|equal risk contributions|risk balanced|"
     "riskparity",
     "hierarchical_risk_parity": "hrp|hierarchical risk parity|hierarchical|lopez de prado|clustering|cluster based",
     "minimum_variance": "minimum variance|min variance|min var|minvar|minimum volatility portfolio|min vol portfolio|"
     "global minimum variance|gmv|least variance|lowest variance|minimum risk portfolio|"
     "smallest variance|minimal variance|minimal risk",
-    "maximum_sharpe": "maximum sharpe|max sharpe|tangency|tangency portfolio|efficient frontier|frontier|mean variance|"
+    "maximum_sharpe": "maximum sharpe|max sharpe|tangency|tangency portfolio|efficient frontier|frontier|mean "
+    "variance|"
     "markowitz|maximum sharpe ratio|max sharpe ratio|maxsharpe|best sharpe portfolio|"
     "highest sharpe portfolio|mean-variance|mvo|markowitz portfolio",
 }
 TEMPLATES: Final = {
-    "twelve_month_rule": "my spreadsheet|spreadsheet|our spreadsheet|old spreadsheet|excel sheet|my excel|the current rule|"
+    "twelve_month_rule": "my spreadsheet|spreadsheet|our spreadsheet|old spreadsheet|excel sheet|my excel|the "
+    "current rule|"
     "my current rule|our current rule|excel rule|spreadsheet rule|excel|my own rule|our old rule|"
     "my old rule|existing rule|my existing rule|rule i use today|rule we use|rule in my spreadsheet|"
     "xls|xlsx|my sheet|our sheet|my workbook|workbook",
-    "risk_control": "risk control|risk controlled|risk control index|risk control template|risk control strategy|risk-"
+    "risk_control": "risk control|risk controlled|risk control index|risk control template|risk control "
+    "strategy|risk-"
     "controlled|vol controlled index|risk control rule",
     "trend_overlay": "trend overlay template",
     "merton": "merton template",
@@ -240,7 +246,8 @@ SLOTS: Final = {
     "cash return|risk free|r cash|cash at|cash yields|cash yielding|money market rate|short term rate|"
     "risk-free|riskless rate|t bill rate|deposit rate|rf|policy rate|rate of cash|cash earns|"
     "cash earning",
-    "correlation": "bond correlation|correlation|equity bond correlation|stock bond correlation|correlation with bond|"
+    "correlation": "bond correlation|correlation|equity bond correlation|stock bond correlation|correlation "
+    "with bond|"
     "correlation to bond|correlation of equity and bond|bond equity correlation|"
     "correlation between equity and bond|correlation between stock and bond|bond stock correlation|stock-"
     "bond correlation|equity-bond correlation|bond corr|corr|stocks and bonds correlated|"

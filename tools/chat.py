@@ -208,7 +208,7 @@ def said_figures(text: str) -> tuple[Figure, ...]:
     """The amounts of the person's message, which an answer may repeat by reference."""
     spans = dict.fromkeys(text[number.start : number.end].strip() for number in numbers_in(text))
     return tuple(
-        Figure(id=f"your_amount_{n}", quantity="amount in your message", value=span[:60], unit="text", source="message")
+        Figure(id=f"your_amount_{n}", quantity="amount", value=span[:60], unit="text", source="message")
         for n, span in enumerate(spans, 1)
     )
 

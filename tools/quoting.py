@@ -30,7 +30,8 @@ _WITHIN = {
     "one quarter": "1 trimester",
 }
 _BESIDE_A_MULTIPLE = frozenset(
-    "the as much many high large big of it its that them those cost costs fees fee transaction trading amount current "
+    "the as much many high large big of it its that them those cost costs fees fee transaction trading amount "
+    "current "
     "same with at".split()
 )
 

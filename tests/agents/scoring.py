@@ -220,7 +220,7 @@ def _read(call: Call) -> tuple[str, str | None, dict[str, Any]]:
         given |= {"currency": currency} if currency else {}
     if "holdings" in given:
         currencies = {quoting.money("amount", h["amount"])[1] for h in given["holdings"] if "amount" in h} - {None}
-        given |= {"currency": currency for currency in currencies}
+        given |= {"currency": currencies.pop()} if currencies else {}
         given["holdings"] = _holdings(given["holdings"])
     if action == "explain":
         _explained(given)
