@@ -253,9 +253,10 @@ class Form:
             for mark in self.reading.all(kind):
                 taken = mark.start in self._used or kind in ignored or (kind == "split" and mark.start in self.denied)
                 if not taken and mark.start not in self._spans():
-                    self.ask(
-                        f"{kind}: What should be done with {plain(mark.text)}? It does not fit what else is asked."
-                    )
+                    known = "What should be done with {}? It does not fit what else is asked."
+                    other = "The desk does not know {}; please say it without."
+                    self.ask(f"{kind}: {(other if kind == 'unsupported' else known).format(plain(mark.text))}")
+
         self._ask_of_words()
         filled = {pair.slot for pair in self.pairs}
         for mark in self.reading.all("slot", *needed) if needed else ():

@@ -69,17 +69,8 @@ def _optimization(form: Form, action: Offer) -> dict[str, Any]:
     )
     quotes = _annual_costs(form, quotes)
     _implied_target(form)
-    if r.has("unsupported"):
-        form.ask(f"goal: The desk does not know {r.all('unsupported')[0].text}; please say it without.")
-    if len(rhythm := r.all("rebalancing")) > 1 and not _alternatives(r, rhythm):
-        form.ask(f"rebalancing: Which rebalancing is meant, {' or '.join(mark.value for mark in rhythm)}?")
     lookbacks = tuple(pair.amount.text for pair in form.pairs if pair.slot == "lookback")
-    for pair in form.pairs:
-        if pair.slot in RIVALS:
-            form.ask(
-                f"amount: An optimization has no {plain(pair.slot)} of its own, so {pair.amount.text} has no "
-                f"place in it."
-            )
+    _misplaced(form)
     wish |= {OPTIMIZATION[slot]: quote for slot, quote in quotes.items() if slot in OPTIMIZATION}
     wish |= {
         "assets": form.assets(cash_is_the_other_leg=True),
@@ -100,12 +91,6 @@ def _optimization(form: Form, action: Offer) -> dict[str, Any]:
     if base == "new" and focus.request is not None and not wish["assets"] and not r.has("fresh"):
         base = "last" if r.has("change") or action == "estimate" or not r.has("do", "optimize") else base
     _denied_limits(form, base)
-    lower = [p for p in form.pairs if p.slot in CAPPED and _lower_before(form, p)]
-    for pair in lower:
-        form.ask(
-            f"contradiction: The {plain(pair.slot)} can only be limited from above, and {pair.amount.text} is "
-            f"given as its least."
-        )
     if base == "new" and not wish["assets"] and POINTED.search(r.folded):
         form.ask("assets: For which assets? Name them, or say the index.")
     if base == "new" and not (given(wish) or form.denied):
@@ -114,6 +99,19 @@ def _optimization(form: Form, action: Offer) -> dict[str, Any]:
         )
     form.finish(needed=[s for s in (*OPTIMIZATION, "lookback") if action == "optimize" or not s.endswith("cost")])
     return {"base": base, **given(wish)}
+
+
+def _misplaced(form: Form) -> None:
+    """Amounts that no optimization has, limits from the wrong side, and two rhythms that are no alternatives."""
+    rhythm = form.reading.all("rebalancing")
+    if len(rhythm) > 1 and not _alternatives(form.reading, rhythm):
+        form.ask(f"rebalancing: Which rebalancing is meant, {' or '.join(mark.value for mark in rhythm)}?")
+    for pair in form.pairs:
+        name, amount = plain(pair.slot), pair.amount.text
+        if pair.slot in RIVALS:
+            form.ask(f"amount: An optimization has no {name} of its own, so {amount} has no place in it.")
+        if pair.slot in CAPPED and _lower_before(form, pair):
+            form.ask(f"contradiction: The {name} can only be limited from above, and {amount} is given as its least.")
 
 
 CAPPED: Final = ("volatility", "drawdown", "var", "es", "turnover", "max_cost", "leverage")
@@ -257,35 +255,9 @@ def estimate(form: Form) -> list[Call]:
 
 def evaluate(form: Form) -> list[Call]:
     r, focus = form.reading, form.focus
-    strategy: dict[str, Any] = {}
     saved = form.names("name") if r.has("do", "saved") else ()
-    split = r.all("split")
-    if split and split[0].value in ("60/40", "60:40", "60 / 40", "sixty forty", "sixty-forty", "sixty/forty"):
-        form.use(*split)
-        strategy["template"] = "sixty_forty"
-    template = form.one("template") or strategy.get("template")
-    function = form.one("function")
-    if template == function or (function == "trend_overlay" and template is None and _named_template(r)):
-        template, function = template or function, None
-    if function in ("merton", "trend_overlay") and _named_template(r):
-        template, function = function, None
-    implied = {"bps": "transaction_cost", "percent": "volatility"}
-    if not r.has("slot", "lookback"):
-        implied["time"] = "lookback"
-    if template == "constant_weight":
-        implied["percent"] = "weight"
-    if function in ("cppi", "tipp", "drawdown_control") or template == "cppi_90":
-        del implied["percent"]
-    if "drawdown_control" in (function, focus.strategy and focus.strategy.weight_function) and r.has("bound", "upper"):
-        implied["percent"] = "drawdown"
-    for amount in r.amounts if template == "twelve_month_rule" else ():
-        if (
-            amount.unit == "time"
-            and amount.value == 12.0
-            and re.match(r"[ -]?months? (?:one|rule|thing|version)", r.folded[amount.end - 6 :])
-        ):
-            form.take(amount)
-    quotes = form.match((*STRATEGY, "max_cost", "leverage", "return", "fee"), implied)
+    template, function = _shape(form)
+    quotes = form.match((*STRATEGY, "max_cost", "leverage", "return", "fee"), _implied(form, template, function))
     for slot in quotes:
         if slot not in STRATEGY:
             form.ask(f"amount: A strategy has no {plain(slot)} of its own, so {quotes[slot]} has no place in it.")
@@ -297,7 +269,7 @@ def evaluate(form: Form) -> list[Call]:
         or (function is not None and (r.has("do", "evaluate") or r.has("show")) and not again)
     )
     base = _base(form, started=started, known=focus.strategy is not None)
-    strategy |= {
+    strategy = {
         "template": template,
         "saved": saved[0] if saved else None,
         "assets": form.assets(cash_is_the_other_leg=True),
@@ -311,10 +283,44 @@ def evaluate(form: Form) -> list[Call]:
         form.ask(
             "strategy: Which strategy? Name a weight function, a template such as my spreadsheet, or a saved strategy."
         )
-    if r.has("unsupported"):
-        form.ask(f"goal: The desk does not know {r.all('unsupported')[0].text}; please say it without.")
     form.finish(needed=tuple(s for s in STRATEGY if s not in ("drawdown", "volatility", "transaction_cost", "weight")))
     return [Call(tool="evaluate_strategy", arguments={"strategy": {"base": base, **wanted}})]
+
+
+def _shape(form: Form) -> tuple[str | None, str | None]:
+    """The template and the weight function; some names are both."""
+    r = form.reading
+    split = r.all("split")
+    sixty = bool(split) and re.fullmatch(r"60\s?[/:]\s?40|sixty[ /-]forty|60-40", split[0].value) is not None
+    if sixty:
+        form.use(*split)
+    template = form.one("template") or ("sixty_forty" if sixty else None)
+    function = form.one("function")
+    if template == function or (function == "trend_overlay" and template is None and _named_template(r)):
+        template, function = template or function, None
+    if function in ("merton", "trend_overlay") and _named_template(r):
+        template, function = function, None
+    return template, function
+
+
+MONTHS_OF_RULE: Final = re.compile(r"s? (?:one|rule|thing|version)\b")
+"""After "twelve month" they name the rule and no lookback."""
+
+
+def _implied(form: Form, template: str | None, function: str | None) -> dict[str, str]:
+    """What an amount is without a word for it."""
+    r, now = form.reading, form.focus.strategy
+    for amount in r.amounts if template == "twelve_month_rule" else ():
+        if amount.unit == "time" and amount.value == 12.0 and MONTHS_OF_RULE.match(r.folded[amount.end :]):
+            form.take(amount)
+    implied = {"bps": "transaction_cost", "percent": "weight" if template == "constant_weight" else "volatility"}
+    if not r.has("slot", "lookback"):
+        implied["time"] = "lookback"
+    if function in ("cppi", "tipp", "drawdown_control") or template == "cppi_90":
+        del implied["percent"]
+    if "drawdown_control" in (function, now and now.weight_function) and r.has("bound", "upper"):
+        implied["percent"] = "drawdown"
+    return implied
 
 
 def _named_template(r: Reading) -> bool:
