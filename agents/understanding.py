@@ -149,7 +149,7 @@ def _about_result(r: Reading, *, settings: bool) -> Action | None:
         return "explain"
     if not again and not r.amounts and r.has("scenario") and not r.has("scenario", "all", "default"):
         return "explain"
-    if not again and not r.amounts and r.has("function") and any(w.text in ("what", "how", "why") for w in r.words[:3]):
+    if not again and not r.amounts and r.has("function") and any(w.text in ("what", "how", "why") for w in r.words[:6]):
         return "explain"
     if any(w.text in QUESTIONS for w in r.words[:2]) and not (again or r.has("change")):
         return None
