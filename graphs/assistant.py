@@ -92,6 +92,7 @@ async def supervise(state: State, runtime: Runtime[Turning]) -> dict[str, Any]: 
         reduced=lambda _: None,
     )
     while True:
+        turn.evidence.changes.clear()  # a repetition reads the same returns again, in the same order
         try:
             said = await decide(question, turn.agent, context=context, place=place, trials=0)
         except Waiting as waiting:

@@ -12,12 +12,11 @@ from langgraph.types import Command
 from pydantic import Field
 
 from agents.assistant import assistant
-from agents.failures import ModelFailure
 from graphs.assistant import RECURSION_LIMIT, Before, State, Tell, Turning, noted, turning
 from graphs.checkpoints import open_checkpoints
 from graphs.launching import DeskRuns
 from graphs.log import EventLog, Place, logged
-from graphs.runs import Desk, events_of
+from graphs.runs import Desk, code_of, events_of, kind_of
 from graphs.stream import Stopped, events
 from graphs.usage import usage_of
 from quant.strategy import Frozen
@@ -206,17 +205,9 @@ async def resume(desk: Desk, owner: str, conversation_id: str, number: int) -> A
         for event in await _untold(desk.store, owner, turn, known):
             yield event
         failures = sum(isinstance(event, RunFailed) for event in stored)
-        code = (
-            "model_failed"
-            if isinstance(error, ModelFailure)
-            else "unusable_input"
-            if isinstance(error, UserError)
-            else "fault"
-        )
-        kind = error.reason if isinstance(error, ModelFailure) else type(error).__name__
-        failed = log.make(RunFailed, "turn", 0, failures, code=code, kind=kind)
+        failed = log.make(RunFailed, "turn", 0, failures, code=code_of(error), kind=kind_of(error))
         ended = await log.append(failed)
-        await _update(desk.store, _turn_key(owner, conversation_id, number), state="failed")
+        await _update(desk.store, owner, turn, state="failed")
         for event in ended:
             yield event
         raise
@@ -249,7 +240,7 @@ async def _steps(desk: Desk, owner: str, turn: Turn, log: EventLog) -> AsyncGene
             now=desk.now,
             said=(*(earlier.asked for earlier in place.before), turn.asked),
             prices=desk.prices,
-            runs=DeskRuns(desk, owner, turn.id, place.focus, at, tell),
+            runs=DeskRuns(desk, owner, turn.id, lambda: evidence.about(place.focus), at, tell),
             focus=place.focus,
             evidence=evidence,
         )
@@ -263,9 +254,9 @@ async def _steps(desk: Desk, owner: str, turn: Turn, log: EventLog) -> AsyncGene
         before=[_reminder(earlier) for earlier in place.before],
     )
     async with open_checkpoints(desk.checkpoints) as checkpointer:
-        graph = turning(checkpointer)
+        graph, thread = turning(checkpointer), f"{owner}/{turn.id}"
         config: RunnableConfig = {
-            "configurable": {"thread_id": turn.id},
+            "configurable": {"thread_id": thread},
             "recursion_limit": RECURSION_LIMIT,
             "callbacks": [*desk.listeners],
         }
@@ -274,11 +265,7 @@ async def _steps(desk: Desk, owner: str, turn: Turn, log: EventLog) -> AsyncGene
         if not begun or at.tasks:
             interrupted = any(task.interrupts for task in at.tasks)
             parts = graph.astream(
-                Command(resume=True)
-                if interrupted
-                else None
-                if begun
-                else {"reply": None, "author": "", "missing": []},
+                Command(resume=True) if interrupted else None if begun else BLANK,
                 config,
                 context=execution,
                 stream_mode=["custom"],
@@ -292,13 +279,13 @@ async def _steps(desk: Desk, owner: str, turn: Turn, log: EventLog) -> AsyncGene
         waiting = [value.value for task in at.tasks for value in task.interrupts]
         if waiting:
             waits_for = [waiting[0]["run"], waiting[0]["subject"]]
-            await _update(
-                desk.store, _turn_key(owner, turn.conversation, turn.number), state="waiting", waits_for=waits_for
-            )
+            await _update(desk.store, owner, turn, state="waiting", waits_for=waits_for)
+            return
+        if "reply" not in at.values:  # another process has finished the turn meanwhile
             return
         async for event in _finish(desk.store, owner, turn, at.values["reply"], at.values["missing"], evidence, log):
             yield event
-        await checkpointer.adelete_thread(turn.id)
+        await checkpointer.adelete_thread(thread)
 
 
 async def _finish(
@@ -334,7 +321,8 @@ async def _finish(
     }
     await _update(
         store,
-        _turn_key(owner, turn.conversation, turn.number),
+        owner,
+        turn,
         state="completed",
         waits_for=None,
         outcome=outcome,
@@ -380,7 +368,7 @@ async def _read(store: Store, owner: str, conversation_id: str) -> tuple[Convers
 
 
 async def _standing(store: Store, owner: str, conversation: Conversation, number: int) -> _Standing:
-    """The last turns before `number` that were answered, and what the conversation is about after them."""
+    """The last turns before `number`, and what the conversation is about after them."""
     numbers = range(max(1, number - REMEMBERED), number)
     turns = [await turn_of(store, owner, conversation.id, n) for n in numbers]
     return _Standing(before=turns, focus=turns[-1].focus if turns else Focus())
@@ -399,10 +387,14 @@ def _turn_key(owner: str, conversation_id: str, number: int) -> Key:
     return Key(owner, TURN, f"{conversation_id}.{number:06d}")
 
 
-async def _update(store: Store, key: Key, **changes: Any) -> None:
+async def _update(store: Store, owner: str, turn: Turn, **changes: Any) -> None:
+    """Change the turn, unless another process has completed it meanwhile."""
+    key = _turn_key(owner, turn.conversation, turn.number)
     while True:
         record = await store.records.get(key)
         assert record is not None
+        if record.document["state"] == "completed":
+            return
         try:
             await store.records.put(key, {**record.document, **changes}, expected=record.version)
         except Conflict:

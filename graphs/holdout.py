@@ -4,7 +4,7 @@ import asyncio
 
 from graphs.approval import told
 from graphs.log import EventLog
-from graphs.runs import Desk, Run, result_of, run_of
+from graphs.runs import Desk, Run, events_of, result_of, run_of
 from tools.approval import Approval, Asked, Thresholds, approval_of, ask
 from tools.code import code_version
 from tools.errors import InvalidInput, UserError
@@ -24,7 +24,8 @@ async def open_holdout(desk: Desk, owner: str, run_id: str) -> OpenedHoldout | N
     """
     run = await run_of(desk.store, owner, run_id)
     result = await _judged(desk, run)
-    log = EventLog(desk.store, owner, run_id, (), desk.observe, desk.now)
+    stored = await events_of(desk.store, owner, run_id)
+    log = EventLog(desk.store, owner, run_id, stored, desk.observe, desk.now)
     approval = await approval_of(desk.store, owner, run_id, "holdout") or await _asked(desk, run)
     await log.append(*told(log, approval, run.request))
     if approval.decided is None:

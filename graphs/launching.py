@@ -9,6 +9,7 @@ from collections.abc import Callable
 from graphs.holdout import open_holdout
 from graphs.log import Place
 from graphs.runs import Desk, Run, create_run, events_of, execute, list_runs, run_of, served
+from store.errors import Conflict
 from store.records import Key
 from tools.approval import approval_of
 from tools.chat import Rejected, RunSummary, Waiting
@@ -28,12 +29,18 @@ class DeskRuns:
     """Adapter of `tools.chat.Runs`: what a run says goes on to whoever follows the conversation."""
 
     def __init__(
-        self, desk: Desk, owner: str, turn: str, focus: Focus, place: Place, tell: Callable[[TraceEvent], None]
+        self,
+        desk: Desk,
+        owner: str,
+        turn: str,
+        about: Callable[[], Focus],
+        place: Place,
+        tell: Callable[[TraceEvent], None],
     ) -> None:
         self._desk = desk
         self._owner = owner
         self._turn = turn
-        self._focus = focus
+        self._about = about
         self._place = place
         self._tell = tell
         self._beginning = asyncio.Lock()
@@ -90,15 +97,19 @@ class DeskRuns:
                 "launch", request.name, reason="the message began enough runs", allowed=f"{LAUNCHES} runs"
             )
         if await self._desk.store.records.get(Key(self._owner, "run", run)) is None:
-            await create_run(self._desk, self._owner, request, run_id=run)
-        await self._place.say(RunLaunched, run, launched=run, name=request.name)
+            with contextlib.suppress(Conflict):  # another process that answers the same message was first
+                await create_run(self._desk, self._owner, request, run_id=run)
+        launched = self._place.make(RunLaunched, run, launched=run, name=request.name)
+        for event in await self._place.log.append(launched):
+            self._tell(event)
 
     async def _follow(self, run: str) -> None:
         async for event in execute(self._desk, self._owner, run):
             self._tell(event)
 
     async def _find(self, text: str) -> Run:
-        named = {"last": self._focus.run, "previous": self._focus.previous_run}
+        about = self._about()
+        named = {"last": about.run, "previous": about.previous_run}
         allowed = "last, previous, or the beginning of a run's id"
         if named.get(text) is not None:
             return await run_of(self._desk.store, self._owner, named[text] or "")

@@ -167,10 +167,10 @@ async def _executed(
             if event.id not in known:
                 yield event
         failures = sum(isinstance(event, RunFailed) for event in stored)
-        failed = execution.log.make(RunFailed, "run", 0, failures, code=_code(error), kind=_kind(error))
+        failed = execution.log.make(RunFailed, "run", 0, failures, code=code_of(error), kind=kind_of(error))
         ended = await execution.log.append(failed)
         logger: Any = structlog.get_logger()
-        logger.warning("run_failed", code=_code(error), kind=_kind(error))
+        logger.warning("run_failed", code=code_of(error), kind=kind_of(error))
         await _update(
             desk.store,
             owner,
@@ -324,7 +324,8 @@ async def _read_out(desk: Desk, run: Run, stored: list[TraceEvent]) -> list[Trac
 
 async def _tell(desk: Desk, run: Run, approval: Approval) -> None:
     """Append the events of an approval that the log does not have."""
-    log = EventLog(desk.store, run.owner, run.id, (), desk.observe, desk.now)
+    stored = await events_of(desk.store, run.owner, run.id)
+    log = EventLog(desk.store, run.owner, run.id, stored, desk.observe, desk.now)
     await log.append(*told(log, approval, run.request))
 
 
@@ -388,7 +389,7 @@ def _execution(desk: Desk, run: Run, log: EventLog, approval: Approval | None, *
     )
 
 
-def _code(error: Exception) -> Literal["fault", "cancelled", "unusable_input", "model_failed"]:
+def code_of(error: Exception) -> Literal["fault", "cancelled", "unusable_input", "model_failed"]:
     if isinstance(error, Cancelled):
         return "cancelled"
     if isinstance(error, ModelFailure):
@@ -396,7 +397,7 @@ def _code(error: Exception) -> Literal["fault", "cancelled", "unusable_input", "
     return "unusable_input" if isinstance(error, UserError) else "fault"
 
 
-def _kind(error: Exception) -> str:
+def kind_of(error: Exception) -> str:
     return error.reason if isinstance(error, ModelFailure) else type(error).__name__
 
 

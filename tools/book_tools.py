@@ -32,7 +32,7 @@ async def evaluate_strategy(
     context = runtime.context
 
     async def compute() -> tuple[QuickEvaluation, dict[str, Any]]:
-        universe = universe_of(strategy.assets) if strategy.assets else context.focus.universe
+        universe = universe_of(strategy.assets) if strategy.assets else context.about.universe
         found = await evaluation(context.prices, await _rule(context, strategy), universe=universe)
         changes = {
             "strategy": strategy.model_dump(mode="json"),
@@ -102,7 +102,7 @@ async def add_scenario(
         )
         made = await keep_scenario(context.store, context.owner, values)
         book = chosen(await scenario_book(context.store, context.owner), [made.name])
-        own = tuple(dict.fromkeys((*context.focus.scenarios, made.name)))
+        own = tuple(dict.fromkeys((*context.about.scenarios, made.name)))
         return book, {"scenarios": list(own), "last": "add_scenario"}
 
     result = await kept(context, "add_scenario", {"scenario": scenario}, ScenarioBook, compute)
@@ -137,7 +137,7 @@ _AMOUNTS = (
 
 async def _about(context: ChatContext) -> tuple[Rule, str]:
     """The strategy that the conversation is about: the one last evaluated, or the winner of its result."""
-    focus = context.focus
+    focus = context.about
     if focus.rule is not None:
         return focus.rule, focus.universe
     if focus.run is None:

@@ -1,5 +1,6 @@
 """What the assistant's tools may reach, what they hand back, and what of it is kept for the turn."""
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
@@ -8,6 +9,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from quant.strategy import Frozen
 from store.documents import Document
+from store.errors import Conflict
 from store.records import Key, every
 from store.store import Store
 from tools.claims import permitted_by
@@ -104,6 +106,10 @@ class Evidence:
     """What tools returned in a turn: the only source of its figures."""
 
     calls: dict[str, Returned] = field(default_factory=dict[str, Returned])
+    changes: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Of what the conversation is about, by the calls that came back so far."""
+    one_by_one: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Calls of one message run in their order, since one may be about what the one before it found."""
 
     def add(self, call: str, document: Document) -> None:
         figures = tuple(map(Figure.model_validate, document["figures"]))
@@ -132,6 +138,10 @@ class Evidence:
         tables = dict.fromkeys(exhibit for each in returned if each for exhibit in each.exhibits)
         return tuple(exhibit for exhibit in tables if known.issuperset(exhibit.ids()))
 
+    def about(self, before: Focus) -> Focus:
+        """What the conversation is about by now."""
+        return Focus.model_validate(before.model_dump(mode="json") | self.changes)
+
     def focus(self, before: Focus, calls: Iterable[tuple[str, Mapping[str, Any]]]) -> Focus:
         """What the conversation is about after `calls`, in their order."""
         about = before.model_dump(mode="json")
@@ -148,7 +158,13 @@ class ChatContext(Scope):
     prices: PriceSource
     runs: Runs
     focus: Focus
+    """What the conversation was about when the message came."""
     evidence: Evidence
+
+    @property
+    def about(self) -> Focus:
+        """What it is about by now: a tool that is called after another one goes on from what that found."""
+        return self.evidence.about(self.focus)
 
     @property
     def named(self) -> tuple[str, ...]:
@@ -175,10 +191,18 @@ async def kept(
     """What `compute` makes and how it changes the focus, computed once a turn; what the person can mend is told."""
     call = named(tool, {name: _plain(value) for name, value in arguments.items() if value is not None})
     key = Key(context.owner, EVIDENCE, f"{context.run}.{call}")
-    record = await context.store.records.get(key)
-    if record is not None:
-        document = record.document
-        return (Refusal if document["refused"] else kind).model_validate(document["result"])
+    async with context.evidence.one_by_one:
+        record = await context.store.records.get(key)
+        if record is None:
+            document = await _stored(context.store, key, await _document(compute))
+        else:
+            document = record.document
+        context.evidence.add(call, document)
+        context.evidence.changes |= document["changes"]
+    return (Refusal if document["refused"] else kind).model_validate(document["result"])
+
+
+async def _document(compute: Callable[[], Awaitable[tuple[Frozen, dict[str, Any]]]]) -> Document:
     changes: dict[str, Any] = {}
     try:
         result, changes = await compute()
@@ -186,7 +210,7 @@ async def kept(
         if error.code == "model_failed":
             raise
         result = refusal(error)
-    document = {
+    return {
         "result": result.model_dump(mode="json"),
         "refused": isinstance(result, Refusal),
         "figures": [figure.model_dump(mode="json") for figure in figures_in(result)],
@@ -194,9 +218,17 @@ async def kept(
         "notes": list(_notes(result)),
         "exhibits": [exhibit.model_dump(mode="json") for exhibit in exhibits_of(result)],
     }
-    await context.store.records.put(key, document)
-    context.evidence.add(call, document)
-    return result
+
+
+async def _stored(store: Store, key: Key, document: Document) -> Document:
+    """What another process has stored meanwhile holds."""
+    try:
+        await store.records.put(key, document, expected=0)
+    except Conflict:
+        record = await store.records.get(key)
+        assert record is not None
+        return record.document
+    return document
 
 
 def named(tool: str, arguments: Mapping[str, Any]) -> str:

@@ -28,7 +28,7 @@ async def assess_portfolio(
     context = runtime.context
 
     async def compute() -> tuple[PortfolioRisk, dict[str, Any]]:
-        wish = complete(portfolio, context.focus)
+        wish = complete(portfolio, context.about)
         shares, money = holdings_of(wish)
         return await assess(context.prices, shares, money), _about(wish, "assess_risk")
 
@@ -90,7 +90,7 @@ async def simulate_wealth(
     context = runtime.context
 
     async def compute() -> tuple[WealthOutlook, dict[str, Any]]:
-        wish = complete(plan.portfolio, context.focus)
+        wish = complete(plan.portfolio, context.about)
         shares, money = holdings_of(wish)
         return await simulate(context.prices, await _plan(context, plan, shares, money)), _about(wish, "simulate")
 

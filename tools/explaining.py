@@ -118,9 +118,9 @@ async def explain_result(
             **extra,
         )
         changes = {"topic": topic, "last": "explain"}
-        if found != context.focus.run:
+        if found != context.about.run:
             request = result.manifest.request.model_dump(mode="json")
-            changes |= {"run": found, "previous_run": context.focus.run, "request": request}
+            changes |= {"run": found, "previous_run": context.about.run, "request": request}
         return explained, changes
 
     arguments = {"topic": topic, "run": run, "detail": detail}

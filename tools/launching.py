@@ -35,7 +35,7 @@ async def estimate_optimization(wish: Wish, runtime: ToolRuntime[ChatContext, An
     context = runtime.context
 
     async def compute() -> tuple[Estimated, dict[str, Any]]:
-        request = request_of(wish, context.focus, await scenario_book(context.store, context.owner))
+        request = request_of(wish, context.about, await scenario_book(context.store, context.owner))
         figures = _estimate_figures(await context.runs.estimate(request), request)
         return Estimated(figures=figures), {"request": request.model_dump(mode="json"), "last": "estimate"}
 
@@ -52,13 +52,13 @@ async def run_optimization(wish: Wish, runtime: ToolRuntime[ChatContext, Any]) -
     context = runtime.context
 
     async def compute() -> tuple[Launched, dict[str, Any]]:
-        request = request_of(wish, context.focus, await scenario_book(context.store, context.owner))
+        request = request_of(wish, context.about, await scenario_book(context.store, context.owner))
         run = await context.runs.launch(request, request.content_digest())
         _, result = await context.runs.result(run)
         launched = Launched(run=run, findings=findings_of(result), ranking=ranking(result))
         changes = {
             "run": run,
-            "previous_run": context.focus.run,
+            "previous_run": context.about.run,
             "request": result.manifest.request.model_dump(mode="json"),
             "rule": None,
             "strategy": None,

@@ -423,6 +423,55 @@ async def test_what_no_message_can_be_is_refused_and_not_kept(text, known):
         assert (await conversation_of(desk.store, OWNER, TALK)).turns == 1
 
 
+# ---- several tools, several processes
+
+
+async def test_a_tool_goes_on_from_what_the_one_before_it_found(home):
+    def evaluated(template: str) -> tuple[str, dict[str, Any]]:
+        return "evaluate_strategy", {"strategy": {"template": template}}
+
+    await prepare(home)
+    async with open_desk(home, Scripted(calls=(evaluated("sixty_forty"),))) as desk:
+        await said(desk, "look at 60/40")
+    calls = (evaluated("twelve_month_rule"), ("save_strategy", {"name": "Core"}))
+    async with open_desk(home, Scripted(calls=calls)) as desk:
+        await said(desk, "evaluate the 12-month rule and save it as Core")
+        [saved] = await found(desk, "strategy")
+        rule = (await turn(desk, 2)).focus.rule
+        assert rule is not None
+        assert rule.config.weight_function != "constant"
+        assert saved.document["rule"] == rule.model_dump(mode="json")
+
+
+async def test_a_launch_is_told_before_the_run_that_it_begins(home):
+    await prepare(home)
+    async with open_desk(home) as desk:
+        told = [(event.event, event.run) for event in await said(desk, SEARCH)]
+    launched = told.index(("run_launched", f"{TALK}-1"))
+    assert launched < next(n for n, (name, _) in enumerate(told) if name == "run_started")
+    assert told[-1] == ("turn_finished", f"{TALK}-1")
+
+
+async def test_two_processes_that_answer_the_same_message_come_to_one_answer(home):
+    await prepare(home)
+    async with open_desk(home) as desk:
+        asking = ask(desk, OWNER, TALK, SEARCH)
+        await anext(asking)
+        await asking.aclose()
+
+    async def answered() -> list[str]:
+        async with open_desk(home) as desk:
+            return [event.event for event in await gone_on(desk, 1)]
+
+    both = await asyncio.gather(answered(), answered())
+    assert all(told[-1] == "turn_finished" for told in both)
+    async with open_desk(home) as desk:
+        assert (await turn(desk, 1)).state == "completed"
+        assert [run.state for run in await list_runs(desk.store, OWNER)] == ["completed"]
+        names = Counter(event.event for event in await events_of(desk.store, OWNER, f"{TALK}-1"))
+        assert (names["run_launched"], names["run_failed"], names["decision_made"]) == (1, 0, 1)
+
+
 # ---- failures and kills
 
 
