@@ -25,7 +25,10 @@ Value: TypeAlias = str | int | float | tuple[str, ...]
 CONVENTIONS = "1.41.0"
 """The version of the semantic conventions that the names here follow; those for generative AI are not stable yet."""
 SERVICE = "stratigos"
-WORKFLOW = "optimization"
+OPTIMIZATION, ASSISTANT = "optimization", "assistant"
+"""The graphs, which are the workflows."""
+OF_A_TURN = ("turn", "assistant", "release")
+"""Nodes of the second."""
 
 TOKENS = tuple(4**k for k in range(14))
 SECONDS = tuple(0.01 * 2**k for k in range(14))
@@ -84,9 +87,9 @@ class Telemetry:
     def observe(self, event: trace.TraceEvent) -> None:
         self._last = event.at
         match event:
-            case trace.RunStarted() | trace.RunFinished() | trace.RunFailed():
+            case trace.RunStarted() | trace.RunFinished() | trace.RunFailed() | trace.TurnFinished():
                 self._of_run(event)
-            case trace.TurnStarted() | trace.TurnFinished() | trace.NodeStarted() | trace.NodeFinished():
+            case trace.TurnStarted() | trace.NodeStarted() | trace.NodeFinished():
                 self._of_node(event)
             case trace.ApprovalRequested():
                 self._waiting.add(event.run)
@@ -109,15 +112,16 @@ class Telemetry:
         for key in sorted(self._open, key=len, reverse=True):
             self._end(key, self._last, error=None if key[0] in self._waiting else "interrupted")
 
-    def _of_run(self, event: trace.RunStarted | trace.RunFinished | trace.RunFailed) -> None:
+    def _of_run(self, event: trace.RunStarted | trace.RunFinished | trace.RunFailed | trace.TurnFinished) -> None:
         self._run(event)
         if isinstance(event, trace.RunStarted):
             return
         error = event.kind if isinstance(event, trace.RunFailed) else None
         for key in [key for key in sorted(self._open, key=len, reverse=True) if key[0] == event.run]:
             self._end(key, event.at, error=error)
+        self._conversations.pop(event.run, None)
 
-    def _of_node(self, event: trace.TurnStarted | trace.TurnFinished | trace.NodeStarted | trace.NodeFinished) -> None:
+    def _of_node(self, event: trace.TurnStarted | trace.NodeStarted | trace.NodeFinished) -> None:
         if isinstance(event, trace.TurnStarted):
             self._conversations[event.run] = event.conversation
         if isinstance(event, trace.TurnStarted | trace.NodeStarted):
@@ -190,8 +194,9 @@ class Telemetry:
             self._end(key, event.at, error="refused")
 
     def _run(self, event: trace.TraceEvent) -> "Span":
-        own: dict[str, Value] = {"gen_ai.operation.name": "invoke_workflow", "gen_ai.workflow.name": WORKFLOW}
-        return self._begin((event.run,), f"invoke_workflow {WORKFLOW}", event.at, None, {**own, **self._shared(event)})
+        name = ASSISTANT if event.node in OF_A_TURN else OPTIMIZATION
+        own: dict[str, Value] = {"gen_ai.operation.name": "invoke_workflow", "gen_ai.workflow.name": name}
+        return self._begin((event.run,), f"invoke_workflow {name}", event.at, None, {**own, **self._shared(event)})
 
     def _node(self, event: trace.TraceEvent) -> "Span":
         own: dict[str, Value] = {"stratigos.node": event.node}

@@ -187,6 +187,18 @@ def test_a_conversation_is_named_in_its_own_spans_and_in_those_of_the_runs_it_la
     assert "invoke_workflow optimization" in seen.spans
 
 
+def test_an_answered_message_leaves_a_workflow_of_its_own_that_ended_well():
+    said: dict[str, Any] = {"conversation": "talk", "turn": 1}
+    seen = observed(
+        told(trace.TurnStarted, 0, "turn", model=MODEL, **said),
+        told(trace.NodeStarted, 1, "assistant"),
+        told(trace.NodeFinished, 2, "assistant"),
+        told(trace.TurnFinished, 3, "turn", outcome="answered", usage=Usage(), **said),
+    )
+    ended = {name: (span.attributes or {}).get("error.type") for name, span in seen.spans.items()}
+    assert ended == {"invoke_workflow assistant": None, "turn": None, "assistant": None}
+
+
 @pytest.fixture
 def collector() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
     """The address of an OTLP receiver on this machine, and what it received."""
