@@ -38,9 +38,9 @@ def _shares(form: Form) -> list[str]:
     shares = [pair.amount.text for pair in pairs]
     if not r.has("each"):
         if any(not _beside_an_asset(r, pair.amount) for pair in pairs):
-            form.ask(f"holdings: Which assets have the shares {', '.join(shares)}? Put each beside its asset.")
+            form.ask(f"holdings: Which assets have {', '.join(shares)}? Put each beside its asset.")
         if math.fsum(_share(pair.amount) for pair in pairs) > 1.0 + 1e-9:
-            form.ask(f"holdings: The shares {', '.join(shares)} are together more than the whole.")
+            form.ask(f"holdings: Together {', '.join(shares)} are more than the whole.")
     for split in r.all("split"):
         form.use(split)
         shares += re.findall(r"\d+|[a-z]+", split.text)

@@ -345,15 +345,8 @@ def _bare_request(r: Reading, focus: Focus) -> bool:
 
 
 def _has_result(focus: Focus) -> bool:
-    return focus.run is not None and focus.last in (
-        None,
-        "optimize",
-        "explain",
-        "compare_results",
-        "open_holdout",
-        "list_results",
-        "estimate",
-    )
+    """Whether a result can be meant; after a quick look "it" is the strategy that was looked at."""
+    return focus.run is not None and focus.last not in ("evaluate", "save_strategy")
 
 
 RULES: Final[tuple[tuple[Action, Callable[[Reading, Focus], bool]], ...]] = (

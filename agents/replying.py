@@ -43,7 +43,7 @@ def _question(unclear: str, person: str) -> str:
     code, _, text = unclear.partition(": ")
     for figure in said_figures(person):
         text = re.sub(rf"(?<![\w.]){re.escape(str(figure.value))}(?![\w%])", f"the amount {{{{{figure.id}}}}}", text)
-    asked = f"{text[:1].upper()}{text[1:]}".replace("_", " ")
+    asked = f"{text[:1].upper()}{text[1:]}"
     if len(asked) > LONGEST:
         return _VAGUE.get(code, _UNCLEAR)
     whole = Claim(section="answer", text=asked)

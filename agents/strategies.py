@@ -50,7 +50,7 @@ def _base(form: Form, *, started: bool, known: bool) -> str:
         return "new"
     if r.has("again") and (known or not any(map(r.has, ("name", "template", "asset", "split")))):
         if not known:
-            form.ask("base: There is nothing to change yet; there is nothing to change before a first request.")
+            form.ask("base: There is nothing to change yet, as nothing was asked for before.")
         return "last"
     return "new" if started or not known else "last"
 
