@@ -290,6 +290,8 @@ def matters(word: Word, text: str, names: Sequence[tuple[int, int]], amounts: Se
         return True
     if any(0 <= word.start - end <= 1 or 0 <= start - word.end <= 1 for start, end in amounts):
         return True
+    if re.search(r"\b(?:under|using|via|with|during)(?: an?| the)? $", fold(before)):
+        return True
     following = re.match(r"[\s-]+([a-z]+)", fold(after))
     if following and stem(corrected(following[1])) in HEADS:
         return True
