@@ -23,6 +23,7 @@ from quant.strategy import Frozen
 from store.errors import Conflict
 from store.records import Key, Put, every
 from store.store import Store
+from tools.answers import forget_answers
 from tools.approval import Subject, approval_of
 from tools.chat import ChatContext, Evidence, Returned, load_evidence, said_figures
 from tools.claims import render
@@ -208,6 +209,7 @@ async def resume(desk: Desk, owner: str, conversation_id: str, number: int) -> A
         failed = log.make(RunFailed, "turn", 0, failures, code=code_of(error), kind=kind_of(error))
         ended = await log.append(failed)
         await _update(desk.store, owner, turn, state="failed")
+        await forget_answers(desk.store, owner, turn.id)  # nobody has to go on with it, and drafts must not stay
         for event in ended:
             yield event
         raise

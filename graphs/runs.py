@@ -276,7 +276,7 @@ async def _steps(desk: Desk, run: Run, execution: Execution) -> AsyncGenerator[T
     async with open_checkpoints(desk.checkpoints) as checkpointer:
         graph = optimization(checkpointer)
         config: RunnableConfig = {
-            "configurable": {"thread_id": run.id},
+            "configurable": {"thread_id": f"{run.owner}/{run.id}"},
             "recursion_limit": RECURSION_LIMIT,
             "callbacks": [*desk.listeners],
         }

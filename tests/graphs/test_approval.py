@@ -279,7 +279,7 @@ async def test_a_resume_that_no_decision_stands_behind_passes_nobody(home, small
         )
         async with open_checkpoints(desk.checkpoints) as checkpoints:
             graph = optimization(checkpoints)
-            place: RunnableConfig = {"configurable": {"thread_id": RUN}}
+            place: RunnableConfig = {"configurable": {"thread_id": f"{OWNER}/{RUN}"}}
             for _ in range(2):
                 await graph.ainvoke(Command(resume="approved"), place, context=execution)
                 assert (await graph.aget_state(place)).next == ("approve",)

@@ -495,6 +495,42 @@ async def test_a_turn_whose_model_failed_goes_on_or_is_left(known):
         assert [(await turn(desk, n)).outcome for n in (2, 3)] == ["answered", "answered"]
 
 
+async def test_a_draft_that_was_refused_does_not_outlive_a_turn_that_failed(known):
+    class Inventing(EmbeddedPlanner):
+        def _reply(self, messages):
+            if "refused" in str(messages[-1].text):
+                raise ModelFailure("model", "access_denied")
+            claims = [{"section": "answer", "text": "It gained 4321 bps."}]
+            return AIMessage("", tool_calls=[{"name": ASSISTANT, "args": {"claims": claims}, "id": "1"}])
+
+    async with open_desk(known, Inventing()) as desk:
+        with pytest.raises(ModelFailure):
+            await said(desk, LUCK)
+        assert (await turn(desk, 2)).state == "failed"
+        assert await found(desk, "answer") == []
+
+
+async def test_the_same_ids_of_two_people_are_two_conversations(home):
+    async with guarded(home) as desk:
+        for owner in (OWNER, "somebody"):
+            await begin_conversation(desk, owner, conversation_id=TALK)
+            await said(desk, SEARCH, owner=owner)
+        await approved(desk)
+        await gone_on(desk, 1)
+        other = await turn_of(desk.store, "somebody", TALK, 1)
+        assert (await turn(desk, 1)).state == "completed"
+        assert other.waits_for is not None
+        await decide_approval(desk, "somebody", other.waits_for[0], decided("rejected", reason="too large"))
+        async for _ in resume(desk, "somebody", TALK, 1):
+            pass
+        other = await turn_of(desk.store, "somebody", TALK, 1)
+        assert (other.state, [run.state for run in await list_runs(desk.store, "somebody")]) == (
+            "completed",
+            ["rejected"],
+        )
+        assert other.claims != (await turn(desk, 1)).claims
+
+
 def process(home: Path, text: str, deadly: Collection[str], **options: Any) -> int | None:
     """The code with which a process ends that says `text`, or goes on with it."""
     started = FRESH.Process(target=talk, args=(home, text, deadly), kwargs=options, daemon=True)
