@@ -8,8 +8,8 @@ from typing import Any, get_args
 from langchain_core.messages import BaseMessage, HumanMessage, ToolMessage
 
 from agents.conversation import unfenced
+from agents.language.understanding import understand
 from agents.telling import told
-from agents.understanding import understand
 from tools.chat import said_figures
 from tools.claims import check
 from tools.figures import Claim

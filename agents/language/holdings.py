@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from agents.amounts import Amount
-from agents.form import Call, Form, plain
-from agents.grammar import Mark, Reading
-from agents.levels import levels
-from agents.strategies import given
+from agents.language.amounts import Amount
+from agents.language.form import Call, Form, plain
+from agents.language.grammar import Mark, Reading
+from agents.language.levels import levels
+from agents.language.strategies import given
 
 SAVINGS: Final = {
     "years": "years", "contribution": "contribution", "withdrawal": "withdrawal", "money_goal": "goal",

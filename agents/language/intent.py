@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final, Literal, TypeAlias
 
-from agents.amounts import Amount
-from agents.grammar import Reading
+from agents.language.amounts import Amount
+from agents.language.grammar import Reading
 from tools.focus import Focus
 from tools.wishes import Offer
 

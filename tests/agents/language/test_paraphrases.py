@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from agents.understanding import understand
-from tests.agents.scoring import FOCI, items, score
+from agents.language.understanding import understand
+from tests.agents.language.scoring import FOCI, items, score
 
 PARAPHRASES = items(Path(__file__).with_name("paraphrases.json"))
 

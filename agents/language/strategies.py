@@ -6,10 +6,10 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Final
 
-from agents.form import Call, Form, plain
-from agents.grammar import Mark, Reading
-from agents.levels import levels
-from agents.slots import Pair
+from agents.language.form import Call, Form, plain
+from agents.language.grammar import Mark, Reading
+from agents.language.levels import levels
+from agents.language.slots import Pair
 from tools.wishes import Offer
 
 OPTIMIZATION: Final = {

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import tools.quoting as quoting
-from agents.understanding import Call, Understood, understand
+from agents.language.understanding import Call, Understood, understand
 from quant.strategy import SearchSpace
 from tools.errors import InvalidInput
 from tools.focus import Focus

@@ -4,10 +4,10 @@ import re
 from itertools import pairwise
 from typing import Final
 
-from agents.arguments import BUILDERS
-from agents.form import Call, Form
-from agents.grammar import Reading, read
-from agents.intent import Action, action_of
+from agents.language.arguments import BUILDERS
+from agents.language.form import Call, Form
+from agents.language.grammar import Reading, read
+from agents.language.intent import Action, action_of
 from quant.strategy import Frozen
 from tools.focus import Focus
 from tools.wishes import Offer

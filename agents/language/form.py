@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, get_args
 
-from agents.amounts import Amount
-from agents.grammar import Mark, Reading
-from agents.slots import FRACTION, UNITS, Pair, match
+from agents.language.amounts import Amount
+from agents.language.grammar import Mark, Reading
+from agents.language.slots import FRACTION, UNITS, Pair, match
 from quant.scenario import BUILT_IN, CYCLE
 from quant.strategy import Frozen, Rebalancing, SearchSpace
 from tools.focus import Focus

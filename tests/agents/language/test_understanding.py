@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.understanding import Understood, understand
-from tests.agents.scoring import FOCI, items, score
+from agents.language.understanding import Understood, understand
+from tests.agents.language.scoring import FOCI, items, score
 from tools.focus import Focus
 from tools.quoting import is_quote
 from tools.wishes import PortfolioWish, SavingsWish, ScenarioWish, StrategyWish, Wish

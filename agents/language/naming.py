@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from agents.amounts import fold
+from agents.language.amounts import fold
 
 
 @dataclass(frozen=True)
