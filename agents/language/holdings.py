@@ -170,12 +170,19 @@ OUTWARD: Final = frozenset(
 )
 MONTHLY: Final = re.compile(r"\b(?:every|each|per|a) month,?(?: \w+){0,4} $|\bmonthly(?: \w+){0,2} $")
 
+MONTHLY_AFTER: Final = re.compile(r"(?: \w+){0,2} (?:(?:every|each|per|a) month|monthly)\b")
+
 
 def _flows(form: Form, quotes: dict[str, str]) -> None:
     """Money a month without a word for it beside it: "if I put 200 a month into the index"."""
     words = {word.text for word in form.reading.words}
     for n, pair in enumerate(form.pairs):
-        monthly = pair.amount.per or MONTHLY.search(form.reading.folded[: pair.amount.start])
+        folded = form.reading.folded
+        monthly = (
+            pair.amount.per
+            or MONTHLY.search(folded[: pair.amount.start])
+            or MONTHLY_AFTER.match(folded[pair.amount.end :])
+        )
         if not monthly or pair.slot not in ("money", "money_goal"):
             continue
         if (

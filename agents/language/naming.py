@@ -111,7 +111,7 @@ NAMING: Final = tuple(
         rf"result|strategy|"
         rf"scenario|rule|search|one|optimization|new one)) (?:as )?{_NAME}",
         rf"\b(?:save|keep|store|remember|bookmark|file|saved|stored|record)\b[^.;,]{{0,40}}?\b(?:as|"
-        rf"under(?: the name)?(?: of)?) {_NAME}",
+        rf"under(?: the name)?(?: of)?) (?!(?:the|a) name\W*$){_NAME}",
         r"\b(?:new|own|add|create|define|make|build|set up)(?: a| an| me| one| my)?(?: new|"
         r" own)? scenario(?: named| called)?,? "
         r"(?!(?:name|like|with|where|based|from|off|that|and|for|of|in|which|having|please|is|has|at|on|using|"

@@ -78,7 +78,7 @@ def test_minutes_20_to_45_a_search_is_estimated_launched_judged_and_doubted(say)
     holds(why, "mattered most")
     holds(against, "constant weight")
     holds(plateau, "eighbour")
-    holds(benchmark, "60/40", "100% equity")
+    holds(benchmark, "60/40", "Fully invested")
     holds(costs, "doubled", "bps")
 
 
