@@ -16,7 +16,7 @@ from graphs.assistant import RECURSION_LIMIT, Before, State, Tell, Turning, note
 from graphs.checkpoints import open_checkpoints
 from graphs.launching import DeskRuns
 from graphs.log import EventLog, Place, logged
-from graphs.runs import Desk, code_of, events_of, kind_of
+from graphs.runs import Desk, code_of, events_of, kind_of, list_runs
 from graphs.stream import Stopped, events
 from graphs.usage import usage_of
 from quant.strategy import Frozen
@@ -242,8 +242,8 @@ async def _steps(desk: Desk, owner: str, turn: Turn, log: EventLog) -> AsyncGene
             now=desk.now,
             said=(*(earlier.asked for earlier in place.before), turn.asked),
             prices=desk.prices,
-            runs=DeskRuns(desk, owner, turn.id, lambda: evidence.about(place.focus), at, tell),
-            focus=place.focus,
+            runs=DeskRuns(desk, owner, turn.id, lambda: evidence.about(turn.focus), at, tell),
+            focus=turn.focus,
             evidence=evidence,
         )
 
@@ -373,7 +373,13 @@ async def _standing(store: Store, owner: str, conversation: Conversation, number
     """The last turns before `number`, and what the conversation is about after them."""
     numbers = range(max(1, number - REMEMBERED), number)
     turns = [await turn_of(store, owner, conversation.id, n) for n in numbers]
-    return _Standing(before=turns, focus=turns[-1].focus if turns else Focus())
+    return _Standing(before=turns, focus=turns[-1].focus if turns else await _begun(store, owner))
+
+
+async def _begun(store: Store, owner: str) -> Focus:
+    """A new conversation knows the latest results, so that they can be asked about."""
+    done = [run.id for run in await list_runs(store, owner) if run.state == "completed"]
+    return Focus(run=next(iter(done), None), previous_run=next(iter(done[1:]), None))
 
 
 async def _is_decided(store: Store, owner: str, run: str, subject: Subject) -> bool:

@@ -141,8 +141,9 @@ async def compare_results(
     context = runtime.context
 
     async def compute() -> tuple[Compared, dict[str, Any]]:
-        one, earlier = await context.runs.result(first)
-        other, later = await context.runs.result(second)
+        former, latter = (second, first) if (first, second) == ("last", "previous") else (first, second)
+        one, earlier = await context.runs.result(former)
+        other, later = await context.runs.result(latter)
         if one == other:
             raise InvalidInput("second", second, reason="both are the same run", allowed="two runs")
         return Compared(first=one, second=other, comparison=compare(earlier, later)), {"last": "compare_results"}

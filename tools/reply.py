@@ -30,7 +30,10 @@ OFFERS: dict[Offer, tuple[str, str]] = {
     "evaluate": ("look at one strategy quickly", "does the 12-month rule still hold?"),
     "save_strategy": ("keep a strategy under a name", "save it as Core"),
     "scenarios": ("show the simulated worlds", "show me the bear market"),
-    "add_scenario": ("add a world of your own", "add 2022-like, like the bear market, with a bond correlation of 0.4"),
+    "add_scenario": (
+        "add a world of your own",
+        "add a scenario called 2022-like, like the bear market, with a bond correlation of 0.4",
+    ),
     "assess_risk": ("assess the risk of a portfolio", "risk of 60% S&P 500 and 40% cash worth EUR 1m"),
     "compare_allocations": ("compare ways to mix stocks", "compare risk parity and HRP for AAPL, KO and XOM"),
     "analyse_market": ("read the regime of the market", "how volatile is the S&P 500?"),

@@ -1,5 +1,6 @@
 """The embedded assistant's understanding of plain English."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from agents.language.understanding import Understood, understand
 from tests.agents.language.scoring import FOCI, items, score
 from tools.focus import Focus
 from tools.quoting import is_quote
+from tools.reply import OFFERS
 from tools.wishes import PortfolioWish, SavingsWish, ScenarioWish, StrategyWish, Wish
 
 WORDINGS = items(Path(__file__).with_name("wordings.json"))
@@ -161,3 +163,10 @@ def test_help_offers_everything() -> None:
     understood = understand("What can you do?", FRESH)
     assert understood == Understood(offers=understood.offers)
     assert len(understood.offers) == len({*understood.offers}) == 14
+
+
+def test_every_example_that_is_offered_is_understood_where_it_can_be() -> None:
+    able = FOCI["after_optimization"].model_copy(update={"strategy": StrategyWish(template="twelve_month_rule")})
+    for _, example in OFFERS.values():
+        for part in re.split(r"(?<=\?) ", example):
+            assert understand(part, able).calls, part
