@@ -141,8 +141,9 @@ async def _opened(settings: Settings, stack: AsyncExitStack, named: str | None, 
 async def _find(desk: "Desk", owner: str, text: str) -> str:
     from graphs.conversations import conversations
 
-    found = [each.id for each in await conversations(desk.store, owner)]
-    chosen = found[:1] if text == "last" else [id_ for id_ in found if text and id_.startswith(text)]
+    every = await conversations(desk.store, owner)
+    found, begun = [each.id for each in every], [each.id for each in every if each.turns]
+    chosen = begun[:1] if text == "last" else [id_ for id_ in found if text and id_.startswith(text)]
     if len(chosen) != 1:
         reason = f"{text!r} names {len(chosen)} conversations" if found else "there is none yet"
         raise InvalidInput("--conversation", text, reason=reason, allowed="an id of `python -m api chats`, or last")

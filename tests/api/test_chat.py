@@ -293,6 +293,16 @@ def test_what_can_be_mended_is_named(arguments, told, home, capfd):
     assert "allowed: " in err
 
 
+def test_the_last_conversation_is_one_in_which_something_was_said(home, capfd):
+    assert run(["chat", "--say", JOKE]) == 0
+    assert run(["chat", "--say", " "]) == 2
+    capfd.readouterr()
+    assert run(["chat", "--conversation", "last", "--say", JOKE]) == 0
+    assert run(["chats"]) == 0
+    turns = [row.split()[3] for row in capfd.readouterr().out.splitlines() if JOKE in row and "›" not in row]
+    assert turns == ["2"]
+
+
 def test_no_conversation_is_listed_where_there_is_none(home, capfd):
     assert run(["chats"]) == 0
     assert "No conversation yet" in capfd.readouterr().out
