@@ -183,11 +183,9 @@ def listed(result: Listed) -> Iterator[str]:
 
 def opened(result: Opened) -> Iterator[str]:  # noqa: ARG001  (its values are not shown to agents)
     yield (
-        "On the holdout, which nothing had seen, the utility of the winner over the matched constant weight is "
+        "The benefit of the winner on the holdout, which no search had seen, over the matched constant weight is "
         "{{holdout_advantage_bps}}."
     )
-    yield (
-        "The days of the holdout run from {{holdout_first_day}} to {{holdout_last_day}}; so short a time holds few "
-        "crises, and luck is a large part of such a difference."
-    )
+    yield "The holdout begins on the day {{holdout_first_day}}, and it ends on the day {{holdout_last_day}}."
+    yield "So short a time holds few crises, and luck is a large part of such a difference."
     yield "The locked holdout was opened; it cannot be closed again, and every later report says so."

@@ -95,7 +95,7 @@ def settle(settings: Settings, waiting: Waiting | None, *, as_json: bool) -> int
         print(json.dumps({"run": waiting.run, "state": "waiting", "asked": waiting.asked.model_dump(mode="json")}))
         return WAITING
     _tell(waiting)
-    decided = _asked_in_place(settings) if sys.stdin.isatty() and sys.stderr.isatty() else None
+    decided = _asked_in_place(settings) if sys.stdin and sys.stdin.isatty() and sys.stderr.isatty() else None
     if decided is not None:
         return settle(settings, asyncio.run(_decide(settings, waiting.run, decided)), as_json=False)
     print(f"Approve it: python -m api approve {waiting.run} (--trials and --paths change it)", file=sys.stderr)
@@ -172,7 +172,7 @@ async def decided_here(desk: "Desk", settings: Settings, run: str, subject: Subj
     if approval.decided is not None:
         return True
     _tell(Waiting(run, approval.asked))
-    decided = _asked_in_place(settings, subject) if sys.stdin.isatty() and sys.stderr.isatty() else None
+    decided = _asked_in_place(settings, subject) if sys.stdin and sys.stdin.isatty() and sys.stderr.isatty() else None
     if decided is None:
         holdout = " --holdout" if subject == "holdout" else ""
         print(f"Approve it: python -m api approve {run}{holdout}", file=sys.stderr)

@@ -181,7 +181,7 @@ class Talk:
         self._aside.print(
             f"Conversation {self._conversation}, answered by {name}. /help says what can be asked, /quit leaves."
         )
-        terminal = sys.stdin.isatty()
+        terminal = sys.stdin is not None and sys.stdin.isatty()
         state = self._heard(runner, self._go_on(), terminal=terminal)
         for text in _lines() if terminal or state != "waiting" else ():
             if text in ("/quit", "/exit", "/q"):
@@ -273,7 +273,7 @@ class Talk:
 
         for exhibit in turn.exhibits:
             self._exhibit(exhibit, {figure.id: figure for figure in turn.figures})
-        if turn.outcome == "no_answer":
+        if turn.outcome == "no_answer" and not turn.claims:
             self._out.print(
                 "There is no answer whose figures could be checked, so none is shown. Ask otherwise, or again."
             )
@@ -340,6 +340,8 @@ class Talk:
 
 def _lines() -> Iterator[str]:
     """What the person types, or the lines of stdin; empty ones are left out."""
+    if sys.stdin is None:  # closed: nobody will say anything
+        return
     terminal = sys.stdin.isatty()
     while True:
         try:

@@ -76,11 +76,13 @@ async def save_holdout(store: "Store", owner: str, run: str, opened: OpenedHoldo
 
 def _figures(world: "World", winner: Evaluation, benchmark: Evaluation, asset: Evaluation) -> Iterator[Figure]:
     dates = world.market.dates[world.market.holdout]
-    yield _figure("first_day", "first day of the holdout", str(dates[0]), "date")
-    yield _figure("last_day", "last day of the holdout", str(dates[-1]), "date")
-    yield _figure("days", "sessions of the holdout", winner.days, "days")
+    yield _figure("first_day", "day on which the holdout begins", str(dates[0]), "date")
+    yield _figure("last_day", "day on which the holdout ends", str(dates[-1]), "date")
+    yield _figure("days", "count of locked sessions", winner.days, "days")
     gained = winner.metrics.utility.value - benchmark.metrics.utility.value
-    yield _figure("advantage_bps", "utility over the matched constant weight on the holdout", gained * 1e4, "bps")
+    yield _figure(
+        "advantage_bps", "benefit of the winner on the holdout, over the matched constant weight", gained * 1e4, "bps"
+    )
     named = {
         "winner": ("the winner", winner),
         "benchmark": ("the matched constant weight", benchmark),

@@ -135,7 +135,11 @@ def _implied_time(form: Form) -> dict[str, str]:
         return {}
     if all(a.years and a.value >= LONG for a in times):
         return {"time": "years"}
-    return {} if r.has("slot", "lookback") else {"time": "lookback"}
+    if r.has("slot", "lookback"):
+        return {}
+    if r.has("slot", "paths"):  # a bare time beside them is their length
+        return {"time": "years"}
+    return {} if any(a.years for a in times) else {"time": "lookback"}
 
 
 LONG: Final = 3.0

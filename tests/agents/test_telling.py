@@ -104,7 +104,7 @@ class GivenRuns:
     async def holdout(self, run: str) -> tuple[Figure, ...]:
         gained = Figure(
             id="holdout_advantage_bps",
-            quantity="utility over the matched constant weight on the holdout",
+            quantity="benefit of the winner on the holdout, over the matched constant weight",
             value=12.0,
             unit="bps",
             source="holdout.advantage_bps",
@@ -112,12 +112,12 @@ class GivenRuns:
         days = [
             Figure(
                 id=f"holdout_{end}_day",
-                quantity=f"{end} day of the holdout",
+                quantity=f"day on which the holdout {verb}",
                 value=day,
                 unit="date",
                 source=f"holdout.{end}_day",
             )
-            for end, day in (("first", "2016-05-24"), ("last", "2022-12-28"))
+            for end, verb, day in (("first", "begins", "2016-05-24"), ("last", "ends", "2022-12-28"))
         ]
         return gained, *days
 

@@ -580,3 +580,21 @@ async def test_a_killed_turn_goes_on_where_it_was(home, searched):
     assert await until_done(home, SEARCH, deadly) == 2
     assert await traces(home) == expected
     assert questions(home) == questions(searched)
+
+
+async def test_an_opened_holdout_is_answered_in_checked_sentences(opened, home) -> None:
+    async with opened(home) as desk:
+        conversation = await begin_conversation(desk, OWNER)
+        for text in ("optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year", "open the holdout"):
+            _ = [event async for event in ask(desk, OWNER, conversation, text)]
+        waits = (await turn_of(desk.store, OWNER, conversation, 2)).waits_for
+        assert waits is not None
+        approved = Decided(verdict="approved", by=OWNER, at=desk.now())
+        await decide_approval(desk, OWNER, waits[0], approved, "holdout")
+        _ = [event async for event in resume(desk, OWNER, conversation, 2)]
+        turn = await turn_of(desk.store, OWNER, conversation, 2)
+    assert turn.outcome == "answered"
+    assert "holdout_advantage_bps" in turn.claims[0].figures
+    request = turn.focus.request
+    assert request is not None
+    assert request.scenarios[0].years == 1
