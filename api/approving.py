@@ -222,8 +222,8 @@ def _interruptible() -> Generator[None]:
 
 
 def _answer(question: str) -> str:
-    print(question, end="", file=sys.stderr, flush=True)
-    with _interruptible():
+    with _interruptible():  # before the question is shown, which somebody may answer with Ctrl-C at once
+        print(question, end="", file=sys.stderr, flush=True)
         line = sys.stdin.readline()
     if not line:  # the terminal was closed: nothing more will come
         print(file=sys.stderr)

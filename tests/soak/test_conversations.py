@@ -1,5 +1,6 @@
 """A turn of a conversation, killed at every event and at every write, and gone on with."""
 
+import re
 import signal
 
 import pytest
@@ -68,3 +69,98 @@ def test_after_ctrl_c_the_next_start_goes_on(terminal):
         again.until("› ")
         again.press(CTRL_D)
         assert again.ended() == 0
+
+
+LONG = "optimize the S&P 500 with 10% volatility, 200 trials, 500 paths"
+"""Lasts until it is interrupted."""
+
+
+def test_a_person_talks_interrupts_looks_up_figures_and_branches(terminal):
+    chat = terminal()
+    assert "answered by embedded planner" in chat.until("/quit leaves.")
+    chat.until("› ")
+    chat.type("/figures")
+    chat.until("Known here: /help, /figures, /turns, /branch N, /quit.")
+    chat.until("› ")
+    chat.type("/branch 1")
+    chat.until("turn: 1 is not allowed; allowed: a turn of a conversation that has some")
+    chat.until("› ")
+    chat.type("/help")
+    assert "optimize the S&P 500 with 10% volatility" in chat.until("open the holdout")
+    chat.until("› ")
+    chat.type("")
+    chat.type(LONG)
+    chat.until("Assistant calls run_optimization(")
+    chat.until("Risk manager: limits")
+    chat.press(CTRL_C)
+    chat.until("Interrupted; what was finished is kept.")
+    chat.until("› ")
+    chat.type(test_chat.LUCK)
+    chat.until(f"Going on with: {LONG}")
+    chat.until("The verdict is ")
+    chat.until("Assistant calls explain_result(topic=luck")
+    chat.until("The verdict is ")
+    chat.until("› ")
+    chat.type("/figures")
+    assert "result.luck" in chat.until("› ")
+    chat.type("/turns")
+    assert [line.split(maxsplit=1)[1] for line in chat.until("› ").splitlines() if re.match(r" +\d", line)] == [
+        LONG,
+        test_chat.LUCK,
+    ]
+    chat.type("/branch 1")
+    chat.until("goes on after turn 1.")
+    chat.until("› ")
+    chat.type(test_chat.JOKE)
+    chat.until("nothing this desk can do")
+    chat.until("› ")
+    chat.type("/turns")
+    assert test_chat.LUCK not in chat.until("› ")
+    chat.press(CTRL_C)
+    assert chat.ended() == 0
+
+
+def test_an_approval_is_answered_in_place(terminal):
+    chat = terminal(APPROVE_EVALUATIONS="5")
+    chat.until("› ")
+    chat.type(test_chat.SEARCH)
+    chat.until("a = approve, e = edit the trials, r = reject, Enter = leave it waiting: ")
+    chat.type("x")
+    chat.until("answer: 'x' is not allowed; allowed: a, e, r, or Enter")
+    chat.until("waiting: ")
+    chat.press(CTRL_C)
+    chat.until("Interrupted; what was finished is kept.")
+    chat.until("› ")
+    chat.type(test_chat.LUCK)
+    chat.until("Going on with: ")
+    chat.until("waiting: ")
+    chat.type("")
+    chat.until("Approve it: python -m api approve ")
+    chat.until("Your message was not sent")
+    chat.until("› ")
+    chat.type("/quit")
+    assert chat.ended() == 3
+    again = terminal("--conversation", "last", APPROVE_EVALUATIONS="5")
+    again.until("waiting: ")
+    again.type("e")
+    again.until("Trials: ")
+    again.type("12")
+    again.until("Of the 12 configurations")
+    again.until("› ")
+    again.type("open the holdout")
+    assert "e = edit" not in again.until("a = approve, r = reject, Enter = leave it waiting: ")
+    again.type("e")
+    again.until("allowed: a, r, or Enter")
+    again.until("waiting: ")
+    again.type("a")
+    again.until("The locked holdout was opened")
+    again.until("› ")
+    again.type("another one with 15 trials, the same otherwise")
+    again.until("waiting: ")
+    again.type("r")
+    again.until("Reason: ")
+    again.type("too dear")
+    again.until("too dear")
+    again.until("› ")
+    again.press(CTRL_D)
+    assert again.ended() == 0
