@@ -34,7 +34,7 @@ check: $(SYNCED)  ## lint, format, types, import rules
 	.venv/bin/lint-imports
 
 soak: $(SYNCED)  ## the long form of the storms, the fuzz and the fleets
-	@if ls tests/soak/test_*.py >/dev/null 2>&1; then $(RUN) -m pytest tests/soak -m soak -s --timeout 0; \
+	@if ls tests/soak/test_*.py >/dev/null 2>&1; then $(RUN) -m pytest tests -m soak -s --timeout 0; \
 	else echo "nothing to soak yet: the short forms run in make test"; fi
 
 bench: $(SYNCED)  ## speed against the peers, into tests/bench/RESULTS.md; takes some minutes

@@ -120,7 +120,15 @@ async def test_above_a_threshold_a_run_waits_before_any_agent_is_asked(home, sma
         assert submitted(desk) == await trials(desk) == 0
 
 
-@pytest.mark.parametrize("thresholds", [None, Thresholds(), Thresholds(evaluations=None), Thresholds(evaluations=20)])
+@pytest.mark.parametrize(
+    "thresholds",
+    [
+        pytest.param(None, marks=pytest.mark.soak),
+        Thresholds(),
+        pytest.param(Thresholds(evaluations=None), marks=pytest.mark.soak),
+        Thresholds(evaluations=20),
+    ],
+)
 async def test_what_is_above_no_threshold_is_asked_of_nobody(home, small, thresholds):
     async with guarded(home, thresholds=thresholds) as desk:
         events = await waiting(desk, small())

@@ -214,7 +214,14 @@ async def test_what_a_run_took_before_it_failed_counts_once(wired, plain):
 NO_CALL, AGENTS_SIDE_BY_SIDE, ONE_PLAN = 0, 4, 6
 
 
-@pytest.mark.parametrize("calls", [NO_CALL, AGENTS_SIDE_BY_SIDE, ONE_PLAN])
+@pytest.mark.parametrize(
+    "calls",
+    [
+        pytest.param(NO_CALL, marks=pytest.mark.soak),
+        AGENTS_SIDE_BY_SIDE,
+        pytest.param(ONE_PLAN, marks=pytest.mark.soak),
+    ],
+)
 async def test_a_run_ends_with_what_it_has_when_its_tokens_are_spent(calls, wired, plain):
     answers = plain.of(ModelAnswered)
     limit = sum(map(tokens_told, answers[:calls]))

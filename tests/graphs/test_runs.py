@@ -272,7 +272,7 @@ async def test_a_fault_of_a_second_process_leaves_a_completed_run_completed(home
         assert (await run_of(desk.store, OWNER, name)).state == "completed"
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 async def test_a_run_killed_again_and_again_ends_as_if_it_never_was(tmp_path, opened, small):
     calm, rough = tmp_path / "calm", tmp_path / "rough"
     request = small()
