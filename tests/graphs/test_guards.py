@@ -245,6 +245,7 @@ ELSEWHERE = {
         *("test_no_agent_of_a_search_gets_it_anywhere", "test_no_argument_of_the_assistant_takes_it"),
     ),
     "tests.graphs.test_holdout": ("test_a_holdout_whose_opening_was_rejected_stays_locked",),
+    "tests.store.test_records": ("test_another_owner_finds_nothing",),
     "tests.graphs.test_runs": ("test_weights_of_the_holdout_are_shown_to_the_reader_and_to_no_agent",),
 }
 """Guards that are tested where more is tested."""

@@ -383,7 +383,7 @@ def claimed(*texts: str, sections: Sequence[str] = ("winner", "counter_argument"
 
 
 async def test_agents_of_a_search_that_obey_change_neither_tools_nor_limits_nor_the_verdict(home: Path):
-    """The orders stand in the names of the run and of the column of its price file."""
+    """The orders stand in the name of the run."""
     from agents.model import only
     from tests.graphs.conftest import QUICK, open_desk
     from tools.trace import DecisionMade
