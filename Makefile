@@ -12,8 +12,8 @@ help:  ## this list
 demo: $(SYNCED)  ## one optimization on the bundled prices, from request to report
 	$(RUN) -m api optimize --trials 100 --paths 1000 --years 5 --stopping budget
 
-serve:  ## the HTTP service
-	@echo "nothing to serve yet: the command line is the only door (make demo)"
+serve: $(SYNCED)  ## the HTTP service on 127.0.0.1:8000, with its documentation at /api/docs
+	@$(RUN) -m api serve $(ARGS)
 
 serve-bedrock-double: $(SYNCED)  ## Amazon Bedrock's Converse on this machine, answered by the embedded planner
 	@$(RUN) -m tests.bedrock.serve $(ARGS)

@@ -15,9 +15,14 @@ from tools.errors import InvalidInput
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from fastapi import FastAPI
+
     from agents.model import Models
     from graphs.checkpoints import DynamoTable
     from graphs.runs import Desk
+
+
+VERSION = "0.1.0"
 
 
 class CallThreads(ThreadPoolExecutor):
@@ -29,7 +34,7 @@ class CallThreads(ThreadPoolExecutor):
 
 @asynccontextmanager
 async def create_desk(settings: Settings, models: "Models | None" = None) -> "AsyncGenerator[Desk]":
-    """What runs are executed with, as `settings` choose it; the HTTP application will be made here as well.
+    """What runs are executed with, as `settings` choose it.
 
     Without `models` runs can be read and reproduced, and none that asks an agent can be executed.
     """
@@ -63,6 +68,59 @@ async def create_desk(settings: Settings, models: "Models | None" = None) -> "As
                 observe=None if telemetry is None else telemetry.observe,
                 listeners=(PromptLog(),) if settings.log_prompts else (),
             )
+
+
+def create_app(settings: Settings, models: "Models | None" = None) -> "FastAPI":
+    """The HTTP application; it opens the store when it starts and closes it when it ends."""
+    from fastapi import APIRouter, FastAPI
+
+    from api import problems
+    from api.dependencies import Served
+    from api.routes import (
+        agent,
+        evaluations,
+        events,
+        health,
+        jobs,
+        market_data,
+        monte_carlo,
+        optimization,
+        portfolios,
+        threads,
+    )
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        async with create_desk(settings, models) as desk:
+            app.state.served = Served(settings, desk)
+            yield
+
+    app = FastAPI(
+        title="Stratigos",
+        version=VERSION,
+        summary="A strategy desk for portfolio managers, run by AI agents that never compute a number themselves",
+        lifespan=lifespan,
+        docs_url="/api/docs",
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+    )
+    problems.install(app)
+    routes = APIRouter(prefix="/api", responses=problems.errors())
+    for area in (
+        jobs,
+        evaluations,
+        events,
+        threads,
+        agent,
+        portfolios,
+        optimization,
+        monte_carlo,
+        market_data,
+        health,
+    ):
+        routes.include_router(area.router)
+    app.include_router(routes)
+    return app
 
 
 async def _checkpoints(settings: Settings, *, checked: bool) -> "Path | DynamoTable":

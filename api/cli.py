@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 from typer.exceptions import TyperException
 
-from api import approving, chat, optimize, past, prices, replaying
+from api import approving, chat, optimize, past, prices, replaying, serve
 from api.log import record
 from api.settings import read_settings
 from api.terminal import plain
@@ -38,6 +38,7 @@ approving.register(app)
 past.register(app)
 prices.register(app)
 replaying.register(app)
+serve.register(app)
 
 
 def run(arguments: Sequence[str]) -> int:

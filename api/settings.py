@@ -58,6 +58,10 @@ class Settings(BaseSettings):
     ] = ""
     """Where the graphs' checkpoints are kept; empty for a file in the home."""
 
+    host: Annotated[str, Field(validation_alias="STRATIGOS_HOST", min_length=1, max_length=253)] = "127.0.0.1"
+    port: Annotated[int, Field(validation_alias="STRATIGOS_PORT", ge=0, le=65535)] = 8000
+    """Where `serve` listens; port 0 takes a free one."""
+
     threads: Annotated[int | None, Field(validation_alias="NUMBA_NUM_THREADS", ge=1, le=1024)] = None
     """Threads of the numeric core, by default one a core; read there. The result does not depend on it."""
 

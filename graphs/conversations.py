@@ -28,7 +28,7 @@ from tools.approval import Subject, approval_of
 from tools.chat import ChatContext, Evidence, Returned, load_evidence, said_figures
 from tools.claims import render
 from tools.context import Principal
-from tools.errors import InvalidInput, UserError
+from tools.errors import Conflicting, InvalidInput, NotFound
 from tools.exhibits import Exhibit
 from tools.figures import Figure
 from tools.focus import Focus
@@ -81,7 +81,7 @@ class Turn(Frozen):
     """After this turn."""
 
 
-class Unanswered(UserError):
+class Unanswered(Conflicting):
     """A message came while another one of its conversation has no answer yet."""
 
     code = "unanswered"
@@ -356,7 +356,7 @@ async def turn_of(store: Store, owner: str, conversation_id: str, number: int) -
         conversation = await conversation_of(store, owner, conversation.parent)
     record = await store.records.get(_turn_key(owner, conversation.id, number))
     if record is None:
-        raise InvalidInput("turn", number, reason="there is none", allowed=f"1 to {conversation.turns}")
+        raise NotFound(f"turn: there is no turn {number}; allowed: 1 to {conversation.turns}")
     return Turn.model_validate(record.document)
 
 
@@ -364,8 +364,9 @@ async def _read(store: Store, owner: str, conversation_id: str) -> tuple[Convers
     """A conversation and the version of its record."""
     record = await store.records.get(Key(owner, KIND, conversation_id))
     if record is None:
-        allowed = "the id of one of your conversations"
-        raise InvalidInput("conversation", conversation_id, reason="there is none", allowed=allowed)
+        raise NotFound(
+            f"conversation: there is no conversation {conversation_id!r}; allowed: the id of one of your conversations"
+        )
     return Conversation.model_validate(record.document), record.version
 
 

@@ -35,7 +35,7 @@ from tools.budget import UNLIMITED, Budgets
 from tools.code import code_version
 from tools.context import Context, Principal, RunMarket
 from tools.decisions import Decided, save_decision
-from tools.errors import InvalidInput, UserError
+from tools.errors import InvalidInput, NotFound, UserError
 from tools.jobs import JobRunner
 from tools.ledger import load_ledger, save_ledger, tried
 from tools.market import load_market, resolved
@@ -93,7 +93,7 @@ class Run(Frozen):
     result_digest: str | None = None
 
 
-class NoSuchRun(UserError):
+class NoSuchRun(NotFound):
     """The owner has no run of that id."""
 
     code = "no_such_run"

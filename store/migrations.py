@@ -68,3 +68,19 @@ def m001_initial(connection: sqlite3.Connection) -> None:
             PRIMARY KEY (owner, run_id, number),
             UNIQUE (owner, run_id, event_id)
         ) STRICT""")
+
+
+@migration
+def m002_labels_and_expiry(connection: sqlite3.Connection) -> None:
+    connection.execute("ALTER TABLE records ADD COLUMN expires REAL NOT NULL DEFAULT 1e300")
+    connection.execute("CREATE INDEX records_by_expiry ON records (expires) WHERE expires < 1e300")
+    connection.execute("""
+        CREATE TABLE labels (
+            owner TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            name TEXT NOT NULL,
+            value TEXT NOT NULL,
+            created INTEGER NOT NULL REFERENCES records (created) ON DELETE CASCADE,
+            PRIMARY KEY (owner, kind, name, value, created)
+        ) STRICT, WITHOUT ROWID""")
+    connection.execute("CREATE INDEX labels_of_a_record ON labels (created)")

@@ -1,16 +1,21 @@
 """Typed documents, one per key, each with a version."""
 
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from store.documents import Document
 from store.keys import Key
 
-__all__ = ["Document", "Key", "Page", "Put", "Record", "Records", "every"]
+__all__ = ["Document", "Key", "LabelName", "Labels", "Page", "Put", "Record", "Records", "every"]
 
 MAX_BATCH = 100  # what one DynamoDB transaction takes
 MAX_PAGE = 1000
+
+LabelName: TypeAlias = Literal["state", "about", "content"]
+"""What records can be listed by, besides id and creation; DynamoDB has one local index for each."""
+Labels: TypeAlias = Mapping[LabelName, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,10 @@ class Put:
     key: Key
     document: Document
     expected: int | None = None
+    labels: Labels = field(default_factory=dict[LabelName, str])
+    """Replace those that the record had."""
+    expires: datetime | None = None
+    """From then on nobody finds the record, and some time later it is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +50,15 @@ class Page:
 class Records(Protocol):
     """Port. Adapter: `store.sqlite.SqliteRecords`."""
 
-    async def put(self, key: Key, document: Document, *, expected: int | None = None) -> int:
+    async def put(
+        self,
+        key: Key,
+        document: Document,
+        *,
+        expected: int | None = None,
+        labels: Labels | None = None,
+        expires: datetime | None = None,
+    ) -> int:
         """Write and return the new version; `Conflict` unless `expected` fits (see `Put`)."""
         ...
 
@@ -57,11 +74,12 @@ class Records(Protocol):
         kind: str,
         *,
         prefix: str = "",
+        label: tuple[LabelName, str] | None = None,
         after: str | None = None,
         limit: int = 100,
         newest_first: bool = False,
     ) -> Page:
-        """One page, ordered by id (as UTF-8 bytes), or by creation with the newest first.
+        """One page, ordered by id (as UTF-8 bytes), or by creation with the newest first; with `label` those only.
 
         Records that stand through the whole walk appear exactly once, whatever others do.
         """
@@ -73,12 +91,20 @@ class Records(Protocol):
 
 
 async def every(
-    records: Records, owner: str, kind: str, *, prefix: str = "", newest_first: bool = False
+    records: Records,
+    owner: str,
+    kind: str,
+    *,
+    prefix: str = "",
+    label: tuple[LabelName, str] | None = None,
+    newest_first: bool = False,
 ) -> AsyncGenerator[Record]:
     """Walk all pages."""
     after = None
     while True:
-        page = await records.list(owner, kind, prefix=prefix, after=after, limit=MAX_PAGE, newest_first=newest_first)
+        page = await records.list(
+            owner, kind, prefix=prefix, label=label, after=after, limit=MAX_PAGE, newest_first=newest_first
+        )
         for record in page.records:
             yield record
         if page.after is None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,7 +17,7 @@ from store.events import MAX_PAGE as MAX_EVENTS
 from store.events import Event
 from store.keys import Key, check_id, check_kind, check_log, check_owner, check_prefix, check_range
 from store.migrations import migrate, transaction
-from store.records import MAX_BATCH, MAX_PAGE, Page, Put, Record
+from store.records import MAX_BATCH, MAX_PAGE, LabelName, Labels, Page, Put, Record
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
@@ -24,6 +25,7 @@ Work = Callable[[sqlite3.Connection], T]
 BUSY_SECONDS = 20.0
 POLL_SECONDS = 0.25
 LARGEST = 2**63 - 1
+NEVER = 1e300
 ABOVE_EVERY_ID = "\U0010ffff"  # not printable, so no id holds it; the greatest in UTF-8
 FAULTS = {
     sqlite3.SQLITE_BUSY: "locked by another process",
@@ -83,8 +85,16 @@ class SqliteRecords:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def put(self, key: Key, document: Document, *, expected: int | None = None) -> int:
-        (version,) = await self.put_many([Put(key, document, expected)])
+    async def put(
+        self,
+        key: Key,
+        document: Document,
+        *,
+        expected: int | None = None,
+        labels: Labels | None = None,
+        expires: datetime | None = None,
+    ) -> int:
+        (version,) = await self.put_many([Put(key, document, expected, labels or {}, expires)])
         return version
 
     async def put_many(self, puts: Sequence[Put]) -> tuple[int, ...]:
@@ -102,8 +112,8 @@ class SqliteRecords:
     async def get(self, key: Key) -> Record | None:
         def work(connection: sqlite3.Connection) -> Record | None:
             row = connection.execute(
-                "SELECT document, version FROM records WHERE owner = ? AND kind = ? AND id = ?",
-                (key.owner, key.kind, key.id),
+                "SELECT document, version FROM records WHERE owner = ? AND kind = ? AND id = ? AND expires > ?",
+                (key.owner, key.kind, key.id, time.time()),
             ).fetchone()
             return None if row is None else Record(key, decode(row[0]), row[1])
 
@@ -115,6 +125,7 @@ class SqliteRecords:
         kind: str,
         *,
         prefix: str = "",
+        label: tuple[LabelName, str] | None = None,
         after: str | None = None,
         limit: int = 100,
         newest_first: bool = False,
@@ -124,12 +135,11 @@ class SqliteRecords:
         check_prefix(prefix)
         check_range("limit", limit, 1, MAX_PAGE)
         start = _newest_start(after) if newest_first else after or ""
-        query = NEWEST_FIRST if newest_first else BY_ID
+        query = (NEWEST_FIRST if newest_first else BY_ID).format("" if label is None else LABELLED)
 
         def work(connection: sqlite3.Connection) -> Page:
-            found = connection.execute(
-                query, (owner, kind, prefix, prefix + ABOVE_EVERY_ID, start, limit + 1)
-            ).fetchall()
+            bounds = (owner, kind, prefix, prefix + ABOVE_EVERY_ID, start, time.time())
+            found = connection.execute(query, (*bounds, *(label or ()), limit + 1)).fetchall()
             rows = found[:limit]
             records = tuple(Record(Key(owner, kind, id_), decode(text), version) for _, id_, text, version in rows)
             if len(found) == len(rows):
@@ -144,8 +154,8 @@ class SqliteRecords:
             if expected is not None:
                 _expect(connection, key, expected)
             deleted = connection.execute(
-                "DELETE FROM records WHERE owner = ? AND kind = ? AND id = ?",
-                (key.owner, key.kind, key.id),
+                "DELETE FROM records WHERE owner = ? AND kind = ? AND id = ? AND expires > ?",
+                (key.owner, key.kind, key.id, time.time()),
             )
             return deleted.rowcount > 0
 
@@ -208,14 +218,19 @@ class SqliteEvents:
                     await asyncio.wait_for(asyncio.wrap_future(rung), min(left, POLL_SECONDS))
 
 
+LABELLED = """AND created IN (
+        SELECT labels.created FROM labels
+        WHERE labels.owner = records.owner AND labels.kind = records.kind AND name = ? AND value = ?
+    )"""
 # `+id` keeps the planner on the index by creation, which needs no sort
 BY_ID = """
     SELECT created, id, document, version FROM records
-    WHERE owner = ? AND kind = ? AND id >= ? AND id < ? AND id > ? ORDER BY id LIMIT ?"""
+    WHERE owner = ? AND kind = ? AND id >= ? AND id < ? AND id > ?
+    AND expires > ? {} ORDER BY id LIMIT ?"""
 NEWEST_FIRST = """
     SELECT created, id, document, version FROM records
     WHERE owner = ? AND kind = ? AND +id >= ? AND +id < ? AND created < ?
-    ORDER BY created DESC LIMIT ?"""
+    AND expires > ? {} ORDER BY created DESC LIMIT ?"""
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -267,21 +282,32 @@ def _faults() -> Generator[None]:
 
 def _put(connection: sqlite3.Connection, put: Put, text: str) -> int:
     key = put.key
+    connection.execute(
+        "DELETE FROM records WHERE owner = ? AND kind = ? AND id = ? AND expires <= ?",
+        (key.owner, key.kind, key.id, time.time()),
+    )
     if put.expected is not None:
         _expect(connection, key, put.expected)
-    rows = connection.execute(
-        "INSERT INTO records (owner, kind, id, document, version) VALUES (?, ?, ?, ?, 1) "
-        "ON CONFLICT (owner, kind, id) "
-        "DO UPDATE SET document = excluded.document, version = version + 1 RETURNING version",
-        (key.owner, key.kind, key.id, text),
-    ).fetchall()
-    return rows[0][0]
+    expires = NEVER if put.expires is None else put.expires.timestamp()
+    created, version = connection.execute(
+        "INSERT INTO records (owner, kind, id, document, version, expires) VALUES (?, ?, ?, ?, 1, ?) "
+        "ON CONFLICT (owner, kind, id) DO UPDATE "
+        "SET document = excluded.document, version = version + 1, expires = excluded.expires "
+        "RETURNING created, version",
+        (key.owner, key.kind, key.id, text, expires),
+    ).fetchall()[0]
+    connection.execute("DELETE FROM labels WHERE created = ?", (created,))
+    connection.executemany(
+        "INSERT INTO labels (owner, kind, name, value, created) VALUES (?, ?, ?, ?, ?)",
+        [(key.owner, key.kind, name, value, created) for name, value in put.labels.items()],
+    )
+    return version
 
 
 def _expect(connection: sqlite3.Connection, key: Key, expected: int) -> None:
     row = connection.execute(
-        "SELECT version FROM records WHERE owner = ? AND kind = ? AND id = ?",
-        (key.owner, key.kind, key.id),
+        "SELECT version FROM records WHERE owner = ? AND kind = ? AND id = ? AND expires > ?",
+        (key.owner, key.kind, key.id, time.time()),
     ).fetchone()
     version = row[0] if row else 0
     if version != expected:

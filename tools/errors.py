@@ -1,10 +1,12 @@
 """Errors that the person who asked can mend.
 
 UserError
-└── InvalidInput    a value is not what it must be; names the field, the value and what is allowed
+├── InvalidInput    a value is not what it must be; names the field, the value and what is allowed
+├── NotFound        the owner has no such object
+└── Conflicting     the state in which an object is does not allow it
 
 Everything else that is raised is a fault. The command line answers a `UserError` with exit code 2,
-HTTP with a 4xx.
+HTTP with 422, 404 and 409.
 """
 
 
@@ -12,6 +14,18 @@ class UserError(Exception):
     """The request cannot be served as it is; the message says how to mend it."""
 
     code: str = "user_error"
+
+
+class NotFound(UserError):
+    """The owner has no such object."""
+
+    code = "not_found"
+
+
+class Conflicting(UserError):
+    """The state in which an object is does not allow it."""
+
+    code = "conflicting"
 
 
 class InvalidInput(UserError):

@@ -40,7 +40,7 @@ from tests.graphs.conversing import CHEAP, HEARD, TALK, Noting, gone_on, said, s
 from tests.graphs.test_interrupted import FRESH, HEAVY
 from tests.graphs.waiting import LOW
 from tools.approval import Decided
-from tools.errors import InvalidInput
+from tools.errors import InvalidInput, NotFound
 from tools.trace import ClaimReleased, ToolCalled
 
 SEARCH = "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year, base case and bear market"
@@ -218,7 +218,7 @@ async def test_both_sides_of_a_branch_go_on_by_themselves(known):
         side = await branch(desk, OWNER, TALK, 1)
         assert (await conversation_of(desk.store, OWNER, side)).title == SEARCH[:60]
         assert await turn(desk, 1, side) == await turn(desk, 1)
-        with pytest.raises(InvalidInput, match="turn"):
+        with pytest.raises(NotFound, match="turn"):
             await turn(desk, 2, side)
         model.heard.clear()
         await said(desk, COSTS, side)
@@ -364,13 +364,13 @@ async def test_nothing_of_another_person_is_found(known):
     async with open_desk(known, model) as desk:
         [run] = await list_runs(desk.store, OWNER)
         for number in (1, 2):
-            with pytest.raises(InvalidInput, match="conversation"):
+            with pytest.raises(NotFound, match="conversation"):
                 await turn_of(desk.store, "somebody", TALK, number)
-        with pytest.raises(InvalidInput, match="there is none"):
+        with pytest.raises(NotFound, match="there is no"):
             await said(desk, LUCK, owner="somebody")
-        with pytest.raises(InvalidInput, match="there is none"):
+        with pytest.raises(NotFound, match="there is no"):
             await branch(desk, "somebody", TALK, 1)
-        with pytest.raises(InvalidInput, match="there is none"):
+        with pytest.raises(NotFound, match="there is no"):
             [event async for event in resume(desk, "somebody", TALK, 1)]
         assert await conversations(desk.store, "somebody") == []
 

@@ -42,7 +42,7 @@ from tests.graphs.obeying import (
 )
 from tools.approval import Decided, Thresholds, approval_of
 from tools.context import utc_now
-from tools.errors import InvalidInput
+from tools.errors import InvalidInput, NotFound
 from tools.focus import Focus
 from tools.holdout import opened_holdout
 from tools.scenario_book import ScenarioValues, add_scenario
@@ -188,11 +188,11 @@ async def test_nobody_writes_into_a_conversation_of_somebody_else(desk: Desk):
         ask(desk, OTHER, conversation, "Go on."),
         resume(desk, OTHER, conversation, 1),
     ):
-        with pytest.raises(InvalidInput, match="there is none"):
+        with pytest.raises(NotFound, match="there is no"):
             await anext(attempt)
-    with pytest.raises(InvalidInput, match="there is none"):
+    with pytest.raises(NotFound, match="there is no"):
         await turn_of(desk.store, OTHER, conversation, 1)
-    with pytest.raises(InvalidInput, match="there is none"):
+    with pytest.raises(NotFound, match="there is no"):
         await branch(desk, OTHER, conversation, 1)
     assert (await conversation_of(desk.store, OWNER, conversation)).turns == 1
     assert await events_of(desk.store, OTHER, done.turn.id) == []

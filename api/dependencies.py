@@ -1,0 +1,36 @@
+"""What routes are given: who asks, and what serves them."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from api.settings import Settings
+from tools.context import Principal
+
+if TYPE_CHECKING:
+    from graphs.runs import Desk
+
+
+@dataclass(frozen=True)
+class Served:
+    """What the application holds while it runs."""
+
+    settings: Settings
+    desk: "Desk"
+
+
+def served(connection: HTTPConnection) -> Served:
+    return connection.app.state.served
+
+
+Serving = Annotated[Served, Depends(served)]
+
+
+def principal(serving: Serving) -> Principal:
+    """Who asks: on loopback the one local user."""
+    return Principal(owner=serving.settings.owner)
+
+
+Asking = Annotated[Principal, Depends(principal)]

@@ -1,0 +1,216 @@
+"""Errors of the HTTP interface: one envelope for all of them."""
+
+import re
+from typing import Any, Literal, TypeAlias
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from api.allowed import in_words
+from store.errors import Conflict, Invalid, Unavailable
+from tools.errors import Conflicting, InvalidInput, NotFound, UserError
+
+Code: TypeAlias = Literal[
+    "BAD_REQUEST",
+    "UNAUTHORIZED",
+    "FORBIDDEN",
+    "NOT_FOUND",
+    "METHOD_NOT_ALLOWED",
+    "NOT_ACCEPTABLE",
+    "CONFLICT",
+    "GONE",
+    "PRECONDITION_FAILED",
+    "PAYLOAD_TOO_LARGE",
+    "UNSUPPORTED_MEDIA_TYPE",
+    "VALIDATION_ERROR",
+    "OPTIMIZATION_ERROR",
+    "TOO_MANY_REQUESTS",
+    "INTERNAL_SERVER_ERROR",
+    "SERVICE_UNAVAILABLE",
+]
+
+CODES: dict[int, Code] = {
+    400: "BAD_REQUEST",
+    401: "UNAUTHORIZED",
+    403: "FORBIDDEN",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    406: "NOT_ACCEPTABLE",
+    409: "CONFLICT",
+    410: "GONE",
+    412: "PRECONDITION_FAILED",
+    413: "PAYLOAD_TOO_LARGE",
+    415: "UNSUPPORTED_MEDIA_TYPE",
+    422: "VALIDATION_ERROR",
+    429: "TOO_MANY_REQUESTS",
+    500: "INTERNAL_SERVER_ERROR",
+    503: "SERVICE_UNAVAILABLE",
+}
+
+RETRY_AFTER = 5
+"""Seconds after which a storage that could not answer is worth another try."""
+
+
+class Detail(BaseModel):
+    field: str = Field(description="Where the value stands, such as body.assets.AAPL", examples=["body.name"])
+    message: str = Field(examples=["it is missing"])
+    allowed: str | None = Field(default=None, examples=["text of 1 to 120 characters"])
+
+
+class Error(BaseModel):
+    code: Code
+    message: str
+    details: list[Detail] = []
+
+
+class ErrorEnvelope(BaseModel):
+    """Every error of the service has this form."""
+
+    error: Error
+
+
+class Problem(Exception):
+    """An error that a route answers with; everything else is mapped from what the layers below raise."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        code: Code | None = None,
+        details: list[Detail] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.error = Error(code=code or CODES[status], message=message, details=details or [])
+        self.headers = headers
+
+
+_DESCRIPTIONS = {
+    400: "The body is no JSON, or not what its content type says",
+    404: "You have no such object",
+    409: "The state of the object does not allow it",
+    410: "The object has expired",
+    412: "The object has changed since the version that If-Match names",
+    413: "The body is too large",
+    415: "The content type is not one of those that are read",
+    422: "A field is missing or wrong; `details` names it and says what is allowed",
+    500: "A fault of the service",
+    503: "The storage cannot answer now; nothing was written; try again after Retry-After seconds",
+}
+
+
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What a route may answer besides its success, for the OpenAPI document; 422, 500 and 503 always may come."""
+    return {
+        status: {"model": ErrorEnvelope, "description": _DESCRIPTIONS[status]}
+        for status in sorted({*statuses, 422, 500, 503})
+    }
+
+
+def answer(status: int, error: Error, headers: dict[str, str] | None = None) -> JSONResponse:
+    return JSONResponse(ErrorEnvelope(error=error).model_dump(mode="json"), status, headers)
+
+
+def install(app: FastAPI) -> None:
+    """Let every error leave in the envelope."""
+
+    @app.exception_handler(Problem)
+    async def problem(_: Request, error: Problem) -> JSONResponse:
+        return answer(error.status, error.error, error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid_request(_: Request, error: RequestValidationError) -> JSONResponse:
+        found = error.errors()
+        broken = any(one["type"] == "json_invalid" for one in found)
+        status = 400 if broken else 422
+        details = [_detail(one) for one in found]
+        message = "; ".join(f"{one.field}: {one.message}" for one in details[:3])
+        return answer(status, Error(code=CODES[status], message=message, details=details))
+
+    @app.exception_handler(UserError)
+    async def mendable(_: Request, error: UserError) -> JSONResponse:
+        status = status_of(error)
+        return answer(status, Error(code=CODES[status], message=str(error), details=_details(error)))
+
+    @app.exception_handler(Conflict)
+    async def conflict(_: Request, __: Conflict) -> JSONResponse:
+        message = "somebody else changed the same object meanwhile; read it again and decide again"
+        return answer(409, Error(code="CONFLICT", message=message))
+
+    @app.exception_handler(Invalid)
+    async def unstorable(_: Request, error: Invalid) -> JSONResponse:
+        return answer(422, Error(code="VALIDATION_ERROR", message=str(error)))
+
+    @app.exception_handler(Unavailable)
+    async def unavailable(request: Request, error: Unavailable) -> JSONResponse:
+        _logger().warning("storage_unavailable", path=request.url.path, reason=str(error))
+        message = f"the storage cannot answer now and nothing was written; try again in {RETRY_AFTER} seconds"
+        return answer(
+            503, Error(code="SERVICE_UNAVAILABLE", message=message), headers={"Retry-After": str(RETRY_AFTER)}
+        )
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> JSONResponse:
+        code = CODES.get(error.status_code, "BAD_REQUEST")
+        message = f"there is nothing at {request.url.path}" if error.status_code == 404 else str(error.detail)
+        return answer(error.status_code, Error(code=code, message=message), dict(error.headers or {}))
+
+    @app.exception_handler(Exception)
+    async def fault(request: Request, error: Exception) -> JSONResponse:
+        _logger().error("request_failed", path=request.url.path, method=request.method, exc_info=error)
+        message = "a fault of the service; it is in its log"
+        return answer(500, Error(code="INTERNAL_SERVER_ERROR", message=message))
+
+
+def status_of(error: UserError) -> int:
+    if isinstance(error, NotFound):
+        return 404
+    return 409 if isinstance(error, Conflicting) else 422
+
+
+def _details(error: UserError) -> list[Detail]:
+    if not isinstance(error, InvalidInput):
+        return []
+    reason = str(error).removeprefix(f"{error.field}: ").removesuffix(f"; allowed: {error.allowed}")
+    return [Detail(field=error.field, message=reason, allowed=error.allowed)]
+
+
+_BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+
+
+def _detail(one: Any) -> Detail:
+    """One refusal of pydantic, in words."""
+    place = ".".join(str(step) for step in one["loc"] if not str(step).startswith(("function-", "tagged-")))
+    kind, context = one["type"], one.get("ctx") or {}
+    if kind == "missing":
+        return Detail(field=place, message="it is missing", allowed="a value")
+    if kind == "extra_forbidden":
+        return Detail(field=place, message="there is no such field", allowed="the fields that the interface names")
+    if kind == "value_error":
+        reason, _, allowed = one["msg"].removeprefix("Value error, ").partition("; allowed: ")
+        return Detail(field=place, message=reason, allowed=allowed or None)
+    if kind == "json_invalid":
+        return Detail(field="body", message=f"it is no JSON: {context.get('error', one['msg'])}", allowed="JSON")
+    if kind in ("literal_error", "enum"):
+        choices = re.sub(r"'([^']*)'", r"\1", str(context.get("expected", "")))
+        return Detail(field=place, message=_shown(one), allowed=f"one of {choices}")
+    bounds = {_BOUNDS[name]: limit for name, limit in context.items() if name in _BOUNDS}
+    if bounds:
+        words = in_words({"type": "number", **bounds}) or one["msg"]
+        return Detail(field=place, message=_shown(one), allowed=words)
+    return Detail(field=place, message=_shown(one), allowed=one["msg"])
+
+
+def _shown(one: Any) -> str:
+    text = repr(one.get("input"))
+    return f"{text if len(text) <= 60 else text[:57] + '...'} is not allowed"
+
+
+def _logger() -> Any:
+    return structlog.get_logger()

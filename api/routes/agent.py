@@ -1,0 +1,5 @@
+"""AG-UI, for chat clients."""
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["agent"])

@@ -1,0 +1,5 @@
+"""Quick evaluations and estimates, answered at once."""
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["evaluations"])

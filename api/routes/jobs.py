@@ -1,0 +1,5 @@
+"""Optimizations."""
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["jobs"])

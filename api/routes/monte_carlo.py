@@ -1,0 +1,5 @@
+"""Simulated wealth of portfolios."""
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["monte-carlo"])

@@ -1,0 +1,5 @@
+"""Portfolio optimizers."""
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["optimization"])

@@ -1,0 +1,5 @@
+"""Portfolios."""
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["portfolios"])

@@ -1,0 +1,5 @@
+"""Chat with the assistant."""
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["threads"])

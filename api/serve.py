@@ -1,0 +1,33 @@
+"""`serve`: the HTTP service."""
+
+from typing import Annotated
+
+import typer
+
+from api.settings import read_model_options, read_settings
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(serve)
+
+
+def serve(
+    *,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; by default STRATIGOS_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; by default STRATIGOS_PORT.")] = None,
+) -> int:
+    """Serve the HTTP interface; its documentation stands at /api/docs."""
+    import uvicorn
+
+    from agents.model import make_models
+    from agents.pricing import read_prices
+    from api.app import create_app
+
+    settings = read_settings()
+    settings = settings.model_copy(
+        update={"host": host or settings.host, "port": settings.port if port is None else port}
+    )
+    models = make_models(read_model_options(), prices=read_prices(settings.model_prices))
+    app = create_app(settings, models)
+    uvicorn.run(app, host=settings.host, port=settings.port, log_level=settings.log_level)
+    return 0
