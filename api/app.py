@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -70,8 +70,8 @@ async def create_desk(settings: Settings, models: "Models | None" = None) -> "As
             )
 
 
-def create_app(settings: Settings, models: "Models | None" = None) -> "FastAPI":
-    """The HTTP application; it opens the store when it starts and closes it when it ends."""
+def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") -> "FastAPI":
+    """The HTTP application; it opens the desk when it starts and closes it when it ends."""
     from fastapi import APIRouter, FastAPI
 
     from api import problems
@@ -91,8 +91,8 @@ def create_app(settings: Settings, models: "Models | None" = None) -> "FastAPI":
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        async with create_desk(settings, models) as desk:
-            app.state.served = Served(settings, desk)
+        async with desk as opened:
+            app.state.served = Served(settings, opened)
             yield
 
     app = FastAPI(

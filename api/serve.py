@@ -21,13 +21,13 @@ def serve(
 
     from agents.model import make_models
     from agents.pricing import read_prices
-    from api.app import create_app
+    from api.app import create_app, create_desk
 
     settings = read_settings()
     settings = settings.model_copy(
         update={"host": host or settings.host, "port": settings.port if port is None else port}
     )
     models = make_models(read_model_options(), prices=read_prices(settings.model_prices))
-    app = create_app(settings, models)
+    app = create_app(settings, create_desk(settings, models))
     uvicorn.run(app, host=settings.host, port=settings.port, log_level=settings.log_level)
     return 0

@@ -42,7 +42,7 @@ from tests.graphs.obeying import (
 )
 from tools.approval import Decided, Thresholds, approval_of
 from tools.context import utc_now
-from tools.errors import InvalidInput, NotFound
+from tools.errors import NotFound
 from tools.focus import Focus
 from tools.holdout import opened_holdout
 from tools.scenario_book import ScenarioValues, add_scenario

@@ -1,0 +1,55 @@
+"""The HTTP application as tests reach it: in the same process, or over loopback."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import AsyncGenerator, Generator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from pathlib import Path
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+
+from api.app import create_app
+from api.settings import Settings
+from graphs.runs import Desk
+from tests.graphs.conftest import open_desk
+
+BASE = "http://127.0.0.1"
+
+
+def settings_of(home: Path, owner: str = "local") -> Settings:
+    return Settings.model_validate({"STRATIGOS_HOME": home, "STRATIGOS_OWNER": owner})
+
+
+def application(home: Path, desk: AbstractAsyncContextManager[Desk] | None = None, *, owner: str = "local") -> FastAPI:
+    return create_app(settings_of(home, owner), desk or open_desk(home))
+
+
+@asynccontextmanager
+async def served(app: FastAPI) -> AsyncGenerator[httpx.AsyncClient]:
+    """A client whose calls are answered in this event loop; responses come whole, so nothing streams."""
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
+            yield client
+
+
+@contextmanager
+def running(app: FastAPI) -> Generator[str]:
+    """The address of a real server in a thread of its own, for streams and sockets."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2, ws="websockets-sansio")
+    )
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])), name="server")
+    thread.start()
+    try:
+        while not server.started and thread.is_alive():
+            thread.join(0.01)
+        yield f"{BASE}:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listening.close()
