@@ -9,6 +9,7 @@ OWNER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+=-]{0,99}")
 KIND = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 MAX_ID_BYTES = 512  # a DynamoDB sort key holds 1024 bytes, and an adapter adds its own prefix
 MAX_BLOB_KEY = 512  # S3 allows 1024
+LABELS = ("state", "about", "content")
 SEPARATORS = frozenset("#/\\")  # adapters join parts with `#` or `/`
 
 
@@ -49,6 +50,12 @@ def check_id(field: str, value: str) -> None:
 def check_prefix(prefix: str) -> None:
     if prefix:
         check_id("prefix", prefix)
+
+
+def check_label(name: str, value: str) -> None:
+    if name not in LABELS:
+        raise Invalid(f"a label is named {_shown(name)}; allowed are {', '.join(LABELS)}")
+    check_id(f"label {name}", value)
 
 
 def check_log(owner: str, run_id: str) -> None:

@@ -80,7 +80,9 @@ def m002_labels_and_expiry(connection: sqlite3.Connection) -> None:
             kind TEXT NOT NULL,
             name TEXT NOT NULL,
             value TEXT NOT NULL,
+            id TEXT NOT NULL,
             created INTEGER NOT NULL REFERENCES records (created) ON DELETE CASCADE,
-            PRIMARY KEY (owner, kind, name, value, created)
+            PRIMARY KEY (owner, kind, name, value, id)
         ) STRICT, WITHOUT ROWID""")
+    connection.execute("CREATE INDEX labels_by_creation ON labels (owner, kind, name, value, created)")
     connection.execute("CREATE INDEX labels_of_a_record ON labels (created)")

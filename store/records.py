@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from store.documents import Document
-from store.keys import Key
+from store.errors import Invalid
+from store.keys import Key, check_label
 
 __all__ = ["Document", "Key", "LabelName", "Labels", "Page", "Put", "Record", "Records", "every"]
 
@@ -38,6 +39,12 @@ class Put:
     expires: datetime | None = None
     """From then on nobody finds the record, and some time later it is gone."""
 
+    def __post_init__(self) -> None:
+        for name, value in self.labels.items():
+            check_label(name, value)
+        if self.expires is not None and self.expires.tzinfo is None:
+            raise Invalid(f"`expires` is {self.expires}; allowed is a time with its zone")
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -48,7 +55,7 @@ class Page:
 
 @runtime_checkable
 class Records(Protocol):
-    """Port. Adapter: `store.sqlite.SqliteRecords`."""
+    """Port. Adapters: `store.sqlite.SqliteRecords`, `store.dynamo.DynamoRecords`."""
 
     async def put(
         self,
@@ -87,6 +94,10 @@ class Records(Protocol):
 
     async def delete(self, key: Key, *, expected: int | None = None) -> bool:
         """True if there was something to delete; `Conflict` unless `expected` fits."""
+        ...
+
+    async def sweep(self) -> int:
+        """Delete what has expired, of all owners; how many there were."""
         ...
 
 

@@ -15,7 +15,7 @@ from store.documents import Document, decode, encode
 from store.errors import Conflict, Invalid, Unavailable
 from store.events import MAX_PAGE as MAX_EVENTS
 from store.events import Event
-from store.keys import Key, check_id, check_kind, check_log, check_owner, check_prefix, check_range
+from store.keys import Key, check_id, check_kind, check_label, check_log, check_owner, check_prefix, check_range
 from store.migrations import migrate, transaction
 from store.records import MAX_BATCH, MAX_PAGE, LabelName, Labels, Page, Put, Record
 
@@ -49,11 +49,12 @@ class Database:
         self._connection = connection
 
     @classmethod
-    async def open(cls, path: Path) -> "Database":
+    async def open(cls, path: Path, *, busy_seconds: float = BUSY_SECONDS) -> "Database":
+        """A writer that finds the file locked waits for `busy_seconds` before it is `Unavailable`."""
         thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         try:
             loop = asyncio.get_running_loop()
-            connection = await loop.run_in_executor(thread, _connect, path)
+            connection = await loop.run_in_executor(thread, _connect, path, busy_seconds)
         except BaseException:
             thread.shutdown(wait=False)
             raise
@@ -134,12 +135,14 @@ class SqliteRecords:
         check_kind(kind)
         check_prefix(prefix)
         check_range("limit", limit, 1, MAX_PAGE)
-        start = _newest_start(after) if newest_first else after or ""
-        query = (NEWEST_FIRST if newest_first else BY_ID).format("" if label is None else LABELLED)
+        if label is not None:
+            check_label(*label)
+        start = _newest_start(after) if newest_first else _id_start(after)
+        query = listing(newest_first=newest_first, labelled=label is not None)
 
         def work(connection: sqlite3.Connection) -> Page:
-            bounds = (owner, kind, prefix, prefix + ABOVE_EVERY_ID, start, time.time())
-            found = connection.execute(query, (*bounds, *(label or ()), limit + 1)).fetchall()
+            bounds = (prefix, prefix + ABOVE_EVERY_ID, start, time.time(), limit + 1)
+            found = connection.execute(query, (owner, kind, *(label or ()), *bounds)).fetchall()
             rows = found[:limit]
             records = tuple(Record(Key(owner, kind, id_), decode(text), version) for _, id_, text, version in rows)
             if len(found) == len(rows):
@@ -158,6 +161,12 @@ class SqliteRecords:
                 (key.owner, key.kind, key.id, time.time()),
             )
             return deleted.rowcount > 0
+
+        return await self._database.write(work)
+
+    async def sweep(self) -> int:
+        def work(connection: sqlite3.Connection) -> int:
+            return connection.execute(SWEEP, (time.time(),)).rowcount
 
         return await self._database.write(work)
 
@@ -218,27 +227,28 @@ class SqliteEvents:
                     await asyncio.wait_for(asyncio.wrap_future(rung), min(left, POLL_SECONDS))
 
 
-LABELLED = """AND created IN (
-        SELECT labels.created FROM labels
-        WHERE labels.owner = records.owner AND labels.kind = records.kind AND name = ? AND value = ?
-    )"""
-# `+id` keeps the planner on the index by creation, which needs no sort
-BY_ID = """
-    SELECT created, id, document, version FROM records
-    WHERE owner = ? AND kind = ? AND id >= ? AND id < ? AND id > ?
-    AND expires > ? {} ORDER BY id LIMIT ?"""
-NEWEST_FIRST = """
-    SELECT created, id, document, version FROM records
-    WHERE owner = ? AND kind = ? AND +id >= ? AND +id < ? AND created < ?
-    AND expires > ? {} ORDER BY created DESC LIMIT ?"""
+# the second bound is that of the partial index
+SWEEP = "DELETE FROM records WHERE expires <= ? AND expires < 1e300"
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def listing(*, newest_first: bool, labelled: bool) -> str:
+    """The query of a page; it reads one index from the cursor on, without a sort."""
+    source = "labels AS place CROSS JOIN records USING (created)" if labelled else "records AS place"
+    label = "AND place.name = ? AND place.value = ?" if labelled else ""
+    # `+id` keeps the planner on the index by creation
+    id_, cursor = ("+place.id", "place.created < ?") if newest_first else ("place.id", "place.id > ?")
+    return f"""
+        SELECT place.created, place.id, document, version FROM {source}
+        WHERE place.owner = ? AND place.kind = ? {label} AND {id_} >= ? AND {id_} < ? AND {cursor} AND expires > ?
+        ORDER BY {"place.created DESC" if newest_first else "place.id"} LIMIT ?"""
+
+
+def _connect(path: Path, busy_seconds: float) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
     with _faults():
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None)
         try:
-            _prepare(connection)
+            _prepare(connection, busy_seconds)
             migrate(connection, path)
         except BaseException:
             connection.close()
@@ -246,18 +256,18 @@ def _connect(path: Path) -> sqlite3.Connection:
         return connection
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
+def _prepare(connection: sqlite3.Connection, busy_seconds: float) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     # NORMAL would survive kill -9 too, but a power cut could take events that the graph's
     # checkpoint, synced in its own file, says were written; the sync costs 0.2 ms
     connection.execute("PRAGMA synchronous = FULL")
     # what is deleted is overwritten: a draft that was refused leaves nothing in the file
     connection.execute("PRAGMA secure_delete = ON")
-    _use_wal(connection)
+    _use_wal(connection, busy_seconds)
 
 
-def _use_wal(connection: sqlite3.Connection) -> None:
-    deadline = time.monotonic() + BUSY_SECONDS
+def _use_wal(connection: sqlite3.Connection, busy_seconds: float) -> None:
+    deadline = time.monotonic() + busy_seconds
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -298,8 +308,8 @@ def _put(connection: sqlite3.Connection, put: Put, text: str) -> int:
     ).fetchall()[0]
     connection.execute("DELETE FROM labels WHERE created = ?", (created,))
     connection.executemany(
-        "INSERT INTO labels (owner, kind, name, value, created) VALUES (?, ?, ?, ?, ?)",
-        [(key.owner, key.kind, name, value, created) for name, value in put.labels.items()],
+        "INSERT INTO labels (owner, kind, name, value, id, created) VALUES (?, ?, ?, ?, ?, ?)",
+        [(key.owner, key.kind, name, value, key.id, created) for name, value in put.labels.items()],
     )
     return version
 
@@ -320,6 +330,13 @@ def _newest_start(after: str | None) -> int:
     if not (after.isascii() and after.isdecimal() and len(after) < 19):
         raise Invalid(f"`after` is {after!r}; allowed is the cursor of a page in this order")
     return int(after)
+
+
+def _id_start(after: str | None) -> str:
+    if after is None:
+        return ""
+    check_id("after", after)
+    return after
 
 
 def _append(connection: sqlite3.Connection, owner: str, run_id: str, event_id: str, text: str) -> int:

@@ -1,5 +1,6 @@
 import asyncio
 import math
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -192,6 +193,119 @@ async def test_a_page_has_bounds(store: Store, limit: int) -> None:
 async def test_a_cursor_of_another_order_is_refused(store: Store, after: str) -> None:
     with pytest.raises(Invalid, match=r"`after` is .* allowed is the cursor of a page"):
         await store.records.list("ann", "run", after=after, newest_first=True)
+
+
+@pytest.mark.parametrize("after", ["", "\ud800", "a/b", "x" * 600])
+async def test_a_cursor_that_is_no_id_is_refused(store: Store, after: str) -> None:
+    with pytest.raises(Invalid, match="`after` is"):
+        await store.records.list("ann", "run", after=after)
+
+
+async def label(records: Records, id_: str, **labels: str) -> None:
+    await records.put(Key("ann", "run", id_), {}, labels=labels)  # type: ignore[arg-type]
+
+
+async def test_records_are_listed_by_their_labels(store: Store) -> None:
+    await label(store.records, "b", state="new", about="x")
+    await label(store.records, "c", state="done", about="x")
+    await label(store.records, "a", state="new", content="new")
+    await label(store.records, "n", state="newer")
+    await fill(store.records, "plain")
+    await store.records.put(Key("ann", "trial", "a"), {}, labels={"state": "new"})
+    await store.records.put(Key("bob", "run", "a"), {}, labels={"state": "new"})
+    assert await ids(store.records, label=("state", "new")) == ["a", "b"]
+    assert await ids(store.records, label=("state", "new"), newest_first=True) == ["a", "b"]
+    assert await ids(store.records, label=("about", "x"), newest_first=True) == ["c", "b"]
+    assert await ids(store.records, label=("about", "x"), prefix="b") == ["b"]
+    assert await ids(store.records, label=("about", "x"), prefix="b", newest_first=True) == ["b"]
+    assert await ids(store.records, label=("content", "new")) == ["a"]
+    assert await ids(store.records, label=("about", "new")) == []
+    assert len(await ids(store.records)) == 5
+
+
+async def test_a_put_replaces_the_labels_and_a_delete_takes_them_away(store: Store) -> None:
+    await label(store.records, "a", state="new", about="x")
+    await label(store.records, "b", state="new")
+    await label(store.records, "a", state="done")
+    assert await ids(store.records, label=("state", "new")) == ["b"]
+    assert await ids(store.records, label=("about", "x")) == []
+    assert await ids(store.records, label=("state", "done")) == ["a"]
+    await store.records.delete(Key("ann", "run", "a"))
+    assert await ids(store.records, label=("state", "done")) == []
+    await label(store.records, "a", state="new")
+    assert await ids(store.records, label=("state", "new"), newest_first=True) == ["a", "b"]
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+async def test_pages_of_a_label_join_to_the_whole(store: Store, newest_first: bool) -> None:
+    for n in range(9):
+        await label(store.records, f"{n}", state="odd" if n % 2 else "even")
+    found: list[str] = []
+    after = None
+    while True:
+        page = await store.records.list(
+            "ann", "run", label=("state", "even"), after=after, limit=2, newest_first=newest_first
+        )
+        found += [record.key.id for record in page.records]
+        if (after := page.after) is None:
+            break
+    assert found == sorted("02468", reverse=newest_first)
+
+
+@pytest.mark.parametrize(("name", "value"), [("other", "x"), ("state", ""), ("state", "a#b"), ("state", "x" * 513)])
+async def test_a_label_that_no_store_takes_is_refused(store: Store, name: str, value: str) -> None:
+    with pytest.raises(Invalid, match="label"):
+        await label(store.records, "a", **{name: value})
+    with pytest.raises(Invalid, match="label"):
+        await ids(store.records, label=(name, value))
+    assert await store.records.get(Key("ann", "run", "a")) is None
+
+
+async def test_what_has_expired_is_found_by_nobody(store: Store) -> None:
+    past, future = datetime.now(UTC) - timedelta(seconds=1), datetime.now(UTC) + timedelta(hours=1)
+    stays, goes = Key("ann", "run", "stays"), Key("ann", "run", "goes")
+    await store.records.put(stays, {}, expires=future, labels={"state": "new"})
+    assert await store.records.put(goes, {"n": 1}) == 1
+    assert await store.records.put(goes, {"n": 2}, expires=past, labels={"state": "new"}) == 2
+    assert await store.records.get(goes) is None
+    for options in ({}, {"newest_first": True}):
+        assert await ids(store.records, **options) == ["stays"]
+        assert await ids(store.records, label=("state", "new"), **options) == ["stays"]
+    assert not await store.records.delete(goes)
+    for expected in (1, 2):
+        with pytest.raises(Conflict, match=f"at version 0, expected was {expected}"):
+            await store.records.put(goes, {}, expected=expected)
+        with pytest.raises(Conflict, match=f"at version 0, expected was {expected}"):
+            await store.records.delete(goes, expected=expected)
+    assert await store.records.put(goes, {"n": 3}, expected=0) == 1
+    assert await store.records.get(goes) == Record(goes, {"n": 3}, 1)
+    assert await ids(store.records, label=("state", "new")) == ["stays"]
+    assert await ids(store.records, newest_first=True) == ["goes", "stays"]
+
+
+async def test_a_record_expires_while_it_is_there(store: Store) -> None:
+    await store.records.put(KEY, {}, expires=datetime.now(UTC) + timedelta(seconds=0.4))
+    assert await store.records.get(KEY) is not None
+    await asyncio.sleep(0.5)
+    assert await store.records.get(KEY) is None
+    assert await store.records.put(KEY, {}) == 1  # without a time it stays
+    assert await store.records.get(KEY) is not None
+
+
+async def test_a_sweep_deletes_what_has_expired(store: Store) -> None:
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    for owner in ("ann", "bob"):
+        await store.records.put(Key(owner, "run", "old"), {"text": "x" * 1_000_000}, expires=past)
+        await store.records.put(Key(owner, "run", "new"), {}, expires=past + timedelta(hours=1))
+        await store.records.put(Key(owner, "run", "ever"), {})
+    assert await store.records.sweep() == 2
+    assert await store.records.sweep() == 0
+    assert await ids(store.records) == ["ever", "new"]
+
+
+async def test_a_time_without_a_zone_is_refused(store: Store) -> None:
+    with pytest.raises(Invalid, match=r"`expires` is 2030.* allowed is a time with its zone"):
+        await store.records.put(KEY, {}, expires=datetime(2030, 1, 1))  # noqa: DTZ001
 
 
 async def test_another_owner_finds_nothing(store: Store) -> None:

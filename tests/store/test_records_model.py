@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ DOCUMENTS = st.dictionaries(
     st.recursive(FINITE, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)),
 )
 EXPECTED = st.none() | st.integers(0, 3)
+LABELS = st.dictionaries(st.sampled_from(["state", "about"]), st.sampled_from(["new", "newer"]))
+EXPIRES = st.sampled_from([None, None, datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)])
 
 
 def machine(opener: Any) -> type[RuleBasedStateMachine]:  # noqa: C901  (one class)
@@ -44,6 +47,7 @@ def machine(opener: Any) -> type[RuleBasedStateMachine]:  # noqa: C901  (one cla
             self.records = self.run(self.opened.__aenter__()).records
             # insertion order is creation order, as in the store
             self.model: dict[Key, tuple[dict[str, Any], int]] = {}
+            self.labels: dict[Key, Any] = {}
 
         def run(self, awaitable: Any) -> Any:
             async def result() -> Any:
@@ -59,7 +63,7 @@ def machine(opener: Any) -> type[RuleBasedStateMachine]:  # noqa: C901  (one cla
         def fits(self, key: Key, expected: int | None) -> bool:
             return expected is None or expected == self.model.get(key, ({}, 0))[1]
 
-        @rule(puts=st.lists(st.builds(Put, KEYS, DOCUMENTS, EXPECTED), unique_by=lambda p: p.key))
+        @rule(puts=st.lists(st.builds(Put, KEYS, DOCUMENTS, EXPECTED, LABELS, EXPIRES), unique_by=lambda p: p.key))
         def put(self, puts: list[Put]) -> None:
             if not all(self.fits(put.key, put.expected) for put in puts):
                 with pytest.raises(Conflict):
@@ -68,7 +72,11 @@ def machine(opener: Any) -> type[RuleBasedStateMachine]:  # noqa: C901  (one cla
             versions = self.run(self.records.put_many(puts))
             for put, version in zip(puts, versions, strict=True):
                 assert version == self.model.get(put.key, ({}, 0))[1] + 1
-                self.model[put.key] = (put.document, version)
+                if put.expires is not None and put.expires < datetime.now(UTC):
+                    self.model.pop(put.key, None)
+                else:
+                    self.model[put.key] = (put.document, version)
+                    self.labels[put.key] = put.labels
 
         @rule(key=KEYS, expected=EXPECTED)
         def delete(self, key: Key, expected: int | None) -> None:
@@ -89,13 +97,18 @@ def machine(opener: Any) -> type[RuleBasedStateMachine]:  # noqa: C901  (one cla
             owner=st.sampled_from(["ann", "Ann", "bob"]),
             kind=st.sampled_from(["run", "trial"]),
             prefix=st.sampled_from(["", "a", "e", "%"]),
+            label=st.none() | st.tuples(st.sampled_from(["state", "about"]), st.sampled_from(["new", "newer"])),
         )
-        def walk(self, owner: str, kind: str, prefix: str) -> None:
+        def walk(self, owner: str, kind: str, prefix: str, label: Any) -> None:
             async def listed(newest_first: bool) -> list[Key]:
-                walked = every(self.records, owner, kind, prefix=prefix, newest_first=newest_first)
+                walked = every(self.records, owner, kind, prefix=prefix, label=label, newest_first=newest_first)
                 return [record.key async for record in walked]
 
-            keys = [key for key in self.model if (key.owner, key.kind) == (owner, kind) and key.id.startswith(prefix)]
+            def stands(key: Key) -> bool:
+                here = (key.owner, key.kind) == (owner, kind) and key.id.startswith(prefix)
+                return here and (label is None or label in self.labels[key].items())
+
+            keys = [key for key in self.model if stands(key)]
             assert self.run(listed(newest_first=True)) == keys[::-1]
             assert self.run(listed(newest_first=False)) == sorted(keys, key=lambda key: key.id.encode())
 

@@ -11,8 +11,8 @@ import pytest
 
 from store.errors import NewerSchema, Unavailable
 from store.migrations import MIGRATIONS
-from store.records import Key
-from store.sqlite import Database, SqliteEvents, SqliteRecords
+from store.records import Key, Record
+from store.sqlite import SWEEP, Database, SqliteEvents, SqliteRecords, listing
 from store.store import open_store
 
 pytestmark = pytest.mark.anyio
@@ -38,17 +38,50 @@ async def test_every_commit_is_synced_to_a_write_ahead_log(database: Database) -
     assert await pragma(database, "user_version") == len(MIGRATIONS)
 
 
-async def test_listings_need_no_sort(database: Database) -> None:
-    from store.sqlite import BY_ID, NEWEST_FIRST
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("labelled", [False, True])
+async def test_listings_read_one_index_from_the_cursor_on(
+    database: Database, newest_first: bool, labelled: bool
+) -> None:
+    query = listing(newest_first=newest_first, labelled=labelled)
+    values = ("a", "b", *(("state", "new") if labelled else ()), "", "z", 0, 0, 1)
+    first, *rest = await database.read(
+        lambda connection: [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}", values)]
+    )
+    assert first.startswith("SEARCH place USING ")
+    assert ("created<?" if newest_first else "id>?") in first
+    assert all(step.startswith("SEARCH records USING INTEGER PRIMARY KEY") for step in rest)
+    assert len(rest) == labelled
 
-    for query in (BY_ID, NEWEST_FIRST):
-        plan = await database.read(
-            lambda connection, query=query: connection.execute(
-                f"EXPLAIN QUERY PLAN {query}", ("a", "b", "", "z", 0, 1)
-            ).fetchall()
+
+async def test_sweeping_reads_only_what_has_expired(database: Database) -> None:
+    plan = await database.read(lambda connection: connection.execute(f"EXPLAIN QUERY PLAN {SWEEP}", (0,)).fetchall())
+    assert "SEARCH records USING COVERING INDEX records_by_expiry (expires<?)" in str(plan)
+
+
+async def test_a_database_of_the_first_schema_keeps_its_records_and_gains_labels(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "store.sqlite")
+    MIGRATIONS[0](connection)
+    connection.executemany(
+        "INSERT INTO records (owner, kind, id, document, version) VALUES ('ann', 'run', ?, ?, ?)",
+        [("b", '{"n":1}', 3), ("a", '{"n":2}', 1)],
+    )
+    connection.execute("INSERT INTO events VALUES ('ann', 'r', 1, 'e', '{}')")
+    connection.execute("PRAGMA user_version = 1")
+    connection.commit()
+    connection.close()
+    async with open_store(tmp_path) as store:
+        page = await store.records.list("ann", "run", newest_first=True)
+        assert page.records == (
+            Record(Key("ann", "run", "a"), {"n": 2}, 1),
+            Record(Key("ann", "run", "b"), {"n": 1}, 3),
         )
-        assert "USING INDEX" in str(plan)
-        assert "TEMP B-TREE" not in str(plan)
+        assert not (await store.records.list("ann", "run", label=("state", "new"))).records
+        assert await store.records.put(Key("ann", "run", "b"), {}, expected=3, labels={"state": "new"}) == 4
+        (labelled,) = (await store.records.list("ann", "run", label=("state", "new"))).records
+        assert labelled.key.id == "b"
+        assert await store.events.last("ann", "r") == 1
+        assert await store.records.sweep() == 0
 
 
 async def test_a_database_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:
