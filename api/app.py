@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -91,8 +91,11 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        async with desk as opened:
-            app.state.served = Served(settings, opened)
+        from graphs.answering import Answering  # LangGraph takes seconds to import
+
+        async with desk as opened, aclosing(Answering(opened)) as answering:
+            await answering.ensure_all(settings.owner)
+            app.state.served = Served(settings, opened, answering)
             yield
 
     app = FastAPI(

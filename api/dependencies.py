@@ -10,6 +10,7 @@ from api.settings import Settings
 from tools.context import Principal
 
 if TYPE_CHECKING:
+    from graphs.answering import Answering
     from graphs.runs import Desk
 
 
@@ -19,6 +20,7 @@ class Served:
 
     settings: Settings
     desk: "Desk"
+    answering: "Answering"
 
 
 def served(connection: HTTPConnection) -> Served:

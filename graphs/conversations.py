@@ -1,5 +1,7 @@
 """The door to conversations: begin one, ask, go on after an interruption, branch, read."""
 
+import asyncio
+import hashlib
 import uuid
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
@@ -37,11 +39,13 @@ from tools.reply import Reply
 from tools.trace import RunFailed, ToolCalled, TraceEvent, TurnFinished, TurnStarted
 from tools.wishes import Offer
 
-KIND, TURN = "conversation", "turn"
+KIND, TURN, MESSAGE = "conversation", "turn", "message"
 REMEMBERED = 4
 """Turns that the assistant is reminded of; what is older is found in the store by its tools."""
 BLANK: State = {"reply": None, "author": "", "missing": []}
 LONGEST_MESSAGE = 4_000
+SETTLING = 50
+"""Looks at a turn whose log has ended, 20 ms apart."""
 
 TurnState: TypeAlias = Literal["running", "waiting", "completed", "failed"]
 UNANSWERED: tuple[TurnState, ...] = ("running", "waiting")
@@ -79,12 +83,20 @@ class Turn(Frozen):
     """The run and the subject of the approval."""
     focus: Focus = Focus()
     """After this turn."""
+    detached: bool = False
+    """Whoever serves the owner goes on with it, not the process that was told the message: see `graphs.answering`."""
 
 
 class Unanswered(Conflicting):
     """A message came while another one of its conversation has no answer yet."""
 
     code = "unanswered"
+
+
+class OtherMessage(Conflicting):
+    """The key of a message came again with other words."""
+
+    code = "other_message"
 
 
 @dataclass(frozen=True)
@@ -128,10 +140,22 @@ async def ask(desk: Desk, owner: str, conversation_id: str, text: str) -> AsyncG
 
     Ends early, with the turn in state `waiting`, where a person has to approve something.
     """
+    turn = await take(desk, owner, conversation_id, text)
+    async for event in resume(desk, owner, conversation_id, turn.number):
+        yield event
+
+
+async def take(
+    desk: Desk, owner: str, conversation_id: str, text: str, *, key: str | None = None, detached: bool = False
+) -> Turn:
+    """Store the message as the next turn, which nobody answers yet; the same `key` again gives the turn of then."""
     asked = _checked(text)
     conversation, version = await _read(desk.store, owner, conversation_id)
+    earlier = None if key is None else await asked_with(desk.store, owner, conversation_id, key)
+    if earlier is not None:
+        return _same(earlier, asked)
     if conversation.turns:
-        _check_answered(await turn_of(desk.store, owner, conversation_id, conversation.turns))
+        _check_answered(await _settled(desk.store, owner, conversation_id, conversation.turns))
     number = conversation.turns + 1
     turn = Turn(
         id=f"{conversation_id}-{number}",
@@ -140,20 +164,38 @@ async def ask(desk: Desk, owner: str, conversation_id: str, text: str) -> AsyncG
         asked=asked,
         at=desk.now(),
         focus=(await _standing(desk.store, owner, conversation, number)).focus,
+        detached=detached,
     )
     told = conversation.model_copy(update={"turns": number, "title": conversation.title or asked[:60]})
     puts = [
-        Put(_turn_key(owner, conversation_id, number), turn.model_dump(mode="json"), 0),
+        Put(_turn_key(owner, conversation_id, number), turn.model_dump(mode="json"), 0, {"state": turn.state}),
         Put(Key(owner, KIND, conversation_id), told.model_dump(mode="json"), version),
     ]
+    if key is not None:
+        said = {"conversation": conversation_id, "turn": number}
+        puts.append(Put(_message_key(owner, conversation_id, key), said, 0))
     try:
         await desk.store.records.put_many(puts)
     except Conflict as error:
+        earlier = None if key is None else await asked_with(desk.store, owner, conversation_id, key)
+        if earlier is not None:  # the same message, sent twice at once
+            return _same(earlier, asked)
         raise Unanswered(
             "message: another message of this conversation is being answered; allowed: one at a time"
         ) from error
-    async for event in resume(desk, owner, conversation_id, number):
-        yield event
+    return turn
+
+
+async def asked_with(store: Store, owner: str, conversation_id: str, key: str) -> Turn | None:
+    """The turn that the message with this key became."""
+    record = await store.records.get(_message_key(owner, conversation_id, key))
+    return None if record is None else await turn_of(store, owner, conversation_id, record.document["turn"])
+
+
+def _same(earlier: Turn, asked: str) -> Turn:
+    if earlier.asked != asked:
+        raise OtherMessage(f"key: it belongs to turn {earlier.number}, which says something else; allowed: a new key")
+    return earlier
 
 
 def _checked(text: str) -> str:
@@ -164,6 +206,22 @@ def _checked(text: str) -> str:
     if any("\ud800" <= character <= "\udfff" for character in asked):
         raise InvalidInput("message", "", reason="it holds what is no character", allowed=f"{allowed} in UTF-8")
     return asked
+
+
+async def _settled(store: Store, owner: str, conversation_id: str, number: int) -> Turn:
+    """The turn; if its log tells of its end, as it is a moment later, when its record does too."""
+    for _ in range(SETTLING):
+        turn = await turn_of(store, owner, conversation_id, number)
+        if turn.state != "running" or not await _has_ended(store, owner, turn.id):
+            return turn
+        await asyncio.sleep(0.02)
+    return await turn_of(store, owner, conversation_id, number)
+
+
+async def _has_ended(store: Store, owner: str, log: str) -> bool:
+    last = await store.events.last(owner, log)
+    ends = await store.events.read(owner, log, last - 1) if last else []
+    return any(event.payload["event"] in ("turn_finished", "run_failed") for event in ends)
 
 
 def _check_answered(last: Turn) -> None:
@@ -383,6 +441,24 @@ async def _begun(store: Store, owner: str) -> Focus:
     return Focus(run=next(iter(done), None), previous_run=next(iter(done[1:]), None))
 
 
+async def unanswered(store: Store, owner: str) -> list[Turn]:
+    """Turns that are not answered yet, those that wait for a person among them."""
+    found = [every(store.records, owner, TURN, label=("state", state)) for state in UNANSWERED]
+    return [Turn.model_validate(record.document) for records in found async for record in records]
+
+
+async def can_go_on(store: Store, owner: str, turn: Turn) -> bool:
+    """Whether there is something to execute: it is not answered, and no decision of a person is missing."""
+    if turn.state not in UNANSWERED:
+        return False
+    return turn.waits_for is None or await _is_decided(store, owner, *turn.waits_for)
+
+
+async def adopt(store: Store, owner: str, turn: Turn) -> None:
+    """From now on whoever serves the owner goes on with the turn."""
+    await _update(store, owner, turn, detached=True)
+
+
 async def _is_decided(store: Store, owner: str, run: str, subject: Subject) -> bool:
     approval = await approval_of(store, owner, run, subject)
     return approval is not None and approval.decided is not None
@@ -396,6 +472,10 @@ def _turn_key(owner: str, conversation_id: str, number: int) -> Key:
     return Key(owner, TURN, f"{conversation_id}.{number:06d}")
 
 
+def _message_key(owner: str, conversation_id: str, key: str) -> Key:
+    return Key(owner, MESSAGE, f"{conversation_id}.{hashlib.sha256(key.encode(errors='replace')).hexdigest()[:32]}")
+
+
 async def _update(store: Store, owner: str, turn: Turn, **changes: Any) -> None:
     """Change the turn, unless another process has completed it meanwhile."""
     key = _turn_key(owner, turn.conversation, turn.number)
@@ -404,8 +484,9 @@ async def _update(store: Store, owner: str, turn: Turn, **changes: Any) -> None:
         assert record is not None
         if record.document["state"] == "completed":
             return
+        changed = {**record.document, **changes}
         try:
-            await store.records.put(key, {**record.document, **changes}, expected=record.version)
+            await store.records.put(key, changed, expected=record.version, labels={"state": changed["state"]})
         except Conflict:
             continue
         return

@@ -1,0 +1,167 @@
+"""Turns are answered in the background, whether or not anybody is connected."""
+
+import asyncio
+import contextvars
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager
+from typing import Any, TypeAlias
+
+import structlog
+
+from graphs.conversations import Turn, adopt, can_go_on, resume, take, turn_of, unanswered
+from graphs.leases import SECONDS, Held, leased
+from graphs.runs import Desk
+from store.errors import Unavailable
+from tools.errors import NotFound
+
+AT_ONCE = 32
+EACH = 8
+"""Turns that one owner may have executed at once."""
+AGAIN = 5.0
+"""Seconds after which a storage that could not answer, or another process that executes a turn, is looked at again."""
+
+Place: TypeAlias = tuple[str, str]
+"""Owner and id of a turn."""
+
+
+class Answering:
+    """Held by the application, one per process; of several processes on one store one executes a turn.
+
+    Readers follow the log of a turn: `store.events.follow(desk.store.events, owner, turn.id)`. It begins with
+    `turn_started` and ends with `turn_finished` or `run_failed`; while the turn waits for a person nothing comes.
+    The events of a run that it launches stand in the log of that run, which `run_launched` names.
+    """
+
+    def __init__(self, desk: Desk, *, lease: float = SECONDS, at_once: int = AT_ONCE, each: int = EACH) -> None:
+        self._desk = desk
+        self._lease = lease
+        self._slots = Slots(at_once, each)
+        self._tasks: dict[Place, asyncio.Task[None]] = {}
+        self._due: set[Place] = set()
+
+    async def ask(self, owner: str, conversation: str, text: str, *, key: str | None = None) -> Turn:
+        """Store the message as the next turn and begin to answer it; the same `key` again gives the turn of then."""
+        turn = await take(self._desk, owner, conversation, text, key=key, detached=True)
+        return await self.ensure(owner, conversation, turn.number)
+
+    async def ensure(self, owner: str, conversation: str, number: int, *, adopted: bool = False) -> Turn:
+        """Go on with a turn that nobody executes any more, or whose approval was decided.
+
+        A turn that somebody answers at a terminal is theirs, unless it is `adopted` here.
+        """
+        turn = await turn_of(self._desk.store, owner, conversation, number)
+        if await can_go_on(self._desk.store, owner, turn):
+            if adopted and not turn.detached:
+                await adopt(self._desk.store, owner, turn)
+            if adopted or turn.detached or turn.waits_for is not None:
+                self._see_to(owner, turn)
+        return turn
+
+    async def ensure_all(self, owner: str) -> None:
+        """Go on with what the processes before this one left."""
+        for turn in await unanswered(self._desk.store, owner):
+            if turn.detached:
+                await self.ensure(owner, turn.conversation, turn.number)
+
+    async def aclose(self) -> None:
+        """Interrupt what is executed; whoever comes next goes on with it."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _see_to(self, owner: str, turn: Turn) -> None:
+        place = (owner, turn.id)
+        self._due.add(place)
+        if place not in self._tasks:
+            # in a context of its own: it belongs to no request
+            task = asyncio.create_task(self._serve(place, turn), name=turn.id, context=contextvars.Context())
+            self._tasks[place] = task
+            task.add_done_callback(_watched)
+
+    async def _serve(self, place: Place, turn: Turn) -> None:
+        owner, _ = place
+        try:
+            while place in self._due:  # asked for again while the last look at it was being taken
+                self._due.discard(place)
+                await self._answer(owner, turn)
+        finally:
+            self._due.discard(place)
+            del self._tasks[place]
+
+    async def _answer(self, owner: str, turn: Turn) -> None:
+        """Until the turn is answered, has failed, or waits for a person."""
+        while True:
+            try:
+                if not await self._is_due(owner, turn):
+                    return
+                await self._execute(owner, turn)
+            except Held:
+                await asyncio.sleep(min(AGAIN, self._lease / 4))
+            except Unavailable as error:
+                _logger().warning("turn_interrupted", turn=turn.id, reason=str(error))
+                await asyncio.sleep(AGAIN)
+
+    async def _is_due(self, owner: str, turn: Turn) -> bool:
+        try:
+            now = await turn_of(self._desk.store, owner, turn.conversation, turn.number)
+        except NotFound:  # the conversation was deleted
+            return False
+        return await can_go_on(self._desk.store, owner, now)
+
+    async def _execute(self, owner: str, turn: Turn) -> None:
+        desk = self._desk
+        async with (
+            self._slots.hold(owner),
+            leased(desk.store, owner, turn.id, seconds=self._lease, now=desk.now),
+            aclosing(resume(desk, owner, turn.conversation, turn.number)) as events,
+        ):
+            async for _ in events:
+                pass
+
+
+class Slots:
+    """So many at once, so many of them for one owner; whoever has the fewest comes next."""
+
+    def __init__(self, count: int, each: int) -> None:
+        self._count = count
+        self._each = each
+        self._held: Counter[str] = Counter()
+        self._waiting: list[tuple[str, asyncio.Future[None]]] = []
+
+    @asynccontextmanager
+    async def hold(self, owner: str) -> AsyncGenerator[None]:
+        admitted = asyncio.get_running_loop().create_future()
+        self._waiting.append((owner, admitted))
+        self._admit()
+        try:
+            await admitted
+            yield
+        finally:
+            if admitted.done() and not admitted.cancelled():
+                self._held[owner] -= 1
+            else:
+                self._waiting.remove((owner, admitted))
+            self._admit()
+
+    def _admit(self) -> None:
+        while self._held.total() < self._count:
+            ready = [one for one in self._waiting if not one[1].done() and self._held[one[0]] < self._each]
+            if not ready:
+                return
+            chosen = min(ready, key=lambda one: self._held[one[0]])  # of equals the one that came first
+            self._waiting.remove(chosen)
+            owner, admitted = chosen
+            self._held[owner] += 1
+            admitted.set_result(None)
+
+
+def _watched(task: asyncio.Task[None]) -> None:
+    """A turn that failed says so in its log; this process says why in its own."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _logger().error("turn_failed", turn=task.get_name(), exc_info=error)
+
+
+def _logger() -> Any:
+    return structlog.get_logger()
