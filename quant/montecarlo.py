@@ -28,7 +28,7 @@ from quant.random import LANES
 from quant.returns import DAYS
 from quant.simulation import threads as available_threads
 from quant.wealth import BINS, FIGURES, MONTH, WIDE, Account, Kept, empty, merge, pilot, run_block, run_span
-from quant.wealth_summary import MONTHS, Sums, WealthSummary, summarise
+from quant.wealth_summary import Sums, WealthSummary, summarise
 
 Floats: TypeAlias = NDArray[np.float64]
 Rebalancing: TypeAlias = Literal["daily", "weekly", "monthly", "quarterly", "yearly", "none"]
@@ -50,6 +50,8 @@ _PILOT: Final = 2 * LANES
 _RICHEST: Final = 1e100
 """Amounts above it have squares that overflow."""
 _MOST_PATHS: Final = 1e15
+_LONGEST: Final = 100
+"""Years."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +76,8 @@ def simulate_wealth(
     weights: ArrayLike,
     *,
     initial: float,
-    years: int,
+    years: int | None = None,
+    days: int | None = None,
     paths: int,
     rebalancing: Rebalancing = "monthly",
     contributions: ArrayLike = 0.0,
@@ -105,11 +108,13 @@ def simulate_wealth(
         Money at the start, positive.
     years : int
         1 to 100.
+    days : int
+        Sessions, 1 to 25,200, in place of `years`; the last date is theirs, and only whole months pay in and out.
     paths : int
         At least 2.
     rebalancing : {"daily", "weekly", "monthly", "quarterly", "yearly", "none"}
         Every 1, 5, 21, 63 or 252 sessions.
-    contributions, withdrawals : array_like, scalar or shape (12 * years,)
+    contributions, withdrawals : array_like, scalar or shape (M,), months begun
         Money at each month's end, not negative. A withdrawal takes what is there and no more.
     indexed : bool
         Contributions and withdrawals are in the money of the start and grow with inflation.
@@ -148,11 +153,11 @@ def simulate_wealth(
     >>> summary.bands.shape, bool(summary.terminal.mean.error < 1_000.0)
     ((5, 25), True)
     """
-    account, prices, days = _account(
+    account, times, prices = _account(
         model,
         weights,
         initial=initial,
-        years=years,
+        days=_sessions(years, days),
         rebalancing=rebalancing,
         contributions=contributions,
         withdrawals=withdrawals,
@@ -169,8 +174,8 @@ def simulate_wealth(
         raise DataError(f"`levels` must increase within (0, 1); got {levels}")
     if threads is not None and threads < 1:
         raise DataError(f"`threads` must be positive; got {threads}")
-    sums = _run(model, account, days, paths, threads or available_threads(), cancelled)
-    return summarise(sums, prices, levels, with_goal=goal is not None)
+    sums = _run(model, account, paths, threads or available_threads(), cancelled)
+    return summarise(sums, times, prices, levels, with_goal=goal is not None)
 
 
 @checked_arguments
@@ -180,7 +185,8 @@ def trajectory(
     *,
     path: int,
     initial: float,
-    years: int,
+    years: int | None = None,
+    days: int | None = None,
     rebalancing: Rebalancing = "monthly",
     contributions: ArrayLike = 0.0,
     withdrawals: ArrayLike = 0.0,
@@ -194,10 +200,10 @@ def trajectory(
 
     Parameters
     ----------
-    model, weights, initial, years, rebalancing, contributions, withdrawals, indexed, fee, cost_bps, inflation, ruin
-        As in `simulate_wealth`.
     path : int
         Its number, from 0.
+    model, weights, ...
+        As in `simulate_wealth`.
 
     Returns
     -------
@@ -208,11 +214,12 @@ def trajectory(
     DataError
         As `simulate_wealth`, or if `path` is negative.
     """
-    account, _, days = _account(
+    days = _sessions(years, days)
+    account, _, _ = _account(
         model,
         weights,
         initial=initial,
-        years=years,
+        days=days,
         rebalancing=rebalancing,
         contributions=contributions,
         withdrawals=withdrawals,
@@ -225,13 +232,86 @@ def trajectory(
     )
     if not 0 <= path < MOST_PATHS:
         raise DataError(f"`path` must lie in [0, 2**31); got {path}")
-    trace = np.empty((days + 1, LANES))
-    months = years * MONTHS
-    first = path - path % LANES
-    run_block(model.tables, account, first, days, np.empty((months + 1, LANES)), np.empty((4, LANES)), trace)
-    wealth = trace[:, path - first].copy()
+    wealth = _traced(model, account, path // LANES)[path % LANES].copy()
     real = wealth / np.array([power(1.0 + inflation, t / DAYS) for t in range(days + 1)])
     return Trajectory(path, wealth, real)
+
+
+@checked_arguments
+def trajectories(
+    model: JointModel,
+    weights: ArrayLike,
+    *,
+    initial: float,
+    years: int | None = None,
+    days: int | None = None,
+    paths: int,
+    rebalancing: Rebalancing = "monthly",
+    contributions: ArrayLike = 0.0,
+    withdrawals: ArrayLike = 0.0,
+    indexed: bool = True,
+    fee: float = 0.0,
+    cost_bps: float = 0.0,
+    inflation: float = 0.0,
+    ruin: float = 0.0,
+) -> Floats:
+    """Wealth on the first paths of those that `simulate_wealth` summarises under the same arguments.
+
+    Parameters
+    ----------
+    paths : int
+        From the first on, at least 1.
+    model, weights, ...
+        As in `simulate_wealth`.
+
+    Returns
+    -------
+    ndarray, shape (paths, days + 1)
+        At each close, the start first.
+
+    Raises
+    ------
+    DataError
+        As `simulate_wealth`.
+
+    Examples
+    --------
+    >>> from quant.joint import joint_model
+    >>> model = joint_model("gbm", mu=[0.07], sigma=[0.16], cash_rate=0.02, seed=1)
+    >>> trajectories(model, [0.6], initial=1_000.0, days=5, paths=3).shape
+    (3, 6)
+    """
+    days = _sessions(years, days)
+    account, _, _ = _account(
+        model,
+        weights,
+        initial=initial,
+        days=days,
+        rebalancing=rebalancing,
+        contributions=contributions,
+        withdrawals=withdrawals,
+        indexed=indexed,
+        fee=fee,
+        cost_bps=cost_bps,
+        inflation=inflation,
+        goal=None,
+        ruin=ruin,
+    )
+    if not 1 <= paths <= MOST_PATHS:
+        raise DataError(f"`paths` must lie in [1, 2**31); got {paths}")
+    out = np.empty((paths, days + 1))
+    for block in range(math.ceil(paths / LANES)):
+        rows = out[LANES * block : LANES * (block + 1)]
+        rows[:] = _traced(model, account, block)[: len(rows)]
+    return out
+
+
+def _traced(model: JointModel, account: Account, block: int) -> Floats:
+    """Every close of 64 paths, shape (64, days + 1)."""
+    days, dates = account.trades.size, account.contributions.size + 1
+    trace = np.empty((days + 1, LANES))
+    run_block(model.tables, account, LANES * block, days, np.empty((dates, LANES)), np.empty((4, LANES)), trace)
+    return trace.T
 
 
 @checked_arguments
@@ -280,7 +360,7 @@ def _account(
     weights: ArrayLike,
     *,
     initial: float,
-    years: int,
+    days: int,
     rebalancing: Rebalancing,
     contributions: ArrayLike,
     withdrawals: ArrayLike,
@@ -290,10 +370,8 @@ def _account(
     inflation: float,
     goal: float | None,
     ruin: float,
-) -> tuple[Account, Floats, int]:
-    """The checked account, the price level of each month, and the number of sessions."""
-    if not 1 <= years <= 100:
-        raise DataError(f"`years` must lie in [1, 100]; got {years}")
+) -> tuple[Account, Floats, Floats]:
+    """The checked account; years since the start and price level at each month's end and at the last close."""
     if not (initial > 0.0 and math.isfinite(initial)):
         raise DataError(f"`initial` must be positive; got {initial!r}")
     if initial > _RICHEST:
@@ -308,9 +386,10 @@ def _account(
         raise DataError(f"`ruin` must lie in [0, initial = {initial:g}); got {ruin!r}")
     if rebalancing not in get_args(Rebalancing):
         raise DataError(f"`rebalancing` must be one of {', '.join(get_args(Rebalancing))}; got {rebalancing!r}")
-    months, days = years * MONTHS, years * DAYS
+    months = math.ceil(days / MONTH)
     check_days(model, days)
-    prices = np.array([power(1.0 + inflation, m / MONTHS) for m in range(months + 1)])
+    times = np.minimum(np.arange(months + 1) * MONTH, days) / DAYS
+    prices = np.array([power(1.0 + inflation, t) for t in times])
     growth = prices[1:] if indexed else np.ones(months)
     trades = np.zeros(days, dtype=np.bool_)
     if rebalancing != "none":
@@ -325,10 +404,21 @@ def _account(
         fee=power(1.0 - fee, 1.0 / DAYS),
         cost=cost_bps / 1e4,
         ruin=float(ruin),
-        years=float(years),
+        years=days / DAYS,
         goal=-1.0 if goal is None else goal * float(prices[-1]),
     )
-    return account, prices, days
+    return account, times, prices
+
+
+def _sessions(years: int | None, days: int | None) -> int:
+    if (years is None) == (days is None):
+        raise DataError(f"one of `years` and `days` must be given; got {years} and {days}")
+    if years is not None and not 1 <= years <= _LONGEST:
+        raise DataError(f"`years` must lie in [1, {_LONGEST}]; got {years}")
+    sessions = years * DAYS if years is not None else days or 0
+    if not 1 <= sessions <= _LONGEST * DAYS:
+        raise DataError(f"`days` must lie in [1, {_LONGEST * DAYS}]; got {days}")
+    return sessions
 
 
 def _weights(weights: ArrayLike, assets: int) -> Floats:
@@ -358,10 +448,8 @@ def _flows(name: str, values: ArrayLike, months: int) -> Floats:
     return array
 
 
-def _run(
-    model: JointModel, account: Account, days: int, paths: int, workers: int, cancelled: Callable[[], bool]
-) -> Sums:
-    figures = account.contributions.size + 1 + FIGURES
+def _run(model: JointModel, account: Account, paths: int, workers: int, cancelled: Callable[[], bool]) -> Sums:
+    days, figures = account.trades.size, account.contributions.size + 1 + FIGURES
     centre, deviation = np.empty(figures), np.empty(figures)
     pilot(model.tables, account, days, min(paths, _PILOT), centre, deviation)
     # figures that are all alike are clamped to their extremes; the bins only need a width

@@ -43,7 +43,7 @@ class Account(NamedTuple):
         Of the risky legs; cash has the rest.
     initial : float
     contributions, withdrawals : ndarray, shape (M,)
-        Nominal amounts at the close of each month.
+        Nominal amounts at the close of each month; of a last month that does not end nothing is paid.
     trades : ndarray of bool, shape (days,)
         Closes at which the weights are restored.
     cash, fee : float
@@ -265,8 +265,9 @@ def run_block(
 ) -> None:
     """Account for 64 paths.
 
-    `wealth`, shape (M + 1, 64), gets that of each month's end; `last`, shape (4, 64), money out over money in, growth a
-    year, what the deepest drawdown left, the month of ruin; `trace`, shape (days + 1, 64) or (0, 64), every close.
+    `wealth`, shape (M + 1, 64), gets that of each month's end and of the last close; `last`, shape (4, 64), money out
+    over money in, growth a year, what the deepest drawdown left, the month of ruin; `trace`, shape (days + 1, 64) or
+    (0, 64), every close.
     """
     room = scratch(account.weights.size)
     start_block(tables, first_path, days, room)
@@ -286,6 +287,7 @@ def run_block(
             wealth[month] = book.now
         if trace.shape[0] > 0:
             trace[day + 1] = book.now
+    wealth[wealth.shape[0] - 1] = book.now
     for j in range(LANES):
         last[0, j] = (book.now[j] + book.paid_out[j]) / book.paid_in[j]
         last[1, j] = power(book.unit[j], 1.0 / account.years)

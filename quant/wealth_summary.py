@@ -11,7 +11,6 @@ from quant.evaluation import Measured
 from quant.returns import Floats
 from quant.wealth import BINS, GOAL, GROWTH, KEPT, LOSS, MULTIPLE, RUIN, Kept
 
-MONTHS: Final = 12
 _TAILS: Final = (0.95, 0.99)
 
 
@@ -65,13 +64,17 @@ class WealthSummary:
     ----------
     paths : int
     times : ndarray, shape (M + 1,)
-        Years since the start, month by month.
+        Years since the start, month by month; the last close, where it ends no month, comes last.
     levels : tuple of float, length Q
     bands, bands_real : ndarray, shape (Q, M + 1)
         Percentiles of wealth at each date, in the money of the date and in that of the start.
     mean, mean_real : ndarray, shape (M + 1,)
     terminal, terminal_real : Distribution
         Wealth at the end.
+    gain : Distribution
+        Money out, what was withdrawn and what is left together, over the money paid in, minus 1; nominal.
+    gain_deviation : Measured
+        Its deviation over paths.
     loss_probability : Measured
         Of getting less out, what was withdrawn and what is left together, than was paid in; nominal.
     ruin_probability : Measured
@@ -96,6 +99,8 @@ class WealthSummary:
     mean_real: Floats
     terminal: Distribution
     terminal_real: Distribution
+    gain: Distribution
+    gain_deviation: Measured
     loss_probability: Measured
     ruin_probability: Measured
     ruin_by: Floats
@@ -148,6 +153,21 @@ def _distribution(sums: Sums, v: int, levels: tuple[float, ...]) -> Distribution
         minimum=float(sums.kept.least[v]),
         maximum=float(sums.kept.largest[v]),
     )
+
+
+def _measured_deviation(sums: Sums, v: int) -> Measured:
+    """The error is sqrt((m4 - m2**2) / (4 m2 paths)); bins count at their middle in the fourth moment."""
+    variance = float(sums.spread[v]) / (sums.paths - 1)
+    if variance == 0.0:
+        return Measured(value=0.0, error=0.0)
+    least, largest = float(sums.kept.least[v]), float(sums.kept.largest[v])
+    mean, scale = float(sums.mean[v]), math.sqrt(variance)
+    fourth = float(sums.kept.zeros[v]) * (mean / scale) ** 4
+    for b in np.flatnonzero(sums.kept.counts[v]):
+        centre = exp(float(sums.low[v]) + (float(b) + 0.5) * float(sums.width[v]))
+        fourth += int(sums.kept.counts[v, b]) * ((min(max(centre, least), largest) - mean) / scale) ** 4
+    kurtosis = max(fourth / sums.paths, 1.0)
+    return Measured(value=scale, error=scale * math.sqrt((kurtosis - 1.0) / (4.0 * sums.paths)))
 
 
 def _mapped(found: Distribution, scale: float, shift: float) -> Distribution:
@@ -204,8 +224,10 @@ def _risk(sums: Sums, v: int, level: float) -> TerminalRisk:
     )
 
 
-def summarise(sums: Sums, prices: Floats, levels: tuple[float, ...], *, with_goal: bool) -> WealthSummary:
-    """Every figure with its Monte Carlo standard error; `prices`, shape (M + 1,), is the price level of each month."""
+def summarise(
+    sums: Sums, times: Floats, prices: Floats, levels: tuple[float, ...], *, with_goal: bool
+) -> WealthSummary:
+    """Every figure with its Monte Carlo standard error; `prices`, shape (M + 1,), is the price level at `times`."""
     months = prices.size - 1
     bands = np.array([[_quantile(sums, m, q) for m in range(months + 1)] for q in levels])
     terminal = _distribution(sums, months, levels)
@@ -214,7 +236,7 @@ def summarise(sums: Sums, prices: Floats, levels: tuple[float, ...], *, with_goa
     tallies = sums.kept.tallies
     return WealthSummary(
         paths=sums.paths,
-        times=np.arange(months + 1) / MONTHS,
+        times=times,
         levels=levels,
         bands=bands,
         bands_real=bands / prices,
@@ -222,6 +244,8 @@ def summarise(sums: Sums, prices: Floats, levels: tuple[float, ...], *, with_goa
         mean_real=sums.mean[: months + 1] / prices,
         terminal=terminal,
         terminal_real=_mapped(terminal, 1.0 / float(prices[-1]), 0.0),
+        gain=_mapped(_distribution(sums, months + MULTIPLE, levels), 1.0, -1.0),
+        gain_deviation=_measured_deviation(sums, months + MULTIPLE),
         loss_probability=_probability(int(tallies[LOSS]), sums.paths),
         ruin_probability=_probability(int(tallies[RUIN]), sums.paths),
         ruin_by=np.cumsum(sums.kept.ruined) / sums.paths,

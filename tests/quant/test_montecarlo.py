@@ -18,7 +18,7 @@ from scipy import stats
 from quant.errors import DataError
 from quant.evaluation import Measured
 from quant.joint import JointModel, joint_model, sample_joint
-from quant.montecarlo import Rebalancing, WealthSummary, paths_for_error, simulate_wealth, trajectory
+from quant.montecarlo import Rebalancing, WealthSummary, paths_for_error, simulate_wealth, trajectories, trajectory
 from tests.peak_memory import PEAK
 
 A, MONTH = 252, 21
@@ -226,6 +226,48 @@ def test_one_path_is_what_an_account_in_plain_python_makes_of_its_returns(
     np.testing.assert_allclose(path.wealth_real, wealth / 1.025 ** (np.arange(2 * A + 1) / A), rtol=1e-10, atol=1e-6)
     if withdrawals == 9_000.0:
         assert path.wealth[-1] == 0.0
+
+
+@pytest.mark.parametrize("days", [1, 20, 21, 50])
+def test_a_horizon_of_days_ends_on_its_last_close(days: int) -> None:
+    model = model_of()
+    found = summary_of(model, years=None, days=days, paths=70, goal=100_000.0, **FULL)
+    paths = trajectories(model, WEIGHTS, initial=100_000.0, days=days, paths=70, **FULL)
+    year = trajectory(model, WEIGHTS, path=66, initial=100_000.0, years=1, **FULL)
+    dates = [*range(0, days, MONTH), days]
+    # nothing is rebalanced at the last close, so the year's path may only part from it there
+    np.testing.assert_array_equal(paths[66, :days], year.wealth[:days])
+    np.testing.assert_allclose(found.times, np.array(dates) / A, rtol=1e-15)
+    np.testing.assert_allclose(found.mean, paths[:, dates].mean(axis=0), rtol=1e-13)
+    assert found.terminal_real.mean.value == pytest.approx(found.terminal.mean.value / 1.025 ** (days / A), rel=1e-12)
+    reached = paths[:, -1] >= 100_000.0 * 1.025 ** (days / A)
+    assert found.goal_probability is not None
+    assert found.goal_probability.value == pytest.approx(reached.mean())
+
+
+def test_years_are_days_of_252_a_year() -> None:
+    two, days = summary_of(years=2), summary_of(years=None, days=2 * A)
+    np.testing.assert_array_equal(two.bands, days.bands)
+    assert (two.terminal, two.gain, two.risks, two.drawdown) == (days.terminal, days.gain, days.risks, days.drawdown)
+
+
+@pytest.mark.parametrize("horizon", [{}, {"years": 1, "days": 252}, {"days": 0}, {"days": 25_201}, {"years": 101}])
+def test_a_horizon_is_said_once_and_within_a_century(horizon: dict[str, int]) -> None:
+    with pytest.raises(DataError, match=r"years|days"):
+        simulate_wealth(model_of(), WEIGHTS, initial=1.0, paths=2, **horizon)
+
+
+def test_the_gain_is_money_out_over_money_in() -> None:
+    """What was withdrawn counts as out, what was contributed as in."""
+    found = summary_of(one(), [1.0], years=None, days=42, paths=3_000, contributions=1e4, withdrawals=2e4)
+    paths = trajectories(one(), [1.0], initial=1e5, days=42, paths=3_000, contributions=1e4, withdrawals=2e4)
+    gain = (paths[:, -1] + 4e4) / 1.2e5 - 1.0
+    assert found.gain.mean.value == pytest.approx(gain.mean(), rel=1e-9)
+    assert found.gain_deviation.value == pytest.approx(gain.std(ddof=1), rel=1e-9)
+    fourth = np.mean((gain - gain.mean()) ** 4) / gain.var() ** 2
+    error = gain.std() * math.sqrt((fourth - 1.0) / (4.0 * 3_000))
+    assert found.gain_deviation.error == pytest.approx(error, rel=1e-2)
+    assert found.risks[0].value_at_risk.value == pytest.approx(-np.quantile(gain, 0.05), abs=1e-3)
 
 
 @pytest.mark.parametrize("engine", ["gbm", "bates"])
