@@ -4,14 +4,8 @@ Both kinds are read as rows of text and judged by the same rules, so that one me
 """
 
 import asyncio
-import csv
-import io
-import json
-import re
 from array import array
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +13,28 @@ import numpy as np
 
 from tools.errors import InvalidInput
 from tools.prices import Prices
+from tools.tables import (
+    A_HEADER,
+    MAX_BYTES,
+    MISSING,
+    NUMBER,
+    Table,
+    cells_of,
+    check_name,
+    count_of,
+    csv_table,
+    day_of,
+    parquet_table,
+    printable,
+    quoted,
+)
 from tools.universe import split_universe
-
-MAX_BYTES = 100_000_000
-MAX_CELLS = 5_000_000
 
 _DATE_COLUMNS = ("date", "datetime", "timestamp", "day", "session", "__index_level_0__", "")
 _SYMBOL_COLUMNS = ("symbol", "ticker", "asset")
 _PRICE_COLUMNS = ("adj close", "adj_close", "adjclose", "close", "price")
 _BAR_COLUMNS = {"open", "high", "low", "volume", *_PRICE_COLUMNS}
-_MISSING = {"", "na", "n/a", "nan", "null", "none", "nat", "-", "#n/a"}
-
-_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[ T]00:00(?::00(?:\.0+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?", re.ASCII)
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-
-_A_DATE = "a date as 2024-01-31, from 1800 to 2199"
 _A_PRICE = "a positive decimal number"
-_A_HEADER = "date and one column an asset, or date, symbol and close"
 _EVERY_DATE = "one price of every asset on every date"
 
 
@@ -72,7 +71,7 @@ class PriceFile:
         dates, assets, closes = series
         if len(dates) < 2:
             raise sheet.refuse(
-                f"has {_count(len(dates), 'date')} of prices",
+                f"has {count_of(len(dates), 'date')} of prices",
                 allowed="at least two dates: one price has no return",
                 code="too_short",
             )
@@ -86,33 +85,6 @@ class PriceFile:
             source=f"file {sheet.name}",
             notes=(f"prices of the file {sheet.name}, {dividends}, as its owner states",),
         )
-
-
-@dataclass(frozen=True)
-class _Sheet:
-    """A file as text: its header, and its rows with the number by which a reader finds them."""
-
-    name: str
-    header: list[str]
-    rows: Iterator[tuple[int, list[str]]]
-    row: str = "row"
-
-    def refuse(
-        self,
-        reason: str,
-        *,
-        allowed: str,
-        code: str,
-        row: int | None = None,
-        column: str | None = None,
-        value: object = None,
-    ) -> InvalidInput:
-        place = self.name
-        if row is not None:
-            place += f" {self.row} {row}"
-        if column is not None:
-            place += f", column {_quoted(column)}"
-        return InvalidInput(place, value, reason=reason, allowed=allowed, code=code)
 
 
 @dataclass(frozen=True)
@@ -131,9 +103,9 @@ class _Series:
     closes: "array[float]" = field(default_factory=lambda: array("d"))
 
 
-def _open(path: Path) -> _Sheet:
-    name = _printable(path.name or str(path))
-    bare = _Sheet(name, [], iter(()))
+def _open(path: Path) -> Table:
+    name = printable(path.name or str(path))
+    bare = Table(name, [], iter(()))
     allowed = "the path of a CSV or Parquet file"
     try:
         if not path.exists():
@@ -148,81 +120,19 @@ def _open(path: Path) -> _Sheet:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise bare.refuse(f"cannot be read: {reason}", allowed=allowed, code="file_unreadable") from error
     if not content.strip():
-        raise bare.refuse("is empty", allowed=_A_HEADER, code="empty")
+        raise bare.refuse("is empty", allowed=A_HEADER, code="empty")
     if content.startswith(b"PAR1") or path.suffix.lower() in {".parquet", ".pq"}:
-        return _parquet(bare, content)
-    return _csv(bare, content)
+        return parquet_table(bare, content)
+    return csv_table(bare, content)
 
 
-def _csv(bare: _Sheet, content: bytes) -> _Sheet:
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise bare.refuse(
-            f"byte 0x{content[error.start]:02x} is not UTF-8",
-            row=line,
-            allowed="a CSV file in UTF-8, or Parquet",
-            code="encoding",
-        ) from error
-    if "\0" in text or content.startswith(b"PK\x03\x04"):
-        raise bare.refuse("is not a text file", allowed="a CSV file in UTF-8, or Parquet", code="encoding")
-    lines = text.lstrip("\r\n").splitlines()
-    first = lines[0] if lines else ""
-    delimiter = max((",", ";", "\t"), key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    rows = _csv_rows(bare, reader)
-    _, header = next(rows, (0, None))
-    if header is None:
-        raise bare.refuse("is empty", allowed=_A_HEADER, code="empty")
-    return _Sheet(bare.name, header, rows)
-
-
-def _csv_rows(bare: _Sheet, reader: Any) -> Iterator[tuple[int, list[str]]]:
-    try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield reader.line_num, cells
-    except csv.Error as error:
-        raise bare.refuse(
-            f"is not well-formed CSV: {error}",
-            row=reader.line_num,
-            allowed="cells between commas, quotes in pairs",
-            code="file_unreadable",
-        ) from error
-
-
-def _parquet(bare: _Sheet, content: bytes) -> _Sheet:
-    arrow: Any = import_module("pyarrow")  # it has no types
-    parquet: Any = import_module("pyarrow.parquet")
-
-    try:
-        file: Any = parquet.ParquetFile(io.BytesIO(content))
-        cells: int = file.metadata.num_rows * file.metadata.num_columns
-        if cells > MAX_CELLS:
-            raise _too_many(bare)
-        columns: list[list[Any]] = [column.to_pylist() for column in file.read().columns]
-        names: list[str] = file.schema_arrow.names
-    except (arrow.ArrowException, OSError, ValueError, OverflowError) as error:
-        raise bare.refuse(
-            f"cannot be read as Parquet: {str(error).splitlines()[0][:120]}",
-            allowed="a Parquet file with plain columns, or CSV",
-            code="file_unreadable",
-        ) from error
-    rows = (
-        (number, ["" if cell is None else str(cell) for cell in row])
-        for number, row in enumerate(zip(*columns, strict=True), start=1)
-    )
-    return _Sheet(bare.name, names, rows, row="record")
-
-
-def _layout(sheet: _Sheet) -> _Layout:
+def _layout(sheet: Table) -> _Layout:
     names = [name.strip() for name in sheet.header]
     folded = [name.casefold() for name in names]
     for index, name in enumerate(folded):
         if name in folded[:index]:
             raise sheet.refuse(
-                f"two columns are named {_quoted(names[index])}",
+                f"two columns are named {quoted(names[index])}",
                 allowed="distinct column names",
                 code="duplicate_column",
                 value=names[index],
@@ -230,8 +140,8 @@ def _layout(sheet: _Sheet) -> _Layout:
     date = next((folded.index(name) for name in _DATE_COLUMNS if name in folded), None)
     if date is None:
         raise sheet.refuse(
-            f"has no date column, but {', '.join(map(_quoted, names[:8]))}",
-            allowed=_A_HEADER,
+            f"has no date column, but {', '.join(map(quoted, names[:8]))}",
+            allowed=A_HEADER,
             code="no_date_column",
         )
     symbol = next((folded.index(name) for name in _SYMBOL_COLUMNS if name in folded), None)
@@ -241,19 +151,19 @@ def _layout(sheet: _Sheet) -> _Layout:
         price = next((folded.index(name) for name in _PRICE_COLUMNS if name in folded), None)
         others = () if price is None else (price,)
     if not others:
-        raise sheet.refuse("has no price column", allowed=_A_HEADER, code="no_price_column")
+        raise sheet.refuse("has no price column", allowed=A_HEADER, code="no_price_column")
     for i in others:
-        _check_name(sheet, names[i], row=None, column=f"{i + 1}")
+        check_name(sheet, names[i], row=None, column=f"{i + 1}")
     return _Layout(date, symbol, others)
 
 
-def _wide(sheet: _Sheet, layout: _Layout) -> tuple[list[str], tuple[str, ...], np.ndarray[Any, np.dtype[np.float64]]]:
+def _wide(sheet: Table, layout: _Layout) -> tuple[list[str], tuple[str, ...], np.ndarray[Any, np.dtype[np.float64]]]:
     assets = tuple(sheet.header[i].strip() for i in layout.prices)
     days: list[str] = []
     numbers: list[int] = []
     closes = array("d")
-    for number, cells in _cells(sheet):
-        day = _day(sheet, layout, number, cells)
+    for number, cells in cells_of(sheet):
+        day = day_of(sheet, number, layout.date, cells[layout.date])
         _check_order(sheet, layout, day, number, days, numbers)
         days.append(day)
         numbers.append(number)
@@ -261,15 +171,15 @@ def _wide(sheet: _Sheet, layout: _Layout) -> tuple[list[str], tuple[str, ...], n
     return days, assets, np.array(closes).reshape(len(days), len(assets))
 
 
-def _long(sheet: _Sheet, layout: _Layout) -> tuple[list[str], tuple[str, ...], np.ndarray[Any, np.dtype[np.float64]]]:
+def _long(sheet: Table, layout: _Layout) -> tuple[list[str], tuple[str, ...], np.ndarray[Any, np.dtype[np.float64]]]:
     assert layout.symbol is not None
     (price,) = layout.prices
     table: dict[str, _Series] = {}
-    for number, cells in _cells(sheet):
-        day = _day(sheet, layout, number, cells)
+    for number, cells in cells_of(sheet):
+        day = day_of(sheet, number, layout.date, cells[layout.date])
         asset = cells[layout.symbol].strip()
         if asset not in table:
-            _check_name(sheet, asset, row=number, column=sheet.header[layout.symbol])
+            check_name(sheet, asset, row=number, column=sheet.header[layout.symbol])
         series = table.setdefault(asset, _Series())
         _check_order(sheet, layout, day, number, series.days, series.rows, asset=asset)
         series.days.append(day)
@@ -283,7 +193,7 @@ def _long(sheet: _Sheet, layout: _Layout) -> tuple[list[str], tuple[str, ...], n
     return days, tuple(table), np.column_stack(closes) if closes else np.empty((0, 0))
 
 
-def _hole(sheet: _Sheet, asset: str, table: dict[str, _Series]) -> InvalidInput:
+def _hole(sheet: Table, asset: str, table: dict[str, _Series]) -> InvalidInput:
     """Some two assets of a long file do not have the same dates: name one date of one of them."""
     first, series = next(iter(table.items()))
     ours, theirs = table[asset], series
@@ -291,7 +201,7 @@ def _hole(sheet: _Sheet, asset: str, table: dict[str, _Series]) -> InvalidInput:
     lacking, having = (asset, first) if day in theirs.days else (first, asset)
     row = table[having].rows[table[having].days.index(day)]
     return sheet.refuse(
-        f"{_quoted(lacking)} has no price on {day}, {_quoted(having)} has: a hole",
+        f"{quoted(lacking)} has no price on {day}, {quoted(having)} has: a hole",
         row=row,
         allowed=_EVERY_DATE,
         code="hole",
@@ -299,46 +209,8 @@ def _hole(sheet: _Sheet, asset: str, table: dict[str, _Series]) -> InvalidInput:
     )
 
 
-def _cells(sheet: _Sheet) -> Iterator[tuple[int, list[str]]]:
-    width = len(sheet.header)
-    for count, (number, cells) in enumerate(sheet.rows, start=1):
-        if len(cells) != width:
-            raise sheet.refuse(
-                f"has {_count(len(cells), 'cell')}, the header has {width}",
-                row=number,
-                allowed="as many cells as the header; a decimal point, no thousands separator",
-                code="ragged_row",
-            )
-        if count * width > MAX_CELLS:
-            raise _too_many(sheet)
-        yield number, cells
-
-
-def _day(sheet: _Sheet, layout: _Layout, number: int, cells: list[str]) -> str:
-    text = cells[layout.date].strip()
-    match = _DATE.fullmatch(text)
-    if match and "1800" <= match[1] < "2200" and _exists(match[1]):
-        return match[1]
-    raise sheet.refuse(
-        f"{_quoted(text)} is not a date" if text else "the date is missing",
-        row=number,
-        column=sheet.header[layout.date],
-        allowed=_A_DATE,
-        code="date",
-        value=text,
-    )
-
-
-def _exists(day: str) -> bool:
-    try:
-        np.datetime64(day, "D")
-    except ValueError:
-        return False
-    return True
-
-
 def _check_order(
-    sheet: _Sheet,
+    sheet: Table,
     layout: _Layout,
     day: str,
     number: int,
@@ -349,7 +221,7 @@ def _check_order(
 ) -> None:
     if not days or day > days[-1]:
         return
-    whose = "" if asset is None else f" of {_quoted(asset)}"
+    whose = "" if asset is None else f" of {quoted(asset)}"
     if day in days:
         reason, code = (
             f"{day}{whose} stands already in {sheet.row} {rows[days.index(day)]}",
@@ -367,51 +239,17 @@ def _check_order(
     )
 
 
-def _close(sheet: _Sheet, number: int, column: int, cell: str) -> float:
+def _close(sheet: Table, number: int, column: int, cell: str) -> float:
     text = cell.strip()
-    if _NUMBER.fullmatch(text):
+    if NUMBER.fullmatch(text):
         value = float(text)
         if 1e-12 < value < 1e15:
             return value
         fault = "is not positive" if value <= 0.0 else "is too far from any price"
         reason, allowed, code = f"{text[:40]} {fault}", _A_PRICE, "price"
-    elif text.casefold() in _MISSING:
-        shown = f"{_quoted(text)} is a missing price" if text else "the price is missing"
+    elif text.casefold() in MISSING:
+        shown = f"{quoted(text)} is a missing price" if text else "the price is missing"
         reason, allowed, code = f"{shown}: a hole", _EVERY_DATE, "hole"
     else:
-        reason, allowed, code = f"{_quoted(text)} is not a number", _A_PRICE, "not_a_number"
+        reason, allowed, code = f"{quoted(text)} is not a number", _A_PRICE, "not_a_number"
     raise sheet.refuse(reason, row=number, column=sheet.header[column], allowed=allowed, code=code, value=text)
-
-
-def _check_name(sheet: _Sheet, name: str, *, row: int | None, column: str) -> None:
-    if 0 < len(name) <= 64 and name.isprintable() and not set(name) & set(",:"):
-        return
-    raise sheet.refuse(
-        f"{_quoted(name)} is not the name of an asset" if name else "the name of an asset is missing",
-        row=row,
-        column=column,
-        allowed="1 to 64 printable characters without comma and colon",
-        code="asset_name",
-        value=name,
-    )
-
-
-def _too_many(sheet: _Sheet) -> InvalidInput:
-    return sheet.refuse(
-        f"has more than {MAX_CELLS:,} cells",
-        allowed=f"at most {MAX_CELLS:,}",
-        code="file_too_large",
-    )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _quoted(text: str) -> str:
-    """In double quotes, shortened, and without characters that could move a terminal's cursor."""
-    return json.dumps(_printable(text if len(text) <= 40 else text[:37] + "..."), ensure_ascii=False)
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

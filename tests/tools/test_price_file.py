@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tools.price_file
+import tools.tables
 from tools.errors import InvalidInput, UserError
 from tools.price_file import PriceFile
 from tools.prices import Prices, PriceSource
@@ -255,7 +256,7 @@ async def test_huge_files_are_refused_before_they_are_read(tmp_path: Path, monke
     with (tmp_path / "huge.csv").open("wb") as file:
         file.truncate(tools.price_file.MAX_BYTES + 1)
     assert "holds 100,000,001 bytes; allowed: at most 100,000,000" in str(await refusal(tmp_path / "huge.csv"))
-    monkeypatch.setattr(tools.price_file, "MAX_CELLS", 8)
+    monkeypatch.setattr(tools.tables, "MAX_CELLS", 8)
     assert "has more than 8 cells" in str(await refusal(write(tmp_path, GOOD)))
     pd.read_csv(tmp_path / "prices.csv").to_parquet(tmp_path / "prices.parquet")
     assert "has more than 8 cells" in str(await refusal(tmp_path / "prices.parquet"))
