@@ -1,0 +1,180 @@
+"""Portfolios as a person writes and reads them: weights or units, a cash line, notes and tags."""
+
+import math
+from datetime import datetime
+from typing import Annotated, Any, Self, TypeAlias, cast
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+
+from tools.camel import Camel
+from tools.errors import InvalidInput
+
+MOST_ASSETS = 500
+TOLERANCE = 1e-4
+"""By which weights may miss a sum of 1."""
+
+
+def _ticker(text: str) -> str:
+    name = text.strip().upper()
+    if not (0 < len(name) <= 10 and name.isprintable()):
+        raise ValueError(f"{text[:40]!r} is no ticker; allowed: 1 to 10 printable characters")
+    return name
+
+
+def _each_once(value: Any) -> Any:
+    """Tickers that differ in case alone are one asset, and a mapping would keep the last of them."""
+    seen: set[str] = set()
+    for name in cast("dict[Any, Any]", value) if isinstance(value, dict) else ():
+        folded = str(name).strip().upper()
+        if folded in seen:
+            raise ValueError(f"{folded[:40]!r} is named twice; allowed: each asset once, whatever its case")
+        seen.add(folded)
+    return cast("object", value)
+
+
+def _line(text: str) -> str:
+    line = " ".join(text.split())
+    if not (line and line.isprintable()):
+        raise ValueError("it is blank or holds what cannot be seen; allowed: printable characters on one line")
+    return line
+
+
+def _distinct(tags: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple({tag.casefold(): tag for tag in reversed(tags)}.values())[::-1]
+
+
+Ticker: TypeAlias = Annotated[str, AfterValidator(_ticker)]
+Number: TypeAlias = Annotated[float, Field(strict=True, ge=0.0, le=1e15)]
+Weights: TypeAlias = Annotated[dict[Ticker, Number], BeforeValidator(_each_once), Field(max_length=MOST_ASSETS)]
+Name: TypeAlias = Annotated[str, AfterValidator(_line), Field(min_length=1, max_length=120)]
+Tag: TypeAlias = Annotated[str, AfterValidator(_line), Field(min_length=1, max_length=40)]
+Tags: TypeAlias = Annotated[tuple[Tag, ...], AfterValidator(_distinct), Field(max_length=20)]
+Text: TypeAlias = Annotated[str, Field(max_length=2_000)]
+Notes: TypeAlias = Annotated[str, Field(max_length=20_000)]
+
+_ASSETS = "Fractions of wealth by ticker; with the weight of cash they add up to 1, to 0.0001"
+_HOLDINGS = "Units held by ticker, such as shares; beside the weights or instead of them"
+_EXAMPLE: dict[str, Any] = {
+    "name": "Tech Concentrated",
+    "assets": {"AAPL": 0.25, "MSFT": 0.25, "GOOGL": 0.3, "AMZN": 0.2},
+}
+
+
+class Cash(Camel):
+    """What is not invested: its share of wealth, an amount of money, or both."""
+
+    weight: Annotated[Number | None, Field(description="Fraction of wealth; counts in the sum of weights")] = None
+    amount: Number | None = None
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$", examples=["USD"])] = "USD"
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.weight is None and self.amount is None:
+            raise ValueError("it says nothing; allowed: a weight, an amount, or both")
+        return self
+
+
+class PortfolioContent(Camel):
+    """What a person decides about a portfolio."""
+
+    name: Name
+    description: Text = ""
+    assets: Weights = Field(default_factory=dict[str, float], description=_ASSETS, examples=[_EXAMPLE["assets"]])
+    holdings: Weights = Field(default_factory=dict[str, float], description=_HOLDINGS, examples=[{"AAPL": 120}])
+    cash: Cash | None = None
+    notes: Notes = ""
+    tags: Tags = ()
+
+
+_NORMALIZE = Field(description="Divide all weights by their sum, so that 60 and 40 are as good as 0.6 and 0.4")
+
+
+class PortfolioDraft(PortfolioContent):
+    """A new portfolio: weights in `assets`, units in `holdings`, or both."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
+    normalize: Annotated[bool, Field(strict=True), _NORMALIZE] = False
+
+
+class PortfolioPatch(Camel):
+    """What is to change, one field at least; each is replaced as a whole, and the others stay."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Updated Tech Portfolio"}]})
+
+    name: Name = ""
+    description: Text = ""
+    assets: Weights = Field(default_factory=dict[str, float], description=_ASSETS)
+    holdings: Weights = Field(default_factory=dict[str, float], description=_HOLDINGS)
+    cash: Annotated[Cash | None, Field(description="null: there is none any more")] = None
+    notes: Notes = ""
+    tags: Tags = ()
+    normalize: Annotated[bool, Field(strict=True), _NORMALIZE] = False
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in PortfolioContent.model_fields if name in self.model_fields_set}
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.changes:
+            fields = ", ".join(PortfolioContent.model_fields)
+            raise ValueError(f"nothing is to change; allowed: at least one of {fields}")
+        return self
+
+
+class Portfolio(Camel):
+    """A portfolio that is kept."""
+
+    id: str = Field(examples=["p-1f0c9c2be5b74d0d8f4a"])
+    name: str
+    description: str
+    assets: dict[str, float] = Field(description="Weights by ticker; empty where only units are known")
+    holdings: dict[str, float] = Field(description="Units by ticker")
+    cash: Cash | None
+    notes: str
+    tags: tuple[str, ...]
+    version: int = Field(description="One more after each change; the ETag is made of it")
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None = None
+    restorable_until: datetime | None = Field(default=None, description="When a deleted portfolio is gone for ever")
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        return tuple(self.assets or self.holdings)
+
+
+def settled(content: PortfolioContent, *, normalize: bool) -> PortfolioContent:
+    """`content` with weights that add up; `InvalidInput` where they do not."""
+    cash = content.cash
+    if not content.assets:
+        if not content.holdings:
+            reason = "neither weights nor units are given"
+            raise InvalidInput("assets", {}, reason=reason, allowed="tickers with weights, or holdings in units")
+        if cash is not None and cash.weight is not None:
+            reason = "without weights of assets it has no meaning"
+            raise InvalidInput("cash.weight", cash.weight, reason=reason, allowed="an amount beside units")
+        return content
+    shares = dict(content.assets) if cash is None or cash.weight is None else {**content.assets, "": cash.weight}
+    total = math.fsum(shares.values())
+    if normalize:
+        if not total > 0.0:
+            raise InvalidInput("assets", total, reason="all weights are 0", allowed="weights of which one is above 0")
+        return _scaled(content, total)
+    large = next((name for name, weight in shares.items() if weight > 1.0), None)
+    if large is not None:
+        field = f"assets.{large}" if large else "cash.weight"
+        raise InvalidInput(field, shares[large], allowed="0 to 1; or normalize: true")
+    if abs(total - 1.0) > TOLERANCE:
+        reason = f"the weights add up to {total:.6g}"
+        raise InvalidInput("assets", total, reason=reason, allowed=f"a sum of 1, to {TOLERANCE}; or normalize: true")
+    return content
+
+
+def _scaled(content: PortfolioContent, total: float) -> PortfolioContent:
+    cash = content.cash
+    if cash is not None and cash.weight is not None:
+        cash = cash.model_copy(update={"weight": cash.weight / total})
+    assets = {name: weight / total for name, weight in content.assets.items()}
+    return content.model_copy(update={"assets": assets, "cash": cash})
