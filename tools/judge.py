@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.evaluation import Evaluation, Measured
+from quant.evaluation import Measured
 from quant.importance import main_effects
 from quant.kernel import VOLATILITY
 from quant.luck import traffic_light
@@ -36,10 +36,10 @@ from tools.optimization import (
     MarketView,
     NextStep,
     OptimizationResult,
-    Plotted,
     ScenarioOutcome,
     Verdict,
 )
+from tools.plotting import plotted
 from tools.record import crises, facts, seen, years
 from tools.search import by_scenario
 from tools.sensitivity import Sensitivity, linked, named_weights, over_rebalancing_days
@@ -408,30 +408,10 @@ def _base(
         crises=(),
         luck=None,
         importance={name: share for name, share in effects.items() if share > 0.0},
-        trials=tuple(_plotted(world, t, float(v), checks) for t, v in zip(leading, values, strict=True)),
+        trials=plotted(request, trials, checks),
         caveats=(*_caveats(world), *caveats),
         history_series=None,
         figures=(),
-    )
-
-
-def _plotted(world: World, trial: Trial, objective: float, checks: Mapping[str, tuple[LimitCheck, ...]]) -> Plotted:
-    weights = named_weights(world.request.scenarios, [s.probability for s in world.request.scenarios])
-
-    def mean(metric: str) -> float:
-        found: dict[str, Evaluation] = by_scenario(trial)
-        return math.fsum(w * getattr(found[name].metrics, metric).value for name, w in weights.items())
-
-    return Plotted(
-        number=trial.number,
-        digest=trial.digest,
-        objective=objective,
-        volatility=mean("volatility"),
-        excess_return=mean("excess_return"),
-        drawdown=mean("max_drawdown"),
-        feasible=violation(checks[trial.digest]) == 0.0,
-        screened=trial.screened,
-        weight_function=trial.config.weight_function,
     )
 
 

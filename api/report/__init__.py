@@ -10,8 +10,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from api import words
-from api.report.charts import Chart, History, charts
+from api.report.charts import Chart, charts
 from quant.scenario import GBM_BANNER
+from tools.charting import History
 from tools.claims import parts
 from tools.figures import Figure, shown
 from tools.figures_of import simulated_timing

@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from api.words import number, title
+from tools.charting import History
 from tools.optimization import OptimizationResult
 
 INK, MUTED, RULE, OURS, THEIRS, THIRD = (
@@ -63,26 +64,6 @@ class Chart(NamedTuple):
     title: str
     caption: str
     svg: str
-
-
-class History(NamedTuple):
-    """What happened on real prices: the rows of `OptimizationResult.history_series`."""
-
-    winner: np.ndarray
-    benchmark: np.ndarray
-    asset: np.ndarray
-    winner_weight: np.ndarray
-    benchmark_weight: np.ndarray
-    cash: np.ndarray
-    days: np.ndarray
-
-    def drawdown(self, excess: np.ndarray) -> np.ndarray:
-        """Fall of wealth, cash included, below its highest value so far."""
-        wealth = np.cumprod(1.0 + excess + self.cash)
-        return wealth / np.maximum.accumulate(np.maximum(wealth, 1.0)) - 1.0
-
-    def dates(self) -> np.ndarray:
-        return self.days.astype("int64").astype("datetime64[D]")
 
 
 def charts(result: OptimizationResult, history: History | None) -> dict[str, Chart]:
@@ -250,7 +231,7 @@ def _weight(result: OptimizationResult, history: History) -> Chart:
 
 def _drawdown(result: OptimizationResult, history: History) -> Chart:
     keep = _every(history.days)
-    ours, theirs, asset = (history.drawdown(x) for x in (history.winner, history.benchmark, history.asset))
+    ours, theirs, asset = (-history.drawdown(x) for x in (history.winner, history.benchmark, history.asset))
 
     def paint(axes: Axes) -> None:
         axes.plot(history.dates()[keep], 100 * asset[keep], color=THIRD, linewidth=0.9, alpha=0.8)

@@ -238,9 +238,9 @@ def test_the_drawdown_is_that_of_wealth_with_cash():
     flat = np.zeros(4)
     excess = np.array([0.1, -0.5, 0.0, 1.5])
     history = History(excess, flat, flat, flat, flat, flat, flat)
-    assert history.drawdown(excess) == pytest.approx([0.0, -0.5, -0.5, 0.0])
+    assert history.drawdown(excess) == pytest.approx([0.0, 0.5, 0.5, 0.0])
     losing = np.array([-0.2, 0.0, 0.0, 0.0])
-    assert history.drawdown(losing) == pytest.approx([-0.2] * 4)
+    assert history.drawdown(losing) == pytest.approx([0.2] * 4)
 
 
 def test_the_first_page_says_what_timing_earns_without_the_history_that_was_searched(page, result):

@@ -1,0 +1,178 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from quant.history import rebalancing_days
+from tools.charting import FAN_LEVELS, WINDOW, History, Material, draw, kept, pareto
+from tools.charts import Charts, Provenance
+from tools.optimization import HISTORY, Limit, Limits
+from tools.plotting import plotted
+
+PROVENANCE = Provenance(job="r1", as_of="2022-12-28", data_version="d", code_version="c", result_digest="r")
+
+
+@pytest.fixture(scope="module")
+def material(searched, judged) -> Material:
+    result = judged.result
+    return Material(
+        request=result.manifest.request,
+        trials=searched.trials,
+        plotted=result.trials,
+        result=result,
+        history=History(*judged.history),
+        points=5_000,
+    )
+
+
+@pytest.fixture(scope="module")
+def drawn(material) -> Charts:
+    return draw(material, PROVENANCE)
+
+
+def test_the_running_maximum_is_of_the_trials_within_the_limits(material, drawn):
+    best = None
+    for n, trial in enumerate(material.plotted):
+        if trial.feasible and (best is None or trial.objective > best):
+            best = trial.objective
+        assert drawn.convergence.running_maximum[n] == best
+    finals = {name: line[-1] for name, line in drawn.convergence.by_scenario.items()}
+    assert finals == {
+        name: max(
+            (t.train if name == HISTORY else t.evaluation(name)).metrics.utility.value
+            for t in material.trials
+            if not t.screened
+        )
+        for name in ("base_case", "bear_market", HISTORY)
+    }
+
+
+def test_where_no_trial_keeps_the_limits_there_is_no_maximum(searched, material):
+    limits = Limits(expected_shortfall=Limit(bound=1e-6, scenarios=("base_case",)))
+    request = material.request.model_copy(update={"limits": limits})
+    none = plotted(request, searched.trials)
+    drawn = draw(Material(request, searched.trials, none, None, None, 5_000), PROVENANCE, partial=("cancelled",))
+    assert set(drawn.convergence.running_maximum) == {None}
+    assert not [point for point in drawn.risk_return.points if point.pareto or point.chosen]
+    assert drawn.partial == ("cancelled",)
+    assert drawn.scenarios is drawn.weights is drawn.fan is None
+
+
+def test_the_front_is_what_no_other_point_beats(drawn):
+    points = [p for p in drawn.risk_return.points if p.feasible]
+    for point in points:
+        beaten = any(
+            (q.volatility <= point.volatility and q.excess_return > point.excess_return)
+            or (q.volatility < point.volatility and q.excess_return >= point.excess_return)
+            for q in points
+        )
+        assert point.pareto is not beaten
+    assert sum(p.chosen for p in drawn.risk_return.points) == 1
+
+
+def test_equal_points_are_on_the_front_once():
+    found = pareto(np.array([0.1, 0.1, 0.1, 0.2]), np.array([0.02, 0.02, 0.01, 0.02]))
+    assert found.tolist() == [True, False, False, False]
+
+
+def test_bars_have_their_interval_and_history_has_none(material, drawn):
+    for bar, outcome in zip(drawn.scenarios, material.result.scenarios, strict=True):
+        if bar.scenario == HISTORY:
+            assert (bar.low, bar.high) == (None, None)
+        else:
+            assert bar.high - bar.low == pytest.approx(2 * 1.96 * outcome.benefit_bps.error)
+            assert (bar.high + bar.low) / 2 == pytest.approx(outcome.benefit_bps.value)
+
+
+def test_cells_of_a_heatmap_hold_all_trials_and_their_mean(material, drawn):
+    assert drawn.sensitivity
+    configs = {trial.digest: trial.config for trial in material.trials}
+    for heatmap in drawn.sensitivity:
+        assert sum(map(sum, heatmap.n)) == len(material.plotted)
+        for r, row in enumerate(heatmap.rows):
+            for c, column in enumerate(heatmap.columns):
+                values = [
+                    t.objective
+                    for t in material.plotted
+                    if _said(configs[t.digest], heatmap.row_parameter) == row
+                    and _said(configs[t.digest], heatmap.column_parameter) == column
+                ]
+                assert heatmap.n[r][c] == len(values)
+                assert heatmap.mean[r][c] == (pytest.approx(np.mean(values)) if values else None)
+
+
+def _said(config, name):
+    value = getattr(config, name)
+    return "not used" if value is None else str(value)
+
+
+def test_rebalances_are_those_after_which_the_record_holds_another_weight(world, material, drawn):
+    """The replay counts what was traded; the chart sees the weights alone."""
+    config = material.result.winner.config
+    part = slice(world.market.train.start, world.market.validate.stop)
+    _, weight, turnover, _ = world.replay([config]).series[0, :, part]
+    dates = world.market.dates[part].astype("datetime64[D]")
+    traded = {str(dates[t]) for t in np.flatnonzero(turnover[:-1] > 2e-4)}
+    shown = {rebalance.date: rebalance for rebalance in drawn.weights.rebalances}
+    assert traded <= set(shown)
+    assert drawn.weights.rebalance_count == len(shown) > 10
+    calendar = dict(zip(map(str, dates), rebalancing_days(dates).any(axis=0), strict=True))
+    after = dict(zip(map(str, dates[:-1]), weight[1:], strict=True))
+    for date, rebalance in shown.items():
+        assert calendar[date]
+        assert rebalance.after == after[date]
+        assert abs(rebalance.after - rebalance.before) > 1e-4
+
+
+def test_phases_cover_every_day_once(drawn):
+    phases = drawn.weights.phases
+    assert phases[0].first == drawn.weights.dates[0]
+    assert phases[-1].last == drawn.weights.dates[-1]
+    assert all(a.last < b.first and a.phase != b.phase for a, b in pairwise(phases))
+
+
+def test_the_deepest_fall_is_that_of_the_facts(material, drawn):
+    fact = next(f for f in material.result.facts if f.name == "worst_drawdown")
+    assert max(drawn.drawdown.strategy) == pytest.approx(fact.value)
+    assert max(drawn.drawdown.constant_weight) == pytest.approx(fact.benchmark)
+
+
+def test_rolling_volatility_is_the_deviation_of_the_last_sessions(material, drawn):
+    total = material.history.winner + material.history.cash
+    assert drawn.rolling_volatility.strategy[0] == pytest.approx(np.std(total[:WINDOW], ddof=1) * np.sqrt(252))
+    assert drawn.rolling_volatility.dates[0] == str(material.history.dates()[WINDOW - 1])
+
+
+def test_the_fan_opens_around_the_median(drawn):
+    assert drawn.fan.levels == FAN_LEVELS
+    assert len(drawn.fan.years) == 13
+    assert all(line[0] == pytest.approx(1.0) for line in drawn.fan.bands)
+    assert [line[-1] for line in drawn.fan.bands] == sorted(line[-1] for line in drawn.fan.bands)
+
+
+def test_the_same_material_gives_the_same_bytes(material, drawn):
+    assert draw(material, PROVENANCE).model_dump_json() == drawn.model_dump_json()
+    assert Charts.model_validate_json(drawn.model_dump_json()) == drawn
+
+
+def test_one_chart_is_drawn_alone(material, drawn):
+    alone = draw(material, PROVENANCE, only="drawdown")
+    assert alone.drawdown == drawn.drawdown
+    assert alone.weights is alone.convergence is alone.fan is None
+
+
+def test_few_points_keep_the_ends_and_the_extremes(material):
+    few = draw(material._replace(points=100), PROVENANCE).drawdown
+    whole = draw(material, PROVENANCE, only="drawdown").drawdown
+    assert len(few.dates) <= 100
+    assert max(few.strategy) == max(whole.strategy)
+    assert (few.dates[0], few.dates[-1]) == (whole.dates[0], whole.dates[-1])
+
+
+@pytest.mark.parametrize("size", [1, 2, 99, 100, 101, 5_000, 12_345])
+def test_a_line_is_never_longer_than_asked_for(size):
+    values = np.sin(np.arange(size) * 0.7) * np.arange(size)
+    rows = kept(values, 100)
+    assert rows.size == min(size, rows.size) <= 100
+    assert (rows[0], rows[-1]) == (0, size - 1)
+    assert {int(np.argmin(values)), int(np.argmax(values))} <= set(rows.tolist())

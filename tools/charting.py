@@ -1,0 +1,383 @@
+"""The numbers of the charts, from a result, its trials and the record of its winner on real days."""
+
+from collections.abc import Callable, Sequence
+from itertools import combinations, pairwise
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant.growth import drawdowns
+from quant.history import rebalancing_days
+from quant.joint import joint_model
+from quant.montecarlo import simulate_wealth
+from quant.regime import MARKETS, market_state
+from quant.returns import DAYS
+from quant.rules import FREQUENCIES
+from quant.trial import Trial
+from tools import charts
+from tools.charts import ChartName, Charts, Provenance
+from tools.optimization import OptimizationRequest, OptimizationResult, Plotted
+from tools.plotting import by_scenario
+
+if TYPE_CHECKING:
+    from tools.optimization import Luck
+
+Floats = NDArray[np.float64]
+Places = NDArray[np.int64]
+
+WINDOW = 60
+"""Sessions of the rolling volatility, as in the facts of a result."""
+FAN_PATHS = 2_000
+FAN_LEVELS = (0.05, 0.25, 0.50, 0.75, 0.95)
+_SHORTEST_FAN = 250
+"""Days below which nothing can be drawn again."""
+_MOVED = 1e-4
+"""Smallest change of the weight that is shown as a trade."""
+_MOST_PARAMETERS = 3
+_UNUSED = "not used"
+
+
+class History(NamedTuple):
+    """What happened on real prices: the rows of `OptimizationResult.history_series`."""
+
+    winner: Floats
+    benchmark: Floats
+    asset: Floats
+    winner_weight: Floats
+    benchmark_weight: Floats
+    cash: Floats
+    days: Floats
+
+    def dates(self) -> NDArray[np.datetime64]:
+        return self.days.astype(np.int64).astype("datetime64[D]")
+
+    def total(self, excess: Floats) -> Floats:
+        """Daily returns, cash included."""
+        return excess + self.cash
+
+    def drawdown(self, excess: Floats) -> Floats:
+        """Fall of wealth, cash included, below its highest value so far; not negative."""
+        return drawdowns(self.total(excess))
+
+
+class Material(NamedTuple):
+    """What charts are made of; a job without a result has its trials alone."""
+
+    request: OptimizationRequest
+    trials: Sequence[Trial]
+    plotted: Sequence[Plotted]
+    result: OptimizationResult | None
+    history: History | None
+    points: int
+
+
+def draw(
+    material: Material, provenance: Provenance, *, partial: Sequence[str] = (), only: ChartName | None = None
+) -> Charts:
+    """Every chart that the material allows, or the one that is named."""
+    makers = {name: make for name, make in _MAKERS.items() if only in (None, name)}
+    drawn = {name: make(material) for name, make in makers.items()}
+    return Charts(provenance=provenance, partial=tuple(partial)).model_copy(update=drawn)
+
+
+def kept(values: Floats, most: int) -> Places:
+    """Rows that a line of at most `most` points keeps: the ends, and the least and greatest of each stretch."""
+    if values.size <= most:
+        return np.arange(values.size)
+    edges = np.linspace(0, values.size, max(1, (most - 2) // 2) + 1).astype(np.int64)
+    found = {0, values.size - 1}
+    for first, last in pairwise(edges):
+        part = values[first:last]
+        found |= {int(first + np.argmin(part)), int(first + np.argmax(part))}
+    return np.array(sorted(found), dtype=np.int64)
+
+
+def pareto(volatility: Floats, gain: Floats) -> NDArray[np.bool_]:
+    """Points than which no other has as little volatility and more return, or less volatility and as much return."""
+    order = np.lexsort((-gain, volatility))
+    best = np.maximum.accumulate(gain[order])
+    before = np.concatenate(([-np.inf], best[:-1]))
+    found = np.zeros(volatility.size, dtype=np.bool_)
+    found[order] = gain[order] > before
+    return found
+
+
+def _convergence(material: Material) -> charts.Convergence | None:
+    if not material.plotted:
+        return None
+    tried = sorted(material.plotted, key=lambda t: t.number)
+    allowed = np.array([t.objective if t.feasible else -np.inf for t in tried])
+    best = np.maximum.accumulate(allowed)
+    evaluations = {trial.digest: by_scenario(trial) for trial in material.trials}
+    found = [evaluations[t.digest] for t in tried if t.digest in evaluations]
+    utilities = {name: [each[name].metrics.utility.value for each in found] for name in (found[0] if found else ())}
+    return charts.Convergence(
+        trial=tuple(t.number for t in tried),
+        objective=tuple(t.objective for t in tried),
+        feasible=tuple(t.feasible for t in tried),
+        running_maximum=tuple(None if np.isneginf(value) else float(value) for value in best),
+        by_scenario={name: _floats(np.maximum.accumulate(values)) for name, values in utilities.items()},
+    )
+
+
+def _risk_return(material: Material) -> charts.RiskReturn | None:
+    if not material.plotted:
+        return None
+    allowed = [n for n, t in enumerate(material.plotted) if t.feasible]
+    best = pareto(
+        np.array([material.plotted[n].volatility for n in allowed]),
+        np.array([material.plotted[n].excess_return for n in allowed]),
+    )
+    front = {n for n, on in zip(allowed, best, strict=True) if on}
+    winner = material.result.winner if material.result else None
+    return charts.RiskReturn(
+        points=tuple(
+            charts.Strategy(
+                trial=t.number,
+                pareto=n in front,
+                chosen=winner is not None and t.digest == winner.digest,
+                **t.model_dump(exclude={"number"}),
+            )
+            for n, t in enumerate(material.plotted)
+        )
+    )
+
+
+def _scenarios(material: Material) -> tuple[charts.Bar, ...] | None:
+    if material.result is None or not material.result.scenarios:
+        return None
+    bars: list[charts.Bar] = []
+    for outcome in material.result.scenarios:
+        value, error = outcome.benefit_bps.value, outcome.benefit_bps.error
+        half = None if error is None else 1.96 * error
+        bars.append(
+            charts.Bar(
+                scenario=outcome.scenario,
+                weight=outcome.weight,
+                benefit_bps=value,
+                low=None if half is None else value - half,
+                high=None if half is None else value + half,
+                timing_bps=outcome.timing_bps.value,
+                utility=outcome.winner.metrics.utility.value,
+                benchmark_utility=outcome.benchmark.metrics.utility.value,
+            )
+        )
+    return tuple(bars)
+
+
+def _sensitivity(material: Material) -> tuple[charts.Heatmap, ...] | None:
+    configs = {trial.digest: trial.config for trial in material.trials}
+    shown = [t for t in material.plotted if t.digest in configs]
+    if not shown:
+        return None
+    objective = np.array([t.objective for t in shown])
+    labels = {name: [_label(getattr(configs[t.digest], name)) for t in shown] for name in _parameters(material)}
+    return tuple(_heatmap(row, column, labels, objective) for row, column in combinations(labels, 2))
+
+
+def _parameters(material: Material) -> list[str]:
+    """Those that move the objective most, the most important first."""
+    importance = material.result.importance if material.result else {}
+    ordered = sorted(importance, key=lambda name: (-importance[name], name))
+    return list(dict.fromkeys([*ordered, "weight_function", "rebalancing"]))[
+        : max(2, min(len(ordered), _MOST_PARAMETERS))
+    ]
+
+
+def _heatmap(row: str, column: str, labels: dict[str, list[str]], objective: Floats) -> charts.Heatmap:
+    rows, columns = (sorted(set(labels[name]), key=_order) for name in (row, column))
+    cells: dict[tuple[str, str], list[float]] = {}
+    for place, value in zip(zip(labels[row], labels[column], strict=True), objective, strict=True):
+        cells.setdefault(place, []).append(float(value))
+    table = [[cells.get((r, c), []) for c in columns] for r in rows]
+    return charts.Heatmap(
+        row_parameter=row,
+        column_parameter=column,
+        rows=tuple(rows),
+        columns=tuple(columns),
+        mean=tuple(tuple(float(np.mean(cell)) if cell else None for cell in line) for line in table),
+        n=tuple(tuple(len(cell) for cell in line) for line in table),
+    )
+
+
+def _label(value: object) -> str:
+    return _UNUSED if value is None else str(value)
+
+
+def _order(label: str) -> tuple[bool, float, str]:
+    """Numbers by size, then words; what is not used comes last."""
+    try:
+        return False, float(label), ""
+    except ValueError:
+        return label == _UNUSED, np.inf, label
+
+
+def _weights(material: Material) -> charts.Weights | None:
+    result, history = material.result, material.history
+    if result is None or history is None or result.winner is None:
+        return None
+    dates = history.dates()
+    rows = kept(history.winner_weight, material.points)
+    trades = _trades(history, FREQUENCIES.index(result.winner.config.rebalancing))
+    shown = trades if trades.size <= material.points else trades[_spread(trades.size, material.points)]
+    return charts.Weights(
+        dates=_days(dates[rows]),
+        strategy=_floats(history.winner_weight[rows]),
+        constant_weight=_floats(history.benchmark_weight[rows]),
+        rebalances=tuple(
+            charts.Rebalance(
+                date=str(dates[t]),
+                before=float(_drifted(history)[t]),
+                after=float(history.winner_weight[t + 1]),
+            )
+            for t in shown
+        ),
+        rebalance_count=int(trades.size),
+        phases=_phases(history),
+        train_end=result.manifest.train_end,
+    )
+
+
+def _drifted(history: History) -> Floats:
+    """Weight of the strategy after each day, before any trade: prices move it."""
+    weight, cash = history.winner_weight, history.cash
+    held = weight > 0.0
+    grown = 1.0 + cash + history.winner
+    return np.where(held, (weight * (1.0 + cash) + history.winner) / grown, 0.0)
+
+
+def _trades(history: History, frequency: int) -> Places:
+    """Closes at which the strategy traded: those of its calendar after which it holds another weight than prices left.
+
+    The last close is left out: what was held after it is not in the record.
+    """
+    calendar = rebalancing_days(history.dates())[frequency][:-1]
+    moved = np.abs(history.winner_weight[1:] - _drifted(history)[:-1]) > _MOVED
+    return np.flatnonzero(calendar & moved)
+
+
+def _phases(history: History) -> tuple[charts.Period, ...]:
+    state = market_state(history.total(history.asset)).state
+    dates = history.dates()
+    starts = np.concatenate(([0], np.flatnonzero(np.diff(state)) + 1))
+    ends = np.concatenate((starts[1:] - 1, [state.size - 1]))
+    return tuple(
+        charts.Period(first=str(dates[a]), last=str(dates[b]), phase=MARKETS[int(state[a]) + 1])
+        for a, b in zip(starts, ends, strict=True)
+    )
+
+
+def _drawdown(material: Material) -> charts.Drawdown | None:
+    result, history = material.result, material.history
+    if result is None or history is None:
+        return None
+    ours, theirs, asset = (history.drawdown(x) for x in (history.winner, history.benchmark, history.asset))
+    rows = kept(ours, material.points)
+    return charts.Drawdown(
+        dates=_days(history.dates()[rows]),
+        strategy=_floats(ours[rows]),
+        constant_weight=_floats(theirs[rows]),
+        asset=_floats(asset[rows]),
+        train_end=result.manifest.train_end,
+    )
+
+
+def _rolling_volatility(material: Material) -> charts.RollingVolatility | None:
+    result, history = material.result, material.history
+    if result is None or history is None or result.winner is None or history.days.size < WINDOW:
+        return None
+    ours, theirs = (_volatility(history.total(x)) for x in (history.winner, history.benchmark))
+    rows = kept(ours, material.points)
+    return charts.RollingVolatility(
+        window=WINDOW,
+        target=result.winner.config.target_volatility or result.manifest.request.mandate.target_volatility,
+        dates=_days(history.dates()[WINDOW - 1 :][rows]),
+        strategy=_floats(ours[rows]),
+        constant_weight=_floats(theirs[rows]),
+        train_end=result.manifest.train_end,
+    )
+
+
+def _volatility(total: Floats) -> Floats:
+    windows = np.lib.stride_tricks.sliding_window_view(total, WINDOW)
+    return np.sqrt(DAYS) * windows.std(axis=1, ddof=1)
+
+
+def _years(material: Material) -> tuple[charts.CalendarYear, ...] | None:
+    if material.result is None or not material.result.years:
+        return None
+    return tuple(
+        charts.CalendarYear(
+            year=year.year,
+            strategy=year.winner,
+            constant_weight=year.benchmark,
+            asset=year.asset,
+            partial=year.partial,
+        )
+        for year in material.result.years
+    )
+
+
+def _logits(material: Material) -> charts.Logits | None:
+    luck: Luck | None = material.result.luck if material.result else None
+    if luck is None or not luck.logits:
+        return None
+    return charts.Logits(
+        left_edges=tuple(edge for edge, _ in luck.logits),
+        counts=tuple(count for _, count in luck.logits),
+        overfitting=luck.overfitting,
+        overfitting_low=luck.overfitting_low,
+        overfitting_high=luck.overfitting_high,
+    )
+
+
+def _fan(material: Material) -> charts.Fan | None:
+    """The winner's own days in blocks, over the horizon of the request."""
+    result, history = material.result, material.history
+    if result is None or history is None or history.days.size < _SHORTEST_FAN:
+        return None
+    request = material.request
+    model = joint_model(
+        "bootstrap",
+        cash_rate=0.0,
+        seed=request.seed,
+        name="fan",
+        history=history.total(history.winner)[:, None],
+    )
+    found = simulate_wealth(
+        model, [1.0], initial=1.0, years=request.scenarios[0].years, paths=FAN_PATHS, levels=FAN_LEVELS
+    )
+    return charts.Fan(
+        years=_floats(found.times),
+        levels=FAN_LEVELS,
+        bands=tuple(_floats(row) for row in found.bands),
+        paths=FAN_PATHS,
+        seed=request.seed,
+    )
+
+
+_MAKERS: dict[ChartName, Callable[[Material], object]] = {
+    "convergence": _convergence,
+    "risk_return": _risk_return,
+    "scenarios": _scenarios,
+    "sensitivity": _sensitivity,
+    "weights": _weights,
+    "drawdown": _drawdown,
+    "rolling_volatility": _rolling_volatility,
+    "years": _years,
+    "logits": _logits,
+    "fan": _fan,
+}
+
+
+def _spread(count: int, most: int) -> Places:
+    return np.unique(np.linspace(0, count - 1, most).astype(np.int64))
+
+
+def _days(dates: NDArray[np.datetime64]) -> tuple[str, ...]:
+    return tuple(map(str, dates))
+
+
+def _floats(values: Floats) -> tuple[float, ...]:
+    return cast("tuple[float, ...]", tuple(np.asarray(values, dtype=np.float64).tolist()))

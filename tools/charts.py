@@ -1,0 +1,182 @@
+"""What a client draws of a job, as numbers: computed here, so that a chart needs no arithmetic of its own."""
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
+
+from quant.strategy import Frozen
+
+MOST_POINTS = 5_000
+"""Of one line or cloud; more are thinned out the same way every time."""
+
+ChartName: TypeAlias = Literal[
+    "convergence",
+    "risk_return",
+    "scenarios",
+    "sensitivity",
+    "weights",
+    "drawdown",
+    "rolling_volatility",
+    "years",
+    "logits",
+    "fan",
+]
+
+
+class Provenance(Frozen):
+    """Where the figures come from; every file and every chart says so."""
+
+    job: str
+    as_of: str | None = Field(description="Last day of the prices; null where no result is there yet")
+    data_version: str = Field(description="Digest of the prices")
+    code_version: str
+    result_digest: str | None
+
+
+class Convergence(Frozen):
+    """One entry for each trial, in the order of proposal; all of it in sample."""
+
+    trial: tuple[int, ...]
+    objective: tuple[float, ...]
+    feasible: tuple[bool, ...]
+    running_maximum: tuple[float | None, ...] = Field(description="Of the trials within the limits so far")
+    by_scenario: dict[str, tuple[float, ...]] = Field(description="Running maximum of the utility in each scenario")
+
+
+class Strategy(Frozen):
+    """A trial as a point."""
+
+    trial: int
+    digest: str
+    weight_function: str
+    volatility: float
+    excess_return: float
+    drawdown: float
+    objective: float
+    feasible: bool
+    screened: bool
+    pareto: bool = Field(description="No trial within the limits has less volatility and more return")
+    chosen: bool
+
+
+class RiskReturn(Frozen):
+    """Annual fractions, means over the scenarios with their weights."""
+
+    points: tuple[Strategy, ...]
+
+
+class Bar(Frozen):
+    """One scenario. `low` and `high` enclose 95%, Monte Carlo error only; null on history, which is one path."""
+
+    scenario: str
+    weight: float
+    benefit_bps: float
+    low: float | None
+    high: float | None
+    timing_bps: float
+    utility: float
+    benchmark_utility: float
+
+
+class Heatmap(Frozen):
+    """Mean objective and number of trials for each pair of values; `values[i][j]` stands at `rows[i]`, `columns[j]`."""
+
+    row_parameter: str
+    column_parameter: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    mean: tuple[tuple[float | None, ...], ...]
+    n: tuple[tuple[int, ...], ...]
+
+
+class Period(Frozen):
+    """Days of one market phase, both included."""
+
+    first: str
+    last: str
+    phase: Literal["bear", "undetermined", "bull"]
+
+
+class Rebalance(Frozen):
+    date: str
+    before: float
+    after: float
+
+
+class Weights(Frozen):
+    dates: tuple[str, ...]
+    strategy: tuple[float, ...]
+    constant_weight: tuple[float, ...]
+    rebalances: tuple[Rebalance, ...]
+    rebalance_count: int = Field(description="All of them; `rebalances` holds at most as many as points were asked for")
+    phases: tuple[Period, ...] = Field(description="Bull and bear markets by the rule of a fifth, as they became known")
+    train_end: str
+
+
+class Drawdown(Frozen):
+    """Falls from the highest wealth so far, positive fractions."""
+
+    dates: tuple[str, ...]
+    strategy: tuple[float, ...]
+    constant_weight: tuple[float, ...]
+    asset: tuple[float, ...]
+    train_end: str
+
+
+class RollingVolatility(Frozen):
+    """Annual volatility of the last `window` sessions."""
+
+    window: int
+    target: float
+    dates: tuple[str, ...]
+    strategy: tuple[float, ...]
+    constant_weight: tuple[float, ...]
+    train_end: str
+
+
+class CalendarYear(Frozen):
+    year: int
+    strategy: float
+    constant_weight: float
+    asset: float
+    partial: bool
+
+
+class Logits(Frozen):
+    """Out-of-sample ranks of the rule selected in sample, over the splits; at or below 0 it ranks below the median."""
+
+    left_edges: tuple[float, ...]
+    counts: tuple[int, ...]
+    overfitting: float
+    overfitting_low: float
+    overfitting_high: float
+
+
+class Fan(Frozen):
+    """Wealth of 1 when blocks of the strategy's own days are drawn again: nothing new can happen in it."""
+
+    years: tuple[float, ...]
+    levels: tuple[float, ...]
+    bands: tuple[tuple[float, ...], ...]
+    paths: int
+    seed: int
+
+
+class Charts(Frozen):
+    """Null stands for a chart that was not asked for, or that the job has no data for."""
+
+    provenance: Provenance
+    partial: tuple[str, ...] = Field(description="Why they are not those of a whole result; empty for a whole one")
+    convergence: Convergence | None = None
+    risk_return: RiskReturn | None = None
+    scenarios: tuple[Bar, ...] | None = None
+    sensitivity: tuple[Heatmap, ...] | None = None
+    weights: Weights | None = None
+    drawdown: Drawdown | None = None
+    rolling_volatility: RollingVolatility | None = None
+    years: tuple[CalendarYear, ...] | None = None
+    logits: Logits | None = None
+    fan: Fan | None = None
+
+
+Points: TypeAlias = Annotated[int, Field(ge=100, le=MOST_POINTS, description="Most points of a line")]
