@@ -9,11 +9,13 @@ from typing import Any, TypeAlias
 
 import structlog
 
-from graphs.conversations import Turn, adopt, can_go_on, resume, take, turn_of, unanswered
+from graphs.conversations import adopt, resume, take
 from graphs.leases import SECONDS, Held, leased
 from graphs.runs import Desk
+from graphs.turns import can_go_on, turn_of, unanswered
 from store.errors import Unavailable
 from tools.errors import NotFound
+from tools.turns import Turn
 
 AT_ONCE = 32
 EACH = 8
@@ -29,8 +31,8 @@ class Answering:
     """Held by the application, one per process; of several processes on one store one executes a turn.
 
     Readers follow the log of a turn: `store.events.follow(desk.store.events, owner, turn.id)`. It begins with
-    `turn_started` and ends with `turn_finished` or `run_failed`; while the turn waits for a person nothing comes.
-    The events of a run that it launches stand in the log of that run, which `run_launched` names.
+    `turn_started` and ends with `turn_finished` or `run_failed`; after `turn_paused` nothing comes until a person has
+    decided. The events of a run that it launches stand in the log of that run, which `run_launched` names.
     """
 
     def __init__(self, desk: Desk, *, lease: float = SECONDS, at_once: int = AT_ONCE, each: int = EACH) -> None:
@@ -97,6 +99,8 @@ class Answering:
                 if not await self._is_due(owner, turn):
                     return
                 await self._execute(owner, turn)
+            except NotFound:  # deleted meanwhile
+                continue
             except Held:
                 await asyncio.sleep(min(AGAIN, self._lease / 4))
             except Unavailable as error:

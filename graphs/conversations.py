@@ -1,90 +1,74 @@
 """The door to conversations: begin one, ask, go on after an interruption, branch, read."""
 
-import asyncio
-import hashlib
-import uuid
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Annotated, Any, Literal, TypeAlias
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
-from pydantic import Field
 
 from agents.assistant import assistant
 from graphs.assistant import RECURSION_LIMIT, Before, State, Tell, Turning, noted, turning
 from graphs.checkpoints import open_checkpoints
 from graphs.launching import DeskRuns
 from graphs.log import EventLog, Place, logged
-from graphs.runs import Desk, code_of, events_of, kind_of, list_runs
+from graphs.recent import recent_results
+from graphs.runs import Desk, code_of, events_of, kind_of
 from graphs.stream import Stopped, events
+from graphs.turns import (
+    KIND,
+    asked_with,
+    begin_conversation,
+    branch,
+    conversation_of,
+    conversations,
+    is_decided,
+    message_key,
+    read_conversation,
+    settled,
+    turn_key,
+    turn_of,
+    turns_of,
+    update,
+)
 from graphs.usage import usage_of
-from quant.strategy import Frozen
 from store.errors import Conflict
-from store.records import Key, Put, every
+from store.records import Key, Put
 from store.store import Store
 from tools.answers import forget_answers
-from tools.approval import Subject, approval_of
 from tools.chat import ChatContext, Evidence, Returned, load_evidence, said_figures
 from tools.claims import render
 from tools.context import Principal
-from tools.errors import Conflicting, InvalidInput, NotFound
-from tools.exhibits import Exhibit
-from tools.figures import Figure
+from tools.errors import Conflicting, InvalidInput
 from tools.focus import Focus
 from tools.optimization import RenderedClaim
 from tools.reply import Reply
-from tools.trace import RunFailed, ToolCalled, TraceEvent, TurnFinished, TurnStarted
-from tools.wishes import Offer
+from tools.trace import RunFailed, ToolCalled, TraceEvent, TurnFinished, TurnPaused, TurnStarted
+from tools.turns import LONGEST_MESSAGE, UNANSWERED, Conversation, Turn
 
-KIND, TURN, MESSAGE = "conversation", "turn", "message"
+__all__ = [
+    "LONGEST_MESSAGE",
+    "REMEMBERED",
+    "UNANSWERED",
+    "Conversation",
+    "OtherMessage",
+    "Turn",
+    "Unanswered",
+    "adopt",
+    "ask",
+    "asked_with",
+    "begin_conversation",
+    "branch",
+    "conversation_of",
+    "conversations",
+    "resume",
+    "take",
+    "turn_of",
+]
+
 REMEMBERED = 4
 """Turns that the assistant is reminded of; what is older is found in the store by its tools."""
 BLANK: State = {"reply": None, "author": "", "missing": []}
-LONGEST_MESSAGE = 4_000
-SETTLING = 50
-"""Looks at a turn whose log has ended, 20 ms apart."""
-
-TurnState: TypeAlias = Literal["running", "waiting", "completed", "failed"]
-UNANSWERED: tuple[TurnState, ...] = ("running", "waiting")
-
-
-class Conversation(Frozen):
-    id: str
-    created_at: datetime
-    title: str
-    turns: int = 0
-    """The number of the last turn; turns up to `branched_at` are those of `parent`."""
-    parent: str | None = None
-    branched_at: int = 0
-
-
-class Turn(Frozen):
-    """A message and its answer; `id` names the turn in the trace."""
-
-    id: str
-    conversation: str
-    number: int
-    asked: Annotated[str, Field(max_length=LONGEST_MESSAGE)]
-    at: datetime
-    state: TurnState = "running"
-    outcome: Literal["answered", "declined", "asked_back", "no_answer"] | None = None
-    claims: tuple[RenderedClaim, ...] = ()
-    figures: tuple[Figure, ...] = ()
-    """Those that the claims and the tables refer to."""
-    exhibits: tuple[Exhibit, ...] = ()
-    """Tables that code made of what the tools returned."""
-    offers: tuple[Offer, ...] = ()
-    did: tuple[tuple[str, dict[str, Any]], ...] = ()
-    """Tools and their arguments."""
-    waits_for: tuple[str, Subject] | None = None
-    """The run and the subject of the approval."""
-    focus: Focus = Focus()
-    """After this turn."""
-    detached: bool = False
-    """Whoever serves the owner goes on with it, not the process that was told the message: see `graphs.answering`."""
 
 
 class Unanswered(Conflicting):
@@ -107,34 +91,6 @@ class _Standing:
     focus: Focus
 
 
-async def begin_conversation(desk: Desk, owner: str, *, conversation_id: str | None = None) -> str:
-    id_ = conversation_id or uuid.uuid4().hex[:12]
-    made = Conversation(id=id_, created_at=desk.now(), title="")
-    await desk.store.records.put(Key(owner, KIND, id_), made.model_dump(mode="json"), expected=0)
-    return id_
-
-
-async def branch(desk: Desk, owner: str, conversation_id: str, turn: int, *, branch_id: str | None = None) -> str:
-    """A new conversation that goes on after a turn of another; both stand beside each other from then on."""
-    parent = await conversation_of(desk.store, owner, conversation_id)
-    if not 1 <= turn <= parent.turns:
-        allowed = f"1 to {parent.turns}" if parent.turns else "a turn of a conversation that has some"
-        raise InvalidInput("turn", turn, allowed=allowed)
-    if (await turn_of(desk.store, owner, conversation_id, turn)).state in UNANSWERED:
-        raise InvalidInput("turn", turn, reason=f"turn {turn} is not answered yet", allowed="a turn that is")
-    id_ = branch_id or uuid.uuid4().hex[:12]
-    made = Conversation(
-        id=id_,
-        created_at=desk.now(),
-        title=parent.title,
-        turns=turn,
-        parent=conversation_id,
-        branched_at=turn,
-    )
-    await desk.store.records.put(Key(owner, KIND, id_), made.model_dump(mode="json"), expected=0)
-    return id_
-
-
 async def ask(desk: Desk, owner: str, conversation_id: str, text: str) -> AsyncGenerator[TraceEvent]:
     """Store the message as the next turn and answer it; the events of runs that it launches are among those yielded.
 
@@ -150,12 +106,12 @@ async def take(
 ) -> Turn:
     """Store the message as the next turn, which nobody answers yet; the same `key` again gives the turn of then."""
     asked = _checked(text)
-    conversation, version = await _read(desk.store, owner, conversation_id)
+    conversation, version = await read_conversation(desk.store, owner, conversation_id)
     earlier = None if key is None else await asked_with(desk.store, owner, conversation_id, key)
     if earlier is not None:
         return _same(earlier, asked)
     if conversation.turns:
-        _check_answered(await _settled(desk.store, owner, conversation_id, conversation.turns))
+        _check_answered(await settled(desk.store, owner, conversation_id, conversation.turns))
     number = conversation.turns + 1
     turn = Turn(
         id=f"{conversation_id}-{number}",
@@ -168,12 +124,12 @@ async def take(
     )
     told = conversation.model_copy(update={"turns": number, "title": conversation.title or asked[:60]})
     puts = [
-        Put(_turn_key(owner, conversation_id, number), turn.model_dump(mode="json"), 0, {"state": turn.state}),
+        Put(turn_key(owner, conversation_id, number), turn.model_dump(mode="json"), 0, {"state": turn.state}),
         Put(Key(owner, KIND, conversation_id), told.model_dump(mode="json"), version),
     ]
     if key is not None:
         said = {"conversation": conversation_id, "turn": number}
-        puts.append(Put(_message_key(owner, conversation_id, key), said, 0))
+        puts.append(Put(message_key(owner, conversation_id, key), said, 0))
     try:
         await desk.store.records.put_many(puts)
     except Conflict as error:
@@ -184,12 +140,6 @@ async def take(
             "message: another message of this conversation is being answered; allowed: one at a time"
         ) from error
     return turn
-
-
-async def asked_with(store: Store, owner: str, conversation_id: str, key: str) -> Turn | None:
-    """The turn that the message with this key became."""
-    record = await store.records.get(_message_key(owner, conversation_id, key))
-    return None if record is None else await turn_of(store, owner, conversation_id, record.document["turn"])
 
 
 def _same(earlier: Turn, asked: str) -> Turn:
@@ -206,22 +156,6 @@ def _checked(text: str) -> str:
     if any("\ud800" <= character <= "\udfff" for character in asked):
         raise InvalidInput("message", "", reason="it holds what is no character", allowed=f"{allowed} in UTF-8")
     return asked
-
-
-async def _settled(store: Store, owner: str, conversation_id: str, number: int) -> Turn:
-    """The turn; if its log tells of its end, as it is a moment later, when its record does too."""
-    for _ in range(SETTLING):
-        turn = await turn_of(store, owner, conversation_id, number)
-        if turn.state != "running" or not await _has_ended(store, owner, turn.id):
-            return turn
-        await asyncio.sleep(0.02)
-    return await turn_of(store, owner, conversation_id, number)
-
-
-async def _has_ended(store: Store, owner: str, log: str) -> bool:
-    last = await store.events.last(owner, log)
-    ends = await store.events.read(owner, log, last - 1) if last else []
-    return any(event.payload["event"] in ("turn_finished", "run_failed") for event in ends)
 
 
 def _check_answered(last: Turn) -> None:
@@ -247,7 +181,7 @@ async def resume(desk: Desk, owner: str, conversation_id: str, number: int) -> A
         for event in stored:
             yield event
         return
-    if turn.waits_for is not None and not await _is_decided(desk.store, owner, *turn.waits_for):
+    if turn.waits_for is not None and not await is_decided(desk.store, owner, *turn.waits_for):
         return
     if desk.models is None:
         raise ValueError("a conversation needs a desk with models")
@@ -266,7 +200,7 @@ async def resume(desk: Desk, owner: str, conversation_id: str, number: int) -> A
         failures = sum(isinstance(event, RunFailed) for event in stored)
         failed = log.make(RunFailed, "turn", 0, failures, code=code_of(error), kind=kind_of(error))
         ended = await log.append(failed)
-        await _update(desk.store, owner, turn, state="failed")
+        await update(desk.store, owner, turn, state="failed")
         await forget_answers(desk.store, owner, turn.id)  # nobody has to go on with it, and drafts must not stay
         for event in ended:
             yield event
@@ -339,7 +273,19 @@ async def _steps(desk: Desk, owner: str, turn: Turn, log: EventLog) -> AsyncGene
         waiting = [value.value for task in at.tasks for value in task.interrupts]
         if waiting:
             waits_for = [waiting[0]["run"], waiting[0]["subject"]]
-            await _update(desk.store, owner, turn, state="waiting", waits_for=waits_for)
+            paused = log.make(
+                TurnPaused,
+                "turn",
+                0,
+                ".".join(waits_for),
+                conversation=turn.conversation,
+                turn=turn.number,
+                waits_for=waits_for[0],
+                subject=waits_for[1],
+            )
+            for event in await log.append(paused):
+                yield event
+            await update(desk.store, owner, turn, state="waiting", waits_for=waits_for)
             return
         if "reply" not in at.values:  # another process has finished the turn meanwhile
             return
@@ -379,7 +325,7 @@ async def _finish(
         for shown in (*claims, *exhibits)
         for id_ in (shown.figures if isinstance(shown, RenderedClaim) else shown.ids())
     }
-    await _update(
+    await update(
         store,
         owner,
         turn,
@@ -397,96 +343,22 @@ async def _finish(
         yield event
 
 
-async def conversation_of(store: Store, owner: str, conversation_id: str) -> Conversation:
-    return (await _read(store, owner, conversation_id))[0]
-
-
-async def conversations(store: Store, owner: str) -> list[Conversation]:
-    """The owner's, newest first."""
-    found = every(store.records, owner, KIND, newest_first=True)
-    return [Conversation.model_validate(record.document) async for record in found]
-
-
-async def turn_of(store: Store, owner: str, conversation_id: str, number: int) -> Turn:
-    """A turn of the conversation, or of the one that it branched from."""
-    conversation = await conversation_of(store, owner, conversation_id)
-    while conversation.parent is not None and number <= conversation.branched_at:
-        conversation = await conversation_of(store, owner, conversation.parent)
-    record = await store.records.get(_turn_key(owner, conversation.id, number))
-    if record is None:
-        raise NotFound(f"turn: there is no turn {number}; allowed: 1 to {conversation.turns}")
-    return Turn.model_validate(record.document)
-
-
-async def _read(store: Store, owner: str, conversation_id: str) -> tuple[Conversation, int]:
-    """A conversation and the version of its record."""
-    record = await store.records.get(Key(owner, KIND, conversation_id))
-    if record is None:
-        raise NotFound(
-            f"conversation: there is no conversation {conversation_id!r}; allowed: the id of one of your conversations"
-        )
-    return Conversation.model_validate(record.document), record.version
-
-
 async def _standing(store: Store, owner: str, conversation: Conversation, number: int) -> _Standing:
     """The last turns before `number`, and what the conversation is about after them."""
-    numbers = range(max(1, number - REMEMBERED), number)
-    turns = [await turn_of(store, owner, conversation.id, n) for n in numbers]
+    turns = await turns_of(store, owner, conversation, max(1, number - REMEMBERED), number - 1)
     return _Standing(before=turns, focus=turns[-1].focus if turns else await _begun(store, owner))
 
 
 async def _begun(store: Store, owner: str) -> Focus:
     """A new conversation knows the latest results, so that they can be asked about."""
-    done = [run.id for run in await list_runs(store, owner) if run.state == "completed"]
+    done = await recent_results(store, owner, 2)
     return Focus(run=next(iter(done), None), previous_run=next(iter(done[1:]), None))
-
-
-async def unanswered(store: Store, owner: str) -> list[Turn]:
-    """Turns that are not answered yet, those that wait for a person among them."""
-    found = [every(store.records, owner, TURN, label=("state", state)) for state in UNANSWERED]
-    return [Turn.model_validate(record.document) for records in found async for record in records]
-
-
-async def can_go_on(store: Store, owner: str, turn: Turn) -> bool:
-    """Whether there is something to execute: it is not answered, and no decision of a person is missing."""
-    if turn.state not in UNANSWERED:
-        return False
-    return turn.waits_for is None or await _is_decided(store, owner, *turn.waits_for)
 
 
 async def adopt(store: Store, owner: str, turn: Turn) -> None:
     """From now on whoever serves the owner goes on with the turn."""
-    await _update(store, owner, turn, detached=True)
-
-
-async def _is_decided(store: Store, owner: str, run: str, subject: Subject) -> bool:
-    approval = await approval_of(store, owner, run, subject)
-    return approval is not None and approval.decided is not None
+    await update(store, owner, turn, detached=True)
 
 
 def _reminder(turn: Turn) -> Before:
     return Before(asked=turn.asked, did=turn.did, answered=tuple(claim.template for claim in turn.claims))
-
-
-def _turn_key(owner: str, conversation_id: str, number: int) -> Key:
-    return Key(owner, TURN, f"{conversation_id}.{number:06d}")
-
-
-def _message_key(owner: str, conversation_id: str, key: str) -> Key:
-    return Key(owner, MESSAGE, f"{conversation_id}.{hashlib.sha256(key.encode(errors='replace')).hexdigest()[:32]}")
-
-
-async def _update(store: Store, owner: str, turn: Turn, **changes: Any) -> None:
-    """Change the turn, unless another process has completed it meanwhile."""
-    key = _turn_key(owner, turn.conversation, turn.number)
-    while True:
-        record = await store.records.get(key)
-        assert record is not None
-        if record.document["state"] == "completed":
-            return
-        changed = {**record.document, **changes}
-        try:
-            await store.records.put(key, changed, expected=record.version, labels={"state": changed["state"]})
-        except Conflict:
-            continue
-        return

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from quant.strategy import Frozen
 from store.errors import Conflict
 from store.records import Key, Put
-from tools.errors import UserError
+from tools.errors import Conflicting
 from tools.optimization import Estimate, OptimizationRequest
 
 if TYPE_CHECKING:
@@ -100,13 +100,13 @@ class Approval(Frozen):
         return self.decided is not None and self.decided.verdict != "rejected"
 
 
-class NothingAsked(UserError):
+class NothingAsked(Conflicting):
     """The run waits for no decision on the subject."""
 
     code = "nothing_asked"
 
 
-class AlreadyDecided(UserError):
+class AlreadyDecided(Conflicting):
     """Another decision was there before; it holds."""
 
     code = "already_decided"

@@ -242,6 +242,17 @@ class TurnStarted(Happened):
     model: str
 
 
+class TurnPaused(Happened):
+    """A person has to decide something before the turn goes on; the run's log tells what was asked."""
+
+    event: Literal["turn_paused"] = "turn_paused"
+    conversation: str
+    turn: int
+    waits_for: str
+    """The run."""
+    subject: Subject
+
+
 class TurnFinished(Happened):
     event: Literal["turn_finished"] = "turn_finished"
     conversation: str
@@ -299,6 +310,7 @@ TraceEvent: TypeAlias = Annotated[
     | Warned
     | RunLaunched
     | TurnStarted
+    | TurnPaused
     | TurnFinished
     | RunFinished
     | RunFailed,

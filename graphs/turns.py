@@ -1,0 +1,261 @@
+"""The records of conversations: begun, branched, listed, renamed, deleted; what was said in them is read here."""
+
+import asyncio
+import hashlib
+import re
+import uuid
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any, NamedTuple
+
+from graphs.leases import leased
+from graphs.runs import Desk
+from store.errors import Conflict
+from store.records import Key, Put, Record, every
+from store.store import Store
+from tools.answers import forget_answers
+from tools.approval import Subject, approval_of
+from tools.chat import EVIDENCE
+from tools.errors import Conflicting, InvalidInput, NotFound
+from tools.feedback import forget_feedback
+from tools.turns import UNANSWERED, Conversation, Turn
+
+KIND, TURN, MESSAGE = "conversation", "turn", "message"
+ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
+SETTLING = 50
+"""Looks at a turn whose log has ended, 20 ms apart."""
+ENDS = ("turn_finished", "turn_paused", "run_failed")
+
+
+class Branched(Conflicting):
+    """Other conversations go on from it."""
+
+    code = "branched"
+
+
+class Span(NamedTuple):
+    """Turns of a conversation that stand under the id of one."""
+
+    conversation: str
+    first: int
+    last: int
+
+
+async def begin_conversation(desk: Desk, owner: str, *, conversation_id: str | None = None, title: str = "") -> str:
+    id_ = conversation_id or uuid.uuid4().hex[:12]
+    if not ID.fullmatch(id_):
+        raise InvalidInput("conversation", id_[:110], allowed="1 to 100 letters a-z, A-Z, digits, _ and -")
+    made = Conversation(id=id_, created_at=desk.now(), title=title)
+    await desk.store.records.put(Key(owner, KIND, id_), made.model_dump(mode="json"), expected=0)
+    return id_
+
+
+async def branch(desk: Desk, owner: str, conversation_id: str, turn: int, *, branch_id: str | None = None) -> str:
+    """A new conversation that goes on after a turn of another; both stand beside each other from then on."""
+    parent, version = await read_conversation(desk.store, owner, conversation_id)
+    if not 1 <= turn <= parent.turns:
+        allowed = f"1 to {parent.turns}" if parent.turns else "a turn of a conversation that has some"
+        raise InvalidInput("turn", turn, allowed=allowed)
+    if (await turn_of(desk.store, owner, conversation_id, turn)).state in UNANSWERED:
+        raise InvalidInput("turn", turn, reason=f"turn {turn} is not answered yet", allowed="a turn that is")
+    id_ = branch_id or uuid.uuid4().hex[:12]
+    made = Conversation(
+        id=id_,
+        created_at=desk.now(),
+        title=parent.title,
+        turns=turn,
+        parent=conversation_id,
+        branched_at=turn,
+    )
+    puts = [
+        Put(Key(owner, KIND, id_), made.model_dump(mode="json"), 0),
+        Put(Key(owner, KIND, conversation_id), parent.model_dump(mode="json"), version),  # else it may be deleted now
+    ]
+    await desk.store.records.put_many(puts)
+    return id_
+
+
+async def rename(store: Store, owner: str, conversation_id: str, title: str) -> Conversation:
+    while True:
+        conversation, version = await read_conversation(store, owner, conversation_id)
+        renamed = conversation.model_copy(update={"title": title})
+        try:
+            await store.records.put(
+                Key(owner, KIND, conversation_id), renamed.model_dump(mode="json"), expected=version
+            )
+        except Conflict:
+            continue
+        return renamed
+
+
+async def delete_conversation(desk: Desk, owner: str, conversation_id: str) -> None:
+    """What was said and answered in it is gone; runs that it began stay."""
+    store = desk.store
+    conversation, version = await read_conversation(store, owner, conversation_id)
+    async for record in every(store.records, owner, KIND):
+        if record.document["parent"] == conversation_id and not record.document.get("deleted"):
+            raise Branched(
+                f"conversation: {record.key.id!r} goes on from it; allowed: to delete it once that is deleted"
+            )
+    own = [turn async for turn in _own_turns(store, owner, conversation)]
+    gone = Conversation(id=conversation_id, created_at=conversation.created_at, title="", deleted=True)
+    async with leased(store, owner, f"{conversation_id}-{conversation.turns}", now=desk.now):
+        await store.records.put(Key(owner, KIND, conversation_id), gone.model_dump(mode="json"), expected=version)
+    for turn in own:
+        await forget_answers(store, owner, turn.id)
+        await forget_feedback(store, owner, turn.id)
+        await _forget(store, owner, EVIDENCE, f"{turn.id}.")
+    await _forget(store, owner, MESSAGE, f"{conversation_id}.")
+    await _forget(store, owner, TURN, f"{conversation_id}.")
+
+
+async def conversation_of(store: Store, owner: str, conversation_id: str) -> Conversation:
+    return (await read_conversation(store, owner, conversation_id))[0]
+
+
+async def conversations(store: Store, owner: str) -> list[Conversation]:
+    """The owner's, newest first."""
+    found = every(store.records, owner, KIND, newest_first=True)
+    return [made async for record in found if not (made := Conversation.model_validate(record.document)).deleted]
+
+
+async def conversation_page(
+    store: Store, owner: str, *, after: str | None, limit: int
+) -> tuple[list[Conversation], str | None]:
+    """Newest first, and the cursor of the next page."""
+    found: list[Conversation] = []
+    while True:
+        page = await store.records.list(owner, KIND, after=after, limit=limit - len(found), newest_first=True)
+        made = [Conversation.model_validate(record.document) for record in page.records]
+        found += [conversation for conversation in made if not conversation.deleted]
+        after = page.after
+        if after is None or len(found) == limit:
+            return found, after
+
+
+async def turn_of(store: Store, owner: str, conversation_id: str, number: int) -> Turn:
+    """A turn of the conversation, or of the one that it branched from."""
+    asked = conversation = await conversation_of(store, owner, conversation_id)
+    while conversation.parent is not None and number <= conversation.branched_at:
+        conversation = await conversation_of(store, owner, conversation.parent)
+    record = await store.records.get(turn_key(owner, conversation.id, number)) if number > 0 else None
+    if record is None:
+        raise NotFound(f"turn: there is no turn {number}; allowed: {_numbers(asked)}")
+    return Turn.model_validate(record.document)
+
+
+async def turns_of(store: Store, owner: str, conversation: Conversation, first: int, last: int) -> list[Turn]:
+    """Turns `first` to `last`, those before a branch included."""
+    found: list[Turn] = []
+    for span in await _spans(store, owner, conversation):
+        low, high = max(first, span.first), min(last, span.last)
+        if low <= high:
+            page = await store.records.list(
+                owner,
+                TURN,
+                prefix=f"{span.conversation}.",
+                after=turn_key(owner, span.conversation, low - 1).id,
+                limit=high - low + 1,
+            )
+            found += [Turn.model_validate(record.document) for record in page.records]
+    return found
+
+
+async def settled(store: Store, owner: str, conversation_id: str, number: int) -> Turn:
+    """The turn; if its log tells that it stopped, as it is a moment later, when its record does too."""
+    for _ in range(SETTLING):
+        turn = await turn_of(store, owner, conversation_id, number)
+        if turn.state != "running" or not await _has_stopped(store, owner, turn.id):
+            return turn
+        await asyncio.sleep(0.02)
+    return await turn_of(store, owner, conversation_id, number)
+
+
+async def unanswered(store: Store, owner: str) -> list[Turn]:
+    """Turns that are not answered yet, those that wait for a person among them."""
+    found = [every(store.records, owner, TURN, label=("state", state)) for state in UNANSWERED]
+    return [Turn.model_validate(record.document) for records in found async for record in records]
+
+
+async def can_go_on(store: Store, owner: str, turn: Turn) -> bool:
+    """Whether there is something to execute: it is not answered, and no decision of a person is missing."""
+    if turn.state not in UNANSWERED:
+        return False
+    return turn.waits_for is None or await is_decided(store, owner, *turn.waits_for)
+
+
+async def is_decided(store: Store, owner: str, run: str, subject: Subject) -> bool:
+    approval = await approval_of(store, owner, run, subject)
+    return approval is not None and approval.decided is not None
+
+
+async def asked_with(store: Store, owner: str, conversation_id: str, key: str) -> Turn | None:
+    """The turn that the message with this key became."""
+    record = await store.records.get(message_key(owner, conversation_id, key))
+    return None if record is None else await turn_of(store, owner, conversation_id, record.document["turn"])
+
+
+async def read_conversation(store: Store, owner: str, conversation_id: str) -> tuple[Conversation, int]:
+    """A conversation and the version of its record."""
+    record = await store.records.get(Key(owner, KIND, conversation_id))
+    conversation = None if record is None else Conversation.model_validate(record.document)
+    if record is None or conversation is None or conversation.deleted:
+        raise NotFound(
+            f"conversation: there is no conversation {conversation_id!r}; allowed: the id of one of your conversations"
+        )
+    return conversation, record.version
+
+
+async def update(store: Store, owner: str, turn: Turn, **changes: Any) -> None:
+    """Change the turn, unless another process has completed it, or somebody deleted it, meanwhile."""
+    key = turn_key(owner, turn.conversation, turn.number)
+    while True:
+        record = await store.records.get(key)
+        if record is None or record.document["state"] == "completed":  # deleted with its conversation, or answered
+            return
+        changed = {**record.document, **changes}
+        try:
+            await store.records.put(key, changed, expected=record.version, labels={"state": changed["state"]})
+        except Conflict:
+            continue
+        return
+
+
+def turn_key(owner: str, conversation_id: str, number: int) -> Key:
+    return Key(owner, TURN, f"{conversation_id}.{number:06d}")
+
+
+def message_key(owner: str, conversation_id: str, key: str) -> Key:
+    """`key` is what a client chose, of any length and letters."""
+    return Key(owner, MESSAGE, f"{conversation_id}.{hashlib.sha256(key.encode(errors='replace')).hexdigest()[:32]}")
+
+
+async def _spans(store: Store, owner: str, conversation: Conversation) -> Sequence[Span]:
+    """Where the turns of a conversation lie, in their order."""
+    last = conversation.turns
+    spans = [Span(conversation.id, conversation.branched_at + 1, last)]
+    while conversation.parent is not None:
+        last = min(last, conversation.branched_at)
+        conversation = await conversation_of(store, owner, conversation.parent)
+        spans.insert(0, Span(conversation.id, conversation.branched_at + 1, last))
+    return spans
+
+
+async def _own_turns(store: Store, owner: str, conversation: Conversation) -> AsyncGenerator[Turn]:
+    async for record in every(store.records, owner, TURN, prefix=f"{conversation.id}."):
+        yield Turn.model_validate(record.document)
+
+
+async def _has_stopped(store: Store, owner: str, log: str) -> bool:
+    last = await store.events.last(owner, log)
+    ends = await store.events.read(owner, log, last - 1) if last else []
+    return any(event.payload["event"] in ENDS for event in ends)
+
+
+async def _forget(store: Store, owner: str, kind: str, prefix: str) -> None:
+    found: list[Record] = [record async for record in every(store.records, owner, kind, prefix=prefix)]
+    for record in found:
+        await store.records.delete(record.key)
+
+
+def _numbers(conversation: Conversation) -> str:
+    return f"1 to {conversation.turns}" if conversation.turns else "none, since nothing was said in it yet"
