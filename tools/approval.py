@@ -53,12 +53,10 @@ class Asked(Frozen):
     """Names the whole request, as it was asked for."""
 
 
-class Decided(Frozen):
-    """What the person decided; an edit names what is changed and approves the rest."""
+class Ruling(Frozen):
+    """What a person says about it; an edit names what is changed and approves the rest."""
 
     verdict: Literal["approved", "edited", "rejected"]
-    by: str
-    at: datetime
     reason: Annotated[str, Field(max_length=500)] = ""
     trials: Annotated[int, Field(ge=10, le=5_000)] | None = None
     paths: Annotated[int, Field(ge=100, le=100_000)] | None = None
@@ -74,7 +72,7 @@ class Decided(Frozen):
             raise ValueError(msg)
         return self
 
-    def same_as(self, other: "Decided") -> bool:
+    def same_as(self, other: "Ruling") -> bool:
         """Whether both come to the same, whoever decided when and why."""
         return (self.verdict, self.trials, self.paths) == (other.verdict, other.trials, other.paths)
 
@@ -87,6 +85,13 @@ class Decided(Frozen):
         if self.paths is not None:
             content["scenarios"] = [scenario | {"paths": self.paths} for scenario in content["scenarios"]]
         return OptimizationRequest.model_validate(content)
+
+
+class Decided(Ruling):
+    """A ruling, and whose it is."""
+
+    by: str
+    at: datetime
 
 
 class Approval(Frozen):

@@ -1,0 +1,47 @@
+"""What a conversation waits for, and how it goes on once a person has decided."""
+
+from graphs.answering import Answering
+from graphs.runs import Desk, decide_approval, run_of
+from graphs.turns import conversation_of, settled
+from store.store import Store
+from tools.approval import Decided, Ruling, approval_of
+from tools.errors import Conflicting
+from tools.interrupts import Interrupt, editable
+from tools.turns import Turn
+
+
+class NothingWaits(Conflicting):
+    """The conversation waits for no decision about the run."""
+
+    code = "nothing_waits"
+
+
+async def interrupts(store: Store, owner: str, conversation_id: str) -> list[Interrupt]:
+    """At most one: a conversation goes on with one message at a time."""
+    turn = await _last(store, owner, conversation_id)
+    if turn is None or turn.state != "waiting" or turn.waits_for is None:
+        return []
+    run, subject = turn.waits_for
+    approval = await approval_of(store, owner, run, subject)
+    if approval is None or approval.decided is not None:
+        return []
+    request = (await run_of(store, owner, run)).request
+    return [
+        Interrupt(run=run, subject=subject, turn=turn.number, asked=approval.asked, editable=editable(subject, request))
+    ]
+
+
+async def decide(desk: Desk, answering: Answering, owner: str, conversation_id: str, run: str, ruling: Ruling) -> Turn:
+    """Record what the person decided, and let the turn that waits for it go on."""
+    turn = await _last(desk.store, owner, conversation_id)
+    if turn is None or turn.waits_for is None or turn.waits_for[0] != run:
+        await run_of(desk.store, owner, run)
+        raise NothingWaits(f"run: the conversation waits for no decision on {run!r}; allowed: one of its interrupts")
+    decided = Decided(**ruling.model_dump(), by=owner, at=desk.now())
+    await decide_approval(desk, owner, run, decided, turn.waits_for[1])
+    return await answering.ensure(owner, turn.conversation, turn.number, adopted=True)
+
+
+async def _last(store: Store, owner: str, conversation_id: str) -> Turn | None:
+    conversation = await conversation_of(store, owner, conversation_id)
+    return await settled(store, owner, conversation_id, conversation.turns) if conversation.turns else None

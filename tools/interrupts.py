@@ -1,0 +1,40 @@
+"""What a conversation waits for a person to decide."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from quant.strategy import Frozen
+from tools.approval import Asked, Ruling, Subject
+from tools.optimization import OptimizationRequest
+
+
+class Editable(Frozen):
+    """A value that the person may change while approving the rest."""
+
+    field: str
+    value: int
+    """As it was asked for; the greatest, where it differs between scenarios."""
+    minimum: int
+    maximum: int
+
+
+class Interrupt(Frozen):
+    run: str
+    subject: Subject
+    turn: int
+    asked: Asked
+    editable: tuple[Editable, ...]
+
+
+def editable(subject: Subject, request: OptimizationRequest) -> tuple[Editable, ...]:
+    """A launch may be changed; a holdout has nothing to edit."""
+    if subject == "holdout":
+        return ()
+    now = {"trials": request.trials, "paths": max(scenario.paths for scenario in request.scenarios)}
+    bounds: Mapping[str, Any] = Ruling.model_json_schema()["properties"]
+    return tuple(
+        Editable(field=name, value=value, minimum=limits["minimum"], maximum=limits["maximum"])
+        for name, value in now.items()
+        for limits in bounds[name]["anyOf"]
+        if "minimum" in limits
+    )

@@ -1,0 +1,86 @@
+"""A conversation as it is read: what the person said and what was answered, in turn."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
+
+from quant.strategy import Frozen
+from tools.errors import InvalidInput
+from tools.exhibits import Exhibit
+from tools.figures import Figure, brief
+from tools.optimization import RenderedClaim
+from tools.reply import OFFERS
+from tools.turns import UNANSWERED, Outcome, Turn, TurnState
+from tools.wishes import Offer
+
+
+class UserMessage(Frozen):
+    role: Literal["user"] = "user"
+    id: str
+    turn: int
+    at: datetime
+    text: str
+
+
+class ShownFigure(Figure):
+    """A number behind a claim, or in a table, with the tool result and field that it came from."""
+
+    text: str
+    """As the cell of a table shows it."""
+
+
+class Offered(Frozen):
+    """Something that can be asked next, and words that ask for it."""
+
+    offer: Offer
+    does: str
+    example: str
+
+
+class AssistantMessage(Frozen):
+    role: Literal["assistant"] = "assistant"
+    id: str
+    turn: int
+    state: TurnState
+    outcome: Outcome | None
+    claims: tuple[RenderedClaim, ...]
+    """`figures` of a claim are the ids of its numbers, in the order in which they stand in its text."""
+    figures: tuple[ShownFigure, ...]
+    exhibits: tuple[Exhibit, ...]
+    """Tables; a cell such as `{{benefit_bps}}` stands for the figure of that id."""
+    offers: tuple[Offered, ...]
+
+
+Message: TypeAlias = Annotated[UserMessage | AssistantMessage, Field(discriminator="role")]
+
+
+def numbered(turns: Sequence[Turn]) -> Iterator[tuple[int, Message]]:
+    """Messages with their numbers: those of turn n are 2n - 1 and, once it is answered, 2n."""
+    for turn in turns:
+        yield 2 * turn.number - 1, UserMessage(id=f"{turn.id}-asked", turn=turn.number, at=turn.at, text=turn.asked)
+        if turn.state not in UNANSWERED:
+            yield 2 * turn.number, _answer(turn)
+
+
+def number_of(cursor: str | None, field: str) -> int:
+    """The number that a cursor of a page stands for."""
+    if cursor is None:
+        return 0
+    if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 8):
+        raise InvalidInput(field, cursor[:40], allowed="`next` of the page before")
+    return int(cursor)
+
+
+def _answer(turn: Turn) -> AssistantMessage:
+    return AssistantMessage(
+        id=f"{turn.id}-answered",
+        turn=turn.number,
+        state=turn.state,
+        outcome=turn.outcome,
+        claims=turn.claims,
+        figures=tuple(ShownFigure(**figure.model_dump(), text=brief(figure)) for figure in turn.figures),
+        exhibits=turn.exhibits,
+        offers=tuple(Offered(offer=offer, does=OFFERS[offer][0], example=OFFERS[offer][1]) for offer in turn.offers),
+    )
