@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
 from langchain_core.callbacks import AsyncCallbackHandler
@@ -19,14 +19,17 @@ from langgraph.types import Command
 from agents.build import Agent
 from agents.failures import ModelFailure
 from agents.model import Models
+from graphs import turnstile
 from graphs.approval import told
 from graphs.checkpoints import DynamoTable, open_checkpoints
 from graphs.log import EventLog, logged, numbered, utc_now
 from graphs.optimization import AGENTS, RECURSION_LIMIT, Cancelled, Execution, optimization
+from graphs.states import ACTIVE, ENDED, STAGES, STOPPED, RunState, Transition, check_transition
 from graphs.stream import Stopped, events
 from quant.strategy import Frozen
 from store.errors import Conflict, Missing
-from store.records import Key, Put, Record, every
+from store.queue import Queue
+from store.records import Key, LabelName, Put, Record, every
 from store.store import Store, open_store
 from tools import approval as approvals
 from tools.answers import forget_answers
@@ -42,7 +45,7 @@ from tools.market import load_market, resolved
 from tools.optimization import AgentName, Decision, OptimizationRequest, OptimizationResult
 from tools.prices import PriceSource
 from tools.results import load_result
-from tools.trace import TRACE_EVENT, RunFailed, RunFinished, RunStarted, TraceEvent
+from tools.trace import TRACE_EVENT, NodeStarted, RunFailed, RunFinished, RunStarted, TraceEvent
 
 if TYPE_CHECKING:
     from tools.market import Market
@@ -51,9 +54,8 @@ KIND = "run"
 GIVEN_DECISIONS = "given decisions"
 """Stands for the model in a run that follows the decisions of another."""
 
-RunState: TypeAlias = Literal["created", "running", "waiting", "completed", "failed", "cancelled", "rejected"]
-"""`waiting` is for a person's approval; what is decided holds for ever, so `rejected` is an end."""
-ENDED = ("completed", "rejected")
+STAGE_OF: dict[str, RunState] = {"risk_manager": "running", "aggregate": "aggregating"}
+"""The nodes with which a stage begins."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +78,18 @@ class Desk:
     now: Callable[[], datetime] = utc_now
     budgets: Budgets = UNLIMITED
     """Limits on what models may take."""
+    queue: Queue | None = None
+    """Where submitted jobs wait for a worker; None executes runs in place."""
+    jobs_per_user: int = 2
+    """Jobs of one owner that have a place at a time."""
+
+
+class Cancelling(Frozen):
+    """What a person asked of a run that is being executed."""
+
+    by: str
+    at: datetime
+    reason: str = ""
 
 
 class Run(Frozen):
@@ -91,6 +105,29 @@ class Run(Frozen):
     """Address of what the owner had tried on the same prices before: see `tools.ledger`."""
     code_version: str
     result_digest: str | None = None
+    history: tuple[Transition, ...] = ()
+    """Empty at first in a run that was stored before there were histories."""
+    cancelling: Cancelling | None = None
+
+    def moved(self, state: RunState, *, at: datetime, by: str, reason: str = "", **changes: Any) -> "Run":
+        """In that state; `IllegalTransition` where it cannot follow."""
+        check_transition(self.id, self.state, state)
+        history = (*self.history, Transition(state=state, at=at, by=by, reason=reason))
+        wanted = None if state in STOPPED else self.cancelling
+        return self.model_copy(update={**changes, "state": state, "history": history, "cancelling": wanted})
+
+    def advanced(self, stage: RunState, *, at: datetime, by: str, **changes: Any) -> "Run":
+        """At least that far in its execution, through every stage on the way."""
+        done = STAGES.index(self.state) + 1 if self.state in STAGES else 0
+        run = self
+        for state in STAGES[done : STAGES.index(stage) + 1]:
+            run = run.moved(state, at=at, by=by, **changes)
+        return run
+
+    def put(self, version: int) -> Put:
+        """The write of this run over that version."""
+        labels: dict[LabelName, str] = {"state": self.state, "about": self.data_digest}
+        return Put(Key(self.owner, KIND, self.id), self.model_dump(mode="json"), version, labels=labels)
 
 
 class NoSuchRun(NotFound):
@@ -111,38 +148,53 @@ async def create_run(
     ledger: set[str] | None = None,
 ) -> str:
     """Store a run for a request that its prices can serve; otherwise `UserError`, and nothing is stored."""
+    run = await new_run(desk, owner, request, run_id=run_id, ledger=ledger)
+    await desk.store.records.put_many([run.put(0)])
+    return run.id
+
+
+async def new_run(
+    desk: Desk,
+    owner: str,
+    request: OptimizationRequest,
+    *,
+    run_id: str | None = None,
+    ledger: set[str] | None = None,
+) -> Run:
+    """A run that is not stored yet, for a request that its prices can serve; otherwise `UserError`."""
     market, request = await served(desk, request)
     before = await _tried_before(desk.store, owner, market.data_digest) if ledger is None else ledger
-    run = Run(
+    now = desk.now()
+    return Run(
         id=run_id or uuid.uuid4().hex,
         owner=owner,
         state="created",
-        created_at=desk.now(),
+        created_at=now,
         request=request,
         data_digest=market.data_digest,
         ledger=await save_ledger(desk.store, owner, before),
         code_version=code_version(),
+        history=(Transition(state="created", at=now, by=owner),),
     )
-    await desk.store.records.put(Key(owner, KIND, run.id), run.model_dump(mode="json"), expected=0)
-    return run.id
 
 
 async def execute(
-    desk: Desk, owner: str, run_id: str, *, decisions: Sequence[Decision] | None = None
+    desk: Desk, owner: str, run_id: str, *, decisions: Sequence[Decision] | None = None, by: str | None = None
 ) -> AsyncGenerator[TraceEvent]:
     """Start the run, or resume it where it was; every event is stored before it is yielded, and yielded once.
 
     A completed run is not executed again, nor one that waits for a person or was rejected: its events are read out.
     With `decisions` no model is asked. A fault ends the run with `run_failed` and is raised; a run that was
     interrupted or failed may be executed again. What is logged meanwhile carries the id of the run.
+    Its history says that it was executed `by` its owner, or by whom this names.
     """
-    async with aclosing(logged(run_id, _executed(desk, owner, run_id, decisions))) as executed:
+    async with aclosing(logged(run_id, _executed(desk, owner, run_id, decisions, by or owner))) as executed:
         async for event in executed:
             yield event
 
 
 async def _executed(
-    desk: Desk, owner: str, run_id: str, decisions: Sequence[Decision] | None
+    desk: Desk, owner: str, run_id: str, decisions: Sequence[Decision] | None, by: str
 ) -> AsyncGenerator[TraceEvent]:
     approval = await approval_of(desk.store, owner, run_id)  # before the run: a decision changes both at once
     run = await run_of(desk.store, owner, run_id)
@@ -154,12 +206,12 @@ async def _executed(
     _check_version(run)
     for decision in decisions or ():
         await save_decision(desk.store, owner, run_id, Decided(decision))
-    await _update(desk.store, owner, run_id, state="running")
+    await _advance(desk, owner, run_id, "validating", by=by)
     log = EventLog(desk.store, owner, run_id, stored, desk.observe, desk.now)
     execution = _execution(desk, run, log, approval, asks=decisions is None)
     known = {event.id for event in stored}
     try:
-        async for event in _steps(desk, run, execution):
+        async for event in _steps(desk, run, execution, by):
             known.add(event.id)
             yield event
     except Exception as error:
@@ -171,12 +223,9 @@ async def _executed(
         ended = await execution.log.append(failed)
         logger: Any = structlog.get_logger()
         logger.warning("run_failed", code=code_of(error), kind=kind_of(error))
-        await _update(
-            desk.store,
-            owner,
-            run_id,
-            state="cancelled" if isinstance(error, Cancelled) else "failed",
-        )
+        state = "cancelled" if isinstance(error, Cancelled) else "failed"
+        reason = str(error) if isinstance(error, UserError) else kind_of(error)
+        await _end(desk, owner, run_id, state, by=by, reason=reason)
         for event in ended:
             yield event
         raise
@@ -196,14 +245,20 @@ async def decide_approval(
         record = await _record_of(desk.store, owner, run_id)
         run = Run.model_validate(record.document)
         besides: list[Put] = []
+        tickets: list[turnstile.Ticket] = []
         if subject == "launch" and earlier is not None and earlier.decided is None:
             run = await _as_decided(desk, run, decided)
-            besides = [Put(record.key, run.model_dump(mode="json"), record.version)]
+            besides = [run.put(record.version)]
+            if run.state == "queued":
+                entered, tickets = await turnstile.entering(desk.store, owner, run.id, desk.jobs_per_user, desk.now())
+                besides.append(entered)
         try:
             approval = await approvals.decide(desk.store, owner, run_id, subject, decided, besides=besides)
         except Conflict:
             continue
         await _tell(desk, run, approval)
+        if desk.queue is not None:
+            await turnstile.send(desk.store, desk.queue, owner, tickets)
         return run
 
 
@@ -260,7 +315,7 @@ async def reproduce(desk: Desk, owner: str, run_id: str) -> OptimizationResult:
             return await load_result(store, owner, again, "final")
 
 
-async def _steps(desk: Desk, run: Run, execution: Execution) -> AsyncGenerator[TraceEvent]:
+async def _steps(desk: Desk, run: Run, execution: Execution, by: str) -> AsyncGenerator[TraceEvent]:
     log = execution.log
     started = log.make(
         RunStarted,
@@ -297,15 +352,17 @@ async def _steps(desk: Desk, run: Run, execution: Execution) -> AsyncGenerator[T
             async for event in events(parts):
                 if isinstance(event, Stopped):
                     stopped = True
-                else:
-                    yield event
+                    continue
+                if isinstance(event, NodeStarted) and event.node in STAGE_OF:
+                    await _advance(desk, run.owner, run.id, STAGE_OF[event.node], by=by)
+                yield event
             if stopped:
-                await _update(desk.store, run.owner, run.id, state="waiting")
+                await _wait(desk, run.owner, run.id)
                 return
     result = await load_result(desk.store, run.owner, run.id, "final")
     finished = log.make(RunFinished, "run", 0, 0, result_digest=result.digest())
     new = await log.append(finished)
-    await _update(desk.store, run.owner, run.id, state="completed", result_digest=result.digest())
+    await _advance(desk, run.owner, run.id, "completed", by=by, result_digest=result.digest())
     for event in new:
         yield event
 
@@ -332,7 +389,7 @@ async def _tell(desk: Desk, run: Run, approval: Approval) -> None:
 async def _as_decided(desk: Desk, run: Run, decided: approvals.Decided) -> Run:
     """The run after the decision; what the person changed is checked as a new request is."""
     if decided.verdict == "rejected":
-        return run.model_copy(update={"state": "rejected"})
+        return run.moved("rejected", at=decided.at, by=decided.by, reason=decided.reason)
     _check_version(run)
     request = decided.applied(run.request)
     if decided.verdict == "edited":
@@ -340,7 +397,11 @@ async def _as_decided(desk: Desk, run: Run, decided: approvals.Decided) -> Run:
         if market.data_digest != run.data_digest:
             allowed = "the prices with which the run began"
             raise InvalidInput("prices_file", request.prices_file, allowed=allowed)
-    return run.model_copy(update={"state": "running", "request": request})
+    run = run.model_copy(update={"request": request})
+    if run.state in ACTIVE:  # whoever executes it has asked, and finds the decision
+        return run
+    state = "running" if desk.queue is None else "queued"
+    return run.moved(state, at=decided.at, by=decided.by, reason=decided.verdict)
 
 
 async def served(desk: Desk, request: OptimizationRequest) -> "tuple[Market, OptimizationRequest]":
@@ -408,17 +469,51 @@ async def _record_of(store: Store, owner: str, run_id: str) -> Record:
     return record
 
 
-async def _update(store: Store, owner: str, run_id: str, *, state: RunState, **changes: Any) -> None:
-    """Change the run, unless it has ended meanwhile, or should wait for a person who has decided."""
+async def change_run(store: Store, owner: str, run_id: str, change: Callable[[Run], Run]) -> Run:
+    """The run as `change` leaves it, whoever else writes meanwhile."""
     while True:
         record = await _record_of(store, owner, run_id)
-        if record.document["state"] in ENDED or (state == "waiting" and await _is_decided(store, owner, run_id)):
+        before = Run.model_validate(record.document)
+        after = change(before)
+        if after == before:
+            return before
+        try:
+            await store.records.put_many([after.put(record.version)])
+        except Conflict:
+            continue
+        return after
+
+
+async def _advance(desk: Desk, owner: str, run_id: str, stage: RunState, *, by: str, **changes: Any) -> None:
+    """Bring the run to `stage`, unless it has ended or is further already; `Cancelled` if somebody stopped it."""
+
+    def advanced(run: Run) -> Run:
+        if run.state == "cancelled" and stage != "validating":
+            raise Cancelled(run_id)
+        return run if run.state in ENDED else run.advanced(stage, at=desk.now(), by=by, **changes)
+
+    await change_run(desk.store, owner, run_id, advanced)
+
+
+async def _wait(desk: Desk, owner: str, run_id: str) -> None:
+    """Let the run wait for a person, unless it has ended or the person has decided meanwhile."""
+    while not await _is_decided(desk.store, owner, run_id):
+        record = await _record_of(desk.store, owner, run_id)
+        run = Run.model_validate(record.document)
+        if run.state in STOPPED or run.state == "waiting":
             return
         try:
-            await store.records.put(record.key, {**record.document, **changes, "state": state}, expected=record.version)
+            await desk.store.records.put_many([run.moved("waiting", at=desk.now(), by=owner).put(record.version)])
         except Conflict:
             continue
         return
+
+
+async def _end(desk: Desk, owner: str, run_id: str, state: RunState, *, by: str, reason: str) -> None:
+    def ended(run: Run) -> Run:
+        return run if run.state in STOPPED else run.moved(state, at=desk.now(), by=by, reason=reason)
+
+    await change_run(desk.store, owner, run_id, ended)
 
 
 async def _is_decided(store: Store, owner: str, run_id: str) -> bool:
@@ -428,7 +523,7 @@ async def _is_decided(store: Store, owner: str, run_id: str) -> bool:
 
 async def _tried_before(store: Store, owner: str, data_digest: str) -> set[str]:
     found: set[str] = set()
-    for run in await list_runs(store, owner):
-        if run.data_digest == data_digest:
-            found |= await tried(store, owner, run.id, run.request.mandate)
+    async for record in every(store.records, owner, KIND, label=("about", data_digest)):
+        run = Run.model_validate(record.document)
+        found |= await tried(store, owner, run.id, run.request.mandate)
     return found

@@ -86,3 +86,25 @@ def m002_labels_and_expiry(connection: sqlite3.Connection) -> None:
         ) STRICT, WITHOUT ROWID""")
     connection.execute("CREATE INDEX labels_by_creation ON labels (owner, kind, name, value, created)")
     connection.execute("CREATE INDEX labels_of_a_record ON labels (created)")
+
+
+@migration
+def m003_messages(connection: sqlite3.Connection) -> None:
+    # `number` gives the order; a message that is leased stays and becomes visible again when the lease ends
+    connection.execute("""
+        CREATE TABLE messages (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL UNIQUE,
+            body TEXT NOT NULL,
+            attempt INTEGER NOT NULL DEFAULT 0,
+            receipt TEXT,
+            visible REAL NOT NULL DEFAULT 0,
+            dead TEXT
+        ) STRICT""")
+    connection.execute("CREATE INDEX living_messages ON messages (number) WHERE dead IS NULL")
+    # runs are listed by the prices they are about; those stored before have no label yet
+    connection.execute("""
+        INSERT OR IGNORE INTO labels (owner, kind, name, value, created)
+        SELECT owner, kind, 'about', document ->> '$.data_digest', created FROM records WHERE kind = 'run'
+        UNION ALL
+        SELECT owner, kind, 'state', document ->> '$.state', created FROM records WHERE kind = 'run'""")

@@ -1,0 +1,139 @@
+"""A queue in the SQLite file of the store, for the processes of one machine."""
+
+import asyncio
+import sqlite3
+import time
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from store.bell import Bell
+from store.documents import decode, encode
+from store.keys import check_range
+from store.queue import Delivery, Document
+from store.sqlite import Database
+
+POLL_SECONDS = 0.1
+LONGEST = 12 * 3600.0  # what SQS takes as a lease and as a delay of what is given back
+RUNG = ("_queue", "messages")
+NEXT = "SELECT number FROM messages WHERE dead IS NULL AND visible <= ? ORDER BY number LIMIT 1"
+
+
+class SqliteQueue:
+    """Adapter of `store.queue.Queue`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._bell = Bell()
+
+    async def send(self, body: Document) -> str:
+        text, id_ = encode("the body of the message", body), uuid.uuid4().hex
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute("INSERT INTO messages (id, body) VALUES (?, ?)", (id_, text))
+
+        await self._database.write(work)
+        self._bell.ring(*RUNG)
+        return id_
+
+    async def receive(self, *, lease: float, wait: float) -> Delivery | None:
+        _check_seconds("lease", lease)
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + wait
+        while True:
+            with self._bell.listen(*RUNG) as rung:
+                if (delivery := await self._take(lease)) is not None:
+                    return delivery
+                if (left := deadline - clock()) <= 0:
+                    return None
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(asyncio.wrap_future(rung), min(left, POLL_SECONDS))
+
+    async def extend(self, delivery: Delivery, *, lease: float) -> bool:
+        _check_seconds("lease", lease)
+        return await self._held(delivery, "UPDATE messages SET visible = ?", time.time() + lease)
+
+    async def finish(self, delivery: Delivery) -> None:
+        await self._held(delivery, "DELETE FROM messages")
+
+    async def release(self, delivery: Delivery, *, after: float = 0.0) -> None:
+        _check_seconds("after", after)
+        await self._held(delivery, "UPDATE messages SET receipt = NULL, visible = ?", time.time() + after)
+        self._bell.ring(*RUNG)
+
+    async def bury(self, delivery: Delivery, reason: str) -> None:
+        await self._held(delivery, "UPDATE messages SET receipt = NULL, dead = ?", reason)
+
+    async def dead(self, limit: int = 100) -> list[Delivery]:
+        check_range("limit", limit, 1, 1000)
+
+        def work(connection: sqlite3.Connection) -> list[Delivery]:
+            rows = connection.execute(
+                "SELECT id, body, attempt FROM messages WHERE dead IS NOT NULL ORDER BY number LIMIT ?", (limit,)
+            )
+            return [Delivery(id_, decode(body), attempt, receipt="") for id_, body, attempt in rows]
+
+        return await self._database.read(work)
+
+    async def replay(self, message_id: str) -> bool:
+        def work(connection: sqlite3.Connection) -> bool:
+            # a new number: it goes to the end, as what is sent does
+            replayed = connection.execute(
+                "UPDATE messages SET number = (SELECT max(number) + 1 FROM messages), dead = NULL, attempt = 0, "
+                "visible = 0 WHERE id = ? AND dead IS NOT NULL",
+                (message_id,),
+            )
+            return replayed.rowcount > 0
+
+        replayed = await self._database.write(work)
+        self._bell.ring(*RUNG)
+        return replayed
+
+    async def depth(self) -> int:
+        def work(connection: sqlite3.Connection) -> int:
+            query = "SELECT count(*) FROM messages WHERE dead IS NULL AND visible <= ?"
+            return connection.execute(query, (time.time(),)).fetchone()[0]
+
+        return await self._database.read(work)
+
+    async def _take(self, lease: float) -> Delivery | None:
+        # looking takes no lock, so those who wait do not disturb those who write
+        if await self._database.read(lambda connection: connection.execute(NEXT, (time.time(),)).fetchone()) is None:
+            return None
+        receipt = uuid.uuid4().hex
+
+        def work(connection: sqlite3.Connection) -> Delivery | None:
+            now = time.time()
+            taken = connection.execute(
+                f"UPDATE messages SET attempt = attempt + 1, receipt = ?, visible = ? WHERE number = ({NEXT}) "
+                "RETURNING id, body, attempt",
+                (receipt, now + lease, now),
+            ).fetchall()
+            return Delivery(taken[0][0], decode(taken[0][1]), taken[0][2], receipt) if taken else None
+
+        return await self._database.write(work)
+
+    async def _held(self, delivery: Delivery, change: str, *values: object) -> bool:
+        """Whether the delivery still held its message, which is changed then."""
+        where = "WHERE id = ? AND receipt = ? AND visible > ? AND dead IS NULL"
+
+        def work(connection: sqlite3.Connection) -> bool:
+            changed = connection.execute(f"{change} {where}", (*values, delivery.id, delivery.receipt, time.time()))
+            return changed.rowcount > 0
+
+        return await self._database.write(work)
+
+
+@asynccontextmanager
+async def open_sqlite_queue(home: Path) -> AsyncGenerator[SqliteQueue]:
+    """The queue in the store under `home`; many processes may open it."""
+    database = await Database.open(home / "store.sqlite")
+    try:
+        yield SqliteQueue(database)
+    finally:
+        database.close()
+
+
+def _check_seconds(field: str, value: float) -> None:
+    check_range(field, int(value), 0, int(LONGEST))
