@@ -92,10 +92,15 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         from graphs.answering import Answering  # LangGraph takes seconds to import
+        from graphs.following import Following
 
-        async with desk as opened, aclosing(Answering(opened)) as answering:
+        async with (
+            desk as opened,
+            aclosing(Answering(opened)) as answering,
+            aclosing(Following(opened.store)) as following,
+        ):
             await answering.ensure_all(settings.owner)
-            app.state.served = Served(settings, opened, answering)
+            app.state.served = Served(settings, opened, answering, following)
             yield
 
     app = FastAPI(

@@ -11,6 +11,7 @@ from tools.context import Principal
 
 if TYPE_CHECKING:
     from graphs.answering import Answering
+    from graphs.following import Following
     from graphs.runs import Desk
 
 
@@ -21,6 +22,7 @@ class Served:
     settings: Settings
     desk: "Desk"
     answering: "Answering"
+    following: "Following"
 
 
 def served(connection: HTTPConnection) -> Served:

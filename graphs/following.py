@@ -1,0 +1,198 @@
+"""Readers of live logs: each log is read once in a process, however many follow it, and each reader sees all of it."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+from graphs.log import numbered
+from store.errors import Unavailable
+from store.records import Key
+from store.store import Store
+from tools.errors import InvalidInput, NotFound
+from tools.progress import Folding, Progress
+from tools.trace import TRACE_EVENT
+
+LOOK_SECONDS = 1.0
+"""How often the record of a run is looked at while its log stands still: one that is cancelled may say nothing."""
+KEPT_SECONDS = 10.0
+"""How long a log is still followed after its last reader left; one that was cut off comes back."""
+UNENDED = frozenset({"created", "queued", "validating", "running", "aggregating", "waiting"})
+
+
+class NoSuchLog(NotFound):
+    """The owner has neither a run nor a turn of that id."""
+
+    code = "no_such_run"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event as every door sends it."""
+
+    sequence: int
+    kind: str
+    text: str
+    """A `tools.progress.LiveEvent` as JSON."""
+
+
+class Followed:
+    """One log, from its first event on; a reader is no more than a number up to which it has read."""
+
+    def __init__(self, store: Store, owner: str, log: str) -> None:
+        self._store = store
+        self._owner = owner
+        self._log = log
+        self._told: list[Told] = []
+        self._folding = Folding()
+        self._over = False
+        self._fault = "the log is no longer followed"
+        self._news = asyncio.Event()
+        self._looking = asyncio.Lock()
+        self._begun = self._seen = 0
+        self.ended = False
+        """Nothing will follow, unless a run that failed is taken up again, or its holdout is opened."""
+
+    @property
+    def last(self) -> int:
+        return len(self._told)
+
+    @property
+    def progress(self) -> Progress:
+        return self._folding.progress
+
+    async def look(self) -> None:
+        """Read what is stored now; those who ask meanwhile share the next look."""
+        wanted = self._begun + 1
+        async with self._looking:
+            if self._seen < wanted:
+                self._begun += 1
+                ended = await has_ended(self._store, self._owner, self._log)  # before the log, which is then complete
+                await self._read()
+                self.ended = ended or self._folding.ending == "finished"
+                self._seen = self._begun
+                self._tell()
+
+    def after(self, sequence: int, limit: int | None = None) -> list[Told]:
+        return self._told[sequence : None if limit is None else sequence + limit]
+
+    async def more(self, sequence: int, seconds: float) -> bool:
+        """Whether there is more than `sequence`, or will be nothing; waits for `seconds` at most."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + seconds
+        while self.last <= sequence and not self.ended:
+            try:
+                await self._until(deadline - clock())
+            except TimeoutError:
+                return False
+        return True
+
+    async def follow(self) -> None:
+        """Read on until cancelled."""
+        try:
+            while True:
+                await self.look()
+                await self._store.events.wait(self._owner, self._log, self.last, timeout=LOOK_SECONDS)
+        except (Unavailable, NoSuchLog) as fault:  # a thread may be deleted while somebody reads it
+            self._fault = str(fault)
+        finally:
+            self._over = True
+            self._tell()
+
+    async def _read(self) -> None:
+        while page := await self._store.events.read(self._owner, self._log, self.last):
+            for event in page:
+                live = self._folding.live(numbered(TRACE_EVENT.validate_python(event.payload), event.number))
+                self._told.append(Told(event.number, live.event.event, live.model_dump_json()))
+            self._tell()
+
+    async def _until(self, seconds: float | None) -> None:
+        """The next news; `Unavailable` where there will be none."""
+        if not self._over:
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        if self._over:
+            raise Unavailable(self._fault)
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
+
+class Following:
+    """The logs that somebody in this process follows."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._logs: dict[tuple[str, str], _Shared] = {}
+
+    @asynccontextmanager
+    async def of(self, owner: str, log: str) -> AsyncGenerator[Followed]:
+        """The log while the caller reads it; `NotFound` unless it is the owner's."""
+        shared = self._logs.get((owner, log))
+        if shared is None or shared.reading.done():
+            await state_of(self._store, owner, log)
+        shared = self._logs.get((owner, log))  # somebody else may have been as fast
+        if shared is None or shared.reading.done():
+            shared = self._logs[owner, log] = _Shared(Followed(self._store, owner, log))
+        with shared.read_by_one_more(lambda: self._logs.pop((owner, log), None)):
+            await shared.followed.look()
+            yield shared.followed
+
+    async def aclose(self) -> None:
+        shared, self._logs = list(self._logs.values()), {}
+        for each in shared:
+            each.stop()
+        await asyncio.gather(*(each.reading for each in shared), return_exceptions=True)
+
+
+class _Shared:
+    """A followed log and how many read it."""
+
+    def __init__(self, followed: Followed) -> None:
+        self.followed = followed
+        self.reading = asyncio.create_task(followed.follow())
+        self._readers = 0
+        self._leaving: asyncio.TimerHandle | None = None
+
+    @contextmanager
+    def read_by_one_more(self, forget: Callable[[], object]) -> Generator[None]:
+        self._readers += 1
+        if self._leaving is not None:
+            self._leaving.cancel()
+        try:
+            yield
+        finally:
+            self._readers -= 1
+            if not self._readers:
+                self._leaving = asyncio.get_running_loop().call_later(KEPT_SECONDS, self._left, forget)
+
+    def stop(self) -> None:
+        self.reading.cancel()
+        if self._leaving is not None:
+            self._leaving.cancel()
+
+    def _left(self, forget: Callable[[], object]) -> None:
+        self.stop()
+        forget()
+
+
+async def state_of(store: Store, owner: str, log: str) -> str:
+    """The state of the owner's run or turn whose log it is."""
+    record = await store.records.get(Key(owner, "run", log))
+    conversation, _, number = log.rpartition("-")
+    if record is None and conversation and number.isascii() and number.isdecimal() and len(number) < 7:
+        record = await store.records.get(Key(owner, "turn", f"{conversation}.{int(number):06d}"))
+    if record is None:
+        raise NoSuchLog(f"run: there is no run {log!r}; allowed: the id of one of your runs, or of a turn of a thread")
+    return record.document["state"]
+
+
+async def has_ended(store: Store, owner: str, log: str) -> bool:
+    return await state_of(store, owner, log) not in UNENDED
+
+
+def check_after(followed: Followed, after: int, field: str) -> None:
+    """A number that the log has not reached was never given to anybody."""
+    if after > followed.last:
+        raise InvalidInput(field, after, allowed=f"0 to {followed.last}, the number of an event that you have")
