@@ -1,45 +1,94 @@
-"""A result as a file for other programs."""
+"""A result as a file for other programs; the same result gives the same bytes."""
 
 import csv
 import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from quant.strategy import StrategyConfig
 from quant.trial import Trial
+from tools.charts import Provenance
 from tools.optimization import OptimizationResult
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _CONFIG = tuple(StrategyConfig.model_fields)
+_PLOTTED = (
+    "number",
+    "digest",
+    "objective",
+    "volatility",
+    "excess_return",
+    "drawdown",
+    "feasible",
+    "screened",
+)
+_SAID = ("job", "as_of", "data_version", "code_version", "result_digest")
+"""Of the provenance, on every row of a table that stands alone."""
+
+
+def provenance(run: str, result: OptimizationResult) -> Provenance:
+    manifest = result.manifest
+    return Provenance(
+        job=run,
+        as_of=manifest.last_day,
+        data_version=manifest.data_digest,
+        code_version=manifest.code_version,
+        result_digest=result.digest(),
+    )
 
 
 def as_json(result: OptimizationResult) -> str:
     return result.model_dump_json(indent=2) + "\n"
 
 
-def as_csv(result: OptimizationResult, trials: list[Trial]) -> str:
+def as_document(result: OptimizationResult, trials: Sequence[Trial], of: Provenance) -> str:
+    """The whole result and all trials, with where they come from."""
+    document = {
+        "provenance": of.model_dump(mode="json"),
+        "result": result.model_dump(mode="json"),
+        "trials": [trial.model_dump(mode="json") for trial in trials],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def as_csv(result: OptimizationResult, trials: Sequence[Trial], of: Provenance) -> str:
     """One row for each trial; what a spreadsheet would take for a formula is quoted."""
+    header, *rows = trial_table(result, trials)
+    name = result.manifest.request.name
+    return _written([("strategy", *header), *((name, *row) for row in rows)], of)
+
+
+def as_figures(result: OptimizationResult, of: Provenance) -> str:
+    """One row for each figure of the result, with the tool that it came from."""
+    return _written(figure_table(result), of)
+
+
+def figure_table(result: OptimizationResult) -> Iterator[tuple[Any, ...]]:
+    yield "figure", "quantity", "value", "unit", "error", "source"
+    for figure in result.figures:
+        yield figure.id, figure.quantity, figure.value, figure.unit, figure.error, figure.source
+
+
+def trial_table(result: OptimizationResult, trials: Sequence[Trial]) -> Iterator[list[Any]]:
+    """The header, then a row for each trial that was evaluated on all paths."""
     configs = {trial.digest: trial.config for trial in trials}
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    columns = (
-        "number",
-        "digest",
-        "objective",
-        "volatility",
-        "excess_return",
-        "drawdown",
-        "feasible",
-        "screened",
-    )
-    writer.writerow(["strategy", *columns, "chosen", *_CONFIG])
+    yield [*_PLOTTED, "chosen", *_CONFIG]
     for trial in result.trials:
         config = configs.get(trial.digest)
-        values = [getattr(trial, column) for column in columns]
         parameters = [getattr(config, name, None) for name in _CONFIG]
         if config is None:
             parameters[_CONFIG.index("weight_function")] = trial.weight_function
         chosen = result.winner is not None and trial.digest == result.winner.digest
-        row = [result.manifest.request.name, *values, chosen, *parameters]
-        writer.writerow([_cell(value) for value in row])
+        yield [*(getattr(trial, name) for name in _PLOTTED), chosen, *parameters]
+
+
+def _written(table: Iterable[Sequence[Any]], of: Provenance) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    said = [getattr(of, name) for name in _SAID]
+    for n, row in enumerate(table):
+        writer.writerow([_cell(value) for value in (*row, *(said if n else _SAID))])
     return out.getvalue()
 
 

@@ -146,8 +146,8 @@ def export(
     run: RunName,
     *,
     format_: Annotated[
-        Literal["json", "csv", "html"],
-        typer.Option("--format", help="json: the whole result; csv: the trials; html: the report."),
+        Literal["json", "csv", "xlsx", "html"],
+        typer.Option("--format", help="json: the whole result; csv: the trials; xlsx: both; html: the report."),
     ] = "json",
     output: Annotated[
         str,
@@ -155,12 +155,12 @@ def export(
     ] = "-",
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
 ) -> int:
-    """Write a result as JSON, its trials as CSV, or its report as HTML."""
+    """Write a result as JSON, its trials as CSV, both as a workbook, or its report as HTML."""
 
     async def answer(settings: Settings, desk: "Desk") -> int:
         content = await _content(settings, desk, run, format_)
         if output == "-":
-            sys.stdout.write(content)
+            sys.stdout.buffer.write(content.encode() if isinstance(content, str) else content)
         else:
             _save(Path(output), content, force=force)
             print(f"Wrote {output}", file=sys.stderr)
@@ -169,10 +169,11 @@ def export(
     return _at_desk(answer)
 
 
-async def _content(settings: Settings, desk: "Desk", run: str, format_: str) -> str:
-    from api.exports import as_csv, as_json
+async def _content(settings: Settings, desk: "Desk", run: str, format_: str) -> str | bytes:
+    from api.exports import as_csv, as_json, provenance
     from api.finding import find, finished
     from api.reporting import report
+    from api.workbook import as_workbook
     from tools.trials import stored_trials
 
     found = (await find(desk.store, settings.owner, run)).id
@@ -181,12 +182,15 @@ async def _content(settings: Settings, desk: "Desk", run: str, format_: str) -> 
         case "json":
             return as_json(result)
         case "csv":
-            return as_csv(result, [*await stored_trials(desk.store, settings.owner, found)])
+            return as_csv(result, await stored_trials(desk.store, settings.owner, found), provenance(found, result))
+        case "xlsx":
+            trials = await stored_trials(desk.store, settings.owner, found)
+            return as_workbook(result, trials, provenance(found, result))
         case _:
             return await report(desk.store, settings.owner, found, result)
 
 
-def _save(path: Path, content: str, *, force: bool) -> None:
+def _save(path: Path, content: str | bytes, *, force: bool) -> None:
     from api.reporting import write
 
     if path.is_dir() or (path.exists() and not force):

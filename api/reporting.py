@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from store.store import Store
 
 
-async def report(store: "Store", owner: str, run: str, result: OptimizationResult) -> str:
-    """The report as one HTML page."""
+async def report(
+    store: "Store", owner: str, run: str, result: OptimizationResult, *, made: datetime | None = None
+) -> str:
+    """The report as one HTML page, made now or when it is said."""
     from api.report import History, render  # matplotlib
     from tools.holdout import opened_holdout
     from tools.trials import load_series
@@ -22,16 +24,17 @@ async def report(store: "Store", owner: str, run: str, result: OptimizationResul
     if result.history_series is not None:
         rows = await load_series(store, owner, result.history_series, rows=len(History._fields))
         history = History(*rows)
-    return render(result, run=run, made=datetime.now(UTC), history=history, watermark=opened and opened.watermark)
+    made = made or datetime.now(UTC)
+    return render(result, run=run, made=made, history=history, watermark=opened and opened.watermark)
 
 
 def report_path(settings: Settings, run: str) -> Path:
     return settings.home / "reports" / f"{run}.html"
 
 
-def write(path: Path, content: str) -> None:
+def write(path: Path, content: str | bytes) -> None:
     """Put `content` there whole, or leave what was there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.part")
-    draft.write_text(content, encoding="utf-8", newline="")
+    draft.write_bytes(content.encode() if isinstance(content, str) else content)
     draft.replace(path)

@@ -1,28 +1,91 @@
 import csv
 import io
 
-from api.exports import as_csv, as_json
+import pytest
+from openpyxl import load_workbook
+
+from api.exports import as_csv, as_document, as_figures, as_json, provenance
+from api.workbook import as_workbook
+from quant.strategy import StrategyConfig
 from tools.optimization import OptimizationResult
+
+FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1")
+
+
+def named(result: OptimizationResult, name: str) -> OptimizationResult:
+    request = result.manifest.request.model_copy(update={"name": name})
+    manifest = result.manifest.model_copy(update={"request": request})
+    return result.model_copy(update={"manifest": manifest})
+
+
+def sheets(content: bytes) -> dict[str, list[tuple]]:
+    book = load_workbook(io.BytesIO(content))
+    return {sheet.title: [tuple(cell.value for cell in row) for row in sheet.iter_rows()] for sheet in book}
+
+
+@pytest.fixture
+def of(result):
+    return provenance("r1", result)
 
 
 def test_json_is_the_result_itself(result):
     assert OptimizationResult.model_validate_json(as_json(result)).digest() == result.digest()
 
 
-def test_csv_has_one_row_for_each_trial_and_its_parameters(result):
-    rows = list(csv.DictReader(io.StringIO(as_csv(result, [result.winner]))))
+def test_csv_has_one_row_for_each_trial_its_parameters_and_where_it_comes_from(result, of):
+    rows = list(csv.DictReader(io.StringIO(as_csv(result, [result.winner], of))))
     assert [int(row["number"]) for row in rows] == [trial.number for trial in result.trials]
     chosen = [row for row in rows if row["chosen"] == "True"]
     assert [row["estimator"] for row in chosen] == ["ewma_max"]
     assert float(chosen[0]["objective"]) == result.trials[71].objective
+    assert {(row["job"], row["as_of"], row["data_version"], row["result_digest"]) for row in rows} == {
+        ("r1", result.manifest.last_day, result.manifest.data_digest, result.digest())
+    }
 
 
-def test_a_spreadsheet_runs_no_formula(result):
-    for start in ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"):
-        request = result.manifest.request.model_copy(update={"name": start})
-        manifest = result.manifest.model_copy(update={"request": request})
-        text = as_csv(result.model_copy(update={"manifest": manifest}), [])
-        for row in csv.reader(io.StringIO(text, newline="")):
-            for cell in row:
-                assert not cell.startswith(("=", "@", "\t", "\r"))
-        assert "'" + start in text
+def test_every_figure_has_a_row(result, of):
+    rows = list(csv.DictReader(io.StringIO(as_figures(result, of))))
+    assert [row["figure"] for row in rows] == [figure.id for figure in result.figures]
+    assert {row["job"] for row in rows} == {"r1"}
+
+
+@pytest.mark.parametrize("start", FORMULAS)
+def test_a_spreadsheet_runs_no_formula(result, of, start):
+    changed = named(result, start)
+    text = as_csv(changed, [], of)
+    for row in csv.reader(io.StringIO(text, newline="")):
+        for cell in row:
+            assert not cell.startswith(("=", "@", "\t", "\r"))
+    assert "'" + start in text
+    book = load_workbook(io.BytesIO(as_workbook(changed, [], of)))
+    cells = [cell for sheet in book for row in sheet.iter_rows() for cell in row]
+    assert not [cell for cell in cells if cell.data_type == "f"]
+    assert start in {cell.value for cell in cells}
+
+
+def test_a_workbook_holds_the_result_and_the_trials(result, of):
+    found = sheets(as_workbook(result, [result.winner], of))
+    said = dict(found["Result"])
+    assert (said["job"], said["as_of"]) == ("r1", result.manifest.last_day)
+    assert said["verdict"] == result.verdict.colour
+    assert said["winner: estimator"] == "ewma_max"
+    header, *trials = found["Trials"]
+    assert [row[header.index("objective")] for row in trials] == pytest.approx(
+        [trial.objective for trial in result.trials],
+        rel=1e-15,  # a cell holds 16 digits
+    )
+    assert {*StrategyConfig.model_fields} < set(header)
+    assert len(found["Figures"]) == len(result.figures) + 1
+    assert dict(found["Request"])["mandate.target_volatility"] == result.manifest.request.mandate.target_volatility
+
+
+def test_control_characters_do_not_break_a_workbook(result, of):
+    found = sheets(as_workbook(named(result, "a\x00b\x1fc"), [], of))
+    assert dict(found["Result"])["name"] == "a�b�c"
+
+
+def test_the_same_result_gives_the_same_bytes(result, of, monkeypatch):
+    first = as_workbook(result, [result.winner], of)
+    monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)
+    assert as_workbook(result, [result.winner], of) == first
+    assert as_document(result, [result.winner], of) == as_document(result, [result.winner], of)

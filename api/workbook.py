@@ -1,0 +1,106 @@
+"""A result as a workbook of Excel; the same result gives the same bytes."""
+
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from api.exports import figure_table, trial_table
+from api.summary import benefit
+from quant.trial import Trial
+from tools.charts import Provenance
+from tools.optimization import OptimizationResult
+
+EPOCH = datetime(1980, 1, 1)  # noqa: DTZ001 - the earliest that a ZIP file can say, in no time zone
+Rows = Iterable[Sequence[Any]]
+
+
+def as_workbook(result: OptimizationResult, trials: Sequence[Trial], of: Provenance) -> bytes:
+    from openpyxl import Workbook
+    from openpyxl.writer.excel import ExcelWriter
+
+    workbook = Workbook(write_only=True)
+    workbook.properties.creator = "Stratigos"
+    workbook.properties.created = workbook.properties.modified = EPOCH
+    for title, rows in _sheets(result, trials, of).items():
+        sheet = workbook.create_sheet(title)
+        sheet.freeze_panes = "A2"
+        for row in rows:
+            sheet.append([_cell(sheet, value) for value in row])
+    written = io.BytesIO()
+    with ZipFile(written, "w") as archive:
+        ExcelWriter(workbook, archive).save()  # `Workbook.save` would put the time of day in
+    return _timeless(written)
+
+
+def _sheets(result: OptimizationResult, trials: Sequence[Trial], of: Provenance) -> Mapping[str, Rows]:
+    return {
+        "Result": _summary(result, of),
+        "Figures": figure_table(result),
+        "Scenarios": (
+            ("scenario", "weight", "benefit_bps", "standard error", "timing_bps", "utility", "benchmark_utility"),
+            *(
+                (
+                    s.scenario,
+                    s.weight,
+                    s.benefit_bps.value,
+                    s.benefit_bps.error,
+                    s.timing_bps.value,
+                    s.winner.metrics.utility.value,
+                    s.benchmark.metrics.utility.value,
+                )
+                for s in result.scenarios
+            ),
+        ),
+        "Trials": trial_table(result, trials),
+        "Request": (("field", "value"), *_flat(result.manifest.request.model_dump(mode="json"))),
+    }
+
+
+def _summary(result: OptimizationResult, of: Provenance) -> Iterator[tuple[str, Any]]:
+    yield "what", "value"
+    yield from of.model_dump().items()
+    yield "name", result.manifest.request.name
+    for reason in result.partial:
+        yield "partial result", reason
+    yield "verdict", result.verdict.colour
+    yield "headline", result.verdict.headline
+    yield "reason", result.verdict.reason
+    yield "benefit", benefit(result)
+    if result.winner is not None:
+        for name, value in result.winner.config.model_dump(mode="json", exclude_none=True).items():
+            yield f"winner: {name}", value
+    for caveat in result.caveats:
+        yield "caveat", caveat
+
+
+def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict | list):
+        named = value.items() if isinstance(value, dict) else enumerate(value)
+        for name, one in named:
+            yield from _flat(one, f"{path}.{name}" if path else str(name))
+    else:
+        yield path, value
+
+
+def _cell(sheet: Any, value: Any) -> Any:
+    """Text is text, whatever it begins with: nothing in the file is a formula."""
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
+    if not isinstance(value, str):
+        return value
+    cell = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("�", value))
+    cell.data_type = "s"
+    cell.quotePrefix = True
+    return cell
+
+
+def _timeless(written: io.BytesIO) -> bytes:
+    """The same archive with no time of day in it."""
+    packed = io.BytesIO()
+    with ZipFile(written) as source, ZipFile(packed, "w", ZIP_DEFLATED) as target:
+        for name in source.namelist():
+            target.writestr(ZipInfo(name, EPOCH.timetuple()[:6]), source.read(name), ZIP_DEFLATED)
+    return packed.getvalue()

@@ -1,0 +1,168 @@
+"""Trials in pages: filtered, in a chosen order, each once, whatever is added meanwhile."""
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field, ValidationError
+
+from quant.evaluation import Metrics
+from quant.family import WeightFunction
+from quant.strategy import Frozen, StrategyConfig
+from quant.trial import Trial
+from tools.errors import InvalidInput
+from tools.optimization import HISTORY, Plotted
+
+SortBy: TypeAlias = Literal[
+    "number",
+    "objective",
+    "utility",
+    "excess_return",
+    "geometric_return",
+    "volatility",
+    "sharpe",
+    "sharpe_pooled",
+    "max_drawdown",
+    "max_drawdown_p80",
+    "value_at_risk",
+    "expected_shortfall",
+    "turnover",
+    "cost",
+    "average_weight",
+    "weight_volatility",
+    "largest_weight",
+    "loss_probability",
+    "drawdown_breach",
+    "locked_in_cash",
+]
+Order: TypeAlias = Literal["asc", "desc"]
+
+
+class TrialRow(Frozen):
+    """A trial with its metrics in one scenario. `objective` and `feasible` are null for one that was screened out."""
+
+    number: int
+    round: int
+    origin: str
+    digest: str
+    config: StrategyConfig
+    screened: bool
+    feasible: bool | None
+    objective: float | None
+    chosen: bool
+    metrics: Metrics
+
+
+class Asked(Frozen):
+    """Which trials, and in which order."""
+
+    sort: SortBy = "number"
+    order: Order = "asc"
+    scenario: Annotated[str, Field(max_length=64)] = HISTORY
+    weight_function: tuple[WeightFunction, ...] = ()
+    feasible: bool | None = None
+    screened: bool | None = None
+
+
+class TrialPage(Frozen):
+    items: tuple[TrialRow, ...]
+    next: str | None = Field(description="The cursor of the next page; null at the end")
+    total: int = Field(description="Trials that the filters let through, on all pages")
+    partial: tuple[str, ...] = Field(description="Why these are not the trials of a whole result; empty for one")
+
+
+class _Place(Frozen):
+    """The last row of a page; good for the same order only."""
+
+    sort: SortBy
+    order: Order
+    scenario: str
+    value: float | None
+    number: int
+
+
+def rows(
+    trials: Sequence[Trial], plotted: Sequence[Plotted], *, scenario: str, chosen: str | None
+) -> tuple[TrialRow, ...]:
+    judged: Mapping[str, Plotted] = {one.digest: one for one in plotted}
+    found: list[TrialRow] = []
+    for trial in trials:
+        one = judged.get(trial.digest)
+        evaluation = trial.train if scenario == HISTORY else trial.evaluation(scenario)
+        found.append(
+            TrialRow(
+                number=trial.number,
+                round=trial.round,
+                origin=trial.origin,
+                digest=trial.digest,
+                config=trial.config,
+                screened=trial.screened,
+                feasible=one.feasible if one else None,
+                objective=one.objective if one else None,
+                chosen=trial.digest == chosen,
+                metrics=evaluation.metrics,
+            )
+        )
+    return tuple(found)
+
+
+def page(
+    found: Sequence[TrialRow], asked: Asked, *, after: str | None, limit: int, partial: Sequence[str] = ()
+) -> TrialPage:
+    """The rows after the cursor; those without a value come last, equal ones by their number."""
+    shown = [row for row in found if _passes(row, asked)]
+    shown.sort(key=lambda row: _key(_value(row, asked.sort), row.number, asked.order))
+    rest = shown
+    if after is not None:
+        place = _read(after, asked)
+        last = _key(place.value, place.number, asked.order)
+        rest = [row for row in shown if _key(_value(row, asked.sort), row.number, asked.order) > last]
+    items = rest[:limit]
+    return TrialPage(
+        items=tuple(items),
+        next=_cursor(items[-1], asked) if len(rest) > limit else None,
+        total=len(shown),
+        partial=tuple(partial),
+    )
+
+
+def _passes(row: TrialRow, asked: Asked) -> bool:
+    return (
+        (not asked.weight_function or row.config.weight_function in asked.weight_function)
+        and asked.feasible in (None, row.feasible)
+        and asked.screened in (None, row.screened)
+    )
+
+
+def _value(row: TrialRow, sort: SortBy) -> float | None:
+    if sort == "number":
+        return float(row.number)
+    return row.objective if sort == "objective" else getattr(row.metrics, sort).value
+
+
+def _key(value: float | None, number: int, order: Order) -> tuple[bool, float, int]:
+    return value is None, 0.0 if value is None else value if order == "asc" else -value, number
+
+
+def _cursor(row: TrialRow, asked: Asked) -> str:
+    place = _Place(
+        sort=asked.sort,
+        order=asked.order,
+        scenario=asked.scenario,
+        value=_value(row, asked.sort),
+        number=row.number,
+    )
+    return base64.urlsafe_b64encode(place.model_dump_json().encode()).decode()
+
+
+def _read(cursor: str, asked: Asked) -> _Place:
+    allowed = "the `next` of a page with the same sort, order and scenario"
+    try:
+        place = _Place.model_validate_json(base64.urlsafe_b64decode(cursor))
+    except (ValidationError, binascii.Error, ValueError) as error:
+        raise InvalidInput("after", cursor, reason="it is no cursor", allowed=allowed) from error
+    if (place.sort, place.order, place.scenario) != (asked.sort, asked.order, asked.scenario):
+        reason = f"it is the cursor of {place.sort}, {place.order}, in {place.scenario}"
+        raise InvalidInput("after", cursor, reason=reason, allowed=allowed)
+    return place
