@@ -1,0 +1,185 @@
+"""What jobs have found: results, trials, charts, files."""
+
+from typing import Annotated, Any, TypeAlias
+
+from fastapi import APIRouter, Header, Path, Query, Response
+
+from api.dependencies import Asking, Serving
+from api.etags import etag, is_known
+from api.exporting import MEDIA, Format, Table
+from api.paging import After, Limit
+from api.problems import errors
+from quant.family import WeightFunction
+from quant.trial import Trial
+from tools.charts import MOST_POINTS, ChartName, Charts
+from tools.optimization import HISTORY, OptimizationResult
+from tools.trial_pages import Asked, Order, SortBy, TrialPage
+from tools.unfinished import PartialResult
+
+router = APIRouter(tags=["jobs"])
+
+JobId: TypeAlias = Annotated[
+    str,
+    Path(pattern="^[A-Za-z0-9_-]{1,64}$", description="The id of a job", examples=["9f0c9c2be5b74d0d8f4a1f0c9c2be5b7"]),
+]
+IfNoneMatch: TypeAlias = Annotated[str | None, Header(description="Answer 304 where the ETag is still this one")]
+
+_TAGGED = {"ETag": {"description": "SHA-256 of the answer", "schema": {"type": "string"}}}
+_CACHED = _TAGGED | {
+    "X-Cache": {
+        "description": "`hit` where the answer was kept, at most for a day; the bytes are the same",
+        "schema": {"type": "string", "enum": ["hit", "miss"]},
+    }
+}
+_FILE = _CACHED | {"Content-Disposition": {"description": "A name for the file", "schema": {"type": "string"}}}
+_UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "If-None-Match names what stands"}}
+
+
+@router.get(
+    "/jobs/{job_id}/result",
+    summary="The result of a job",
+    response_model=OptimizationResult | PartialResult,
+    responses={200: {"headers": _TAGGED}, **_UNCHANGED, **errors(404, 409)},
+)
+async def result(job_id: JobId, serving: Serving, asking: Asking, if_none_match: IfNoneMatch = None) -> Response:
+    """The whole result; of a job that was cancelled or failed a partial one, which says so and names no winner.
+
+    409 while the job goes on: its state is at `/api/jobs/{id}`, what it has tried at `/api/jobs/{id}/trials`.
+    """
+    import hashlib
+
+    from graphs.outcomes import answer_of
+
+    content = await answer_of(serving.desk.store, asking.owner, job_id)
+    return _sent(content, MEDIA["json"], hashlib.sha256(content).hexdigest(), if_none_match)
+
+
+@router.get(
+    "/jobs/{job_id}/trials",
+    summary="The trials of a job, in pages",
+    responses=errors(404),
+)
+async def trials(
+    job_id: JobId,
+    serving: Serving,
+    asking: Asking,
+    *,
+    sort: Annotated[SortBy, Query(description="Number of proposal, objective, or a metric in `scenario`")] = "number",
+    order: Annotated[Order, Query()] = "asc",
+    scenario: Annotated[
+        str, Query(max_length=64, description="Where the metrics are measured: a scenario of the job, or history")
+    ] = HISTORY,
+    weight_function: Annotated[tuple[WeightFunction, ...], Query(description="Those of these functions only")] = (),
+    feasible: Annotated[bool | None, Query(description="Those that keep, or break, the limits")] = None,
+    screened: Annotated[bool | None, Query(description="Those that were, or were not, dropped after few paths")] = None,
+    limit: Limit = 100,
+    after: After = None,
+) -> TrialPage:
+    """In sample. Those without an objective, because they were dropped after few paths, come last."""
+    from graphs.outcomes import trial_page
+
+    asked = Asked(
+        sort=sort,
+        order=order,
+        scenario=scenario,
+        weight_function=weight_function,
+        feasible=feasible,
+        screened=screened,
+    )
+    return await trial_page(serving.desk.store, asking.owner, job_id, asked, after=after, limit=limit)
+
+
+@router.get(
+    "/jobs/{job_id}/trials/{digest}",
+    summary="One trial with everything that was measured",
+    responses=errors(404),
+)
+async def trial(
+    job_id: JobId,
+    digest: Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="The digest of its configuration")],
+    serving: Serving,
+    asking: Asking,
+) -> Trial:
+    from graphs.outcomes import trial_of
+
+    return await trial_of(serving.desk.store, asking.owner, job_id, digest)
+
+
+@router.get(
+    "/jobs/{job_id}/charts",
+    summary="What a job's charts show, ready to be drawn",
+    response_model=Charts,
+    responses={200: {"headers": _CACHED}, **_UNCHANGED, **errors(404)},
+)
+async def charts(
+    job_id: JobId,
+    serving: Serving,
+    asking: Asking,
+    *,
+    chart: Annotated[ChartName | None, Query(description="This one alone")] = None,
+    points: Annotated[int, Query(ge=100, le=MOST_POINTS, description="Points of a line, at most")] = MOST_POINTS,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """Of a job without a result what its trials so far allow; `partial` says so then."""
+    from api import exporting
+    from graphs.outcomes import found_by
+
+    found = await found_by(serving.desk.store, asking.owner, job_id)
+    made = await exporting.charts(serving.desk, found, chart, points)
+    return _sent(made.content, MEDIA["json"], made.digest, if_none_match, hit=made.hit)
+
+
+@router.get(
+    "/jobs/{job_id}/export",
+    summary="A finished job as a file",
+    response_class=Response,
+    responses={
+        200: {
+            "headers": _FILE,
+            "description": "The file; it says the job, the last day of the prices and the version of the data",
+            "content": {
+                "application/json": {"schema": {"type": "object"}},
+                "text/csv": {"schema": {"type": "string"}},
+                MEDIA["xlsx"]: {"schema": {"type": "string", "format": "binary"}},
+                "text/html": {"schema": {"type": "string"}},
+            },
+        },
+        **_UNCHANGED,
+        **errors(404, 409),
+    },
+)
+async def export(
+    job_id: JobId,
+    serving: Serving,
+    asking: Asking,
+    *,
+    format_: Annotated[Format, Query(alias="format", description="html is the report")] = "json",
+    table: Annotated[Table, Query(description="Of a csv file: its trials, or its figures")] = "trials",
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """The same bytes whenever it is asked for. No cell of a csv or xlsx file is a formula."""
+    from api import exporting
+    from graphs.outcomes import completed
+
+    found = await completed(serving.desk.store, asking.owner, job_id)
+    made = await exporting.export(serving.desk, found, format_, table)
+    name = f"stratigos-{job_id}" + ("-figures" if (format_, table) == ("csv", "figures") else "")
+    headers = {"Content-Disposition": f'attachment; filename="{name}.{format_}"'}
+    return _sent(made.content, MEDIA[format_], made.digest, if_none_match, hit=made.hit, headers=headers)
+
+
+def _sent(
+    content: bytes,
+    media_type: str,
+    digest: str,
+    if_none_match: str | None,
+    *,
+    hit: bool | None = None,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    said = {"ETag": etag(digest), "Cache-Control": "private, no-cache", **(headers or {})}
+    if hit is not None:
+        said["X-Cache"] = "hit" if hit else "miss"
+    if is_known(if_none_match, said["ETag"]):
+        return Response(status_code=304, headers=said)
+    return Response(content, media_type=media_type, headers=said)

@@ -1,0 +1,165 @@
+"""What a job has found: its result, or what there is of it."""
+
+import asyncio
+from dataclasses import dataclass
+
+from graphs.runs import Run, events_of, result_of, run_of
+from quant.trial import Trial
+from store.records import Key
+from store.store import Store
+from tools.charting import History, Material, draw
+from tools.charts import ChartName, Charts, Provenance
+from tools.errors import Conflicting, InvalidInput, NotFound
+from tools.optimization import HISTORY, OptimizationResult, Plotted
+from tools.plotting import plotted
+from tools.results import result_key
+from tools.trace import RunFailed
+from tools.trial_pages import Asked, TrialPage, page, rows
+from tools.trials import KIND as TRIAL
+from tools.trials import load_series, stored_trials
+from tools.unfinished import PartialResult, tried
+
+BROKEN = ("cancelled", "failed", "expired")
+"""States of a job that ended before its result."""
+
+
+class NotFinished(Conflicting):
+    """The job has no result, or none yet."""
+
+    code = "not_finished"
+
+
+@dataclass(frozen=True)
+class Found:
+    """`partial` says why there is no whole result; empty for one."""
+
+    run: Run
+    result: OptimizationResult | None
+    partial: tuple[str, ...]
+
+    @property
+    def provenance(self) -> Provenance:
+        run, result = self.run, self.result
+        return Provenance(
+            job=run.id,
+            as_of=result.manifest.last_day if result else None,
+            data_version=run.data_digest,
+            code_version=result.manifest.code_version if result else run.code_version,
+            result_digest=run.result_digest if result else None,
+        )
+
+
+async def found_by(store: Store, owner: str, run_id: str) -> Found:
+    """What the job has found so far."""
+    run = await run_of(store, owner, run_id)
+    result = await result_of(store, owner, run_id) if run.state == "completed" else None
+    if result is not None:
+        return Found(run, result, result.partial)
+    return Found(run, None, (await _why(store, run),))
+
+
+async def completed(store: Store, owner: str, run_id: str) -> Found:
+    """A job with a result; `NotFinished` for another."""
+    found = await found_by(store, owner, run_id)
+    if found.result is None:
+        raise _not_finished(found.run, "a completed job")
+    return found
+
+
+async def answer_of(store: Store, owner: str, run_id: str) -> bytes:
+    """The stored result as JSON, or the partial one of a job that was cancelled or failed."""
+    run = await run_of(store, owner, run_id)
+    if run.state == "completed":
+        return await store.blobs.get(result_key(owner, run_id, "final"))
+    if run.state not in BROKEN:
+        raise _not_finished(run, "a job that has ended")
+    trials = await stored_trials(store, owner, run_id)
+    if not trials:
+        raise _not_finished(run, "a job that has tried something; POST /api/jobs/{id}/restart goes on with this one")
+    shown = await asyncio.to_thread(plotted, run.request, trials)
+    partial = PartialResult.model_validate(
+        {
+            "job": run.id,
+            "state": run.state,
+            "partial": (await _why(store, run),),
+            "request": run.request,
+            "data_version": run.data_digest,
+            "code_version": run.code_version,
+            "trials": len(trials),
+            "screened": sum(trial.screened for trial in trials),
+            "wanted": run.request.trials,
+            "tried": tried(trials, shown),
+        }
+    )
+    return partial.model_dump_json().encode()
+
+
+async def trial_page(
+    store: Store, owner: str, run_id: str, asked: Asked, *, after: str | None, limit: int
+) -> TrialPage:
+    found = await found_by(store, owner, run_id)
+    known = (*(scenario.name for scenario in found.run.request.scenarios), HISTORY)
+    if asked.scenario not in known:
+        raise InvalidInput("scenario", asked.scenario, allowed=f"one of {', '.join(known)}")
+    trials = await stored_trials(store, owner, run_id)
+
+    def made() -> TrialPage:
+        winner = found.result.winner if found.result else None
+        judged = rows(
+            trials, _plotted(found, trials), scenario=asked.scenario, chosen=winner.digest if winner else None
+        )
+        return page(judged, asked, after=after, limit=limit, partial=found.partial)
+
+    return await asyncio.to_thread(made)
+
+
+async def trial_of(store: Store, owner: str, run_id: str, digest: str) -> Trial:
+    """One trial with everything that was measured."""
+    run = await run_of(store, owner, run_id)
+    record = await store.records.get(Key(owner, TRIAL, f"{run.id}.{digest}"))
+    if record is None:
+        raise NotFound(f"trial: the job has none of the digest {digest!r}; allowed: the digest of one of its trials")
+    return Trial.model_validate(record.document)
+
+
+async def charts_of(store: Store, found: Found, *, only: ChartName | None, points: int) -> Charts:
+    owner, result = found.run.owner, found.result
+    trials = await stored_trials(store, owner, found.run.id)
+    history = None
+    if result is not None and result.history_series is not None:
+        history = History(*await load_series(store, owner, result.history_series, rows=len(History._fields)))
+
+    def drawn() -> Charts:
+        material = Material(
+            request=found.run.request if result is None else result.manifest.request,
+            trials=trials,
+            plotted=_plotted(found, trials),
+            result=result,
+            history=history,
+            points=points,
+        )
+        return draw(material, found.provenance, partial=found.partial, only=only)
+
+    return await asyncio.to_thread(drawn)
+
+
+def _plotted(found: Found, trials: tuple[Trial, ...]) -> tuple[Plotted, ...]:
+    return plotted(found.run.request, trials) if found.result is None else found.result.trials
+
+
+async def _why(store: Store, run: Run) -> str:
+    if run.state in BROKEN:
+        failures = [event for event in await events_of(store, run.owner, run.id) if isinstance(event, RunFailed)]
+        reason = f" ({failures[-1].code}: {failures[-1].kind})" if failures else ""
+        return (
+            f"The job was {run.state}{reason} before its trials were judged: they are in sample, none was tested for "
+            "luck, and none of them is a recommendation."
+        )
+    return f"The job is {run.state}: its trials so far are in sample, and none of them was judged."
+
+
+def _not_finished(run: Run, allowed: str) -> NotFinished:
+    return NotFinished(
+        f"job: {run.id!r} is {run.state} and has no result; allowed: {allowed} (GET /api/jobs/{run.id} says how far it "
+        f"is, GET /api/jobs/{run.id}/trials what was tried)"
+    )

@@ -1,0 +1,64 @@
+"""What a job found that did not come to its end: counts and ranges, labelled, and nothing of it is called best."""
+
+from collections.abc import Sequence
+from statistics import median
+from typing import Literal
+
+from pydantic import Field
+
+from quant.family import WeightFunction
+from quant.strategy import Frozen
+from quant.trial import Trial
+from tools.optimization import OptimizationRequest, Plotted
+
+
+class Tried(Frozen):
+    """The trials of one weight function; objectives are in sample, of trials alone, and null where none has one."""
+
+    weight_function: WeightFunction
+    trials: int
+    screened: int
+    within_limits: int
+    lowest: float | None
+    median: float | None
+    highest: float | None
+
+
+class PartialResult(Frozen):
+    """Of a job that was cancelled or failed. Nothing was judged: no benchmark, no test for luck, no winner."""
+
+    complete: Literal[False] = False
+    job: str
+    state: Literal["cancelled", "failed", "expired"]
+    partial: tuple[str, ...] = Field(description="Why the answer is partial, in sentences")
+    request: OptimizationRequest
+    data_version: str
+    code_version: str
+    trials: int
+    screened: int
+    wanted: int = Field(description="Trials that were asked for")
+    tried: tuple[Tried, ...]
+
+
+def tried(trials: Sequence[Trial], plotted: Sequence[Plotted]) -> tuple[Tried, ...]:
+    """By weight function, in the order of their names."""
+    judged = {one.digest: one for one in plotted}
+    found: dict[WeightFunction, list[Trial]] = {}
+    for trial in trials:
+        found.setdefault(trial.config.weight_function, []).append(trial)
+    rows: list[Tried] = []
+    for name in sorted(found):
+        own = [judged[trial.digest] for trial in found[name] if trial.digest in judged]
+        values = [one.objective for one in own]
+        rows.append(
+            Tried(
+                weight_function=name,
+                trials=len(found[name]),
+                screened=sum(trial.screened for trial in found[name]),
+                within_limits=sum(one.feasible for one in own),
+                lowest=min(values, default=None),
+                median=median(values) if values else None,
+                highest=max(values, default=None),
+            )
+        )
+    return tuple(rows)
