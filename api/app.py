@@ -44,8 +44,8 @@ async def create_desk(settings: Settings, models: "Models | None" = None) -> "As
     from graphs.runs import Desk
     from store.store import open_store
     from tools.bundled import BundledPrices
+    from tools.datasets import load_owned
     from tools.local import LocalRunner
-    from tools.market import load_market
 
     if models is not None:
         check_priced(settings.budgets, models.unpriced)
@@ -60,7 +60,7 @@ async def create_desk(settings: Settings, models: "Models | None" = None) -> "As
             yield Desk(
                 store=store,
                 prices=prices,
-                jobs=LocalRunner(store, partial(load_market, prices)),
+                jobs=LocalRunner(store, partial(load_owned, store, prices)),
                 models=models,
                 checkpoints=checkpoints,
                 budgets=settings.budgets,

@@ -233,7 +233,7 @@ async def _steps(desk: Desk, owner: str, turn: Turn, log: EventLog) -> AsyncGene
             budgets=desk.budgets,
             now=desk.now,
             said=(*(earlier.asked for earlier in place.before), turn.asked),
-            prices=desk.prices,
+            prices=desk.prices_of(owner),
             runs=DeskRuns(desk, owner, turn.id, lambda: evidence.about(turn.focus), at, tell),
             focus=turn.focus,
             evidence=evidence,

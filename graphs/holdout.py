@@ -65,7 +65,7 @@ async def _asked(desk: Desk, run: Run) -> Approval:
 async def _opened(desk: Desk, run: Run, result: OptimizationResult, approval: Approval) -> OpenedHoldout:
     from tools.evaluation import World
 
-    market = await load_market(desk.prices, run.request)
+    market = await load_market(desk.prices_of(run.owner), run.request)
     if market.data_digest != run.data_digest:
         allowed = "the prices with which the run began"
         raise InvalidInput("prices_file", run.request.prices_file, allowed=allowed)

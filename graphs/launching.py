@@ -46,7 +46,7 @@ class DeskRuns:
         self._beginning = asyncio.Lock()
 
     async def estimate(self, request: OptimizationRequest) -> Estimate:
-        _, completed = await served(self._desk, request)
+        _, completed = await served(self._desk, self._owner, request)
         return estimate(completed)
 
     async def launch(self, request: OptimizationRequest, name: str) -> str:

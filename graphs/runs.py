@@ -37,6 +37,7 @@ from tools.approval import USUAL, Approval, Subject, Thresholds, approval_of
 from tools.budget import UNLIMITED, Budgets
 from tools.code import code_version
 from tools.context import Context, Principal, RunMarket
+from tools.datasets import OwnedPrices, load_owned
 from tools.decisions import Decided, save_decision
 from tools.errors import InvalidInput, NotFound, UserError
 from tools.jobs import JobRunner
@@ -64,6 +65,7 @@ class Desk:
 
     store: Store
     prices: PriceSource
+    """What every owner has."""
     jobs: JobRunner
     models: Models | None
     """None for a desk that only reads and reproduces."""
@@ -82,6 +84,10 @@ class Desk:
     """Where submitted jobs wait for a worker; None executes runs in place."""
     jobs_per_user: int = 2
     """Jobs of one owner that have a place at a time."""
+
+    def prices_of(self, owner: str) -> OwnedPrices:
+        """What every owner has, and the owner's own data sets."""
+        return OwnedPrices(self.store, owner, self.prices)
 
 
 class Cancelling(Frozen):
@@ -162,7 +168,9 @@ async def new_run(
     ledger: set[str] | None = None,
 ) -> Run:
     """A run that is not stored yet, for a request that its prices can serve; otherwise `UserError`."""
-    market, request = await served(desk, request)
+    if request.prices_file is None:
+        request = request.model_copy(update={"universe": await desk.prices_of(owner).pinned(request.universe)})
+    market, request = await served(desk, owner, request)
     before = await _tried_before(desk.store, owner, market.data_digest) if ledger is None else ledger
     now = desk.now()
     return Run(
@@ -301,8 +309,8 @@ async def reproduce(desk: Desk, owner: str, run_id: str) -> OptimizationResult:
         async with open_store(Path(folder)) as store:
             fresh = Desk(
                 store=store,
-                prices=desk.prices,
-                jobs=LocalRunner(store, partial(load_market, desk.prices)),
+                prices=desk.prices_of(owner),
+                jobs=LocalRunner(store, partial(load_owned, store, desk.prices_of(owner))),
                 models=desk.models,
                 checkpoints=Path(folder) / "checkpoints.sqlite",
                 thresholds=None,
@@ -393,7 +401,7 @@ async def _as_decided(desk: Desk, run: Run, decided: approvals.Decided) -> Run:
     _check_version(run)
     request = decided.applied(run.request)
     if decided.verdict == "edited":
-        market, request = await served(desk, request)
+        market, request = await served(desk, run.owner, request)
         if market.data_digest != run.data_digest:
             allowed = "the prices with which the run began"
             raise InvalidInput("prices_file", request.prices_file, allowed=allowed)
@@ -404,13 +412,13 @@ async def _as_decided(desk: Desk, run: Run, decided: approvals.Decided) -> Run:
     return run.moved(state, at=decided.at, by=decided.by, reason=decided.verdict)
 
 
-async def served(desk: Desk, request: OptimizationRequest) -> "tuple[Market, OptimizationRequest]":
+async def served(desk: Desk, owner: str, request: OptimizationRequest) -> "tuple[Market, OptimizationRequest]":
     """The prices of a request, and the request as they complete it; `UserError` for one that they cannot serve."""
     from tools.evaluation import World
     from tools.limits import check_minimum_exposure
     from tools.sensitivity import check_scenarios
 
-    market = await load_market(desk.prices, request)
+    market = await load_market(desk.prices_of(owner), request)
     request = resolved(request, assets=len(market.assets))
     world = World(market, request)
     check_scenarios(world)
@@ -435,7 +443,7 @@ def _execution(desk: Desk, run: Run, log: EventLog, approval: Approval | None, *
         budgets=desk.budgets,
         now=desk.now,
         jobs=desk.jobs,
-        market=RunMarket(partial(load_market, desk.prices), run.request),
+        market=RunMarket(partial(load_market, desk.prices_of(run.owner)), run.request),
         ledger=run.ledger,
     )
     agents: dict[AgentName, Agent] = {}

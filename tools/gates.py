@@ -1,19 +1,20 @@
 """What is looked at before prices are used: what is broken stops, what is doubtful is said."""
 
-import datetime
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
+from tools.data_report import DataReport, Gate, Status
 from tools.errors import InvalidInput
 from tools.prices import Prices
 
-Status = Literal["PASS", "WARN", "FAIL", "SKIP"]
+__all__ = ["BREAKING", "DataReport", "Gate", "Status", "accepted", "inspect", "require_usable", "sessions_of"]
 
+BREAKING = ("length", "duplicate_dates", "asset_calendars", "asset_histories", "positive_prices")
+"""No return can be computed from what these find, so nobody can accept it."""
 _MAX_ROWS = 20
 _LARGE = 1.2840254166877414
 """exp(0.25): a move beyond it or its inverse is more than 25 percent in logarithms."""
@@ -26,42 +27,9 @@ _LARGEST_UNCHANGED = 0.5
 """Share of unchanged closes above which a series is no market price."""
 
 
-class Gate(BaseModel):
-    """One look at the data. `SKIP` says in `detail` why it was not taken."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    status: Status
-    detail: str
-    rows: tuple[str, ...] = ()
-    """The first places of what was found."""
-
-
-class DataReport(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    source: str
-    digest: str
-    first: datetime.date | None
-    last: datetime.date | None
-    sessions: int
-    assets: tuple[str, ...]
-    gates: tuple[Gate, ...]
-
-    @property
-    def usable(self) -> bool:
-        return all(gate.status != "FAIL" for gate in self.gates)
-
-    @property
-    def caveats(self) -> tuple[str, ...]:
-        """What a reader of any result on this data must be told."""
-        return tuple(gate.detail for gate in self.gates if gate.status == "WARN")
-
-
 def inspect(prices: Prices, calendar: str | None = "XNYS") -> DataReport:
     """Look through every gate. `calendar` None: the exchange is unknown or never closes."""
-    gates = (
+    found = (
         _length(prices),
         *_order(prices),
         *_calendar(prices, calendar),
@@ -70,6 +38,7 @@ def inspect(prices: Prices, calendar: str | None = "XNYS") -> DataReport:
         *_moves(prices),
         Gate(name="high_low", status="SKIP", detail="not looked at: only closes are carried"),
     )
+    gates = accepted(found, dict(prices.accepted))
     known = prices.dates[~np.isnat(prices.dates)]
     return DataReport(
         source=prices.source,
@@ -98,6 +67,16 @@ def require_usable(prices: Prices, calendar: str | None = "XNYS") -> DataReport:
             code=f"gate_{gate.name}",
         )
     return report
+
+
+def accepted(gates: Iterable[Gate], reasons: Mapping[str, str]) -> tuple[Gate, ...]:
+    """What fails and somebody accepted is a caveat with the reason."""
+    return tuple(
+        gate.model_copy(update={"status": "WARN", "detail": f"{gate.detail}; accepted: {reasons[gate.name]}"})
+        if gate.status == "FAIL" and gate.name in reasons and gate.name not in BREAKING
+        else gate
+        for gate in gates
+    )
 
 
 def _gate(name: str, found: list[str], bad: Status, detail: str, passed: str) -> Gate:
@@ -144,7 +123,7 @@ def _calendar(prices: Prices, calendar: str | None) -> Iterator[Gate]:
         )
         yield from (Gate(name=name, status="SKIP", detail=reason) for name in names)
         return
-    sessions = _sessions(calendar, known.min(), known.max())
+    sessions = sessions_of(calendar, known.min(), known.max())
     extra = [str(day) for day in np.setdiff1d(known, sessions)]
     yield _gate(
         names[0],
@@ -163,7 +142,7 @@ def _calendar(prices: Prices, calendar: str | None) -> Iterator[Gate]:
     )
 
 
-def _sessions(calendar: str, first: np.datetime64, last: np.datetime64) -> NDArray[np.datetime64]:
+def sessions_of(calendar: str, first: np.datetime64, last: np.datetime64) -> NDArray[np.datetime64]:
     library: Any = import_module("exchange_calendars")  # it has no types
     errors: Any = import_module("exchange_calendars.errors")
 

@@ -117,8 +117,15 @@ async def load_assets(prices: PriceSource, names: Sequence[str]) -> Assets:
     wanted: dict[str, list[str]] = {}
     for universe, asset in places:
         wanted.setdefault(universe, []).append(asset)
+    currencies = {universes[universe].currency for universe in wanted}
+    if len(currencies) > 1:
+        shown = " and ".join(sorted(currencies))
+        raise InvalidInput("assets", shown, reason=f"prices in {shown} do not mix", allowed="assets of one currency")
     markets = {
-        universe: await asyncio.to_thread(build_market, universes[universe].only(assets), OptimizationRequest())
+        # some of a data set's assets may share more days than all of them
+        universe: await asyncio.to_thread(
+            build_market, await prices.load(f"{universe}:{','.join(assets)}"), OptimizationRequest()
+        )
         for universe, assets in wanted.items()
     }
     if INDEX in universes and INDEX not in markets:

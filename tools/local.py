@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from quant.trial import Trial
     from tools.market import Market
 
-LoadMarket = Callable[[OptimizationRequest], Awaitable["Market"]]
+LoadMarket = Callable[[str, OptimizationRequest], Awaitable["Market"]]
+"""Of an owner's request."""
 
 logger = structlog.get_logger()
 
@@ -81,7 +82,7 @@ class LocalRunner:
 
         loop = asyncio.get_running_loop()
         known = {t.digest: t for t in await stored_trials(self._store, job.owner, job.run)}
-        world = World(await self._market(job.request), job.request, running.stop.is_set)
+        world = World(await self._market(job.owner, job.request), job.request, running.stop.is_set)
 
         def save(trials: "list[tuple[Trial, NDArray[np.float64]]]") -> None:
             saving = save_trials(self._store, job.owner, job.run, trials)

@@ -26,6 +26,7 @@ DAYS = 252
 TRAIN, VALIDATE = 0.60, 0.20
 SHORTEST_HOLDOUT = 2 * DAYS
 SHORTEST_TRAIN = 3 * DAYS
+CASH_CURRENCY = "USD"
 MIXES: tuple[InnerPortfolio, ...] = ("equal_weight", "inverse_volatility")
 
 
@@ -94,7 +95,8 @@ async def load_market(prices: PriceSource, request: OptimizationRequest) -> Mark
 
 
 def build_market(prices: Prices, request: OptimizationRequest) -> Market:
-    report = require_usable(prices, None if request.calendar == "none" else request.calendar)
+    calendar = prices.calendar if request.prices_file is None else request.calendar
+    report = require_usable(prices, None if calendar == "none" else calendar)
     returns = Returns.from_prices(prices.dates, prices.assets, prices.closes)
     values = returns.values + (request.dividend_yield / DAYS if prices.price_index else 0.0)
     rates = cash_rates()
@@ -188,8 +190,12 @@ def _caveats(prices: Prices, request: OptimizationRequest, last_month: str) -> l
         )
     elif request.prices_file:
         said.append("The price file is taken as total return: dividends are in it.")
-    if request.calendar == "none":
+    if "none" in (request.calendar, prices.calendar):
         said.append("No exchange calendar was looked at; a year counts as 252 sessions all the same.")
+    if prices.currency != CASH_CURRENCY:
+        said.append(
+            f"The prices are in {prices.currency} and the cash rate is that of US dollars: excess returns mix the two."
+        )
     if prices.survivors:
         said.append(
             "These stocks were chosen because they still exist: every result on them is flattered by survivorship."

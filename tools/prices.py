@@ -31,6 +31,11 @@ class Prices:
     """The assets were chosen knowing that they would survive."""
     source: str
     notes: tuple[str, ...] = ()
+    calendar: str = "XNYS"
+    """Exchange of the sessions, or none."""
+    currency: str = "USD"
+    accepted: tuple[tuple[str, str], ...] = ()
+    """Gates that fail and are passed all the same, each with the reason that a person gave."""
 
     def __post_init__(self) -> None:
         dates = np.array(self.dates, dtype="datetime64[D]")
@@ -94,7 +99,7 @@ class CashRates:
 
 @runtime_checkable
 class PriceSource(Protocol):
-    """Port. Adapters: `tools.bundled.BundledPrices`, `tools.price_file.PriceFile`."""
+    """Port. Adapters: `tools.bundled.BundledPrices`, `tools.price_file.PriceFile`, `tools.datasets.OwnedPrices`."""
 
     async def universes(self) -> tuple[str, ...]:
         """The names that `load` takes; `name:A,B` loads only the assets A and B of it."""

@@ -14,6 +14,8 @@ from tools.errors import InvalidInput
 
 MAX_BYTES = 100_000_000
 MAX_CELLS = 5_000_000
+MAX_UNPACKED = 500_000_000
+MAX_TEXT = 1_000
 
 MISSING = {"", "na", "n/a", "nan", "null", "none", "nat", "-", "#n/a"}
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
@@ -92,12 +94,7 @@ def parquet_table(bare: Table, content: bytes) -> Table:
     parquet: Any = import_module("pyarrow.parquet")
 
     try:
-        file: Any = parquet.ParquetFile(io.BytesIO(content))
-        cells: int = file.metadata.num_rows * file.metadata.num_columns
-        if cells > MAX_CELLS:
-            raise too_many(bare)
-        columns: list[list[Any]] = [column.to_pylist() for column in file.read().columns]
-        names: list[str] = file.schema_arrow.names
+        names, columns = _parquet_columns(bare, parquet, content)
     except (arrow.ArrowException, OSError, ValueError, OverflowError) as error:
         raise bare.refuse(
             f"cannot be read as Parquet: {str(error).splitlines()[0][:120]}",
@@ -109,6 +106,28 @@ def parquet_table(bare: Table, content: bytes) -> Table:
         for number, row in enumerate(zip(*columns, strict=True), start=1)
     )
     return Table(bare.name, names, rows, row="record")
+
+
+def _parquet_columns(bare: Table, parquet: Any, content: bytes) -> tuple[list[str], list[list[Any]]]:
+    """A text that every record refers to takes a few bytes in the file: it is looked at before the records are."""
+    metadata: Any = parquet.ParquetFile(io.BytesIO(content)).metadata
+    leaves: Any = metadata.schema
+    groups = range(metadata.num_row_groups)
+    if metadata.num_rows * metadata.num_columns > MAX_CELLS:
+        raise too_many(bare)
+    size = sum(metadata.row_group(i).total_byte_size for i in groups)
+    if size > MAX_UNPACKED:
+        raise bare.refuse(f"unpacks to {size:,} bytes", allowed=f"at most {MAX_UNPACKED:,}", code="file_too_large")
+    texts = [
+        leaf.name for leaf in map(leaves.column, range(metadata.num_columns)) if leaf.physical_type == "BYTE_ARRAY"
+    ]
+    file: Any = parquet.ParquetFile(io.BytesIO(content), read_dictionary=texts)
+    columns: list[Any] = file.read().columns
+    for column in columns:
+        for chunk in column.chunks if str(column.type).startswith("dictionary") else ():
+            if any(len(text) > MAX_TEXT for text in chunk.dictionary.to_pylist() if text is not None):
+                raise bare.refuse("holds long texts", allowed=f"texts of {MAX_TEXT} characters", code="file_unreadable")
+    return file.schema_arrow.names, [column.to_pylist() for column in columns]
 
 
 def cells_of(sheet: Table) -> Iterator[tuple[int, list[str]]]:

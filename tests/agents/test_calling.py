@@ -31,6 +31,7 @@ from tools.answers import forget_answers, load_answer
 from tools.budget import Budgets, BudgetSpent
 from tools.bundled import BundledPrices
 from tools.context import Context, Principal, RunMarket
+from tools.datasets import load_owned
 from tools.local import LocalRunner
 from tools.market import load_market
 from tools.optimization import OptimizationRequest, RiskAssessment
@@ -105,7 +106,7 @@ async def context_at(home: Path) -> AsyncGenerator[Context]:
             run="r",
             request=request,
             store=store,
-            jobs=LocalRunner(store, partial(load_market, prices)),
+            jobs=LocalRunner(store, partial(load_owned, store, prices)),
             market=RunMarket(partial(load_market, prices), request),
             ledger="",
         )

@@ -124,7 +124,7 @@ def again(state: State) -> str:
 def execution(store: Store, agent: Agent, run: str) -> Execution:
     request, prices = OptimizationRequest(), BundledPrices()
 
-    async def load(_: Any) -> Any:
+    async def load(*_: Any) -> Any:
         return await load_market(prices, request)
 
     context = Context(

@@ -16,8 +16,8 @@ from graphs.runs import Desk
 from quant.scenario import BUILT_IN
 from store.store import open_store
 from tools.bundled import BundledPrices
+from tools.datasets import load_owned
 from tools.local import LocalRunner
-from tools.market import load_market
 from tools.optimization import OptimizationRequest
 
 OWNER = "local"
@@ -31,7 +31,7 @@ async def open_desk(home: Path, model: BaseChatModel | Models | None = None) -> 
         yield Desk(
             store=store,
             prices=prices,
-            jobs=LocalRunner(store, partial(load_market, prices)),
+            jobs=LocalRunner(store, partial(load_owned, store, prices)),
             models=model if isinstance(model, Models) else only(model or EmbeddedPlanner(), QUICK),
             checkpoints=home / "checkpoints.sqlite",
         )

@@ -19,7 +19,7 @@ class Loader:
         self.error = error
         self.asked = 0
 
-    async def __call__(self, request):
+    async def __call__(self, owner, request):
         self.asked += 1
         if self.error is not None:
             raise self.error

@@ -1,0 +1,201 @@
+"""An owner's data sets: immutable versions under a name, and prices out of them."""
+
+import re
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from store.records import Key, every
+from store.store import Store
+from tools.bars import Bars
+from tools.context import utc_now
+from tools.dataset_words import Commit, Head, Version
+from tools.errors import InvalidInput, NotFound
+from tools.markers import markers, require_unmarked
+from tools.optimization import OptimizationRequest
+from tools.prices import Prices, PriceSource
+from tools.universe import split_universe
+
+if TYPE_CHECKING:
+    from tools.market import Market
+
+HEAD, VERSION = "dataset", "dataset-version"
+PIN = 16
+"""Characters of a hash that name a version for ever."""
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+_PREFIX = re.compile(r"[0-9a-f]{6,64}")
+_NOT_SEEN_IN_CLOSES = ("high_low", "date_order")
+
+
+class NoSuchDataset(NotFound):
+    """The owner has no data set of that name."""
+
+    code = "no_such_dataset"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"dataset: there is no data set {name!r}; allowed: the name of one of yours")
+
+
+def head_key(owner: str, name: str) -> Key:
+    return Key(owner, HEAD, name)
+
+
+def version_key(owner: str, name: str, hash_: str) -> Key:
+    return Key(owner, VERSION, f"{name}@{hash_}")
+
+
+def blob_key(owner: str, hash_: str) -> str:
+    return f"{owner}/datasets/{hash_}"
+
+
+async def find_head(store: Store, owner: str, name: str) -> tuple[Head | None, int]:
+    """The data set and the version of its record; None and 0 where there is none."""
+    if not _NAME.fullmatch(name):
+        return None, 0
+    record = await store.records.get(head_key(owner, name))
+    return (None, 0) if record is None else (Head.model_validate(record.document), record.version)
+
+
+async def head_of(store: Store, owner: str, name: str) -> Head:
+    head, _ = await find_head(store, owner, name)
+    if head is None:
+        raise NoSuchDataset(name)
+    return head
+
+
+async def version_of(store: Store, owner: str, name: str, hash_: str) -> Version:
+    """By its whole hash, or the beginning of it."""
+    found = resolved(await head_of(store, owner, name), hash_)
+    record = await store.records.get(version_key(owner, name, found.hash))
+    assert record is not None, "a version is written together with the head that names it"
+    return Version.model_validate(record.document)
+
+
+async def bars_of(store: Store, owner: str, version: Version) -> Bars:
+    return Bars.unpacked(await store.blobs.get(blob_key(owner, version.hash)))
+
+
+def resolved(head: Head, hash_: str | None = None, as_of: datetime | None = None) -> Commit:
+    """The version of that hash, or the one that was known at a time, or the latest."""
+    if hash_:
+        found = {commit.hash: commit for commit in head.history if commit.hash.startswith(hash_)}
+        if not _PREFIX.fullmatch(hash_) or len(found) != 1:
+            raise NotFound(
+                f"version: {len(found) if _PREFIX.fullmatch(hash_) else 0} versions of {head.name} begin with "
+                f"{hash_[:64]!r}; allowed: the first {PIN} characters of a version's hash, such as "
+                f"{head.history[-1].hash[:PIN]}"
+            )
+        return next(iter(found.values()))
+    known = [commit for commit in head.history if as_of is None or commit.at <= as_of]
+    if not known:
+        first = head.history[0].at
+        reason = f"nothing was known of {head.name} then"
+        raise InvalidInput("asOf", str(as_of), reason=reason, allowed=f"from {first.isoformat()} on")
+    return known[-1]
+
+
+@dataclass(frozen=True)
+class OwnedPrices:
+    """Adapter of `tools.prices.PriceSource`: an owner's data sets, beside the prices that all have.
+
+    `mydata` is its latest version, `mydata@HASH` the version whose hash begins so, `mydata:A,B` some of its assets.
+    """
+
+    store: Store
+    owner: str
+    shared: PriceSource
+
+    async def universes(self) -> tuple[str, ...]:
+        return (*await self.shared.universes(), *await self._own())
+
+    async def load(self, universe: str) -> Prices:
+        name, assets = split_universe(universe)
+        version = await self._version(name)
+        if version is not None:
+            return as_prices(version, await bars_of(self.store, self.owner, version), assets)
+        try:
+            return await self.shared.load(universe)
+        except InvalidInput as error:
+            own = await self._own()
+            if error.code != "unknown_universe" or not own:
+                raise
+            allowed = f"{error.allowed}; or of yours: {', '.join(own[:20])}"
+            raise InvalidInput(error.field, error.value, allowed=allowed, code=error.code) from error
+
+    async def pinned(self, universe: str) -> str:
+        """The universe with the version that it means now; raises `InvalidInput` for data that are marked as bad."""
+        name, _ = split_universe(universe)
+        version = await self._version(name)
+        found = await markers(self.store, self.owner, utc_now())
+        if found:
+            prices = await self.load(universe)
+            first, last = _day(prices.dates[0]), _day(prices.dates[-1])
+            require_unmarked(found, name if version is None else version.dataset, prices.assets, first, last)
+        if version is None:
+            return universe
+        _, colon, assets = universe.strip().partition(":")
+        return f"{version.dataset}@{version.hash[:PIN]}{colon}{assets}"
+
+    async def _own(self) -> tuple[str, ...]:
+        heads = [Head.model_validate(r.document) async for r in every(self.store.records, self.owner, HEAD)]
+        return tuple(head.name for head in heads if head.kind == "prices")
+
+    async def _version(self, name: str) -> Version | None:
+        base, at, hash_ = name.partition("@")
+        head, _ = await find_head(self.store, self.owner, base)
+        if head is None:
+            return None
+        if at and not hash_:
+            raise InvalidInput("universe", name, allowed=f"{base}, or {base}@ and a hash", code="unknown_universe")
+        try:
+            commit = resolved(head, hash_ or None)
+        except NotFound as error:
+            allowed = f"{base}@{head.history[-1].hash[:PIN]}, or another version of it"
+            raise InvalidInput("universe", name, allowed=allowed, code="unknown_universe") from error
+        return await version_of(self.store, self.owner, base, commit.hash)
+
+
+async def load_owned(store: Store, shared: PriceSource, owner: str, request: OptimizationRequest) -> "Market":
+    """The market of an owner's request: what `tools.local.LocalRunner` loads a job's data with."""
+    from tools.market import load_market
+
+    return await load_market(OwnedPrices(store, owner, shared), request)
+
+
+def as_prices(version: Version, bars: Bars, assets: tuple[str, ...] = ()) -> Prices:
+    """Closes on the days that the assets share."""
+    name = f"{version.dataset}@{version.hash[:PIN]}"
+    if version.kind != "prices":
+        reason = f"{version.dataset} is of the kind {version.kind}, in which nobody can invest"
+        raise InvalidInput("universe", name, reason=reason, allowed="a data set of prices", code="not_prices")
+    dividends = "taken as including dividends" if version.total_return else "without dividends"
+    whole = Prices(
+        dates=bars.dates,
+        assets=bars.assets,
+        closes=bars.closes,
+        price_index=not version.total_return,
+        survivors=False,
+        source=f"data set {name}",
+        notes=(
+            f"prices of the data set {name}, {dividends}, as its owner states",
+            *(gate.detail for gate in version.gates if gate.name in _NOT_SEEN_IN_CLOSES and gate.status == "WARN"),
+        ),
+        calendar=version.calendar,
+        currency=version.currency,
+        accepted=tuple(sorted(version.accepted.items())),
+    )
+    chosen = whole.only(assets) if assets else whole
+    rows = shared_rows(bars, chosen.assets)
+    if rows.stop - rows.start < 2:
+        reason = f"{', '.join(chosen.assets[:10])} share no two days"
+        raise InvalidInput("universe", name, reason=reason, allowed="assets whose days overlap", code="too_short")
+    return replace(chosen, dates=chosen.dates[rows], closes=chosen.closes[rows])
+
+
+def shared_rows(bars: Bars, assets: tuple[str, ...]) -> slice:
+    columns = [bars.assets.index(asset) for asset in assets]
+    return Bars(dates=bars.dates, assets=assets, fields={"close": bars.closes[:, columns]}).common()
+
+
+def _day(value: object) -> date:
+    return date.fromisoformat(str(value))

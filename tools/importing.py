@@ -1,0 +1,262 @@
+"""What a table says, as bars: which column is what, and what stands in the way of it."""
+
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tools.bars import FIELDS, Bars, Field, rescaled
+from tools.data_report import Gate
+from tools.dataset_words import Role, Terms, Understood
+from tools.errors import InvalidInput
+from tools.table_formats import Format, read_table
+from tools.tables import A_HEADER, MISSING, NUMBER, Table, cells_of, check_name, day_of, quoted
+
+MAX_ASSETS = 2_000
+MAX_TABLE = 40_000_000
+"""Days times assets times fields, however few of them have a value."""
+SHOWN = 20
+
+ALIASES: dict[Role, tuple[str, ...]] = {
+    "date": ("date", "dates", "datetime", "timestamp", "day", "session", "__index_level_0__", ""),
+    "symbol": ("symbol", "ticker", "asset"),
+    "open": ("open",),
+    "high": ("high",),
+    "low": ("low",),
+    "close": ("close", "price", "last", "value"),
+    "adjusted": ("adj close", "adj_close", "adjclose", "adjusted close", "adjusted"),
+    "volume": ("volume",),
+    "dividend": ("dividends", "dividend"),
+    "split": ("stock splits", "splits", "split", "split ratio"),
+}
+_FIELD: dict[Role, Field] = {
+    "open": "open",
+    "high": "high",
+    "low": "low",
+    "close": "close",
+    "volume": "volume",
+    "dividend": "dividend",
+    "split": "split",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parsed:
+    bars: Bars
+    understood: Understood
+    gates: tuple[Gate, ...]
+    """What only the rows of the file show: duplicates and their order."""
+
+
+@dataclass
+class _Rows:
+    """The rows of one asset, in the order of the file."""
+
+    days: list[str] = field(default_factory=list[str])
+    values: dict[Role, "array[float]"] = field(default_factory=dict[Role, "array[float]"])
+
+
+def parse(content: bytes, terms: Terms, *, symbol: str) -> Parsed:
+    """`symbol` names the asset of a file that does not; raises `InvalidInput` for what cannot be read at all."""
+    kind, table = read_table(content)
+    columns = _columns(table, terms.mapping)
+    if _is_wide(table, columns):
+        layout, rows = "wide", _wide(table, columns)
+        ignored: list[str] = []
+    else:
+        layout = "long" if "symbol" in columns else "one asset"
+        rows = _long(table, columns, terms.symbol or symbol, positive=terms.kind != "curve")
+        ignored = [name for i, name in enumerate(table.header) if i not in columns.values()]
+    if not any(series.days for series in rows.values()):
+        raise table.refuse("has no price", allowed=A_HEADER, code="empty")
+    if len(rows) > MAX_ASSETS:
+        raise _too_many_assets(table)
+    days = len({day for series in {id(s.days): s.days for s in rows.values()}.values() for day in series})
+    if days * sum(len(series.values) for series in rows.values()) > MAX_TABLE:
+        reason = f"has {len(rows):,} assets with hardly a day in common"
+        raise table.refuse(reason, allowed="assets that trade on the same days", code="file_too_large")
+    reverse, order = _order(rows)
+    bars = _bars(rows, wide=layout == "wide")
+    understood = Understood(
+        format=kind,
+        layout=layout,
+        columns={role: table.header[i] for role, i in columns.items()},
+        ignored=tuple(ignored),
+        notes=_notes(kind, table, rows, reverse=reverse),
+    )
+    return Parsed(bars=bars, understood=understood, gates=order)
+
+
+def _too_many_assets(table: Table) -> InvalidInput:
+    return table.refuse(
+        f"has more than {MAX_ASSETS:,} assets", allowed=f"at most {MAX_ASSETS:,}", code="file_too_large"
+    )
+
+
+def _columns(table: Table, mapping: Mapping[Role, str]) -> dict[Role, int]:
+    names = [name.strip() for name in table.header]
+    folded = [name.casefold() for name in names]
+    for index, name in enumerate(folded):
+        if name in folded[:index]:
+            reason = f"two columns are named {quoted(names[index])}"
+            raise table.refuse(reason, allowed="distinct column names", code="duplicate_column", value=names[index])
+    found: dict[Role, int] = {}
+    for role, name in mapping.items():
+        if name.strip().casefold() not in folded:
+            shown = ", ".join(map(quoted, names[:20]))
+            raise InvalidInput(f"mapping.{role}", name, reason=f"there is no column {quoted(name)}", allowed=shown)
+        found[role] = folded.index(name.strip().casefold())
+    if len(set(found.values())) < len(found):
+        raise InvalidInput("mapping", dict(mapping), allowed="each column in one role")
+    for role, aliases in ALIASES.items():
+        place = next((folded.index(alias) for alias in aliases if alias in folded), None)
+        if role not in found and place is not None and place not in found.values():
+            found[role] = place
+    if "date" not in found:
+        reason = f"has no date column, but {', '.join(map(quoted, names[:8]))}"
+        raise table.refuse(reason, allowed=f"{A_HEADER}; or a mapping of date", code="no_date_column")
+    return found
+
+
+def _is_wide(table: Table, columns: Mapping[Role, int]) -> bool:
+    """Without a symbol and without a close every other column is an asset."""
+    if "symbol" in columns or "close" in columns or "adjusted" in columns:
+        if "close" not in columns and "adjusted" not in columns:
+            raise table.refuse("has no close column", allowed=f"{A_HEADER}; or a mapping", code="no_price_column")
+        return False
+    if len(columns) > 1 or len(table.header) < 2:
+        raise table.refuse("has no close column", allowed=f"{A_HEADER}; or a mapping", code="no_price_column")
+    return True
+
+
+def _wide(table: Table, columns: Mapping[Role, int]) -> dict[str, _Rows]:
+    places = [i for i in range(len(table.header)) if i != columns["date"]]
+    for i in places:
+        check_name(table, table.header[i].strip(), row=None, column=f"{i + 1}")
+    rows = {table.header[i].strip(): _Rows(values={"close": array("d")}) for i in places}
+    days: list[str] = []
+    for number, cells in cells_of(table):
+        days.append(day_of(table, number, columns["date"], cells[columns["date"]]))
+        for i, series in zip(places, rows.values(), strict=True):
+            series.values["close"].append(_number(table, number, i, cells[i]))
+    for series in rows.values():
+        series.days = days
+    return rows
+
+
+def _long(table: Table, columns: Mapping[Role, int], symbol: str, *, positive: bool) -> dict[str, _Rows]:
+    roles: dict[Role, int] = {role: i for role, i in columns.items() if role not in ("date", "symbol")}
+    rows: dict[str, _Rows] = {}
+    for number, cells in cells_of(table):
+        day = day_of(table, number, columns["date"], cells[columns["date"]])
+        asset = cells[columns["symbol"]].strip() if "symbol" in columns else symbol
+        if asset not in rows:
+            check_name(table, asset, row=number, column=table.header[columns.get("symbol", 0)])
+            if len(rows) == MAX_ASSETS:
+                raise _too_many_assets(table)
+            rows[asset] = _Rows(values={role: array("d") for role in roles})
+        rows[asset].days.append(day)
+        for role, i in roles.items():
+            value = _number(table, number, i, cells[i])
+            if positive and role in ("dividend", "volume") and value < 0.0:
+                raise table.refuse(
+                    f"{cells[i].strip()[:40]} is negative",
+                    row=number,
+                    column=table.header[i],
+                    allowed="numbers from 0",
+                    code="negative",
+                )
+            rows[asset].values[role].append(value)
+    return rows
+
+
+def _number(table: Table, row: int, column: int, cell: str) -> float:
+    text = cell.strip()
+    if NUMBER.fullmatch(text):
+        value = float(text)
+        if abs(value) < 1e15:
+            return value
+    elif text.casefold() in MISSING:
+        return float("nan")
+    raise table.refuse(
+        f"{quoted(text)} is not a number",
+        row=row,
+        column=table.header[column],
+        allowed="a decimal number below 1e15, or nothing where there is none",
+        code="not_a_number",
+        value=text[:80],
+    )
+
+
+def _order(rows: Mapping[str, _Rows]) -> tuple[bool, tuple[Gate, ...]]:
+    """Whether the file goes backwards, and the gates of its rows."""
+    twice: list[str] = []
+    disorder: list[str] = []
+    seen: set[int] = set()
+    backwards = False
+    for asset, series in rows.items():
+        if id(series.days) in seen:  # the assets of a wide file share their days
+            continue
+        seen.add(id(series.days))
+        days = np.array(series.days, dtype="datetime64[D]")
+        unique, counts = np.unique(days, return_counts=True)
+        of = "" if len(rows) == 1 else f" {asset}"
+        twice += [f"{day}{of}" for day in unique[counts > 1][: SHOWN - len(twice)]]
+        if days.size > 1 and (days[1:] < days[:-1]).all():
+            backwards = True
+            continue
+        back = np.flatnonzero(days[1:] < days[:-1]) + 1
+        disorder += [f"{days[i]} after {days[i - 1]}{of}" for i in back[: SHOWN - len(disorder)]]
+    gates = (
+        Gate(
+            name="duplicate_dates",
+            status="FAIL" if twice else "PASS",
+            detail="dates stand more than once" if twice else "each date once",
+            rows=tuple(twice),
+        ),
+        Gate(
+            name="date_order",
+            status="FAIL" if disorder else "PASS",
+            detail="dates are out of order in the file" if disorder else "dates increase, or all decrease",
+            rows=tuple(disorder),
+        ),
+    )
+    return backwards, gates
+
+
+def _bars(rows: Mapping[str, _Rows], *, wide: bool) -> Bars:
+    """On the days on which any asset has a close; of a day that stands twice the last row counts."""
+    days = {asset: np.array(series.days, dtype="datetime64[D]") for asset, series in rows.items()}
+    dates = np.unique(next(iter(days.values())) if wide else np.concatenate(list(days.values())))
+    places = {asset: np.searchsorted(dates, own) for asset, own in days.items()}
+    roles: dict[Role, None] = dict.fromkeys(role for series in rows.values() for role in series.values)
+    tables: dict[Role, np.ndarray[tuple[int, int], np.dtype[np.float64]]] = {}
+    for role in roles:
+        table = np.full((dates.size, len(rows)), np.nan)
+        for n, (asset, series) in enumerate(rows.items()):
+            table[places[asset], n] = np.frombuffer(series.values[role], dtype=np.float64)
+        tables[role] = table
+    quoted_closes = tables.get("close", tables.get("adjusted"))
+    assert quoted_closes is not None
+    fields = {_FIELD[role]: table for role, table in tables.items() if role in _FIELD}
+    fields["close"] = quoted_closes
+    kept = ~np.isnan(quoted_closes).all(axis=1)
+    bars = Bars(
+        dates=dates[kept], assets=tuple(rows), fields={name: fields[name][kept] for name in FIELDS if name in fields}
+    )
+    if "adjusted" not in tables or "close" not in tables:
+        return bars
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return rescaled(bars, tables["adjusted"][kept])
+
+
+def _notes(kind: Format, table: Table, rows: Mapping[str, _Rows], *, reverse: bool) -> tuple[str, ...]:
+    said: list[str] = []
+    if kind == "xlsx":
+        said.append(f"the first visible sheet was read: {table.name.removeprefix('sheet ')}; formulas count as stored")
+    if reverse:
+        said.append("the newest day came first; the days were put in order")
+    if any("adjusted" in series.values and "close" in series.values for series in rows.values()):
+        said.append("the adjusted closes are the closes; open, high and low were adjusted in proportion")
+    return tuple(said)

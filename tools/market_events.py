@@ -1,0 +1,35 @@
+"""What happens to an owner's market data, in the order in which it happens."""
+
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from pydantic import Field
+
+from quant.strategy import Frozen
+from store.store import Store
+
+LOG = "market-data"
+
+What: TypeAlias = Literal["imported", "runs_stale", "marker_set", "marker_cleared", "marker_removed", "marker_expired"]
+
+
+class MarketEvent(Frozen):
+    number: int = Field(default=0, description="1, 2, 3, ... without gaps")
+    event: What
+    at: datetime
+    text: str
+    dataset: str | None = None
+    version: str | None = None
+    marker: str | None = None
+    runs: int = 0
+    """Runs that became stale."""
+
+
+async def tell(store: Store, owner: str, event_id: str, event: MarketEvent) -> None:
+    """The same id again adds nothing."""
+    await store.events.append(owner, LOG, event_id, event.model_dump(mode="json", exclude={"number"}))
+
+
+async def told(store: Store, owner: str, *, after: int, limit: int) -> list[MarketEvent]:
+    found = await store.events.read(owner, LOG, after, limit)
+    return [MarketEvent.model_validate(event.payload | {"number": event.number}) for event in found]

@@ -1,0 +1,207 @@
+"""Tables out of whatever was uploaded: the content says what it is, never its name."""
+
+import io
+import json
+import warnings
+import zipfile
+from collections.abc import Iterator
+from datetime import date, datetime
+from importlib import import_module
+from itertools import chain
+from typing import Any, Literal, NoReturn, TypeAlias
+
+from tools.tables import (
+    A_HEADER,
+    MAX_BYTES,
+    MAX_CELLS,
+    MAX_UNPACKED,
+    Table,
+    csv_table,
+    parquet_table,
+    quoted,
+    too_many,
+)
+
+Format: TypeAlias = Literal["csv", "xlsx", "parquet", "json"]
+
+MAX_COLUMNS = 2_500
+MAX_JSON = 40_000_000
+MAX_PARTS = 1_000
+_PARTS_READ = ("xl/worksheets/", "xl/sharedStrings", "xl/workbook.xml", "xl/styles.xml")
+_ALLOWED = "CSV in UTF-8, an Excel workbook (.xlsx), Parquet or JSON"
+_A_WORKBOOK = "an Excel workbook (.xlsx) without macros, or CSV"
+
+
+def read_table(content: bytes) -> tuple[Format, Table]:
+    """Raises `InvalidInput` for what is none of the formats, or too large once it is unpacked."""
+    bare = Table("file", [], iter(()))
+    if not content.strip():
+        raise bare.refuse("is empty", allowed=A_HEADER, code="empty")
+    if len(content) > MAX_BYTES:
+        raise bare.refuse(f"holds {len(content):,} bytes", allowed=f"at most {MAX_BYTES:,}", code="file_too_large")
+    if content.startswith(b"PAR1"):
+        kind, table = "parquet", parquet_table(bare, content)
+    elif content.startswith(b"PK\x03\x04"):
+        kind, table = "xlsx", _workbook(bare, content)
+    elif content.startswith((b"\xd0\xcf\x11\xe0", b"%PDF")):
+        raise bare.refuse("is an old Excel workbook, an encrypted one, or a PDF", allowed=_ALLOWED, code="encoding")
+    elif content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"[", b"{"):
+        kind, table = "json", _json(bare, content)
+    else:
+        kind, table = "csv", csv_table(bare, content)
+    if len(table.header) > MAX_COLUMNS:
+        reason = f"has {len(table.header):,} columns"
+        raise bare.refuse(reason, allowed=f"at most {MAX_COLUMNS:,}", code="file_too_large")
+    return kind, table
+
+
+def _workbook(bare: Table, content: bytes) -> Table:
+    openpyxl: Any = import_module("openpyxl")  # its types are partial
+    _check_parts(bare, content)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of styles and extensions, none of which is read
+            book: Any = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
+        sheet: Any = next((one for one in book.worksheets if one.sheet_state == "visible"), None)
+        if sheet is None:
+            raise bare.refuse("has no visible sheet", allowed=_A_WORKBOOK, code="file_unreadable")
+        sheet.reset_dimensions()  # the file may claim any size
+        rows = _sheet_rows(bare, sheet)
+        _, header = next(rows, (0, None))
+    except (zipfile.BadZipFile, OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, SyntaxError) as e:
+        raise _unreadable(bare, "an Excel workbook", e) from e  # what openpyxl raises for broken parts
+    if header is None:
+        raise bare.refuse("is empty", allowed=A_HEADER, code="empty")
+    return Table(f"sheet {quoted(str(sheet.title))}", header, rows)
+
+
+def _check_parts(bare: Table, content: bytes) -> None:
+    """Before anything is unpacked: sizes as declared, which the unpacking cannot exceed."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            parts = archive.infolist()
+            size = sum(part.file_size for part in parts)
+            if len(parts) > MAX_PARTS or size > MAX_UNPACKED:
+                reason = f"unpacks to {len(parts):,} parts of {size:,} bytes"
+                allowed = f"at most {MAX_PARTS:,} parts of {MAX_UNPACKED:,} bytes"
+                raise bare.refuse(reason, allowed=allowed, code="file_too_large")
+            names = {part.filename for part in parts}
+            if any("vbaproject" in name.lower() for name in names):
+                raise bare.refuse("holds macros", allowed=_A_WORKBOOK, code="macros")
+            if "xl/workbook.xml" not in names:
+                raise bare.refuse("is an archive, and no Excel workbook", allowed=_ALLOWED, code="encoding")
+            for name in names:
+                if name.startswith(_PARTS_READ):
+                    with archive.open(name) as part:
+                        if b"<!DOCTYPE" in part.read(4096):
+                            raise bare.refuse("declares XML entities", allowed=_A_WORKBOOK, code="file_unreadable")
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError, EOFError) as error:
+        raise _unreadable(bare, "an Excel workbook", error) from error
+
+
+def _sheet_rows(bare: Table, sheet: Any) -> Iterator[tuple[int, list[str]]]:
+    width = 0
+    try:
+        for number, cells in enumerate(sheet.iter_rows(values_only=True), start=1):
+            texts = [_text(cell) for cell in cells]
+            while texts and not texts[-1].strip():
+                texts.pop()
+            if not texts:
+                continue
+            width = width or len(texts)
+            yield number, texts + [""] * (width - len(texts))
+    except (zipfile.BadZipFile, OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, SyntaxError) as e:
+        raise _unreadable(bare, "an Excel workbook", e) from e
+
+
+def _text(cell: object) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, datetime):
+        return cell.isoformat(sep=" ")
+    if isinstance(cell, date):
+        return cell.isoformat()
+    return repr(cell) if isinstance(cell, float) else str(cell)
+
+
+def _json(bare: Table, content: bytes) -> Table:
+    if len(content) > MAX_JSON:
+        allowed = f"at most {MAX_JSON:,} bytes of JSON; Parquet or CSV beyond"
+        raise bare.refuse(f"holds {len(content):,} bytes", allowed=allowed, code="file_too_large")
+    try:
+        found: Any = json.loads(content.decode("utf-8-sig"), parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(bare, "JSON", error) from error
+    match found:
+        case [{}, *_] if all(isinstance(row, dict) for row in _values(found)):
+            return _of_records(bare, _values(found))
+        case {} if found and all(isinstance(column, list) for column in _values(found)):
+            return _of_columns(bare, found)
+        case {} if found and all(isinstance(series, dict) for series in _values(found)):
+            return _of_series(bare, found)
+        case _:
+            pass
+    allowed = "a list of records, an object of columns, or an object of symbols with dates and close"
+    raise bare.refuse("is JSON of another shape", allowed=allowed, code="file_unreadable")
+
+
+def _values(found: Any) -> list[Any]:
+    return [*found] if isinstance(found, list) else [*found.values()]
+
+
+def _of_records(bare: Table, records: list[dict[str, Any]]) -> Table:
+    header = list(dict.fromkeys(chain.from_iterable(records)))
+    if len(header) * len(records) > MAX_CELLS:
+        raise too_many(bare)
+    rows = ((n, [_plain(record.get(name)) for name in header]) for n, record in enumerate(records, start=1))
+    return Table(bare.name, header, rows, row="record")
+
+
+def _of_columns(bare: Table, columns: dict[str, list[Any]]) -> Table:
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        reason = f"columns have {min(lengths.values())} to {max(lengths.values())} values"
+        raise bare.refuse(reason, allowed="columns of one length", code="ragged_row")
+    if len(columns) * max(lengths.values()) > MAX_CELLS:
+        raise too_many(bare)
+    rows = ((n, [_plain(cell) for cell in row]) for n, row in enumerate(zip(*columns.values(), strict=True), start=1))
+    return Table(bare.name, list(columns), rows, row="record")
+
+
+def _of_series(bare: Table, series: dict[str, dict[str, Any]]) -> Table:
+    """The form in which prices are given out."""
+    fields = list(dict.fromkeys(f for one in series.values() for f, v in one.items() if isinstance(v, list)))
+    if "dates" not in fields:
+        raise bare.refuse("has symbols without dates", allowed="dates and close of each symbol", code="no_date_column")
+    records: list[dict[str, Any]] = []
+    for symbol, one in series.items():
+        columns = {field: one[field] for field in fields if isinstance(one.get(field), list)}
+        length = len(columns.get("dates", []))
+        if any(len(column) not in (0, length) for column in columns.values()) or "dates" not in columns:
+            reason = f"{quoted(symbol)} has lists of several lengths"
+            raise bare.refuse(reason, allowed="as many values as dates, or none", code="ragged_row")
+        if (len(records) + length) * (len(fields) + 1) > MAX_CELLS:
+            raise too_many(bare)
+        for n in range(length):
+            row = {field: column[n] for field, column in columns.items() if column}
+            records.append({"date": row.pop("dates"), "symbol": symbol, **row})
+    if not records:
+        raise bare.refuse("is empty", allowed=A_HEADER, code="empty")
+    return _of_records(bare, records)
+
+
+def _plain(cell: object) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, (str, float, int)) and not isinstance(cell, bool):
+        return repr(cell) if isinstance(cell, float) else str(cell)
+    return json.dumps(cell)[:80]
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _unreadable(bare: Table, what: str, error: BaseException) -> Exception:
+    reason = (str(error).splitlines() or [""])[0][:120] or type(error).__name__
+    return bare.refuse(f"cannot be read as {what}: {reason}", allowed=_ALLOWED, code="file_unreadable")
