@@ -1,25 +1,29 @@
 """Jobs: runs that wait in a queue until a worker executes them, a few of each owner at a time."""
 
 import hashlib
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 
 from graphs import turnstile
 from graphs.leases import is_leased
 from graphs.log import EventLog
-from graphs.runs import KIND, Cancelling, Desk, NoSuchRun, Run, events_of, new_run, run_of
+from graphs.optimization import Cancelled, JobFailed
+from graphs.runs import KIND, Cancelling, Desk, NoSuchRun, Run, change_run, events_of, new_run, run_of
 from graphs.states import STOPPED
 from graphs.turnstile import Ticket
 from store.errors import Conflict
 from store.queue import Queue
 from store.records import Key, Put
-from tools.errors import Conflicting
+from tools.errors import Conflicting, NotFound, UserError
 from tools.optimization import OptimizationRequest
-from tools.trace import RunFailed
+from tools.trace import RunFailed, TraceEvent
 
 IDEMPOTENCY = "idempotency"
 KEYS_HOLD = timedelta(hours=24)
 WORKER = "worker"
 BY_A_PERSON = "by a person"
+LOOK_SECONDS = 1.0
+"""Between two looks at a run that says nothing."""
 
 
 class KeyUsed(Conflicting):
@@ -32,6 +36,21 @@ class HasEnded(Conflicting):
     """What was asked of a job is not possible any more."""
 
     code = "has_ended"
+
+
+class NoSuchLetter(NotFound):
+    """There is no dead letter of that id."""
+
+    code = "no_such_letter"
+
+
+class Failed(UserError):
+    """The run that was followed failed for a reason that its owner can mend."""
+
+    def __init__(self, run: Run, code: str) -> None:
+        self.code = code
+        reason = run.history[-1].reason
+        super().__init__(f"run: {run.id!r} failed ({reason}); allowed: to start it again, or another request")
 
 
 def queue_of(desk: Desk) -> Queue:
@@ -122,6 +141,26 @@ async def restart(desk: Desk, owner: str, run_id: str, *, by: str, reason: str =
         return run
 
 
+async def followed(desk: Desk, owner: str, run_id: str) -> AsyncGenerator[TraceEvent]:
+    """The events of a run that workers execute, until it ends or waits for a person; it raises as `execute` does."""
+    after, code = 0, ""
+    while True:
+        run = await run_of(desk.store, owner, run_id)  # before its events: what came last is read below
+        for event in await events_of(desk.store, owner, run_id, after=after):
+            yield event
+            after = event.sequence or after
+            code = event.code if isinstance(event, RunFailed) else code
+        if run.state in STOPPED or run.state == "waiting":
+            break
+        await desk.store.events.wait(owner, run_id, after, timeout=LOOK_SECONDS)
+    if run.state == "failed" and code in ("unusable_input", "model_failed"):
+        raise Failed(run, code)
+    if run.state == "failed":
+        raise JobFailed(run_id)
+    if run.state in ("cancelled", "expired"):
+        raise Cancelled(run_id)
+
+
 async def begin(desk: Desk, owner: str, job: str, number: int) -> Ticket | None:
     """The ticket with which a worker begins; None for one that was given back, whose message is an old one."""
     _, after = await turnstile.change(desk.store, owner, lambda gate: _begun(gate, job, number, 1))
@@ -155,6 +194,40 @@ async def release_next(desk: Desk, owner: str, job: str, number: int) -> None:
             await _tell_cancelled(desk, cancelled)
         await turnstile.send(store, queue_of(desk), owner, after.new_since(gate))
         return
+
+
+async def expire(desk: Desk, owner: str, run_id: str, *, reason: str) -> None:
+    """A queued run that nobody can want any more ends."""
+    run = await run_of(desk.store, owner, run_id)
+    if run.state == "queued":
+        await change_run(
+            desk.store, owner, run_id, lambda found: found.moved("expired", at=desk.now(), by=WORKER, reason=reason)
+        )
+        await tell_failed(desk, run, code="cancelled", kind="expired")
+
+
+async def fail(desk: Desk, owner: str, run_id: str, *, reason: str, code: str) -> None:
+    """End a run whose execution could not say itself that it failed."""
+    run = await run_of(desk.store, owner, run_id)
+    if run.state not in STOPPED:
+        await change_run(
+            desk.store, owner, run_id, lambda found: found.moved("failed", at=desk.now(), by=WORKER, reason=reason)
+        )
+        await tell_failed(desk, run, code=code, kind="dead letter" if code == "fault" else "UserError")
+
+
+async def replay(desk: Desk, message_id: str, *, by: str) -> Run:
+    """Put the job of a dead letter into the queue again."""
+    letters = await queue_of(desk).dead(1000)
+    letter = next((each for each in letters if each.id == message_id), None)
+    if letter is None:
+        raise NoSuchLetter(f"message: there is no dead letter {message_id!r}; allowed: the id of one")
+    owner, job = letter.body["owner"], letter.body["job"]
+    run = await run_of(desk.store, owner, job)
+    if run.state == "failed":
+        run = await restart(desk, owner, job, by=by, reason="replayed")
+    await queue_of(desk).replay(message_id)  # its ticket was given back, so a worker throws it away
+    return run
 
 
 async def sweep(desk: Desk) -> int:

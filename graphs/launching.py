@@ -5,8 +5,10 @@ import contextlib
 import contextvars
 import hashlib
 from collections.abc import Callable
+from contextlib import aclosing
 
 from graphs.holdout import open_holdout
+from graphs.jobs import followed, restart, submit
 from graphs.log import Place
 from graphs.runs import Desk, Run, create_run, events_of, execute, list_runs, run_of, served
 from store.errors import Conflict
@@ -50,7 +52,7 @@ class DeskRuns:
         return estimate(completed)
 
     async def launch(self, request: OptimizationRequest, name: str) -> str:
-        run = hashlib.sha256(f"{self._turn}\n{name}".encode()).hexdigest()[:32]
+        run = hashlib.sha256(f"{self._owner}\n{self._turn}\n{name}".encode()).hexdigest()[:32]
         async with self._beginning:
             await self._begin(run, request)
         # in a context of its own: LangGraph would take the run for a part of the conversation's graph
@@ -96,7 +98,11 @@ class DeskRuns:
             raise InvalidInput(
                 "launch", request.name, reason="the message began enough runs", allowed=f"{LAUNCHES} runs"
             )
-        if await self._desk.store.records.get(Key(self._owner, "run", run)) is None:
+        if self._desk.queue is not None:
+            found = await submit(self._desk, self._owner, request, run_id=run)
+            if found.state in ("failed", "cancelled"):  # the turn is answered again, and so is what it began
+                await restart(self._desk, self._owner, run, by=self._owner)
+        elif await self._desk.store.records.get(Key(self._owner, "run", run)) is None:
             with contextlib.suppress(Conflict):  # another process that answers the same message was first
                 await create_run(self._desk, self._owner, request, run_id=run)
         launched = self._place.make(RunLaunched, run, launched=run, name=request.name)
@@ -104,8 +110,10 @@ class DeskRuns:
             self._tell(event)
 
     async def _follow(self, run: str) -> None:
-        async for event in execute(self._desk, self._owner, run):
-            self._tell(event)
+        desk, owner = self._desk, self._owner
+        async with aclosing((execute if desk.queue is None else followed)(desk, owner, run)) as told:
+            async for event in told:
+                self._tell(event)
 
     async def _find(self, text: str) -> Run:
         about = self._about()

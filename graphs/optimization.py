@@ -268,7 +268,11 @@ async def search(state: State, run: Execution, place: Place) -> Update:
     )
     await place.say(EstimateMade, plan=place.step, estimate=estimate(request, budget))
     telling = Telling(context, place, stored, first)
-    status = await _watched(job, run, place, telling)
+    try:
+        status = await _watched(job, run, place, telling)
+    except asyncio.CancelledError:
+        await context.jobs.cancel(job.id())  # it would go on for nobody
+        raise
     assert status.stopped is not None
     tried = first + status.done  # not what is stored: another process may be ahead with the same run
     finished = place.make(TrialsFinished, plan=place.step, trials=tried, stopped=status.stopped)

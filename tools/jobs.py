@@ -40,7 +40,7 @@ class SearchJob(Frozen):
     """Trials of this plan."""
 
     def id(self) -> str:
-        return f"{self.run}-plan-{self.plan}"
+        return f"{self.owner}-{self.run}-plan-{self.plan}"
 
 
 class JobStatus(Frozen):

@@ -1,16 +1,69 @@
-"""A desk with a queue, and runs that are submitted without the seconds that a search takes."""
+"""A desk with a queue, and executions that take no time."""
 
-from collections.abc import AsyncGenerator
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
-from graphs.runs import Desk
+from graphs.runs import Desk, Run, change_run
+from graphs.states import RunState
+from graphs.worker import Execution
 from store.sqlite_queue import open_sqlite_queue
 from tests.graphs.conftest import open_desk
 
+BEGUN = "executions"
+PAUSE = 0.02
+T = TypeVar("T")
+
+
+async def eventually(look: Callable[[], Awaitable[T]], *, seconds: float = 60.0) -> T:
+    """What `look` finds as soon as it finds something."""
+    for _ in range(int(seconds / PAUSE)):
+        if found := await look():
+            return found
+        await asyncio.sleep(PAUSE)
+    raise TimeoutError(f"nothing within {seconds} seconds")
+
 
 @asynccontextmanager
-async def queued_desk(home: Path, *, jobs_per_user: int = 2, **changes) -> AsyncGenerator[Desk]:
+async def queued_desk(home: Path, **changes) -> AsyncGenerator[Desk]:
     async with open_desk(home) as desk, open_sqlite_queue(home) as queue:
-        yield replace(desk, queue=queue, jobs_per_user=jobs_per_user, **changes)
+        yield replace(desk, queue=queue, **changes)
+
+
+@dataclass(frozen=True)
+class Begun:
+    owner: str
+    run: str
+    process: int
+
+
+def fake(home: Path, seconds: float = 0.0) -> Execution:
+    """Instead of a search: a durable line for each execution that begins, and the states of one."""
+
+    async def execution(desk: Desk, owner: str, run_id: str) -> None:
+        def to(stage: RunState):
+            def advanced(run: Run) -> Run:
+                return run.advanced(stage, at=desk.now(), by="worker")
+
+            return advanced
+
+        with (home / BEGUN).open("a") as lines:
+            lines.write(f"{owner} {run_id} {os.getpid()}\n")
+        await change_run(desk.store, owner, run_id, to("validating"))
+        await asyncio.sleep(seconds)
+        await change_run(desk.store, owner, run_id, to("completed"))
+
+    return execution
+
+
+def executions(home: Path) -> list[Begun]:
+    """Those that began, in their order."""
+    try:
+        lines = (home / BEGUN).read_text().splitlines()
+    except FileNotFoundError:
+        return []
+    return [Begun(owner, run, int(process)) for owner, run, process in map(str.split, lines)]

@@ -1,0 +1,222 @@
+"""A worker: takes jobs from the queue and executes each under a lease, so that another one takes over when it dies."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from datetime import timedelta
+from typing import Any, Literal, TypeAlias
+
+import structlog
+from pydantic import ValidationError
+
+from graphs import jobs
+from graphs.leases import SECONDS, Held, leased
+from graphs.runs import Desk, Run, execute, run_of
+from graphs.states import STOPPED
+from quant.strategy import Frozen
+from store.errors import StoreError
+from store.queue import Delivery
+from tools.errors import UserError
+
+WAIT_SECONDS = 1.0
+LOOK_SECONDS = 0.5
+"""Between two looks for a person who wants the job to end."""
+SWEEP_SECONDS = 30.0
+FAILURES = 3
+"""Workers that may die with a job; then it is put aside."""
+QUEUED_FOR = timedelta(days=7)
+
+Execution: TypeAlias = Callable[[Desk, str, str], Awaitable[None]]
+Outcome: TypeAlias = Literal["done", "again", "stopped", "dead"]
+
+
+class Message(Frozen):
+    owner: str
+    job: str
+    number: int
+
+
+async def executed(desk: Desk, owner: str, run_id: str) -> None:
+    async with aclosing(execute(desk, owner, run_id, by=jobs.WORKER)) as events:
+        async for _ in events:
+            pass
+
+
+class Worker:
+    """Of one process. A job uses every core, so one at a time is usual."""
+
+    def __init__(
+        self, desk: Desk, *, concurrency: int = 1, lease: float = SECONDS, execution: Execution = executed
+    ) -> None:
+        self._desk = desk
+        self._queue = jobs.queue_of(desk)
+        self._concurrency = concurrency
+        self._lease = lease
+        self._again = lease / 12
+        """After so many seconds what cannot be done now is tried again."""
+        self._execution = execution
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Take nothing more, interrupt what is executed and give it back."""
+        self._stopping.set()
+
+    async def work(self) -> None:
+        """Until it is stopped."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._sweep())
+            for _ in range(self._concurrency):
+                group.create_task(self._take())
+
+    async def _take(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                delivery = await self._queue.receive(lease=self._lease, wait=WAIT_SECONDS)
+            except StoreError as error:
+                await self._pause(error, self._again)
+                continue
+            if delivery is not None:
+                await self._delivered(delivery)
+
+    async def _sweep(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                await jobs.sweep(self._desk)
+            except StoreError as error:
+                _logger().warning("sweep_failed", reason=str(error))
+            await self._pause(None, SWEEP_SECONDS)
+
+    async def _delivered(self, delivery: Delivery) -> None:
+        """In a task of its own, which a lost lease cancels."""
+        task = asyncio.create_task(self._deal_with(delivery))
+        try:
+            await asyncio.wait({task})
+        finally:
+            await _cancelled(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            await self._pause(error, self._again)  # the message comes again when its lease has ended
+
+    async def _deal_with(self, delivery: Delivery) -> None:
+        try:
+            message = Message.model_validate(delivery.body)
+        except ValidationError:
+            await self._queue.bury(delivery, "it names no job")
+            return
+        async with self._extended(delivery):
+            try:
+                async with leased(
+                    self._desk.store, message.owner, message.job, seconds=self._lease, now=self._desk.now
+                ):
+                    outcome = await self._under_lease(message)
+                    if outcome == "dead":
+                        await self._queue.bury(delivery, f"{FAILURES} workers did not survive it")
+                        await self._leave(message)
+            except Held:
+                outcome = "again"
+        if outcome == "done":
+            await self._queue.finish(delivery)
+        elif outcome != "dead":
+            await self._queue.release(delivery, after=0.0 if outcome == "stopped" else self._again)
+
+    async def _under_lease(self, message: Message) -> Outcome:
+        desk, owner, job = self._desk, message.owner, message.job
+        ticket = await jobs.begin(desk, owner, job, message.number)
+        if ticket is None:
+            return "done"
+        if ticket.begun > FAILURES:
+            await jobs.fail(
+                desk, owner, job, reason=f"dead letter: {FAILURES} workers did not survive it", code="fault"
+            )
+            return "dead"
+        run = await run_of(desk.store, owner, job)
+        if run.state == "queued" and run.history[-1].at < desk.now() - QUEUED_FOR:
+            await jobs.expire(desk, owner, job, reason=f"it waited for more than {QUEUED_FOR.days} days")
+            run = await run_of(desk.store, owner, job)
+        while _goes_on(run):
+            outcome = await self._watched(message)
+            run = await run_of(desk.store, owner, job)
+            if outcome != "done" and _goes_on(run):
+                if outcome == "stopped":
+                    await jobs.put_back(desk, owner, job, message.number)
+                return outcome
+            if run.state == "queued":  # somebody has decided meanwhile: it has a ticket of its own
+                break
+        await self._leave(message)
+        return "done"
+
+    async def _watched(self, message: Message) -> Outcome:
+        """Execute the job until it ends, somebody wants its end, or the worker is stopped."""
+        execution = asyncio.ensure_future(self._execution(self._desk, message.owner, message.job))
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        try:
+            while not execution.done():
+                await asyncio.wait({execution, stopping}, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                if not execution.done() and (stopping.done() or await self._unwanted(message)):
+                    break
+        finally:
+            stopping.cancel()
+            interrupted = not execution.done()
+            await _cancelled(execution)
+        if interrupted:
+            return "stopped" if stopping.done() and not stopping.cancelled() else "done"
+        if execution.cancelled():
+            return "again"
+        return "done" if (error := execution.exception()) is None else await self._failed(message, error)
+
+    async def _failed(self, message: Message, error: BaseException) -> Outcome:
+        """An execution that fails says so itself, unless it could not even begin, or could not write."""
+        _logger().warning("job_failed", run=message.job, kind=type(error).__name__)
+        if not isinstance(error, UserError):
+            return "again"
+        await jobs.fail(self._desk, message.owner, message.job, reason=str(error), code="unusable_input")
+        return "done"
+
+    async def _unwanted(self, message: Message) -> bool:
+        try:
+            return (await run_of(self._desk.store, message.owner, message.job)).cancelling is not None
+        except StoreError as error:
+            _logger().warning("look_failed", run=message.job, reason=str(error))
+            return False
+
+    async def _leave(self, message: Message) -> None:
+        await jobs.release_next(self._desk, message.owner, message.job, message.number)
+
+    @asynccontextmanager
+    async def _extended(self, delivery: Delivery) -> AsyncGenerator[None]:
+        """Hold the message; one that is lost comes to somebody else, who finds the run held."""
+
+        async def extend() -> None:
+            while True:
+                await asyncio.sleep(self._lease / 3)
+                try:
+                    await self._queue.extend(delivery, lease=self._lease)
+                except StoreError as error:
+                    _logger().warning("extending_failed", message=delivery.id, reason=str(error))
+
+        extending = asyncio.create_task(extend())
+        try:
+            yield
+        finally:
+            await _cancelled(extending)
+
+    async def _pause(self, error: BaseException | None, seconds: float) -> None:
+        if error is not None:
+            _logger().warning("worker_paused", kind=type(error).__name__, reason=str(error))
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return
+
+
+def _goes_on(run: Run) -> bool:
+    return run.state not in STOPPED and run.state != "waiting" and run.cancelling is None
+
+
+async def _cancelled(task: "asyncio.Future[Any]") -> None:
+    """Cancel the task and wait until it has ended, however it does."""
+    task.cancel()
+    await asyncio.wait({task})
+
+
+def _logger() -> Any:
+    return structlog.get_logger()

@@ -1,0 +1,73 @@
+"""Many jobs of a few users on several worker processes, of which one is killed in the middle."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from graphs import jobs, turnstile
+from graphs.runs import Desk, list_runs
+from tests.graphs.queued import Begun, eventually, executions, queued_desk
+from tools.optimization import OptimizationRequest
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 240
+
+
+async def storm(home: Path, request: OptimizationRequest, *, wanted: Sequence[int], processes: int) -> None:
+    """User k submits `wanted[k]` jobs, the greediest first; all are in before a worker begins."""
+    users = {f"user{k}": count for k, count in enumerate(wanted)}
+    total = sum(wanted)
+    async with queued_desk(home) as desk:
+        for user, count in users.items():
+            await asyncio.gather(*(jobs.submit(desk, user, request) for _ in range(count)))
+        command = [sys.executable, "-m", "tests.graphs.storming", str(home), str(processes)]
+        working = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdin=asyncio.subprocess.PIPE)
+        killed = await _killed(home, total * 2 // 3)
+        await eventually(lambda: _finished(desk, users), seconds=SECONDS)
+        await working.communicate()
+        ended = {user: await list_runs(desk.store, user) for user in users}
+        assert await jobs.queue_of(desk).depth() == 0
+    assert working.returncode == 0
+    assert {user: Counter(run.state for run in runs) for user, runs in ended.items()} == {
+        user: {"completed": count} for user, count in users.items()
+    }
+    _executed_once(home, killed, total)
+    _in_fair_order(home, users)
+
+
+async def _killed(home: Path, after: int) -> int:
+    """The process that begins with one of the jobs beyond so many, killed."""
+
+    async def begun() -> list[Begun]:
+        return executions(home)[after:]
+
+    process = (await eventually(begun, seconds=SECONDS))[-1].process
+    os.kill(process, signal.SIGKILL)
+    return process
+
+
+async def _finished(desk: Desk, users: Iterable[str]) -> bool:
+    gates = [(await turnstile.read(desk.store, user))[0] for user in users]
+    return not any(gate.places or gate.waiting for gate in gates)
+
+
+def _executed_once(home: Path, killed: int, total: int) -> None:
+    """Only what the killed process was at is begun again."""
+    begun = executions(home)
+    again = {run for run, times in Counter(each.run for each in begun).items() if times > 1}
+    assert len({each.run for each in begun}) == total
+    assert again <= {[each.run for each in begun if each.process == killed][-1]}
+    assert len(begun) == total + len(again)
+
+
+def _in_fair_order(home: Path, users: dict[str, int]) -> None:
+    """Nobody waits for more than two jobs of each other user before each two of the own."""
+    order = [each.owner for each in executions(home)]
+    for user, count in users.items():
+        last = max(place for place, owner in enumerate(order) if owner == user)
+        rounds = -(-count // 2) + 1  # one more: places are given back one by one
+        assert last < sum(min(2 * rounds, most) for most in users.values()) + len(users), (user, order)

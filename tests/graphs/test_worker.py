@@ -1,0 +1,178 @@
+"""Workers: they take jobs under a lease, take over from those that die, and put aside what kills them."""
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from graphs import jobs, turnstile
+from graphs.runs import Run, create_run, decide_approval, events_of, execute, run_of
+from graphs.worker import Worker
+from tests.graphs.conftest import OWNER, open_desk
+from tests.graphs.queued import eventually, executions, fake, queued_desk
+from tests.graphs.storm import storm
+from tools.approval import Decided, Thresholds
+from tools.context import utc_now
+from tools.errors import InvalidInput
+from tools.trials import KIND as TRIALS
+
+pytestmark = pytest.mark.anyio
+
+
+@asynccontextmanager
+async def working(desk, **options):
+    worker = Worker(desk, **options)
+    task = asyncio.create_task(worker.work())
+    try:
+        yield worker
+    finally:
+        worker.stop()
+        await task
+
+
+async def until(desk, run: str, state: str) -> Run:
+    async def look() -> Run | None:
+        found = await run_of(desk.store, OWNER, run)
+        return found if found.state == state else None
+
+    found = await eventually(look)
+    assert found is not None
+    return found
+
+
+async def trials(desk, run: str) -> int:
+    return len((await desk.store.records.list(OWNER, TRIALS, prefix=run, limit=1000)).records)
+
+
+async def nothing_left(desk) -> bool:
+    return await left(desk) == (0, 0)
+
+
+async def left(desk, owner: str = OWNER) -> tuple[int, int]:
+    """Places and messages that are still taken."""
+    gate, _ = await turnstile.read(desk.store, owner)
+    return len(gate.places), await jobs.queue_of(desk).depth()
+
+
+async def test_a_worker_comes_to_the_result_that_is_computed_in_place(tmp_path, small):
+    async with open_desk(tmp_path / "place") as desk:
+        run = await create_run(desk, OWNER, small())
+        place = [event async for event in execute(desk, OWNER, run)]
+        digest = (await run_of(desk.store, OWNER, run)).result_digest
+    async with queued_desk(tmp_path / "queue") as desk:
+        run = await jobs.submit(desk, OWNER, small())
+        async with working(desk):
+            followed = [event async for event in jobs.followed(desk, OWNER, run.id)]
+            done = await until(desk, run.id, "completed")
+        assert await left(desk) == (0, 0)
+        assert await events_of(desk.store, OWNER, run.id) == followed
+    assert done.result_digest == digest
+    assert [event.comparable() | {"run": "", "id": ""} for event in followed if event.event != "job_progressed"] == [
+        event.comparable() | {"run": "", "id": ""} for event in place if event.event != "job_progressed"
+    ]
+    passed = ["created", "queued", "validating", "running", "aggregating", "completed"]
+    assert [each.state for each in done.history] == passed
+    assert [each.by for each in done.history] == [OWNER, OWNER, *["worker"] * 4]
+
+
+async def test_a_cancel_stops_the_search_and_keeps_what_it_found(home, small):
+    async with queued_desk(home) as desk:
+        run = await jobs.submit(desk, OWNER, small(trials=2000))
+        async with working(desk):
+            await eventually(lambda: trials(desk, run.id))
+            begun = time.monotonic()
+            await jobs.cancel(desk, OWNER, run.id, by=OWNER, reason="enough")
+            cancelled = await until(desk, run.id, "cancelled")
+            assert time.monotonic() - begun < 10.0
+        assert cancelled.history[-1].reason == "enough"
+        assert 0 < await trials(desk, run.id) < 1000
+        assert (await events_of(desk.store, OWNER, run.id))[-1].event == "run_failed"
+        assert await left(desk) == (0, 0)
+
+
+async def test_a_worker_that_is_stopped_gives_its_job_back_at_once(home, small):
+    begun = asyncio.Event()
+
+    async def endless(desk, owner, run):
+        begun.set()
+        await asyncio.Event().wait()
+
+    async with queued_desk(home) as desk:
+        run = await jobs.submit(desk, OWNER, small())
+        for _ in range(4):  # as often as a job may not die
+            begun.clear()
+            async with working(desk, execution=endless):
+                await begun.wait()
+        assert await left(desk) == (1, 1)
+        async with working(desk, execution=fake(home)):
+            await until(desk, run.id, "completed")
+        assert await left(desk) == (0, 0)
+
+
+async def test_what_cannot_be_served_fails_and_is_not_tried_again(home, small):
+    tries = []
+
+    async def refused(desk, owner, run):
+        tries.append(run)
+        raise InvalidInput("prices_file", "x", allowed="the prices with which the run began")
+
+    async with queued_desk(home) as desk:
+        run = await jobs.submit(desk, OWNER, small())
+        async with working(desk, execution=refused):
+            failed = await until(desk, run.id, "failed")
+        assert "prices_file" in failed.history[-1].reason
+        assert await left(desk) == (0, 0)
+        with pytest.raises(jobs.Failed, match="prices_file"):
+            [event async for event in jobs.followed(desk, OWNER, run.id)]
+    assert tries == [run.id]
+
+
+async def test_a_job_that_kills_three_workers_is_put_aside_and_can_be_replayed(home, small):
+    async def deadly(desk, owner, run):
+        tries.append(run)
+        raise RuntimeError("as a process that dies: it leaves no word in the store")
+
+    tries: list[str] = []
+    async with queued_desk(home) as desk:
+        poison = await jobs.submit(desk, OWNER, small())
+        async with working(desk, execution=deadly, lease=0.6):
+            failed = await until(desk, poison.id, "failed")
+        assert tries == [poison.id] * 3
+        assert "dead letter" in failed.history[-1].reason
+        assert (await events_of(desk.store, OWNER, poison.id))[-1].event == "run_failed"
+        assert await left(desk) == (0, 0)
+        [letter] = await jobs.queue_of(desk).dead()
+        with pytest.raises(jobs.NoSuchLetter):
+            await jobs.replay(desk, "nothing", by="operator")
+        assert (await jobs.replay(desk, letter.id, by="operator")).state == "queued"
+        async with working(desk, execution=fake(home)):
+            await until(desk, poison.id, "completed")
+        assert await jobs.queue_of(desk).dead() == []
+
+
+async def test_a_run_that_waits_for_approval_gives_its_place_to_the_next(home, small):
+    async with queued_desk(home, jobs_per_user=1, thresholds=Thresholds(evaluations=1)) as desk:
+        dear = await jobs.submit(desk, OWNER, small())
+        async with working(desk):
+            await until(desk, dear.id, "waiting")
+            await eventually(lambda: nothing_left(desk))
+            decided = Decided(verdict="approved", by="chief", at=utc_now())
+            assert (await decide_approval(desk, OWNER, dear.id, decided)).state == "queued"
+            await until(desk, dear.id, "completed")
+
+
+async def test_a_job_that_waited_for_a_week_has_expired(home, small):
+    async with queued_desk(home) as desk:
+        old = await jobs.submit(replace(desk, now=lambda: utc_now() - timedelta(days=8)), OWNER, small())
+        async with working(desk, execution=fake(home)):
+            expired = await until(desk, old.id, "expired")
+        assert "7 days" in expired.history[-1].reason
+        assert executions(home) == []
+        assert await left(desk) == (0, 0)
+
+
+async def test_a_small_storm_with_a_killed_worker_loses_and_repeats_nothing(tmp_path, small):
+    await storm(tmp_path, small(), wanted=(35, 5, 5, 5, 5, 5), processes=2)
