@@ -1,5 +1,111 @@
-"""AG-UI, for chat clients."""
+"""AG-UI 1.0, for chat clients that speak it."""
 
-from fastapi import APIRouter
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import structlog
+from ag_ui.core import RunAgentInput
+from fastapi import APIRouter, Depends
+from fastapi.exceptions import RequestValidationError
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import ValidationError
+
+from api import problems
+from api.dependencies import Asking, Serving
+from api.routes.events import last_event_id
+from store.errors import Unavailable
+from tools.approval import Ruling
+from tools.errors import InvalidInput, NotFound
+
+if TYPE_CHECKING:
+    from graphs.agent_runs import AgentRun
 
 router = APIRouter(tags=["agent"])
+
+LastEvent = Annotated[int, Depends(last_event_id)]
+
+
+@dataclass(frozen=True)
+class Attached:
+    """A run of AG-UI and who reads it."""
+
+    run: "AgentRun"
+    given: RunAgentInput
+    after: int
+
+
+async def attached(given: RunAgentInput, after: LastEvent, asking: Asking, serving: Serving) -> Attached:
+    """The run that the input names: known already, or begun now; every refusal comes before the stream."""
+    from graphs.agent_runs import begin, go_on, known
+
+    desk, answering, owner = serving.desk, serving.answering, asking.owner
+    thread, run = given.thread_id, given.run_id
+    found = await known(desk, answering, owner, thread, run)
+    if found is None and given.resume:
+        found = await go_on(desk, answering, owner, thread, run, _answers(given))
+    if found is None:
+        found = await begin(desk, answering, owner, thread, run, _said(given))
+    return Attached(found, given, after)
+
+
+@router.post(
+    "/agent",
+    summary="Ask the assistant in the words of AG-UI 1.0",
+    response_class=EventSourceResponse,
+    responses=problems.errors(404, 409),
+)
+async def agent(
+    attached: Annotated[Attached, Depends(attached)], asking: Asking, serving: Serving
+) -> AsyncGenerator[ServerSentEvent]:
+    """The last message of the person is asked in the thread, and what comes of it is told as it happens.
+
+    The answer does not depend on the connection. The same input again (the same `runId`) does not ask again: it is
+    told the same events from the first, or from the one after `Last-Event-ID`, whose numbers stand in `id:`. Where a
+    person has to decide something, the run ends with the outcome `interrupt`; `resume` in a new run answers it, with
+    `{"verdict": "approved"}`, `{"verdict": "edited", "trials": 50}` or `{"verdict": "rejected", "reason": "..."}`.
+    """
+    from graphs.agent_runs import told
+    from graphs.agui import as_json
+
+    number = 0
+    try:
+        async with aclosing(
+            told(serving.desk, serving.following, asking.owner, attached.run, attached.given.messages)
+        ) as events:
+            async for event in events:
+                number += 1
+                if number > attached.after:
+                    yield ServerSentEvent(raw_data=as_json(event), id=str(number))
+    except (Unavailable, NotFound) as fault:  # the status is out; a thread may be deleted while it is read
+        logger: Any = structlog.get_logger()
+        logger.warning("stream_cut", run=attached.run.turn.id, reason=str(fault))
+
+
+def _said(given: RunAgentInput) -> str:
+    """The last message of the person."""
+    for message in reversed(given.messages):
+        if message.role == "user":
+            if isinstance(message.content, str):
+                return message.content
+            return "\n".join(part.text for part in message.content if part.type == "text")
+    raise InvalidInput("body.messages", "", reason="there is no message of the user", allowed="one, to be asked")
+
+
+def _answers(given: RunAgentInput) -> list[tuple[str, Ruling]]:
+    found: list[tuple[str, Ruling]] = []
+    for place, entry in enumerate(given.resume or ()):
+        if entry.status == "cancelled":
+            ruling = Ruling(verdict="rejected", reason="cancelled by the client")
+        else:
+            try:
+                ruling = Ruling.model_validate(entry.payload)
+            except ValidationError as error:
+                wrong = [
+                    {**one, "loc": ("body", "resume", place, "payload", *one["loc"])}
+                    for one in error.errors(include_url=False)
+                ]
+                raise RequestValidationError(wrong) from error
+        found.append((entry.interrupt_id, ruling))
+    return found

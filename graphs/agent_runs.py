@@ -1,0 +1,152 @@
+"""Runs of AG-UI: which turn and which part of it each of them is, begun once and read as often as somebody connects."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from graphs.answering import Answering
+from graphs.following import Following
+from graphs.interrupts import decide
+from graphs.runs import Desk, events_of
+from graphs.story import story
+from graphs.turns import asked_with, begin_conversation, conversation_of, settled
+from store.errors import Conflict
+from store.records import Key
+from store.store import Store
+from tools.approval import Ruling, approval_of
+from tools.errors import Conflicting, InvalidInput, NotFound
+from tools.trace import TurnFinished, TurnPaused
+from tools.turns import Turn
+
+if TYPE_CHECKING:
+    from ag_ui.core import BaseEvent, Message
+
+KIND = "agent-run"
+SETTLING = 0.1
+
+
+@dataclass(frozen=True)
+class AgentRun:
+    """Part `part` of a turn: what happens to it between two waits for a person."""
+
+    thread: str
+    run: str
+    turn: Turn
+    part: int
+
+
+class AlreadyDecided(Conflicting):
+    """Another decision was there before; it holds."""
+
+    code = "already_decided"
+
+
+async def known(desk: Desk, answering: Answering, owner: str, thread: str, run: str) -> AgentRun | None:
+    """The run, if it was begun before; its turn goes on should nobody execute it any more."""
+    record = await desk.store.records.get(_key(owner, thread, run))
+    if record is not None:
+        number, part = record.document["turn"], record.document["part"]
+    else:
+        asked = await _asked(desk.store, owner, thread, run)
+        if asked is None:
+            return None
+        number, part = asked.number, 0
+    return AgentRun(thread, run, await answering.ensure(owner, thread, number), part)
+
+
+async def begin(desk: Desk, answering: Answering, owner: str, thread: str, run: str, text: str) -> AgentRun:
+    """Ask `text` in the thread, which is made if it is unknown."""
+    try:
+        await conversation_of(desk.store, owner, thread)
+    except NotFound:
+        try:
+            await begin_conversation(desk, owner, conversation_id=thread)
+        except Conflict:  # deleted, or begun by another message at this moment
+            await conversation_of(desk.store, owner, thread)
+    return AgentRun(thread, run, await answering.ask(owner, thread, text, key=run), 0)
+
+
+async def go_on(
+    desk: Desk, answering: Answering, owner: str, thread: str, run: str, answers: Sequence[tuple[str, Ruling]]
+) -> AgentRun:
+    """Decide what the thread waits for; what follows is a run of its own."""
+    turn = await _last(desk.store, owner, thread)
+    pauses = [] if turn is None else await _pauses(desk.store, owner, turn.id)
+    ids = [f"{pause.waits_for}.{pause.subject}" for pause in pauses[-1:]]
+    if turn is None or not ids or [id_ for id_, _ in answers] != ids:
+        allowed = f"one answer, to {ids[0]}" if ids else "no resume: the thread waits for nobody"
+        raise InvalidInput("body.resume", ", ".join(id_ for id_, _ in answers)[:200], allowed=allowed)
+    ((_, ruling),) = answers
+    approval = await approval_of(desk.store, owner, pauses[-1].waits_for, pauses[-1].subject)
+    assert approval is not None
+    if approval.decided is None:
+        await decide(desk, answering, owner, thread, pauses[-1].waits_for, ruling)
+    elif not approval.decided.same_as(ruling):
+        raise AlreadyDecided(f"body.resume: it was {approval.decided.verdict}; allowed: that decision")
+    document = {"turn": turn.number, "part": len(pauses)}
+    with suppress(Conflict):  # the same answer, sent twice at once
+        await desk.store.records.put(_key(owner, thread, run), document, expected=0)
+    return AgentRun(thread, run, await answering.ensure(owner, thread, turn.number), len(pauses))
+
+
+async def told(
+    desk: Desk, following: Following, owner: str, run: AgentRun, messages: "Sequence[Message]"
+) -> "AsyncGenerator[BaseEvent]":
+    """The events of the run, from the first; `messages` are those that the client has."""
+    from graphs.agui import Translation
+
+    turn = run.turn
+    translation = Translation(thread=run.thread, run=run.run, turn=turn.id, part=run.part, messages=messages)
+    for event in translation.begin():
+        yield event
+    async with aclosing(story(following, owner, turn.id)) as lives:
+        async for live in lives:
+            found = translation.of(live)
+            match live.event:
+                case TurnPaused():
+                    approval = await approval_of(desk.store, owner, live.event.waits_for, live.event.subject)
+                    assert approval is not None
+                    found += translation.pause(live.event.waits_for, approval.asked)
+                case TurnFinished():
+                    found += translation.finish(await _answered(desk.store, owner, turn))
+                case _:
+                    pass
+            for event in found:
+                yield event
+            if translation.over:
+                return
+    for event in translation.fail("cancelled", "without a word"):
+        yield event
+
+
+async def _answered(store: Store, owner: str, turn: Turn) -> Turn:
+    """The turn with its answer, which is stored a moment after the log tells of it."""
+    while True:
+        now = await settled(store, owner, turn.conversation, turn.number)
+        if now.state == "completed":
+            return now
+        await asyncio.sleep(SETTLING)
+
+
+async def _last(store: Store, owner: str, thread: str) -> Turn | None:
+    conversation = await conversation_of(store, owner, thread)
+    return await settled(store, owner, thread, conversation.turns) if conversation.turns else None
+
+
+async def _pauses(store: Store, owner: str, turn: str) -> list[TurnPaused]:
+    return [event for event in await events_of(store, owner, turn) if isinstance(event, TurnPaused)]
+
+
+async def _asked(store: Store, owner: str, thread: str, run: str) -> Turn | None:
+    try:
+        return await asked_with(store, owner, thread, run)
+    except NotFound:
+        return None
+
+
+def _key(owner: str, thread: str, run: str) -> Key:
+    """`run` is what a client chose, of any length and letters."""
+    return Key(owner, KIND, f"{thread}.{hashlib.sha256(run.encode(errors='replace')).hexdigest()[:32]}")

@@ -1,0 +1,293 @@
+"""A turn in the words of AG-UI 1.0: the same stored events give the same events of AG-UI, in the same places.
+
+A run of AG-UI is what happens to a turn between two waits for a person: the first is number 0.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ag_ui.core import (
+    BaseEvent,
+    Interrupt,
+    Message,
+    MessagesSnapshotEvent,
+    RunErrorEvent,
+    RunFinishedEvent,
+    RunFinishedInterruptOutcome,
+    RunFinishedSuccessOutcome,
+    RunStartedEvent,
+    StateDeltaEvent,
+    StateSnapshotEvent,
+    StepFinishedEvent,
+    StepStartedEvent,
+    SubagentFinishedEvent,
+    SubagentStartedEvent,
+    TextMessageContentEvent,
+    TextMessageEndEvent,
+    TextMessageStartEvent,
+    ToolCallArgsEvent,
+    ToolCallEndEvent,
+    ToolCallResultEvent,
+    ToolCallStartEvent,
+)
+
+from tools import trace
+from tools.approval import Asked, Ruling
+from tools.progress import LiveEvent
+from tools.turns import Turn
+
+VERSION = "1.0"
+TOLD_WITH = (
+    trace.NodeStarted,
+    trace.AgentStarted,
+    trace.AgentFinished,
+    trace.EstimateMade,
+    trace.JobProgressed,
+    trace.TrialsFinished,
+    trace.ToolReturned,
+    trace.RunFinished,
+    trace.RunFailed,
+    trace.TurnFinished,
+)
+"""Events after which the progress is told; trials are too many."""
+
+
+class Translation:
+    """Takes the events of a turn and its runs in order, from the first; what belongs to another part is not given."""
+
+    def __init__(self, *, thread: str, run: str, turn: str, part: int, messages: Sequence[Message]) -> None:
+        self._thread = thread
+        self._run = run
+        self._turn = turn
+        self._part = part
+        self._messages = messages
+        self._at = 0
+        self._state: dict[str, Any] = {
+            "progress": None,
+            "runs": {},
+            "waiting": None,
+            "outcome": None,
+            "figures": [],
+            "exhibits": [],
+            "offers": [],
+        }
+        self._steps: dict[str, str] = {}
+        """Those that are open, with the log that opened them."""
+        self._calls: dict[str, tuple[str, str, str]] = {}
+        """Tool calls without a result: log, agent and tool of each."""
+        self._agents: dict[tuple[str, str], str] = {}
+        """Agents of runs that are at work, by log and name."""
+        self._answering = False
+        self.over = False
+        """The part that is wanted has been given."""
+
+    def begin(self) -> list[BaseEvent]:
+        """What the part begins with: where the conversation and the state stand."""
+        if self._at != self._part:
+            return []
+        minted = f"{self._turn}.{self._part}."
+        before = [message for message in self._messages if not message.id.startswith(minted)]
+        return [
+            RunStartedEvent(thread_id=self._thread, run_id=self._run, protocol_version=VERSION),
+            MessagesSnapshotEvent(messages=before),
+            StateSnapshotEvent(snapshot=json.loads(json.dumps(self._state))),
+        ]
+
+    def of(self, live: LiveEvent) -> list[BaseEvent]:
+        found = [*self._translated(live.event), *self._progressed(live)]
+        if isinstance(live.event, trace.RunFailed) and live.event.run == self._turn:
+            found += self.fail(live.event.code, live.event.kind)
+        return self._given(found)
+
+    def pause(self, run: str, asked: Asked) -> list[BaseEvent]:
+        """A person has to decide; the next part goes on from there."""
+        waiting = {"run": run, "subject": asked.subject, "asked": asked.model_dump(mode="json", exclude={"at"})}
+        subject = "launch it" if asked.subject == "launch" else "open its locked holdout"
+        interrupt = Interrupt(
+            id=f"{run}.{asked.subject}",
+            reason="approval",
+            message=f"Optimization {run}: may the desk {subject}?",
+            tool_call_id=next(reversed([call for call, (log, *_) in self._calls.items() if log == self._turn]), None),
+            response_schema=Ruling.model_json_schema(),
+            metadata=waiting,
+        )
+        found = [
+            self._set("waiting", waiting),
+            *self._closed(suspended=True),
+            RunFinishedEvent(
+                thread_id=self._thread,
+                run_id=self._run,
+                outcome=RunFinishedInterruptOutcome(interrupts=[interrupt]),
+            ),
+        ]
+        given = self._given(found)
+        self.over = self._at == self._part
+        self._at += 1
+        self._state["waiting"] = None
+        return [*given, *self.begin()]
+
+    def finish(self, turn: Turn) -> list[BaseEvent]:
+        """`turn` is answered."""
+        document = turn.model_dump(mode="json")
+        self.over = True
+        return self._given(
+            [
+                *self._closed(),
+                *[self._set(name, document[name]) for name in ("outcome", "figures", "exhibits", "offers")],
+                RunFinishedEvent(
+                    thread_id=self._thread,
+                    run_id=self._run,
+                    result={"turn": turn.number, "outcome": turn.outcome},
+                    outcome=RunFinishedSuccessOutcome(),
+                ),
+            ]
+        )
+
+    def fail(self, code: str, kind: str) -> list[BaseEvent]:
+        self.over = True
+        return [*self._closed(), RunErrorEvent(message=f"the answer failed: {code} ({kind})", code=code)]
+
+    def _given(self, events: list[BaseEvent]) -> list[BaseEvent]:
+        return events if self._at == self._part else []
+
+    def _translated(self, event: trace.TraceEvent) -> list[BaseEvent]:
+        match event:
+            case trace.NodeStarted():
+                return self._step_started(event)
+            case trace.NodeFinished():
+                return self._step_finished(event)
+            case trace.ToolCalled():
+                return self._called(event)
+            case trace.ToolReturned():
+                return self._returned(event)
+            case trace.AgentStarted() | trace.AgentFinished() if event.run != self._turn:
+                return self._agent(event)
+            case trace.ClaimReleased() if event.run == self._turn and event.node == "release":
+                return self._said(event.claim.text)
+            case _:
+                return self._of_runs(event)
+
+    def _of_runs(self, event: trace.TraceEvent) -> list[BaseEvent]:
+        match event:
+            case trace.RunLaunched():
+                run = {"name": event.name, "progress": None, "verdict": None}
+                return [self._set(f"runs/{event.launched}", run)]
+            case trace.VerdictReached() if event.run in self._state["runs"]:
+                return [self._set(f"runs/{event.run}/verdict", {"colour": event.colour, "headline": event.headline})]
+            case trace.RunFinished() | trace.RunFailed() if event.run != self._turn:
+                return self._closed(event.run)
+            case _:
+                return []
+
+    def _step_started(self, event: trace.NodeStarted) -> list[BaseEvent]:
+        name = self._step(event)
+        if name in self._steps:
+            return []
+        self._steps[name] = event.run
+        return [StepStartedEvent(step_name=name)]
+
+    def _step_finished(self, event: trace.NodeFinished) -> list[BaseEvent]:
+        answered = self._answered() if event.node == "release" and event.run == self._turn else []
+        name = self._step(event)
+        if self._steps.pop(name, None) is None:  # it was closed when the turn began to wait
+            return answered
+        return [*answered, StepFinishedEvent(step_name=name)]
+
+    def _called(self, event: trace.ToolCalled) -> list[BaseEvent]:
+        id_, by = self._minted(event.id), self._agents.get((event.run, event.agent))
+        self._calls[id_] = (event.run, event.agent, event.tool)
+        arguments = json.dumps(event.arguments, ensure_ascii=False, sort_keys=True)
+        return [
+            ToolCallStartEvent(tool_call_id=id_, tool_call_name=event.tool, subagent_run_id=by),
+            ToolCallArgsEvent(tool_call_id=id_, delta=arguments, subagent_run_id=by),
+            ToolCallEndEvent(tool_call_id=id_, subagent_run_id=by),
+        ]
+
+    def _returned(self, event: trace.ToolReturned) -> list[BaseEvent]:
+        """Results come in the order of the calls."""
+        by = (event.run, event.agent, event.tool)
+        call = next((call for call, caller in self._calls.items() if caller == by), None)
+        if call is None:
+            return []
+        del self._calls[call]
+        content = {"figures": list(event.figures), "digest": event.result_digest}
+        return [self._result(call, self._minted(event.id), content, self._agents.get((event.run, event.agent)))]
+
+    def _result(self, call: str, message: str, content: dict[str, Any], by: str | None = None) -> BaseEvent:
+        text = json.dumps(content, ensure_ascii=False)
+        return ToolCallResultEvent(message_id=message, tool_call_id=call, content=text, subagent_run_id=by)
+
+    def _agent(self, event: trace.AgentStarted | trace.AgentFinished) -> list[BaseEvent]:
+        place = (event.run, event.agent)
+        if isinstance(event, trace.AgentStarted):
+            id_ = self._agents[place] = self._minted(event.id)
+            return [SubagentStartedEvent(subagent_run_id=id_, name=event.agent)]
+        refused, id_ = self._refused(*place), self._agents.pop(place, None)
+        return refused if id_ is None else [*refused, SubagentFinishedEvent(subagent_run_id=id_)]
+
+    def _refused(self, log: str, agent: str | None = None) -> list[BaseEvent]:
+        """Calls of `log` that never returned: what they were given could not be done."""
+        left = [call for call, caller in self._calls.items() if caller[0] == log and agent in (None, caller[1])]
+        for call in left:
+            del self._calls[call]
+        return [self._result(call, f"{call}.refused", {"refused": True}) for call in left]
+
+    def _said(self, text: str) -> list[BaseEvent]:
+        id_ = self._minted("answer")
+        start = [] if self._answering else [TextMessageStartEvent(message_id=id_, role="assistant")]
+        delta = f"\n\n{text}" if self._answering else text
+        self._answering = True
+        return [*start, TextMessageContentEvent(message_id=id_, delta=delta)]
+
+    def _answered(self) -> list[BaseEvent]:
+        if not self._answering:
+            return []
+        self._answering = False
+        return [TextMessageEndEvent(message_id=self._minted("answer"))]
+
+    def _progressed(self, live: LiveEvent) -> list[BaseEvent]:
+        event = live.event
+        if not isinstance(event, TOLD_WITH):
+            return []
+        progress = live.progress.model_dump(mode="json")
+        place = self._state if event.run == self._turn else self._state["runs"].get(event.run)
+        if place is None or place["progress"] == progress:
+            return []
+        return [self._set("progress" if place is self._state else f"runs/{event.run}/progress", progress)]
+
+    def _closed(self, log: str | None = None, *, suspended: bool = False) -> list[BaseEvent]:
+        """Whatever `log`, or any, has left open; who only waits may still return what was called."""
+        found: list[BaseEvent] = [] if log else self._answered()
+        agents = [place for place in self._agents if log in (None, place[0])]
+        if not suspended:
+            for called in dict.fromkeys(caller[0] for caller in self._calls.values() if log in (None, caller[0])):
+                found += self._refused(called)
+        for place in agents:
+            outcome = {"outcome": {"type": "suspended"}} if suspended else {}
+            found.append(SubagentFinishedEvent.model_validate({"subagent_run_id": self._agents.pop(place), **outcome}))
+        for name in [name for name, opened in self._steps.items() if log in (None, opened)]:
+            del self._steps[name]
+            found.append(StepFinishedEvent(step_name=name))
+        return found
+
+    def _set(self, path: str, value: Any) -> BaseEvent:
+        """Change the state and say so."""
+        *parents, last = path.split("/")
+        place = self._state
+        for name in parents:
+            place = place[name]
+        place[last] = value
+        return StateDeltaEvent.model_validate({"delta": [{"op": "add", "path": f"/{path}", "value": value}]})
+
+    def _step(self, event: trace.NodeStarted | trace.NodeFinished) -> str:
+        """Runs have nodes of the same names."""
+        return event.node if event.run == self._turn else f"{event.run[:12]}/{event.node}"
+
+    def _minted(self, name: str) -> str:
+        """An id that tells of which part it is, so that a repetition of the part replaces what it made."""
+        return f"{self._turn}.{self._at}.{name}"
+
+
+def as_json(event: BaseEvent) -> str:
+    return event.model_dump_json(by_alias=True)

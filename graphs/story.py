@@ -1,0 +1,81 @@
+"""A turn and the runs that it launches as one sequence of events, in an order that follows from the stored logs."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from graphs.following import Followed, Following
+from tools.progress import LiveEvent
+from tools.trace import ApprovalRequested, RunFailed, RunFinished, RunLaunched, TraceEvent, TurnPaused
+
+LONG = 3600.0
+
+
+async def story(following: Following, owner: str, turn: str) -> AsyncGenerator[LiveEvent]:
+    """It ends with the log of the turn.
+
+    The events of a launched run come where the turn tells of it, up to the end of the run or to where it asks a
+    person; those after that come when the turn goes on, be it because the run was decided on or because it is over.
+    """
+    reading = _Reading(following, owner)
+    async with following.of(owner, turn) as log, aclosing(_each(log, 0)) as events:
+        async for live in events:
+            event = live.event
+            if not isinstance(event, RunLaunched | TurnPaused):
+                for run in list(reading.left):
+                    async for told in reading.until_its_end(run):
+                        yield told
+            yield live
+            if isinstance(event, RunLaunched):
+                async for told in reading.until_it_asks(event.launched):
+                    yield told
+            elif isinstance(event, TurnPaused) and event.waits_for in reading.left and event.subject == "launch":
+                async for told in reading.until_its_end(event.waits_for):
+                    yield told
+
+
+class _Reading:
+    """How far the launched runs have been read."""
+
+    def __init__(self, following: Following, owner: str) -> None:
+        self._following = following
+        self._owner = owner
+        self.left: dict[str, int] = {}
+        """Runs of which there is more to read, and the number of the last event that was."""
+
+    async def until_it_asks(self, run: str) -> AsyncGenerator[LiveEvent]:
+        self.left[run] = 0
+        async for live in self._on(run):
+            yield live
+            if isinstance(live.event, ApprovalRequested) and live.event.asked.subject == "launch":
+                return
+
+    async def until_its_end(self, run: str) -> AsyncGenerator[LiveEvent]:
+        async for live in self._on(run):
+            yield live
+
+    async def _on(self, run: str) -> AsyncGenerator[LiveEvent]:
+        async with self._following.of(self._owner, run) as log, aclosing(_each(log, self.left[run])) as events:
+            async for live in events:
+                self.left[run] = live.sequence
+                if _is_end(live.event):
+                    del self.left[run]
+                yield live
+                if run not in self.left:
+                    return
+        self.left.pop(run, None)  # it ended without a word
+
+
+async def _each(log: Followed, after: int) -> AsyncGenerator[LiveEvent]:
+    """The events beyond `after`, as they come, until the log has ended."""
+    while True:
+        await log.more(after, LONG)
+        told = log.after(after, 100)
+        if not told and log.ended:
+            return
+        for each in told:
+            yield LiveEvent.model_validate_json(each.text)
+            after = each.sequence
+
+
+def _is_end(event: TraceEvent) -> bool:
+    return isinstance(event, RunFinished | RunFailed)
