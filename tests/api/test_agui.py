@@ -1,0 +1,115 @@
+"""The chat through the client that AG-UI publishes, with a network that is cut."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.api.serving import application, running
+
+FOLDER = Path(__file__).parents[1] / "agui"
+CACHE = FOLDER.parents[1] / ".cache"
+UNREACHABLE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ENETUNREACH")
+
+
+@pytest.fixture(scope="session")
+def client() -> Path:
+    """The client with its packages, which are fetched once for each lock file."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        pytest.skip("node and npm are not on the path: nothing here executes the client of AG-UI")
+    lock = (FOLDER / "package-lock.json").read_bytes()
+    installed = CACHE / f"agui-{hashlib.sha256(lock).hexdigest()[:12]}"
+    if not installed.exists():
+        _install(installed)
+    for script in FOLDER.glob("*.mjs"):
+        shutil.copy(script, installed)
+    return installed / "client.mjs"
+
+
+def _install(folder: Path) -> None:
+    making = folder.with_name(f"{folder.name}.{os.getpid()}")
+    making.mkdir(parents=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(FOLDER / name, making)
+    environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    done = subprocess.run(
+        ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+        cwd=making,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    if done.returncode and any(word in done.stderr for word in UNREACHABLE):
+        shutil.rmtree(making)
+        pytest.skip("the packages of AG-UI's client are not here and npm's registry cannot be reached")
+    assert done.returncode == 0, done.stderr
+    making.rename(folder)
+
+
+@pytest.fixture(scope="module")
+def rounds(client: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, dict[str, Any]]]:
+    """What each of three clients ended with: after a search, a question that waits for a person, and its approval."""
+    with running(application(tmp_path_factory.mktemp("home"))) as address:
+        done = subprocess.run(
+            ["node", str(client), address, "thread-1"], capture_output=True, text=True, check=False, timeout=240
+        )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["warnings"] == []
+    return [{each["name"]: each for each in clients} for clients in told["rounds"]]
+
+
+def test_clients_that_were_cut_off_twice_end_with_the_messages_and_the_state_of_one_that_was_not(rounds) -> None:
+    for clients in rounds:
+        uncut = clients["uncut"]
+        assert {name: each["cuts"] for name, each in clients.items()} == {"uncut": 0, "resuming": 2, "repeating": 2}
+        for name in ("resuming", "repeating"):
+            assert clients[name]["messages"] == uncut["messages"]
+            assert clients[name]["state"] == uncut["state"]
+            assert clients[name]["interrupts"] == uncut["interrupts"]
+        assert clients["resuming"]["types"] == uncut["types"]
+
+
+def test_a_chat_has_tool_calls_steps_state_and_text(rounds) -> None:
+    search = rounds[0]["uncut"]
+    assert search["types"][0] == "RUN_STARTED"
+    assert search["types"][-1] == "RUN_FINISHED"
+    assert {
+        "STEP_STARTED",
+        "TOOL_CALL_START",
+        "TOOL_CALL_RESULT",
+        "SUBAGENT_STARTED",
+        "STATE_DELTA",
+        "TEXT_MESSAGE_CONTENT",
+    } <= set(search["types"])
+    assert search["result"] == {"turn": 1, "outcome": "answered"}
+    state = search["state"]
+    assert state["progress"]["share"] == 1.0
+    assert [(run["progress"]["stage"], run["progress"]["done"]) for run in state["runs"].values()] == [("finished", 10)]
+    assert state["figures"]
+    assert state["exhibits"]
+    user, *_, answer = search["messages"]
+    assert user == {"id": "message-1", "role": "user", "content": "run a search with 10 trials, 100 paths, 1 year"}
+    assert "verdict" in answer["content"]
+    called = [call["id"] for message in search["messages"] for call in message.get("toolCalls", ())]
+    assert called == list(dict.fromkeys(called))
+    assert {message["toolCallId"] for message in search["messages"] if message["role"] == "tool"} == set(called)
+
+
+def test_what_waits_for_a_person_is_an_interrupt_and_goes_on_once_it_is_resumed(rounds) -> None:
+    asked, approved = rounds[1]["uncut"], rounds[2]["uncut"]
+    (interrupt,) = asked["interrupts"]
+    assert interrupt["reason"] == "approval"
+    assert interrupt["metadata"]["subject"] == "holdout"
+    assert asked["state"]["waiting"]["run"] == interrupt["metadata"]["run"]
+    assert approved["interrupts"] == []
+    assert approved["state"]["waiting"] is None
+    assert approved["result"]["outcome"] == "answered"
+    assert len(approved["messages"]) > len(asked["messages"])
