@@ -111,10 +111,10 @@ def _range(node: dict[str, Any]) -> str:
     if (above := node.get("exclusiveMinimum")) is not None:
         return f"above {above:g}" + (f", at most {high:g}" if high is not None else "")
     if (below := node.get("exclusiveMaximum")) is not None:
-        return f"{low:g} to below {_large(below)}"
-    if low is not None and high is not None:
-        return f"{low:g} to {_large(high)}"
-    return ""
+        return f"below {_large(below)}" if low is None else f"{low:g} to below {_large(below)}"
+    if low is not None:
+        return f"{low:g} or more" if high is None else f"{low:g} to {_large(high)}"
+    return "" if high is None else f"at most {_large(high)}"
 
 
 def _large(value: float) -> str:
