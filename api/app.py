@@ -86,6 +86,7 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
         monte_carlo,
         optimization,
         portfolios,
+        results,
         threads,
     )
 
@@ -116,6 +117,7 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
     routes = APIRouter(prefix="/api", responses=problems.errors())
     for area in (
         jobs,
+        results,
         evaluations,
         events,
         threads,

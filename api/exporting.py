@@ -60,7 +60,11 @@ async def _made(desk: "Desk", found: "Found", format_: Format, table: Table) -> 
     if format_ == "html":
         from api.reporting import report
 
-        return (await report(desk.store, run.owner, run.id, result, made=run.ended_at or run.created_at)).encode()
+        return (
+            await report(
+                desk.store, run.owner, run.id, result, made=run.history[-1].at if run.history else run.created_at
+            )
+        ).encode()
     trials = await stored_trials(desk.store, run.owner, run.id)
     if format_ == "xlsx":
         from api.workbook import as_workbook
@@ -71,7 +75,9 @@ async def _made(desk: "Desk", found: "Found", format_: Format, table: Table) -> 
     return (as_figures(result, of) if table == "figures" else as_csv(result, trials, of)).encode()
 
 
-async def _kept(desk: "Desk", found: "Found", what: str, make: "Callable[[], Awaitable[bytes]]", parameters: tuple[str, ...]) -> Derived:
+async def _kept(
+    desk: "Desk", found: "Found", what: str, make: "Callable[[], Awaitable[bytes]]", parameters: tuple[str, ...]
+) -> Derived:
     run = found.run
     made_of = (what, str(run.result_digest), made_by(), *parameters)
     return await derived(desk.store, run.owner, run.id, what, made_of, make, now=desk.now())

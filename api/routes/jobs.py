@@ -1,5 +1,160 @@
 """Optimizations."""
 
-from fastapi import APIRouter
+from typing import Annotated, Any, TypeAlias
 
-router = APIRouter(tags=["jobs"])
+from fastapi import APIRouter, Body, Header, Query, Response
+
+from api.bodies import at_most
+from api.dependencies import Asking, Serving
+from api.paging import After, Limit
+from api.problems import errors
+from api.routes.results import JobId
+from graphs.reports import Job, JobPage, JobSummary
+from graphs.reproductions import Reproduction
+from graphs.states import RunState
+from tools.approval import Ruling
+from tools.errors import InvalidInput
+from tools.optimization import OptimizationRequest
+
+router = APIRouter(tags=["jobs"], route_class=at_most(1_000_000))
+
+_EXAMPLES: dict[str, Any] = {
+    "small": {
+        "summary": "A small search",
+        "value": {"name": "Ten percent volatility", "mandate": {"target_volatility": 0.10}, "trials": 20, "seed": 7},
+    },
+    "stocks": {
+        "summary": "Three stocks and a drawdown limit",
+        "value": {
+            "name": "Three stocks",
+            "universe": "stocks:AAPL,JNJ,XOM",
+            "limits": {"max_drawdown": {"bound": 0.25, "tolerated": 0.2}},
+            "trials": 50,
+        },
+    },
+}
+Request: TypeAlias = Annotated[OptimizationRequest, Body(openapi_examples=_EXAMPLES)]
+_LOCATION = {"Location": {"description": "Where the job is", "schema": {"type": "string"}}}
+Why: TypeAlias = Annotated[str, Query(max_length=500, description="Kept in the history of the job")]
+
+
+@router.post(
+    "/jobs",
+    status_code=202,
+    summary="Ask for an optimization",
+    responses={202: {"headers": _LOCATION}, **errors(400, 409, 413)},
+)
+async def submit(
+    body: Request,
+    serving: Serving,
+    asking: Asking,
+    response: Response,
+    idempotency_key: Annotated[
+        str | None, Header(min_length=1, max_length=200, description="For 24 hours the same key is the same job")
+    ] = None,
+) -> JobSummary:
+    """The job waits in the queue; two of a user are worked on at a time. What the data cannot serve is refused now."""
+    from graphs import jobs
+    from graphs.reports import summary
+
+    if body.prices_file is not None:
+        reason = "a server reads no files of its clients by their place"
+        allowed = "null; import the file with POST /api/market-data/imports and name the data set in `universe`"
+        raise InvalidInput("body.prices_file", body.prices_file, reason=reason, allowed=allowed)
+    run = await jobs.submit(serving.desk, asking.owner, body, idempotency_key=idempotency_key)
+    response.headers["Location"] = f"/api/jobs/{run.id}"
+    return summary(run)
+
+
+@router.get("/jobs", summary="Your jobs, the newest first", responses=errors())
+async def listed(
+    serving: Serving,
+    asking: Asking,
+    *,
+    state: Annotated[RunState | None, Query(description="Those in this state only")] = None,
+    name: Annotated[str, Query(max_length=120, description="Those whose name holds this, in any case")] = "",
+    limit: Limit = 100,
+    after: After = None,
+) -> JobPage:
+    """A page with `name` may hold fewer than `limit`; the last page is the one whose `next` is null."""
+    from graphs.reports import job_page
+
+    return await job_page(serving.desk.store, asking.owner, state=state, name=name, after=after, limit=limit)
+
+
+@router.get("/jobs/{job_id}", summary="How far a job is", responses=errors(404))
+async def read(job_id: JobId, serving: Serving, asking: Asking) -> Job:
+    """`progress` never falls and is at most 0.99 before the end; its best objective is in sample, no promise."""
+    from graphs.reports import job_of
+
+    return await job_of(serving.desk.store, asking.owner, job_id)
+
+
+@router.delete("/jobs/{job_id}", status_code=202, summary="Cancel a job", responses=errors(404, 409))
+async def cancel(job_id: JobId, serving: Serving, asking: Asking, *, reason: Why = "") -> JobSummary:
+    """It stops within ten seconds; what it has tried stays. 409 for one that has ended."""
+    from graphs import jobs
+    from graphs.reports import summary
+
+    return summary(await jobs.cancel(serving.desk, asking.owner, job_id, by=asking.owner, reason=reason))
+
+
+@router.post(
+    "/jobs/{job_id}/restart",
+    status_code=202,
+    summary="Go on with a job that failed or was cancelled",
+    responses=errors(404, 409),
+)
+async def restart(job_id: JobId, serving: Serving, asking: Asking, *, reason: Why = "") -> JobSummary:
+    """It goes on where it stopped; what agents decided and what was tried is kept."""
+    from graphs import jobs
+    from graphs.reports import summary
+
+    return summary(await jobs.restart(serving.desk, asking.owner, job_id, by=asking.owner, reason=reason))
+
+
+@router.post(
+    "/jobs/{job_id}/approval",
+    status_code=202,
+    summary="Decide about a job that waits for a person",
+    responses=errors(400, 404, 409, 413),
+)
+async def decide(job_id: JobId, body: Ruling, serving: Serving, asking: Asking) -> JobSummary:
+    """The first decision holds; the same one again changes nothing. An approved job goes back into the queue."""
+    from graphs.reports import summary
+    from graphs.runs import decide_approval
+    from tools.approval import Decided
+
+    decided = Decided(**body.model_dump(), by=asking.owner, at=serving.desk.now())
+    return summary(await decide_approval(serving.desk, asking.owner, job_id, decided))
+
+
+@router.get("/jobs/{job_id}/request", summary="What was asked of a job", responses=errors(404))
+async def request(job_id: JobId, serving: Serving, asking: Asking) -> OptimizationRequest:
+    """The body to submit again: with the newest data, or with changes of one's own."""
+    from graphs.runs import run_of
+
+    return (await run_of(serving.desk.store, asking.owner, job_id)).request
+
+
+@router.post(
+    "/jobs/{job_id}/reproduce",
+    status_code=202,
+    summary="Run a finished job again from its manifest",
+    responses={202: {"headers": _LOCATION}, **errors(404, 409)},
+)
+async def reproduce(job_id: JobId, serving: Serving, asking: Asking, response: Response) -> Reproduction:
+    """Without any model. It takes as long as the search did; one that has not ended is answered again."""
+    from graphs import reproductions
+
+    response.headers["Location"] = f"/api/jobs/{job_id}/reproductions"
+    return await reproductions.ask(serving.desk, asking.owner, job_id)
+
+
+@router.get("/jobs/{job_id}/reproductions", summary="What came out when a job was run again", responses=errors(404))
+async def reproduced(job_id: JobId, serving: Serving, asking: Asking) -> list[Reproduction]:
+    from graphs import reproductions
+    from graphs.runs import run_of
+
+    await run_of(serving.desk.store, asking.owner, job_id)
+    return await reproductions.reproductions(serving.desk.store, asking.owner, job_id)

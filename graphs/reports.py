@@ -1,0 +1,104 @@
+"""What is said about a job: its state, how far it is, what waits, what went wrong."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from graphs.states import RunState, Transition
+from quant.strategy import Frozen
+from store.records import Key
+from store.store import Store
+from tools.approval import Approval
+from tools.progress import Folding, Progress
+
+STALE = "stale"
+"""Kind of the records that say which runs rest on data that were revised since; their id is that of the run."""
+_MOST_READ = 5_000
+"""Runs that one page looks at when it is filtered by name."""
+
+
+class JobSummary(Frozen):
+    id: str
+    name: str
+    state: RunState
+    created_at: datetime
+    updated_at: datetime
+    cancelling: bool = Field(description="A person wants its end; it comes within seconds")
+    result_digest: str | None
+    links: dict[str, str]
+
+
+class Job(JobSummary):
+    progress: Progress = Field(description="The same as in the events of the job")
+    history: tuple[Transition, ...]
+    approval: Approval | None = Field(description="What a person was asked, and what was decided")
+    stale: dict[str, Any] | None = Field(description="Why its data are not the newest version any more; null while so")
+    data_version: str
+    code_version: str
+
+
+class JobPage(Frozen):
+    items: tuple[JobSummary, ...]
+    next: str | None = Field(description="`after` of the next page; null on the last")
+
+
+def summary(run: Any) -> JobSummary:
+    """Of a `graphs.runs.Run`."""
+    at = f"/api/jobs/{run.id}"
+    return JobSummary(
+        id=run.id,
+        name=run.request.name,
+        state=run.state,
+        created_at=run.created_at,
+        updated_at=run.history[-1].at if run.history else run.created_at,
+        cancelling=run.cancelling is not None,
+        result_digest=run.result_digest,
+        links={
+            "self": at,
+            "request": f"{at}/request",
+            "events": f"/api/runs/{run.id}/events",
+            **{name: f"{at}/{name}" for name in ("result", "trials", "charts", "export", "reproductions")},
+        },
+    )
+
+
+async def job_of(store: Store, owner: str, run_id: str) -> Job:
+    from graphs.runs import events_of, run_of
+    from tools.approval import approval_of
+
+    run = await run_of(store, owner, run_id)
+    folding = Folding()
+    for event in await events_of(store, owner, run_id):
+        folding.live(event)
+    stale = await store.records.get(Key(owner, STALE, run_id))
+    return Job(
+        **summary(run).model_dump(),
+        progress=folding.progress,
+        history=run.history,
+        approval=await approval_of(store, owner, run_id),
+        stale=None if stale is None else stale.document,
+        data_version=run.data_digest,
+        code_version=run.code_version,
+    )
+
+
+async def job_page(
+    store: Store, owner: str, *, state: RunState | None, name: str, after: str | None, limit: int
+) -> JobPage:
+    """The newest first. With a name a page may hold fewer, and even none, although more come after it."""
+    from graphs.runs import KIND, Run
+
+    label = None if state is None else ("state", state)
+    found: list[JobSummary] = []
+    read = 0
+    while True:
+        page = await store.records.list(
+            owner, KIND, label=label, after=after, limit=limit - len(found), newest_first=True
+        )
+        read += len(page.records)
+        runs = [Run.model_validate(record.document) for record in page.records]
+        found += [summary(run) for run in runs if name.casefold() in run.request.name.casefold()]
+        after = page.after
+        if after is None or len(found) == limit or read >= _MOST_READ:
+            return JobPage(items=tuple(found), next=after)

@@ -1,0 +1,207 @@
+"""Jobs over HTTP from their submission to their end; no search is run here."""
+
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import pytest
+
+from graphs.leases import leased
+from graphs.runs import change_run
+from store.records import Key
+from tests.api.serving import application, served
+from tests.graphs.queued import queued_desk
+from tools.approval import Approval, Asked, Thresholds
+from tools.estimate import estimate
+from tools.optimization import OptimizationRequest
+
+pytestmark = pytest.mark.anyio
+
+SMALL = {"name": "Small", "trials": 10, "seed": 3}
+
+
+@asynccontextmanager
+async def desk_and_client(home, owner: str = "local"):
+    """The application, and a desk over the same home: another process, as a worker is."""
+    async with queued_desk(home) as desk, served(application(home, queued_desk(home), owner=owner)) as client:
+        yield desk, client
+
+
+async def moved(desk, job: str, *states: str) -> None:
+    for state in states:
+        await change_run(
+            desk.store, "local", job, lambda run, state=state: run.moved(state, at=datetime.now(UTC), by="worker")
+        )
+
+
+async def test_a_job_is_submitted_and_can_be_read(home):
+    async with desk_and_client(home) as (_, client):
+        answer = await client.post("/api/jobs", json=SMALL)
+        assert answer.status_code == 202
+        job = answer.json()
+        assert answer.headers["Location"] == job["links"]["self"] == f"/api/jobs/{job['id']}"
+        assert (job["state"], job["name"], job["cancelling"]) == ("queued", "Small", False)
+        read = (await client.get(job["links"]["self"])).json()
+        assert {name: read[name] for name in job} == job
+        assert [one["state"] for one in read["history"]] == ["created", "queued"]
+        assert (read["progress"]["share"], read["progress"]["total"], read["stale"]) == (0.0, None, None)
+        asked = (await client.get(job["links"]["request"])).json()
+        again = await client.post("/api/jobs", json=asked)
+        assert again.status_code == 202
+        assert again.json()["id"] != job["id"]
+
+
+async def test_the_same_key_is_the_same_job_and_with_another_request_a_conflict(home):
+    async with desk_and_client(home) as (_, client):
+        first, again, other = [
+            await client.post("/api/jobs", json=SMALL | changes, headers={"Idempotency-Key": "monday"})
+            for changes in ({}, {}, {"seed": 4})
+        ]
+        assert first.json() == again.json()
+        assert other.status_code == 409
+        assert other.json()["error"]["code"] == "CONFLICT"
+        assert len((await client.get("/api/jobs")).json()["items"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "allowed"),
+    [
+        ({"trials": 5}, "body.trials", "10 or more"),
+        ({"mandate": {"target_volatility": 2.0}}, "body.mandate.target_volatility", "at most 0.2"),
+        ({"colour": "red"}, "body.colour", "fields"),
+        ({"universe": "no_such"}, "universe", "sp500"),
+        ({"prices_file": "/etc/passwd"}, "body.prices_file", "market-data/imports"),
+        ({"limits": {"max_drawdown": {}}}, "body.limits.max_drawdown.bound", "a value"),
+    ],
+)
+async def test_a_wrong_or_missing_field_is_named_and_nothing_is_stored(home, changes, field, allowed):
+    async with desk_and_client(home) as (_, client):
+        answer = await client.post("/api/jobs", json=SMALL | changes)
+        assert answer.status_code == 422
+        [detail] = answer.json()["error"]["details"]
+        assert detail["field"] == field
+        assert allowed in detail["allowed"]
+        assert (await client.get("/api/jobs")).json() == {"items": [], "next": None}
+
+
+async def test_jobs_are_listed_by_page_state_and_name(home):
+    async with desk_and_client(home) as (desk, client):
+        ids = [
+            (await client.post("/api/jobs", json=SMALL | {"name": f"Core {n}" if n % 2 else f"Fringe {n}"})).json()[
+                "id"
+            ]
+            for n in range(5)
+        ]
+        await moved(desk, ids[0], "validating", "running")
+        newest = ids[::-1]
+
+        async def walk(**query) -> list[str]:
+            found, after = [], None
+            while True:
+                page = (await client.get("/api/jobs", params=query | ({"after": after} if after else {}))).json()
+                assert len(page["items"]) <= query.get("limit", 100)
+                found += [job["id"] for job in page["items"]]
+                if (after := page["next"]) is None:
+                    return found
+
+        assert await walk() == await walk(limit=2) == newest
+        assert await walk(state="running") == ids[:1]
+        assert await walk(state="queued", limit=1) == newest[:4]
+        assert await walk(name="CORE", limit=1) == await walk(name="core") == [ids[3], ids[1]]
+        for wrong in ({"after": "nonsense"}, {"limit": 0}, {"limit": 1001}, {"state": "asleep"}):
+            assert (await client.get("/api/jobs", params=wrong)).status_code == 422
+
+
+async def test_a_waiting_job_is_cancelled_at_once_and_a_finished_one_never(home):
+    async with desk_and_client(home) as (desk, client):
+        job = (await client.post("/api/jobs", json=SMALL)).json()
+        answer = await client.delete(f"/api/jobs/{job['id']}", params={"reason": "wrong seed"})
+        assert (answer.status_code, answer.json()["state"]) == (202, "cancelled")
+        read = (await client.get(f"/api/jobs/{job['id']}")).json()
+        assert (read["history"][-1]["by"], read["history"][-1]["reason"]) == ("local", "wrong seed")
+        assert read["progress"]["stage"] == "failed"
+        assert (await client.get(f"/api/jobs/{job['id']}/result")).status_code == 409
+
+        other = (await client.post("/api/jobs", json=SMALL)).json()
+        await moved(desk, other["id"], "validating", "running", "aggregating", "completed")
+        assert (await client.delete(f"/api/jobs/{other['id']}")).status_code == 409
+
+
+async def test_a_job_that_a_worker_has_is_told_to_end(home):
+    async with desk_and_client(home) as (desk, client):
+        job = (await client.post("/api/jobs", json=SMALL)).json()
+        async with leased(desk.store, "local", job["id"]):
+            await moved(desk, job["id"], "validating", "running")
+            answer = await client.delete(f"/api/jobs/{job['id']}")
+        assert (answer.status_code, answer.json()["state"], answer.json()["cancelling"]) == (202, "running", True)
+        refused = await client.get(f"/api/jobs/{job['id']}/result")
+        assert refused.status_code == 409
+        assert f"GET /api/jobs/{job['id']}" in refused.json()["error"]["message"]
+
+
+async def test_a_cancelled_job_goes_on_and_a_running_one_cannot(home):
+    async with desk_and_client(home) as (_, client):
+        job = (await client.post("/api/jobs", json=SMALL)).json()
+        assert (await client.post(f"/api/jobs/{job['id']}/restart")).status_code == 409
+        await client.delete(f"/api/jobs/{job['id']}")
+        answer = await client.post(f"/api/jobs/{job['id']}/restart")
+        assert (answer.status_code, answer.json()["state"]) == (202, "queued")
+
+
+async def test_a_person_decides_about_a_job_that_waits(home):
+    async with desk_and_client(home) as (desk, client):
+        job = (await client.post("/api/jobs", json=SMALL)).json()
+        at = f"/api/jobs/{job['id']}/approval"
+        nothing = await client.post(at, json={"verdict": "approved"})
+        assert nothing.status_code == 409
+        await moved(desk, job["id"], "validating", "waiting")
+        asked = Asked(
+            subject="launch",
+            estimate=estimate(OptimizationRequest(**SMALL)),
+            exceeded=("evaluations",),
+            thresholds=Thresholds(evaluations=1),
+            at=desk.now(),
+        )
+        key = Key("local", "approval", f"{job['id']}.launch")
+        await desk.store.records.put(key, Approval(asked=asked).model_dump(mode="json"))
+        assert (await client.get(f"/api/jobs/{job['id']}")).json()["approval"]["decided"] is None
+        for wrong in ({"verdict": "rejected"}, {"verdict": "edited"}, {"verdict": "approved", "trials": 20}, {}):
+            assert (await client.post(at, json=wrong)).status_code == 422
+        answer = await client.post(at, json={"verdict": "edited", "trials": 12})
+        assert (answer.status_code, answer.json()["state"]) == (202, "queued")
+        assert (await client.get(f"/api/jobs/{job['id']}/request")).json()["trials"] == 12
+        assert (await client.get(f"/api/jobs/{job['id']}")).json()["approval"]["decided"]["by"] == "local"
+        assert (await client.post(at, json={"verdict": "rejected", "reason": "too dear"})).status_code == 409
+
+
+async def test_a_job_says_that_its_data_were_revised(home):
+    async with desk_and_client(home) as (desk, client):
+        job = (await client.post("/api/jobs", json=SMALL)).json()
+        await desk.store.records.put(Key("local", "stale", job["id"]), {"reason": "closes changed"})
+        assert (await client.get(f"/api/jobs/{job['id']}")).json()["stale"] == {"reason": "closes changed"}
+
+
+async def test_a_job_of_somebody_else_is_not_found(home):
+    async with desk_and_client(home) as (_, client):
+        job = (await client.post("/api/jobs", json=SMALL)).json()
+    at = f"/api/jobs/{job['id']}"
+    async with desk_and_client(home, owner="anne") as (_, client):
+        answers = [
+            await client.request(method, at + rest, json=body)
+            for method, rest, body in (
+                ("GET", "", None),
+                ("DELETE", "", None),
+                ("POST", "/restart", None),
+                ("POST", "/approval", {"verdict": "approved"}),
+                ("GET", "/request", None),
+                ("GET", "/result", None),
+                ("GET", "/trials", None),
+                ("GET", f"/trials/{'0' * 64}", None),
+                ("GET", "/charts", None),
+                ("GET", "/export", None),
+                ("POST", "/reproduce", None),
+                ("GET", "/reproductions", None),
+            )
+        ]
+        assert {answer.status_code for answer in answers} == {404}
+        assert {answer.json()["error"]["code"] for answer in answers} == {"NOT_FOUND"}
+        assert (await client.get("/api/jobs")).json()["items"] == []
