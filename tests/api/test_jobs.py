@@ -7,6 +7,7 @@ import pytest
 
 from graphs.leases import leased
 from graphs.runs import change_run
+from graphs.states import RunState
 from store.records import Key
 from tests.api.serving import application, served
 from tests.graphs.queued import queued_desk
@@ -26,7 +27,7 @@ async def desk_and_client(home, owner: str = "local"):
         yield desk, client
 
 
-async def moved(desk, job: str, *states: str) -> None:
+async def moved(desk, job: str, *states: RunState) -> None:
     for state in states:
         await change_run(
             desk.store, "local", job, lambda run, state=state: run.moved(state, at=datetime.now(UTC), by="worker")

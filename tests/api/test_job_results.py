@@ -1,0 +1,254 @@
+"""What a finished and a broken job answer over HTTP."""
+
+import asyncio
+import csv
+import hashlib
+import io
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from openpyxl import load_workbook
+
+from graphs.runs import create_run, execute, run_of
+from quant.evaluation import Metrics
+from quant.scenario import BUILT_IN
+from store.records import Key, every
+from tests.api.serving import application, served
+from tests.graphs.conftest import open_desk
+from tests.graphs.queued import queued_desk
+from tools.charts import Charts
+from tools.errors import UserError
+from tools.optimization import OptimizationRequest, OptimizationResult
+from tools.trial_pages import SortBy
+from tools.unfinished import PartialResult
+
+pytestmark = pytest.mark.anyio
+
+OWNER, DONE, BROKEN = "local", "done", "broken"
+SCENARIOS = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:2])
+REQUEST = OptimizationRequest(name="=Ours", trials=20, scenarios=SCENARIOS, seed=3)
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory) -> Path:
+    """A home with a finished job, and one whose data were gone before its trials were judged."""
+    home = tmp_path_factory.mktemp("searched")
+    asyncio.run(_search(home))
+    return home
+
+
+async def _search(home: Path) -> None:
+    async with open_desk(home) as desk:
+        for name in (DONE, BROKEN):
+            await create_run(desk, OWNER, REQUEST, run_id=name)
+        async for _ in execute(desk, OWNER, DONE):
+            pass
+        async for record in every(desk.store.records, OWNER, "trial", prefix=f"{DONE}."):
+            if record.document["number"] < 12:
+                digest = record.key.id.partition(".")[2]
+                await desk.store.records.put(Key(OWNER, "trial", f"{BROKEN}.{digest}"), record.document)
+        record = await desk.store.records.get(Key(OWNER, "run", BROKEN))
+        assert record is not None
+        document = {**record.document, "code_version": "0" * 64}
+        await desk.store.records.put(record.key, document)
+        with pytest.raises(UserError):
+            [_ async for _ in execute(desk, OWNER, BROKEN)]
+        await desk.store.records.put(record.key, {**record.document, "state": "cancelled"})
+
+
+@asynccontextmanager
+async def client_of(home: Path) -> AsyncGenerator[httpx.AsyncClient]:
+    async with served(application(home, queued_desk(home))) as client:
+        yield client
+
+
+async def test_the_result_is_the_stored_one_and_is_sent_once(searched):
+    async with client_of(searched) as client:
+        answer = await client.get(f"/api/jobs/{DONE}/result")
+        result = OptimizationResult.model_validate_json(answer.content)
+        assert (await client.get(f"/api/jobs/{DONE}")).json()["result_digest"] == result.digest()
+        again = await client.get(f"/api/jobs/{DONE}/result", headers={"If-None-Match": answer.headers["ETag"]})
+    assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", answer.headers["ETag"])
+
+
+async def test_a_broken_job_has_a_partial_result_that_names_no_winner(searched):
+    async with client_of(searched) as client:
+        answer = await client.get(f"/api/jobs/{BROKEN}/result")
+        partial = PartialResult.model_validate_json(answer.content)
+        assert (await client.get(f"/api/jobs/{BROKEN}/export")).status_code == 409
+    assert (partial.state, partial.trials, partial.wanted) == ("cancelled", 12, 20)
+    assert "none of them is a recommendation" in partial.partial[0]
+    assert sum(row.trials for row in partial.tried) == 12
+    words = answer.text.replace(json.dumps(REQUEST.model_dump(mode="json"), separators=(",", ":")), "")
+    for word in ("best", "winner", "benefit", "verdict", "optimal"):
+        assert word not in words
+    for row in partial.tried:
+        known = [value for value in (row.lowest, row.median, row.highest) if value is not None]
+        assert known == sorted(known)
+
+
+async def walk(client: httpx.AsyncClient, job: str = DONE, **query: Any) -> list[dict]:
+    rows, after = [], None
+    while True:
+        answer = await client.get(f"/api/jobs/{job}/trials", params=query | ({"after": after} if after else {}))
+        assert answer.status_code == 200, answer.text
+        rows += answer.json()["items"]
+        if (after := answer.json()["next"]) is None:
+            assert len(rows) == answer.json()["total"]
+            return rows
+
+
+async def test_trials_are_paged_in_every_order_each_once(searched):
+    async with client_of(searched) as client:
+        whole = await walk(client)
+        assert [row["number"] for row in whole] == list(range(20))
+        assert sum(row["chosen"] for row in whole) == 1
+        for sort in ("objective", "sharpe", "max_drawdown"):
+            for order in ("asc", "desc"):
+                rows = await walk(client, sort=sort, order=order, limit=3, scenario="base_case")
+                assert sorted(row["number"] for row in rows) == list(range(20))
+                values = [row["objective"] if sort == "objective" else row["metrics"][sort]["value"] for row in rows]
+                known = [value for value in values if value is not None]
+                assert known == sorted(known, reverse=order == "desc")
+                assert values[: len(known)] == known
+        trial = (await client.get(f"/api/jobs/{DONE}/trials/{whole[4]['digest']}")).json()
+        assert trial["train"]["metrics"] == whole[4]["metrics"]
+        assert [one["scenario"] for one in trial["evaluations"]] == ["base_case", "bull_market"]
+
+
+async def test_trials_are_filtered(searched):
+    async with client_of(searched) as client:
+        whole = await walk(client)
+        name = whole[0]["config"]["weight_function"]
+        own = await walk(client, weight_function=name, limit=2)
+        assert own == [row for row in whole if row["config"]["weight_function"] == name]
+        for field in ("feasible", "screened"):
+            for wanted in (True, False):
+                assert await walk(client, DONE, **{field: wanted}) == [row for row in whole if row[field] is wanted]
+        broken = await walk(client, BROKEN)
+        assert [row["number"] for row in broken] == list(range(12))
+        assert not [row for row in broken if row["chosen"]]
+        partial = (await client.get(f"/api/jobs/{BROKEN}/trials")).json()["partial"]
+    assert "none was tested for luck" in partial[0]
+
+
+async def test_a_wrong_cursor_or_field_says_what_is_allowed(searched):
+    async with client_of(searched) as client:
+        cursor = (await client.get(f"/api/jobs/{DONE}/trials", params={"limit": 2})).json()["next"]
+        for query, field in (
+            ({"after": "nonsense"}, "after"),
+            ({"after": "ü"}, "after"),
+            ({"after": cursor, "sort": "sharpe"}, "after"),
+            ({"sort": "beauty"}, "query.sort"),
+            ({"limit": 1001}, "query.limit"),
+            ({"scenario": "moon"}, "scenario"),
+        ):
+            answer = await client.get(f"/api/jobs/{DONE}/trials", params=query)
+            assert (answer.status_code, answer.json()["error"]["details"][0]["field"]) == (422, field)
+        assert (await client.get(f"/api/jobs/{DONE}/trials/{'0' * 64}")).status_code == 404
+
+
+def test_trials_can_be_sorted_by_every_metric():
+    assert {*SortBy.__args__} == {"number", "objective", *Metrics.model_fields}
+
+
+async def test_charts_are_kept_and_the_same_when_they_are_made_anew(searched):
+    at = f"/api/jobs/{DONE}/charts"
+    async with client_of(searched) as client:
+        first, second = [await client.get(at, params={"points": 300}) for _ in range(2)]
+        other = await client.get(at, params={"points": 400})
+        third = await client.get(at, params={"points": 300})
+        assert [answer.headers["X-Cache"] for answer in (first, second, other, third)] == [
+            "miss",
+            "hit",
+            "miss",
+            "miss",
+        ]
+        assert first.content == second.content == third.content != other.content
+        tag = first.headers["ETag"]
+        assert tag == f'"{hashlib.sha256(first.content).hexdigest()}"'
+        unchanged = await client.get(at, params={"points": 300}, headers={"If-None-Match": tag})
+        assert (unchanged.status_code, unchanged.headers["X-Cache"]) == (304, "hit")
+        alone = await client.get(at, params={"chart": "drawdown"})
+    charts = Charts.model_validate_json(first.content)
+    assert (charts.provenance.job, charts.partial) == (DONE, ())
+    assert not [name for name in Charts.model_fields if getattr(charts, name) is None]
+    assert charts.drawdown is not None
+    assert len(charts.drawdown.dates) <= 300
+    assert {name for name, made in alone.json().items() if made} == {"provenance", "drawdown"}
+
+
+async def test_a_kept_answer_that_was_damaged_is_made_anew(searched):
+    at = f"/api/jobs/{DONE}/export"
+    async with client_of(searched) as client:
+        first = await client.get(at, params={"format": "csv"})
+        [blob] = [path for path in searched.rglob("*trials.csv*") if path.is_file()]
+        blob.write_bytes(b"half")
+        second = await client.get(at, params={"format": "csv"})
+    assert (second.headers["X-Cache"], second.content) == ("miss", first.content)
+
+
+async def test_a_broken_job_has_charts_of_its_trials_that_are_not_kept(searched):
+    async with client_of(searched) as client:
+        first, second = [await client.get(f"/api/jobs/{BROKEN}/charts") for _ in range(2)]
+    assert (first.headers["X-Cache"], second.headers["X-Cache"]) == ("miss", "miss")
+    charts = Charts.model_validate_json(second.content)
+    assert charts.partial
+    assert charts.convergence is not None
+    assert charts.risk_return is not None
+    assert len(charts.convergence.trial) <= 12
+    assert not [point for point in charts.risk_return.points if point.chosen]
+    assert charts.drawdown is None
+
+
+@pytest.mark.parametrize("format_", ["json", "csv", "xlsx", "html"])
+async def test_a_file_says_where_it_comes_from_and_is_the_same_each_time(searched, format_):
+    async with client_of(searched) as client:
+        at = f"/api/jobs/{DONE}/export"
+        first, second = [await client.get(at, params={"format": format_}) for _ in range(2)]
+        result = OptimizationResult.model_validate_json((await client.get(f"/api/jobs/{DONE}/result")).content)
+    assert second.headers["X-Cache"] == "hit"
+    assert first.content == second.content
+    assert first.headers["Content-Disposition"] == f'attachment; filename="stratigos-{DONE}.{format_}"'
+    said = _said(format_, first.content)
+    for part in (DONE, result.manifest.last_day, result.manifest.data_digest):
+        assert part in said
+    async with open_desk(searched) as desk:
+        run = await run_of(desk.store, OWNER, DONE)
+        await desk.store.records.delete(Key(OWNER, "derived", f"{run.id}.export.{format_}"))
+        await desk.store.records.delete(Key(OWNER, "derived", f"{run.id}.export.trials.csv"))
+    async with client_of(searched) as client:
+        anew = await client.get(f"/api/jobs/{DONE}/export", params={"format": format_})
+    assert (anew.headers["X-Cache"], anew.content) == ("miss", first.content)
+
+
+def _said(format_: str, content: bytes) -> str:
+    """What the file says, as the program that opens it reads it."""
+    match format_:
+        case "json":
+            document = json.loads(content)
+            assert len(document["trials"]) == 20
+            return str(document["provenance"])
+        case "csv":
+            row = next(csv.DictReader(io.StringIO(content.decode())))
+            assert row["strategy"] == "'=Ours"
+            return str(row)
+        case "xlsx":
+            book = load_workbook(io.BytesIO(content))
+            assert not [cell for sheet in book for row in sheet for cell in row if cell.data_type == "f"]
+            return str([[cell.value for cell in row] for row in book["Result"]])
+        case _:
+            return content.decode()
+
+
+async def test_the_figures_are_a_table_of_their_own(searched):
+    async with client_of(searched) as client:
+        answer = await client.get(f"/api/jobs/{DONE}/export", params={"format": "csv", "table": "figures"})
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert {"benefit_bps", "overfitting"} <= {row["figure"] for row in rows}
+    assert {row["job"] for row in rows} == {DONE}
