@@ -66,7 +66,7 @@ class Adjustment(Frozen):
     count: int
     first: date
     last: date
-    largest: float = Field(description="Largest change, as a fraction of the earlier close")
+    largest: float | None = Field(description="Largest change, as a fraction of the earlier close; null from zero")
     dates: tuple[date, ...] = Field(description="The first of them")
 
 
@@ -79,7 +79,8 @@ class Changes(Frozen):
     added_assets: tuple[str, ...] = ()
     removed_assets: tuple[str, ...] = ()
     adjustments: tuple[Adjustment, ...] = ()
-    stale_runs: tuple[str, ...] = Field(default=(), description="Runs on adjusted closes of an earlier version")
+    stale_count: int = Field(default=0, description="Runs on closes of an earlier version that were adjusted")
+    stale_runs: tuple[str, ...] = Field(default=(), description="The first hundred of them")
 
 
 class AssetRegime(Frozen):

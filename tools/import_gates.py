@@ -52,9 +52,9 @@ def gates_of(bars: Bars, terms: Terms, of_rows: tuple[Gate, ...]) -> tuple[Gate,
 
 def _of_assets(bars: Bars) -> tuple[Gate, Gate]:
     """Days that an asset lacks within its life, and lives that differ."""
-    known = ~np.isnan(bars.closes)
+    known: NDArray[np.bool_] = ~np.isnan(bars.closes)
     first, last = known.argmax(axis=0), known.shape[0] - 1 - known[::-1].argmax(axis=0)
-    rows = np.arange(known.shape[0]).reshape(-1, 1)
+    rows: NDArray[np.int64] = np.arange(len(bars.dates))[:, None]
     hole: NDArray[np.bool_] = ~known & (rows > first) & (rows < last)
     holes = np.argwhere(hole)
     found = [f"{bars.dates[t]} {bars.assets[n]}" for t, n in holes[:SHOWN]]

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from quant.strategy import Frozen
 from store.store import Store
+from tools.dataset_words import AssetRegime
 
 LOG = "market-data"
 
@@ -21,8 +22,8 @@ class MarketEvent(Frozen):
     dataset: str | None = None
     version: str | None = None
     marker: str | None = None
-    runs: int = 0
-    """Runs that became stale."""
+    runs: int = Field(default=0, description="Runs that became stale")
+    regimes: tuple[AssetRegime, ...] = ()
 
 
 async def tell(store: Store, owner: str, event_id: str, event: MarketEvent) -> None:

@@ -26,6 +26,7 @@ from tests.graphs.test_interrupted import FRESH, ended
 from tests.graphs.waiting import LOW, go_on
 from tools.approval import AlreadyDecided, Approval, Decided, NothingAsked, Thresholds, approval_of
 from tools.context import Context, Principal, RunMarket
+from tools.datasets import load_owned
 from tools.errors import InvalidInput, UserError
 from tools.estimate import estimate
 from tools.local import LocalRunner
@@ -65,7 +66,7 @@ class Submitting(LocalRunner):
 async def guarded(home: Path, *, now: datetime = MONDAY, model: Any = None, **changes: Any) -> AsyncGenerator[Desk]:
     """A desk that asks a person about every run, at that time of the clock."""
     async with open_desk(home, model) as desk:
-        jobs = Submitting(desk.store, partial(load_market, desk.prices))
+        jobs = Submitting(desk.store, partial(load_owned, desk.store, desk.prices))
         yield replace(desk, **({"thresholds": LOW, "now": lambda: now, "jobs": jobs} | changes))
 
 

@@ -12,10 +12,10 @@ import pytest
 from agents.planner import PLANNER, EmbeddedPlanner
 from graphs.runs import create_run, events_of, execute, list_runs, reproduce, result_of, run_of
 from store.records import Key, every
+from tools.datasets import load_owned
 from tools.errors import InvalidInput, UserError
 from tools.findings import explainable
 from tools.local import LocalRunner
-from tools.market import load_market
 from tools.optimization import Limit, Limits
 from tools.trace import ClaimReleased, DecisionMade, DraftRejected, RunFailed
 
@@ -223,7 +223,7 @@ async def test_a_process_that_lags_behind_another_with_the_same_run_comes_to_the
             return await super().submit(job)
 
     async with opened(home) as desk, opened(home) as other:
-        late = replace(other, jobs=Late(other.store, partial(load_market, other.prices)))
+        late = replace(other, jobs=Late(other.store, partial(load_owned, other.store, other.prices)))
         name = await create_run(desk, OWNER, small())
 
         async def lag() -> None:
@@ -255,7 +255,7 @@ async def test_a_fault_of_a_second_process_leaves_a_completed_run_completed(home
             raise ConnectionError
 
     async with opened(home) as desk, opened(home) as other:
-        late = replace(other, jobs=Dead(other.store, partial(load_market, other.prices)))
+        late = replace(other, jobs=Dead(other.store, partial(load_owned, other.store, other.prices)))
         name = await create_run(desk, OWNER, small())
 
         async def fail() -> None:

@@ -1,0 +1,72 @@
+"""The regime at the end of data that have just arrived: for people, who see the last days; agents never do."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant.errors import DataError
+from quant.hidden_markov import FEWEST_OBSERVATIONS
+from quant.regime import (
+    TRENDS,
+    VOLATILITY_BANDS,
+    filtered_probabilities,
+    fit_hidden_markov,
+    market_state,
+    trend_state,
+    volatility_state,
+)
+from tools.bars import Bars
+from tools.dataset_words import AssetRegime
+
+MOST = 20
+"""Assets that are looked at one by one; of more, only their mix in equal shares is."""
+MIX = "equal shares"
+
+
+def regimes_of(bars: Bars) -> tuple[AssetRegime, ...]:
+    """Of positive closes without holes."""
+    if len(bars.assets) > MOST:
+        rows = bars.common()
+        closes = bars.closes[rows]
+        mix = np.mean(closes[1:] / closes[:-1] - 1.0, axis=1)
+        return _regime(MIX, bars.dates[rows][-1], mix)
+    found: list[AssetRegime] = []
+    for n, asset in enumerate(bars.assets):
+        own = bars.only([asset])
+        closes = own.closes[:, 0]
+        found += _regime(bars.assets[n], own.dates[-1], closes[1:] / closes[:-1] - 1.0)
+    return tuple(found)
+
+
+def _regime(asset: str, last: object, returns: NDArray[np.float64]) -> tuple[AssetRegime, ...]:
+    if not returns.size or not (np.isfinite(returns).all() and (returns > -1.0).all()):
+        return ()
+    own = np.ascontiguousarray(returns)
+    level, trend = volatility_state(own), trend_state(own)
+    numbers = (level.volatility[-1], level.percentile[-1], trend.distance[-1], market_state(own).drawdown[-1])
+    volatility, percentile, distance, drawdown = (float(number) for number in numbers)
+    if not all(map(math.isfinite, (volatility, percentile, distance, drawdown))):
+        return ()
+    return (
+        AssetRegime(
+            asset=asset,
+            last_day=str(last),  # pyright: ignore[reportArgumentType]
+            volatility=volatility,
+            volatility_percentile=percentile,
+            volatility_band=VOLATILITY_BANDS[int(level.state[-1]) + 1],
+            trend=TRENDS[int(trend.state[-1]) + 1],
+            trend_distance=distance,
+            drawdown=drawdown,
+            turbulent_probability=_turbulence(own),
+        ),
+    )
+
+
+def _turbulence(own: NDArray[np.float64]) -> float | None:
+    if own.size < FEWEST_OBSERVATIONS:
+        return None
+    try:
+        return float(filtered_probabilities(fit_hidden_markov(own), own)[-1, -1])
+    except DataError:  # a series that hardly moves has no two states
+        return None
