@@ -29,6 +29,14 @@ async def markers(store: Store, owner: str, now: datetime) -> list[Marker]:
     return [await _aged(store, owner, marker, now) for marker in found]
 
 
+async def page(
+    store: Store, owner: str, now: datetime, *, limit: int, after: str | None
+) -> tuple[list[Marker], str | None]:
+    found = await store.records.list(owner, KIND, limit=limit, after=after)
+    kept = [Marker.model_validate(record.document) for record in found.records]
+    return [await _aged(store, owner, marker, now) for marker in kept], found.after
+
+
 async def unmark(store: Store, owner: str, marker_id: str, now: datetime) -> None:
     record = await store.records.get(Key(owner, KIND, marker_id))
     if record is None:

@@ -1,5 +1,179 @@
-"""Prices, returns, and imports of data sets."""
+"""Prices, returns, and what happens to market data."""
 
-from fastapi import APIRouter
+import hashlib
+from datetime import date, datetime
+from typing import Annotated, Any, Literal, TypeAlias
+
+from fastapi import APIRouter, Header, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.dependencies import Asking, Serving
+from api.etags import etag, is_known
+from api.problems import errors
+from api.routes import imports
+from tools.market_events import MarketEvent
 
 router = APIRouter(tags=["market-data"])
+router.include_router(imports.router)
+router.include_router(imports.marking)
+
+LONGEST_WAIT = 20.0
+
+Values: TypeAlias = list[float | None]
+
+
+class PriceSeries(BaseModel):
+    """Bars of one symbol; open, high, low and volume are null where the data have closes only."""
+
+    dates: list[date] = Field(description="Sessions; of a week or month the last one")
+    open: Values
+    high: Values
+    low: Values
+    close: Values
+    volume: Values
+    partial: list[date] = Field(description="Weeks or months of which sessions are left out: at the edges only")
+    dataset: str
+    version: str | None = Field(description="Hash of the data set's version; null for the bundled prices")
+    currency: str
+    asOf: datetime | None = Field(description="When this was known; null for the bundled prices")  # noqa: N815
+    notes: list[str]
+
+
+class ReturnSeries(BaseModel):
+    """Lists by symbol, each as long as `dates`."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Values] = Field(init=False)  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    dates: list[date] = Field(description="Sessions at whose close the returns are known")
+    partial: list[date] = Field(description="Weeks or months of which sessions are left out: at the edges only")
+    notes: list[str]
+
+
+class MarketEvents(BaseModel):
+    events: list[MarketEvent]
+    last: int = Field(description="`after` of the next call")
+
+
+Symbols: TypeAlias = Annotated[
+    str, Query(min_length=1, max_length=7_000, description="1 to 100, between commas", examples=["AAPL,MSFT"])
+]
+Start: TypeAlias = Annotated[
+    date | None, Query(alias="startDate", description="A year before endDate, where it is not given")
+]
+End: TypeAlias = Annotated[
+    date | None,
+    Query(alias="endDate", description="Today; without both days, the last year of data that end earlier"),
+]
+DatasetOf: TypeAlias = Annotated[
+    str | None,
+    Query(
+        max_length=120,
+        description="sp500, stocks, a data set of yours, or NAME@HASH for a version of it; "
+        "without it, your data sets are looked through before the bundled ones",
+        examples=["stocks"],
+    ),
+]
+AsOf: TypeAlias = Annotated[
+    datetime | None, Query(alias="asOf", description="Use what was known of a data set at that time")
+]
+IfNoneMatch: TypeAlias = Annotated[str | None, Header(description="Answer 304 where the ETag is still this one")]
+
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"headers": {"ETag": {"description": "SHA-256 of the answer", "schema": {"type": "string"}}}},
+    304: {"description": "If-None-Match names what stands"},
+    **errors(404),
+}
+
+
+@router.get(
+    "/market-data/prices",
+    summary="Prices of symbols by day, week or month",
+    response_model=dict[str, PriceSeries],
+    responses=_ANSWERS,
+)
+async def prices(
+    serving: Serving,
+    asking: Asking,
+    symbols: Symbols,
+    start: Start = None,
+    end: End = None,
+    interval: Annotated[
+        Literal["1d", "1wk", "1mo"], Query(description="A week or month is named by its last session")
+    ] = "1d",
+    dataset: DatasetOf = None,
+    as_of: AsOf = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """By symbol. A week's open is its first, its high the highest, its close the last and its volume the sum."""
+    from tools import quotes
+
+    asked = quotes.Asked(symbols=_symbols(symbols), start=start, end=end, dataset=dataset, as_of=as_of)
+    source = serving.desk.prices_of(asking.owner)
+    return _sent(await quotes.prices(source, asked, quotes.PERIODS[interval]), if_none_match)
+
+
+@router.get(
+    "/market-data/returns",
+    summary="Returns of symbols, with the dates that align them",
+    response_model=ReturnSeries,
+    responses=_ANSWERS,
+)
+async def returns(
+    serving: Serving,
+    asking: Asking,
+    symbols: Symbols,
+    start: Start = None,
+    end: End = None,
+    return_type: Annotated[Literal["daily", "weekly", "monthly"], Query(alias="returnType")] = "daily",
+    alignment: Annotated[
+        Literal["inner", "outer"],
+        Query(description="Only days that all symbols have, or all days, with null where one has none"),
+    ] = "inner",
+    kind: Annotated[Literal["simple", "log"], Query(description="How a return is measured")] = "simple",
+    dataset: DatasetOf = None,
+    as_of: AsOf = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """From the last close of a period to the last close of the next, as fractions."""
+    from tools import quotes
+
+    asked = quotes.Asked(symbols=_symbols(symbols), start=start, end=end, dataset=dataset, as_of=as_of)
+    source = serving.desk.prices_of(asking.owner)
+    found = await quotes.returns(
+        source, asked, quotes.PERIODS[return_type], inner=alignment == "inner", logarithmic=kind == "log"
+    )
+    return _sent(found, if_none_match)
+
+
+@router.get("/market-data/events", summary="What happened to your market data (long poll)", responses=errors())
+async def events(
+    serving: Serving,
+    asking: Asking,
+    after: Annotated[int, Query(ge=0, le=10**15, description="The number of the last event that you have")] = 0,
+    wait: Annotated[
+        float, Query(ge=0, le=LONGEST_WAIT, allow_inf_nan=False, description="Seconds to wait for an event")
+    ] = 0.0,
+    limit: Annotated[int, Query(ge=1, le=1000, description="At most so many events")] = 1000,
+) -> MarketEvents:
+    """Imports with the regime at the end of the data, runs that became stale, marks set, lifted and expired."""
+    from tools.markers import markers
+    from tools.market_events import LOG, told
+
+    desk = serving.desk
+    await markers(desk.store, asking.owner, desk.now())  # marks whose time is over are told now
+    if wait:
+        await desk.store.events.wait(asking.owner, LOG, after, timeout=wait)
+    found = await told(desk.store, asking.owner, after=after, limit=limit)
+    return MarketEvents(events=found, last=found[-1].number if found else after)
+
+
+def _symbols(text: str) -> tuple[str, ...]:
+    return tuple(symbol.strip() for symbol in text.split(","))
+
+
+def _sent(content: bytes, if_none_match: str | None) -> Response:
+    said = {"ETag": etag(hashlib.sha256(content).hexdigest()), "Cache-Control": "private, no-cache"}
+    if is_known(if_none_match, said["ETag"]):
+        return Response(status_code=304, headers=said)
+    return Response(content, media_type="application/json", headers=said)

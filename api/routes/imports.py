@@ -1,0 +1,259 @@
+"""Imports, data sets and marks on bad data."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, TypeAlias, get_args
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from starlette.datastructures import UploadFile
+
+from api.bodies import at_most
+from api.dependencies import Asking, Serving
+from api.paging import After, Limit, Listed
+from api.problems import Detail, Problem, errors
+from tools.dataset_words import (
+    Adjust,
+    Calendar,
+    Commit,
+    Currency,
+    Dataset,
+    DatasetName,
+    ImportReport,
+    Kind,
+    Marker,
+    Mode,
+    NewMarker,
+    Reason,
+    Role,
+    Series,
+    Stale,
+    Symbol,
+    Terms,
+    Version,
+)
+from tools.errors import InvalidInput
+
+MAX_BODY = 101_000_000
+"""A file of 100 MB, and what a form puts around it."""
+
+router = APIRouter(tags=["market-data"], route_class=at_most(MAX_BODY))
+marking = APIRouter(tags=["market-data"], route_class=at_most(100_000))
+
+
+class Options(BaseModel):
+    """Query parameters of an import: the body is the file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    dataset: DatasetName = Field(description="Name of the data set, new or known", examples=["mydata"])
+    dry_run: bool = Field(default=True, description="Report only; `false` stores the new version")
+    kind: Kind = Terms.model_fields["kind"].default
+    symbol: Symbol | None = Field(default=None, description=Terms.model_fields["symbol"].description)
+    mapping: list[str] = Field(
+        default=[],
+        max_length=len(get_args(Role)),
+        description=f"Columns that the header does not tell, each as role:column ({', '.join(get_args(Role))})",
+        examples=[["date:Day", "close:Settle"]],
+    )
+    adjust: Adjust = Field(default="none", description=Terms.model_fields["adjust"].description)
+    mode: Mode = Field(default="replace", description=Terms.model_fields["mode"].description)
+    total_return: bool = Field(default=True, description=Terms.model_fields["total_return"].description)
+    currency: Currency = "USD"
+    calendar: Calendar = Field(default="XNYS", description=Terms.model_fields["calendar"].description)
+    accept: list[str] = Field(
+        default=[],
+        max_length=20,
+        description="Failing gates to pass all the same, each as gate:reason; shown as a caveat with every result",
+        examples=[["missing_sessions:the exchange was closed after a storm"]],
+    )
+
+    def terms(self) -> Terms:
+        values = self.model_dump(exclude={"dataset", "dry_run", "mapping", "accept"})
+        roles = _pairs("mapping", self.mapping, "role:column")
+        unknown = sorted(set(roles) - set(get_args(Role)))
+        if unknown:
+            raise InvalidInput("query.mapping", unknown[0], allowed=", ".join(get_args(Role)))
+        reasons = _pairs("accept", self.accept, "gate:reason")
+        try:
+            TypeAdapter(dict[str, Reason]).validate_python(reasons)
+        except ValidationError as error:
+            raise InvalidInput("query.accept", self.accept, allowed="reasons of 3 to 300 characters") from error
+        return Terms(**values, mapping=roles, accept=reasons)  # pyright: ignore[reportArgumentType]
+
+
+def _pairs(field: str, texts: list[str], form: str) -> dict[str, str]:
+    pairs = [text.partition(":") for text in texts]
+    for text, (left, colon, right) in zip(texts, pairs, strict=True):
+        if not (colon and left.strip() and right.strip()):
+            raise InvalidInput(f"query.{field}", text[:80], allowed=form)
+    found = {left.strip(): right.strip() for left, _, right in pairs}
+    if len(found) < len(pairs):
+        raise InvalidInput(f"query.{field}", texts, reason="something is named twice", allowed=f"each {form} once")
+    return found
+
+
+Name: TypeAlias = Annotated[DatasetName, Path(examples=["mydata"])]
+_FILE: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "CSV, XLSX, Parquet or JSON; what it is shows in its content, whatever its type says",
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {"file": {"type": "string", "format": "binary"}},
+                }
+            },
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            "text/csv": {
+                "schema": {"type": "string"},
+                "example": "date,AAPL,MSFT\n2024-01-02,185.64,370.87\n2024-01-03,184.25,370.60\n",
+            },
+        },
+    }
+}
+
+
+@router.post(
+    "/market-data/imports",
+    summary="Import a file as a data set, or report what that would do",
+    responses={201: {"model": ImportReport, "description": "A new version was stored"}, **errors(400, 409, 413)},
+    openapi_extra=_FILE,
+)
+async def import_(
+    request: Request, options: Annotated[Options, Query()], serving: Serving, asking: Asking, response: Response
+) -> ImportReport:
+    """Daily closes or bars, wide (date and one column an asset) or long (date, symbol, close and more).
+
+    A dry run, which is the default, answers what was understood, every gate, and what would change; a version whose
+    content is already the latest is not stored again. A gate that fails stops a commit, unless a reason accepts it.
+    """
+    from tools.arrivals import import_file
+
+    terms = options.terms()
+    content = await _content(request)
+    desk = serving.desk
+    report = await import_file(
+        desk.store, asking.owner, options.dataset, content, terms, commit=not options.dry_run, now=desk.now()
+    )
+    if report.committed:
+        response.status_code = 201
+        response.headers["Location"] = f"/api/market-data/datasets/{report.dataset}/versions/{report.version.hash}"
+    return report
+
+
+async def _content(request: Request) -> bytes:
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        return await request.body()
+    async with request.form(max_files=1, max_fields=20, max_part_size=10_000) as form:
+        parts: Mapping[str, Any] = form
+        file = parts.get("file")
+        if not isinstance(file, UploadFile) or len(parts) > 1:
+            detail = Detail(
+                field="body",
+                message=f"the form has {', '.join(parts)[:80] or 'nothing'}",
+                allowed="one file named file",
+            )
+            message = "body: the form must hold one file named `file`; options stand in the query"
+            raise Problem(422, message, details=[detail])
+        return await file.read()
+
+
+@router.get("/market-data/datasets", summary="Your data sets, by name", responses=errors())
+async def datasets(serving: Serving, asking: Asking, limit: Limit = 100, after: After = None) -> Listed[Dataset]:
+    from tools.dataset_lists import datasets
+
+    desk = serving.desk
+    items, following = await datasets(desk.store, asking.owner, desk.now(), limit=limit, after=after)
+    return Listed[Dataset](items=items, next=following)
+
+
+@router.get(
+    "/market-data/datasets/{name}",
+    summary="A data set: its latest version, or the one known at a time, and its history",
+    responses=errors(404),
+)
+async def dataset(
+    name: Name,
+    serving: Serving,
+    asking: Asking,
+    as_of: Annotated[datetime | None, Query(description="Show the version that was known then")] = None,
+) -> Series:
+    from tools.dataset_lists import dataset
+
+    return await dataset(serving.desk.store, asking.owner, name, serving.desk.now(), as_of)
+
+
+@router.get("/market-data/datasets/{name}/versions", summary="All commits, newest first", responses=errors(404))
+async def versions(
+    name: Name, serving: Serving, asking: Asking, limit: Limit = 100, after: After = None
+) -> Listed[Commit]:
+    from tools.dataset_lists import commits
+
+    items, following = await commits(serving.desk.store, asking.owner, name, limit=limit, after=after)
+    return Listed[Commit](items=items, next=following)
+
+
+@router.get(
+    "/market-data/datasets/{name}/versions/{hash}",
+    summary="A version: gates, changes against the one before, and the regime at its end",
+    responses=errors(404),
+)
+async def version(
+    name: Name,
+    hash_: Annotated[str, Path(alias="hash", pattern="^[0-9a-f]{6,64}$", description="The beginning is enough")],
+    serving: Serving,
+    asking: Asking,
+) -> Version:
+    from tools.datasets import version_of
+
+    return await version_of(serving.desk.store, asking.owner, name, hash_)
+
+
+@router.get(
+    "/market-data/stale-runs",
+    summary="Runs whose prices were changed after the fact by a later version",
+    responses=errors(),
+)
+async def stale_runs(serving: Serving, asking: Asking, limit: Limit = 100, after: After = None) -> Listed[Stale]:
+    from tools.dataset_lists import stale_runs
+
+    items, following = await stale_runs(serving.desk.store, asking.owner, limit=limit, after=after)
+    return Listed[Stale](items=items, next=following)
+
+
+@marking.post(
+    "/market-data/markers",
+    status_code=201,
+    summary="Mark data as bad: no new run uses them",
+    responses=errors(400, 413),
+)
+async def mark(body: NewMarker, serving: Serving, asking: Asking, response: Response) -> Marker:
+    """It holds for 30 days, or until a new version that covers the days and passes every gate lifts it."""
+    from tools.markers import mark
+
+    made = await mark(serving.desk.store, asking.owner, body, serving.desk.now())
+    response.headers["Location"] = f"/api/market-data/markers/{made.id}"
+    return made
+
+
+@marking.get("/market-data/markers", summary="Your marks on bad data, expired ones too", responses=errors())
+async def marked(serving: Serving, asking: Asking, limit: Limit = 100, after: After = None) -> Listed[Marker]:
+    from tools.markers import page
+
+    items, following = await page(serving.desk.store, asking.owner, serving.desk.now(), limit=limit, after=after)
+    return Listed[Marker](items=items, next=following)
+
+
+@marking.delete(
+    "/market-data/markers/{marker}",
+    status_code=204,
+    summary="Remove a mark: the data are good",
+    responses=errors(404),
+)
+async def unmark(marker: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], serving: Serving, asking: Asking) -> None:
+    from tools.markers import unmark
+
+    await unmark(serving.desk.store, asking.owner, marker, serving.desk.now())

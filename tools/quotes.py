@@ -1,0 +1,308 @@
+"""Prices and returns as they are asked for: by symbol, between two days, by day, week or month."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.bars import Bars, Field, Floats
+from tools.dataset_words import Version
+from tools.datasets import OwnedPrices, bars_of, head_of, resolved, version_of
+from tools.errors import InvalidInput
+from tools.gates import sessions_of
+
+Days: TypeAlias = NDArray[np.datetime64]
+Period: TypeAlias = Literal["day", "week", "month"]
+MOST_SYMBOLS = 100
+YEAR = 365
+PERIODS: dict[str, Period] = {
+    "1d": "day",
+    "1wk": "week",
+    "1mo": "month",
+    "daily": "day",
+    "weekly": "week",
+    "monthly": "month",
+}
+COLUMNS: tuple[Field, ...] = ("open", "high", "low", "close", "volume")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    symbols: tuple[str, ...]
+    start: date | None = None
+    end: date | None = None
+    dataset: str | None = None
+    as_of: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Quoted:
+    """The bars of one symbol, and where they come from."""
+
+    symbol: str
+    bars: Bars
+    dataset: str
+    version: Version | None
+    """None for the bundled prices, which never change."""
+
+    @property
+    def calendar(self) -> str:
+        return "XNYS" if self.version is None else self.version.calendar
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    first: date
+    last: date
+    notes: tuple[str, ...] = ()
+
+
+async def prices(source: OwnedPrices, asked: Asked, period: Period) -> bytes:
+    """JSON by symbol: dates, the five columns (null where the data have none), and where they come from."""
+    found = await _find(source, asked)
+    window = _window(asked, found)
+    return await asyncio.to_thread(
+        lambda: _json({one.symbol: _series(one, window, period, asked) for one in found}),
+    )
+
+
+async def returns(source: OwnedPrices, asked: Asked, period: Period, *, inner: bool, logarithmic: bool) -> bytes:
+    """JSON lists by symbol, all as long as `dates`: the last session of each period, from the second on."""
+    reserved = sorted({"dates", "partial", "notes"}.intersection(asked.symbols))
+    if reserved:
+        raise InvalidInput("symbols", reserved[0], allowed="symbols that are no key of the answer")
+    found = await _find(source, asked)
+    for one in found:
+        if one.version is not None and one.version.kind == "curve":
+            raise InvalidInput("dataset", one.dataset, reason="a curve has no returns", allowed="prices or an index")
+    window = _window(asked, found)
+    return await asyncio.to_thread(lambda: _json(_aligned(found, window, period, inner=inner, logarithmic=logarithmic)))
+
+
+async def _find(source: OwnedPrices, asked: Asked) -> list[Quoted]:
+    _check(asked)
+    if asked.dataset is not None:
+        tables = [await _table(source, asked.dataset, asked.as_of)]
+    else:
+        own = [name for name in await source.universes() if name not in await source.shared.universes()]
+        tables = [table for name in own if (table := await _known(source, name, asked.as_of))]
+        tables += [await _table(source, name, None) for name in reversed(await source.shared.universes())]
+    return [_of(tables, symbol) for symbol in asked.symbols]
+
+
+def _check(asked: Asked) -> None:
+    if not asked.symbols or not all(asked.symbols) or len(asked.symbols) > MOST_SYMBOLS:
+        reason = f"{len(asked.symbols)} symbols" if all(asked.symbols) else "a symbol is empty"
+        raise InvalidInput("symbols", asked.symbols, reason=reason, allowed=f"1 to {MOST_SYMBOLS}, as AAPL,MSFT")
+    if len(set(asked.symbols)) < len(asked.symbols):
+        raise InvalidInput("symbols", ",".join(asked.symbols), allowed="each symbol once")
+    if asked.start and asked.end and asked.start > asked.end:
+        raise InvalidInput("startDate", str(asked.start), allowed=f"a day up to endDate, {asked.end}")
+    if asked.as_of is not None and "@" in (asked.dataset or ""):
+        raise InvalidInput("asOf", str(asked.as_of), allowed="with a data set's name alone: a hash names one version")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Table:
+    name: str
+    bars: Bars
+    version: Version | None
+
+
+async def _known(source: OwnedPrices, name: str, as_of: datetime | None) -> _Table | None:
+    """None for a data set that did not exist then."""
+    head = await head_of(source.store, source.owner, name)
+    if as_of is not None and head.history[0].at > _aware(as_of):
+        return None
+    return await _table(source, name, as_of)
+
+
+async def _table(source: OwnedPrices, dataset: str, as_of: datetime | None) -> _Table:
+    if dataset in await source.shared.universes():
+        loaded = await source.shared.load(dataset)
+        return _Table(
+            name=dataset,
+            bars=Bars(dates=loaded.dates, assets=loaded.assets, fields={"close": loaded.closes}),
+            version=None,
+        )
+    name, _, hash_ = dataset.partition("@")
+    head = await head_of(source.store, source.owner, name)
+    commit = resolved(head, hash_ or None, _aware(as_of) if as_of else None)
+    version = await version_of(source.store, source.owner, name, commit.hash)
+    return _Table(name=name, bars=await bars_of(source.store, source.owner, version), version=version)
+
+
+def _of(tables: Sequence[_Table], symbol: str) -> Quoted:
+    for table in tables:
+        if symbol in table.bars.assets:
+            return Quoted(symbol=symbol, bars=table.bars.only([symbol]), dataset=table.name, version=table.version)
+    known = [asset for table in tables for asset in table.bars.assets]
+    allowed = ", ".join(known[:40]) + (", ..." if len(known) > 40 else "")
+    raise InvalidInput("symbols", symbol, reason=f"there are no prices of {symbol!r}", allowed=allowed)
+
+
+def _window(asked: Asked, found: Sequence[Quoted]) -> Window:
+    """A year to today; where nobody named days and the data end before, their last year."""
+    today = datetime.now(UTC).date()
+    end = asked.end or max(today, asked.start or today)
+    start = asked.start or _earlier(end)
+    if asked.start is None and asked.end is None:
+        last = max(_day(one.bars.dates[-1]) for one in found)
+        if last < start:
+            note = f"the data end on {last}, more than a year ago: their last year is shown"
+            return Window(first=_earlier(last), last=last, notes=(note,))
+    return Window(first=start, last=end)
+
+
+def _earlier(day: date) -> date:
+    return date.fromordinal(max(day.toordinal() - YEAR, 1))
+
+
+def _series(one: Quoted, window: Window, period: Period, asked: Asked) -> dict[str, Any]:
+    bars = one.bars.between(np.datetime64(window.first), np.datetime64(window.last))
+    keys = _keys(bars.dates, period)
+    starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1]))) if keys.size else np.arange(0)
+    stops = np.append(starts[1:], keys.size) - 1 if starts.size else starts
+    columns = _columns(bars, starts, stops)
+    dates = bars.dates[stops]
+    notes = list(window.notes)
+    if not dates.size:
+        known = f"{one.bars.dates[0]} to {one.bars.dates[-1]}"
+        notes.append(f"no prices from {window.first} to {window.last}; {one.symbol} is known from {known}")
+    missing = [name for name in COLUMNS if name not in bars.fields]
+    if missing:
+        notes.append(f"{one.dataset} has no {', '.join(missing)}: null")
+    return {
+        "dates": [str(day) for day in dates],
+        **{name: _plain(columns[name]) if name in columns else [None] * dates.size for name in COLUMNS},
+        "partial": _partial(bars.dates, dates, period, one.calendar),
+        "dataset": one.dataset,
+        "version": None if one.version is None else one.version.hash,
+        "currency": "USD" if one.version is None else one.version.currency,
+        "asOf": None if one.version is None else (asked.as_of or one.version.at).isoformat(),
+        "notes": notes,
+    }
+
+
+def _columns(bars: Bars, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> dict[str, Floats]:
+    if not starts.size:
+        return {}
+    table = {name: values[:, 0] for name, values in bars.fields.items()}
+    made: dict[str, Floats] = {"close": table["close"][stops]}
+    if "open" in table:
+        made["open"] = table["open"][starts]
+    if "high" in table:
+        made["high"] = np.fmax.reduceat(table["high"], starts)
+    if "low" in table:
+        made["low"] = np.fmin.reduceat(table["low"], starts)
+    if "volume" in table:
+        known = np.add.reduceat((~np.isnan(table["volume"])).astype(np.int64), starts)
+        total = np.add.reduceat(np.nan_to_num(table["volume"], nan=0.0), starts)
+        made["volume"] = np.where(known > 0, total, np.nan)
+    return made
+
+
+def _aligned(
+    found: Sequence[Quoted],
+    window: Window,
+    period: Period,
+    *,
+    inner: bool,
+    logarithmic: bool,
+) -> dict[str, Any]:
+    first, last = np.datetime64(window.first), np.datetime64(window.last)
+    parts = [one.bars.between(first, last) for one in found]
+    days = np.unique(np.concatenate([part.dates for part in parts]))
+    closes = np.full((days.size, len(parts)), np.nan)
+    for n, part in enumerate(parts):
+        closes[np.searchsorted(days, part.dates), n] = part.closes[:, 0]
+    if inner:
+        rows = ~np.isnan(closes).any(axis=1)
+        days, closes = days[rows], closes[rows]
+    keys = _keys(days, period)
+    stops = np.append(np.flatnonzero(keys[1:] != keys[:-1]), keys.size - 1) if keys.size else np.arange(0)
+    ends = days[stops]
+    notes = list(window.notes)
+    if ends.size < 2:
+        notes.append(f"no return from {window.first} to {window.last}: {ends.size} {period}s have prices")
+    answer: dict[str, Any] = {
+        one.symbol: _plain(_changes(closes[:, n], keys, stops, logarithmic=logarithmic)[1:])
+        for n, one in enumerate(found)
+    }
+    partial = _partial(days, ends, period, found[0].calendar)
+    return {
+        **answer,
+        "dates": [str(day) for day in ends[1:]],
+        "partial": [day for day in partial if day in {str(end) for end in ends[1:]}],
+        "notes": notes,
+    }
+
+
+def _changes(
+    closes: Floats,
+    keys: NDArray[np.int64],
+    stops: NDArray[np.int64],
+    *,
+    logarithmic: bool,
+) -> Floats:
+    """From the last close of the period before that has one; NaN in periods without a close, and in the first."""
+    changes = np.full(stops.size, np.nan)
+    rows = np.flatnonzero(~np.isnan(closes))
+    if rows.size < 2:
+        return changes
+    own = keys[rows]
+    last = np.append(np.flatnonzero(own[1:] != own[:-1]), rows.size - 1)
+    values = closes[rows[last]]
+    ratio = values[1:] / values[:-1]
+    changes[np.searchsorted(keys[stops], own[last[1:]])] = np.log(ratio) if logarithmic else ratio - 1.0
+    return changes
+
+
+def _keys(days: NDArray[np.datetime64], period: Period) -> NDArray[np.int64]:
+    """A number for each period; weeks begin on Monday, and 1970-01-01 was a Thursday."""
+    if period == "month":
+        return days.astype("datetime64[M]").astype(np.int64)
+    numbers = days.astype("datetime64[D]").astype(np.int64)
+    return numbers if period == "day" else (numbers + 3) // 7
+
+
+def _partial(days: NDArray[np.datetime64], ends: NDArray[np.datetime64], period: Period, calendar: str) -> list[str]:
+    """Periods of which sessions are left out: at most the first and the last."""
+    if period == "day" or not days.size:
+        return []
+    month = np.timedelta64(31, "D")
+    before, after = days[0] - month, days[-1] + month
+    if calendar == "none":
+        earlier, later = _every(before, days[0]), _every(days[-1], after)
+    else:
+        earlier, later = sessions_of(calendar, before, days[0]), sessions_of(calendar, days[-1], after)
+    first = np.isin(_keys(earlier[earlier < days[0]], period), _keys(days[:1], period)).any()
+    last = np.isin(_keys(later[later > days[-1]], period), _keys(days[-1:], period)).any()
+    return list(dict.fromkeys(str(end) for end, cut in ((ends[0], first), (ends[-1], last)) if cut))
+
+
+def _every(first: np.datetime64, last: np.datetime64) -> Days:
+    numbers = np.arange(first.astype(np.int64), last.astype(np.int64) + 1)
+    return numbers.astype("datetime64[D]")
+
+
+def _plain(values: Floats) -> list[float | None]:
+    """null for what is not known; a number as large as to overflow is not known either."""
+    return [value if np.isfinite(value) else None for value in values.tolist()]
+
+
+def _json(answer: dict[str, Any]) -> bytes:
+    return json.dumps(answer, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _aware(at: datetime) -> datetime:
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _day(value: object) -> date:
+    return date.fromisoformat(str(value))
