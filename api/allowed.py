@@ -108,13 +108,18 @@ def _length(node: dict[str, Any]) -> str:
 
 def _range(node: dict[str, Any]) -> str:
     low, high = node.get("minimum"), node.get("maximum")
-    if (above := node.get("exclusiveMinimum")) is not None:
-        return f"above {above:g}" + (f", at most {high:g}" if high is not None else "")
-    if (below := node.get("exclusiveMaximum")) is not None:
-        return f"below {_large(below)}" if low is None else f"{low:g} to below {_large(below)}"
-    if low is not None:
-        return f"{low:g} or more" if high is None else f"{low:g} to {_large(high)}"
-    return "" if high is None else f"at most {_large(high)}"
+    above, below = node.get("exclusiveMinimum"), node.get("exclusiveMaximum")
+    if low is not None and high is not None:
+        return f"{low:g} to {_large(high)}"
+    if low is not None and below is not None:
+        return f"{low:g} to below {_large(below)}"
+    bounds = (
+        ("above", None if above is None else f"{above:g}"),
+        ("at least", None if low is None else f"{low:g}"),
+        ("at most", None if high is None else _large(high)),
+        ("below", None if below is None else _large(below)),
+    )
+    return ", ".join(f"{word} {bound}" for word, bound in bounds if bound is not None)
 
 
 def _large(value: float) -> str:

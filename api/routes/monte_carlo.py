@@ -1,5 +1,149 @@
 """Simulated wealth of portfolios."""
 
-from fastapi import APIRouter
+import csv
+import io
+import json
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-router = APIRouter(tags=["monte-carlo"])
+from fastapi import APIRouter, Path
+from fastapi.responses import StreamingResponse
+
+from api import problems
+from api.bodies import at_most
+from api.dependencies import Asking, Serving
+from api.paging import After, Limit, Listed
+from tools.camel import Camel
+from tools.simulations import Analysis, Simulation, SimulationRequest, SimulationSummary
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+router = APIRouter(tags=["monte-carlo"], route_class=at_most(20_000_000))
+
+Identity = Annotated[str, Path(min_length=1, max_length=100, examples=["s-5d0a7b3f9a6e4a3c8f0f9d1c2b3a4e5f"])]
+_EXPIRED = problems.errors(404, 410)
+
+
+class AnalysisRequest(Camel):
+    simulation_id: str
+
+
+@router.post(
+    "/monte-carlo/simulate",
+    summary="Simulate the wealth of what is held",
+    response_description="Statistics of the end and percentile bands on the way, each with its Monte Carlo error",
+    responses=problems.errors(400, 404, 413),
+)
+async def simulate(request: SimulationRequest, asking: Asking, serving: Serving) -> Simulation:
+    from tools import simulation_book as book
+
+    desk = serving.desk
+    return await book.simulate(desk.store, desk.prices, asking.owner, request, now=desk.now())
+
+
+@router.post(
+    "/monte-carlo/analyze",
+    summary="Risk and return of a simulation: losses, gains, falls, ruin and the goal",
+    responses=problems.errors(400, 404, 410, 413),
+)
+async def analyze(request: AnalysisRequest, asking: Asking, serving: Serving) -> Analysis:
+    from tools import simulation_book as book
+
+    async with _expiring():
+        return await book.analysis_of(serving.desk.store, asking.owner, request.simulation_id)
+
+
+@router.get("/monte-carlo/simulations", summary="Your simulations of the last 30 days, the newest first")
+async def simulations(
+    asking: Asking,
+    serving: Serving,
+    limit: Limit = 100,
+    after: After = None,
+) -> Listed[SimulationSummary]:
+    from tools import simulation_book as book
+
+    page = await book.simulations(serving.desk.store, asking.owner, limit=limit, after=after)
+    return Listed(items=list(page.simulations), next=page.after)
+
+
+@router.get("/monte-carlo/simulations/{simulation_id}", summary="One simulation", responses=_EXPIRED)
+async def simulation(simulation_id: Identity, asking: Asking, serving: Serving) -> Simulation:
+    from tools import simulation_book as book
+
+    async with _expiring():
+        return await book.simulation_of(serving.desk.store, asking.owner, simulation_id)
+
+
+_TRAJECTORIES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "One row for each period from 0, one column for each path; or a list for each path",
+        "content": {
+            "text/csv": {"schema": {"type": "string"}, "example": "period,path_1,path_2\r\n0,10000.0,10000.0\r\n"},
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["simulationId", "trajectories"],
+                    "properties": {
+                        "simulationId": {"type": "string"},
+                        "trajectories": {"type": "array", "items": {"type": "array", "items": {"type": "number"}}},
+                    },
+                }
+            },
+        },
+    },
+    **_EXPIRED,
+}
+
+
+@router.get(
+    "/monte-carlo/simulations/{simulation_id}/trajectories",
+    summary="Wealth day by day on the paths that were kept",
+    response_class=StreamingResponse,
+    responses=_TRAJECTORIES,
+)
+async def trajectories(
+    simulation_id: Identity,
+    asking: Asking,
+    serving: Serving,
+    format: Literal["json", "csv"] = "json",  # noqa: A002
+) -> StreamingResponse:
+    from tools import simulation_book as book
+    from tools.simulating import closes_of
+
+    async with _expiring():
+        closes = closes_of(await book.trajectories_of(serving.desk.store, asking.owner, simulation_id))
+    if format == "csv":
+        named = {"Content-Disposition": f'attachment; filename="{simulation_id}.csv"'}
+        return StreamingResponse(_as_csv(closes), media_type="text/csv", headers=named)
+    return StreamingResponse(_as_json(simulation_id, closes), media_type="application/json")
+
+
+@asynccontextmanager
+async def _expiring() -> AsyncGenerator[None]:
+    from tools.simulation_book import SimulationExpired
+
+    try:
+        yield
+    except SimulationExpired as error:
+        raise problems.Problem(410, str(error)) from error
+
+
+def _as_csv(closes: "NDArray[np.float64]") -> Generator[str]:
+    line = io.StringIO(newline="")
+    writer = csv.writer(line)
+    writer.writerow(["period", *(f"path_{path}" for path in range(1, len(closes) + 1))])
+    for period, row in enumerate(closes.T):
+        writer.writerow([period, *row.tolist()])
+        yield line.getvalue()
+        line.seek(0)
+        line.truncate()
+
+
+def _as_json(simulation_id: str, closes: "NDArray[np.float64]") -> Generator[str]:
+    yield f'{{"simulationId":{json.dumps(simulation_id)},"trajectories":['
+    for path, row in enumerate(closes):
+        yield ("," if path else "") + json.dumps(row.tolist(), separators=(",", ":"))
+    yield "]}"

@@ -1,0 +1,310 @@
+"""The words of simulated wealth: what is asked, what is found, and how long it is kept."""
+
+import math
+from datetime import date, datetime
+from typing import Annotated, Literal, Self, TypeAlias
+
+from pydantic import ConfigDict, Field, model_validator
+
+from quant.scenario import Label
+from tools.camel import Camel
+
+Engine: TypeAlias = Literal[
+    "gbm",
+    "heston",
+    "merton",
+    "bates",
+    "regime_switching",
+    "garch",
+    "bootstrap",
+    "conditional_bootstrap",
+    "replay",
+]
+Rebalancing: TypeAlias = Literal["daily", "weekly", "monthly", "quarterly", "yearly", "none"]
+Symbol: TypeAlias = Annotated[str, Field(min_length=1, max_length=32)]
+Weight: TypeAlias = Annotated[float, Field(ge=0.0, le=1.0)]
+Amount: TypeAlias = Annotated[float, Field(ge=0.0, le=1e12)]
+DailyReturn: TypeAlias = Annotated[float, Field(gt=-1.0, le=10.0)]
+Probability: TypeAlias = Annotated[float, Field(ge=0.0, le=1.0)]
+
+MOST_SYMBOLS = 50
+MOST_OBSERVATIONS = 10_000
+MOST_WORK = 500_000_000
+"""Simulations times periods times symbols and two more: some ten seconds of one core."""
+MOST_CLOSES = 1_000_000
+"""In a file of trajectories, 8 bytes each."""
+LARGEST_GAP = 1e-4
+"""By which weights may miss 1."""
+CASH = "cash"
+_BLOCKS = ("bootstrap", "conditional_bootstrap")
+
+
+class Terms(Camel):
+    """What happens to the money, and in which world."""
+
+    initial_investment: Annotated[float, Field(gt=0.0, le=1e12)] = 10_000.0
+    num_simulations: Annotated[int, Field(ge=2, le=200_000, description="Paths")] = 1_000
+    num_periods: Annotated[int, Field(ge=1, le=15_120, description="Sessions of each path; a year has 252")] = 252
+    engine: Annotated[
+        Engine,
+        Field(
+            description="How the assets' days are drawn together. `gbm`: normal shocks; `bootstrap`: blocks of the "
+            "given days; the others: as in the scenarios. All but the three that replay days use the sample's means, "
+            "volatilities and correlations"
+        ),
+    ] = "gbm"
+    label: Annotated[Label | None, Field(description="Days that `conditional_bootstrap` draws from")] = None
+    mean_block: Annotated[
+        int | None, Field(ge=20, le=60, description="Sessions of a block of the two bootstraps; 40 by default")
+    ] = None
+    seed: Annotated[int, Field(ge=0, lt=2**32, description="The same request gives the same numbers")] = 1
+    rebalancing: Annotated[Rebalancing, Field(description="How often the weights are restored")] = "monthly"
+    contribution: Annotated[Amount, Field(description="Paid in after every 21 sessions")] = 0.0
+    withdrawal: Annotated[Amount, Field(description="Taken out after every 21 sessions, as far as it is there")] = 0.0
+    indexed: Annotated[bool, Field(description="Contributions and withdrawals grow with inflation")] = True
+    inflation: Annotated[float, Field(ge=-0.05, le=0.25, description="A year")] = 0.02
+    fee: Annotated[float, Field(ge=0.0, le=0.10, description="A year, of wealth")] = 0.0
+    transaction_cost_bps: Annotated[float, Field(ge=0.0, le=50.0, description="Of the value of each trade")] = 5.0
+    goal: Annotated[float | None, Field(gt=0.0, le=1e15, description="Wealth wanted at the end, in today's money")] = (
+        None
+    )
+    ruin: Annotated[
+        Amount, Field(description="Wealth at or below which the account is closed; at 0 only withdrawals ruin")
+    ] = 0.0
+    trajectories: Annotated[
+        int, Field(ge=0, le=200_000, description="Paths to keep in a file, day by day; their own route gives them")
+    ] = 0
+
+
+class SimulationRequest(Terms):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "weights": {"AAPL": 0.5, "JNJ": 0.3, "cash": 0.2},
+                    "numPeriods": 2520,
+                    "contribution": 100.0,
+                    "goal": 25_000.0,
+                    "engine": "bootstrap",
+                },
+                {
+                    "weights": {"A": 0.6, "B": 0.4},
+                    "returns": {"A": [0.01, -0.02, 0.015, 0.0], "B": [0.002, 0.001, -0.001, 0.003]},
+                    "initialInvestment": 10_000,
+                    "numSimulations": 1_000,
+                    "numPeriods": 252,
+                },
+            ]
+        }
+    )
+
+    portfolio_id: Annotated[
+        str | None, Field(min_length=1, max_length=100, description="Of a portfolio of yours, whose weights are held")
+    ] = None
+    weights: Annotated[
+        dict[Symbol, Weight] | None,
+        Field(min_length=1, max_length=MOST_SYMBOLS, description="In place of portfolioId; cash has what is left"),
+    ] = None
+    returns: Annotated[
+        dict[Symbol, Annotated[list[DailyReturn], Field(min_length=2, max_length=MOST_OBSERVATIONS)]] | None,
+        Field(
+            min_length=1,
+            max_length=MOST_SYMBOLS,
+            description="Daily simple returns, oldest first, of one length; without them, those of the prices here",
+        ),
+    ] = None
+    start_date: Annotated[date | None, Field(description="First day of the prices that is used")] = None
+    end_date: Annotated[date | None, Field(description="Last day of the prices that is used")] = None
+    cash_rate: Annotated[
+        float | None,
+        Field(ge=-0.05, le=0.25, description="A year; by default that of the days used, 2% where `returns` are given"),
+    ] = None
+    standard_error: Annotated[
+        float | None,
+        Field(gt=0.0, description="Of the mean final value, in money: simulations are added until it is reached"),
+    ] = None
+
+    @model_validator(mode="after")
+    def _says_what_is_held(self) -> Self:
+        if (self.portfolio_id is None) == (self.weights is None):
+            msg = "portfolioId and weights: one of them says what is held; allowed: exactly one of the two"
+            raise ValueError(msg)
+        if self.weights is not None:
+            if len({name.casefold() for name in self.weights}) < len(self.weights):
+                msg = "weights: a symbol is there twice; allowed: each symbol once, whatever its case"
+                raise ValueError(msg)
+            total = math.fsum(self.weights.values())
+            if total > 1.0 + LARGEST_GAP:
+                msg = f"weights: they sum to {total:g}; allowed: at most 1, what is left is cash"
+                raise ValueError(msg)
+            if not any(weight > 0.0 for name, weight in self.weights.items() if name.casefold() != CASH):
+                msg = "weights: nothing but cash is held; allowed: at least one symbol with a weight above 0"
+                raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _returns_fit(self) -> Self:
+        if self.returns is None:
+            if self.start_date and self.end_date and self.start_date >= self.end_date:
+                msg = f"startDate {self.start_date} is not before endDate {self.end_date}; allowed: an earlier one"
+                raise ValueError(msg)
+            return self
+        if self.start_date or self.end_date:
+            msg = "startDate and endDate choose days of the prices here; allowed: without returns only"
+            raise ValueError(msg)
+        lengths = {len(values) for values in self.returns.values()}
+        if len(lengths) > 1:
+            msg = f"returns: the symbols have {min(lengths)} to {max(lengths)} observations; allowed: the same number"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        if (self.label is not None) != (self.engine == "conditional_bootstrap"):
+            msg = f"label does not fit the engine {self.engine}; allowed: with conditional_bootstrap, and only there"
+            raise ValueError(msg)
+        if self.mean_block is not None and self.engine not in _BLOCKS:
+            msg = f"meanBlock has no effect under {self.engine}; allowed: with {' and '.join(_BLOCKS)}"
+            raise ValueError(msg)
+        if self.ruin >= self.initial_investment:
+            msg = f"ruin {self.ruin:g} is not below the initialInvestment; allowed: below {self.initial_investment:g}"
+            raise ValueError(msg)
+        most = min(self.num_simulations, MOST_CLOSES // (self.num_periods + 1))
+        if self.trajectories > most:
+            msg = (
+                f"trajectories {self.trajectories} are too many for {self.num_simulations} simulations of "
+                f"{self.num_periods} periods; allowed: up to {most}"
+            )
+            raise ValueError(msg)
+        return self
+
+
+class Parameters(Terms):
+    """The terms as they were used, with all that was left open filled in."""
+
+    weights: dict[str, float]
+    cash_weight: float
+    cash_rate: float
+    expected_returns: dict[str, float]
+    """Annual means and volatilities of simple daily returns that the paths have."""
+    volatilities: dict[str, float]
+    observations: int
+    first_day: date | None
+    last_day: date | None
+    returns_digest: str
+    """SHA-256 of the returns that the world was made of."""
+
+
+class StandardErrors(Camel):
+    mean_final_value: float
+    median_final_value: float
+    percentiles: dict[str, float]
+
+
+class Statistics(Camel):
+    """Of wealth at the end, in the money of that day."""
+
+    mean_final_value: float
+    median_final_value: float
+    min_final_value: float
+    max_final_value: float
+    standard_deviation: float
+    percentiles: dict[str, float]
+    standard_errors: StandardErrors
+
+
+class Bands(Camel):
+    """Wealth at each date: months up to twenty years, then fewer, and always the last."""
+
+    periods: tuple[int, ...]
+    years: tuple[float, ...]
+    mean: tuple[float, ...]
+    percentiles: dict[str, tuple[float, ...]]
+    price_level: tuple[float, ...]
+    """Wealth over it is in today's money."""
+    probability_of_ruin: tuple[float, ...]
+    """Until that date."""
+
+
+class Extremes(Camel):
+    mean: float
+    median: float
+    max: float
+
+
+class ExtremesErrors(Camel):
+    """Of a largest value there is no standard error."""
+
+    mean: float
+    median: float
+
+
+class Tails(Camel):
+    """Losses by level, in money: negative where even the tail gains."""
+
+    value_at_risk: dict[str, float]
+    expected_shortfall: dict[str, float]
+    value_at_risk_fraction: dict[str, float]
+    expected_shortfall_fraction: dict[str, float]
+
+
+class AnalysisErrors(Tails):
+    probability_of_loss: float
+    probability_of_gain: float
+    probability_of_ruin: float
+    probability_of_goal: float | None
+    expected_return: float
+    expected_risk: float
+    annualized_return: float | None
+    max_drawdown: ExtremesErrors
+
+
+class AnalysisResult(Tails):
+    """Over the whole horizon, as fractions of the money paid in until its end unless they are in money."""
+
+    horizon_periods: int
+    paid_in: float
+    probability_of_loss: Probability
+    probability_of_gain: Probability
+    """Of not losing."""
+    probability_of_ruin: Probability
+    probability_of_goal: Probability | None
+    expected_return: float
+    expected_risk: float
+    """Deviation of the return over the horizon."""
+    annualized_return: float | None
+    """Yearly growth, contributions and withdrawals apart; none for less than a year."""
+    max_drawdown: Extremes
+    """Deepest fall from a peak, a positive fraction, contributions and withdrawals apart."""
+    standard_errors: AnalysisErrors
+
+
+class SummaryResult(Camel):
+    statistics: Statistics
+
+
+class SimulationResult(SummaryResult):
+    bands: Bands
+
+
+class SimulationSummary(Camel):
+    """A simulation without its bands."""
+
+    id: str
+    portfolio_id: str | None
+    parameters: Parameters
+    result: SummaryResult
+    caveats: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime
+
+
+class Simulation(SimulationSummary):
+    result: SimulationResult  # pyright: ignore[reportIncompatibleVariableOverride]  frozen
+
+
+class Analysis(Camel):
+    id: str
+    simulation_id: str
+    result: AnalysisResult
+    created_at: datetime
