@@ -21,10 +21,10 @@ def _ticker(text: str) -> str:
     return name
 
 
-def _each_once(value: Any) -> Any:
-    """Tickers that differ in case alone are one asset, and a mapping would keep the last of them."""
+def each_once(value: Any) -> Any:
+    """Tickers that differ in case alone are one asset, of which a mapping would keep the last."""
     seen: set[str] = set()
-    for name in cast("dict[Any, Any]", value) if isinstance(value, dict) else ():
+    for name in cast("list[Any]", value) if isinstance(value, dict | list) else ():
         folded = str(name).strip().upper()
         if folded in seen:
             raise ValueError(f"{folded[:40]!r} is named twice; allowed: each asset once, whatever its case")
@@ -45,10 +45,10 @@ def _distinct(tags: tuple[str, ...]) -> tuple[str, ...]:
 
 Ticker: TypeAlias = Annotated[str, AfterValidator(_ticker)]
 Number: TypeAlias = Annotated[float, Field(strict=True, ge=0.0, le=1e15)]
-Weights: TypeAlias = Annotated[dict[Ticker, Number], BeforeValidator(_each_once), Field(max_length=MOST_ASSETS)]
-Name: TypeAlias = Annotated[str, AfterValidator(_line), Field(min_length=1, max_length=120)]
-Tag: TypeAlias = Annotated[str, AfterValidator(_line), Field(min_length=1, max_length=40)]
-Tags: TypeAlias = Annotated[tuple[Tag, ...], AfterValidator(_distinct), Field(max_length=20)]
+Weights: TypeAlias = Annotated[dict[Ticker, Number], Field(max_length=MOST_ASSETS), BeforeValidator(each_once)]
+Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(_line)]
+Tag: TypeAlias = Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_line)]
+Tags: TypeAlias = Annotated[tuple[Tag, ...], Field(max_length=20), AfterValidator(_distinct)]
 Text: TypeAlias = Annotated[str, Field(max_length=2_000)]
 Notes: TypeAlias = Annotated[str, Field(max_length=20_000)]
 

@@ -1,5 +1,96 @@
 """Portfolio optimizers."""
 
-from fastapi import APIRouter
+from typing import Annotated, Any, TypeAlias
 
-router = APIRouter(tags=["optimization"])
+from fastapi import APIRouter, Path, Query
+
+from api.bodies import at_most
+from api.dependencies import Asking, Served, Serving
+from api.problems import Problem, errors
+from api.routes.portfolios import PortfolioId
+from tools.context import Principal
+from tools.optimizer_answers import (
+    FrontierOptimization,
+    HrpOptimization,
+    Optimization,
+    OptimizationPage,
+    RiskParityOptimization,
+)
+from tools.optimizer_requests import FrontierRequest, HrpRequest, RiskParityRequest, Unsolvable
+
+router = APIRouter(tags=["optimization"], route_class=at_most(16_000_000))
+
+OptimizationId: TypeAlias = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{1,64}$", examples=["o-1f0c9c2be5b74d0d8f4a"])]
+_FAILURES = errors(400, 404, 413)
+
+
+@router.post(
+    "/optimization/risk-parity",
+    summary="Weights whose shares of risk are equal, or as budgeted",
+    response_model=RiskParityOptimization,
+    responses=_FAILURES,
+)
+async def risk_parity(body: RiskParityRequest, serving: Serving, asking: Asking) -> Any:
+    return await _optimized(serving, asking, body)
+
+
+@router.post(
+    "/optimization/hrp",
+    summary="Weights by hierarchical risk parity",
+    response_model=HrpOptimization,
+    responses=_FAILURES,
+)
+async def hrp(body: HrpRequest, serving: Serving, asking: Asking) -> Any:
+    return await _optimized(serving, asking, body)
+
+
+@router.post(
+    "/optimization/efficient-frontier",
+    summary="All trade-offs of return and risk under constraints",
+    response_model=FrontierOptimization,
+    responses=_FAILURES,
+)
+async def efficient_frontier(body: FrontierRequest, serving: Serving, asking: Asking) -> Any:
+    return await _optimized(serving, asking, body)
+
+
+@router.get(
+    "/optimization/results/{optimization_id}",
+    summary="An optimization as it was answered",
+    response_model=Optimization,
+    responses=errors(404),
+)
+async def result(optimization_id: OptimizationId, serving: Serving, asking: Asking) -> Any:
+    from tools.optimizer_book import kept_optimization
+
+    return await kept_optimization(serving.desk.store, asking.owner, optimization_id)
+
+
+@router.get(
+    "/portfolios/{portfolio_id}/optimizations",
+    summary="The optimizations of a portfolio, the newest first",
+    response_model=OptimizationPage,
+    responses=errors(404),
+)
+async def listed(
+    portfolio_id: PortfolioId,
+    serving: Serving,
+    asking: Asking,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    after: Annotated[str | None, Query(max_length=500, description="`next` of the page before")] = None,
+) -> Any:
+    from tools.optimizer_book import optimizations_of
+
+    return await optimizations_of(serving.desk.store, asking.owner, portfolio_id, limit=limit, after=after)
+
+
+async def _optimized(
+    serving: Served, asking: Principal, request: RiskParityRequest | HrpRequest | FrontierRequest
+) -> Optimization:
+    from tools.optimizer_book import optimize
+
+    desk = serving.desk
+    try:
+        return await optimize(desk.store, desk.prices, asking.owner, request, now=desk.now())
+    except Unsolvable as error:
+        raise Problem(422, str(error), code="OPTIMIZATION_ERROR") from error

@@ -1,0 +1,164 @@
+"""What each of the portfolio optimizers answers."""
+
+from datetime import date, datetime
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field, JsonValue
+
+from tools.camel import Camel
+from tools.optimizer_requests import Covariance
+
+Kind: TypeAlias = Literal["risk-parity", "hrp", "efficient-frontier"]
+
+
+class History(Camel):
+    """What was computed on."""
+
+    source: str
+    assets: tuple[str, ...]
+    periods: int
+    first_date: date | None = Field(description="Of the first return; null where the returns came without dates")
+    last_date: date | None
+
+
+class Residual(Camel):
+    """How exactly the conditions of the answer are met."""
+
+    value: float
+    accepted: float = Field(description="Above this the answer would have been refused")
+    meaning: str
+
+
+class WeightInterval(Camel):
+    estimate: float
+    lower: float
+    upper: float
+    mean: float
+    deviation: float
+
+
+class Intervals(Camel):
+    """How far weights are chance: quantiles over resampled histories."""
+
+    level: float
+    draws: int
+    refused: int = Field(description="Draws on which there was no answer, left out")
+    seed: int
+    weights: dict[str, WeightInterval]
+
+
+class RiskParityMetrics(Camel):
+    portfolio_volatility: float
+    risk_contribution: dict[str, float] = Field(description="Parts of the volatility, whose sum it is")
+    risk_shares: dict[str, float] = Field(description="The same as shares, whose sum is 1")
+
+
+class RiskParityResult(Camel):
+    weights: dict[str, float]
+    metrics: RiskParityMetrics
+    intervals: Intervals | None
+
+
+class HrpMetrics(RiskParityMetrics):
+    cluster_tree: list[tuple[int, int]] = Field(
+        description="The two clusters of each join; assets are 0 to N - 1, the cluster of join k is N + k"
+    )
+    linkage_matrix: list[tuple[int, int, float, int]] = Field(description="Joins with their distance and joint size")
+    order: list[str] = Field(description="The assets from one end of the tree to the other")
+
+
+class HrpResult(Camel):
+    weights: dict[str, float]
+    metrics: HrpMetrics
+    intervals: Intervals | None
+
+
+class FrontierPortfolio(Camel):
+    weights: dict[str, float]
+    expected: float = Field(
+        validation_alias="return",
+        serialization_alias="return",
+        description="A year's mean return, if past means came again",
+    )
+    risk: float = Field(description="A year's volatility")
+
+
+class SharpePortfolio(FrontierPortfolio):
+    sharpe: float
+
+
+class Corner(FrontierPortfolio):
+    """Where the set of assets between their bounds changes; weights of zero are left out."""
+
+    multiplier: float = Field(description="Least lambda at which it minimises variance / 2 - lambda * return")
+
+
+class ResampledPortfolio(FrontierPortfolio):
+    """One rank, averaged over the frontiers of resampled histories."""
+
+    deviations: dict[str, float] = Field(description="Of the weights over the draws")
+
+
+class FrontierIntervals(Camel):
+    min_volatility: Intervals
+    max_sharpe: Intervals | None
+
+
+class FrontierResult(Camel):
+    portfolios: list[FrontierPortfolio] = Field(description="From the least risk to the highest return")
+    min_volatility_portfolio: FrontierPortfolio
+    max_sharpe_portfolio: SharpePortfolio | None = Field(description="null where no portfolio beats the risk-free rate")
+    corners: list[Corner] | None = Field(description="null under groups or turnover, where there is no critical line")
+    resampled: list[ResampledPortfolio] | None
+    intervals: FrontierIntervals | None
+
+
+class Optimized(Camel):
+    """What every answer states."""
+
+    id: str = Field(examples=["o-1f0c9c2be5b74d0d8f4a"])
+    portfolio_id: str | None
+    parameters: dict[str, JsonValue]
+    history: History
+    covariance_method: Covariance
+    condition_number: float | None = Field(description="Of the covariance; null where it is singular")
+    annualization: float
+    residual: Residual
+    warnings: list[str]
+    created_at: datetime
+
+
+class RiskParityOptimization(Optimized):
+    type: Literal["risk-parity"] = "risk-parity"
+    result: RiskParityResult
+
+
+class HrpOptimization(Optimized):
+    type: Literal["hrp"] = "hrp"
+    result: HrpResult
+
+
+class FrontierOptimization(Optimized):
+    type: Literal["efficient-frontier"] = "efficient-frontier"
+    result: FrontierResult
+
+
+Optimization: TypeAlias = Annotated[
+    RiskParityOptimization | HrpOptimization | FrontierOptimization, Field(discriminator="type")
+]
+
+
+class OptimizationSummary(Camel):
+    """One line of a list; the whole stands under `/optimization/results/{id}`."""
+
+    id: str
+    portfolio_id: str | None
+    type: Kind
+    parameters: dict[str, JsonValue]
+    history: History
+    created_at: datetime
+
+
+class OptimizationPage(Camel):
+    items: list[OptimizationSummary]
+    next: str | None = Field(description="`after` of the next page; null on the last")

@@ -1,0 +1,115 @@
+"""Optimizations: computed aside, kept whole in a blob, and listed by portfolio."""
+
+import asyncio
+import math
+import uuid
+from datetime import datetime
+
+from pydantic import TypeAdapter
+
+from quant.errors import QuantError
+from store.records import Key
+from store.store import Store
+from tools.errors import NotFound
+from tools.optimizer_answers import (
+    Kind,
+    Optimization,
+    OptimizationPage,
+    OptimizationSummary,
+)
+from tools.optimizer_frontier import frontier_of
+from tools.optimizer_limits import named
+from tools.optimizer_requests import FrontierRequest, HrpRequest, RiskParityRequest, Unsolvable
+from tools.optimizer_sample import Sample, sample_of
+from tools.optimizers import Problem, hrp_of, risk_parity_of
+from tools.portfolio_book import kept_portfolio
+from tools.prices import PriceSource
+
+KIND = "optimization"
+_TYPES: dict[type, Kind] = {RiskParityRequest: "risk-parity", HrpRequest: "hrp", FrontierRequest: "efficient-frontier"}
+_ANY: TypeAdapter[Optimization] = TypeAdapter(Optimization)
+
+
+class NoSuchOptimization(NotFound):
+    """The owner has no optimization of that id."""
+
+    code = "no_such_optimization"
+
+    def __init__(self, optimization_id: str) -> None:
+        super().__init__(f"optimization: there is none called {optimization_id!r}; allowed: the id of one of yours")
+
+
+async def optimize(
+    store: Store,
+    prices: PriceSource,
+    owner: str,
+    request: RiskParityRequest | HrpRequest | FrontierRequest,
+    *,
+    now: datetime,
+) -> Optimization:
+    """Solve it and keep the answer; what stands in the way is a `UserError`, and then nothing is kept."""
+    portfolio = None if request.portfolio_id is None else await kept_portfolio(store, owner, request.portfolio_id)
+    sample = await sample_of(prices, request, portfolio)
+    made = await asyncio.to_thread(_solved, request, sample, now)
+    await store.blobs.put(_blob(owner, made.id), made.model_dump_json(by_alias=True).encode())
+    await store.records.put(
+        Key(owner, KIND, made.id),
+        made.model_dump(mode="json", include=set(OptimizationSummary.model_fields)),
+        expected=0,
+        labels={} if made.portfolio_id is None else {"about": made.portfolio_id},
+    )
+    return made
+
+
+async def kept_optimization(store: Store, owner: str, optimization_id: str) -> Optimization:
+    if await store.records.get(Key(owner, KIND, optimization_id)) is None:
+        raise NoSuchOptimization(optimization_id)
+    return _ANY.validate_json(await store.blobs.get(_blob(owner, optimization_id)))
+
+
+async def optimizations_of(
+    store: Store, owner: str, portfolio_id: str, *, limit: int = 100, after: str | None = None
+) -> OptimizationPage:
+    """Of one portfolio, the newest first."""
+    await kept_portfolio(store, owner, portfolio_id)
+    page = await store.records.list(
+        owner, KIND, label=("about", portfolio_id), after=after, limit=limit, newest_first=True
+    )
+    items = [OptimizationSummary.model_validate(record.document) for record in page.records]
+    return OptimizationPage(items=items, next=page.after)
+
+
+def _blob(owner: str, optimization_id: str) -> str:
+    return f"{owner}/optimizations/{optimization_id}"
+
+
+def _solved(request: RiskParityRequest | HrpRequest | FrontierRequest, sample: Sample, now: datetime) -> Optimization:
+    problem = Problem(request, sample)
+    try:
+        match request:
+            case RiskParityRequest():
+                answer = risk_parity_of(problem, request)
+            case HrpRequest():
+                answer = hrp_of(problem, request)
+            case FrontierRequest():
+                answer = frontier_of(problem, request)
+        condition = problem.condition
+        warnings = [*problem.warnings(), *answer.warnings]
+    except QuantError as error:
+        raise Unsolvable(named(str(error), sample.symbols)) from error
+    return _ANY.validate_python(
+        {
+            "type": _TYPES[type(request)],
+            "id": f"o-{uuid.uuid4().hex[:20]}",
+            "portfolio_id": request.portfolio_id,
+            "parameters": request.parameters | answer.parameters,
+            "history": sample.history,
+            "covariance_method": request.covariance,
+            "condition_number": condition if math.isfinite(condition) else None,
+            "annualization": request.annualization,
+            "residual": answer.residual,
+            "warnings": warnings,
+            "created_at": now,
+            "result": answer.result,
+        }
+    )

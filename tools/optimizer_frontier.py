@@ -1,0 +1,182 @@
+"""The efficient frontier of a request: exact between bounds, point by point under groups and a limit of turnover."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant.allocate import (
+    efficient_frontier,
+    maximum_sharpe,
+    minimum_variance,
+    minimum_variance_at,
+    resampled_frontier,
+)
+from quant.constraints import Constraints, highest
+from quant.errors import Infeasible
+from quant.frontier import Frontier
+from quant.optimality import sharpe_gap, variance_gap
+from tools.errors import InvalidInput
+from tools.optimizer_answers import (
+    Corner,
+    FrontierIntervals,
+    FrontierPortfolio,
+    FrontierResult,
+    ResampledPortfolio,
+    Residual,
+    SharpePortfolio,
+)
+from tools.optimizer_limits import by_symbol, named
+from tools.optimizer_requests import FrontierRequest
+from tools.optimizers import LONGEST, Answer, Problem, check_draws, intervals_of
+
+Floats = NDArray[np.float64]
+
+_ACCEPTED = 1e-6
+"""Largest gap of an answer."""
+
+
+def frontier_of(problem: Problem, request: FrontierRequest) -> Answer[FrontierResult]:
+    mean, cov, limits = problem.mean, problem.cov, problem.limits
+    warnings: list[str] = []
+    if limits.bounds_only:
+        exact = efficient_frontier(mean, cov, request.num_portfolios, limits.lower, limits.upper)
+        laid_out, corners = exact.weights[::-1], _corners(problem, exact)
+    else:
+        laid_out, corners = _point_by_point(problem, request.num_portfolios), None
+    if len(laid_out) == 1:
+        warnings.append("One portfolio is the whole frontier: none returns more than the one of least risk.")
+    sharpest = _sharpest(problem, request.risk_free_rate)
+    if isinstance(sharpest, str):
+        warnings.append(f"There is no portfolio of maximum Sharpe ratio: {sharpest}.")
+        sharpest = None
+    gap = _gap(problem, laid_out, sharpest, request.risk_free_rate)
+    result = FrontierResult(
+        portfolios=[_portfolio(problem, weights) for weights in laid_out],
+        min_volatility_portfolio=_portfolio(problem, laid_out[0]),
+        max_sharpe_portfolio=None if sharpest is None else _sharpe(problem, sharpest, request.risk_free_rate),
+        corners=corners,
+        resampled=_resampled(problem, request, warnings),
+        intervals=_intervals(problem, request, sharpest, warnings),
+    )
+    return Answer(result, gap, {}, tuple(warnings))
+
+
+def _point_by_point(problem: Problem, points: int) -> Floats:
+    mean, cov, limits = problem.mean, problem.cov, problem.limits
+    seconds = _seconds(problem)
+    if points * seconds > LONGEST:
+        reason = f"{points} portfolios of {mean.size} assets under groups or turnover take too long"
+        most = max(int(LONGEST / seconds), 2)
+        raise InvalidInput("numPortfolios", points, reason=reason, allowed=f"at most {most} for this many assets")
+    least = minimum_variance(cov, **limits.arguments)
+    top = highest(mean, Constraints.checked(mean.size, **limits.arguments))
+    targets = np.linspace(float(mean @ least), top, points)
+    if not top - targets[0] > 1e-9 * float(np.abs(mean).max()):
+        return least[None, :]
+    others = [minimum_variance_at(mean, cov, float(target), **limits.arguments) for target in targets[1:]]
+    return np.array([least, *others])
+
+
+def _seconds(problem: Problem) -> float:
+    """Of one portfolio under groups or turnover, about."""
+    return 0.03 + 0.002 * problem.mean.size
+
+
+def _sharpest(problem: Problem, rate: float) -> Floats | str:
+    """Weights, or why there are none."""
+    try:
+        return maximum_sharpe(problem.mean, problem.cov, rate=rate, **problem.limits.arguments)
+    except Infeasible as error:
+        return named(str(error), problem.symbols)
+
+
+def _gap(problem: Problem, laid_out: Floats, sharpest: Floats | None, rate: float) -> Residual:
+    cov, mean, limits = problem.cov, problem.mean, problem.limits.arguments
+    gaps = [variance_gap(laid_out[0], cov, **limits)]
+    gaps += [variance_gap(weights, cov, mean=mean, **limits) for weights in laid_out[1:]]
+    if sharpest is not None:
+        gaps.append(sharpe_gap(sharpest, mean, cov, rate=rate, **limits))
+    value = float(np.abs(gaps).max())
+    meaning = (
+        "the largest first-order gap: relative to its variance, what any portfolio that satisfies the constraints and "
+        "returns no less could shed, halved; for the maximum Sharpe ratio, relative to the ratio, what any could gain"
+    )
+    if value > _ACCEPTED:
+        raise Infeasible(f"no portfolio could be shown to be optimal: the gap is {value:.3g}, allowed is {_ACCEPTED:g}")
+    return Residual(value=value, accepted=_ACCEPTED, meaning=meaning)
+
+
+def _figures(problem: Problem, weights: Floats) -> tuple[float, float]:
+    return float(weights @ problem.mean), float(np.sqrt(max(weights @ problem.cov @ weights, 0.0)))
+
+
+def _portfolio(problem: Problem, weights: Floats) -> FrontierPortfolio:
+    expected, risk = _figures(problem, weights)
+    return FrontierPortfolio(weights=by_symbol(problem.symbols, weights), expected=expected, risk=risk)
+
+
+def _sharpe(problem: Problem, weights: Floats, rate: float) -> SharpePortfolio:
+    expected, risk = _figures(problem, weights)
+    sharpe = (expected - rate) / risk
+    return SharpePortfolio(weights=by_symbol(problem.symbols, weights), expected=expected, risk=risk, sharpe=sharpe)
+
+
+def _corners(problem: Problem, frontier: Frontier) -> list[Corner]:
+    found: list[Corner] = []
+    for multiplier, weights in zip(frontier.corners.lambdas, frontier.corners.weights, strict=True):
+        expected, risk = _figures(problem, weights)
+        held = {symbol: weight for symbol, weight in by_symbol(problem.symbols, weights).items() if weight != 0.0}
+        found.append(Corner(weights=held, expected=expected, risk=risk, multiplier=float(multiplier)))
+    return found
+
+
+def _resampled(problem: Problem, request: FrontierRequest, warnings: list[str]) -> list[ResampledPortfolio] | None:
+    """Michaud's average of frontiers, which knows the sample covariance and bounds."""
+    asked = request.bootstrap
+    if asked is None:
+        return None
+    if not problem.limits.bounds_only or request.covariance != "sample":
+        warnings.append("The resampled frontier was left out: it takes bounds and the sample covariance only.")
+        return None
+    check_draws(problem, asked.draws, 1e-3)
+    limits, year = problem.limits, request.annualization
+    found = resampled_frontier(
+        problem.sample.values,
+        points=request.num_portfolios,
+        draws=asked.draws,
+        seed=asked.seed,
+        mean_block=min(asked.mean_block or 21.0, float(len(problem.sample.values))),
+        lower=limits.lower,
+        upper=limits.upper,
+    )
+    ranks = zip(found.weights, found.returns, found.volatilities, found.deviations, strict=True)
+    return [
+        ResampledPortfolio(
+            weights=by_symbol(problem.symbols, weights),
+            expected=year * float(expected),
+            risk=float(np.sqrt(year)) * float(risk),
+            deviations=by_symbol(problem.symbols, deviations),
+        )
+        for weights, expected, risk, deviations in reversed(list(ranks))
+    ]
+
+
+def _intervals(
+    problem: Problem, request: FrontierRequest, sharpest: Floats | None, warnings: list[str]
+) -> FrontierIntervals | None:
+    limits, rate = problem.limits.arguments, request.risk_free_rate
+    seconds = 1e-3 if problem.limits.bounds_only else 2.0 * _seconds(problem)
+    least = intervals_of(problem, lambda values: minimum_variance(problem.cov_of(values), **limits), seconds=seconds)
+    if least is None:
+        return None
+    best = None
+    if sharpest is not None:
+        try:
+            best = intervals_of(
+                problem,
+                lambda values: maximum_sharpe(problem.mean_of(values), problem.cov_of(values), rate=rate, **limits),
+                seconds=seconds,
+            )
+        except Infeasible as error:
+            why = named(str(error), problem.symbols)
+            warnings.append(f"There are no intervals of the portfolio of maximum Sharpe ratio: {why}.")
+    return FrontierIntervals(min_volatility=least, max_sharpe=best)

@@ -1,0 +1,147 @@
+"""Constraints of a request, by name, as the numeric core takes them, by index; and back again in its errors."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant.allocate import Group
+from quant.errors import Infeasible
+from tools.errors import InvalidInput
+from tools.optimizer_requests import Constraints
+from tools.optimizer_sample import Sample
+
+Floats = NDArray[np.float64]
+
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    lower: Floats
+    upper: Floats
+    groups: tuple[Group, ...]
+    turnover: float | None
+    current: Floats | None
+
+    @property
+    def bounds_only(self) -> bool:
+        return not self.groups and self.turnover is None
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """As `quant.allocate` takes them."""
+        return {
+            "lower": self.lower,
+            "upper": self.upper,
+            "groups": self.groups,
+            "turnover": self.turnover,
+            "current": self.current,
+        }
+
+
+def limits_of(constraints: Constraints, sample: Sample) -> Limits:
+    symbols = sample.symbols
+    groups = tuple(
+        Group(
+            group.name,
+            tuple(_places(f"constraints.groups.{n}.members", group.members, symbols)),
+            -np.inf if group.lower is None else group.lower,
+            np.inf if group.upper is None else group.upper,
+        )
+        for n, group in enumerate(constraints.groups)
+    )
+    return Limits(
+        lower=_each("constraints.lower", constraints.lower, symbols, 0.0),
+        upper=_each("constraints.upper", constraints.upper, symbols, 1.0),
+        groups=groups,
+        turnover=constraints.turnover,
+        current=None if constraints.turnover is None else _current(constraints, sample),
+    )
+
+
+def by_symbol(symbols: Sequence[str], values: Floats) -> dict[str, float]:
+    return {symbol: float(value) for symbol, value in zip(symbols, values, strict=True)}
+
+
+def budgets_of(budgets: Mapping[str, float] | None, symbols: Sequence[str]) -> Floats | None:
+    """Shares of risk in the order of `symbols`."""
+    if budgets is None:
+        return None
+    _places("riskBudgets", budgets, symbols)
+    missing = [symbol for symbol in symbols if symbol not in budgets]
+    if missing:
+        reason = f"there is none for {', '.join(missing[:10])}"
+        raise InvalidInput("riskBudgets", missing, reason=reason, allowed="one for each asset")
+    shares = np.array([budgets[symbol] for symbol in symbols])
+    total = math.fsum(shares)
+    if abs(total - 1.0) > 1e-6:
+        raise InvalidInput("riskBudgets", total, reason=f"they add up to {total:.9g}", allowed="the sum 1, to 1e-6")
+    return shares / total
+
+
+def require(weights: Floats, limits: Limits, symbols: Sequence[str]) -> None:
+    """`Infeasible` where the one answer of a method breaks a constraint, which it names."""
+    for symbol, weight, low, high in zip(symbols, weights, limits.lower, limits.upper, strict=True):
+        if not low - _ROUNDING <= weight <= high + _ROUNDING:
+            raise _broken(f"the weight of {symbol}", float(weight), _between(float(low), float(high)))
+    for group in limits.groups:
+        total = math.fsum(weights[list(group.members)])
+        if not group.lower - _ROUNDING <= total <= group.upper + _ROUNDING:
+            raise _broken(f"group {group.name!r}", total, _between(group.lower, group.upper))
+    if limits.current is not None and limits.turnover is not None:
+        traded = 0.5 * math.fsum(np.abs(weights - limits.current))
+        if traded > limits.turnover + _ROUNDING:
+            raise _broken("the turnover", traded, f"at most {limits.turnover:g}")
+
+
+def named(message: str, symbols: Sequence[str]) -> str:
+    """`message` of the numeric core with the assets called by name."""
+
+    def called(found: re.Match[str]) -> str:
+        names = re.sub(r"\d+", lambda one: symbols[int(one[0])] if int(one[0]) < len(symbols) else one[0], found[2])
+        return f"{found[1]} {names}"
+
+    return re.sub(r"\b(assets?|columns?) (\d+(?:, \d+)*(?: and \d+(?! more))?)", called, message)
+
+
+def _between(low: float, high: float) -> str:
+    if math.isinf(low):
+        return f"at most {high:g}"
+    return f"at least {low:g}" if math.isinf(high) else f"{low:g} to {high:g}"
+
+
+def _broken(what: str, value: float, allowed: str) -> Infeasible:
+    return Infeasible(
+        f"the method has one answer only, in which {what} is {value:.6g}; allowed: {allowed}. The efficient frontier "
+        "takes constraints"
+    )
+
+
+def _each(field: str, bound: float | Mapping[str, float], symbols: Sequence[str], default: float) -> Floats:
+    if not isinstance(bound, Mapping):
+        return np.full(len(symbols), float(bound))
+    _places(field, bound, symbols)
+    return np.array([bound.get(symbol, default) for symbol in symbols])
+
+
+def _places(field: str, names: Mapping[str, float] | Sequence[str], symbols: Sequence[str]) -> list[int]:
+    place = {symbol: n for n, symbol in enumerate(symbols)}
+    unknown = next((name for name in names if name not in place), None)
+    if unknown is not None:
+        raise InvalidInput(field, unknown, reason=f"{unknown} is not among the assets", allowed=", ".join(symbols[:60]))
+    return [place[name] for name in names]
+
+
+def _current(constraints: Constraints, sample: Sample) -> Floats:
+    held = sample.current if constraints.current_weights is None else constraints.current_weights
+    if not held:
+        reason = "the weights held now are not known"
+        allowed = "currentWeights, or a portfolioId with weights"
+        raise InvalidInput("constraints.currentWeights", None, reason=reason, allowed=allowed)
+    _places("constraints.currentWeights", {name: weight for name, weight in held.items() if weight}, sample.symbols)
+    return np.array([held.get(symbol, 0.0) for symbol in sample.symbols])

@@ -1,0 +1,177 @@
+"""The returns that an optimizer works on: given with the request, or from the prices at hand."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import reduce
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant.errors import DataError
+from quant.returns import Returns
+from tools.errors import InvalidInput
+from tools.optimizer_answers import History
+from tools.optimizer_requests import OptimizerRequest
+from tools.portfolio_words import Portfolio
+from tools.prices import Prices, PriceSource
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """Simple returns per period, shape (T, N), finite, and none of them constant."""
+
+    symbols: tuple[str, ...]
+    values: Floats
+    history: History
+    current: Mapping[str, float]
+    """Weights that the portfolio has now; empty without one."""
+    warnings: tuple[str, ...]
+
+
+async def sample_of(prices: PriceSource, request: OptimizerRequest, portfolio: Portfolio | None) -> Sample:
+    if request.returns is not None:
+        return _given(request.returns, request.dates, portfolio)
+    symbols = request.symbols or list(portfolio.symbols if portfolio else ())
+    if len(symbols) < 2:
+        reason = f"the portfolio has {len(symbols)} asset"
+        raise InvalidInput("portfolioId", request.portfolio_id, reason=reason, allowed="one with two assets or more")
+    loaded = await _loaded(prices, symbols)
+    return _from_prices(loaded, symbols, request.start_date, request.end_date, portfolio)
+
+
+def _given(returns: Mapping[str, Sequence[float]], dates: Sequence[date] | None, portfolio: Portfolio | None) -> Sample:
+    symbols = portfolio.symbols if portfolio else tuple(returns)
+    missing = [symbol for symbol in symbols if symbol not in returns]
+    if missing:
+        reason = f"there are none of {', '.join(missing[:10])}, which the portfolio holds"
+        raise InvalidInput("returns", missing, reason=reason, allowed="returns of every asset of the portfolio")
+    if len(symbols) < 2:
+        reason = f"the portfolio has {len(symbols)} asset"
+        raise InvalidInput("portfolioId", symbols, reason=reason, allowed="one with two assets or more")
+    warnings: list[str] = []
+    if ignored := [symbol for symbol in returns if symbol not in symbols]:
+        warnings.append(f"Returns of assets that the portfolio does not hold were left out: {', '.join(ignored[:10])}.")
+    if dates is None:
+        warnings.append("The returns came without dates: that they are of the same days could not be checked.")
+    return Sample(
+        symbols=symbols,
+        values=_varying(np.column_stack([np.array(returns[symbol]) for symbol in symbols]), symbols, "returns"),
+        history=History(
+            source="given with the request",
+            assets=symbols,
+            periods=len(returns[symbols[0]]),
+            first_date=dates[0] if dates else None,
+            last_date=dates[-1] if dates else None,
+        ),
+        current=portfolio.assets if portfolio else {},
+        warnings=tuple(warnings),
+    )
+
+
+async def _loaded(prices: PriceSource, symbols: Sequence[str]) -> dict[str, tuple[Prices, int]]:
+    """Where the closes of each symbol stand; a data set of one asset is called by its own name too."""
+    found: dict[str, tuple[Prices, int]] = {}
+    known: list[str] = []
+    for universe in await prices.universes():
+        loaded = await prices.load(universe)
+        columns = {asset.upper(): column for column, asset in enumerate(loaded.assets)}
+        if len(columns) == 1:
+            columns[universe.upper()] = 0
+        for symbol in symbols:
+            if symbol in columns:
+                found.setdefault(symbol, (loaded, columns[symbol]))
+        known += loaded.assets
+        if len(found) == len(symbols):
+            return found
+    missing = ", ".join(symbol for symbol in symbols if symbol not in found)
+    raise InvalidInput("symbols", missing, reason=f"there are no prices of {missing}", allowed=", ".join(known[:60]))
+
+
+def _from_prices(
+    loaded: Mapping[str, tuple[Prices, int]],
+    symbols: Sequence[str],
+    start: date | None,
+    end: date | None,
+    portfolio: Portfolio | None,
+) -> Sample:
+    sets = list({id(prices): prices for prices, _ in loaded.values()}.values())
+    days = reduce(np.intersect1d, [prices.dates for prices in sets])
+    window = days[_inside(days, start, end)]
+    if window.size < 3:
+        shown = f"{start or 'the beginning'} to {end or 'the end'}"
+        allowed = f"days from {days[0]} to {days[-1]}" if days.size else "assets with days in common"
+        raise InvalidInput("startDate", shown, reason=f"{shown} holds {window.size} closes", allowed=allowed)
+    closes = np.column_stack(
+        [prices.closes[_rows(prices, window), column] for prices, column in (loaded[symbol] for symbol in symbols)]
+    )
+    try:
+        returns = Returns.from_prices(window, tuple(symbols), closes)
+    except DataError as error:
+        raise InvalidInput(
+            "symbols", list(symbols), reason=str(error), allowed="assets with closes on all days"
+        ) from error
+    return Sample(
+        symbols=tuple(symbols),
+        values=_varying(returns.values, symbols, "symbols"),
+        history=History(
+            source="; ".join(prices.source for prices in sets),
+            assets=tuple(symbols),
+            periods=len(returns),
+            first_date=returns.dates[0].astype(object),
+            last_date=returns.dates[-1].astype(object),
+        ),
+        current=portfolio.assets if portfolio else {},
+        warnings=tuple(_doubts(sets)),
+    )
+
+
+def _inside(days: NDArray[np.datetime64], start: date | None, end: date | None) -> NDArray[np.bool_]:
+    inside = np.ones(days.size, dtype=np.bool_)
+    if start is not None:
+        inside &= days >= np.datetime64(start)
+    if end is not None:
+        inside &= days <= np.datetime64(end)
+    return inside
+
+
+def _rows(prices: Prices, days: NDArray[np.datetime64]) -> NDArray[np.int64]:
+    return np.intersect1d(days, prices.dates, return_indices=True)[2]
+
+
+def _doubts(sets: Sequence[Prices]) -> list[str]:
+    said: list[str] = []
+    for prices in sets:
+        if prices.price_index:
+            said.append(f"{prices.source}: dividends are missing, so its mean returns are too low.")
+        if prices.survivors:
+            said.append(f"{prices.source}: chosen because they still exist; their mean returns are flattered.")
+    return said
+
+
+def _varying(values: Floats, symbols: Sequence[str], field: str) -> Floats:
+    """Rounding may leave a constant series a variance; no such asset can be weighed by its risk."""
+    still = np.ptp(values, axis=0) <= 1e-12 * np.abs(values).max(axis=0)
+    if still.any():
+        name = symbols[int(still.argmax())]
+        reason = f"{name} is constant: it has no risk to weigh"
+        raise InvalidInput(
+            f"{field}.{name}", float(values[0, still.argmax()]), reason=reason, allowed="returns that vary"
+        )
+    return values
+
+
+def warnings_on(values: Floats, condition: float, most: float, advisable: int) -> list[str]:
+    """What a reader must know of the estimate before its answer."""
+    periods, assets = values.shape
+    said: list[str] = []
+    if periods < advisable * assets:
+        said.append(f"There are {periods} periods for {assets} assets; {advisable * assets} or more are advisable.")
+    if not math.isfinite(condition):
+        said.append("The covariance is singular: some mix of the assets has had no risk at all.")
+    elif condition > most:
+        said.append(f"The covariance is ill-conditioned ({condition:.3g}): its noise is amplified in the weights.")
+    return said

@@ -1,0 +1,210 @@
+"""The portfolio optimizers: risk parity, hierarchical risk parity, and the efficient frontier."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from quant.allocate import hierarchical_risk_parity, risk_parity
+from quant.covariance import (
+    ILL_CONDITIONED,
+    RECOMMENDED_OBSERVATIONS,
+    condition_number,
+    denoised,
+    exponential,
+    ledoit_wolf,
+    nonlinear_shrinkage,
+    sample,
+)
+from quant.hierarchical import VARIANTS, Distance, HierarchicalPortfolio
+from quant.resampled_frontier import weight_intervals
+from quant.risk_parity import ACCEPTED, risk_contributions
+from tools.errors import InvalidInput
+from tools.optimizer_answers import (
+    FrontierResult,
+    HrpMetrics,
+    HrpResult,
+    Intervals,
+    Residual,
+    RiskParityMetrics,
+    RiskParityResult,
+    WeightInterval,
+)
+from tools.optimizer_limits import Limits, budgets_of, by_symbol, limits_of, require
+from tools.optimizer_requests import Covariance, HrpRequest, OptimizerRequest, RiskParityRequest
+from tools.optimizer_sample import Sample, warnings_on
+
+Floats = NDArray[np.float64]
+Result = TypeVar("Result", RiskParityResult, HrpResult, FrontierResult)
+Rule = Callable[[Floats], Floats]
+
+MOST_ITERATIONS = 200
+"""Of `quant.risk_parity`: a hundred cycles of its descent, a hundred steps of what finishes where that is slow."""
+LONGEST = 20.0
+"""Seconds that one request may take, about."""
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A request with its returns: covariance and limits, all per year."""
+
+    request: OptimizerRequest
+    sample: Sample
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        return self.sample.symbols
+
+    @cached_property
+    def mean(self) -> Floats:
+        return self.mean_of(self.sample.values)
+
+    @cached_property
+    def cov(self) -> Floats:
+        return self.cov_of(self.sample.values)
+
+    @cached_property
+    def limits(self) -> Limits:
+        return limits_of(self.request.constraints, self.sample)
+
+    @cached_property
+    def condition(self) -> float:
+        return condition_number(self.cov)
+
+    def mean_of(self, values: Floats) -> Floats:
+        return self.request.annualization * values.mean(axis=0)
+
+    def cov_of(self, values: Floats) -> Floats:
+        return self.request.annualization * estimated(values, self.request.covariance, self.request.halflife)
+
+    def warnings(self) -> list[str]:
+        values = self.sample.values
+        return [*self.sample.warnings, *warnings_on(values, self.condition, ILL_CONDITIONED, RECOMMENDED_OBSERVATIONS)]
+
+
+@dataclass(frozen=True)
+class Answer(Generic[Result]):
+    result: Result
+    residual: Residual
+    parameters: dict[str, JsonValue]
+    """What was chosen for the person, besides what the request says."""
+    warnings: tuple[str, ...] = ()
+
+
+def estimated(values: Floats, method: Covariance, halflife: float) -> Floats:
+    """Covariance per period."""
+    periods, assets = values.shape
+    if method in ("sample", "exponential") and periods < assets:
+        reason = f"{assets} assets have {periods} periods only, from which it is singular"
+        allowed = f"ledoit_wolf, constant_correlation, nonlinear_shrinkage, denoised; or {assets} periods or more"
+        raise InvalidInput("covariance", method, reason=reason, allowed=allowed)
+    match method:
+        case "sample":
+            return sample(values)
+        case "exponential":
+            return exponential(values, halflife=halflife)
+        case "ledoit_wolf":
+            return ledoit_wolf(values).matrix
+        case "constant_correlation":
+            return ledoit_wolf(values, target="constant_correlation").matrix
+        case "nonlinear_shrinkage":
+            return nonlinear_shrinkage(values)
+        case "denoised":
+            return denoised(values).matrix
+
+
+def risk_parity_of(problem: Problem, request: RiskParityRequest) -> Answer[RiskParityResult]:
+    symbols, cov = problem.symbols, problem.cov
+    budgets = budgets_of(request.risk_budgets, symbols)
+    weights = risk_parity(cov, budgets)
+    require(weights, problem.limits, symbols)
+    metrics = _risk(weights, problem)
+    wanted = np.full(len(symbols), 1.0 / len(symbols)) if budgets is None else budgets
+    missed = float(np.abs(np.array(list(metrics.risk_shares.values())) - wanted).max())
+    intervals = intervals_of(problem, lambda values: risk_parity(problem.cov_of(values), budgets), seconds=1e-4)
+    result = RiskParityResult(weights=by_symbol(symbols, weights), metrics=metrics, intervals=intervals)
+    meaning = "the largest distance of a share of risk from its budget"
+    residual = Residual(value=missed, accepted=ACCEPTED, meaning=meaning)
+    return Answer(result, residual, {"method": "convex risk budgeting", "maxIterations": MOST_ITERATIONS})
+
+
+def hrp_of(problem: Problem, request: HrpRequest) -> Answer[HrpResult]:
+    symbols = problem.symbols
+    preset = VARIANTS[request.variant]
+    linkage, order = request.linkage or preset[0], request.leaf_order or preset[2]
+    metric = request.metric or ("euclidean" if preset[1] == "lopez_de_prado_2016" else "correlation")
+    distance: Distance = "correlation" if metric == "correlation" else "lopez_de_prado_2016"
+
+    def solved(cov: Floats) -> HierarchicalPortfolio:
+        return hierarchical_risk_parity(cov, linkage=linkage, distance=distance, order=order)
+
+    found = solved(problem.cov)
+    require(found.weights, problem.limits, symbols)
+    links = [(int(a), int(b), float(apart), int(size)) for a, b, apart, size in found.linkage]
+    metrics = HrpMetrics(
+        **_risk(found.weights, problem).model_dump(),
+        cluster_tree=[(first, second) for first, second, _, _ in links],
+        linkage_matrix=links,
+        order=[symbols[place] for place in found.order],
+    )
+    slow = 5e-6 * len(symbols) ** 2 if order == "optimal" else 1e-4
+    intervals = intervals_of(problem, lambda values: solved(problem.cov_of(values)).weights, seconds=slow)
+    result = HrpResult(weights=by_symbol(symbols, found.weights), metrics=metrics, intervals=intervals)
+    missed = abs(math.fsum(found.weights) - 1.0)
+    residual = Residual(value=missed, accepted=1e-9, meaning="the distance of the sum of weights from 1")
+    return Answer(result, residual, {"linkage": linkage, "metric": metric, "leafOrder": order})
+
+
+def intervals_of(problem: Problem, rule: Rule, *, seconds: float) -> Intervals | None:
+    """Where they are asked for; one answer of `rule` takes about `seconds` besides its covariance."""
+    asked = problem.request.bootstrap
+    if asked is None:
+        return None
+    check_draws(problem, asked.draws, seconds)
+    block = {} if asked.mean_block is None else {"mean_block": asked.mean_block}
+    found = weight_intervals(
+        problem.sample.values, rule, draws=asked.draws, level=asked.level, seed=asked.seed, **block
+    )
+    rows = zip(found.estimate, found.lower, found.upper, found.mean, found.deviation, strict=True)
+    return Intervals(
+        level=asked.level,
+        draws=found.draws,
+        refused=found.refused,
+        seed=asked.seed,
+        weights={
+            symbol: WeightInterval(
+                estimate=float(row[0]),
+                lower=float(row[1]),
+                upper=float(row[2]),
+                mean=float(row[3]),
+                deviation=float(row[4]),
+            )
+            for symbol, row in zip(problem.symbols, rows, strict=True)
+        },
+    )
+
+
+def check_draws(problem: Problem, draws: int, seconds: float) -> None:
+    periods, assets = problem.sample.values.shape
+    each = seconds + 1e-7 * assets**2 + 4e-10 * periods * assets**2
+    most = int(LONGEST / each)
+    if draws > most:
+        reason = f"{draws} draws of {assets} assets over {periods} periods take too long"
+        raise InvalidInput(
+            "bootstrap.draws", draws, reason=reason, allowed=f"at most {most} for this many; 20 at least"
+        )
+
+
+def _risk(weights: Floats, problem: Problem) -> RiskParityMetrics:
+    parts = risk_contributions(weights, problem.cov)
+    volatility = math.fsum(parts)
+    return RiskParityMetrics(
+        portfolio_volatility=volatility,
+        risk_contribution=by_symbol(problem.symbols, parts),
+        risk_shares=by_symbol(problem.symbols, parts / volatility),
+    )
