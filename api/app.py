@@ -88,6 +88,7 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
         portfolios,
         results,
         threads,
+        turns,
     )
 
     @asynccontextmanager
@@ -121,6 +122,7 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
         evaluations,
         events,
         threads,
+        turns,
         agent,
         portfolios,
         optimization,

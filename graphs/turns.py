@@ -5,6 +5,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 from graphs.leases import leased
@@ -17,6 +18,7 @@ from tools.approval import Subject, approval_of
 from tools.chat import EVIDENCE
 from tools.errors import Conflicting, InvalidInput, NotFound
 from tools.feedback import forget_feedback
+from tools.messages import Message, number_of, numbered
 from tools.turns import UNANSWERED, Conversation, Turn
 
 KIND, TURN, MESSAGE = "conversation", "turn", "message"
@@ -98,7 +100,7 @@ async def delete_conversation(desk: Desk, owner: str, conversation_id: str) -> N
             )
     own = [turn async for turn in _own_turns(store, owner, conversation)]
     gone = Conversation(id=conversation_id, created_at=conversation.created_at, title="", deleted=True)
-    async with leased(store, owner, f"{conversation_id}-{conversation.turns}", now=desk.now):
+    async with _unexecuted(desk, owner, own):
         await store.records.put(Key(owner, KIND, conversation_id), gone.model_dump(mode="json"), expected=version)
     for turn in own:
         await forget_answers(store, owner, turn.id)
@@ -158,6 +160,30 @@ async def turns_of(store: Store, owner: str, conversation: Conversation, first: 
             )
             found += [Turn.model_validate(record.document) for record in page.records]
     return found
+
+
+async def turn_page(
+    store: Store, owner: str, conversation_id: str, *, after: str | None, limit: int
+) -> tuple[list[Turn], str | None]:
+    """From the first on, and the cursor of the next page."""
+    conversation = await conversation_of(store, owner, conversation_id)
+    last = number_of(after, "after") + limit
+    found = await turns_of(store, owner, conversation, last - limit + 1, last)
+    return found, str(last) if last < conversation.turns else None
+
+
+async def message_page(
+    store: Store, owner: str, conversation_id: str, *, after: str | None, limit: int
+) -> tuple[list[Message], str | None]:
+    """From the first on, and the cursor of the next page."""
+    conversation = await conversation_of(store, owner, conversation_id)
+    first = number_of(after, "after") + 1
+    wanted = range(first, first + limit)
+    # one turn more tells whether there is more
+    found = await turns_of(store, owner, conversation, (first + 1) // 2, (first + limit + 1) // 2)
+    told = dict(numbered(found))
+    more = max(told, default=0) >= wanted.stop
+    return [message for number, message in told.items() if number in wanted], str(wanted.stop - 1) if more else None
 
 
 async def settled(store: Store, owner: str, conversation_id: str, number: int) -> Turn:
@@ -243,6 +269,16 @@ async def _spans(store: Store, owner: str, conversation: Conversation) -> Sequen
 async def _own_turns(store: Store, owner: str, conversation: Conversation) -> AsyncGenerator[Turn]:
     async for record in every(store.records, owner, TURN, prefix=f"{conversation.id}."):
         yield Turn.model_validate(record.document)
+
+
+@asynccontextmanager
+async def _unexecuted(desk: Desk, owner: str, turns: Sequence[Turn]) -> AsyncGenerator[None]:
+    """While nobody executes the last of the turns; `Held` where somebody does."""
+    if turns and await can_go_on(desk.store, owner, turns[-1]):
+        async with leased(desk.store, owner, turns[-1].id, now=desk.now):
+            yield
+    else:
+        yield
 
 
 async def _has_stopped(store: Store, owner: str, log: str) -> bool:

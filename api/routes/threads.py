@@ -1,5 +1,142 @@
-"""Chat with the assistant."""
+"""Chat with the assistant: threads and what was said in them."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+from pydantic import Field
+
+from api import problems
+from api.dependencies import Asking, Serving
+from api.paging import After, Limit, Listed
+from quant.strategy import Frozen
+from tools.focus import Focus
+from tools.interrupts import Interrupt
+from tools.messages import Message
+from tools.turns import Conversation, TurnState
 
 router = APIRouter(tags=["threads"])
+
+ThreadId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,100}$", examples=["3f6c0e8a5f0e"])]
+Title = Annotated[
+    str,
+    Field(min_length=1, max_length=120, pattern=r"\S", description="A name for the list", examples=["Rule of thumb"]),
+]
+
+
+class NewThread(Frozen):
+    title: Title | None = Field(default=None, description="Without one, the first message is the title")
+
+
+class Renamed(Frozen):
+    title: Title
+
+
+class Branching(Frozen):
+    after: Annotated[
+        int, Field(ge=1, le=999_999, description="The answered turn after which the new thread goes on", examples=[1])
+    ]
+
+
+class ThreadState(Frozen):
+    """Where a thread stands."""
+
+    thread: str
+    turns: int
+    state: TurnState | None = Field(description="Of the last turn; null while nothing was said")
+    focus: Focus = Field(description='What "it" means in the next message')
+    interrupts: tuple[Interrupt, ...] = Field(description="What a person has to decide before it goes on")
+
+
+@router.post("/threads", status_code=201, summary="Begin a thread", responses=problems.errors(409))
+async def begin(asking: Asking, serving: Serving, response: Response, body: NewThread | None = None) -> Conversation:
+    from graphs.turns import begin_conversation, conversation_of
+
+    title = (body.title if body else None) or ""
+    id_ = await begin_conversation(serving.desk, asking.owner, title=title.strip())
+    response.headers["Location"] = f"/api/threads/{id_}"
+    return await conversation_of(serving.desk.store, asking.owner, id_)
+
+
+@router.get("/threads", summary="Your threads, newest first", responses=problems.errors())
+async def threads(asking: Asking, serving: Serving, limit: Limit = 100, after: After = None) -> Listed[Conversation]:
+    from graphs.turns import conversation_page
+
+    items, cursor = await conversation_page(serving.desk.store, asking.owner, after=after, limit=limit)
+    return Listed(items=items, next=cursor)
+
+
+@router.get("/threads/{thread}", summary="A thread", responses=problems.errors(404))
+async def thread(thread: ThreadId, asking: Asking, serving: Serving) -> Conversation:
+    from graphs.turns import conversation_of
+
+    return await conversation_of(serving.desk.store, asking.owner, thread)
+
+
+@router.patch("/threads/{thread}", summary="Rename a thread", responses=problems.errors(404))
+async def rename(thread: ThreadId, body: Renamed, asking: Asking, serving: Serving) -> Conversation:
+    from graphs import turns
+
+    return await turns.rename(serving.desk.store, asking.owner, thread, body.title.strip())
+
+
+@router.delete(
+    "/threads/{thread}",
+    status_code=204,
+    summary="Delete a thread with its messages and answers; its runs stay",
+    responses=problems.errors(404, 409),
+)
+async def delete(thread: ThreadId, asking: Asking, serving: Serving) -> None:
+    """Refused while a turn is being answered, and while other threads go on from it."""
+    from graphs.turns import delete_conversation
+
+    await delete_conversation(serving.desk, asking.owner, thread)
+
+
+@router.get(
+    "/threads/{thread}/state", summary="What a thread is about, and what it waits for", responses=problems.errors(404)
+)
+async def state(thread: ThreadId, asking: Asking, serving: Serving) -> ThreadState:
+    from graphs.interrupts import interrupts
+    from graphs.turns import conversation_of
+
+    store = serving.desk.store
+    found = await conversation_of(store, asking.owner, thread)
+    last = await serving.answering.ensure(asking.owner, thread, found.turns) if found.turns else None
+    return ThreadState(
+        thread=thread,
+        turns=found.turns,
+        state=last.state if last else None,
+        focus=last.focus if last else Focus(),
+        interrupts=tuple(await interrupts(store, asking.owner, thread)),
+    )
+
+
+@router.get(
+    "/threads/{thread}/messages",
+    summary="What was said and answered, from the first",
+    responses=problems.errors(404),
+)
+async def messages(
+    thread: ThreadId, asking: Asking, serving: Serving, limit: Limit = 100, after: After = None
+) -> Listed[Message]:
+    """The numbers of an answer are in its `figures`, each with the result and the field that it came from."""
+    from graphs.turns import message_page
+
+    items, cursor = await message_page(serving.desk.store, asking.owner, thread, after=after, limit=limit)
+    return Listed(items=items, next=cursor)
+
+
+@router.post(
+    "/threads/{thread}/branches",
+    status_code=201,
+    summary="Go on after an earlier turn, in a thread of its own",
+    responses=problems.errors(404, 409),
+)
+async def branch(
+    thread: ThreadId, body: Branching, asking: Asking, serving: Serving, response: Response
+) -> Conversation:
+    from graphs import turns
+
+    id_ = await turns.branch(serving.desk, asking.owner, thread, body.after)
+    response.headers["Location"] = f"/api/threads/{id_}"
+    return await turns.conversation_of(serving.desk.store, asking.owner, id_)

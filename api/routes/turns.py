@@ -1,0 +1,175 @@
+"""The runs of a thread: a message, its answer as it comes, what has to be decided, and what people think of it."""
+
+import json
+from collections.abc import AsyncGenerator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi.responses import JSONResponse
+from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
+from pydantic import Field
+
+from api import problems
+from api.dependencies import Asking, Served, Serving
+from api.paging import After, Limit, Listed
+from api.routes.threads import ThreadId
+from quant.strategy import Frozen
+from tools.approval import Ruling
+from tools.interrupts import Interrupt
+from tools.turns import LONGEST_MESSAGE, Feedback, Opinion, Turn
+
+router = APIRouter(tags=["threads"])
+
+Number = Annotated[int, Path(ge=1, le=999_999, description="The number of a run in its thread, from 1")]
+RunId = Annotated[
+    str, Path(max_length=200, description="The run that waits", examples=["3f6c0e8a5f0e4a0f9a5d8c1b2e7f4a6d"])
+]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(max_length=255, description="The same key with the same message is the same run, however often it is sent"),
+]
+
+
+class Said(Frozen):
+    message: str = Field(
+        description=f"1 to {LONGEST_MESSAGE} characters", examples=["does the 12-month rule still hold?"]
+    )
+
+
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The events of the run, as `GET /runs/{id}/events` sends them; the same address goes on with "
+        "them after a lost connection, and the run goes on without one",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    },
+    202: {"model": Turn, "description": "With `stream=false`: the run, whose answer is being made"},
+}
+
+
+@router.post(
+    "/threads/{thread}/runs",
+    summary="Say something and follow the answer (server-sent events)",
+    response_class=Response,  # FastAPI takes the other class for a generator
+    response_model=None,
+    responses={**problems.errors(404, 409), **_ANSWERS},
+)
+async def say(
+    thread: ThreadId,
+    body: Said,
+    asking: Asking,
+    serving: Serving,
+    *,
+    idempotency_key: IdempotencyKey = None,
+    stream: Annotated[bool, Query(description="false: answer 202 at once, with the run")] = True,
+) -> Response:
+    """The answer is made whether or not anybody stays connected.
+
+    It rests on the answers before it, so a second message waits for the first: 409 until that is answered.
+    """
+    turn = await serving.answering.ask(asking.owner, thread, body.message, key=idempotency_key)
+    place = {"Location": f"/api/threads/{thread}/runs/{turn.number}"}
+    if not stream:
+        return JSONResponse(turn.model_dump(mode="json"), 202, place)
+    return EventSourceResponse(
+        _told(serving, asking.owner, turn), headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no", **place}
+    )
+
+
+@router.get("/threads/{thread}/runs", summary="The runs of a thread, from the first", responses=problems.errors(404))
+async def runs(
+    thread: ThreadId, asking: Asking, serving: Serving, limit: Limit = 100, after: After = None
+) -> Listed[Turn]:
+    from graphs.turns import turn_page
+
+    items, cursor = await turn_page(serving.desk.store, asking.owner, thread, after=after, limit=limit)
+    return Listed(items=items, next=cursor)
+
+
+@router.get("/threads/{thread}/runs/{number}", summary="A message and its answer", responses=problems.errors(404))
+async def run(thread: ThreadId, number: Number, asking: Asking, serving: Serving) -> Turn:
+    """A run that the process answering it left unfinished goes on."""
+    return await serving.answering.ensure(asking.owner, thread, number)
+
+
+@router.post(
+    "/threads/{thread}/runs/{number}/resume",
+    status_code=202,
+    summary="Go on with a run that was left unfinished at a terminal",
+    responses=problems.errors(404),
+)
+async def resume(thread: ThreadId, number: Number, asking: Asking, serving: Serving) -> Turn:
+    """Runs that were asked over HTTP go on by themselves; one that is answered stays as it is."""
+    return await serving.answering.ensure(asking.owner, thread, number, adopted=True)
+
+
+@router.get(
+    "/threads/{thread}/interrupts",
+    summary="What a person has to decide before the thread goes on",
+    responses=problems.errors(404),
+)
+async def interrupts(thread: ThreadId, asking: Asking, serving: Serving) -> Listed[Interrupt]:
+    from graphs import interrupts
+
+    return Listed(items=await interrupts.interrupts(serving.desk.store, asking.owner, thread), next=None)
+
+
+@router.post(
+    "/threads/{thread}/interrupts/{run}",
+    status_code=202,
+    summary="Approve, edit or reject; then the thread goes on",
+    responses=problems.errors(404, 409),
+)
+async def decide(thread: ThreadId, run: RunId, body: Ruling, asking: Asking, serving: Serving) -> Turn:
+    """The first decision holds; the same one again is harmless while the thread still waits, another one is a 409."""
+    from graphs import interrupts
+
+    return await interrupts.decide(serving.desk, serving.answering, asking.owner, thread, run, body)
+
+
+@router.post(
+    "/threads/{thread}/runs/{number}/feedback",
+    status_code=201,
+    summary="Say what you think of an answer",
+    responses=problems.errors(404),
+)
+async def give_feedback(thread: ThreadId, number: Number, body: Opinion, asking: Asking, serving: Serving) -> Feedback:
+    from graphs.turns import turn_of
+    from tools import feedback
+
+    store = serving.desk.store
+    turn = await turn_of(store, asking.owner, thread, number)
+    return await feedback.give_feedback(store, asking.owner, turn.id, body, by=asking.owner, at=serving.desk.now())
+
+
+@router.get(
+    "/threads/{thread}/runs/{number}/feedback",
+    summary="What was thought of an answer, newest first",
+    responses=problems.errors(404),
+)
+async def feedback(
+    thread: ThreadId, number: Number, asking: Asking, serving: Serving, limit: Limit = 100, after: After = None
+) -> Listed[Feedback]:
+    from graphs.turns import turn_of
+    from tools.feedback import feedback_page
+
+    store = serving.desk.store
+    turn = await turn_of(store, asking.owner, thread, number)
+    items, cursor = await feedback_page(store, asking.owner, turn.id, after=after, limit=limit)
+    return Listed(items=items, next=cursor)
+
+
+async def _told(serving: Served, owner: str, turn: Turn) -> AsyncGenerator[bytes]:
+    from graphs.turns import settled
+
+    events, after = serving.desk.store.events, 0
+    while True:
+        now = await settled(serving.desk.store, owner, turn.conversation, turn.number)  # before the log, then complete
+        page = await events.read(owner, turn.id, after)
+        for event in page:
+            text = json.dumps(event.payload | {"sequence": event.number})
+            yield format_sse_event(id=str(event.number), event=event.payload["event"], data_str=text)
+            after = event.number
+        if not page and now.state != "running":
+            return
+        if not page and not await events.wait(owner, turn.id, after, timeout=15.0):
+            yield KEEPALIVE_COMMENT

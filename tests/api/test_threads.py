@@ -1,0 +1,325 @@
+"""A chat over HTTP: what is said is answered whether or not anybody stays connected, and everything can be read."""
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from graphs.log import utc_now
+from tests.api.serving import application, running, served
+from tests.graphs.conftest import OWNER, open_desk
+from tests.graphs.waiting import LOW
+
+JOKE, RISK = "tell me a joke", "how volatile is the S&P 500?"
+SEARCH = "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year, base case and bear market"
+
+pytestmark = pytest.mark.anyio
+
+
+@asynccontextmanager
+async def guarded(home: Path, later: timedelta = timedelta(0)):
+    """A person is asked before every search."""
+    async with open_desk(home) as desk:
+        yield replace(desk, thresholds=LOW, now=lambda: utc_now() + later)
+
+
+@pytest.fixture
+async def client(home):
+    async with served(application(home, guarded(home))) as client:
+        yield client
+
+
+async def begun(client: httpx.AsyncClient) -> str:
+    made = await client.post("/api/threads")
+    assert made.status_code == 201
+    assert made.headers["location"] == f"/api/threads/{made.json()['id']}"
+    return made.json()["id"]
+
+
+async def told(client: httpx.AsyncClient, thread: str, text: str, **more: Any) -> list[dict[str, Any]]:
+    """The events of the answer."""
+    answer = await client.post(f"/api/threads/{thread}/runs", json={"message": text}, **more)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    return events(answer.text)
+
+
+def events(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: ")]
+
+
+async def got(client: httpx.AsyncClient, path: str) -> Any:
+    answer = await client.get(f"/api/threads/{path}")
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def ended(client: httpx.AsyncClient, thread: str, number: int = 1) -> dict[str, Any]:
+    """The run once it is answered."""
+    for _ in range(3_000):
+        run = await got(client, f"{thread}/runs/{number}")
+        if run["state"] in ("completed", "failed"):
+            return run
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"{thread}: run {number} is not answered")
+
+
+async def waiting(client: httpx.AsyncClient) -> tuple[str, dict[str, Any]]:
+    """A thread that waits for an approval, and what it asks."""
+    thread = await begun(client)
+    said = await told(client, thread, SEARCH)
+    assert said[-1]["event"] == "turn_paused"
+    [asked] = (await got(client, f"{thread}/interrupts"))["items"]
+    assert (asked["run"], asked["subject"]) == (said[-1]["waits_for"], "launch")
+    return thread, asked
+
+
+async def decided(client: httpx.AsyncClient, thread: str, run: str, **body: Any) -> httpx.Response:
+    return await client.post(f"/api/threads/{thread}/interrupts/{run}", json=body)
+
+
+# ---- the whole of a chat
+
+
+async def test_a_question_is_answered_with_the_figures_behind_each_number(client):
+    thread = await begun(client)
+    said = await told(client, thread, RISK)
+    assert [event["sequence"] for event in said] == list(range(1, len(said) + 1))
+    assert (said[0]["event"], said[-1]["event"]) == ("turn_started", "turn_finished")
+    asked, answered = (await got(client, f"{thread}/messages"))["items"]
+    assert (asked["role"], asked["text"], answered["role"]) == ("user", RISK, "assistant")
+    assert (answered["state"], answered["outcome"]) == ("completed", "answered")
+    used = {id_ for claim in answered["claims"] for id_ in claim["figures"]}
+    assert used
+    assert used <= {figure["id"] for figure in answered["figures"]}
+    assert all(figure["text"] and figure["source"] for figure in answered["figures"])
+    assert (await got(client, thread))["title"] == RISK
+    assert (await got(client, f"{thread}/state"))["focus"]["last"] == "assess_risk"
+    assert (await client.get("/api/threads")).json()["items"][0]["id"] == thread
+
+
+async def test_a_search_waits_for_a_person_and_goes_on_once_approved(client):
+    thread, asked = await waiting(client)
+    assert asked["asked"]["exceeded"] == ["evaluations"]
+    assert {each["field"]: (each["value"], each["minimum"], each["maximum"]) for each in asked["editable"]} == {
+        "trials": (10, 10, 5_000),
+        "paths": (100, 100, 100_000),
+    }
+    assert (await got(client, f"{thread}/state"))["interrupts"] == [asked]
+    refused = await client.post(f"/api/threads/{thread}/runs", json={"message": JOKE})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "CONFLICT")
+    assert "waits for an approval" in refused.json()["error"]["message"]
+    assert (await decided(client, thread, asked["run"], verdict="approved")).status_code == 202
+    run = await ended(client, thread)
+    assert (run["state"], run["focus"]["run"]) == ("completed", asked["run"])
+    assert (await got(client, f"{thread}/interrupts"))["items"] == []
+    late = await decided(client, thread, asked["run"], verdict="approved")
+    assert late.status_code == 409
+
+    held = await told(client, thread, "open the holdout")
+    [asked] = (await got(client, f"{thread}/interrupts"))["items"]
+    assert (held[-1]["subject"], asked["subject"], asked["editable"]) == ("holdout", "holdout", [])
+    assert (await decided(client, thread, asked["run"], verdict="edited", trials=20)).status_code == 422
+    assert (await decided(client, thread, asked["run"], verdict="approved")).status_code == 202
+    assert (await ended(client, thread, 2))["outcome"] == "answered"
+
+
+async def test_a_search_is_made_as_the_person_edited_it(client):
+    thread, asked = await waiting(client)
+    answer = await decided(client, thread, asked["run"], verdict="edited", trials=12)
+    assert answer.status_code == 202
+    run = await ended(client, thread)
+    assert (run["outcome"], run["focus"]["request"]["trials"]) == ("answered", 12)
+
+
+async def test_a_rejected_search_is_answered_with_the_reason(client):
+    thread, asked = await waiting(client)
+    bare = await decided(client, thread, asked["run"], verdict="rejected")
+    assert (bare.status_code, bare.json()["error"]["details"][0]["allowed"]) == (
+        422,
+        "a reason of 1 to 500 characters for what is rejected",
+    )
+    assert (await decided(client, thread, asked["run"], verdict="rejected", reason="too dear")).status_code == 202
+    run = await ended(client, thread)
+    assert any("too dear" in claim["text"] for claim in run["claims"])
+    assert (await told(client, thread, JOKE))[-1]["outcome"] == "declined"
+
+
+async def test_a_branch_goes_on_beside_its_thread(client):
+    thread = await begun(client)
+    for text in (RISK, JOKE):
+        await told(client, thread, text)
+    made = await client.post(f"/api/threads/{thread}/branches", json={"after": 1})
+    assert made.status_code == 201
+    side = made.json()["id"]
+    assert (made.json()["parent"], made.json()["branched_at"]) == (thread, 1)
+    await told(client, side, "tell me another joke")
+    assert [run["asked"] for run in (await got(client, f"{side}/runs"))["items"]] == [RISK, "tell me another joke"]
+    assert [run["asked"] for run in (await got(client, f"{thread}/runs"))["items"]] == [RISK, JOKE]
+    twig = (await client.post(f"/api/threads/{side}/branches", json={"after": 1})).json()["id"]
+    assert [each["turn"] for each in (await got(client, f"{twig}/messages"))["items"]] == [1, 1]
+    assert (await client.delete(f"/api/threads/{thread}")).status_code == 409
+    assert (await client.post(f"/api/threads/{thread}/branches", json={"after": 3})).status_code == 422
+
+
+async def test_feedback_is_kept_with_the_answer(client):
+    thread = await begun(client)
+    await told(client, thread, JOKE)
+    path = f"/api/threads/{thread}/runs/1/feedback"
+    first = await client.post(
+        path, json={"rating": 2, "category": "tone", "comment": "no joke", "action_taken": "rejected"}
+    )
+    assert first.status_code == 201
+    second = await client.post(path, json={"rating": 5})
+    assert (second.json()["action_taken"], second.json()["by"]) == ("pending", OWNER)
+    page = (await client.get(path, params={"limit": 1})).json()
+    rest = (await client.get(path, params={"limit": 5, "after": page["next"]})).json()
+    assert (page["items"], rest) == ([second.json()], {"items": [first.json()], "next": None})
+    for wrong in ({"rating": 6}, {"rating": 2.5}, {}, {"rating": 1, "action_taken": "sold"}, {"rating": 1, "x": 1}):
+        assert (await client.post(path, json=wrong)).status_code == 422
+
+
+async def test_threads_are_listed_renamed_and_deleted(client):
+    threads = [await begun(client) for _ in range(5)]
+    first = (await client.get("/api/threads", params={"limit": 2})).json()
+    second = (await client.get("/api/threads", params={"limit": 4, "after": first["next"]})).json()
+    assert [each["id"] for each in (*first["items"], *second["items"])] == threads[::-1]
+    assert second["next"] is None
+    renamed = await client.patch(f"/api/threads/{threads[0]}", json={"title": " Rule of thumb "})
+    assert renamed.json()["title"] == "Rule of thumb"
+    await told(client, threads[0], JOKE)
+    assert (await got(client, threads[0]))["title"] == "Rule of thumb"
+    turn = (await got(client, f"{threads[0]}/runs/1"))["id"]
+    assert (await client.delete(f"/api/threads/{threads[0]}")).status_code == 204
+    for path in ("", "/messages", "/runs", "/runs/1", "/state", "/interrupts", "/runs/1/feedback"):
+        assert (await client.get(f"/api/threads/{threads[0]}{path}")).status_code == 404
+    assert (await client.delete(f"/api/threads/{threads[0]}")).status_code == 404
+    assert len((await client.get("/api/threads", params={"limit": 4})).json()["items"]) == 4
+    assert turn.startswith(threads[0])
+
+
+async def test_messages_come_in_pages(client):
+    thread = await begun(client)
+    for n in range(3):
+        await told(client, thread, f"{JOKE} {n}")
+    found, page = [], {"next": "0"}
+    while page["next"] is not None:
+        page = await got(client, f"{thread}/messages?limit=2&after={page['next']}")
+        found += page["items"]
+    assert [(each["role"], each["turn"]) for each in found] == [
+        (role, n) for n in (1, 2, 3) for role in ("user", "assistant")
+    ]
+    assert found == (await got(client, f"{thread}/messages"))["items"]
+    pages = [
+        (await client.get(f"/api/threads/{thread}/runs", params={"limit": 2, "after": n})).json() for n in (0, 2, 9)
+    ]
+    assert [(len(page["items"]), page["next"]) for page in pages] == [(2, "2"), (1, None), (0, None)]
+
+
+# ---- what is refused
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({}, 422),
+        ({"message": 7}, 422),
+        ({"message": ""}, 422),
+        ({"message": " \n "}, 422),
+        ({"message": "x" * 4_001}, 422),
+        ({"message": JOKE, "more": 1}, 422),
+        (b'{"message": "half \\ud83d of a face"}', 422),
+        (b"{", 400),
+    ],
+)
+async def test_what_no_message_can_be_is_refused_and_not_kept(body, status, client):
+    thread = await begun(client)
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    answer = await client.post(
+        f"/api/threads/{thread}/runs", content=content, headers={"content-type": "application/json"}
+    )
+    assert answer.status_code == status
+    assert answer.json()["error"]["message"]
+    assert (await got(client, thread))["turns"] == 0
+
+
+async def test_control_characters_are_heard_and_the_longest_message_too(client):
+    thread = await begun(client)
+    await told(client, thread, "\x00\x1b[2J what \u202eis this")
+    await told(client, thread, "é" * 4_000)
+    assert [run["outcome"] != "answered" for run in (await got(client, f"{thread}/runs"))["items"]] == [True, True]
+
+
+async def test_a_bad_cursor_or_id_is_a_422(client):
+    thread = await begun(client)
+    for path in ("threads?after=x", f"threads/{thread}/runs?after=-1", f"threads/{thread}/messages?after=1e3"):
+        answer = await client.get(f"/api/{path}")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (422, "VALIDATION_ERROR"), path
+    for path in ("a%2Fb", "a%00b", "x" * 101, f"{thread}/runs/0", f"{thread}/runs/x"):
+        assert (await client.get(f"/api/threads/{path}")).status_code in (404, 422)
+
+
+async def test_nothing_of_another_person_is_found(home):
+    async with served(application(home, guarded(home))) as client:
+        thread, asked = await waiting(client)
+    async with served(application(home, guarded(home), owner="somebody")) as client:
+        assert (await client.get("/api/threads")).json()["items"] == []
+        for path in ("", "/messages", "/runs", "/runs/1", "/state", "/interrupts", "/runs/1/feedback"):
+            assert (await client.get(f"/api/threads/{thread}{path}")).status_code == 404
+        other = await begun(client)
+        for method, path, body in (
+            ("POST", f"{thread}/runs", {"message": JOKE}),
+            ("POST", f"{thread}/runs/1/resume", None),
+            ("POST", f"{thread}/runs/1/feedback", {"rating": 1}),
+            ("POST", f"{thread}/branches", {"after": 1}),
+            ("POST", f"{thread}/interrupts/{asked['run']}", {"verdict": "approved"}),
+            ("POST", f"{other}/interrupts/{asked['run']}", {"verdict": "approved"}),
+            ("PATCH", thread, {"title": "mine"}),
+            ("DELETE", thread, None),
+        ):
+            answer = await client.request(method, f"/api/threads/{path}", json=body)
+            assert answer.status_code == 404, (method, path)
+
+
+# ---- whoever stays connected
+
+
+async def test_a_message_sent_again_is_the_same_run(client):
+    thread = await begun(client)
+    key = {"Idempotency-Key": "6f1d"}
+    first = await client.post(
+        f"/api/threads/{thread}/runs", params={"stream": False}, json={"message": JOKE}, headers=key
+    )
+    assert (first.status_code, first.headers["location"]) == (202, f"/api/threads/{thread}/runs/1")
+    again = await told(client, thread, JOKE, headers=key)
+    assert again[-1]["event"] == "turn_finished"
+    assert (await got(client, thread))["turns"] == 1
+    other = await client.post(f"/api/threads/{thread}/runs", json={"message": RISK}, headers=key)
+    assert other.status_code == 409
+
+
+async def test_a_dropped_connection_does_not_stop_the_answer(home):
+    with running(application(home)) as address:
+        async with httpx.AsyncClient(base_url=address, timeout=30) as client:
+            thread = await begun(client)
+            async with client.stream("POST", f"/api/threads/{thread}/runs", json={"message": RISK}) as answer:
+                async for line in answer.aiter_lines():
+                    if line.startswith("data: "):
+                        break
+            run = await ended(client, thread)
+            assert (run["state"], run["outcome"]) == ("completed", "answered")
+
+
+async def test_twenty_threads_at_once_are_all_answered(client):
+    threads = [await begun(client) for _ in range(20)]
+    answers = await asyncio.gather(*(told(client, thread, f"{JOKE} {thread}") for thread in threads))
+    assert all(answer[-1]["event"] == "turn_finished" for answer in answers)
+    for thread in threads:
+        [run] = (await got(client, f"{thread}/runs"))["items"]
+        assert (run["state"], run["asked"]) == ("completed", f"{JOKE} {thread}")
