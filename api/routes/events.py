@@ -85,7 +85,7 @@ async def stream(run: RunId, after: LastEvent, asking: Asking, serving: Serving)
     """
     if await _has_all(serving, asking.owner, run, after):
         return Response(status_code=204)
-    return streamed(_frames_of(serving, asking.owner, run, after))
+    return streamed(frames_of(serving, asking.owner, run, after))
 
 
 @router.get(
@@ -140,17 +140,21 @@ def streamed(chunks: AsyncGenerator[bytes]) -> EventSourceResponse:
     return EventSourceResponse(chunks, headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
 
 
-async def frames(log: "Followed", after: int, *, heartbeat: float = HEARTBEAT) -> AsyncGenerator[bytes]:
-    """The bytes of the stream."""
+async def frames(
+    log: "Followed", after: int, *, heartbeat: float = HEARTBEAT, until: str | None = None
+) -> AsyncGenerator[bytes]:
+    """The bytes of the stream, which ends with the log, or where that stands still after an event of the kind `until`."""
     while True:
         if not await log.more(after, heartbeat):
             yield KEEPALIVE_COMMENT
         elif told := log.after(after, AT_ONCE):
             yield b"".join(map(_frame, told))
             after = told[-1].sequence
+            if told[-1].kind == until and after == log.last:
+                break
         else:
-            yield format_sse_event(event="end", data_str=f'{{"last": {after}}}')
-            return
+            break
+    yield format_sse_event(event="end", data_str=f'{{"last": {after}}}')
 
 
 def _frame(told: "Told") -> bytes:
@@ -166,10 +170,12 @@ async def _has_all(serving: Served, owner: str, run: str, after: int) -> bool:
         return log.ended and after == log.last
 
 
-async def _frames_of(serving: Served, owner: str, run: str, after: int) -> AsyncGenerator[bytes]:
+async def frames_of(
+    serving: Served, owner: str, run: str, after: int, *, until: str | None = None
+) -> AsyncGenerator[bytes]:
     try:
         async with serving.following.of(owner, run) as log:
-            async for frame in frames(log, after):
+            async for frame in frames(log, after, until=until):
                 yield frame
     except Unavailable as fault:  # the status is out; who reads connects again
         logger: Any = structlog.get_logger()

@@ -1,17 +1,15 @@
 """The runs of a thread: a message, its answer as it comes, what has to be decided, and what people think of it."""
 
-import json
-from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Response
-from fastapi.responses import JSONResponse
-from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
+from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import Field
 
 from api import problems
-from api.dependencies import Asking, Served, Serving
+from api.dependencies import Asking, Serving
 from api.paging import After, Limit, Listed
+from api.routes.events import frames_of, streamed
 from api.routes.threads import ThreadId
 from quant.strategy import Frozen
 from tools.approval import Ruling
@@ -38,8 +36,9 @@ class Said(Frozen):
 
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "The events of the run, as `GET /runs/{id}/events` sends them; the same address goes on with "
-        "them after a lost connection, and the run goes on without one",
+        "description": "The events of the run, as `GET /runs/{id}/events` sends them, from the first on; where the "
+        "connection is lost, that address goes on with them, and so it does after a `turn_paused`, which ends the "
+        "stream: a person has to decide then",
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     },
     202: {"model": Turn, "description": "With `stream=false`: the run, whose answer is being made"},
@@ -49,7 +48,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 @router.post(
     "/threads/{thread}/runs",
     summary="Say something and follow the answer (server-sent events)",
-    response_class=Response,  # FastAPI takes the other class for a generator
+    response_class=StreamingResponse,
     response_model=None,
     responses={**problems.errors(404, 409), **_ANSWERS},
 )
@@ -70,9 +69,9 @@ async def say(
     place = {"Location": f"/api/threads/{thread}/runs/{turn.number}"}
     if not stream:
         return JSONResponse(turn.model_dump(mode="json"), 202, place)
-    return EventSourceResponse(
-        _told(serving, asking.owner, turn), headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no", **place}
-    )
+    answer = streamed(frames_of(serving, asking.owner, turn.id, 0, until="turn_paused"))
+    answer.headers.update(place)
+    return answer
 
 
 @router.get("/threads/{thread}/runs", summary="The runs of a thread, from the first", responses=problems.errors(404))
@@ -156,20 +155,3 @@ async def feedback(
     turn = await turn_of(store, asking.owner, thread, number)
     items, cursor = await feedback_page(store, asking.owner, turn.id, after=after, limit=limit)
     return Listed(items=items, next=cursor)
-
-
-async def _told(serving: Served, owner: str, turn: Turn) -> AsyncGenerator[bytes]:
-    from graphs.turns import settled
-
-    events, after = serving.desk.store.events, 0
-    while True:
-        now = await settled(serving.desk.store, owner, turn.conversation, turn.number)  # before the log, then complete
-        page = await events.read(owner, turn.id, after)
-        for event in page:
-            text = json.dumps(event.payload | {"sequence": event.number})
-            yield format_sse_event(id=str(event.number), event=event.payload["event"], data_str=text)
-            after = event.number
-        if not page and now.state != "running":
-            return
-        if not page and not await events.wait(owner, turn.id, after, timeout=15.0):
-            yield KEEPALIVE_COMMENT

@@ -51,7 +51,9 @@ async def told(client: httpx.AsyncClient, thread: str, text: str, **more: Any) -
 
 
 def events(text: str) -> list[dict[str, Any]]:
-    return [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: ")]
+    told = [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: ")]
+    assert told[-1] == {"last": len(told) - 1}
+    return [each["event"] for each in told[:-1]]
 
 
 async def got(client: httpx.AsyncClient, path: str) -> Any:
