@@ -4,7 +4,8 @@ StoreError
 ├── Invalid       a key, document, cursor or limit that no store takes (also a ValueError)
 ├── Conflict      the record is not at the version that the writer expected
 ├── Missing       there is no such blob (also a LookupError)
-├── Unavailable   the storage cannot answer now: disk full, locked, unreachable; nothing was written
+├── Unavailable   the storage cannot answer now: disk full, locked, unreachable, throttled; nothing was written
+│   └── Unanswered  the answer was lost on the way: what was to be written is there as a whole, or not at all
 └── NewerSchema   the database was written by a newer version of this program
 """
 
@@ -27,6 +28,10 @@ class Missing(StoreError, LookupError):
 
 class Unavailable(StoreError):
     """The storage cannot answer now; trying later may help."""
+
+
+class Unanswered(Unavailable):
+    """Reading tells whether it was written; so does writing again with the version that was expected."""
 
 
 class NewerSchema(StoreError):

@@ -21,14 +21,14 @@ class Event:
 
 @runtime_checkable
 class Events(Protocol):
-    """Port. Adapter: `store.sqlite.SqliteEvents`."""
+    """Port. Adapters: `store.sqlite.SqliteEvents`, `store.dynamo_events.DynamoEvents`."""
 
     async def append(self, owner: str, run_id: str, event_id: str, payload: Document) -> int:
         """The event's number; an id that the log already has keeps its number and payload."""
         ...
 
     async def append_many(self, owner: str, run_id: str, events: Iterable[tuple[str, Document]]) -> list[int]:
-        """Like `append` of each (event_id, payload) in turn, in one transaction."""
+        """Like `append` of each (event_id, payload) in turn, in one transaction (DynamoDB: one for every 50)."""
         ...
 
     async def read(self, owner: str, run_id: str, after: int = 0, limit: int = MAX_PAGE) -> list[Event]:

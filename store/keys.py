@@ -9,6 +9,8 @@ OWNER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+=-]{0,99}")
 KIND = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 MAX_ID_BYTES = 512  # a DynamoDB sort key holds 1024 bytes, and an adapter adds its own prefix
 MAX_BLOB_KEY = 512  # S3 allows 1024
+LARGEST = 2**63 - 1
+ABOVE_EVERY_ID = "\U0010ffff"  # not printable, so no id holds it; the greatest in UTF-8
 LABELS = ("state", "about", "content")
 SEPARATORS = frozenset("#/\\")  # adapters join parts with `#` or `/`
 

@@ -101,6 +101,13 @@ class Records(Protocol):
         ...
 
 
+def check_batch(puts: Sequence[Put]) -> None:
+    if len(puts) > MAX_BATCH:
+        raise Invalid(f"`puts` has {len(puts)} entries; allowed are {MAX_BATCH}")
+    if len({put.key for put in puts}) < len(puts):
+        raise Invalid("`puts` has a key twice; allowed is once")
+
+
 async def every(
     records: Records,
     owner: str,

@@ -15,18 +15,27 @@ from store.documents import Document, decode, encode
 from store.errors import Conflict, Invalid, Unavailable
 from store.events import MAX_PAGE as MAX_EVENTS
 from store.events import Event
-from store.keys import Key, check_id, check_kind, check_label, check_log, check_owner, check_prefix, check_range
+from store.keys import (
+    ABOVE_EVERY_ID,
+    LARGEST,
+    Key,
+    check_id,
+    check_kind,
+    check_label,
+    check_log,
+    check_owner,
+    check_prefix,
+    check_range,
+)
 from store.migrations import migrate, transaction
-from store.records import MAX_BATCH, MAX_PAGE, LabelName, Labels, Page, Put, Record
+from store.records import MAX_PAGE, LabelName, Labels, Page, Put, Record, check_batch
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 
 BUSY_SECONDS = 20.0
 POLL_SECONDS = 0.25
-LARGEST = 2**63 - 1
 NEVER = 1e300
-ABOVE_EVERY_ID = "\U0010ffff"  # not printable, so no id holds it; the greatest in UTF-8
 FAULTS = {
     sqlite3.SQLITE_BUSY: "locked by another process",
     sqlite3.SQLITE_LOCKED: "locked",
@@ -99,10 +108,7 @@ class SqliteRecords:
         return version
 
     async def put_many(self, puts: Sequence[Put]) -> tuple[int, ...]:
-        if len(puts) > MAX_BATCH:
-            raise Invalid(f"`puts` has {len(puts)} entries; allowed are {MAX_BATCH}")
-        if len({put.key for put in puts}) < len(puts):
-            raise Invalid("`puts` has a key twice; allowed is once")
+        check_batch(puts)
         texts = [encode(f"the document of {put.key}", put.document) for put in puts]
 
         def work(connection: sqlite3.Connection) -> tuple[int, ...]:

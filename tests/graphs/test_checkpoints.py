@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack, suppress
 from typing import Annotated, Any, TypedDict, get_args, get_type_hints
 
-import boto3
 import pytest
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, interrupt
-from moto.server import ThreadedMotoServer
 from pydantic import BaseModel
 
 import graphs.assistant
@@ -21,13 +19,11 @@ from api.app import create_desk
 from api.settings import read_settings
 from graphs.checkpoints import WORDS, DynamoTable, open_checkpoints
 from graphs.runs import Desk, create_run, decide_approval, execute, run_of
-from tests.bedrock.clients import CREDENTIALS
+from tests.aws import REGION, Aws, moto, point_at
 from tests.graphs.conftest import OWNER
 from tests.graphs.test_approval import decided, guarded
-from tests.graphs.wired import point_at
 from tools.errors import InvalidInput
 
-REGION = "eu-west-1"
 BUCKET = "large-checkpoints"
 KEYS = {"PK": "HASH", "SK": "RANGE"}
 SECRET = "the model believes 73421"
@@ -36,50 +32,15 @@ THREAD: Any = {"configurable": {"thread_id": "thread"}}
 pytestmark = pytest.mark.anyio
 
 
-class Aws:
-    """Tables and buckets, made and looked into."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.dynamodb = boto3.client("dynamodb", endpoint_url=url, region_name=REGION, **CREDENTIALS)
-        self.s3 = boto3.client("s3", endpoint_url=url, region_name=REGION, **CREDENTIALS)
-
-    def table(self, name: str, keys: dict[str, str] = KEYS) -> str:
-        self.dynamodb.create_table(
-            TableName=name,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-            KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys.items()],
-        )
-        return name
-
-    def bucket(self, name: str) -> str:
-        self.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
-        return name
-
-    def items(self, table: str) -> list[dict[str, Any]]:
-        pages = self.dynamodb.get_paginator("scan").paginate(TableName=table)
-        return [item for page in pages for item in page["Items"]]
-
-    def objects(self, bucket: str) -> list[str]:
-        return [each["Key"] for each in self.s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
-
-
 @pytest.fixture(scope="module")
 def served() -> Iterator[Aws]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield Aws(f"http://{host}:{port}")
-    server.stop()
+    with moto() as server:
+        yield server
 
 
 @pytest.fixture
 def aws(served: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     point_at(monkeypatch, served.url)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", served.url)
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", served.url)
     yield served
     for table in served.dynamodb.list_tables()["TableNames"]:
         served.dynamodb.delete_table(TableName=table)
@@ -87,7 +48,7 @@ def aws(served: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
 
 @pytest.fixture
 def place(aws: Aws) -> DynamoTable:
-    return DynamoTable(aws.table("checkpoints"))
+    return DynamoTable(aws.table("checkpoints", KEYS))
 
 
 class State(TypedDict):

@@ -1,15 +1,15 @@
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from store.store import Store, open_store
+from store.store import Store
+from tests.aws import Aws, ministack, moto, point_at
 
-Opener = Callable[[Path], AbstractAsyncContextManager[Store]]
+from .openers import OPENERS, Opener
 
 # the contract below holds for every adapter that stands here
-ADAPTERS: dict[str, Opener] = {"embedded": open_store}
+ADAPTERS = ("embedded", "moto", "ministack")
 
 
 @pytest.fixture
@@ -17,9 +17,23 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(params=list(ADAPTERS.values()), ids=list(ADAPTERS))
-def opener(request: pytest.FixtureRequest) -> Opener:
-    return request.param
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Aws]]:
+    with moto() as one, ministack(tmp_path_factory.mktemp("ministack")) as other:
+        yield {"moto": one, "ministack": other}
+
+
+@pytest.fixture(params=ADAPTERS)
+def adapter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "embedded":
+        return "embedded"
+    point_at(monkeypatch, request.getfixturevalue("servers")[request.param].url)
+    return "aws"
+
+
+@pytest.fixture
+def opener(adapter: str) -> Opener:
+    return OPENERS[adapter]
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from store.events import Event
 from store.records import every
 from store.store import Store
 
-from .conftest import Opener
+from .openers import Opener
 from .writer import content
 
 pytestmark = pytest.mark.anyio
@@ -21,9 +21,9 @@ ROOT = Path(__file__).parents[2]
 WRITER = Path(__file__).with_name("writer.py")
 
 
-def start(home: Path, name: str, first: int, last: int) -> subprocess.Popen[str]:
+def start(adapter: str, home: Path, name: str, first: int, last: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-W", "error", str(WRITER), str(home), name, str(first), str(last)],
+        [sys.executable, "-W", "error", str(WRITER), adapter, str(home), name, str(first), str(last)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         text=True,
@@ -37,24 +37,31 @@ async def whole_log(store: Store) -> list[Event]:
     return events
 
 
-async def test_processes_that_append_at_once_leave_one_log_without_gaps(opener: Opener, tmp_path: Path) -> None:
-    writers = [start(tmp_path, f"w{n}", 0, 40) for n in range(4)]
+async def test_processes_that_append_at_once_leave_one_log_without_gaps(
+    adapter: str, opener: Opener, tmp_path: Path
+) -> None:
+    async with opener(tmp_path):
+        pass  # a table is made once
+    count, each = (4, 40) if adapter == "embedded" else (2, 12)
+    writers = [start(adapter, tmp_path, f"w{n}", 0, each) for n in range(count)]
     for writer in writers:
         writer.communicate(timeout=60)
         assert writer.returncode == 0
     async with opener(tmp_path) as store:
         events = await whole_log(store)
-    assert [event.number for event in events] == list(range(1, 201))
-    names = [f"w{n}" for n in range(4)] + ["shared"]
-    assert {event.event_id for event in events} == {f"{w}-{n}" for w in names for n in range(40)}
+    assert [event.number for event in events] == list(range(1, (count + 1) * each + 1))
+    names = [f"w{n}" for n in range(count)] + ["shared"]
+    assert {event.event_id for event in events} == {f"{w}-{n}" for w in names for n in range(each)}
 
 
-async def test_a_killed_writer_loses_nothing_it_acknowledged(opener: Opener, tmp_path: Path) -> None:
-    done = 0
-    for kill in range(5):
-        with start(tmp_path, "w", max(done - 3, 0), 100_000) as writer:
+async def test_a_killed_writer_loses_nothing_it_acknowledged(adapter: str, opener: Opener, tmp_path: Path) -> None:
+    async with opener(tmp_path):
+        pass
+    done, kills, step = (0, 5, 7) if adapter == "embedded" else (0, 2, 4)
+    for kill in range(kills):
+        with start(adapter, tmp_path, "w", max(done - 3, 0), 100_000) as writer:
             assert writer.stdout is not None
-            for _ in range(5 + 7 * kill):
+            for _ in range(5 + step * kill):
                 done = int(writer.stdout.readline()) + 1
             writer.kill()
             done = max([done, *(int(line) + 1 for line in writer.stdout if line.endswith("\n"))])
@@ -77,4 +84,4 @@ async def test_a_killed_writer_loses_nothing_it_acknowledged(opener: Opener, tmp
                 assert await store.blobs.get(f"ann/w/{done}") == content(done)
             except Missing:
                 continue
-    assert done >= 5 + 7 * 4
+    assert done >= 5 + step * (kills - 1)

@@ -122,11 +122,11 @@ def machine(opener: Any) -> type[RuleBasedStateMachine]:  # noqa: C901  (one cla
     return RecordsAndADict
 
 
-def test_records_do_what_a_dict_does(opener: Any) -> None:
+def test_records_do_what_a_dict_does(adapter: str, opener: Any) -> None:
     run_state_machine_as_test(
         machine(opener),
         settings=settings(
-            max_examples=30,
+            max_examples=30 if adapter == "embedded" else 3,
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow],

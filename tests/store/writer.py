@@ -7,7 +7,8 @@ from pathlib import Path
 
 from store.errors import Conflict
 from store.records import Key
-from store.store import Store, open_store
+from store.store import Store
+from tests.store.openers import OPENERS
 
 
 def content(n: int) -> bytes:
@@ -26,12 +27,12 @@ async def write(store: Store, name: str, n: int) -> None:
         return  # a killed writer was here before
 
 
-async def main(home: Path, name: str, first: int, last: int) -> None:
-    async with open_store(home) as store:
+async def main(adapter: str, home: Path, name: str, first: int, last: int) -> None:
+    async with OPENERS[adapter](home) as store:
         for n in range(first, last):
             await write(store, name, n)
             print(n, flush=True)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
+    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]), int(sys.argv[5])))

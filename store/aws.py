@@ -1,0 +1,132 @@
+"""The store on AWS: a DynamoDB table and an S3 bucket; boto3's own variables say where they are and for whom."""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, closing
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3  # pyright: ignore[reportMissingTypeStubs]
+from botocore.config import Config  # pyright: ignore[reportMissingTypeStubs]
+from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[reportMissingTypeStubs]
+from obstore.auth.boto3 import Boto3CredentialProvider
+from obstore.store import S3Store
+
+from store.blobs import Blobs
+from store.bodies import Bodies
+from store.dynamo import CREATION, DynamoRecords
+from store.dynamo_events import DynamoEvents
+from store.errors import Unavailable
+from store.keys import LABELS
+from store.objects import ObjectBlobs
+from store.store import Store
+from store.table import CALLS_AT_ONCE, PATIENCE_SECONDS, Table, reason
+
+CONNECT_SECONDS = 3.0
+READ_SECONDS = 10.0
+INDEXES = {f"by-{name}": name for name in (CREATION, *LABELS)}
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+@asynccontextmanager
+async def open_aws_store(
+    table: str, bucket: str, *, patience: float = PATIENCE_SECONDS, checked: bool = True
+) -> AsyncGenerator[Store]:
+    """`Unavailable` where there is no such table or bucket; what passes is waited for, `patience` seconds long."""
+    blobs = await asyncio.to_thread(open_bucket, bucket, patience=patience)
+    with closing(await asyncio.to_thread(connect, "dynamodb")) as client:
+        async with aws_store(client, table, blobs, patience=patience) as store:
+            if checked:
+                await asyncio.to_thread(check, client, table, bucket)
+            yield store
+
+
+@asynccontextmanager
+async def aws_store(
+    client: Any, table: str, blobs: Blobs, *, patience: float = PATIENCE_SECONDS
+) -> AsyncGenerator[Store]:
+    with closing(Table(client, table, patience=patience)) as dynamodb:
+        bodies = Bodies(blobs)
+        yield Store(DynamoRecords(dynamodb, bodies), DynamoEvents(dynamodb, bodies), blobs)
+
+
+def create_table(client: Any, name: str) -> None:
+    """A table that is paid by the request; it deletes by itself what has expired."""
+    client.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": each, "AttributeType": "S"} for each in ("pk", "sk", *INDEXES.values())
+        ],
+        KeySchema=_keys("sk"),
+        LocalSecondaryIndexes=[
+            {"IndexName": index, "KeySchema": _keys(attribute), "Projection": {"ProjectionType": "ALL"}}
+            for index, attribute in INDEXES.items()
+        ],
+    )
+    client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    client.update_time_to_live(TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl"})
+
+
+def open_bucket(name: str, *, patience: float = PATIENCE_SECONDS) -> ObjectBlobs:
+    session = boto3.Session()
+    try:
+        credentials = Boto3CredentialProvider(session)
+    except ValueError as error:
+        raise Unavailable(f"the bucket {name!r} is unavailable (there are no credentials)") from error
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    options: dict[str, Any] = {"endpoint": endpoint, "virtual_hosted_style_request": False} if endpoint else {}
+    return ObjectBlobs(
+        S3Store(
+            name,
+            **options,
+            credential_provider=credentials,
+            client_options={
+                "allow_http": endpoint is not None and urlsplit(endpoint).hostname in LOOPBACK,
+                "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
+                "timeout": timedelta(seconds=3 * READ_SECONDS),
+            },
+            retry_config={
+                "max_retries": 10,
+                "backoff": {"init_backoff": timedelta(seconds=0.05), "max_backoff": timedelta(seconds=2), "base": 2},
+                "retry_timeout": timedelta(seconds=patience),
+            },
+        )
+    )
+
+
+def connect(service: str) -> Any:
+    """One try a call: who calls knows what may be tried again."""
+    config = Config(
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        max_pool_connections=CALLS_AT_ONCE,
+    )
+    session: Any = boto3.Session()
+    try:
+        return session.client(service, region_name=session.region_name or os.environ.get("AWS_REGION"), config=config)
+    except BotoCoreError as error:
+        raise Unavailable(f"{service} is unavailable ({reason(error)})") from error
+
+
+def check(client: Any, table: str, bucket: str) -> None:
+    """Refuse a table or a bucket that cannot be the store."""
+    named = f"the table {table!r}"
+    try:
+        found = client.describe_table(TableName=table)["Table"]
+        named = f"the bucket {bucket!r}"
+        with closing(connect("s3")) as s3:
+            s3.head_bucket(Bucket=bucket)
+    except (ClientError, BotoCoreError) as error:
+        raise Unavailable(f"{named} is unavailable ({reason(error)})") from error
+    indexes = {index["IndexName"]: index["KeySchema"] for index in found.get("LocalSecondaryIndexes", ())}
+    expected = {index: _keys(attribute) for index, attribute in INDEXES.items()}
+    if found["KeySchema"] != _keys("sk") or expected != {name: indexes.get(name) for name in expected}:
+        raise Unavailable(f"the table {table!r} has other keys or indexes than store.aws.create_table gives it")
+
+
+def _keys(sort: str) -> list[dict[str, str]]:
+    return [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]

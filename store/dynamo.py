@@ -1,0 +1,322 @@
+"""Records in DynamoDB: one item each, four local indexes, every read strongly consistent."""
+
+import math
+import re
+import secrets
+import threading
+import time
+import uuid
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
+from datetime import datetime
+from typing import Any
+
+from store.bodies import Bodies, Body
+from store.documents import Document, encode
+from store.errors import Conflict, Invalid, Missing, StoreError, Unanswered, Unavailable
+from store.keys import ABOVE_EVERY_ID, Key, check_id, check_kind, check_label, check_owner, check_prefix, check_range
+from store.records import MAX_PAGE, LabelName, Labels, Page, Put, Record, check_batch
+from store.table import CONTENDED_PAUSE, Item, Refused, Table
+
+LEAST_ID = " "  # the least printable character
+STAMP = re.compile(r"\d{28}", re.ASCII)
+CREATION = "created"
+PLACE = ("write", "created", "version", "expires", "blob")
+"""What a writer has to know of the item that it replaces."""
+
+
+class DynamoRecords:
+    """Writers are optimistic: each write replaces exactly the one that was read, or is tried again."""
+
+    def __init__(self, table: Table, bodies: Bodies) -> None:
+        self._table = table
+        self._bodies = bodies
+        self._stamps = Stamps()
+
+    async def put(
+        self,
+        key: Key,
+        document: Document,
+        *,
+        expected: int | None = None,
+        labels: Labels | None = None,
+        expires: datetime | None = None,
+    ) -> int:
+        (version,) = await self.put_many([Put(key, document, expected, labels or {}, expires)])
+        return version
+
+    async def put_many(self, puts: Sequence[Put]) -> tuple[int, ...]:
+        check_batch(puts)
+        texts = [encode(f"the document of {put.key}", put.document) for put in puts]
+        if not puts:
+            return ()
+        bodies: list[Body] = []
+        try:
+            for put, text in zip(puts, texts, strict=True):
+                bodies.append(await self._bodies.write(put.key.owner, text))
+            return await self._put(puts, bodies)
+        except StoreError as error:
+            if not isinstance(error, Unanswered):  # else the items may be there, and need their blobs
+                await self._discard(bodies)
+            raise
+
+    async def _put(self, puts: Sequence[Put], bodies: list[Body]) -> tuple[int, ...]:
+        write = uuid.uuid4().hex
+        patience = self._table.patience(CONTENDED_PAUSE)
+        unanswered = False
+        while True:
+            try:
+                before = await self._before(puts)
+            except Unavailable as error:
+                raise (Unanswered(str(error)) if unanswered else error) from error
+            if unanswered and all(item is not None and item["write"]["S"] == write for item in before):
+                return tuple(_version(item) for item in before)  # it went through before its answer was lost
+            for put, item in zip(puts, before, strict=True):
+                _expect(put.key, item, put.expected)
+            items = [self._item(put, item, body, write) for put, item, body in zip(puts, before, bodies, strict=True)]
+            try:
+                await self._table.put(items, [_unchanged(item) for item in before])
+            except Refused as refused:
+                unanswered = unanswered or refused.perhaps_done
+                await patience.rest(_contended(puts[0].key, unanswered=unanswered))
+                continue
+            await self._discard([item for item in before if item is not None])
+            return tuple(_version(item) for item in items)
+
+    async def get(self, key: Key) -> Record | None:
+        pk, sk = _place(key)
+        for _ in range(3):
+            answer = await self._table.call(
+                "get_item", TableName=self._table.name, Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True
+            )
+            item = answer.get("Item")
+            if _expired(item):
+                return None
+            with suppress(Missing):  # replaced since; whoever deletes a blob has replaced its item before
+                return Record(key, await self._bodies.read(item), _version(item))
+        raise Unavailable(f"the document of {key} is missing from the bucket")
+
+    async def list(
+        self,
+        owner: str,
+        kind: str,
+        *,
+        prefix: str = "",
+        label: tuple[LabelName, str] | None = None,
+        after: str | None = None,
+        limit: int = 100,
+        newest_first: bool = False,
+    ) -> Page:
+        check_owner(owner)
+        check_kind(kind)
+        check_prefix(prefix)
+        check_range("limit", limit, 1, MAX_PAGE)
+        if label is not None:
+            check_label(*label)
+        condition = _newest(label, after) if newest_first else _by_id(prefix, label, after)
+        filtered = bool(prefix) if newest_first else label is not None
+        records: list[Record] = []
+        last: Item | None = None
+        async with aclosing(self._query(owner, kind, condition, MAX_PAGE if filtered else limit + 2)) as items:
+            async for item in items:
+                id_ = item["sk"]["S"]
+                if id_ == after or not id_.startswith(prefix):
+                    continue
+                if last is not None and len(records) == limit:
+                    return Page(tuple(records), last["created" if newest_first else "sk"]["S"])
+                record = await self._record(Key(owner, kind, id_), item)
+                if record is not None:
+                    records.append(record)
+                    last = item
+        return Page(tuple(records), None)
+
+    async def delete(self, key: Key, *, expected: int | None = None) -> bool:
+        patience = self._table.patience(CONTENDED_PAUSE)
+        while True:
+            (item,) = await self._find([key]) or [None]
+            _expect(key, item, expected)
+            if item is None or _expired(item):
+                return False
+            try:
+                await self._delete(item)
+            except Refused as refused:
+                if refused.perhaps_done and not await self._find([key]):
+                    return True  # it went through before its answer was lost
+                await patience.rest(_contended(key, unanswered=refused.perhaps_done))
+                continue
+            return True
+
+    async def sweep(self) -> int:
+        """DynamoDB deletes what has expired by itself, within days, but not the blobs of large documents."""
+        swept = 0
+        request: dict[str, Any] = {
+            "TableName": self._table.name,
+            "FilterExpression": "#expires <= :now",
+            "ProjectionExpression": "#pk, #sk, #write, #blob",
+            "ExpressionAttributeNames": {f"#{name}": name for name in ("pk", "sk", "write", "blob", "expires")},
+            "ExpressionAttributeValues": {":now": _now()},
+        }
+        while True:
+            answer = await self._table.call("scan", **request)
+            for item in answer["Items"]:
+                with suppress(Refused):  # somebody wrote it anew
+                    await self._delete(item)
+                    swept += 1
+            if "LastEvaluatedKey" not in answer:
+                return swept
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    async def _delete(self, item: Item) -> None:
+        await self._table.call(
+            "delete_item",
+            TableName=self._table.name,
+            Key={"pk": item["pk"], "sk": item["sk"]},
+            **_unchanged(item),
+        )
+        await self._discard([item])
+
+    async def _before(self, puts: Sequence[Put]) -> Sequence[Item | None]:
+        found = {(item["pk"]["S"], item["sk"]["S"]): item for item in await self._find([put.key for put in puts])}
+        return [found.get(_place(put.key)) for put in puts]
+
+    async def _find(self, keys: Sequence[Key]) -> Sequence[Item]:
+        places = [_place(key) for key in keys]
+        return await self._table.find([{"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in places], PLACE)
+
+    async def _query(self, owner: str, kind: str, condition: dict[str, Any], limit: int) -> AsyncGenerator[Item]:
+        values = {":pk": {"S": f"{owner}#r#{kind}"}, ":now": _now()} | condition["ExpressionAttributeValues"]
+        names = {"#pk": "pk", "#expires": "expires"} | condition["ExpressionAttributeNames"]
+        unexpired = "(attribute_not_exists(#expires) OR #expires > :now)"
+        request = condition | {
+            "TableName": self._table.name,
+            "ConsistentRead": True,
+            "Limit": min(limit, MAX_PAGE),
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": values,
+            "FilterExpression": " AND ".join(filter(None, [unexpired, condition.get("FilterExpression")])),
+        }
+        while True:
+            answer = await self._table.call("query", **request)
+            for item in answer["Items"]:
+                yield item
+            if "LastEvaluatedKey" not in answer:
+                return
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    async def _record(self, key: Key, item: Item) -> Record | None:
+        try:
+            return Record(key, await self._bodies.read(item), _version(item))
+        except Missing:
+            return await self.get(key)
+
+    async def _discard(self, bodies: Sequence[Body]) -> None:
+        for body in bodies:
+            with suppress(Unavailable):  # the blob stays behind, and nothing names it
+                await self._bodies.discard(body)
+
+    def _item(self, put: Put, before: Item | None, body: Body, write: str) -> Item:
+        pk, sk = _place(put.key)
+        replaced = None if _expired(before) else before
+        created = replaced["created"]["S"] if replaced else self._stamps.next()
+        item: Item = {
+            "pk": {"S": pk},
+            "sk": {"S": sk},
+            "created": {"S": created},
+            "version": {"N": str((_version(replaced) if replaced else 0) + 1)},
+            "write": {"S": write},
+        } | body
+        for name, value in put.labels.items():
+            item[name] = {"S": f"{value}#{created}"}
+        if put.expires is not None:
+            item["expires"] = {"N": repr(put.expires.timestamp())}
+            if "blob" not in body:  # DynamoDB would leave the blob behind
+                item["ttl"] = {"N": str(math.ceil(put.expires.timestamp()))}
+        return item
+
+
+class Stamps:
+    """Creation in order: the clock, never the same twice in this process, and what tells processes apart."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last = 0
+
+    def next(self) -> str:
+        with self._lock:
+            self._last = max(self._last + 1, time.time_ns())
+            return f"{self._last:019d}{secrets.randbelow(10**9):09d}"
+
+
+def _place(key: Key) -> tuple[str, str]:
+    return f"{key.owner}#r#{key.kind}", key.id
+
+
+def _now() -> dict[str, str]:
+    return {"N": repr(time.time())}
+
+
+def _version(item: Item | None) -> int:
+    return 0 if item is None else int(item["version"]["N"])
+
+
+def _expired(item: Item | None) -> bool:
+    return item is None or ("expires" in item and float(item["expires"]["N"]) <= time.time())
+
+
+def _expect(key: Key, item: Item | None, expected: int | None) -> None:
+    version = 0 if _expired(item) else _version(item)
+    if expected is not None and version != expected:
+        raise Conflict(f"{key} is at version {version}, expected was {expected} (0 is absent)")
+
+
+def _contended(key: Key, *, unanswered: bool) -> Unavailable:
+    kind = Unanswered if unanswered else Unavailable
+    return kind(f"{key}: others write it without end")
+
+
+def _unchanged(item: Item | None) -> dict[str, Any]:
+    """The condition that the item is still the one that was read."""
+    if item is None:
+        return {"ConditionExpression": "attribute_not_exists(#pk)", "ExpressionAttributeNames": {"#pk": "pk"}}
+    return {
+        "ConditionExpression": "#write = :write",
+        "ExpressionAttributeNames": {"#write": "write"},
+        "ExpressionAttributeValues": {":write": item["write"]},
+    }
+
+
+def _by_id(prefix: str, label: tuple[LabelName, str] | None, after: str | None) -> dict[str, Any]:
+    """With a label the whole kind is read: the indexes of labels are in order of creation."""
+    if after is not None:
+        check_id("after", after)
+    condition: dict[str, Any] = {
+        "KeyConditionExpression": "#pk = :pk AND #sk BETWEEN :low AND :high",
+        "ExpressionAttributeNames": {"#sk": "sk"},
+        "ExpressionAttributeValues": {
+            ":low": {"S": max(prefix, after or LEAST_ID)},
+            ":high": {"S": prefix + ABOVE_EVERY_ID},
+        },
+    }
+    if label is not None:
+        name, value = label
+        condition["FilterExpression"] = "begins_with(#label, :label)"
+        condition["ExpressionAttributeNames"]["#label"] = name
+        condition["ExpressionAttributeValues"][":label"] = {"S": f"{value}#"}
+    return condition
+
+
+def _newest(label: tuple[LabelName, str] | None, after: str | None) -> dict[str, Any]:
+    if after is not None and not STAMP.fullmatch(after):
+        raise Invalid(f"`after` is {after!r}; allowed is the cursor of a page in this order")
+    name, value = (CREATION, "") if label is None else (label[0], f"{label[1]}#")
+    before = 10**28 if after is None else int(after)
+    return {
+        "IndexName": f"by-{name}",
+        "ScanIndexForward": False,
+        "KeyConditionExpression": "#pk = :pk AND #place BETWEEN :low AND :high",
+        "ExpressionAttributeNames": {"#place": name},
+        "ExpressionAttributeValues": {
+            ":low": {"S": f"{value}{0:028d}"},
+            ":high": {"S": f"{value}{max(before - 1, 0):028d}"},
+        },
+    }

@@ -1,0 +1,163 @@
+"""Events in DynamoDB: each is an item with the next number, and one that remembers its id, written together."""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+
+from store.bell import Bell
+from store.bodies import Bodies, Body
+from store.documents import Document, encode
+from store.errors import Unavailable
+from store.events import MAX_PAGE, Event
+from store.keys import LARGEST, check_id, check_log, check_range
+from store.table import CONTENDED_PAUSE, Item, Refused, Table
+
+POLL_SECONDS = 0.5
+TOGETHER = 50  # two items each, and a transaction takes 100
+ABSENT = {"ConditionExpression": "attribute_not_exists(#pk)", "ExpressionAttributeNames": {"#pk": "pk"}}
+
+
+class DynamoEvents:
+    def __init__(self, table: Table, bodies: Bodies) -> None:
+        self._table = table
+        self._bodies = bodies
+        self._bell = Bell()
+        self._seen: dict[tuple[str, str], tuple[int, float]] = {}
+        """The last number of a log, and when somebody of this process looked."""
+
+    async def append(self, owner: str, run_id: str, event_id: str, payload: Document) -> int:
+        (number,) = await self.append_many(owner, run_id, [(event_id, payload)])
+        return number
+
+    async def append_many(self, owner: str, run_id: str, events: Iterable[tuple[str, Document]]) -> list[int]:
+        check_log(owner, run_id)
+        texts: list[tuple[str, str]] = []
+        for event_id, payload in events:
+            check_id("event_id", event_id)
+            texts.append((event_id, encode(f"the payload of event {event_id!r}", payload)))
+        once = dict(reversed(texts))  # of the same id the first
+        ids = list(dict.fromkeys(event_id for event_id, _ in texts))
+        numbers: dict[str, int] = {}
+        for first in range(0, len(ids), TOGETHER):
+            part = {event_id: once[event_id] for event_id in ids[first : first + TOGETHER]}
+            numbers |= await self._append(owner, run_id, part)
+        if numbers:
+            self._saw(owner, run_id, max(numbers.values()))
+        return [numbers[event_id] for event_id, _ in texts]
+
+    async def read(self, owner: str, run_id: str, after: int = 0, limit: int = MAX_PAGE) -> list[Event]:
+        check_log(owner, run_id)
+        check_range("after", after, 0, LARGEST)
+        check_range("limit", limit, 1, MAX_PAGE)
+        events: list[Event] = []
+        for item in await self._items(owner, run_id, after, limit):
+            number = after + len(events) + 1
+            if item["sk"]["S"] != _place(number):
+                break  # a query may see a part of a transaction; the rest comes with the next
+            events.append(Event(number, item["event_id"]["S"], await self._bodies.read(item)))
+        return events
+
+    async def last(self, owner: str, run_id: str) -> int:
+        check_log(owner, run_id)
+        answer = await self._table.call(
+            "query",
+            TableName=self._table.name,
+            ConsistentRead=True,
+            KeyConditionExpression="#pk = :pk AND #sk BETWEEN :low AND :high",
+            ProjectionExpression="#sk",
+            ExpressionAttributeNames={"#pk": "pk", "#sk": "sk"},
+            ExpressionAttributeValues=_between(owner, run_id, 0),
+            ScanIndexForward=False,
+            Limit=1,
+        )
+        return int(answer["Items"][0]["sk"]["S"].removeprefix("n#")) if answer["Items"] else 0
+
+    async def wait(self, owner: str, run_id: str, after: int, *, timeout: float) -> bool:  # noqa: ASYNC109
+        check_log(owner, run_id)
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + timeout
+        while True:
+            # listening starts before the look: an append between the two rings
+            with self._bell.listen(owner, run_id) as rung:
+                last_look = (left := deadline - clock()) <= 0
+                if await self._goes_beyond(owner, run_id, after, at_once=last_look):
+                    return True
+                if last_look:
+                    return False
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(asyncio.wrap_future(rung), min(left, POLL_SECONDS))
+
+    async def _goes_beyond(self, owner: str, run_id: str, after: int, *, at_once: bool) -> bool:
+        """Of those who wait for a log one looks now and then, and rings for the others."""
+        number, looked = self._seen.get((owner, run_id), (0, 0.0))
+        if number > after:
+            return True
+        if not at_once and time.monotonic() - looked < POLL_SECONDS:
+            return False
+        self._seen[owner, run_id] = (number, time.monotonic())
+        self._saw(owner, run_id, await self.last(owner, run_id))
+        return self._seen[owner, run_id][0] > after
+
+    def _saw(self, owner: str, run_id: str, number: int) -> None:
+        known, _ = self._seen.get((owner, run_id), (0, 0.0))
+        self._seen[owner, run_id] = (max(known, number), time.monotonic())
+        if number > known:
+            self._bell.ring(owner, run_id)
+
+    async def _append(self, owner: str, run_id: str, texts: dict[str, str]) -> dict[str, int]:
+        """Number those that the log has not; each transaction refuses a number or an id that is taken."""
+        log = {"S": _log(owner, run_id)}
+        bodies: dict[str, Body] = {}
+        patience = self._table.patience(CONTENDED_PAUSE)
+        while True:
+            found = await self._table.find([{"pk": log, "sk": {"S": f"i#{id_}"}} for id_ in texts], ("number",))
+            numbers = {item["sk"]["S"].removeprefix("i#"): int(item["number"]["N"]) for item in found}
+            new = [id_ for id_ in texts if id_ not in numbers]
+            items: list[Item] = []
+            last = await self.last(owner, run_id) if new else 0
+            for number, id_ in enumerate(new, last + 1):
+                bodies[id_] = bodies.get(id_) or await self._bodies.write(owner, texts[id_])
+                items.append({"pk": log, "sk": {"S": _place(number)}, "event_id": {"S": id_}} | bodies[id_])
+                items.append({"pk": log, "sk": {"S": f"i#{id_}"}, "number": {"N": str(number)}})
+                numbers[id_] = number
+            if not new:
+                return numbers
+            try:
+                await self._table.put(items, [ABSENT] * len(items))
+            except Refused:
+                await patience.rest(Unavailable(f"the log of {run_id!r}: others append to it without end"))
+                continue
+            return numbers
+
+    async def _items(self, owner: str, run_id: str, after: int, limit: int) -> list[Item]:
+        request = {
+            "TableName": self._table.name,
+            "ConsistentRead": True,
+            "KeyConditionExpression": "#pk = :pk AND #sk BETWEEN :low AND :high",
+            "ExpressionAttributeNames": {"#pk": "pk", "#sk": "sk"},
+            "ExpressionAttributeValues": _between(owner, run_id, after + 1),
+        }
+        found: list[Item] = []
+        while True:
+            answer = await self._table.call("query", Limit=limit - len(found), **request)
+            found += answer["Items"]
+            if len(found) == limit or "LastEvaluatedKey" not in answer:
+                return found
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+
+def _log(owner: str, run_id: str) -> str:
+    return f"{owner}#e#{run_id}"
+
+
+def _place(number: int) -> str:
+    return f"n#{number:019d}"
+
+
+def _between(owner: str, run_id: str, low: int) -> dict[str, Item]:
+    return {
+        ":pk": {"S": _log(owner, run_id)},
+        ":low": {"S": _place(low)},
+        ":high": {"S": _place(LARGEST)},
+    }

@@ -1,0 +1,42 @@
+"""Ways to open the store at a home: the same home opens the same store."""
+
+import hashlib
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from store.aws import aws_store, connect, create_table, open_bucket
+from store.store import Store, open_store
+
+Opener = Callable[[Path], AbstractAsyncContextManager[Store]]
+
+REGION = "eu-west-1"
+
+
+@asynccontextmanager
+async def open_aws(home: Path) -> AsyncIterator[Store]:
+    """A table and a bucket of the AWS that the environment names."""
+    name = name_of(home)
+    dynamodb, s3 = clients(os.environ["AWS_ENDPOINT_URL_DYNAMODB"])
+    if not (home / ".made").exists():
+        create_table(dynamodb, name)
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+        (home / ".made").touch()
+    async with aws_store(dynamodb, name, open_bucket(name)) as store:
+        yield store
+
+
+def name_of(home: Path) -> str:
+    return f"home-{hashlib.sha256(str(home).encode()).hexdigest()[:20]}"
+
+
+@cache
+def clients(_url: str) -> tuple[Any, Any]:
+    """Made once: each takes a good part of a second."""
+    return connect("dynamodb"), connect("s3")
+
+
+OPENERS: dict[str, Opener] = {"embedded": open_store, "aws": open_aws}
