@@ -1,6 +1,5 @@
 """Errors of the HTTP interface: one envelope for all of them."""
 
-import re
 from typing import Any, Literal, TypeAlias
 
 import structlog
@@ -10,7 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from api.allowed import in_words
+from api.refusals import fields_of, refusals
 from store.errors import Conflict, Invalid, Unavailable
 from tools.errors import Conflicting, InvalidInput, NotFound, UserError
 
@@ -125,12 +124,10 @@ def install(app: FastAPI) -> None:
         return answer(error.status, error.error, error.headers)
 
     @app.exception_handler(RequestValidationError)
-    async def invalid_request(_: Request, error: RequestValidationError) -> JSONResponse:
-        found = error.errors()
-        broken = any(one["type"] == "json_invalid" for one in found)
-        status = 400 if broken else 422
-        details = [_detail(one) for one in found]
-        message = "; ".join(f"{one.field}: {one.message}" for one in details[:3])
+    async def invalid_request(request: Request, error: RequestValidationError) -> JSONResponse:
+        status = 400 if any(one["type"] == "json_invalid" for one in error.errors()) else 422
+        details = [Detail(**told) for told in refusals(error.errors(), fields_of(request))]
+        message = "; ".join(f"{one.field}: {one.message} (allowed: {one.allowed})" for one in details[:3])
         return answer(status, Error(code=CODES[status], message=message, details=details))
 
     @app.exception_handler(UserError)
@@ -158,7 +155,11 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
         code = CODES.get(error.status_code, "BAD_REQUEST")
-        message = f"there is nothing at {request.url.path}" if error.status_code == 404 else str(error.detail)
+        told = {
+            404: f"there is nothing at {request.url.path}",
+            405: f"{request.method} is not possible at {request.url.path}",
+        }
+        message = told.get(error.status_code, str(error.detail))
         return answer(error.status_code, Error(code=code, message=message), dict(error.headers or {}))
 
     @app.exception_handler(Exception)
@@ -179,37 +180,6 @@ def _details(error: UserError) -> list[Detail]:
         return []
     reason = str(error).removeprefix(f"{error.field}: ").removesuffix(f"; allowed: {error.allowed}")
     return [Detail(field=error.field, message=reason, allowed=error.allowed)]
-
-
-_BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
-
-
-def _detail(one: Any) -> Detail:
-    """One refusal of pydantic, in words."""
-    place = ".".join(str(step) for step in one["loc"] if not str(step).startswith(("function-", "tagged-")))
-    kind, context = one["type"], one.get("ctx") or {}
-    if kind == "missing":
-        return Detail(field=place, message="it is missing", allowed="a value")
-    if kind == "extra_forbidden":
-        return Detail(field=place, message="there is no such field", allowed="the fields that the interface names")
-    if kind == "value_error":
-        reason, _, allowed = one["msg"].removeprefix("Value error, ").partition("; allowed: ")
-        return Detail(field=place, message=reason, allowed=allowed or None)
-    if kind == "json_invalid":
-        return Detail(field="body", message=f"it is no JSON: {context.get('error', one['msg'])}", allowed="JSON")
-    if kind in ("literal_error", "enum"):
-        choices = re.sub(r"'([^']*)'", r"\1", str(context.get("expected", "")))
-        return Detail(field=place, message=_shown(one), allowed=f"one of {choices}")
-    bounds = {_BOUNDS[name]: limit for name, limit in context.items() if name in _BOUNDS}
-    if bounds:
-        words = in_words({"type": "number", **bounds}) or one["msg"]
-        return Detail(field=place, message=_shown(one), allowed=words)
-    return Detail(field=place, message=_shown(one), allowed=one["msg"])
-
-
-def _shown(one: Any) -> str:
-    text = repr(one.get("input"))
-    return f"{text if len(text) <= 60 else text[:57] + '...'} is not allowed"
 
 
 def _logger() -> Any:

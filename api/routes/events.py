@@ -143,7 +143,7 @@ def streamed(chunks: AsyncGenerator[bytes]) -> EventSourceResponse:
 async def frames(
     log: "Followed", after: int, *, heartbeat: float = HEARTBEAT, until: str | None = None
 ) -> AsyncGenerator[bytes]:
-    """The bytes of the stream, which ends with the log, or where that stands still after an event of the kind `until`."""
+    """The bytes of the stream; it ends with the log, or where that stands still after an event of the kind `until`."""
     while True:
         if not await log.more(after, heartbeat):
             yield KEEPALIVE_COMMENT
