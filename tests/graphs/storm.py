@@ -28,7 +28,7 @@ async def storm(home: Path, request: OptimizationRequest, *, wanted: Sequence[in
         working = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdin=asyncio.subprocess.PIPE)
         killed = await _killed(home, total * 2 // 3)
         await eventually(lambda: _finished(desk, users), seconds=SECONDS)
-        await working.communicate()
+        await working.communicate(b"")
         ended = {user: await list_runs(desk.store, user) for user in users}
         assert await jobs.queue_of(desk).depth() == 0
     assert working.returncode == 0

@@ -26,6 +26,7 @@ async def submitted(desk, request, count: int, owner: str = OWNER) -> list[str]:
 
 async def received(desk) -> dict:
     delivery = await jobs.queue_of(desk).receive(lease=60.0, wait=0.0)
+    assert delivery is not None
     await jobs.queue_of(desk).finish(delivery)
     return delivery.body
 
