@@ -5,6 +5,7 @@ A run of AG-UI is what happens to a turn between two waits for a person: the fir
 
 import json
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 from ag_ui.core import (
@@ -91,7 +92,7 @@ class Translation:
         return [
             RunStartedEvent(thread_id=self._thread, run_id=self._run, protocol_version=VERSION),
             MessagesSnapshotEvent(messages=before),
-            StateSnapshotEvent(snapshot=json.loads(json.dumps(self._state))),
+            StateSnapshotEvent(snapshot=deepcopy(self._state)),
         ]
 
     def of(self, live: LiveEvent) -> list[BaseEvent]:
@@ -277,7 +278,7 @@ class Translation:
         place = self._state
         for name in parents:
             place = place[name]
-        place[last] = value
+        place[last] = deepcopy(value)  # what was told must not change with it
         return StateDeltaEvent.model_validate({"delta": [{"op": "add", "path": f"/{path}", "value": value}]})
 
     def _step(self, event: trace.NodeStarted | trace.NodeFinished) -> str:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from graphs.log import numbered
+from graphs.states import STOPPED
 from store.errors import Unavailable
 from store.records import Key
 from store.store import Store
@@ -17,7 +18,6 @@ LOOK_SECONDS = 1.0
 """How often the record of a run is looked at while its log stands still: one that is cancelled may say nothing."""
 KEPT_SECONDS = 10.0
 """How long a log is still followed after its last reader left; one that was cut off comes back."""
-UNENDED = frozenset({"created", "queued", "validating", "running", "aggregating", "waiting"})
 
 
 class NoSuchLog(NotFound):
@@ -189,7 +189,7 @@ async def state_of(store: Store, owner: str, log: str) -> str:
 
 
 async def has_ended(store: Store, owner: str, log: str) -> bool:
-    return await state_of(store, owner, log) not in UNENDED
+    return await state_of(store, owner, log) in STOPPED
 
 
 def check_after(followed: Followed, after: int, field: str) -> None:
