@@ -117,8 +117,8 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
     problems.install(app)
     routes = APIRouter(prefix="/api", responses=problems.errors())
     for area in (
+        results,  # `/jobs/compare` comes before `/jobs/{job_id}`
         jobs,
-        results,
         evaluations,
         events,
         threads,

@@ -1,6 +1,7 @@
 """What a job has found: its result, or what there is of it."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graphs.runs import Run, events_of, result_of, run_of
@@ -13,6 +14,7 @@ from tools.errors import Conflicting, InvalidInput, NotFound
 from tools.optimization import HISTORY, OptimizationResult, Plotted
 from tools.plotting import plotted
 from tools.results import result_key
+from tools.side_by_side import SideBySide, side_by_side
 from tools.trace import RunFailed
 from tools.trial_pages import Asked, TrialPage, page, rows
 from tools.trials import KIND as TRIAL
@@ -123,11 +125,9 @@ async def trial_of(store: Store, owner: str, run_id: str, digest: str) -> Trial:
 
 
 async def charts_of(store: Store, found: Found, *, only: ChartName | None, points: int) -> Charts:
-    owner, result = found.run.owner, found.result
-    trials = await stored_trials(store, owner, found.run.id)
-    history = None
-    if result is not None and result.history_series is not None:
-        history = History(*await load_series(store, owner, result.history_series, rows=len(History._fields)))
+    result = found.result
+    trials = await stored_trials(store, found.run.owner, found.run.id)
+    history = await _history(store, found)
 
     def drawn() -> Charts:
         material = Material(
@@ -141,6 +141,23 @@ async def charts_of(store: Store, found: Found, *, only: ChartName | None, point
         return draw(material, found.provenance, partial=found.partial, only=only)
 
     return await asyncio.to_thread(drawn)
+
+
+async def compared(store: Store, owner: str, run_ids: Sequence[str]) -> SideBySide:
+    """Completed jobs beside each other, the first with each of the others."""
+    sides: list[tuple[str, OptimizationResult, History | None]] = []
+    for run_id in run_ids:
+        found = await completed(store, owner, run_id)
+        assert found.result is not None
+        sides.append((run_id, found.result, await _history(store, found)))
+    return await asyncio.to_thread(side_by_side, sides)
+
+
+async def _history(store: Store, found: Found) -> History | None:
+    if found.result is None or found.result.history_series is None:
+        return None
+    rows = await load_series(store, found.run.owner, found.result.history_series, rows=len(History._fields))
+    return History(*rows)
 
 
 def _plotted(found: Found, trials: tuple[Trial, ...]) -> tuple[Plotted, ...]:

@@ -12,7 +12,9 @@ from api.problems import errors
 from quant.family import WeightFunction
 from quant.trial import Trial
 from tools.charts import MOST_POINTS, ChartName, Charts
+from tools.errors import InvalidInput
 from tools.optimization import HISTORY, OptimizationResult
+from tools.side_by_side import SideBySide
 from tools.trial_pages import Asked, Order, SortBy, TrialPage
 from tools.unfinished import PartialResult
 
@@ -33,6 +35,29 @@ _CACHED = _TAGGED | {
 }
 _FILE = _CACHED | {"Content-Disposition": {"description": "A name for the file", "schema": {"type": "string"}}}
 _UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "If-None-Match names what stands"}}
+
+
+@router.get("/jobs/compare", summary="Finished jobs beside each other", responses=errors(404, 409))
+async def compare(
+    serving: Serving,
+    asking: Asking,
+    *,
+    ids: Annotated[
+        str,
+        Query(
+            pattern=r"^[A-Za-z0-9_-]{1,64}(,[A-Za-z0-9_-]{1,64}){1,4}$",
+            description="Two to five jobs, separated by commas; the others are compared with the first",
+            examples=["9f0c9c2be5b74d0d8f4a1f0c9c2be5b7,0d8f4a1f0c9c2be5b79f0c9c2be5b74d"],
+        ),
+    ],
+) -> SideBySide:
+    """What was asked differently, what came out, and a test of the difference on the days that both have."""
+    from graphs.outcomes import compared
+
+    jobs = ids.split(",")
+    if len(set(jobs)) < len(jobs):
+        raise InvalidInput("query.ids", ids, reason="a job is named twice", allowed="each job once")
+    return await compared(serving.desk.store, asking.owner, jobs)
 
 
 @router.get(

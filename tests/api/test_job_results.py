@@ -29,7 +29,7 @@ from tools.unfinished import PartialResult
 
 pytestmark = pytest.mark.anyio
 
-OWNER, DONE, BROKEN = "local", "done", "broken"
+OWNER, DONE, BROKEN, OTHER = "local", "done", "broken", "other"
 SCENARIOS = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:2])
 REQUEST = OptimizationRequest(name="=Ours", trials=20, scenarios=SCENARIOS, seed=3)
 
@@ -46,8 +46,10 @@ async def _search(home: Path) -> None:
     async with open_desk(home) as desk:
         for name in (DONE, BROKEN):
             await create_run(desk, OWNER, REQUEST, run_id=name)
-        async for _ in execute(desk, OWNER, DONE):
-            pass
+        await create_run(desk, OWNER, REQUEST.model_copy(update={"seed": 4, "trials": 10}), run_id=OTHER)
+        for name in (DONE, OTHER):
+            async for _ in execute(desk, OWNER, name):
+                pass
         async for record in every(desk.store.records, OWNER, "trial", prefix=f"{DONE}."):
             if record.document["number"] < 12:
                 digest = record.key.id.partition(".")[2]
@@ -252,3 +254,14 @@ async def test_the_figures_are_a_table_of_their_own(searched):
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert {"benefit_bps", "overfitting"} <= {row["figure"] for row in rows}
     assert {row["job"] for row in rows} == {DONE}
+
+
+async def test_finished_jobs_stand_beside_each_other(searched):
+    async with client_of(searched) as client:
+        answer = await client.get("/api/jobs/compare", params={"ids": f"{DONE},{OTHER}"})
+        assert answer.status_code == 200, answer.text
+        [pair] = answer.json()["pairs"]
+        assert {change["field"] for change in pair["comparison"]["changes"]} == {"seed", "trials"}
+        assert pair["difference"]["low"] <= pair["difference"]["utility_bps"] <= pair["difference"]["high"]
+        for ids, status in ((f"{DONE},{BROKEN}", 409), (f"{DONE},none", 404), (DONE, 422), (f"{DONE},{DONE}", 422)):
+            assert (await client.get("/api/jobs/compare", params={"ids": ids})).status_code == status

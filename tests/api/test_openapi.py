@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.api.serving import application, running
+from tests.graphs.queued import queued_desk
 
 CHECKS = [
     not_a_server_error,
@@ -38,7 +39,8 @@ OPERATIONS = {
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running(application(tmp_path_factory.mktemp("home"))) as base:
+    home = tmp_path_factory.mktemp("home")
+    with running(application(home, queued_desk(home))) as base:
         yield base
 
 

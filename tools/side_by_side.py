@@ -1,0 +1,120 @@
+"""Up to five results beside each other: what was asked differently, what came out, and whether it is luck."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from quant.strategy import Frozen, StrategyConfig
+from tools.comparing import Comparison, compare
+from tools.optimization import OptimizationResult, Verdict
+
+if TYPE_CHECKING:
+    from tools.charting import History
+
+MOST = 5
+REPLICATIONS = 2_000
+MEAN_BLOCK = 21
+"""Sessions, a month, as in the tests for luck."""
+SHORTEST = 252
+
+
+class Difference(Frozen):
+    """Of the two winners' daily utilities on the days that both records hold, second minus first, a year.
+
+    Days are drawn again in blocks, for both at once (stationary bootstrap), so that what moves both moves neither.
+    """
+
+    first_day: str
+    last_day: str
+    days: int
+    risk_aversion: float = Field(description="That of the first job, for both")
+    utility_bps: float
+    low: float = Field(description="`low` and `high` enclose 95% of the resamples")
+    high: float
+    p_value: float = Field(description="Two-sided: how often chance alone gives a difference of that size")
+
+
+class Side(Frozen):
+    job: str
+    name: str
+    as_of: str
+    data_version: str
+    result_digest: str
+    verdict: Verdict
+    winner: StrategyConfig | None
+
+
+class Pair(Frozen):
+    """The first job and another one."""
+
+    first: str
+    second: str
+    comparison: Comparison
+    difference: Difference | None = Field(description="Null where one has no winner, or too few days are common")
+
+
+class SideBySide(Frozen):
+    jobs: tuple[Side, ...]
+    pairs: tuple[Pair, ...] = Field(description="The first with each of the others")
+
+
+def side_by_side(found: "Sequence[tuple[str, OptimizationResult, History | None]]") -> SideBySide:
+    first, result, record = found[0]
+    return SideBySide(
+        jobs=tuple(_side(job, each) for job, each, _ in found),
+        pairs=tuple(
+            Pair(
+                first=first,
+                second=job,
+                comparison=compare(result, other),
+                difference=difference(record, its, result.manifest.request.mandate.risk_aversion),
+            )
+            for job, other, its in found[1:]
+        ),
+    )
+
+
+def difference(first: "History | None", second: "History | None", risk_aversion: float) -> Difference | None:
+    if first is None or second is None:
+        return None
+    import numpy as np
+    from arch.bootstrap import StationaryBootstrap
+
+    from quant.predictive_ability import performance_differences
+    from quant.returns import DAYS
+
+    common, ours, theirs = np.intersect1d(first.days, second.days, assume_unique=True, return_indices=True)
+    if common.size < SHORTEST:
+        return None
+    daily = performance_differences(second.winner[theirs], first.winner[ours], risk_aversion)[:, 0]
+    mean = float(daily.mean())
+    resamples = StationaryBootstrap(MEAN_BLOCK, daily, seed=np.random.default_rng(1))
+    means = resamples.apply(np.mean, REPLICATIONS)[:, 0]
+    low, high = np.quantile(means, [0.025, 0.975])
+    exceeding = int(np.count_nonzero(np.abs(means - mean) >= abs(mean)))
+    bps = DAYS * 1e4
+    days = common.astype(np.int64).astype("datetime64[D]")
+    return Difference(
+        first_day=str(days[0]),
+        last_day=str(days[-1]),
+        days=int(common.size),
+        risk_aversion=risk_aversion,
+        utility_bps=bps * mean,
+        low=bps * float(low),
+        high=bps * float(high),
+        p_value=(exceeding + 1) / (REPLICATIONS + 1),
+    )
+
+
+def _side(job: str, result: OptimizationResult) -> Side:
+    manifest = result.manifest
+    return Side(
+        job=job,
+        name=manifest.request.name,
+        as_of=manifest.last_day,
+        data_version=manifest.data_digest,
+        result_digest=result.digest(),
+        verdict=result.verdict,
+        winner=result.winner.config if result.winner else None,
+    )
