@@ -233,3 +233,52 @@ def superior_predictive_ability(
         mean_block=mean_block,
         replications=replications,
     )
+
+
+@checked_arguments
+def resampled_means(
+    rows: ArrayLike | Returns, *, seed: int, replications: int = 1000, mean_block: int = 21
+) -> NDArray[np.float64]:
+    """Column means of stationary bootstrap resamples; a row is drawn whole, so columns stay paired.
+
+    Parameters
+    ----------
+    rows : array_like, shape (T, K) or (T,)
+    seed : int
+        Not negative.
+    replications : int
+        Number of resamples, at least 1.
+    mean_block : int
+        Expected rows of a block, at most T / 4.
+
+    Returns
+    -------
+    ndarray, shape (replications, K)
+
+    Raises
+    ------
+    DataError
+        If `rows` is not finite or an argument lies outside its range.
+
+    References
+    ----------
+    Politis and Romano (1994), "The stationary bootstrap", Journal of the American Statistical Association 89(428).
+
+    Examples
+    --------
+    >>> resampled_means([0.5] * 100, seed=1, replications=3).tolist()
+    [[0.5], [0.5], [0.5]]
+    """
+    if replications < 1 or mean_block < 1 or seed < 0:
+        raise DataError(
+            f"needs replications >= 1, mean_block >= 1 and seed >= 0; got {replications!r}, {mean_block!r} and {seed!r}"
+        )
+    values = np.ascontiguousarray(checked_matrix(rows, name="rows", shortest=max(20, 4 * mean_block)))
+    generator: np.random.Generator = np.random.default_rng(seed)
+    counts = np.empty(values.shape[0], dtype=np.int64)
+    means = np.empty((replications, values.shape[1]))
+    for k in range(replications):
+        starts, uniforms = _draws(generator, values.shape[0])
+        _stationary_counts(starts, uniforms, mean_block, counts)
+        _means(values, counts, means[k])
+    return means

@@ -17,6 +17,7 @@ REPLICATIONS = 2_000
 MEAN_BLOCK = 21
 """Sessions, a month, as in the tests for luck."""
 SHORTEST = 252
+SEED = 1
 
 
 class Difference(Frozen):
@@ -79,9 +80,8 @@ def difference(first: "History | None", second: "History | None", risk_aversion:
     if first is None or second is None:
         return None
     import numpy as np
-    from arch.bootstrap import StationaryBootstrap
 
-    from quant.predictive_ability import performance_differences
+    from quant.predictive_ability import performance_differences, resampled_means
     from quant.returns import DAYS
 
     common, ours, theirs = np.intersect1d(first.days, second.days, assume_unique=True, return_indices=True)
@@ -89,8 +89,7 @@ def difference(first: "History | None", second: "History | None", risk_aversion:
         return None
     daily = performance_differences(second.winner[theirs], first.winner[ours], risk_aversion)[:, 0]
     mean = float(daily.mean())
-    resamples = StationaryBootstrap(MEAN_BLOCK, daily, seed=np.random.default_rng(1))
-    means = resamples.apply(np.mean, REPLICATIONS)[:, 0]
+    means = resampled_means(daily, seed=SEED, replications=REPLICATIONS, mean_block=MEAN_BLOCK)[:, 0]
     low, high = np.quantile(means, [0.025, 0.975])
     exceeding = int(np.count_nonzero(np.abs(means - mean) >= abs(mean)))
     bps = DAYS * 1e4
