@@ -5,19 +5,16 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tools.bars import Bars, Field, Floats
 from tools.dataset_words import Version
 from tools.datasets import OwnedPrices, bars_of, head_of, resolved, version_of
 from tools.errors import InvalidInput
-from tools.gates import sessions_of
+from tools.periods import Period, changes_of, columns_of, keys_of, partial_of
 
-Days: TypeAlias = NDArray[np.datetime64]
-Period: TypeAlias = Literal["day", "week", "month"]
 MOST_SYMBOLS = 100
 YEAR = 365
 PERIODS: dict[str, Period] = {
@@ -165,10 +162,10 @@ def _earlier(day: date) -> date:
 
 def _series(one: Quoted, window: Window, period: Period, asked: Asked) -> dict[str, Any]:
     bars = one.bars.between(np.datetime64(window.first), np.datetime64(window.last))
-    keys = _keys(bars.dates, period)
+    keys = keys_of(bars.dates, period)
     starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1]))) if keys.size else np.arange(0)
     stops = np.append(starts[1:], keys.size) - 1 if starts.size else starts
-    columns = _columns(bars, starts, stops)
+    columns = columns_of(bars, starts, stops)
     dates = bars.dates[stops]
     notes = list(window.notes)
     if not dates.size:
@@ -180,31 +177,13 @@ def _series(one: Quoted, window: Window, period: Period, asked: Asked) -> dict[s
     return {
         "dates": [str(day) for day in dates],
         **{name: _plain(columns[name]) if name in columns else [None] * dates.size for name in COLUMNS},
-        "partial": _partial(bars.dates, dates, period, one.calendar),
+        "partial": partial_of(bars.dates, dates, period, one.calendar),
         "dataset": one.dataset,
         "version": None if one.version is None else one.version.hash,
         "currency": "USD" if one.version is None else one.version.currency,
         "asOf": None if one.version is None else (asked.as_of or one.version.at).isoformat(),
         "notes": notes,
     }
-
-
-def _columns(bars: Bars, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> dict[str, Floats]:
-    if not starts.size:
-        return {}
-    table = {name: values[:, 0] for name, values in bars.fields.items()}
-    made: dict[str, Floats] = {"close": table["close"][stops]}
-    if "open" in table:
-        made["open"] = table["open"][starts]
-    if "high" in table:
-        made["high"] = np.fmax.reduceat(table["high"], starts)
-    if "low" in table:
-        made["low"] = np.fmin.reduceat(table["low"], starts)
-    if "volume" in table:
-        known = np.add.reduceat((~np.isnan(table["volume"])).astype(np.int64), starts)
-        total = np.add.reduceat(np.nan_to_num(table["volume"], nan=0.0), starts)
-        made["volume"] = np.where(known > 0, total, np.nan)
-    return made
 
 
 def _aligned(
@@ -224,71 +203,23 @@ def _aligned(
     if inner:
         rows = ~np.isnan(closes).any(axis=1)
         days, closes = days[rows], closes[rows]
-    keys = _keys(days, period)
+    keys = keys_of(days, period)
     stops = np.append(np.flatnonzero(keys[1:] != keys[:-1]), keys.size - 1) if keys.size else np.arange(0)
     ends = days[stops]
     notes = list(window.notes)
     if ends.size < 2:
         notes.append(f"no return from {window.first} to {window.last}: {ends.size} {period}s have prices")
     answer: dict[str, Any] = {
-        one.symbol: _plain(_changes(closes[:, n], keys, stops, logarithmic=logarithmic)[1:])
+        one.symbol: _plain(changes_of(closes[:, n], keys, stops, logarithmic=logarithmic)[1:])
         for n, one in enumerate(found)
     }
-    partial = _partial(days, ends, period, found[0].calendar)
+    partial = partial_of(days, ends, period, found[0].calendar)
     return {
         **answer,
         "dates": [str(day) for day in ends[1:]],
         "partial": [day for day in partial if day in {str(end) for end in ends[1:]}],
         "notes": notes,
     }
-
-
-def _changes(
-    closes: Floats,
-    keys: NDArray[np.int64],
-    stops: NDArray[np.int64],
-    *,
-    logarithmic: bool,
-) -> Floats:
-    """From the last close of the period before that has one; NaN in periods without a close, and in the first."""
-    changes = np.full(stops.size, np.nan)
-    rows = np.flatnonzero(~np.isnan(closes))
-    if rows.size < 2:
-        return changes
-    own = keys[rows]
-    last = np.append(np.flatnonzero(own[1:] != own[:-1]), rows.size - 1)
-    values = closes[rows[last]]
-    ratio = values[1:] / values[:-1]
-    changes[np.searchsorted(keys[stops], own[last[1:]])] = np.log(ratio) if logarithmic else ratio - 1.0
-    return changes
-
-
-def _keys(days: NDArray[np.datetime64], period: Period) -> NDArray[np.int64]:
-    """A number for each period; weeks begin on Monday, and 1970-01-01 was a Thursday."""
-    if period == "month":
-        return days.astype("datetime64[M]").astype(np.int64)
-    numbers = days.astype("datetime64[D]").astype(np.int64)
-    return numbers if period == "day" else (numbers + 3) // 7
-
-
-def _partial(days: NDArray[np.datetime64], ends: NDArray[np.datetime64], period: Period, calendar: str) -> list[str]:
-    """Periods of which sessions are left out: at most the first and the last."""
-    if period == "day" or not days.size:
-        return []
-    month = np.timedelta64(31, "D")
-    before, after = days[0] - month, days[-1] + month
-    if calendar == "none":
-        earlier, later = _every(before, days[0]), _every(days[-1], after)
-    else:
-        earlier, later = sessions_of(calendar, before, days[0]), sessions_of(calendar, days[-1], after)
-    first = np.isin(_keys(earlier[earlier < days[0]], period), _keys(days[:1], period)).any()
-    last = np.isin(_keys(later[later > days[-1]], period), _keys(days[-1:], period)).any()
-    return list(dict.fromkeys(str(end) for end, cut in ((ends[0], first), (ends[-1], last)) if cut))
-
-
-def _every(first: np.datetime64, last: np.datetime64) -> Days:
-    numbers = np.arange(first.astype(np.int64), last.astype(np.int64) + 1)
-    return numbers.astype("datetime64[D]")
 
 
 def _plain(values: Floats) -> list[float | None]:
