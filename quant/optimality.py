@@ -15,7 +15,8 @@ from quant.errors import DataError
 
 Floats = NDArray[np.float64]
 
-_RISKLESS: Final = 1e-14
+_NEARLY_NONE: Final = 1e-9
+"""A variance below this share of the assets' mean one counts as that much: what is lost of it is rounding."""
 
 
 @checked_arguments
@@ -50,7 +51,8 @@ def variance_gap(
     Returns
     -------
     float
-        0 for the least variance, to rounding; 0 for a portfolio without variance.
+        0 for the least variance, to rounding; relative to a billionth of the assets' mean variance where the
+        portfolio's is less.
 
     Raises
     ------
@@ -68,24 +70,25 @@ def variance_gap(
     w, matrix = _checked(weights, cov)
     pull = matrix @ w
     variance = float(w @ pull)
-    if not variance > _RISKLESS * float(np.diag(matrix).max()):
+    size = max(variance, _NEARLY_NONE * float(np.diag(matrix).mean()))
+    if not size > 0.0:
         return 0.0
     constraints = Constraints.checked(w.size, lower, upper, groups, turnover, current)
     if mean is not None:
         means = np.asarray(mean, dtype=np.float64)
-        size = float(np.abs(means).max()) or 1.0
+        unit = float(np.abs(means).max()) or 1.0
         # the programme meets its rows to 1e-10, which must not decide whether w itself does
-        target = float(means @ w) / size - 1e-12
+        target = float(means @ w) / unit - 1e-10
         constraints = Constraints(
             constraints.low,
             constraints.high,
             constraints.groups,
             constraints.turnover,
             constraints.current,
-            means / size,
+            means / unit,
             target,
         )
-    return 1.0 + highest(-pull, constraints) / variance
+    return (variance + highest(-pull, constraints)) / size
 
 
 @checked_arguments

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quant.allocate import Group
+from quant.constraints import checked_bounds
 from quant.errors import Infeasible
 from tools.errors import InvalidInput
 from tools.optimizer_requests import Constraints
@@ -86,6 +87,7 @@ def budgets_of(budgets: Mapping[str, float] | None, symbols: Sequence[str]) -> F
 
 def require(weights: Floats, limits: Limits, symbols: Sequence[str]) -> None:
     """`Infeasible` where the one answer of a method breaks a constraint, which it names."""
+    checked_bounds(limits.lower, limits.upper, len(symbols))
     for symbol, weight, low, high in zip(symbols, weights, limits.lower, limits.upper, strict=True):
         if not low - _ROUNDING <= weight <= high + _ROUNDING:
             raise _broken(f"the weight of {symbol}", float(weight), _between(float(low), float(high)))

@@ -53,7 +53,7 @@ def _rising(dates: list[date]) -> list[date]:
     return dates
 
 
-Return: TypeAlias = Annotated[float, Field(strict=True, gt=-1.0, le=1e6)]
+Return: TypeAlias = Annotated[float, Field(strict=True, gt=-1.0, le=100.0)]
 Series: TypeAlias = Annotated[list[Return], Field(min_length=2, max_length=MOST_PERIODS, fail_fast=True)]
 Fraction: TypeAlias = Annotated[float, Field(strict=True, ge=0.0, le=1.0)]
 Level: TypeAlias = Annotated[float, Field(strict=True, ge=-10.0, le=10.0)]

@@ -57,6 +57,7 @@ def test_every_portfolio_of_a_frontier_is_efficient():
 
 def test_what_has_no_gap_to_speak_of():
     assert variance_gap([0.0, 1.0], [[0.04, 0.0], [0.0, 0.0]]) == 0.0
+    assert variance_gap([0.5, 0.5], np.zeros((2, 2))) == 0.0
     with pytest.raises(DataError, match="excess return"):
         sharpe_gap([0.5, 0.5], [-0.1, -0.1], np.eye(2))
     with pytest.raises(DataError, match="shape"):
