@@ -35,10 +35,11 @@ class Answering:
     decided. The events of a run that it launches stand in the log of that run, which `run_launched` names.
     """
 
-    def __init__(self, desk: Desk, *, lease: float = SECONDS, at_once: int = AT_ONCE, each: int = EACH) -> None:
+    def __init__(self, desk: Desk, *, lease: float = SECONDS, again: float = AGAIN) -> None:
         self._desk = desk
         self._lease = lease
-        self._slots = Slots(at_once, each)
+        self._again = again
+        self._slots = Slots(AT_ONCE, EACH)
         self._tasks: dict[Place, asyncio.Task[None]] = {}
         self._due: set[Place] = set()
 
@@ -102,10 +103,10 @@ class Answering:
             except NotFound:  # deleted meanwhile
                 continue
             except Held:
-                await asyncio.sleep(min(AGAIN, self._lease / 4))
+                await asyncio.sleep(min(self._again, self._lease / 4))
             except Unavailable as error:
                 _logger().warning("turn_interrupted", turn=turn.id, reason=str(error))
-                await asyncio.sleep(AGAIN)
+                await asyncio.sleep(self._again)
 
     async def _is_due(self, owner: str, turn: Turn) -> bool:
         try:

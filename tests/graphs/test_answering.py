@@ -1,16 +1,29 @@
 """Turns are answered whoever is connected, once, and by the next process if one dies."""
 
 import asyncio
+import signal
 from contextlib import aclosing
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from agents.failures import ModelFailure
+from agents.planner import EmbeddedPlanner
 from graphs.answering import Answering, Slots
-from graphs.conversations import begin_conversation, turn_of
-from graphs.runs import events_of
+from graphs.conversations import ask, begin_conversation, turn_of
+from graphs.leases import Held, is_leased
+from graphs.log import utc_now
+from graphs.runs import Desk, events_of
+from graphs.turns import delete_conversation
+from store.errors import Conflict, Unavailable
+from store.records import every
 from tests.graphs.conftest import OWNER, open_desk
 from tests.graphs.conversing import TALK
-from tools.errors import Conflicting
+from tests.graphs.interrupted import DeadlyEvents
+from tests.graphs.test_interrupted import FRESH
+from tools.errors import Conflicting, NotFound
 
 JOKE, RISK = "tell me a joke", "how volatile is the S&P 500?"
 
@@ -66,3 +79,157 @@ async def test_whoever_has_the_fewest_turns_comes_next():
     release.set()
     await asyncio.gather(*tasks)
     assert sorted(order) == ["a", "a", "a", "b"]
+
+
+# ---- processes that die, and several on one store
+
+
+def serve(home: Path, text: str, deadly: list[str]) -> None:
+    """The whole of a process, which dies at the first event of one of these kinds."""
+    asyncio.run(_serve(home, text, deadly))
+
+
+async def _serve(home: Path, text: str, deadly: list[str]) -> None:
+    async with open_desk(home) as desk, aclosing(Answering(desk)) as answering:
+        object.__setattr__(desk.store, "events", DeadlyEvents(desk.store.events, deadly, before=False))
+        await begin_conversation(desk, OWNER, conversation_id=TALK)
+        await answered(desk, await answering.ask(OWNER, TALK, text))
+
+
+async def killed(home: Path, text: str, kind: str) -> None:
+    process = FRESH.Process(target=serve, args=(home, text, [kind]))
+    process.start()
+    await asyncio.to_thread(process.join)
+    assert process.exitcode == -signal.SIGKILL
+
+
+def later(desk: Desk) -> Desk:
+    """The same desk once every lease of before has ended."""
+    return replace(desk, now=lambda: utc_now() + timedelta(minutes=2))
+
+
+async def test_the_next_process_goes_on_with_what_a_killed_one_left(home):
+    await killed(home, RISK, "tool_returned")
+    async with open_desk(home) as desk:
+        left = await turn_of(desk.store, OWNER, TALK, 1)
+        assert left.state == "running"
+        async with aclosing(Answering(desk)) as early:
+            await early.ensure_all(OWNER)
+            assert await is_leased(desk.store, OWNER, left.id)
+        async with aclosing(Answering(later(desk))) as answering:
+            await answering.ensure_all(OWNER)
+            turn = await answered(desk, left)
+        assert (turn.state, turn.outcome) == ("completed", "answered")
+        kinds = [event.event for event in await events_of(desk.store, OWNER, turn.id)]
+        assert [kinds.count(kind) for kind in ("turn_started", "tool_returned", "turn_finished")] == [1, 1, 1]
+
+
+async def test_of_two_processes_one_answers(home):
+    asked: list[str] = []
+
+    class Counting(EmbeddedPlanner):
+        def _reply(self, messages):
+            asked.append(str(self.answers_with))
+            return super()._reply(messages)
+
+    async with (
+        open_desk(home, Counting()) as one,
+        open_desk(home, Counting()) as other,
+        aclosing(Answering(one, lease=1.0)) as first,
+        aclosing(Answering(other, lease=1.0)) as second,
+    ):
+        await begin_conversation(one, OWNER, conversation_id=TALK)
+        turn = await first.ask(OWNER, TALK, RISK)
+        await second.ensure(OWNER, TALK, 1)
+        assert (await answered(other, turn)).outcome == "answered"
+    once = len(asked)
+    asked.clear()
+    async with open_desk(home, Counting()) as desk, aclosing(Answering(desk)) as alone:
+        await begin_conversation(desk, OWNER, conversation_id="alone")
+        await answered(desk, await alone.ask(OWNER, "alone", RISK))
+    assert once == len(asked)
+
+
+async def test_what_a_server_was_doing_when_it_stopped_goes_on_in_the_next(home):
+    async with open_desk(home) as desk:
+        await begin_conversation(desk, OWNER, conversation_id=TALK)
+        async with aclosing(Answering(desk)) as answering:
+            turn = await answering.ask(OWNER, TALK, RISK)
+            await desk.store.events.wait(OWNER, turn.id, 0, timeout=20.0)
+        assert (await turn_of(desk.store, OWNER, TALK, 1)).state == "running"
+        assert not await is_leased(desk.store, OWNER, turn.id)
+        async with aclosing(Answering(desk)) as answering:
+            await answering.ensure_all(OWNER)
+            assert (await answered(desk, turn)).outcome == "answered"
+
+
+async def test_a_turn_at_a_terminal_is_left_to_it(home):
+    async with open_desk(home) as desk, aclosing(Answering(desk)) as answering:
+        await begin_conversation(desk, OWNER, conversation_id=TALK)
+        asking = ask(desk, OWNER, TALK, RISK)
+        await anext(asking)
+        before = await desk.store.events.last(OWNER, f"{TALK}-1")
+        await answering.ensure_all(OWNER)
+        await answering.ensure(OWNER, TALK, 1)
+        await asyncio.sleep(0.1)
+        assert await desk.store.events.last(OWNER, f"{TALK}-1") == before
+        await asking.aclose()
+        turn = await answering.ensure(OWNER, TALK, 1, adopted=True)
+        assert (await answered(desk, turn)).outcome == "answered"
+
+
+async def test_a_turn_that_fails_says_so_in_its_log(home):
+    class Failing(EmbeddedPlanner):
+        def _reply(self, messages):
+            raise ModelFailure("model", "access_denied")
+
+    async with open_desk(home, Failing()) as desk, aclosing(Answering(desk)) as answering:
+        await begin_conversation(desk, OWNER, conversation_id=TALK)
+        turn = await answered(desk, await answering.ask(OWNER, TALK, RISK))
+        assert turn.state == "failed"
+        assert (await events_of(desk.store, OWNER, turn.id))[-1].event == "run_failed"
+        assert (await answering.ask(OWNER, TALK, JOKE)).number == 2
+
+
+async def test_a_storage_that_cannot_answer_for_a_while_does_not_end_a_turn(home):
+    """The turn fails neither to begin nor to end while the disk is full."""
+
+    class Faulty:
+        left = 3
+
+        def __init__(self, port) -> None:
+            self._port = port
+
+        def __getattr__(self, name):
+            return getattr(self._port, name)
+
+        async def append_many(self, *arguments):
+            if Faulty.left:
+                Faulty.left -= 1
+                raise Unavailable("disk full")
+            return await self._port.append_many(*arguments)
+
+    async with open_desk(home) as desk, aclosing(Answering(desk, again=0.05)) as answering:
+        await begin_conversation(desk, OWNER, conversation_id=TALK)
+        object.__setattr__(desk.store, "events", Faulty(desk.store.events))
+        turn = await answered(desk, await answering.ask(OWNER, TALK, RISK))
+        assert Faulty.left == 0
+        assert turn.state in ("completed", "failed")
+        assert (await events_of(desk.store, OWNER, turn.id))[-1].event in ("turn_finished", "run_failed")
+
+
+async def test_a_deleted_conversation_is_answered_no_more(home):
+    async with open_desk(home) as desk, aclosing(Answering(desk)) as answering:
+        await begin_conversation(desk, OWNER, conversation_id=TALK)
+        turn = await answering.ask(OWNER, TALK, RISK)
+        await desk.store.events.wait(OWNER, turn.id, 0, timeout=20.0)
+        with pytest.raises(Held):
+            await delete_conversation(desk, OWNER, TALK)
+        await answered(desk, turn)
+        await delete_conversation(desk, OWNER, TALK)
+        for kind in ("turn", "evidence", "message", "feedback", "answer"):
+            assert [record async for record in every(desk.store.records, OWNER, kind)] == []
+        with pytest.raises(NotFound):
+            await answering.ask(OWNER, TALK, RISK)
+        with pytest.raises(Conflict):
+            await begin_conversation(desk, OWNER, conversation_id=TALK)
