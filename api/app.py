@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from agents.model import Models
     from graphs.checkpoints import DynamoTable
     from graphs.runs import Desk
+    from store.queue import Queue
 
 
 VERSION = "0.1.0"
@@ -33,8 +34,10 @@ class CallThreads(ThreadPoolExecutor):
 
 
 @asynccontextmanager
-async def create_desk(settings: Settings, models: "Models | None" = None) -> "AsyncGenerator[Desk]":
-    """What runs are executed with, as `settings` choose it.
+async def create_desk(
+    settings: Settings, models: "Models | None" = None, *, queued: bool = False
+) -> "AsyncGenerator[Desk]":
+    """What runs are executed with, as `settings` choose it; `queued` by workers, otherwise in place.
 
     Without `models` runs can be read and reproduced, and none that asks an agent can be executed.
     """
@@ -56,7 +59,7 @@ async def create_desk(settings: Settings, models: "Models | None" = None) -> "As
     prices = BundledPrices()
     checkpoints = await _checkpoints(settings, checked=models is not None)
     with log_to(settings.home, settings.log_level), exported(settings.telemetry) as telemetry:
-        async with open_store(settings.home) as store:
+        async with open_store(settings.home) as store, _queue(settings, queued=queued) as queue:
             yield Desk(
                 store=store,
                 prices=prices,
@@ -67,6 +70,8 @@ async def create_desk(settings: Settings, models: "Models | None" = None) -> "As
                 thresholds=settings.thresholds,
                 observe=None if telemetry is None else telemetry.observe,
                 listeners=(PromptLog(),) if settings.log_prompts else (),
+                queue=queue,
+                jobs_per_user=settings.jobs_per_user,
             )
 
 
@@ -133,6 +138,24 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
         routes.include_router(area.router)
     app.include_router(routes)
     return app
+
+
+@asynccontextmanager
+async def _queue(settings: Settings, *, queued: bool) -> "AsyncGenerator[Queue | None]":
+    if not queued:
+        yield None
+        return
+    if not settings.queue:
+        from store.sqlite_queue import open_sqlite_queue
+
+        async with open_sqlite_queue(settings.home) as queue:
+            yield queue
+        return
+    from store.sqs import open_sqs_queue
+
+    url, _, dead = settings.queue.removeprefix("sqs:").partition(",dead:")
+    async with open_sqs_queue(url, dead) as queue:
+        yield queue
 
 
 async def _checkpoints(settings: Settings, *, checked: bool) -> "Path | DynamoTable":

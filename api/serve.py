@@ -16,18 +16,20 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; by default STRATIGOS_HOST.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; by default STRATIGOS_PORT.")] = None,
 ) -> int:
-    """Serve the HTTP interface; its documentation stands at /api/docs."""
+    """Serve the HTTP interface, with workers beside it; its documentation stands at /api/docs."""
     import uvicorn
 
     from agents.model import make_models
     from agents.pricing import read_prices
     from api.app import create_app, create_desk
+    from api.workers import workers
 
     settings = read_settings()
     settings = settings.model_copy(
         update={"host": host or settings.host, "port": settings.port if port is None else port}
     )
     models = make_models(read_model_options(), prices=read_prices(settings.model_prices))
-    app = create_app(settings, create_desk(settings, models))
-    uvicorn.run(app, host=settings.host, port=settings.port, log_level=settings.log_level)
+    app = create_app(settings, create_desk(settings, models, queued=True))
+    with workers(settings.workers):
+        uvicorn.run(app, host=settings.host, port=settings.port, log_level=settings.log_level)
     return 0

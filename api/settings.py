@@ -58,6 +58,15 @@ class Settings(BaseSettings):
     ] = ""
     """Where the graphs' checkpoints are kept; empty for a file in the home."""
 
+    queue: Annotated[
+        str, Field(validation_alias="STRATIGOS_QUEUE", pattern=r"^(sqs:https?://[^\s,]+,dead:https?://[^\s,]+)?$")
+    ] = ""
+    """Where submitted jobs wait for a worker; empty for the store in the home."""
+    workers: Annotated[int, Field(validation_alias="STRATIGOS_WORKERS", ge=0, le=64)] = 1
+    """Worker processes that `serve` starts beside itself."""
+    jobs_per_user: Annotated[int, Field(validation_alias="JOBS_PER_USER", ge=1, le=100)] = 2
+    """Jobs of one owner that are worked on at a time; the others wait."""
+
     host: Annotated[str, Field(validation_alias="STRATIGOS_HOST", min_length=1, max_length=253)] = "127.0.0.1"
     port: Annotated[int, Field(validation_alias="STRATIGOS_PORT", ge=0, le=65535)] = 8000
     """Where `serve` listens; port 0 takes a free one."""
@@ -148,6 +157,7 @@ FORMS = {
     **dict.fromkeys(("APPROVE_EVALUATIONS", "APPROVE_INSTANCES"), "a whole number of at least 0, or none"),
     "APPROVE_DOLLARS": "a number of at least 0, or none",
     "STRATIGOS_CHECKPOINTS": "dynamodb:TABLE, dynamodb:TABLE,s3:BUCKET, or nothing for a file in the home",
+    "STRATIGOS_QUEUE": "sqs:URL,dead:URL, the URLs of two SQS queues, or nothing for a queue in the home",
     "MODEL": f"{EMBEDDED}, {BEDROCK}<model id or inference-profile ARN>, or a name of LangChain's init_chat_model",
     "MODEL_FALLBACKS": "names of models as in MODEL, separated by commas",
     "MODEL_TAGS": f"up to {MAX_TAGS} pairs such as team=allocation,desk=multi-asset: letters, digits, :_@$#=/+.-",

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from graphs import jobs
 from graphs.leases import SECONDS, Held, leased
+from graphs.reproductions import carry_out
 from graphs.runs import Desk, Run, execute, run_of
 from graphs.states import STOPPED
 from quant.strategy import Frozen
@@ -31,9 +32,12 @@ Outcome: TypeAlias = Literal["done", "again", "stopped", "dead"]
 
 
 class Message(Frozen):
+    """A run with the number of its ticket, or a reproduction of one that is completed."""
+
     owner: str
     job: str
-    number: int
+    number: int = 0
+    reproduction: str | None = None
 
 
 async def executed(desk: Desk, owner: str, run_id: str) -> None:
@@ -104,10 +108,9 @@ class Worker:
             return
         async with self._extended(delivery):
             try:
-                async with leased(
-                    self._desk.store, message.owner, message.job, seconds=self._lease, now=self._desk.now
-                ):
-                    outcome = await self._under_lease(message)
+                what = message.reproduction or message.job
+                async with leased(self._desk.store, message.owner, what, seconds=self._lease, now=self._desk.now):
+                    outcome = await self._under_lease(message, delivery.attempt)
                     if outcome == "dead":
                         await self._queue.bury(delivery, f"{FAILURES} workers did not survive it")
                         await self._leave(message)
@@ -118,7 +121,14 @@ class Worker:
         elif outcome != "dead":
             await self._queue.release(delivery, after=0.0 if outcome == "stopped" else self._again)
 
-    async def _under_lease(self, message: Message) -> Outcome:
+    async def _under_lease(self, message: Message, attempt: int) -> Outcome:
+        if message.reproduction is None:
+            return await self._run(message)
+        work = carry_out(self._desk, message.owner, message.job, message.reproduction, attempt=attempt)
+        outcome, _ = await self._watched(message, work)
+        return outcome
+
+    async def _run(self, message: Message) -> Outcome:
         desk, owner, job = self._desk, message.owner, message.job
         ticket = await jobs.begin(desk, owner, job, message.number)
         if ticket is None:
@@ -133,7 +143,9 @@ class Worker:
             await jobs.expire(desk, owner, job, reason=f"it waited for more than {QUEUED_FOR.days} days")
             run = await run_of(desk.store, owner, job)
         while _goes_on(run):
-            outcome = await self._watched(message)
+            outcome, error = await self._watched(message, self._execution(desk, owner, job))
+            if isinstance(error, UserError):  # one that the execution could not even begin to tell
+                await jobs.fail(desk, owner, job, reason=str(error), code="unusable_input")
             run = await run_of(desk.store, owner, job)
             if outcome != "done" and _goes_on(run):
                 if outcome == "stopped":
@@ -144,9 +156,9 @@ class Worker:
         await self._leave(message)
         return "done"
 
-    async def _watched(self, message: Message) -> Outcome:
-        """Execute the job until it ends, somebody wants its end, or the worker is stopped."""
-        execution = asyncio.ensure_future(self._execution(self._desk, message.owner, message.job))
+    async def _watched(self, message: Message, work: Awaitable[Any]) -> tuple[Outcome, BaseException | None]:
+        """Until the work ends, somebody wants its end, or the worker is stopped; and the error that ended it."""
+        execution = asyncio.ensure_future(work)
         stopping = asyncio.ensure_future(self._stopping.wait())
         try:
             while not execution.done():
@@ -158,25 +170,21 @@ class Worker:
             interrupted = not execution.done()
             await _cancelled(execution)
         if interrupted:
-            return "stopped" if stopping.done() and not stopping.cancelled() else "done"
+            return ("stopped" if self._stopping.is_set() else "done"), None
         if execution.cancelled():
-            return "again"
-        return "done" if (error := execution.exception()) is None else await self._failed(message, error)
-
-    async def _failed(self, message: Message, error: BaseException) -> Outcome:
-        """An execution that fails says so itself, unless it could not even begin, or could not write."""
+            return "again", None
+        if (error := execution.exception()) is None:
+            return "done", None
         _logger().warning("job_failed", run=message.job, kind=type(error).__name__)
-        if not isinstance(error, UserError):
-            return "again"
-        await jobs.fail(self._desk, message.owner, message.job, reason=str(error), code="unusable_input")
-        return "done"
+        return "again", error
 
     async def _unwanted(self, message: Message) -> bool:
         try:
-            return (await run_of(self._desk.store, message.owner, message.job)).cancelling is not None
+            run = await run_of(self._desk.store, message.owner, message.job)
         except StoreError as error:
             _logger().warning("look_failed", run=message.job, reason=str(error))
             return False
+        return run.cancelling is not None
 
     async def _leave(self, message: Message) -> None:
         await jobs.release_next(self._desk, message.owner, message.job, message.number)

@@ -1,0 +1,59 @@
+"""`work`: a process that executes the jobs of the queue."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.settings import Settings, read_model_options, read_settings
+
+if TYPE_CHECKING:
+    from agents.model import Models
+
+STDIN = 0
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(work)
+
+
+def work(
+    *,
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="Jobs at a time; each of them uses every core.")] = 1,
+    while_fed: Annotated[
+        bool, typer.Option("--while-fed", help="Stop when standard input ends, as it does when the parent dies.")
+    ] = False,
+) -> int:
+    """Execute queued jobs until a signal ends it; what it is at goes back to the queue and is resumed by another."""
+    from agents.model import make_models
+    from agents.pricing import read_prices
+
+    settings = read_settings()
+    models = make_models(read_model_options(), prices=read_prices(settings.model_prices))
+    asyncio.run(_work(settings, models, jobs, while_fed=while_fed))
+    return 0
+
+
+async def _work(settings: Settings, models: "Models", jobs: int, *, while_fed: bool) -> None:
+    from api.app import create_desk
+    from graphs.worker import Worker
+
+    loop = asyncio.get_running_loop()
+    async with create_desk(settings, models, queued=True) as desk:
+        worker = Worker(desk, concurrency=jobs)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, worker.stop)
+        if while_fed:
+            loop.add_reader(STDIN, _end_with, loop, worker.stop)
+        print(f"worker {os.getpid()} takes jobs", file=sys.stderr)
+        await worker.work()
+
+
+def _end_with(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
+    if not os.read(STDIN, 4096):
+        loop.remove_reader(STDIN)
+        stop()
