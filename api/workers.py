@@ -40,20 +40,21 @@ class Kept:
             if self._process.poll() is None:
                 continue
             structlog.get_logger().warning("worker_died", status=self._process.returncode, pause=pause)
+            self._close()
             if self._unwanted.wait(pause):
                 return
             pause = min(2 * pause, LONGEST_PAUSE)
             self._process = self._begin()
-        self._stop()
-
-    def _stop(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        self._close()
         try:
             self._process.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()  # its job is resumed by another when its lease has ended
             self._process.wait()
+
+    def _close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from graphs.runs import Desk, Run, change_run
 from graphs.states import RunState
-from graphs.worker import Execution
+from graphs.worker import Execution, Worker
 from store.sqlite_queue import open_sqlite_queue
 from tests.graphs.conftest import open_desk
 
@@ -32,6 +32,17 @@ async def eventually(look: Callable[[], Awaitable[T]], *, seconds: float = 60.0)
 async def queued_desk(home: Path, **changes) -> AsyncGenerator[Desk]:
     async with open_desk(home) as desk, open_sqlite_queue(home) as queue:
         yield replace(desk, queue=queue, **changes)
+
+
+@asynccontextmanager
+async def working(desk: Desk, **options) -> AsyncGenerator[Worker]:
+    worker = Worker(desk, **options)
+    task = asyncio.create_task(worker.work())
+    try:
+        yield worker
+    finally:
+        worker.stop()
+        await task
 
 
 @dataclass(frozen=True)

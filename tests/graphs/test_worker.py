@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,9 +9,8 @@ import pytest
 
 from graphs import jobs, turnstile
 from graphs.runs import Run, create_run, decide_approval, events_of, execute, run_of
-from graphs.worker import Worker
 from tests.graphs.conftest import OWNER, open_desk
-from tests.graphs.queued import eventually, executions, fake, queued_desk
+from tests.graphs.queued import eventually, executions, fake, queued_desk, working
 from tests.graphs.storm import storm
 from tools.approval import Decided, Thresholds
 from tools.context import utc_now
@@ -20,17 +18,6 @@ from tools.errors import InvalidInput
 from tools.trials import KIND as TRIALS
 
 pytestmark = pytest.mark.anyio
-
-
-@asynccontextmanager
-async def working(desk, **options):
-    worker = Worker(desk, **options)
-    task = asyncio.create_task(worker.work())
-    try:
-        yield worker
-    finally:
-        worker.stop()
-        await task
 
 
 async def until(desk, run: str, state: str) -> Run:

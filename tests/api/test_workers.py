@@ -1,0 +1,77 @@
+"""Worker processes beside a server: one that dies is followed by another, and none outlives who began it."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic, sleep
+
+import pytest
+
+from api.workers import workers
+
+ROOT = Path(__file__).parents[2]
+OBEDIENT = "import os, sys; print(os.getpid(), file=open(sys.argv[1], 'a')); sys.stdin.read()"
+SECONDS = 60.0
+
+
+def until(found: Callable[[], bool]) -> None:
+    deadline = monotonic() + SECONDS
+    while not found():
+        assert monotonic() < deadline
+        sleep(0.02)
+
+
+def alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_worker_that_dies_is_followed_by_another_and_the_last_ends_with_the_server(tmp_path):
+    began = tmp_path / "began"
+    began.touch()
+
+    def processes() -> list[int]:
+        return [int(line) for line in began.read_text().splitlines()]
+
+    with workers(2, [sys.executable, "-c", OBEDIENT, str(began)]):
+        until(lambda: len(processes()) == 2)
+        os.kill(processes()[0], signal.SIGKILL)
+        until(lambda: len(processes()) == 3)
+    assert not [each for each in processes() if alive(each)]
+
+
+def test_no_worker_is_begun_where_none_is_wanted():
+    with workers(0, ["/nothing"]):
+        pass
+
+
+@pytest.mark.parametrize("end", ["the parent dies", pytest.param("SIGTERM", marks=pytest.mark.soak)])
+def test_a_worker_ends_by_itself(end, tmp_path):
+    working = subprocess.Popen(
+        [sys.executable, "-m", "api", "work", "--while-fed"],
+        cwd=ROOT,
+        env=os.environ | {"STRATIGOS_HOME": str(tmp_path)},
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert working.stdin is not None
+    assert working.stderr is not None
+    try:
+        assert "takes jobs" in working.stderr.readline()
+        if end == "SIGTERM":
+            working.send_signal(signal.SIGTERM)
+        else:
+            working.stdin.close()  # as the kernel does for a process that was killed
+        assert working.wait(SECONDS) == 0
+    finally:
+        working.kill()
+        working.wait()
+        working.stderr.close()
+        working.stdin.close()

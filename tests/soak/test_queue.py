@@ -1,0 +1,14 @@
+"""Five hundred jobs of twenty users, and workers that are killed."""
+
+import pytest
+
+from tests.graphs import conftest
+from tests.graphs.storm import storm
+
+small = conftest.small
+
+pytestmark = [pytest.mark.anyio, pytest.mark.soak]
+
+
+async def test_a_storm_of_jobs_loses_and_repeats_nothing_and_delays_nobody(tmp_path, small):
+    await storm(tmp_path, small(), wanted=(400, *[6] * 5, *[5] * 14), processes=3)
