@@ -26,6 +26,15 @@ router = APIRouter(tags=["agent"])
 
 LastEvent = Annotated[int, Depends(last_event_id)]
 
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": error["description"],
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorEnvelope"}}},
+    }
+    for status, error in problems.errors(400, 404, 409).items()
+}
+"""As JSON: the document would have them in the content type of the stream."""
+
 
 @dataclass(frozen=True)
 class Attached:
@@ -54,7 +63,7 @@ async def attached(given: RunAgentInput, after: LastEvent, asking: Asking, servi
     "/agent",
     summary="Ask the assistant in the words of AG-UI 1.0",
     response_class=EventSourceResponse,
-    responses=problems.errors(404, 409),
+    responses=_ERRORS,
 )
 async def agent(
     attached: Annotated[Attached, Depends(attached)], asking: Asking, serving: Serving
