@@ -16,6 +16,8 @@ from tools.trace import TRACE_EVENT
 
 LOOK_SECONDS = 1.0
 """How often the record of a run is looked at while its log stands still: one that is cancelled may say nothing."""
+AT_ONCE = 200
+"""Events that are read and told without a pause, so that others have their turn."""
 KEPT_SECONDS = 10.0
 """How long a log is still followed after its last reader left; one that was cut off comes back."""
 
@@ -100,7 +102,7 @@ class Followed:
             self._tell()
 
     async def _read(self) -> None:
-        while page := await self._store.events.read(self._owner, self._log, self.last):
+        while page := await self._store.events.read(self._owner, self._log, self.last, limit=AT_ONCE):
             for event in page:
                 live = self._folding.live(numbered(TRACE_EVENT.validate_python(event.payload), event.number))
                 self._told.append(Told(event.number, live.event.event, live.model_dump_json()))

@@ -3,6 +3,11 @@ import json
 import random
 import socket
 import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -12,9 +17,13 @@ from websockets.typing import Origin
 
 from api.routes.events import frames as frames_of
 from graphs.following import Following
+from graphs.runs import Desk
+from store.errors import Unavailable
+from store.events import Events
 from store.store import open_store
 from tests.api.live import RUN, frames, payload, written
 from tests.api.serving import application, running, served
+from tests.graphs.conftest import open_desk
 
 pytestmark = pytest.mark.anyio
 
@@ -231,6 +240,71 @@ async def test_who_never_reads_keeps_nobody_waiting(home):
                 assert sequences(await reading) == list(range(1, 4005))
             deaf.close()
             deaf_socket.transport.abort()
+
+
+class Observed:
+    """Counts what is asked of a log, and can be out of order."""
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+        self.calls = 0
+        self.broken = False
+
+    def __getattr__(self, name: str) -> Any:
+        self.calls += 1
+        if self.broken:
+            raise Unavailable("the database is unavailable (disk full)")
+        return getattr(self._events, name)
+
+
+@asynccontextmanager
+async def observed(home: Path, made: list[Observed]) -> AsyncGenerator[Desk]:
+    async with open_desk(home) as desk:
+        made.append(Observed(desk.store.events))
+        yield replace(desk, store=replace(desk.store, events=made[0]))
+
+
+async def test_many_readers_ask_the_storage_no_more_than_one_does(home):
+    made: list[Observed] = []
+    async with written(home, trials=20) as log:
+        with running(application(home, observed(home, made))) as address:
+            async with httpx.AsyncClient(base_url=address, timeout=20) as client:
+                reading = [asyncio.create_task(streamed(client)) for _ in range(40)]
+                await asyncio.sleep(0.5)
+                begun = made[0].calls
+                for n in range(20):
+                    await log.append(*log.trials(n, n + 1))
+                await asyncio.sleep(0.7)
+                asked = made[0].calls - begun
+                await log.finish()
+                found = await asyncio.gather(*reading)
+    assert all(each == found[0] for each in found)
+    assert 0 < asked < 40
+
+
+async def test_a_storage_that_cannot_answer_cuts_the_stream_and_nothing_is_lost(home):
+    made: list[Observed] = []
+    async with written(home) as log:
+        with running(application(home, observed(home, made))) as address:
+            async with httpx.AsyncClient(base_url=address, timeout=20) as client:
+                async with client.stream("GET", EVENTS) as response:
+                    stream = frames(response)
+                    before = [payload(await anext(stream)) for _ in range(3)]
+                    ws = connect(f"ws{address.removeprefix('http')}{EVENTS}/ws?after=3")
+                    async with ws as listening:
+                        made[0].broken = True
+                        await log.append(*log.trials(0, 5))
+                        assert [frame async for frame in stream] == []  # cut, without the word that it is the end
+                        with pytest.raises(websockets.ConnectionClosed) as closed:
+                            await listening.recv()
+                assert closed.value.rcvd is not None
+                assert closed.value.rcvd.code == 1013
+                refused = await client.get(EVENTS, headers={"Last-Event-ID": "3"})
+                assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+                made[0].broken = False
+                await log.finish()
+                after = await streamed(client, headers={"Last-Event-ID": "3"})
+    assert sequences([*before, *after]) == list(range(1, 15))
 
 
 async def read_in_pieces(client: httpx.AsyncClient, chance: random.Random) -> list[dict]:

@@ -1,0 +1,119 @@
+"""From the append of an event to its readers, and a reader who begins with the first of many events."""
+
+import asyncio
+import statistics
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI, Response
+
+from graphs.runs import Desk
+from store.store import Store
+from tests.api.live import RUN, Written, frames, written
+from tests.api.serving import application, running
+from tests.bench.comparison import Comparison, Row
+from tests.graphs.conftest import open_desk
+
+pytestmark = pytest.mark.bench
+
+EVENTS = f"/api/runs/{RUN}/events"
+APPENDS, MANY, LONG = 200, 200, 5000
+WANTED = 1.0
+"""Seconds at p95, of the specification."""
+
+
+class Read:
+    """When each event came to each reader."""
+
+    def __init__(self) -> None:
+        self.at: dict[int, list[float]] = {}
+
+    async def follow(self, client: httpx.AsyncClient, begun: asyncio.Semaphore) -> None:
+        async with client.stream("GET", EVENTS, params={"after": 3}) as response:
+            begun.release()
+            async for frame in frames(response):
+                if frame["event"] == "end":
+                    return
+                self.at.setdefault(int(frame["id"]), []).append(time.perf_counter())
+
+
+async def latencies(home: Path, *, readers: int, elsewhere: bool) -> list[float]:
+    """Seconds from the call of append to each reader; `elsewhere` appends as another process does."""
+    stores: list[Store] = []
+
+    @asynccontextmanager
+    async def desk() -> AsyncGenerator[Desk]:
+        async with open_desk(home) as opened:
+            stores.append(opened.store)
+            yield opened
+
+    async with written(home, trials=APPENDS) as other:
+        with running(application(home, desk())) as address:
+            log = other if elsewhere else Written(stores[0], trials=APPENDS)
+            read, begun, appended = Read(), asyncio.Semaphore(0), dict[int, float]()
+            limits = httpx.Limits(max_connections=None)
+            async with httpx.AsyncClient(base_url=address, timeout=60, limits=limits) as client:
+                reading = [asyncio.create_task(read.follow(client, begun)) for _ in range(readers)]
+                for _ in range(readers):
+                    await begun.acquire()
+                for n in range(APPENDS):
+                    appended[4 + n] = time.perf_counter()
+                    await log.append(log.trials(n, n + 1)[0])
+                    await asyncio.sleep(0.01)
+                await log.finish()
+                await asyncio.gather(*reading)
+    assert all(len(read.at[number]) == readers for number in appended)
+    return sorted(at - appended[number] for number in appended for at in read.at[number])
+
+
+@pytest.mark.parametrize(
+    ("size", "readers", "elsewhere"),
+    [
+        ("1 reader, appended in the server", 1, False),
+        ("1 reader, appended by another process", 1, True),
+        (f"{MANY} readers, appended in the server", MANY, False),
+    ],
+)
+def test_latency(comparison: Comparison, tmp_path: Path, size: str, readers: int, *, elsewhere: bool) -> None:
+    taken = asyncio.run(latencies(tmp_path, readers=readers, elsewhere=elsewhere))
+    late = statistics.quantiles(taken, n=100)
+    missed = " (missed)" if late[94] > WANTED else ""
+    note = f"p50; p95 {late[94] * 1e3:.1f} ms, p99 {late[98] * 1e3:.1f} ms; p95 below {WANTED:g} s wanted{missed}"
+    comparison.rows.append(Row("an event, from its append to its reader", size, late[49], {}, None, note))
+
+
+async def resumed(home: Path) -> tuple[float, float, float]:
+    """Seconds: the first reader, one who comes while the log is followed, and a bare route with the same bytes."""
+    async with written(home, trials=LONG) as log:
+        for first in range(0, LONG, 500):
+            await log.append(*log.trials(first, first + 500))
+        await log.finish()
+
+    async def read(address: str, path: str) -> tuple[float, bytes]:
+        async with httpx.AsyncClient(base_url=address, timeout=60) as client:
+            begun = time.perf_counter()
+            body = (await client.get(path)).content
+            return time.perf_counter() - begun, body
+
+    with running(application(home)) as address:
+        cold, whole = await read(address, EVENTS)
+        warm = [await read(address, EVENTS) for _ in range(5)]
+    assert whole.count(b"\nid: ") == 2 * LONG + 4
+    assert all(body == whole for _, body in warm)
+    bare = FastAPI()
+    bare.get("/bytes")(lambda: Response(whole, media_type="text/event-stream"))
+    with running(bare) as address:
+        peer = [await read(address, "/bytes") for _ in range(5)]
+    assert all(body == whole for _, body in peer)
+    return cold, min(seconds for seconds, _ in warm), min(seconds for seconds, _ in peer)
+
+
+def test_a_reader_from_the_first_of_10_000_events(comparison: Comparison, tmp_path: Path) -> None:
+    cold, warm, peer = asyncio.run(resumed(tmp_path))
+    size, peers = f"{2 * LONG + 4:,} events", {"a bare route with the same bytes": peer}
+    comparison.rows.append(Row("all events of a run, to the first reader", size, cold, peers))
+    comparison.rows.append(Row("all events of a run, to one who joins", size, warm, peers))
