@@ -1,7 +1,7 @@
 """Reproducing a finished job: its manifest is run again without any model, and the digests are compared."""
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from store.store import Store
 
 KIND = "reproduction"
-MESSAGE = "reproduction"
-"""The field of a queued message that names one."""
 ATTEMPTS = 3
+UNSENT_AFTER = timedelta(minutes=1)
+"""Who asks again after it sends the message again, in case the process that asked died before it did."""
 
 
 class Reproduction(Frozen):
@@ -35,12 +35,13 @@ class Reproduction(Frozen):
 
 async def ask(desk: "Desk", owner: str, run_id: str) -> Reproduction:
     """Put it into the queue; one that has not ended is answered again instead."""
-    from graphs.jobs import queue_of
     from graphs.outcomes import completed
 
     found = await completed(desk.store, owner, run_id)
     for earlier in await reproductions(desk.store, owner, run_id):
         if earlier.ended_at is None:
+            if earlier.state == "queued" and earlier.asked_at < desk.now() - UNSENT_AFTER:
+                await _send(desk, owner, earlier)
             return earlier
     assert found.run.result_digest is not None
     asked = Reproduction(
@@ -51,7 +52,7 @@ async def ask(desk: "Desk", owner: str, run_id: str) -> Reproduction:
         stored_digest=found.run.result_digest,
     )
     await _put(desk.store, owner, asked)
-    await queue_of(desk).send({"owner": owner, "job": run_id, MESSAGE: asked.id})
+    await _send(desk, owner, asked)
     return asked
 
 
@@ -92,6 +93,12 @@ async def carry_out(desk: "Desk", owner: str, run_id: str, reproduction_id: str,
         same=now.digest() == one.stored_digest,
         same_code=now.manifest.code_version == then.manifest.code_version,
     )
+
+
+async def _send(desk: "Desk", owner: str, asked: Reproduction) -> None:
+    from graphs.jobs import queue_of
+
+    await queue_of(desk).send({"owner": owner, "job": asked.job, "reproduction": asked.id})
 
 
 async def _end(desk: "Desk", owner: str, one: Reproduction, **said: object) -> Reproduction:

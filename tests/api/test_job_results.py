@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,15 @@ import httpx
 import pytest
 from openpyxl import load_workbook
 
-from graphs.runs import create_run, execute, run_of
+from graphs.jobs import queue_of
+from graphs.runs import create_run, execute, list_runs, run_of
 from quant.evaluation import Metrics
 from quant.scenario import BUILT_IN
 from store.records import Key, every
 from tests.api.serving import application, served
 from tests.graphs.conftest import open_desk
-from tests.graphs.queued import queued_desk
+from tests.graphs.queued import eventually, queued_desk
+from tests.graphs.test_worker import working
 from tools.charts import Charts
 from tools.errors import UserError
 from tools.optimization import OptimizationRequest, OptimizationResult
@@ -265,3 +268,29 @@ async def test_finished_jobs_stand_beside_each_other(searched):
         assert pair["difference"]["low"] <= pair["difference"]["utility_bps"] <= pair["difference"]["high"]
         for ids, status in ((f"{DONE},{BROKEN}", 409), (f"{DONE},none", 404), (DONE, 422), (f"{DONE},{DONE}", 422)):
             assert (await client.get("/api/jobs/compare", params={"ids": ids})).status_code == status
+
+
+async def test_a_finished_job_is_reproduced_by_a_worker_without_a_model(searched):
+    at = f"/api/jobs/{DONE}"
+    async with client_of(searched) as client, queued_desk(searched) as desk:
+        asked = await client.post(f"{at}/reproduce")
+        assert (asked.status_code, asked.json()["state"], asked.json()["same"]) == (202, "queued", None)
+        assert (await client.post(f"{at}/reproduce")).json() == asked.json()
+        assert (await client.post(f"/api/jobs/{BROKEN}/reproduce")).status_code == 409
+        other = (await client.post(f"/api/jobs/{OTHER}/reproduce")).json()
+        forged = {**other, "stored_digest": "0" * 64}
+        await desk.store.records.put(Key(OWNER, "reproduction", f"{OTHER}.{other['id']}"), forged)
+        async with working(replace(desk, models=None)):
+
+            async def ended() -> bool:
+                lists = [(await client.get(f"/api/jobs/{job}/reproductions")).json() for job in (DONE, OTHER)]
+                return all(one["ended_at"] for ones in lists for one in ones)
+
+            await eventually(ended)
+        [done] = (await client.get(asked.headers["Location"])).json()
+        assert (done["state"], done["same"], done["same_code"]) == ("done", True, True)
+        assert done["reproduced_digest"] == done["stored_digest"]
+        [differs] = (await client.get(f"/api/jobs/{OTHER}/reproductions")).json()
+        assert (differs["state"], differs["same"]) == ("done", False)
+        assert await queue_of(desk).depth() == 0
+        assert [run.id for run in await list_runs(desk.store, OWNER)] == [OTHER, BROKEN, DONE]
