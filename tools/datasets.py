@@ -106,7 +106,8 @@ class OwnedPrices:
     shared: PriceSource
 
     async def universes(self) -> tuple[str, ...]:
-        return (*await self.shared.universes(), *await self._own())
+        """Of two that have an asset of the same name the later counts: of the owner's, the first by name."""
+        return (*await self.shared.universes(), *reversed(await self._own()))
 
     async def load(self, universe: str) -> Prices:
         name, assets = split_universe(universe)

@@ -86,9 +86,11 @@ async def _find(source: OwnedPrices, asked: Asked) -> list[Quoted]:
     if asked.dataset is not None:
         tables = [await _table(source, asked.dataset, asked.as_of)]
     else:
-        own = [name for name in await source.universes() if name not in await source.shared.universes()]
-        tables = [table for name in own if (table := await _known(source, name, asked.as_of))]
-        tables += [await _table(source, name, None) for name in reversed(await source.shared.universes())]
+        shared = await source.shared.universes()
+        tables = [await _table(source, name, None) for name in shared]
+        own = [name for name in await source.universes() if name not in shared]
+        tables += [table for name in own if (table := await _known(source, name, asked.as_of))]
+        tables.reverse()
     return [_of(tables, symbol) for symbol in asked.symbols]
 
 

@@ -15,6 +15,7 @@ from tools.datasets import PIN
 from tools.errors import InvalidInput
 from tools.holdings import load_assets
 from tools.markers import mark, markers
+from tools.market import load_market
 from tools.optimization import CURRENT_RULE
 from tools.quick import evaluate_strategy
 from tools.strategies import Rule
@@ -86,7 +87,7 @@ async def test_tools_find_own_assets_beside_the_bundled_ones(home, opened):
         prices = desk.prices_of(OWNER)
         assets = await load_assets(prices, ["OWN2", "AAPL"])
         assert assets.universes == ("mydata", "stocks")
-        await import_file(desk.store, OWNER, "euros", content, Terms(currency="EUR"), commit=True)
+        await import_file(desk.store, OWNER, "a-in-euros", content, Terms(currency="EUR"), commit=True)
         with pytest.raises(InvalidInput, match="prices in EUR and USD do not mix"):
             await load_assets(prices, ["OWN1", "AAPL"])
         with pytest.raises(InvalidInput, match="there are no prices of OWN1"):
@@ -101,17 +102,13 @@ async def test_no_new_run_uses_what_is_marked_as_bad(home, opened, small):
             {"symbol": "AAPL", "reason": "a wrong tick", "start": "2003-03-03", "end": "2003-03-04"}
         )
         made = await mark(desk.store, OWNER, new, desk.now())
-        for universe in (
-            "mydata",
-            "mydata:AAPL",
-            "stocks:AAPL,MSFT",
-            (await run_of(desk.store, OWNER, earlier)).request.universe,
-        ):
+        begun = (await run_of(desk.store, OWNER, earlier)).request
+        for universe in ("mydata", "mydata:AAPL", "stocks:AAPL,MSFT", begun.universe):
             with pytest.raises(InvalidInput, match=r"AAPL from 2003-03-03 to 2003-03-04 is marked as bad data"):
                 await create_run(desk, OWNER, small(universe=universe))
         await create_run(desk, OWNER, small(universe="mydata:MSFT"))
         await create_run(desk, "somebody", small(universe="stocks:AAPL,MSFT"))
-        assert (await done(desk, earlier)).state == "completed"
+        assert (await load_market(desk.prices_of(OWNER), begun)).assets == ("AAPL", "MSFT")
 
         short = await file_of("AAPL,MSFT", since="2004-01-01")
         report = await import_file(desk.store, OWNER, "mydata", short, Terms(), commit=True)
