@@ -87,7 +87,7 @@ class Desk:
 
     def prices_of(self, owner: str) -> OwnedPrices:
         """What every owner has, and the owner's own data sets."""
-        return OwnedPrices(self.store, owner, self.prices)
+        return OwnedPrices(self.store, owner, self.prices, self.now)
 
 
 class Cancelling(Frozen):

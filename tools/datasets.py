@@ -1,6 +1,7 @@
 """An owner's data sets: immutable versions under a name, and prices out of them."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
@@ -104,6 +105,7 @@ class OwnedPrices:
     store: Store
     owner: str
     shared: PriceSource
+    now: Callable[[], datetime] = utc_now
 
     async def universes(self) -> tuple[str, ...]:
         """Of two that have an asset of the same name the later counts: of the owner's, the first by name."""
@@ -127,7 +129,7 @@ class OwnedPrices:
         """The universe with the version that it means now; raises `InvalidInput` for data that are marked as bad."""
         name, _ = split_universe(universe)
         version = await self._version(name)
-        found = await markers(self.store, self.owner, utc_now())
+        found = await markers(self.store, self.owner, self.now())
         if found:
             prices = await self.load(universe)
             first, last = _day(prices.dates[0]), _day(prices.dates[-1])

@@ -256,6 +256,5 @@ def _stale(prices: Prices) -> Iterator[str]:
         closes = prices.closes[:, n]
         starts = np.flatnonzero(np.concatenate(([True], closes[1:] != closes[:-1])))
         lengths = np.diff(np.append(starts, len(closes)))
-        for start, length in zip(starts, lengths, strict=True):
-            if length >= _STALE_SESSIONS:
-                yield f"{prices.dates[start]} {asset} {length} sessions"
+        for run in np.flatnonzero(lengths >= _STALE_SESSIONS):
+            yield f"{prices.dates[starts[run]]} {asset} {lengths[run]} sessions"

@@ -68,16 +68,16 @@ def parse(content: bytes, terms: Terms, *, symbol: str) -> Parsed:
         layout = "long" if "symbol" in columns else "one asset"
         rows = _long(table, columns, terms.symbol or symbol, positive=terms.kind != "curve")
         ignored = [name for i, name in enumerate(table.header) if i not in columns.values()]
-    if not any(series.days for series in rows.values()):
-        raise table.refuse("has no price", allowed=A_HEADER, code="empty")
     if len(rows) > MAX_ASSETS:
         raise _too_many_assets(table)
     days = len({day for series in {id(s.days): s.days for s in rows.values()}.values() for day in series})
     if days * sum(len(series.values) for series in rows.values()) > MAX_TABLE:
         reason = f"has {len(rows):,} assets with hardly a day in common"
         raise table.refuse(reason, allowed="assets that trade on the same days", code="file_too_large")
-    reverse, order = _order(rows)
-    bars = _bars(rows, wide=layout == "wide")
+    bars = _bars(rows) if days else None
+    if bars is None or not bars.dates.size:
+        raise table.refuse("has no price", allowed=A_HEADER, code="empty")
+    reverse, order = _order(rows, named=layout == "long")
     understood = Understood(
         format=kind,
         layout=layout,
@@ -189,7 +189,7 @@ def _number(table: Table, row: int, column: int, cell: str) -> float:
     )
 
 
-def _order(rows: Mapping[str, _Rows]) -> tuple[bool, tuple[Gate, ...]]:
+def _order(rows: Mapping[str, _Rows], *, named: bool) -> tuple[bool, tuple[Gate, ...]]:
     """Whether the file goes backwards, and the gates of its rows."""
     twice: list[str] = []
     disorder: list[str] = []
@@ -201,7 +201,7 @@ def _order(rows: Mapping[str, _Rows]) -> tuple[bool, tuple[Gate, ...]]:
         seen.add(id(series.days))
         days = np.array(series.days, dtype="datetime64[D]")
         unique, counts = np.unique(days, return_counts=True)
-        of = "" if len(rows) == 1 else f" {asset}"
+        of = f" {asset}" if named else ""
         twice += [f"{day}{of}" for day in unique[counts > 1][: SHOWN - len(twice)]]
         if days.size > 1 and (days[1:] < days[:-1]).all():
             backwards = True
@@ -225,10 +225,10 @@ def _order(rows: Mapping[str, _Rows]) -> tuple[bool, tuple[Gate, ...]]:
     return backwards, gates
 
 
-def _bars(rows: Mapping[str, _Rows], *, wide: bool) -> Bars:
+def _bars(rows: Mapping[str, _Rows]) -> Bars:
     """On the days on which any asset has a close; of a day that stands twice the last row counts."""
     days = {asset: np.array(series.days, dtype="datetime64[D]") for asset, series in rows.items()}
-    dates = np.unique(next(iter(days.values())) if wide else np.concatenate(list(days.values())))
+    dates = np.unique(np.concatenate(list(days.values())))
     places = {asset: np.searchsorted(dates, own) for asset, own in days.items()}
     roles: dict[Role, None] = dict.fromkeys(role for series in rows.values() for role in series.values)
     tables: dict[Role, np.ndarray[tuple[int, int], np.dtype[np.float64]]] = {}

@@ -4,6 +4,7 @@ import io
 import json
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import date, datetime
 from importlib import import_module
@@ -27,6 +28,11 @@ Format: TypeAlias = Literal["csv", "xlsx", "parquet", "json"]
 MAX_COLUMNS = 2_500
 MAX_JSON = 40_000_000
 MAX_PARTS = 1_000
+BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, OSError, EOFError, SyntaxError, RuntimeError, AssertionError),
+    *(ValueError, LookupError, TypeError, AttributeError, ArithmeticError),
+)
+"""What a damaged workbook makes of zipfile and openpyxl, which check little; XML errors are syntax errors."""
 _PARTS_READ = ("xl/worksheets/", "xl/sharedStrings", "xl/workbook.xml", "xl/styles.xml")
 _ALLOWED = "CSV in UTF-8, an Excel workbook (.xlsx), Parquet or JSON"
 _A_WORKBOOK = "an Excel workbook (.xlsx) without macros, or CSV"
@@ -68,7 +74,7 @@ def _workbook(bare: Table, content: bytes) -> Table:
         sheet.reset_dimensions()  # the file may claim any size
         rows = _sheet_rows(bare, sheet)
         _, header = next(rows, (0, None))
-    except (zipfile.BadZipFile, OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, SyntaxError) as e:
+    except BROKEN as e:
         raise _unreadable(bare, "an Excel workbook", e) from e  # what openpyxl raises for broken parts
     if header is None:
         raise bare.refuse("is empty", allowed=A_HEADER, code="empty")
@@ -95,7 +101,7 @@ def _check_parts(bare: Table, content: bytes) -> None:
                     with archive.open(name) as part:
                         if b"<!DOCTYPE" in part.read(4096):
                             raise bare.refuse("declares XML entities", allowed=_A_WORKBOOK, code="file_unreadable")
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError, EOFError) as error:
+    except BROKEN as error:
         raise _unreadable(bare, "an Excel workbook", error) from error
 
 
@@ -110,7 +116,7 @@ def _sheet_rows(bare: Table, sheet: Any) -> Iterator[tuple[int, list[str]]]:
                 continue
             width = width or len(texts)
             yield number, texts + [""] * (width - len(texts))
-    except (zipfile.BadZipFile, OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, SyntaxError) as e:
+    except BROKEN as e:
         raise _unreadable(bare, "an Excel workbook", e) from e
 
 
