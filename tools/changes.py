@@ -28,7 +28,7 @@ def adjustments(earlier: Bars, later: Bars) -> tuple[Adjustment, ...]:
         new = later.closes[after, n]
         with np.errstate(divide="ignore", invalid="ignore"):
             change = np.abs(new - old) / np.abs(old)
-        rows = np.flatnonzero(change > TOLERATED)
+        rows = np.flatnonzero(change > TOLERATED + 1e-9)  # 10.05 after 10 is half a percent and a last bit
         if rows.size:
             days = [_day(day) for day in later.dates[after[rows]]]
             largest = float(change[rows].max())

@@ -1,0 +1,141 @@
+"""Versions, marks and adjustments, without the doors."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from store.errors import Conflict
+from store.store import Store, open_store
+from tools.arrivals import import_file
+from tools.bundled import BundledPrices
+from tools.changes import stale
+from tools.dataset_words import NewMarker, Terms
+from tools.datasets import OwnedPrices, find_head, head_of
+from tools.errors import InvalidInput
+from tools.freshness import freshness
+from tools.markers import LIFE, mark, markers
+from tools.market_events import told
+
+pytestmark = pytest.mark.anyio
+
+NOW = datetime(2024, 2, 1, 12, tzinfo=UTC)
+FILE = "date,A,B\n2024-01-02,1.5,10\n2024-01-03,1.6,11\n2024-01-04,1.7,12\n"
+
+
+@pytest.fixture
+async def store(home):
+    async with open_store(home) as opened:
+        yield opened
+
+
+async def imported(store: Store, content: str = FILE, owner: str = "ann", at: datetime = NOW, **terms):
+    return await import_file(store, owner, "mydata", content.encode(), Terms(**terms), commit=True, now=at)
+
+
+async def events(store: Store) -> list[str]:
+    return [event.event for event in await told(store, "ann", after=0, limit=100)]
+
+
+async def test_a_mark_that_nobody_mends_expires_and_says_so_once(store):
+    new = NewMarker(symbol="A", reason="a wrong tick")
+    await imported(store)
+    await mark(store, "ann", new, NOW)
+    before = OwnedPrices(store, "ann", BundledPrices(), lambda: NOW + LIFE - timedelta(seconds=1))
+    with pytest.raises(InvalidInput, match="A is marked as bad data"):
+        await before.pinned("mydata")
+    assert (await before.pinned("mydata:B")).endswith(":B")
+    after = replace(before, now=lambda: NOW + LIFE)
+    for _ in range(2):
+        assert (await after.pinned("mydata")).startswith("mydata@")
+    assert [marker.state for marker in await markers(store, "ann", NOW + LIFE)] == ["expired"]
+    assert await events(store) == ["imported", "marker_set", "marker_expired"]
+
+
+async def test_a_mark_of_one_data_set_leaves_the_others(store):
+    await imported(store)
+    await mark(store, "ann", NewMarker(symbol="A", reason="a wrong tick", dataset="another"), NOW)
+    await OwnedPrices(store, "ann", BundledPrices(), lambda: NOW).pinned("mydata")
+    await mark(store, "ann", NewMarker(symbol="AAPL", reason="a wrong tick", dataset="stocks"), NOW)
+    with pytest.raises(InvalidInput, match="AAPL in stocks is marked as bad data"):
+        await OwnedPrices(store, "ann", BundledPrices(), lambda: NOW).pinned("stocks:AAPL,MSFT")
+
+
+async def test_a_mark_is_lifted_by_data_that_pass_by_themselves_only(store):
+    new = NewMarker.model_validate({"symbol": "A", "reason": "a wrong tick", "start": "2024-01-03"})
+    await imported(store)
+    made = await mark(store, "ann", new, NOW)
+    gap = "date,A,B\n2024-01-02,1.5,10\n2024-01-04,1.7,12\n2024-01-05,1.7,12\n"
+    report = await imported(store, gap, accept={"missing_sessions": "as it came"})
+    assert (report.committed, report.markers_cleared) == (True, ())
+    report = await imported(store, FILE.replace("1.6", "1.61"))
+    assert report.markers_cleared == (made.id,)
+    assert (await events(store))[-2:] == ["marker_cleared", "imported"]
+
+
+async def test_the_terms_are_part_of_the_version(store):
+    terms = [{}, {"currency": "EUR"}, {"total_return": False}, {"calendar": "none"}, {"mapping": {"date": "date"}}]
+    hashes = [
+        (await import_file(store, "ann", "mydata", FILE.encode(), Terms.model_validate(one), commit=False)).version.hash
+        for one in terms
+    ]
+    assert hashes[0] == hashes[-1]
+    assert len(set(hashes)) == 4
+
+
+async def test_what_comes_back_is_the_version_that_it_was(store):
+    first = await imported(store)
+    second = await imported(store, FILE.replace("1.7", "1.8"), at=NOW + timedelta(hours=1))
+    third = await imported(store, at=NOW + timedelta(hours=2))
+    head = await head_of(store, "ann", "mydata")
+    assert [commit.hash for commit in head.history] == [v.version.hash for v in (first, second, third)]
+    assert third.version.hash == first.version.hash
+    assert third.version.changes.adjustments[0].symbol == "A"
+    assert len(await events(store)) == 3
+
+
+async def test_of_two_imports_at_once_one_is_told_to_look_again(store):
+    await imported(store)
+    files = [FILE.replace("1.7", f"1.{n}") for n in (71, 72, 73)]
+    done = await asyncio.gather(*(imported(store, file) for file in files), return_exceptions=True)
+    refused = [one for one in done if isinstance(one, BaseException)]
+    assert all(isinstance(one, Conflict) for one in refused)
+    head, _ = await find_head(store, "ann", "mydata")
+    assert head is not None
+    assert len(head.history) == 1 + len(files) - len(refused)
+
+
+async def test_a_change_of_half_a_percent_is_rounding(store):
+    await imported(store)
+    report = await imported(store, FILE.replace("10\n", "10.05\n"))
+    assert report.version.changes.adjustments == ()
+    report = await imported(store, FILE.replace("10\n", "10.11\n"))
+    assert [one.symbol for one in report.version.changes.adjustments] == ["B"]
+    assert await stale(store, "ann", "nothing") is None
+
+
+async def test_assets_of_different_lives_are_used_where_they_share_days(store):
+    text = "date,symbol,close\n" + "".join(
+        f"{day},{name},{close}\n"
+        for name, days in (("A", (2, 3, 4, 5)), ("B", (4, 5, 8)), ("C", (8, 9)))
+        for day, close in ((f"2024-01-{n:02}", 10 + n) for n in days)
+    )
+    refused = await import_file(store, "ann", "mydata", text.encode(), Terms(), commit=False)
+    assert not refused.usable
+    short = text.replace("2024-01-09,C,19\n", "").replace("2024-01-08,C,18\n", "")
+    await imported(store, short)
+    prices = OwnedPrices(store, "ann", BundledPrices())
+    assert [str(day) for day in (await prices.load("mydata")).dates] == ["2024-01-04", "2024-01-05"]
+    assert len((await prices.load("mydata:A")).dates) == 4
+    assert await prices.universes() == ("sp500", "stocks", "mydata")
+
+
+async def test_how_fresh_data_are():
+    friday = date(2024, 1, 12)
+    for today, behind in (("2024-01-12", 0), ("2024-01-16", 0), ("2024-01-17", 1), ("2024-01-18", 2)):
+        found = freshness(friday, "XNYS", date.fromisoformat(today))
+        assert (found.sessions_behind, found.fresh) == (behind, behind <= 1)
+    assert freshness(friday, "none", date(2024, 1, 15)).fresh
+    assert not freshness(friday, "none", date(2024, 1, 16)).fresh
+    assert freshness(friday, "XNYS", date(2026, 1, 12)).sessions_behind == 499
