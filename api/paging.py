@@ -1,9 +1,12 @@
 """Lists come in pages: `limit` of them, then those after the cursor of the page before."""
 
+from collections.abc import Callable, Sequence
 from typing import Annotated, Generic, TypeVar
 
 from fastapi import Query
 from pydantic import BaseModel, Field
+
+from tools.errors import InvalidInput
 
 T = TypeVar("T")
 
@@ -14,3 +17,13 @@ After = Annotated[str | None, Query(max_length=500, description="`next` of the p
 class Listed(BaseModel, Generic[T]):
     items: list[T]
     next: str | None = Field(description="`after` of the next page; null on the last")
+
+
+def sliced(items: Sequence[T], name: Callable[[T], str], limit: int, after: str | None) -> Listed[T]:
+    """A page of a list that is whole in memory; the cursor is the name of the last item."""
+    names = [name(item) for item in items]
+    if after is not None and after not in names:
+        raise InvalidInput("after", after, allowed="`next` of the page before")
+    start = 0 if after is None else names.index(after) + 1
+    page = list(items[start : start + limit])
+    return Listed(items=page, next=names[start + limit - 1] if start + limit < len(names) else None)

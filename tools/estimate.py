@@ -2,7 +2,10 @@
 
 import os
 
+from tools.approval import Thresholds
+from tools.estimate_words import Foreseen
 from tools.optimization import Estimate, OptimizationRequest
+from tools.prices import PriceSource
 
 DAYS = 252
 PATH_DAYS_PER_SECOND = 2.0e8
@@ -29,3 +32,11 @@ def estimate(request: OptimizationRequest, budget: int | None = None) -> Estimat
         seconds=round(seconds, 1),
         memory_mb=round(memory, 1),
     )
+
+
+async def foresee(prices: PriceSource, request: OptimizationRequest, thresholds: Thresholds | None) -> Foreseen:
+    """Of a request whose prices are there, and whether a person is asked before it starts."""
+    await prices.load(request.universe)
+    found = estimate(request)
+    exceeded = thresholds.exceeded(found) if thresholds else ()
+    return Foreseen(estimate=found, needs_approval=bool(exceeded), exceeded=exceeded, thresholds=thresholds)

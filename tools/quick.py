@@ -3,7 +3,7 @@
 import asyncio
 import math
 from functools import partial
-from typing import Literal, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from quant.kernel import FIRST, HIGHEST, LOWEST, SECOND, TARGET
 from quant.regime import volatility_state
 from quant.scenario import BUILT_IN, Scenario
 from quant.simulation import Simulated, evaluations
-from quant.strategy import ON_HISTORY_ALONE, REBALANCING_DAYS, Frozen, StrategyConfig
+from quant.strategy import ON_HISTORY_ALONE, REBALANCING_DAYS, StrategyConfig
 from tools import naming
 from tools.benefit import BPS
 from tools.errors import InvalidInput
@@ -28,6 +28,7 @@ from tools.judge import matched_weight
 from tools.market import build_market
 from tools.optimization import OptimizationRequest
 from tools.prices import Prices, PriceSource
+from tools.quick_words import EVERY_DAY, Caution, CurvePoint, Held, QuickEvaluation, Subject, Window, YearlyReturn
 from tools.record import seen
 from tools.risk import volatility
 from tools.sheet import Sheet
@@ -36,11 +37,10 @@ from tools.strategies import Rule
 Floats = NDArray[np.float64]
 
 TOOL = "evaluate_strategy"
-Subject: TypeAlias = Literal["strategy", "same_volatility", "sixty_forty_cash", "equity"]
-Caution: TypeAlias = Literal["half_at_target", "target_unreachable", "lookback_below_rebalancing", "gap_beyond_floor"]
-
 CURVE = (0.05, 0.08, 0.10, 0.12, 0.15, 0.18, 0.20, 0.25, 0.30, 0.40)
 """Volatilities at which the weight is shown."""
+FEWEST_DAYS = 252
+"""Sessions that figures a year are told of."""
 _HALF = 0.05
 """Distance from one half within which a weight counts as one half."""
 _LABEL: dict[Subject, str] = {
@@ -59,51 +59,26 @@ _ROWS: tuple[tuple[str, str, Unit], ...] = (
 )
 
 
-class CurvePoint(Frozen):
-    volatility: float
-    weight: float
+class Evaluated(NamedTuple):
+    """With what it was computed on: series of each rule as `World.replay` gives them, and the rows that count."""
 
-
-class YearlyReturn(Frozen):
-    """Of a calendar year; the first and the last may be parts of one."""
-
-    year: int
-    strategy: float
-    sixty_forty_cash: float
-    equity: float
-
-
-class Held(Frozen):
-    """One rule: on history, and in the scenario."""
-
-    subject: Subject
-    config: StrategyConfig
-    history: Evaluation
-    simulated: Evaluation
-
-
-class QuickEvaluation(Frozen):
-    """Of one configuration; `held` begins with it."""
-
-    rule: Rule
-    name: str
-    universe: str
-    scenario: str
-    first_day: str
-    last_day: str
-    held: tuple[Held, ...]
-    curve: tuple[CurvePoint, ...]
-    """The weight in a calm, rising market without losses so far; one point where volatility has no effect."""
-    years: tuple[YearlyReturn, ...]
-    warnings: tuple[Caution, ...]
-    caveats: tuple[str, ...]
-    figures: tuple[Figure, ...]
+    found: QuickEvaluation
+    world: World
+    series: Floats
+    part: slice
 
 
 async def evaluate_strategy(
     prices: PriceSource, rule: Rule, *, universe: str = "sp500", scenario: Scenario = BUILT_IN[0]
 ) -> QuickEvaluation:
     """`rule` beside 60/40 in cash, full investment and the volatility-matched constant weight."""
+    return (await evaluated(prices, rule, universe=universe, scenario=scenario)).found
+
+
+async def evaluated(
+    prices: PriceSource, rule: Rule, *, universe: str, scenario: Scenario, window: Window = EVERY_DAY
+) -> Evaluated:
+    """The same on those days of `window` that are not locked."""
     if rule.config.estimator in ON_HISTORY_ALONE:
         raise InvalidInput("estimator", rule.config.estimator, allowed="rolling, ewma, ewma_max, garch or downside")
     loaded = await prices.load(universe)
@@ -115,10 +90,10 @@ async def evaluate_strategy(
         scenarios=(scenario.model_copy(update={"probability": 1.0}),),
         current_rule=config,
     )
-    return await asyncio.to_thread(_evaluate, loaded, request)
+    return await asyncio.to_thread(_evaluate, loaded, request, window)
 
 
-def _evaluate(loaded: Prices, request: OptimizationRequest) -> QuickEvaluation:
+def _evaluate(loaded: Prices, request: OptimizationRequest, window: Window) -> Evaluated:
     world = World(build_market(loaded, request), request)
     rule = Rule(config=request.current_rule, mandate=request.mandate)
     config, (scenario,) = rule.config, request.scenarios
@@ -129,7 +104,7 @@ def _evaluate(loaded: Prices, request: OptimizationRequest) -> QuickEvaluation:
         "sixty_forty_cash": constant(0.6),
         "equity": constant(1.0),
     }
-    configs, part = tuple(rules.values()), seen(world)
+    configs, part = tuple(rules.values()), _within(world, window)
     series = world.replay(configs).series
     try:
         simulated = world.simulate(configs, scenario, keep_paths=True, keep_drawdowns=False)
@@ -150,12 +125,37 @@ def _evaluate(loaded: Prices, request: OptimizationRequest) -> QuickEvaluation:
         last_day=str(dates[-1]),
         held=held,
         curve=tuple(CurvePoint(volatility=v, weight=weight_at(world, config, v)) for v in _shown(config)),
-        years=_years(world, series),
-        warnings=tuple(_warnings(world, rule)),
-        caveats=(f"Computed on {dates[0]} to {dates[-1]}; the days after that are locked.", *world.market.caveats),
+        years=_years(world, series, part),
+        warnings=tuple(_warnings(world, rule, part)),
+        caveats=(_days_used(world, part), *world.market.caveats),
         figures=(),
     )
-    return found.model_copy(update={"figures": _figures(world, found, series[0, 1, part.stop - 1], simulated)})
+    figures = _figures(world, found, float(series[0, 1, part.stop - 1]), part, simulated)
+    return Evaluated(found.model_copy(update={"figures": figures}), world, series, part)
+
+
+def _within(world: World, window: Window) -> slice:
+    whole = seen(world)
+    dates = world.market.dates[whole]
+    first = 0 if window.first_day is None else int(np.searchsorted(dates, np.datetime64(window.first_day, "D")))
+    last = dates.size
+    if window.last_day is not None:
+        last = int(np.searchsorted(dates, np.datetime64(window.last_day, "D"), side="right"))
+    if last - first < FEWEST_DAYS:
+        shown = f"{window.first_day or dates[0]} to {window.last_day or dates[-1]}"
+        raise InvalidInput(
+            "window",
+            shown,
+            reason=f"{max(last - first, 0)} sessions lie within {shown}",
+            allowed=f"at least {FEWEST_DAYS} within {dates[0]} to {dates[-1]}; the days after that are locked",
+        )
+    return slice(whole.start + first, whole.start + last)
+
+
+def _days_used(world: World, part: slice) -> str:
+    dates, locked = world.market.dates[part], world.market.dates[seen(world)][-1]
+    after = "that" if dates[-1] == locked else str(locked)
+    return f"Computed on {dates[0]} to {dates[-1]}; the days after {after} are locked."
 
 
 def _shown(config: StrategyConfig) -> tuple[float, ...]:
@@ -183,8 +183,7 @@ def weight_at(world: World, config: StrategyConfig, volatility: float) -> float:
     return min(max(family.weigh(known), float(row[LOWEST])), float(row[HIGHEST]))
 
 
-def _years(world: World, series: Floats) -> tuple[YearlyReturn, ...]:
-    part = seen(world)
+def _years(world: World, series: Floats, part: slice) -> tuple[YearlyReturn, ...]:
     dates = world.market.dates[part]
     strategy, _, sixty_forty, equity = (calendar_years(dates, world.total(s[0, part], part)) for s in series)
     return tuple(
@@ -193,9 +192,9 @@ def _years(world: World, series: Floats) -> tuple[YearlyReturn, ...]:
     )
 
 
-def _warnings(world: World, rule: Rule) -> list[Caution]:
+def _warnings(world: World, rule: Rule, part: slice) -> list[Caution]:
     config, mandate = rule.config, rule.mandate
-    asset = world.market.asset[seen(world)]
+    asset = world.market.asset[part]
     found: list[Caution] = []
     if FAMILY[config.weight_function].volatility:
         if abs(weight_at(world, config, mandate.target_volatility) - 0.5) < _HALF:
@@ -209,7 +208,9 @@ def _warnings(world: World, rule: Rule) -> list[Caution]:
     return found
 
 
-def _figures(world: World, found: QuickEvaluation, weight: float, simulated: Simulated) -> tuple[Figure, ...]:
+def _figures(
+    world: World, found: QuickEvaluation, weight: float, part: slice, simulated: Simulated
+) -> tuple[Figure, ...]:
     sheet, mandate = Sheet(TOOL, "quick"), found.rule.mandate
     place = naming.plain(found.scenario)
     sheet.add("name", "the configuration that was evaluated", found.name, "text")
@@ -224,7 +225,7 @@ def _figures(world: World, found: QuickEvaluation, weight: float, simulated: Sim
         _say(sheet, held, "history", held.history, "on the days used")
         _say(sheet, held, "simulated", held.simulated, f'simulated in the scenario "{place}", mean over paths')
     _say_advantages(sheet, found, simulated, place)
-    _say_weights(sheet, world, found, weight)
+    _say_weights(sheet, world, found, weight, part)
     _say_years(sheet, found.years)
     return sheet.figures
 
@@ -259,17 +260,17 @@ def _say_years(sheet: Sheet, years: tuple[YearlyReturn, ...]) -> None:
             sheet.add(f"year_{row.year}_{subject}", quantity, getattr(row, subject), "percent")
 
 
-def _say_weights(sheet: Sheet, world: World, found: QuickEvaluation, weight: float) -> None:
+def _say_weights(sheet: Sheet, world: World, found: QuickEvaluation, weight: float, part: slice) -> None:
     config, target = found.rule.config, found.rule.mandate.target_volatility
     matched = found.held[1].config.constant_weight
     sheet.add("matched_weight", f"risky weight of {_LABEL['same_volatility']}", matched, "weight")
     sheet.add(
         "last_weight",
         'risky weight of the strategy held "most recently"',
-        float(weight),
+        weight,
         "weight",
     )
-    latest = float(volatility_state(world.market.asset[: seen(world).stop]).volatility[-1])
+    latest = float(volatility_state(world.market.asset[: part.stop]).volatility[-1])
     sheet.add(
         "last_volatility",
         "yearly volatility of the risky asset in the weeks up to the last day used",

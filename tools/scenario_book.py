@@ -16,6 +16,7 @@ from tools.errors import InvalidInput
 from tools.figures import Figure
 from tools.named import identifier
 from tools.optimization import HISTORY
+from tools.scenario_words import ScenarioShown
 from tools.sheet import Sheet
 
 KIND = "scenario"
@@ -56,6 +57,21 @@ class ScenarioBook(Frozen):
     @property
     def scenarios(self) -> tuple[Scenario, ...]:
         return tuple(entry.scenario for entry in self.entries)
+
+
+async def shown_scenarios(store: Store, owner: str) -> tuple[ScenarioShown, ...]:
+    """Each with the figures that are its own."""
+    book = await scenario_book(store, owner)
+    return tuple(
+        ScenarioShown(
+            scenario=entry.scenario,
+            own=entry.own,
+            losing=entry.losing,
+            banner=entry.banner,
+            figures=_book((entry.scenario,)).figures[1:],  # the first counts them
+        )
+        for entry in book.entries
+    )
 
 
 async def scenario_book(store: Store, owner: str) -> ScenarioBook:

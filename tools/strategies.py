@@ -87,6 +87,32 @@ TEMPLATES: dict[Template, tuple[dict[str, Any], dict[str, float]]] = {
 """What each template says of the configuration and of the mandate."""
 
 
+class StrategyTemplate(Frozen):
+    """A strategy to begin with."""
+
+    name: Template
+    title: str
+    rule: Rule
+
+
+_TITLES: dict[Template, str] = {
+    "twelve_month_rule": "Spreadsheet 12-month rule",
+    "risk_control": "S&P-style risk control 10%",
+    "sixty_forty": "60/40",
+    "cppi_90": "CPPI 90",
+    "merton": "Merton with a risk aversion of 3",
+    "trend_overlay": "Trend and volatility",
+}
+"""Of the templates that say everything; a constant weight must be named."""
+
+
+def templates() -> tuple[StrategyTemplate, ...]:
+    return tuple(
+        StrategyTemplate(name=name, title=title, rule=strategy_of(StrategyValues(template=name)))
+        for name, title in _TITLES.items()
+    )
+
+
 def strategy_of(values: StrategyValues, *, base: Rule | None = None, mandate: Mandate | None = None) -> Rule:
     """The configuration that `values` describe.
 

@@ -1,5 +1,61 @@
-"""Quick evaluations and estimates, answered at once."""
+"""One configuration at once, estimates before a launch, and what both are chosen from."""
 
-from fastapi import APIRouter
+from typing import Annotated
 
-router = APIRouter(tags=["evaluations"])
+from fastapi import APIRouter, Body
+
+from api import problems
+from api.bodies import at_most
+from api.dependencies import Asking, Serving
+from api.paging import After, Limit, Listed, sliced
+from tools.errors import InvalidInput
+from tools.estimate_words import Foreseen
+from tools.optimization import OptimizationRequest
+from tools.quick_words import DetailedEvaluation, EvaluationRequest
+from tools.scenario_words import ScenarioShown
+from tools.strategies import StrategyTemplate, templates
+
+router = APIRouter(tags=["evaluations"], route_class=at_most(1_000_000))
+
+_READ = problems.errors(400, 413)
+
+
+@router.post(
+    "/evaluations",
+    summary="Evaluate one configuration on history and in one scenario, at once",
+    response_description="Metrics beside three benchmarks, lines, the weight by volatility and today, and warnings",
+    responses=_READ,
+)
+async def evaluate(request: EvaluationRequest, asking: Asking, serving: Serving) -> DetailedEvaluation:
+    from tools.quick_lines import evaluate_in_detail
+
+    desk = serving.desk
+    return await evaluate_in_detail(desk.store, desk.prices_of(asking.owner), asking.owner, request)
+
+
+_ESTIMATED = Body(openapi_examples={"usual": {"summary": "100 trials in five scenarios", "value": {"trials": 100}}})
+
+
+@router.post("/estimates", summary="What an optimization would take, and whether a person must approve it")
+async def estimates(request: Annotated[OptimizationRequest, _ESTIMATED], asking: Asking, serving: Serving) -> Foreseen:
+    from tools.estimate import foresee
+
+    if request.prices_file is not None:
+        reason = "files of the server are not read for a client"
+        allowed = "the name of a data set in universe"
+        raise InvalidInput("prices_file", request.prices_file, reason=reason, allowed=allowed)
+    desk = serving.desk
+    return await foresee(desk.prices_of(asking.owner), request, desk.thresholds)
+
+
+@router.get("/scenarios", summary="Scenarios that are built in, and your own, with what they imply")
+async def scenarios(asking: Asking, serving: Serving, limit: Limit = 100, after: After = None) -> Listed[ScenarioShown]:
+    from tools.scenario_book import shown_scenarios
+
+    shown = await shown_scenarios(serving.desk.store, asking.owner)
+    return sliced(shown, lambda item: item.scenario.name, limit, after)
+
+
+@router.get("/strategies/templates", summary="Strategies to begin with")
+async def strategy_templates(limit: Limit = 100, after: After = None) -> Listed[StrategyTemplate]:
+    return sliced(templates(), lambda item: item.name, limit, after)

@@ -41,7 +41,7 @@ async def simulate(request: SimulationRequest, asking: Asking, serving: Serving)
     from tools import simulation_book as book
 
     desk = serving.desk
-    return await book.simulate(desk.store, desk.prices, asking.owner, request, now=desk.now())
+    return await book.simulate(desk.store, desk.prices_of(asking.owner), asking.owner, request, now=desk.now())
 
 
 @router.post(

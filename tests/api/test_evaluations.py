@@ -1,0 +1,212 @@
+"""One configuration at once, estimates, scenarios and templates over HTTP."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from quant.scenario import BUILT_IN
+from store.store import open_store
+from tests.api.serving import application, running
+from tests.graphs.conftest import open_desk
+from tools.approval import Thresholds
+from tools.bundled import BundledPrices
+from tools.estimate import estimate
+from tools.optimization import OptimizationRequest
+from tools.quick import evaluate_strategy
+from tools.scenario_book import ScenarioValues, add_scenario
+from tools.strategies import Rule, templates
+
+RULE = {"weight_function": "inverse_vol", "estimator": "rolling", "lookback_days": 63, "rebalancing": "monthly"}
+TEN_YEARS = {"first_day": "2005-01-01", "last_day": "2014-12-31"}
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory) -> Iterator[httpx.Client]:
+    home = tmp_path_factory.mktemp("home")
+
+    async def keep() -> None:
+        async with open_store(home) as store:
+            await add_scenario(store, "local", ScenarioValues(name="mine", mu=0.02))
+            await add_scenario(store, "ben", ScenarioValues(name="bens", mu=0.02))
+
+    asyncio.run(keep())
+    with running(application(home)) as address, httpx.Client(base_url=f"{address}/api", verify=False) as asking:
+        yield asking
+
+
+def evaluated(client: httpx.Client, **changes: Any) -> dict[str, Any]:
+    answer = client.post("/evaluations", json={"config": RULE} | changes)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+@pytest.fixture(scope="module")
+def found(client) -> dict[str, Any]:
+    return evaluated(client)
+
+
+def test_it_is_what_the_chat_says_of_the_same_strategy(found) -> None:
+    rule = Rule.model_validate({"config": RULE})
+    said = asyncio.run(evaluate_strategy(BundledPrices(), rule)).model_dump(mode="json")
+    assert {name: found[name] for name in said} == said
+    assert all(figure["source"] for figure in found["figures"])
+
+
+def test_lines_are_thinned_out_and_lose_neither_end_nor_worst_fall(client, found) -> None:
+    lines, few = found["lines"], evaluated(client, points=7)["lines"]
+    assert len(lines["dates"]) == 250
+    assert len(few["dates"]) == 7
+    assert lines["dates"][-1] == few["dates"][-1] == found["last_day"]
+    for n, held in enumerate(found["held"]):
+        subject, metrics = held["subject"], found["held"][n]["history"]["metrics"]
+        assert max(lines["drawdown"][subject]) == pytest.approx(metrics["max_drawdown"]["value"])
+        assert max(few["drawdown"][subject]) == max(lines["drawdown"][subject])
+        assert few["wealth"][subject][-1] == lines["wealth"][subject][-1]
+        growth = metrics["geometric_return"]["value"]
+        years = held["history"]["days"] / 252
+        assert lines["wealth"][subject][-1] == pytest.approx((1.0 + growth) ** years, rel=1e-6)
+    assert lines["weight"][-1] == figure(found, "quick_last_weight")
+
+
+def figure(found: dict[str, Any], name: str) -> Any:
+    return next(one["value"] for one in found["figures"] if one["id"] == name)
+
+
+def test_a_window_narrows_history_and_never_reaches_the_locked_days(client, found) -> None:
+    narrow = evaluated(client, window=TEN_YEARS)
+    assert (narrow["first_day"], narrow["last_day"]) == ("2005-01-03", "2014-12-31")
+    assert narrow["caveats"][0].endswith(f"the days after {found['last_day']} are locked.")
+    assert [row["year"] for row in narrow["years"]] == list(range(2005, 2015))
+    own = {row["year"]: row for row in found["years"]}
+    assert [row["equity"] for row in narrow["years"]] == pytest.approx([own[y]["equity"] for y in range(2005, 2015)])
+    assert narrow["held"][0]["simulated"] == found["held"][0]["simulated"]
+    late = client.post("/evaluations", json={"config": RULE, "window": {"first_day": "2017-01-01"}})
+    assert late.status_code == 422
+    assert "locked" in late.json()["error"]["message"]
+
+
+def test_today_is_the_weight_after_the_last_close(found) -> None:
+    today = found["today"]
+    assert today["as_of"] == "2022-12-28"
+    closes = asyncio.run(BundledPrices().load("sp500")).closes[:, 0]
+    days = np.diff(np.log(closes))[-63:]
+    # the last rebalancing was at the end of November: the window moved by a month since then
+    assert today["weight"] == pytest.approx(0.10 / (days.std(ddof=1) * 252**0.5), rel=0.25)
+
+
+def test_costs_and_scenario_are_those_of_the_request(client, found) -> None:
+    dear = evaluated(client, mandate={"transaction_cost_bps": 50}, scenario="mine")
+    assert dear["scenario"] == "mine"
+    cost = [one["held"][0]["history"]["metrics"]["cost"]["value"] for one in (found, dear)]
+    assert cost[1] == pytest.approx(10 * cost[0], rel=0.01)
+    own = BUILT_IN[2].model_copy(update={"paths": 200, "years": 2}).model_dump(mode="json")
+    simulated = evaluated(client, scenario=own)["held"][0]["simulated"]
+    assert (simulated["scenario"], simulated["paths"], simulated["days"]) == ("bear_market", 200, 504)
+
+
+def test_warnings_come_in_words(client) -> None:
+    slow = evaluated(client, config=RULE | {"lookback_days": 15}, mandate={"target_volatility": 0.20})
+    assert [one["code"] for one in slow["cautions"]] == ["target_unreachable", "lookback_below_rebalancing"]
+    assert slow["warnings"] == [one["code"] for one in slow["cautions"]]
+    assert all(one["message"] for one in slow["cautions"])
+
+
+def test_ten_years_take_less_than_two_seconds(client, found) -> None:
+    begun = time.perf_counter()
+    evaluated(client, window=TEN_YEARS)
+    assert time.perf_counter() - begun < 2.0
+
+
+HEAVY = BUILT_IN[0].model_copy(update={"paths": 100_000, "years": 30}).model_dump(mode="json")
+BAD: dict[str, tuple[dict[str, Any], str]] = {
+    "no config": ({"config": None}, "config"),
+    "a missing parameter": ({"config": {"weight_function": "inverse_vol"}}, "lookback_days"),
+    "a useless parameter": ({"config": RULE | {"decay": 0.94}}, "decay"),
+    "blind in simulations": ({"config": {"weight_function": "inverse_vol", "estimator": "implied"}}, "estimator"),
+    "an unknown universe": ({"universe": "mars"}, "universe"),
+    "an unknown scenario": ({"scenario": "atlantis"}, "atlantis"),
+    "the scenario of another": ({"scenario": "bens"}, "bens"),
+    "a heavy scenario": ({"scenario": HEAVY}, "paths"),
+    "a reversed window": ({"window": {"first_day": "2010-01-01", "last_day": "2009-01-01"}}, "first_day"),
+    "a short window": ({"window": {"first_day": "2010-01-01", "last_day": "2010-03-01"}}, "window"),
+    "a distant window": ({"window": {"first_day": "9999-01-01"}}, "window"),
+    "a huge target": ({"mandate": {"target_volatility": 1e308}}, "target_volatility"),
+    "one point": ({"points": 1}, "points"),
+    "an unknown field": ({"confg": 1}, "confg"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_is_refused_is_named(client, name) -> None:
+    changes, word = BAD[name]
+    answer = client.post("/evaluations", json={"config": RULE} | changes)
+    assert answer.status_code == 422, answer.text
+    assert word in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("lowest", [0.0, 1.0])
+@pytest.mark.parametrize("highest", [0.0, 1.0, 2.0])
+def test_a_mandate_without_room_is_served_or_refused(client, lowest, highest) -> None:
+    answer = client.post(
+        "/evaluations", json={"config": RULE, "mandate": {"min_weight": lowest, "max_weight": highest}}
+    )
+    assert answer.status_code == (200 if lowest <= highest else 422), answer.text
+
+
+def test_an_estimate_says_what_a_job_takes_and_whether_a_person_is_asked(client) -> None:
+    usual = client.post("/estimates", json={}).json()
+    assert usual["estimate"] == estimate(OptimizationRequest()).model_dump(mode="json")
+    assert (usual["needs_approval"], usual["exceeded"]) == (False, [])
+    large = client.post("/estimates", json={"trials": 5_000}).json()
+    assert (large["needs_approval"], large["exceeded"]) == (True, ["evaluations"])
+    assert large["thresholds"] == Thresholds().model_dump(mode="json")
+
+
+def test_who_asks_nobody_needs_no_approval(home) -> None:
+    @asynccontextmanager
+    async def alone():
+        async with open_desk(home) as desk:
+            yield replace(desk, thresholds=None)
+
+    with running(application(home, alone())) as address:
+        answer = httpx.post(f"{address}/api/estimates", json={"trials": 5_000}).json()
+    assert (answer["needs_approval"], answer["thresholds"]) == (False, None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [({"prices_file": "/etc/passwd"}, "prices_file"), ({"universe": "mars"}, "universe"), ({"trials": 3}, "trials")],
+)
+def test_an_estimate_of_what_cannot_run_is_refused(client, changes, word) -> None:
+    answer = client.post("/estimates", json=changes)
+    assert answer.status_code == 422
+    assert word in answer.json()["error"]["message"]
+
+
+def test_scenarios_are_the_built_in_ones_and_ones_own_page_by_page(client) -> None:
+    whole = client.get("/scenarios").json()
+    names = [item["scenario"]["name"] for item in whole["items"]]
+    assert names == [*(scenario.name for scenario in BUILT_IN), "cycle", "mine"]
+    assert [item["own"] for item in whole["items"]] == [False] * 6 + [True]
+    first = client.get("/scenarios", params={"limit": 4}).json()
+    rest = client.get("/scenarios", params={"limit": 4, "after": first["next"]}).json()
+    assert first["items"] + rest["items"] == whole["items"]
+    assert rest["next"] is None
+    assert client.get("/scenarios", params={"after": "nothing"}).status_code == 422
+    base = {one["id"]: one["value"] for one in whole["items"][0]["figures"]}
+    assert base["scenario_base_case_sharpe"] == pytest.approx((0.08 - 0.03) / 0.18)
+
+
+def test_every_template_can_be_evaluated(client) -> None:
+    listed = client.get("/strategies/templates").json()["items"]
+    assert [item["name"] for item in listed] == [template.name for template in templates()]
+    for item in listed:
+        found = evaluated(client, **item["rule"], points=2)
+        assert found["rule"] == item["rule"]
