@@ -10,9 +10,12 @@ from tools.prices import PriceSource
 DAYS = 252
 PATH_DAYS_PER_SECOND = 2.0e8
 """Strategy-path-days of one core, path generation included: a cautious figure from `make bench`."""
-SEARCH_SECONDS = 0.015
-"""Proposing one trial."""
-JUDGING = 0.6
+STARTING_SECONDS = 3.0
+"""Of any search, on one core: loading, fitting, the steps of the graph. Measured: 1.7 in a process that has searched
+before and 5 in a fresh one; a machine that has never compiled the kernels takes half a minute more, once."""
+SEARCH_SECONDS = 0.02
+"""Proposing and storing one trial."""
+JUDGING = 1.0
 """Work of judging (fresh paths, neighbours, sensitivities), as a share of a search of 100 trials."""
 
 
@@ -23,7 +26,8 @@ def estimate(request: OptimizationRequest, budget: int | None = None) -> Estimat
     evaluations = trials * len(request.scenarios)
     path_days = evaluations * scenario.paths * scenario.years * DAYS
     judging = JUDGING * 100 * len(request.scenarios) * scenario.paths * scenario.years * DAYS
-    seconds = (path_days + judging) / (PATH_DAYS_PER_SECOND * (os.cpu_count() or 1)) + trials * SEARCH_SECONDS
+    simulating = (path_days + judging) / (PATH_DAYS_PER_SECOND * (os.cpu_count() or 1))
+    seconds = STARTING_SECONDS + simulating + trials * SEARCH_SECONDS
     memory = 350.0 + 8.0e-6 * scenario.years * DAYS * 64 * 8
     return Estimate(
         trials=trials,

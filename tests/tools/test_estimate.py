@@ -1,6 +1,6 @@
 import pytest
 
-from tools.estimate import estimate
+from tools.estimate import STARTING_SECONDS, estimate
 
 
 def resized(request, **changes):
@@ -26,3 +26,7 @@ def test_memory_does_not_grow_with_paths_or_trials(asked) -> None:
 
 def test_a_local_search_costs_nothing(asked) -> None:
     assert (estimate(asked()).dollars, estimate(asked()).instances) == (0.0, 0)
+
+
+def test_the_smallest_search_takes_what_any_search_takes(asked) -> None:
+    assert estimate(asked(), 1).seconds == pytest.approx(STARTING_SECONDS, abs=0.6)
