@@ -15,6 +15,7 @@ class History(Camel):
     """What was computed on."""
 
     source: str
+    datasets: tuple[str, ...] = Field(description="With their versions; none where the returns were given")
     assets: tuple[str, ...]
     periods: int
     first_date: date | None = Field(description="Of the first return; null where the returns came without dates")

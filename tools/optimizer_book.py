@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from quant.errors import QuantError
 from store.records import Key
 from store.store import Store
+from tools.datasets import OwnedPrices
 from tools.errors import NotFound
 from tools.optimizer_answers import (
     Kind,
@@ -23,7 +24,6 @@ from tools.optimizer_requests import FrontierRequest, HrpRequest, RiskParityRequ
 from tools.optimizer_sample import Sample, sample_of
 from tools.optimizers import Problem, hrp_of, risk_parity_of
 from tools.portfolio_book import kept_portfolio
-from tools.prices import PriceSource
 
 KIND = "optimization"
 _TYPES: dict[type, Kind] = {RiskParityRequest: "risk-parity", HrpRequest: "hrp", FrontierRequest: "efficient-frontier"}
@@ -40,16 +40,15 @@ class NoSuchOptimization(NotFound):
 
 
 async def optimize(
-    store: Store,
-    prices: PriceSource,
-    owner: str,
+    source: OwnedPrices,
     request: RiskParityRequest | HrpRequest | FrontierRequest,
     *,
     now: datetime,
 ) -> Optimization:
     """Solve it and keep the answer; what stands in the way is a `UserError`, and then nothing is kept."""
+    store, owner = source.store, source.owner
     portfolio = None if request.portfolio_id is None else await kept_portfolio(store, owner, request.portfolio_id)
-    sample = await sample_of(prices, request, portfolio)
+    sample = await sample_of(source, request, portfolio)
     made = await asyncio.to_thread(_solved, request, sample, now)
     await store.blobs.put(_blob(owner, made.id), made.model_dump_json(by_alias=True).encode())
     await store.records.put(

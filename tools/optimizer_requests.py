@@ -119,6 +119,12 @@ class OptimizerRequest(Camel):
     ] = None
     dates: Annotated[Dates | None, Field(description="Of the periods of `returns`, where they are known")] = None
     symbols: Annotated[Symbols | None, Field(description="Assets with prices at hand, instead of `returns`")] = None
+    dataset: Annotated[
+        str | None,
+        Field(
+            max_length=120, description="Where the prices are, `name` or `name@version`; by default wherever they are"
+        ),
+    ] = None
     start_date: Annotated[date | None, Field(description="The first close to use, with prices at hand")] = None
     end_date: Annotated[date | None, Field(description="The last close to use, with prices at hand")] = None
     covariance: Covariance = "sample"
@@ -134,7 +140,9 @@ class OptimizerRequest(Camel):
         if self.returns is None and self.symbols is None and self.portfolio_id is None:
             raise ValueError("no assets are named; allowed: returns, symbols, or portfolioId")
         if self.returns is not None:
-            given = [name for name in ("symbols", "start_date", "end_date") if getattr(self, name) is not None]
+            given = [
+                name for name in ("symbols", "dataset", "start_date", "end_date") if getattr(self, name) is not None
+            ]
             if given:
                 name = OptimizerRequest.model_fields[given[0]].alias
                 raise ValueError(f"{name} is given beside returns; allowed: either returns, or prices at hand")
@@ -151,7 +159,7 @@ class OptimizerRequest(Camel):
     @property
     def parameters(self) -> dict[str, JsonValue]:
         """What was chosen, the history aside."""
-        unsaid = {"portfolio_id", "returns", "dates", "symbols", "start_date", "end_date"}
+        unsaid = {"portfolio_id", "returns", "dates", "symbols", "dataset", "start_date", "end_date"}
         unsaid |= set() if self.covariance == "exponential" else {"halflife"}
         return self.model_dump(mode="json", by_alias=True, exclude=unsaid, exclude_none=True)
 

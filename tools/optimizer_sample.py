@@ -1,5 +1,6 @@
 """The returns that an optimizer works on: given with the request, or from the prices at hand."""
 
+import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +12,12 @@ from numpy.typing import NDArray
 
 from quant.errors import DataError
 from quant.returns import Returns
+from tools.datasets import OwnedPrices, head_of, resolved, version_of
 from tools.errors import InvalidInput
 from tools.optimizer_answers import History
 from tools.optimizer_requests import OptimizerRequest
 from tools.portfolio_words import Portfolio
-from tools.prices import Prices, PriceSource
+from tools.prices import Prices
 
 Floats = NDArray[np.float64]
 
@@ -32,15 +34,15 @@ class Sample:
     warnings: tuple[str, ...]
 
 
-async def sample_of(prices: PriceSource, request: OptimizerRequest, portfolio: Portfolio | None) -> Sample:
+async def sample_of(source: OwnedPrices, request: OptimizerRequest, portfolio: Portfolio | None) -> Sample:
     if request.returns is not None:
         return _given(request.returns, request.dates, portfolio)
-    symbols = request.symbols or list(portfolio.symbols if portfolio else ())
+    symbols = tuple(request.symbols or (portfolio.symbols if portfolio else ()))
     if len(symbols) < 2:
         reason = f"the portfolio has {len(symbols)} asset"
         raise InvalidInput("portfolioId", request.portfolio_id, reason=reason, allowed="one with two assets or more")
-    loaded = await _loaded(prices, symbols)
-    return _from_prices(loaded, symbols, request.start_date, request.end_date, portfolio)
+    loaded = await _loaded(source, symbols, request.dataset)
+    return await asyncio.to_thread(_from_prices, loaded, symbols, request, portfolio)
 
 
 def _given(returns: Mapping[str, Sequence[float]], dates: Sequence[date] | None, portfolio: Portfolio | None) -> Sample:
@@ -62,6 +64,7 @@ def _given(returns: Mapping[str, Sequence[float]], dates: Sequence[date] | None,
         values=_varying(np.column_stack([np.array(returns[symbol]) for symbol in symbols]), symbols, "returns"),
         history=History(
             source="given with the request",
+            datasets=(),
             assets=symbols,
             periods=len(returns[symbols[0]]),
             first_date=dates[0] if dates else None,
@@ -72,60 +75,83 @@ def _given(returns: Mapping[str, Sequence[float]], dates: Sequence[date] | None,
     )
 
 
-async def _loaded(prices: PriceSource, symbols: Sequence[str]) -> dict[str, tuple[Prices, int]]:
-    """Where the closes of each symbol stand; a data set of one asset is called by its own name too."""
-    found: dict[str, tuple[Prices, int]] = {}
+@dataclass(frozen=True, eq=False)
+class _Column:
+    """The closes of one symbol."""
+
+    dataset: str
+    prices: Prices
+    asset: str
+
+
+async def _loaded(source: OwnedPrices, symbols: Sequence[str], dataset: str | None) -> list[_Column]:
+    """From the owner's data sets before those that all have, unless one is named."""
+    shared = await source.shared.universes()
+    own = [name for name in await source.universes() if name not in shared]
+    found: dict[str, tuple[str, str]] = {}
     known: list[str] = []
-    for universe in await prices.universes():
-        loaded = await prices.load(universe)
-        columns = {asset.upper(): column for column, asset in enumerate(loaded.assets)}
-        if len(columns) == 1:
-            columns[universe.upper()] = 0
-        for symbol in symbols:
-            if symbol in columns:
-                found.setdefault(symbol, (loaded, columns[symbol]))
-        known += loaded.assets
-        if len(found) == len(symbols):
-            return found
+    for name in [dataset] if dataset else [*own, *reversed(shared)]:
+        assets = await _assets(source, name)
+        called = {asset.upper(): asset for asset in assets}
+        found = {symbol: (name, called[symbol]) for symbol in symbols if symbol in called} | found
+        known += assets
     missing = ", ".join(symbol for symbol in symbols if symbol not in found)
-    raise InvalidInput("symbols", missing, reason=f"there are no prices of {missing}", allowed=", ".join(known[:60]))
+    if missing:
+        raise InvalidInput(
+            "symbols", missing, reason=f"there are no prices of {missing}", allowed=", ".join(known[:60])
+        )
+    sets: dict[str, tuple[str, Prices]] = {}
+    for name in dict.fromkeys(name for name, _ in found.values()):
+        chosen = ",".join(asset for place, asset in found.values() if place == name)
+        pinned = await source.pinned(f"{name}:{chosen}")
+        sets[name] = (pinned.partition(":")[0], await source.load(pinned))
+    return [_Column(*sets[name], asset) for name, asset in (found[symbol] for symbol in symbols)]
+
+
+async def _assets(source: OwnedPrices, dataset: str) -> tuple[str, ...]:
+    if dataset in await source.shared.universes():
+        return (await source.shared.load(dataset)).assets
+    name, _, hash_ = dataset.partition("@")
+    commit = resolved(await head_of(source.store, source.owner, name), hash_ or None)
+    return (await version_of(source.store, source.owner, name, commit.hash)).assets
 
 
 def _from_prices(
-    loaded: Mapping[str, tuple[Prices, int]],
-    symbols: Sequence[str],
-    start: date | None,
-    end: date | None,
-    portfolio: Portfolio | None,
+    columns: Sequence[_Column], symbols: tuple[str, ...], request: OptimizerRequest, portfolio: Portfolio | None
 ) -> Sample:
-    sets = list({id(prices): prices for prices, _ in loaded.values()}.values())
-    days = reduce(np.intersect1d, [prices.dates for prices in sets])
-    window = days[_inside(days, start, end)]
+    sets = {column.dataset: column.prices for column in columns}
+    currencies = sorted({prices.currency for prices in sets.values()})
+    if len(currencies) > 1:
+        shown = ", ".join(currencies)
+        raise InvalidInput("symbols", shown, reason=f"prices in {shown} do not mix", allowed="assets of one currency")
+    days = reduce(np.intersect1d, [prices.dates for prices in sets.values()])
+    window = days[_inside(days, request.start_date, request.end_date)]
     if window.size < 3:
-        shown = f"{start or 'the beginning'} to {end or 'the end'}"
+        shown = f"{request.start_date or 'the beginning'} to {request.end_date or 'the end'}"
         allowed = f"days from {days[0]} to {days[-1]}" if days.size else "assets with days in common"
         raise InvalidInput("startDate", shown, reason=f"{shown} holds {window.size} closes", allowed=allowed)
-    closes = np.column_stack(
-        [prices.closes[_rows(prices, window), column] for prices, column in (loaded[symbol] for symbol in symbols)]
-    )
+    closes = [
+        column.prices.closes[_rows(column.prices, window), column.prices.assets.index(column.asset)]
+        for column in columns
+    ]
     try:
-        returns = Returns.from_prices(window, tuple(symbols), closes)
+        returns = Returns.from_prices(window, symbols, np.column_stack(closes))
     except DataError as error:
-        raise InvalidInput(
-            "symbols", list(symbols), reason=str(error), allowed="assets with closes on all days"
-        ) from error
+        allowed = "assets with closes on all days"
+        raise InvalidInput("symbols", list(symbols), reason=str(error), allowed=allowed) from error
     return Sample(
-        symbols=tuple(symbols),
+        symbols=symbols,
         values=_varying(returns.values, symbols, "symbols"),
         history=History(
-            source="; ".join(prices.source for prices in sets),
-            assets=tuple(symbols),
+            source="; ".join(prices.source for prices in sets.values()),
+            datasets=tuple(sets),
+            assets=symbols,
             periods=len(returns),
             first_date=returns.dates[0].astype(object),
             last_date=returns.dates[-1].astype(object),
         ),
         current=portfolio.assets if portfolio else {},
-        warnings=tuple(_doubts(sets)),
+        warnings=tuple(_doubts(list(sets.values()))),
     )
 
 

@@ -91,6 +91,6 @@ async def _optimized(
 
     desk = serving.desk
     try:
-        return await optimize(desk.store, desk.prices, asking.owner, request, now=desk.now())
+        return await optimize(desk.prices_of(asking.owner), request, now=desk.now())
     except Unsolvable as error:
         raise Problem(422, str(error), code="OPTIMIZATION_ERROR") from error

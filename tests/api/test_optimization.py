@@ -10,7 +10,6 @@ from quant.allocate import maximum_sharpe, minimum_variance
 from quant.covariance import ledoit_wolf, sample
 from quant.returns import Returns
 from tests.api.serving import application, served
-from tests.tools.sources import Given
 from tools.bundled import BundledPrices
 
 pytestmark = pytest.mark.anyio
@@ -243,12 +242,36 @@ async def test_prices_at_hand_give_what_their_returns_give(client, kind):
     assert not any("without dates" in warning for warning in same["warnings"])
 
 
-async def test_assets_of_several_sources_meet_on_their_common_days(client, home):
-    prices = await BundledPrices().load("stocks:AAPL,JNJ")
+async def test_assets_of_several_sources_meet_on_their_common_days(client):
     found = await solved(client, "risk-parity", symbols=["sp500", "aapl"], startDate="2010-01-01")
     assert found["history"]["assets"] == ["SP500", "AAPL"]
+    assert set(found["history"]["datasets"]) == {"sp500", "stocks"}
     assert any("dividends" in warning for warning in found["warnings"])
-    assert str(Given({"a": prices}).prices["a"].dates[-1]) == found["history"]["lastDate"]
+
+
+async def test_own_prices_come_before_those_that_all_have(client):
+    days = np.arange("2015-01-05", "2015-03-01", dtype="datetime64[D]")
+    days = days[np.is_busday(days, holidays=["2015-01-19", "2015-02-16"])]
+    rng = np.random.default_rng(3)
+    closes = 100.0 * np.cumprod(1.0 + rng.normal(0.0, 0.01, (days.size, 2)), axis=0)
+    rows = [f"{day},{a!r},{b!r}" for day, (a, b) in zip(days, closes.tolist(), strict=True)]
+    kept = await client.post(
+        "/api/market-data/imports",
+        params={"dataset": "mine", "dry_run": False},
+        content="\n".join(["date,AAPL,OWN", *rows]),
+    )
+    assert kept.status_code in (200, 201), kept.text
+    found = await solved(client, "risk-parity", symbols=["AAPL", "OWN"])
+    assert found["history"]["datasets"][0].startswith("mine@")
+    returns = closes[1:] / closes[:-1] - 1.0
+    same = await solved(client, "risk-parity", returns={"AAPL": returns[:, 0].tolist(), "OWN": returns[:, 1].tolist()})
+    assert found["result"]["weights"] == pytest.approx(same["result"]["weights"], rel=1e-6)
+    pinned = await solved(client, "risk-parity", symbols=["AAPL", "OWN"], dataset=found["history"]["datasets"][0])
+    assert pinned["result"] == found["result"]
+    error = await refused(client, "risk-parity", {"symbols": ["AAPL", "OWN"], "dataset": "stocks"})
+    assert "no prices of OWN" in error["message"]
+    asked = {"symbols": ["AAPL", "OWN"], "dataset": "nothing"}
+    assert (await client.post("/api/optimization/hrp", json=asked)).status_code == 404
 
 
 @pytest.mark.parametrize(
