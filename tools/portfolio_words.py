@@ -24,7 +24,7 @@ def _ticker(text: str) -> str:
 def each_once(value: Any) -> Any:
     """Tickers that differ in case alone are one asset, of which a mapping would keep the last."""
     seen: set[str] = set()
-    names = cast("list[Any]", list(value) if isinstance(value, dict | list) else [])
+    names = list(cast("dict[Any, Any] | list[Any]", value)) if isinstance(value, dict | list) else []
     if len(names) > MOST_ASSETS:
         raise ValueError(f"there are {len(names)}; allowed: at most {MOST_ASSETS}")
     for name in names:
