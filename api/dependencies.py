@@ -25,14 +25,14 @@ class Served:
     following: "Following"
 
 
-def served(connection: HTTPConnection) -> Served:
+async def served(connection: HTTPConnection) -> Served:  # a plain function would cost a hop to a thread
     return connection.app.state.served
 
 
 Serving = Annotated[Served, Depends(served)]
 
 
-def principal(serving: Serving) -> Principal:
+async def principal(serving: Serving) -> Principal:
     """Who asks: on loopback the one local user."""
     return Principal(owner=serving.settings.owner)
 
