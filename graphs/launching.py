@@ -10,7 +10,8 @@ from contextlib import aclosing
 from graphs.holdout import open_holdout
 from graphs.jobs import followed, restart, submit
 from graphs.log import Place
-from graphs.runs import Desk, Run, create_run, events_of, execute, list_runs, run_of, served
+from graphs.recent import recent_results, recent_runs, results_named
+from graphs.runs import Desk, Run, create_run, events_of, execute, run_of, served
 from store.errors import Conflict
 from store.records import Key
 from tools.approval import approval_of
@@ -77,12 +78,12 @@ class DeskRuns:
             raise InvalidInput("run", run, reason=f"{found.id[:12]} is {found.state}", allowed="a run with a result")
         return found.id, await load_result(self._desk.store, self._owner, found.id, "final")
 
-    async def all(self) -> tuple[RunSummary, ...]:
+    async def latest(self, count: int) -> tuple[RunSummary, ...]:
         return tuple(
             RunSummary(
                 run=run.id, name=run.request.name, state=run.state, created_at=run.created_at.strftime("%Y-%m-%d %H:%M")
             )
-            for run in await list_runs(self._desk.store, self._owner)
+            for run in await recent_runs(self._desk.store, self._owner, count)
         )
 
     async def holdout(self, run: str) -> tuple[Figure, ...]:
@@ -121,13 +122,14 @@ class DeskRuns:
         allowed = "last, previous, or the beginning of a run's id"
         if named.get(text) is not None:
             return await run_of(self._desk.store, self._owner, named[text] or "")
-        runs = [run for run in await list_runs(self._desk.store, self._owner) if run.state == "completed"]
+        store, owner = self._desk.store, self._owner
         place = {"last": 0, "previous": 1}.get(text)
         if place is not None:
-            if place < len(runs):
-                return runs[place]
+            latest = await recent_results(store, owner, place + 1)
+            if place < len(latest):
+                return await run_of(store, owner, latest[place])
             raise InvalidInput("run", text, reason="there are not so many results yet", allowed="an optimization first")
-        found = [run for run in runs if text and run.id.startswith(text)]
+        found = await results_named(store, owner, text)
         if len(found) != 1:
             reason = f"{len(found)} of your results begin with {text!r}"
             raise InvalidInput("run", text, reason=reason, allowed=allowed)

@@ -1,6 +1,8 @@
 """The latest runs of a person, found without reading all of them."""
 
-from graphs.runs import KIND
+from graphs.runs import KIND, Run
+from store.errors import Invalid
+from store.records import every
 from store.store import Store
 
 PAGE = 50
@@ -16,3 +18,20 @@ async def recent_results(store: Store, owner: str, count: int) -> list[str]:
         after = page.after
         if after is None or len(found) >= count:
             return found[:count]
+
+
+async def recent_runs(store: Store, owner: str, count: int) -> list[Run]:
+    """The latest runs, newest first."""
+    page = await store.records.list(owner, KIND, limit=count, newest_first=True)
+    return [Run.model_validate(record.document) for record in page.records]
+
+
+async def results_named(store: Store, owner: str, text: str) -> list[Run]:
+    """Completed runs whose id begins so."""
+    if not text:
+        return []
+    try:
+        found = [record.document async for record in every(store.records, owner, KIND, prefix=text)]
+    except Invalid:  # no id can begin so
+        return []
+    return [Run.model_validate(document) for document in found if document["state"] == "completed"]

@@ -81,7 +81,7 @@ class Runs(Protocol):
         """Of `last`, `previous`, an id or the beginning of one; `UserError` where there is none."""
         ...
 
-    async def all(self) -> tuple[RunSummary, ...]:
+    async def latest(self, count: int) -> tuple[RunSummary, ...]:
         """Newest first."""
         ...
 

@@ -158,7 +158,7 @@ async def list_results(runtime: ToolRuntime[ChatContext, Any]) -> tuple[str, Lis
     context = runtime.context
 
     async def compute() -> tuple[Listed, dict[str, Any]]:
-        runs = (await context.runs.all())[:10]
+        runs = await context.runs.latest(10)
         return Listed(runs=runs, figures=tuple(_listed(runs))), {"last": "list_results"}
 
     result = await kept(context, "list_results", {}, Listed, compute)

@@ -126,7 +126,9 @@ async def decide(job_id: JobId, body: Ruling, serving: Serving, asking: Asking) 
     from tools.approval import Decided
 
     decided = Decided(**body.model_dump(), by=asking.owner, at=serving.desk.now())
-    return summary(await decide_approval(serving.desk, asking.owner, job_id, decided))
+    run = await decide_approval(serving.desk, asking.owner, job_id, decided)
+    await serving.answering.ensure_all(asking.owner)  # a thread may wait for it
+    return summary(run)
 
 
 @router.get("/jobs/{job_id}/request", summary="What was asked of a job", responses=errors(404))

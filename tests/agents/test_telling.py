@@ -98,8 +98,9 @@ class GivenRuns:
     async def result(self, run: str) -> tuple[str, OptimizationResult]:
         return run, self._results[run]
 
-    async def all(self) -> tuple[RunSummary, ...]:
-        return tuple(RunSummary(run=r, name=HOSTILE, state="completed", created_at="2026-03-02") for r in self._results)
+    async def latest(self, count: int) -> tuple[RunSummary, ...]:
+        runs = list(self._results)[:count]
+        return tuple(RunSummary(run=r, name=HOSTILE, state="completed", created_at="2026-03-02") for r in runs)
 
     async def holdout(self, run: str) -> tuple[Figure, ...]:
         gained = Figure(

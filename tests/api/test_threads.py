@@ -153,6 +153,13 @@ async def test_a_rejected_search_is_answered_with_the_reason(client):
     assert (await told(client, thread, JOKE))[-1]["outcome"] == "declined"
 
 
+async def test_a_decision_about_the_job_lets_the_thread_go_on(client):
+    thread, asked = await waiting(client)
+    answer = await client.post(f"/api/jobs/{asked['run']}/approval", json={"verdict": "rejected", "reason": "not now"})
+    assert answer.status_code == 202
+    assert any("not now" in claim["text"] for claim in (await ended(client, thread))["claims"])
+
+
 async def test_a_branch_goes_on_beside_its_thread(client):
     thread = await begun(client)
     for text in (RISK, JOKE):
