@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from graphs.checkpoints import DynamoTable
     from graphs.runs import Desk
     from store.queue import Queue
+    from store.store import Store
 
 
 VERSION = "0.1.0"
@@ -45,7 +46,6 @@ async def create_desk(
     from api.promptlog import PromptLog  # the agents' libraries take seconds to import
     from api.telemetry import exported
     from graphs.runs import Desk
-    from store.store import open_store
     from tools.bundled import BundledPrices
     from tools.datasets import load_owned
     from tools.local import LocalRunner
@@ -59,7 +59,7 @@ async def create_desk(
     prices = BundledPrices()
     checkpoints = await _checkpoints(settings, checked=models is not None)
     with log_to(settings.home, settings.log_level), exported(settings.telemetry) as telemetry:
-        async with open_store(settings.home) as store, _queue(settings, queued=queued) as queue:
+        async with _opened_store(settings) as store, _queue(settings, queued=queued) as queue:
             yield Desk(
                 store=store,
                 prices=prices,
@@ -156,6 +156,27 @@ async def _queue(settings: Settings, *, queued: bool) -> "AsyncGenerator[Queue |
     url, _, dead = settings.queue.removeprefix("sqs:").partition(",dead:")
     async with open_sqs_queue(url, dead) as queue:
         yield queue
+
+
+@asynccontextmanager
+async def _opened_store(settings: Settings) -> "AsyncGenerator[Store]":
+    from store.errors import Unavailable
+    from store.store import open_store
+
+    if not settings.store:
+        async with open_store(settings.home) as store:
+            yield store
+        return
+    from store.aws import open_aws_store
+
+    table, _, bucket = settings.store.removeprefix("dynamodb:").partition(",s3:")
+    async with AsyncExitStack() as stack:
+        try:
+            opened = await stack.enter_async_context(open_aws_store(table, bucket))
+        except Unavailable as error:
+            allowed = "a table that store.aws.create_table has made, and a bucket, both of yours"
+            raise InvalidInput("STRATIGOS_STORE", settings.store, reason=str(error), allowed=allowed) from error
+        yield opened
 
 
 async def _checkpoints(settings: Settings, *, checked: bool) -> "Path | DynamoTable":

@@ -66,6 +66,14 @@ class Settings(BaseSettings):
     """Worker processes that `serve` starts beside itself."""
     jobs_per_user: Annotated[int, Field(validation_alias="JOBS_PER_USER", ge=1, le=100)] = 2
     """Jobs of one owner that are worked on at a time; the others wait."""
+    store: Annotated[
+        str,
+        Field(
+            validation_alias="STRATIGOS_STORE",
+            pattern=r"^(dynamodb:[A-Za-z0-9_.-]{3,255},s3:[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?$",
+        ),
+    ] = ""
+    """Where records, events and blobs are kept; empty for files in the home."""
 
     host: Annotated[str, Field(validation_alias="STRATIGOS_HOST", min_length=1, max_length=253)] = "127.0.0.1"
     port: Annotated[int, Field(validation_alias="STRATIGOS_PORT", ge=0, le=65535)] = 8000
@@ -158,6 +166,7 @@ FORMS = {
     "APPROVE_DOLLARS": "a number of at least 0, or none",
     "STRATIGOS_CHECKPOINTS": "dynamodb:TABLE, dynamodb:TABLE,s3:BUCKET, or nothing for a file in the home",
     "STRATIGOS_QUEUE": "sqs:URL,dead:URL, the URLs of two SQS queues, or nothing for a queue in the home",
+    "STRATIGOS_STORE": "dynamodb:TABLE,s3:BUCKET, or nothing for files in the home",
     "MODEL": f"{EMBEDDED}, {BEDROCK}<model id or inference-profile ARN>, or a name of LangChain's init_chat_model",
     "MODEL_FALLBACKS": "names of models as in MODEL, separated by commas",
     "MODEL_TAGS": f"up to {MAX_TAGS} pairs such as team=allocation,desk=multi-asset: letters, digits, :_@$#=/+.-",

@@ -73,7 +73,7 @@ def create_table(client: Any, name: str) -> None:
 def open_bucket(name: str, *, patience: float = PATIENCE_SECONDS) -> ObjectBlobs:
     session = boto3.Session()
     try:
-        credentials = Boto3CredentialProvider(session)
+        credentials = Boto3CredentialProvider(session, ttl=timedelta(minutes=5))  # boto3 renews those that end in ten
     except ValueError as error:
         raise Unavailable(f"the bucket {name!r} is unavailable (there are no credentials)") from error
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")

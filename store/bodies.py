@@ -3,10 +3,12 @@
 import asyncio
 import uuid
 import zlib
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 from store.blobs import Blobs
 from store.documents import Document, decode
+from store.errors import Unavailable
 
 Body: TypeAlias = dict[str, Any]
 """The attribute of an item that holds its document."""
@@ -38,7 +40,9 @@ class Bodies:
         packed = body["packed"]["B"] if "packed" in body else await self._blobs.get(body["blob"]["S"])
         return decode(zlib.decompress(packed).decode())
 
-    async def discard(self, body: Body) -> None:
-        """Delete the blob of an item that is no longer there, if it had one."""
-        if "blob" in body:
-            await self._blobs.delete(body["blob"]["S"])
+    async def discard(self, *bodies: Body) -> None:
+        """Delete the blobs of items that are not there; one that cannot be deleted stays, and nothing names it."""
+        for body in bodies:
+            if "blob" in body:
+                with suppress(Unavailable):
+                    await self._blobs.delete(body["blob"]["S"])

@@ -57,30 +57,34 @@ class DynamoRecords:
             return await self._put(puts, bodies)
         except StoreError as error:
             if not isinstance(error, Unanswered):  # else the items may be there, and need their blobs
-                await self._discard(bodies)
+                await self._bodies.discard(*bodies)
             raise
 
     async def _put(self, puts: Sequence[Put], bodies: list[Body]) -> tuple[int, ...]:
         write = uuid.uuid4().hex
         patience = self._table.patience(CONTENDED_PAUSE)
         unanswered = False
+        replaced: Sequence[Item | None] = ()
         while True:
             try:
                 before = await self._before(puts)
             except Unavailable as error:
                 raise (Unanswered(str(error)) if unanswered else error) from error
             if unanswered and all(item is not None and item["write"]["S"] == write for item in before):
+                await self._bodies.discard(*filter(None, replaced))
                 return tuple(_version(item) for item in before)  # it went through before its answer was lost
             for put, item in zip(puts, before, strict=True):
                 _expect(put.key, item, put.expected)
+            if unanswered:  # ours may have been there, and its blob be gone with it
+                raise Unanswered(f"the answer to a write of {puts[0].key} was lost, and others have written since")
             items = [self._item(put, item, body, write) for put, item, body in zip(puts, before, bodies, strict=True)]
             try:
                 await self._table.put(items, [_unchanged(item) for item in before])
             except Refused as refused:
-                unanswered = unanswered or refused.perhaps_done
+                unanswered, replaced = refused.perhaps_done, before
                 await patience.rest(_contended(puts[0].key, unanswered=unanswered))
                 continue
-            await self._discard([item for item in before if item is not None])
+            await self._bodies.discard(*filter(None, before))
             return tuple(_version(item) for item in items)
 
     async def get(self, key: Key) -> Record | None:
@@ -140,8 +144,6 @@ class DynamoRecords:
             try:
                 await self._delete(item)
             except Refused as refused:
-                if refused.perhaps_done and not await self._find([key]):
-                    return True  # it went through before its answer was lost
                 await patience.rest(_contended(key, unanswered=refused.perhaps_done))
                 continue
             return True
@@ -167,13 +169,13 @@ class DynamoRecords:
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     async def _delete(self, item: Item) -> None:
-        await self._table.call(
-            "delete_item",
-            TableName=self._table.name,
-            Key={"pk": item["pk"], "sk": item["sk"]},
-            **_unchanged(item),
-        )
-        await self._discard([item])
+        key = {"pk": item["pk"], "sk": item["sk"]}
+        try:
+            await self._table.call("delete_item", TableName=self._table.name, Key=key, **_unchanged(item))
+        except Refused as refused:
+            if not refused.perhaps_done or await self._table.find([key], PLACE):
+                raise
+        await self._bodies.discard(item)
 
     async def _before(self, puts: Sequence[Put]) -> Sequence[Item | None]:
         found = {(item["pk"]["S"], item["sk"]["S"]): item for item in await self._find([put.key for put in puts])}
@@ -208,11 +210,6 @@ class DynamoRecords:
             return Record(key, await self._bodies.read(item), _version(item))
         except Missing:
             return await self.get(key)
-
-    async def _discard(self, bodies: Sequence[Body]) -> None:
-        for body in bodies:
-            with suppress(Unavailable):  # the blob stays behind, and nothing names it
-                await self._bodies.discard(body)
 
     def _item(self, put: Put, before: Item | None, body: Body, write: str) -> Item:
         pk, sk = _place(put.key)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from store.bell import Bell
 from store.bodies import Bodies, Body
 from store.documents import Document, encode
-from store.errors import Unavailable
+from store.errors import StoreError, Unanswered, Unavailable
 from store.events import MAX_PAGE, Event
 from store.keys import LARGEST, check_id, check_log, check_range
 from store.table import CONTENDED_PAUSE, Item, Refused, Table
@@ -106,29 +106,45 @@ class DynamoEvents:
             self._bell.ring(owner, run_id)
 
     async def _append(self, owner: str, run_id: str, texts: dict[str, str]) -> dict[str, int]:
+        bodies: dict[str, Body] = {}
+        try:
+            return await self._number(owner, run_id, texts, bodies)
+        except StoreError as error:
+            if not isinstance(error, Unanswered):  # else the events may be there, and need their blobs
+                await self._bodies.discard(*bodies.values())
+            raise
+
+    async def _number(self, owner: str, run_id: str, texts: dict[str, str], bodies: dict[str, Body]) -> dict[str, int]:
         """Number those that the log has not; each transaction refuses a number or an id that is taken."""
         log = {"S": _log(owner, run_id)}
-        bodies: dict[str, Body] = {}
         patience = self._table.patience(CONTENDED_PAUSE)
+        unanswered = False
         while True:
-            found = await self._table.find([{"pk": log, "sk": {"S": f"i#{id_}"}} for id_ in texts], ("number",))
+            try:
+                found = await self._table.find([{"pk": log, "sk": {"S": f"i#{id_}"}} for id_ in texts], ("number",))
+                last = await self.last(owner, run_id)
+            except Unavailable as error:
+                raise (Unanswered(str(error)) if unanswered else error) from error
             numbers = {item["sk"]["S"].removeprefix("i#"): int(item["number"]["N"]) for item in found}
             new = [id_ for id_ in texts if id_ not in numbers]
+            if not new:
+                break
             items: list[Item] = []
-            last = await self.last(owner, run_id) if new else 0
             for number, id_ in enumerate(new, last + 1):
                 bodies[id_] = bodies.get(id_) or await self._bodies.write(owner, texts[id_])
                 items.append({"pk": log, "sk": {"S": _place(number)}, "event_id": {"S": id_}} | bodies[id_])
                 items.append({"pk": log, "sk": {"S": f"i#{id_}"}, "number": {"N": str(number)}})
                 numbers[id_] = number
-            if not new:
-                return numbers
             try:
                 await self._table.put(items, [ABSENT] * len(items))
-            except Refused:
-                await patience.rest(Unavailable(f"the log of {run_id!r}: others append to it without end"))
-                continue
-            return numbers
+                break
+            except Refused as refused:
+                unanswered = unanswered or refused.perhaps_done
+                kind = Unanswered if unanswered else Unavailable
+                await patience.rest(kind(f"the log of {run_id!r}: others append to it without end"))
+        if not unanswered:
+            await self._bodies.discard(*(body for id_, body in bodies.items() if id_ not in new))
+        return numbers
 
     async def _items(self, owner: str, run_id: str, after: int, limit: int) -> list[Item]:
         request = {

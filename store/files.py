@@ -29,7 +29,7 @@ class FileBlobs(ObjectBlobs):
     def _put(self, path: str, data: bytes) -> None:
         """obstore renames but never syncs: after a power cut the name could hold zeros."""
         staged = f"{STAGING}/{uuid.uuid4().hex}"
-        with faults(path):
+        with faults(path, exists=True):
             obstore.put(self._objects, staged, data)
             _sync(self._root / staged)
             obstore.rename(self._objects, staged, path)

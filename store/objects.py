@@ -1,6 +1,7 @@
 """Blobs in any object store that obstore knows."""
 
 import asyncio
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -10,6 +11,9 @@ from obstore.store import ObjectStore
 
 from store.errors import Missing, Unavailable
 from store.keys import check_blob_key
+
+STATUS = re.compile(r"status code: (\d{3})")
+CODE = re.compile(r"<Code>(\w{1,100})</Code>")
 
 
 class ObjectBlobs:
@@ -48,7 +52,7 @@ class ObjectBlobs:
         return key
 
     def _put(self, path: str, data: bytes) -> None:
-        with faults(path):
+        with faults(path, exists=True):
             obstore.put(self._objects, path, data)
 
     def _get(self, path: str) -> bytes:
@@ -65,11 +69,18 @@ class ObjectBlobs:
 
 
 @contextmanager
-def faults(path: str) -> Generator[None]:
+def faults(path: str, *, exists: bool = False) -> Generator[None]:
+    """`FileNotFoundError` passes where the blob itself may be missing."""
     try:
         yield
-    except FileNotFoundError:
-        raise
     except (BaseError, OSError) as error:
-        reason = str(error).partition("\n")[0]  # obstore adds a page of debug text
-        raise Unavailable(f"the blob storage failed at {path!r}: {reason}") from error
+        text = str(error)
+        if isinstance(error, FileNotFoundError) and not exists and "NoSuchBucket" not in text:
+            raise
+        status, code = STATUS.search(text), CODE.search(text)
+        if status is None:
+            reason = text.partition("\n")[0]  # obstore adds a page of debug text
+            raise Unavailable(f"the blob storage failed at {path!r}: {reason}") from error
+        reason = f"it answers {status[1]}{f' {code[1]}' if code else ''}"
+        # what S3 says besides holds key ids and tokens
+        raise Unavailable(f"the blob storage failed at {path!r}: {reason}") from None

@@ -1,6 +1,7 @@
 """AWS on this machine, over HTTP: moto's server and MiniStack, and what the tests look into."""
 
 import copy
+import logging
 import os
 import socket
 import subprocess
@@ -80,6 +81,7 @@ def moto() -> Iterator[Aws]:
         with lock:
             return list(application(environ, start))
 
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     # it copies the whole table for each item of a transaction
     Table.__deepcopy__ = _copy  # type: ignore[attr-defined]
     server = make_server("127.0.0.1", 0, one_at_a_time, threaded=True, request_handler=MotoRequestHandler)

@@ -64,22 +64,22 @@ async def test_files_of_owners_stay_apart_where_case_does_not_count(tmp_path: Pa
     assert [await blobs.get(key) for key in keys] == [key.encode() for key in keys]
 
 
-@pytest.mark.parametrize(
-    "key",
-    [
-        "", "ann", "/", "/ann/x", "ann/", "ann//x", "ann/../bob/x", "../ann/x", "ann/..", "ann/.",
-        "ann/.hidden", ".staging/x", "ann\\x", "ann/a\\..\\b", "ann/\x00", "ann/x\n", "ann/ x",
-        "ann/é", "ann/%2e%2e", "ann/a,b", "ann/" + "x" * 101, "ann/" + "/".join(["x" * 99] * 6),
-        "C:/x", "~/x", "ann/x#1",
-    ],
-)  # fmt: skip
-async def test_a_key_that_could_leave_its_owner_is_refused(store: Store, tmp_path: Path, key: str) -> None:
+NO_KEYS = [
+    "", "ann", "/", "/ann/x", "ann/", "ann//x", "ann/../bob/x", "../ann/x", "ann/..", "ann/.",
+    "ann/.hidden", ".staging/x", "ann\\x", "ann/a\\..\\b", "ann/\x00", "ann/x\n", "ann/ x",
+    "ann/é", "ann/%2e%2e", "ann/a,b", "ann/" + "x" * 101, "ann/" + "/".join(["x" * 99] * 6),
+    "C:/x", "~/x", "ann/x#1",
+]  # fmt: skip
+
+
+async def test_a_key_that_could_leave_its_owner_is_refused(store: Store, tmp_path: Path) -> None:
     before = below(tmp_path)
-    for call in (store.blobs.get, store.blobs.exists, store.blobs.delete):
+    for key in NO_KEYS:
+        for call in (store.blobs.get, store.blobs.exists, store.blobs.delete):
+            with pytest.raises(Invalid, match=r"blob `key` is .*; allowed"):
+                await call(key)
         with pytest.raises(Invalid, match=r"blob `key` is .*; allowed"):
-            await call(key)
-    with pytest.raises(Invalid, match=r"blob `key` is .*; allowed"):
-        await store.blobs.put(key, b"x")
+            await store.blobs.put(key, b"x")
     assert below(tmp_path) == before
 
 

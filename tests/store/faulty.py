@@ -1,0 +1,116 @@
+"""A proxy before AWS's services that answers with their faults, or loses an answer on its way."""
+
+import http.client
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+SECRET = "FwoGZXIvYXdzEXAMPLETOKEN"
+FOREVER = 10**9
+
+
+@dataclass(frozen=True)
+class Fault:
+    status: int
+    code: str
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def body(self, *, of_s3: bool) -> bytes:
+        if of_s3:
+            return f"<Error>\n<Code>{self.code}</Code><Token-0>{SECRET}</Token-0></Error>".encode()
+        return json.dumps({"__type": f"com.amazon#{self.code}", "message": SECRET} | self.details).encode()
+
+
+LOST = Fault(0, "the request is carried out and its answer lost")
+THROTTLED = Fault(400, "ProvisionedThroughputExceededException")
+INTERNAL = Fault(500, "InternalServerError")
+S3_INTERNAL = Fault(500, "InternalError")
+SLOW_DOWN = Fault(503, "SlowDown")
+EXPIRED = Fault(400, "ExpiredTokenException")
+S3_EXPIRED = Fault(400, "ExpiredToken")
+IN_CONFLICT = Fault(
+    400, "TransactionCanceledException", {"CancellationReasons": [{"Code": "TransactionConflict"}, {"Code": "None"}]}
+)
+
+
+class Proxy:
+    """Counts what it is asked, by DynamoDB's operation or the method of S3."""
+
+    def __init__(self, target: str) -> None:
+        self.target = urlsplit(target).netloc
+        self.asked: Counter[str] = Counter()
+        self.url = ""
+        self._lock = threading.Lock()
+        self._faults: dict[str, tuple[Fault, int]] = {}
+
+    def fail(self, operation: str, fault: Fault, times: int = FOREVER) -> None:
+        self._faults[operation] = (fault, times)
+
+    def heal(self) -> None:
+        self._faults.clear()
+
+    def next(self, operation: str) -> Fault | None:
+        with self._lock:
+            self.asked[operation] += 1
+            fault, times = self._faults.get(operation) or self._faults.get("*") or (None, 0)
+            if operation in self._faults and times:
+                self._faults[operation] = (self._faults[operation][0], times - 1)
+            return fault if times else None
+
+
+@contextmanager
+def proxied(target: str) -> Iterator[Proxy]:
+    proxy = Proxy(target)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_any(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            operation = self.headers.get("X-Amz-Target", self.command).rpartition(".")[2]
+            fault = proxy.next(operation)
+            if fault is not None and fault is not LOST:
+                self.answer(fault.status, {}, fault.body(of_s3=operation == self.command))
+                return
+            connection = http.client.HTTPConnection(proxy.target, timeout=20)
+            connection.request(self.command, self.path, body, dict(self.headers))
+            answer = connection.getresponse()
+            content = answer.read()
+            connection.close()
+            if fault is LOST:
+                self.close_connection = True
+                return
+            kept = {name: value for name, value in answer.getheaders() if name.lower() not in HOP_BY_HOP}
+            self.answer(answer.status, kept, content)
+
+        def answer(self, status: int, headers: dict[str, str], content: bytes) -> None:
+            self.send_response_only(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            if self.command != "HEAD" or "Content-Length" not in headers:
+                self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(content)
+
+        do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_any  # noqa: N815
+
+        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        proxy.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield proxy
+        server.shutdown()
+        thread.join()
+
+
+HOP_BY_HOP = {"connection", "content-length", "transfer-encoding", "keep-alive"}

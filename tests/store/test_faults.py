@@ -1,0 +1,359 @@
+"""A storage that fails: a retried success or `Unavailable`, and nothing half-written."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from store.aws import aws_store, connect, create_table, open_aws_store, open_bucket
+from store.errors import Conflict, Missing, Unanswered, Unavailable
+from store.records import Key, Put, every
+from store.sqlite import Database, SqliteEvents, SqliteRecords
+from store.store import Store, open_store
+from tests.aws import Aws, point_at
+
+from .faulty import (
+    EXPIRED,
+    IN_CONFLICT,
+    INTERNAL,
+    LOST,
+    S3_EXPIRED,
+    S3_INTERNAL,
+    SECRET,
+    SLOW_DOWN,
+    THROTTLED,
+    Fault,
+    Proxy,
+    proxied,
+)
+
+pytestmark = pytest.mark.anyio
+
+ROOT = Path(__file__).parents[2]
+TABLE = BUCKET = "faulty"
+KEY = Key("ann", "run", "r1")
+LARGE = {"noise": os.urandom(100_000).hex()}
+"""Lies in a blob."""
+IMPATIENT = 0.3
+
+
+@pytest.fixture
+def proxy(servers: dict[str, Aws], monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    with proxied(servers["moto"].url) as proxy:
+        point_at(monkeypatch, proxy.url)
+        yield proxy
+
+
+@pytest.fixture
+def aws(servers: dict[str, Aws]) -> Iterator[Aws]:
+    """What lies there, looked at past the proxy."""
+    aws = servers["moto"]
+    create_table(aws.dynamodb, TABLE)
+    aws.bucket(BUCKET)
+    yield aws
+    aws.dynamodb.delete_table(TableName=TABLE)
+    for key in aws.objects(BUCKET):
+        aws.s3.delete_object(Bucket=BUCKET, Key=key)
+    aws.s3.delete_bucket(Bucket=BUCKET)
+
+
+@pytest.fixture
+async def store(anyio_backend: str, aws: Aws, proxy: Proxy) -> AsyncIterator[Store]:
+    async with aws_store(connect("dynamodb"), TABLE, open_bucket(BUCKET)) as store:
+        yield store
+
+
+@pytest.fixture
+async def impatient(anyio_backend: str, aws: Aws, proxy: Proxy) -> AsyncIterator[Store]:
+    blobs = open_bucket(BUCKET, patience=IMPATIENT)
+    async with aws_store(connect("dynamodb"), TABLE, blobs, patience=IMPATIENT) as store:
+        yield store
+
+
+@pytest.mark.parametrize("fault", [THROTTLED, INTERNAL, LOST], ids=lambda fault: fault.code)
+async def test_what_fails_twice_succeeds_once(store: Store, aws: Aws, proxy: Proxy, fault: Fault) -> None:
+    operations = ("PutItem", "TransactWriteItems", "GetItem", "BatchGetItem", "Query", "DeleteItem", "Scan")
+    for operation in operations:
+        proxy.fail(operation, fault, times=2)
+    assert await store.records.put(KEY, {"n": 1}, expected=0) == 1
+    others = [Put(Key("ann", "run", f"r{n}"), LARGE, expected=0) for n in (2, 3)]
+    assert await store.records.put_many(others) == (1, 1)
+    found = await store.records.get(KEY)
+    assert found is not None
+    assert found.version == 1
+    assert [record.document async for record in every(store.records, "ann", "run")] == [{"n": 1}, LARGE, LARGE]
+    assert await store.events.append_many("ann", "r", [("e1", {}), ("e2", LARGE)]) == [1, 2]
+    assert [event.number for event in await store.events.read("ann", "r")] == [1, 2]
+    assert len(aws.objects(BUCKET)) == 3
+    assert await store.records.delete(others[0].key, expected=1)
+    assert await store.records.sweep() == 0
+    assert len(aws.objects(BUCKET)) == 2
+    assert all(proxy.asked[operation] >= 3 for operation in operations)
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (THROTTLED, "AWS answers ProvisionedThroughputExceededException"),
+        (EXPIRED, "the credentials have expired"),
+    ],
+)
+@pytest.mark.parametrize("operation", ["PutItem", "TransactWriteItems", "BatchGetItem"])
+async def test_what_is_refused_to_the_end_leaves_nothing(
+    impatient: Store, aws: Aws, proxy: Proxy, operation: str, fault: Fault, told: str
+) -> None:
+    proxy.fail(operation, fault)
+    puts = [Put(Key("ann", "run", f"r{n}"), LARGE) for n in range(1 if operation == "PutItem" else 2)]
+    with pytest.raises(Unavailable, match=told) as unavailable:
+        await impatient.records.put_many(puts)
+    assert SECRET not in str(unavailable.value)
+    assert "'faulty'" in str(unavailable.value)
+    if operation != "PutItem":
+        with pytest.raises(Unavailable, match=told):
+            await impatient.events.append_many("ann", "r", [("e1", {}), ("e2", LARGE)])
+    assert aws.items(TABLE) == []
+    assert aws.objects(BUCKET) == []
+    proxy.heal()
+    assert set(await impatient.records.put_many(puts)) == {1}
+    assert await impatient.events.append("ann", "r", "e2", LARGE) == 1
+
+
+async def test_a_write_whose_answers_are_all_lost_is_there_as_a_whole(impatient: Store, aws: Aws, proxy: Proxy) -> None:
+    await impatient.records.put(KEY, {"text": "before"})
+    proxy.fail("PutItem", LOST)
+    with pytest.raises(Unanswered):
+        await impatient.records.put(KEY, LARGE, expected=1)
+    proxy.heal()
+    found = await impatient.records.get(KEY)
+    assert found is not None
+    assert (found.version, found.document) == (2, LARGE)
+    assert len(aws.objects(BUCKET)) == 1
+    with pytest.raises(Conflict):
+        await impatient.records.put(KEY, LARGE, expected=1)
+    assert len(aws.objects(BUCKET)) == 1
+
+
+async def test_transactions_in_conflict_are_tried_again(store: Store, proxy: Proxy) -> None:
+    proxy.fail("TransactWriteItems", IN_CONFLICT, times=3)
+    assert await store.records.put_many([Put(Key("ann", "run", f"r{n}"), {}) for n in range(2)]) == (1, 1)
+    assert proxy.asked["TransactWriteItems"] == 4
+    proxy.fail("TransactWriteItems", IN_CONFLICT, times=3)
+    assert await store.events.append("ann", "r", "e1", {}) == 1
+
+
+@pytest.mark.parametrize("fault", [S3_INTERNAL, SLOW_DOWN], ids=lambda fault: fault.code)
+async def test_a_bucket_that_fails_twice_is_asked_again(store: Store, aws: Aws, proxy: Proxy, fault: Fault) -> None:
+    for method in ("PUT", "GET"):
+        proxy.fail(method, fault, times=2)
+    await store.records.put(KEY, LARGE)
+    found = await store.records.get(KEY)
+    assert found is not None
+    assert found.document == LARGE
+    await store.blobs.put("ann/x", b"bytes")
+    assert await store.blobs.get("ann/x") == b"bytes"
+    assert proxy.asked["PUT"] == 4
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"), [(S3_INTERNAL, "500 InternalError"), (S3_EXPIRED, "400 ExpiredToken")], ids=str
+)
+async def test_a_bucket_that_fails_to_the_end_is_unavailable(
+    impatient: Store, aws: Aws, proxy: Proxy, fault: Fault, told: str
+) -> None:
+    await impatient.records.put(KEY, {"n": 1})
+    proxy.fail("PUT", fault)
+    proxy.fail("GET", fault)
+    for write in (
+        impatient.records.put(KEY, LARGE, expected=1),
+        impatient.records.put_many([Put(Key("ann", "run", "r2"), {}), Put(Key("ann", "run", "r3"), LARGE)]),
+        impatient.events.append_many("ann", "r", [("e1", {}), ("e2", LARGE)]),
+        impatient.blobs.put("ann/x", b"bytes"),
+        impatient.blobs.get("ann/x"),
+    ):
+        with pytest.raises(Unavailable, match=told) as unavailable:
+            await write
+        assert SECRET not in str(unavailable.value)
+        assert unavailable.value.__cause__ is None  # a log would show it
+    assert aws.objects(BUCKET) == []
+    (item,) = aws.items(TABLE)
+    assert item["text"]["S"] == '{"n":1}'
+    proxy.heal()
+    assert await impatient.records.put(KEY, LARGE, expected=1) == 2
+
+
+async def test_a_document_that_is_refused_leaves_no_blob(store: Store, aws: Aws) -> None:
+    await store.records.put(KEY, LARGE)
+    with pytest.raises(Conflict):
+        await store.records.put(KEY, LARGE, expected=5)
+    assert len(aws.objects(BUCKET)) == 1
+    await store.records.put(KEY, LARGE)
+    assert len(aws.objects(BUCKET)) == 1
+    await store.records.put(KEY, {})
+    assert aws.objects(BUCKET) == []
+
+
+async def test_readers_of_a_large_document_see_it_before_or_after_each_write(store: Store) -> None:
+    documents = [{"n": n} | LARGE for n in range(6)]
+    await store.records.put(KEY, documents[0])
+
+    async def read() -> None:
+        for _ in range(10):
+            found = await store.records.get(KEY)
+            assert found is not None
+            assert found.document in documents
+            assert len((await store.records.list("ann", "run")).records) == 1
+
+    async def write() -> None:
+        for document in documents:
+            await store.records.put(KEY, document)
+
+    await asyncio.gather(read(), read(), write())
+
+
+async def test_a_blob_that_somebody_took_away_is_told(store: Store, aws: Aws) -> None:
+    await store.records.put(KEY, LARGE)
+    (blob,) = aws.objects(BUCKET)
+    aws.s3.delete_object(Bucket=BUCKET, Key=blob)
+    with pytest.raises(Unavailable, match=r"'r1'.* is missing from the bucket"):
+        await store.records.get(KEY)
+
+
+async def test_an_endpoint_that_nobody_listens_at_is_unavailable(
+    servers: dict[str, Aws], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point_at(monkeypatch, "http://127.0.0.1:9")
+    with pytest.raises(Unavailable, match=r"the table 'nowhere' is unavailable \(it cannot be reached\)"):
+        async with open_aws_store("nowhere", "nowhere"):
+            pass
+    async with aws_store(connect("dynamodb"), TABLE, open_bucket(BUCKET, patience=0.1), patience=0.1) as store:
+        with pytest.raises(Unavailable, match="it cannot be reached"):
+            await store.records.put(KEY, {})
+        with pytest.raises(Unavailable, match="blob storage failed at 'ann/x'"):
+            await store.blobs.get("ann/x")
+
+
+async def test_a_table_or_bucket_that_is_not_there_is_told_at_the_start(proxy: Proxy, aws: Aws) -> None:
+    aws.table("plain", {"PK": "HASH"})
+    for table, bucket, told in (
+        ("nowhere", BUCKET, "the table 'nowhere' is unavailable .there is none of this name"),
+        (TABLE, "nowhere", "the bucket 'nowhere' is unavailable .AWS answers 404"),
+        ("plain", BUCKET, "the table 'plain' has other keys or indexes"),
+    ):
+        with pytest.raises(Unavailable, match=told):
+            async with open_aws_store(table, bucket):
+                pass
+    async with open_aws_store(TABLE, BUCKET) as store:
+        assert await store.records.put(KEY, {}) == 1
+    aws.dynamodb.delete_table(TableName="plain")
+
+
+async def test_without_credentials_or_region_the_store_does_not_open(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    with pytest.raises(Unavailable, match="NoRegion"):
+        async with open_aws_store(TABLE, BUCKET):
+            pass
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    with pytest.raises(Unavailable, match="there are no credentials"):
+        async with open_aws_store(TABLE, BUCKET):
+            pass
+
+
+LOCKER = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN EXCLUSIVE")
+print("locked", flush=True)
+sys.stdin.read()
+connection.execute("ROLLBACK")
+"""
+
+
+def start_locker(path: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", LOCKER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+
+async def test_a_file_that_another_process_locks_is_unavailable_and_then_written(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    database = await Database.open(path, busy_seconds=0.1)
+    records, events = SqliteRecords(database), SqliteEvents(database)
+    await records.put(KEY, {"n": 1})
+    with start_locker(path) as locker:
+        assert locker.stdout is not None
+        assert locker.stdout.readline() == "locked\n"
+        for write in (
+            records.put(KEY, {"n": 2}),
+            records.delete(KEY),
+            records.sweep(),
+            events.append("ann", "r", "e", {}),
+        ):
+            with pytest.raises(Unavailable, match="locked by another process"):
+                await write
+        found = await records.get(KEY)  # readers are not held up
+        assert found is not None
+        assert found.document == {"n": 1}
+        locker.communicate()
+    assert await records.put(KEY, {"n": 2}, expected=1) == 2
+    assert await events.append("ann", "r", "e", {}) == 1
+    database.close()
+
+
+FILLER = """
+import asyncio, resource, signal, sys
+from pathlib import Path
+from store.errors import Unavailable
+from store.records import Key
+from store.store import open_store
+
+async def main():
+    async with open_store(Path(sys.argv[1])) as store:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+        refused = []
+        for n in range(40):
+            try:
+                await store.records.put(Key("ann", "run", f"{n:02}"), {"text": "x" * 100_000})
+                await store.events.append("ann", "r", f"e{n}", {"text": "x" * 10_000})
+                print(n, flush=True)
+            except Unavailable as error:
+                refused.append(str(error))
+        try:
+            await store.blobs.put("ann/large", b"x" * 3_000_000)
+        except Unavailable as error:
+            refused.append(str(error))
+        print(refused[0], refused[-1], sep="\\n")
+
+asyncio.run(main())
+"""
+
+
+def run_filler(home: Path) -> list[str]:
+    filled = subprocess.run(
+        [sys.executable, "-c", FILLER, str(home)], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert filled.returncode == 0, filled.stderr
+    return filled.stdout.splitlines()
+
+
+async def test_files_that_cannot_grow_hold_what_was_acknowledged_and_no_part_of_the_rest(tmp_path: Path) -> None:
+    *acknowledged, of_records, of_blobs = run_filler(tmp_path)
+    assert 0 < len(acknowledged) < 40
+    assert "the database is unavailable (disk" in of_records
+    assert "the blob storage failed at 'ann,/large'" in of_blobs
+    async with open_store(tmp_path) as store:
+        found = [record async for record in every(store.records, "ann", "run")]
+        assert {f"{int(n):02}" for n in acknowledged} <= {record.key.id for record in found}
+        assert all(record.document == {"text": "x" * 100_000} for record in found)
+        events = await store.events.read("ann", "r")
+        assert [event.number for event in events] == list(range(1, len(events) + 1))
+        assert {f"e{n}" for n in acknowledged} <= {event.event_id for event in events}
+        with pytest.raises(Missing):
+            await store.blobs.get("ann/large")
+        assert await store.records.put(Key("ann", "run", "after"), {}) == 1
