@@ -365,7 +365,7 @@ async def _steps(desk: Desk, run: Run, execution: Execution, by: str) -> AsyncGe
                     await _advance(desk, run.owner, run.id, STAGE_OF[event.node], by=by)
                 yield event
             if stopped:
-                await _wait(desk, run.owner, run.id)
+                await _wait(desk, run.owner, run.id, by=by)
                 return
     result = await load_result(desk.store, run.owner, run.id, "final")
     finished = log.make(RunFinished, "run", 0, 0, result_digest=result.digest())
@@ -503,7 +503,7 @@ async def _advance(desk: Desk, owner: str, run_id: str, stage: RunState, *, by: 
     await change_run(desk.store, owner, run_id, advanced)
 
 
-async def _wait(desk: Desk, owner: str, run_id: str) -> None:
+async def _wait(desk: Desk, owner: str, run_id: str, *, by: str) -> None:
     """Let the run wait for a person, unless it has ended or the person has decided meanwhile."""
     while not await _is_decided(desk.store, owner, run_id):
         record = await _record_of(desk.store, owner, run_id)
@@ -511,7 +511,7 @@ async def _wait(desk: Desk, owner: str, run_id: str) -> None:
         if run.state in STOPPED or run.state == "waiting":
             return
         try:
-            await desk.store.records.put_many([run.moved("waiting", at=desk.now(), by=owner).put(record.version)])
+            await desk.store.records.put_many([run.moved("waiting", at=desk.now(), by=by).put(record.version)])
         except Conflict:
             continue
         return

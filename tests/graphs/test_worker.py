@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from graphs import jobs, turnstile
-from graphs.runs import Run, create_run, decide_approval, events_of, execute, run_of
+from graphs import jobs, reproductions, turnstile
+from graphs.conversations import ask, begin_conversation, turn_of
+from graphs.runs import Run, create_run, decide_approval, events_of, execute, list_runs, run_of
 from tests.graphs.conftest import OWNER, open_desk
 from tests.graphs.queued import eventually, executions, fake, queued_desk, working
 from tests.graphs.storm import storm
@@ -16,6 +17,9 @@ from tools.approval import Decided, Thresholds
 from tools.context import utc_now
 from tools.errors import InvalidInput
 from tools.trials import KIND as TRIALS
+
+TALK = "talk"
+SEARCH = "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year, base case and bear market"
 
 pytestmark = pytest.mark.anyio
 
@@ -63,6 +67,24 @@ async def test_a_worker_comes_to_the_result_that_is_computed_in_place(tmp_path, 
     passed = ["created", "queued", "validating", "running", "aggregating", "completed"]
     assert [each.state for each in done.history] == passed
     assert [each.by for each in done.history] == [OWNER, OWNER, *["worker"] * 4]
+
+
+async def test_a_search_of_a_conversation_is_executed_by_a_worker_and_reproduced_by_one(home):
+    async with queued_desk(home) as desk, working(desk):
+        await begin_conversation(desk, OWNER, conversation_id=TALK)
+        told = [event async for event in ask(desk, OWNER, TALK, SEARCH)]
+        [run] = await list_runs(desk.store, OWNER)
+        assert (run.state, run.history[-1].by) == ("completed", "worker")
+        assert [event for event in told if event.run == run.id] == await events_of(desk.store, OWNER, run.id)
+        assert (await turn_of(desk.store, OWNER, TALK, 1)).outcome == "answered"
+        await reproductions.ask(desk, OWNER, run.id)
+
+        async def ended() -> list[reproductions.Reproduction]:
+            found = await reproductions.reproductions(desk.store, OWNER, run.id)
+            return [each for each in found if each.ended_at is not None]
+
+        [again] = await eventually(ended)
+        assert (again.state, again.same) == ("done", True)
 
 
 async def test_a_cancel_stops_the_search_and_keeps_what_it_found(home, small):
