@@ -7,7 +7,8 @@ from graphs.following import Followed, Following
 from tools.progress import LiveEvent
 from tools.trace import ApprovalRequested, RunFailed, RunFinished, RunLaunched, TraceEvent, TurnPaused
 
-LONG = 3600.0
+PATIENCE = 1.0
+"""Seconds after which a run that says nothing is looked at: the turn that waits for it may have failed."""
 
 
 async def story(following: Following, owner: str, turn: str) -> AsyncGenerator[LiveEvent]:
@@ -16,8 +17,8 @@ async def story(following: Following, owner: str, turn: str) -> AsyncGenerator[L
     The events of a launched run come where the turn tells of it, up to the end of the run or to where it asks a
     person; those after that come when the turn goes on, be it because the run was decided on or because it is over.
     """
-    reading = _Reading(following, owner)
     async with following.of(owner, turn) as log, aclosing(_each(log, 0)) as events:
+        reading = _Reading(following, owner, log)
         async for live in events:
             event = live.event
             if not isinstance(event, RunLaunched | TurnPaused):
@@ -36,9 +37,10 @@ async def story(following: Following, owner: str, turn: str) -> AsyncGenerator[L
 class _Reading:
     """How far the launched runs have been read."""
 
-    def __init__(self, following: Following, owner: str) -> None:
+    def __init__(self, following: Following, owner: str, turn: Followed) -> None:
         self._following = following
         self._owner = owner
+        self._turn = turn
         self.left: dict[str, int] = {}
         """Runs of which there is more to read, and the number of the last event that was."""
 
@@ -54,7 +56,10 @@ class _Reading:
             yield live
 
     async def _on(self, run: str) -> AsyncGenerator[LiveEvent]:
-        async with self._following.of(self._owner, run) as log, aclosing(_each(log, self.left[run])) as events:
+        async with (
+            self._following.of(self._owner, run) as log,
+            aclosing(_each(log, self.left[run], parent=self._turn)) as events,
+        ):
             async for live in events:
                 self.left[run] = live.sequence
                 if _is_end(live.event):
@@ -65,13 +70,17 @@ class _Reading:
         self.left.pop(run, None)  # it ended without a word
 
 
-async def _each(log: Followed, after: int) -> AsyncGenerator[LiveEvent]:
-    """The events beyond `after`, as they come, until the log has ended."""
+async def _each(log: Followed, after: int, *, parent: Followed | None = None) -> AsyncGenerator[LiveEvent]:
+    """The events beyond `after`, as they come, until the log has ended, or nobody goes on with it for its `parent`."""
     while True:
-        await log.more(after, LONG)
+        await log.more(after, PATIENCE)
         told = log.after(after, 100)
         if not told and log.ended:
             return
+        if not told and parent is not None and parent.ended:
+            await log.look()
+            if log.last <= after:
+                return
         for each in told:
             yield LiveEvent.model_validate_json(each.text)
             after = each.sequence
