@@ -106,15 +106,6 @@ async def test_a_message_is_answered_whoever_stays_connected(home):
     assert events[-1]["type"] == "RUN_FINISHED"
 
 
-async def test_everything_is_closed_before_the_run_ends(home):
-    async with served(application(home)) as client:
-        events = await told(client, said(TOO_LARGE))
-    for kind, name in (("STEP", "stepName"), ("SUBAGENT", "subagentRunId")):
-        opened = [event[name] for event in of(events, f"{kind}_STARTED")]
-        assert sorted(opened) == sorted(event[name] for event in of(events, f"{kind}_FINISHED"))
-    assert of(events, "STEP_STARTED")
-
-
 async def test_a_launch_above_a_threshold_is_an_interrupt_that_a_person_edits(home):
     async with served(application(home)) as client:
         asked = await told(client, said(TOO_LARGE))
@@ -165,26 +156,28 @@ async def test_a_cancelled_interrupt_rejects_and_the_first_decision_holds(home):
         assert late.status_code == 422
 
 
-@pytest.mark.parametrize(
-    ("payload", "field"),
-    [
+async def test_a_wrong_answer_to_an_interrupt_decides_nothing_and_a_run_that_waits_has_nothing_open(home):
+    wrong: list[tuple[Any, str]] = [
         ({"verdict": "maybe"}, "body.resume.0.payload.verdict"),
         ({"verdict": "rejected"}, "body.resume.0.payload"),
         ({"verdict": "edited", "trials": 3}, "body.resume.0.payload.trials"),
         (None, "body.resume.0.payload"),
-    ],
-)
-async def test_a_wrong_answer_to_an_interrupt_says_what_is_wrong_and_decides_nothing(home, payload, field):
+    ]
     async with served(application(home)) as client:
-        (interrupt,) = (await told(client, said(TOO_LARGE)))[-1]["outcome"]["interrupts"]
-        body = answered(interrupt, "run-2")
-        body["resume"][0]["payload"] = payload
-        answer = await client.post("/api/agent", json=body)
-        assert answer.status_code == 422
-        assert answer.json()["error"]["details"][0]["field"].startswith(field)
-        assert (await told(client, answered(interrupt, "run-2", verdict="rejected", reason="no")))[-1]["type"] == (
-            "RUN_FINISHED"
-        )
+        events = await told(client, said(TOO_LARGE))
+        (interrupt,) = events[-1]["outcome"]["interrupts"]
+        for payload, field in wrong:
+            body = answered(interrupt, "run-2")
+            body["resume"][0]["payload"] = payload
+            answer = await client.post("/api/agent", json=body)
+            assert answer.status_code == 422
+            assert answer.json()["error"]["details"][0]["field"].startswith(field)
+        rejected = await told(client, answered(interrupt, "run-2", verdict="rejected", reason="no"))
+        assert rejected[-1]["type"] == "RUN_FINISHED"
+    for kind, name in (("STEP", "stepName"), ("SUBAGENT", "subagentRunId")):
+        opened = [event[name] for event in of(events, f"{kind}_STARTED")]
+        assert sorted(opened) == sorted(event[name] for event in of(events, f"{kind}_FINISHED"))
+    assert of(events, "STEP_STARTED")
 
 
 @pytest.mark.parametrize(

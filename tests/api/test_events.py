@@ -207,7 +207,7 @@ async def test_a_socket_of_another_site_is_not_opened(home):
                 assert json.loads(await ws.recv())["sequence"] == 1
 
 
-@pytest.mark.parametrize("garbage", ["what?", b"\x00\xff" * 1000, "{}" * 50_000])
+@pytest.mark.parametrize("garbage", ["what?", b"\x00\xff" * 50_000])
 async def test_who_talks_into_a_socket_is_dropped_and_nobody_else(home, garbage):
     async with written(home) as log:
         with running(application(home)) as address:
