@@ -6,6 +6,9 @@ import typer
 
 from api.settings import read_model_options, read_settings
 
+GRACE = 3
+"""Seconds that requests have to end once the server is told to."""
+
 
 def register(app: typer.Typer) -> None:
     app.command()(serve)
@@ -31,5 +34,7 @@ def serve(
     models = make_models(read_model_options(), prices=read_prices(settings.model_prices))
     app = create_app(settings, create_desk(settings, models, queued=True))
     with workers(settings.workers):
-        uvicorn.run(app, host=settings.host, port=settings.port, log_level=settings.log_level)
+        uvicorn.run(  # streams of events stay open as long as somebody reads: they are cut when the server ends
+            app, host=settings.host, port=settings.port, log_level=settings.log_level, timeout_graceful_shutdown=GRACE
+        )
     return 0
