@@ -1,4 +1,4 @@
-"""Answers about a finished job that take long to make: its charts and its files, each kept for a day."""
+"""Answers about a job that take long to make: charts, trials, files. Those of a finished one are kept for a day."""
 
 import asyncio
 import hashlib
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from tools.derived import Derived, derived
+from tools.trial_pages import Asked, TrialPage, page
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -32,10 +33,19 @@ async def charts(desk: "Desk", found: "Found", only: "ChartName | None", points:
     async def make() -> bytes:
         return (await charts_of(desk.store, found, only=only, points=points)).model_dump_json().encode()
 
-    if found.result is None:  # more may come
-        content = await make()
-        return Derived(content, hashlib.sha256(content).hexdigest(), hit=False)
     return await _kept(desk, found, f"charts.{only or 'all'}", make, (str(points),))
+
+
+async def trials(desk: "Desk", found: "Found", asked: Asked, *, after: str | None, limit: int) -> TrialPage:
+    from graphs.outcomes import check_scenario, trial_table
+
+    check_scenario(found, asked.scenario)
+
+    async def make() -> bytes:
+        return await trial_table(desk.store, found, asked.scenario)
+
+    rows = (await _kept(desk, found, f"trials.{asked.scenario}", make, ())).content
+    return await asyncio.to_thread(page, rows, asked, after=after, limit=limit, partial=found.partial)
 
 
 async def export(desk: "Desk", found: "Found", format_: Format, table: Table) -> Derived:
@@ -79,6 +89,9 @@ async def _kept(
     desk: "Desk", found: "Found", what: str, make: "Callable[[], Awaitable[bytes]]", parameters: tuple[str, ...]
 ) -> Derived:
     run = found.run
+    if found.result is None:  # more may come
+        content = await make()
+        return Derived(content, hashlib.sha256(content).hexdigest(), hit=False)
     made_of = (what, str(run.result_digest), made_by(), *parameters)
     return await derived(desk.store, run.owner, run.id, what, made_of, make, now=desk.now())
 

@@ -16,7 +16,7 @@ from tools.plotting import plotted
 from tools.results import result_key
 from tools.side_by_side import SideBySide, side_by_side
 from tools.trace import RunFailed
-from tools.trial_pages import Asked, TrialPage, page, rows
+from tools.trial_pages import rows, table
 from tools.trials import KIND as TRIAL
 from tools.trials import load_series, stored_trials
 from tools.unfinished import PartialResult, tried
@@ -96,23 +96,22 @@ async def answer_of(store: Store, owner: str, run_id: str) -> bytes:
     return partial.model_dump_json().encode()
 
 
-async def trial_page(
-    store: Store, owner: str, run_id: str, asked: Asked, *, after: str | None, limit: int
-) -> TrialPage:
-    found = await found_by(store, owner, run_id)
-    known = (*(scenario.name for scenario in found.run.request.scenarios), HISTORY)
-    if asked.scenario not in known:
-        raise InvalidInput("scenario", asked.scenario, allowed=f"one of {', '.join(known)}")
-    trials = await stored_trials(store, owner, run_id)
+async def trial_table(store: Store, found: Found, scenario: str) -> bytes:
+    """All trials with their metrics in `scenario`, for `tools.trial_pages.page`."""
+    trials = await stored_trials(store, found.run.owner, found.run.id)
+    winner = found.result.winner if found.result else None
 
-    def made() -> TrialPage:
-        winner = found.result.winner if found.result else None
-        judged = rows(
-            trials, _plotted(found, trials), scenario=asked.scenario, chosen=winner.digest if winner else None
-        )
-        return page(judged, asked, after=after, limit=limit, partial=found.partial)
+    def made() -> bytes:
+        judged = _plotted(found, trials)
+        return table(rows(trials, judged, scenario=scenario, chosen=winner.digest if winner else None))
 
     return await asyncio.to_thread(made)
+
+
+def check_scenario(found: Found, scenario: str) -> None:
+    known = (*(each.name for each in found.run.request.scenarios), HISTORY)
+    if scenario not in known:
+        raise InvalidInput("scenario", scenario, allowed=f"one of {', '.join(known)}")
 
 
 async def trial_of(store: Store, owner: str, run_id: str, digest: str) -> Trial:

@@ -2,10 +2,11 @@
 
 import base64
 import binascii
+import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from quant.evaluation import Metrics
 from quant.family import WeightFunction
@@ -65,6 +66,11 @@ class Asked(Frozen):
     screened: bool | None = None
 
 
+Row: TypeAlias = dict[str, Any]
+"""A `TrialRow` as JSON: of thousands only those of one page are checked."""
+_ROWS: TypeAdapter[tuple[TrialRow, ...]] = TypeAdapter(tuple[TrialRow, ...])
+
+
 class TrialPage(Frozen):
     items: tuple[TrialRow, ...]
     next: str | None = Field(description="The cursor of the next page; null at the end")
@@ -107,51 +113,55 @@ def rows(
     return tuple(found)
 
 
-def page(
-    found: Sequence[TrialRow], asked: Asked, *, after: str | None, limit: int, partial: Sequence[str] = ()
-) -> TrialPage:
+def table(found: Sequence[TrialRow]) -> bytes:
+    """As `page` reads them."""
+    return _ROWS.dump_json(tuple(found))
+
+
+def page(rows: bytes, asked: Asked, *, after: str | None, limit: int, partial: Sequence[str] = ()) -> TrialPage:
     """The rows after the cursor; those without a value come last, equal ones by their number."""
+    found: list[Row] = json.loads(rows)
     shown = [row for row in found if _passes(row, asked)]
-    shown.sort(key=lambda row: _key(_value(row, asked.sort), row.number, asked.order))
+    shown.sort(key=lambda row: _key(_value(row, asked.sort), row["number"], asked.order))
     rest = shown
     if after is not None:
         place = _read(after, asked)
         last = _key(place.value, place.number, asked.order)
-        rest = [row for row in shown if _key(_value(row, asked.sort), row.number, asked.order) > last]
+        rest = [row for row in shown if _key(_value(row, asked.sort), row["number"], asked.order) > last]
     items = rest[:limit]
     return TrialPage(
-        items=tuple(items),
+        items=tuple(TrialRow.model_validate(row) for row in items),
         next=_cursor(items[-1], asked) if len(rest) > limit else None,
         total=len(shown),
         partial=tuple(partial),
     )
 
 
-def _passes(row: TrialRow, asked: Asked) -> bool:
+def _passes(row: Row, asked: Asked) -> bool:
     return (
-        (not asked.weight_function or row.config.weight_function in asked.weight_function)
-        and asked.feasible in (None, row.feasible)
-        and asked.screened in (None, row.screened)
+        (not asked.weight_function or row["config"]["weight_function"] in asked.weight_function)
+        and asked.feasible in (None, row["feasible"])
+        and asked.screened in (None, row["screened"])
     )
 
 
-def _value(row: TrialRow, sort: SortBy) -> float | None:
+def _value(row: Row, sort: SortBy) -> float | None:
     if sort == "number":
-        return float(row.number)
-    return row.objective if sort == "objective" else getattr(row.metrics, sort).value
+        return float(row["number"])
+    return row["objective"] if sort == "objective" else row["metrics"][sort]["value"]
 
 
 def _key(value: float | None, number: int, order: Order) -> tuple[bool, float, int]:
     return value is None, 0.0 if value is None else value if order == "asc" else -value, number
 
 
-def _cursor(row: TrialRow, asked: Asked) -> str:
+def _cursor(row: Row, asked: Asked) -> str:
     place = _Place(
         sort=asked.sort,
         order=asked.order,
         scenario=asked.scenario,
         value=_value(row, asked.sort),
-        number=row.number,
+        number=row["number"],
     )
     return base64.urlsafe_b64encode(place.model_dump_json().encode()).decode()
 

@@ -1,12 +1,13 @@
 """Finished trials in the store: the record, and its historical series as a content-addressed blob."""
 
+import asyncio
 import hashlib
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quant.trial import Trial
-from store.records import Key, Put, every
+from store.records import Document, Key, Put, every
 from store.store import Store
 
 KIND = "trial"
@@ -45,7 +46,9 @@ async def save_trials(store: Store, owner: str, run: str, trials: list[tuple[Tri
 
 async def stored_trials(store: Store, owner: str, run: str) -> tuple[Trial, ...]:
     """The run's finished trials in the order in which they were proposed."""
-    found = [
-        Trial.model_validate(record.document) async for record in every(store.records, owner, KIND, prefix=f"{run}.")
-    ]
-    return tuple(sorted(found, key=lambda trial: trial.number))
+    found = [record.document async for record in every(store.records, owner, KIND, prefix=f"{run}.")]
+    return await asyncio.to_thread(_in_order, found)  # thousands of them would hold up everybody else
+
+
+def _in_order(documents: list[Document]) -> tuple[Trial, ...]:
+    return tuple(sorted((Trial.model_validate(document) for document in documents), key=lambda trial: trial.number))

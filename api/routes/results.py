@@ -101,7 +101,8 @@ async def trials(
     after: After = None,
 ) -> TrialPage:
     """In sample. Those without an objective, because they were dropped after few paths, come last."""
-    from graphs.outcomes import trial_page
+    from api import exporting
+    from graphs.outcomes import found_by
 
     asked = Asked(
         sort=sort,
@@ -111,7 +112,8 @@ async def trials(
         feasible=feasible,
         screened=screened,
     )
-    return await trial_page(serving.desk.store, asking.owner, job_id, asked, after=after, limit=limit)
+    found = await found_by(serving.desk.store, asking.owner, job_id)
+    return await exporting.trials(serving.desk, found, asked, after=after, limit=limit)
 
 
 @router.get(

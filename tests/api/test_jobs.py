@@ -66,12 +66,12 @@ async def test_the_same_key_is_the_same_job_and_with_another_request_a_conflict(
 @pytest.mark.parametrize(
     ("changes", "field", "allowed"),
     [
-        ({"trials": 5}, "body.trials", "10 or more"),
-        ({"mandate": {"target_volatility": 2.0}}, "body.mandate.target_volatility", "at most 0.2"),
-        ({"colour": "red"}, "body.colour", "fields"),
+        ({"trials": 5}, "body.trials", "10 to 5000"),
+        ({"mandate": {"target_volatility": 2.0}}, "body.mandate.target_volatility", "0.05 to 0.2"),
+        ({"colour": "red"}, "body.colour", "universe"),
         ({"universe": "no_such"}, "universe", "sp500"),
         ({"prices_file": "/etc/passwd"}, "body.prices_file", "market-data/imports"),
-        ({"limits": {"max_drawdown": {}}}, "body.limits.max_drawdown.bound", "a value"),
+        ({"limits": {"max_drawdown": {}}}, "body.limits.max_drawdown.bound", "above 0"),
     ],
 )
 async def test_a_wrong_or_missing_field_is_named_and_nothing_is_stored(home, changes, field, allowed):
