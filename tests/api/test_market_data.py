@@ -1,5 +1,6 @@
 """Imports, data sets, prices and returns over HTTP."""
 
+import asyncio
 import io
 import json
 from collections.abc import AsyncGenerator
@@ -414,3 +415,40 @@ async def test_a_form_holds_one_file(home, files):
     async with client_of(home) as client:
         answer = await client.post(IMPORTS, params={"dataset": "mydata"}, files=files)
     assert answer.status_code in (400, 422)
+
+
+async def test_marks_over_http(home):
+    async with client_of(home) as client:
+        made = await client.post(
+            "/api/market-data/markers", json={"symbol": "AAPL", "reason": "a wrong tick", "start": "2001-01-02"}
+        )
+        listed = (await client.get("/api/market-data/markers")).json()["items"]
+        wrong = [
+            await client.post("/api/market-data/markers", json=body)
+            for body in (
+                {"symbol": "A"},
+                {"symbol": "A,B", "reason": "two at once"},
+                {"symbol": "A", "reason": "backwards", "start": "2002-01-01", "end": "2001-01-01"},
+                {"symbol": "A", "reason": "more", "colour": "red"},
+            )
+        ]
+        gone = await client.delete(made.headers["Location"])
+        again = await client.delete(made.headers["Location"])
+        told = (await client.get("/api/market-data/events", params={"after": 1})).json()
+    assert made.status_code == 201
+    assert listed == [made.json()]
+    assert made.json()["state"] == "active"
+    assert [answer.status_code for answer in wrong] == [422] * 4
+    assert (gone.status_code, again.status_code) == (204, 404)
+    assert [event["event"] for event in told["events"]] == ["marker_removed"]
+    assert told["last"] == 2
+
+
+async def test_a_reader_waits_for_what_happens_next(home):
+    async with client_of(home) as client:
+        waiting = asyncio.create_task(client.get("/api/market-data/events", params={"wait": 20}))
+        await asyncio.sleep(0.05)
+        await committed(client, wide())
+        told = (await waiting).json()
+    assert [event["event"] for event in told["events"]] == ["imported"]
+    assert told["events"][0]["regimes"][0]["asset"] == "A"
