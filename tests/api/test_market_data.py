@@ -325,7 +325,7 @@ async def test_a_failing_gate_stops_a_commit_unless_a_reason_accepts_it(home):
     assert (dry["usable"], gate(dry, "missing_sessions")["status"]) == (False, "FAIL")
     assert refused.status_code == 422
     assert "2024-01-10" in refused.text
-    assert "accept.missing_sessions" in refused.text
+    assert "accept=missing_sessions:REASON" in refused.text
     assert "movement does not fail" in useless.text
     found = gate(stored, "missing_sessions")
     assert (found["status"], stored["usable"]) == ("WARN", True)

@@ -218,7 +218,7 @@ def test_no_damage_does_anything_but_refuse(data: st.DataObject) -> None:
         if data.draw(st.booleans()):
             content[place] = data.draw(st.integers(0, 255))
         else:
-            del content[place : place + data.draw(st.integers(1, 50))]
+            del content[place + 1 : place + data.draw(st.integers(2, 50))]
     try:
         parsed = read(bytes(content))
     except InvalidInput:
