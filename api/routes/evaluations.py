@@ -36,7 +36,9 @@ async def evaluate(request: EvaluationRequest, asking: Asking, serving: Serving)
 _ESTIMATED = Body(openapi_examples={"usual": {"summary": "100 trials in five scenarios", "value": {"trials": 100}}})
 
 
-@router.post("/estimates", summary="What an optimization would take, and whether a person must approve it")
+@router.post(
+    "/estimates", summary="What an optimization would take, and whether a person must approve it", responses=_READ
+)
 async def estimates(request: Annotated[OptimizationRequest, _ESTIMATED], asking: Asking, serving: Serving) -> Foreseen:
     from tools.estimate import foresee
 

@@ -37,7 +37,10 @@ def client(tmp_path_factory) -> Iterator[httpx.Client]:
             await add_scenario(store, "ben", ScenarioValues(name="bens", mu=0.02))
 
     asyncio.run(keep())
-    with running(application(home)) as address, httpx.Client(base_url=f"{address}/api", verify=False) as asking:
+    with (
+        running(application(home)) as address,
+        httpx.Client(base_url=f"{address}/api", verify=False, timeout=120) as asking,
+    ):
         yield asking
 
 
@@ -176,7 +179,7 @@ def test_who_asks_nobody_needs_no_approval(home) -> None:
             yield replace(desk, thresholds=None)
 
     with running(application(home, alone())) as address:
-        answer = httpx.post(f"{address}/api/estimates", json={"trials": 5_000}).json()
+        answer = httpx.post(f"{address}/api/estimates", json={"trials": 5_000}, timeout=120).json()
     assert (answer["needs_approval"], answer["thresholds"]) == (False, None)
 
 

@@ -70,7 +70,10 @@ async def closes(client: Any, simulation: dict[str, Any]) -> Any:
 def beside(tmp_path_factory):
     """A client of a server for all that needs no home of its own."""
     home = tmp_path_factory.mktemp("home")
-    with running(application(home)) as address, httpx.Client(base_url=f"{address}{BASE}", verify=False) as asking:
+    with (
+        running(application(home)) as address,
+        httpx.Client(base_url=f"{address}{BASE}", verify=False, timeout=120) as asking,
+    ):
         yield asking
 
 
