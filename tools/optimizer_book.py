@@ -1,4 +1,4 @@
-"""Optimizations: computed aside, kept whole in a blob, and listed by portfolio."""
+"""Optimizations: computed aside, kept, and listed by portfolio."""
 
 import asyncio
 import math
@@ -8,7 +8,7 @@ from datetime import datetime
 from pydantic import TypeAdapter
 
 from quant.errors import QuantError
-from store.records import Key
+from store.records import Key, Labels, Put
 from store.store import Store
 from tools.datasets import OwnedPrices
 from tools.errors import NotFound
@@ -26,6 +26,8 @@ from tools.optimizers import Problem, hrp_of, risk_parity_of
 from tools.portfolio_book import kept_portfolio
 
 KIND = "optimization"
+WHOLE = "optimization-result"
+"""Kinds of the lines of a list, and of what stands behind them."""
 _TYPES: dict[type, Kind] = {RiskParityRequest: "risk-parity", HrpRequest: "hrp", FrontierRequest: "efficient-frontier"}
 _ANY: TypeAdapter[Optimization] = TypeAdapter(Optimization)
 
@@ -50,20 +52,22 @@ async def optimize(
     portfolio = None if request.portfolio_id is None else await kept_portfolio(store, owner, request.portfolio_id)
     sample = await sample_of(source, request, portfolio)
     made = await asyncio.to_thread(_solved, request, sample, now)
-    await store.blobs.put(_blob(owner, made.id), made.model_dump_json(by_alias=True).encode())
-    await store.records.put(
-        Key(owner, KIND, made.id),
-        made.model_dump(mode="json", include=set(OptimizationSummary.model_fields)),
-        expected=0,
-        labels={} if made.portfolio_id is None else {"about": made.portfolio_id},
-    )
+    whole = made.model_dump(mode="json")
+    summary = {name: whole[name] for name in OptimizationSummary.model_fields}
+    about: Labels = {} if made.portfolio_id is None else {"about": made.portfolio_id}
+    puts = [
+        Put(Key(owner, KIND, made.id), summary, expected=0, labels=about),
+        Put(Key(owner, WHOLE, made.id), whole, expected=0),
+    ]
+    await store.records.put_many(puts)
     return made
 
 
 async def kept_optimization(store: Store, owner: str, optimization_id: str) -> Optimization:
-    if await store.records.get(Key(owner, KIND, optimization_id)) is None:
+    record = await store.records.get(Key(owner, WHOLE, optimization_id))
+    if record is None:
         raise NoSuchOptimization(optimization_id)
-    return _ANY.validate_json(await store.blobs.get(_blob(owner, optimization_id)))
+    return _ANY.validate_python(record.document)
 
 
 async def optimizations_of(
@@ -76,10 +80,6 @@ async def optimizations_of(
     )
     items = [OptimizationSummary.model_validate(record.document) for record in page.records]
     return OptimizationPage(items=items, next=page.after)
-
-
-def _blob(owner: str, optimization_id: str) -> str:
-    return f"{owner}/optimizations/{optimization_id}"
 
 
 def _solved(request: RiskParityRequest | HrpRequest | FrontierRequest, sample: Sample, now: datetime) -> Optimization:
