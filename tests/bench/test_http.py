@@ -15,7 +15,7 @@ from tests.bench.loading import CONNECTIONS, content_of, loaded, serving
 pytestmark = pytest.mark.bench
 
 QUIET = {"STRATIGOS_LOG_LEVEL": "warning"}
-RULE = {"weight_function": "linear", "target_volatility": 0.1}
+RULE = {"weight_function": "inverse_vol", "estimator": "rolling", "lookback_days": 63, "rebalancing": "monthly"}
 
 
 @pytest.fixture(scope="module")
