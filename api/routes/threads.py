@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
 from api import problems
+from api.bodies import at_most
 from api.dependencies import Asking, Serving
 from api.paging import After, Limit, Listed
 from quant.strategy import Frozen
@@ -14,7 +15,7 @@ from tools.interrupts import Interrupt
 from tools.messages import Message
 from tools.turns import Conversation, TurnState
 
-router = APIRouter(tags=["threads"])
+router = APIRouter(tags=["threads"], route_class=at_most(100_000))
 
 ThreadId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,100}$", examples=["3f6c0e8a5f0e"])]
 Title = Annotated[
@@ -47,7 +48,7 @@ class ThreadState(Frozen):
     interrupts: tuple[Interrupt, ...] = Field(description="What a person has to decide before it goes on")
 
 
-@router.post("/threads", status_code=201, summary="Begin a thread", responses=problems.errors(409))
+@router.post("/threads", status_code=201, summary="Begin a thread", responses=problems.errors(400, 413))
 async def begin(asking: Asking, serving: Serving, response: Response, body: NewThread | None = None) -> Conversation:
     from graphs.turns import begin_conversation, conversation_of
 
@@ -72,7 +73,7 @@ async def thread(thread: ThreadId, asking: Asking, serving: Serving) -> Conversa
     return await conversation_of(serving.desk.store, asking.owner, thread)
 
 
-@router.patch("/threads/{thread}", summary="Rename a thread", responses=problems.errors(404))
+@router.patch("/threads/{thread}", summary="Rename a thread", responses=problems.errors(400, 404, 413))
 async def rename(thread: ThreadId, body: Renamed, asking: Asking, serving: Serving) -> Conversation:
     from graphs import turns
 
@@ -130,7 +131,7 @@ async def messages(
     "/threads/{thread}/branches",
     status_code=201,
     summary="Go on after an earlier turn, in a thread of its own",
-    responses=problems.errors(404, 409),
+    responses=problems.errors(400, 404, 409, 413),
 )
 async def branch(
     thread: ThreadId, body: Branching, asking: Asking, serving: Serving, response: Response

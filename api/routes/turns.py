@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import Field
 
 from api import problems
+from api.bodies import at_most
 from api.dependencies import Asking, Serving
 from api.paging import After, Limit, Listed
 from api.routes.events import frames_of, streamed
@@ -16,7 +17,7 @@ from tools.approval import Ruling
 from tools.interrupts import Interrupt
 from tools.turns import LONGEST_MESSAGE, Feedback, Opinion, Turn
 
-router = APIRouter(tags=["threads"])
+router = APIRouter(tags=["threads"], route_class=at_most(100_000))
 
 Number = Annotated[int, Path(ge=1, le=999_999, description="The number of a run in its thread, from 1")]
 RunId = Annotated[
@@ -50,7 +51,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     summary="Say something and follow the answer (server-sent events)",
     response_class=StreamingResponse,
     response_model=None,
-    responses={**problems.errors(404, 409), **_ANSWERS},
+    responses={**problems.errors(400, 404, 409, 413), **_ANSWERS},
 )
 async def say(
     thread: ThreadId,
@@ -116,7 +117,7 @@ async def interrupts(thread: ThreadId, asking: Asking, serving: Serving) -> List
     "/threads/{thread}/interrupts/{run}",
     status_code=202,
     summary="Approve, edit or reject; then the thread goes on",
-    responses=problems.errors(404, 409),
+    responses=problems.errors(400, 404, 409, 413),
 )
 async def decide(thread: ThreadId, run: RunId, body: Ruling, asking: Asking, serving: Serving) -> Turn:
     """The first decision holds; the same one again is harmless while the thread still waits, another one is a 409."""
@@ -129,7 +130,7 @@ async def decide(thread: ThreadId, run: RunId, body: Ruling, asking: Asking, ser
     "/threads/{thread}/runs/{number}/feedback",
     status_code=201,
     summary="Say what you think of an answer",
-    responses=problems.errors(404),
+    responses=problems.errors(400, 404, 413),
 )
 async def give_feedback(thread: ThreadId, number: Number, body: Opinion, asking: Asking, serving: Serving) -> Feedback:
     from graphs.turns import turn_of
