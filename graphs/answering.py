@@ -59,6 +59,7 @@ class Answering:
                 await adopt(self._desk.store, owner, turn)
             if adopted or turn.detached or turn.waits_for is not None:
                 self._see_to(owner, turn)
+                return turn.model_copy(update={"state": "running", "waits_for": None})
         return turn
 
     async def ensure_all(self, owner: str) -> None:

@@ -181,7 +181,7 @@ async def resume(desk: Desk, owner: str, conversation_id: str, number: int) -> A
         for event in stored:
             yield event
         return
-    if turn.waits_for is not None and not await is_decided(desk.store, owner, *turn.waits_for):
+    if not await _begins_again(desk.store, owner, turn):
         return
     if desk.models is None:
         raise ValueError("a conversation needs a desk with models")
@@ -205,6 +205,16 @@ async def resume(desk: Desk, owner: str, conversation_id: str, number: int) -> A
         for event in ended:
             yield event
         raise
+
+
+async def _begins_again(store: Store, owner: str, turn: Turn) -> bool:
+    """Whether it waits for nobody; one that did says so no longer."""
+    if turn.waits_for is None:
+        return True
+    if not await is_decided(store, owner, *turn.waits_for):
+        return False
+    await update(store, owner, turn, state="running", waits_for=None)
+    return True
 
 
 async def _untold(store: Store, owner: str, turn: Turn, known: Collection[str]) -> list[TraceEvent]:

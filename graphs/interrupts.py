@@ -1,12 +1,13 @@
 """What a conversation waits for, and how it goes on once a person has decided."""
 
 from graphs.answering import Answering
-from graphs.runs import Desk, decide_approval, run_of
+from graphs.runs import Desk, decide_approval, events_of, run_of
 from graphs.turns import conversation_of, settled
 from store.store import Store
-from tools.approval import Decided, Ruling, approval_of
+from tools.approval import Decided, Ruling, Subject, approval_of
 from tools.errors import Conflicting
 from tools.interrupts import Interrupt, editable
+from tools.trace import TurnPaused
 from tools.turns import Turn
 
 
@@ -34,12 +35,21 @@ async def interrupts(store: Store, owner: str, conversation_id: str) -> list[Int
 async def decide(desk: Desk, answering: Answering, owner: str, conversation_id: str, run: str, ruling: Ruling) -> Turn:
     """Record what the person decided, and let the turn that waits for it go on."""
     turn = await _last(desk.store, owner, conversation_id)
-    if turn is None or turn.waits_for is None or turn.waits_for[0] != run:
+    subject = None if turn is None else await _subject(desk.store, owner, turn, run)
+    if turn is None or subject is None:
         await run_of(desk.store, owner, run)
         raise NothingWaits(f"run: the conversation waits for no decision on {run!r}; allowed: one of its interrupts")
     decided = Decided(**ruling.model_dump(), by=owner, at=desk.now())
-    await decide_approval(desk, owner, run, decided, turn.waits_for[1])
+    await decide_approval(desk, owner, run, decided, subject)
     return await answering.ensure(owner, turn.conversation, turn.number, adopted=True)
+
+
+async def _subject(store: Store, owner: str, turn: Turn, run: str) -> Subject | None:
+    """What the turn waits for the run to be decided on, or waited: a decision may be sent again."""
+    if turn.waits_for is not None and turn.waits_for[0] == run:
+        return turn.waits_for[1]
+    paused = [event for event in await events_of(store, owner, turn.id) if isinstance(event, TurnPaused)]
+    return next((event.subject for event in reversed(paused) if event.waits_for == run), None)
 
 
 async def _last(store: Store, owner: str, conversation_id: str) -> Turn | None:

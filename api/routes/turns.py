@@ -120,7 +120,7 @@ async def interrupts(thread: ThreadId, asking: Asking, serving: Serving) -> List
     responses=problems.errors(400, 404, 409, 413),
 )
 async def decide(thread: ThreadId, run: RunId, body: Ruling, asking: Asking, serving: Serving) -> Turn:
-    """The first decision holds; the same one again is harmless while the thread still waits, another one is a 409."""
+    """The first decision holds: the same one again is harmless, another one is a 409."""
     from graphs import interrupts
 
     return await interrupts.decide(serving.desk, serving.answering, asking.owner, thread, run, body)

@@ -117,12 +117,16 @@ async def test_a_search_waits_for_a_person_and_goes_on_once_approved(client):
     refused = await client.post(f"/api/threads/{thread}/runs", json={"message": JOKE})
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "CONFLICT")
     assert "waits for an approval" in refused.json()["error"]["message"]
-    assert (await decided(client, thread, asked["run"], verdict="approved")).status_code == 202
+    answer = await decided(client, thread, asked["run"], verdict="approved")
+    assert (answer.status_code, answer.json()["state"], answer.json()["waits_for"]) == (202, "running", None)
     run = await ended(client, thread)
     assert (run["state"], run["focus"]["run"]) == ("completed", asked["run"])
     assert (await got(client, f"{thread}/interrupts"))["items"] == []
-    late = await decided(client, thread, asked["run"], verdict="approved")
-    assert late.status_code == 409
+    assert (await decided(client, thread, asked["run"], verdict="approved")).status_code == 202
+    late = await decided(client, thread, asked["run"], verdict="rejected", reason="too late")
+    assert (late.status_code, "was approved by" in late.json()["error"]["message"]) == (409, True)
+    unknown = await decided(client, thread, "unknown", verdict="approved")
+    assert unknown.status_code == 404
 
     held = await told(client, thread, "open the holdout")
     [asked] = (await got(client, f"{thread}/interrupts"))["items"]
