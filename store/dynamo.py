@@ -118,6 +118,8 @@ class DynamoRecords:
         if label is not None:
             check_label(*label)
         condition = _newest(label, after) if newest_first else _by_id(prefix, label, after)
+        if condition is None:
+            return Page((), None)
         filtered = bool(prefix) if newest_first else label is not None
         records: list[Record] = []
         last: Item | None = None
@@ -282,16 +284,19 @@ def _unchanged(item: Item | None) -> dict[str, Any]:
     }
 
 
-def _by_id(prefix: str, label: tuple[LabelName, str] | None, after: str | None) -> dict[str, Any]:
+def _by_id(prefix: str, label: tuple[LabelName, str] | None, after: str | None) -> dict[str, Any] | None:
     """With a label the whole kind is read: the indexes of labels are in order of creation."""
     if after is not None:
         check_id("after", after)
+    low, high = max(prefix, after or LEAST_ID), prefix + ABOVE_EVERY_ID
+    if low > high:
+        return None  # DynamoDB would refuse it
     condition: dict[str, Any] = {
         "KeyConditionExpression": "#pk = :pk AND #sk BETWEEN :low AND :high",
         "ExpressionAttributeNames": {"#sk": "sk"},
         "ExpressionAttributeValues": {
-            ":low": {"S": max(prefix, after or LEAST_ID)},
-            ":high": {"S": prefix + ABOVE_EVERY_ID},
+            ":low": {"S": low},
+            ":high": {"S": high},
         },
     }
     if label is not None:

@@ -175,5 +175,5 @@ def _between(owner: str, run_id: str, low: int) -> dict[str, Item]:
     return {
         ":pk": {"S": _log(owner, run_id)},
         ":low": {"S": _place(low)},
-        ":high": {"S": _place(LARGEST)},
+        ":high": {"S": _place(10**19 - 1)},
     }

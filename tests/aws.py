@@ -16,9 +16,8 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.bedrock.clients import CREDENTIALS
-
 REGION = "eu-west-1"
+CREDENTIALS = {"aws_access_key_id": "AKIDEXAMPLE", "aws_secret_access_key": "not-a-secret"}
 SERVICES = ("DYNAMODB", "S3", "SQS")
 
 

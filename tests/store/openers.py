@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from store.aws import aws_store, connect, create_table, open_bucket
 from store.store import Store, open_store
 
 Opener = Callable[[Path], AbstractAsyncContextManager[Store]]
@@ -19,6 +18,8 @@ REGION = "eu-west-1"
 @asynccontextmanager
 async def open_aws(home: Path) -> AsyncIterator[Store]:
     """A table and a bucket of the AWS that the environment names."""
+    from store.aws import aws_store, create_table, open_bucket  # boto3 takes half a second to import
+
     name = name_of(home)
     dynamodb, s3 = clients(os.environ["AWS_ENDPOINT_URL_DYNAMODB"])
     if not (home / ".made").exists():
@@ -36,6 +37,8 @@ def name_of(home: Path) -> str:
 @cache
 def clients(_url: str) -> tuple[Any, Any]:
     """Made once: each takes a good part of a second."""
+    from store.aws import connect
+
     return connect("dynamodb"), connect("s3")
 
 

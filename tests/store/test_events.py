@@ -65,13 +65,13 @@ async def test_logs_of_other_owners_and_runs_are_apart(store: Store) -> None:
     assert await store.events.last("ann", "r") == 1
 
 
-@pytest.mark.parametrize(
-    ("after", "limit", "message"),
-    [(-1, 1, "`after` is -1"), (2**63, 1, "`after`"), (0, 0, "`limit` is 0"), (0, 1001, "`limit`")],
-)
-async def test_a_read_has_bounds(store: Store, after: int, limit: int, message: str) -> None:
-    with pytest.raises(Invalid, match=message):
-        await store.events.read("ann", "r", after, limit)
+async def test_a_read_has_bounds(store: Store) -> None:
+    for after, limit, message in (
+        (-1, 1, "`after` is -1"), (2**63, 1, "`after`"), (0, 0, "`limit` is 0"), (0, 1001, "`limit`")
+    ):  # fmt: skip
+        with pytest.raises(Invalid, match=message):
+            await store.events.read("ann", "r", after, limit)
+    assert await store.events.read("ann", "r", 2**63 - 1) == []
 
 
 async def collect(events: Events, count: int, after: int = 0) -> list[int]:

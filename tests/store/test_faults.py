@@ -30,6 +30,7 @@ from .faulty import (
     Proxy,
     proxied,
 )
+from .openers import clients
 
 pytestmark = pytest.mark.anyio
 
@@ -41,11 +42,18 @@ LARGE = {"noise": os.urandom(100_000).hex()}
 IMPATIENT = 0.3
 
 
-@pytest.fixture
-def proxy(servers: dict[str, Aws], monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+@pytest.fixture(scope="module")
+def before_moto(servers: dict[str, Aws]) -> Iterator[Proxy]:
     with proxied(servers["moto"].url) as proxy:
-        point_at(monkeypatch, proxy.url)
         yield proxy
+
+
+@pytest.fixture
+def proxy(before_moto: Proxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    point_at(monkeypatch, before_moto.url)
+    yield before_moto
+    before_moto.heal()
+    before_moto.asked.clear()
 
 
 @pytest.fixture
@@ -63,14 +71,14 @@ def aws(servers: dict[str, Aws]) -> Iterator[Aws]:
 
 @pytest.fixture
 async def store(anyio_backend: str, aws: Aws, proxy: Proxy) -> AsyncIterator[Store]:
-    async with aws_store(connect("dynamodb"), TABLE, open_bucket(BUCKET)) as store:
+    async with aws_store(clients(proxy.url)[0], TABLE, open_bucket(BUCKET)) as store:
         yield store
 
 
 @pytest.fixture
 async def impatient(anyio_backend: str, aws: Aws, proxy: Proxy) -> AsyncIterator[Store]:
     blobs = open_bucket(BUCKET, patience=IMPATIENT)
-    async with aws_store(connect("dynamodb"), TABLE, blobs, patience=IMPATIENT) as store:
+    async with aws_store(clients(proxy.url)[0], TABLE, blobs, patience=IMPATIENT) as store:
         yield store
 
 

@@ -1,6 +1,7 @@
 import asyncio
 import math
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -39,14 +40,13 @@ async def test_a_document_comes_back_equal(store: Store, document: dict[str, obj
     assert repr(record.document) == repr(document)
 
 
-@pytest.mark.parametrize(
-    "document",
-    [{"x": math.nan}, {"x": math.inf}, {"x": {1, 2}}, {"x": (1, 2)}, {1: "x"}, {"x": b"bytes"}],
-    ids=repr,
-)
-async def test_a_document_that_would_come_back_changed_is_refused(store: Store, document: dict[str, object]) -> None:
-    with pytest.raises(Invalid, match=r"document of .*'r1'.* allowed are dicts with text keys"):
-        await store.records.put(KEY, document)
+async def test_a_document_that_would_come_back_changed_is_refused(store: Store) -> None:
+    changed: list[dict[Any, object]] = [
+        {"x": math.nan}, {"x": math.inf}, {"x": {1, 2}}, {"x": (1, 2)}, {1: "x"}, {"x": b"bytes"}
+    ]  # fmt: skip
+    for document in changed:
+        with pytest.raises(Invalid, match=r"document of .*'r1'.* allowed are dicts with text keys"):
+            await store.records.put(KEY, document)
     assert await store.records.get(KEY) is None
 
 
@@ -148,6 +148,8 @@ async def test_listing_is_by_id_or_the_newest_first(store: Store) -> None:
     assert await ids(store.records, prefix="a") == ["a", "a b", "a1"]
     assert await ids(store.records, prefix="a", newest_first=True) == ["a b", "a1", "a"]
     assert await ids(store.records, prefix="%") == []
+    assert (await store.records.list("ann", "run", prefix="a", after="z")).records == ()
+    assert len((await store.records.list("ann", "run", prefix="b", after="a")).records) == 1
 
 
 @pytest.mark.parametrize("newest_first", [False, True])
@@ -183,22 +185,19 @@ async def test_writes_between_pages_neither_hide_nor_repeat_what_stands(store: S
     assert len(found) == len(set(found))
 
 
-@pytest.mark.parametrize("limit", [0, -1, 1001])
-async def test_a_page_has_bounds(store: Store, limit: int) -> None:
-    with pytest.raises(Invalid, match=f"`limit` is {limit}; allowed is 1 to 1000"):
-        await store.records.list("ann", "run", limit=limit)
+async def test_a_page_has_bounds(store: Store) -> None:
+    for limit in (0, -1, 1001):
+        with pytest.raises(Invalid, match=f"`limit` is {limit}; allowed is 1 to 1000"):
+            await store.records.list("ann", "run", limit=limit)
 
 
-@pytest.mark.parametrize("after", ["x", "-1", "٣", "9" * 30, ""])
-async def test_a_cursor_of_another_order_is_refused(store: Store, after: str) -> None:
-    with pytest.raises(Invalid, match=r"`after` is .* allowed is the cursor of a page"):
-        await store.records.list("ann", "run", after=after, newest_first=True)
-
-
-@pytest.mark.parametrize("after", ["", "\ud800", "a/b", "x" * 600])
-async def test_a_cursor_that_is_no_id_is_refused(store: Store, after: str) -> None:
-    with pytest.raises(Invalid, match="`after` is"):
-        await store.records.list("ann", "run", after=after)
+async def test_a_cursor_of_another_order_is_refused(store: Store) -> None:
+    for after in ("x", "-1", "٣", "9" * 30, ""):
+        with pytest.raises(Invalid, match=r"`after` is .* allowed is the cursor of a page"):
+            await store.records.list("ann", "run", after=after, newest_first=True)
+    for after in ("", "\ud800", "a/b", "x" * 600):
+        with pytest.raises(Invalid, match="`after` is"):
+            await store.records.list("ann", "run", after=after)
 
 
 async def label(records: Records, id_: str, **labels: str) -> None:
@@ -252,12 +251,12 @@ async def test_pages_of_a_label_join_to_the_whole(store: Store, newest_first: bo
     assert found == sorted("02468", reverse=newest_first)
 
 
-@pytest.mark.parametrize(("name", "value"), [("other", "x"), ("state", ""), ("state", "a#b"), ("state", "x" * 513)])
-async def test_a_label_that_no_store_takes_is_refused(store: Store, name: str, value: str) -> None:
-    with pytest.raises(Invalid, match="label"):
-        await label(store.records, "a", **{name: value})
-    with pytest.raises(Invalid, match="label"):
-        await ids(store.records, label=(name, value))
+async def test_a_label_that_no_store_takes_is_refused(store: Store) -> None:
+    for name, value in (("other", "x"), ("state", ""), ("state", "a#b"), ("state", "x" * 513)):
+        with pytest.raises(Invalid, match="label"):
+            await label(store.records, "a", **{name: value})
+        with pytest.raises(Invalid, match="label"):
+            await ids(store.records, label=(name, value))
     assert await store.records.get(Key("ann", "run", "a")) is None
 
 

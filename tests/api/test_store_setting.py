@@ -1,0 +1,68 @@
+"""STRATIGOS_STORE chooses where records, events and blobs are kept."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from api.app import create_desk
+from api.settings import read_settings
+from store.aws import create_table
+from store.records import Key
+from tests.aws import Aws, moto, point_at
+from tools.errors import InvalidInput
+
+pytestmark = pytest.mark.anyio
+
+KEY = Key("local", "run", "r1")
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Aws]:
+    with moto() as server:
+        create_table(server.dynamodb, "stratigos")
+        server.table("other", {"PK": "HASH"})
+        server.bucket("documents")
+        yield server
+
+
+@pytest.fixture
+def aws(served: Aws, monkeypatch: pytest.MonkeyPatch) -> Aws:
+    point_at(monkeypatch, served.url)
+    return served
+
+
+async def test_the_setting_chooses_the_place(aws, home, monkeypatch):
+    monkeypatch.setenv("STRATIGOS_STORE", "dynamodb:stratigos,s3:documents")
+    async with create_desk(read_settings()) as desk:
+        await desk.store.records.put(KEY, {"n": 1})
+        await desk.store.events.append("local", "r1", "e1", {})
+        await desk.store.blobs.put("local/x", b"bytes")
+    assert not list(home.glob("store.sqlite*"))
+    assert len(aws.items("stratigos")) == 3
+    assert aws.objects("documents") == ["local/x"]
+    async with create_desk(read_settings()) as desk:
+        record = await desk.store.records.get(KEY)
+    assert record is not None
+    assert record.document == {"n": 1}
+    monkeypatch.delenv("STRATIGOS_STORE")
+    async with create_desk(read_settings()) as desk:
+        assert await desk.store.records.get(KEY) is None
+    assert (home / "store.sqlite").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("dynamodb:nowhere,s3:documents", "the table 'nowhere' is unavailable (there is none of this name"),
+        ("dynamodb:other,s3:documents", "the table 'other' has other keys or indexes"),
+        ("dynamodb:stratigos,s3:nowhere", "the bucket 'nowhere' is unavailable (AWS answers 404)"),
+    ],
+)
+async def test_a_place_that_cannot_be_the_store_stops_the_start(aws, monkeypatch, setting, told):
+    monkeypatch.setenv("STRATIGOS_STORE", setting)
+    with pytest.raises(InvalidInput) as refused:
+        async with create_desk(read_settings()):
+            pass
+    assert str(refused.value).startswith("STRATIGOS_STORE: ")
+    assert told in str(refused.value)
+    assert "allowed: a table that store.aws.create_table has made" in str(refused.value)
