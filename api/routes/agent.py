@@ -9,12 +9,13 @@ import structlog
 from ag_ui.core import RunAgentInput
 from fastapi import APIRouter, Depends
 from fastapi.exceptions import RequestValidationError
-from fastapi.sse import EventSourceResponse, ServerSentEvent
+from fastapi.sse import EventSourceResponse, format_sse_event
 from pydantic import ValidationError
+from starlette.responses import StreamingResponse
 
 from api import problems
-from api.dependencies import Asking, Serving
-from api.routes.events import last_event_id
+from api.dependencies import Asking, Served, Serving
+from api.routes.events import beating, last_event_id, streamed
 from store.errors import Unavailable
 from tools.approval import Ruling
 from tools.errors import InvalidInput, NotFound
@@ -26,14 +27,12 @@ router = APIRouter(tags=["agent"])
 
 LastEvent = Annotated[int, Depends(last_event_id)]
 
-_ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {
-        "description": error["description"],
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorEnvelope"}}},
-    }
-    for status, error in problems.errors(400, 404, 409).items()
+_STREAM: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Events of AG-UI with `id:` (the number in the run); a comment after 15 seconds of silence",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    },
 }
-"""As JSON: the document would have them in the content type of the stream."""
 
 
 @dataclass(frozen=True)
@@ -62,12 +61,12 @@ async def attached(given: RunAgentInput, after: LastEvent, asking: Asking, servi
 @router.post(
     "/agent",
     summary="Ask the assistant in the words of AG-UI 1.0",
-    response_class=EventSourceResponse,
-    responses=_ERRORS,
+    response_class=StreamingResponse,
+    responses={**problems.errors(400, 404, 409), **_STREAM},
 )
 async def agent(
     attached: Annotated[Attached, Depends(attached)], asking: Asking, serving: Serving
-) -> AsyncGenerator[ServerSentEvent]:
+) -> EventSourceResponse:
     """The last message of the person is asked in the thread, and what comes of it is told as it happens.
 
     The answer does not depend on the connection. The same input again (the same `runId`) does not ask again: it is
@@ -75,18 +74,22 @@ async def agent(
     person has to decide something, the run ends with the outcome `interrupt`; `resume` in a new run answers it, with
     `{"verdict": "approved"}`, `{"verdict": "edited", "trials": 50}` or `{"verdict": "rejected", "reason": "..."}`.
     """
+    return streamed(beating(_frames(attached, asking.owner, serving)))
+
+
+async def _frames(attached: Attached, owner: str, serving: Served) -> AsyncGenerator[bytes]:
     from graphs.agent_runs import told
     from graphs.agui import as_json
 
     number = 0
     try:
         async with aclosing(
-            told(serving.desk, serving.following, asking.owner, attached.run, attached.given.messages)
+            told(serving.desk, serving.following, owner, attached.run, attached.given.messages)
         ) as events:
             async for event in events:
                 number += 1
                 if number > attached.after:
-                    yield ServerSentEvent(raw_data=as_json(event), id=str(number))
+                    yield format_sse_event(data_str=as_json(event), id=str(number))
     except (Unavailable, NotFound) as fault:  # the status is out; a thread may be deleted while it is read
         logger: Any = structlog.get_logger()
         logger.warning("stream_cut", run=attached.run.turn.id, reason=str(fault))

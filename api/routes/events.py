@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncGenerator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import structlog
@@ -155,6 +155,25 @@ async def frames(
         else:
             break
     yield format_sse_event(event="end", data_str=f'{{"last": {after}}}')
+
+
+async def beating(chunks: AsyncGenerator[bytes], *, heartbeat: float = HEARTBEAT) -> AsyncGenerator[bytes]:
+    """`chunks`, and a heartbeat wherever they are silent."""
+    async with aclosing(chunks):
+        coming = asyncio.ensure_future(anext(chunks, None))
+        try:
+            while True:
+                done, _ = await asyncio.wait({coming}, timeout=heartbeat)
+                if not done:
+                    yield KEEPALIVE_COMMENT
+                elif (chunk := coming.result()) is None:
+                    return
+                else:
+                    yield chunk
+                    coming = asyncio.ensure_future(anext(chunks, None))
+        finally:
+            coming.cancel()
+            await asyncio.gather(coming, return_exceptions=True)
 
 
 def _frame(told: "Told") -> bytes:

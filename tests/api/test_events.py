@@ -15,6 +15,7 @@ import websockets
 from websockets.asyncio.client import connect
 from websockets.typing import Origin
 
+from api.routes.events import beating
 from api.routes.events import frames as frames_of
 from graphs.following import Following
 from graphs.runs import Desk
@@ -182,6 +183,17 @@ async def test_silence_is_broken_by_a_heartbeat(home):
             assert await anext(stream) == b": ping\n\n"
             await stream.aclose()
         await following.aclose()
+
+
+async def test_any_stream_is_kept_alive_and_loses_nothing(home):
+    async def slow() -> AsyncGenerator[bytes]:
+        for chunk in (b"a", b"b"):
+            await asyncio.sleep(0.1)
+            yield chunk
+
+    found = [chunk async for chunk in beating(slow(), heartbeat=0.03)]
+    assert [chunk for chunk in found if chunk != b": ping\n\n"] == [b"a", b"b"]
+    assert found[0] == b": ping\n\n"
 
 
 @pytest.mark.parametrize(
