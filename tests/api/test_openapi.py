@@ -1,15 +1,19 @@
 """Whatever a client sends: no 5xx, and no answer that the OpenAPI document does not describe."""
 
+import asyncio
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_headers_conformance,
@@ -17,8 +21,12 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from graphs.runs import create_run, execute
+from quant.scenario import BUILT_IN
 from tests.api.serving import application, running
+from tests.graphs.conftest import open_desk
 from tests.graphs.queued import queued_desk
+from tools.optimization import OptimizationRequest
 
 CHECKS = [
     not_a_server_error,
@@ -31,45 +39,96 @@ FEW, MANY = 3, 60
 PATIENCE = 20.0
 
 DOCUMENT = application(Path("/nowhere")).openapi()
-OPERATIONS = {
-    operation.label: operation
-    for operation in (result.ok() for result in schemathesis.openapi.from_dict(DOCUMENT).get_all_operations())
-}
+FOUND = schemathesis.openapi.from_dict(DOCUMENT).get_all_operations()
+OPERATIONS = {operation.ok().label: operation.ok() for operation in FOUND if isinstance(operation, Ok)}
+
+JOB, DATA = "known", "mydata"
+PRICES = "date,A,B\n2024-01-02,1.5,2\n2024-01-03,1.6,2.1\n2024-01-04,1.7,2.05\n"
+
+
+@dataclass(frozen=True)
+class Target:
+    address: str
+    known: dict[str, Any]
+    """Path parameters that lead to objects which are there."""
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     home = tmp_path_factory.mktemp("home")
-    with running(application(home, queued_desk(home))) as base:
-        yield base
+    asyncio.run(_search(home))
+    with (
+        running(application(home, queued_desk(home))) as base,
+        httpx.Client(base_url=f"{base}/api", timeout=60) as client,
+    ):
+        yield Target(base, _made(client))
 
 
-def storm(address: str, operation: Any, cases: int) -> None:
-    """Cases as the document allows them, and cases that it does not."""
-    ways = [operation.as_strategy(generation_mode=mode) for mode in GenerationMode]
+async def _search(home: Path) -> None:
+    scenarios = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:1])
+    async with open_desk(home) as desk:
+        await create_run(desk, "local", OptimizationRequest(trials=10, scenarios=scenarios, seed=3), run_id=JOB)
+        async for _ in execute(desk, "local", JOB):
+            pass
+
+
+def _made(client: httpx.Client) -> dict[str, Any]:
+    def post(path: str, **sent: Any) -> Any:
+        answer = client.post(path, **sent)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    thread = post("/threads", json={})["id"]
+    post(f"/threads/{thread}/runs", params={"stream": False}, json={"message": "is it luck?"})
+    portfolio = post("/portfolios", json={"name": "Two", "assets": {"AAPL": 0.5, "JNJ": 0.5}})["id"]
+    simulated = {"portfolioId": portfolio, "trajectories": 2}
+    days = {"startDate": "2014-01-02", "endDate": "2014-12-31"}
+    version = post("/market-data/imports", params={"dataset": DATA, "dry_run": False}, content=PRICES)["version"]
+    return {
+        "job_id": JOB,
+        "run": JOB,
+        "digest": client.get(f"/jobs/{JOB}/trials").json()["items"][0]["digest"],
+        "thread": thread,
+        "number": 1,
+        "portfolio_id": portfolio,
+        "optimization_id": post("/optimization/hrp", json={"portfolioId": portfolio, **days})["id"],
+        "simulation_id": post("/monte-carlo/simulate", json=simulated | days)["id"],
+        "name": DATA,
+        "hash": version["hash"],
+        "marker": post("/market-data/markers", json={"symbol": "XOM", "reason": "a wrong tick"})["id"],
+    }
+
+
+def storm(target: Target, operation: Any, cases: int) -> None:
+    """Cases as the document allows them and cases that it does not; of objects that are there, and of others."""
+    modes = list(GenerationMode)
+    ways = [operation.as_strategy(generation_mode=mode) for mode in modes]
+    known = {name: value for name, value in target.known.items() if f"{{{name}}}" in operation.path}
+    if known and operation.method != "delete":
+        ways += [operation.as_strategy(generation_mode=mode, path_parameters=known) for mode in modes]
 
     @seed(1)
     @settings(
         max_examples=cases,
         phases=[Phase.generate],
         deadline=None,
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
         database=None,
     )
     @given(st.one_of(*ways))
     def send(case: Case) -> None:
-        answer = case.call(base_url=address, timeout=PATIENCE)
+        answer = case.call(base_url=target.address, timeout=PATIENCE)
         case.validate_response(answer, checks=CHECKS)
 
     send()
 
 
 @pytest.mark.parametrize("label", OPERATIONS)
-def test_no_answer_breaks_the_document(address: str, label: str) -> None:
-    storm(address, OPERATIONS[label], FEW)
+def test_no_answer_breaks_the_document(target: Target, label: str) -> None:
+    storm(target, OPERATIONS[label], FEW)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("label", OPERATIONS)
-def test_no_answer_breaks_the_document_in_a_long_storm(address: str, label: str) -> None:
-    storm(address, OPERATIONS[label], MANY)
+def test_no_answer_breaks_the_document_in_a_long_storm(target: Target, label: str) -> None:
+    storm(target, OPERATIONS[label], MANY)

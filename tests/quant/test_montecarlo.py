@@ -252,7 +252,7 @@ def test_years_are_days_of_252_a_year() -> None:
 
 
 @pytest.mark.parametrize("horizon", [{}, {"years": 1, "days": 252}, {"days": 0}, {"days": 25_201}, {"years": 101}])
-def test_a_horizon_is_said_once_and_within_a_century(horizon: dict[str, int]) -> None:
+def test_a_horizon_is_said_once_and_within_a_century(horizon: dict[str, Any]) -> None:
     with pytest.raises(DataError, match=r"years|days"):
         simulate_wealth(model_of(), WEIGHTS, initial=1.0, paths=2, **horizon)
 
