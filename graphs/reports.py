@@ -21,10 +21,12 @@ _MOST_READ = 5_000
 class JobSummary(Frozen):
     id: str
     name: str
+    trials: int = Field(description="That were asked for")
     state: RunState
     created_at: datetime
     updated_at: datetime
     cancelling: bool = Field(description="A person wants its end; it comes within seconds")
+    data_version: str
     result_digest: str | None
     links: dict[str, str]
 
@@ -34,7 +36,6 @@ class Job(JobSummary):
     history: tuple[Transition, ...]
     approval: Approval | None = Field(description="What a person was asked, and what was decided")
     stale: dict[str, Any] | None = Field(description="Why its data are not the newest version any more; null while so")
-    data_version: str
     code_version: str
 
 
@@ -49,10 +50,12 @@ def summary(run: Any) -> JobSummary:
     return JobSummary(
         id=run.id,
         name=run.request.name,
+        trials=run.request.trials,
         state=run.state,
         created_at=run.created_at,
         updated_at=run.history[-1].at if run.history else run.created_at,
         cancelling=run.cancelling is not None,
+        data_version=run.data_digest,
         result_digest=run.result_digest,
         links={
             "self": at,
@@ -78,7 +81,6 @@ async def job_of(store: Store, owner: str, run_id: str) -> Job:
         history=run.history,
         approval=await approval_of(store, owner, run_id),
         stale=None if stale is None else stale.document,
-        data_version=run.data_digest,
         code_version=run.code_version,
     )
 
