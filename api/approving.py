@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from pydantic import ValidationError
 
+from api import options
 from api.allowed import at, in_words, short
 from api.past import AsJson, RunName
-from api.settings import Settings, read_model_options, read_settings
+from api.settings import Settings, read_model_options, read_settings, server_at
 from tools.approval import Asked, Decided, Subject
 from tools.errors import InvalidInput
 
@@ -55,6 +56,7 @@ def approve(
     paths: Paths = None,
     reason: Reason = "",
     holdout: Holdout = False,
+    server: options.Server = None,
     json_: AsJson = False,
 ) -> int:
     """Approve a run that waits, as it is or with fewer or more trials and paths, and go on with it."""
@@ -63,17 +65,36 @@ def approve(
     if holdout:
         if changes:
             raise InvalidInput("--holdout", changes, reason="changes no run", allowed="without --trials and --paths")
+        _not_there(server)
         return asyncio.run(_open(settings, run, _made(settings, "approved", reason=reason), as_json=json_))
     decided = _made(settings, "edited" if changes else "approved", reason=reason, **changes)
+    if url := server_at(server):
+        from api import remote
+
+        return remote.decide(url, run, decided, as_json=json_)
     return settle(settings, asyncio.run(_decide(settings, run, decided, as_json=json_)), as_json=json_)
 
 
-def reject(run: RunName, *, reason: Reason, holdout: Holdout = False) -> int:
+def reject(run: RunName, *, reason: Reason, holdout: Holdout = False, server: options.Server = None) -> int:
     """Reject a run that waits; nothing of it is computed."""
     settings = read_settings()
     decided = _made(settings, "rejected", reason=reason)
+    if holdout:
+        _not_there(server)
+    elif url := server_at(server):
+        from api import remote
+
+        return remote.decide(url, run, decided, as_json=False)
     asyncio.run(_open(settings, run, decided) if holdout else _decide(settings, run, decided))
     return 0
+
+
+def _not_there(server: str | None) -> None:
+    if url := server_at(server):
+        allowed = f"python -m api chat --server {url}, where it is asked for and decided"
+        raise InvalidInput(
+            "--holdout", url, reason="a server opens the holdout in a conversation only", allowed=allowed
+        )
 
 
 async def waiting_for(desk: "Desk", owner: str, run: str) -> Waiting | None:
@@ -94,13 +115,30 @@ def settle(settings: Settings, waiting: Waiting | None, *, as_json: bool) -> int
     if as_json:
         print(json.dumps({"run": waiting.run, "state": "waiting", "asked": waiting.asked.model_dump(mode="json")}))
         return WAITING
+    decided = ask_here(settings, waiting)
+    if decided is None:
+        return WAITING
+    return settle(settings, asyncio.run(_decide(settings, waiting.run, decided)), as_json=False)
+
+
+def ask_here(settings: Settings, waiting: Waiting, *, server: str = "", talking: bool = False) -> Decided | None:
+    """What the person at this terminal decides; None, and how to decide is said, where nobody does."""
     _tell(waiting)
-    decided = _asked_in_place(settings) if sys.stdin and sys.stdin.isatty() and sys.stderr.isatty() else None
+    subject = waiting.asked.subject
+    decided = _asked_in_place(settings, subject) if sys.stdin and sys.stdin.isatty() and sys.stderr.isatty() else None
     if decided is not None:
-        return settle(settings, asyncio.run(_decide(settings, waiting.run, decided)), as_json=False)
-    print(f"Approve it: python -m api approve {waiting.run} (--trials and --paths change it)", file=sys.stderr)
-    print(f"Reject it: python -m api reject {waiting.run} --reason TEXT", file=sys.stderr)
-    return WAITING
+        return decided
+    there = f" --server {server}" if server else ""
+    if subject == "holdout" and server:
+        print(f"Decide it at a terminal: python -m api chat --conversation last{there}", file=sys.stderr)
+        return None
+    holdout = " --holdout" if subject == "holdout" else ""
+    sizes = "" if talking else " (--trials and --paths change it)"
+    print(f"Approve it: python -m api approve {waiting.run}{holdout}{there}{sizes}", file=sys.stderr)
+    print(f"Reject it: python -m api reject {waiting.run}{holdout}{there} --reason TEXT", file=sys.stderr)
+    if talking:
+        print(f"Then: python -m api chat --conversation last{there}", file=sys.stderr)
+    return None
 
 
 async def _decide(settings: Settings, name: str, decided: Decided, *, as_json: bool = False) -> Waiting | None:
@@ -171,13 +209,8 @@ async def decided_here(desk: "Desk", settings: Settings, run: str, subject: Subj
     assert approval is not None
     if approval.decided is not None:
         return True
-    _tell(Waiting(run, approval.asked))
-    decided = _asked_in_place(settings, subject) if sys.stdin and sys.stdin.isatty() and sys.stderr.isatty() else None
+    decided = ask_here(settings, Waiting(run, approval.asked), talking=True)
     if decided is None:
-        holdout = " --holdout" if subject == "holdout" else ""
-        print(f"Approve it: python -m api approve {run}{holdout}", file=sys.stderr)
-        print(f"Reject it: python -m api reject {run}{holdout} --reason TEXT", file=sys.stderr)
-        print("Then: python -m api chat --conversation last", file=sys.stderr)
         return False
     await _record(desk, settings.owner, run, decided, subject)
     return True
@@ -212,7 +245,7 @@ def _asked_in_place(settings: Settings, subject: Subject = "launch") -> Decided 
 
 
 @contextmanager
-def _interruptible() -> Generator[None]:
+def interruptible() -> Generator[None]:
     """Ctrl-C ends the wait for a line at once, which a task's own cancellation would not."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -222,7 +255,7 @@ def _interruptible() -> Generator[None]:
 
 
 def _answer(question: str) -> str:
-    with _interruptible():  # before the question is shown, which somebody may answer with Ctrl-C at once
+    with interruptible():  # before the question is shown, which somebody may answer with Ctrl-C at once
         print(question, end="", file=sys.stderr, flush=True)
         line = sys.stdin.readline()
     if not line:  # the terminal was closed: nothing more will come

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.settings import Settings, read_model_options, read_settings
+from api import options
+from api.settings import Settings, read_model_options, read_settings, server_at
 from tools.errors import InvalidInput, UserError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from graphs.conversations import Turn
-    from graphs.runs import Desk
+    from api.partners import Partner
     from tools.exhibits import Exhibit
     from tools.figures import Figure
     from tools.trace import TraceEvent
+    from tools.turns import Conversation, Turn
 
 WAITING = 3
 """Exit code where a message waits for an approval that nobody here can give."""
@@ -33,6 +34,8 @@ Examples:
     python -m api chat --conversation last --say "and with double the costs?"
 
     python -m api chat --conversation last --branch 2
+
+    python -m api chat --server http://127.0.0.1:8000
 
 In the conversation: /help what can be asked, /figures where the numbers of the last answer come from, /turns what was
 said, /branch N go on after turn N, /quit. Without a terminal each line of stdin is a message. Answers go to stdout.
@@ -73,11 +76,18 @@ def said(arguments: Sequence[str]) -> tuple[str, ...]:
     return found[0]
 
 
-def chat(context: typer.Context, *, conversation: Named = None, say: Say = None, branch: Branch = None) -> int:
+def chat(
+    context: typer.Context,
+    *,
+    conversation: Named = None,
+    say: Say = None,
+    branch: Branch = None,
+    server: options.Server = None,
+) -> int:
     """Talk to the assistant: it searches, compares, simulates and explains, and shows where each number comes from."""
     if context.obj is not None:  # somebody wants to know what is said
         return context.obj(conversation, say or ())
-    settings = read_settings()
+    settings, url = read_settings(), server_at(server)
     if branch is not None and conversation is None:
         raise InvalidInput(
             "--branch", branch, reason="of which conversation is not said", allowed="with --conversation"
@@ -85,63 +95,87 @@ def chat(context: typer.Context, *, conversation: Named = None, say: Say = None,
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
         try:
-            talk = runner.run(_opened(settings, stack, conversation, branch))
+            talk = Talk(runner.run(_opened(settings, stack, conversation, branch, url)))
             return talk.all_of(say, runner) if say else talk.through(runner)
         except KeyboardInterrupt:
-            print("Interrupted; go on with it: python -m api chat --conversation last", file=sys.stderr)
+            there = f" --server {url}" if url else ""
+            print(f"Interrupted; go on with it: python -m api chat --conversation last{there}", file=sys.stderr)
             raise
         finally:
             runner.run(stack.aclose())
 
 
-def chats() -> int:
+def chats(*, server: options.Server = None) -> int:
     """List your conversations, newest first."""
+    if url := server_at(server):
+        from api.client import Client
+
+        with Client(url) as client:
+            return _list(list(client.threads()))
 
     async def listed() -> int:
-        from rich.table import Table
-
         from api.app import create_desk
-        from api.terminal import plain, stdout
         from graphs.conversations import conversations
 
         settings = read_settings()
         async with create_desk(settings) as desk:
-            found = await conversations(desk.store, settings.owner)
-        if not found:
-            print("No conversation yet: python -m api chat begins one.")
-            return 0
-        table = Table(box=None, pad_edge=False)
-        for heading in ("Conversation", "Begun (UTC)", "Turns", "First message"):
-            table.add_column(heading, no_wrap=heading != "First message")
-        for each in found:
-            table.add_row(each.id, each.created_at.strftime("%Y-%m-%d %H:%M"), str(each.turns), plain(each.title))
-        stdout().print(table)
-        return 0
+            return _list(await conversations(desk.store, settings.owner))
 
     return asyncio.run(listed())
 
 
-async def _opened(settings: Settings, stack: AsyncExitStack, named: str | None, turn: int | None) -> "Talk":
+def _list(found: "Sequence[Conversation]") -> int:
+    from rich.table import Table
+
+    from api.terminal import plain, stdout
+
+    if not found:
+        print("No conversation yet: python -m api chat begins one.")
+        return 0
+    table = Table(box=None, pad_edge=False)
+    for heading in ("Conversation", "Begun (UTC)", "Turns", "First message"):
+        table.add_column(heading, no_wrap=heading != "First message")
+    for each in found:
+        table.add_row(each.id, each.created_at.strftime("%Y-%m-%d %H:%M"), str(each.turns), plain(each.title))
+    stdout().print(table)
+    return 0
+
+
+async def _opened(
+    settings: Settings, stack: AsyncExitStack, named: str | None, turn: int | None, url: str
+) -> "Partner":
+    partner = _at_server(settings, stack, named, url) if url else await _at_desk(settings, stack, named)
+    if turn is not None:
+        await partner.branch(turn)
+    return partner
+
+
+async def _at_desk(settings: Settings, stack: AsyncExitStack, named: str | None) -> "Partner":
     from agents.model import make_models
     from agents.pricing import read_prices
     from api.app import create_desk
-    from graphs.conversations import begin_conversation, branch
+    from api.partners import AtDesk
+    from graphs.conversations import begin_conversation, conversations
 
     models = make_models(read_model_options(), prices=read_prices(settings.model_prices))
     desk = await stack.enter_async_context(create_desk(settings, models))
     if named is None:
         found = await begin_conversation(desk, settings.owner)
     else:
-        found = await _find(desk, settings.owner, named)
-        if turn is not None:
-            found = await branch(desk, settings.owner, found, turn)
-    return Talk(desk, settings, found)
+        found = _chosen(await conversations(desk.store, settings.owner), named)
+    return AtDesk(desk, settings, found)
 
 
-async def _find(desk: "Desk", owner: str, text: str) -> str:
-    from graphs.conversations import conversations
+def _at_server(settings: Settings, stack: AsyncExitStack, named: str | None, url: str) -> "Partner":
+    from api.client import Client
+    from api.partners import AtServer
 
-    every = await conversations(desk.store, owner)
+    client = stack.enter_context(Client(url))
+    found = client.start_thread().id if named is None else _chosen(list(client.threads()), named)
+    return AtServer(client, settings, found)
+
+
+def _chosen(every: "Sequence[Conversation]", text: str) -> str:
     found, begun = [each.id for each in every], [each.id for each in every if each.turns]
     chosen = begun[:1] if text == "last" else [id_ for id_ in found if text and id_.startswith(text)]
     if len(chosen) != 1:
@@ -153,12 +187,10 @@ async def _find(desk: "Desk", owner: str, text: str) -> str:
 class Talk:
     """One conversation on this terminal."""
 
-    def __init__(self, desk: "Desk", settings: Settings, conversation: str) -> None:
+    def __init__(self, partner: "Partner") -> None:
         from api.terminal import stderr, stdout
 
-        self._desk = desk
-        self._settings = settings
-        self._conversation = conversation
+        self._partner = partner
         self._out: Console = stdout()
         self._aside: Console = stderr()
         self._cut_off = False
@@ -176,11 +208,8 @@ class Talk:
 
     def through(self, runner: asyncio.Runner) -> int:
         """Until the person leaves."""
-        assert self._desk.models is not None
-        name = self._desk.models.of("assistant").models[0].name
-        self._aside.print(
-            f"Conversation {self._conversation}, answered by {name}. /help says what can be asked, /quit leaves."
-        )
+        begun = f"Conversation {self._partner.conversation}, answered by {self._partner.name}."
+        self._aside.print(f"{begun} /help says what can be asked, /quit leaves.")
         terminal = sys.stdin is not None and sys.stdin.isatty()
         state = self._heard(runner, self._go_on(), terminal=terminal)
         for text in _lines() if terminal or state != "waiting" else ():
@@ -209,47 +238,38 @@ class Talk:
 
     async def _go_on(self) -> str:
         """With a turn that was left unfinished."""
-        from graphs.conversations import UNANSWERED, resume
+        from tools.turns import UNANSWERED
 
-        last, state = await self._last(), await self._state()
-        self._cut_off = False
-        if state not in UNANSWERED:
+        last, state = await self._partner.last(), await self._state()
+        missed, self._cut_off = self._cut_off and self._partner.detached, False
+        if state not in UNANSWERED and not missed:
             return state
-        self._aside.print(f"Going on with: {_shown((await self._turn(last)).asked)}")
-        return await self._follow(lambda: resume(self._desk, self._settings.owner, self._conversation, last), last)
+        self._aside.print(f"Going on with: {_shown((await self._partner.turn(last)).asked)}")
+        return await self._follow(lambda: self._partner.resume(last), last)
 
     async def _say(self, text: str) -> str:
-        from graphs.conversations import ask
-
         if (self._cut_off or await self._state() == "waiting") and await self._go_on() == "waiting":
             self._aside.print("Your message was not sent: the one before waits. /branch N goes on after turn N.")
             return "waiting"
-        number = await self._last() + 1
-        return await self._follow(lambda: ask(self._desk, self._settings.owner, self._conversation, text), number)
-
-    async def _last(self) -> int:
-        from graphs.conversations import conversation_of
-
-        return (await conversation_of(self._desk.store, self._settings.owner, self._conversation)).turns
+        number = await self._partner.last() + 1
+        return await self._follow(lambda: self._partner.ask(text), number)
 
     async def _state(self) -> str:
         """Of the last turn."""
-        last = await self._last()
-        return (await self._turn(last)).state if last else "completed"
+        last = await self._partner.last()
+        return (await self._partner.turn(last)).state if last else "completed"
 
     async def _follow(self, events: "Callable[[], AsyncGenerator[TraceEvent]]", number: int) -> str:
         """Show what happens until the turn is answered or left waiting."""
-        from graphs.conversations import resume
-
         while True:
             await self._show(events())
-            turn = await self._turn(number)
+            turn = await self._partner.turn(number)
             if turn.state != "waiting":
                 self._close(turn)
                 return turn.state
-            if not await self._decided(turn):
+            if not await self._partner.decided(turn):
                 return "waiting"
-            events = lambda: resume(self._desk, self._settings.owner, self._conversation, number)  # noqa: E731
+            events = lambda: self._partner.resume(number)  # noqa: E731
 
     async def _show(self, events: "AsyncGenerator[TraceEvent]") -> None:
         from api.progress import Reporter
@@ -262,11 +282,6 @@ class Talk:
                         self._out.print(_shown(event.claim.text))
                     else:
                         reporter.show(event)
-
-    async def _turn(self, number: int) -> "Turn":
-        from graphs.conversations import turn_of
-
-        return await turn_of(self._desk.store, self._settings.owner, self._conversation, number)
 
     def _close(self, turn: "Turn") -> None:
         from tools.reply import OFFERS
@@ -281,31 +296,23 @@ class Talk:
             does, example = OFFERS[offer]
             self._out.print(f"  · {does}: “{example}”")
 
-    async def _decided(self, turn: "Turn") -> bool:
-        """Whether the person here has decided what the turn waits for."""
-        from api.approving import decided_here
-
-        assert turn.waits_for is not None
-        return await decided_here(self._desk, self._settings, *turn.waits_for)
-
     async def _command(self, text: str) -> str:
-        from graphs.conversations import branch
         from tools.reply import OFFERS
 
-        last = await self._last()
+        last = await self._partner.last()
         match text.split():
             case ["/help"]:
                 for does, example in OFFERS.values():
                     self._out.print(f"  · {does}: “{example}”")
             case ["/figures"] if last:
-                self._figures(await self._turn(last))
+                self._figures(await self._partner.turn(last))
             case ["/turns"]:
                 for number in range(1, last + 1):
-                    self._out.print(f"{number:>4}  {_shown((await self._turn(number)).asked)}")
+                    self._out.print(f"{number:>4}  {_shown((await self._partner.turn(number)).asked)}")
             case ["/branch", number] if number.isdecimal():
-                self._conversation = await branch(self._desk, self._settings.owner, self._conversation, int(number))
+                await self._partner.branch(int(number))
                 self._cut_off = False
-                self._aside.print(f"Conversation {self._conversation} goes on after turn {number}.")
+                self._aside.print(f"Conversation {self._partner.conversation} goes on after turn {number}.")
             case _:
                 self._aside.print("Known here: /help, /figures, /turns, /branch N, /quit.")
         return "completed"

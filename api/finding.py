@@ -1,6 +1,6 @@
 """Which run a person means."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from quant.goal import Goal
@@ -20,15 +20,21 @@ async def find(store: "Store", owner: str, text: str) -> "Run":
     from graphs.runs import list_runs
 
     runs = await list_runs(store, owner)
-    found = runs[:1] if text == LAST else [run for run in runs if text and run.id.startswith(text)]
+    named = chosen([run.id for run in runs], text)
+    return next(run for run in runs if run.id == named)
+
+
+def chosen(runs: Sequence[str], text: str) -> str:
+    """Of the ids of all runs, the newest first, the one that is meant."""
+    found = runs[:1] if text == LAST else [run for run in runs if text and run.startswith(text)]
     allowed = "an id of `python -m api runs`, the beginning of one, or last"
     if not found:
         reason = f"there is no run {text!r}" if runs else "there is no run yet"
         raise InvalidInput("RUN", text, reason=reason, allowed=allowed, code="no_such_run")
-    if len(found) > 1 and text not in (run.id for run in found):
+    if len(found) > 1 and text not in found:
         reason = f"{text!r} is the beginning of {len(found)} runs"
         raise InvalidInput("RUN", text, reason=reason, allowed=allowed, code="ambiguous_run")
-    return found[0]
+    return text if text in found else found[0]
 
 
 async def find_logs(store: "Store", owner: str, text: str) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from api import options
-from api.settings import Settings, read_model_options, read_settings
+from api.settings import Settings, read_model_options, read_settings, server_at
 from tools.errors import InvalidInput
 from tools.optimization import OptimizationRequest, OptimizationResult
 
@@ -106,11 +106,12 @@ def optimize(
     seed: options.Seed = None,
     request: options.RequestFile = None,
     resume: options.Resume = None,
+    server: options.Server = None,
     json_: options.Json = False,
 ) -> int:
     """Search strategies for a mandate, judge the best of them for luck, and explain it."""
     given = {name: value for name, value in locals().items() if value is not None and value is not False}
-    for own in ("context", "request", "resume", "json_"):
+    for own in ("context", "request", "resume", "server", "json_"):
         given.pop(own, None)
     if resume is not None and (given or request is not None):
         raise InvalidInput(
@@ -120,7 +121,13 @@ def optimize(
             allowed="--resume alone, or with --json",
         )
     if context.obj is not None:  # somebody wants to know what is asked
+        if server is not None:
+            raise InvalidInput("--server", server, reason="is no part of a request", allowed="without it")
         return context.obj(given, request, resume, as_json=json_)
+    if url := server_at(server):
+        from api import remote
+
+        return remote.optimize(url, given, request, resume, as_json=json_)
     from api.approving import settle
 
     settings = read_settings()
@@ -185,7 +192,8 @@ async def follow(settings: Settings, desk: "Desk", run: str, *, as_json: bool) -
     write(path, await report(desk.store, settings.owner, run, result))
     compiled = timer.duration if timer.done else 0.0
     seconds = {"wall": time.monotonic() - STARTED - compiled, "compilation": compiled}
-    _print(result, run, str(path), seconds, as_json=as_json)
+    apart = f"; kernels compiled in {compiled:.1f} s apart" if compiled else "; kernels came from the cache"
+    tell(result, run, str(path), seconds, f"imports and report included{apart}", as_json=as_json)
     return None
 
 
@@ -198,7 +206,10 @@ def _compilations() -> Any:
     return timer
 
 
-def _print(result: OptimizationResult, run: str, path: str, seconds: dict[str, float], *, as_json: bool) -> None:
+def tell(
+    result: OptimizationResult, run: str, path: str, seconds: dict[str, float], included: str, *, as_json: bool
+) -> None:
+    """The result on stdout."""
     if as_json:
         partial = {"partial": result.partial} if result.partial else {}
         found = {**partial, "run": run, "report": path, "seconds": seconds, "result_digest": result.digest()}
@@ -208,9 +219,7 @@ def _print(result: OptimizationResult, run: str, path: str, seconds: dict[str, f
     from api.terminal import stdout
 
     show(stdout(), result)
-    compiled = seconds["compilation"]
-    apart = f"; kernels compiled in {compiled:.1f} s apart" if compiled else "; kernels came from the cache"
-    print(f"Took {seconds['wall']:.1f} s, imports and report included{apart}")
+    print(f"Took {seconds['wall']:.1f} s, {included}")
     print(f"Run {run}")
     print(f"Report {path}")
     print(f"result digest: {result.digest()}")

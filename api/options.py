@@ -281,5 +281,15 @@ Json = Annotated[
     ),
 ]
 
+Server = Annotated[
+    str | None,
+    typer.Option(
+        "--server",
+        help="Ask a server, such as http://127.0.0.1:8000, instead of the home; by default STRATIGOS_SERVER.",
+        rich_help_panel=HOW,
+        metavar="URL",
+    ),
+]
+
 OVERRIDES = frozenset({"name", "trials", "paths", "years", "seed"})
 """What may be given beside a request file."""

@@ -1,19 +1,22 @@
-"""The commands on runs that were made: `runs`, `show`, `trace`, `reproduce`, `export`."""
+"""The commands on runs that were made: `runs`, `show`, `trace`, `reproduce`, `export`, `cancel`."""
 
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from api.settings import Settings, read_settings
+from api import options
+from api.settings import Settings, read_settings, server_at
 from tools.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from graphs.reports import JobSummary
     from graphs.runs import Desk
+    from tools.optimization import OptimizationResult
 
 RunName = Annotated[
     str,
@@ -23,44 +26,57 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def register(app: typer.Typer) -> None:
-    for command in (runs, show, trace, reproduce, export):
+    for command in (runs, show, trace, reproduce, export, cancel):
         app.command()(command)
 
 
-def runs(*, json_: AsJson = False) -> int:
+def runs(*, server: options.Server = None, json_: AsJson = False) -> int:
     """List your runs, newest first."""
+    if url := server_at(server):
+        from api import remote
+
+        return remote.runs(url, as_json=json_)
 
     async def answer(settings: Settings, desk: "Desk") -> int:
-        from api.terminal import plain, stdout
+        from graphs.reports import summary
         from graphs.runs import list_runs
 
-        found = await list_runs(desk.store, settings.owner)
-        if json_:
-            fields = {"id", "state", "created_at", "data_digest", "result_digest"}
-            print(json.dumps([r.model_dump(mode="json", include=fields) | {"name": r.request.name} for r in found]))
-            return 0
-        if not found:
-            print("No run yet: python -m api optimize makes one.")
-            return 0
-        from rich.table import Table
-
-        table = Table(box=None, pad_edge=False)
-        for heading in ("Run", "State", "Made (UTC)", "Trials", "Name", "Result digest"):
-            table.add_column(heading, no_wrap=heading in ("Run", "State"))
-        for r in found:
-            made = r.created_at.strftime("%Y-%m-%d %H:%M")
-            digest = (r.result_digest or "")[:12]
-            table.add_row(r.id[:12], r.state, made, str(r.request.trials), plain(r.request.name), digest)
-        stdout().print(table)
-        if waiting := [r.id[:12] for r in found if r.state == "waiting"]:
-            print(f"Waiting for your decision: {', '.join(waiting)} (python -m api approve RUN, or reject)")
-        return 0
+        return list_them([summary(run) for run in await list_runs(desk.store, settings.owner)], as_json=json_)
 
     return _at_desk(answer)
 
 
-def show(run: RunName, *, json_: AsJson = False) -> int:
+def list_them(found: "Sequence[JobSummary]", *, as_json: bool) -> int:
+    from api.terminal import plain, stdout
+
+    if as_json:
+        fields = {"id", "state", "created_at", "result_digest", "name"}
+        lines = [r.model_dump(mode="json", include=fields) | {"data_digest": r.data_version} for r in found]
+        print(json.dumps(lines))
+        return 0
+    if not found:
+        print("No run yet: python -m api optimize makes one.")
+        return 0
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("Run", "State", "Made (UTC)", "Trials", "Name", "Result digest"):
+        table.add_column(heading, no_wrap=heading in ("Run", "State"))
+    for r in found:
+        made = r.created_at.strftime("%Y-%m-%d %H:%M")
+        table.add_row(r.id[:12], r.state, made, str(r.trials), plain(r.name), (r.result_digest or "")[:12])
+    stdout().print(table)
+    if waiting := [r.id[:12] for r in found if r.state == "waiting"]:
+        print(f"Waiting for your decision: {', '.join(waiting)} (python -m api approve RUN, or reject)")
+    return 0
+
+
+def show(run: RunName, *, server: options.Server = None, json_: AsJson = False) -> int:
     """Show the result of a run, and write its report again."""
+    if url := server_at(server):
+        from api import remote
+
+        return remote.show(url, run, as_json=json_)
 
     async def answer(settings: Settings, desk: "Desk") -> int:
         from api.exports import as_json
@@ -72,19 +88,24 @@ def show(run: RunName, *, json_: AsJson = False) -> int:
         if json_:
             sys.stdout.write(as_json(result))
             return 0
-        from api import summary
-        from api.terminal import stdout
         from tools.holdout import opened_holdout
 
         path = report_path(settings, found)
         write(path, await report(desk.store, settings.owner, found, result))
         opened = await opened_holdout(desk.store, settings.owner, found)
-        summary.show(stdout(), result, watermark=opened and opened.watermark)
-        print(f"Report {path}")
-        print(f"result digest: {result.digest()}")
+        show_it(result, path, watermark=opened and opened.watermark)
         return 0
 
     return _at_desk(answer)
+
+
+def show_it(result: "OptimizationResult", path: Path, *, watermark: str | None) -> None:
+    from api import summary
+    from api.terminal import stdout
+
+    summary.show(stdout(), result, watermark=watermark)
+    print(f"Report {path}")
+    print(f"result digest: {result.digest()}")
 
 
 def trace(
@@ -121,8 +142,12 @@ def trace(
     return _at_desk(answer)
 
 
-def reproduce(run: RunName) -> int:
+def reproduce(run: RunName, *, server: options.Server = None) -> int:
     """Repeat a run from its manifest, without any model, and compare the digests (exit code 1 if they differ)."""
+    if url := server_at(server):
+        from api import remote
+
+        return remote.reproduce(url, run)
 
     async def answer(settings: Settings, desk: "Desk") -> int:
         import graphs.runs
@@ -131,15 +156,20 @@ def reproduce(run: RunName) -> int:
         found = (await find(desk.store, settings.owner, run)).id
         then = await finished(desk.store, settings.owner, found)
         now = await graphs.runs.reproduce(desk, settings.owner, found)
-        print(f"stored digest:     {then.digest()}")
-        print(f"reproduced digest: {now.digest()}")
-        same = then.digest() == now.digest()
-        print("The result is the same." if same else "THE RESULT DIFFERS.")
-        if then.manifest.code_version != now.manifest.code_version:
-            print("The numeric core is another one than then.", file=sys.stderr)
-        return 0 if same else 1
+        same_code = then.manifest.code_version == now.manifest.code_version
+        return compare(then.digest(), now.digest(), same_code=same_code)
 
     return _at_desk(answer)
+
+
+def compare(stored: str, reproduced: str, *, same_code: bool) -> int:
+    print(f"stored digest:     {stored}")
+    print(f"reproduced digest: {reproduced}")
+    same = stored == reproduced
+    print("The result is the same." if same else "THE RESULT DIFFERS.")
+    if not same_code:
+        print("The numeric core is another one than then.", file=sys.stderr)
+    return 0 if same else 1
 
 
 def export(
@@ -154,19 +184,42 @@ def export(
         typer.Option("--output", "-o", metavar="PATH", help="A file that does not exist yet; - is stdout."),
     ] = "-",
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+    server: options.Server = None,
 ) -> int:
     """Write a result as JSON, its trials as CSV, both as a workbook, or its report as HTML."""
+    if url := server_at(server):
+        from api import remote
+
+        return _put(remote.export(url, run, format_), output, force=force)
 
     async def answer(settings: Settings, desk: "Desk") -> int:
-        content = await _content(settings, desk, run, format_)
-        if output == "-":
-            sys.stdout.buffer.write(content.encode() if isinstance(content, str) else content)
-        else:
-            _save(Path(output), content, force=force)
-            print(f"Wrote {output}", file=sys.stderr)
-        return 0
+        return _put(await _content(settings, desk, run, format_), output, force=force)
 
     return _at_desk(answer)
+
+
+def _put(content: str | bytes, output: str, *, force: bool) -> int:
+    if output == "-":
+        sys.stdout.buffer.write(content.encode() if isinstance(content, str) else content)
+    else:
+        _save(Path(output), content, force=force)
+        print(f"Wrote {output}", file=sys.stderr)
+    return 0
+
+
+def cancel(
+    run: RunName,
+    *,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it stands in its history.")] = "",
+    server: options.Server = None,
+) -> int:
+    """End a job of a server; what it has tried is kept. A run of this terminal ends with Ctrl-C."""
+    url = server_at(server)
+    if not url:
+        raise InvalidInput("--server", "", reason="whose job is not said", allowed="a URL, here or in STRATIGOS_SERVER")
+    from api import remote
+
+    return remote.cancel(url, run, reason)
 
 
 async def _content(settings: Settings, desk: "Desk", run: str, format_: str) -> str | bytes:

@@ -79,6 +79,12 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(validation_alias="STRATIGOS_PORT", ge=0, le=65535)] = 8000
     """Where `serve` listens; port 0 takes a free one."""
 
+    server: Annotated[
+        str,
+        Field(validation_alias="STRATIGOS_SERVER", max_length=500, pattern=r"^(https?://[^\s/?#@]+(/[^\s?#@]*)?)?$"),
+    ] = ""
+    """The server that commands ask; empty for those that work in the home."""
+
     threads: Annotated[int | None, Field(validation_alias="NUMBA_NUM_THREADS", ge=1, le=1024)] = None
     """Threads of the numeric core, by default one a core; read there. The result does not depend on it."""
 
@@ -134,6 +140,11 @@ def read_settings() -> Settings:
         raise _invalid(variable, first["input"], first, at((variable,), Settings.model_json_schema())) from error
 
 
+def server_at(option: str | None) -> str:
+    """The server that a command asks, as its option or the setting names it; empty for none."""
+    return read_settings().server if option is None else option.strip()
+
+
 MODEL_VARIABLES: dict[str, tuple[str, ...]] = {
     "MODEL": ("model",),
     "MODEL_RISK_MANAGER": ("agents", "risk_manager"),
@@ -167,6 +178,7 @@ FORMS = {
     "STRATIGOS_CHECKPOINTS": "dynamodb:TABLE, dynamodb:TABLE,s3:BUCKET, or nothing for a file in the home",
     "STRATIGOS_QUEUE": "sqs:URL,dead:URL, the URLs of two SQS queues, or nothing for a queue in the home",
     "STRATIGOS_STORE": "dynamodb:TABLE,s3:BUCKET, or nothing for files in the home",
+    "STRATIGOS_SERVER": "an address such as http://127.0.0.1:8000, or nothing for the home",
     "MODEL": f"{EMBEDDED}, {BEDROCK}<model id or inference-profile ARN>, or a name of LangChain's init_chat_model",
     "MODEL_FALLBACKS": "names of models as in MODEL, separated by commas",
     "MODEL_TAGS": f"up to {MAX_TAGS} pairs such as team=allocation,desk=multi-asset: letters, digits, :_@$#=/+.-",

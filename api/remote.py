@@ -1,0 +1,232 @@
+"""The commands whose work a server does: they say the same as those that work in the home."""
+
+import json
+import sys
+import time
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from api.approving import WAITING, Waiting, ask_here
+from api.client import Client, Format, Refused
+from api.finding import LAST, chosen
+from api.settings import Settings, read_settings
+from graphs.reports import Job
+from tools.approval import Decided, Ruling
+from tools.errors import InvalidInput, UserError
+from tools.optimization import OptimizationResult
+
+FAULT = 1
+
+
+def optimize(url: str, given: Mapping[str, Any], file: str | None, resume: str | None, *, as_json: bool) -> int:
+    """Submit a job, or go on with one, and follow it to its result."""
+    from api.asking import called, request_from
+
+    settings = read_settings()
+    asked = None if resume else request_from(given, file)
+    if asked is not None and asked.prices_file is not None:
+        reason = "a server reads no files of its clients by their place"
+        allowed = "import the file with POST /api/market-data/imports, then --universe with the name of the data set"
+        raise InvalidInput("--prices", asked.prices_file, reason=reason, allowed=allowed)
+    with Client(url) as client:
+        if asked is None:
+            job = _again(client, resume or "")
+        else:
+            try:
+                job = client.submit(asked).id
+            except Refused as error:
+                raise (called(error_, by_options=file is None) if (error_ := _mendable(error)) else error) from error
+            print(f"Run {job} waits for a worker at {client.url}", file=sys.stderr)
+        return _followed(client, settings, job, as_json=as_json)
+
+
+def decide(url: str, name: str, decided: Decided, *, as_json: bool) -> int:
+    with Client(url) as client:
+        job = _found(client, name)
+        _rule(client, job, decided)
+        if decided.verdict == "rejected":
+            print(f"Run {job} is rejected; nothing of it was computed", file=sys.stderr)
+            return 0
+        return _followed(client, read_settings(), job, as_json=as_json)
+
+
+def cancel(url: str, name: str, reason: str) -> int:
+    with Client(url) as client:
+        job = client.cancel(_found(client, name), reason=reason)
+    told = "is cancelled" if job.state == "cancelled" else "ends within seconds"
+    print(f"Run {job.id} {told}; what it has tried is kept", file=sys.stderr)
+    return 0
+
+
+def runs(url: str, *, as_json: bool) -> int:
+    from api.past import list_them
+
+    with Client(url) as client:
+        return list_them(list(client.jobs()), as_json=as_json)
+
+
+def show(url: str, name: str, *, as_json: bool) -> int:
+    from api.past import show_it
+
+    with Client(url) as client:
+        job = client.job(_found(client, name))
+        result = _finished(client, job)
+        if as_json:
+            sys.stdout.buffer.write(client.export(job.id, "json"))
+            return 0
+        path = _report(client, read_settings(), job.id)
+        show_it(result, path, watermark=None)
+        return 0
+
+
+def export(url: str, name: str, format_: Format) -> bytes:
+    with Client(url) as client:
+        job = client.job(_found(client, name))
+        _finished(client, job)
+        return client.export(job.id, format_)
+
+
+def reproduce(url: str, name: str) -> int:
+    from api.past import compare
+
+    with Client(url) as client:
+        job = client.job(_found(client, name))
+        _finished(client, job)
+        asked = client.reproduce(job.id)
+        with _left_running(f"Run {job.id} is still being reproduced at {client.url}"):
+            found = client.reproduced(asked)
+    if found.reproduced_digest is None:
+        print(f"RUN: {job.id} was not reproduced: {found.error}", file=sys.stderr)
+        return FAULT
+    return compare(found.stored_digest, found.reproduced_digest, same_code=found.same_code is True)
+
+
+def _followed(client: Client, settings: Settings, job: str, *, as_json: bool) -> int:
+    """Show what happens until a person is asked and does not decide here, or to the end."""
+    begun, after = time.monotonic(), 0
+    while True:
+        after = _shown(client, job, after)
+        found = client.job(job)
+        if found.state != "waiting":
+            break
+        assert found.approval is not None
+        asked = found.approval.asked
+        if as_json:
+            print(json.dumps({"run": job, "state": "waiting", "asked": asked.model_dump(mode="json")}))
+            return WAITING
+        decided = ask_here(settings, Waiting(job, asked), server=client.url)
+        if decided is None:
+            return WAITING
+        _rule(client, job, decided)
+    if found.state == "failed" and not _is_mendable(found):
+        print(_without_result(client, found), file=sys.stderr)
+        return FAULT
+    result = _finished(client, found)
+    from api.optimize import tell
+
+    path = str(_report(client, settings, job))
+    seconds = {"wall": time.monotonic() - begun}
+    tell(result, job, path, seconds, f"from its submission on, at {client.url}", as_json=as_json)
+    return 0
+
+
+def _shown(client: Client, job: str, after: int) -> int:
+    """The number of the last event."""
+    from api.progress import Reporter
+    from api.terminal import stderr
+
+    back = f"come back: python -m api optimize --resume {job} --server {client.url}"
+    end = f"end it: python -m api cancel {job} --server {client.url}"
+    with _left_running(f"Run {job} goes on at {client.url}; {back}; {end}"), Reporter(stderr()) as reporter:
+        for live in client.watch(job, after=after):
+            after = live.sequence
+            reporter.show(live.event)
+    return after
+
+
+@contextmanager
+def _left_running(message: str) -> Generator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"Interrupted here. {message}", file=sys.stderr)
+        raise
+
+
+def _again(client: Client, name: str) -> str:
+    job = client.job(_found(client, name))
+    if job.state in ("failed", "cancelled"):
+        client.restart(job.id)
+    print(f"Following run {job.id} at {client.url}", file=sys.stderr)
+    return job.id
+
+
+def _rule(client: Client, job: str, decided: Decided) -> None:
+    from api.progress import ruled
+    from api.terminal import plain
+
+    client.rule(job, ruling(decided))
+    held = client.job(job).approval
+    assert held is not None
+    assert held.decided is not None
+    print(plain(ruled(held.decided)), file=sys.stderr)
+
+
+def ruling(decided: Decided) -> Ruling:
+    """Without who decided and when: that is the server's to say."""
+    return Ruling(**decided.model_dump(include=set(Ruling.model_fields)))
+
+
+def _found(client: Client, text: str) -> str:
+    """The id of the job that is meant."""
+    if text == LAST:
+        newest = next(client.jobs(), None)
+        return chosen([newest.id] if newest else [], text)
+    return chosen([job.id for job in client.jobs()], text)
+
+
+def _finished(client: Client, job: Job) -> OptimizationResult:
+    if job.state != "completed":
+        raise UserError(_without_result(client, job))
+    result = client.result(job.id)
+    assert isinstance(result, OptimizationResult)
+    return result
+
+
+def _without_result(client: Client, job: Job) -> str:
+    there = f"--server {client.url}"
+    match job.state:
+        case "rejected" | "expired":
+            return f"RUN: {job.id} is {job.state} and has no result; allowed: a completed run, or a new one"
+        case "waiting":
+            decide = f"python -m api approve {job.id} {there}, or reject"
+            return f"RUN: {job.id} waits for a person and has no result yet; allowed: a completed run ({decide})"
+        case _:
+            why = f" ({job.progress.last_error})" if job.state == "failed" else ""
+            resume = f"python -m api optimize --resume {job.id} {there}"
+            return f"RUN: {job.id} is {job.state}{why} and has no result; allowed: a completed run ({resume} goes on)"
+
+
+def _is_mendable(job: Job) -> bool:
+    return (job.progress.last_error or "").startswith("unusable_input")
+
+
+def _report(client: Client, settings: Settings, job: str) -> Any:
+    from api.app import prepare_home
+    from api.reporting import report_path, write
+
+    prepare_home(settings)
+    path = report_path(settings, job)
+    write(path, client.export(job, "html"))
+    return path
+
+
+def _mendable(error: Refused) -> InvalidInput | None:
+    """A refused field as the command line tells of it."""
+    if len(error.details) != 1:
+        return None
+    field, message, allowed = error.details[0]
+    if allowed is None:
+        return None
+    return InvalidInput(field.removeprefix("body."), None, reason=message, allowed=allowed)
