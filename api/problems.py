@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from api.refusals import fields_of, refusals
-from store.errors import Conflict, Invalid, Unavailable
+from store.errors import Conflict, Invalid, Unanswered, Unavailable
 from tools.errors import Conflicting, InvalidInput, NotFound, UserError
 
 Code: TypeAlias = Literal[
@@ -100,7 +100,7 @@ _DESCRIPTIONS = {
     415: "The content type is not one of those that are read",
     422: "A field is missing or wrong; `details` names it and says what is allowed",
     500: "A fault of the service",
-    503: "The storage cannot answer now; nothing was written; try again after Retry-After seconds",
+    503: "The storage cannot answer now; nothing is half-written; try again after Retry-After seconds",
 }
 
 
@@ -147,7 +147,11 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Unavailable)
     async def unavailable(request: Request, error: Unavailable) -> JSONResponse:
         _logger().warning("storage_unavailable", path=request.url.path, reason=str(error))
-        message = f"the storage cannot answer now and nothing was written; try again in {RETRY_AFTER} seconds"
+        message = f"the storage cannot answer now, and nothing is half-written; try again in {RETRY_AFTER} seconds"
+        if isinstance(error, Unanswered):
+            message = (
+                "the answer of the storage was lost: what you sent is written as a whole or not at all; read it first"
+            )
         return answer(
             503, Error(code="SERVICE_UNAVAILABLE", message=message), headers={"Retry-After": str(RETRY_AFTER)}
         )

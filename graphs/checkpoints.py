@@ -14,6 +14,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from quant.strategy import StrategyConfig
+from store.sqlite import faults
 from tools.figures import Claim, Figure
 from tools.optimization import Decision, MarketView, RenderedClaim, ScenarioTilt, SearchPlan
 from tools.reply import Reply
@@ -62,10 +63,18 @@ class DynamoTable:
 
 @asynccontextmanager
 async def open_checkpoints(place: Path | DynamoTable) -> AsyncGenerator[BaseCheckpointSaver[Any]]:
+    """`Unavailable` for whoever works with checkpoints whose storage cannot answer."""
     if isinstance(place, DynamoTable):
         yield await asyncio.to_thread(lambda: place.saver)
         return
     place.parent.mkdir(parents=True, exist_ok=True)
+    with faults():
+        async with _open_file(place) as saver:
+            yield saver
+
+
+@asynccontextmanager
+async def _open_file(place: Path) -> AsyncGenerator[AsyncSqliteSaver]:
     async with aiosqlite.connect(place, timeout=30.0) as connection:
         saver = AsyncSqliteSaver(connection, serde=SERIALIZER)
         try:

@@ -1,16 +1,26 @@
 """Checkpoints in DynamoDB, and in S3 where they are too large for it."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import WRITES_IDX_MAP, CheckpointTuple, PendingWrite
+from langgraph.checkpoint.base import (
+    WRITES_IDX_MAP,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    PendingWrite,
+)
 from langgraph_checkpoint_aws.checkpoint.dynamodb import DynamoDBSaver
 
 from graphs.checkpoints import SERIALIZER, DynamoTable
+from store.errors import Unavailable
+from store.table import is_our_fault, reason
 from tools.errors import InvalidInput
 
 KEYS = {"PK": ("HASH", "S"), "SK": ("RANGE", "S")}
@@ -39,14 +49,31 @@ class TableSaver(DynamoDBSaver):
         # those without a path are no task's: more may be added to them; and special ones replace each other
         if task_path and not all(channel in WRITES_IDX_MAP for channel, _ in writes):
             writes = [(TOGETHER, [(channel, *self.serde.dumps_typed(value)) for channel, value in writes])]
-        super().put_writes(config, writes, task_id, task_path)
+        with _faults():
+            super().put_writes(config, writes, task_id, task_path)
+
+    def put(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        with _faults():
+            return super().put(config, checkpoint, metadata, new_versions)
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        found = super().get_tuple(config)
+        with _faults():
+            found = super().get_tuple(config)
         return found and self._apart(found)
 
     def list(self, config: RunnableConfig | None, **choice: Any) -> Iterator[CheckpointTuple]:
-        return map(self._apart, super().list(config, **choice))
+        with _faults():
+            yield from map(self._apart, super().list(config, **choice))
+
+    def delete_thread(self, thread_id: str) -> None:
+        with _faults():
+            super().delete_thread(thread_id)
 
     def _apart(self, found: CheckpointTuple) -> CheckpointTuple:
         return found._replace(
@@ -60,6 +87,17 @@ class TableSaver(DynamoDBSaver):
             return
         for name, kind, data in value:
             yield task, name, self.serde.loads_typed((kind, data))
+
+
+@contextmanager
+def _faults() -> Generator[None]:
+    """boto3 has tried it again; `put` and `put_writes` may be repeated, so what went unanswered is no other case."""
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        if is_our_fault(error):
+            raise
+        raise Unavailable(f"the checkpoints are unavailable ({reason(error)})") from error
 
 
 def check(place: DynamoTable) -> None:

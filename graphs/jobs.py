@@ -103,6 +103,8 @@ async def cancel(desk: Desk, owner: str, run_id: str, *, by: str, reason: str = 
         if record is None:
             raise NoSuchRun(run_id)
         run = Run.model_validate(record.document)
+        if run.state == "cancelled":
+            await _tell_cancelled(desk, run)  # who cancelled it may have been cut off before
         if run.state == "cancelled" or (run.cancelling is not None and run.state not in STOPPED):
             return run
         if run.state in STOPPED:
@@ -200,9 +202,10 @@ async def expire(desk: Desk, owner: str, run_id: str, *, reason: str) -> None:
     """A queued run that nobody can want any more ends."""
     run = await run_of(desk.store, owner, run_id)
     if run.state == "queued":
-        await change_run(
+        run = await change_run(
             desk.store, owner, run_id, lambda found: found.moved("expired", at=desk.now(), by=WORKER, reason=reason)
         )
+    if run.state == "expired":
         await tell_failed(desk, run, code="cancelled", kind="expired")
 
 
@@ -210,9 +213,10 @@ async def fail(desk: Desk, owner: str, run_id: str, *, reason: str, code: str) -
     """End a run whose execution could not say itself that it failed."""
     run = await run_of(desk.store, owner, run_id)
     if run.state not in STOPPED:
-        await change_run(
+        run = await change_run(
             desk.store, owner, run_id, lambda found: found.moved("failed", at=desk.now(), by=WORKER, reason=reason)
         )
+    if run.state == "failed":
         await tell_failed(desk, run, code=code, kind="dead letter" if code == "fault" else "UserError")
 
 
@@ -261,8 +265,9 @@ async def _tell_cancelled(desk: Desk, run: Run) -> None:
 
 
 async def tell_failed(desk: Desk, run: Run, **said: str) -> None:
-    """Append the event with which the log of a run that nobody executes any more ends."""
+    """Append the event with which the log of a run that nobody executes any more ends, unless it is there."""
     stored = await events_of(desk.store, run.owner, run.id)
     log = EventLog(desk.store, run.owner, run.id, stored, desk.observe, desk.now)
     failures = sum(isinstance(event, RunFailed) for event in stored)
-    await log.append(log.make(RunFailed, "run", 0, failures, **said))
+    if failures < sum(move.state in ("failed", "cancelled", "expired") for move in run.history):
+        await log.append(log.make(RunFailed, "run", 0, failures, **said))

@@ -7,13 +7,14 @@ from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 
 from graphs.log import utc_now
-from store.errors import Conflict
+from store.errors import Conflict, Unavailable
 from store.records import Key
 from store.store import Store
 from tools.errors import Conflicting
 
 KIND = "lease"
 SECONDS = 60.0
+AGAIN_SECONDS = 1.0
 
 
 class Held(Conflicting):
@@ -26,30 +27,39 @@ class Held(Conflicting):
 async def leased(
     store: Store, owner: str, what: str, *, seconds: float = SECONDS, now: Callable[[], datetime] = utc_now
 ) -> AsyncGenerator[None]:
-    """Hold `what` of `owner` alone; `Held` where another process does. Who loses the lease is cancelled."""
+    """Hold `what` of `owner` alone; `Held` where another process does. Who loses the lease is cut off with `Held`."""
     key, holder = Key(owner, KIND, what), uuid.uuid4().hex
+    clock = asyncio.get_running_loop().time
+    end = clock() + seconds
     version = await _take(store, key, holder, seconds, now)
     task = asyncio.current_task()
     assert task is not None
+    lost = False
 
     async def renew() -> None:
-        nonlocal version
+        nonlocal version, end, lost
         while True:
             await asyncio.sleep(seconds / 3)
             try:
-                version = await store.records.put(key, _lease(holder, seconds, now), expected=version)
-            except Conflict:
+                async with asyncio.timeout_at(end):
+                    version, end = await _renewed(store, key, holder, version, seconds, now)
+            except (Conflict, TimeoutError):
+                lost = True
                 task.cancel(f"the lease of {what} was lost")
                 return
 
     renewing = asyncio.create_task(renew())
     try:
         yield
+    except asyncio.CancelledError:
+        if lost and not task.uncancel():
+            raise Held(f"{what}: its lease was lost, and another process may execute it; allowed: later") from None
+        raise
     finally:
         renewing.cancel()
         with suppress(asyncio.CancelledError):
             await renewing
-        with suppress(Conflict):
+        with suppress(Conflict, Unavailable):  # a lease that cannot be given back ends by itself
             await store.records.delete(key, expected=version)
 
 
@@ -66,6 +76,30 @@ async def _take(store: Store, key: Key, holder: str, seconds: float, now: Callab
         return await store.records.put(key, _lease(holder, seconds, now), expected=record.version if record else 0)
     except Conflict as error:
         raise Held(f"{key.id}: another process executes it; allowed: once that has ended") from error
+
+
+async def _renewed(
+    store: Store, key: Key, holder: str, version: int, seconds: float, now: Callable[[], datetime]
+) -> tuple[int, float]:
+    """The version of the lease that is written anew, and when it ends; what passes is waited for."""
+    clock = asyncio.get_running_loop().time
+    sure = True
+    while True:
+        end = clock() + seconds
+        try:
+            if not sure:  # an earlier try may have been carried out, and its answer lost
+                version = await _version_of(store, key, holder)
+            return await store.records.put(key, _lease(holder, seconds, now), expected=version), end
+        except Unavailable:
+            sure = False
+            await asyncio.sleep(min(AGAIN_SECONDS, seconds / 12))
+
+
+async def _version_of(store: Store, key: Key, holder: str) -> int:
+    record = await store.records.get(key)
+    if record is None or record.document["holder"] != holder:
+        raise Conflict(f"{key.id}: another process holds it")
+    return record.version
 
 
 def _lease(holder: str, seconds: float, now: Callable[[], datetime]) -> dict[str, str]:

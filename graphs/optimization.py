@@ -33,6 +33,7 @@ from graphs.deciding import Consulted, Question, decide
 from graphs.log import EventLog, Place
 from graphs.trials import Telling
 from quant.trial import Trial
+from store.errors import Unavailable
 from tools import plans
 from tools.approval import Approval, Thresholds
 from tools.claims import Draft, permitted_by, render, violations
@@ -441,6 +442,8 @@ async def _watched(job: SearchJob, run: Execution, place: Place, telling: Tellin
             raise Cancelled(job.id())
         if status.state == "failed" and status.mendable:
             raise UserError(status.error)
+        if status.state == "failed" and status.unavailable:
+            raise Unavailable(status.error)
         if status.state == "failed":
             raise JobFailed(f"{job.id()}: {status.error}")
         await asyncio.sleep(POLL_SECONDS)

@@ -27,7 +27,7 @@ from graphs.optimization import AGENTS, RECURSION_LIMIT, Cancelled, Execution, o
 from graphs.states import ACTIVE, ENDED, STAGES, STOPPED, RunState, Transition, check_transition
 from graphs.stream import Stopped, events
 from quant.strategy import Frozen
-from store.errors import Conflict, Missing
+from store.errors import Conflict, Missing, Unavailable
 from store.queue import Queue
 from store.records import Key, LabelName, Put, Record, every
 from store.store import Store, open_store
@@ -193,7 +193,8 @@ async def execute(
 
     A completed run is not executed again, nor one that waits for a person or was rejected: its events are read out.
     With `decisions` no model is asked. A fault ends the run with `run_failed` and is raised; a run that was
-    interrupted or failed may be executed again. What is logged meanwhile carries the id of the run.
+    interrupted or failed may be executed again; a storage that cannot answer interrupts it.
+    What is logged meanwhile carries the id of the run.
     Its history says that it was executed `by` its owner, or by whom this names.
     """
     async with aclosing(logged(run_id, _executed(desk, owner, run_id, decisions, by or owner))) as executed:
@@ -222,6 +223,8 @@ async def _executed(
         async for event in _steps(desk, run, execution, by):
             known.add(event.id)
             yield event
+    except Unavailable:
+        raise  # the run did not fail; there may be no place to say anything either
     except Exception as error:
         for event in await events_of(desk.store, owner, run_id):  # a graph that fails drops what it has yet to stream
             if event.id not in known:

@@ -6,10 +6,12 @@ A ticket is a message in the queue. It is noted as sent afterwards, so what a cr
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from typing import Any, TypeAlias
+
+import structlog
 
 from quant.strategy import Frozen
-from store.errors import Conflict
+from store.errors import Conflict, Unavailable
 from store.queue import Document, Queue
 from store.records import Key, Put, every
 from store.store import Store
@@ -122,6 +124,15 @@ async def entering(store: Store, owner: str, job: str, limit: int, now: datetime
 
 
 async def send(store: Store, queue: Queue, owner: str, tickets: Sequence[Ticket]) -> None:
+    """Tickets that are written will come to the queue: what it cannot take now is sent by a sweep."""
+    try:
+        await _send(store, queue, owner, tickets)
+    except Unavailable as error:
+        logger: Any = structlog.get_logger()
+        logger.warning("tickets_unsent", jobs=[ticket.job for ticket in tickets], reason=str(error))
+
+
+async def _send(store: Store, queue: Queue, owner: str, tickets: Sequence[Ticket]) -> None:
     if not tickets:
         return
     for ticket in tickets:
@@ -138,10 +149,11 @@ async def send(store: Store, queue: Queue, owner: str, tickets: Sequence[Ticket]
 async def sweep(store: Store, queue: Queue, now: datetime) -> int:
     """Send what a process that died has left unsent; how many were."""
     found = 0
-    async for record in every(store.records, SYSTEM, KIND, label=("state", "unsent")):
+    # in this order the index of labels is read, not every turnstile
+    async for record in every(store.records, SYSTEM, KIND, label=("state", "unsent"), newest_first=True):
         turnstile = Turnstile.model_validate(record.document)
         overdue = [t for t in turnstile.places if not t.sent and t.at < now - OVERDUE]
-        await send(store, queue, record.key.id, overdue)
+        await _send(store, queue, record.key.id, overdue)
         found += len(overdue)
     return found
 

@@ -15,7 +15,7 @@ from graphs.reproductions import carry_out
 from graphs.runs import Desk, Run, execute, run_of
 from graphs.states import STOPPED
 from quant.strategy import Frozen
-from store.errors import StoreError
+from store.errors import StoreError, Unavailable
 from store.queue import Delivery
 from tools.errors import UserError
 
@@ -26,6 +26,8 @@ SWEEP_SECONDS = 30.0
 FAILURES = 3
 """Workers that may die with a job; then it is put aside."""
 QUEUED_FOR = timedelta(days=7)
+OUTAGE = timedelta(hours=12)
+"""For which a storage that cannot answer is no fault of a job."""
 
 Execution: TypeAlias = Callable[[Desk, str, str], Awaitable[None]]
 Outcome: TypeAlias = Literal["done", "again", "stopped", "dead"]
@@ -148,7 +150,7 @@ class Worker:
                 await jobs.fail(desk, owner, job, reason=str(error), code="unusable_input")
             run = await run_of(desk.store, owner, job)
             if outcome != "done" and _goes_on(run):
-                if outcome == "stopped":
+                if outcome == "stopped" or (isinstance(error, Unavailable) and ticket.at > desk.now() - OUTAGE):
                     await jobs.put_back(desk, owner, job, message.number)
                 return outcome
             if run.state == "queued":  # somebody has decided meanwhile: it has a ticket of its own

@@ -87,7 +87,7 @@ class Database:
         return await self.read(transact)
 
     def _run(self, work: Work[T]) -> T:
-        with _faults():
+        with faults():
             return work(self._connection)
 
 
@@ -251,7 +251,7 @@ def listing(*, newest_first: bool, labelled: bool) -> str:
 
 def _connect(path: Path, busy_seconds: float) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _faults():
+    with faults():
         connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None)
         try:
             _prepare(connection, busy_seconds)
@@ -286,7 +286,8 @@ def _use_wal(connection: sqlite3.Connection, busy_seconds: float) -> None:
 
 
 @contextmanager
-def _faults() -> Generator[None]:
+def faults() -> Generator[None]:
+    """`Unavailable` for what another try may help."""
     try:
         yield
     except sqlite3.OperationalError as error:

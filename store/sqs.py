@@ -20,7 +20,7 @@ from store.table import Patience, reason
 
 T = TypeVar("T")
 
-LONGEST_POLL = 5.0
+LONGEST_POLL = 4.0
 """Below the time in which a call must answer; SQS allows 20 seconds."""
 LONGEST_LEASE = 43_200
 LOOK_SECONDS = 30
@@ -68,7 +68,7 @@ class SqsQueue:
                 QueueUrl=self._url,
                 MaxNumberOfMessages=1,
                 VisibilityTimeout=_whole("lease", lease),
-                WaitTimeSeconds=int(min(left, LONGEST_POLL)),
+                WaitTimeSeconds=round(min(left, LONGEST_POLL)),
                 MessageSystemAttributeNames=[COUNT],
             )
             if found := answer.get("Messages"):

@@ -87,7 +87,7 @@ class Table:
             except (ClientError, BotoCoreError) as error:
                 if _refused(error):
                     raise Refused(perhaps_done=unanswered) from error
-                if _is_our_fault(error):
+                if is_our_fault(error):
                     raise
                 unanswered = unanswered or _is_unanswered(error)
                 unavailable = self._unavailable(error, unanswered=unanswered)
@@ -149,7 +149,7 @@ def _refused(error: ClientError | BotoCoreError) -> bool:
     return _code(error) == "ConditionalCheckFailedException" or ("ConditionalCheckFailed" in _cancellations(error))
 
 
-def _is_our_fault(error: ClientError | BotoCoreError) -> bool:
+def is_our_fault(error: ClientError | BotoCoreError) -> bool:
     """The request is wrong in itself, and no storage the reason."""
     if not isinstance(error, ClientError):
         return isinstance(error, ParamValidationError)

@@ -58,6 +58,8 @@ class JobStatus(Frozen):
     error: str | None = None
     mendable: bool = False
     """Whether the error is one that the user can mend, such as a price file that changed."""
+    unavailable: bool = False
+    """Whether a storage could not answer: submitted again the job goes on where it stopped."""
 
 
 @runtime_checkable  # pydantic checks a Context by isinstance when it builds tool schemas

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from store.errors import Unavailable
 from store.store import Store
 from tools.errors import UserError
 from tools.jobs import JobStatus, SearchJob
@@ -67,6 +68,9 @@ class LocalRunner:
             raise
         except UserError as error:
             update = {"state": "failed", "error": str(error), "mendable": True}
+            running.status = running.status.model_copy(update=update)
+        except Unavailable as error:
+            update = {"state": "failed", "error": str(error), "unavailable": True}
             running.status = running.status.model_copy(update=update)
         except InterruptedError:
             running.status = running.status.model_copy(update={"state": "cancelled"})
