@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, TypedDict
 
 from fastapi import Request
@@ -11,6 +12,9 @@ from api.allowed import at, in_words, short
 
 Fields = dict[str, Any]
 """A JSON schema of everything that a request may hold: `body`, `query`, `path` and `header`."""
+
+MOST = 100
+"""Refusals that are told; a large body may be wrong in a million places."""
 
 _BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
 _OBJECTS = ("model_type", "model_attributes_type", "dict_type", "tuple_type", "list_type")
@@ -37,13 +41,11 @@ def fields_of(request: Request) -> Fields:
 
 
 def refusals(found: Sequence[Any], fields: Fields) -> Iterator[Refusal]:
-    """Pydantic's errors in words; one that only follows from another is left out."""
-    places = [tuple(one["loc"]) for one in found]
-    for one in found:
-        place = tuple(one["loc"])
-        inner = any(len(other) > len(place) and other[: len(place)] == place for other in places)
-        if not (one["type"] == "too_short" and inner):
-            yield _refusal(one, fields)
+    """The first of pydantic's errors in words; one that only follows from another is left out."""
+    outer = {tuple(one["loc"][:depth]) for one in found for depth in range(len(one["loc"]))}
+    told = (one for one in found if not (one["type"] == "too_short" and tuple(one["loc"]) in outer))
+    for one in islice(told, MOST):
+        yield _refusal(one, fields)
 
 
 def _refusal(one: Any, fields: Fields) -> Refusal:

@@ -38,6 +38,8 @@ LARGEST_GAP = 1e-4
 CASH = "cash"
 _BLOCKS = ("bootstrap", "conditional_bootstrap")
 
+Series: TypeAlias = Annotated[list[DailyReturn], Field(min_length=2, max_length=MOST_OBSERVATIONS, fail_fast=True)]
+
 
 class Terms(Camel):
     """What happens to the money, and in which world."""
@@ -106,7 +108,7 @@ class SimulationRequest(Terms):
         Field(min_length=1, max_length=MOST_SYMBOLS, description="In place of portfolioId; cash has what is left"),
     ] = None
     returns: Annotated[
-        dict[Symbol, Annotated[list[DailyReturn], Field(min_length=2, max_length=MOST_OBSERVATIONS)]] | None,
+        dict[Symbol, Series] | None,
         Field(
             min_length=1,
             max_length=MOST_SYMBOLS,

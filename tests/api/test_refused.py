@@ -1,0 +1,29 @@
+"""Bodies that are wrong in a great many places are refused as quickly as others."""
+
+import pytest
+
+from tests.api.serving import application, served
+
+pytestmark = pytest.mark.anyio
+
+MANY = 30_000
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("jobs", {f"field{n}": n for n in range(MANY)}),
+        ("monte-carlo/simulate", {"weights": {"A": 1.0}, "returns": {f"A{n}": ["x"] * 5_000 for n in range(50)}}),
+    ],
+)
+async def test_the_first_hundred_faults_are_told(home, path, body):
+    async with served(application(home)) as client:
+        answer = await client.post(f"/api/{path}", json=body)
+    assert answer.status_code == 422
+    assert 50 <= len(answer.json()["error"]["details"]) <= 100
+
+
+async def test_a_fault_that_follows_from_another_is_not_told(home):
+    async with served(application(home)) as client:
+        answer = await client.post("/api/optimization/hrp", json={"symbols": ["AAPL", 3]})
+    assert [detail["field"] for detail in answer.json()["error"]["details"]] == ["body.symbols.1"]
