@@ -42,10 +42,14 @@ class Span(NamedTuple):
     last: int
 
 
-async def begin_conversation(desk: Desk, owner: str, *, conversation_id: str | None = None, title: str = "") -> str:
-    id_ = conversation_id or uuid.uuid4().hex[:12]
+def check_conversation_id(field: str, id_: str) -> None:
     if not ID.fullmatch(id_):
-        raise InvalidInput("conversation", id_[:110], allowed="1 to 100 letters a-z, A-Z, digits, _ and -")
+        raise InvalidInput(field, id_[:110], allowed="1 to 100 letters a-z, A-Z, digits, _ and -")
+
+
+async def begin_conversation(desk: Desk, owner: str, *, conversation_id: str | None = None, title: str = "") -> str:
+    id_ = uuid.uuid4().hex[:12] if conversation_id is None else conversation_id
+    check_conversation_id("conversation", id_)
     made = Conversation(id=id_, created_at=desk.now(), title=title)
     await desk.store.records.put(Key(owner, KIND, id_), made.model_dump(mode="json"), expected=0)
     return id_

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from starlette.responses import StreamingResponse
 
 from api import problems
+from api.bodies import at_most
 from api.dependencies import Asking, Served, Serving
 from api.routes.events import beating, last_event_id, streamed
 from store.errors import Unavailable
@@ -23,7 +24,7 @@ from tools.errors import InvalidInput, NotFound
 if TYPE_CHECKING:
     from graphs.agent_runs import AgentRun
 
-router = APIRouter(tags=["agent"])
+router = APIRouter(tags=["agent"], route_class=at_most(2_000_000))
 
 LastEvent = Annotated[int, Depends(last_event_id)]
 
@@ -47,9 +48,11 @@ class Attached:
 async def attached(given: RunAgentInput, after: LastEvent, asking: Asking, serving: Serving) -> Attached:
     """The run that the input names: known already, or begun now; every refusal comes before the stream."""
     from graphs.agent_runs import begin, go_on, known
+    from graphs.turns import check_conversation_id
 
     desk, answering, owner = serving.desk, serving.answering, asking.owner
     thread, run = given.thread_id, given.run_id
+    check_conversation_id("body.threadId", thread)
     found = await known(desk, answering, owner, thread, run)
     if found is None and given.resume:
         found = await go_on(desk, answering, owner, thread, run, _answers(given))
@@ -62,7 +65,7 @@ async def attached(given: RunAgentInput, after: LastEvent, asking: Asking, servi
     "/agent",
     summary="Ask the assistant in the words of AG-UI 1.0",
     response_class=StreamingResponse,
-    responses={**problems.errors(400, 404, 409), **_STREAM},
+    responses={**problems.errors(400, 404, 409, 413), **_STREAM},
 )
 async def agent(
     attached: Annotated[Attached, Depends(attached)], asking: Asking, serving: Serving

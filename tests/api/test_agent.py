@@ -202,6 +202,20 @@ async def test_what_cannot_be_asked_is_refused_before_the_stream_begins(home, bo
     assert await turns(home) == 0
 
 
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        (said(JOKE, thread="a/b"), 422, "body.threadId: 'a/b' is not allowed"),
+        (said("x" * 2_000_000), 413, "allowed: 2 MB"),
+    ],
+)
+async def test_a_refusal_names_the_field_or_the_size(home, body, status, words):
+    async with served(application(home)) as client:
+        answer = await client.post("/api/agent", json=body)
+    assert answer.status_code == status
+    assert words in answer.json()["error"]["message"]
+
+
 async def test_a_wrong_last_event_id_asks_nothing(home):
     async with served(application(home)) as client:
         answer = await client.post("/api/agent", json=said(JOKE), headers={"Last-Event-ID": "x"})
