@@ -1,0 +1,78 @@
+"""Leases: held through faults of the storage, given up when it says nothing until they have ended."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from graphs.leases import Held, is_leased, leased
+from store.errors import Unanswered, Unavailable
+from store.records import Key
+from store.store import Store, open_store
+from tests.graphs.conftest import OWNER
+
+pytestmark = pytest.mark.anyio
+
+JOB = "job"
+SECONDS = 0.3
+
+
+class Faulty:
+    """Records whose puts fail, before they are written or after."""
+
+    def __init__(self, records, faults: list[Unavailable]) -> None:
+        self._records = records
+        self.faults = faults
+
+    def __getattr__(self, name):
+        return getattr(self._records, name)
+
+    async def put(self, key, document, **options):
+        fault = self.faults.pop() if self.faults else None
+        if fault is None or isinstance(fault, Unanswered):
+            version = await self._records.put(key, document, **options)
+        if fault is not None:
+            raise fault
+        return version
+
+
+@pytest.fixture
+async def store(home) -> AsyncGenerator[Store]:
+    async with open_store(home) as opened:
+        object.__setattr__(opened, "records", Faulty(opened.records, []))
+        yield opened
+
+
+async def hold(store: Store, faults: list[Unavailable], seconds: float) -> None:
+    async with leased(store, OWNER, JOB, seconds=SECONDS):
+        store.records.faults[:] = faults  # pyright: ignore[reportAttributeAccessIssue]
+        await asyncio.sleep(seconds)
+        with pytest.raises(Held):
+            async with leased(store, OWNER, JOB):
+                pass
+
+
+@pytest.mark.parametrize("fault", [Unavailable("disk full"), Unanswered("connection lost")])
+async def test_a_fault_of_the_storage_does_not_lose_it(store, fault):
+    await hold(store, [fault, fault], 2.5 * SECONDS)
+    assert not await is_leased(store, OWNER, JOB)
+
+
+async def test_who_cannot_renew_it_is_cancelled_before_another_has_it(store):
+    with pytest.raises(asyncio.CancelledError):
+        await hold(store, [Unavailable("disk full")] * 100, 10.0)
+
+
+async def test_who_lost_it_is_cancelled_and_leaves_it_to_the_other(store):
+    other = {"holder": "other", "until": "2999-01-01T00:00:00+00:00"}
+
+    async def robbed() -> None:
+        async with leased(store, OWNER, JOB, seconds=SECONDS):
+            await store.records.put(Key(OWNER, "lease", JOB), other)
+            await asyncio.sleep(10.0)
+
+    with pytest.raises(asyncio.CancelledError):
+        await robbed()
+    record = await store.records.get(Key(OWNER, "lease", JOB))
+    assert record is not None
+    assert record.document == other
