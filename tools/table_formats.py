@@ -28,6 +28,10 @@ Format: TypeAlias = Literal["csv", "xlsx", "parquet", "json"]
 MAX_COLUMNS = 2_500
 MAX_JSON = 40_000_000
 MAX_PARTS = 1_000
+MAX_ROWS = 1_048_576
+"""Of a sheet, as in Excel; a row may claim any number, and openpyxl makes up all rows before it."""
+MAX_LAID_OUT = 2 * MAX_CELLS
+"""Cells of a sheet with the blank ones before them, which openpyxl makes up too."""
 BROKEN = (
     *(zipfile.BadZipFile, zlib.error, OSError, EOFError, SyntaxError, RuntimeError, AssertionError),
     *(ValueError, LookupError, TypeError, AttributeError, ArithmeticError),
@@ -106,9 +110,12 @@ def _check_parts(bare: Table, content: bytes) -> None:
 
 
 def _sheet_rows(bare: Table, sheet: Any) -> Iterator[tuple[int, list[str]]]:
-    width = 0
+    width = laid_out = 0
     try:
         for number, cells in enumerate(sheet.iter_rows(values_only=True), start=1):
+            laid_out += len(cells)
+            if number > MAX_ROWS or laid_out > MAX_LAID_OUT:
+                raise too_many(bare)
             texts = [_text(cell) for cell in cells]
             while texts and not texts[-1].strip():
                 texts.pop()

@@ -118,16 +118,27 @@ def _parquet_columns(bare: Table, parquet: Any, content: bytes) -> tuple[list[st
     size = sum(metadata.row_group(i).total_byte_size for i in groups)
     if size > MAX_UNPACKED:
         raise bare.refuse(f"unpacks to {size:,} bytes", allowed=f"at most {MAX_UNPACKED:,}", code="file_too_large")
-    texts = [
-        leaf.name for leaf in map(leaves.column, range(metadata.num_columns)) if leaf.physical_type == "BYTE_ARRAY"
-    ]
+    leaf: Any
+    texts: list[str] = []
+    for leaf in map(leaves.column, range(metadata.num_columns)):
+        if leaf.max_repetition_level:  # one record may hold a million numbers
+            reason = f"column {quoted(leaf.path)} holds lists"
+            raise bare.refuse(reason, allowed="one number, text or date a cell", code="file_unreadable")
+        if leaf.physical_type == "FIXED_LEN_BYTE_ARRAY" and leaf.length > MAX_TEXT:
+            raise _long_texts(bare)
+        if leaf.physical_type == "BYTE_ARRAY":
+            texts.append(leaf.name)
     file: Any = parquet.ParquetFile(io.BytesIO(content), read_dictionary=texts)
     columns: list[Any] = file.read().columns
     for column in columns:
         for chunk in column.chunks if str(column.type).startswith("dictionary") else ():
             if any(len(text) > MAX_TEXT for text in chunk.dictionary.to_pylist() if text is not None):
-                raise bare.refuse("holds long texts", allowed=f"texts of {MAX_TEXT} characters", code="file_unreadable")
+                raise _long_texts(bare)
     return file.schema_arrow.names, [column.to_pylist() for column in columns]
+
+
+def _long_texts(bare: Table) -> InvalidInput:
+    return bare.refuse("holds long texts", allowed=f"texts of {MAX_TEXT} characters", code="file_unreadable")
 
 
 def cells_of(sheet: Table) -> Iterator[tuple[int, list[str]]]:
