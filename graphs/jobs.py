@@ -110,7 +110,7 @@ async def cancel(desk: Desk, owner: str, run_id: str, *, by: str, reason: str = 
         if run.state in STOPPED:
             raise HasEnded(f"run: {run_id!r} is {run.state}; allowed: a run that has not ended")
         after = gate
-        executed = await is_leased(store, owner, run_id, now=desk.now)
+        executed = run.state != "waiting" and await is_leased(store, owner, run_id, now=desk.now)
         if executed:
             run = run.model_copy(update={"cancelling": wanted})
         else:

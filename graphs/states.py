@@ -35,7 +35,7 @@ AFTER: dict[RunState, tuple[RunState, ...]] = {
     "aggregating": ("completed", "failed", "cancelled"),
     "waiting": ("queued", "running", "cancelled", "rejected", "expired"),
     "failed": ("queued", "validating", "running", "rejected"),
-    "cancelled": ("queued", "validating"),
+    "cancelled": ("queued", "validating", "rejected"),
     "completed": (),
     "rejected": (),
     "expired": (),

@@ -151,6 +151,18 @@ async def test_a_decided_run_is_queued_again(home, small):
         assert await jobs.queue_of(desk).depth() == 0
 
 
+async def test_a_run_that_waits_for_a_person_is_cancelled_at_once_and_can_still_be_rejected(home, small):
+    async with queued_desk(home, thresholds=Thresholds(evaluations=1)) as desk:
+        run = await create_run(desk, OWNER, small())
+        async for _ in execute(desk, OWNER, run):
+            pass
+        async with leased(desk.store, OWNER, run):  # the worker that asked has yet to leave it
+            cancelled = await jobs.cancel(desk, OWNER, run, by=OWNER)
+        assert (cancelled.state, cancelled.cancelling) == ("cancelled", None)
+        rejected = Decided(verdict="rejected", reason="not needed", by="chief", at=utc_now())
+        assert (await decide_approval(desk, OWNER, run, rejected)).state == "rejected"
+
+
 async def test_only_what_the_table_allows_follows(home, small):
     async with queued_desk(home) as desk:
         run = await jobs.submit(desk, OWNER, small())
