@@ -114,8 +114,8 @@ class Worker:
                 async with leased(self._desk.store, message.owner, what, seconds=self._lease, now=self._desk.now):
                     outcome = await self._under_lease(message, delivery.attempt)
                     if outcome == "dead":
+                        await self._leave(message)  # first: a place that nobody gives back is gone for good
                         await self._queue.bury(delivery, f"{FAILURES} workers did not survive it")
-                        await self._leave(message)
             except Held:
                 outcome = "again"
         if outcome == "done":

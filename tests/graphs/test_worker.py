@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 
 from graphs import jobs, reproductions, turnstile
-from graphs.conversations import ask, begin_conversation, turn_of
+from graphs.conversations import ask, begin_conversation, resume, turn_of
 from graphs.runs import Run, create_run, decide_approval, events_of, execute, list_runs, run_of
+from store.errors import Unanswered
 from tests.graphs.conftest import OWNER, open_desk
 from tests.graphs.queued import eventually, executions, fake, queued_desk, working
 from tests.graphs.storm import storm
@@ -87,6 +88,20 @@ async def test_a_search_of_a_conversation_is_executed_by_a_worker_and_reproduced
         assert (again.state, again.same) == ("done", True)
 
 
+async def test_a_conversation_whose_waiting_search_was_cancelled_goes_on_once_that_is_rejected(home):
+    async with queued_desk(home, thresholds=Thresholds(evaluations=1)) as desk, working(desk):
+        await begin_conversation(desk, OWNER, conversation_id=TALK)
+        [event async for event in ask(desk, OWNER, TALK, SEARCH)]
+        assert (await turn_of(desk.store, OWNER, TALK, 1)).state == "waiting"
+        [run] = await list_runs(desk.store, OWNER)
+        await jobs.cancel(desk, OWNER, run.id, by=OWNER)
+        rejected = Decided(verdict="rejected", reason="not needed", by=OWNER, at=utc_now())
+        await decide_approval(desk, OWNER, run.id, rejected)
+        [event async for event in resume(desk, OWNER, TALK, 1)]
+        turn = await turn_of(desk.store, OWNER, TALK, 1)
+        assert any("not needed" in claim.text for claim in turn.claims)
+
+
 async def test_a_cancel_stops_the_search_and_keeps_what_it_found(home, small):
     async with queued_desk(home) as desk:
         run = await jobs.submit(desk, OWNER, small(trials=2000))
@@ -160,6 +175,30 @@ async def test_a_job_that_kills_three_workers_is_put_aside_and_can_be_replayed(h
         async with working(desk, execution=fake(home)):
             await until(desk, poison.id, "completed")
         assert await jobs.queue_of(desk).dead() == []
+
+
+async def test_a_job_that_is_put_aside_gives_its_place_back_whatever_happens_meanwhile(home, small):
+    class Cut:
+        """A queue whose answer is lost once the letter is there."""
+
+        def __init__(self, queue) -> None:
+            self._queue = queue
+
+        def __getattr__(self, name):
+            return getattr(self._queue, name)
+
+        async def bury(self, delivery, reason):
+            await self._queue.bury(delivery, reason)
+            raise Unanswered("connection lost")
+
+    async def deadly(desk, owner, run):
+        raise RuntimeError("as a process that dies: it leaves no word in the store")
+
+    async with queued_desk(home) as desk:
+        await jobs.submit(desk, OWNER, small())
+        async with working(replace(desk, queue=Cut(desk.queue)), execution=deadly, lease=0.6):
+            [_] = await eventually(jobs.queue_of(desk).dead)
+            await eventually(lambda: nothing_left(desk), seconds=5.0)
 
 
 async def test_a_run_that_waits_for_approval_gives_its_place_to_the_next(home, small):
