@@ -26,7 +26,7 @@ MOST_COMMITS = 2_000
 RESERVED = ("sp500", "stocks", "file", "cash", "history")
 SHOWN = 100
 BESIDE = 50
-"""Records of stale runs that are written together with the version; the others follow."""
+"""Records of stale runs that are written together with the version; the others come before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,13 +46,13 @@ async def import_file(
     """
     at = now or datetime.now(UTC)
     before = await _before(store, owner, name, terms)
-    version, bars = await asyncio.to_thread(_looked, owner, name, content, terms, before, at)
+    version, bars, given = await asyncio.to_thread(_looked, owner, name, content, terms, before, at)
     changed = {one.symbol for one in version.changes.adjustments}
     runs = await changes.runs_on(store, owner, name, changed, version.hash) if changed else ()
     if runs:
         update = {"stale_count": len(runs), "stale_runs": runs[:SHOWN]}
         version = version.model_copy(update={"changes": version.changes.model_copy(update=update)})
-    lifted = await _lifted(store, owner, version, bars, at)
+    lifted = await _lifted(store, owner, version, bars, given, at)
     unchanged = before.version is not None and before.version.hash == version.hash
     usable = all(gate.status != "FAIL" for gate in version.gates)
     if commit and not unchanged:
@@ -102,25 +102,28 @@ def _require_same_terms(version: Version, terms: Terms) -> None:
             raise InvalidInput(field, getattr(terms, field), allowed=allowed)
 
 
-def _looked(owner: str, name: str, content: bytes, terms: Terms, before: _Before, at: datetime) -> tuple[Version, Bars]:
+def _looked(
+    owner: str, name: str, content: bytes, terms: Terms, before: _Before, at: datetime
+) -> tuple[Version, Bars, Bars]:
+    """The version, its bars, and those of them that came with the file."""
     from tools.arrival_regime import regimes_of
 
     parsed = parse(content, terms, symbol=name.upper())
     bars = parsed.bars
     if terms.adjust != "none":
         bars = adjusted(bars, splits=terms.adjust == "dividends_and_splits")
+    given = bars
     if terms.mode == "extend" and before.bars is not None:
         bars = extended(before.bars, bars)
     gates = gates_of(bars, terms, parsed.gates)
     usable = all(gate.status != "FAIL" for gate in gates)
     version = _version(owner, name, terms, parsed, bars, gates, at)
-    return version.model_copy(
-        update={
-            "changes": _changes(before, bars),
-            "regimes": regimes_of(bars) if usable and terms.kind == "prices" else (),
-            "prices_digest": _digest(version, bars) if usable else None,
-        }
-    ), bars
+    found = {
+        "changes": _changes(before, bars),
+        "regimes": regimes_of(bars) if usable and terms.kind == "prices" else (),
+        "prices_digest": _digest(version, bars) if usable else None,
+    }
+    return version.model_copy(update=found), bars, given
 
 
 def _version(
@@ -172,23 +175,26 @@ def _digest(version: Version, bars: Bars) -> str | None:
     return as_prices(version, bars).digest
 
 
-async def _lifted(store: Store, owner: str, version: Version, bars: Bars, now: datetime) -> list[Marker]:
-    """Markers whose symbol and days the data cover, where every gate passes without anybody's acceptance."""
+async def _lifted(store: Store, owner: str, version: Version, bars: Bars, given: Bars, now: datetime) -> list[Marker]:
+    """Markers whose symbol and days the file covers, where every gate passes without anybody's acceptance."""
     if version.accepted or any(gate.status == "FAIL" for gate in version.gates):
         return []
     return [
         marker
         for marker in await markers(store, owner, now)
-        if marker.state == "active" and marker.dataset in (None, version.dataset) and _covers(bars, marker)
+        if marker.state == "active" and marker.dataset in (None, version.dataset) and _covers(bars, given, marker)
     ]
 
 
-def _covers(bars: Bars, marker: Marker) -> bool:
-    if marker.symbol not in bars.assets:
+def _covers(bars: Bars, given: Bars, marker: Marker) -> bool:
+    """Whether each marked day was given anew: what was kept from the version before is still what was marked."""
+    if marker.symbol not in given.assets:
         return False
     own = bars.only([marker.symbol])
     first, last = _day(own.dates[0]), _day(own.dates[-1])
-    return (marker.start or first) >= first and (marker.end or last) <= last
+    start, end = marker.start or first, marker.end or last
+    marked = own.between(np.datetime64(start), np.datetime64(end)).dates
+    return start >= first and end <= last and bool(np.isin(marked, given.only([marker.symbol]).dates).all())
 
 
 def _require(usable: bool, gates: tuple[Gate, ...]) -> None:  # noqa: FBT001
@@ -216,7 +222,11 @@ def _accepting(failed: Sequence[Gate]) -> str:
 
 
 async def _write(store: Store, owner: str, before: _Before, version: Version, bars: Bars, flags: Sequence[Put]) -> None:
-    """The bytes first; then version, head and flags in one transaction, so that nothing is half there."""
+    """The bytes first; then version, head and flags in one transaction, so that nothing is half there.
+
+    Flags that have no room in it come before: the import that is repeated after a crash writes them again, and would
+    find nothing to flag once the version stands.
+    """
     await store.blobs.put(blob_key(owner, version.hash), await asyncio.to_thread(bars.packed))
     commit = Commit(hash=version.hash, at=version.at, by=owner)
     history = before.head.history if before.head else ()
@@ -224,9 +234,9 @@ async def _write(store: Store, owner: str, before: _Before, version: Version, ba
     puts = [Put(head_key(owner, version.dataset), head.model_dump(mode="json"), before.record)]
     if version.hash not in {earlier.hash for earlier in history}:  # what came back is the version that it was
         puts.append(Put(version_key(owner, version.dataset, version.hash), version.model_dump(mode="json")))
-    await store.records.put_many([*puts, *flags[:BESIDE]])
     for n in range(BESIDE, len(flags), BESIDE):
         await store.records.put_many(flags[n : n + BESIDE])
+    await store.records.put_many([*puts, *flags[:BESIDE]])
 
 
 async def _tell(store: Store, owner: str, before: _Before, version: Version, *, unchanged: bool) -> None:

@@ -1,18 +1,21 @@
 """Versions, marks and adjustments, without the doors."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any, cast
 
 import pytest
 
 from store.errors import Conflict
+from store.records import Key, Put, Records
 from store.store import Store, open_store
-from tools.arrivals import import_file
+from tools.arrivals import BESIDE, import_file
 from tools.bundled import BundledPrices
 from tools.changes import stale
 from tools.dataset_words import NewMarker, Terms
-from tools.datasets import OwnedPrices, find_head, head_of
+from tools.datasets import PIN, OwnedPrices, find_head, head_of
 from tools.errors import InvalidInput
 from tools.freshness import freshness
 from tools.markers import LIFE, mark, markers
@@ -72,6 +75,48 @@ async def test_a_mark_is_lifted_by_data_that_pass_by_themselves_only(store):
     report = await imported(store, FILE.replace("1.6", "1.61"))
     assert report.markers_cleared == (made.id,)
     assert (await events(store))[-2:] == ["marker_cleared", "imported"]
+
+
+async def test_a_mark_stays_on_days_that_were_not_given_again(store):
+    await imported(store)
+    marked = [{"start": "2024-01-03", "end": "2024-01-03"}, {"start": "2024-01-04", "end": "2024-01-04"}, {}]
+    made = [
+        await mark(store, "ann", NewMarker.model_validate({"symbol": "A", "reason": "a wrong tick"} | days), NOW)
+        for days in marked
+    ]
+    later = "date,A,B\n2024-01-04,1.71,12\n2024-01-05,1.7,12\n"
+    report = await imported(store, later, mode="extend")
+    assert (report.committed, report.markers_cleared) == (True, (made[1].id,))
+    assert sum(marker.state == "active" for marker in await markers(store, "ann", NOW)) == 2
+
+
+class Dying:
+    """Records of a process that ends before its second transaction."""
+
+    def __init__(self, records: Records) -> None:
+        self.records = records
+        self.written = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.records, name)
+
+    async def put_many(self, puts: Sequence[Put]) -> tuple[int, ...]:
+        if self.written:
+            raise KeyboardInterrupt
+        self.written += 1
+        return await self.records.put_many(puts)
+
+
+async def test_every_run_on_changed_closes_is_stale_after_a_crash_and_another_try(store):
+    first = await imported(store)
+    universe = f"mydata@{first.version.hash[:PIN]}"
+    for n in range(2 * BESIDE):
+        await store.records.put(Key("ann", "run", f"r{n:03}"), {"request": {"universe": universe}})
+    changed, dying = FILE.replace("1.7", "1.8"), cast("Records", Dying(store.records))
+    with pytest.raises(KeyboardInterrupt):
+        await imported(replace(store, records=dying), changed)
+    assert (await imported(store, changed)).version.changes.stale_count == 2 * BESIDE
+    assert all([await stale(store, "ann", f"r{n:03}") for n in range(2 * BESIDE)])
 
 
 async def test_the_terms_are_part_of_the_version(store):
