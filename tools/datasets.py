@@ -1,5 +1,6 @@
 """An owner's data sets: immutable versions under a name, and prices out of them."""
 
+import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -73,7 +74,7 @@ async def version_of(store: Store, owner: str, name: str, hash_: str) -> Version
 
 
 async def bars_of(store: Store, owner: str, version: Version) -> Bars:
-    return Bars.unpacked(await store.blobs.get(blob_key(owner, version.hash)))
+    return await asyncio.to_thread(Bars.unpacked, await store.blobs.get(blob_key(owner, version.hash)))
 
 
 def resolved(head: Head, hash_: str | None = None, as_of: datetime | None = None) -> Commit:

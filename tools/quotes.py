@@ -84,14 +84,20 @@ async def returns(source: OwnedPrices, asked: Asked, period: Period, *, inner: b
 async def _find(source: OwnedPrices, asked: Asked) -> list[Quoted]:
     _check(asked)
     if asked.dataset is not None:
-        tables = [await _table(source, asked.dataset, asked.as_of)]
+        places = [await _place(source, asked.dataset, asked.as_of)]
     else:
         shared = await source.shared.universes()
-        tables = [await _table(source, name, None) for name in shared]
+        places = [await _place(source, name, None) for name in shared]
         own = [name for name in await source.universes() if name not in shared]
-        tables += [table for name in own if (table := await _known(source, name, asked.as_of))]
-        tables.reverse()
-    return [_of(tables, symbol) for symbol in asked.symbols]
+        places += [place for name in own if (place := await _known(source, name, asked.as_of))]
+        places.reverse()
+    chosen = {symbol: _of(places, symbol) for symbol in asked.symbols}
+    wanted = {place.name: place for place in chosen.values()}
+    bars = {name: await _bars(source, place) for name, place in wanted.items()}
+    return [
+        Quoted(symbol=symbol, bars=bars[place.name].only([symbol]), dataset=place.name, version=place.version)
+        for symbol, place in chosen.items()
+    ]
 
 
 def _check(asked: Asked) -> None:
@@ -106,41 +112,45 @@ def _check(asked: Asked) -> None:
         raise InvalidInput("asOf", str(asked.as_of), allowed="with a data set's name alone: a hash names one version")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Table:
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """A data set by what it has; its bars are read where one of them is wanted."""
+
     name: str
-    bars: Bars
+    assets: tuple[str, ...]
     version: Version | None
 
 
-async def _known(source: OwnedPrices, name: str, as_of: datetime | None) -> _Table | None:
+async def _known(source: OwnedPrices, name: str, as_of: datetime | None) -> _Place | None:
     """None for a data set that did not exist then."""
     head = await head_of(source.store, source.owner, name)
     if as_of is not None and head.history[0].at > _aware(as_of):
         return None
-    return await _table(source, name, as_of)
+    return await _place(source, name, as_of)
 
 
-async def _table(source: OwnedPrices, dataset: str, as_of: datetime | None) -> _Table:
+async def _place(source: OwnedPrices, dataset: str, as_of: datetime | None) -> _Place:
     if dataset in await source.shared.universes():
-        loaded = await source.shared.load(dataset)
-        return _Table(
-            name=dataset,
-            bars=Bars(dates=loaded.dates, assets=loaded.assets, fields={"close": loaded.closes}),
-            version=None,
-        )
+        return _Place(name=dataset, assets=(await source.shared.load(dataset)).assets, version=None)
     name, _, hash_ = dataset.partition("@")
     head = await head_of(source.store, source.owner, name)
     commit = resolved(head, hash_ or None, _aware(as_of) if as_of else None)
     version = await version_of(source.store, source.owner, name, commit.hash)
-    return _Table(name=name, bars=await bars_of(source.store, source.owner, version), version=version)
+    return _Place(name=name, assets=version.assets, version=version)
 
 
-def _of(tables: Sequence[_Table], symbol: str) -> Quoted:
-    for table in tables:
-        if symbol in table.bars.assets:
-            return Quoted(symbol=symbol, bars=table.bars.only([symbol]), dataset=table.name, version=table.version)
-    known = [asset for table in tables for asset in table.bars.assets]
+async def _bars(source: OwnedPrices, place: _Place) -> Bars:
+    if place.version is not None:
+        return await bars_of(source.store, source.owner, place.version)
+    loaded = await source.shared.load(place.name)
+    return Bars(dates=loaded.dates, assets=loaded.assets, fields={"close": loaded.closes})
+
+
+def _of(places: Sequence[_Place], symbol: str) -> _Place:
+    for place in places:
+        if symbol in place.assets:
+            return place
+    known = [asset for place in places for asset in place.assets]
     allowed = ", ".join(known[:40]) + (", ..." if len(known) > 40 else "")
     raise InvalidInput("symbols", symbol, reason=f"there are no prices of {symbol!r}", allowed=allowed)
 

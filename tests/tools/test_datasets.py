@@ -1,6 +1,7 @@
 """Versions, marks and adjustments, without the doors."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -15,11 +16,12 @@ from tools.arrivals import BESIDE, import_file
 from tools.bundled import BundledPrices
 from tools.changes import stale
 from tools.dataset_words import NewMarker, Terms
-from tools.datasets import PIN, OwnedPrices, find_head, head_of
+from tools.datasets import PIN, OwnedPrices, blob_key, find_head, head_of
 from tools.errors import InvalidInput
 from tools.freshness import freshness
 from tools.markers import LIFE, mark, markers
 from tools.market_events import told
+from tools.quotes import Asked, prices
 
 pytestmark = pytest.mark.anyio
 
@@ -170,10 +172,19 @@ async def test_assets_of_different_lives_are_used_where_they_share_days(store):
     assert not refused.usable
     short = text.replace("2024-01-09,C,19\n", "").replace("2024-01-08,C,18\n", "")
     await imported(store, short)
-    prices = OwnedPrices(store, "ann", BundledPrices())
-    assert [str(day) for day in (await prices.load("mydata")).dates] == ["2024-01-04", "2024-01-05"]
-    assert len((await prices.load("mydata:A")).dates) == 4
-    assert await prices.universes() == ("sp500", "stocks", "mydata")
+    owned = OwnedPrices(store, "ann", BundledPrices())
+    assert [str(day) for day in (await owned.load("mydata")).dates] == ["2024-01-04", "2024-01-05"]
+    assert len((await owned.load("mydata:A")).dates) == 4
+    assert await owned.universes() == ("sp500", "stocks", "mydata")
+
+
+async def test_prices_are_read_from_the_data_sets_that_have_them(store):
+    await imported(store)
+    other = await import_file(store, "ann", "other", FILE.replace(",A,B", ",C,D").encode(), Terms(), commit=True)
+    await store.blobs.delete(blob_key("ann", other.version.hash))
+    asked = Asked(symbols=("A", "B"), start=date(2024, 1, 2), end=date(2024, 1, 4))
+    found = json.loads(await prices(OwnedPrices(store, "ann", BundledPrices()), asked, "day"))
+    assert {name: one["close"] for name, one in found.items()} == {"A": [1.5, 1.6, 1.7], "B": [10.0, 11.0, 12.0]}
 
 
 async def test_how_fresh_data_are():
