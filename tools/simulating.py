@@ -126,17 +126,24 @@ async def _loaded(prices: PriceSource, request: SimulationRequest, names: tuple[
 
 
 def _check_work(request: SimulationRequest, paths: int, symbols: int) -> None:
-    each = request.num_periods * (symbols + 2)
-    if paths * each > MOST_WORK:
+    if paths * _each(request, symbols) > MOST_WORK:
         field, value = (
             ("numSimulations", paths) if paths == request.num_simulations else ("standardError", request.standard_error)
         )
-        raise InvalidInput(
-            field,
-            value,
-            reason=f"{paths} simulations of {request.num_periods} periods and {symbols} symbols take too long",
-            allowed=f"what {MOST_WORK // each} simulations can do, or fewer periods or symbols",
-        )
+        raise _too_long(request, field, value, str(paths), symbols)
+
+
+def _each(request: SimulationRequest, symbols: int) -> int:
+    return request.num_periods * (symbols + 2)
+
+
+def _too_long(request: SimulationRequest, field: str, value: float | None, paths: str, symbols: int) -> InvalidInput:
+    return InvalidInput(
+        field,
+        value,
+        reason=f"{paths} simulations of {request.num_periods} periods and {symbols} symbols take too long",
+        allowed=f"what {MOST_WORK // _each(request, symbols)} simulations can do, or fewer periods or symbols",
+    )
 
 
 def _simulated(request: SimulationRequest, drawn: Sample, weights: Floats) -> Simulated:
@@ -181,7 +188,10 @@ def _summary(request: SimulationRequest, model: JointModel, weights: Floats, ter
         mean = found.terminal.mean
         if request.standard_error is None or (mean.error or 0.0) <= request.standard_error:
             return found
-        paths = math.ceil(MORE * paths_for_error(mean, paths=paths, target=request.standard_error))
+        try:
+            paths = math.ceil(MORE * paths_for_error(mean, paths=paths, target=request.standard_error))
+        except DataError as error:
+            raise _too_long(request, "standardError", request.standard_error, "more than 1e15", weights.size) from error
         _check_work(request, paths, weights.size)
 
 
