@@ -11,7 +11,17 @@ from tools.data_report import DataReport, Gate, Status
 from tools.errors import InvalidInput
 from tools.prices import Prices
 
-__all__ = ["BREAKING", "DataReport", "Gate", "Status", "accepted", "inspect", "require_usable", "sessions_of"]
+__all__ = [
+    "BREAKING",
+    "DataReport",
+    "Gate",
+    "Status",
+    "accepted",
+    "first_of",
+    "inspect",
+    "require_usable",
+    "sessions_of",
+]
 
 BREAKING = ("length", "duplicate_dates", "asset_calendars", "asset_histories", "positive_prices")
 """No return can be computed from what these find, so nobody can accept it."""
@@ -79,10 +89,18 @@ def accepted(gates: Iterable[Gate], reasons: Mapping[str, str]) -> tuple[Gate, .
     )
 
 
-def _gate(name: str, found: list[str], bad: Status, detail: str, passed: str) -> Gate:
+def first_of(mask: NDArray[np.bool_], most: int = _MAX_ROWS) -> list[tuple[int, int]]:
+    """Row and column of the first that are marked: of millions of holes twenty are named."""
+    rows = np.flatnonzero(mask.any(axis=1))[:most]
+    return [(int(rows[i]), int(n)) for i, n in np.argwhere(mask[rows])[:most]]
+
+
+def _gate(name: str, found: list[str], bad: Status, detail: str, passed: str, count: int | None = None) -> Gate:
+    """`count` where `found` are the first of more."""
     if not found:
         return Gate(name=name, status="PASS", detail=passed)
-    return Gate(name=name, status=bad, detail=f"{detail}: {len(found)}", rows=tuple(found[:_MAX_ROWS]))
+    number = len(found) if count is None else count
+    return Gate(name=name, status=bad, detail=f"{detail}: {number}", rows=tuple(found[:_MAX_ROWS]))
 
 
 def _length(prices: Prices) -> Gate:
@@ -171,26 +189,27 @@ def sessions_of(calendar: str, first: np.datetime64, last: np.datetime64) -> NDA
 
 
 def _alignment(prices: Prices) -> Gate:
-    found = [f"{prices.dates[t]} {prices.assets[n]}" for t, n in np.argwhere(np.isnan(prices.closes))]
+    holes = np.isnan(prices.closes)
     return _gate(
         "asset_calendars",
-        found,
+        [f"{prices.dates[t]} {prices.assets[n]}" for t, n in first_of(holes)],
         "FAIL",
         "prices are missing on a date of the other assets",
         "every asset has a price on every date",
+        int(holes.sum()),
     )
 
 
 def _positive(prices: Prices) -> Gate:
     closes = prices.closes
     bad = (closes <= 0.0) | np.isinf(closes)
-    found = [f"{prices.dates[t]} {prices.assets[n]} {closes[t, n]:g}" for t, n in np.argwhere(bad)]
     return _gate(
         "positive_prices",
-        found,
+        [f"{prices.dates[t]} {prices.assets[n]} {closes[t, n]:g}" for t, n in first_of(bad)],
         "FAIL",
         "prices are zero, negative or infinite",
         "every price is positive",
+        int(bad.sum()),
     )
 
 
@@ -201,7 +220,7 @@ def _moves(prices: Prices) -> Iterator[Gate]:
     ratio = np.where(both, closes[1:], 1.0) / np.where(both, closes[:-1], 1.0)
 
     def places(mask: NDArray[np.bool_]) -> list[str]:
-        return [f"{prices.dates[t + 1]} {prices.assets[n]} {ratio[t, n] - 1.0:+.1%}" for t, n in np.argwhere(mask)]
+        return [f"{prices.dates[t + 1]} {prices.assets[n]} {ratio[t, n] - 1.0:+.1%}" for t, n in first_of(mask)]
 
     large = (ratio > _LARGE) | (ratio < 1.0 / _LARGE) | _outliers(ratio)
     yield _gate(
@@ -210,6 +229,7 @@ def _moves(prices: Prices) -> Iterator[Gate]:
         "WARN",
         "daily moves beyond 25 percent or 8 robust deviations (crises, or errors of the source)",
         "no daily move beyond 25 percent or 8 robust deviations",
+        int(large.sum()),
     )
     split = np.zeros_like(large)
     for factor in (*_SPLITS, *(1.0 / factor for factor in _SPLITS)):
@@ -220,6 +240,7 @@ def _moves(prices: Prices) -> Iterator[Gate]:
         "WARN",
         "moves look like a split that was not adjusted",
         "no move looks like a split",
+        int(split.sum()),
     )
     still = [
         f"{asset} {share:.0%}"

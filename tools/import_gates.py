@@ -7,7 +7,7 @@ from tools.bars import Bars, Field
 from tools.data_report import Gate
 from tools.dataset_words import Kind, Terms
 from tools.errors import InvalidInput
-from tools.gates import BREAKING, accepted, inspect
+from tools.gates import BREAKING, accepted, first_of, inspect
 from tools.prices import Prices
 
 SHOWN = 20
@@ -56,12 +56,11 @@ def _of_assets(bars: Bars) -> tuple[Gate, Gate]:
     first, last = known.argmax(axis=0), known.shape[0] - 1 - known[::-1].argmax(axis=0)
     rows: NDArray[np.int64] = np.arange(len(bars.dates))[:, None]
     hole: NDArray[np.bool_] = ~known & (rows > first) & (rows < last)
-    holes = np.argwhere(hole)
-    found = [f"{bars.dates[t]} {bars.assets[n]}" for t, n in holes[:SHOWN]]
+    found = [f"{bars.dates[t]} {bars.assets[n]}" for t, n in first_of(hole, SHOWN)]
     calendars = Gate(
         name="asset_calendars",
         status="FAIL" if found else "PASS",
-        detail=f"prices are missing on a date of the other assets: {len(holes)}"
+        detail=f"prices are missing on a date of the other assets: {int(hole.sum())}"
         if found
         else "every asset has a price on every date from its first to its last",
         rows=tuple(found),
@@ -92,9 +91,9 @@ def _positive(bars: Bars) -> Gate:
         values = bars.fields.get(name)
         if values is not None:
             wrong: NDArray[np.bool_] = (values <= 0.0) | np.isinf(values)
-            bad = np.argwhere(wrong)
-            count += len(bad)
-            found += [f"{bars.dates[t]} {bars.assets[n]} {name} {values[t, n]:g}" for t, n in bad[: SHOWN - len(found)]]
+            count += int(wrong.sum())
+            places = first_of(wrong, SHOWN - len(found))
+            found += [f"{bars.dates[t]} {bars.assets[n]} {name} {values[t, n]:g}" for t, n in places]
     detail = f"prices are zero, negative or infinite: {count}" if found else "every price is positive"
     return Gate(name="positive_prices", status="FAIL" if found else "PASS", detail=detail, rows=tuple(found))
 
@@ -104,25 +103,25 @@ def _of_bars(bars: Bars) -> tuple[Gate, ...]:
     if "high" not in fields or "low" not in fields:
         return ()
     high, low = fields["high"], fields["low"]
-    below = np.argwhere(high < low * (1.0 - ROUNDING))
-    shown = [f"{bars.dates[t]} {bars.assets[n]} {high[t, n]:g} below {low[t, n]:g}" for t, n in below[:SHOWN]]
+    below: NDArray[np.bool_] = high < low * (1.0 - ROUNDING)
+    shown = [f"{bars.dates[t]} {bars.assets[n]} {high[t, n]:g} below {low[t, n]:g}" for t, n in first_of(below, SHOWN)]
     high_low = Gate(
         name="high_low",
         status="FAIL" if shown else "PASS",
-        detail=f"the high is below the low: {len(below)}" if shown else "no high is below its low",
+        detail=f"the high is below the low: {int(below.sum())}" if shown else "no high is below its low",
         rows=tuple(shown),
     )
     outside = np.full(high.shape, False)
     for values in (fields.get("open"), fields["close"]):
         if values is not None:
             outside |= (values > high * (1.0 + ROUNDING)) | (values < low * (1.0 - ROUNDING))
-    places = np.argwhere(outside)
+    places = first_of(outside, SHOWN)
     consistent = Gate(
         name="open_close_range",
         status="WARN" if len(places) else "PASS",
-        detail=f"opens or closes lie outside of low to high: {len(places)}"
+        detail=f"opens or closes lie outside of low to high: {int(outside.sum())}"
         if len(places)
         else "opens and closes lie between low and high",
-        rows=tuple(f"{bars.dates[t]} {bars.assets[n]}" for t, n in places[:SHOWN]),
+        rows=tuple(f"{bars.dates[t]} {bars.assets[n]}" for t, n in places),
     )
     return high_low, consistent

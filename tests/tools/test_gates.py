@@ -1,3 +1,4 @@
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,22 @@ def with_close(row: int, column: int, value: float) -> Prices:
     closes = made().closes.copy()
     closes[row, column] = value
     return made(closes=closes)
+
+
+def test_hundreds_of_thousands_of_holes_are_counted_and_twenty_named() -> None:
+    closes = np.full((2_000, 200), np.nan)
+    closes[:, 0] = 1.0 + np.arange(2_000) % 7
+    days = np.datetime64("1990-01-01") + np.arange(2_000)
+    prices = made(days, closes, assets=tuple(f"A{n}" for n in range(200)))
+    tracemalloc.start()
+    try:
+        found = gate(prices, "asset_calendars", None)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found.detail == "prices are missing on a date of the other assets: 398000"
+    assert found.rows == tuple(f"1990-01-01 A{n}" for n in range(1, 21))
+    assert peak < 6 * closes.nbytes
 
 
 def test_clean_prices_pass_every_gate() -> None:
