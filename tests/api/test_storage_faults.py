@@ -1,0 +1,350 @@
+"""A storage that fails, seen through HTTP: 503 with Retry-After or a success after all, and nothing half-written."""
+
+import asyncio
+import itertools
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from graphs import jobs
+from graphs.log import utc_now
+from graphs.runs import Desk, Run, run_of
+from graphs.states import STOPPED
+from store.aws import aws_store, create_table, open_bucket
+from store.errors import Unavailable
+from store.files import FileBlobs
+from store.queue import Queue
+from store.sqlite import Database, SqliteEvents, SqliteRecords
+from store.sqlite_queue import SqliteQueue, open_sqlite_queue
+from store.sqs import open_sqs_queue
+from store.store import Store
+from tests.api.serving import application, served
+from tests.api.test_market_data import wide
+from tests.api.test_monte_carlo import TWO
+from tests.api.test_on_aws import SMALL
+from tests.api.test_portfolios import TECH
+from tests.aws import Aws, moto, point_at
+from tests.graphs.conftest import OWNER, open_desk
+from tests.graphs.queued import eventually, fake, queued_desk, working
+from tests.store.faulty import (
+    EXPIRED,
+    INTERNAL,
+    LOST,
+    S3_EXPIRED,
+    S3_INTERNAL,
+    SECRET,
+    THROTTLED,
+    Fault,
+    Proxy,
+    proxied,
+)
+from tests.store.openers import clients
+from tests.store.test_faults import start_locker
+from tools.datasets import load_owned
+from tools.local import LocalRunner
+from tools.optimization import OptimizationRequest
+
+pytestmark = pytest.mark.anyio
+
+IMPATIENT = 0.1
+READS = ("GetItem", "BatchGetItem", "Query")
+WRITES = ("PutItem", "TransactWriteItems")
+SIMULATION = {"path": "/api/monte-carlo/simulate", "json": TWO}
+IMPORT = {
+    "path": "/api/market-data/imports",
+    "params": {"dataset": "own", "dry_run": "false"},
+    "content": wide(),
+}
+JOB = {"path": "/api/jobs", "json": SMALL, "headers": {"Idempotency-Key": "monday"}}
+WRITING = (
+    {"path": "/api/portfolios", "json": TECH},
+    {"path": "/api/threads"},
+    SIMULATION,
+    IMPORT,
+    JOB,
+)
+READING = ("portfolios", "threads", "jobs", "monte-carlo/simulations", "market-data/datasets", "runs/nothing/events")
+names = (f"faults{n}" for n in itertools.count())
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Aws]:
+    with moto() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def before(aws: Aws) -> Iterator[Proxy]:
+    with proxied(aws.url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def proxy(before: Proxy, monkeypatch: pytest.MonkeyPatch) -> Proxy:
+    before.heal()
+    point_at(monkeypatch, before.url)
+    return before
+
+
+@pytest.fixture
+def name(aws: Aws) -> str:
+    """Of a table, a bucket and two queues."""
+    name = next(names)
+    create_table(aws.dynamodb, name)
+    return aws.bucket(name)
+
+
+@pytest.fixture(scope="module")
+def sqs(aws: Aws) -> Any:
+    return aws.client("sqs")
+
+
+@pytest.fixture
+def queues(aws: Aws, sqs: Any, proxy: Proxy, name: str) -> list[str]:
+    urls = [sqs.create_queue(QueueName=f"{name}-{kind}")["QueueUrl"] for kind in ("jobs", "dead")]
+    return [url.replace(aws.url, proxy.url) for url in urls]
+
+
+@asynccontextmanager
+async def desk_on_aws(home: Path, name: str, queue: Queue, *, patience: float = IMPATIENT) -> AsyncGenerator[Desk]:
+    blobs = open_bucket(name, patience=patience)
+    table, _ = clients(os.environ["AWS_ENDPOINT_URL_DYNAMODB"])
+    async with open_desk(home) as desk, aws_store(table, name, blobs, patience=patience) as store:
+        runner = LocalRunner(store, partial(load_owned, store, desk.prices))
+        yield replace(desk, store=store, jobs=runner, queue=queue)
+
+
+@pytest.fixture
+def patience() -> float:
+    return IMPATIENT
+
+
+@pytest.fixture
+async def desk(
+    anyio_backend: str, home: Path, queues: list[str], proxy: Proxy, name: str, patience: float
+) -> AsyncIterator[Desk]:
+    async with (
+        open_sqs_queue(*queues, patience=patience) as queue,
+        desk_on_aws(home, name, queue, patience=patience) as desk,
+    ):
+        yield desk
+
+
+@asynccontextmanager
+async def _kept(desk: Desk) -> AsyncGenerator[Desk]:
+    yield desk
+
+
+@pytest.fixture
+async def client(home: Path, desk: Desk) -> AsyncIterator[httpx.AsyncClient]:
+    async with served(application(home, _kept(desk))) as client:
+        yield client
+
+
+async def post(client: httpx.AsyncClient, path: str, **sent: Any) -> httpx.Response:
+    return await client.post(path, **sent)
+
+
+def unavailable(answer: httpx.Response) -> bool:
+    """Whether it is the answer of a storage that fails, and a whole one."""
+    if answer.status_code != 503:
+        return False
+    assert int(answer.headers["Retry-After"]) > 0
+    assert answer.json()["error"]["code"] == "SERVICE_UNAVAILABLE"
+    assert SECRET not in answer.text
+    return True
+
+
+async def counts(client: httpx.AsyncClient) -> list[int]:
+    """Of what the requests of `WRITING` make."""
+    lists = [(await client.get(f"/api/{path}")).json() for path in READING[:-1]]
+    return [len(found["items"] if isinstance(found, dict) else found) for found in lists]
+
+
+@pytest.mark.parametrize(
+    "fault", [THROTTLED, EXPIRED, pytest.param(INTERNAL, marks=pytest.mark.soak)], ids=lambda fault: fault.code
+)
+async def test_a_table_that_fails_to_the_end_is_told_and_nothing_is_written(client, aws, proxy, name, fault: Fault):
+    for operation in WRITES:
+        proxy.fail(operation, fault)
+    for request in WRITING:
+        assert unavailable(await post(client, **request)), request["path"]
+    assert aws.items(name) == []
+    assert await counts(client) == [0] * 5
+    for operation in READS:
+        proxy.fail(operation, fault)
+    for path in READING:
+        assert unavailable(await client.get(f"/api/{path}")), path
+    proxy.heal()
+    for request in WRITING:
+        answer = await post(client, **request)
+        assert answer.status_code in (200, 201, 202), answer.text
+    assert await counts(client) == [1] * 5
+
+
+@pytest.mark.parametrize("patience", [20.0])
+@pytest.mark.parametrize("fault", [THROTTLED, LOST], ids=lambda fault: fault.code)
+async def test_what_fails_once_is_written_once(client, desk, proxy, fault: Fault):
+    for request in WRITING:
+        for operation in (*READS, *WRITES, "SendMessage"):
+            proxy.fail(operation, replace(fault, code="RequestThrottled") if operation[0] == "S" else fault, times=1)
+        answer = await post(client, **request)
+        assert answer.status_code in (200, 201, 202), answer.text
+    assert await counts(client) == [1] * 5
+
+
+@pytest.mark.parametrize(
+    "fault", [S3_INTERNAL, pytest.param(S3_EXPIRED, marks=pytest.mark.soak)], ids=lambda fault: fault.code
+)
+async def test_a_bucket_that_fails_leaves_no_record_of_what_it_did_not_take(client, aws, proxy, name, fault: Fault):
+    proxy.fail("PUT", fault)
+    assert unavailable(await post(client, **IMPORT))
+    assert (aws.items(name), aws.objects(name)) == ([], [])
+    proxy.heal()
+    assert (await post(client, **IMPORT)).status_code == 201
+    proxy.fail("GET", fault)
+    prices = {"symbols": "A,B", "dataset": "own"}
+    assert unavailable(await client.get("/api/market-data/prices", params=prices))
+    proxy.heal()
+    assert (await client.get("/api/market-data/prices", params=prices)).status_code == 200
+
+
+async def test_a_job_is_accepted_while_the_queue_is_down_and_comes_to_it_later(client, desk, proxy):
+    for fault in (Fault(500, "InternalError"), Fault(400, "ExpiredToken"), LOST):
+        proxy.fail("SendMessage", fault)
+        job = (await post(client, **JOB)).json()
+        assert (job["state"], (await post(client, **JOB)).json()["id"]) == ("queued", job["id"])
+    assert await counts(client) == [0, 0, 1, 0, 0]
+    proxy.heal()
+    assert await jobs.sweep(replace(desk, now=lambda: utc_now() + timedelta(minutes=1))) == 1
+    received = await desk.queue.receive(lease=30.0, wait=0.0)
+    assert received is not None
+    assert received.body["job"] == job["id"]
+
+
+async def test_a_cancellation_that_was_cut_off_is_told_by_the_next_one(client, desk, proxy):
+    job = (await post(client, **JOB)).json()["id"]
+    proxy.fail("Query", INTERNAL)  # its events are read before one is added
+    assert unavailable(await client.delete(f"/api/jobs/{job}"))
+    proxy.heal()
+    assert (await run_of(desk.store, OWNER, job)).state == "cancelled"
+    for _ in range(2):
+        assert (await client.delete(f"/api/jobs/{job}")).status_code == 202
+        told = (await client.get(f"/api/runs/{job}/events/poll")).json()
+        assert [each["event"]["event"] for each in told["events"]] == ["run_failed"]
+
+
+async def ended(desk: Desk, job: str) -> Run | None:
+    run = await run_of(desk.store, OWNER, job)
+    return run if run.state in STOPPED else None
+
+
+async def test_a_storage_that_fails_again_and_again_makes_no_dead_letter_of_a_job(home):
+    tries = 0
+
+    async def failing(desk: Desk, owner: str, run: str) -> None:
+        nonlocal tries
+        tries += 1
+        if tries < 6:
+            raise Unavailable("the table is unavailable (throttled)")
+        await fake(home)(desk, owner, run)
+
+    async with queued_desk(home) as desk:
+        run = await jobs.submit(desk, OWNER, OptimizationRequest(**SMALL))
+        async with working(desk, lease=0.6, execution=failing):
+            found = await eventually(lambda: ended(desk, run.id))
+    assert found is not None
+    assert (tries, found.state) == (6, "completed")
+
+
+@pytest.mark.soak
+async def test_a_worker_goes_on_after_the_storage_was_out_and_readers_miss_nothing(home, proxy, name):
+    async with (
+        open_sqlite_queue(home) as queue,
+        desk_on_aws(home, name, queue) as desk,
+        served(application(home, _kept(desk))) as client,
+    ):
+        job = (await post(client, **JOB)).json()["id"]
+        told: list[dict[str, Any]] = []
+        cuts = 0
+        async with working(desk, lease=3.0):
+            while not told or told[-1]["event"]["event"] not in ("run_finished", "run_failed"):
+                after = {"after": len(told), "wait": 0.5}
+                answer = await client.get(f"/api/runs/{job}/events/poll", params=after)
+                if unavailable(answer):
+                    proxy.heal()
+                    continue
+                told += answer.json()["events"]
+                seen = {each["event"]["event"] for each in told}
+                if (cuts == 0 and "decision_made" in seen) or (cuts == 1 and "trial_finished" in seen):
+                    cuts += 1
+                    for operation in (*READS, *WRITES, "PUT", "GET"):
+                        proxy.fail(operation, INTERNAL)
+                    await asyncio.sleep(0.5)
+            found = await eventually(lambda: ended(desk, job))
+    assert found is not None
+    assert cuts == 2
+    assert [each["sequence"] for each in told] == list(range(1, len(told) + 1))
+    assert found.state == "completed"
+    assert "failed" not in {move.state for move in found.history}
+    assert found.result_digest == told[-1]["event"]["result_digest"]
+
+
+# ---- the file of this machine
+
+
+@asynccontextmanager
+async def on_file(home: Path) -> AsyncGenerator[tuple[httpx.AsyncClient, Database]]:
+    """A client of a desk that waits for a lock for a moment only."""
+    database = await Database.open(home / "store.sqlite", busy_seconds=IMPATIENT)
+    store = Store(SqliteRecords(database), SqliteEvents(database), FileBlobs(home / "blobs"))
+    async with open_desk(home) as desk:
+        replaced = replace(desk, store=store, queue=SqliteQueue(database))
+        async with served(application(home, _kept(replaced))) as client:
+            yield client, database
+    database.close()
+
+
+async def test_a_locked_file_is_read_and_not_written(home):
+    async with on_file(home) as (client, _):
+        assert (await post(client, **WRITING[0])).status_code == 201
+        with start_locker(home / "store.sqlite") as locker:
+            assert locker.stdout is not None
+            assert locker.stdout.readline() == "locked\n"
+            for request in WRITING:
+                assert unavailable(await post(client, **request)), request["path"]
+            assert await counts(client) == [1, 0, 0, 0, 0]
+            locker.communicate()
+        for request in WRITING[1:]:
+            assert (await post(client, **request)).status_code in (200, 201, 202), request["path"]
+        assert await counts(client) == [1] * 5
+
+
+async def test_a_full_disk_keeps_what_was_answered_and_no_part_of_the_rest(home):
+    async with on_file(home) as (client, database):
+        pages = await database.read(lambda file: file.execute("PRAGMA page_count").fetchone()[0])
+        await database.read(lambda file: file.execute(f"PRAGMA max_page_count = {pages + 12}").fetchone())
+        kept = []
+        for n in range(60):
+            answer = await post(client, "/api/jobs", json=SMALL | {"name": f"Job {n}"})
+            if answer.status_code != 202:
+                assert unavailable(answer)
+                break
+            kept.append(answer.json()["id"])
+        assert kept
+        assert unavailable(await post(client, **SIMULATION))
+        listed = (await client.get("/api/jobs")).json()["items"]
+        assert [job["id"] for job in listed] == kept[::-1]
+        assert {job["state"] for job in listed} == {"queued"}
+        await database.read(lambda file: file.execute("PRAGMA max_page_count = 1000000").fetchone())
+        for request in WRITING:
+            assert (await post(client, **request)).status_code in (200, 201, 202), request["path"]
+        assert await counts(client) == [1, 1, len(kept) + 1, 1, 1]
