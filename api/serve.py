@@ -5,7 +5,9 @@ from typing import Annotated
 import typer
 
 from api.settings import read_model_options, read_settings
+from tools.errors import InvalidInput
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 GRACE = 3
 """Seconds that requests have to end once the server is told to."""
 
@@ -31,6 +33,13 @@ def serve(
     settings = settings.model_copy(
         update={"host": host or settings.host, "port": settings.port if port is None else port}
     )
+    if settings.host not in LOOPBACK:
+        raise InvalidInput(
+            "--host",
+            settings.host,
+            reason=f"nobody signs in yet, so whoever reaches {settings.host} would be the user",
+            allowed=", ".join(LOOPBACK),
+        )
     models = make_models(read_model_options(), prices=read_prices(settings.model_prices))
     app = create_app(settings, create_desk(settings, models, queued=True))
     with workers(settings.workers):
