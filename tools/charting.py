@@ -94,7 +94,10 @@ def kept(values: Floats, most: int) -> Places:
 
 
 def pareto(volatility: Floats, gain: Floats) -> NDArray[np.bool_]:
-    """Points than which no other has as little volatility and more return, or less volatility and as much return."""
+    """Points than which no other has as little volatility and more return, or less volatility and as much return.
+
+    Of points that are equal in both the first stands for all.
+    """
     order = np.lexsort((-gain, volatility))
     best = np.maximum.accumulate(gain[order])
     before = np.concatenate(([-np.inf], best[:-1]))

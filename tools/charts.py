@@ -55,7 +55,9 @@ class Strategy(Frozen):
     objective: float
     feasible: bool
     screened: bool
-    pareto: bool = Field(description="No trial within the limits has less volatility and more return")
+    pareto: bool = Field(
+        description="None within the limits is as good in both and better in one; of equal ones the first"
+    )
     chosen: bool
 
 

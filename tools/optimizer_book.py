@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pydantic import TypeAdapter
 
-from quant.errors import QuantError
+from quant.errors import Infeasible, QuantError
 from store.records import Key, Labels, Put
 from store.store import Store
 from tools.datasets import OwnedPrices
@@ -17,6 +17,7 @@ from tools.optimizer_answers import (
     Optimization,
     OptimizationPage,
     OptimizationSummary,
+    Residual,
 )
 from tools.optimizer_frontier import frontier_of
 from tools.optimizer_limits import named
@@ -82,6 +83,12 @@ async def optimizations_of(
     return OptimizationPage(items=items, next=page.after)
 
 
+def _require_exact(residual: Residual) -> None:
+    if not residual.value <= residual.accepted:
+        shown = f"{residual.meaning} is {residual.value:.3g}; allowed: at most {residual.accepted:g}"
+        raise Infeasible(f"no answer is exact enough for these returns: {shown}")
+
+
 def _solved(request: RiskParityRequest | HrpRequest | FrontierRequest, sample: Sample, now: datetime) -> Optimization:
     problem = Problem(request, sample)
     try:
@@ -92,6 +99,7 @@ def _solved(request: RiskParityRequest | HrpRequest | FrontierRequest, sample: S
                 answer = hrp_of(problem, request)
             case FrontierRequest():
                 answer = frontier_of(problem, request)
+        _require_exact(answer.residual)
         condition = problem.condition
         warnings = [*problem.warnings(), *answer.warnings]
     except QuantError as error:

@@ -218,6 +218,12 @@ async def test_what_no_portfolio_satisfies_is_refused_with_what_binds(client):
         assert found["result"] == (await solved(client, kind, returns=daily()))["result"]
 
 
+async def test_weights_whose_risk_is_rounding_are_refused(client):
+    """Two assets that cancel: the shares of what is left of their risk are chance."""
+    error = await refused(client, "risk-parity", {"returns": {"A": [0.01, 0.02], "B": [0.02, -0.01]}})
+    assert error["code"] == "OPTIMIZATION_ERROR"
+
+
 async def test_a_rate_that_nothing_beats_leaves_no_sharpe_portfolio(client):
     found = await solved(client, "efficient-frontier", returns=daily(), riskFreeRate=9.0)
     assert found["result"]["maxSharpePortfolio"] is None
