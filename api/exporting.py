@@ -82,7 +82,9 @@ async def _made(desk: "Desk", found: "Found", format_: Format, table: Table) -> 
         return await asyncio.to_thread(as_workbook, result, trials, of)
     if format_ == "json":
         return (await asyncio.to_thread(as_document, result, trials, of)).encode()
-    return (as_figures(result, of) if table == "figures" else as_csv(result, trials, of)).encode()
+    if table == "figures":
+        return as_figures(result, of).encode()
+    return (await asyncio.to_thread(as_csv, result, trials, of)).encode()
 
 
 async def _kept(

@@ -1,5 +1,6 @@
 """From a stored run to its report."""
 
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ async def report(
     store: "Store", owner: str, run: str, result: OptimizationResult, *, made: datetime | None = None
 ) -> str:
     """The report as one HTML page, made now or when it is said."""
-    from api.report import History, render  # matplotlib
+    from tools.charting import History
     from tools.holdout import opened_holdout
     from tools.trials import load_series
 
@@ -24,8 +25,14 @@ async def report(
     if result.history_series is not None:
         rows = await load_series(store, owner, result.history_series, rows=len(History._fields))
         history = History(*rows)
-    made = made or datetime.now(UTC)
-    return render(result, run=run, made=made, history=history, watermark=opened and opened.watermark)
+
+    def rendered() -> str:
+        from api.report import render  # matplotlib
+
+        watermark = opened and opened.watermark
+        return render(result, run=run, made=made or datetime.now(UTC), history=history, watermark=watermark)
+
+    return await asyncio.to_thread(rendered)  # drawing would hold up everybody else
 
 
 def report_path(settings: Settings, run: str) -> Path:

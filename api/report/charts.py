@@ -4,6 +4,7 @@ import datetime as dt
 import html
 import io
 import re
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -84,8 +85,12 @@ def charts(result: OptimizationResult, history: History | None) -> dict[str, Cha
     return {chart.id: chart for chart in drawn}
 
 
+_ALONE = threading.Lock()
+"""Matplotlib's style is that of the whole process."""
+
+
 def _draw(id_: str, heading: str, caption: str, paint: Callable[[Axes], None], *, height: float = 260) -> Chart:
-    with rc_context(_STYLE):  # pyright: ignore[reportArgumentType]
+    with _ALONE, rc_context(_STYLE):  # pyright: ignore[reportArgumentType]
         canvas = Canvas(figsize=(460 / 72, height / 72), layout="constrained")
         axes = canvas.add_subplot()
         paint(axes)

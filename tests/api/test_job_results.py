@@ -251,6 +251,18 @@ def _said(format_: str, content: bytes) -> str:
             return content.decode()
 
 
+async def test_others_are_answered_while_a_report_is_drawn(searched):
+    async with client_of(searched) as client:
+        drawn = asyncio.create_task(client.get(f"/api/jobs/{OTHER}/export", params={"format": "html"}))
+        answered = 0
+        while not drawn.done():
+            assert (await client.get("/api/health")).status_code == 200
+            answered += 1
+            await asyncio.sleep(0.001)
+        assert (await drawn).headers["X-Cache"] == "miss"
+    assert answered > 30
+
+
 async def test_the_figures_are_a_table_of_their_own(searched):
     async with client_of(searched) as client:
         answer = await client.get(f"/api/jobs/{DONE}/export", params={"format": "csv", "table": "figures"})
