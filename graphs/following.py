@@ -137,9 +137,13 @@ class Following:
         shared = self._logs.get((owner, log))  # somebody else may have been as fast
         if shared is None or shared.reading.done():
             shared = self._logs[owner, log] = _Shared(Followed(self._store, owner, log))
-        with shared.read_by_one_more(lambda: self._logs.pop((owner, log), None)):
+        with shared.read_by_one_more(lambda: self._forget(owner, log, shared)):
             await shared.followed.look()
             yield shared.followed
+
+    def _forget(self, owner: str, log: str, shared: "_Shared") -> None:
+        if self._logs.get((owner, log)) is shared:  # one that ended with a fault may have been followed by another
+            del self._logs[owner, log]
 
     async def aclose(self) -> None:
         shared, self._logs = list(self._logs.values()), {}

@@ -196,7 +196,7 @@ async def frames_of(
         async with serving.following.of(owner, run) as log:
             async for frame in frames(log, after, until=until):
                 yield frame
-    except Unavailable as fault:  # the status is out; who reads connects again
+    except (Unavailable, NotFound) as fault:  # the status is out, and a thread may be deleted at any time
         logger: Any = structlog.get_logger()
         logger.warning("stream_cut", run=run, reason=str(fault))
 
