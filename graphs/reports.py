@@ -14,8 +14,8 @@ from tools.progress import Folding, Progress
 
 STALE = "stale"
 """Kind of the records that say which runs rest on data that were revised since; their id is that of the run."""
-_MOST_READ = 5_000
-"""Runs that one page looks at when it is filtered by name."""
+_MOST_PAGES = 50
+"""Pages of the store that one page looks at when it is filtered by name."""
 
 
 class JobSummary(Frozen):
@@ -93,14 +93,13 @@ async def job_page(
 
     label = None if state is None else ("state", state)
     found: list[JobSummary] = []
-    read = 0
-    while True:
+    for _ in range(_MOST_PAGES):
         page = await store.records.list(
             owner, KIND, label=label, after=after, limit=limit - len(found), newest_first=True
         )
-        read += len(page.records)
         runs = [Run.model_validate(record.document) for record in page.records]
         found += [summary(run) for run in runs if name.casefold() in run.request.name.casefold()]
         after = page.after
-        if after is None or len(found) == limit or read >= _MOST_READ:
-            return JobPage(items=tuple(found), next=after)
+        if after is None or len(found) == limit:
+            break
+    return JobPage(items=tuple(found), next=after)

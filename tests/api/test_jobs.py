@@ -112,6 +112,19 @@ async def test_jobs_are_listed_by_page_state_and_name(home):
             assert (await client.get("/api/jobs", params=wrong)).status_code == 422
 
 
+async def test_a_name_that_nothing_has_is_looked_for_in_a_few_pages_at_a_time(home):
+    async with desk_and_client(home) as (desk, client):
+        first = (await client.post("/api/jobs", json=SMALL)).json()["id"]
+        [record] = (await desk.store.records.list("local", "run")).records
+        assert record.key.id == first
+        for n in range(60):
+            await desk.store.records.put(Key("local", "run", f"copy{n}"), {**record.document, "id": f"copy{n}"})
+        page = (await client.get("/api/jobs", params={"name": "nothing", "limit": 1})).json()
+        assert page["items"] == []
+        last = (await client.get("/api/jobs", params={"name": "nothing", "limit": 1, "after": page["next"]})).json()
+        assert last == {"items": [], "next": None}
+
+
 async def test_a_waiting_job_is_cancelled_at_once_and_a_finished_one_never(home):
     async with desk_and_client(home) as (desk, client):
         job = (await client.post("/api/jobs", json=SMALL)).json()
