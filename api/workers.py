@@ -25,9 +25,11 @@ class Kept:
         self._thread = threading.Thread(target=self._keep, name="worker")
         self._thread.start()
 
-    def end(self) -> None:
+    def dismiss(self) -> None:
         """It reads the end of its input, gives back what it is at and goes."""
         self._unwanted.set()
+
+    def wait(self) -> None:
         self._thread.join()
 
     def _begin(self) -> "subprocess.Popen[bytes]":
@@ -59,9 +61,12 @@ class Kept:
 
 @contextmanager
 def workers(count: int, command: Sequence[str] = COMMAND) -> Generator[None]:
-    kept = [Kept(command) for _ in range(count)]
+    kept: list[Kept] = []
     try:
+        kept.extend(Kept(command) for _ in range(count))
         yield
     finally:
         for each in kept:
-            each.end()
+            each.dismiss()
+        for each in kept:  # all of them are ending meanwhile
+            each.wait()

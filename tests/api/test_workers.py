@@ -46,6 +46,15 @@ def test_a_worker_that_dies_is_followed_by_another_and_the_last_ends_with_the_se
     assert not [each for each in processes() if alive(each)]
 
 
+def test_workers_end_side_by_side(tmp_path):
+    began = tmp_path / "began"
+    began.touch()
+    with workers(4, [sys.executable, "-c", f"{OBEDIENT}; import time; time.sleep(0.8)", str(began)]):
+        until(lambda: len(began.read_text().splitlines()) == 4)
+        ended = monotonic()
+    assert monotonic() - ended < 3 * 0.8
+
+
 def test_no_worker_is_begun_where_none_is_wanted():
     with workers(0, ["/nothing"]):
         pass
