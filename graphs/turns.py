@@ -96,22 +96,20 @@ async def rename(store: Store, owner: str, conversation_id: str, title: str) -> 
 async def delete_conversation(desk: Desk, owner: str, conversation_id: str) -> None:
     """What was said and answered in it is gone; runs that it began stay."""
     store = desk.store
+    record = await store.records.get(Key(owner, KIND, conversation_id))
+    if record is not None and record.document.get("deleted"):  # by a process that may have died in the middle
+        await _forget_turns(store, owner, conversation_id)
     conversation, version = await read_conversation(store, owner, conversation_id)
     async for record in every(store.records, owner, KIND):
         if record.document["parent"] == conversation_id and not record.document.get("deleted"):
             raise Branched(
                 f"conversation: {record.key.id!r} goes on from it; allowed: to delete it once that is deleted"
             )
-    own = [turn async for turn in _own_turns(store, owner, conversation)]
+    own = [turn async for turn in _own_turns(store, owner, conversation_id)]
     gone = Conversation(id=conversation_id, created_at=conversation.created_at, title="", deleted=True)
     async with _unexecuted(desk, owner, own):
         await store.records.put(Key(owner, KIND, conversation_id), gone.model_dump(mode="json"), expected=version)
-    for turn in own:
-        await forget_answers(store, owner, turn.id)
-        await forget_feedback(store, owner, turn.id)
-        await _forget(store, owner, EVIDENCE, f"{turn.id}.")
-    await _forget(store, owner, MESSAGE, f"{conversation_id}.")
-    await _forget(store, owner, TURN, f"{conversation_id}.")
+    await _forget_turns(store, owner, conversation_id)
 
 
 async def conversation_of(store: Store, owner: str, conversation_id: str) -> Conversation:
@@ -270,9 +268,19 @@ async def _spans(store: Store, owner: str, conversation: Conversation) -> Sequen
     return spans
 
 
-async def _own_turns(store: Store, owner: str, conversation: Conversation) -> AsyncGenerator[Turn]:
-    async for record in every(store.records, owner, TURN, prefix=f"{conversation.id}."):
+async def _own_turns(store: Store, owner: str, conversation_id: str) -> AsyncGenerator[Turn]:
+    async for record in every(store.records, owner, TURN, prefix=f"{conversation_id}."):
         yield Turn.model_validate(record.document)
+
+
+async def _forget_turns(store: Store, owner: str, conversation_id: str) -> None:
+    """The turns last: they say what else there is to forget."""
+    for turn in [turn async for turn in _own_turns(store, owner, conversation_id)]:
+        await forget_answers(store, owner, turn.id)
+        await forget_feedback(store, owner, turn.id)
+        await _forget(store, owner, EVIDENCE, f"{turn.id}.")
+    await _forget(store, owner, MESSAGE, f"{conversation_id}.")
+    await _forget(store, owner, TURN, f"{conversation_id}.")
 
 
 @asynccontextmanager

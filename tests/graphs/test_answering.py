@@ -233,3 +233,31 @@ async def test_a_deleted_conversation_is_answered_no_more(home):
             await answering.ask(OWNER, TALK, RISK)
         with pytest.raises(Conflict):
             await begin_conversation(desk, OWNER, conversation_id=TALK)
+
+
+async def test_what_a_broken_off_deletion_left_is_gone_once_it_is_asked_for_again(home):
+    class Cut:
+        """Records that lose the connection before any of them is deleted."""
+
+        def __init__(self, port) -> None:
+            self._port = port
+
+        def __getattr__(self, name):
+            return getattr(self._port, name)
+
+        async def delete(self, *arguments, **options):
+            raise Unavailable("connection lost")
+
+    async with open_desk(home) as desk:
+        await begin_conversation(desk, OWNER, conversation_id=TALK)
+        [event async for event in ask(desk, OWNER, TALK, RISK)]
+        records = desk.store.records
+        object.__setattr__(desk.store, "records", Cut(records))
+        with pytest.raises(Unavailable):
+            await delete_conversation(desk, OWNER, TALK)
+        object.__setattr__(desk.store, "records", records)
+        assert [record async for record in every(records, OWNER, "turn")]
+        with pytest.raises(NotFound):
+            await delete_conversation(desk, OWNER, TALK)
+        for kind in ("turn", "evidence", "message", "feedback", "answer"):
+            assert [record async for record in every(records, OWNER, kind)] == []
