@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import warnings
 import zipfile
 import zlib
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from importlib import import_module
 from itertools import chain
-from typing import Any, Literal, NoReturn, TypeAlias
+from typing import IO, Any, Literal, NoReturn, TypeAlias
 
 from tools.tables import (
     A_HEADER,
@@ -37,7 +38,16 @@ BROKEN = (
     *(ValueError, LookupError, TypeError, AttributeError, ArithmeticError),
 )
 """What a damaged workbook makes of zipfile and openpyxl, which check little; XML errors are syntax errors."""
-_PARTS_READ = ("xl/worksheets/", "xl/sharedStrings", "xl/workbook.xml", "xl/styles.xml")
+_SHEETS = "xl/worksheets/"
+MAX_TAGS = {
+    _SHEETS: 400_000,
+    "xl/styles.xml": 400_000,
+    "xl/workbook.xml": 100_000,
+    "xl/sharedStrings": 4_000_000,
+}
+"""Of the parts that are read, between two rows of a sheet or in all: openpyxl holds as many in memory."""
+MAX_SHEET_TAGS = 6 * MAX_CELLS
+_ROW = re.compile(rb"<(?:\w+:)?row\b")
 _ALLOWED = "CSV in UTF-8, an Excel workbook (.xlsx), Parquet or JSON"
 _A_WORKBOOK = "an Excel workbook (.xlsx) without macros, or CSV"
 
@@ -101,12 +111,27 @@ def _check_parts(bare: Table, content: bytes) -> None:
             if "xl/workbook.xml" not in names:
                 raise bare.refuse("is an archive, and no Excel workbook", allowed=_ALLOWED, code="encoding")
             for name in names:
-                if name.startswith(_PARTS_READ):
-                    with archive.open(name) as part:
-                        if b"<!DOCTYPE" in part.read(4096):
-                            raise bare.refuse("declares XML entities", allowed=_A_WORKBOOK, code="file_unreadable")
+                for start, most in MAX_TAGS.items():
+                    if name.startswith(start):
+                        with archive.open(name) as part:
+                            _check_tags(bare, part, most, in_rows=start == _SHEETS)
     except BROKEN as error:
         raise _unreadable(bare, "an Excel workbook", error) from error
+
+
+def _check_tags(bare: Table, part: IO[bytes], most: int, *, in_rows: bool) -> None:
+    """A few kilobytes unpack to millions of tags, and to gigabytes in memory."""
+    count, total, end = 0, 0, b""
+    while text := part.read(1_000_000):
+        if b"<!DOCTYPE" in end + text or b"\0" in text:  # as UTF-16 would hide it
+            raise bare.refuse("declares XML entities, or is not UTF-8", allowed=_A_WORKBOOK, code="file_unreadable")
+        end = text[-8:]
+        total += text.count(b"<")
+        for n, between in enumerate(_ROW.split(text) if in_rows else [text]):
+            count = between.count(b"<") + (0 if n else count)
+            if count > most or total > MAX_SHEET_TAGS:
+                reason = f"has more than {most if count > most else MAX_SHEET_TAGS:,} XML tags in one place"
+                raise bare.refuse(reason, allowed=_A_WORKBOOK, code="file_too_large")
 
 
 def _sheet_rows(bare: Table, sheet: Any) -> Iterator[tuple[int, list[str]]]:
@@ -141,6 +166,8 @@ def _json(bare: Table, content: bytes) -> Table:
     if len(content) > MAX_JSON:
         allowed = f"at most {MAX_JSON:,} bytes of JSON; Parquet or CSV beyond"
         raise bare.refuse(f"holds {len(content):,} bytes", allowed=allowed, code="file_too_large")
+    if content.count(b"{") + content.count(b"[") > MAX_CELLS:
+        raise too_many(bare)
     try:
         found: Any = json.loads(content.decode("utf-8-sig"), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:

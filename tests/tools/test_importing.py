@@ -110,6 +110,32 @@ def test_a_small_workbook_of_places_without_end(rows) -> None:
     assert "has more than 5,000,000 cells" in refused(content)
 
 
+@pytest.mark.parametrize(
+    ("part", "inside"),
+    [("worksheets/sheet1.xml", "<row>" + "<c/>" * 400_001 + "</row>"), ("styles.xml", "<xf/><row/>" * 200_001)],
+)
+def test_a_small_workbook_of_millions_of_tags(part, inside) -> None:
+    xml = f"<worksheet><sheetData>{inside}</sheetData></worksheet>"
+    assert "400,000 XML tags in one place" in refused(with_part(workbook(), f"xl/{part}", xml.encode()))
+
+
+def test_rows_are_read_however_many_tags_all_of_them_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = '<c t="inlineStr"><is><t>{}</t></is></c>'
+    rows = "".join(
+        f"<row>{cell.format(day)}<c><v>{n}</v></c></row>" + "<row/>" * 300
+        for n, day in enumerate(("date", "2024-01-02", "2024-01-03"), start=1)
+    )
+    sheet = '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+    xml = f"{sheet}{rows}</sheetData></worksheet>".encode()
+    monkeypatch.setitem(tools.table_formats.MAX_TAGS, "xl/worksheets/", 20)
+    parsed = read(with_part(workbook(), "xl/worksheets/sheet1.xml", xml))
+    assert parsed.bars.closes.tolist() == [[2.0], [3.0]]
+
+
+def test_json_of_millions_of_empty_records() -> None:
+    assert "has more than 5,000,000 cells" in refused(b"[" + b"{}," * 5_000_000 + b"{}]")
+
+
 def test_a_parquet_cell_is_one_value() -> None:
     many = pyarrow.table({"date": ["2024-01-02"], "A": [[0.0] * 1_000_000]})
     assert 'column "A.list.element" holds lists' in refused(parquet(many))
