@@ -54,7 +54,7 @@ class Client:
     what is allowed; it is a `Refused`, and a `UserError`, where whoever asked can mend it.
     """
 
-    def __init__(self, url: str, *, timeout: float = 30.0) -> None:
+    def __init__(self, url: str, *, timeout: float = 60.0) -> None:
         self._wire = Wire(url, timeout=timeout)
         self.url = self._wire.url
 

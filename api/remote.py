@@ -37,18 +37,18 @@ def optimize(url: str, given: Mapping[str, Any], file: str | None, resume: str |
                 job = client.submit(asked).id
             except Refused as error:
                 raise (called(error_, by_options=file is None) if (error_ := _mendable(error)) else error) from error
-            print(f"Run {job} waits for a worker at {client.url}", file=sys.stderr)
-        return _followed(client, settings, job, as_json=as_json)
+        does = "Following run {} at {}" if resume else "Run {} waits for a worker at {}"
+        return _followed(client, settings, job, does.format(job, client.url), as_json=as_json)
 
 
 def decide(url: str, name: str, decided: Decided, *, as_json: bool) -> int:
     with Client(url) as client:
         job = _found(client, name)
-        _rule(client, job, decided)
+        told = _rule(client, job, decided)
         if decided.verdict == "rejected":
-            print(f"Run {job} is rejected; nothing of it was computed", file=sys.stderr)
+            print(f"{told}\nRun {job} is rejected; nothing of it was computed", file=sys.stderr)
             return 0
-        return _followed(client, read_settings(), job, as_json=as_json)
+        return _followed(client, read_settings(), job, told, as_json=as_json)
 
 
 def cancel(url: str, name: str, reason: str) -> int:
@@ -102,8 +102,16 @@ def reproduce(url: str, name: str) -> int:
     return compare(found.stored_digest, found.reproduced_digest, same_code=found.same_code is True)
 
 
-def _followed(client: Client, settings: Settings, job: str, *, as_json: bool) -> int:
-    """Show what happens until a person is asked and does not decide here, or to the end."""
+def _followed(client: Client, settings: Settings, job: str, told: str, *, as_json: bool) -> int:
+    back = f"come back: python -m api optimize --resume {job} --server {client.url}"
+    end = f"end it: python -m api cancel {job} --server {client.url}"
+    with _left_running(f"Run {job} stays with {client.url}; {back}; {end}"):
+        print(told, file=sys.stderr, flush=True)
+        return _to_its_end(client, settings, job, as_json=as_json)
+
+
+def _to_its_end(client: Client, settings: Settings, job: str, *, as_json: bool) -> int:
+    """Show what happens, also where a person is asked and does not decide here."""
     begun, after = time.monotonic(), 0
     while True:
         after = _shown(client, job, after)
@@ -118,7 +126,7 @@ def _followed(client: Client, settings: Settings, job: str, *, as_json: bool) ->
         decided = ask_here(settings, Waiting(job, asked), server=client.url)
         if decided is None:
             return WAITING
-        _rule(client, job, decided)
+        print(_rule(client, job, decided), file=sys.stderr)
     if found.state == "failed" and not _is_mendable(found):
         print(_without_result(client, found), file=sys.stderr)
         return FAULT
@@ -136,9 +144,7 @@ def _shown(client: Client, job: str, after: int) -> int:
     from api.progress import Reporter
     from api.terminal import stderr
 
-    back = f"come back: python -m api optimize --resume {job} --server {client.url}"
-    end = f"end it: python -m api cancel {job} --server {client.url}"
-    with _left_running(f"Run {job} goes on at {client.url}; {back}; {end}"), Reporter(stderr()) as reporter:
+    with Reporter(stderr()) as reporter:
         for live in client.watch(job, after=after):
             after = live.sequence
             reporter.show(live.event)
@@ -158,11 +164,11 @@ def _again(client: Client, name: str) -> str:
     job = client.job(_found(client, name))
     if job.state in ("failed", "cancelled"):
         client.restart(job.id)
-    print(f"Following run {job.id} at {client.url}", file=sys.stderr)
     return job.id
 
 
-def _rule(client: Client, job: str, decided: Decided) -> None:
+def _rule(client: Client, job: str, decided: Decided) -> str:
+    """Tell the server; the decision that holds, in words."""
     from api.progress import ruled
     from api.terminal import plain
 
@@ -170,7 +176,7 @@ def _rule(client: Client, job: str, decided: Decided) -> None:
     held = client.job(job).approval
     assert held is not None
     assert held.decided is not None
-    print(plain(ruled(held.decided)), file=sys.stderr)
+    return plain(ruled(held.decided))
 
 
 def ruling(decided: Decided) -> Ruling:

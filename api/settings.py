@@ -21,6 +21,9 @@ def _none(value: object) -> object:
     return None if isinstance(value, str) and value.strip().lower() == "none" else value
 
 
+ADDRESS = r"https?://[^\s/?#@]+(/[^\s?#@]*)?"
+"""Of a server; no password stands in it."""
+
 Count: TypeAlias = Annotated[Annotated[int, Field(ge=0)] | None, BeforeValidator(_none)]
 Amount: TypeAlias = Annotated[Annotated[float, Field(ge=0.0, allow_inf_nan=False)] | None, BeforeValidator(_none)]
 
@@ -81,7 +84,7 @@ class Settings(BaseSettings):
 
     server: Annotated[
         str,
-        Field(validation_alias="STRATIGOS_SERVER", max_length=500, pattern=r"^(https?://[^\s/?#@]+(/[^\s?#@]*)?)?$"),
+        Field(validation_alias="STRATIGOS_SERVER", max_length=500, pattern=rf"^({ADDRESS})?$"),
     ] = ""
     """The server that commands ask; empty for those that work in the home."""
 

@@ -1,0 +1,314 @@
+"""The Python client against a real server, also where the way to it is cut and where the server is busy."""
+
+import asyncio
+import subprocess
+import sys
+import time
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from api.client import Client, Refused, ServerError
+from api.wire import checked
+from quant.scenario import BUILT_IN
+from quant.strategy import StrategyConfig
+from tests.api.cutting import cut_wire, scripted
+from tests.api.live import RUN, written
+from tests.api.serving import application, running
+from tests.api.test_market_data import wide
+from tests.graphs.conftest import open_desk
+from tests.graphs.queued import queued_desk
+from tests.graphs.waiting import LOW
+from tools.approval import Ruling
+from tools.errors import InvalidInput, UserError
+from tools.messages import AssistantMessage, UserMessage
+from tools.optimization import OptimizationRequest
+from tools.optimizer_requests import FrontierRequest, HrpRequest, RiskParityRequest
+from tools.portfolio_words import PortfolioDraft, PortfolioPatch
+from tools.quick_words import EvaluationRequest
+from tools.simulations import SimulationRequest
+from tools.trace import TurnPaused
+from tools.turns import Opinion
+
+ROOT = Path(__file__).parents[2]
+JOKE = "tell me a joke"
+SEARCH = "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year, base case and bear market"
+REQUEST = OptimizationRequest(
+    name="Small",
+    trials=10,
+    seed=3,
+    scenarios=tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:2]),
+)
+ENVELOPE = {"code": "SERVICE_UNAVAILABLE", "message": "the storage cannot answer now", "details": []}
+BUSY = (503, {"Retry-After": "0"}, {"error": ENVELOPE})
+DATA_SETS = {"items": [], "next": None}
+
+
+@asynccontextmanager
+async def guarded(home: Path):
+    """A person is asked before every search."""
+    async with open_desk(home) as desk:
+        yield replace(desk, thresholds=LOW)
+
+
+@pytest.fixture
+def client(home):
+    """Of a server without a worker."""
+    with running(application(home, queued_desk(home))) as url, Client(url) as client:
+        yield client
+
+
+def write_log(home: Path, trials: int = 100, *, finished: bool = True) -> None:
+    async def write() -> None:
+        async with written(home, trials=trials) as log:
+            await log.append(*log.trials(0, trials))
+            if finished:
+                await log.finish()
+
+    asyncio.run(write())
+
+
+def test_it_is_light_to_import():
+    heavy = "{'numpy','numba','langgraph','langchain_core','pandas','scipy','boto3','aiosqlite'}"
+    code = f"import sys, api.client, api.remote; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://127.0.0.1:8000/", "http://127.0.0.1:8000/api/ "])
+def test_an_address_may_be_written_with_its_api(url):
+    assert checked(url) == "http://127.0.0.1:8000"
+
+
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:8000", "ftp://127.0.0.1", "http://", "http://a b", "http://me:word@h", "http://h/?q=1", ""]
+)
+def test_what_is_no_address_is_refused(url):
+    with pytest.raises(InvalidInput, match=r"--server.*such as http"):
+        Client(url)
+
+
+def test_a_job_is_submitted_once_listed_cancelled_and_begun_again(client):
+    job = client.submit(REQUEST, key="monday")
+    assert client.submit(REQUEST, key="monday") == job
+    other = client.submit(REQUEST.model_copy(update={"name": "Other"}))
+    assert [each.id for each in client.jobs()] == [other.id, job.id]
+    assert [each.id for each in client.jobs(name="small", state="queued")] == [job.id]
+    assert client.request(job.id) == REQUEST
+    assert client.cancel(job.id, reason="wrong seed").state == client.cancel(job.id).state == "cancelled"
+    assert client.restart(job.id).state == "queued"
+    assert client.job(job.id).progress.share == 0.0
+    assert list(client.trials(job.id, sort="objective", order="desc")) == []
+    for wrong in (lambda: client.result(job.id), lambda: client.export(job.id), lambda: client.reproduce(job.id)):
+        with pytest.raises(Refused, match="has no result") as refused:
+            wrong()
+        assert (refused.value.status, refused.value.code) == (409, "CONFLICT")
+
+
+def test_what_is_refused_names_the_field_and_what_is_allowed(client):
+    with pytest.raises(Refused) as refused:
+        client.submit(REQUEST.model_copy(update={"universe": "nikkei"}))
+    error = refused.value
+    assert isinstance(error, UserError)
+    assert (error.status, error.code, [each.field for each in error.details]) == (422, "VALIDATION_ERROR", ["universe"])
+    assert "sp500" in (error.details[0].allowed or "")
+    with pytest.raises(Refused, match="no-such-job") as missing:
+        client.job("no-such-job")
+    assert (missing.value.status, missing.value.code) == (404, "NOT_FOUND")
+
+
+def test_a_fault_of_the_server_is_nothing_that_the_user_can_mend():
+    fault = {"error": {"code": "INTERNAL_SERVER_ERROR", "message": "a fault of the service", "details": []}}
+    with scripted((500, {}, fault)) as (url, script), Client(url) as client, pytest.raises(ServerError) as failed:
+        client.job("any")
+    assert not isinstance(failed.value, UserError)
+    assert (failed.value.status, failed.value.message, len(script.asked)) == (500, "a fault of the service", 1)
+
+
+@pytest.mark.parametrize("content", [b"<html>hello</html>", b"{}", b'{"items": 3}'])
+def test_something_else_that_answers_is_told_from_a_server(content):
+    with scripted((200, {}, content)) as (url, _), Client(url) as client, pytest.raises(ServerError, match="not under"):
+        client.interrupts("any")
+    with scripted((404, {}, content)) as (url, _), Client(url) as client, pytest.raises(Refused, match="404 Not Found"):
+        client.interrupts("any")
+
+
+def test_a_busy_server_is_asked_again_with_the_same_key():
+    job = {"error": {"code": "CONFLICT", "message": "enough", "details": []}}
+    with (
+        scripted(BUSY, (429, {"Retry-After": "0"}, b"slow down"), (409, {}, job)) as (url, script),
+        Client(url) as client,
+        pytest.raises(Refused, match="enough"),
+    ):
+        client.submit(REQUEST)
+    assert [(method, path) for method, path, _ in script.asked] == [("POST", "/api/jobs")] * 3
+    assert len({headers["Idempotency-Key"] for _, _, headers in script.asked}) == 1
+
+
+def test_a_server_that_stays_busy_is_given_up():
+    with scripted(BUSY) as (url, script), Client(url) as client, pytest.raises(Refused, match="storage") as refused:
+        client.interrupts("any")
+    assert (refused.value.status, len(script.asked)) == (503, 5)
+    later = (503, {"Retry-After": "600"}, {"error": ENVELOPE})
+    with scripted(later) as (url, script), Client(url) as client, pytest.raises(Refused):
+        client.interrupts("any")
+    assert len(script.asked) == 1
+
+
+def test_no_server_is_told_of_at_once():
+    with scripted((200, {}, DATA_SETS)) as (url, _):
+        pass
+    begun = time.monotonic()
+    with Client(url) as client, pytest.raises(Refused, match=r"no server answers there.*make serve") as refused:
+        client.job("any")
+    assert refused.value.code == "UNREACHABLE"
+    assert time.monotonic() - begun < 1.0
+
+
+def test_a_lost_answer_neither_loses_nor_doubles_a_job(client, home):
+    with cut_wire(client.url, [0, 40]) as wire, Client(wire.url) as cut:
+        job = cut.submit(REQUEST)
+        assert wire.cuts_left == 0
+    assert [each.id for each in client.jobs()] == [job.id]
+
+
+def test_what_would_be_done_twice_is_not_sent_again(client):
+    draft, lost = PortfolioDraft(name="Mine", assets={"AAPL": 1.0}), "may have been done all the same"
+    with cut_wire(client.url, [0] * 3) as wire, Client(wire.url) as cut, pytest.raises(Refused, match=lost) as refused:
+        cut.keep_portfolio(draft)
+    assert (refused.value.code, wire.connections) == ("UNANSWERED", 1)
+    assert len(list(client.portfolios())) == 1
+
+
+def test_events_that_are_cut_again_and_again_come_once_and_in_order(home):
+    write_log(home)
+    cuts = [0, 300, 5_000, 1, 40_000, 777, 20_000]
+    with running(application(home)) as url, cut_wire(url, cuts) as wire, Client(wire.url) as client:
+        told = list(client.events(RUN))
+        assert wire.cuts_left == 0
+        assert list(client.events(RUN, after=len(told))) == []
+        assert list(client.events(RUN, after=200)) == told[200:]
+    assert [live.sequence for live in told] == list(range(1, 205))
+    assert told[-1].event.event == "run_finished"
+
+
+def test_events_go_on_at_the_server_that_is_there_then(home):
+    write_log(home)
+    with (
+        running(application(home)) as first,
+        running(application(home)) as second,
+        cut_wire(first, [20_000]) as wire,
+        Client(wire.url) as client,
+    ):
+        events = client.events(RUN)
+        told = [next(events)]
+        wire.point_at(second)
+        told += events
+    assert [live.sequence for live in told] == list(range(1, 205))
+
+
+def test_a_server_that_does_not_come_back_is_waited_for_with_patience(home):
+    write_log(home, finished=False)
+    with running(application(home)) as url, cut_wire(url, [20_000]) as wire, Client(wire.url) as client:
+        events = client.events(RUN, patience=0.3)
+        told = [next(events)]
+        wire.close()
+        with pytest.raises(Refused, match="no server answers there") as refused:
+            told += events
+    assert refused.value.code == "UNREACHABLE"
+
+
+def test_an_unknown_run_has_no_events(client):
+    with pytest.raises(Refused, match="nothing-of-that-name"):
+        list(client.events("nothing-of-that-name"))
+
+
+def test_a_message_is_answered_over_a_wire_that_is_cut(home):
+    with running(application(home)) as url, Client(url) as whole, cut_wire(url, [0, 900, 2_000]) as wire:
+        with Client(wire.url) as client:
+            thread = whole.start_thread("Fun").id
+            told = list(client.ask(thread, JOKE))
+        assert [live.sequence for live in told] == list(range(1, len(told) + 1))
+        assert (told[0].event.event, told[-1].event.event) == ("turn_started", "turn_finished")
+        asked, answered = whole.messages(thread)
+        assert isinstance(asked, UserMessage)
+        assert isinstance(answered, AssistantMessage)
+        assert (asked.text, answered.outcome) == (JOKE, "declined")
+        assert [each.id for each in whole.threads()] == [thread]
+        given = whole.feedback(thread, 1, Opinion(rating=2, comment="not funny"))
+        assert (given.rating, given.by) == (2, "local")
+        branched = whole.branch(thread, 1)
+        assert whole.thread(branched.id).turns == 1
+
+
+def test_a_message_that_waits_for_a_person_goes_on_with_the_decision(home):
+    with running(application(home, guarded(home))) as url, Client(url) as client:
+        thread = client.start_thread().id
+        told = list(client.ask(thread, SEARCH))
+        assert isinstance(told[-1].event, TurnPaused)
+        [asked] = client.interrupts(thread)
+        assert list(client.follow(client.turn(thread, 1), after=len(told))) == []
+        turn = client.decide(thread, asked.run, Ruling(verdict="rejected", reason="too dear"))
+        rest = list(client.follow(turn, after=len(told)))
+        assert rest[-1].event.event == "turn_finished"
+        assert client.interrupts(thread) == []
+        assert client.job(asked.run).state == "rejected"
+
+
+def test_a_decision_about_a_job_is_typed(client):
+    job = client.submit(REQUEST)
+    for decide in (
+        lambda: client.approve(job.id),
+        lambda: client.edit(job.id, trials=12),
+        lambda: client.reject(job.id, reason="no"),
+    ):
+        with pytest.raises(Refused, match="waits for no decision"):
+            decide()
+
+
+def test_portfolios_are_changed_at_the_version_that_was_read(client):
+    made = client.keep_portfolio(PortfolioDraft(name="Mine", assets={"AAPL": 0.5, "MSFT": 0.5}, tags=("core",)))
+    changed = client.change_portfolio(made.id, PortfolioPatch(name="Ours"), version=made.version)
+    assert (changed.name, changed.assets, changed.version) == ("Ours", made.assets, made.version + 1)
+    with pytest.raises(Refused) as stale:
+        client.change_portfolio(made.id, PortfolioPatch(name="Theirs"), version=made.version)
+    assert (stale.value.status, stale.value.code) == (412, "PRECONDITION_FAILED")
+    others = [client.keep_portfolio(PortfolioDraft(name=f"P{n}", assets={"XOM": 1.0})) for n in range(3)]
+    assert [each.id for each in client.portfolios()] == [each.id for each in others[::-1]] + [made.id]
+    assert [each.id for each in client.portfolios(tag="core")] == [made.id]
+    client.delete_portfolio(made.id, version=changed.version)
+    assert [each.id for each in client.portfolios(deleted=True)] == [made.id]
+    assert client.restore_portfolio(made.id).name == client.portfolio(made.id).name == "Ours"
+
+
+def test_prices_are_imported_and_read(client):
+    report = client.import_prices("mydata", wide().encode(), total_return=False)
+    assert (report.committed, list(client.datasets())) == (False, [])
+    stored = client.import_prices("mydata", wide().encode(), commit=True, total_return=False)
+    assert (stored.committed, [each.name for each in client.datasets()]) == (True, ["mydata"])
+    prices = client.prices(["A", "B"], dataset="mydata", start=date(2024, 1, 3), end=date(2024, 1, 5))
+    assert prices["A"].close == [101.0, 99.5, 102.0]
+    returns = client.returns(["B"], dataset="mydata", returnType="daily")
+    assert len(returns.dates) == 13
+    with pytest.raises(Refused, match="no prices of 'NIX'"):
+        client.prices(["NIX"])
+
+
+def test_numbers_are_computed_in_the_words_of_the_server(client):
+    returns = {"A": [0.01, 0.02, -0.01, 0.03, -0.02], "B": [0.02, 0.01, -0.02, 0.02, -0.01]}
+    equal = client.risk_parity(RiskParityRequest(returns=returns))
+    assert sum(equal.result.weights.values()) == pytest.approx(1.0)
+    assert client.hrp(HrpRequest(returns=returns, variant="skfolio")).result.weights.keys() == {"A", "B"}
+    assert len(client.frontier(FrontierRequest(returns=returns, num_portfolios=5)).result.portfolios) == 5
+    simulated = client.simulate(
+        SimulationRequest(weights={"A": 0.6, "B": 0.4}, returns=returns, num_simulations=50, num_periods=10)
+    )
+    assert client.analyze(simulated.id).simulation_id == simulated.id
+    foreseen = client.estimate(REQUEST)
+    assert foreseen.estimate.trials == 10
+    config = StrategyConfig(weight_function="constant", constant_weight=0.6)
+    found = client.evaluate(EvaluationRequest(config=config, scenario=REQUEST.scenarios[0]))
+    assert found.rule.config == config

@@ -1,0 +1,202 @@
+"""The command line against a server with a worker, where a person is asked before every search."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from api.cli import run
+from api.client import Client
+from tests.api.cutting import scripted
+from tests.api.serving import application, running
+from tests.api.test_interrupting import INTERRUPTIBLE
+from tests.graphs.queued import queued_desk, working
+from tests.graphs.waiting import LOW
+from tools.optimization import OptimizationRequest
+
+ROOT = Path(__file__).parents[2]
+SMALL = ["--trials", "12", "--paths", "100", "--years", "1", "--scenarios", "base_case,bear_market"]
+SEARCH = "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year, base case and bear market"
+JOKE = "tell me a joke"
+
+
+@asynccontextmanager
+async def worked(home: Path):
+    async with queued_desk(home, thresholds=LOW) as desk, working(desk):
+        yield desk
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    home = tmp_path_factory.mktemp("served") / "home"
+    with running(application(home, worked(home))) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def job(server):
+    """The id of a finished job."""
+    with Client(server) as client:
+        request = OptimizationRequest.model_validate(
+            {"name": "Made", "trials": 10, "seed": 3, "scenarios": [_scenario("base_case")]}
+        )
+        made = client.submit(request).id
+        *_, asked = client.watch(made)
+        client.approve(made)
+        *_, last = client.watch(made, after=asked.sequence)
+        assert last.event.event == "run_finished"
+        return made
+
+
+def _scenario(name: str):
+    from api.asking import KNOWN
+
+    return KNOWN[name].model_copy(update={"paths": 100, "years": 1}).model_dump()
+
+
+def test_optimize_waits_for_a_person_and_goes_on_with_the_approval(server, capsys, home):
+    assert run(["optimize", "--server", server, *SMALL]) == 3
+    told = capsys.readouterr()
+    [(name, there)] = re.findall(r"Approve it: python -m api approve (\w+) --server (\S+)", told.err)
+    assert (there, told.out) == (server, "")
+    assert f"waits for a worker at {server}" in told.err
+    assert run(["runs", "--server", server]) == 0
+    assert f"Waiting for your decision: {name[:12]}" in capsys.readouterr().out
+    assert run(["show", name, "--server", server]) == 2
+    assert "waits for a person" in capsys.readouterr().err
+
+    assert run(["approve", name, "--trials", "10", "--server", server]) == 0
+    told = capsys.readouterr()
+    assert "Launch edited by local, 10 trials" in told.err
+    assert "10 trials finished" in told.err
+    [digest] = re.findall(r"result digest: (\w+)", told.out)
+    assert "10 configurations x 2 scenarios" in told.out
+    assert (home / "reports" / f"{name}.html").read_text().startswith("<!doctype html>")
+
+    assert run(["optimize", "--resume", name, "--json", "--server", server]) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert (again["run"], again["result_digest"]) == (name, digest)
+    assert run(["cancel", name, "--server", server]) == 2
+    assert "completed" in capsys.readouterr().err
+    assert run(["approve", name, "--server", server]) == 2
+    assert "was edited by local" in capsys.readouterr().err
+
+
+def test_a_rejected_job_computes_nothing(server, capsys):
+    assert run(["optimize", "--server", server, "--json", *SMALL]) == 3
+    waiting = json.loads(capsys.readouterr().out)
+    assert (waiting["state"], waiting["asked"]["subject"]) == ("waiting", "launch")
+    assert run(["reject", waiting["run"], "--reason", "too dear", "--server", server]) == 0
+    assert "nothing of it was computed" in capsys.readouterr().err
+    assert run(["optimize", "--resume", waiting["run"], "--server", server]) == 2
+    assert "rejected and has no result" in capsys.readouterr().err
+
+
+def test_what_is_there_is_shown_exported_and_reproduced(server, job, capsysbinary, monkeypatch, tmp_path):
+    monkeypatch.setenv("STRATIGOS_SERVER", server)
+    assert run(["runs", "--json"]) == 0
+    [line] = [line for line in json.loads(capsysbinary.readouterr().out) if line["id"] == job]
+    assert (line["state"], line["name"]) == ("completed", "Made")
+    assert run(["show", job[:10]]) == 0
+    shown = capsysbinary.readouterr().out.decode()
+    assert "Made" in shown
+    assert f"result digest: {line['result_digest']}" in shown
+    assert run(["show", job, "--json"]) == 0
+    whole = capsysbinary.readouterr().out
+    assert run(["export", job]) == 0
+    assert capsysbinary.readouterr().out == whole
+    for format_, begins in (("csv", b"strategy,number"), ("html", b"<!doctype html>"), ("xlsx", b"PK")):
+        place = tmp_path / f"made.{format_}"
+        assert run(["export", job, "--format", format_, "-o", str(place)]) == 0
+        assert place.read_bytes().lstrip(b"\xef\xbb\xbf").startswith(begins)
+    capsysbinary.readouterr()
+    assert run(["reproduce", job]) == 0
+    assert b"The result is the same." in capsysbinary.readouterr().out
+
+
+def test_a_chat_answers_waits_and_goes_on_with_the_decision(server, capsys):
+    assert run(["chat", "--server", server, "--say", JOKE, "--say", SEARCH]) == 3
+    told = capsys.readouterr()
+    assert "nothing this desk can do" in told.out
+    [(name, flag)] = re.findall(r"Approve it: python -m api approve (\w+) (--server \S+)", told.err)
+    assert f"python -m api chat --conversation last {flag}" in told.err
+    assert run(["chats", "--server", server]) == 0
+    assert JOKE in capsys.readouterr().out
+    assert run(["reject", name, "--reason", "too dear", "--server", server]) == 0
+    capsys.readouterr()
+    assert run(["chat", "--server", server, "--conversation", "last", "--say", JOKE]) == 0
+    told = capsys.readouterr()
+    assert told.out.count("nothing this desk can do") == 1
+    assert run(["chat", "--server", server, "--conversation", "last", "--branch", "1", "--say", JOKE]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["optimize", "--universe", "file", "--prices", "README.md"], ["--prices", "market-data/imports"]),
+        (["optimize", "--universe", "stocks:NIX"], ["--universe", "NIX"]),
+        (["optimize", "--resume", "nothing"], ["RUN", "there is no run 'nothing'"]),
+        (["approve", "last", "--holdout"], ["--holdout", "chat --server"]),
+        (["chat", "--conversation", "nothing"], ["--conversation", "'nothing'"]),
+        (["show", "nothing"], ["RUN", "python -m api runs"]),
+    ],
+)
+def test_what_cannot_be_served_names_what_to_mend(server, arguments, parts, capsys):
+    assert run([*arguments, "--server", server]) == 2
+    told = capsys.readouterr()
+    assert [part for part in parts if part not in told.err] == []
+    assert told.out == ""
+
+
+def test_no_server_is_one_line(capsys, monkeypatch):
+    with scripted((200, {}, {})) as (url, _):
+        pass
+    monkeypatch.setenv("STRATIGOS_SERVER", url)
+    for arguments in (["optimize"], ["runs"], ["chat", "--say", JOKE], ["export", "last"]):
+        assert run(arguments) == 2
+        [line] = capsys.readouterr().err.splitlines()
+        assert url in line
+        assert "make serve" in line
+    assert run(["runs", "--server", ""]) == 0  # of the home, whatever the setting says
+    monkeypatch.setenv("STRATIGOS_SERVER", "localhost")
+    assert run(["runs"]) == 2
+    assert "STRATIGOS_SERVER" in capsys.readouterr().err
+    monkeypatch.delenv("STRATIGOS_SERVER")
+    assert run(["cancel", "last"]) == 2
+    assert "STRATIGOS_SERVER" in capsys.readouterr().err
+
+
+def test_ctrl_c_leaves_the_job_where_it_is(home, capsys):
+    with running(application(home, queued_desk(home))) as url:  # without a worker: it waits for ever
+        started = subprocess.Popen(
+            [sys.executable, "-c", INTERRUPTIBLE, "optimize", "--server", url, *SMALL],
+            cwd=ROOT,
+            env=os.environ | {"STRATIGOS_HOME": str(home)},
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+        try:
+            assert started.stderr is not None
+            first = started.stderr.readline()
+            started.send_signal(signal.SIGINT)
+            _, rest = started.communicate(timeout=20)
+        finally:
+            started.kill()
+            started.wait()
+        with Client(url) as client:
+            [job] = client.jobs()
+        assert started.returncode == 130
+        assert job.id in first
+        assert f"come back: python -m api optimize --resume {job.id} --server {url}" in rest
+        assert f"end it: python -m api cancel {job.id} --server {url}" in rest
+        assert "Traceback" not in rest
+        assert job.state == "queued"
+        assert run(["cancel", "last", "--reason", "enough", "--server", url]) == 0
+        assert "is cancelled" in capsys.readouterr().err
