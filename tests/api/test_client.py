@@ -54,9 +54,10 @@ async def guarded(home: Path):
         yield replace(desk, thresholds=LOW)
 
 
-@pytest.fixture
-def client(home):
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
     """Of a server without a worker."""
+    home = tmp_path_factory.mktemp("served")
     with running(application(home, queued_desk(home))) as url, Client(url) as client:
         yield client
 
@@ -95,8 +96,8 @@ def test_a_job_is_submitted_once_listed_cancelled_and_begun_again(client):
     job = client.submit(REQUEST, key="monday")
     assert client.submit(REQUEST, key="monday") == job
     other = client.submit(REQUEST.model_copy(update={"name": "Other"}))
-    assert [each.id for each in client.jobs()] == [other.id, job.id]
-    assert [each.id for each in client.jobs(name="small", state="queued")] == [job.id]
+    assert [each.id for each in client.jobs()][:2] == [other.id, job.id]
+    assert [each.id for each in client.jobs(name="OTHER", state="queued")] == [other.id]
     assert client.request(job.id) == REQUEST
     assert client.cancel(job.id, reason="wrong seed").state == client.cancel(job.id).state == "cancelled"
     assert client.restart(job.id).state == "queued"
@@ -168,19 +169,19 @@ def test_no_server_is_told_of_at_once():
     assert time.monotonic() - begun < 1.0
 
 
-def test_a_lost_answer_neither_loses_nor_doubles_a_job(client, home):
+def test_a_lost_answer_neither_loses_nor_doubles_a_job(client):
     with cut_wire(client.url, [0, 40]) as wire, Client(wire.url) as cut:
-        job = cut.submit(REQUEST)
+        job = cut.submit(REQUEST.model_copy(update={"name": "Lost"}))
         assert wire.cuts_left == 0
-    assert [each.id for each in client.jobs()] == [job.id]
+    assert [each.id for each in client.jobs(name="lost")] == [job.id]
 
 
 def test_what_would_be_done_twice_is_not_sent_again(client):
-    draft, lost = PortfolioDraft(name="Mine", assets={"AAPL": 1.0}), "may have been done all the same"
+    draft, lost = PortfolioDraft(name="Once", assets={"AAPL": 1.0}), "may have been done all the same"
     with cut_wire(client.url, [0] * 3) as wire, Client(wire.url) as cut, pytest.raises(Refused, match=lost) as refused:
         cut.keep_portfolio(draft)
     assert (refused.value.code, wire.connections) == ("UNANSWERED", 1)
-    assert len(list(client.portfolios())) == 1
+    assert [each.name for each in client.portfolios()].count("Once") == 1
 
 
 def test_events_that_are_cut_again_and_again_come_once_and_in_order(home):
@@ -277,7 +278,7 @@ def test_portfolios_are_changed_at_the_version_that_was_read(client):
         client.change_portfolio(made.id, PortfolioPatch(name="Theirs"), version=made.version)
     assert (stale.value.status, stale.value.code) == (412, "PRECONDITION_FAILED")
     others = [client.keep_portfolio(PortfolioDraft(name=f"P{n}", assets={"XOM": 1.0})) for n in range(3)]
-    assert [each.id for each in client.portfolios()] == [each.id for each in others[::-1]] + [made.id]
+    assert [each.id for each in client.portfolios()][:4] == [each.id for each in others[::-1]] + [made.id]
     assert [each.id for each in client.portfolios(tag="core")] == [made.id]
     client.delete_portfolio(made.id, version=changed.version)
     assert [each.id for each in client.portfolios(deleted=True)] == [made.id]

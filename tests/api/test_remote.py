@@ -1,12 +1,14 @@
 """The command line against a server with a worker, where a person is asked before every search."""
 
+import io
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,10 +20,9 @@ from tests.api.serving import application, running
 from tests.api.test_interrupting import INTERRUPTIBLE
 from tests.graphs.queued import queued_desk, working
 from tests.graphs.waiting import LOW
-from tools.optimization import OptimizationRequest
 
 ROOT = Path(__file__).parents[2]
-SMALL = ["--trials", "12", "--paths", "100", "--years", "1", "--scenarios", "base_case,bear_market"]
+SMALL = ["--trials", "12", "--paths", "100", "--years", "1", "--scenarios", "base_case"]
 SEARCH = "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year, base case and bear market"
 JOKE = "tell me a joke"
 
@@ -39,52 +40,62 @@ def server(tmp_path_factory):
         yield url
 
 
+@dataclass(frozen=True)
+class Said:
+    code: int
+    out: str
+    err: str
+
+
+def said(*arguments: str) -> Said:
+    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+        code = run(arguments)
+    return Said(code, out.getvalue(), err.getvalue())
+
+
+@dataclass(frozen=True)
+class Made:
+    """A job that waited for a person, and what was said of it until it was finished."""
+
+    job: str
+    home: Path
+    waiting: Said
+    listed: Said
+    unfinished: Said
+    approved: Said
+
+
 @pytest.fixture(scope="module")
-def job(server):
-    """The id of a finished job."""
-    with Client(server) as client:
-        request = OptimizationRequest.model_validate(
-            {"name": "Made", "trials": 10, "seed": 3, "scenarios": [_scenario("base_case")]}
-        )
-        made = client.submit(request).id
-        *_, asked = client.watch(made)
-        client.approve(made)
-        *_, last = client.watch(made, after=asked.sequence)
-        assert last.event.event == "run_finished"
-        return made
+def made(server, tmp_path_factory):
+    home = tmp_path_factory.mktemp("made") / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STRATIGOS_HOME", str(home))
+        waiting = said("optimize", "--server", server, "--name", "Made", *SMALL)
+        [name] = re.findall(rf"Approve it: python -m api approve (\w+) --server {re.escape(server)} ", waiting.err)
+        listed, unfinished = said("runs", "--server", server), said("show", name, "--server", server)
+        approved = said("approve", name, "--trials", "10", "--server", server)
+    return Made(name, home, waiting, listed, unfinished, approved)
 
 
-def _scenario(name: str):
-    from api.asking import KNOWN
+def test_optimize_waits_for_a_person_and_goes_on_with_the_approval(server, made, capsys):
+    assert (made.waiting.code, made.waiting.out) == (3, "")
+    assert f"waits for a worker at {server}" in made.waiting.err
+    assert f"Waiting for your decision: {made.job[:12]}" in made.listed.out
+    assert made.unfinished.code == 2
+    assert "waits for a person" in made.unfinished.err
+    assert made.approved.code == 0
+    assert "Launch edited by local, 10 trials" in made.approved.err
+    assert "10 trials finished" in made.approved.err
+    assert "10 configurations x 1 scenarios" in made.approved.out
+    assert (made.home / "reports" / f"{made.job}.html").read_text().startswith("<!doctype html>")
 
-    return KNOWN[name].model_copy(update={"paths": 100, "years": 1}).model_dump()
-
-
-def test_optimize_waits_for_a_person_and_goes_on_with_the_approval(server, capsys, home):
-    assert run(["optimize", "--server", server, *SMALL]) == 3
-    told = capsys.readouterr()
-    [(name, there)] = re.findall(r"Approve it: python -m api approve (\w+) --server (\S+)", told.err)
-    assert (there, told.out) == (server, "")
-    assert f"waits for a worker at {server}" in told.err
-    assert run(["runs", "--server", server]) == 0
-    assert f"Waiting for your decision: {name[:12]}" in capsys.readouterr().out
-    assert run(["show", name, "--server", server]) == 2
-    assert "waits for a person" in capsys.readouterr().err
-
-    assert run(["approve", name, "--trials", "10", "--server", server]) == 0
-    told = capsys.readouterr()
-    assert "Launch edited by local, 10 trials" in told.err
-    assert "10 trials finished" in told.err
-    [digest] = re.findall(r"result digest: (\w+)", told.out)
-    assert "10 configurations x 2 scenarios" in told.out
-    assert (home / "reports" / f"{name}.html").read_text().startswith("<!doctype html>")
-
-    assert run(["optimize", "--resume", name, "--json", "--server", server]) == 0
+    assert run(["optimize", "--resume", made.job, "--json", "--server", server]) == 0
     again = json.loads(capsys.readouterr().out)
-    assert (again["run"], again["result_digest"]) == (name, digest)
-    assert run(["cancel", name, "--server", server]) == 2
+    assert again["run"] == made.job
+    assert f"result digest: {again['result_digest']}" in made.approved.out
+    assert run(["cancel", made.job, "--server", server]) == 2
     assert "completed" in capsys.readouterr().err
-    assert run(["approve", name, "--server", server]) == 2
+    assert run(["approve", made.job, "--server", server]) == 2
     assert "was edited by local" in capsys.readouterr().err
 
 
@@ -98,8 +109,9 @@ def test_a_rejected_job_computes_nothing(server, capsys):
     assert "rejected and has no result" in capsys.readouterr().err
 
 
-def test_what_is_there_is_shown_exported_and_reproduced(server, job, capsysbinary, monkeypatch, tmp_path):
+def test_what_is_there_is_shown_exported_and_reproduced(server, made, capsysbinary, monkeypatch, tmp_path):
     monkeypatch.setenv("STRATIGOS_SERVER", server)
+    job = made.job
     assert run(["runs", "--json"]) == 0
     [line] = [line for line in json.loads(capsysbinary.readouterr().out) if line["id"] == job]
     assert (line["state"], line["name"]) == ("completed", "Made")
