@@ -23,6 +23,8 @@ WAIT_SECONDS = 1.0
 LOOK_SECONDS = 0.5
 """Between two looks for a person who wants the job to end."""
 SWEEP_SECONDS = 30.0
+EXPIRED_SECONDS = 6 * 3600.0
+"""After so many seconds what has expired is deleted; nobody finds it before either."""
 FAILURES = 3
 """Workers that may die with a job; then it is put aside."""
 QUEUED_FOR = timedelta(days=7)
@@ -85,9 +87,14 @@ class Worker:
                 await self._delivered(delivery)
 
     async def _sweep(self) -> None:
+        clock = asyncio.get_running_loop().time
+        due = clock()
         while not self._stopping.is_set():
             try:
                 await jobs.sweep(self._desk)
+                if clock() >= due:
+                    await self._desk.store.records.sweep()
+                    due = clock() + EXPIRED_SECONDS
             except StoreError as error:
                 _logger().warning("sweep_failed", reason=str(error))
             await self._pause(None, SWEEP_SECONDS)
@@ -141,7 +148,8 @@ class Worker:
             )
             return "dead"
         run = await run_of(desk.store, owner, job)
-        if run.state == "queued" and run.history[-1].at < desk.now() - QUEUED_FOR:
+        overdue = run.state == "queued" and run.history[-1].at < desk.now() - QUEUED_FOR
+        if overdue or run.state == "expired":  # whoever ended it may have died before it was told
             await jobs.expire(desk, owner, job, reason=f"it waited for more than {QUEUED_FOR.days} days")
             run = await run_of(desk.store, owner, job)
         while _goes_on(run):

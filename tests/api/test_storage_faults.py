@@ -16,7 +16,7 @@ import pytest
 
 from graphs import jobs
 from graphs.log import utc_now
-from graphs.runs import Desk, Run, run_of
+from graphs.runs import Desk, Run, create_run, execute, run_of
 from graphs.states import STOPPED
 from store.aws import aws_store, create_table, open_bucket
 from store.errors import Unavailable
@@ -51,6 +51,7 @@ from tests.store.test_faults import start_locker
 from tools.datasets import load_owned
 from tools.local import LocalRunner
 from tools.optimization import OptimizationRequest
+from tools.trace import RunFinished
 
 pytestmark = pytest.mark.anyio
 
@@ -266,7 +267,7 @@ async def test_a_storage_that_fails_again_and_again_makes_no_dead_letter_of_a_jo
 
 
 @pytest.mark.soak
-async def test_a_worker_goes_on_after_the_storage_was_out_and_readers_miss_nothing(home, proxy, name):
+async def test_a_worker_goes_on_after_the_storage_was_out_and_readers_miss_nothing(home, proxy, name, tmp_path):
     async with (
         open_sqlite_queue(home) as queue,
         desk_on_aws(home, name, queue) as desk,
@@ -295,7 +296,11 @@ async def test_a_worker_goes_on_after_the_storage_was_out_and_readers_miss_nothi
     assert [each["sequence"] for each in told] == list(range(1, len(told) + 1))
     assert found.state == "completed"
     assert "failed" not in {move.state for move in found.history}
-    assert found.result_digest == told[-1]["event"]["result_digest"]
+    async with open_desk(tmp_path / "undisturbed") as desk:
+        run = await create_run(desk, OWNER, OptimizationRequest(**SMALL))
+        undisturbed = [event async for event in execute(desk, OWNER, run)]
+    assert isinstance(undisturbed[-1], RunFinished)
+    assert found.result_digest == told[-1]["event"]["result_digest"] == undisturbed[-1].result_digest
 
 
 # ---- the file of this machine

@@ -1,6 +1,7 @@
 """Workers: they take jobs under a lease, take over from those that die, and put aside what kills them."""
 
 import asyncio
+import sqlite3
 import time
 from dataclasses import replace
 from datetime import timedelta
@@ -9,8 +10,9 @@ import pytest
 
 from graphs import jobs, reproductions, turnstile
 from graphs.conversations import ask, begin_conversation, resume, turn_of
-from graphs.runs import Run, create_run, decide_approval, events_of, execute, list_runs, run_of
+from graphs.runs import Run, change_run, create_run, decide_approval, events_of, execute, list_runs, run_of
 from store.errors import Unanswered
+from store.records import Key
 from tests.graphs.conftest import OWNER, open_desk
 from tests.graphs.queued import eventually, executions, fake, queued_desk, working
 from tests.graphs.storm import storm
@@ -220,6 +222,30 @@ async def test_a_job_that_waited_for_a_week_has_expired(home, small):
         assert "7 days" in expired.history[-1].reason
         assert executions(home) == []
         assert await left(desk) == (0, 0)
+
+
+async def test_a_job_whose_end_was_cut_off_is_told_that_it_has_expired(home, small):
+    async with queued_desk(home) as desk:
+        run = await jobs.submit(desk, OWNER, small())
+        await change_run(desk.store, OWNER, run.id, lambda found: found.moved("expired", at=desk.now(), by="worker"))
+        async with working(desk, execution=fake(home)):
+            await eventually(lambda: nothing_left(desk))
+        assert [event.event for event in await events_of(desk.store, OWNER, run.id)] == ["run_failed"]
+        assert executions(home) == []
+
+
+async def test_a_worker_deletes_what_has_expired(home):
+    async with queued_desk(home) as desk:
+        file = sqlite3.connect(home / "store.sqlite")
+        await desk.store.records.put(Key(OWNER, "note", "n"), {}, expires=utc_now() - timedelta(seconds=1))
+
+        async def gone() -> bool:
+            return not file.execute("SELECT id FROM records WHERE kind = 'note'").fetchall()
+
+        assert not await gone()
+        async with working(desk):
+            assert await eventually(gone)
+        file.close()
 
 
 async def test_a_small_storm_with_a_killed_worker_loses_and_repeats_nothing(tmp_path, small):
