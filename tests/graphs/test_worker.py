@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import time
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 
@@ -49,6 +50,16 @@ async def left(desk, owner: str = OWNER) -> tuple[int, int]:
     """Places and messages that are still taken."""
     gate, _ = await turnstile.read(desk.store, owner)
     return len(gate.places), await jobs.queue_of(desk).depth()
+
+
+def stored(home, query: str) -> list[tuple[str]]:
+    """What no port shows."""
+    with closing(sqlite3.connect(home / "store.sqlite")) as file:
+        return file.execute(query).fetchall()
+
+
+async def absent(home, query: str) -> bool:
+    return not stored(home, query)
 
 
 async def test_a_worker_comes_to_the_result_that_is_computed_in_place(tmp_path, small):
@@ -234,18 +245,21 @@ async def test_a_job_whose_end_was_cut_off_is_told_that_it_has_expired(home, sma
         assert executions(home) == []
 
 
-async def test_a_worker_deletes_what_has_expired(home):
+async def test_a_reproduction_that_nobody_asked_for_is_thrown_away(home):
     async with queued_desk(home) as desk:
-        file = sqlite3.connect(home / "store.sqlite")
+        await jobs.queue_of(desk).send({"owner": OWNER, "job": "job", "reproduction": "none"})
+        assert stored(home, "SELECT id FROM messages")
+        async with working(desk, lease=0.6):
+            assert await eventually(lambda: absent(home, "SELECT id FROM messages"))
+
+
+async def test_a_worker_deletes_what_has_expired(home):
+    notes = "SELECT id FROM records WHERE kind = 'note'"
+    async with queued_desk(home) as desk:
         await desk.store.records.put(Key(OWNER, "note", "n"), {}, expires=utc_now() - timedelta(seconds=1))
-
-        async def gone() -> bool:
-            return not file.execute("SELECT id FROM records WHERE kind = 'note'").fetchall()
-
-        assert not await gone()
+        assert stored(home, notes)
         async with working(desk):
-            assert await eventually(gone)
-        file.close()
+            assert await eventually(lambda: absent(home, notes))
 
 
 async def test_a_small_storm_with_a_killed_worker_loses_and_repeats_nothing(tmp_path, small):
