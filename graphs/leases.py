@@ -58,9 +58,9 @@ async def leased(
     finally:
         renewing.cancel()
         with suppress(asyncio.CancelledError):
-            await renewing
+            await renewing  # its write may be carried out all the same
         with suppress(Conflict, Unavailable):  # a lease that cannot be given back ends by itself
-            await store.records.delete(key, expected=version)
+            await store.records.delete(key, expected=await _version_of(store, key, holder))
 
 
 async def is_leased(store: Store, owner: str, what: str, *, now: Callable[[], datetime] = utc_now) -> bool:

@@ -15,10 +15,13 @@ import httpx
 import pytest
 from openpyxl import load_workbook
 
+from graphs import reproductions
 from graphs.jobs import queue_of
 from graphs.runs import create_run, execute, list_runs, run_of
 from quant.evaluation import Metrics
 from quant.scenario import BUILT_IN
+from store.errors import Unavailable
+from store.queue import Document, Queue
 from store.records import Key, every
 from tests.api.serving import application, served
 from tests.graphs.conftest import open_desk
@@ -282,9 +285,25 @@ async def test_finished_jobs_stand_beside_each_other(searched):
             assert (await client.get("/api/jobs/compare", params={"ids": ids})).status_code == status
 
 
+class Down:
+    """A queue that takes nothing."""
+
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._queue, name)
+
+    async def send(self, body: Document) -> str:
+        raise Unavailable(f"the queue is unavailable, and does not take {body}")
+
+
 async def test_a_finished_job_is_reproduced_by_a_worker_without_a_model(searched):
     at = f"/api/jobs/{DONE}"
     async with client_of(searched) as client, queued_desk(searched) as desk:
+        with pytest.raises(Unavailable):
+            await reproductions.ask(replace(desk, queue=Down(queue_of(desk))), OWNER, DONE)
+        assert (await client.get(f"{at}/reproductions")).json() == []
         asked = await client.post(f"{at}/reproduce")
         assert (asked.status_code, asked.json()["state"], asked.json()["same"]) == (202, "queued", None)
         assert (await client.post(f"{at}/reproduce")).json() == asked.json()
