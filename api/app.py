@@ -25,6 +25,19 @@ if TYPE_CHECKING:
 
 
 VERSION = "0.1.0"
+AREAS = {
+    "jobs": "Optimizations: submitted, followed, cancelled, decided, and what they found",
+    "evaluations": "One configuration at once, what a search would take, and what there is to choose from",
+    "events": "What happens in a job or in an answer, live and from any number on",
+    "threads": "Conversations with the assistant",
+    "agent": "The same conversations for clients of AG-UI 1.0",
+    "portfolios": "Portfolios that are kept",
+    "optimization": "Weights of a portfolio: risk parity, hierarchical risk parity, efficient frontier",
+    "monte-carlo": "What wealth may become",
+    "market-data": "Prices and returns, data sets of one's own, marks on bad data",
+    "health": "Whether the service is up",
+}
+"""The chapters of the documentation."""
 
 
 class CallThreads(ThreadPoolExecutor):
@@ -77,7 +90,8 @@ async def create_desk(
 
 def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") -> "FastAPI":
     """The HTTP application; it opens the desk when it starts and closes it when it ends."""
-    from fastapi import APIRouter, FastAPI
+    from fastapi import APIRouter
+    from fastapi_offline import FastAPIOffline
 
     from api import problems
     from api.dependencies import Served
@@ -97,7 +111,7 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
     )
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+    async def lifespan(app: "FastAPI") -> AsyncGenerator[None]:
         from graphs.answering import Answering  # LangGraph takes seconds to import
         from graphs.following import Following
 
@@ -110,13 +124,17 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
             app.state.served = Served(settings, opened, answering, following)
             yield
 
-    app = FastAPI(
+    app = FastAPIOffline(  # its documentation needs no other host
         title="Stratigos",
         version=VERSION,
         summary="A strategy desk for portfolio managers, run by AI agents that never compute a number themselves",
+        openapi_tags=[{"name": name, "description": told} for name, told in AREAS.items()],
+        swagger_ui_parameters={"docExpansion": "none", "defaultModelsExpandDepth": 0},
         lifespan=lifespan,
         docs_url="/api/docs",
         redoc_url=None,
+        static_url="/api/docs/static",
+        swagger_ui_oauth2_redirect_url="/api/docs/oauth2-redirect",
         openapi_url="/api/openapi.json",
     )
     problems.install(app)
