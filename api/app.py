@@ -129,7 +129,7 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
         version=VERSION,
         summary="A strategy desk for portfolio managers, run by AI agents that never compute a number themselves",
         openapi_tags=[{"name": name, "description": told} for name, told in AREAS.items()],
-        swagger_ui_parameters={"docExpansion": "none", "defaultModelsExpandDepth": 0},
+        swagger_ui_parameters={"docExpansion": "list", "defaultModelsExpandDepth": 0},
         lifespan=lifespan,
         docs_url="/api/docs",
         redoc_url=None,

@@ -1,5 +1,7 @@
 """`serve`: the HTTP service."""
 
+import threading
+from importlib import import_module
 from typing import Annotated
 
 import typer
@@ -42,8 +44,14 @@ def serve(
         )
     models = make_models(read_model_options(), prices=read_prices(settings.model_prices))
     app = create_app(settings, create_desk(settings, models, queued=True))
+    threading.Thread(target=_warm, name="warm", daemon=True).start()
     with workers(settings.workers):
         uvicorn.run(  # streams of events stay open as long as somebody reads: they are cut when the server ends
             app, host=settings.host, port=settings.port, log_level=settings.log_level, timeout_graceful_shutdown=GRACE
         )
     return 0
+
+
+def _warm() -> None:
+    """The libraries of the numeric core take seconds to import: the first request shall not wait for them."""
+    import_module("tools.evaluation")
