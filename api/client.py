@@ -21,7 +21,7 @@ from graphs.states import STOPPED, RunState
 from quant.trial import Trial
 from tools.approval import Ruling
 from tools.charts import ChartName, Charts
-from tools.dataset_words import Dataset, ImportReport
+from tools.dataset_words import Dataset, ImportReport, Terms
 from tools.estimate_words import Foreseen
 from tools.interrupts import Interrupt
 from tools.messages import Message
@@ -33,7 +33,7 @@ from tools.progress import LiveEvent
 from tools.quick_words import DetailedEvaluation, EvaluationRequest
 from tools.simulations import Analysis, Simulation, SimulationRequest
 from tools.trace import ApprovalRequested, TurnPaused
-from tools.trial_pages import TrialPage, TrialRow
+from tools.trial_pages import Asked, TrialPage, TrialRow
 from tools.turns import Conversation, Feedback, Opinion, Turn
 from tools.unfinished import PartialResult
 
@@ -105,9 +105,8 @@ class Client:
         content = self._wire.send("GET", f"/jobs/{job}/result").content
         return self._wire.parsed(OptimizationResult | PartialResult, content)
 
-    def trials(self, job: str, **asked: Any) -> Iterator[TrialRow]:
-        """All that `sort`, `order`, `scenario`, `weight_function`, `feasible` and `screened` ask for."""
-        return self._items(f"/jobs/{job}/trials", TrialPage, **asked)
+    def trials(self, job: str, asked: Asked | None = None) -> Iterator[TrialRow]:
+        return self._items(f"/jobs/{job}/trials", TrialPage, **(asked or Asked()).model_dump())
 
     def trial(self, job: str, digest: str) -> Trial:
         return self._wire.call("GET", f"/jobs/{job}/trials/{digest}", Trial)
@@ -302,9 +301,13 @@ class Client:
         params = _given(symbols=",".join(symbols), startDate=start, endDate=end, **asked)
         return self._wire.call("GET", "/market-data/returns", ReturnSeries, params=params)
 
-    def import_prices(self, dataset: str, content: bytes, *, commit: bool = False, **terms: Any) -> ImportReport:
+    def import_prices(
+        self, dataset: str, content: bytes, terms: Terms | None = None, *, commit: bool = False
+    ) -> ImportReport:
         """What a file would do as a data set, and with `commit` its new version; an unchanged one is stored once."""
-        params = _given(dataset=dataset, dry_run=not commit, **terms)
+        said = (terms or Terms()).model_dump()
+        pairs = {name: [f"{left}:{right}" for left, right in said.pop(name).items()] for name in ("mapping", "accept")}
+        params = _given(dataset=dataset, dry_run=not commit, **said, **pairs)
         headers = {"Content-Type": "application/octet-stream"}
         how = {"params": params, "content": content, "headers": headers, "repeatable": True}
         return self._wire.call("POST", "/market-data/imports", ImportReport, **how)

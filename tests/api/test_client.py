@@ -23,6 +23,7 @@ from tests.graphs.conftest import open_desk
 from tests.graphs.queued import queued_desk
 from tests.graphs.waiting import LOW
 from tools.approval import Ruling
+from tools.dataset_words import Terms
 from tools.errors import InvalidInput, UserError
 from tools.messages import AssistantMessage, UserMessage
 from tools.optimization import OptimizationRequest
@@ -31,6 +32,7 @@ from tools.portfolio_words import PortfolioDraft, PortfolioPatch
 from tools.quick_words import EvaluationRequest
 from tools.simulations import SimulationRequest
 from tools.trace import TurnPaused
+from tools.trial_pages import Asked
 from tools.turns import Opinion
 
 ROOT = Path(__file__).parents[2]
@@ -102,7 +104,7 @@ def test_a_job_is_submitted_once_listed_cancelled_and_begun_again(client):
     assert client.cancel(job.id, reason="wrong seed").state == client.cancel(job.id).state == "cancelled"
     assert client.restart(job.id).state == "queued"
     assert client.job(job.id).progress.share == 0.0
-    assert list(client.trials(job.id, sort="objective", order="desc")) == []
+    assert list(client.trials(job.id, Asked(sort="objective", order="desc", weight_function=("cppi", "merton")))) == []
     for wrong in (lambda: client.result(job.id), lambda: client.export(job.id), lambda: client.reproduce(job.id)):
         with pytest.raises(Refused, match="has no result") as refused:
             wrong()
@@ -286,9 +288,12 @@ def test_portfolios_are_changed_at_the_version_that_was_read(client):
 
 
 def test_prices_are_imported_and_read(client):
-    report = client.import_prices("mydata", wide().encode(), total_return=False)
+    terms = Terms(total_return=False, mapping={"date": "date"})
+    with pytest.raises(Refused, match="movement does not fail"):
+        client.import_prices("mydata", wide().encode(), Terms(accept={"movement": "made up for a test"}))
+    report = client.import_prices("mydata", wide().encode(), terms)
     assert (report.committed, list(client.datasets())) == (False, [])
-    stored = client.import_prices("mydata", wide().encode(), commit=True, total_return=False)
+    stored = client.import_prices("mydata", wide().encode(), terms, commit=True)
     assert (stored.committed, [each.name for each in client.datasets()]) == (True, ["mydata"])
     prices = client.prices(["A", "B"], dataset="mydata", start=date(2024, 1, 3), end=date(2024, 1, 5))
     assert prices["A"].close == [101.0, 99.5, 102.0]
