@@ -14,7 +14,7 @@ from tests.graphs.conftest import OWNER
 pytestmark = pytest.mark.anyio
 
 JOB = "job"
-SECONDS = 0.3
+SECONDS = 0.6
 
 
 class Faulty:
@@ -28,7 +28,7 @@ class Faulty:
         return getattr(self._records, name)
 
     async def put(self, key, document, **options):
-        fault = self.faults.pop() if self.faults else None
+        version, fault = 0, self.faults.pop() if self.faults else None
         if fault is None or isinstance(fault, Unanswered):
             version = await self._records.put(key, document, **options)
         if fault is not None:
