@@ -14,7 +14,7 @@ from tests.graphs.conftest import OWNER
 pytestmark = pytest.mark.anyio
 
 JOB = "job"
-SECONDS = 0.6
+SECONDS = 0.8
 
 
 class Faulty:
@@ -54,7 +54,7 @@ async def hold(store: Store, faults: list[Unavailable], seconds: float) -> None:
 
 @pytest.mark.parametrize("fault", [Unavailable("disk full"), Unanswered("connection lost")])
 async def test_a_fault_of_the_storage_does_not_lose_it(store, fault):
-    await hold(store, [fault, fault], 2.5 * SECONDS)
+    await hold(store, [fault, fault], 1.25 * SECONDS)
     assert not await is_leased(store, OWNER, JOB)
 
 
