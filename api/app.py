@@ -95,6 +95,7 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
 
     from api import problems
     from api.dependencies import Served
+    from api.origins import OnThisMachine
     from api.routes import (
         agent,
         evaluations,
@@ -138,6 +139,7 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
         openapi_url="/api/openapi.json",
     )
     problems.install(app)
+    app.add_middleware(OnThisMachine)
     routes = APIRouter(prefix="/api", responses=problems.errors())
     for area in (
         results,  # `/jobs/compare` comes before `/jobs/{job_id}`

@@ -92,6 +92,7 @@ class Problem(Exception):
 
 _DESCRIPTIONS = {
     400: "The body is no JSON, or not what its content type says",
+    403: "The request comes from a page of another site",
     404: "You have no such object",
     409: "The state of the object does not allow it",
     410: "The object has expired",
@@ -105,10 +106,10 @@ _DESCRIPTIONS = {
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What a route may answer besides its success, for the OpenAPI document; 422, 500 and 503 always may come."""
+    """What a route may answer besides its success, for the OpenAPI document; 403, 422, 500 and 503 always may come."""
     return {
         status: {"model": ErrorEnvelope, "description": _DESCRIPTIONS[status]}
-        for status in sorted({*statuses, 422, 500, 503})
+        for status in sorted({*statuses, 403, 422, 500, 503})
     }
 
 

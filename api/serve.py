@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
+from api.loopback import LOOPBACK
 from api.settings import read_model_options, read_settings
 from tools.errors import InvalidInput
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 GRACE = 3
 """Seconds that requests have to end once the server is told to."""
 
