@@ -16,7 +16,7 @@ from starlette.responses import StreamingResponse
 from api import problems
 from api.bodies import at_most
 from api.dependencies import Asking, Served, Serving
-from api.routes.events import beating, last_event_id, streamed
+from api.routes.events import beating, event_stream, last_event_id, streamed
 from store.errors import Unavailable
 from tools.approval import Ruling
 from tools.errors import InvalidInput, NotFound
@@ -31,7 +31,7 @@ LastEvent = Annotated[int, Depends(last_event_id)]
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Events of AG-UI with `id:` (the number in the run); a comment after 15 seconds of silence",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": event_stream(),
     },
 }
 

@@ -61,11 +61,22 @@ def last_event_id(
 
 LastEvent = Annotated[int, Depends(last_event_id)]
 
+
+def event_stream(data: str | None = None) -> dict[str, Any]:
+    """What each event of a stream holds; `data` names the schema of what it carries as JSON, before `event: end`."""
+    carried: dict[str, Any] = {"type": "string", "contentMediaType": "application/json"}
+    if data is not None:
+        end = {"type": "object", "required": ["last"], "properties": {"last": {"type": "integer", "minimum": 0}}}
+        carried["contentSchema"] = {"anyOf": [{"$ref": f"#/components/schemas/{data}"}, end]}
+    fields = {"data": carried, "event": {"type": "string"}, "id": {"type": "string"}}
+    return {"text/event-stream": {"schema": {"type": "object", "properties": fields}}}
+
+
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Events with `id:` (the number), `event:` (the kind) and `data:` (a LiveEvent as JSON), "
         "a comment after 15 seconds of silence, and one `event: end` after which nothing comes",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": event_stream("LiveEvent"),
     },
     204: {"description": "You have all events of a run that has ended: do not connect again"},
 }

@@ -10,7 +10,7 @@ from api import problems
 from api.bodies import at_most
 from api.dependencies import Asking, Serving
 from api.paging import After, Limit, Listed
-from api.routes.events import frames_of, streamed
+from api.routes.events import event_stream, frames_of, streamed
 from api.routes.threads import ThreadId
 from quant.strategy import Frozen
 from tools.approval import Ruling
@@ -40,7 +40,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
         "description": "The events of the run, as `GET /runs/{id}/events` sends them, from the first on; where the "
         "connection is lost, that address goes on with them, and so it does after a `turn_paused`, which ends the "
         "stream: a person has to decide then",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": event_stream("LiveEvent"),
     },
     202: {"model": Turn, "description": "With `stream=false`: the run, whose answer is being made"},
 }
