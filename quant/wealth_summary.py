@@ -162,10 +162,10 @@ def _measured_deviation(sums: Sums, v: int) -> Measured:
         return Measured(value=0.0, error=0.0)
     least, largest = float(sums.kept.least[v]), float(sums.kept.largest[v])
     mean, scale = float(sums.mean[v]), math.sqrt(variance)
-    fourth = float(sums.kept.zeros[v]) * (mean / scale) ** 4
+    fourth = float(sums.kept.zeros[v]) * _fourth_power(mean / scale)
     for b in np.flatnonzero(sums.kept.counts[v]):
         centre = exp(float(sums.low[v]) + (float(b) + 0.5) * float(sums.width[v]))
-        fourth += int(sums.kept.counts[v, b]) * ((min(max(centre, least), largest) - mean) / scale) ** 4
+        fourth += int(sums.kept.counts[v, b]) * _fourth_power((min(max(centre, least), largest) - mean) / scale)
     kurtosis = max(fourth / sums.paths, 1.0)
     return Measured(value=scale, error=scale * math.sqrt((kurtosis - 1.0) / (4.0 * sums.paths)))
 
@@ -262,3 +262,7 @@ def summarise(
         ),
         growth=_mapped(_distribution(sums, months + GROWTH, levels), 1.0, -1.0),
     )
+
+
+def _fourth_power(x: float) -> float:
+    return (x * x) * (x * x)

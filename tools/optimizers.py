@@ -152,7 +152,7 @@ def hrp_of(problem: Problem, request: HrpRequest) -> Answer[HrpResult]:
         linkage_matrix=links,
         order=[symbols[place] for place in found.order],
     )
-    slow = 5e-6 * len(symbols) ** 2 if order == "optimal" else 1e-4
+    slow = 5e-6 * len(symbols) * len(symbols) if order == "optimal" else 1e-4
     intervals = intervals_of(problem, lambda values: solved(problem.cov_of(values)).weights, seconds=slow)
     result = HrpResult(weights=by_symbol(symbols, found.weights), metrics=metrics, intervals=intervals)
     missed = abs(math.fsum(found.weights) - 1.0)
@@ -191,7 +191,7 @@ def intervals_of(problem: Problem, rule: Rule, *, seconds: float) -> Intervals |
 
 def check_draws(problem: Problem, draws: int, seconds: float) -> None:
     periods, assets = problem.sample.values.shape
-    each = seconds + 1e-7 * assets**2 + 4e-10 * periods * assets**2
+    each = seconds + 1e-7 * assets * assets + 4e-10 * periods * assets * assets
     most = int(LONGEST / each)
     if draws > most:
         reason = f"{draws} draws of {assets} assets over {periods} periods take too long"

@@ -222,7 +222,8 @@ def _moments(drawn: Sample) -> tuple[Floats, Floats]:
     count = len(drawn.values)
     means = [math.fsum(column) / count for column in drawn.values.T]
     squares = [
-        math.fsum((x - mean) ** 2 for x in column.tolist()) for mean, column in zip(means, drawn.values.T, strict=True)
+        math.fsum((x - mean) * (x - mean) for x in column.tolist())
+        for mean, column in zip(means, drawn.values.T, strict=True)
     ]
     mu = np.array(means) * DAYS
     sigma = np.sqrt(np.array(squares) / (count - 1) * DAYS)

@@ -100,7 +100,7 @@ def _check_parts(bare: Table, content: bytes) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             parts = archive.infolist()
-            size = sum(part.file_size for part in parts)
+            size = sum(int(part.file_size) for part in parts)
             if len(parts) > MAX_PARTS or size > MAX_UNPACKED:
                 reason = f"unpacks to {len(parts):,} parts of {size:,} bytes"
                 allowed = f"at most {MAX_PARTS:,} parts of {MAX_UNPACKED:,} bytes"

@@ -115,7 +115,7 @@ def _parquet_columns(bare: Table, parquet: Any, content: bytes) -> tuple[list[st
     groups = range(metadata.num_row_groups)
     if metadata.num_rows * metadata.num_columns > MAX_CELLS:
         raise too_many(bare)
-    size = sum(metadata.row_group(i).total_byte_size for i in groups)
+    size = sum(int(metadata.row_group(i).total_byte_size) for i in groups)
     if size > MAX_UNPACKED:
         raise bare.refuse(f"unpacks to {size:,} bytes", allowed=f"at most {MAX_UNPACKED:,}", code="file_too_large")
     leaf: Any

@@ -54,8 +54,8 @@ def tried(trials: Sequence[Trial], plotted: Sequence[Plotted]) -> tuple[Tried, .
             Tried(
                 weight_function=name,
                 trials=len(found[name]),
-                screened=sum(trial.screened for trial in found[name]),
-                within_limits=sum(one.feasible for one in own),
+                screened=len([trial for trial in found[name] if trial.screened]),
+                within_limits=len([one for one in own if one.feasible]),
                 lowest=min(values, default=None),
                 median=median(values) if values else None,
                 highest=max(values, default=None),

@@ -35,7 +35,7 @@ def compared(
         answer = client.request(method, f"{address}{path}", content=content, headers=headers)
     file = content_of(folder, answer)
     ours = loaded(address, method, f"/api{path}", content)
-    command = ("uvicorn", "tests.bench.bare:app", "--log-level", "warning", "--no-access-log")
+    command = ("uvicorn", "--factory", "tests.bench.bare:create_app", "--log-level", "warning", "--no-access-log")
     with serving(*command, ready="/answer", BARE_CONTENT=file) as bare:
         peer = loaded(bare, method, "/answer", content)
     size = f"{CONNECTIONS} connections, {len(content):,} bytes asked, {len(answer.content):,} answered"
