@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from agents.model import Models
     from graphs.checkpoints import DynamoTable
-    from graphs.runs import Desk
+    from graphs.desk import Desk
     from store.queue import Queue
     from store.store import Store
 
@@ -58,7 +58,7 @@ async def create_desk(
     from agents.pricing import check_priced
     from api.promptlog import PromptLog  # the agents' libraries take seconds to import
     from api.telemetry import exported
-    from graphs.runs import Desk
+    from graphs.desk import Desk
     from tools.bundled import BundledPrices
     from tools.datasets import load_owned
     from tools.local import LocalRunner

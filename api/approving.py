@@ -21,7 +21,7 @@ from tools.approval import Asked, Decided, Subject
 from tools.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from graphs.runs import Desk
+    from graphs.desk import Desk
 
 WAITING = 3
 """Exit code of a command that leaves a run waiting."""
@@ -98,7 +98,7 @@ def _not_there(server: str | None) -> None:
 
 
 async def waiting_for(desk: "Desk", owner: str, run: str) -> Waiting | None:
-    from graphs.runs import run_of
+    from graphs.run_book import run_of
     from tools.approval import approval_of
 
     if (await run_of(desk.store, owner, run)).state != "waiting":

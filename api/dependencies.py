@@ -11,8 +11,8 @@ from tools.context import Principal
 
 if TYPE_CHECKING:
     from graphs.answering import Answering
+    from graphs.desk import Desk
     from graphs.following import Following
-    from graphs.runs import Desk
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from tools.trial_pages import Asked, TrialPage, page
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from graphs.desk import Desk
     from graphs.outcomes import Found
-    from graphs.runs import Desk
     from tools.charts import ChartName
 
 Format: TypeAlias = Literal["json", "csv", "xlsx", "html"]

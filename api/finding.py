@@ -9,7 +9,7 @@ from tools.optimization import OptimizationResult
 from tools.trace import RunLaunched, TraceEvent
 
 if TYPE_CHECKING:
-    from graphs.runs import Run
+    from graphs.run_book import Run
     from store.store import Store
 
 LAST = "last"
@@ -17,7 +17,7 @@ LAST = "last"
 
 async def find(store: "Store", owner: str, text: str) -> "Run":
     """The run whose id is `text`, or begins so and no other does; `last` is the newest."""
-    from graphs.runs import list_runs
+    from graphs.run_book import list_runs
 
     runs = await list_runs(store, owner)
     named = chosen([run.id for run in runs], text)
@@ -57,7 +57,7 @@ async def _turns(store: "Store", owner: str, text: str) -> list[str]:
 
 
 async def finished(store: "Store", owner: str, run: str) -> OptimizationResult:
-    from graphs.runs import result_of, run_of
+    from graphs.run_book import result_of, run_of
 
     result = await result_of(store, owner, run)
     if result is None:
@@ -74,7 +74,7 @@ async def finished(store: "Store", owner: str, run: str) -> OptimizationResult:
 
 async def logs_of(store: "Store", owner: str, run: str) -> tuple[dict[str, list[TraceEvent]], Mapping[str, Goal]]:
     """The events of a run and of all that it launched, and what their searches maximise, each by the id of the run."""
-    from graphs.runs import events_of, list_runs
+    from graphs.run_book import events_of, list_runs
 
     goals: dict[str, Goal] = {found.id: found.request.goal for found in await list_runs(store, owner)}
     logs: dict[str, list[TraceEvent]] = {}

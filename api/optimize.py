@@ -16,7 +16,7 @@ from tools.optimization import OptimizationRequest, OptimizationResult
 
 if TYPE_CHECKING:
     from api.approving import Waiting
-    from graphs.runs import Desk
+    from graphs.desk import Desk
 
 STARTED = time.monotonic()
 

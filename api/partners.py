@@ -9,7 +9,7 @@ from api.settings import Settings
 
 if TYPE_CHECKING:
     from api.client import Client
-    from graphs.runs import Desk
+    from graphs.desk import Desk
     from tools.trace import TraceEvent
     from tools.turns import Turn
 

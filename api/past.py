@@ -14,8 +14,8 @@ from api.settings import Settings, read_settings, server_at
 from tools.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from graphs.desk import Desk
     from graphs.reports import JobSummary
-    from graphs.runs import Desk
     from tools.optimization import OptimizationResult
 
 RunName = Annotated[
@@ -39,7 +39,7 @@ def runs(*, server: options.Server = None, json_: AsJson = False) -> int:
 
     async def answer(settings: Settings, desk: "Desk") -> int:
         from graphs.reports import summary
-        from graphs.runs import list_runs
+        from graphs.run_book import list_runs
 
         return list_them([summary(run) for run in await list_runs(desk.store, settings.owner)], as_json=json_)
 
@@ -121,7 +121,7 @@ def trace(
 
     async def answer(settings: Settings, desk: "Desk") -> int:
         from api.finding import find_logs, logs_of
-        from graphs.runs import events_of
+        from graphs.run_book import events_of
 
         for found in await find_logs(desk.store, settings.owner, run):
             if json_:

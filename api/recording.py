@@ -25,7 +25,8 @@ from api.app import create_desk
 from api.isolation import sockets_blocked
 from api.settings import Settings
 from graphs.conversations import ask, begin_conversation, turn_of
-from graphs.runs import Desk, create_run, execute
+from graphs.desk import Desk
+from graphs.runs import create_run, execute
 from quant.frozen import Frozen
 from tools.code import code_version
 from tools.errors import InvalidInput

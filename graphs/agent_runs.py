@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from graphs.answering import Answering
+from graphs.desk import Desk
 from graphs.following import Following
 from graphs.interrupts import decide
-from graphs.runs import Desk, events_of
+from graphs.run_book import events_of
 from graphs.story import story
 from graphs.turns import asked_with, begin_conversation, conversation_of, settled
 from store.errors import Conflict

@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 import structlog
 
 from graphs.conversations import adopt, resume, take
+from graphs.desk import Desk
 from graphs.leases import SECONDS, Held, leased
-from graphs.runs import Desk
 from graphs.turns import can_go_on, turn_of, unanswered
 from store.errors import Unavailable
 from tools.errors import NotFound

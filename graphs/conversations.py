@@ -10,10 +10,12 @@ from langgraph.types import Command
 from agents.assistant import assistant
 from graphs.assistant import RECURSION_LIMIT, Before, State, Tell, Turning, noted, turning
 from graphs.checkpoints import open_checkpoints
+from graphs.desk import Desk
 from graphs.launching import DeskRuns
 from graphs.log import EventLog, Place, logged
 from graphs.recent import recent_results
-from graphs.runs import Desk, code_of, events_of, kind_of
+from graphs.run_book import events_of
+from graphs.runs import code_of, kind_of
 from graphs.stream import Stopped, events
 from graphs.turns import (
     KIND,

@@ -3,8 +3,9 @@
 import asyncio
 
 from graphs.approval import told
+from graphs.desk import Desk
 from graphs.log import EventLog
-from graphs.runs import Desk, Run, events_of, result_of, run_of
+from graphs.run_book import Run, events_of, result_of, run_of
 from tools.approval import Approval, Asked, Thresholds, approval_of, ask
 from tools.code import code_version
 from tools.errors import InvalidInput, UserError

@@ -1,7 +1,9 @@
 """What a conversation waits for, and how it goes on once a person has decided."""
 
 from graphs.answering import Answering
-from graphs.runs import Desk, decide_approval, events_of, run_of
+from graphs.desk import Desk
+from graphs.run_book import events_of, run_of
+from graphs.runs import decide_approval
 from graphs.turns import conversation_of, settled
 from store.store import Store
 from tools.approval import Decided, Ruling, Subject, approval_of

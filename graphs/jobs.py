@@ -5,10 +5,12 @@ from collections.abc import AsyncGenerator
 from datetime import timedelta
 
 from graphs import turnstile
+from graphs.desk import Desk
 from graphs.leases import is_leased
 from graphs.log import EventLog
 from graphs.optimization import Cancelled, JobFailed
-from graphs.runs import KIND, Cancelling, Desk, NoSuchRun, Run, change_run, events_of, new_run, run_of
+from graphs.run_book import KIND, Cancelling, NoSuchRun, Run, change_run, events_of, run_of
+from graphs.runs import new_run
 from graphs.states import STOPPED
 from graphs.turnstile import Ticket
 from store.errors import Conflict

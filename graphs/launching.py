@@ -7,11 +7,13 @@ import hashlib
 from collections.abc import Callable
 from contextlib import aclosing
 
+from graphs.desk import Desk
 from graphs.holdout import open_holdout
 from graphs.jobs import followed, restart, submit
 from graphs.log import Place
 from graphs.recent import recent_results, recent_runs, results_named
-from graphs.runs import Desk, Run, create_run, events_of, execute, run_of, served
+from graphs.run_book import Run, events_of, run_of
+from graphs.runs import create_run, execute, served
 from store.errors import Conflict
 from store.records import Key
 from tools.approval import approval_of

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from graphs.runs import Run, events_of, result_of, run_of
+from graphs.run_book import Run, events_of, result_of, run_of
 from quant.trial import Trial
 from store.records import Key
 from store.store import Store

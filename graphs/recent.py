@@ -1,6 +1,6 @@
 """The latest runs of a person, found without reading all of them."""
 
-from graphs.runs import KIND, Run
+from graphs.run_book import KIND, Run
 from store.errors import Invalid
 from store.records import every
 from store.store import Store

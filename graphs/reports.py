@@ -45,7 +45,7 @@ class JobPage(Frozen):
 
 
 def summary(run: Any) -> JobSummary:
-    """Of a `graphs.runs.Run`."""
+    """Of a `graphs.run_book.Run`."""
     at = f"/api/jobs/{run.id}"
     return JobSummary(
         id=run.id,
@@ -67,7 +67,7 @@ def summary(run: Any) -> JobSummary:
 
 
 async def job_of(store: Store, owner: str, run_id: str) -> Job:
-    from graphs.runs import events_of, run_of
+    from graphs.run_book import events_of, run_of
     from tools.approval import approval_of
 
     run = await run_of(store, owner, run_id)
@@ -89,7 +89,7 @@ async def job_page(
     store: Store, owner: str, *, state: RunState | None, name: str, after: str | None, limit: int
 ) -> JobPage:
     """The newest first. With a name a page may hold fewer, and even none, although more come after it."""
-    from graphs.runs import KIND, Run
+    from graphs.run_book import KIND, Run
 
     label = None if state is None else ("state", state)
     found: list[JobSummary] = []

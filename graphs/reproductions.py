@@ -12,7 +12,7 @@ from store.records import Key, every
 from tools.errors import UserError
 
 if TYPE_CHECKING:
-    from graphs.runs import Desk
+    from graphs.desk import Desk
     from store.store import Store
 
 KIND = "reproduction"
@@ -72,7 +72,8 @@ async def reproductions(store: "Store", owner: str, run_id: str) -> list[Reprodu
 
 async def carry_out(desk: "Desk", owner: str, run_id: str, reproduction_id: str, *, attempt: int = 1) -> Reproduction:
     """What a worker does with the message; one that has ended is left as it is."""
-    from graphs.runs import reproduce, result_of
+    from graphs.run_book import result_of
+    from graphs.runs import reproduce
 
     record = await desk.store.records.get(_key(owner, run_id, reproduction_id))
     if record is None:

@@ -3,146 +3,52 @@
 import asyncio
 import tempfile
 import uuid
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
-from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
 
 from agents.build import Agent
 from agents.failures import ModelFailure
-from agents.model import Models
 from graphs import turnstile
 from graphs.approval import told
-from graphs.checkpoints import DynamoTable, open_checkpoints
-from graphs.log import EventLog, logged, numbered, utc_now
+from graphs.checkpoints import open_checkpoints
+from graphs.desk import Desk
+from graphs.log import EventLog, logged
 from graphs.optimization import AGENTS, RECURSION_LIMIT, Cancelled, Execution, optimization
-from graphs.states import ACTIVE, ENDED, STAGES, STOPPED, RunState, Transition, check_transition
+from graphs.run_book import KIND, Run, change_run, events_of, record_of, result_of, run_of
+from graphs.states import ACTIVE, ENDED, STOPPED, RunState, Transition
 from graphs.stream import Stopped, events
-from quant.strategy import Frozen
-from store.errors import Conflict, Missing, Unavailable
-from store.queue import Queue
-from store.records import Key, LabelName, Put, Record, every
+from store.errors import Conflict, Unavailable
+from store.records import Put, every
 from store.store import Store, open_store
 from tools import approval as approvals
 from tools.answers import forget_answers
-from tools.approval import USUAL, Approval, Subject, Thresholds, approval_of
-from tools.budget import UNLIMITED, Budgets
+from tools.approval import Approval, Subject, approval_of
 from tools.code import code_version
 from tools.context import Context, Principal, RunMarket
-from tools.datasets import OwnedPrices, load_owned
+from tools.datasets import load_owned
 from tools.decisions import Decided, save_decision
-from tools.errors import InvalidInput, NotFound, UserError
-from tools.jobs import JobRunner
+from tools.errors import InvalidInput, UserError
 from tools.ledger import load_ledger, save_ledger, tried
 from tools.market import load_market, resolved
 from tools.optimization import AgentName, Decision, OptimizationRequest, OptimizationResult
-from tools.prices import PriceSource
 from tools.results import load_result
-from tools.trace import TRACE_EVENT, NodeStarted, RunFailed, RunFinished, RunStarted, TraceEvent
+from tools.trace import NodeStarted, RunFailed, RunFinished, RunStarted, TraceEvent
 
 if TYPE_CHECKING:
     from tools.market import Market
 
-KIND = "run"
 GIVEN_DECISIONS = "given decisions"
 """Stands for the model in a run that follows the decisions of another."""
 
 STAGE_OF: dict[str, RunState] = {"risk_manager": "running", "aggregate": "aggregating"}
 """The nodes with which a stage begins."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Desk:
-    """What runs are executed with; composed once, in `api/app.py`."""
-
-    store: Store
-    prices: PriceSource
-    """What every owner has."""
-    jobs: JobRunner
-    models: Models | None
-    """None for a desk that only reads and reproduces."""
-    checkpoints: Path | DynamoTable
-    """File or table of the graph's checkpoints."""
-    observe: Callable[[TraceEvent], None] | None = None
-    """Told of every event that an execution appends, once."""
-    listeners: tuple[AsyncCallbackHandler, ...] = ()
-    """Hear every prompt and every answer of the models."""
-    thresholds: Thresholds | None = USUAL
-    """What a run may take before a person is asked; None asks nobody."""
-    now: Callable[[], datetime] = utc_now
-    budgets: Budgets = UNLIMITED
-    """Limits on what models may take."""
-    queue: Queue | None = None
-    """Where submitted jobs wait for a worker; None executes runs in place."""
-    jobs_per_user: int = 2
-    """Jobs of one owner that have a place at a time."""
-
-    def prices_of(self, owner: str) -> OwnedPrices:
-        """What every owner has, and the owner's own data sets."""
-        return OwnedPrices(self.store, owner, self.prices, self.now)
-
-
-class Cancelling(Frozen):
-    """What a person asked of a run that is being executed."""
-
-    by: str
-    at: datetime
-    reason: str = ""
-
-
-class Run(Frozen):
-    """One execution of the optimization graph."""
-
-    id: str
-    owner: str
-    state: RunState
-    created_at: datetime
-    request: OptimizationRequest
-    data_digest: str
-    ledger: str
-    """Address of what the owner had tried on the same prices before: see `tools.ledger`."""
-    code_version: str
-    result_digest: str | None = None
-    history: tuple[Transition, ...] = ()
-    """Empty at first in a run that was stored before there were histories."""
-    cancelling: Cancelling | None = None
-
-    def moved(self, state: RunState, *, at: datetime, by: str, reason: str = "", **changes: Any) -> "Run":
-        """In that state; `IllegalTransition` where it cannot follow."""
-        check_transition(self.id, self.state, state)
-        history = (*self.history, Transition(state=state, at=at, by=by, reason=reason))
-        wanted = None if state in STOPPED else self.cancelling
-        return self.model_copy(update={**changes, "state": state, "history": history, "cancelling": wanted})
-
-    def advanced(self, stage: RunState, *, at: datetime, by: str, **changes: Any) -> "Run":
-        """At least that far in its execution, through every stage on the way."""
-        done = STAGES.index(self.state) + 1 if self.state in STAGES else 0
-        run = self
-        for state in STAGES[done : STAGES.index(stage) + 1]:
-            run = run.moved(state, at=at, by=by, **changes)
-        return run
-
-    def put(self, version: int) -> Put:
-        """The write of this run over that version."""
-        labels: dict[LabelName, str] = {"state": self.state, "about": self.data_digest}
-        return Put(Key(self.owner, KIND, self.id), self.model_dump(mode="json"), version, labels=labels)
-
-
-class NoSuchRun(NotFound):
-    """The owner has no run of that id."""
-
-    code = "no_such_run"
-
-    def __init__(self, run_id: str) -> None:
-        super().__init__(f"run: there is no run {run_id!r}; allowed: the id of one of your runs")
 
 
 async def create_run(
@@ -253,7 +159,7 @@ async def decide_approval(
         raise InvalidInput("verdict", decided.verdict, allowed="approved or rejected: a holdout has nothing to edit")
     while True:
         earlier = await approval_of(desk.store, owner, run_id, subject)  # before the run, as in `execute`
-        record = await _record_of(desk.store, owner, run_id)
+        record = await record_of(desk.store, owner, run_id)
         run = Run.model_validate(record.document)
         besides: list[Put] = []
         tickets: list[turnstile.Ticket] = []
@@ -271,33 +177,6 @@ async def decide_approval(
         if desk.queue is not None:
             await turnstile.send(desk.store, desk.queue, owner, tickets)
         return run
-
-
-async def run_of(store: Store, owner: str, run_id: str) -> Run:
-    return Run.model_validate((await _record_of(store, owner, run_id)).document)
-
-
-async def list_runs(store: Store, owner: str) -> list[Run]:
-    """The owner's runs, newest first."""
-    found = every(store.records, owner, KIND, newest_first=True)
-    return [Run.model_validate(record.document) async for record in found]
-
-
-async def events_of(store: Store, owner: str, run_id: str, *, after: int = 0) -> list[TraceEvent]:
-    """The events numbered `after` + 1 and on, with their numbers."""
-    found: list[TraceEvent] = []
-    while page := await store.events.read(owner, run_id, after):
-        found += [numbered(TRACE_EVENT.validate_python(event.payload), event.number) for event in page]
-        after = page[-1].number
-    return found
-
-
-async def result_of(store: Store, owner: str, run_id: str) -> OptimizationResult | None:
-    """The result of a run that has one."""
-    try:
-        return await load_result(store, owner, run_id, "final")
-    except Missing:
-        return None
 
 
 async def reproduce(desk: Desk, owner: str, run_id: str) -> OptimizationResult:
@@ -473,28 +352,6 @@ def kind_of(error: Exception) -> str:
     return error.reason if isinstance(error, ModelFailure) else type(error).__name__
 
 
-async def _record_of(store: Store, owner: str, run_id: str) -> Record:
-    record = await store.records.get(Key(owner, KIND, run_id))
-    if record is None:
-        raise NoSuchRun(run_id)
-    return record
-
-
-async def change_run(store: Store, owner: str, run_id: str, change: Callable[[Run], Run]) -> Run:
-    """The run as `change` leaves it, whoever else writes meanwhile."""
-    while True:
-        record = await _record_of(store, owner, run_id)
-        before = Run.model_validate(record.document)
-        after = change(before)
-        if after == before:
-            return before
-        try:
-            await store.records.put_many([after.put(record.version)])
-        except Conflict:
-            continue
-        return after
-
-
 async def _advance(desk: Desk, owner: str, run_id: str, stage: RunState, *, by: str, **changes: Any) -> None:
     """Bring the run to `stage`, unless it has ended or is further already; `Cancelled` if somebody stopped it."""
 
@@ -509,7 +366,7 @@ async def _advance(desk: Desk, owner: str, run_id: str, stage: RunState, *, by: 
 async def _wait(desk: Desk, owner: str, run_id: str, *, by: str) -> None:
     """Let the run wait for a person, unless it has ended or the person has decided meanwhile."""
     while not await _is_decided(desk.store, owner, run_id):
-        record = await _record_of(desk.store, owner, run_id)
+        record = await record_of(desk.store, owner, run_id)
         run = Run.model_validate(record.document)
         if run.state in STOPPED or run.state == "waiting":
             return

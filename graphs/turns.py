@@ -8,8 +8,8 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
+from graphs.desk import Desk
 from graphs.leases import leased
-from graphs.runs import Desk
 from store.errors import Conflict
 from store.records import Key, Put, Record, every
 from store.store import Store

@@ -10,9 +10,11 @@ import structlog
 from pydantic import ValidationError
 
 from graphs import jobs
+from graphs.desk import Desk
 from graphs.leases import SECONDS, Held, leased
 from graphs.reproductions import carry_out
-from graphs.runs import Desk, Run, execute, run_of
+from graphs.run_book import Run, run_of
+from graphs.runs import execute
 from graphs.states import STOPPED
 from quant.strategy import Frozen
 from store.errors import StoreError, Unavailable

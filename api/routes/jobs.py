@@ -134,7 +134,7 @@ async def decide(job_id: JobId, body: Ruling, serving: Serving, asking: Asking) 
 @router.get("/jobs/{job_id}/request", summary="What was asked of a job", responses=errors(404))
 async def request(job_id: JobId, serving: Serving, asking: Asking) -> OptimizationRequest:
     """The body to submit again: with the newest data, or with changes of one's own."""
-    from graphs.runs import run_of
+    from graphs.run_book import run_of
 
     return (await run_of(serving.desk.store, asking.owner, job_id)).request
 
@@ -156,7 +156,7 @@ async def reproduce(job_id: JobId, serving: Serving, asking: Asking, response: R
 @router.get("/jobs/{job_id}/reproductions", summary="What came out when a job was run again", responses=errors(404))
 async def reproduced(job_id: JobId, serving: Serving, asking: Asking) -> list[Reproduction]:
     from graphs import reproductions
-    from graphs.runs import run_of
+    from graphs.run_book import run_of
 
     await run_of(serving.desk.store, asking.owner, job_id)
     return await reproductions.reproductions(serving.desk.store, asking.owner, job_id)

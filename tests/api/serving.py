@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.settings import Settings
-from graphs.runs import Desk
+from graphs.desk import Desk
 from tests.graphs.conftest import open_desk
 
 BASE = "http://127.0.0.1"

@@ -17,8 +17,8 @@ from websockets.typing import Origin
 
 from api.routes.events import beating
 from api.routes.events import frames as frames_of
+from graphs.desk import Desk
 from graphs.following import Following
-from graphs.runs import Desk
 from store.errors import Unavailable
 from store.events import Events
 from store.store import open_store

@@ -17,7 +17,8 @@ from openpyxl import load_workbook
 
 from graphs import reproductions
 from graphs.jobs import queue_of
-from graphs.runs import create_run, execute, list_runs, run_of
+from graphs.run_book import list_runs, run_of
+from graphs.runs import create_run, execute
 from quant.evaluation import Metrics
 from quant.scenario import BUILT_IN
 from store.errors import Unavailable

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from graphs.leases import leased
-from graphs.runs import change_run
+from graphs.run_book import change_run
 from graphs.states import RunState
 from store.records import Key
 from tests.api.serving import application, served

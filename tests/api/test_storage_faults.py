@@ -15,8 +15,10 @@ import httpx
 import pytest
 
 from graphs import jobs
+from graphs.desk import Desk
 from graphs.log import utc_now
-from graphs.runs import Desk, Run, create_run, execute, run_of
+from graphs.run_book import Run, run_of
+from graphs.runs import create_run, execute
 from graphs.states import STOPPED
 from store.aws import aws_store, create_table, open_bucket
 from store.errors import Unavailable

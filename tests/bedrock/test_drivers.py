@@ -17,7 +17,8 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from agents.planner import PLANNER, ROLES, EmbeddedPlanner
-from graphs.runs import create_run, execute, result_of
+from graphs.run_book import result_of
+from graphs.runs import create_run, execute
 from quant.scenario import BUILT_IN
 from tests.bedrock.clients import MODEL, chat, connect
 from tests.bedrock.double import Double

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI, Response
 
-from graphs.runs import Desk
+from graphs.desk import Desk
 from store.store import Store
 from tests.api.live import RUN, Written, frames, written
 from tests.api.serving import application, running

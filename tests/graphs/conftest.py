@@ -12,7 +12,7 @@ from langchain_core.language_models import BaseChatModel
 from agents.model import Models, only
 from agents.options import Patience
 from agents.planner import EmbeddedPlanner
-from graphs.runs import Desk
+from graphs.desk import Desk
 from quant.scenario import BUILT_IN
 from store.store import open_store
 from tools.bundled import BundledPrices

@@ -10,7 +10,7 @@ from typing import Any
 
 from agents.planner import EmbeddedPlanner
 from graphs.conversations import UNANSWERED, ask, conversation_of, resume, turn_of
-from graphs.runs import Desk
+from graphs.desk import Desk
 from tests.graphs.conftest import OWNER, open_desk
 from tests.graphs.interrupted import DeadlyEvents
 

@@ -10,7 +10,9 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 
 from agents.planner import ASSISTANT, EmbeddedPlanner
 from graphs.conversations import Turn, ask, begin_conversation, turn_of
-from graphs.runs import Desk, create_run, events_of, execute, list_runs
+from graphs.desk import Desk
+from graphs.run_book import events_of, list_runs
+from graphs.runs import create_run, execute
 from quant.scenario import BUILT_IN
 from tests.graphs.conftest import OWNER, open_desk
 from tools.optimization import OptimizationRequest

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from graphs.runs import Desk, Run, change_run
+from graphs.desk import Desk
+from graphs.run_book import Run, change_run
 from graphs.states import RunState
 from graphs.worker import Execution, Worker
 from store.sqlite_queue import open_sqlite_queue

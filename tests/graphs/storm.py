@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from graphs import jobs, turnstile
-from graphs.runs import Desk, list_runs
+from graphs.desk import Desk
+from graphs.run_book import list_runs
 from tests.graphs.queued import Begun, eventually, executions, queued_desk
 from tools.optimization import OptimizationRequest
 

@@ -13,9 +13,10 @@ from agents.failures import ModelFailure
 from agents.planner import EmbeddedPlanner
 from graphs.answering import Answering, Slots
 from graphs.conversations import ask, begin_conversation, turn_of
+from graphs.desk import Desk
 from graphs.leases import Held, is_leased
 from graphs.log import utc_now
-from graphs.runs import Desk, events_of
+from graphs.run_book import events_of
 from graphs.turns import delete_conversation
 from store.errors import Conflict, Unavailable
 from store.records import every

@@ -17,9 +17,11 @@ from pydantic import ValidationError
 
 from agents.planner import EmbeddedPlanner
 from graphs.checkpoints import open_checkpoints
+from graphs.desk import Desk
 from graphs.log import EventLog
 from graphs.optimization import Execution, optimization
-from graphs.runs import Desk, create_run, decide_approval, events_of, execute, reproduce, result_of, run_of
+from graphs.run_book import events_of, result_of, run_of
+from graphs.runs import create_run, decide_approval, execute, reproduce
 from store.records import every
 from tests.graphs.conftest import OWNER, open_desk
 from tests.graphs.test_interrupted import FRESH, ended

@@ -20,7 +20,9 @@ from api.exports import as_json
 from api.report import render
 from api.summary import show
 from graphs.deciding import ABSTAINED
-from graphs.runs import Desk, create_run, events_of, execute, reproduce, result_of
+from graphs.desk import Desk
+from graphs.run_book import events_of, result_of
+from graphs.runs import create_run, execute, reproduce
 from tests.bedrock import replies
 from tests.bedrock.clients import MODEL
 from tests.bedrock.double import Double

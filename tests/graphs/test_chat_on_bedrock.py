@@ -8,7 +8,8 @@ import pytest
 
 from api.cli import run
 from graphs.conversations import begin_conversation, turn_of
-from graphs.runs import Desk, events_of
+from graphs.desk import Desk
+from graphs.run_book import events_of
 from graphs.usage import usage_of
 from tests.bedrock.clients import MODEL
 from tests.bedrock.double import Double

@@ -18,7 +18,9 @@ from agents.planner import EmbeddedPlanner
 from api.app import create_desk
 from api.settings import read_settings
 from graphs.checkpoints import WORDS, DynamoTable, open_checkpoints
-from graphs.runs import Desk, create_run, decide_approval, execute, run_of
+from graphs.desk import Desk
+from graphs.run_book import run_of
+from graphs.runs import create_run, decide_approval, execute
 from tests.aws import REGION, Aws, moto, point_at
 from tests.graphs.conftest import OWNER
 from tests.graphs.test_approval import decided, guarded

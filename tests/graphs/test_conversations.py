@@ -32,7 +32,8 @@ from graphs.conversations import (
     resume,
     turn_of,
 )
-from graphs.runs import decide_approval, events_of, list_runs, result_of
+from graphs.run_book import events_of, list_runs, result_of
+from graphs.runs import decide_approval
 from store.records import every
 from store.store import open_store
 from tests.graphs.conftest import OWNER, open_desk

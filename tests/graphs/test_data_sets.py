@@ -5,7 +5,8 @@ import io
 import numpy as np
 import pytest
 
-from graphs.runs import create_run, execute, reproduce, result_of, run_of
+from graphs.run_book import result_of, run_of
+from graphs.runs import create_run, execute, reproduce
 from quant.strategy import Mandate
 from tools.arrivals import import_file
 from tools.bundled import BundledPrices

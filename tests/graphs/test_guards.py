@@ -12,8 +12,10 @@ from langchain_core.messages import AIMessage, BaseMessage
 from agents.assistant import assistant
 from agents.model import ModelChain, only
 from agents.planner import ASSISTANT
+from graphs.desk import Desk
 from graphs.optimization import AGENTS, Unverified
-from graphs.runs import Desk, create_run, decide_approval, events_of, execute, list_runs, result_of, run_of
+from graphs.run_book import events_of, list_runs, result_of, run_of
+from graphs.runs import create_run, decide_approval, execute
 from quant.scenario import BUILT_IN
 from store.records import every
 from tests.graphs.conftest import OWNER, QUICK, open_desk

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graphs.desk import Desk
 from graphs.holdout import open_holdout
-from graphs.runs import Desk, create_run, decide_approval, events_of, execute, result_of, run_of
+from graphs.run_book import events_of, result_of, run_of
+from graphs.runs import create_run, decide_approval, execute
 from store.records import Key
 from tests.graphs.conftest import OWNER, open_desk
 from tools.approval import AlreadyDecided, Decided, NothingAsked, approval_of

@@ -13,8 +13,10 @@ from agents.conversation import fenced, unfenced
 from agents.planner import ASSISTANT
 from graphs.assistant import message
 from graphs.conversations import ask, branch, conversation_of, resume, turn_of
+from graphs.desk import Desk
 from graphs.launching import LAUNCHES
-from graphs.runs import Desk, NoSuchRun, create_run, decide_approval, events_of, list_runs, result_of, run_of
+from graphs.run_book import NoSuchRun, events_of, list_runs, result_of, run_of
+from graphs.runs import create_run, decide_approval
 from store.records import every
 from tests.graphs.conftest import OWNER
 from tests.graphs.obeying import (

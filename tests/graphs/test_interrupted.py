@@ -15,7 +15,8 @@ from typing import Any, Self
 
 import pytest
 
-from graphs.runs import create_run, events_of, run_of
+from graphs.run_book import events_of, run_of
+from graphs.runs import create_run
 from store.store import open_store
 from tests.bedrock.double import Double
 from tests.bedrock.drivers import embedded

@@ -16,7 +16,8 @@ from api.app import create_desk
 from api.report import render
 from api.settings import Settings
 from graphs.conversations import ask, begin_conversation, turn_of
-from graphs.runs import create_run, execute, result_of
+from graphs.run_book import result_of
+from graphs.runs import create_run, execute
 from tests.graphs.conftest import OWNER, QUICK
 from tests.graphs.obeying import Call, Obeying, calling, desk_of_two, obeying, request, saying, steps, talked
 from tools.trace import DecisionMade, DraftRejected

@@ -8,7 +8,8 @@ import pytest
 
 from graphs import jobs, turnstile
 from graphs.leases import leased
-from graphs.runs import change_run, create_run, decide_approval, events_of, execute, list_runs, run_of
+from graphs.run_book import change_run, events_of, list_runs, run_of
+from graphs.runs import create_run, decide_approval, execute
 from graphs.states import AFTER, IllegalTransition
 from tests.graphs.conftest import OWNER
 from tests.graphs.queued import queued_desk

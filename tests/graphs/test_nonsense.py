@@ -10,7 +10,8 @@ from langchain_core.messages import AIMessage
 
 from agents.planner import EmbeddedPlanner
 from graphs.deciding import ABSTAINED, ROUNDS
-from graphs.runs import create_run, events_of, execute, result_of, run_of
+from graphs.run_book import events_of, result_of, run_of
+from graphs.runs import create_run, execute
 from tools.trace import DecisionMade, DraftRejected
 
 OWNER = "local"

@@ -10,7 +10,8 @@ from agents.wiretap import CassetteMiss, Player
 from api.recording import label_of, replay
 from api.settings import read_settings
 from graphs.deciding import ABSTAINED
-from graphs.runs import create_run, execute, result_of
+from graphs.run_book import result_of
+from graphs.runs import create_run, execute
 from tests.bedrock.recordings import RECORDINGS
 from tests.playing import CASSETTES, Played, played
 from tools.trace import DecisionMade, DraftRejected, ModelAnswered, ModelReplaced, ModelRetried

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from agents.planner import PLANNER, EmbeddedPlanner
-from graphs.runs import create_run, events_of, execute, list_runs, reproduce, result_of, run_of
+from graphs.run_book import events_of, list_runs, result_of, run_of
+from graphs.runs import create_run, execute, reproduce
 from store.records import Key, every
 from tools.datasets import load_owned
 from tools.errors import InvalidInput, UserError

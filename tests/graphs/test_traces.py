@@ -11,7 +11,8 @@ import pytest
 
 from agents.planner import EmbeddedPlanner
 from graphs.log import EventLog, Place
-from graphs.runs import create_run, events_of, execute, result_of
+from graphs.run_book import events_of, result_of
+from graphs.runs import create_run, execute
 from graphs.trials import Telling
 from quant.objective import scenario_weights
 from quant.scenario import BUILT_IN

@@ -11,7 +11,8 @@ import pytest
 
 from graphs import jobs, reproductions, turnstile
 from graphs.conversations import ask, begin_conversation, resume, turn_of
-from graphs.runs import Run, change_run, create_run, decide_approval, events_of, execute, list_runs, run_of
+from graphs.run_book import Run, change_run, events_of, list_runs, run_of
+from graphs.runs import create_run, decide_approval, execute
 from store.errors import Unanswered
 from store.records import Key
 from tests.graphs.conftest import OWNER, open_desk

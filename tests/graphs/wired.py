@@ -13,7 +13,9 @@ from agents.failures import ModelFailure
 from agents.model import Models, make_models
 from agents.options import BEDROCK, ModelOptions, Patience
 from graphs.deciding import ABSTAINED
-from graphs.runs import Desk, create_run, events_of, execute, result_of, run_of
+from graphs.desk import Desk
+from graphs.run_book import events_of, result_of, run_of
+from graphs.runs import create_run, execute
 from quant.scenario import BUILT_IN
 from tests.bedrock.clients import CREDENTIALS, MODEL, REGION
 from tests.graphs.conftest import OWNER, open_desk

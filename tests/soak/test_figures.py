@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from graphs.runs import create_run, execute, result_of
+from graphs.run_book import result_of
+from graphs.runs import create_run, execute
 from quant.scenario import BUILT_IN
 from tests.graphs.conftest import OWNER, open_desk
 from tests.tools.deceptions import all_found, changed, perturbed

@@ -1,0 +1,51 @@
+"""What runs and conversations are executed with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from langchain_core.callbacks import AsyncCallbackHandler
+
+from agents.model import Models
+from graphs.checkpoints import DynamoTable
+from graphs.log import utc_now
+from store.queue import Queue
+from store.store import Store
+from tools.approval import USUAL, Thresholds
+from tools.budget import UNLIMITED, Budgets
+from tools.datasets import OwnedPrices
+from tools.jobs import JobRunner
+from tools.prices import PriceSource
+from tools.trace import TraceEvent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """Composed once, in `api/app.py`."""
+
+    store: Store
+    prices: PriceSource
+    """What every owner has."""
+    jobs: JobRunner
+    models: Models | None
+    """None for a desk that only reads and reproduces."""
+    checkpoints: Path | DynamoTable
+    """File or table of the graph's checkpoints."""
+    observe: Callable[[TraceEvent], None] | None = None
+    """Told of every event that an execution appends, once."""
+    listeners: tuple[AsyncCallbackHandler, ...] = ()
+    """Hear every prompt and every answer of the models."""
+    thresholds: Thresholds | None = USUAL
+    """What a run may take before a person is asked; None asks nobody."""
+    now: Callable[[], datetime] = utc_now
+    budgets: Budgets = UNLIMITED
+    """Limits on what models may take."""
+    queue: Queue | None = None
+    """Where submitted jobs wait for a worker; None executes runs in place."""
+    jobs_per_user: int = 2
+    """Jobs of one owner that have a place at a time."""
+
+    def prices_of(self, owner: str) -> OwnedPrices:
+        """What every owner has, and the owner's own data sets."""
+        return OwnedPrices(self.store, owner, self.prices, self.now)

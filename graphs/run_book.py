@@ -1,0 +1,122 @@
+"""The runs of an owner, as they are stored."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from graphs.log import numbered
+from graphs.states import STAGES, STOPPED, RunState, Transition, check_transition
+from quant.strategy import Frozen
+from store.errors import Conflict, Missing
+from store.records import Key, LabelName, Put, Record, every
+from store.store import Store
+from tools.errors import NotFound
+from tools.optimization import OptimizationRequest, OptimizationResult
+from tools.results import load_result
+from tools.trace import TRACE_EVENT, TraceEvent
+
+KIND = "run"
+
+
+class Cancelling(Frozen):
+    """What a person asked of a run that is being executed."""
+
+    by: str
+    at: datetime
+    reason: str = ""
+
+
+class Run(Frozen):
+    """One execution of the optimization graph."""
+
+    id: str
+    owner: str
+    state: RunState
+    created_at: datetime
+    request: OptimizationRequest
+    data_digest: str
+    ledger: str
+    """Address of what the owner had tried on the same prices before: see `tools.ledger`."""
+    code_version: str
+    result_digest: str | None = None
+    history: tuple[Transition, ...] = ()
+    """Empty at first in a run that was stored before there were histories."""
+    cancelling: Cancelling | None = None
+
+    def moved(self, state: RunState, *, at: datetime, by: str, reason: str = "", **changes: Any) -> "Run":
+        """In that state; `IllegalTransition` where it cannot follow."""
+        check_transition(self.id, self.state, state)
+        history = (*self.history, Transition(state=state, at=at, by=by, reason=reason))
+        wanted = None if state in STOPPED else self.cancelling
+        return self.model_copy(update={**changes, "state": state, "history": history, "cancelling": wanted})
+
+    def advanced(self, stage: RunState, *, at: datetime, by: str, **changes: Any) -> "Run":
+        """At least that far in its execution, through every stage on the way."""
+        done = STAGES.index(self.state) + 1 if self.state in STAGES else 0
+        run = self
+        for state in STAGES[done : STAGES.index(stage) + 1]:
+            run = run.moved(state, at=at, by=by, **changes)
+        return run
+
+    def put(self, version: int) -> Put:
+        """The write of this run over that version."""
+        labels: dict[LabelName, str] = {"state": self.state, "about": self.data_digest}
+        return Put(Key(self.owner, KIND, self.id), self.model_dump(mode="json"), version, labels=labels)
+
+
+class NoSuchRun(NotFound):
+    """The owner has no run of that id."""
+
+    code = "no_such_run"
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"run: there is no run {run_id!r}; allowed: the id of one of your runs")
+
+
+async def run_of(store: Store, owner: str, run_id: str) -> Run:
+    return Run.model_validate((await record_of(store, owner, run_id)).document)
+
+
+async def list_runs(store: Store, owner: str) -> list[Run]:
+    """The owner's runs, newest first."""
+    found = every(store.records, owner, KIND, newest_first=True)
+    return [Run.model_validate(record.document) async for record in found]
+
+
+async def events_of(store: Store, owner: str, run_id: str, *, after: int = 0) -> list[TraceEvent]:
+    """The events numbered `after` + 1 and on, with their numbers."""
+    found: list[TraceEvent] = []
+    while page := await store.events.read(owner, run_id, after):
+        found += [numbered(TRACE_EVENT.validate_python(event.payload), event.number) for event in page]
+        after = page[-1].number
+    return found
+
+
+async def result_of(store: Store, owner: str, run_id: str) -> OptimizationResult | None:
+    """The result of a run that has one."""
+    try:
+        return await load_result(store, owner, run_id, "final")
+    except Missing:
+        return None
+
+
+async def record_of(store: Store, owner: str, run_id: str) -> Record:
+    record = await store.records.get(Key(owner, KIND, run_id))
+    if record is None:
+        raise NoSuchRun(run_id)
+    return record
+
+
+async def change_run(store: Store, owner: str, run_id: str, change: Callable[[Run], Run]) -> Run:
+    """The run as `change` leaves it, whoever else writes meanwhile."""
+    while True:
+        record = await record_of(store, owner, run_id)
+        before = Run.model_validate(record.document)
+        after = change(before)
+        if after == before:
+            return before
+        try:
+            await store.records.put_many([after.put(record.version)])
+        except Conflict:
+            continue
+        return after
