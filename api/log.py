@@ -1,6 +1,8 @@
 """The log: one JSON object a line, in the home of the settings."""
 
+import io
 import logging
+import sys
 import tempfile
 import traceback
 from collections.abc import Generator
@@ -12,13 +14,31 @@ _LOG = "stratigos.log"
 _SILENT = logging.NullHandler()
 
 
+class _Lines(io.StringIO):
+    """Each text is a line at once; a full disk costs the line, which goes to stderr, and not what it tells of."""
+
+    def __init__(self, out: io.FileIO, *, strict: bool) -> None:
+        super().__init__()
+        self._out = out
+        self._strict = strict
+
+    def write(self, text: str, /) -> int:
+        try:
+            self._out.write(text.encode("utf-8", "replace"))
+        except OSError:
+            if self._strict:
+                raise
+            sys.stderr.write(text)
+        return len(text)
+
+
 @contextmanager
-def log_to(home: Path, level: str) -> Generator[None]:
-    """Write what happens inside to `home`/stratigos.log."""
+def log_to(home: Path, level: str, *, strict: bool = False) -> Generator[None]:
+    """Write what happens inside to `home`/stratigos.log; `strict` fails where it cannot be written."""
     import structlog
 
     logging.getLogger().addHandler(_SILENT)  # libraries would write tracebacks between our lines
-    with (home / _LOG).open("a", encoding="utf-8") as out:
+    with io.FileIO(home / _LOG, "a") as out:
         structlog.configure(
             processors=[
                 structlog.contextvars.merge_contextvars,
@@ -28,7 +48,7 @@ def log_to(home: Path, level: str) -> Generator[None]:
                 structlog.processors.JSONRenderer(),
             ],
             wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-            logger_factory=structlog.WriteLoggerFactory(file=out),
+            logger_factory=structlog.WriteLoggerFactory(file=_Lines(out, strict=strict)),
         )
         try:
             yield
@@ -41,7 +61,7 @@ def record(error: BaseException, home: Path | None) -> Path | None:
     import structlog
 
     if home is not None:
-        with suppress(OSError), log_to(home, "error"):
+        with suppress(OSError), log_to(home, "error", strict=True):
             logger: Any = structlog.get_logger()
             logger.error("fault", exc_info=error)
             return home / _LOG

@@ -8,11 +8,13 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
 
 from agents.model import Models, only
 from agents.options import Patience
 from agents.planner import EmbeddedPlanner
 from api.app import create_desk
+from api.log import log_to
 from api.settings import Settings
 from graphs.runs import create_run, execute
 from quant.scenario import BUILT_IN
@@ -86,3 +88,10 @@ async def test_a_level_above_debug_keeps_prompts_out(home, monkeypatch):
     lines = await logged(home, monkeypatch, 1, STRATIGOS_LOG_PROMPTS="true", STRATIGOS_LOG_LEVEL="warning")
     assert {line["event"] for line in lines} == {"model_failed"}
     assert SECRET not in json.dumps(lines)
+
+
+async def test_a_full_disk_costs_the_line_and_not_what_it_tells_of(tmp_path, capsys):
+    (tmp_path / "stratigos.log").symlink_to("/dev/full")
+    with log_to(tmp_path, "info"):
+        structlog.get_logger().warning("storage_unavailable", reason="disk full")
+    assert "storage_unavailable" in capsys.readouterr().err
