@@ -10,6 +10,7 @@ from api.loopback import LOOPBACK
 from api.settings import read_model_options, read_settings
 from tools.errors import InvalidInput
 
+CANNOT_START = 2
 GRACE = 3
 """Seconds that requests have to end once the server is told to."""
 
@@ -28,7 +29,7 @@ def serve(
 
     from agents.model import make_models
     from agents.pricing import read_prices
-    from api.app import create_app, create_desk
+    from api.app import create_app, create_desk, prepare_home
     from api.workers import workers
 
     settings = read_settings()
@@ -43,12 +44,20 @@ def serve(
             allowed=", ".join(LOOPBACK),
         )
     models = make_models(read_model_options(), prices=read_prices(settings.model_prices))
+    prepare_home(settings)
     app = create_app(settings, create_desk(settings, models, queued=True))
     threading.Thread(target=_warm, name="warm", daemon=True).start()
     with workers(settings.workers):
-        uvicorn.run(  # streams of events stay open as long as somebody reads: they are cut when the server ends
-            app, host=settings.host, port=settings.port, log_level=settings.log_level, timeout_graceful_shutdown=GRACE
-        )
+        try:  # streams of events stay open as long as somebody reads: they are cut when the server ends
+            uvicorn.run(
+                app,
+                host=settings.host,
+                port=settings.port,
+                log_level=settings.log_level,
+                timeout_graceful_shutdown=GRACE,
+            )
+        except SystemExit:  # it has said why it could not start, such as a port that is taken
+            return CANNOT_START
     return 0
 
 

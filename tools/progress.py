@@ -32,7 +32,7 @@ class Progress(Frozen):
     """What a log says about its run or its turn, up to one of its events."""
 
     stage: str = "queued"
-    """The node that began last; `waiting` for a person, and at the end `finished` or `failed`."""
+    """The node that began last; `waiting` for a person, and at the end `finished`, `failed`, `cancelled` or `rejected`."""
     share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
     """Never falls, and reaches 1 only when the run is finished: at most 0.99 before."""
     done: int = 0
@@ -42,7 +42,7 @@ class Progress(Frozen):
     failed: int = 0
     """Times that the run failed; one that was taken up again may have failed before."""
     total: int | None = None
-    """Trials of the plans so far; None before the first plan."""
+    """Trials of the plans so far, of a plan that is over those that it came to; None before the first plan."""
     best_in_sample: float | None = None
     """The best objective so far, of a trial alone and in sample: no promise of anything."""
     eta_seconds: float | None = None
@@ -97,8 +97,10 @@ class Folding:
             case trace.RunFailed():
                 self.ending = self.ending or "failed"
                 error = event.code if event.code == event.kind else f"{event.code}: {event.kind}"
-                failed = self.progress.failed + 1
-                self._tell(stage="failed", failed=failed, last_error=error, agents=(), eta_seconds=None)
+                by_a_person = event.code in ("cancelled", "rejected")
+                stage = event.code if by_a_person else "failed"
+                failed = self.progress.failed + (not by_a_person)
+                self._tell(stage=stage, failed=failed, last_error=error, agents=(), eta_seconds=None)
                 return
             case _:
                 pass
@@ -128,7 +130,8 @@ class Folding:
                 share = BEGINS["search"] + (SEARCH_ENDS - BEGINS["search"]) * self._of_all(part)
                 self._tell(done=max(now.done, self._searched + event.done), share=share, eta_seconds=left)
             case trace.TrialsFinished():
-                self._tell(done=max(now.done, event.trials), eta_seconds=None)
+                done = max(now.done, event.trials)
+                self._tell(done=done, total=done, eta_seconds=None)
 
     def _of_all(self, part: float) -> float:
         """The part of the search that is over: a later plan goes on in what the earlier ones left."""

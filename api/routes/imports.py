@@ -37,8 +37,8 @@ from tools.errors import InvalidInput
 MAX_BODY = 101_000_000
 """A file of 100 MB, and what a form puts around it."""
 
-router = APIRouter(tags=["market-data"], route_class=at_most(MAX_BODY))
-marking = APIRouter(tags=["market-data"], route_class=at_most(100_000))
+router = APIRouter(route_class=at_most(MAX_BODY))
+marking = APIRouter(route_class=at_most(100_000))
 
 
 class Options(BaseModel):
