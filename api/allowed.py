@@ -99,7 +99,14 @@ def in_words(node: dict[str, Any], *, unsearchable: Collection[str] = ()) -> str
             return "see the documentation"
 
 
+_FORMATS = {"date": "a day as 2014-12-31", "date-time": "a time as 2014-12-31T16:00:00Z"}
+
+
 def _length(node: dict[str, Any]) -> str:
+    if node.get("format") in _FORMATS:
+        return _FORMATS[node["format"]]
+    if "pattern" in node:
+        return f"text like {node['pattern']}"
     least, most = node.get("minLength", 0), node.get("maxLength")
     if most is None:
         return f"text of at least {least} characters" if least else "text"

@@ -56,6 +56,8 @@ def _refusal(one: Any, fields: Fields) -> Refusal:
 
 def _words(one: Any, path: list[str | int], fields: Fields) -> tuple[str, str]:
     kind, context = one["type"], one.get("ctx") or {}
+    if path == ["body"] and isinstance(one.get("input"), bytes):
+        return "its content type is not JSON's", "the header Content-Type: application/json"
     known = _told(at(path, fields))
     if kind == "missing":
         return "it is missing", known or "a value"
