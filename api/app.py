@@ -15,7 +15,7 @@ from tools.errors import InvalidInput
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fastapi import FastAPI
+    from fastapi import FastAPI, Response
 
     from agents.model import Models
     from graphs.checkpoints import DynamoTable
@@ -90,11 +90,11 @@ async def create_desk(
 
 def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") -> "FastAPI":
     """The HTTP application; it opens the desk when it starts and closes it when it ends."""
-    from fastapi import APIRouter
+    from fastapi import APIRouter, Depends
     from fastapi_offline import FastAPIOffline
 
     from api import problems
-    from api.dependencies import Served
+    from api.dependencies import Served, only_known_parameters
     from api.origins import OnThisMachine
     from api.routes import (
         agent,
@@ -140,7 +140,7 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
     )
     problems.install(app)
     app.add_middleware(OnThisMachine)
-    routes = APIRouter(prefix="/api", responses=problems.errors())
+    routes = APIRouter(prefix="/api", responses=problems.errors(), dependencies=[Depends(only_known_parameters)])
     for area in (
         results,  # `/jobs/compare` comes before `/jobs/{job_id}`
         jobs,
@@ -157,7 +157,15 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
     ):
         routes.include_router(area.router)
     app.include_router(routes)
+    for place in ("/", "/api"):
+        app.add_api_route(place, _to_documentation, include_in_schema=False)
     return app
+
+
+async def _to_documentation() -> "Response":
+    from fastapi.responses import RedirectResponse
+
+    return RedirectResponse("/api/docs")
 
 
 @asynccontextmanager

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from api.refusals import fields_of
 from api.settings import Settings
 from tools.context import Principal
+from tools.errors import InvalidInput
 
 if TYPE_CHECKING:
     from graphs.answering import Answering
@@ -38,3 +40,14 @@ async def principal(serving: Serving) -> Principal:
 
 
 Asking = Annotated[Principal, Depends(principal)]
+
+
+async def only_known_parameters(connection: HTTPConnection) -> None:
+    """A misspelled parameter would be left out without a word."""
+    if connection.scope["type"] != "http" or not connection.query_params:
+        return
+    known = fields_of(connection)["properties"].get("query", {"properties": {}})["properties"]
+    for name in connection.query_params:
+        if name not in known:
+            allowed = ", ".join(known) or "no parameter"
+            raise InvalidInput(f"query.{name[:80]}", "", reason="there is no such parameter", allowed=allowed)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, TypedDict
 
-from fastapi import Request
+from starlette.requests import HTTPConnection
 
 from api.allowed import at, in_words, short
 
@@ -26,12 +26,12 @@ class Refusal(TypedDict):
     allowed: str | None
 
 
-def fields_of(request: Request) -> Fields:
+def fields_of(request: HTTPConnection) -> Fields:
     """What the OpenAPI document says of the operation that was asked for."""
     document = request.app.openapi()
     path = getattr(request.scope.get("route"), "path_format", "")
     operations = next((known for place, known in document["paths"].items() if place.endswith(path)), {}) if path else {}
-    operation = operations.get(request.method.lower(), {})
+    operation = operations.get(request.scope["method"].lower(), {})
     places: dict[str, Any] = {}
     for parameter in operation.get("parameters", ()):
         places.setdefault(parameter["in"], {"properties": {}})["properties"][parameter["name"]] = parameter["schema"]

@@ -162,8 +162,13 @@ def _warm_up(request: OptimizationRequest) -> int:
     return max(request.space.longest_lookback(), alone.longest_lookback()) + request.mandate.decision_lag
 
 
+def days_of_holdout(days: int) -> int:
+    """How many of so many returns are locked."""
+    return max(round((1.0 - TRAIN - VALIDATE) * days), SHORTEST_HOLDOUT)
+
+
 def _split(days: int, warm_up: int) -> tuple[slice, slice, slice]:
-    holdout = max(round((1.0 - TRAIN - VALIDATE) * days), SHORTEST_HOLDOUT)
+    holdout = days_of_holdout(days)
     train_end = round((days - holdout) * TRAIN / (TRAIN + VALIDATE))
     if 3 * warm_up > days:
         raise InvalidInput(

@@ -14,6 +14,7 @@ from quant.errors import DataError
 from quant.returns import Returns
 from tools.datasets import OwnedPrices, head_of, resolved, version_of
 from tools.errors import InvalidInput
+from tools.market import days_of_holdout
 from tools.optimizer_answers import History
 from tools.optimizer_requests import OptimizerRequest
 from tools.portfolio_words import Portfolio
@@ -151,7 +152,7 @@ def _from_prices(
             last_date=returns.dates[-1].astype(object),
         ),
         current=portfolio.assets if portfolio else {},
-        warnings=tuple(_doubts(list(sets.values()))),
+        warnings=(*_doubts(list(sets.values())), *_peeking(days, window)),
     )
 
 
@@ -176,6 +177,13 @@ def _doubts(sets: Sequence[Prices]) -> list[str]:
         if prices.survivors:
             said.append(f"{prices.source}: chosen because they still exist; their mean returns are flattered.")
     return said
+
+
+def _peeking(days: NDArray[np.datetime64], window: NDArray[np.datetime64]) -> list[str]:
+    locked = days_of_holdout(days.size - 1)
+    if days.size <= locked or window[-1] < days[-locked]:
+        return []
+    return [f"The window reaches into the days from {days[-locked]} on, which optimizations keep locked as a holdout."]
 
 
 def _varying(values: Floats, symbols: Sequence[str], field: str) -> Floats:

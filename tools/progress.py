@@ -32,7 +32,7 @@ class Progress(Frozen):
     """What a log says about its run or its turn, up to one of its events."""
 
     stage: str = "queued"
-    """The node that began last; `waiting` for a person, and at the end `finished`, `failed`, `cancelled` or `rejected`."""
+    """The node that began last; `waiting` for a person; at the end `finished`, `failed`, `cancelled` or `rejected`."""
     share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
     """Never falls, and reaches 1 only when the run is finished: at most 0.99 before."""
     done: int = 0
