@@ -2,13 +2,16 @@
 
 import threading
 from importlib import import_module
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.loopback import LOOPBACK
 from api.settings import read_model_options, read_settings
 from tools.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 CANNOT_START = 2
 GRACE = 3
@@ -46,7 +49,7 @@ def serve(
     models = make_models(read_model_options(), prices=read_prices(settings.model_prices))
     prepare_home(settings)
     app = create_app(settings, create_desk(settings, models, queued=True))
-    threading.Thread(target=_warm, name="warm", daemon=True).start()
+    threading.Thread(target=_warm, args=[app], name="warm", daemon=True).start()
     with workers(settings.workers):
         try:  # streams of events stay open as long as somebody reads: they are cut when the server ends
             uvicorn.run(
@@ -61,6 +64,7 @@ def serve(
     return 0
 
 
-def _warm() -> None:
-    """The libraries of the numeric core take seconds to import: the first request shall not wait for them."""
+def _warm(app: "FastAPI") -> None:
+    """The document and the libraries of the numeric core take seconds: the first request shall not wait for them."""
+    app.openapi()
     import_module("tools.evaluation")

@@ -222,9 +222,7 @@ def _aligned(
     if ends.size < 2:
         notes.append(f"no return from {window.first} to {window.last}: {ends.size} {period}s have prices")
     elif period != "day":
-        notes.append(
-            f"the first return is of the {period} to {ends[1]}: the one before has no close to start from"
-        )
+        notes.append(f"the first return is of the {period} to {ends[1]}: the one before has no close to start from")
     answer: dict[str, Any] = {
         one.symbol: _plain(changes_of(closes[:, n], keys, stops, logarithmic=logarithmic)[1:])
         for n, one in enumerate(found)

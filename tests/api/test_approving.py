@@ -158,6 +158,7 @@ def test_a_person_at_the_terminal_rejects_in_place(capfd, typing):
     assert list(listed(capfd).values()) == ["rejected"]
 
 
+@pytest.mark.soak
 def test_a_threshold_that_is_switched_off_asks_nobody(capfd, monkeypatch):
     monkeypatch.setenv("APPROVE_EVALUATIONS", "none")
     assert run(["optimize", *SMALL]) == 0

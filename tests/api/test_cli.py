@@ -299,7 +299,7 @@ def _listens_to_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-@pytest.mark.parametrize("moment", ["Market analyst", "Estimate, plan 1"])
+@pytest.mark.parametrize("moment", [pytest.param("Market analyst", marks=pytest.mark.soak), "Estimate, plan 1"])
 def test_an_interrupted_run_says_how_to_go_on(made, tmp_path, moment):
     home = tmp_path / "h"
     running = subprocess.Popen(
@@ -341,7 +341,7 @@ def test_a_reader_that_leaves_is_no_fault(at_made):
     "environment",
     [
         {"PYTHONIOENCODING": "ascii", "COLUMNS": "20"},
-        {"PYTHONIOENCODING": "latin-1", "NO_COLOR": "1", "TERM": "dumb"},
+        pytest.param({"PYTHONIOENCODING": "latin-1", "NO_COLOR": "1", "TERM": "dumb"}, marks=pytest.mark.soak),
     ],
 )
 def test_it_prints_on_any_terminal(made, environment):

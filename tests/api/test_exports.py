@@ -60,7 +60,8 @@ def test_a_spreadsheet_runs_no_formula(result, of, start):
     book = load_workbook(io.BytesIO(as_workbook(changed, [], of)))
     cells = [cell for sheet in book for row in sheet.iter_rows() for cell in row]
     assert not [cell for cell in cells if cell.data_type == "f"]
-    assert start in [cell.value for cell in cells]
+    read = start.replace("\r", "\n")  # as XML reads the end of a line, unless the file escapes it
+    assert {start, read} & {cell.value for cell in cells}
 
 
 def test_a_workbook_holds_the_result_and_the_trials(result, of):

@@ -50,7 +50,7 @@ WRONG_OPTIONS: list[tuple[dict[str, str], str]] = [
     ({"calendar": "MOON"}, "the name of an exchange calendar"),
     ({"mode": "extend"}, "there is no mydata yet"),
     ({"currency": "euro"}, "currency"),
-    ({"colour": "red"}, "there is no such field"),
+    ({"colour": "red"}, "there is no such parameter"),
 ]
 
 

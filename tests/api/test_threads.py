@@ -136,6 +136,7 @@ async def test_a_search_waits_for_a_person_and_goes_on_once_approved(client):
     assert (await ended(client, thread, 2))["outcome"] == "answered"
 
 
+@pytest.mark.soak
 async def test_a_search_is_made_as_the_person_edited_it(client):
     thread, asked = await waiting(client)
     answer = await decided(client, thread, asked["run"], verdict="edited", trials=12)
@@ -144,6 +145,7 @@ async def test_a_search_is_made_as_the_person_edited_it(client):
     assert (run["outcome"], run["focus"]["request"]["trials"]) == ("answered", 12)
 
 
+@pytest.mark.soak
 async def test_a_rejected_search_is_answered_with_the_reason(client):
     thread, asked = await waiting(client)
     bare = await decided(client, thread, asked["run"], verdict="rejected")

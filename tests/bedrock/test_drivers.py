@@ -181,8 +181,10 @@ def test_a_port_that_is_taken_is_said_so() -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--port", "99999"), "'99999' is not allowed; allowed: a whole number, 0 to 65535"),
-        (("--throttle", "-1"), "'-1' is not allowed"),
+        pytest.param(
+            ("--port", "99999"), "'99999' is not allowed; allowed: a whole number, 0 to 65535", marks=pytest.mark.soak
+        ),
+        pytest.param(("--throttle", "-1"), "'-1' is not allowed", marks=pytest.mark.soak),
         (("--port", "0", "--driver", "nonsense"), "--driver: 'nonsense'"),
     ],
 )

@@ -179,6 +179,7 @@ async def test_a_turn_at_a_terminal_is_left_to_it(home):
         assert (await answered(desk, turn)).outcome == "answered"
 
 
+@pytest.mark.soak
 async def test_a_turn_that_fails_says_so_in_its_log(home):
     class Failing(EmbeddedPlanner):
         def _reply(self, messages):

@@ -193,6 +193,7 @@ async def test_a_guardrail_ends_the_question_at_once(reply: Reply, home, monkeyp
     no_trace_of_it(home, done.result, *done.events)
 
 
+@pytest.mark.soak
 async def test_two_hundred_tool_calls_at_once_are_refused_beyond_the_limit(home, monkeypatch):
     def many(received: Received) -> Reply | None:
         if role_of(received) != "RiskAssessment":

@@ -162,6 +162,7 @@ def test_a_resumed_search_proposes_as_an_uninterrupted_one() -> None:
     )
 
 
+@pytest.mark.soak
 def test_proposals_do_better_than_an_even_spread() -> None:
     """Three rounds of 20 after a start of 40, against 60 more points of the sequence, for five fixed seeds."""
     gains = []
