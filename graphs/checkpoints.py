@@ -1,6 +1,7 @@
 """Where a graph keeps its place: SQLite or DynamoDB, typed words only, nothing that a model wrote outside of them."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -61,6 +62,9 @@ class DynamoTable:
         return TableSaver(self.name, self.bucket)
 
 
+OPENING_SECONDS = 30.0
+
+
 @asynccontextmanager
 async def open_checkpoints(place: Path | DynamoTable) -> AsyncGenerator[BaseCheckpointSaver[Any]]:
     """`Unavailable` for whoever works with checkpoints whose storage cannot answer."""
@@ -77,9 +81,24 @@ async def open_checkpoints(place: Path | DynamoTable) -> AsyncGenerator[BaseChec
 async def _open_file(place: Path) -> AsyncGenerator[AsyncSqliteSaver]:
     async with aiosqlite.connect(place, timeout=30.0) as connection:
         saver = AsyncSqliteSaver(connection, serde=SERIALIZER)
+        await _set_up(saver)
         try:
             yield saver
         finally:
             await asyncio.sleep(0)  # a graph that is interrupted leaves a write behind: it begins,
             async with saver.lock:  # and ends before the file is closed
                 pass
+
+
+async def _set_up(saver: AsyncSqliteSaver) -> None:
+    """Of two that open a new file at once SQLite refuses one, without waiting."""
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + OPENING_SECONDS
+    while True:
+        try:
+            await saver.setup()
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or clock() > deadline:
+                raise
+            await asyncio.sleep(0.01)

@@ -54,6 +54,7 @@ def test_another_processor_and_another_number_of_threads_change_no_bit(first: st
     assert digest(tmp_path / "home", **PROCESSOR) == first
 
 
+@pytest.mark.soak
 def test_reproducing_a_run_without_a_model_gives_its_digest(tmp_path: Path) -> None:
     once = digest(tmp_path / "home", "--seed", "7")
     again = run(tmp_path / "home", "reproduce", "last")
@@ -62,10 +63,12 @@ def test_reproducing_a_run_without_a_model_gives_its_digest(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("changed", [("--seed", "2"), ("--risk-aversion", "2.5"), ("--name", "Another")])
+@pytest.mark.soak
 def test_any_change_of_the_request_changes_the_digest(first: str, tmp_path: Path, changed: tuple[str, ...]) -> None:
     assert digest(tmp_path / "home", *changed) != first
 
 
+@pytest.mark.soak
 def test_the_last_price_changes_the_digest(tmp_path: Path) -> None:
     days = np.arange("2008-01-01", "2021-01-01", dtype="datetime64[D]")
     days = days[np.is_busday(days)]

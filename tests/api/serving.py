@@ -5,7 +5,9 @@ import socket
 import threading
 from collections.abc import AsyncGenerator, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import httpx
 import uvicorn
@@ -24,7 +26,16 @@ def settings_of(home: Path, owner: str = "local") -> Settings:
 
 
 def application(home: Path, desk: AbstractAsyncContextManager[Desk] | None = None, *, owner: str = "local") -> FastAPI:
-    return create_app(settings_of(home, owner), desk or open_desk(home))
+    app = create_app(settings_of(home, owner), desk or open_desk(home))
+    app.openapi_schema = document()
+    return app
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The same for every application; it takes most of a second to make."""
+    nowhere = Path("/nowhere")
+    return create_app(settings_of(nowhere), open_desk(nowhere)).openapi()
 
 
 @asynccontextmanager

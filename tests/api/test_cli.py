@@ -271,6 +271,7 @@ def test_export_writes_each_format(capfd, at_made, tmp_path):
     assert run(["export", "last", "--format", "pdf"]) == 2
 
 
+@pytest.mark.soak
 def test_an_exported_request_gives_the_same_digest(capfd, at_made, made, tmp_path):
     assert run(["show", "last", "--json"]) == 0
     result = json.loads(capfd.readouterr().out)
@@ -329,6 +330,7 @@ def test_an_interrupted_run_says_how_to_go_on(made, tmp_path, moment):
     assert done.stdout.splitlines()[-1] == made[1].splitlines()[-1]
 
 
+@pytest.mark.soak
 def test_a_reader_that_leaves_is_no_fault(at_made):
     piped = f"{sys.executable} -m api trace last --json | head -1; exit ${{PIPESTATUS[0]}}"
     for _ in range(2):
@@ -344,6 +346,7 @@ def test_a_reader_that_leaves_is_no_fault(at_made):
         pytest.param({"PYTHONIOENCODING": "latin-1", "NO_COLOR": "1", "TERM": "dumb"}, marks=pytest.mark.soak),
     ],
 )
+@pytest.mark.soak
 def test_it_prints_on_any_terminal(made, environment):
     done = command("show", "last", home=made[0], **environment)
     assert done.returncode == 0, done.stderr
@@ -351,6 +354,7 @@ def test_it_prints_on_any_terminal(made, environment):
     assert "\x1b" not in done.stdout
 
 
+@pytest.mark.soak
 def test_what_a_user_wrote_moves_no_cursor(tmp_path):
     done = command("optimize", *SMALL, "--name", "a\x1b[31m[bold]b\nc", home=tmp_path / "h")
     assert done.returncode == 0, done.stderr

@@ -166,6 +166,7 @@ def test_trials_can_be_sorted_by_every_metric():
     assert {*SortBy.__args__} == {"number", "objective", *Metrics.model_fields}
 
 
+@pytest.mark.soak
 async def test_charts_are_kept_and_the_same_when_they_are_made_anew(searched):
     at = f"/api/jobs/{DONE}/charts"
     async with client_of(searched) as client:

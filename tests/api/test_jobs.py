@@ -132,7 +132,7 @@ async def test_a_waiting_job_is_cancelled_at_once_and_a_finished_one_never(home)
         assert (answer.status_code, answer.json()["state"]) == (202, "cancelled")
         read = (await client.get(f"/api/jobs/{job['id']}")).json()
         assert (read["history"][-1]["by"], read["history"][-1]["reason"]) == ("local", "wrong seed")
-        assert read["progress"]["stage"] == "failed"
+        assert read["progress"]["stage"] == "cancelled"
         assert (await client.get(f"/api/jobs/{job['id']}/result")).status_code == 409
 
         other = (await client.post("/api/jobs", json=SMALL)).json()

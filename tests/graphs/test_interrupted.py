@@ -162,6 +162,7 @@ async def ended(process: Any) -> int | None:
     return process.exitcode
 
 
+@pytest.mark.soak
 async def test_a_run_killed_at_every_node_and_call_asks_for_nothing_that_was_stored(tmp_path, small) -> None:
     expected, wanted = await calm(tmp_path / "calm", small())
     home = tmp_path / "rough"

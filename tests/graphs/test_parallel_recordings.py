@@ -61,6 +61,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
+@pytest.mark.soak
 async def test_each_replay_is_whole_and_equal() -> None:
     cassette = Cassette.load(PATH)
     for _ in range(6):
