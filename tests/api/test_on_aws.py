@@ -153,6 +153,7 @@ async def travelled(home: Path, chosen: dict[str, str]) -> tuple[str, list[Any]]
         return await journey.job(), journey.answers
 
 
+@pytest.mark.soak
 async def test_every_answer_is_that_of_the_embedded_service(tmp_path, monkeypatch):
     here, answers = await travelled(tmp_path / "here", {})
     (tmp_path / "ministack").mkdir()

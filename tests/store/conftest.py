@@ -23,7 +23,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Aws]
         yield {"moto": one, "ministack": other}
 
 
-@pytest.fixture(params=ADAPTERS)
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.soak if name == "moto" else ()) for name in ADAPTERS])
 def adapter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "embedded":
         return "embedded"
