@@ -68,6 +68,7 @@ async def test_each_replay_is_whole_and_equal() -> None:
         await replay_once(cassette)
 
 
+@pytest.mark.soak
 async def test_each_recording_is_whole_and_equal(tmp_path, credentials) -> None:
     for _ in range(3):
         await record_once(PATH.read_bytes(), tmp_path)
