@@ -85,13 +85,16 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _cell(sheet: Any, value: Any) -> Any:
-    """Text is text, whatever it begins with: nothing in the file is a formula."""
+    """Text is text, whatever it begins with: nothing in the file is a formula.
+
+    A carriage return becomes the end of a line: as such, XML would keep it with one of openpyxl's writers only.
+    """
     from openpyxl.cell import WriteOnlyCell
     from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
     if not isinstance(value, str):
         return value
-    cell = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("�", value))
+    cell = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("�", value.replace("\r\n", "\n").replace("\r", "\n")))
     cell.data_type = "s"
     cell.quotePrefix = True
     return cell
