@@ -1,14 +1,13 @@
 """Prices, returns, and what happens to market data."""
 
-import hashlib
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, TypeAlias
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.dependencies import Asking, Serving
-from api.etags import etag, is_known
+from api.etags import TAGGED, UNCHANGED, IfNoneMatch, tagged
 from api.problems import errors
 from api.routes import imports
 from tools.market_events import MarketEvent
@@ -77,11 +76,10 @@ DatasetOf: TypeAlias = Annotated[
 AsOf: TypeAlias = Annotated[
     datetime | None, Query(alias="asOf", description="Use what was known of a data set at that time")
 ]
-IfNoneMatch: TypeAlias = Annotated[str | None, Header(description="Answer 304 where the ETag is still this one")]
 
 _ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: {"headers": {"ETag": {"description": "SHA-256 of the answer", "schema": {"type": "string"}}}},
-    304: {"description": "If-None-Match names what stands"},
+    200: {"headers": TAGGED},
+    **UNCHANGED,
     **errors(404),
 }
 
@@ -110,7 +108,7 @@ async def prices(
 
     asked = quotes.Asked(symbols=_symbols(symbols), start=start, end=end, dataset=dataset, as_of=as_of)
     source = serving.desk.prices_of(asking.owner)
-    return _sent(await quotes.prices(source, asked, quotes.PERIODS[interval]), if_none_match)
+    return tagged(await quotes.prices(source, asked, quotes.PERIODS[interval]), if_none_match)
 
 
 @router.get(
@@ -143,7 +141,7 @@ async def returns(
     found = await quotes.returns(
         source, asked, quotes.PERIODS[return_type], inner=alignment == "inner", logarithmic=kind == "log"
     )
-    return _sent(found, if_none_match)
+    return tagged(found, if_none_match)
 
 
 @router.get("/market-data/events", summary="What happened to your market data (long poll)", responses=errors())
@@ -170,10 +168,3 @@ async def events(
 
 def _symbols(text: str) -> tuple[str, ...]:
     return tuple(symbol.strip() for symbol in text.split(","))
-
-
-def _sent(content: bytes, if_none_match: str | None) -> Response:
-    said = {"ETag": etag(hashlib.sha256(content).hexdigest()), "Cache-Control": "private, no-cache"}
-    if is_known(if_none_match, said["ETag"]):
-        return Response(status_code=304, headers=said)
-    return Response(content, media_type="application/json", headers=said)

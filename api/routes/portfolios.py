@@ -8,7 +8,7 @@ from pydantic import Discriminator, Tag
 
 from api.bodies import at_most
 from api.dependencies import Asking, Serving
-from api.etags import etag, expected_versions, is_known
+from api.etags import UNCHANGED, IfNoneMatch, etag, expected_versions, is_known
 from api.problems import Problem, errors
 from tools import portfolio_book as book
 from tools.camel import Camel
@@ -60,9 +60,6 @@ PortfolioId: TypeAlias = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{1,64}$", ex
 IfMatch: TypeAlias = Annotated[
     str | None, Header(description='Change only this version, such as `"3"`; `*`: whichever it is', examples=['"3"'])
 ]
-IfNoneMatch: TypeAlias = Annotated[
-    str | None, Header(description="Answer 304 where the ETag is still this one", examples=['"3"'])
-]
 After: TypeAlias = Annotated[
     str | None, Query(max_length=500, description="The cursor of the page before: its header `X-Next-Cursor`")
 ]
@@ -72,7 +69,6 @@ _NEXT = {
     "X-Next-Cursor": {"description": "`after` of the next page; absent on the last", "schema": {"type": "string"}},
     "Link": {"description": 'The next page as a link, `rel="next"`', "schema": {"type": "string"}},
 }
-_UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "If-None-Match names the version that stands"}}
 
 
 def _answers(status: int, *failures: int, headers: dict[str, Any] | None = None) -> dict[int | str, dict[str, Any]]:
@@ -98,7 +94,7 @@ async def create(body: Draft, serving: Serving, asking: Asking, response: Respon
     "/portfolios",
     summary="Your portfolios, the newest first",
     response_model=list[Portfolio],
-    responses={**_answers(200, headers=_ETAG | _NEXT), **_UNCHANGED},
+    responses={**_answers(200, headers=_ETAG | _NEXT), **UNCHANGED},
 )
 async def listed(
     request: Request,
@@ -132,7 +128,7 @@ async def listed(
     "/portfolios/{portfolio_id}",
     summary="One portfolio",
     response_model=Portfolio,
-    responses={**_answers(200, 404), **_UNCHANGED},
+    responses={**_answers(200, 404), **UNCHANGED},
 )
 async def read(
     portfolio_id: PortfolioId, serving: Serving, asking: Asking, response: Response, if_none_match: IfNoneMatch = None

@@ -1,11 +1,11 @@
 """What jobs have found: results, trials, charts, files."""
 
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, TypeAlias
 
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from api.dependencies import Asking, Serving
-from api.etags import etag, is_known
+from api.etags import TAGGED, UNCHANGED, IfNoneMatch, tagged
 from api.exporting import MEDIA, Format, Table
 from api.paging import After, Limit
 from api.problems import errors
@@ -24,17 +24,14 @@ JobId: TypeAlias = Annotated[
     str,
     Path(pattern="^[A-Za-z0-9_-]{1,64}$", description="The id of a job", examples=["9f0c9c2be5b74d0d8f4a1f0c9c2be5b7"]),
 ]
-IfNoneMatch: TypeAlias = Annotated[str | None, Header(description="Answer 304 where the ETag is still this one")]
 
-_TAGGED = {"ETag": {"description": "SHA-256 of the answer", "schema": {"type": "string"}}}
-_CACHED = _TAGGED | {
+_CACHED = TAGGED | {
     "X-Cache": {
         "description": "`hit` where the answer was kept, at most for a day; the bytes are the same",
         "schema": {"type": "string", "enum": ["hit", "miss"]},
     }
 }
 _FILE = _CACHED | {"Content-Disposition": {"description": "A name for the file", "schema": {"type": "string"}}}
-_UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "If-None-Match names what stands"}}
 
 
 @router.get("/jobs/compare", summary="Finished jobs beside each other", responses=errors(404, 409))
@@ -64,19 +61,18 @@ async def compare(
     "/jobs/{job_id}/result",
     summary="The result of a job",
     response_model=OptimizationResult | PartialResult,
-    responses={200: {"headers": _TAGGED}, **_UNCHANGED, **errors(404, 409)},
+    responses={200: {"headers": TAGGED}, **UNCHANGED, **errors(404, 409)},
 )
 async def result(job_id: JobId, serving: Serving, asking: Asking, if_none_match: IfNoneMatch = None) -> Response:
     """The whole result; of a job that was cancelled or failed a partial one, which says so and names no winner.
 
     409 while the job goes on: its state is at `/api/jobs/{id}`, what it has tried at `/api/jobs/{id}/trials`.
     """
-    import hashlib
 
     from graphs.outcomes import answer_of
 
     content = await answer_of(serving.desk.store, asking.owner, job_id)
-    return _sent(content, MEDIA["json"], hashlib.sha256(content).hexdigest(), if_none_match)
+    return tagged(content, if_none_match, media_type=MEDIA["json"])
 
 
 @router.get(
@@ -136,7 +132,7 @@ async def trial(
     "/jobs/{job_id}/charts",
     summary="What a job's charts show, ready to be drawn",
     response_model=Charts,
-    responses={200: {"headers": _CACHED}, **_UNCHANGED, **errors(404)},
+    responses={200: {"headers": _CACHED}, **UNCHANGED, **errors(404)},
 )
 async def charts(
     job_id: JobId,
@@ -153,7 +149,9 @@ async def charts(
 
     found = await found_by(serving.desk.store, asking.owner, job_id)
     made = await exporting.charts(serving.desk, found, chart, points)
-    return _sent(made.content, MEDIA["json"], made.digest, if_none_match, hit=made.hit)
+    return tagged(
+        made.content, if_none_match, media_type=MEDIA["json"], digest=made.digest, headers=_cached(hit=made.hit)
+    )
 
 
 @router.get(
@@ -171,7 +169,7 @@ async def charts(
                 "text/html": {"schema": {"type": "string"}},
             },
         },
-        **_UNCHANGED,
+        **UNCHANGED,
         **errors(404, 409),
     },
 )
@@ -192,21 +190,9 @@ async def export(
     made = await exporting.export(serving.desk, found, format_, table)
     name = f"stratigos-{job_id}" + ("-figures" if (format_, table) == ("csv", "figures") else "")
     headers = {"Content-Disposition": f'attachment; filename="{name}.{format_}"'}
-    return _sent(made.content, MEDIA[format_], made.digest, if_none_match, hit=made.hit, headers=headers)
+    headers |= _cached(hit=made.hit)
+    return tagged(made.content, if_none_match, media_type=MEDIA[format_], digest=made.digest, headers=headers)
 
 
-def _sent(
-    content: bytes,
-    media_type: str,
-    digest: str,
-    if_none_match: str | None,
-    *,
-    hit: bool | None = None,
-    headers: dict[str, str] | None = None,
-) -> Response:
-    said = {"ETag": etag(digest), "Cache-Control": "private, no-cache", **(headers or {})}
-    if hit is not None:
-        said["X-Cache"] = "hit" if hit else "miss"
-    if is_known(if_none_match, said["ETag"]):
-        return Response(status_code=304, headers=said)
-    return Response(content, media_type=media_type, headers=said)
+def _cached(*, hit: bool) -> dict[str, str]:
+    return {"X-Cache": "hit" if hit else "miss"}
