@@ -94,7 +94,8 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
     from fastapi_offline import FastAPIOffline
 
     from api import problems
-    from api.dependencies import Served, only_known_parameters
+    from api.dependencies import Served, needs, only_known_parameters
+    from api.identity import create_identity
     from api.origins import OnThisMachine
     from api.routes import (
         agent,
@@ -122,7 +123,7 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
             aclosing(Following(opened.store)) as following,
         ):
             await answering.ensure_all(settings.owner)
-            app.state.served = Served(settings, opened, answering, following)
+            app.state.served = Served(settings, create_identity(settings, opened.store), opened, answering, following)
             yield
 
     app = FastAPIOffline(  # its documentation needs no other host
@@ -141,21 +142,23 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
     problems.install(app)
     app.add_middleware(OnThisMachine)
     routes = APIRouter(prefix="/api", responses=problems.errors(), dependencies=[Depends(only_known_parameters)])
-    for area in (
-        results,  # `/jobs/compare` comes before `/jobs/{job_id}`
-        jobs,
-        evaluations,
-        events,
-        threads,
-        turns,
-        agent,
-        portfolios,
-        optimization,
-        monte_carlo,
-        market_data,
-        health,
+    app.include_router(health.router, prefix="/api", responses=problems.errors())
+    research = needs("research:read", "research:write")
+    data = needs("market-data:read", "proprietary-data:write")
+    for area, permission in (
+        (results, research),  # `/jobs/compare` comes before `/jobs/{job_id}`
+        (jobs, research),
+        (evaluations, research),
+        (events, research),
+        (threads, research),
+        (turns, research),
+        (agent, research),
+        (portfolios, research),
+        (optimization, research),
+        (monte_carlo, research),
+        (market_data, data),
     ):
-        routes.include_router(area.router)
+        routes.include_router(area.router, dependencies=[permission])
     app.include_router(routes)
     for place in ("/", "/api"):
         app.add_api_route(place, _to_documentation, include_in_schema=False)

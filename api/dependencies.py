@@ -1,15 +1,18 @@
 """What routes are given: who asks, and what serves them."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from api.identity import Identity
+from api.problems import Problem
 from api.refusals import fields_of
 from api.settings import Settings
 from tools.context import Principal
 from tools.errors import InvalidInput
+from tools.roles import PERMISSIONS, Permission
 
 if TYPE_CHECKING:
     from graphs.answering import Answering
@@ -22,6 +25,7 @@ class Served:
     """What the application holds while it runs."""
 
     settings: Settings
+    identity: Identity
     desk: "Desk"
     answering: "Answering"
     following: "Following"
@@ -34,12 +38,24 @@ async def served(connection: HTTPConnection) -> Served:  # a plain function woul
 Serving = Annotated[Served, Depends(served)]
 
 
-async def principal(serving: Serving) -> Principal:
-    """Who asks: on loopback the one local user."""
-    return Principal(owner=serving.settings.owner)
+async def principal(connection: HTTPConnection, serving: Serving) -> Principal:
+    return await serving.identity.principal(connection)
 
 
 Asking = Annotated[Principal, Depends(principal)]
+
+
+def needs(reading: Permission, writing: Permission) -> Any:
+    """Whoever only looks needs one permission, and whoever changes something the other."""
+
+    async def permitted(connection: HTTPConnection, asking: Asking) -> None:
+        looks = connection.scope.get("method", "GET") in ("GET", "HEAD")
+        permission = reading if looks else writing
+        if not asking.may(permission):
+            roles = ", ".join(role for role, granted in PERMISSIONS.items() if permission in granted)
+            raise Problem(403, f"{permission} is not among what your roles permit; allowed: {roles}")
+
+    return Depends(permitted)
 
 
 async def only_known_parameters(connection: HTTPConnection) -> None:

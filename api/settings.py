@@ -88,6 +88,43 @@ class Settings(BaseSettings):
     ] = ""
     """The server that commands ask; empty for those that work in the home."""
 
+    key: Annotated[str, Field(validation_alias="STRATIGOS_KEY", max_length=200, repr=False)] = ""
+    """The API key that commands show to the server."""
+
+    auth: Annotated[str, Field(validation_alias="STRATIGOS_AUTH", pattern=r"^((keys|cognito)(,(keys|cognito))?)?$")] = (
+        ""
+    )
+    """How people show who they are; empty for the one local user, who is reached from this machine only."""
+    cognito_issuer: Annotated[
+        str,
+        Field(validation_alias="COGNITO_ISSUER", max_length=500, pattern=rf"^({ADDRESS})?$"),
+    ] = ""
+    """The pool whose tokens are taken."""
+    cognito_clients: Annotated[
+        str, Field(validation_alias="COGNITO_CLIENTS", max_length=500, pattern=r"^([A-Za-z0-9]+(,[A-Za-z0-9]+)*)?$")
+    ] = ""
+    """The pool's app clients for which tokens may have been made."""
+    requests_per_second: Annotated[float, Field(validation_alias="REQUESTS_PER_SECOND", gt=0.0, le=1e6)] = 10.0
+    """Of one user, where people sign in; three seconds' worth may come at once."""
+    requests_per_address: Annotated[int, Field(validation_alias="REQUESTS_PER_ADDRESS", ge=1, le=10**9)] = 2_000
+    """Of one address in five minutes, where people sign in."""
+    streams_per_user: Annotated[int, Field(validation_alias="STREAMS_PER_USER", ge=1, le=10_000)] = 20
+    """Streams and sockets that one user may hold open, where people sign in."""
+    trusted_proxies: Annotated[
+        str,
+        Field(validation_alias="TRUSTED_PROXIES", max_length=500, pattern=r"^([0-9a-fA-F.:/]+(,[0-9a-fA-F.:/]+)*)?$"),
+    ] = ""
+    """Addresses or networks of proxies whose word is taken for where a request comes from."""
+    cors_origins: Annotated[
+        str,
+        Field(validation_alias="CORS_ORIGINS", max_length=1000, pattern=r"^(https?://[^\s/,]+(,https?://[^\s/,]+)*)?$"),
+    ] = ""
+    """Sites whose pages may ask from a browser; empty for none but the service's own."""
+    log: Annotated[Literal["home", "stdout"], Field(validation_alias="STRATIGOS_LOG")] = "home"
+    """Where the log goes: a file in the home, or standard output, as containers want it."""
+    metrics: Annotated[Literal["off", "emf"], Field(validation_alias="STRATIGOS_METRICS")] = "off"
+    """Whether CloudWatch's embedded metrics are written to standard output."""
+
     threads: Annotated[int | None, Field(validation_alias="NUMBA_NUM_THREADS", ge=1, le=1024)] = None
     """Threads of the numeric core, by default one a core; read there. The result does not depend on it."""
 
@@ -181,6 +218,11 @@ FORMS = {
     "STRATIGOS_CHECKPOINTS": "dynamodb:TABLE, dynamodb:TABLE,s3:BUCKET, or nothing for a file in the home",
     "STRATIGOS_QUEUE": "sqs:URL,dead:URL, the URLs of two SQS queues, or nothing for a queue in the home",
     "STRATIGOS_STORE": "dynamodb:TABLE,s3:BUCKET, or nothing for files in the home",
+    "STRATIGOS_AUTH": "keys, cognito, keys,cognito, or nothing for the one local user",
+    "COGNITO_ISSUER": "https://cognito-idp.REGION.amazonaws.com/POOL",
+    "COGNITO_CLIENTS": "ids of app clients, separated by commas",
+    "TRUSTED_PROXIES": "addresses or networks such as 10.0.0.0/8, separated by commas, or nothing",
+    "CORS_ORIGINS": "origins such as https://desk.example.com, separated by commas, or nothing",
     "STRATIGOS_SERVER": "an address such as http://127.0.0.1:8000, or nothing for the home",
     "MODEL": f"{EMBEDDED}, {BEDROCK}<model id or inference-profile ARN>, or a name of LangChain's init_chat_model",
     "MODEL_FALLBACKS": "names of models as in MODEL, separated by commas",

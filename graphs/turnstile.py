@@ -12,13 +12,12 @@ import structlog
 
 from quant.strategy import Frozen
 from store.errors import Conflict, Unavailable
+from store.keys import SYSTEM
 from store.queue import Document, Queue
 from store.records import Key, Put, every
 from store.store import Store
 from tools.errors import Conflicting
 
-SYSTEM = "_desk"
-"""Owns what no user does; no user has a name that begins so."""
 KIND = "turnstile"
 MAX_WAITING = 5_000
 OVERDUE = timedelta(seconds=10)

@@ -12,6 +12,8 @@ MAX_BLOB_KEY = 512  # S3 allows 1024
 LARGEST = 2**63 - 1
 ABOVE_EVERY_ID = "\U0010ffff"  # not printable, so no id holds it; the greatest in UTF-8
 LABELS = ("state", "about", "content")
+SYSTEM = "_desk"
+"""Owns what no user does; no user has a name that begins with `_`."""
 SEPARATORS = frozenset("#/\\")  # adapters join parts with `#` or `/`
 
 

@@ -11,6 +11,7 @@ from store.store import Store
 from tools.budget import UNLIMITED, Budgets
 from tools.jobs import JobRunner
 from tools.optimization import OptimizationRequest
+from tools.roles import PERMISSIONS, Permission, Role
 
 if TYPE_CHECKING:
     from tools.market import Market
@@ -20,7 +21,12 @@ class Principal(Frozen):
     """Who acts, with which roles; every key in the store starts with the owner."""
 
     owner: str
-    roles: tuple[str, ...] = ()
+    roles: tuple[Role, ...] = ()
+    via: str = "local"
+    """How it is known who acts: `local`, `key:` with the id of an API key, or `token:` with that of a pool's client."""
+
+    def may(self, permission: Permission) -> bool:
+        return any(permission in PERMISSIONS[role] for role in self.roles)
 
 
 class RunMarket:
