@@ -10,17 +10,20 @@ from store.store import Store
 from tools.optimization import AgentName
 
 KIND = "answer"
+_AHEAD = " " * 4096
+"""Stands before an answer, so that it lies in pages that SQLite wipes when it is deleted: a page of its tree keeps,
+now and then, remains of a row that was moved out of it."""
 
 
 async def load_answer(store: Store, owner: str, run: str, agent: AgentName, asked: str) -> Document | None:
     """The answer to the conversation whose digest is `asked`."""
     record = await store.records.get(_key(owner, run, agent, asked))
-    return None if record is None else record.document
+    return None if record is None else record.document["answer"]
 
 
 def answer_put(owner: str, run: str, agent: AgentName, asked: str, answer: Document) -> Put:
     """Keeps it unless another process was first: what is stored holds."""
-    return Put(_key(owner, run, agent, asked), answer, expected=0)
+    return Put(_key(owner, run, agent, asked), {"": _AHEAD, "answer": answer}, expected=0)
 
 
 async def forget_answers(store: Store, owner: str, run: str, agent: AgentName | None = None) -> None:
