@@ -34,6 +34,7 @@ from tests.graphs.wired import (
     replaced,
     retried,
 )
+from tests.soaking import a_few
 
 pytestmark = pytest.mark.anyio
 
@@ -95,7 +96,7 @@ PASSING: dict[str, Passing] = {
 }
 
 
-@pytest.mark.parametrize("case", PASSING)
+@pytest.mark.parametrize("case", a_few(PASSING, "throttled", "throttled_midway", "cut_frame"))
 async def test_what_passes_is_waited_for_and_leaves_the_result_as_it_is(case, home, monkeypatch, undisturbed):
     fault = PASSING[case]
     with Double(faulty(embedded(), before_each(FIVE, fault.reply))) as double:
@@ -141,7 +142,7 @@ def options_of(patience: Patience) -> ModelOptions:
     return OPTIONS.model_copy(update={"patience": patience})
 
 
-@pytest.mark.parametrize("case", FATAL)
+@pytest.mark.parametrize("case", a_few(FATAL, "throttled", "expired_credentials", "no_such_model", "dripping"))
 async def test_a_model_that_fails_for_good_ends_the_run_with_its_reason(case, home, monkeypatch):
     fault = FATAL[case]
     with Double(faulty(embedded(), dead(MODEL, fault.reply))) as double:
@@ -156,7 +157,7 @@ async def test_a_model_that_fails_for_good_ends_the_run_with_its_reason(case, ho
     no_trace_of_it(home, *failed.events, failed.failure)
 
 
-@pytest.mark.parametrize("case", ["throttled", "expired_credentials", "dripping"])
+@pytest.mark.parametrize("case", a_few(["throttled", "expired_credentials", "dripping"], "expired_credentials"))
 async def test_a_run_that_failed_is_resumed_to_the_same_result(case, home, monkeypatch, undisturbed):
     fault = FATAL[case]
     with Double(faulty(embedded(), dead(MODEL, fault.reply))) as double:
@@ -232,7 +233,7 @@ DEAD: dict[str, Dead] = {
 }
 
 
-@pytest.mark.parametrize("case", DEAD)
+@pytest.mark.parametrize("case", a_few(DEAD, "throttled", "access_denied"))
 async def test_the_next_model_decides_where_the_first_is_dead(case, home, monkeypatch, undisturbed):
     fault = DEAD[case]
     rules = [] if fault.reply is None else [dead(MODEL, fault.reply)]

@@ -28,6 +28,7 @@ from tests.graphs.wired import (
     point_at,
     ran,
 )
+from tests.soaking import a_few
 from tools.optimization import AgentName, OptimizationRequest, OptimizationResult
 from tools.trace import DecisionMade, ToolCalled
 
@@ -158,7 +159,17 @@ def all_abstained(
     assert done.digest == abstaining.model_copy(update={"manifest": manifest}).digest()
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case",
+    a_few(
+        CASES,
+        "arguments_that_are_not_json",
+        "endless_nesting",
+        "two_answers_at_once",
+        "half_an_answer",
+        "tool_calls_one_after_another",
+    ),
+)
 async def test_an_answer_that_is_none_is_an_abstention(case, home, monkeypatch, abstaining):
     reply, stop, calls = CASES[case]
     with Double(faulty(embedded(), everybody(reply))) as double:

@@ -42,6 +42,7 @@ from tests.graphs.obeying import (
     talk,
     talked,
 )
+from tests.soaking import a_few
 from tools.approval import Decided, Thresholds, approval_of
 from tools.context import utc_now
 from tools.errors import NotFound
@@ -99,7 +100,7 @@ NOT_BOUND: dict[str, Call] = {
 }
 
 
-@pytest.mark.parametrize("attempt", NOT_BOUND)
+@pytest.mark.parametrize("attempt", a_few(NOT_BOUND, "no_tool_at_all", "its_own_approval", "the_settings"))
 async def test_a_tool_that_is_not_bound_is_not_called(attempt: str, poisoned: Path):
     done = await talked(poisoned, steps([READ], [NOT_BOUND[attempt]], DONE))
     assert POISON in done.told
@@ -136,7 +137,19 @@ NOT_SAID: dict[str, tuple[Call, str]] = {
 }
 
 
-@pytest.mark.parametrize("attempt", NOT_SAID)
+@pytest.mark.parametrize(
+    "attempt",
+    a_few(
+        NOT_SAID,
+        "a_target",
+        "a_limit",
+        "a_name_of_a_run",
+        "an_amount_of_money",
+        "a_made_up_run",
+        "budgets",
+        "thresholds",
+    ),
+)
 async def test_an_argument_that_nobody_said_reaches_no_tool(attempt: str, poisoned: Path):
     call, field = NOT_SAID[attempt]
     done = await talked(poisoned, steps([READ], [call], DONE))
@@ -219,7 +232,9 @@ UNSAYABLE: dict[str, tuple[str, str]] = {
 }
 
 
-@pytest.mark.parametrize("attempt", UNSAYABLE)
+@pytest.mark.parametrize(
+    "attempt", a_few(UNSAYABLE, "digits", "words", "a_link", "its_prompt", "another_verdict", "a_forged_fence")
+)
 async def test_what_must_not_be_said_is_not_said(attempt: str, poisoned: Path):
     text, code = UNSAYABLE[attempt]
     done = await talked(poisoned, steps([READ], saying(text)))

@@ -12,6 +12,7 @@ from agents.planner import EmbeddedPlanner
 from graphs.deciding import ABSTAINED, ROUNDS
 from graphs.run_book import events_of, result_of, run_of
 from graphs.runs import create_run, execute
+from tests.soaking import a_few
 from tools.trace import DecisionMade, DraftRejected
 
 OWNER = "local"
@@ -126,7 +127,7 @@ def no_trace_of_it(home: Path, *values: Any) -> None:
         assert not [file for file in files if word.encode() in file.read_bytes()], word
 
 
-@pytest.mark.parametrize("case", ABSTAINING)
+@pytest.mark.parametrize("case", a_few(ABSTAINING, "wrong_tool", "empty_text", "endless_tool_calls"))
 async def test_an_agent_without_an_answer_abstains_and_code_goes_on(case: str, home, play):
     events, result, heard = await play(ABSTAINING[case])
 
@@ -147,7 +148,9 @@ async def test_an_agent_without_an_answer_abstains_and_code_goes_on(case: str, h
     no_trace_of_it(home, result, *events)
 
 
-@pytest.mark.parametrize("case", REJECTED)
+@pytest.mark.parametrize(
+    "case", a_few(REJECTED, "digits_of_its_own", "numbers_in_words", "a_figure_that_does_not_exist")
+)
 async def test_a_refused_draft_is_kept_as_a_hash_only(case: str, home, play):
     events, result, heard = await play(REJECTED[case])
 
