@@ -72,7 +72,7 @@ async def create_desk(
     prices = BundledPrices()
     checkpoints = await _checkpoints(settings, checked=models is not None)
     with log_to(settings.home, settings.log_level), exported(settings.telemetry) as telemetry:
-        async with _opened_store(settings) as store, _queue(settings, queued=queued) as queue:
+        async with opened_store(settings) as store, _queue(settings, queued=queued) as queue:
             yield Desk(
                 store=store,
                 prices=prices,
@@ -95,7 +95,7 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
 
     from api import problems
     from api.dependencies import Served, needs, only_known_parameters
-    from api.identity import create_identity
+    from api.identity import BEARER, KEY, check, create_identity
     from api.origins import OnThisMachine
     from api.routes import (
         agent,
@@ -111,6 +111,8 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
         threads,
         turns,
     )
+
+    check(settings)
 
     @asynccontextmanager
     async def lifespan(app: "FastAPI") -> AsyncGenerator[None]:
@@ -140,8 +142,10 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
         openapi_url="/api/openapi.json",
     )
     problems.install(app)
-    app.add_middleware(OnThisMachine)
-    routes = APIRouter(prefix="/api", responses=problems.errors(), dependencies=[Depends(only_known_parameters)])
+    if not settings.auth:
+        app.add_middleware(OnThisMachine)
+    known = [Depends(BEARER), Depends(KEY), Depends(only_known_parameters)]
+    routes = APIRouter(prefix="/api", responses=problems.errors(), dependencies=known)
     app.include_router(health.router, prefix="/api", responses=problems.errors())
     research = needs("research:read", "research:write")
     data = needs("market-data:read", "proprietary-data:write")
@@ -190,7 +194,7 @@ async def _queue(settings: Settings, *, queued: bool) -> "AsyncGenerator[Queue |
 
 
 @asynccontextmanager
-async def _opened_store(settings: Settings) -> "AsyncGenerator[Store]":
+async def opened_store(settings: Settings) -> "AsyncGenerator[Store]":
     from store.errors import Unavailable
     from store.store import open_store
 

@@ -90,9 +90,19 @@ class Problem(Exception):
         self.headers = headers
 
 
+class Unauthorized(Problem):
+    """Nobody that is known asks; which part of what was shown is wrong is nobody's business."""
+
+    def __init__(self, *, expired: bool = False) -> None:
+        allowed = "allowed: an API key or access token that holds, as `Authorization: Bearer`, or a key as `X-API-Key`"
+        wrong = "what you signed in with has expired" if expired else "it is not known who asks"
+        super().__init__(401, f"{wrong}; {allowed}", headers={"WWW-Authenticate": "Bearer"})
+
+
 _DESCRIPTIONS = {
     400: "The body is no JSON, or not what its content type says",
-    403: "The request comes from a page of another site",
+    401: "It is not known who asks, or what they signed in with has expired; never where one local user is served",
+    403: "Your roles or the scopes of your key do not permit it, or the request comes from a page of another site",
     404: "You have no such object",
     409: "The state of the object does not allow it",
     410: "The object has expired",
@@ -100,16 +110,17 @@ _DESCRIPTIONS = {
     413: "The body is too large",
     415: "The content type is not one of those that are read",
     422: "A field is missing or wrong; `details` names it and says what is allowed",
+    429: "You ask for more than is allowed at a time; try again after Retry-After seconds",
     500: "A fault of the service",
     503: "The storage cannot answer now; nothing is half-written; try again after Retry-After seconds",
 }
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What a route may answer besides its success, for the OpenAPI document; 403, 422, 500 and 503 always may come."""
+    """What a route may answer besides its success, for the OpenAPI document; some always may come."""
     return {
         status: {"model": ErrorEnvelope, "description": _DESCRIPTIONS[status]}
-        for status in sorted({*statuses, 403, 422, 500, 503})
+        for status in sorted({*statuses, 401, 403, 422, 429, 500, 503})
     }
 
 

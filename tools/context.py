@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+from pydantic import Field
 
 from quant.strategy import Frozen
 from store.store import Store
@@ -17,15 +19,23 @@ if TYPE_CHECKING:
     from tools.market import Market
 
 
+User: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$")]
+"""The name of one who signs in."""
+
+
 class Principal(Frozen):
     """Who acts, with which roles; every key in the store starts with the owner."""
 
     owner: str
     roles: tuple[Role, ...] = ()
+    scopes: tuple[Permission, ...] | None = None
+    """What an API key may do of what the roles permit; None for all of it."""
     via: str = "local"
     """How it is known who acts: `local`, `key:` with the id of an API key, or `token:` with that of a pool's client."""
 
     def may(self, permission: Permission) -> bool:
+        if self.scopes is not None and permission not in self.scopes:
+            return False
         return any(permission in PERMISSIONS[role] for role in self.roles)
 
 

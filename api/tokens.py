@@ -1,0 +1,104 @@
+"""Access tokens of a Cognito pool."""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from api.jwks import PoolKeys
+from api.problems import Unauthorized
+from tools.context import Principal, User, utc_now
+from tools.roles import ROLES
+
+if TYPE_CHECKING:
+    from joserfc.jwk import RSAKey
+
+LONGEST = 8192
+FORM = re.compile(r"([A-Za-z0-9_-]{2,512})\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+KID = re.compile(r"[A-Za-z0-9+/=_-]{1,200}")
+HEADER = frozenset({"alg", "kid", "typ"})
+"""All that is read of a header; a token that brings its own key, or says where it is, is refused."""
+LEEWAY = 60.0
+"""Seconds that two clocks may differ."""
+
+Time = Annotated[float, Field(ge=0.0, le=1e11, allow_inf_nan=False)]
+
+
+class Claims(BaseModel):
+    """Those of a Cognito access token that count."""
+
+    model_config = ConfigDict(strict=True)
+
+    iss: str
+    sub: User
+    client_id: str
+    token_use: Literal["access"]
+    exp: Time
+    iat: Time
+    nbf: Time = 0.0
+    groups: Annotated[list[object], Field(alias="cognito:groups")] = []
+    """Whatever is no role of ours counts for nothing."""
+
+
+class Tokens:
+    """Verifies what requests show."""
+
+    def __init__(
+        self,
+        issuer: str,
+        clients: Sequence[str],
+        *,
+        keys: PoolKeys | None = None,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._issuer = issuer
+        self._clients = frozenset(clients)
+        self._keys = keys or PoolKeys(issuer)
+        self._now = now
+
+    async def principal(self, shown: str) -> Principal:
+        key = await self._keys.find(_kid(shown))
+        if key is None:
+            raise Unauthorized
+        claims = _verified(shown, key)
+        now = self._now().timestamp()
+        if claims.iss != self._issuer or claims.client_id not in self._clients:
+            raise Unauthorized
+        if max(claims.iat, claims.nbf) > now + LEEWAY:
+            raise Unauthorized
+        if claims.exp <= now - LEEWAY:
+            raise Unauthorized(expired=True)
+        roles = tuple(filter(claims.groups.__contains__, ROLES))
+        return Principal(owner=claims.sub, roles=roles, via=f"token:{claims.client_id}")
+
+
+def _kid(shown: str) -> str:
+    """The id of the key that the token says it was signed with."""
+    from joserfc.errors import JoseError
+    from joserfc.util import json_b64decode
+
+    form = FORM.fullmatch(shown) if len(shown) <= LONGEST else None
+    if form is None:
+        raise Unauthorized
+    try:
+        header: Any = json_b64decode(form[1].encode())
+    except (JoseError, ValueError, TypeError) as error:
+        raise Unauthorized from error
+    if not isinstance(header, dict) or not header.keys() <= HEADER or header.get("alg") != "RS256":
+        raise Unauthorized
+    kid = header.get("kid")
+    if not isinstance(kid, str) or not KID.fullmatch(kid):
+        raise Unauthorized
+    return kid
+
+
+def _verified(shown: str, key: "RSAKey") -> Claims:
+    from joserfc import jwt
+    from joserfc.errors import JoseError
+
+    try:
+        return Claims.model_validate(jwt.decode(shown, key, algorithms=["RS256"]).claims)
+    except (JoseError, ValidationError, ValueError) as error:
+        raise Unauthorized from error

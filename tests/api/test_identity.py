@@ -1,0 +1,175 @@
+"""Who signs in with a key or a token, and what everybody else is told."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from api.api_keys import KeyTerms, create, revoke
+from api.app import create_app
+from api.settings import Settings
+from store.store import open_store
+from tests.api.serving import document, served
+from tests.api.signing import CLIENT, PERSON, Pool, pool
+from tests.graphs.conftest import open_desk
+from tools.errors import InvalidInput
+
+pytestmark = pytest.mark.anyio
+
+ELSEWHERE = "http://desk.example"
+
+
+def guarded(home: Path, auth: str = "keys", **changed: Any) -> FastAPI:
+    """An application where people sign in."""
+    app = create_app(
+        Settings.model_validate({"STRATIGOS_HOME": home, "STRATIGOS_AUTH": auth} | changed), open_desk(home)
+    )
+    app.openapi_schema = document()
+    return app
+
+
+def with_pool(home: Path, signing: Pool, auth: str = "cognito") -> FastAPI:
+    return guarded(home, auth, COGNITO_ISSUER=signing.issuer, COGNITO_CLIENTS=CLIENT)
+
+
+async def key_of(home: Path, owner: str = "anna", *, age: int = 0, **terms: Any) -> str:
+    async with open_store(home) as store:
+        made = KeyTerms(owner=owner, roles=("portfolio-manager",)).model_copy(update=terms)
+        return (await create(store, made, days=90, now=datetime.now(UTC) - timedelta(days=age)))[1]
+
+
+@asynccontextmanager
+async def reached(app: FastAPI) -> AsyncGenerator[httpx.AsyncClient]:
+    """As from another machine."""
+    async with served(app) as client:
+        client.base_url = ELSEWHERE
+        yield client
+
+
+def bearer(shown: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {shown}"}
+
+
+async def test_a_key_opens_the_desk_of_its_owner_and_no_other(home):
+    anna, ben = await key_of(home), await key_of(home, "ben")
+    draft = {"name": "Two", "assets": {"AAPL": 0.5, "JNJ": 0.5}}
+    async with reached(guarded(home)) as client:
+        made = await client.post("/api/portfolios", json=draft, headers=bearer(anna))
+        place = f"/api/portfolios/{made.json()['id']}"
+        assert made.status_code == 201
+        assert (await client.get(place, headers={"X-API-Key": anna})).status_code == 200
+        assert (await client.get(place, headers={"authorization": f"bearer {anna}"})).status_code == 200
+        assert (await client.get(place, headers=bearer(ben))).status_code == 404
+        assert (await client.get("/api/health")).status_code == 200
+
+
+def refusals(key: str) -> dict[str, Any]:
+    first, second = key[:-1], key[-1]
+    return {
+        "nothing": {},
+        "no kind": {"Authorization": key},
+        "other kind": {"Authorization": f"Basic {key}"},
+        "both": {"X-API-Key": key, **bearer(key)},
+        "a doubled header": [("Authorization", f"Bearer {key}"), ("Authorization", f"Bearer {key}")],
+        "two keys": [("X-API-Key", key), ("X-API-Key", key)],
+        "two in one": {"X-API-Key": f"{key}, {key}"},
+        "one letter": bearer(first + ("A" if second != "A" else "B")),
+        "cut short": bearer(first),
+        "other id": bearer(key.replace(key[10:22], "0" * 12)),
+        "a space": bearer(f"{key} "),
+        "a token": bearer("a.b.c"),
+        "letters of the world": [(b"x-api-key", "stratigos_é".encode())],
+    }
+
+
+async def test_whoever_is_not_known_is_told_nothing_else(home):
+    key = await key_of(home)
+    async with reached(guarded(home)) as client:
+        for name, headers in refusals(key).items():
+            answer = await client.get("/api/portfolios", headers=headers)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (401, "UNAUTHORIZED"), name
+            assert answer.json()["error"]["message"].startswith("it is not known who asks"), name
+            assert answer.headers["WWW-Authenticate"] == "Bearer"
+            assert key[:22] not in answer.text
+
+
+async def test_a_key_that_has_expired_is_told_so_and_one_that_was_revoked_is_not_known(home):
+    old, revoked = await key_of(home, age=91), await key_of(home)
+    async with open_store(home) as store:
+        await revoke(store, revoked[10:22], now=datetime.now(UTC))
+    async with reached(guarded(home)) as client:
+        for key, told in ((old, "has expired"), (revoked, "not known"), (old[:-1] + "-", "not known")):
+            answer = await client.get("/api/portfolios", headers=bearer(key))
+            assert answer.status_code == 401
+            assert told in answer.json()["error"]["message"]
+
+
+async def test_a_key_with_scopes_permits_no_more_than_they_do(home):
+    key = await key_of(home, scopes=("research:read",))
+    async with reached(guarded(home)) as client:
+        client.headers.update(bearer(key))
+        assert (await client.get("/api/portfolios")).status_code == 200
+        draft = {"name": "Two", "assets": {"AAPL": 0.5, "JNJ": 0.5}}
+        assert (await client.post("/api/portfolios", json=draft)).status_code == 403
+        assert (await client.get("/api/market-data/datasets")).status_code == 403
+
+
+async def test_a_token_of_the_pool_opens_what_its_groups_permit(home):
+    with pool() as signing:
+        async with reached(with_pool(home, signing)) as client:
+            draft = {"name": "Two", "assets": {"AAPL": 0.5, "JNJ": 0.5}}
+            for group, status in (("portfolio-manager", 201), ("compliance-officer", 403), ("traders", 403)):
+                token = signing.token(groups=[group])
+                made = await client.post("/api/portfolios", json=draft, headers=bearer(token))
+                assert made.status_code == status, group
+            other = signing.token(sub=PERSON.replace("7", "8"))
+            assert (await client.get("/api/portfolios", headers=bearer(other))).json() == []
+            assert (await client.get("/api/portfolios", headers={"X-API-Key": other})).status_code == 401
+            old = await client.get("/api/portfolios", headers=bearer(signing.token(exp=1)))
+            assert "expired" in old.json()["error"]["message"]
+
+
+async def test_only_what_the_setting_names_is_taken(home):
+    key = await key_of(home)
+    with pool() as signing:
+        for auth, of_key, of_token in (("keys", 200, 401), ("cognito", 401, 200), ("keys,cognito", 200, 200)):
+            async with reached(with_pool(home, signing, auth)) as client:
+                assert (await client.get("/api/portfolios", headers=bearer(key))).status_code == of_key
+                assert (await client.get("/api/portfolios", headers=bearer(signing.token()))).status_code == of_token
+
+
+async def test_a_pool_that_cannot_be_asked_is_no_fault_of_whoever_asks(home):
+    with pool() as signing:
+        signing.status = 500
+        async with reached(with_pool(home, signing)) as client:
+            answer = await client.get("/api/portfolios", headers=bearer(signing.token()))
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"COGNITO_CLIENTS": CLIENT}, "COGNITO_ISSUER"),
+        ({"COGNITO_ISSUER": "https://pool.example"}, "COGNITO_CLIENTS"),
+        ({"COGNITO_ISSUER": "http://pool.example", "COGNITO_CLIENTS": CLIENT}, "COGNITO_ISSUER"),
+        ({"COGNITO_ISSUER": "https://[::1", "COGNITO_CLIENTS": CLIENT}, "COGNITO_ISSUER"),
+        ({"COGNITO_ISSUER": "https://pool.example:x", "COGNITO_CLIENTS": CLIENT}, "COGNITO_ISSUER"),
+    ],
+)
+def test_settings_by_which_nobody_could_sign_in_are_refused_at_the_start(home, changed, named):
+    with pytest.raises(InvalidInput) as refused:
+        guarded(home, "keys,cognito", **changed)
+    assert refused.value.field == named
+
+
+def test_every_operation_but_that_of_health_says_how_to_sign_in():
+    for path, operations in document()["paths"].items():
+        for operation in operations.values():
+            security = [next(iter(way)) for way in operation.get("security", [])]
+            assert security == ([] if path == "/api/health" else ["bearer", "key"]), path
+            assert "401" in operation["responses"]

@@ -1,0 +1,265 @@
+"""Only access tokens of the pool are taken: not expired ones, not those of others, and not what only looks like one."""
+
+import asyncio
+import base64
+import hmac
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from joserfc import jws
+
+from api.jwks import FRESH, KEPT, PAUSE, PoolKeys
+from api.problems import Problem, Unauthorized
+from api.tokens import Tokens
+from tests.api.signing import CLIENT, PERSON, Pool, pool, rsa
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(name="pool")
+def its_pool() -> Iterator[Pool]:
+    with pool() as made:
+        yield made
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def tokens(pool: Pool, clock: Clock | None = None, *, later: float = 0.0) -> Tokens:
+    return Tokens(
+        pool.issuer,
+        [CLIENT, "other2client"],
+        keys=PoolKeys(pool.issuer, clock=clock or Clock()),
+        now=lambda: datetime.now(UTC) + timedelta(seconds=later),
+    )
+
+
+def part(content: Any) -> str:
+    raw = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+async def test_a_token_of_the_pool_says_who_asks_and_with_which_roles(pool):
+    groups = ["eu-west-1_Pool_Google", "administrator", "analyst", "Administrator"]
+    found = await tokens(pool).principal(pool.token(groups=groups))
+    assert (found.owner, found.roles) == (PERSON, ("analyst", "administrator"))
+    assert found.via == f"token:{CLIENT}"
+    assert found.may("admin:write")
+
+
+@pytest.mark.parametrize("groups", [None, [], ["traders"], [7, None, {"analyst": 1}]])
+async def test_whoever_is_in_no_group_of_ours_may_do_nothing(pool, groups):
+    found = await tokens(pool).principal(pool.token(groups=groups))
+    assert found.roles == ()
+    assert not found.may("research:read")
+
+
+NOW = time.time()
+WRONG: dict[str, dict[str, Any]] = {
+    "other issuer": {"iss": "https://cognito-idp.eu-west-1.amazonaws.com/other"},
+    "other client": {"client_id": "stranger"},
+    "no client": {"client_id": None, "aud": CLIENT},
+    "id token": {"token_use": "id", "aud": CLIENT},
+    "no use": {"token_use": None},
+    "from the future": {"iat": NOW + 600},
+    "not yet valid": {"nbf": NOW + 600},
+    "no end": {"exp": None},
+    "no beginning": {"iat": None},
+    "an end in words": {"exp": "never"},
+    "an end that is no number": {"exp": float("inf")},
+    "an end out of reach": {"exp": 10**400},
+    "true as an end": {"exp": True},
+    "nobody": {"sub": None},
+    "a user of the desk itself": {"sub": "_desk"},
+    "a user with a line break": {"sub": f"{PERSON}\n"},
+    "a user with a slash": {"sub": "a/b"},
+    "a user who is a list": {"sub": [PERSON]},
+    "groups in one word": {"groups": "administrator"},
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+async def test_a_token_with_other_claims_is_not_known(pool, wrong):
+    with pytest.raises(Unauthorized) as refused:
+        await tokens(pool).principal(pool.token(**WRONG[wrong]))
+    assert "not known" in str(refused.value)
+
+
+async def test_an_expired_token_is_told_so_and_clocks_may_differ_by_a_minute(pool):
+    shown = pool.token(exp=time.time() - 50, nbf=time.time() + 50)
+    assert (await tokens(pool).principal(shown)).owner == PERSON
+    for late in (15, 10**6):
+        with pytest.raises(Unauthorized, match="expired"):
+            await tokens(pool, later=late).principal(shown)
+
+
+def disguised(pool: Pool) -> dict[str, str]:
+    """Tokens that somebody without the pool's private key can make."""
+    header, payload, signature = pool.token().split(".")
+    public = rsa(1).as_pem(private=False)
+    claims = pool.claims()
+    secretly = f"{part({'alg': 'HS256', 'kid': 'one'})}.{payload}"
+    jwk = rsa(2).as_dict(private=False)
+    return {
+        "other pool, same key id": pool.token(key=rsa(2)),
+        "other pool, own key id": pool.token(kid="two", key=rsa(2)),
+        "swapped key id": pool.token(kid="two"),
+        "key id with odd characters": pool.token(kid="../one\x00é"),
+        "key id as a list": f"{part({'alg': 'RS256', 'kid': ['one']})}.{payload}.{signature}",
+        "no key id": f"{part({'alg': 'RS256'})}.{payload}.{signature}",
+        "no algorithm": f"{part({'alg': 'none', 'kid': 'one'})}.{payload}.",
+        "no algorithm, with a signature": f"{part({'alg': 'none', 'kid': 'one'})}.{payload}.{signature}",
+        "No algorithm": f"{part({'alg': 'None', 'kid': 'one'})}.{payload}.{signature}",
+        "the public key as a secret": f"{secretly}.{part(hmac.digest(public, secretly.encode(), 'sha256'))}",
+        "other algorithm, other key": jws.serialize_compact(
+            {"alg": "PS256", "kid": "one"}, json.dumps(claims), rsa(1), algorithms=["PS256"]
+        ),
+        "its own key": pool.token(header={"jwk": jwk}, key=rsa(2)),
+        "its own set of keys": pool.token(header={"jku": "http://127.0.0.1:1/jwks.json"}, key=rsa(2)),
+        "its own certificate": pool.token(header={"x5u": "http://127.0.0.1:1/x"}, key=rsa(2)),
+        "unencoded payload": f"{part({'alg': 'RS256', 'kid': 'one', 'b64': False, 'crit': ['b64']})}.e30.{signature}",
+        "a header that is text": f"{part('alg')}.{payload}.{signature}",
+        "a header that is a list": f"{part(['alg'])}.{payload}.{signature}",
+        "a deep header": f"{part(b'[' * 380)}.{payload}.{signature}",
+        "a header that is no text": f"{part(bytes(range(128, 200)))}.{payload}.{signature}",
+        "other payload": f"{header}.{part(claims | {'cognito:groups': ['administrator']})}.{signature}",
+        "no payload": f"{header}..{signature}",
+        "no signature": f"{header}.{payload}.",
+        "cut in two": f"{header}.{payload}",
+        "cut short": pool.token()[:-1],
+        "four parts": f"{header}.{payload}.{signature}.{signature}",
+        "padded": f"{header}.{payload}.{signature}=",
+        "other letters": f"{header}.{payload}.{signature[:-4]}+/+/",
+        "a line break": f"{header}.{payload}.{signature}\n",
+        "not base64": "a.b.c",
+        "nothing": "",
+        "ten kilobytes": "x" * 10_000,
+        "ten kilobytes of parts": f"{'a' * 3000}.{'b' * 3000}.{'c' * 4000}",
+        "letters of the world": "é" * 300,
+    }
+
+
+async def test_what_the_pool_did_not_sign_is_not_known(pool):
+    verifying = tokens(pool)
+    await verifying.principal(pool.token())
+    for name, shown in disguised(pool).items():
+        with pytest.raises(Unauthorized, match="not known") as refused:
+            pytest.fail(f"{name}: {await verifying.principal(shown)}")
+        assert not shown or shown not in str(refused.value), name
+
+
+async def test_no_byte_of_a_token_can_be_another(pool):
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/ \n\x00é"
+    shown, verifying = pool.token(), tokens(pool)
+    assert (await verifying.principal(shown)).owner == PERSON
+    changed: list[str] = []
+
+    @settings(max_examples=100, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(at=st.one_of(st.integers(0, len(shown) - 1), st.just(len(shown) - 1)), letter=st.sampled_from(letters))
+    def change(at: int, letter: str) -> None:
+        if shown[at] != letter:
+            changed.append(shown[:at] + letter + shown[at + 1 :])
+
+    change()
+    assert len(changed) > 50
+    for each in changed:
+        with pytest.raises(Unauthorized):
+            await verifying.principal(each)
+
+
+async def test_a_new_key_of_the_pool_is_picked_up_and_an_old_one_dropped(pool):
+    clock = Clock()
+    verifying, old = tokens(pool, clock), pool.token()
+    await verifying.principal(old)
+    pool.keys = {"two": rsa(2)}
+    new = pool.token(kid="two")
+    with pytest.raises(Unauthorized):  # fetched a moment ago
+        await verifying.principal(new)
+    clock.seconds += PAUSE
+    await verifying.principal(new)
+    assert pool.asked == 2
+    with pytest.raises(Unauthorized):  # gone with the keys of before
+        await verifying.principal(old)
+
+
+async def test_keys_are_kept_for_an_hour_and_an_old_one_ends_with_them(pool):
+    clock = Clock()
+    verifying, old = tokens(pool, clock), pool.token()
+    await verifying.principal(old)
+    pool.keys = {"two": rsa(2)}
+    clock.seconds += FRESH - 1
+    await verifying.principal(old)
+    assert pool.asked == 1
+    clock.seconds += 1
+    with pytest.raises(Unauthorized):
+        await verifying.principal(old)
+
+
+async def test_made_up_key_ids_do_not_reach_the_pool(pool):
+    clock = Clock()
+    verifying = tokens(pool, clock)
+    for number in range(60):
+        clock.seconds += 1
+        with pytest.raises(Unauthorized):
+            await verifying.principal(pool.token(kid=f"made-up-{number}"))
+    assert pool.asked == 60 / PAUSE
+
+
+async def test_many_that_come_at_once_ask_the_pool_once(pool):
+    pool.slowly = 0.05
+    verifying = tokens(pool)
+    found = await asyncio.gather(*(verifying.principal(pool.token()) for _ in range(20)))
+    assert {each.owner for each in found} == {PERSON}
+    assert pool.asked == 1
+
+
+BROKEN: dict[str, dict[str, Any]] = {
+    "a fault": {"status": 500},
+    "a detour": {"status": 302},
+    "no JSON": {"content": b"<html>"},
+    "no keys": {"content": b'{"keys": []}'},
+    "short keys": {"content": b'{"keys": [{"kty": "RSA", "kid": "one", "n": "AQAB", "e": "AQAB"}]}'},
+    "other keys": {"content": b'{"keys": [{"kty": "oct", "kid": "one", "k": "c2VjcmV0"}]}'},
+    "a key that is none": {"content": b'{"keys": [{"kty": "RSA", "kid": "one", "n": "%s", "e": "AA"}]}' % (b"A" * 400)},
+    "too many keys": {"content": json.dumps({"keys": [{"kty": "RSA"}] * 30}).encode()},
+    "far too much": {"content": b" " * 100_000 + b"{}"},
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+async def test_while_the_pool_cannot_be_asked_its_keys_hold_for_a_day(pool, broken):
+    clock = Clock()
+    verifying, shown = tokens(pool, clock), pool.token()
+    await verifying.principal(shown)
+    for name, value in BROKEN[broken].items():
+        setattr(pool, name, value)
+    clock.seconds += KEPT - 1
+    await verifying.principal(shown)
+    asked = pool.asked
+    await verifying.principal(shown)
+    assert pool.asked == asked == 2  # a pool that is down is not asked by everybody
+    clock.seconds += PAUSE
+    with pytest.raises(Problem) as refused:
+        await verifying.principal(shown)
+    assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "30"})
+    pool.status, pool.content = 200, None
+    clock.seconds += PAUSE
+    await verifying.principal(shown)
+
+
+async def test_a_pool_that_was_never_there_answers_nobody(pool):
+    verifying = Tokens("http://127.0.0.1:1/nowhere", [CLIENT])
+    with pytest.raises(Problem) as refused:
+        await verifying.principal(pool.token(iss="http://127.0.0.1:1/nowhere"))
+    assert refused.value.status == 503
