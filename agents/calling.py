@@ -202,7 +202,7 @@ class Calling(AgentMiddleware[Any, Scope]):
         """Doubles from attempt to attempt, and differs from call to call so that they do not come back together."""
         patience = self._chain.patience
         longest = min(patience.largest_delay, patience.first_delay * (1 << (attempt - 1)))
-        return longest * random.uniform(0.5, 1.0)
+        return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries, hides nothing
 
     def _limited(self, request: ModelRequest[Scope], response: ModelResponse[Any]) -> ModelResponse[Any]:
         """Tool calls beyond the limit are answered here, and not made."""

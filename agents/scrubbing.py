@@ -14,7 +14,7 @@ from zlib import crc32
 
 ENDPOINT = "https://bedrock-runtime.us-east-1.amazonaws.com"
 
-TOKEN = "A-Za-z0-9._~+/=-"
+TOKEN = "A-Za-z0-9._~+/=-"  # noqa: S105 - the characters of one
 MASKS = (
     (re.compile(r"(arn:aws[a-z-]*:[a-z0-9-]*:[a-z0-9-]*:)([0-9]{12})(?=:)"), "0"),
     (re.compile(r"(AKIA|ASIA)([A-Z0-9]{16})"), "*"),

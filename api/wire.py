@@ -208,7 +208,7 @@ def new_key() -> str:
 
 
 def backoff(attempt: int) -> float:
-    return min(FIRST_PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE) * random.uniform(0.5, 1.0)
+    return min(FIRST_PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries
 
 
 @cache

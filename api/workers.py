@@ -34,7 +34,7 @@ class Kept:
 
     def _begin(self) -> "subprocess.Popen[bytes]":
         # when this process dies, however it does, the pipe ends, and the worker with it
-        return subprocess.Popen(self._command, cwd=ROOT, stdin=subprocess.PIPE)
+        return subprocess.Popen(self._command, cwd=ROOT, stdin=subprocess.PIPE)  # noqa: S603 - a command of ours, no shell
 
     def _keep(self) -> None:
         pause = 1.0

@@ -106,7 +106,7 @@ class SqliteQueue:
         def work(connection: sqlite3.Connection) -> Delivery | None:
             now = time.time()
             taken = connection.execute(
-                f"UPDATE messages SET attempt = attempt + 1, receipt = ?, visible = ? WHERE number = ({NEXT}) "
+                f"UPDATE messages SET attempt = attempt + 1, receipt = ?, visible = ? WHERE number = ({NEXT}) "  # noqa: S608 - NEXT is a constant
                 "RETURNING id, body, attempt",
                 (receipt, now + lease, now),
             ).fetchall()

@@ -55,7 +55,7 @@ class Patience:
 
     async def rest(self, unavailable: Unavailable) -> None:
         self._pause = min(2 * self._pause, self._longest)
-        pause = random.uniform(0, self._pause)
+        pause = random.uniform(0, self._pause)  # noqa: S311 - spreads retries, hides nothing
         if time.monotonic() + pause > self._end:
             raise unavailable
         await asyncio.sleep(pause)
