@@ -27,11 +27,12 @@ record-double: $(SYNCED)  ## make all cassettes again, against scripted models o
 test: $(SYNCED)  ## all tests, without the benchmarks and the long storms
 	$(RUN) -m pytest -q -m "not bench and not soak" -n auto --maxprocesses 4 --dist loadfile
 
-check: $(SYNCED)  ## lint, format, types, import rules
+check: $(SYNCED)  ## lint, format, types, import rules, secrets
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/pyright
 	.venv/bin/lint-imports
+	$(RUN) .ci/secret_scan.py
 
 soak: $(SYNCED)  ## the long form of the storms, the fuzz and the fleets
 	@if ls tests/soak/test_*.py >/dev/null 2>&1; then $(RUN) -m pytest tests -m soak -s --timeout 0; \
