@@ -279,6 +279,7 @@ async def _forget_turns(store: Store, owner: str, conversation_id: str) -> None:
         await forget_answers(store, owner, turn.id)
         await forget_feedback(store, owner, turn.id)
         await _forget(store, owner, EVIDENCE, f"{turn.id}.")
+        await store.events.delete(owner, turn.id)
     await _forget(store, owner, MESSAGE, f"{conversation_id}.")
     await _forget(store, owner, TURN, f"{conversation_id}.")
 

@@ -56,22 +56,14 @@ class DynamoEvents:
             if item["sk"]["S"] != _place(number):
                 break  # a query may see a part of a transaction; the rest comes with the next
             events.append(Event(number, item["event_id"]["S"], await self._bodies.read(item)))
+        if not events:
+            self._seen.pop((owner, run_id), None)  # another process may have deleted the log since somebody looked
         return events
 
     async def last(self, owner: str, run_id: str) -> int:
         check_log(owner, run_id)
-        answer = await self._table.call(
-            "query",
-            TableName=self._table.name,
-            ConsistentRead=True,
-            KeyConditionExpression="#pk = :pk AND #sk BETWEEN :low AND :high",
-            ProjectionExpression="#sk",
-            ExpressionAttributeNames={"#pk": "pk", "#sk": "sk"},
-            ExpressionAttributeValues=_between(owner, run_id, 0),
-            ScanIndexForward=False,
-            Limit=1,
-        )
-        return int(answer["Items"][0]["sk"]["S"].removeprefix("n#")) if answer["Items"] else 0
+        latest = await self._latest(owner, run_id, ("sk",), 1)
+        return int(latest[0]["sk"]["S"].removeprefix("n#")) if latest else 0
 
     async def wait(self, owner: str, run_id: str, after: int, *, timeout: float) -> bool:  # noqa: ASYNC109
         check_log(owner, run_id)
@@ -87,6 +79,18 @@ class DynamoEvents:
                     return False
                 with suppress(TimeoutError):
                     await asyncio.wait_for(asyncio.wrap_future(rung), min(left, POLL_SECONDS))
+
+    async def delete(self, owner: str, run_id: str) -> int:
+        check_log(owner, run_id)
+        log = {"S": _log(owner, run_id)}
+        deleted = 0
+        while items := await self._latest(owner, run_id, ("sk", "event_id", "blob"), TOGETHER):
+            keys = [key for item in items for key in (item["sk"], {"S": f"i#{item['event_id']['S']}"})]
+            await self._table.delete([{"pk": log, "sk": key} for key in keys])
+            await self._bodies.discard(*items)
+            deleted += len(items)
+        self._seen.pop((owner, run_id), None)
+        return deleted
 
     async def _goes_beyond(self, owner: str, run_id: str, after: int, *, at_once: bool) -> bool:
         """Of those who wait for a log one looks now and then, and rings for the others."""
@@ -145,6 +149,22 @@ class DynamoEvents:
         if not unanswered:
             await self._bodies.discard(*(body for id_, body in bodies.items() if id_ not in new))
         return numbers
+
+    async def _latest(self, owner: str, run_id: str, attributes: tuple[str, ...], limit: int) -> list[Item]:
+        """The last items of the log, the highest number first."""
+        names = {f"#{name}": name for name in attributes}
+        answer = await self._table.call(
+            "query",
+            TableName=self._table.name,
+            ConsistentRead=True,
+            KeyConditionExpression="#pk = :pk AND #sk BETWEEN :low AND :high",
+            ProjectionExpression=", ".join(names),
+            ExpressionAttributeNames={"#pk": "pk"} | names,
+            ExpressionAttributeValues=_between(owner, run_id, 0),
+            ScanIndexForward=False,
+            Limit=limit,
+        )
+        return answer["Items"]
 
     async def _items(self, owner: str, run_id: str, after: int, limit: int) -> list[Item]:
         request = {

@@ -43,6 +43,13 @@ class Events(Protocol):
         """True as soon as the log goes beyond `after`, False after `timeout` seconds."""
         ...
 
+    async def delete(self, owner: str, run_id: str) -> int:
+        """How many events there were; what is appended afterwards begins at 1.
+
+        One that is cut off leaves the first of them, without gaps, and may be repeated.
+        """
+        ...
+
 
 async def follow(events: Events, owner: str, run_id: str, *, after: int = 0) -> AsyncGenerator[Event]:
     """Every event beyond `after`, then each new one as it comes; it ends only with its reader.

@@ -232,6 +232,15 @@ class SqliteEvents:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(asyncio.wrap_future(rung), min(left, POLL_SECONDS))
 
+    async def delete(self, owner: str, run_id: str) -> int:
+        check_log(owner, run_id)
+
+        def work(connection: sqlite3.Connection) -> int:
+            query = "DELETE FROM events WHERE owner = ? AND run_id = ?"
+            return connection.execute(query, (owner, run_id)).rowcount
+
+        return await self._database.write(work)
+
 
 # the second bound is that of the partial index
 SWEEP = "DELETE FROM records WHERE expires <= ? AND expires < 1e300"

@@ -106,6 +106,11 @@ class Table:
         else:
             await self.call("transact_write_items", TransactItems=[{"Put": put} for put in puts])
 
+    async def delete(self, keys: list[Item]) -> None:
+        """All or none of at most 100; deleting what is not there is no error."""
+        deletes = [{"Delete": {"TableName": self.name, "Key": key}} for key in keys]
+        await self.call("transact_write_items", TransactItems=deletes)
+
     async def find(self, keys: list[Item], attributes: tuple[str, ...]) -> list[Item]:
         """Those of at most 100 keys that exist, with these attributes and their keys."""
         names = {f"#{name}": name for name in ("pk", "sk", *attributes)}

@@ -1,4 +1,5 @@
 import asyncio
+import os
 import threading
 from contextlib import aclosing
 from pathlib import Path
@@ -12,6 +13,9 @@ from store.store import Store
 from .openers import Opener
 
 pytestmark = pytest.mark.anyio
+
+LARGE = {"noise": os.urandom(100_000).hex()}
+"""On AWS it lies in a blob of its own."""
 
 
 async def test_events_are_numbered_from_one(store: Store) -> None:
@@ -155,3 +159,32 @@ async def test_threads_with_loops_of_their_own_share_one_store(store: Store, ada
     assert len(set(numbers)) == 4 * count
     ids = [event.event_id for event in await store.events.read("ann", "r")]
     assert len(set(ids)) == len(ids) == 5 * count
+
+
+async def test_a_deleted_log_is_as_if_it_had_never_been(store: Store, adapter: str) -> None:
+    count = 1200 if adapter == "embedded" else 120  # more than a page, or more than a transaction
+    await store.events.append_many("ann", "r", [(f"e{n}", LARGE if n == 0 else {}) for n in range(count)])
+    for owner, run_id in (("ann", "r2"), ("bob", "r")):
+        await store.events.append(owner, run_id, "e", {"kept": 1})
+    assert await store.events.delete("ann", "r") == count
+    assert await store.events.delete("ann", "r") == 0
+    assert (await store.events.read("ann", "r"), await store.events.last("ann", "r")) == ([], 0)
+    assert not await store.events.wait("ann", "r", 0, timeout=0)
+    assert await store.events.append("ann", "r", "e7", {"new": 1}) == 1
+    assert await store.events.read("ann", "r") == [Event(1, "e7", {"new": 1})]
+    for owner, run_id in (("ann", "r2"), ("bob", "r")):
+        assert await store.events.read(owner, run_id) == [Event(1, "e", {"kept": 1})]
+
+
+async def test_a_log_that_another_connection_deletes_ends_no_wait(store: Store, opener: Opener, tmp_path: Path) -> None:
+    await store.events.append("ann", "r", "e", {})
+    async with opener(tmp_path) as other:
+        assert await other.events.delete("ann", "r") == 1
+    assert await store.events.read("ann", "r") == []
+    assert not await store.events.wait("ann", "r", 0, timeout=0)
+
+
+async def test_a_deletion_without_a_log_to_delete_is_checked_too(store: Store) -> None:
+    assert await store.events.delete("ann", "r") == 0
+    with pytest.raises(Invalid, match="`run_id`"):
+        await store.events.delete("ann", "")

@@ -100,6 +100,8 @@ async def test_what_fails_twice_succeeds_once(store: Store, aws: Aws, proxy: Pro
     assert await store.records.delete(others[0].key, expected=1)
     assert await store.records.sweep() == 0
     assert len(aws.objects(BUCKET)) == 2
+    assert await store.events.delete("ann", "r") == 2
+    assert (await store.events.last("ann", "r"), len(aws.objects(BUCKET))) == (0, 1)
     assert all(proxy.asked[operation] >= 3 for operation in operations)
 
 
