@@ -9,7 +9,7 @@ from store.bell import Bell
 from store.bodies import Bodies, Body
 from store.documents import Document, encode
 from store.errors import StoreError, Unanswered, Unavailable
-from store.events import MAX_PAGE, Event
+from store.events import MAX_PAGE, Event, conflict
 from store.keys import LARGEST, check_id, check_log, check_range
 from store.table import CONTENDED_PAUSE, Item, Refused, Table
 
@@ -30,7 +30,9 @@ class DynamoEvents:
         (number,) = await self.append_many(owner, run_id, [(event_id, payload)])
         return number
 
-    async def append_many(self, owner: str, run_id: str, events: Iterable[tuple[str, Document]]) -> list[int]:
+    async def append_many(
+        self, owner: str, run_id: str, events: Iterable[tuple[str, Document]], *, expected: int | None = None
+    ) -> list[int]:
         check_log(owner, run_id)
         texts: list[tuple[str, str]] = []
         for event_id, payload in events:
@@ -41,7 +43,8 @@ class DynamoEvents:
         numbers: dict[str, int] = {}
         for first in range(0, len(ids), TOGETHER):
             part = {event_id: once[event_id] for event_id in ids[first : first + TOGETHER]}
-            numbers |= await self._append(owner, run_id, part)
+            numbers |= await self._append(owner, run_id, part, expected)
+            expected = None if expected is None else max(expected, *numbers.values())
         if numbers:
             self._saw(owner, run_id, max(numbers.values()))
         return [numbers[event_id] for event_id, _ in texts]
@@ -109,16 +112,18 @@ class DynamoEvents:
         if number > known:
             self._bell.ring(owner, run_id)
 
-    async def _append(self, owner: str, run_id: str, texts: dict[str, str]) -> dict[str, int]:
+    async def _append(self, owner: str, run_id: str, texts: dict[str, str], expected: int | None) -> dict[str, int]:
         bodies: dict[str, Body] = {}
         try:
-            return await self._number(owner, run_id, texts, bodies)
+            return await self._number(owner, run_id, texts, bodies, expected)
         except StoreError as error:
             if not isinstance(error, Unanswered):  # else the events may be there, and need their blobs
                 await self._bodies.discard(*bodies.values())
             raise
 
-    async def _number(self, owner: str, run_id: str, texts: dict[str, str], bodies: dict[str, Body]) -> dict[str, int]:
+    async def _number(
+        self, owner: str, run_id: str, texts: dict[str, str], bodies: dict[str, Body], expected: int | None
+    ) -> dict[str, int]:
         """Number those that the log has not; each transaction refuses a number or an id that is taken."""
         log = {"S": _log(owner, run_id)}
         patience = self._table.patience(CONTENDED_PAUSE)
@@ -133,6 +138,8 @@ class DynamoEvents:
             new = [id_ for id_ in texts if id_ not in numbers]
             if not new:
                 break
+            if expected not in (None, last):
+                raise conflict(run_id, last, expected)
             items: list[Item] = []
             for number, id_ in enumerate(new, last + 1):
                 bodies[id_] = bodies.get(id_) or await self._bodies.write(owner, texts[id_])

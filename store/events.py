@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from store.documents import Document
+from store.errors import Conflict
 
-__all__ = ["Document", "Event", "Events", "follow"]
+__all__ = ["Document", "Event", "Events", "conflict", "follow"]
 
 MAX_PAGE = 1000
 
@@ -27,8 +28,13 @@ class Events(Protocol):
         """The event's number; an id that the log already has keeps its number and payload."""
         ...
 
-    async def append_many(self, owner: str, run_id: str, events: Iterable[tuple[str, Document]]) -> list[int]:
-        """Like `append` of each (event_id, payload) in turn, in one transaction (DynamoDB: one for every 50)."""
+    async def append_many(
+        self, owner: str, run_id: str, events: Iterable[tuple[str, Document]], *, expected: int | None = None
+    ) -> list[int]:
+        """Like `append` of each (event_id, payload) in turn, in one transaction (DynamoDB: one for every 50).
+
+        New ones come right after number `expected`, or it is a `Conflict` and none is written.
+        """
         ...
 
     async def read(self, owner: str, run_id: str, after: int = 0, limit: int = MAX_PAGE) -> list[Event]:
@@ -49,6 +55,10 @@ class Events(Protocol):
         One that is cut off leaves the first of them, without gaps, and may be repeated.
         """
         ...
+
+
+def conflict(run_id: str, last: int, expected: int) -> Conflict:
+    return Conflict(f"the log of {run_id!r} ends at {last}, expected was {expected}")
 
 
 async def follow(events: Events, owner: str, run_id: str, *, after: int = 0) -> AsyncGenerator[Event]:

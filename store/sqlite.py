@@ -14,7 +14,7 @@ from store.bell import Bell
 from store.documents import Document, decode, encode
 from store.errors import Conflict, Invalid, Unavailable
 from store.events import MAX_PAGE as MAX_EVENTS
-from store.events import Event
+from store.events import Event, conflict
 from store.keys import (
     ABOVE_EVERY_ID,
     LARGEST,
@@ -186,7 +186,9 @@ class SqliteEvents:
         (number,) = await self.append_many(owner, run_id, [(event_id, payload)])
         return number
 
-    async def append_many(self, owner: str, run_id: str, events: Iterable[tuple[str, Document]]) -> list[int]:
+    async def append_many(
+        self, owner: str, run_id: str, events: Iterable[tuple[str, Document]], *, expected: int | None = None
+    ) -> list[int]:
         check_log(owner, run_id)
         texts: list[tuple[str, str]] = []
         for event_id, payload in events:
@@ -194,7 +196,11 @@ class SqliteEvents:
             texts.append((event_id, encode(f"the payload of event {event_id!r}", payload)))
 
         def work(connection: sqlite3.Connection) -> list[int]:
-            return [_append(connection, owner, run_id, *text) for text in texts]
+            last = _last(connection, owner, run_id)
+            numbers = [_append(connection, owner, run_id, *text) for text in texts]
+            if expected not in (None, last) and max(numbers, default=0) > last:
+                raise conflict(run_id, last, expected)
+            return numbers
 
         numbers = await self._database.write(work)
         self._bell.ring(owner, run_id)

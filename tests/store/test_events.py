@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from store.errors import Invalid
+from store.errors import Conflict, Invalid
 from store.events import Event, Events, follow
 from store.store import Store
 
@@ -45,6 +45,18 @@ async def test_the_same_event_is_written_once(store: Store) -> None:
     assert [event.event_id for event in events] == ["first", "same", "new"]
     assert events[1].payload == {"try": 1}
     assert await store.events.append_many("ann", "r", []) == []
+
+
+async def test_events_come_right_after_the_number_that_is_expected(store: Store) -> None:
+    append = store.events.append_many
+    assert await append("ann", "r", [(f"e{n}", {}) for n in range(60)], expected=0) == list(range(1, 61))
+    for wrong in (0, 59, 61, 10**9):
+        with pytest.raises(Conflict, match=f"'r' ends at 60, expected was {wrong}"):
+            await append("ann", "r", [("new", {}), ("newer", {})], expected=wrong)
+        assert await store.events.last("ann", "r") == 60
+        assert await append("ann", "r", [("e3", {})], expected=wrong) == [4]  # nothing new
+    assert await append("ann", "r", [("e59", {}), ("new", {})], expected=60) == [60, 61]
+    assert await append("ann", "r", [("newer", {})]) == [62]
 
 
 async def test_a_batch_with_a_bad_event_writes_none(store: Store) -> None:
