@@ -97,6 +97,7 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
     from api.dependencies import Served, needs, only_known_parameters
     from api.identity import BEARER, KEY, check, create_identity
     from api.origins import OnThisMachine
+    from api.requests import Numbered
     from api.routes import (
         agent,
         evaluations,
@@ -144,6 +145,7 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
     problems.install(app)
     if not settings.auth:
         app.add_middleware(OnThisMachine)
+    app.add_middleware(Numbered)
     known = [Depends(BEARER), Depends(KEY), Depends(only_known_parameters)]
     routes = APIRouter(prefix="/api", responses=problems.errors(), dependencies=known)
     app.include_router(health.router, prefix="/api", responses=problems.errors())

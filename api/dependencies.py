@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 from api.identity import Identity
 from api.problems import Problem
 from api.refusals import fields_of
+from api.requests import known
 from api.settings import Settings
 from tools.context import Principal
 from tools.errors import InvalidInput
@@ -39,7 +40,9 @@ Serving = Annotated[Served, Depends(served)]
 
 
 async def principal(connection: HTTPConnection, serving: Serving) -> Principal:
-    return await serving.identity.principal(connection)
+    asking = await serving.identity.principal(connection)
+    known(connection, asking.owner)
+    return asking
 
 
 Asking = Annotated[Principal, Depends(principal)]

@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.middleware.errors import ServerErrorMiddleware
 
 from api.refusals import fields_of, refusals
 from store.errors import Conflict, Invalid, Unanswered, Unavailable
@@ -178,11 +179,12 @@ def install(app: FastAPI) -> None:
         message = told.get(error.status_code, str(error.detail))
         return answer(error.status_code, Error(code=code, message=message), dict(error.headers or {}))
 
-    @app.exception_handler(Exception)
     async def fault(request: Request, error: Exception) -> JSONResponse:
         _logger().error("request_failed", path=request.url.path, method=request.method, exc_info=error)
         message = "a fault of the service; it is in its log"
         return answer(500, Error(code="INTERNAL_SERVER_ERROR", message=message))
+
+    app.add_middleware(ServerErrorMiddleware, handler=fault)  # inside all others, so that they see its answer
 
 
 def status_of(error: UserError) -> int:
