@@ -98,6 +98,7 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
     from api.identity import BEARER, KEY, check, create_identity
     from api.origins import OnThisMachine
     from api.requests import Numbered
+    from api.readiness import Watches
     from api.routes import (
         agent,
         evaluations,
@@ -114,6 +115,7 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
     )
 
     check(settings)
+    database = None if settings.store else settings.home / "store.sqlite"
 
     @asynccontextmanager
     async def lifespan(app: "FastAPI") -> AsyncGenerator[None]:
@@ -124,9 +126,11 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
             desk as opened,
             aclosing(Answering(opened)) as answering,
             aclosing(Following(opened.store)) as following,
+            aclosing(Watches(opened, database)) as watches,
         ):
             await answering.ensure_all(settings.owner)
-            app.state.served = Served(settings, create_identity(settings, opened.store), opened, answering, following)
+            identity = create_identity(settings, opened.store)
+            app.state.served = Served(settings, identity, opened, answering, following, watches)
             yield
 
     app = FastAPIOffline(  # its documentation needs no other host

@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection
 
 from api.identity import Identity
 from api.problems import Problem
+from api.readiness import Watches
 from api.refusals import fields_of
 from api.requests import known
 from api.settings import Settings
@@ -30,6 +31,7 @@ class Served:
     desk: "Desk"
     answering: "Answering"
     following: "Following"
+    watches: Watches
 
 
 async def served(connection: HTTPConnection) -> Served:  # a plain function would cost a hop to a thread

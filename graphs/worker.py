@@ -1,6 +1,7 @@
 """A worker: takes jobs from the queue and executes each under a lease, so that another one takes over when it dies."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
@@ -16,9 +17,12 @@ from graphs.reproductions import carry_out
 from graphs.run_book import Run, run_of
 from graphs.runs import execute
 from graphs.states import STOPPED
+from graphs.turnstile import Ticket
 from quant.strategy import Frozen
 from store.errors import StoreError, Unavailable
+from store.keys import SYSTEM
 from store.queue import Delivery
+from store.records import Key
 from tools.errors import UserError
 
 WAIT_SECONDS = 1.0
@@ -30,6 +34,8 @@ EXPIRED_SECONDS = 6 * 3600.0
 FAILURES = 3
 """Workers that may die with a job; then it is put aside."""
 QUEUED_FOR = timedelta(days=7)
+SEEN, SEEN_FOR = "worker", timedelta(seconds=2 * SWEEP_SECONDS + 10)
+"""The record by which a worker is seen, and for how long: two of its sweeps."""
 OUTAGE = timedelta(hours=12)
 """For which a storage that cannot answer is no fault of a job."""
 
@@ -66,6 +72,7 @@ class Worker:
         """After so many seconds what cannot be done now is tried again."""
         self._execution = execution
         self._stopping = asyncio.Event()
+        self._name = uuid.uuid4().hex
 
     def stop(self) -> None:
         """Take nothing more, interrupt what is executed and give it back."""
@@ -93,6 +100,7 @@ class Worker:
         due = clock()
         while not self._stopping.is_set():
             try:
+                await self._be_seen()
                 await jobs.sweep(self._desk)
                 if clock() >= due:
                     await self._desk.store.records.sweep()
@@ -100,6 +108,11 @@ class Worker:
             except StoreError as error:
                 _logger().warning("sweep_failed", reason=str(error))
             await self._pause(None, SWEEP_SECONDS)
+
+    async def _be_seen(self) -> None:
+        now = self._desk.now()
+        seen = {"at": now.isoformat(), "jobs": self._concurrency}
+        await self._desk.store.records.put(Key(SYSTEM, SEEN, self._name), seen, expires=now + SEEN_FOR)
 
     async def _delivered(self, delivery: Delivery) -> None:
         """In a task of its own, which a lost lease cancels."""
@@ -154,6 +167,19 @@ class Worker:
         if overdue or run.state == "expired":  # whoever ended it may have died before it was told
             await jobs.expire(desk, owner, job, reason=f"it waited for more than {QUEUED_FOR.days} days")
             run = await run_of(desk.store, owner, job)
+        outcome = await self._carried(message, ticket, run)
+        if outcome == "done":
+            await self._leave(message)
+        return outcome
+
+    async def _carried(self, message: Message, ticket: Ticket, run: Run) -> Outcome:
+        """Execute the run until it ends, waits for a person, or is given back."""
+        if not _goes_on(run):
+            return "done"
+        desk, owner, job = self._desk, message.owner, message.job
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        _logger().info("job_begun", run=job, attempt=ticket.begun)
         while _goes_on(run):
             outcome, error = await self._watched(message, self._execution(desk, owner, job))
             if isinstance(error, UserError):  # one that the execution could not even begin to tell
@@ -162,10 +188,12 @@ class Worker:
             if outcome != "done" and _goes_on(run):
                 if outcome == "stopped" or (isinstance(error, Unavailable) and ticket.at > desk.now() - OUTAGE):
                     await jobs.put_back(desk, owner, job, message.number)
+                _logger().info("job_given_back", run=job, why=outcome, seconds=round(clock() - begun, 3))
                 return outcome
             if run.state == "queued":  # somebody has decided meanwhile: it has a ticket of its own
                 break
-        await self._leave(message)
+        state = "cancelled" if run.cancelling is not None else run.state
+        _logger().info("job_left", run=job, state=state, seconds=round(clock() - begun, 3))
         return "done"
 
     async def _watched(self, message: Message, work: Awaitable[Any]) -> tuple[Outcome, BaseException | None]:

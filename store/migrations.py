@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from store.errors import NewerSchema
@@ -19,6 +19,12 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
         for step in MIGRATIONS[_version(connection, path) :]:
             step(connection)
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def check_schema(path: Path) -> None:
+    """`NewerSchema` where another program has gone on with the file meanwhile; it is only read."""
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        _version(connection, path)
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
