@@ -3,6 +3,9 @@
 import hashlib
 from collections.abc import AsyncGenerator
 from datetime import timedelta
+from typing import Any
+
+import structlog
 
 from graphs import turnstile
 from graphs.desk import Desk
@@ -91,6 +94,7 @@ async def submit(
             if (earlier := await _earlier(desk, owner, key, run_id, digest)) is not None:
                 return earlier
             continue
+        _logger().info("job_submitted", run=run.id)
         await turnstile.send(store, queue, owner, tickets)
         return run
 
@@ -122,6 +126,7 @@ async def cancel(desk: Desk, owner: str, run_id: str, *, by: str, reason: str = 
             await store.records.put_many([run.put(record.version), turnstile.kept(owner, after, version)])
         except Conflict:
             continue
+        _logger().info("job_cancelled", run=run.id, executed=executed)
         if not executed:
             await _tell_cancelled(desk, run)
             await turnstile.send(store, queue, owner, after.new_since(gate))
@@ -273,3 +278,7 @@ async def tell_failed(desk: Desk, run: Run, **said: str) -> None:
     failures = sum(isinstance(event, RunFailed) for event in stored)
     if failures < sum(move.state in ("failed", "cancelled", "expired") for move in run.history):
         await log.append(log.make(RunFailed, "run", 0, failures, **said))
+
+
+def _logger() -> Any:
+    return structlog.get_logger()
