@@ -97,8 +97,8 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
     from api.dependencies import Served, needs, only_known_parameters
     from api.identity import BEARER, KEY, check, create_identity
     from api.origins import OnThisMachine
-    from api.requests import Numbered
     from api.readiness import Watches
+    from api.requests import Numbered
     from api.routes import (
         agent,
         evaluations,

@@ -167,9 +167,9 @@ def test_settings_by_which_nobody_could_sign_in_are_refused_at_the_start(home, c
     assert refused.value.field == named
 
 
-def test_every_operation_but_that_of_health_says_how_to_sign_in():
+def test_every_operation_but_those_of_health_says_how_to_sign_in():
     for path, operations in document()["paths"].items():
         for operation in operations.values():
             security = [next(iter(way)) for way in operation.get("security", [])]
-            assert security == ([] if path == "/api/health" else ["bearer", "key"]), path
+            assert security == ([] if path in ("/api/health", "/api/ready") else ["bearer", "key"]), path
             assert "401" in operation["responses"]
