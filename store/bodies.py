@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from store.blobs import Blobs
 from store.documents import Document, decode
-from store.errors import Unavailable
+from store.errors import Damaged, Unavailable
 
 Body: TypeAlias = dict[str, Any]
 """The attribute of an item that holds its document."""
@@ -38,7 +38,11 @@ class Bodies:
         if "text" in body:
             return decode(body["text"]["S"])
         packed = body["packed"]["B"] if "packed" in body else await self._blobs.get(body["blob"]["S"])
-        return decode(zlib.decompress(packed).decode())
+        try:
+            text = zlib.decompress(packed).decode()
+        except (zlib.error, UnicodeDecodeError) as error:
+            raise Damaged(f"what is stored cannot be unpacked: {error}") from error
+        return decode(text)
 
     async def discard(self, *bodies: Body) -> None:
         """Delete the blobs of items that are not there; one that cannot be deleted stays, and nothing names it."""

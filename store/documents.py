@@ -3,7 +3,7 @@
 import json
 from typing import Any, TypeAlias
 
-from store.errors import Invalid
+from store.errors import Damaged, Invalid
 
 Document: TypeAlias = dict[str, Any]
 
@@ -21,7 +21,10 @@ def encode(field: str, document: Document) -> str:
 
 
 def decode(text: str) -> Document:
-    return json.loads(text)
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise Damaged(f"what is stored is no JSON: {error}") from error
 
 
 _ALLOWED = (

@@ -4,6 +4,7 @@ StoreError
 ├── Invalid       a key, document, cursor or limit that no store takes (also a ValueError)
 ├── Conflict      the record is not at the version that the writer expected
 ├── Missing       there is no such blob (also a LookupError)
+├── Damaged       what is stored was changed by something else, and reads back as nothing that was written
 ├── Unavailable   the storage cannot answer now: disk full, locked, unreachable, throttled; nothing was written
 │   └── Unanswered  the answer was lost on the way: what was to be written is there as a whole, or not at all
 └── NewerSchema   the database was written by a newer version of this program
@@ -24,6 +25,10 @@ class Conflict(StoreError):
 
 class Missing(StoreError, LookupError):
     """There is no such blob."""
+
+
+class Damaged(StoreError):
+    """What is stored was changed by something else, and reads back as nothing that was written."""
 
 
 class Unavailable(StoreError):

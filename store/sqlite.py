@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from store.bell import Bell
 from store.documents import Document, decode, encode
-from store.errors import Conflict, Invalid, Unavailable
+from store.errors import Conflict, Damaged, Invalid, Unavailable
 from store.events import MAX_PAGE as MAX_EVENTS
 from store.events import Event, conflict
 from store.keys import (
@@ -306,6 +306,8 @@ def faults() -> Generator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
+        if not hasattr(error, "sqlite_errorcode"):  # of Python, which cannot read a text
+            raise Damaged(f"what is stored is no text: {error}") from error
         cause = FAULTS.get(error.sqlite_errorcode & 0xFF)  # the low byte is the primary code
         if cause is None:
             raise

@@ -1,0 +1,465 @@
+"""The audit log: whatever is done to it, or to those who write it, is found or does it no harm."""
+
+import asyncio
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from store.errors import Unavailable
+from store.records import Key
+from store.store import Store, open_store
+from tests.aws import moto, point_at
+from tests.store.openers import OPENERS, Opener
+from tools.audit import HEAD, RUN, TOGETHER, AuditLog, Entry, Link
+from tools.audit_verification import Verification, verify
+from tools.errors import Conflicting
+
+pytestmark = pytest.mark.anyio
+
+ROOT = Path(__file__).parents[2]
+WRITER = Path(__file__).with_name("audit_writer.py")
+SECRET = "k" * 32
+
+
+def entry(number: int = 0, **changes: Any) -> Entry:
+    given = {
+        "at": datetime(2026, 3, 2, 10, 0, number % 60, tzinfo=UTC),
+        "owner": "ann",
+        "via": "local",
+        "roles": ("analyst",),
+        "action": "DELETE /api/threads/{thread}",
+        "object": f"threads/{number} é",
+        "request": f"r{number}",
+        "address": "127.0.0.1",
+    }
+    return Entry(**given | changes)
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[str]:
+    with moto() as server:
+        yield server.url
+
+
+@pytest.fixture(params=["embedded", "aws"])
+def opener(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Opener:
+    if request.param == "aws":
+        point_at(monkeypatch, request.getfixturevalue("aws"))
+    return OPENERS[request.param]
+
+
+@pytest.fixture
+async def store(anyio_backend: str, opener: Opener, tmp_path: Path) -> AsyncIterator[Store]:
+    async with opener(tmp_path) as opened:
+        yield opened
+
+
+class Counted:
+    """A port that counts its calls."""
+
+    def __init__(self, port: Any) -> None:
+        self._port = port
+        self.calls = 0
+
+    def __getattr__(self, name: str) -> Any:
+        self.calls += 1
+        return getattr(self._port, name)
+
+
+async def test_entries_are_numbered_chained_and_listed(store: Store) -> None:
+    log = AuditLog(store)
+    assert await verify(store) == Verification(entries=0, hash="", at=None)
+    assert await log.page(0, 10) == ([], None)
+    third = entry(2)
+    assert [await log.append(each) for each in (entry(0), entry(1), third)] == [1, 2, 3]
+    entries, after = await log.page(0, 2)
+    assert [(each.number, each.object) for each in entries] == [(1, "threads/0 é"), (2, "threads/1 é")]
+    assert after == 2
+    [last], after = await log.page(2, 2)
+    assert after is None
+    assert Entry(**last.model_dump(exclude={"number", "hash"})) == third
+    assert await verify(store) == Verification(entries=3, hash=last.hash, at="2026-03-02T10:00:02Z")
+
+
+async def test_many_at_once_take_few_writes(store: Store) -> None:
+    events, records = Counted(store.events), Counted(store.records)
+    log = AuditLog(replace(store, events=events, records=records))
+    numbers = await asyncio.gather(*(log.append(entry(n)) for n in range(120)))
+    assert sorted(numbers) == list(range(1, 121))
+    assert events.calls + records.calls <= 10
+    assert (await verify(store)).entries == 120
+
+
+async def test_logs_that_are_written_at_once_stay_one_chain(store: Store) -> None:
+    """As several processes write: each has its own idea of where the log ends."""
+    logs = [AuditLog(store) for _ in range(3)]
+    await asyncio.gather(*(log.append(entry(n)) for n in range(5) for log in logs))
+    for n in range(4):
+        await logs[n % 3].append(entry(n))
+    found = await verify(store)
+    assert (found.entries, found.fault) == (19, None)
+
+
+async def test_whoever_is_cancelled_takes_no_other_along(store: Store) -> None:
+    log = AuditLog(store)
+    tasks = [asyncio.create_task(log.append(entry(n))) for n in range(3)]
+    await asyncio.sleep(0)
+    tasks[0].cancel()
+    assert await asyncio.gather(*tasks[1:]) == [2, 3]
+    assert (await verify(store)).entries == 3
+
+
+class Failing:
+    """A port one of whose methods fails, before or after it is done."""
+
+    def __init__(self, port: Any, method: str, *, after: bool = False) -> None:
+        self._port, self._method, self._after = port, method, after
+        self.failing = True
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._port, name)
+        if name != self._method or not self.failing:
+            return method
+
+        async def fail(*arguments: Any, **options: Any) -> Any:
+            if self._after:
+                await method(*arguments, **options)
+            raise Unavailable("disk full")
+
+        return fail
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize(("port", "method"), [("events", "append_many"), ("records", "put"), ("records", "get")])
+async def test_what_cannot_be_written_is_refused_and_the_log_goes_on(
+    tmp_path: Path, port: str, method: str, after: bool
+) -> None:
+    async with open_store(tmp_path) as store:
+        failing = Failing(getattr(store, port), method, after=after)
+        log = AuditLog(replace(store, **{port: failing}))
+        for n in range(2):
+            with pytest.raises(Unavailable, match="disk full"):
+                await log.append(entry(n))
+        failing.failing = False
+        await log.append(entry(2))
+        found = await verify(store)
+        assert found.fault is None
+        assert found.entries in (1, 2, 3)  # what was refused may stand there: it was announced and not done
+        assert (await log.page(0, 10))[0][-1].object == "threads/2 é"
+
+
+async def test_a_key_makes_another_chain(store: Store) -> None:
+    for n in range(2):
+        await AuditLog(store).append(entry(n))
+    assert "entry before it (or STRATIGOS_AUDIT_KEY" not in str(await verify(store))
+    log = AuditLog(store, SECRET)
+    for n in range(2):
+        await log.append(entry(n))
+    found = await verify(store, SECRET)
+    assert found.fault is not None
+    assert found.fault.number == 1
+    assert "without STRATIGOS_AUDIT_KEY" in found.fault.wrong
+    assert (await verify(store, SECRET, keyed_after=2)).entries == 4
+    for key, wrong in (("", "STRATIGOS_AUDIT_KEY, which it was made with, is not set"), ("x" * 32, "is not that of")):
+        found = await verify(store, key, keyed_after=2)
+        assert found.fault is not None
+        assert (found.fault.number, found.fault.following) == (3, 1)
+        assert wrong in found.fault.wrong
+
+
+async def test_a_head_that_was_noted_shows_that_all_was_written_anew(tmp_path: Path) -> None:
+    async def written(home: str, owner: str) -> Verification:
+        async with open_store(tmp_path / home) as store:
+            log = AuditLog(store)
+            for n in range(4):
+                await log.append(entry(n, owner=owner))
+            return await verify(store)
+
+    noted = await written("one", "ann")
+    await written("two", "bob")
+    link = Link(noted.entries, noted.hash)
+    async with open_store(tmp_path / "one") as store:
+        assert (await verify(store, expected=[link])).fault is None
+        longer = await verify(store, expected=[Link(9, link.hash)])
+        assert longer.fault is not None
+        assert (longer.fault.number, longer.fault.wrong) == (
+            5,
+            "it is missing at the end, and the one that was expected is of entry 9",
+        )
+    async with open_store(tmp_path / "two") as store:
+        assert (await verify(store)).fault is None
+        found = await verify(store, expected=[link])
+    assert found.fault is not None
+    assert found.fault.number == 4
+    assert "written anew" in found.fault.wrong
+
+
+# What is done to the stored log
+
+
+COUNT = 6
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("written")
+
+    async def write() -> None:
+        async with open_store(home) as store:
+            log = AuditLog(store)
+            for n in range(COUNT):
+                await log.append(entry(n))
+
+    asyncio.run(write())
+    return home
+
+
+Change = Callable[[sqlite3.Connection], Any]
+
+
+def found_after(home: Path, change: Change) -> Verification:
+    """What is found in the log after a change that is then taken back."""
+    with closing(sqlite3.connect(home / "store.sqlite", isolation_level=None)) as connection:
+        kept = {name: connection.execute(f"SELECT * FROM {name}").fetchall() for name in ("events", "records")}
+        connection.execute("BEGIN")
+        change(connection)
+        connection.execute("COMMIT")
+        try:
+            return asyncio.run(_verified(home))
+        finally:
+            for name, rows in kept.items():
+                connection.execute(f"DELETE FROM {name}")
+                connection.executemany(f"INSERT INTO {name} VALUES ({','.join('?' * len(rows[0]))})", rows)
+
+
+async def _verified(home: Path) -> Verification:
+    async with open_store(home) as store:
+        return await verify(store)
+
+
+def number_of(found: Verification) -> int:
+    assert found.fault is not None
+    assert found.entries == max(0, found.fault.number - 1)
+    return found.fault.number
+
+
+def payload_of(connection: sqlite3.Connection, number: int) -> bytes:
+    return connection.execute("SELECT CAST(payload AS BLOB) FROM events WHERE number = ?", (number,)).fetchone()[0]
+
+
+@given(number=st.integers(1, COUNT), place=st.integers(0, 10**6), byte=st.integers(0, 255))
+@example(number=2, place=30, byte=0xFF)
+@example(number=2, place=30, byte=0)
+@example(number=2, place=0, byte=ord("["))
+@settings(max_examples=40)
+def test_a_byte_of_any_entry_that_is_another_is_found(written: Path, number: int, place: int, byte: int) -> None:
+    def change(connection: sqlite3.Connection) -> None:
+        payload = bytearray(payload_of(connection, number))
+        at = place % len(payload)
+        payload[at] = byte if byte != payload[at] else byte ^ 1
+        connection.execute("UPDATE events SET payload = CAST(? AS TEXT) WHERE number = ?", (bytes(payload), number))
+
+    found = found_after(written, change)
+    assert number_of(found) == number
+    assert found.fault is not None
+    assert found.fault.following == COUNT - number
+
+
+@given(one=st.integers(1, COUNT), other=st.integers(1, COUNT), whole=st.booleans())
+@settings(max_examples=12)
+def test_entries_that_were_swapped_are_found(written: Path, one: int, other: int, whole: bool) -> None:
+    if one == other:
+        return
+    columns = "event_id, payload" if whole else "payload"
+    holes = ", ".join(f"{name} = ?" for name in columns.split(", "))
+
+    def change(connection: sqlite3.Connection) -> None:
+        rows = {
+            n: connection.execute(f"SELECT {columns} FROM events WHERE number = ?", (n,)).fetchone()
+            for n in (one, other)
+        }
+        connection.execute("UPDATE events SET event_id = event_id || 'x' WHERE number IN (?, ?)", (one, other))
+        for n, row in ((one, rows[other]), (other, rows[one])):
+            connection.execute(f"UPDATE events SET {holes} WHERE number = ?", (*row, n))
+
+    assert number_of(found_after(written, change)) == min(one, other)
+
+
+@given(number=st.integers(1, COUNT), moved=st.booleans())
+@settings(max_examples=12)
+def test_an_entry_that_was_removed_is_found(written: Path, number: int, moved: bool) -> None:
+    def change(connection: sqlite3.Connection) -> None:
+        connection.execute("DELETE FROM events WHERE number = ?", (number,))
+        if moved:  # those after it take its place
+            connection.execute("UPDATE events SET number = -number WHERE number > ?", (number,))
+            connection.execute("UPDATE events SET number = -number - 1 WHERE number < 0")
+
+    found = found_after(written, change)
+    assert number_of(found) == number
+    if number == COUNT:
+        assert found.fault is not None
+        assert "missing at the end" in found.fault.wrong
+
+
+@given(number=st.integers(1, COUNT), place=st.integers(1, COUNT + 1))
+@settings(max_examples=12)
+def test_an_entry_that_stands_twice_is_found(written: Path, number: int, place: int) -> None:
+    def change(connection: sqlite3.Connection) -> None:
+        owner, run, _, id_, payload = connection.execute("SELECT * FROM events WHERE number = ?", (number,)).fetchone()
+        connection.execute("UPDATE events SET number = -number WHERE number >= ?", (place,))
+        connection.execute("UPDATE events SET number = 1 - number WHERE number < 0")
+        connection.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?)", (owner, run, place, f"{id_}x", payload))
+
+    assert number_of(found_after(written, change)) == place
+
+
+@pytest.mark.parametrize("kept", range(COUNT))
+def test_an_end_that_was_cut_off_is_found(written: Path, kept: int) -> None:
+    found = found_after(written, lambda store: store.execute("DELETE FROM events WHERE number > ?", (kept,)))
+    assert number_of(found) == kept + 1
+    assert found.fault is not None
+    assert found.fault.wrong == f"it is missing at the end, and that of the head is of entry {COUNT}"
+
+
+@pytest.mark.parametrize("document", ['{"number": 6, "hash": "0"}', '{"number": 7, "hash": "0"}', "{}", "x", "[]"])
+def test_a_head_that_was_changed_is_found(written: Path, document: str) -> None:
+    found = found_after(written, lambda store: store.execute("UPDATE records SET document = ?", (document,)))
+    assert found.fault is not None
+    assert found.fault.number in (0, COUNT, COUNT + 1)
+
+
+@pytest.mark.parametrize("count", [TOGETHER, TOGETHER + 1])
+async def test_a_head_that_is_gone_is_missed_once_it_could_not_be_late(tmp_path: Path, count: int) -> None:
+    async with open_store(tmp_path) as store:
+        await asyncio.gather(*(AuditLog(store).append(entry()) for _ in range(2)))
+        log = AuditLog(store)
+        await asyncio.gather(*(log.append(entry()) for _ in range(count - 2)))
+        await store.records.delete(HEAD)
+        assert ((await verify(store)).fault is None) == (count == TOGETHER)
+        await AuditLog(store).append(entry())
+        assert (await verify(store)).entries == count + 1
+
+
+async def test_nothing_is_added_to_a_log_that_was_cut_off(tmp_path: Path) -> None:
+    """What shows the cut would be overwritten."""
+    async with open_store(tmp_path) as store:
+        log = AuditLog(store)
+        for n in range(3):
+            await log.append(entry(n))
+        with closing(sqlite3.connect(tmp_path / "store.sqlite", isolation_level=None)) as connection:
+            connection.execute("DELETE FROM events WHERE number > 1")
+        for each in (log, AuditLog(store)):
+            with pytest.raises(Unavailable, match="ends at entry 1 and had 3: nothing can be added"):
+                await each.append(entry(9))
+        with closing(sqlite3.connect(tmp_path / "store.sqlite", isolation_level=None)) as connection:
+            connection.execute("UPDATE events SET payload = '{}'")
+        with pytest.raises(Conflicting, match="entry 1 of the audit log is none"):
+            await log.page(0, 10)
+        found = await verify(store)
+        assert found.fault is not None
+        assert found.fault.number == 1
+
+
+async def test_what_was_done_to_a_log_in_dynamodb_is_found(
+    aws: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    point_at(monkeypatch, aws)
+    from tests.store.openers import clients, name_of
+
+    async with OPENERS["aws"](tmp_path) as store:
+        log = AuditLog(store)
+        for n in range(4):
+            await log.append(entry(n))
+        table, _ = clients(aws)
+
+        def place(number: int) -> dict[str, Any]:
+            return {"pk": {"S": f"_desk#e#{RUN}"}, "sk": {"S": f"n#{number:019d}"}}
+
+        def item(number: int) -> dict[str, Any]:
+            return table.get_item(TableName=name_of(tmp_path), Key=place(number))["Item"]
+
+        async def wrong() -> int:
+            found = await verify(store)
+            assert found.fault is not None
+            return found.fault.number
+
+        second, last = item(2), item(4)
+        text = second["text"]["S"]
+        for changed in (text.replace("ann", "bob"), text[:-1], text.replace("2026", "2027")):
+            table.put_item(TableName=name_of(tmp_path), Item=second | {"text": {"S": changed}})
+            assert await wrong() == 2
+        table.delete_item(TableName=name_of(tmp_path), Key=place(2))
+        assert await wrong() == 2
+        with pytest.raises(Conflicting, match="after entry 0 of the audit log some are missing"):
+            await log.page(0, 3)
+        table.put_item(TableName=name_of(tmp_path), Item=second)
+        table.delete_item(TableName=name_of(tmp_path), Key=place(4))
+        assert await wrong() == 4
+        table.put_item(TableName=name_of(tmp_path), Item=last)
+        assert (await verify(store)).fault is None
+
+
+async def test_the_log_stays_when_what_has_expired_is_swept(store: Store) -> None:
+    await AuditLog(store).append(entry())
+    await store.records.put(Key("ann", "x", "y"), {}, expires=datetime(2020, 1, 1, tzinfo=UTC))
+    await store.records.sweep()
+    assert (await verify(store)).entries == 1
+    assert await store.records.get(HEAD) is not None
+
+
+# Several processes, and those that die
+
+
+def start(adapter: str, home: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", str(WRITER), adapter, str(home), *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+async def test_processes_that_write_at_once_leave_one_chain(tmp_path: Path) -> None:
+    writers = [start("embedded", tmp_path, "20") for _ in range(3)]
+    for writer in writers:
+        writer.communicate(timeout=60)
+        assert writer.returncode == 0
+    async with open_store(tmp_path) as store:
+        found = await verify(store)
+    assert (found.entries, found.fault) == (3 * 20 * 5, None)
+
+
+async def killed(home: Path, times: int) -> None:
+    """A writer dies at one of its writes, before or after it is done, again and again."""
+    acknowledged = 0
+    for kill in range(times):
+        with start("embedded", home, "1000", str(1 + kill * 7 % 9), "after" if kill % 2 else "before") as writer:
+            told, _ = writer.communicate(timeout=60)
+        assert writer.returncode == -signal.SIGKILL
+        acknowledged = max([acknowledged, *map(int, told.split())])
+        async with open_store(home) as store:
+            found = await verify(store)
+            assert found.fault is None
+            assert found.entries >= acknowledged
+            assert found.entries > 0 or kill == 0
+
+
+async def test_the_log_survives_writers_that_are_killed(tmp_path: Path) -> None:
+    await killed(tmp_path, 5)
+
+
+@pytest.mark.soak
+async def test_the_log_survives_a_hundred_writers_that_are_killed(tmp_path: Path) -> None:
+    await killed(tmp_path, 100)
