@@ -1,9 +1,7 @@
 """Composition root: the one place where ports meet adapters."""
 
 import asyncio
-import os
-from collections.abc import AsyncGenerator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,9 +14,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fastapi import FastAPI, Response
+    from langchain_core.callbacks import AsyncCallbackHandler
 
     from agents.model import Models
-    from graphs.checkpoints import DynamoTable
+    from graphs.checkpoint_table import DynamoTable
     from graphs.desk import Desk
     from store.queue import Queue
     from store.store import Store
@@ -40,49 +39,38 @@ AREAS = {
 """The chapters of the documentation."""
 
 
-class CallThreads(ThreadPoolExecutor):
-    """A call whose endpoint never answers cannot be cancelled; who ends the program does not wait for it."""
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
-        super().shutdown(wait=False, cancel_futures=True)
-
-
 @asynccontextmanager
 async def create_desk(
-    settings: Settings, models: "Models | None" = None, *, queued: bool = False
+    settings: Settings, models: "Models | Callable[[], Models] | None" = None, *, queued: bool = False
 ) -> "AsyncGenerator[Desk]":
     """What runs are executed with, as `settings` choose it; `queued` by workers, otherwise in place.
 
-    Without `models` runs can be read and reproduced, and none that asks an agent can be executed.
+    Without `models` runs can be read and reproduced, and none that asks an agent can be executed. What makes them is
+    called when the first is asked for; neither they nor the checkpoints are looked at before.
     """
-    from agents.pricing import check_priced
-    from api.promptlog import PromptLog  # the agents' libraries take seconds to import
+    from api.models import models_for
     from api.telemetry import exported
     from graphs.desk import Desk
     from tools.bundled import BundledPrices
     from tools.datasets import load_owned
     from tools.local import LocalRunner
 
-    if models is not None:
-        check_priced(settings.budgets, models.unpriced)
-    if models is not None and models.threads is not None:  # boto3 blocks, so each call to Bedrock holds a thread
-        threads = models.threads + (os.cpu_count() or 1)
-        asyncio.get_running_loop().set_default_executor(CallThreads(threads))
+    ready = models_for(settings, models)
     prepare_home(settings)
     prices = BundledPrices()
-    checkpoints = await _checkpoints(settings, checked=models is not None)
+    checkpoints = await _checkpoints(settings, checked=ready is not None and ready is models)
     with log_to(settings.home, settings.log_level), exported(settings.telemetry) as telemetry:
         async with opened_store(settings) as store, _queue(settings, queued=queued) as queue:
             yield Desk(
                 store=store,
                 prices=prices,
                 jobs=LocalRunner(store, partial(load_owned, store, prices)),
-                models=models,
+                models=ready,
                 checkpoints=checkpoints,
                 budgets=settings.budgets,
                 thresholds=settings.thresholds,
                 observe=None if telemetry is None else telemetry.observe,
-                listeners=(PromptLog(),) if settings.log_prompts else (),
+                listeners=_listeners(settings),
                 queue=queue,
                 jobs_per_user=settings.jobs_per_user,
             )
@@ -119,7 +107,7 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
 
     @asynccontextmanager
     async def lifespan(app: "FastAPI") -> AsyncGenerator[None]:
-        from graphs.answering import Answering  # LangGraph takes seconds to import
+        from graphs.answering import Answering
         from graphs.following import Following
 
         async with (
@@ -181,6 +169,14 @@ async def _to_documentation() -> "Response":
     return RedirectResponse("/api/docs")
 
 
+def _listeners(settings: Settings) -> "tuple[AsyncCallbackHandler, ...]":
+    if not settings.log_prompts:
+        return ()
+    from api.promptlog import PromptLog
+
+    return (PromptLog(),)
+
+
 @asynccontextmanager
 async def _queue(settings: Settings, *, queued: bool) -> "AsyncGenerator[Queue | None]":
     if not queued:
@@ -223,12 +219,13 @@ async def opened_store(settings: Settings) -> "AsyncGenerator[Store]":
 async def _checkpoints(settings: Settings, *, checked: bool) -> "Path | DynamoTable":
     if not settings.checkpoints:
         return settings.home / "checkpoints.sqlite"
-    from graphs.checkpoints import DynamoTable
-    from graphs.dynamo import check
+    from graphs.checkpoint_table import DynamoTable
 
     table, _, bucket = settings.checkpoints.removeprefix("dynamodb:").partition(",s3:")
     place = DynamoTable(table, bucket or None)
     if checked:
+        from graphs.dynamo import check
+
         await asyncio.to_thread(check, place)
     return place
 

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from api import options
 from api.allowed import at, in_words, short
 from api.past import AsJson, RunName
-from api.settings import Settings, read_model_options, read_settings, server_at
+from api.settings import Settings, read_settings, server_at
 from tools.approval import Asked, Decided, Subject
 from tools.errors import InvalidInput
 
@@ -142,14 +142,13 @@ def ask_here(settings: Settings, waiting: Waiting, *, server: str = "", talking:
 
 
 async def _decide(settings: Settings, name: str, decided: Decided, *, as_json: bool = False) -> Waiting | None:
-    from agents.model import make_models
-    from agents.pricing import read_prices
     from api.app import create_desk
     from api.finding import find
+    from api.models import maker_of
     from api.optimize import follow
 
     rejects = decided.verdict == "rejected"
-    models = None if rejects else make_models(read_model_options(), prices=read_prices(settings.model_prices))
+    models = None if rejects else maker_of(settings)()
     async with create_desk(settings, models) as desk:
         run = (await find(desk.store, settings.owner, name)).id
         held = await _record(desk, settings.owner, run, decided, "launch")

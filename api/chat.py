@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api import options
-from api.settings import Settings, read_model_options, read_settings, server_at
+from api.settings import Settings, read_settings, server_at
 from tools.errors import InvalidInput, UserError
 
 if TYPE_CHECKING:
@@ -151,13 +151,12 @@ async def _opened(
 
 
 async def _at_desk(settings: Settings, stack: AsyncExitStack, named: str | None) -> "Partner":
-    from agents.model import make_models
-    from agents.pricing import read_prices
     from api.app import create_desk
+    from api.models import maker_of
     from api.partners import AtDesk
     from graphs.conversations import begin_conversation, conversations
 
-    models = make_models(read_model_options(), prices=read_prices(settings.model_prices))
+    models = maker_of(settings)()
     desk = await stack.enter_async_context(create_desk(settings, models))
     if named is None:
         found = await begin_conversation(desk, settings.owner)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from api import options
-from api.settings import Settings, read_model_options, read_settings, server_at
+from api.settings import Settings, read_settings, server_at
 from tools.errors import InvalidInput
 from tools.optimization import OptimizationRequest, OptimizationResult
 
@@ -146,13 +146,12 @@ async def _optimize(
     from api.asking import called, request_from
 
     asked = None if resume else request_from(given, file)
-    from agents.model import make_models
-    from agents.pricing import read_prices
     from api.app import create_desk
     from api.finding import find
-    from graphs.runs import create_run
+    from api.models import maker_of
+    from graphs.new_runs import create_run
 
-    models = make_models(read_model_options(), prices=read_prices(settings.model_prices))
+    models = maker_of(settings)()
     async with create_desk(settings, models) as desk:
         if asked is None:
             run = (await find(desk.store, settings.owner, resume or "")).id

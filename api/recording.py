@@ -26,7 +26,8 @@ from api.isolation import sockets_blocked
 from api.settings import Settings
 from graphs.conversations import ask, begin_conversation, turn_of
 from graphs.desk import Desk
-from graphs.runs import create_run, execute
+from graphs.new_runs import create_run
+from graphs.runs import execute
 from quant.frozen import Frozen
 from tools.code import code_version
 from tools.errors import InvalidInput

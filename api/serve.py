@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.loopback import LOOPBACK
-from api.settings import read_model_options, read_settings
+from api.settings import read_settings
 from tools.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -30,9 +30,8 @@ def serve(
     """Serve the HTTP interface, with workers beside it; its documentation stands at /api/docs."""
     import uvicorn
 
-    from agents.model import make_models
-    from agents.pricing import read_prices
     from api.app import create_app, create_desk, prepare_home
+    from api.models import maker_of
     from api.workers import workers
 
     settings = read_settings()
@@ -46,7 +45,7 @@ def serve(
             reason=f"nobody signs in yet, so whoever reaches {settings.host} would be the user",
             allowed=", ".join(LOOPBACK),
         )
-    models = make_models(read_model_options(), prices=read_prices(settings.model_prices))
+    models = maker_of(settings)()
     prepare_home(settings)
     app = create_app(settings, create_desk(settings, models, queued=True))
     threading.Thread(target=_warm, args=[app], name="warm", daemon=True).start()

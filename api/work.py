@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.settings import Settings, read_model_options, read_settings
+from api.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from agents.model import Models
@@ -29,11 +29,10 @@ def work(
     ] = False,
 ) -> int:
     """Execute queued jobs until a signal ends it; what it is at goes back to the queue and is resumed by another."""
-    from agents.model import make_models
-    from agents.pricing import read_prices
+    from api.models import maker_of
 
     settings = read_settings()
-    models = make_models(read_model_options(), prices=read_prices(settings.model_prices))
+    models = maker_of(settings)()
     asyncio.run(_work(settings, models, jobs, while_fed=while_fed))
     return 0
 

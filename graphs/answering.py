@@ -9,7 +9,6 @@ from typing import Any, TypeAlias
 
 import structlog
 
-from graphs.conversations import adopt, resume, take
 from graphs.desk import Desk
 from graphs.leases import SECONDS, Held, leased
 from graphs.turns import can_go_on, turn_of, unanswered
@@ -45,6 +44,8 @@ class Answering:
 
     async def ask(self, owner: str, conversation: str, text: str, *, key: str | None = None) -> Turn:
         """Store the message as the next turn and begin to answer it; the same `key` again gives the turn of then."""
+        from graphs.conversations import take  # LangGraph takes seconds to import
+
         turn = await take(self._desk, owner, conversation, text, key=key, detached=True)
         return await self.ensure(owner, conversation, turn.number)
 
@@ -56,6 +57,8 @@ class Answering:
         turn = await turn_of(self._desk.store, owner, conversation, number)
         if await can_go_on(self._desk.store, owner, turn):
             if adopted and not turn.detached:
+                from graphs.conversations import adopt
+
                 await adopt(self._desk.store, owner, turn)
             if adopted or turn.detached or turn.waits_for is not None:
                 self._see_to(owner, turn)
@@ -117,6 +120,8 @@ class Answering:
         return await can_go_on(self._desk.store, owner, now)
 
     async def _execute(self, owner: str, turn: Turn) -> None:
+        from graphs.conversations import resume
+
         desk = self._desk
         async with (
             self._slots.hold(owner),

@@ -4,24 +4,20 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import aiosqlite
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
+from graphs.checkpoint_table import DynamoTable
 from quant.strategy import StrategyConfig
 from store.sqlite import faults
 from tools.figures import Claim, Figure
 from tools.optimization import Decision, MarketView, RenderedClaim, ScenarioTilt, SearchPlan
 from tools.reply import Reply
-
-if TYPE_CHECKING:
-    from graphs.dynamo import TableSaver
 
 WORDS = (
     Claim,
@@ -45,21 +41,6 @@ class WordSerializer(JsonPlusSerializer):
 
 
 SERIALIZER = WordSerializer(allowed_msgpack_modules=WORDS)
-
-
-@dataclass(frozen=True)
-class DynamoTable:
-    """A table, and a bucket for what is too large for it; boto3's own variables say where they are and for whom."""
-
-    name: str
-    bucket: str | None = None
-
-    @cached_property
-    def saver(self) -> "TableSaver":
-        """Made once: each client of boto3 takes a good part of a second."""
-        from graphs.dynamo import TableSaver
-
-        return TableSaver(self.name, self.bucket)
 
 
 OPENING_SECONDS = 30.0

@@ -4,20 +4,32 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
-from langchain_core.callbacks import AsyncCallbackHandler
-
-from agents.model import Models
-from graphs.checkpoints import DynamoTable
-from graphs.log import utc_now
+from graphs.checkpoint_table import DynamoTable
 from store.queue import Queue
 from store.store import Store
 from tools.approval import USUAL, Thresholds
 from tools.budget import UNLIMITED, Budgets
+from tools.context import utc_now
 from tools.datasets import OwnedPrices
 from tools.jobs import JobRunner
 from tools.prices import PriceSource
 from tools.trace import TraceEvent
+
+if TYPE_CHECKING:
+    from langchain_core.callbacks import AsyncCallbackHandler
+
+    from agents.model import ModelChain
+
+
+class AgentModels(Protocol):
+    """`agents.model.Models`, or what makes them when they are first asked for."""
+
+    @property
+    def name(self) -> str: ...
+
+    def of(self, agent: str) -> "ModelChain": ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,13 +40,13 @@ class Desk:
     prices: PriceSource
     """What every owner has."""
     jobs: JobRunner
-    models: Models | None
+    models: AgentModels | None
     """None for a desk that only reads and reproduces."""
     checkpoints: Path | DynamoTable
     """File or table of the graph's checkpoints."""
     observe: Callable[[TraceEvent], None] | None = None
     """Told of every event that an execution appends, once."""
-    listeners: tuple[AsyncCallbackHandler, ...] = ()
+    listeners: "tuple[AsyncCallbackHandler, ...]" = ()
     """Hear every prompt and every answer of the models."""
     thresholds: Thresholds | None = USUAL
     """What a run may take before a person is asked; None asks nobody."""

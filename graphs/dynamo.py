@@ -18,7 +18,8 @@ from langgraph.checkpoint.base import (
 )
 from langgraph_checkpoint_aws.checkpoint.dynamodb import DynamoDBSaver
 
-from graphs.checkpoints import SERIALIZER, DynamoTable
+from graphs.checkpoint_table import DynamoTable
+from graphs.checkpoints import SERIALIZER
 from store.errors import Unavailable
 from store.table import is_our_fault, reason
 from tools.errors import InvalidInput

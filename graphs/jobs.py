@@ -11,9 +11,8 @@ from graphs import turnstile
 from graphs.desk import Desk
 from graphs.leases import is_leased
 from graphs.log import EventLog
-from graphs.optimization import Cancelled, JobFailed
-from graphs.run_book import KIND, Cancelling, NoSuchRun, Run, change_run, events_of, run_of
-from graphs.runs import new_run
+from graphs.new_runs import new_run
+from graphs.run_book import KIND, Cancelled, Cancelling, JobFailed, NoSuchRun, Run, change_run, events_of, run_of
 from graphs.states import STOPPED
 from graphs.turnstile import Ticket
 from store.errors import Conflict

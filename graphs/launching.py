@@ -11,9 +11,10 @@ from graphs.desk import Desk
 from graphs.holdout import open_holdout
 from graphs.jobs import followed, restart, submit
 from graphs.log import Place
+from graphs.new_runs import create_run, served
 from graphs.recent import recent_results, recent_runs, results_named
 from graphs.run_book import Run, events_of, run_of
-from graphs.runs import create_run, execute, served
+from graphs.runs import execute
 from store.errors import Conflict
 from store.records import Key
 from tools.approval import approval_of

@@ -6,10 +6,10 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 
-from graphs.log import utc_now
 from store.errors import Conflict, Unavailable
 from store.records import Key
 from store.store import Store
+from tools.context import utc_now
 from tools.errors import Conflicting
 
 KIND = "lease"

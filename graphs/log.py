@@ -4,18 +4,14 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from langgraph.config import get_stream_writer
 from structlog.contextvars import bound_contextvars
 
 from store.store import Store
+from tools.context import utc_now
 from tools.trace import TRACE_EVENT, Happened, NodeFinished, TraceEvent, event_id
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class EventLog:
@@ -132,6 +128,8 @@ class Place:
         await self._release()
 
     async def _release(self) -> None:
+        from langgraph.config import get_stream_writer
+
         write = get_stream_writer()
         kept, self._kept = self._kept, []
         for event in await self.log.append(*kept):

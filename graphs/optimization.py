@@ -31,6 +31,7 @@ from agents.risk_manager import risk_manager
 from graphs.approval import APPROVE, asked_for, told
 from graphs.deciding import Consulted, Question, decide
 from graphs.log import EventLog, Place
+from graphs.run_book import Cancelled, JobFailed
 from graphs.trials import Telling
 from quant.trial import Trial
 from store.errors import Unavailable
@@ -97,16 +98,8 @@ DEFAULTS: dict[AgentName, str] = {
 """What code does instead of an agent that abstains, as the result says it."""
 
 
-class JobFailed(RuntimeError):
-    """The search ended without its trials."""
-
-
 class Unverified(RuntimeError):
     """The released text and its figures do not say what was computed."""
-
-
-class Cancelled(RuntimeError):
-    """A person stopped the search."""
 
 
 class State(TypedDict):

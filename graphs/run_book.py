@@ -64,6 +64,14 @@ class Run(Frozen):
         return Put(Key(self.owner, KIND, self.id), self.model_dump(mode="json"), version, labels=labels)
 
 
+class JobFailed(RuntimeError):
+    """The search ended without its trials."""
+
+
+class Cancelled(RuntimeError):
+    """A person stopped the search."""
+
+
 class NoSuchRun(NotFound):
     """The owner has no run of that id."""
 

@@ -1,13 +1,11 @@
-"""The door to runs: make one, execute or resume it, read it, reproduce it."""
+"""The door to runs: execute or resume one, decide about it, reproduce it."""
 
-import asyncio
 import tempfile
-import uuid
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import structlog
 from langchain_core.runnables import RunnableConfig
@@ -20,12 +18,13 @@ from graphs.approval import told
 from graphs.checkpoints import open_checkpoints
 from graphs.desk import Desk
 from graphs.log import EventLog, logged
-from graphs.optimization import AGENTS, RECURSION_LIMIT, Cancelled, Execution, optimization
-from graphs.run_book import KIND, Run, change_run, events_of, record_of, result_of, run_of
-from graphs.states import ACTIVE, ENDED, STOPPED, RunState, Transition
+from graphs.new_runs import create_run, served
+from graphs.optimization import AGENTS, RECURSION_LIMIT, Execution, optimization
+from graphs.run_book import Cancelled, Run, change_run, events_of, record_of, result_of, run_of
+from graphs.states import ACTIVE, ENDED, STOPPED, RunState
 from graphs.stream import Stopped, events
 from store.errors import Conflict, Unavailable
-from store.records import Put, every
+from store.records import Put
 from store.store import Store, open_store
 from tools import approval as approvals
 from tools.answers import forget_answers
@@ -35,61 +34,17 @@ from tools.context import Context, Principal, RunMarket
 from tools.datasets import load_owned
 from tools.decisions import Decided, save_decision
 from tools.errors import InvalidInput, UserError
-from tools.ledger import load_ledger, save_ledger, tried
-from tools.market import load_market, resolved
-from tools.optimization import AgentName, Decision, OptimizationRequest, OptimizationResult
+from tools.ledger import load_ledger
+from tools.market import load_market
+from tools.optimization import AgentName, Decision, OptimizationResult
 from tools.results import load_result
 from tools.trace import NodeStarted, RunFailed, RunFinished, RunStarted, TraceEvent
-
-if TYPE_CHECKING:
-    from tools.market import Market
 
 GIVEN_DECISIONS = "given decisions"
 """Stands for the model in a run that follows the decisions of another."""
 
 STAGE_OF: dict[str, RunState] = {"risk_manager": "running", "aggregate": "aggregating"}
 """The nodes with which a stage begins."""
-
-
-async def create_run(
-    desk: Desk,
-    owner: str,
-    request: OptimizationRequest,
-    *,
-    run_id: str | None = None,
-    ledger: set[str] | None = None,
-) -> str:
-    """Store a run for a request that its prices can serve; otherwise `UserError`, and nothing is stored."""
-    run = await new_run(desk, owner, request, run_id=run_id, ledger=ledger)
-    await desk.store.records.put_many([run.put(0)])
-    return run.id
-
-
-async def new_run(
-    desk: Desk,
-    owner: str,
-    request: OptimizationRequest,
-    *,
-    run_id: str | None = None,
-    ledger: set[str] | None = None,
-) -> Run:
-    """A run that is not stored yet, for a request that its prices can serve; otherwise `UserError`."""
-    if request.prices_file is None:
-        request = request.model_copy(update={"universe": await desk.prices_of(owner).pinned(request.universe)})
-    market, request = await served(desk, owner, request)
-    before = await _tried_before(desk.store, owner, market.data_digest) if ledger is None else ledger
-    now = desk.now()
-    return Run(
-        id=run_id or uuid.uuid4().hex,
-        owner=owner,
-        state="created",
-        created_at=now,
-        request=request,
-        data_digest=market.data_digest,
-        ledger=await save_ledger(desk.store, owner, before),
-        code_version=code_version(),
-        history=(Transition(state="created", at=now, by=owner),),
-    )
 
 
 async def execute(
@@ -283,8 +238,8 @@ async def _as_decided(desk: Desk, run: Run, decided: approvals.Decided) -> Run:
     _check_version(run)
     request = decided.applied(run.request)
     if decided.verdict == "edited":
-        market, request = await served(desk, run.owner, request)
-        if market.data_digest != run.data_digest:
+        digest, request = await served(desk, run.owner, request)
+        if digest != run.data_digest:
             allowed = "the prices with which the run began"
             raise InvalidInput("prices_file", request.prices_file, allowed=allowed)
     run = run.model_copy(update={"request": request})
@@ -292,20 +247,6 @@ async def _as_decided(desk: Desk, run: Run, decided: approvals.Decided) -> Run:
         return run
     state = "running" if desk.queue is None else "queued"
     return run.moved(state, at=decided.at, by=decided.by, reason=decided.verdict)
-
-
-async def served(desk: Desk, owner: str, request: OptimizationRequest) -> "tuple[Market, OptimizationRequest]":
-    """The prices of a request, and the request as they complete it; `UserError` for one that they cannot serve."""
-    from tools.evaluation import World
-    from tools.limits import check_minimum_exposure
-    from tools.sensitivity import check_scenarios
-
-    market = await load_market(desk.prices_of(owner), request)
-    request = resolved(request, assets=len(market.assets))
-    world = World(market, request)
-    check_scenarios(world)
-    await asyncio.to_thread(check_minimum_exposure, world)
-    return market, request
 
 
 def _check_version(run: Run) -> None:
@@ -387,11 +328,3 @@ async def _end(desk: Desk, owner: str, run_id: str, state: RunState, *, by: str,
 async def _is_decided(store: Store, owner: str, run_id: str) -> bool:
     approval = await approval_of(store, owner, run_id)
     return approval is not None and approval.decided is not None
-
-
-async def _tried_before(store: Store, owner: str, data_digest: str) -> set[str]:
-    found: set[str] = set()
-    async for record in every(store.records, owner, KIND, label=("about", data_digest)):
-        run = Run.model_validate(record.document)
-        found |= await tried(store, owner, run.id, run.request.mandate)
-    return found

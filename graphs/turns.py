@@ -15,11 +15,10 @@ from store.records import Key, Put, Record, every
 from store.store import Store
 from tools.answers import forget_answers
 from tools.approval import Subject, approval_of
-from tools.chat import EVIDENCE
 from tools.errors import Conflicting, InvalidInput, NotFound
 from tools.feedback import forget_feedback
 from tools.messages import Message, number_of, numbered
-from tools.turns import UNANSWERED, Conversation, Turn
+from tools.turns import EVIDENCE, UNANSWERED, Conversation, Turn
 
 KIND, TURN, MESSAGE = "conversation", "turn", "message"
 ID = re.compile(r"[A-Za-z0-9_-]{1,100}")

@@ -2,13 +2,14 @@
 
 import asyncio
 import csv
+import json
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tools.errors import InvalidInput
+from tools.price_facts import PriceFacts
 from tools.prices import CashRates, Prices
 from tools.universe import split_universe
 
@@ -28,6 +29,9 @@ class BundledPrices:
     async def universes(self) -> tuple[str, ...]:
         return ("sp500", "stocks")
 
+    async def facts(self, universe: str) -> PriceFacts | None:
+        return _facts().get(universe.strip())
+
     async def load(self, universe: str) -> Prices:
         name, assets = split_universe(universe)
         if name not in await self.universes():
@@ -41,9 +45,16 @@ class BundledPrices:
         return prices.only(assets) if assets else prices
 
 
-def _read(name: str) -> Prices:
-    parquet: Any = import_module("pyarrow.parquet")  # it has no types
+@cache
+def _facts() -> dict[str, PriceFacts]:
+    found = json.loads((DATA / "price_facts.json").read_text(encoding="utf-8"))
+    return {universe: PriceFacts.model_validate(facts) for universe, facts in found.items()}
 
+
+def _read(name: str) -> Prices:
+    import numpy as np
+
+    parquet: Any = import_module("pyarrow.parquet")  # it has no types
     stocks = name == "stocks"
     table: Any = parquet.read_table(DATA / f"sp500_{'stocks' if stocks else 'index'}.parquet")
     names: list[str] = table.column_names
@@ -63,6 +74,8 @@ def _read(name: str) -> Prices:
 
 def cash_rates() -> CashRates:
     """The one-month Treasury bill, July 1926 to November 2018, from Kenneth French's factors."""
+    import numpy as np
+
     with (DATA / "cash_rate.csv").open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     return CashRates(

@@ -23,9 +23,7 @@ from tools.numbers import numbers_in
 from tools.optimization import Estimate, OptimizationRequest, OptimizationResult
 from tools.partial import LABEL
 from tools.prices import PriceSource
-
-EVIDENCE = "evidence"
-"""Kind of the records that hold what tools returned in a turn."""
+from tools.turns import EVIDENCE
 
 Result = TypeVar("Result", bound=Frozen)
 

@@ -1,27 +1,29 @@
 """An owner's data sets: immutable versions under a name, and prices out of them."""
 
 import asyncio
+import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from store.records import Key, every
 from store.store import Store
-from tools.bars import Bars
 from tools.context import utc_now
 from tools.dataset_words import Commit, Head, Version
 from tools.errors import InvalidInput, NotFound
 from tools.markers import markers, require_unmarked
 from tools.optimization import OptimizationRequest
+from tools.price_facts import PriceFacts, facts_of
 from tools.prices import Prices, PriceSource
 from tools.universe import split_universe
 
 if TYPE_CHECKING:
+    from tools.bars import Bars
     from tools.market import Market
 
-HEAD, VERSION = "dataset", "dataset-version"
+HEAD, VERSION, FACTS = "dataset", "dataset-version", "price-facts"
 PIN = 16
 """Characters of a hash that name a version for ever."""
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
@@ -73,7 +75,9 @@ async def version_of(store: Store, owner: str, name: str, hash_: str) -> Version
     return Version.model_validate(record.document)
 
 
-async def bars_of(store: Store, owner: str, version: Version) -> Bars:
+async def bars_of(store: Store, owner: str, version: Version) -> "Bars":
+    from tools.bars import Bars
+
     return await asyncio.to_thread(Bars.unpacked, await store.blobs.get(blob_key(owner, version.hash)))
 
 
@@ -126,19 +130,46 @@ class OwnedPrices:
             allowed = f"{error.allowed}; or of yours: {', '.join(own[:20])}"
             raise InvalidInput(error.field, error.value, allowed=allowed, code=error.code) from error
 
+    async def facts(self, universe: str) -> PriceFacts | None:
+        name, assets = split_universe(universe)
+        version = await self._version(name)
+        whole = await self.shared.facts(name) if version is None else None
+        if whole is not None and not assets:
+            return whole
+        key = self._facts_key(version, whole, assets)
+        record = None if key is None else await self.store.records.get(key)
+        return None if record is None else PriceFacts.model_validate(record.document)
+
+    async def remember(self, universe: str, facts: PriceFacts) -> None:
+        """Keep what is known of prices that can be used; `universe` names a version, or what every owner has."""
+        name, assets = split_universe(universe)
+        version = await self._version(name)
+        whole = await self.shared.facts(name) if version is None else None
+        key = self._facts_key(version, whole, assets)
+        if key is not None:
+            await self.store.records.put(key, facts.model_dump(mode="json"))
+
+    async def at_version(self, universe: str) -> str:
+        """The universe with the version that it means now."""
+        return _at(universe, await self._version(split_universe(universe)[0]))
+
     async def pinned(self, universe: str) -> str:
-        """The universe with the version that it means now; raises `InvalidInput` for data that are marked as bad."""
+        """As `at_version`; raises `InvalidInput` for data that are marked as bad."""
         name, _ = split_universe(universe)
         version = await self._version(name)
         found = await markers(self.store, self.owner, self.now())
         if found:
-            prices = await self.load(universe)
-            first, last = _day(prices.dates[0]), _day(prices.dates[-1])
-            require_unmarked(found, name if version is None else version.dataset, prices.assets, first, last)
-        if version is None:
-            return universe
-        _, colon, assets = universe.strip().partition(":")
-        return f"{version.dataset}@{version.hash[:PIN]}{colon}{assets}"
+            facts = await self.facts(universe) or facts_of(await self.load(universe))
+            dataset = name if version is None else version.dataset
+            require_unmarked(found, dataset, facts.assets, facts.first, facts.last)
+        return _at(universe, version)
+
+    def _facts_key(self, version: Version | None, whole: PriceFacts | None, assets: tuple[str, ...]) -> Key | None:
+        content = version.hash if version else whole.digest if whole else None
+        if content is None:
+            return None
+        named = "\n".join([content, *sorted(assets)])
+        return Key(self.owner, FACTS, hashlib.sha256(named.encode()).hexdigest())
 
     async def _own(self) -> tuple[str, ...]:
         heads = [Head.model_validate(r.document) async for r in every(self.store.records, self.owner, HEAD)]
@@ -166,7 +197,7 @@ async def load_owned(store: Store, shared: PriceSource, owner: str, request: Opt
     return await load_market(OwnedPrices(store, owner, shared), request)
 
 
-def as_prices(version: Version, bars: Bars, assets: tuple[str, ...] = ()) -> Prices:
+def as_prices(version: Version, bars: "Bars", assets: tuple[str, ...] = ()) -> Prices:
     """Closes on the days that the assets share."""
     name = f"{version.dataset}@{version.hash[:PIN]}"
     if version.kind != "prices":
@@ -196,10 +227,15 @@ def as_prices(version: Version, bars: Bars, assets: tuple[str, ...] = ()) -> Pri
     return replace(chosen, dates=chosen.dates[rows], closes=chosen.closes[rows])
 
 
-def shared_rows(bars: Bars, assets: tuple[str, ...]) -> slice:
+def shared_rows(bars: "Bars", assets: tuple[str, ...]) -> slice:
+    from tools.bars import Bars
+
     columns = [bars.assets.index(asset) for asset in assets]
     return Bars(dates=bars.dates, assets=assets, fields={"close": bars.closes[:, columns]}).common()
 
 
-def _day(value: object) -> date:
-    return date.fromisoformat(str(value))
+def _at(universe: str, version: Version | None) -> str:
+    if version is None:
+        return universe
+    _, colon, assets = universe.strip().partition(":")
+    return f"{version.dataset}@{version.hash[:PIN]}{colon}{assets}"

@@ -18,8 +18,9 @@ from quant.scenario import Scenario
 from quant.simulation import Simulated, evaluations, simulate
 from quant.strategy import InnerPortfolio, Rebalancing, StrategyConfig
 from quant.trial import Trial
-from tools.market import DAYS, Market
+from tools.market import Market
 from tools.optimization import HISTORY, OptimizationRequest
+from tools.splits import DAYS
 
 Floats = NDArray[np.float64]
 

@@ -14,20 +14,16 @@ from quant.garch import fit_garch
 from quant.history import History, history
 from quant.regime import fit_hidden_markov
 from quant.returns import Returns
-from quant.strategy import InnerPortfolio, SearchSpace
+from quant.strategy import InnerPortfolio
 from tools.bundled import cash_rates
 from tools.errors import InvalidInput
 from tools.gates import require_usable
 from tools.optimization import OptimizationRequest
 from tools.price_file import PriceFile
 from tools.prices import Prices, PriceSource
+from tools.splits import DAYS, MIXES, check_mixes, resolved, split, warm_up_of
 
-DAYS = 252
-TRAIN, VALIDATE = 0.60, 0.20
-SHORTEST_HOLDOUT = 2 * DAYS
-SHORTEST_TRAIN = 3 * DAYS
 CASH_CURRENCY = "USD"
-MIXES: tuple[InnerPortfolio, ...] = ("equal_weight", "inverse_volatility")
 
 
 @dataclass(frozen=True)
@@ -88,10 +84,14 @@ class Market:
 
 async def load_market(prices: PriceSource, request: OptimizationRequest) -> Market:
     """Load, check and split the prices that `request` names; raises `InvalidInput` for data that cannot be used."""
+    return build_market(await load_prices(prices, request), request)
+
+
+async def load_prices(prices: PriceSource, request: OptimizationRequest) -> Prices:
     source = (
         prices if request.prices_file is None else PriceFile(Path(request.prices_file), price_index=request.price_index)
     )
-    return build_market(await source.load(request.universe), request)
+    return await source.load(request.universe)
 
 
 def build_market(prices: Prices, request: OptimizationRequest) -> Market:
@@ -106,11 +106,10 @@ def build_market(prices: Prices, request: OptimizationRequest) -> Market:
         )
     cash = accrual(returns.dates, rates.months, rates.rates, after=request.cash_rate_after)
 
-    if len(returns.assets) == 1 and request.space.inner:
-        raise InvalidInput("space.inner", list(request.space.inner), allowed="empty for a universe of one asset")
+    check_mixes(request, assets=len(returns.assets))
     mixes = _mixes(request, len(returns.assets))
-    warm_up = _warm_up(resolved(request, assets=len(returns.assets)))
-    train, validate, holdout = _split(returns.dates.size, warm_up)
+    warm_up = warm_up_of(resolved(request, assets=len(returns.assets)))
+    train, validate, holdout = split(returns.dates.size, warm_up)
     return Market(
         dates=returns.dates,
         assets=returns.assets,
@@ -130,61 +129,12 @@ def build_market(prices: Prices, request: OptimizationRequest) -> Market:
     )
 
 
-def resolved(request: OptimizationRequest, *, assets: int) -> OptimizationRequest:
-    """`request` with the mixes of a universe of several assets filled in, so that a run states what it searches."""
-    if assets == 1:
-        return request
-    space, rule = request.space, request.current_rule
-    return request.model_copy(
-        update={
-            "space": space if space.inner else space.model_copy(update={"inner": MIXES}),
-            "current_rule": rule if rule.inner else rule.model_copy(update={"inner": "equal_weight"}),
-        }
-    )
-
-
 def _mixes(request: OptimizationRequest, assets: int) -> tuple[InnerPortfolio | None, ...]:
     """The plain mixes and those that the request names; None for a single asset."""
     if assets == 1:
         return (None,)
     asked = (*request.space.inner, request.current_rule.inner)
     return (*MIXES, *(mix for mix in dict.fromkeys(asked) if mix is not None and mix not in MIXES))
-
-
-def _warm_up(request: OptimizationRequest) -> int:
-    rule = request.current_rule
-    alone = SearchSpace(
-        weight_functions=("cppi" if rule.weight_function == "constant" else rule.weight_function,),
-        estimators=(rule.estimator,),
-        lookback_days=(rule.lookback_days or 10,),
-        inner=() if rule.inner is None else (rule.inner,),
-    )
-    return max(request.space.longest_lookback(), alone.longest_lookback()) + request.mandate.decision_lag
-
-
-def days_of_holdout(days: int) -> int:
-    """How many of so many returns are locked."""
-    return max(round((1.0 - TRAIN - VALIDATE) * days), SHORTEST_HOLDOUT)
-
-
-def _split(days: int, warm_up: int) -> tuple[slice, slice, slice]:
-    holdout = days_of_holdout(days)
-    train_end = round((days - holdout) * TRAIN / (TRAIN + VALIDATE))
-    if 3 * warm_up > days:
-        raise InvalidInput(
-            "space.lookback_days",
-            f"{warm_up} sessions with the decision lag",
-            allowed=f"at most a third of the {days} returns that the data hold ({days // 3})",
-        )
-    if train_end - warm_up < SHORTEST_TRAIN:
-        needed = SHORTEST_HOLDOUT + round((warm_up + SHORTEST_TRAIN) * (TRAIN + VALIDATE) / TRAIN) + 1
-        raise InvalidInput(
-            "prices",
-            f"{days} returns",
-            allowed=f"at least {needed}: {SHORTEST_TRAIN} scored training days after a warm-up of {warm_up}, "
-            f"a validation part and a locked holdout of {SHORTEST_HOLDOUT}",
-        )
-    return slice(warm_up, train_end), slice(train_end, days - holdout), slice(days - holdout, days)
 
 
 def _caveats(prices: Prices, request: OptimizationRequest, last_month: str) -> list[str]:

@@ -14,11 +14,11 @@ from quant.errors import DataError
 from quant.returns import Returns
 from tools.datasets import OwnedPrices, head_of, resolved, version_of
 from tools.errors import InvalidInput
-from tools.market import days_of_holdout
 from tools.optimizer_answers import History
 from tools.optimizer_requests import OptimizerRequest
 from tools.portfolio_words import Portfolio
 from tools.prices import Prices
+from tools.splits import days_of_holdout
 
 Floats = NDArray[np.float64]
 

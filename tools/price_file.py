@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tools.errors import InvalidInput
+from tools.price_facts import PriceFacts
 from tools.prices import Prices
 from tools.tables import (
     A_HEADER,
@@ -51,6 +52,9 @@ class PriceFile:
     async def universes(self) -> tuple[str, ...]:
         prices = await self.load("file")
         return ("file", *prices.assets)
+
+    async def facts(self, universe: str) -> PriceFacts | None:  # noqa: ARG002
+        return None  # the file may change at any time
 
     async def load(self, universe: str) -> Prices:
         name, assets = split_universe(universe if ":" in universe else f"file:{universe}")

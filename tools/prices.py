@@ -5,12 +5,14 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol, Self, runtime_checkable
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 from tools.errors import InvalidInput
+from tools.price_facts import PriceFacts
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -20,10 +22,10 @@ class Prices:
     Only the shapes are checked here: `tools.gates` judges the content. The arrays are read-only.
     """
 
-    dates: NDArray[np.datetime64]
+    dates: "NDArray[np.datetime64]"
     """datetime64[D], shape (T,)."""
     assets: tuple[str, ...]
-    closes: NDArray[np.float64]
+    closes: "NDArray[np.float64]"
     """Shape (T, N), in the currency of the source."""
     price_index: bool
     """Dividends are missing: the return of the asset is higher by its dividend yield."""
@@ -38,6 +40,8 @@ class Prices:
     """Gates that fail and are passed all the same, each with the reason that a person gave."""
 
     def __post_init__(self) -> None:
+        import numpy as np
+
         dates = np.array(self.dates, dtype="datetime64[D]")
         closes = np.array(self.closes, dtype=np.float64, order="C")
         if dates.ndim != 1 or closes.shape != (dates.size, len(self.assets)):
@@ -82,9 +86,9 @@ class Prices:
 class CashRates:
     """Return of a one-month Treasury bill over each month, known when the month begins."""
 
-    months: NDArray[np.datetime64]
+    months: "NDArray[np.datetime64]"
     """datetime64[M], shape (M,)."""
-    rates: NDArray[np.float64]
+    rates: "NDArray[np.float64]"
     """Simple return over the month, as a fraction; shape (M,)."""
     source: str
 
@@ -103,6 +107,10 @@ class PriceSource(Protocol):
 
     async def universes(self) -> tuple[str, ...]:
         """The names that `load` takes; `name:A,B` loads only the assets A and B of it."""
+        ...
+
+    async def facts(self, universe: str) -> PriceFacts | None:
+        """What is known of a universe that never changes without loading it; None where nobody knows it yet."""
         ...
 
     async def load(self, universe: str) -> Prices:

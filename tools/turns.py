@@ -14,6 +14,8 @@ from tools.optimization import RenderedClaim
 from tools.wishes import Offer
 
 LONGEST_MESSAGE = 4_000
+EVIDENCE = "evidence"
+"""Kind of the records that hold what tools returned in a turn."""
 
 TurnState: TypeAlias = Literal["running", "waiting", "completed", "failed"]
 """`waiting` is for a person's approval."""

@@ -16,7 +16,6 @@ import pytest
 
 from graphs import jobs
 from graphs.desk import Desk
-from graphs.log import utc_now
 from graphs.run_book import Run, run_of
 from graphs.runs import create_run, execute
 from graphs.states import STOPPED
@@ -50,6 +49,7 @@ from tests.store.faulty import (
 )
 from tests.store.openers import clients
 from tests.store.test_faults import start_locker
+from tools.context import utc_now
 from tools.datasets import load_owned
 from tools.local import LocalRunner
 from tools.optimization import OptimizationRequest

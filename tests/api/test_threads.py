@@ -11,10 +11,10 @@ from typing import Any
 import httpx
 import pytest
 
-from graphs.log import utc_now
 from tests.api.serving import application, running, served
 from tests.graphs.conftest import OWNER, open_desk
 from tests.graphs.waiting import LOW
+from tools.context import utc_now
 
 JOKE, RISK = "tell me a joke", "how volatile is the S&P 500?"
 SEARCH = "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year, base case and bear market"

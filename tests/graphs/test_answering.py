@@ -15,7 +15,6 @@ from graphs.answering import Answering, Slots
 from graphs.conversations import ask, begin_conversation, turn_of
 from graphs.desk import Desk
 from graphs.leases import Held, is_leased
-from graphs.log import utc_now
 from graphs.run_book import events_of
 from graphs.turns import delete_conversation
 from store.errors import Conflict, Unavailable
@@ -24,6 +23,7 @@ from tests.graphs.conftest import OWNER, open_desk
 from tests.graphs.conversing import TALK
 from tests.graphs.interrupted import DeadlyEvents
 from tests.graphs.test_interrupted import FRESH
+from tools.context import utc_now
 from tools.errors import Conflicting, NotFound
 
 JOKE, RISK = "tell me a joke", "how volatile is the S&P 500?"

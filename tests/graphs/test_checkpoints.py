@@ -17,7 +17,8 @@ from agents.model import only
 from agents.planner import EmbeddedPlanner
 from api.app import create_desk
 from api.settings import read_settings
-from graphs.checkpoints import WORDS, DynamoTable, open_checkpoints
+from graphs.checkpoint_table import DynamoTable
+from graphs.checkpoints import WORDS, open_checkpoints
 from graphs.desk import Desk
 from graphs.run_book import run_of
 from graphs.runs import create_run, decide_approval, execute

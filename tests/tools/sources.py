@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tools.figures import Figure, shown
+from tools.price_facts import PriceFacts
 from tools.prices import Prices
 from tools.universe import split_universe
 
@@ -20,6 +21,9 @@ class Given:
 
     async def universes(self) -> tuple[str, ...]:
         return tuple(self.prices)
+
+    async def facts(self, universe: str) -> PriceFacts | None:
+        return None
 
     async def load(self, universe: str) -> Prices:
         name, assets = split_universe(universe)

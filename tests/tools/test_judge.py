@@ -284,7 +284,7 @@ def test_the_seed_and_the_ledger_change_the_result(world, asked, prices, result,
 
 
 def test_a_mix_of_stocks_is_judged_like_one_asset(stocks, asked, searching, judging) -> None:
-    from tools.market import resolved
+    from tools.splits import resolved
 
     request = resolved(asked(trials=10), assets=3)
     searched = searching(World(build_market(stocks, request), request))

@@ -8,8 +8,9 @@ import pytest
 from quant.strategy import SearchSpace, StrategyConfig
 from tools.bundled import BundledPrices, cash_rates
 from tools.errors import InvalidInput
-from tools.market import MIXES, build_market, load_market, resolved
+from tools.market import build_market, load_market
 from tools.optimization import OptimizationRequest
+from tools.splits import MIXES, resolved
 
 QUICK = SearchSpace(
     weight_functions=("inverse_vol",), estimators=("rolling",), lookback_days=(10, 21), rebalancing=("daily",)

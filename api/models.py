@@ -1,0 +1,70 @@
+"""The models that the settings name, made at once or when the first is asked for."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from api.settings import Settings, read_model_options
+
+if TYPE_CHECKING:
+    from agents.model import ModelChain, Models
+
+
+class CallThreads(ThreadPoolExecutor):
+    """A call whose endpoint never answers cannot be cancelled; who ends the program does not wait for it."""
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
+        super().shutdown(wait=False, cancel_futures=True)
+
+
+class LateModels:
+    """Of a process that may answer many requests before one needs a model: LangChain takes seconds to import."""
+
+    def __init__(self, make: "Callable[[], Models]", settings: Settings) -> None:
+        self._make = make
+        self._settings = settings
+
+    @cached_property
+    def _made(self) -> "Models":
+        return _checked(self._settings, self._make())
+
+    @property
+    def name(self) -> str:
+        return self._made.name
+
+    def of(self, agent: str) -> "ModelChain":
+        return self._made.of(agent)
+
+
+def maker_of(settings: Settings) -> "Callable[[], Models]":
+    """Makes them; options and prices are read now, so that a setting that cannot be read is told now."""
+    from agents.pricing import read_prices
+
+    options, prices = read_model_options(), read_prices(settings.model_prices)
+
+    def made() -> "Models":
+        from agents.model import make_models
+
+        return make_models(options, prices=prices)
+
+    return made
+
+
+def models_for(settings: Settings, models: "Models | Callable[[], Models] | None") -> "Models | LateModels | None":
+    """Those that are given, checked against the settings; of a function those that it makes when they are needed."""
+    if models is None:
+        return None
+    return LateModels(models, settings) if callable(models) else _checked(settings, models)
+
+
+def _checked(settings: Settings, models: "Models") -> "Models":
+    from agents.pricing import check_priced
+
+    check_priced(settings.budgets, models.unpriced)
+    if models.threads is not None:  # boto3 blocks, so each call to Bedrock holds a thread
+        threads = models.threads + (os.cpu_count() or 1)
+        asyncio.get_running_loop().set_default_executor(CallThreads(threads))
+    return models

@@ -1,0 +1,94 @@
+"""Making a run: the numeric core is imported only for a request that nothing else can judge."""
+
+import asyncio
+import uuid
+
+from graphs.desk import Desk
+from graphs.run_book import KIND, Run
+from graphs.states import Transition
+from store.records import every
+from store.store import Store
+from tools.admission import admitted
+from tools.code import code_version
+from tools.ledger import save_ledger, tried
+from tools.optimization import OptimizationRequest
+from tools.price_facts import facts_of
+
+
+async def create_run(
+    desk: Desk,
+    owner: str,
+    request: OptimizationRequest,
+    *,
+    run_id: str | None = None,
+    ledger: set[str] | None = None,
+) -> str:
+    """Store a run for a request that its prices can serve; otherwise `UserError`, and nothing is stored."""
+    run = await new_run(desk, owner, request, run_id=run_id, ledger=ledger)
+    await desk.store.records.put_many([run.put(0)])
+    return run.id
+
+
+async def new_run(
+    desk: Desk,
+    owner: str,
+    request: OptimizationRequest,
+    *,
+    run_id: str | None = None,
+    ledger: set[str] | None = None,
+) -> Run:
+    """A run that is not stored yet, for a request that its prices can serve; otherwise `UserError`."""
+    if request.prices_file is None:
+        request = request.model_copy(update={"universe": await desk.prices_of(owner).pinned(request.universe)})
+    data_digest, request = await served(desk, owner, request)
+    before = await _tried_before(desk.store, owner, data_digest) if ledger is None else ledger
+    now = desk.now()
+    return Run(
+        id=run_id or uuid.uuid4().hex,
+        owner=owner,
+        state="created",
+        created_at=now,
+        request=request,
+        data_digest=data_digest,
+        ledger=await save_ledger(desk.store, owner, before),
+        code_version=code_version(),
+        history=(Transition(state="created", at=now, by=owner),),
+    )
+
+
+async def served(desk: Desk, owner: str, request: OptimizationRequest) -> tuple[str, OptimizationRequest]:
+    """The digest of the prices, and the request as they complete it; `UserError` for one that they cannot serve."""
+    if request.prices_file is not None:
+        return await _checked(desk, owner, request)
+    prices = desk.prices_of(owner)
+    request = request.model_copy(update={"universe": await prices.at_version(request.universe)})
+    facts = await prices.facts(request.universe)
+    completed = None if facts is None else admitted(request, facts)
+    return await _checked(desk, owner, request) if facts is None or completed is None else (facts.digest, completed)
+
+
+async def _checked(desk: Desk, owner: str, request: OptimizationRequest) -> tuple[str, OptimizationRequest]:
+    from tools.evaluation import World
+    from tools.limits import check_minimum_exposure
+    from tools.market import build_market, load_prices
+    from tools.sensitivity import check_scenarios
+    from tools.splits import resolved
+
+    source = desk.prices_of(owner)
+    prices = await load_prices(source, request)
+    market = build_market(prices, request)
+    if request.prices_file is None:
+        await source.remember(request.universe, facts_of(prices))
+    request = resolved(request, assets=len(market.assets))
+    world = World(market, request)
+    check_scenarios(world)
+    await asyncio.to_thread(check_minimum_exposure, world)
+    return market.data_digest, request
+
+
+async def _tried_before(store: Store, owner: str, data_digest: str) -> set[str]:
+    found: set[str] = set()
+    async for record in every(store.records, owner, KIND, label=("about", data_digest)):
+        run = Run.model_validate(record.document)
+        found |= await tried(store, owner, run.id, run.request.mandate)
+    return found

@@ -1,0 +1,67 @@
+"""How a request uses its days and assets, by their numbers alone: no price is needed."""
+
+from quant.strategy import InnerPortfolio, SearchSpace
+from tools.errors import InvalidInput
+from tools.optimization import OptimizationRequest
+
+DAYS = 252
+TRAIN, VALIDATE = 0.60, 0.20
+SHORTEST_HOLDOUT = 2 * DAYS
+SHORTEST_TRAIN = 3 * DAYS
+MIXES: tuple[InnerPortfolio, ...] = ("equal_weight", "inverse_volatility")
+
+
+def resolved(request: OptimizationRequest, *, assets: int) -> OptimizationRequest:
+    """`request` with the mixes of a universe of several assets filled in, so that a run states what it searches."""
+    if assets == 1:
+        return request
+    space, rule = request.space, request.current_rule
+    return request.model_copy(
+        update={
+            "space": space if space.inner else space.model_copy(update={"inner": MIXES}),
+            "current_rule": rule if rule.inner else rule.model_copy(update={"inner": "equal_weight"}),
+        }
+    )
+
+
+def check_mixes(request: OptimizationRequest, *, assets: int) -> None:
+    if assets == 1 and request.space.inner:
+        raise InvalidInput("space.inner", list(request.space.inner), allowed="empty for a universe of one asset")
+
+
+def warm_up_of(request: OptimizationRequest) -> int:
+    """Unscored sessions that the slowest rule of a resolved request needs."""
+    rule = request.current_rule
+    alone = SearchSpace(
+        weight_functions=("cppi" if rule.weight_function == "constant" else rule.weight_function,),
+        estimators=(rule.estimator,),
+        lookback_days=(rule.lookback_days or 10,),
+        inner=() if rule.inner is None else (rule.inner,),
+    )
+    return max(request.space.longest_lookback(), alone.longest_lookback()) + request.mandate.decision_lag
+
+
+def days_of_holdout(days: int) -> int:
+    """How many of so many returns are locked."""
+    return max(round((1.0 - TRAIN - VALIDATE) * days), SHORTEST_HOLDOUT)
+
+
+def split(days: int, warm_up: int) -> tuple[slice, slice, slice]:
+    """Rows of train, validate and holdout; raises `InvalidInput` where there are too few days for them."""
+    holdout = days_of_holdout(days)
+    train_end = round((days - holdout) * TRAIN / (TRAIN + VALIDATE))
+    if 3 * warm_up > days:
+        raise InvalidInput(
+            "space.lookback_days",
+            f"{warm_up} sessions with the decision lag",
+            allowed=f"at most a third of the {days} returns that the data hold ({days // 3})",
+        )
+    if train_end - warm_up < SHORTEST_TRAIN:
+        needed = SHORTEST_HOLDOUT + round((warm_up + SHORTEST_TRAIN) * (TRAIN + VALIDATE) / TRAIN) + 1
+        raise InvalidInput(
+            "prices",
+            f"{days} returns",
+            allowed=f"at least {needed}: {SHORTEST_TRAIN} scored training days after a warm-up of {warm_up}, "
+            f"a validation part and a locked holdout of {SHORTEST_HOLDOUT}",
+        )
+    return slice(warm_up, train_end), slice(train_end, days - holdout), slice(days - holdout, days)
