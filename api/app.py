@@ -82,7 +82,7 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
     from fastapi_offline import FastAPIOffline
 
     from api import problems
-    from api.dependencies import Served, needs, only_known_parameters
+    from api.dependencies import Served, needs, only_known_parameters, principal
     from api.identity import BEARER, KEY, check, create_identity
     from api.origins import OnThisMachine
     from api.readiness import Watches
@@ -99,6 +99,7 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
         portfolios,
         results,
         threads,
+        tickets,
         turns,
     )
 
@@ -138,9 +139,10 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
     if not settings.auth:
         app.add_middleware(OnThisMachine)
     app.add_middleware(Numbered)
-    known = [Depends(BEARER), Depends(KEY), Depends(only_known_parameters)]
+    known = [Depends(BEARER), Depends(KEY), Depends(principal), Depends(only_known_parameters)]
     routes = APIRouter(prefix="/api", responses=problems.errors(), dependencies=known)
     app.include_router(health.router, prefix="/api", responses=problems.errors())
+    looking = needs("research:read", "research:read")
     research = needs("research:read", "research:write")
     data = needs("market-data:read", "proprietary-data:write")
     for area, permission in (
@@ -148,6 +150,7 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
         (jobs, research),
         (evaluations, research),
         (events, research),
+        (tickets, looking),
         (threads, research),
         (turns, research),
         (agent, research),

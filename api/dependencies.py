@@ -12,6 +12,7 @@ from api.readiness import Watches
 from api.refusals import fields_of
 from api.requests import known
 from api.settings import Settings
+from api.tickets import redeemed
 from tools.context import Principal
 from tools.errors import InvalidInput
 from tools.roles import PERMISSIONS, Permission
@@ -42,7 +43,8 @@ Serving = Annotated[Served, Depends(served)]
 
 
 async def principal(connection: HTTPConnection, serving: Serving) -> Principal:
-    asking = await serving.identity.principal(connection)
+    """Whoever got the ticket that a stream's URL shows, or else whoever signs in."""
+    asking = await redeemed(serving.desk.store, connection) or await serving.identity.principal(connection)
     known(connection, asking.owner)
     return asking
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from api.jwks import PoolKeys
 from api.problems import Unauthorized
 from tools.context import Principal, User, utc_now
-from tools.roles import ROLES
+from tools.roles import ROLES, Role
 
 if TYPE_CHECKING:
     from joserfc.jwk import RSAKey
@@ -70,7 +70,7 @@ class Tokens:
             raise Unauthorized
         if claims.exp <= now - LEEWAY:
             raise Unauthorized(expired=True)
-        roles = tuple(filter(claims.groups.__contains__, ROLES))
+        roles: tuple[Role, ...] = tuple(role for role in ROLES if role in claims.groups)
         return Principal(owner=claims.sub, roles=roles, via=f"token:{claims.client_id}")
 
 

@@ -62,6 +62,19 @@ def last_event_id(
 LastEvent = Annotated[int, Depends(last_event_id)]
 
 
+async def ticket(
+    ticket: Annotated[
+        str | None,
+        Query(max_length=200, description="Of POST /api/tickets, for clients that cannot send a key or a token"),
+    ] = None,
+) -> str | None:
+    """Who asks is known from it before the route is entered: see `api.tickets.redeemed`."""
+    return ticket
+
+
+Ticketed = Depends(ticket)
+
+
 def event_stream(data: str | None = None) -> dict[str, Any]:
     """What each event of a stream holds; `data` names the schema of what it carries as JSON, before `event: end`."""
     carried: dict[str, Any] = {"type": "string", "contentMediaType": "application/json"}
@@ -87,6 +100,7 @@ _STREAM: dict[int | str, dict[str, Any]] = {
     summary="The events of a run as they happen (server-sent events)",
     response_class=StreamingResponse,
     responses={**problems.errors(404), **_STREAM},
+    dependencies=[Ticketed],
 )
 async def stream(run: RunId, after: LastEvent, asking: Asking, serving: Serving) -> Response:
     """Every event of the run beyond the number that you have, then each new one.
@@ -103,6 +117,7 @@ async def stream(run: RunId, after: LastEvent, asking: Asking, serving: Serving)
     "/runs/{run}/events/poll",
     summary="The events of a run so far, or the next ones (long poll)",
     responses=problems.errors(404),
+    dependencies=[Ticketed],
 )
 async def poll(
     run: RunId,
@@ -128,7 +143,7 @@ async def poll(
 @router.websocket("/runs/{run}/events/ws")
 async def socket(websocket: WebSocket, run: str, asking: Asking, serving: Serving, after: str = "0") -> None:
     """One LiveEvent as JSON in each message, and `{"heartbeat": n}` after 15 seconds of silence; it hears nothing."""
-    if not _same_origin(websocket):
+    if not _same_origin(websocket, serving.settings.cors_origins):
         await websocket.close(NOT_ALLOWED)
         return
     await websocket.accept()
@@ -212,10 +227,12 @@ async def frames_of(
         logger.warning("stream_cut", run=run, reason=str(fault))
 
 
-def _same_origin(websocket: WebSocket) -> bool:
+def _same_origin(websocket: WebSocket, let_in: str) -> bool:
     """A page of another site cannot read what a browser is let to; other clients send no origin."""
     origin = websocket.headers.get("origin")
-    return origin is None or origin.partition("://")[2] == websocket.headers.get("host")
+    if origin is None or origin in let_in.split(","):
+        return True
+    return origin.partition("://")[2] == websocket.headers.get("host")
 
 
 async def _served(websocket: WebSocket, serving: Served, owner: str, run: str, after: int) -> tuple[int, str]:

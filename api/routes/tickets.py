@@ -1,0 +1,43 @@
+"""Tickets for streams and sockets of browsers."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from api import tickets
+from api.bodies import at_most
+from api.dependencies import Asking, Serving
+from api.problems import errors
+from api.tickets import Ticket
+
+router = APIRouter(tags=["events"], route_class=at_most(4_096))
+
+
+class Wanted(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    path: Annotated[
+        str,
+        Field(
+            pattern=r"^/api/runs/[^/?#%\s]{1,200}/events$",
+            description="The stream of a run or a turn; its polls and its socket, `/poll` and `/ws`, count as the same",
+            examples=["/api/runs/3f6c0e8a5f0e4a0f9a5d8c1b2e7f4a6d/events"],
+        ),
+    ]
+
+
+@router.post(
+    "/tickets",
+    status_code=201,
+    summary="A ticket for one stream or socket of events",
+    responses=errors(400, 413),
+)
+async def issue(body: Wanted, asking: Asking, serving: Serving, response: Response) -> Ticket:
+    """For a browser's EventSource and WebSocket, which cannot send a key or a token: `?ticket=` in the URL, once.
+
+    It is good for half a minute, for this path only, and lets in whoever asked for it, with the same rights. A
+    stream that is cut needs another one. The one local user needs none, but one that is sent has to be good.
+    """
+    response.headers["Cache-Control"] = "no-store"
+    return await tickets.issue(serving.desk.store, asking, body.path, now=serving.desk.now())

@@ -1,0 +1,64 @@
+"""Tickets: browsers' EventSource and WebSocket send no header of ours, so their URL carries what is good once."""
+
+import hashlib
+import re
+import secrets
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, Field
+from starlette.requests import HTTPConnection
+
+from api.problems import Unauthorized
+from store.errors import Conflict
+from store.keys import SYSTEM, Key
+from tools.context import Principal
+
+if TYPE_CHECKING:
+    from store.store import Store
+
+KIND = "ticket"
+SECONDS = 30
+EVENTS = re.compile(r"(/api/runs/[^/]+/events)(/poll|/ws)?")
+"""Where a ticket may stand in place of a key or a token: a stream of events, its polls and its socket."""
+
+
+class Ticket(BaseModel):
+    ticket: Annotated[str, Field(description="Goes into the URL as `ticket`, once")]
+    expires: Annotated[datetime, Field(description=f"{SECONDS} seconds after it was made")]
+
+
+async def issue(store: "Store", principal: Principal, path: str, *, now: datetime) -> Ticket:
+    shown = secrets.token_urlsafe(32)
+    expires = now + timedelta(seconds=SECONDS)
+    document: dict[str, Any] = {"path": path, "principal": principal.model_dump(mode="json")}
+    await store.records.put(_place(shown), document, expected=0, expires=expires)
+    return Ticket(ticket=shown, expires=expires)
+
+
+async def redeemed(store: "Store", connection: HTTPConnection) -> Principal | None:
+    """Who got the ticket that the URL shows; None where none is shown, or none may be."""
+    place = EVENTS.fullmatch(connection.scope["path"])
+    shown = connection.query_params.getlist("ticket")
+    if place is None or not shown:
+        return None
+    principal = await redeem(store, shown[0], place[1]) if len(shown) == 1 else None
+    if principal is None:
+        raise Unauthorized
+    return principal
+
+
+async def redeem(store: "Store", shown: str, path: str) -> Principal | None:
+    """Of two that show a ticket at once the store lets one delete it."""
+    record = await store.records.get(_place(shown))
+    if record is None or record.document["path"] != path:
+        return None
+    try:
+        await store.records.delete(record.key, expected=record.version)
+    except Conflict:
+        return None
+    return Principal.model_validate(record.document["principal"])
+
+
+def _place(shown: str) -> Key:
+    return Key(SYSTEM, KIND, hashlib.sha256(shown.encode()).hexdigest())
