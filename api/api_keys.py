@@ -60,12 +60,12 @@ UNKNOWN = hashlib.sha256(secrets.token_bytes(32)).hexdigest()
 async def create(store: "Store", terms: KeyTerms, *, days: int, now: datetime) -> tuple[ApiKey, str]:
     """A new key, and what its owner shows; that is kept nowhere."""
     if not 1 <= days <= MOST_DAYS:
-        raise InvalidInput("expires_days", days, allowed=f"1 to {MOST_DAYS}")
+        raise InvalidInput("--expires-days", days, allowed=f"1 to {MOST_DAYS}")
     granted = frozenset[Permission]().union(*(PERMISSIONS[role] for role in terms.roles))
     for scope in terms.scopes or ():
         if scope not in granted:
             reason = f"{scope} is not among what {', '.join(terms.roles)} may do"
-            raise InvalidInput("scope", scope, reason=reason, allowed=", ".join(sorted(granted)))
+            raise InvalidInput("--scope", scope, reason=reason, allowed=", ".join(sorted(granted)))
     name = secrets.token_hex(6)
     shown = f"{PREFIX}{name}_{secrets.token_urlsafe(32)}"
     expires = now + timedelta(days=days)

@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 from typer.exceptions import TyperException
 
-from api import approving, chat, optimize, past, prices, replaying, serve, work
+from api import approving, chat, keys, optimize, past, prices, replaying, serve, work
 from api.log import record
 from api.settings import read_settings
 from api.terminal import plain
@@ -39,6 +39,7 @@ past.register(app)
 prices.register(app)
 replaying.register(app)
 serve.register(app)
+keys.register(app)
 work.register(app)
 
 

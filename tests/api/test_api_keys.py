@@ -1,0 +1,160 @@
+"""Keys are made, shown once, listed, revoked, and hold no longer than they should."""
+
+import io
+import json
+import re
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from api.api_keys import AT_MOST, FORM, KIND, REMEMBERED, ApiKeys, KeyTerms, create, revoke
+from api.cli import run
+from api.problems import Unauthorized
+from store.keys import SYSTEM
+from store.records import Key, Record, Records
+from store.store import open_store
+from tools.errors import InvalidInput
+
+pytestmark = pytest.mark.anyio
+
+NOW = datetime(2026, 1, 5, tzinfo=UTC)
+TERMS = KeyTerms(owner="anna", roles=("analyst",), scopes=("research:read",))
+
+
+class Reads:
+    """Records that are counted when they are read."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self.count = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._records, name)
+
+    async def get(self, key: Key) -> Record | None:
+        self.count += 1
+        return await self._records.get(key)
+
+
+class Time:
+    def __init__(self) -> None:
+        self.passed = 0.0
+
+    def clock(self) -> float:
+        return self.passed
+
+    def now(self) -> datetime:
+        return NOW + timedelta(seconds=self.passed)
+
+
+async def test_a_revocation_holds_within_ten_seconds(home):
+    assert REMEMBERED <= 10
+    time = Time()
+    async with open_store(home) as store:
+        made, shown = await create(store, TERMS, days=1, now=NOW)
+        keys = ApiKeys(store, now=time.now, clock=time.clock)
+        found = await keys.principal(shown)
+        assert (found.owner, found.via) == ("anna", f"key:{made.id}")
+        assert (found.may("research:read"), found.may("research:write")) == (True, False)
+        ended = await revoke(store, made.id, now=NOW)
+        assert (await revoke(store, made.id, now=NOW + timedelta(days=1))).revoked == ended.revoked == NOW
+        time.passed = REMEMBERED
+        with pytest.raises(Unauthorized, match="not known"):
+            await keys.principal(shown)
+
+
+async def test_a_key_ends_at_its_time_however_often_it_is_shown(home):
+    time = Time()
+    async with open_store(home) as store:
+        _, shown = await create(store, TERMS, days=1, now=NOW)
+        keys = ApiKeys(store, now=time.now, clock=time.clock)
+        time.passed = 86_399
+        await keys.principal(shown)
+        time.passed = 86_400
+        with pytest.raises(Unauthorized, match="expired"):
+            await keys.principal(shown)
+
+
+async def test_an_unknown_id_costs_what_a_wrong_secret_does_and_a_known_key_is_read_once(home):
+    async with open_store(home) as opened:
+        reads = Reads(opened.records)
+        store = replace(opened, records=reads)
+        made, shown = await create(store, TERMS, days=1, now=NOW)
+        keys = ApiKeys(store, now=lambda: NOW, clock=lambda: 0.0)
+        for _ in range(3):
+            await keys.principal(shown)
+        assert reads.count == 1
+        for wrong in (shown.replace(made.id, "0" * 12), shown[:-3] + "AAA", shown[:-3] + "AAA"):
+            reads.count = 0
+            with pytest.raises(Unauthorized):
+                await keys.principal(wrong)
+            assert reads.count == 1, wrong
+        for odd in ("", "stratigos_", shown[:-1], shown + "A", shown.upper(), f"{shown}\n", shown.replace("_", "-")):
+            with pytest.raises(Unauthorized):
+                await keys.principal(odd)
+        assert reads.count == 1  # what has another form is not looked for
+
+
+async def test_a_process_remembers_a_limited_number_of_keys(home):
+    async with open_store(home) as store:
+        made, shown = await create(store, TERMS, days=1, now=NOW)
+        keys = ApiKeys(store, now=lambda: NOW, clock=lambda: 0.0)
+        keys._verified.update(dict.fromkeys(map(str, range(AT_MOST)), (0.0, made)))
+        await keys.principal(shown)
+        assert len(keys._verified) == 1
+
+
+async def test_what_is_kept_is_no_key(home):
+    async with open_store(home) as store:
+        made, shown = await create(store, TERMS, days=1, now=NOW)
+        record = await store.records.get(Key(SYSTEM, KIND, made.id))
+        assert FORM.fullmatch(shown)
+        assert record is not None
+        assert shown[-43:] not in json.dumps(dict(record.document))
+        with pytest.raises(InvalidInput, match="1 to 366"):
+            await create(store, TERMS, days=367, now=NOW)
+
+
+def said(*arguments: str) -> tuple[int, str, str]:
+    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+        code = run(["keys", *arguments])
+    return code, out.getvalue(), err.getvalue()
+
+
+def test_the_commands_make_list_and_revoke_keys(home):
+    code, out, err = said("create", "--owner", "anna", "--role", "analyst", "--scope", "research:read", "--note", "CI")
+    assert (code, out.count("\n")) == (0, 1)
+    assert FORM.fullmatch(out.strip())
+    assert out.strip() not in err
+    name = out[10:22]
+    assert re.search(rf"Key {name} of anna \(analyst: only research:read\) holds until", err)
+    assert said("revoke", name)[0] == 0
+    _, out, _ = said("list", "--json")
+    (listed,) = json.loads(out)
+    assert (listed["id"], listed["state"], listed["scopes"]) == (name, "revoked", ["research:read"])
+    assert "digest" not in listed
+    assert "revoked" in said("list")[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["create", "--owner", "_desk", "--role", "analyst"], "--owner: '_desk'"),
+        (["create", "--owner", "anna", "--role", "analist"], "portfolio-manager"),
+        (["create", "--owner", "anna", "--role", "analyst", "--scope", "admin"], "--scope: 'admin'"),
+        (["create", "--owner", "anna", "--role", "analyst", "--scope", "admin:write"], "analyst may do"),
+        (["create", "--owner", "anna", "--role", "analyst", "--expires-days", "367"], "366"),
+        (["create", "--owner", "anna", "--role", "analyst", "--note", "x" * 201], "--note"),
+        (["create", "--owner", "anna"], "--role"),
+        (["revoke", "0123456789ab"], "no key '0123456789ab'"),
+        (["revoke", "../../x"], "no key"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_makes_no_key(home, arguments, told):
+    code, out, err = said(*arguments)
+    assert (code, out) == (2, "")
+    assert told in err
+    assert said("list", "--json")[1] == "[]\n"
