@@ -3,12 +3,18 @@
 Neither fast-math nor fused multiply-add is allowed, so that a result has the same bits on every processor. The kernels
 of a module are cached in a folder named by the digest of that module and of all that it imports from this package:
 numba alone would notice only a change of the file that holds the outermost function.
+
+numba takes no folder that it cannot write to. Where the kernels were compiled beforehand into a read-only folder, as in
+a container, each module gets a folder of links to them below the temporary one, so that a processor for which none was
+compiled can add its own.
 """
 
 import hashlib
 import os
 import re
+import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -47,6 +53,25 @@ def cache_folder(module: Path) -> Path:
     return Path(root) / f"{module.stem}-{content.hexdigest()[:16]}-numba-{numba.__version__}"
 
 
+@cache
+def writable(folder: Path) -> Path:
+    """`folder` itself, or where it is read-only one of this user alone with links to what is in it."""
+    standing = next(path for path in (folder, *folder.parents) if path.exists())
+    if os.access(standing, os.W_OK):
+        return folder
+    private = Path(tempfile.gettempdir()) / f"stratigos-kernels-{os.getuid()}"
+    private.mkdir(mode=0o700, exist_ok=True)
+    found = private.lstat()
+    if found.st_uid != os.getuid() or found.st_mode & 0o022:  # whoever can write here runs code as this user
+        raise PermissionError(f"{private} can be written to by others; remove it, or set STRATIGOS_KERNEL_CACHE")
+    for file in folder.rglob("*.nb?"):
+        link = private / folder.name / file.relative_to(folder)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            link.symlink_to(file)
+    return private / folder.name
+
+
 def compiled(function: _Function) -> _Function:
     """Compile `function` on first use; load it from the cache afterwards."""
     return _decorated(function, forceinline=False)
@@ -63,7 +88,7 @@ def pasted(function: _Function) -> _Function:
 
 
 def _decorated(function: _Function, *, forceinline: bool) -> _Function:
-    folder = str(cache_folder(Path(function.__code__.co_filename)))
+    folder = str(writable(cache_folder(Path(function.__code__.co_filename))))
     decorate = numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=forceinline)
     with _ONE_FOLDER:
         config.CACHE_DIR = folder  # pyright: ignore[reportAttributeAccessIssue]
