@@ -59,14 +59,17 @@ class Models:
     threads: int | None = None
     """Calls that may run at once in threads; None where no model needs any."""
 
+    @property
+    def chains(self) -> tuple[ModelChain, ...]:
+        return (self.common, *self.agents.values())
+
     def of(self, agent: str) -> ModelChain:
         return self.agents.get(agent, self.common)
 
     @property
     def unpriced(self) -> list[str]:
         """Names of the models whose price is not known."""
-        chains = (self.common, *self.agents.values())
-        return [model.name for chain in chains for model in chain.models if model.price is None]
+        return [model.name for chain in self.chains for model in chain.models if model.price is None]
 
     @property
     def name(self) -> str:

@@ -6,13 +6,14 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from agents.model import Models
+from agents.late import AgentModels
 
 
-def endpoints(models: Models) -> list[str]:
+def endpoints(models: AgentModels) -> list[str]:
     """Those of Bedrock; the embedded planner has none, and other providers keep theirs to themselves."""
-    chains = (models.common, *models.agents.values())
-    clients: list[Any] = [getattr(each.chat, "client", None) for chain in chains for each in chain.models if each.tags]
+    clients: list[Any] = [
+        getattr(each.chat, "client", None) for chain in models.chains for each in chain.models if each.tags
+    ]
     return sorted({client.meta.endpoint_url for client in clients if client is not None})
 
 

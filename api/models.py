@@ -4,13 +4,13 @@ import asyncio
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from api.settings import Settings, read_model_options
 
 if TYPE_CHECKING:
-    from agents.model import ModelChain, Models
+    from agents.late import LateModels
+    from agents.model import Models
 
 
 class CallThreads(ThreadPoolExecutor):
@@ -20,27 +20,8 @@ class CallThreads(ThreadPoolExecutor):
         super().shutdown(wait=False, cancel_futures=True)
 
 
-class LateModels:
-    """Of a process that may answer many requests before one needs a model: LangChain takes seconds to import."""
-
-    def __init__(self, make: "Callable[[], Models]", settings: Settings) -> None:
-        self._make = make
-        self._settings = settings
-
-    @cached_property
-    def _made(self) -> "Models":
-        return _checked(self._settings, self._make())
-
-    @property
-    def name(self) -> str:
-        return self._made.name
-
-    def of(self, agent: str) -> "ModelChain":
-        return self._made.of(agent)
-
-
 def maker_of(settings: Settings) -> "Callable[[], Models]":
-    """Makes them; options and prices are read now, so that a setting that cannot be read is told now."""
+    """Makes them; options and prices are read now, so that what is wrong with these is told now."""
     from agents.pricing import read_prices
 
     options, prices = read_model_options(), read_prices(settings.model_prices)
@@ -55,9 +36,11 @@ def maker_of(settings: Settings) -> "Callable[[], Models]":
 
 def models_for(settings: Settings, models: "Models | Callable[[], Models] | None") -> "Models | LateModels | None":
     """Those that are given, checked against the settings; of a function those that it makes when they are needed."""
+    from agents.late import LateModels
+
     if models is None:
         return None
-    return LateModels(models, settings) if callable(models) else _checked(settings, models)
+    return LateModels(lambda: _checked(settings, models())) if callable(models) else _checked(settings, models)
 
 
 def _checked(settings: Settings, models: "Models") -> "Models":

@@ -19,7 +19,7 @@ from tools.optimization import OptimizationRequest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agents.model import Models
+    from agents.late import AgentModels
     from graphs.desk import Desk
     from tools.dataset_words import Freshness
     from tools.prices import PriceSource
@@ -157,7 +157,7 @@ async def look_for_workers(desk: "Desk") -> Looked:
     return Looked("ok") if seen.records else Looked("warned", "no worker was seen in the last minute")
 
 
-async def look_at_models(models: "Models") -> Looked:
+async def look_at_models(models: "AgentModels") -> Looked:
     from agents.reaching import connect, endpoints, signs
 
     places = endpoints(models)

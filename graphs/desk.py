@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
+from agents.late import AgentModels
 from graphs.checkpoint_table import DynamoTable
 from store.queue import Queue
 from store.store import Store
@@ -19,17 +20,6 @@ from tools.trace import TraceEvent
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import AsyncCallbackHandler
-
-    from agents.model import ModelChain
-
-
-class AgentModels(Protocol):
-    """`agents.model.Models`, or what makes them when they are first asked for."""
-
-    @property
-    def name(self) -> str: ...
-
-    def of(self, agent: str) -> "ModelChain": ...
 
 
 @dataclass(frozen=True, kw_only=True)

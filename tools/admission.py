@@ -3,12 +3,12 @@
 from datetime import date
 
 from quant.scenario import Scenario
-from tools.optimization import HISTORY, OptimizationRequest
+from tools.optimization import OptimizationRequest
 from tools.price_facts import PriceFacts
 from tools.splits import MIXES, check_mixes, resolved, split, warm_up_of
 
-NEVER_NEGATIVE = date(1942, 1, 1)
-"""From here on no month of the bundled cash rate is below zero."""
+CASH_GAINS = date(1942, 1, 1)
+"""From here on the bundled cash rate is known, and in no month below zero."""
 _PLAIN = 1e-3
 """From here on the variance process of Heston has constants that can be computed."""
 
@@ -16,16 +16,18 @@ _PLAIN = 1e-3
 def admitted(request: OptimizationRequest, facts: PriceFacts) -> OptimizationRequest | None:
     """The request as its prices complete it; None where only the numeric core can say whether they serve it.
 
-    Raises `InvalidInput` for what `tools.market.build_market` would refuse.
+    Raises `InvalidInput` as `tools.market.build_market` does.
     """
+    if facts.first < CASH_GAINS:
+        return None
     assets = len(facts.assets)
     check_mixes(request, assets=assets)
     completed = resolved(request, assets=assets)
     split(facts.sessions - 1, warm_up_of(completed))
     mixes = {*completed.space.inner, completed.current_rule.inner} - {None}
-    found = mixes.issubset(MIXES)  # other mixes are solved for, which may fail
+    found = mixes.issubset(MIXES)  # the others are solved for, which may fail
     simulated = all(_is_always_simulated(scenario) for scenario in completed.scenarios)
-    return completed if found and simulated and _keeps_limits_in_cash(completed, facts) else None
+    return completed if found and simulated and _keeps_limits_in_cash(completed) else None
 
 
 def _is_always_simulated(scenario: Scenario) -> bool:
@@ -35,13 +37,7 @@ def _is_always_simulated(scenario: Scenario) -> bool:
     return scenario.engine == "gbm"
 
 
-def _keeps_limits_in_cash(request: OptimizationRequest, facts: PriceFacts) -> bool:
-    """Who may hold nothing but cash keeps every limit where cash never loses."""
-    given = request.limits.given()
-    if not given:
-        return True
-    wanted = {name for limit in given.values() for name in limit.scenarios}
-    gains = [s.cash_rate >= 0.0 for s in request.scenarios if s.name in wanted]
-    if HISTORY in wanted:
-        gains.append(facts.first >= NEVER_NEGATIVE and request.cash_rate_after >= 0.0)
-    return request.mandate.min_weight == 0.0 and all(gains)
+def _keeps_limits_in_cash(request: OptimizationRequest) -> bool:
+    """Who may hold nothing but cash keeps every limit, where cash never loses."""
+    rates = [request.cash_rate_after, *(scenario.cash_rate for scenario in request.scenarios)]
+    return not request.limits.given() or (request.mandate.min_weight == 0.0 and min(rates) >= 0.0)

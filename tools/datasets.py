@@ -133,7 +133,7 @@ class OwnedPrices:
     async def facts(self, universe: str) -> PriceFacts | None:
         name, assets = split_universe(universe)
         version = await self._version(name)
-        whole = await self.shared.facts(name) if version is None else None
+        whole = await self.shared.facts(name) if version is None else _facts_in(version)
         if whole is not None and not assets:
             return whole
         key = self._facts_key(version, whole, assets)
@@ -232,6 +232,19 @@ def shared_rows(bars: "Bars", assets: tuple[str, ...]) -> slice:
 
     columns = [bars.assets.index(asset) for asset in assets]
     return Bars(dates=bars.dates, assets=assets, fields={"close": bars.closes[:, columns]}).common()
+
+
+def _facts_in(version: Version) -> PriceFacts | None:
+    """None for histories that are not used whole, and for what nobody can invest in."""
+    if version.prices_digest is None:
+        return None
+    return PriceFacts(
+        digest=version.prices_digest,
+        assets=version.assets,
+        first=version.first,
+        last=version.last,
+        sessions=version.days,
+    )
 
 
 def _at(universe: str, version: Version | None) -> str:

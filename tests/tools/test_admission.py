@@ -1,0 +1,99 @@
+"""What is taken without the numeric core it would take too, and what is refused is refused in the same words."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from quant.scenario import BUILT_IN
+from tools.admission import CASH_GAINS, admitted
+from tools.bundled import BundledPrices, cash_rates
+from tools.errors import InvalidInput
+from tools.evaluation import World
+from tools.limits import check_minimum_exposure
+from tools.market import build_market
+from tools.optimization import CURRENT_RULE, HISTORY
+from tools.price_facts import facts_of
+from tools.sensitivity import check_scenarios
+from tools.splits import resolved
+
+pytestmark = pytest.mark.anyio
+
+WORLD = BUILT_IN[0].model_copy(update={"paths": 100, "years": 1})
+STRICT: dict[str, Any] = {
+    name: {"bound": bound, "scenarios": [WORLD.name, HISTORY], "tolerated": 0.0}
+    for name, bound in (("max_drawdown", 1e-9), ("value_at_risk", 1e-9), ("expected_shortfall", 2e-9), ("turnover", 1))
+}
+
+
+def world(**changes: Any) -> dict[str, Any]:
+    return {"scenarios": [WORLD.model_copy(update=changes)]}
+
+
+TAKEN = {
+    "usual": {},
+    "gbm": world(engine="gbm", sigma=1.0, mu=-0.5),
+    "fastest": world(vol_of_vol=10.0, mean_reversion=20.0, premium_power=2),
+    "slowest": world(vol_of_vol=1e-3, mean_reversion=1e-3, leverage=1.0),
+    "cash keeps every limit": {"limits": STRICT},
+    "even without interest": {"limits": STRICT, "cash_rate_after": 0.0, **world(cash_rate=0.0)},
+    "a rule with its own mix": {"current_rule": CURRENT_RULE.model_copy(update={"inner": "inverse_volatility"})},
+}
+DOUBTED = {
+    "history is drawn from": world(engine="bootstrap"),
+    "jumps may be too many": world(engine="merton", jumps_per_year=5.0),
+    "a variance that never returns": world(mean_reversion=1e-9),
+    "a weight above zero": {"limits": STRICT, "mandate": {"min_weight": 0.1}},
+    "cash that loses": {"limits": STRICT, **world(cash_rate=-0.01)},
+    "a mix that is solved for": {"space": {"inner": ["risk_parity"]}},
+}
+
+
+@pytest.mark.parametrize("changes", TAKEN.values(), ids=TAKEN)
+def test_what_is_taken_passes_every_check(changes, stocks, prices, asked) -> None:
+    request = asked(**{"scenarios": [WORLD]} | changes)
+    for given in (stocks, prices):
+        completed = admitted(request, facts_of(given))
+        market = build_market(given, request)
+        assert completed is not None
+        assert completed == resolved(request, assets=len(market.assets))
+        check_scenarios(World(market, completed))
+        check_minimum_exposure(World(market, completed))
+
+
+@pytest.mark.parametrize("changes", DOUBTED.values(), ids=DOUBTED)
+def test_what_only_the_numeric_core_can_judge_is_left_to_it(changes, stocks, asked) -> None:
+    assert admitted(asked(**changes), facts_of(stocks)) is None
+
+
+@pytest.mark.parametrize(
+    ("sessions", "changes"),
+    [
+        (8313, {"space": {"inner": ["equal_weight"]}}),
+        (700, {}),
+        (1500, {}),
+        (1700, {"space": {"lookback_days": [252]}}),
+    ],
+)
+def test_what_is_refused_is_refused_in_the_same_words(sessions, changes, prices, asked) -> None:
+    short = replace(prices, dates=prices.dates[-sessions:], closes=prices.closes[-sessions:])
+    with pytest.raises(InvalidInput) as by_the_core:
+        build_market(short, asked(**changes))
+    with pytest.raises(InvalidInput) as by_its_facts:
+        admitted(asked(**changes), facts_of(short))
+    assert str(by_its_facts.value) == str(by_the_core.value)
+
+
+def test_prices_from_before_the_cash_rate_gained_are_left_to_the_core(prices, asked) -> None:
+    early = facts_of(prices).model_copy(update={"first": CASH_GAINS.replace(year=1930)})
+    assert admitted(asked(), early) is None
+    rates = cash_rates()
+    assert (rates.rates[rates.months >= np.datetime64(CASH_GAINS, "M")] >= 0.0).all()
+
+
+@pytest.mark.parametrize("universe", ["sp500", "stocks"])
+async def test_what_is_known_of_the_bundled_prices_is_what_they_are(universe, asked) -> None:
+    given = await BundledPrices().load(universe)
+    assert await BundledPrices().facts(universe) == facts_of(given)
+    assert build_market(given, asked()).data_digest == facts_of(given).digest
