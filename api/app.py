@@ -82,11 +82,12 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
     from fastapi_offline import FastAPIOffline
 
     from api import problems
-    from api.dependencies import Served, needs, only_known_parameters, principal
+    from api.dependencies import CALCULATING, Served, needs, only_known_parameters, principal
+    from api.guarding import guard
     from api.identity import BEARER, KEY, check, create_identity
+    from api.limits import Limits
     from api.origins import OnThisMachine
     from api.readiness import Watches
-    from api.requests import Numbered
     from api.routes import (
         agent,
         evaluations,
@@ -119,7 +120,7 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
         ):
             await answering.ensure_all(settings.owner)
             identity = create_identity(settings, opened.store)
-            app.state.served = Served(settings, identity, opened, answering, following, watches)
+            app.state.served = Served(settings, identity, limits, opened, answering, following, watches)
             yield
 
     app = FastAPIOffline(  # its documentation needs no other host
@@ -138,28 +139,29 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
     problems.install(app)
     if not settings.auth:
         app.add_middleware(OnThisMachine)
-    app.add_middleware(Numbered)
+    limits = Limits(settings) if settings.auth else None
+    guard(app, settings, limits)
     known = [Depends(BEARER), Depends(KEY), Depends(principal), Depends(only_known_parameters)]
     routes = APIRouter(prefix="/api", responses=problems.errors(), dependencies=known)
     app.include_router(health.router, prefix="/api", responses=problems.errors())
     looking = needs("research:read", "research:read")
     research = needs("research:read", "research:write")
     data = needs("market-data:read", "proprietary-data:write")
-    for area, permission in (
-        (results, research),  # `/jobs/compare` comes before `/jobs/{job_id}`
+    for area, *conditions in (
+        (results, research, CALCULATING),  # `/jobs/compare` comes before `/jobs/{job_id}`
         (jobs, research),
-        (evaluations, research),
+        (evaluations, research, CALCULATING),
         (events, research),
         (tickets, looking),
         (threads, research),
         (turns, research),
         (agent, research),
         (portfolios, research),
-        (optimization, research),
-        (monte_carlo, research),
-        (market_data, data),
+        (optimization, research, CALCULATING),
+        (monte_carlo, research, CALCULATING),
+        (market_data, data, CALCULATING),
     ):
-        routes.include_router(area.router, dependencies=[permission])
+        routes.include_router(area.router, dependencies=conditions)
     app.include_router(routes)
     for place in ("/", "/api"):
         app.add_api_route(place, _to_documentation, include_in_schema=False)

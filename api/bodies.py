@@ -1,34 +1,54 @@
-"""A limit of the size of bodies that is answered in the envelope of every error."""
+"""Limits of what a request is made of, answered in the envelope of every error."""
 
+import asyncio
+import math
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
-from starlette.types import Message, Receive
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.problems import CODES, Error, answer
+
+LONGEST_URL = 8_000
+MOST_HEADERS, LARGEST_HEADERS = 100, 16_000
+PATIENCE = 30.0
+"""Seconds that a body may take, and more as it arrives: see `SLOWEST`."""
+SLOWEST = 100_000
+"""Bytes that must arrive in each second beyond."""
 
 
-def at_most(size: int) -> type[APIRoute]:
+def at_most(size: int, patience: float = PATIENCE) -> type[APIRoute]:
     """Routes that read bodies of `size` bytes; FastAPI's own limit answers with plain text."""
 
     class Limited(APIRoute):
+        most = size
+
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             handler = super().get_route_handler()
 
             async def limited(request: Request) -> Response:
-                return await handler(Request(request.scope, _counted(request.receive, size)))
+                return await handler(Request(request.scope, _counted(request.receive, size, patience)))
 
             return limited
 
     return Limited
 
 
-def _counted(receive: Receive, size: int) -> Receive:
+def _counted(receive: Receive, size: int, patience: float) -> Receive:
     received = 0
+    begun = time.monotonic()
 
     async def counted() -> Message:
         nonlocal received
-        message = await receive()
+        left = begun + patience + received / SLOWEST - time.monotonic()
+        try:
+            async with asyncio.timeout(left):
+                message = await receive()
+        except TimeoutError as error:
+            raise HTTPException(408, f"the body did not arrive in {math.ceil(patience)} seconds") from error
         received += len(message.get("body", b""))
         if received > size:
             allowed = f"{size // 1_000_000} MB" if size >= 1_000_000 else f"{size // 1_000} kB"
@@ -36,3 +56,32 @@ def _counted(receive: Receive, size: int) -> Receive:
         return message
 
     return counted
+
+
+class Formed:
+    """ASGI middleware: what stands above the body is of a size that nobody needs to exceed."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refused = None if scope["type"] == "lifespan" else _refused(scope)
+        if refused is None:
+            await self._app(scope, receive, send)
+        else:
+            status, message = refused
+            await answer(status, Error(code=CODES[status], message=message))(scope, receive, send)
+
+
+def _refused(scope: Scope) -> tuple[int, str] | None:
+    url = len(scope.get("raw_path") or scope["path"].encode()) + len(scope["query_string"])
+    if url > LONGEST_URL:
+        return 414, f"the address has {url:,} bytes; allowed: {LONGEST_URL:,}"
+    headers = scope["headers"]
+    size = sum(len(name) + len(value) for name, value in headers)
+    if len(headers) > MOST_HEADERS or size > LARGEST_HEADERS:
+        allowed = f"{MOST_HEADERS} headers of {LARGEST_HEADERS:,} bytes together"
+        return 431, f"there are {len(headers)} headers of {size:,} bytes; allowed: {allowed}"
+    if not scope["path"].isprintable():
+        return 400, "the path holds a character that cannot be printed; allowed: those that can"
+    return None

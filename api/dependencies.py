@@ -1,12 +1,17 @@
 """What routes are given: who asks, and what serves them."""
 
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from api.identity import Identity
+from api.limits import Limits
 from api.problems import Problem
 from api.readiness import Watches
 from api.refusals import fields_of
@@ -29,6 +34,8 @@ class Served:
 
     settings: Settings
     identity: Identity
+    limits: Limits | None
+    """None for the local user."""
     desk: "Desk"
     answering: "Answering"
     following: "Following"
@@ -42,14 +49,40 @@ async def served(connection: HTTPConnection) -> Served:  # a plain function woul
 Serving = Annotated[Served, Depends(served)]
 
 
-async def principal(connection: HTTPConnection, serving: Serving) -> Principal:
-    """Whoever got the ticket that a stream's URL shows, or else whoever signs in."""
-    asking = await redeemed(serving.desk.store, connection) or await serving.identity.principal(connection)
-    known(connection, asking.owner)
-    return asking
+async def principal(connection: HTTPConnection, serving: Serving) -> AsyncGenerator[Principal]:
+    """Who asks, while it asks."""
+    signed_in = partial(_signed_in, connection, serving)
+    async with (
+        nullcontext(await signed_in())
+        if serving.limits is None
+        else serving.limits.admitted(connection, signed_in) as asking
+    ):
+        known(connection, asking.owner)
+        yield asking
+
+
+async def _signed_in(connection: HTTPConnection, serving: Served) -> Principal:
+    """Whoever got the ticket that a stream's URL shows, or else whoever a key or a token names."""
+    return await redeemed(serving.desk.store, connection) or await serving.identity.principal(connection)
 
 
 Asking = Annotated[Principal, Depends(principal)]
+
+
+async def _streaming(serving: Serving, asking: Asking) -> AsyncGenerator[None]:
+    with nullcontext() if serving.limits is None else serving.limits.streaming(asking.owner):
+        yield
+
+
+async def _calculating(serving: Serving, asking: Asking) -> AsyncGenerator[None]:
+    async with nullcontext() if serving.limits is None else serving.limits.calculating(asking.owner):
+        yield
+
+
+STREAMING = Depends(_streaming)
+"""Of routes that answer as long as somebody listens: a user may hold so many open."""
+CALCULATING = Depends(_calculating, scope="function")
+"""Of areas that hold threads: two requests of a user are worked on at once, and its others wait."""
 
 
 def needs(reading: Permission, writing: Permission) -> Any:
@@ -69,8 +102,10 @@ async def only_known_parameters(connection: HTTPConnection) -> None:
     """A misspelled parameter would be left out without a word."""
     if connection.scope["type"] != "http" or not connection.query_params:
         return
-    known = fields_of(connection)["properties"].get("query", {"properties": {}})["properties"]
-    for name in connection.query_params:
-        if name not in known:
-            allowed = ", ".join(known) or "no parameter"
+    parameters = fields_of(connection)["properties"].get("query", {"properties": {}})["properties"]
+    for name, times in Counter(name for name, _ in connection.query_params.multi_items()).items():
+        if name not in parameters:
+            allowed = ", ".join(parameters) or "no parameter"
             raise InvalidInput(f"query.{name[:80]}", "", reason="there is no such parameter", allowed=allowed)
+        if times > 1 and parameters[name].get("type") != "array":
+            raise InvalidInput(f"query.{name}", "", reason=f"it is given {times} times", allowed="once")

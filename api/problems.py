@@ -21,14 +21,17 @@ Code: TypeAlias = Literal[
     "NOT_FOUND",
     "METHOD_NOT_ALLOWED",
     "NOT_ACCEPTABLE",
+    "REQUEST_TIMEOUT",
     "CONFLICT",
     "GONE",
     "PRECONDITION_FAILED",
     "PAYLOAD_TOO_LARGE",
+    "URI_TOO_LONG",
     "UNSUPPORTED_MEDIA_TYPE",
     "VALIDATION_ERROR",
     "OPTIMIZATION_ERROR",
     "TOO_MANY_REQUESTS",
+    "REQUEST_HEADER_FIELDS_TOO_LARGE",
     "INTERNAL_SERVER_ERROR",
     "SERVICE_UNAVAILABLE",
 ]
@@ -40,13 +43,16 @@ CODES: dict[int, Code] = {
     404: "NOT_FOUND",
     405: "METHOD_NOT_ALLOWED",
     406: "NOT_ACCEPTABLE",
+    408: "REQUEST_TIMEOUT",
     409: "CONFLICT",
     410: "GONE",
     412: "PRECONDITION_FAILED",
     413: "PAYLOAD_TOO_LARGE",
+    414: "URI_TOO_LONG",
     415: "UNSUPPORTED_MEDIA_TYPE",
     422: "VALIDATION_ERROR",
     429: "TOO_MANY_REQUESTS",
+    431: "REQUEST_HEADER_FIELDS_TOO_LARGE",
     500: "INTERNAL_SERVER_ERROR",
     503: "SERVICE_UNAVAILABLE",
 }
@@ -105,13 +111,16 @@ _DESCRIPTIONS = {
     401: "It is not known who asks, or what they signed in with has expired; never where one local user is served",
     403: "Your roles or the scopes of your key do not permit it, or the request comes from a page of another site",
     404: "You have no such object",
+    408: "The body did not arrive in time",
     409: "The state of the object does not allow it",
     410: "The object has expired",
     412: "The object has changed since the version that If-Match names",
     413: "The body is too large",
+    414: "The address is longer than 8,000 bytes",
     415: "The content type is not one of those that are read",
     422: "A field is missing or wrong; `details` names it and says what is allowed",
     429: "You ask for more than is allowed at a time; try again after Retry-After seconds",
+    431: "There are more than 100 headers, or more than 16,000 bytes of them",
     500: "A fault of the service",
     503: "The storage cannot answer now; nothing is half-written; try again after Retry-After seconds",
 }
@@ -119,9 +128,10 @@ _DESCRIPTIONS = {
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What a route may answer besides its success, for the OpenAPI document; some always may come."""
+    late = (408,) if 413 in statuses else ()
     return {
         status: {"model": ErrorEnvelope, "description": _DESCRIPTIONS[status]}
-        for status in sorted({*statuses, 401, 403, 422, 429, 500, 503})
+        for status in sorted({*statuses, *late, 400, 401, 403, 414, 422, 429, 431, 500, 503})
     }
 
 

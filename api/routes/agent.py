@@ -15,7 +15,7 @@ from starlette.responses import StreamingResponse
 
 from api import problems
 from api.bodies import at_most
-from api.dependencies import Asking, Served, Serving
+from api.dependencies import STREAMING, Asking, Served, Serving
 from api.routes.events import beating, event_stream, last_event_id, streamed
 from store.errors import Unavailable
 from tools.approval import Ruling
@@ -65,6 +65,7 @@ async def attached(given: RunAgentInput, after: LastEvent, asking: Asking, servi
     "/agent",
     summary="Ask the assistant in the words of AG-UI 1.0",
     response_class=StreamingResponse,
+    dependencies=[STREAMING],
     responses={**problems.errors(400, 404, 409, 413), **_STREAM},
 )
 async def agent(

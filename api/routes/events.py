@@ -14,7 +14,7 @@ from starlette.responses import StreamingResponse
 from starlette.websockets import WebSocketDisconnect
 
 from api import problems
-from api.dependencies import Asking, Served, Serving
+from api.dependencies import STREAMING, Asking, Served, Serving
 from store.errors import Invalid, Unavailable
 from tools.errors import InvalidInput, NotFound
 from tools.progress import LiveEvent
@@ -99,8 +99,8 @@ _STREAM: dict[int | str, dict[str, Any]] = {
     "/runs/{run}/events",
     summary="The events of a run as they happen (server-sent events)",
     response_class=StreamingResponse,
+    dependencies=[Ticketed, STREAMING],
     responses={**problems.errors(404), **_STREAM},
-    dependencies=[Ticketed],
 )
 async def stream(run: RunId, after: LastEvent, asking: Asking, serving: Serving) -> Response:
     """Every event of the run beyond the number that you have, then each new one.
@@ -140,10 +140,10 @@ async def poll(
         return Polled(events=events, last=last, ended=log.ended and last == log.last)
 
 
-@router.websocket("/runs/{run}/events/ws")
+@router.websocket("/runs/{run}/events/ws", dependencies=[STREAMING])
 async def socket(websocket: WebSocket, run: str, asking: Asking, serving: Serving, after: str = "0") -> None:
     """One LiveEvent as JSON in each message, and `{"heartbeat": n}` after 15 seconds of silence; it hears nothing."""
-    if not _same_origin(websocket, serving.settings.cors_origins):
+    if not _may_read(websocket, serving.settings.cors_origins.split(",")):
         await websocket.close(NOT_ALLOWED)
         return
     await websocket.accept()
@@ -227,12 +227,10 @@ async def frames_of(
         logger.warning("stream_cut", run=run, reason=str(fault))
 
 
-def _same_origin(websocket: WebSocket, let_in: str) -> bool:
-    """A page of another site cannot read what a browser is let to; other clients send no origin."""
+def _may_read(websocket: WebSocket, sites: list[str]) -> bool:
+    """A page of a site that is not allowed cannot read what a browser is let to; other clients send no origin."""
     origin = websocket.headers.get("origin")
-    if origin is None or origin in let_in.split(","):
-        return True
-    return origin.partition("://")[2] == websocket.headers.get("host")
+    return origin is None or origin in sites or origin.partition("://")[2] == websocket.headers.get("host")
 
 
 async def _served(websocket: WebSocket, serving: Served, owner: str, run: str, after: int) -> tuple[int, str]:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from api import problems
 from api.bodies import at_most
-from api.dependencies import Asking, Serving
+from api.dependencies import STREAMING, Asking, Serving
 from api.paging import After, Limit, Listed
 from api.routes.events import event_stream, frames_of, streamed
 from api.routes.threads import ThreadId
@@ -51,6 +51,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     summary="Say something and follow the answer (server-sent events)",
     response_class=StreamingResponse,
     response_model=None,
+    dependencies=[STREAMING],
     responses={**problems.errors(400, 404, 409, 413), **_ANSWERS},
 )
 async def say(

@@ -74,7 +74,7 @@ def test_sockets_are_named_and_logged(home, log):
         TestClient(application(home)) as client,
         client.websocket_connect("/api/runs/x/events/ws", headers=headers) as socket,
     ):
-        assert (b"x-request-id", b"socket-1") in socket.extra_headers
+        assert (b"x-request-id", b"socket-1") in (socket.extra_headers or ())
         with pytest.raises(WebSocketDisconnect):
             socket.receive_text()
     (line,) = lines(home)

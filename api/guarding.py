@@ -1,0 +1,40 @@
+"""What stands around the routes, whatever they are."""
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from api.bodies import Formed
+from api.headers import Guarded
+from api.limits import ByAddress, Limits
+from api.requests import Numbered
+from api.settings import Settings
+
+CORS_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+CORS_HEADERS = (
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-Match",
+    "If-None-Match",
+    "Last-Event-ID",
+    "X-API-Key",
+    "X-Request-Id",
+)
+CORS_EXPOSED = ("ETag", "Location", "Retry-After", "X-Request-Id")
+
+
+def guard(app: FastAPI, settings: Settings, limits: Limits | None) -> None:
+    """From the inside out; what was added by the handlers of errors stands inside."""
+    app.add_middleware(Formed)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins.split(","),
+            allow_methods=CORS_METHODS,
+            allow_headers=CORS_HEADERS,
+            expose_headers=CORS_EXPOSED,
+        )
+    if limits is not None:
+        app.add_middleware(ByAddress, limits=limits)
+    app.add_middleware(Guarded)
+    app.add_middleware(Numbered)

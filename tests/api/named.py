@@ -1,0 +1,55 @@
+"""A service where people sign in, by saying who they are."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+from starlette.requests import HTTPConnection
+
+from api.app import create_app
+from api.problems import Problem
+from api.settings import Settings
+from graphs.desk import Desk
+from tests.api.serving import BASE, document
+from tests.graphs.conftest import open_desk
+from tools.context import Principal
+from tools.roles import ROLES
+
+
+class Named:
+    """Whoever the header names."""
+
+    async def principal(self, connection: HTTPConnection) -> Principal:
+        name = connection.headers.get("x-api-key", "")
+        if not name.isalpha():
+            raise Problem(401, "nobody that is known asks")
+        return Principal(owner=name, roles=ROLES, via="key:test")
+
+
+def settings_with(home: Path, **changed: Any) -> Settings:
+    return Settings.model_validate({"STRATIGOS_HOME": home, "STRATIGOS_AUTH": "keys", **changed})
+
+
+def guarded(home: Path, desk: Any = None, **changed: Any) -> FastAPI:
+    app = create_app(settings_with(home, **changed), desk or open_desk(home))
+    app.openapi_schema = document()
+    return app
+
+
+@asynccontextmanager
+async def asked(app: FastAPI, host: str = "127.0.0.1") -> AsyncGenerator[httpx.AsyncClient]:
+    """A client in this event loop, from that address; `X-API-Key` says who asks."""
+    async with app.router.lifespan_context(app):
+        let_in(app)
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(host, 1))
+        async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
+            yield client
+
+
+def let_in(app: FastAPI) -> Desk:
+    app.state.served = replace(app.state.served, identity=Named())
+    return app.state.served.desk
