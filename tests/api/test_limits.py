@@ -1,0 +1,255 @@
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import websockets
+
+from api.limits import FAILURES, Limits, Rate, network
+from api.problems import Problem
+from tests.api.named import Named, asked, guarded, let_in, settings_with
+from tests.api.serving import running
+
+pytestmark = pytest.mark.anyio
+
+HOME = Path("/nowhere")
+RULE = {"config": {"weight_function": "inverse_vol", "estimator": "rolling", "lookback_days": 63}}
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1e6
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize(("per_second", "at_once"), [(10.0, 30.0), (0.3, 0.9), (7.7, 23.1), (2000 / 300, 2000.0)])
+def test_a_wait_that_is_told_is_enough_and_no_second_of_it_is_needless(per_second, at_once):
+    clock = Clock()
+    rate = Rate(per_second, at_once, clock)
+    taken = 0
+    while not (wait := rate.take("anna")):
+        taken += 1
+    assert taken == max(1, int(at_once))
+    for _ in range(50):
+        clock.now += wait - 1.001
+        assert rate.wait("anna") > 0
+        clock.now += 1.001
+        assert rate.take("anna") == 0
+        while not (wait := rate.take("anna")):
+            pass
+
+
+def test_over_an_hour_nobody_gets_more_than_the_rate():
+    clock = Clock()
+    rate = Rate(10.0, 30.0, clock)
+    taken = 0
+    for _ in range(36_000):
+        taken += sum(rate.take("anna") == 0 for _ in range(3))
+        clock.now += 0.1
+    assert 36_000 <= taken <= 36_030
+    assert rate.take("another") == 0
+
+
+def test_of_endless_names_few_are_kept():
+    rate = Rate(1.0, 1.0, Clock(), most=1_000)
+    for n in range(5_000):
+        assert rate.take(f"name {n}") == 0
+    assert [rate.take(f"name {n}") for n in (4_999, 4_000)] == [1, 1]
+    assert rate.take("name 3999") == 0
+
+
+def test_an_address_of_ipv6_is_one_of_many_that_somebody_has():
+    assert network("2001:db8:1:2:3:4:5:6") == network("2001:db8:1:2::9") != network("2001:db8:1:3::9")
+    assert network("::ffff:192.0.2.1") == network("192.0.2.1") != network("192.0.2.2")
+    assert network("") == ""
+
+
+def test_an_address_has_so_many_requests_in_five_minutes():
+    clock = Clock()
+    limits = Limits(settings_with(HOME, REQUESTS_PER_ADDRESS=2_000), clock)
+    for _ in range(2_000):
+        limits.arrive("192.0.2.1")
+    with pytest.raises(Problem) as refused:
+        limits.arrive("192.0.2.1")
+    assert (refused.value.status, refused.value.headers) == (429, {"Retry-After": "1"})
+    limits.arrive("192.0.2.2")
+    clock.now += 300
+    for _ in range(2_000):
+        limits.arrive("192.0.2.1")
+
+
+def told(answer: httpx.Response) -> int:
+    assert answer.status_code == 429, answer.text
+    assert answer.json()["error"]["code"] == "TOO_MANY_REQUESTS"
+    return int(answer.headers["retry-after"])
+
+
+async def test_one_user_is_refused_and_another_is_not(home):
+    async with asked(guarded(home, REQUESTS_PER_SECOND=2)) as client:
+        anna, bob = {"X-API-Key": "anna"}, {"X-API-Key": "bob"}
+        assert (await client.get("/api/portfolios", headers=bob)).status_code == 200  # the first imports
+        answers = await asyncio.gather(*(client.get("/api/portfolios", headers=anna) for _ in range(20)))
+        assert {answer.status_code for answer in answers} == {200, 429}
+        answers = [answer for answer in answers if answer.status_code == 429]
+        assert (await client.get("/api/portfolios", headers=bob)).status_code == 200
+        assert told(answers[0]) == 1
+        await asyncio.sleep(1.0)
+        assert (await client.get("/api/portfolios", headers=anna)).status_code == 200
+        assert (await client.get("/api/health")).status_code == 200
+
+
+async def test_an_address_is_refused_before_anything_is_looked_at(home):
+    app = guarded(home, REQUESTS_PER_ADDRESS=5)
+    async with asked(app) as client:
+        for path in ("/api/health", "/api/nothing", "/api/portfolios", "/", "/api/docs"):
+            assert (await client.get(path)).status_code != 429
+        for path in ("/api/health", "/api/nothing", "/api/portfolios", "/", "/api/docs"):
+            assert told(await client.get(path)) <= 60
+        other = httpx.ASGITransport(app, client=("192.0.2.7", 1))
+        async with httpx.AsyncClient(transport=other, base_url="http://127.0.0.1") as elsewhere:
+            assert (await elsewhere.get("/api/health")).status_code == 200
+
+
+async def test_who_guesses_is_refused_before_the_guess_is_looked_at(home):
+    async with asked(guarded(home)) as client:
+        for _ in range(2 * FAILURES):  # who shows nothing has not guessed
+            assert (await client.get("/api/portfolios")).status_code == 401
+        for n in range(FAILURES):
+            assert (await client.get("/api/portfolios", headers={"X-API-Key": f"no-{n}"})).status_code == 401
+        assert told(await client.get("/api/portfolios", headers={"X-API-Key": "no-more"})) <= 3
+        assert told(await client.get("/api/portfolios", headers={"X-API-Key": "anna"})) <= 3
+        assert (await client.get("/api/health")).status_code == 200
+
+
+async def test_guesses_at_once_are_all_counted():
+    clock = Clock()
+    limits = Limits(settings_with(HOME), clock)
+    identity = Slow()
+    connection: Any = httpx_connection("no-guess")
+
+    async def guess() -> int:
+        with pytest.raises(Problem) as refused:
+            async with limits.admitted(connection, identity):
+                pass
+        return refused.value.status
+
+    assert await asyncio.gather(*(guess() for _ in range(3 * FAILURES))) == [401] * 3 * FAILURES
+    clock.now += 60
+    assert await guess() == 429
+    clock.now += 63
+    assert await guess() == 401
+
+
+class Slow(Named):
+    async def principal(self, connection: Any) -> Any:
+        await asyncio.sleep(0.01)
+        return await super().principal(connection)
+
+
+def httpx_connection(key: str) -> Any:
+    from starlette.requests import HTTPConnection
+
+    headers = [(b"x-api-key", key.encode())]
+    return HTTPConnection({"type": "http", "headers": headers, "client": ("192.0.2.1", 1), "query_string": b""})
+
+
+async def test_requests_of_a_user_at_once():
+    limits = Limits(settings_with(HOME, REQUESTS_PER_SECOND=1e6, STREAMS_PER_USER=8))
+
+    async def ask(name: str, until: asyncio.Event) -> int:
+        try:
+            async with limits.admitted(httpx_connection(name), Named()):
+                await until.wait()
+        except Problem as refused:
+            return refused.status
+        return 200
+
+    until = asyncio.Event()
+    asking = [asyncio.create_task(ask("anna", until)) for _ in range(50)] + [asyncio.create_task(ask("bob", until))]
+    await asyncio.sleep(0)
+    until.set()
+    answered = await asyncio.gather(*asking)
+    assert (answered[:40], answered[40:50], answered[50]) == ([200] * 40, [429] * 10, 200)
+    assert await ask("anna", until) == 200
+
+
+async def test_a_calculation_of_a_user_waits_for_its_turn_and_another_user_does_not():
+    limits = Limits(settings_with(HOME))
+    at_once, most = 0, 0
+
+    async def calculate() -> None:
+        nonlocal at_once, most
+        async with limits.calculating("anna"):
+            at_once, most = at_once + 1, max(most, at_once + 1)
+            await asyncio.sleep(0.001)
+            at_once -= 1
+
+    running_ = [asyncio.create_task(calculate()) for _ in range(20)]
+    await asyncio.sleep(0)
+    running_[7].cancel()
+    async with limits.calculating("bob"):
+        assert at_once == 2
+    await asyncio.gather(*running_, return_exceptions=True)
+    assert (most, at_once) == (2, 0)
+
+
+def test_streams_and_sockets_of_a_user(home):
+    app = guarded(home, REQUESTS_PER_SECOND=1000, STREAMS_PER_USER=2)
+    with running(app) as base:
+        let_in(app)
+        asyncio.run(_stream(base))
+
+
+async def _stream(base: str) -> None:
+    anna, bob = {"X-API-Key": "anna"}, {"X-API-Key": "bob"}
+    async with httpx.AsyncClient(base_url=base, headers=anna) as client:
+        turn = (await client.post("/api/threads", json={})).json()["id"]
+        said = await client.post(f"/api/threads/{turn}/runs?stream=false", json={"message": "is it luck?"})
+        run = said.json()["id"]
+        place = f"{base.replace('http', 'ws')}/api/runs/{run}/events/ws?after=0"
+        async with websockets.connect(place, additional_headers=anna), client.stream("GET", f"/api/runs/{run}/events"):
+            assert told(await client.get(f"/api/runs/{run}/events")) == 1
+            with pytest.raises(websockets.InvalidStatus) as refused:
+                await websockets.connect(place, additional_headers=anna)
+            assert refused.value.response.status_code == 429
+            assert (await client.get("/api/portfolios")).status_code == 200
+            other = await client.get(f"/api/runs/{run}/events", headers=bob)
+            assert other.status_code == 404
+        for _ in range(100):  # the server learns that they are gone
+            if (await client.get(f"/api/runs/{run}/events")).status_code != 429:
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError("a stream that has ended is still counted")
+
+
+def test_calculations_of_one_user_leave_room_for_another(home):
+    app = guarded(home, REQUESTS_PER_SECOND=1000)
+    with running(app) as base:
+        let_in(app)
+        asyncio.run(_beside(base))
+
+
+async def _beside(base: str) -> None:
+    async with httpx.AsyncClient(base_url=base, timeout=30) as client:
+
+        async def evaluate() -> int:
+            answer = await client.post("/api/evaluations", json=RULE, headers={"X-API-Key": "anna"})
+            return answer.status_code
+
+        made = await client.post(
+            "/api/portfolios", json={"name": "mine", "assets": {"AAPL": 1.0}}, headers={"X-API-Key": "bob"}
+        )
+        assert await evaluate() == 200  # the first compiles
+        evaluating = [asyncio.create_task(evaluate()) for _ in range(60)]
+        took = []
+        for _ in range(10):
+            begun = time.perf_counter()
+            read = await client.get(f"/api/portfolios/{made.json()['id']}", headers={"X-API-Key": "bob"})
+            took.append(time.perf_counter() - begun)
+            assert read.status_code == 200
+        assert sorted(took)[5] < 0.5, took
+        assert set(await asyncio.gather(*evaluating)) <= {200, 429}
