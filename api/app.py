@@ -1,7 +1,7 @@
 """Composition root: the one place where ports meet adapters."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from langchain_core.callbacks import AsyncCallbackHandler
 
     from agents.model import Models
+    from api.metrics import Metrics
     from graphs.checkpoint_table import DynamoTable
     from graphs.desk import Desk
     from store.queue import Queue
     from store.store import Store
+    from tools.trace import TraceEvent
 
 
 VERSION = "0.1.0"
@@ -41,7 +43,11 @@ AREAS = {
 
 @asynccontextmanager
 async def create_desk(
-    settings: Settings, models: "Models | Callable[[], Models] | None" = None, *, queued: bool = False
+    settings: Settings,
+    models: "Models | Callable[[], Models] | None" = None,
+    *,
+    queued: bool = False,
+    metrics: "Metrics | None" = None,
 ) -> "AsyncGenerator[Desk]":
     """What runs are executed with, as `settings` choose it; `queued` by workers, otherwise in place.
 
@@ -59,7 +65,8 @@ async def create_desk(
     prepare_home(settings)
     prices = BundledPrices()
     checkpoints = await _checkpoints(settings, checked=ready is not None and ready is models)
-    with log_to(settings.home, settings.log_level), exported(settings.telemetry) as telemetry:
+    place = settings.log if queued else "home"  # a command in place has standard output for its answer
+    with log_to(settings.home, settings.log_level, place=place), exported(settings.telemetry) as telemetry:
         async with opened_store(settings) as store, _queue(settings, queued=queued) as queue:
             yield Desk(
                 store=store,
@@ -69,14 +76,24 @@ async def create_desk(
                 checkpoints=checkpoints,
                 budgets=settings.budgets,
                 thresholds=settings.thresholds,
-                observe=None if telemetry is None else telemetry.observe,
+                observe=_each([each.observe for each in (telemetry, metrics) if each is not None]),
                 listeners=_listeners(settings),
                 queue=queue,
                 jobs_per_user=settings.jobs_per_user,
             )
 
 
-def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") -> "FastAPI":
+def _each(observers: "Sequence[Callable[[TraceEvent], None]]") -> "Callable[[TraceEvent], None] | None":
+    def observe(event: "TraceEvent") -> None:
+        for each in observers:
+            each(event)
+
+    return observe if observers else None
+
+
+def create_app(
+    settings: Settings, desk: "AbstractAsyncContextManager[Desk]", metrics: "Metrics | None" = None
+) -> "FastAPI":
     """The HTTP application; it opens the desk when it starts and closes it when it ends."""
     from fastapi import APIRouter, Depends
     from fastapi_offline import FastAPIOffline
@@ -86,6 +103,7 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
     from api.guarding import guard
     from api.identity import BEARER, KEY, check, create_identity
     from api.limits import Limits
+    from api.metrics import Measured
     from api.origins import OnThisMachine
     from api.readiness import Watches
     from api.routes import (
@@ -165,6 +183,8 @@ def create_app(settings: Settings, desk: "AbstractAsyncContextManager[Desk]") ->
     app.include_router(routes)
     for place in ("/", "/api"):
         app.add_api_route(place, _to_documentation, include_in_schema=False)
+    if metrics is not None:
+        app.add_middleware(Measured, metrics=metrics)
     return app
 
 

@@ -10,7 +10,7 @@ import typer
 from typer.exceptions import TyperException
 
 from api import approving, chat, keys, optimize, past, prices, replaying, serve, work
-from api.log import record
+from api.log import Place, record
 from api.settings import read_settings
 from api.terminal import plain
 from tools.errors import UserError
@@ -80,15 +80,16 @@ def _complain(message: str) -> int:
 
 
 def _fault(error: Exception) -> int:
-    place = record(error, _home())
+    place = record(error, *_log())
     told = f"its traceback is in {place}" if place else "no log could be written"
     print(f"A fault ended the command ({type(error).__name__}); {told}", file=sys.stderr)
     return FAULT
 
 
-def _home() -> Path | None:
+def _log() -> tuple[Path | None, Place]:
+    """The home where there is one, and where its log goes."""
     try:
-        home = read_settings().home
+        settings = read_settings()
     except UserError:
-        return None
-    return home if home.is_dir() else None
+        return None, "home"
+    return settings.home if settings.home.is_dir() else None, settings.log

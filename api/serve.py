@@ -1,6 +1,8 @@
 """`serve`: the HTTP service."""
 
+import signal
 import threading
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,10 +30,12 @@ def serve(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; by default STRATIGOS_PORT.")] = None,
 ) -> int:
     """Serve the HTTP interface, with workers beside it; its documentation stands at /api/docs."""
-    import uvicorn
+    from uvicorn.config import LOGGING_CONFIG
 
-    from api.app import create_app, create_desk, prepare_home
+    from api.app import create_app, create_desk
     from api.models import maker_of
+    from api.process import process
+    from api.server import Server
     from api.workers import workers
 
     settings = read_settings()
@@ -46,21 +50,22 @@ def serve(
             allowed=", ".join(LOOPBACK),
         )
     models = maker_of(settings)()
-    prepare_home(settings)
-    app = create_app(settings, create_desk(settings, models, queued=True))
-    threading.Thread(target=_warm, args=[app], name="warm", daemon=True).start()
-    with workers(settings.workers):
-        try:  # streams of events stay open as long as somebody reads: they are cut when the server ends
-            uvicorn.run(
-                app,
-                host=settings.host,
-                port=settings.port,
-                log_level=settings.log_level,
-                timeout_graceful_shutdown=GRACE,
-            )
-        except SystemExit:  # it has said why it could not start, such as a port that is taken
-            return CANNOT_START
-    return 0
+    # without a handler the signal would end the process before its workers have given back what they are at
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with process(settings, "serve") as metrics, workers(settings.workers):
+        app = create_app(settings, create_desk(settings, models, queued=True, metrics=metrics), metrics)
+        threading.Thread(target=_warm, args=[app], name="warm", daemon=True).start()
+        server = Server(
+            app,
+            host=settings.host,
+            port=settings.port,
+            log_level=settings.log_level,
+            log_config=None if settings.log == "stdout" else LOGGING_CONFIG,
+            timeout_graceful_shutdown=GRACE,
+        )
+        with suppress(KeyboardInterrupt, SystemExit):  # the second says why it could not start: a port that is taken
+            server.run()
+        return 0 if server.started else CANNOT_START
 
 
 def _warm(app: "FastAPI") -> None:

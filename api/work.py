@@ -13,6 +13,7 @@ from api.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from agents.model import Models
+    from api.metrics import Metrics
 
 STDIN = 0
 
@@ -30,19 +31,22 @@ def work(
 ) -> int:
     """Execute queued jobs until a signal ends it; what it is at goes back to the queue and is resumed by another."""
     from api.models import maker_of
+    from api.process import process
 
     settings = read_settings()
     models = maker_of(settings)()
-    asyncio.run(_work(settings, models, jobs, while_fed=while_fed))
+    with process(settings, "work") as metrics:
+        asyncio.run(_work(settings, models, metrics, jobs, while_fed=while_fed))
     return 0
 
 
-async def _work(settings: Settings, models: "Models", jobs: int, *, while_fed: bool) -> None:
+async def _work(settings: Settings, models: "Models", metrics: "Metrics | None", jobs: int, *, while_fed: bool) -> None:
     from api.app import create_desk
+    from api.metrics import watched
     from graphs.worker import Worker
 
     loop = asyncio.get_running_loop()
-    async with create_desk(settings, models, queued=True) as desk:
+    async with create_desk(settings, models, queued=True, metrics=metrics) as desk, watched(desk, metrics):
         worker = Worker(desk, concurrency=jobs)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, worker.stop)

@@ -127,6 +127,7 @@ class Following:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._logs: dict[tuple[str, str], _Shared] = {}
+        self._closed = False
 
     @asynccontextmanager
     async def of(self, owner: str, log: str) -> AsyncGenerator[Followed]:
@@ -134,6 +135,8 @@ class Following:
         shared = self._logs.get((owner, log))
         if shared is None or shared.reading.done():
             await state_of(self._store, owner, log)
+        if self._closed:
+            raise Unavailable("the service is ending")
         shared = self._logs.get((owner, log))  # somebody else may have been as fast
         if shared is None or shared.reading.done():
             shared = self._logs[owner, log] = _Shared(Followed(self._store, owner, log))
@@ -146,6 +149,8 @@ class Following:
             del self._logs[owner, log]
 
     async def aclose(self) -> None:
+        """End what is followed: its readers are told that the log is no longer followed."""
+        self._closed = True
         shared, self._logs = list(self._logs.values()), {}
         for each in shared:
             each.stop()

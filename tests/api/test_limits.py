@@ -1,5 +1,6 @@
 import asyncio
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,7 @@ async def test_guesses_at_once_are_all_counted():
 
     async def guess() -> int:
         with pytest.raises(Problem) as refused:
-            async with limits.admitted(connection, identity):
+            async with limits.admitted(connection, partial(identity.principal, connection)):
                 pass
         return refused.value.status
 
@@ -161,8 +162,9 @@ async def test_requests_of_a_user_at_once():
     limits = Limits(settings_with(HOME, REQUESTS_PER_SECOND=1e6, STREAMS_PER_USER=8))
 
     async def ask(name: str, until: asyncio.Event) -> int:
+        connection = httpx_connection(name)
         try:
-            async with limits.admitted(httpx_connection(name), Named()):
+            async with limits.admitted(connection, partial(Named().principal, connection)):
                 await until.wait()
         except Problem as refused:
             return refused.status

@@ -1,0 +1,319 @@
+"""Metrics in CloudWatch's embedded format: lines of JSON on standard output, from which CloudWatch makes them.
+
+They are made from trace events and requests alone. No owner and no run is a dimension; the run is a property.
+"""
+
+import asyncio
+import io
+import json
+import random
+import threading
+import time
+from collections import Counter, OrderedDict
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.log import stdout_lines
+from api.readiness import age_of_prices
+from store.errors import StoreError
+from tools import trace
+
+if TYPE_CHECKING:
+    from graphs.desk import Desk
+
+Kind: TypeAlias = Literal["serve", "work", "lambda"]
+"""Of the process."""
+Name: TypeAlias = str
+
+NAMESPACE = "Stratigos"
+EVERY_SECONDS = 10.0
+LOOK_SECONDS = 60.0
+MOST_VALUES = 100
+"""What the format takes for one metric of a line; of more a fair sample is kept."""
+MOST_RUNS = 100
+"""Runs that have a line of their own in one interval; the numbers of the others stand in the common one."""
+MOST_KNOWN = 1_000
+"""Runs whose beginning is remembered."""
+
+COUNTS = dict.fromkeys(
+    (
+        "JobsCompleted",
+        "JobsFailed",
+        "JobsCancelled",
+        "TurnsAnswered",
+        "TurnsFailed",
+        "Trials",
+        "Errors",
+        "ModelAnswers",
+        "ModelRetries",
+        "ModelFailures",
+        "InputTokens",
+        "CachedTokens",
+        "OutputTokens",
+        "Requests2xx",
+        "Requests3xx",
+        "Requests4xx",
+        "Requests5xx",
+    ),
+    "Count",
+) | {"Dollars": "None"}
+"""Summed over an interval."""
+VALUES = {
+    "JobSeconds": "Seconds",
+    "TurnSeconds": "Seconds",
+    "ModelSeconds": "Seconds",
+    "TrialsPerSecond": "Count/Second",
+    "BestObjective": "None",
+    "RequestMilliseconds": "Milliseconds",
+}
+"""Each of them counts."""
+LEVELS = {"QueueDepth": "Count", "DataAgeDays": "None"}
+"""The last one counts."""
+UNITS = COUNTS | VALUES | LEVELS
+
+
+@dataclass
+class _Sample:
+    """At most a hundred of any number of values, each with the same chance."""
+
+    chance: random.Random
+    seen: int = 0
+    kept: list[float] = field(default_factory=list[float])
+
+    def add(self, value: float) -> None:
+        self.seen += 1
+        if len(self.kept) < MOST_VALUES:
+            self.kept.append(value)
+        elif (place := self.chance.randrange(self.seen)) < MOST_VALUES:
+            self.kept[place] = value
+
+
+@dataclass
+class _Interval:
+    """What was measured since the last line, for one run or for the process."""
+
+    counts: Counter[Name] = field(default_factory=Counter[Name])
+    dollars: float = 0.0
+    values: dict[Name, _Sample] = field(default_factory=dict[Name, _Sample])
+    levels: dict[Name, float] = field(default_factory=dict[Name, float])
+
+    def measured(self) -> dict[Name, float | list[float]]:
+        money = {"Dollars": self.dollars} if self.dollars else {}
+        return {**self.counts, **money, **{name: each.kept for name, each in self.values.items()}, **self.levels}
+
+
+@dataclass
+class _Run:
+    """What is remembered of a run until it ends."""
+
+    begun: datetime | None = None
+    searching: datetime | None = None
+    trials: int = 0
+    best: float | None = None
+
+
+class Metrics:
+    """Of one process; any thread may tell it something."""
+
+    def __init__(self, kind: Kind, out: io.RawIOBase, *, clock: Callable[[], float] = time.time) -> None:
+        self._kind = kind
+        self._out = out
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._chance = random.Random(0)
+        self._intervals: dict[str | None, _Interval] = {}
+        self._runs: OrderedDict[str, _Run] = OrderedDict()
+
+    def count(self, name: Name, number: int = 1, *, run: str | None = None) -> None:
+        if number:
+            with self._lock:
+                self._interval(run).counts[name] += number
+
+    def spent(self, dollars: float, *, run: str | None = None) -> None:
+        with self._lock:
+            self._interval(run).dollars += dollars
+
+    def measure(self, name: Name, value: float, *, run: str | None = None) -> None:
+        with self._lock:
+            self._interval(run).values.setdefault(name, _Sample(self._chance)).add(value)
+
+    def level(self, name: Name, value: float) -> None:
+        with self._lock:
+            self._interval(None).levels[name] = value
+
+    def answered(self, status: int, seconds: float) -> None:
+        """A request was answered with `status`; a stream when it began."""
+        self.count(f"Requests{min(max(status // 100, 2), 5)}xx")
+        self.measure("RequestMilliseconds", 1000.0 * seconds)
+        if status >= 500:
+            self.count("Errors")
+
+    def flush(self) -> None:
+        """Write what was measured since the last time."""
+        with self._lock:
+            intervals, self._intervals = self._intervals, {}
+        for run, interval in intervals.items():
+            self._out.write(self._line(run, interval.measured()))
+
+    def observe(self, event: trace.TraceEvent) -> None:
+        match event:
+            case trace.RunStarted() | trace.TurnStarted():
+                self._run(event.run).begun = event.at
+            case trace.NodeStarted(node="search"):
+                self._run(event.run).searching = event.at
+            case trace.TrialFinished():
+                self._tried(event)
+            case trace.TrialsFinished():
+                self._searched(event)
+            case trace.ModelAnswered():
+                self._asked(event)
+            case trace.ModelRetried():
+                self.count("ModelRetries", run=event.run)
+            case trace.ModelReplaced():
+                self.count("ModelFailures", run=event.run)
+            case trace.RunFinished() | trace.TurnFinished() | trace.RunFailed():
+                self._ended(event)
+            case _:
+                return
+
+    def _tried(self, event: trace.TrialFinished) -> None:
+        run = self._run(event.run)
+        run.trials += 1
+        if event.objective is not None:
+            run.best = event.objective if run.best is None else max(run.best, event.objective)
+        self.count("Trials")
+
+    def _searched(self, event: trace.TrialsFinished) -> None:
+        run = self._run(event.run)
+        seconds = 0.0 if run.searching is None else (event.at - run.searching).total_seconds()
+        if seconds > 0 and run.trials:
+            self.measure("TrialsPerSecond", run.trials / seconds, run=event.run)
+        if run.best is not None:
+            self.measure("BestObjective", run.best, run=event.run)
+        run.trials, run.searching = 0, None
+
+    def _asked(self, event: trace.ModelAnswered) -> None:
+        self.count("ModelAnswers", run=event.run)
+        self.count("InputTokens", event.input_tokens + event.written_tokens, run=event.run)
+        self.count("CachedTokens", event.cached_tokens, run=event.run)
+        self.count("OutputTokens", event.output_tokens, run=event.run)
+        self.measure("ModelSeconds", event.seconds, run=event.run)
+        self.spent(event.dollars or 0.0, run=event.run)
+
+    def _ended(self, event: trace.RunFinished | trace.TurnFinished | trace.RunFailed) -> None:
+        of_turn = isinstance(event, trace.TurnFinished) or event.node in ("turn", "assistant", "release")
+        run = self._run(event.run)
+        self._runs.pop(event.run)
+        if isinstance(event, trace.RunFailed):
+            cancelled = event.code in ("cancelled", "rejected") and not of_turn
+            outcome = "Cancelled" if cancelled else "Failed"
+            self.count("Errors", int(event.code in ("fault", "model_failed")))
+        else:
+            outcome = "Answered" if of_turn else "Completed"
+        self.count(f"{'Turns' if of_turn else 'Jobs'}{outcome}", run=event.run)
+        if run.begun is not None:  # of one that another process began the beginning is not known here
+            name = "TurnSeconds" if of_turn else "JobSeconds"
+            self.measure(name, (event.at - run.begun).total_seconds(), run=event.run)
+
+    def _interval(self, run: str | None) -> _Interval:
+        known = run in self._intervals or len(self._intervals) < MOST_RUNS
+        return self._intervals.setdefault(run if known else None, _Interval())
+
+    def _run(self, run: str) -> _Run:
+        found = self._runs.setdefault(run, _Run())
+        self._runs.move_to_end(run)
+        if len(self._runs) > MOST_KNOWN:
+            self._runs.popitem(last=False)
+        return found
+
+    def _line(self, run: str | None, measured: dict[Name, float | list[float]]) -> bytes:
+        dimensions = {"Service": "stratigos", "Process": self._kind}
+        directive = {
+            "Namespace": NAMESPACE,
+            "Dimensions": [list(dimensions)],
+            "Metrics": [{"Name": name, "Unit": UNITS[name]} for name in measured],
+        }
+        about = {"_aws": {"Timestamp": round(1000 * self._clock()), "CloudWatchMetrics": [directive]}}
+        own = {} if run is None else {"run": run}
+        return json.dumps({**about, **dimensions, **own, **measured}).encode() + b"\n"
+
+
+class Measured:
+    """ASGI middleware: tells of each request how it was answered, and how long that took."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._metrics.answered(message["status"], time.perf_counter() - begun)
+            await send(message)
+
+        await self._app(scope, receive, sending)
+
+
+@contextmanager
+def measured(destination: Literal["off", "emf"], kind: Kind) -> Generator[Metrics | None]:
+    """What is told inside is written every ten seconds and at the end."""
+    if destination == "off":
+        yield None
+        return
+    with stdout_lines() as out:
+        metrics, ended = Metrics(kind, out), threading.Event()
+
+        def write() -> None:
+            while not ended.wait(EVERY_SECONDS):
+                metrics.flush()
+
+        writing = threading.Thread(target=write, name="metrics", daemon=True)
+        writing.start()
+        try:
+            yield metrics
+        finally:
+            ended.set()
+            writing.join()
+            metrics.flush()
+
+
+@asynccontextmanager
+async def watched(desk: "Desk", metrics: Metrics | None) -> AsyncGenerator[None]:
+    """Meanwhile somebody looks now and then at what nobody tells of."""
+    if metrics is None:
+        yield
+        return
+
+    async def watch() -> None:
+        while True:
+            await look(desk, metrics)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+
+async def look(desk: "Desk", metrics: Metrics) -> None:
+    """How many messages wait, and how old the prices are."""
+    try:
+        if desk.queue is not None:
+            metrics.level("QueueDepth", await desk.queue.depth())
+        metrics.level("DataAgeDays", (await age_of_prices(desk.prices, desk.now().date())).days_behind)
+    except StoreError as error:
+        logger: Any = structlog.get_logger()
+        logger.warning("measuring_failed", reason=str(error))

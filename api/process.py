@@ -1,0 +1,29 @@
+"""What every process that serves or works has: its log, its metrics, and a line when it begins and ends."""
+
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+
+from api.app import VERSION, prepare_home
+from api.log import libraries_told, log_to
+from api.metrics import Kind, Metrics, measured
+from api.settings import Settings
+
+
+@contextmanager
+def process(settings: Settings, kind: Kind) -> Generator[Metrics | None]:
+    prepare_home(settings)
+    with (
+        log_to(settings.home, settings.log_level, place=settings.log),
+        libraries_told(settings.log),
+        measured(settings.metrics, kind) as metrics,
+    ):
+        logger: Any = structlog.get_logger()
+        logger.info("process_started", kind=kind, version=VERSION, process=os.getpid())
+        try:
+            yield metrics
+        finally:
+            logger.info("process_stopped", kind=kind, process=os.getpid())

@@ -1,0 +1,248 @@
+"""Metrics as lines that CloudWatch's specification of the embedded format allows, and what they count."""
+
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from api import metrics as module
+from api.metrics import MOST_KNOWN, MOST_RUNS, Measured, Metrics, look, measured
+from tests.graphs.queued import queued_desk
+from tools import trace
+from tools.optimization import Estimate
+from tools.usage import Usage
+
+pytestmark = pytest.mark.anyio
+
+BEGIN = datetime(2026, 1, 2, tzinfo=UTC)
+UNITS = set(
+    "Seconds Microseconds Milliseconds Bytes Kilobytes Megabytes Gigabytes Terabytes Bits Kilobits Megabits Gigabits "
+    "Terabits Percent Count Bytes/Second Kilobytes/Second Megabytes/Second Gigabytes/Second Terabytes/Second "
+    "Bits/Second Kilobits/Second Megabits/Second Gigabits/Second Terabits/Second Count/Second None".split()
+)
+
+
+def check(line: dict[str, Any]) -> None:
+    """The rules of the specification, in the words of its section on the structure of a document."""
+    about = line["_aws"]
+    assert set(about) == {"Timestamp", "CloudWatchMetrics"}
+    assert isinstance(about["Timestamp"], int)
+    assert about["Timestamp"] > 1_500_000_000_000, "milliseconds"
+    for directive in about["CloudWatchMetrics"]:
+        assert set(directive) == {"Namespace", "Dimensions", "Metrics"}
+        assert 1 <= len(directive["Namespace"]) <= 1024
+        assert 1 <= len(directive["Metrics"]) <= 100
+        for dimensions in directive["Dimensions"]:
+            assert len(dimensions) <= 30
+            assert all(isinstance(line[name], str) and 1 <= len(line[name]) <= 1024 for name in dimensions)
+        for metric in directive["Metrics"]:
+            assert set(metric) <= {"Name", "Unit", "StorageResolution"}
+            assert 1 <= len(metric["Name"]) <= 1024
+            assert metric["Unit"] in UNITS
+            values = line[metric["Name"]]
+            values = values if isinstance(values, list) else [values]
+            assert 1 <= len(values) <= 100
+            assert all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    assert len(json.dumps(line)) < 256_000
+
+
+class Heard:
+    """Metrics whose lines stay in memory."""
+
+    def __init__(self) -> None:
+        self._out = io.BytesIO()
+        self.metrics = Metrics("work", self._out, clock=BEGIN.timestamp)  # type: ignore[arg-type]
+
+    def lines(self) -> dict[str | None, dict[str, Any]]:
+        """By run."""
+        self.metrics.flush()
+        text = self._out.getvalue().decode()
+        self._out.truncate(0)
+        self._out.seek(0)
+        lines = [json.loads(line) for line in text.splitlines()]
+        for line in lines:
+            check(line)
+        return {line.get("run"): line for line in lines}
+
+
+def told(kind: Any, second: float, node: str = "search", /, run: str = "r", **fields: Any) -> Any:
+    return kind(id=f"{second}-{kind}", run=run, node=node, at=BEGIN + timedelta(seconds=second), **fields)
+
+
+def job(run: str = "r", end: Any = None) -> list[Any]:
+    answered = {"attempts": 2, "input_tokens": 10, "cached_tokens": 90, "written_tokens": 5, "output_tokens": 20}
+    trials = [
+        told(
+            trace.TrialFinished,
+            2 + n,
+            run=run,
+            trial=n,
+            digest=str(n),
+            screened=n == 1,
+            objective=None if n == 1 else n,
+        )
+        for n in range(4)
+    ]
+    return [
+        told(trace.RunStarted, 0, "run", run=run, request_digest="", data_digest="", model="m"),
+        told(trace.ModelRetried, 1, run=run, agent="explainer", model="m", reason="throttled", attempt=1),
+        told(
+            trace.ModelAnswered,
+            1,
+            run=run,
+            agent="explainer",
+            model="m",
+            stop="answered",
+            seconds=1.5,
+            dollars=0.25,
+            **answered,
+        ),
+        told(trace.NodeStarted, 2, run=run),
+        *trials,
+        told(trace.TrialsFinished, 10, run=run, plan=0, trials=4, stopped="budget"),
+        end or told(trace.RunFinished, 20, "run", run=run, result_digest=""),
+    ]
+
+
+def observed(*events: Any) -> Heard:
+    heard = Heard()
+    for event in events:
+        heard.metrics.observe(event)
+    return heard
+
+
+def test_a_job_is_counted_and_timed_under_its_run_and_no_dimension_names_it():
+    lines = observed(*job()).lines()
+    assert lines[None]["Trials"] == 4
+    line = lines["r"]
+    assert line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["Service", "Process"]]
+    told_of = {name: value for name, value in line.items() if name not in ("_aws", "Service", "Process", "run")}
+    assert told_of == {
+        "JobsCompleted": 1,
+        "ModelAnswers": 1,
+        "ModelRetries": 1,
+        "InputTokens": 15,
+        "CachedTokens": 90,
+        "OutputTokens": 20,
+        "Dollars": 0.25,
+        "ModelSeconds": [1.5],
+        "TrialsPerSecond": [0.5],
+        "BestObjective": [3.0],
+        "JobSeconds": [20.0],
+    }
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("fault", {"JobsFailed": 1, "Errors": 1}),
+        ("model_failed", {"JobsFailed": 1, "Errors": 1}),
+        ("unusable_input", {"JobsFailed": 1}),
+        ("cancelled", {"JobsCancelled": 1}),
+        ("rejected", {"JobsCancelled": 1}),
+    ],
+)
+def test_how_a_job_ended(code, expected):
+    lines = observed(*job(end=told(trace.RunFailed, 20, "run", code=code, kind="k"))).lines()
+    found = {name: n for line in lines.values() for name, n in line.items() if name.startswith(("Jobs", "Errors"))}
+    assert found == expected
+
+
+def test_a_turn_is_no_job():
+    answered = {"conversation": "c", "turn": 1}
+    lines = observed(
+        told(trace.TurnStarted, 0, "turn", model="m", **answered),
+        told(trace.TurnFinished, 3, "turn", outcome="answered", usage=Usage(), **answered),
+        told(trace.RunFailed, 3, "assistant", run="other", code="fault", kind="k"),
+    ).lines()
+    assert (lines["r"]["TurnsAnswered"], lines["r"]["TurnSeconds"]) == (1, [3.0])
+    assert lines["other"]["TurnsFailed"] == 1
+    assert not any(name.startswith("Job") for line in lines.values() for name in line)
+
+
+def test_events_that_say_nothing_of_metrics_write_nothing():
+    estimate = Estimate(trials=1, evaluations=1, path_days=1, seconds=1.0, memory_mb=1.0)
+    assert observed(told(trace.EstimateMade, 0, plan=0, estimate=estimate)).lines() == {}
+
+
+def test_memory_is_bounded_however_many_runs_and_requests_there_are():
+    heard = Heard()
+    for n in range(3 * MOST_KNOWN):
+        heard.metrics.observe(told(trace.RunStarted, 0, run=f"r{n}", request_digest="", data_digest="", model="m"))
+        heard.metrics.answered(200, 0.001 * n)
+        heard.metrics.observe(
+            told(trace.ModelRetried, 1, run=f"r{n}", agent="explainer", model="m", reason="", attempt=1)
+        )
+    lines = heard.lines()
+    assert len(lines) <= MOST_RUNS + 1
+    assert sum(line.get("ModelRetries", 0) for line in lines.values()) == 3 * MOST_KNOWN
+    assert lines[None]["Requests2xx"] == 3 * MOST_KNOWN
+    sample = lines[None]["RequestMilliseconds"]
+    assert len(sample) == 100
+    assert 1_000 < sum(sample) / 100 < 2_000, "a fair sample of 0 to 3000"
+    assert heard.lines() == {}
+
+
+@settings(max_examples=10)
+@given(st.lists(st.tuples(st.integers(100, 599), st.floats(0, 1e4)), max_size=150), st.text(max_size=30))
+def test_whatever_is_measured_fits_the_format(requests, run):
+    heard = Heard()
+    for status, seconds in requests:
+        heard.metrics.answered(status, seconds)
+    heard.metrics.measure("JobSeconds", 1e300, run=run)
+    heard.metrics.level("QueueDepth", 7)
+    lines = heard.lines()
+    counted = sum(n for name, n in lines[None].items() if name.startswith("Requests"))
+    assert counted == len(requests)
+
+
+async def test_requests_are_counted_by_class_and_timed_until_they_begin_to_be_answered():
+    heard = Heard()
+
+    async def app(scope, receive, send):
+        status = int(scope["path"].strip("/"))
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    transport = httpx.ASGITransport(Measured(app, heard.metrics))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        for status in (200, 204, 302, 404, 429, 503):
+            await client.get(f"/{status}")
+    line = heard.lines()[None]
+    counted = {name: n for name, n in line.items() if name.startswith(("Requests", "Errors"))}
+    assert counted == {"Requests2xx": 2, "Requests3xx": 1, "Requests4xx": 2, "Requests5xx": 1, "Errors": 1}
+    assert len(line["RequestMilliseconds"]) == 6
+
+
+async def test_the_depth_of_the_queue_and_the_age_of_the_prices_are_looked_at(home):
+    heard = Heard()
+    async with queued_desk(home, now=lambda: datetime(2022, 12, 30, tzinfo=UTC)) as desk:
+        assert desk.queue is not None
+        await desk.queue.send({})
+        await look(desk, heard.metrics)
+    line = heard.lines()[None]
+    assert (line["QueueDepth"], line["DataAgeDays"]) == (1, 2)
+
+
+def test_what_is_left_is_written_at_the_end(capfd):
+    with measured("emf", "serve") as metrics:
+        assert metrics is not None
+        metrics.answered(200, 0.1)
+    (line,) = capfd.readouterr().out.splitlines()
+    check(json.loads(line))
+    assert (json.loads(line)["Process"], json.loads(line)["Requests2xx"]) == ("serve", 1)
+
+
+def test_nothing_is_measured_unless_asked_for(capfd):
+    with measured("off", "serve") as metrics:
+        assert metrics is None
+    assert capfd.readouterr().out == ""
+
+
+def test_every_metric_has_a_unit_that_cloudwatch_knows():
+    assert set(module.UNITS.values()) <= UNITS
