@@ -1,6 +1,7 @@
 """The log of runs: whose lines they are, and whose words are not in it."""
 
 import json
+import logging
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +15,12 @@ from agents.model import Models, only
 from agents.options import Patience
 from agents.planner import EmbeddedPlanner
 from api.app import create_desk
-from api.log import log_to
+from api.log import libraries_told, log_to, record
 from api.settings import Settings
 from graphs.runs import create_run, execute
 from quant.scenario import BUILT_IN
+from tests.api.serving import application, served
+from tests.graphs.queued import eventually, queued_desk, working
 from tools.optimization import OptimizationRequest
 
 pytestmark = pytest.mark.anyio
@@ -95,3 +98,109 @@ async def test_a_full_disk_costs_the_line_and_not_what_it_tells_of(tmp_path, cap
     with log_to(tmp_path, "info"):
         structlog.get_logger().warning("storage_unavailable", reason="disk full")
     assert "storage_unavailable" in capsys.readouterr().err
+
+
+TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl"
+API_KEY = "stratigos_0123456789ab_c2VjcmV0LXNlY3JldA"
+ENVIRONMENT = 'wJalrXUtnFEMI/K7MDENG"bPxRfiCY'
+PLANTED = (SECRET, TOKEN, API_KEY, ENVIRONMENT, json.dumps(ENVIRONMENT)[1:-1], "AKIAIOSFODNN7EXAMPLE", "of-a-ticket")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"told": f"he sent {TOKEN} and AKIAIOSFODNN7EXAMPLE"},
+        {"headers": [{"Authorization": "anything"}, {"x-api-key": SECRET, "Cookie": SECRET}]},
+        {"deep": {"in": ({"ticket": "of-a-ticket", "password": SECRET},)}},
+        {"told": f"{ENVIRONMENT} and key={API_KEY}"},
+        {"told": {API_KEY: f"Bearer {API_KEY}"}},
+        {"session_token": SECRET, "access_token_value": SECRET, "client-secret": SECRET},
+    ],
+)
+def test_no_secret_reaches_the_log_wherever_it_stands(home, monkeypatch, said):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", ENVIRONMENT)
+    home.mkdir()
+    with log_to(home, "debug"):
+        structlog.get_logger().info("said", **said)
+        structlog.get_logger().error("failed", exc_info=ValueError(str(said.get("told", ""))))
+    text = (home / "stratigos.log").read_text()
+    assert [json.loads(line)["event"] for line in text.splitlines()] == ["said", "failed"]
+    assert not [secret for secret in (*PLANTED, "anything") if secret in text]
+
+
+def test_what_is_no_secret_stays_as_it_is(home):
+    home.mkdir()
+    said = {"input_tokens": 12, "run": "r-1", "told": "bearer bonds", "tokens": [1, 2], "keys": {"a": 1}}
+    with log_to(home, "info"):
+        structlog.get_logger().info("said", **said)
+    line = json.loads((home / "stratigos.log").read_text())
+    assert {name: line[name] for name in said} == said
+
+
+def test_on_standard_output_libraries_speak_our_form(home, capfd):
+    with log_to(home, "info", place="stdout"), libraries_told("stdout"):
+        structlog.get_logger().info("ours")
+        logging.getLogger("uvicorn.error").info("Started %s", "it")
+        logging.getLogger("uvicorn.error").debug("not heard")
+        logging.getLogger("botocore").error("not heard either")
+    lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert [line["event"] for line in lines] == ["ours", "library"]
+    assert (lines[1]["library"], lines[1]["told"], lines[1]["level"]) == ("uvicorn.error", "Started it", "info")
+    assert not home.exists()
+
+
+def test_a_log_within_another_gives_it_back(tmp_path):
+    for name in ("outer", "inner"):
+        (tmp_path / name).mkdir()
+    with log_to(tmp_path / "outer", "info"):
+        with log_to(tmp_path / "inner", "info"):
+            structlog.get_logger().info("in")
+        structlog.get_logger().info("out")
+    for name, event in (("outer", "out"), ("inner", "in")):
+        (line,) = (tmp_path / name / "stratigos.log").read_text().splitlines()
+        assert json.loads(line)["event"] == event
+
+
+def test_a_fault_of_a_container_stands_in_its_output(home, capfd):
+    home.mkdir()
+    assert record(ValueError("odd"), home, "stdout") == "standard output"
+    line = json.loads(capfd.readouterr().out)
+    assert (line["event"], line["level"]) == ("fault", "error")
+    assert "ValueError: odd" in line["exception"]
+
+
+async def test_a_job_and_a_turn_leave_few_lines_with_their_ids_and_none_of_their_words(home, monkeypatch, capfd):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", ENVIRONMENT)
+    headers = {"Authorization": f"Bearer {TOKEN}", "X-API-Key": API_KEY, "Cookie": f"a={SECRET}"}
+    asked = REQUEST.model_dump(mode="json", exclude={"prices_file"}) | {"name": SECRET}
+    with log_to(home, "debug", place="stdout"):
+        async with (
+            served(application(home, queued_desk(home))) as client,
+            queued_desk(home, models=talkative()) as desk,
+            working(desk),
+        ):
+            submitted = await client.post(f"/api/jobs?ticket={SECRET}", json=asked, headers=headers)
+            assert submitted.status_code == 422, "there is no such parameter"
+            submitted = await client.post("/api/jobs", json=asked, headers={**headers, "X-Request-Id": "mine"})
+            job = submitted.json()["id"]
+            thread = (await client.post("/api/threads", headers=headers)).json()["id"]
+            said = {"message": f"how volatile is {SECRET} {API_KEY}?"}
+            turn = await client.post(f"/api/threads/{thread}/runs?stream=false", json=said, headers=headers)
+            assert turn.status_code == 202
+
+            async def ended():
+                states = [
+                    (await client.get(f"/api/jobs/{job}")).json()["state"],
+                    (await client.get(f"/api/threads/{thread}/runs/1")).json()["state"],
+                ]
+                return all(state == "completed" for state in states)
+
+            await eventually(ended)
+    text = capfd.readouterr().out
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert not [secret for secret in PLANTED if secret in text]
+    life = [line for line in lines if line["event"].startswith("job_")]
+    assert [line["event"] for line in life] == ["job_submitted", "job_begun", "job_left"]
+    assert {line["run"] for line in life} == {job}
+    assert life[0]["request_id"] == "mine"
+    assert (life[2]["state"], life[2]["seconds"] > 0) == ("completed", True)

@@ -1,0 +1,124 @@
+"""A server that is told to end: readers of streams do not hold it up, and nobody sees a traceback."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+from types import SimpleNamespace
+
+import anyio
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from api.server import Server
+from graphs.following import Following
+from store.errors import Unavailable
+from store.store import open_store
+from tests.api.live import RUN, written
+from tests.api.serving import application
+from tests.aws import free_port
+
+ROOT = Path(__file__).parents[2]
+QUICKLY = 10.0
+
+pytestmark = pytest.mark.anyio
+
+
+@contextmanager
+def ending(app: FastAPI, *, grace: float) -> Generator[tuple[str, Server]]:
+    """A server, which has ended at the latest when this is left."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = Server(app, log_level="warning", timeout_graceful_shutdown=grace)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])))
+    thread.start()
+    try:
+        while not server.started and thread.is_alive():
+            thread.join(0.01)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}", server
+    finally:
+        server.should_exit = True
+        thread.join()
+        listening.close()
+
+
+async def test_streams_are_closed_at_once(home, capsys):
+    async with written(home), httpx.AsyncClient(timeout=QUICKLY) as client:
+        with ending(application(home), grace=60.0) as (address, server):
+            async with client.stream("GET", f"{address}/api/runs/{RUN}/events") as stream:
+                lines = stream.aiter_lines()
+                assert (await anext(lines)).startswith(("id", "event"))
+                begun = monotonic()
+                server.should_exit = True
+                rest = [line async for line in lines]  # a connection that breaks off raises
+        assert monotonic() - begun < QUICKLY
+    assert not any(line.startswith("event: end") for line in rest), "the run goes on: the reader comes again"
+    assert "Traceback" not in capsys.readouterr().err
+
+
+async def test_nothing_is_followed_any_more_once_streams_are_closed(home):
+    async with open_store(home) as store, written(home):
+        following = Following(store)
+        await following.aclose()
+        with pytest.raises(Unavailable):
+            async with following.of("local", RUN):
+                pass
+
+
+async def test_a_request_that_is_cut_off_leaves_a_line_and_no_traceback(capsys):
+    app, closed, asked = FastAPI(), [], asyncio.Event()
+
+    async def aclose():
+        closed.append(True)
+
+    app.state.served = SimpleNamespace(following=SimpleNamespace(aclose=aclose))
+
+    @app.get("/slow")
+    async def slow():
+        asking.call_soon_threadsafe(asked.set)
+        await asyncio.sleep(60.0)
+
+    asking = asyncio.get_running_loop()
+    async with httpx.AsyncClient(timeout=QUICKLY) as client:
+        with ending(app, grace=0.2) as (address, server):
+            async with anyio.create_task_group() as group:
+
+                async def ask():
+                    assert (await client.get(f"{address}/slow")).status_code == 500
+
+                group.start_soon(ask)
+                await asked.wait()
+                server.should_exit = True
+    assert closed == [True]
+    err = capsys.readouterr().err
+    assert "A request was cut off by the shutdown" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+def test_serve_ends_with_its_workers_and_says_so(home, told):
+    port = free_port()
+    environment = os.environ | {"STRATIGOS_LOG": "stdout", "STRATIGOS_METRICS": "emf"}
+    command = [sys.executable, "-m", "api", "serve", "--port", str(port)]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stderr is not None
+        assert "takes jobs" in server.stderr.readline()
+        transport = httpx.HTTPTransport(retries=20)
+        with httpx.Client(transport=transport) as client:
+            assert client.get(f"http://127.0.0.1:{port}/api/health").status_code == 200
+        server.send_signal(told)
+        out, err = server.communicate(timeout=120)
+    assert server.returncode == 0
+    assert "Traceback" not in out + err
+    for said in ('"job', '"kind": "work", "process"', '"kind": "serve", "process"', '"Requests2xx": 1'):
+        assert (said in out) == (said != '"job')
