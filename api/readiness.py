@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 from store.errors import StoreError
 from store.keys import SYSTEM
 from store.migrations import check_schema
+from tools.errors import UserError
 from tools.optimization import OptimizationRequest
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class Watch:
     async def _look_once(self) -> Looked:
         try:
             return await self._look()
-        except (StoreError, OSError, sqlite3.Error) as error:
+        except (StoreError, OSError, sqlite3.Error, UserError) as error:
             return Looked(self._worst, f"{type(error).__name__}: {error}")
         finally:
             self._until = time.monotonic() + self._holds
