@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 from typer.exceptions import TyperException
 
-from api import approving, chat, keys, optimize, past, prices, replaying, serve, work
+from api import approving, chat, doctor, keys, optimize, past, prices, replaying, serve, work
 from api.log import Place, record
 from api.settings import read_settings
 from api.terminal import plain
@@ -41,6 +41,7 @@ replaying.register(app)
 serve.register(app)
 keys.register(app)
 work.register(app)
+doctor.register(app)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -232,6 +232,8 @@ async def replay(desk: Desk, message_id: str, *, by: str) -> Run:
     letter = next((each for each in letters if each.id == message_id), None)
     if letter is None:
         raise NoSuchLetter(f"message: there is no dead letter {message_id!r}; allowed: the id of one")
+    if not letter.body.keys() >= {"owner", "job"}:
+        raise NoSuchLetter(f"message: {message_id!r} names no job; allowed: the id of a dead letter that names one")
     owner, job = letter.body["owner"], letter.body["job"]
     run = await run_of(desk.store, owner, job)
     if run.state == "failed":

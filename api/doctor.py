@@ -1,0 +1,94 @@
+"""`doctor` looks at an installation and says what to do; `dead-letters` shows what killed its workers."""
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.past import AsJson
+from api.settings import read_settings
+
+if TYPE_CHECKING:
+    from api.examining import Finding
+
+_SIGNS = {"ok": "✔", "warning": "◆", "failed": "✖", "skipped": "–"}
+_STYLES = {"warning": "yellow", "failed": "bold red", "skipped": "dim"}
+MOST = 1_000
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(doctor)
+    app.command(name="dead-letters")(dead_letters)
+
+
+def doctor(*, json_: AsJson = False) -> int:
+    """Look at this installation, and say what to do where it is not well (exit code 1 where something has failed)."""
+    return asyncio.run(_doctor(as_json=json_))
+
+
+def dead_letters(
+    *,
+    replay: Annotated[
+        str | None, typer.Option("--replay", metavar="ID", help="Put the job of this letter into the queue again.")
+    ] = None,
+    json_: AsJson = False,
+) -> int:
+    """List the messages that no worker survived, or send one again."""
+    return asyncio.run(_replay(replay) if replay is not None else _dead_letters(as_json=json_))
+
+
+async def _doctor(*, as_json: bool) -> int:
+    from api.examining import examine
+
+    found: list[Finding] = []
+    async for finding in examine():
+        found.append(finding)
+        if not as_json:
+            _tell(finding)
+    failures = sum(finding.state == "failed" for finding in found)
+    if as_json:
+        print(json.dumps([finding.model_dump() for finding in found]))
+    else:
+        warnings = sum(finding.state == "warning" for finding in found)
+        print(f"{failures} failed, {warnings} warnings")
+    return 1 if failures else 0
+
+
+def _tell(finding: "Finding") -> None:
+    from api.terminal import plain, stdout
+
+    console = stdout()
+    line = f"{_SIGNS[finding.state]} {finding.name:9} {plain(finding.found)}"
+    console.print(line, style=_STYLES.get(finding.state), soft_wrap=True)
+    if finding.todo:
+        console.print(f"  {'':9} → {plain(finding.todo)}", soft_wrap=True)
+
+
+async def _dead_letters(*, as_json: bool) -> int:
+    from api.examining import opened
+    from api.terminal import plain
+
+    async with opened(read_settings()) as desk:
+        assert desk.queue is not None
+        letters = await desk.queue.dead(MOST)
+    if as_json:
+        print(json.dumps([{"id": each.id, "attempts": each.attempt, "message": each.body} for each in letters]))
+        return 0
+    for each in letters:
+        job, owner = (plain(str(each.body.get(name, "?"))) for name in ("job", "owner"))
+        print(f"{each.id}  job {job} of {owner}, {each.attempt} attempts")
+    if not letters:
+        print("There are no dead letters.")
+    return 0
+
+
+async def _replay(letter: str) -> int:
+    from api.examining import opened
+    from graphs import jobs
+
+    settings = read_settings()
+    async with opened(settings) as desk:
+        run = await jobs.replay(desk, letter, by=settings.owner)
+    print(f"Job {run.id} is {run.state}")
+    return 0

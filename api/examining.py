@@ -1,0 +1,268 @@
+"""What `doctor` looks at in an installation: each look says what it found, and what to do where that is not well."""
+
+import asyncio
+import shutil
+import socket
+import sqlite3
+import sys
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from agents.scrubbing import scrub
+from api.loopback import LOOPBACK
+from api.problems import Problem
+from api.settings import ROOT, Settings, read_settings
+from quant.frozen import Frozen
+from store.errors import StoreError, Unavailable
+from tools.errors import InvalidInput, UserError
+
+if TYPE_CHECKING:
+    from graphs.desk import Desk
+
+State: TypeAlias = Literal["ok", "warning", "failed", "skipped"]
+
+OLDEST_PYTHON, NEWEST_TRIED = (3, 11), (3, 13)
+OLDEST_SQLITE = (3, 38)
+"""Knows strict tables and `->>`."""
+LITTLE, TOO_LITTLE = 2_000_000_000, 200_000_000
+"""Bytes of a disk."""
+SKEW_SECONDS, REFUSED_SECONDS = 30.0, 300.0
+"""From the second on AWS takes no signature."""
+SOON = timedelta(days=7)
+ABANDONED = timedelta(hours=1)
+
+
+class Finding(Frozen):
+    name: str
+    state: State
+    found: str
+    todo: str = ""
+    """What mends it."""
+
+
+def ok(name: str, found: str) -> Finding:
+    return Finding(name=name, state="ok", found=found)
+
+
+def warning(name: str, found: str, todo: str) -> Finding:
+    return Finding(name=name, state="warning", found=scrub(found), todo=scrub(todo))
+
+
+def failed(name: str, found: str, todo: str) -> Finding:
+    return Finding(name=name, state="failed", found=scrub(found), todo=scrub(todo))
+
+
+def skipped(name: str, found: str) -> Finding:
+    return Finding(name=name, state="skipped", found=found)
+
+
+async def examine() -> AsyncGenerator[Finding]:
+    """Everything, in an order in which what comes later needs what came before."""
+    from api.examining_work import LOOKS
+
+    yield python(sys.version_info[:2])
+    try:
+        settings = read_settings()
+    except InvalidInput as error:
+        yield _refused("settings", error)
+        return
+    yield ok("settings", "they can be read")
+    at_home = home(settings)
+    yield at_home
+    for look in (database, port, kernels):
+        yield look(settings)
+    for look_at in (models, sign_in, clock):
+        yield await look_at(settings)
+    if at_home.state == "failed":
+        return
+    try:
+        async with opened(settings) as desk:
+            for look_into in LOOKS:
+                yield await look_into(desk, settings)
+    except (UserError, StoreError, OSError, sqlite3.Error) as error:
+        yield failed("store", str(error), "mend what stands above; nothing in the store was touched")
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> "AsyncGenerator[Desk]":
+    """The desk with its queue, and its log in the home: standard output is for the answer."""
+    from api.app import create_desk
+
+    async with create_desk(settings.model_copy(update={"log": "home"}), queued=True) as desk:
+        yield desk
+
+
+def python(version: tuple[int, int]) -> Finding:
+    found = f"Python {version[0]}.{version[1]}"
+    if version < OLDEST_PYTHON:
+        return failed("python", f"{found} is too old", "install Python 3.11 or later, then `make`")
+    if version > NEWEST_TRIED:
+        return warning("python", f"{found} was never tried", "run `make test`, or take Python 3.11 to 3.13")
+    return ok("python", found)
+
+
+def home(settings: Settings, free: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free) -> Finding:
+    from api.app import prepare_home
+
+    try:
+        prepare_home(settings)
+    except InvalidInput as error:
+        return _refused("home", error)
+    left = free(settings.home)
+    found = f"{settings.home} can be written to, {left / 1e9:.1f} GB are free"
+    if left < LITTLE:
+        tell = failed if left < TOO_LITTLE else warning
+        return tell("home", found, "make room on its disk, or set STRATIGOS_HOME to a folder on another")
+    return ok("home", found)
+
+
+def database(settings: Settings) -> Finding:
+    from store.migrations import check_schema
+
+    path, name = settings.home / "store.sqlite", "database"
+    if settings.store:
+        return skipped(name, "the store is not in the home")
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        return failed(name, f"SQLite {sqlite3.sqlite_version} is too old", "take a Python with SQLite 3.38 or later")
+    if not path.exists():
+        return ok(name, f"SQLite {sqlite3.sqlite_version}; there is no file yet, the first command makes it")
+    repair = f"stop every process, put the last backup in place of {path}, or move it away to begin anew"
+    try:
+        check_schema(path)
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+            (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+            wrong = [line for (line,) in connection.execute("PRAGMA quick_check(5)")]
+    except StoreError as error:
+        return failed(name, str(error), "update the program, or set STRATIGOS_HOME to another folder")
+    except sqlite3.Error as error:
+        return failed(name, f"{path} cannot be read: {error}", repair)
+    if wrong != ["ok"]:
+        return failed(name, f"{path} is damaged: {wrong[0]}", repair)
+    if mode != "wal":
+        return warning(name, f"its journal is {mode}, so readers wait for writers", "open it once on a local disk")
+    return ok(name, f"SQLite {sqlite3.sqlite_version}, journal {mode}, no damage found")
+
+
+def port(settings: Settings) -> Finding:
+    place = f"{settings.host}:{settings.port}"
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            todo = "it may be this service; otherwise choose another STRATIGOS_HOST or STRATIGOS_PORT"
+            return warning("port", f"{place} cannot be listened on: {error.strerror or error}", todo)
+    return ok("port", f"{place} is free")
+
+
+def kernels(settings: Settings) -> Finding:  # noqa: ARG001
+    """Compiled code is cached by module; one that is not there takes seconds of the first job."""
+    from quant.compiled import cache_folder
+
+    sources = sorted((ROOT / "quant").glob("*.py"))
+    compiled = [path for path in sources if "\n@compiled" in path.read_text(encoding="utf-8")]
+    folders = [cache_folder(path) for path in compiled]
+    root = folders[0].parent
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        probe = root / ".writable"
+        probe.touch()
+        probe.unlink()
+        writable = True
+    except OSError:
+        writable = False
+    cold = [folder for folder in folders if not any(folder.rglob("*.nbc"))]
+    if not cold:
+        return ok("kernels", f"{len(folders)} modules are compiled in {root}")
+    found = f"{len(cold)} of {len(folders)} modules are not compiled in {root}"
+    if not writable:
+        return failed(
+            "kernels", f"{found}, which cannot be written to", "set STRATIGOS_KERNEL_CACHE to a folder of yours"
+        )
+    return warning(
+        "kernels", found, "nothing: the first job compiles them, which takes up to two minutes; or `make demo`"
+    )
+
+
+async def models(settings: Settings) -> Finding:
+    from api.models import maker_of
+    from api.readiness import LONGEST_SECONDS, look_at_models
+
+    name = "models"
+    try:
+        made = await asyncio.to_thread(maker_of(settings))
+        async with asyncio.timeout(2 * LONGEST_SECONDS):
+            looked = await look_at_models(made)
+    except InvalidInput as error:
+        return _refused(name, error)
+    except (OSError, TimeoutError) as error:
+        todo = "look at the network, AWS_REGION, and the proxy or endpoint that is set"
+        return failed(name, f"Bedrock cannot be reached: {str(error) or 'no answer'}", todo)
+    if looked.status != "ok":
+        return failed(name, looked.reason, "set AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or a role")
+    if made.unpriced:
+        named = ", ".join(made.unpriced)
+        return warning(name, f"the price of {named} is not known", "put it into a file and set MODEL_PRICES")
+    return ok(name, f"{made.name}; no call was made")
+
+
+async def sign_in(settings: Settings) -> Finding:
+    from api.identity import check
+    from api.jwks import PoolKeys
+
+    name, public = "sign-in", settings.host not in LOOPBACK
+    if not settings.auth:
+        if public:
+            todo = "set STRATIGOS_AUTH to keys or cognito, or STRATIGOS_HOST to 127.0.0.1"
+            return failed(name, f"nobody signs in, and {settings.host} is no address of this machine only", todo)
+        return ok(name, "nobody signs in: one local user, reached from this machine only")
+    try:
+        check(settings)
+        if "cognito" in settings.auth:
+            await PoolKeys(settings.cognito_issuer).find("doctor")
+    except InvalidInput as error:
+        return _refused(name, error)
+    except Problem:
+        todo = "look at COGNITO_ISSUER and the network; until then nobody can sign in with a token"
+        return failed(name, f"the keys of {settings.cognito_issuer} cannot be read", todo)
+    return ok(name, f"people sign in with {settings.auth.replace(',', ' or ')}")
+
+
+async def clock(settings: Settings) -> Finding:
+    if not settings.store:
+        return skipped("clock", "nothing on AWS is used that would refuse a clock that is wrong")
+    theirs = await asyncio.to_thread(_their_time, settings.store.removeprefix("dynamodb:").partition(",")[0])
+    if theirs is None:
+        return skipped("clock", "AWS did not answer, so its clock is not known")
+    skew = abs((datetime.now(UTC) - theirs).total_seconds())
+    found = f"the clock is {skew:.0f} seconds away from that of AWS"
+    if skew < SKEW_SECONDS:
+        return ok("clock", found)
+    tell = failed if skew > REFUSED_SECONDS else warning
+    return tell("clock", found, "set the clock of this machine by NTP: AWS refuses requests beyond five minutes")
+
+
+def _their_time(table: str) -> datetime | None:
+    """A refusal has the time too."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from store.aws import connect
+
+    try:
+        with closing(connect("dynamodb")) as client:
+            answer = client.describe_table(TableName=table)
+    except ClientError as error:
+        answer: Any = error.response
+    except (BotoCoreError, Unavailable):
+        return None
+    told = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+    return None if told is None else parsedate_to_datetime(told)
+
+
+def _refused(name: str, error: InvalidInput) -> Finding:
+    return failed(name, str(error).partition("; allowed: ")[0], f"set {error.field} to {error.allowed}")

@@ -1,0 +1,120 @@
+"""What `doctor` looks at in the store and in the queue: what waits, what was left, what is old."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from api.examining import ABANDONED, SOON, Finding, ok, skipped, warning
+from api.readiness import age_of_prices, look_at_store, look_for_workers
+from api.settings import Settings
+from store.keys import SYSTEM
+from store.records import every
+
+if TYPE_CHECKING:
+    from graphs.desk import Desk
+    from graphs.turnstile import Turnstile
+
+SHOWN = 5
+MANY = 1_000
+
+
+async def store(desk: "Desk", settings: Settings) -> Finding:
+    await look_at_store(desk, None if settings.store else settings.home / "store.sqlite")
+    return ok("store", settings.store or f"in {settings.home}")
+
+
+async def queue(desk: "Desk", settings: Settings) -> Finding:  # noqa: ARG001
+    assert desk.queue is not None
+    waiting, dead = await desk.queue.depth(), len(await desk.queue.dead(MANY))
+    found = f"{waiting} messages wait, {dead} dead letters"
+    if dead:
+        todo = "`python -m api dead-letters` lists them, and with --replay sends one again"
+        return warning("queue", found, todo)
+    return ok("queue", found)
+
+
+async def workers(desk: "Desk", settings: Settings) -> Finding:  # noqa: ARG001
+    looked = await look_for_workers(desk)
+    if looked.status == "ok":
+        return ok("workers", "a worker was seen in the last minute")
+    return warning("workers", looked.reason, "`python -m api work` executes what is queued, and so does `serve`")
+
+
+async def tickets(desk: "Desk", settings: Settings) -> Finding:  # noqa: ARG001
+    from graphs.turnstile import OVERDUE
+
+    overdue = desk.now() - OVERDUE
+    late = [
+        ticket.job
+        for _, turnstile in await _turnstiles(desk)
+        for ticket in turnstile.places
+        if not ticket.sent and ticket.at < overdue
+    ]
+    if late:
+        return warning("tickets", f"{len(late)} jobs were never sent to the queue", "start a worker: it sends them")
+    return ok("tickets", "every job that has its turn was sent to the queue")
+
+
+async def interrupted(desk: "Desk", settings: Settings) -> Finding:
+    """Jobs of the queue that no worker holds, and runs of a terminal that has gone."""
+    from graphs.leases import is_leased
+    from graphs.run_book import KIND, Run
+    from graphs.states import ACTIVE
+
+    owners = {settings.owner} | {owner for owner, _ in await _turnstiles(desk)}
+    left: list[str] = []
+    for owner in sorted(owners):
+        for state in ACTIVE:
+            async for record in every(desk.store.records, owner, KIND, label=("state", state), newest_first=True):
+                run = Run.model_validate(record.document)
+                old = not run.history or run.history[-1].at < desk.now() - ABANDONED
+                if old and not await is_leased(desk.store, owner, run.id, now=desk.now):
+                    left.append(run.id[:12])
+    if not left:
+        return ok("runs", "none was left without somebody who executes it")
+    named = ", ".join(left[:SHOWN]) + (f" and {len(left) - SHOWN} more" if len(left) > SHOWN else "")
+    todo = "a worker goes on with those of the queue; `python -m api optimize --resume RUN` with those of a terminal"
+    return warning("runs", f"{len(left)} stand still for more than an hour: {named}", todo)
+
+
+async def keys(desk: "Desk", settings: Settings) -> Finding:
+    from api.api_keys import listed
+
+    if "keys" not in settings.auth:
+        return skipped("keys", "nobody signs in with keys")
+    now = desk.now()
+    valid = [key for key in await listed(desk.store) if key.revoked is None and key.expires > now]
+    if not valid:
+        todo = "`python -m api keys create --owner NAME --role ROLE` makes one"
+        return warning("keys", "there is none that holds, so nobody can sign in with one", todo)
+    ending = [key.id for key in valid if key.expires < now + SOON]
+    if ending:
+        todo = "make their owners new ones with `python -m api keys create`"
+        return warning("keys", f"these end within a week: {', '.join(ending[:SHOWN])}", todo)
+    return ok("keys", f"{len(valid)} hold for more than a week")
+
+
+async def data(desk: "Desk", settings: Settings) -> Finding:  # noqa: ARG001
+    age = await age_of_prices(desk.prices, desk.now().date())
+    found = f"the prices end on {age.last_day}, {age.days_behind} days ago"
+    if age.fresh:
+        return ok("data", found)
+    todo = "research goes on with them; import newer ones (POST /api/market-data/imports) and name them as the universe"
+    return warning("data", found, todo)
+
+
+async def _turnstiles(desk: "Desk") -> "list[tuple[str, Turnstile]]":
+    from graphs.turnstile import KIND, Turnstile
+
+    found = every(desk.store.records, SYSTEM, KIND)
+    return [(record.key.id, Turnstile.model_validate(record.document)) async for record in found]
+
+
+LOOKS: tuple[Callable[["Desk", Settings], Awaitable[Finding]], ...] = (
+    store,
+    queue,
+    workers,
+    tickets,
+    interrupted,
+    keys,
+    data,
+)
