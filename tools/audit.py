@@ -148,7 +148,7 @@ class AuditLog:
                 except Conflict as error:
                     if time.monotonic() > deadline:
                         raise Unavailable("the audit log: others append to it without end") from error
-                await asyncio.sleep(random.uniform(0, LONGEST_PAUSE))
+                await asyncio.sleep(random.uniform(0, LONGEST_PAUSE))  # noqa: S311 - no secret depends on it
 
     async def _append(self, texts: Sequence[str]) -> list[int]:
         end, self._end = self._end or await self._find_end(), None
