@@ -108,6 +108,7 @@ def create_app(
     from api.readiness import Watches
     from api.routes import (
         agent,
+        archive,
         evaluations,
         events,
         health,
@@ -168,6 +169,7 @@ def create_app(
     for area, *conditions in (
         (results, research, CALCULATING),  # `/jobs/compare` comes before `/jobs/{job_id}`
         (jobs, research),
+        (archive, research),
         (evaluations, research, CALCULATING),
         (events, research),
         (tickets, looking),

@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 from typer.exceptions import TyperException
 
-from api import approving, chat, doctor, keys, optimize, past, prices, replaying, serve, work
+from api import approving, chat, cleanup, doctor, keys, optimize, past, prices, replaying, serve, work
 from api.log import Place, record
 from api.settings import read_settings
 from api.terminal import plain
@@ -37,6 +37,7 @@ chat.register(app)
 approving.register(app)
 past.register(app)
 prices.register(app)
+cleanup.register(app)
 replaying.register(app)
 serve.register(app)
 keys.register(app)

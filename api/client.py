@@ -86,6 +86,10 @@ class Client:
         """Go on with a job that failed or was cancelled."""
         return self._wire.call("POST", f"/jobs/{job}/restart", JobSummary, params={"reason": reason})
 
+    def unarchive(self, job: str) -> JobSummary:
+        """An archived job as it was."""
+        return self._wire.call("POST", f"/jobs/{job}/unarchive", JobSummary)
+
     def approve(self, job: str, *, reason: str = "") -> JobSummary:
         return self.rule(job, Ruling(verdict="approved", reason=reason))
 

@@ -39,8 +39,10 @@ def chosen(runs: Sequence[str], text: str) -> str:
 
 async def find_logs(store: "Store", owner: str, text: str) -> list[str]:
     """The id of the run that `text` means, or of each turn of the conversation whose id it is or begins."""
+    from graphs.run_book import run_of
+
     try:
-        return [(await find(store, owner, text)).id]
+        return [(await run_of(store, owner, (await find(store, owner, text)).id)).id]
     except InvalidInput as error:
         if error.code != "no_such_run" or not (turns := await _turns(store, owner, text)):
             raise

@@ -64,7 +64,8 @@ def list_them(found: "Sequence[JobSummary]", *, as_json: bool) -> int:
         table.add_column(heading, no_wrap=heading in ("Run", "State"))
     for r in found:
         made = r.created_at.strftime("%Y-%m-%d %H:%M")
-        table.add_row(r.id[:12], r.state, made, str(r.trials), plain(r.name), (r.result_digest or "")[:12])
+        state = "archived" if r.archived_at else r.state
+        table.add_row(r.id[:12], state, made, str(r.trials), plain(r.name), (r.result_digest or "")[:12])
     stdout().print(table)
     if waiting := [r.id[:12] for r in found if r.state == "waiting"]:
         print(f"Waiting for your decision: {', '.join(waiting)} (python -m api approve RUN, or reject)")

@@ -12,7 +12,7 @@ from starlette.middleware.errors import ServerErrorMiddleware
 
 from api.refusals import fields_of, refusals
 from store.errors import Conflict, Invalid, Unanswered, Unavailable
-from tools.errors import Conflicting, InvalidInput, NotFound, UserError
+from tools.errors import Conflicting, Gone, InvalidInput, NotFound, UserError
 
 Code: TypeAlias = Literal[
     "BAD_REQUEST",
@@ -113,7 +113,7 @@ _DESCRIPTIONS = {
     404: "You have no such object",
     408: "The body did not arrive in time",
     409: "The state of the object does not allow it",
-    410: "The object has expired",
+    410: "The object has expired, or is archived",
     412: "The object has changed since the version that If-Match names",
     413: "The body is too large",
     414: "The address is longer than 8,000 bytes",
@@ -200,6 +200,8 @@ def install(app: FastAPI) -> None:
 def status_of(error: UserError) -> int:
     if isinstance(error, NotFound):
         return 404
+    if isinstance(error, Gone):
+        return 410
     return 409 if isinstance(error, Conflicting) else 422
 
 

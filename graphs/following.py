@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from graphs.log import numbered
+from graphs.run_book import RunArchived
 from graphs.states import STOPPED
 from store.errors import Unavailable
 from store.records import Key
@@ -196,6 +197,8 @@ async def state_of(store: Store, owner: str, log: str) -> str:
         record = await store.records.get(Key(owner, "turn", f"{conversation}.{int(number):06d}"))
     if record is None:
         raise NoSuchLog(f"run: there is no run {log!r}; allowed: the id of one of your runs, or of a turn of a thread")
+    if record.document.get("archived") is not None:
+        raise RunArchived(log)
     return record.document["state"]
 
 

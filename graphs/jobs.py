@@ -12,7 +12,7 @@ from graphs.desk import Desk
 from graphs.leases import is_leased
 from graphs.log import EventLog
 from graphs.new_runs import new_run
-from graphs.run_book import KIND, Cancelled, Cancelling, JobFailed, NoSuchRun, Run, change_run, events_of, run_of
+from graphs.run_book import KIND, Cancelled, Cancelling, JobFailed, Run, change_run, events_of, record_of, run_of
 from graphs.states import STOPPED
 from graphs.turnstile import Ticket
 from store.errors import Conflict
@@ -104,9 +104,7 @@ async def cancel(desk: Desk, owner: str, run_id: str, *, by: str, reason: str = 
     wanted = Cancelling(by=by, at=desk.now(), reason=reason)
     while True:
         gate, version = await turnstile.read(store, owner)  # first: who begins with a job writes it
-        record = await store.records.get(Key(owner, KIND, run_id))
-        if record is None:
-            raise NoSuchRun(run_id)
+        record = await record_of(store, owner, run_id)
         run = Run.model_validate(record.document)
         if run.state == "cancelled":
             await _tell_cancelled(desk, run)  # who cancelled it may have been cut off before
@@ -137,9 +135,7 @@ async def restart(desk: Desk, owner: str, run_id: str, *, by: str, reason: str =
     queue, store = queue_of(desk), desk.store
     while True:
         entered, tickets = await turnstile.entering(store, owner, run_id, desk.jobs_per_user, desk.now())
-        record = await store.records.get(Key(owner, KIND, run_id))
-        if record is None:
-            raise NoSuchRun(run_id)
+        record = await record_of(store, owner, run_id)
         run = Run.model_validate(record.document).moved("queued", at=desk.now(), by=by, reason=reason)
         try:
             await store.records.put_many([run.put(record.version), entered])

@@ -136,7 +136,7 @@ class DeskRuns:
         if len(found) != 1:
             reason = f"{len(found)} of your results begin with {text!r}"
             raise InvalidInput("run", text, reason=reason, allowed=allowed)
-        return found[0]
+        return await run_of(store, owner, found[0].id)
 
     async def _rejected(self, run: str) -> Rejected:
         approval = await approval_of(self._desk.store, self._owner, run)

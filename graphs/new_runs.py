@@ -4,14 +4,15 @@ import asyncio
 import uuid
 
 from graphs.desk import Desk
-from graphs.run_book import KIND, Run
+from graphs.run_book import KIND, Run, record_of
 from graphs.states import Transition
 from store.records import every
 from store.store import Store
 from tools.admission import admitted
 from tools.code import code_version
-from tools.ledger import save_ledger, tried
+from tools.ledger import load_ledger, save_ledger, tried
 from tools.optimization import OptimizationRequest
+from tools.owners import note_owner
 from tools.price_facts import facts_of
 
 
@@ -42,6 +43,7 @@ async def new_run(
         request = request.model_copy(update={"universe": await desk.prices_of(owner).pinned(request.universe)})
     data_digest, request = await served(desk, owner, request)
     before = await _tried_before(desk.store, owner, data_digest) if ledger is None else ledger
+    await note_owner(desk.store, owner)
     now = desk.now()
     return Run(
         id=run_id or uuid.uuid4().hex,
@@ -89,6 +91,16 @@ async def _checked(desk: Desk, owner: str, request: OptimizationRequest) -> tupl
 async def _tried_before(store: Store, owner: str, data_digest: str) -> set[str]:
     found: set[str] = set()
     async for record in every(store.records, owner, KIND, label=("about", data_digest)):
-        run = Run.model_validate(record.document)
-        found |= await tried(store, owner, run.id, run.request.mandate)
+        found |= await tried_by(store, Run.model_validate(record.document))
     return found
+
+
+async def tried_by(store: Store, run: Run) -> set[str]:
+    """What the run has tried, be it archived by now or not."""
+    if run.archived is None:
+        found = await tried(store, run.owner, run.id, run.request.mandate)
+        now = await record_of(store, run.owner, run.id, archived=True)
+        run = Run.model_validate(now.document)  # its trials may have gone into an archive while they were read
+        if run.archived is None:
+            return found
+    return await load_ledger(store, run.owner, run.archived.tried)

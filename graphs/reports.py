@@ -26,6 +26,10 @@ class JobSummary(Frozen):
     created_at: datetime
     updated_at: datetime
     cancelling: bool = Field(description="A person wants its end; it comes within seconds")
+    archived_at: datetime | None = Field(
+        default=None, description="Since when it is archived: only lists tell of it until it is brought back"
+    )
+    held: bool = Field(default=False, description="It is on legal hold: neither archived nor deleted")
     data_version: str
     result_digest: str | None
     links: dict[str, str]
@@ -53,8 +57,10 @@ def summary(run: Any) -> JobSummary:
         trials=run.request.trials,
         state=run.state,
         created_at=run.created_at,
-        updated_at=run.history[-1].at if run.history else run.created_at,
+        updated_at=run.updated_at,
         cancelling=run.cancelling is not None,
+        archived_at=None if run.archived is None else run.archived.at,
+        held=run.held is not None,
         data_version=run.data_digest,
         result_digest=run.result_digest,
         links={

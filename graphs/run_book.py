@@ -10,7 +10,7 @@ from quant.strategy import Frozen
 from store.errors import Conflict, Missing
 from store.records import Key, LabelName, Put, Record, every
 from store.store import Store
-from tools.errors import NotFound
+from tools.errors import Gone, NotFound
 from tools.optimization import OptimizationRequest, OptimizationResult
 from tools.results import load_result
 from tools.trace import TRACE_EVENT, TraceEvent
@@ -24,6 +24,28 @@ class Cancelling(Frozen):
     by: str
     at: datetime
     reason: str = ""
+
+
+class Hold(Frozen):
+    """While it stands the run is neither archived nor deleted."""
+
+    by: str
+    at: datetime
+    reason: str = ""
+
+
+class Archived(Frozen):
+    """All that is left here of a run besides its record, and where the rest is."""
+
+    at: datetime
+    blob: str
+    digest: str
+    """SHA-256 of the file."""
+    bytes: int
+    tried: str
+    """Address of what it tried, for the ledgers of later runs."""
+    emptied: bool = False
+    """Whether what the file holds is deleted where it was."""
 
 
 class Run(Frozen):
@@ -42,6 +64,20 @@ class Run(Frozen):
     history: tuple[Transition, ...] = ()
     """Empty at first in a run that was stored before there were histories."""
     cancelling: Cancelling | None = None
+    held: Hold | None = None
+    archived: Archived | None = None
+    restored_at: datetime | None = None
+    forgotten_at: datetime | None = None
+    """When its checkpoints were deleted."""
+
+    @property
+    def updated_at(self) -> datetime:
+        return self.history[-1].at if self.history else self.created_at
+
+    @property
+    def thread(self) -> str:
+        """The name of its checkpoints."""
+        return f"{self.owner}/{self.id}"
 
     def moved(self, state: RunState, *, at: datetime, by: str, reason: str = "", **changes: Any) -> "Run":
         """In that state; `IllegalTransition` where it cannot follow."""
@@ -81,6 +117,18 @@ class NoSuchRun(NotFound):
         super().__init__(f"run: there is no run {run_id!r}; allowed: the id of one of your runs")
 
 
+class RunArchived(Gone):
+    """What the run found is in a file, and can be brought back."""
+
+    code = "archived"
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(
+            f"run: {run_id!r} is archived; allowed: to bring it back first, with "
+            f"POST /api/jobs/{run_id}/unarchive or `python -m api restore {run_id}`"
+        )
+
+
 async def run_of(store: Store, owner: str, run_id: str) -> Run:
     return Run.model_validate((await record_of(store, owner, run_id)).document)
 
@@ -108,17 +156,22 @@ async def result_of(store: Store, owner: str, run_id: str) -> OptimizationResult
         return None
 
 
-async def record_of(store: Store, owner: str, run_id: str) -> Record:
+async def record_of(store: Store, owner: str, run_id: str, *, archived: bool = False) -> Record:
+    """`archived` takes the record of an archived run too, which is `RunArchived` otherwise."""
     record = await store.records.get(Key(owner, KIND, run_id))
     if record is None:
         raise NoSuchRun(run_id)
+    if not archived and record.document.get("archived") is not None:
+        raise RunArchived(run_id)
     return record
 
 
-async def change_run(store: Store, owner: str, run_id: str, change: Callable[[Run], Run]) -> Run:
+async def change_run(
+    store: Store, owner: str, run_id: str, change: Callable[[Run], Run], *, archived: bool = False
+) -> Run:
     """The run as `change` leaves it, whoever else writes meanwhile."""
     while True:
-        record = await record_of(store, owner, run_id)
+        record = await record_of(store, owner, run_id, archived=archived)
         before = Run.model_validate(record.document)
         after = change(before)
         if after == before:

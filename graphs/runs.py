@@ -176,7 +176,7 @@ async def _steps(desk: Desk, run: Run, execution: Execution, by: str) -> AsyncGe
     async with open_checkpoints(desk.checkpoints) as checkpointer:
         graph = optimization(checkpointer)
         config: RunnableConfig = {
-            "configurable": {"thread_id": f"{run.owner}/{run.id}"},
+            "configurable": {"thread_id": run.thread},
             "recursion_limit": RECURSION_LIMIT,
             "callbacks": [*desk.listeners],
         }

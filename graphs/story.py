@@ -1,9 +1,10 @@
 """A turn and the runs that it launches as one sequence of events, in an order that follows from the stored logs."""
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from graphs.following import Followed, Following
+from graphs.run_book import RunArchived
 from tools.progress import LiveEvent
 from tools.trace import ApprovalRequested, RunFailed, RunFinished, RunLaunched, TraceEvent, TurnPaused
 
@@ -56,17 +57,18 @@ class _Reading:
             yield live
 
     async def _on(self, run: str) -> AsyncGenerator[LiveEvent]:
-        async with (
-            self._following.of(self._owner, run) as log,
-            aclosing(_each(log, self.left[run], parent=self._turn)) as events,
-        ):
-            async for live in events:
-                self.left[run] = live.sequence
-                if _is_end(live.event):
-                    del self.left[run]
-                yield live
-                if run not in self.left:
-                    return
+        with suppress(RunArchived):  # the turn tells its own part without it
+            async with (
+                self._following.of(self._owner, run) as log,
+                aclosing(_each(log, self.left[run], parent=self._turn)) as events,
+            ):
+                async for live in events:
+                    self.left[run] = live.sequence
+                    if _is_end(live.event):
+                        del self.left[run]
+                    yield live
+                    if run not in self.left:
+                        return
         self.left.pop(run, None)  # it ended without a word
 
 

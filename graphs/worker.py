@@ -11,6 +11,7 @@ import structlog
 from pydantic import ValidationError
 
 from graphs import jobs
+from graphs.cleanup import daily
 from graphs.desk import Desk
 from graphs.leases import SECONDS, Held, leased
 from graphs.reproductions import carry_out
@@ -31,6 +32,8 @@ LOOK_SECONDS = 0.5
 SWEEP_SECONDS = 30.0
 EXPIRED_SECONDS = 6 * 3600.0
 """After so many seconds what has expired is deleted; nobody finds it before either."""
+CLEANUP_SECONDS = 3600.0
+"""Between two looks whether the last cleanup was a day ago."""
 FAILURES = 3
 """Workers that may die with a job; then it is put aside."""
 QUEUED_FOR = timedelta(days=7)
@@ -82,6 +85,7 @@ class Worker:
         """Until it is stopped."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._sweep())
+            group.create_task(self._clean_up())
             for _ in range(self._concurrency):
                 group.create_task(self._take())
 
@@ -113,6 +117,19 @@ class Worker:
         now = self._desk.now()
         seen = {"at": now.isoformat(), "jobs": self._concurrency}
         await self._desk.store.records.put(Key(SYSTEM, SEEN, self._name), seen, expires=now + SEEN_FOR)
+
+    async def _clean_up(self) -> None:
+        """Once a day one worker does; who is stopped in the middle leaves the rest to the next."""
+        while not self._stopping.is_set():
+            cleaning, stopping = asyncio.ensure_future(daily(self._desk)), asyncio.ensure_future(self._stopping.wait())
+            try:
+                await asyncio.wait({cleaning, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                await _cancelled(stopping)
+                await _cancelled(cleaning)
+            if not cleaning.cancelled() and (error := cleaning.exception()) is not None:
+                _logger().warning("cleanup_failed", kind=type(error).__name__, reason=str(error))
+            await self._pause(None, CLEANUP_SECONDS)
 
     async def _delivered(self, delivery: Delivery) -> None:
         """In a task of its own, which a lost lease cancels."""

@@ -114,3 +114,11 @@ def m003_messages(connection: sqlite3.Connection) -> None:
         SELECT owner, kind, 'about', document ->> '$.data_digest', created FROM records WHERE kind = 'run'
         UNION ALL
         SELECT owner, kind, 'state', document ->> '$.state', created FROM records WHERE kind = 'run'""")
+
+
+@migration
+def m004_owners(connection: sqlite3.Connection) -> None:
+    # see `tools.owners`: those who kept something before there was this list
+    connection.execute("""
+        INSERT OR IGNORE INTO records (owner, kind, id, document, version)
+        SELECT DISTINCT '_desk', 'owner', owner, '{}', 1 FROM records WHERE kind IN ('run', 'simulation_id')""")

@@ -3,10 +3,11 @@
 UserError
 ├── InvalidInput    a value is not what it must be; names the field, the value and what is allowed
 ├── NotFound        the owner has no such object
+├── Gone            the owner had it; the message says whether it can be brought back
 └── Conflicting     the state in which an object is does not allow it
 
 Everything else that is raised is a fault. The command line answers a `UserError` with exit code 2,
-HTTP with 422, 404 and 409.
+HTTP with 422, 404, 410 and 409.
 """
 
 
@@ -20,6 +21,12 @@ class NotFound(UserError):
     """The owner has no such object."""
 
     code = "not_found"
+
+
+class Gone(UserError):
+    """The owner had such an object, and it is not here any more."""
+
+    code = "gone"
 
 
 class Conflicting(UserError):

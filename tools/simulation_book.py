@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from pydantic import AwareDatetime
 
 from quant.frozen import Frozen
-from store.records import Key, Put
+from store.records import Key, Put, every
 from store.store import Store
 from tools.errors import InvalidInput, NotFound, UserError
+from tools.owners import note_owner
 from tools.portfolio_book import kept_portfolio
 from tools.prices import PriceSource
 from tools.simulating import simulated
@@ -38,6 +39,8 @@ class Kept(Frozen):
 
 class Expiry(Frozen):
     at: AwareDatetime
+    file: bool = True
+    """Whether there may be a file of its trajectories."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ async def simulate(
         created_at=now,
         expires_at=now + KEPT,
     )
+    await note_owner(store, owner)
     if found.closes is not None:
         await store.blobs.put(_file(owner, made.id), found.closes)
     summary = SimulationSummary.model_validate(
@@ -93,7 +97,7 @@ async def simulate(
             Put(Key(owner, BANDS, made.id), made.result.bands.model_dump(mode="json"), 0, expires=made.expires_at),
             Put(
                 Key(owner, EVER, made.id),
-                Expiry(at=made.expires_at).model_dump(mode="json"),
+                Expiry(at=made.expires_at, file=found.closes is not None).model_dump(mode="json"),
                 0,
                 expires=now + REMEMBERED,
             ),
@@ -135,6 +139,21 @@ async def simulations(store: Store, owner: str, *, limit: int = 100, after: str 
     """The newest first."""
     page = await store.records.list(owner, KIND, after=after, limit=limit, newest_first=True)
     return SimulationPage(tuple(Kept.model_validate(record.document).summary for record in page.records), page.after)
+
+
+async def forget_trajectories(store: Store, owner: str, now: datetime, *, dry_run: bool) -> int:
+    """Delete the files of simulations that have expired; how many."""
+    found = 0
+    async for record in every(store.records, owner, EVER):
+        expiry = Expiry.model_validate(record.document)
+        if not expiry.file or expiry.at > now:
+            continue
+        found += 1
+        if not dry_run:
+            await store.blobs.delete(_file(owner, record.key.id))
+            gone = expiry.model_copy(update={"file": False}).model_dump(mode="json")
+            await store.records.put(record.key, gone, expires=expiry.at - KEPT + REMEMBERED)
+    return found
 
 
 async def _kept(store: Store, owner: str, simulation_id: str) -> Kept:

@@ -100,7 +100,7 @@ _STREAM: dict[int | str, dict[str, Any]] = {
     summary="The events of a run as they happen (server-sent events)",
     response_class=StreamingResponse,
     dependencies=[Ticketed, STREAMING],
-    responses={**problems.errors(404), **_STREAM},
+    responses={**problems.errors(404, 410), **_STREAM},
 )
 async def stream(run: RunId, after: LastEvent, asking: Asking, serving: Serving) -> Response:
     """Every event of the run beyond the number that you have, then each new one.
@@ -116,7 +116,7 @@ async def stream(run: RunId, after: LastEvent, asking: Asking, serving: Serving)
 @router.get(
     "/runs/{run}/events/poll",
     summary="The events of a run so far, or the next ones (long poll)",
-    responses=problems.errors(404),
+    responses=problems.errors(404, 410),
     dependencies=[Ticketed],
 )
 async def poll(

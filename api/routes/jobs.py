@@ -82,7 +82,7 @@ async def listed(
     return await job_page(serving.desk.store, asking.owner, state=state, name=name, after=after, limit=limit)
 
 
-@router.get("/jobs/{job_id}", summary="How far a job is", responses=errors(404))
+@router.get("/jobs/{job_id}", summary="How far a job is", responses=errors(404, 410))
 async def read(job_id: JobId, serving: Serving, asking: Asking) -> Job:
     """`progress` never falls and is at most 0.99 before the end; its best objective is in sample, no promise."""
     from graphs.reports import job_of
@@ -90,7 +90,7 @@ async def read(job_id: JobId, serving: Serving, asking: Asking) -> Job:
     return await job_of(serving.desk.store, asking.owner, job_id)
 
 
-@router.delete("/jobs/{job_id}", status_code=202, summary="Cancel a job", responses=errors(404, 409))
+@router.delete("/jobs/{job_id}", status_code=202, summary="Cancel a job", responses=errors(404, 409, 410))
 async def cancel(job_id: JobId, serving: Serving, asking: Asking, *, reason: Why = "") -> JobSummary:
     """It stops within ten seconds; what it has tried stays. 409 for one that has ended."""
     from graphs import jobs
@@ -103,7 +103,7 @@ async def cancel(job_id: JobId, serving: Serving, asking: Asking, *, reason: Why
     "/jobs/{job_id}/restart",
     status_code=202,
     summary="Go on with a job that failed or was cancelled",
-    responses=errors(404, 409),
+    responses=errors(404, 409, 410),
 )
 async def restart(job_id: JobId, serving: Serving, asking: Asking, *, reason: Why = "") -> JobSummary:
     """It goes on where it stopped; what agents decided and what was tried is kept."""
@@ -117,7 +117,7 @@ async def restart(job_id: JobId, serving: Serving, asking: Asking, *, reason: Wh
     "/jobs/{job_id}/approval",
     status_code=202,
     summary="Decide about a job that waits for a person",
-    responses=errors(400, 404, 409, 413),
+    responses=errors(400, 404, 409, 410, 413),
 )
 async def decide(job_id: JobId, body: Ruling, serving: Serving, asking: Asking) -> JobSummary:
     """The first decision holds; the same one again changes nothing. An approved job goes back into the queue."""
@@ -131,7 +131,7 @@ async def decide(job_id: JobId, body: Ruling, serving: Serving, asking: Asking) 
     return summary(run)
 
 
-@router.get("/jobs/{job_id}/request", summary="What was asked of a job", responses=errors(404))
+@router.get("/jobs/{job_id}/request", summary="What was asked of a job", responses=errors(404, 410))
 async def request(job_id: JobId, serving: Serving, asking: Asking) -> OptimizationRequest:
     """The body to submit again: with the newest data, or with changes of one's own."""
     from graphs.run_book import run_of
@@ -143,7 +143,7 @@ async def request(job_id: JobId, serving: Serving, asking: Asking) -> Optimizati
     "/jobs/{job_id}/reproduce",
     status_code=202,
     summary="Run a finished job again from its manifest",
-    responses={202: {"headers": _LOCATION}, **errors(404, 409)},
+    responses={202: {"headers": _LOCATION}, **errors(404, 409, 410)},
 )
 async def reproduce(job_id: JobId, serving: Serving, asking: Asking, response: Response) -> Reproduction:
     """Without any model. It takes as long as the search did; one that has not ended is answered again."""
@@ -153,7 +153,9 @@ async def reproduce(job_id: JobId, serving: Serving, asking: Asking, response: R
     return await reproductions.ask(serving.desk, asking.owner, job_id)
 
 
-@router.get("/jobs/{job_id}/reproductions", summary="What came out when a job was run again", responses=errors(404))
+@router.get(
+    "/jobs/{job_id}/reproductions", summary="What came out when a job was run again", responses=errors(404, 410)
+)
 async def reproduced(job_id: JobId, serving: Serving, asking: Asking) -> list[Reproduction]:
     from graphs import reproductions
     from graphs.run_book import run_of

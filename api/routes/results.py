@@ -34,7 +34,7 @@ _CACHED = TAGGED | {
 _FILE = _CACHED | {"Content-Disposition": {"description": "A name for the file", "schema": {"type": "string"}}}
 
 
-@router.get("/jobs/compare", summary="Finished jobs beside each other", responses=errors(404, 409))
+@router.get("/jobs/compare", summary="Finished jobs beside each other", responses=errors(404, 409, 410))
 async def compare(
     serving: Serving,
     asking: Asking,
@@ -61,7 +61,7 @@ async def compare(
     "/jobs/{job_id}/result",
     summary="The result of a job",
     response_model=OptimizationResult | PartialResult,
-    responses={200: {"headers": TAGGED}, **UNCHANGED, **errors(404, 409)},
+    responses={200: {"headers": TAGGED}, **UNCHANGED, **errors(404, 409, 410)},
 )
 async def result(job_id: JobId, serving: Serving, asking: Asking, if_none_match: IfNoneMatch = None) -> Response:
     """The whole result; of a job that was cancelled or failed a partial one, which says so and names no winner.
@@ -78,7 +78,7 @@ async def result(job_id: JobId, serving: Serving, asking: Asking, if_none_match:
 @router.get(
     "/jobs/{job_id}/trials",
     summary="The trials of a job, in pages",
-    responses=errors(404),
+    responses=errors(404, 410),
 )
 async def trials(
     job_id: JobId,
@@ -115,7 +115,7 @@ async def trials(
 @router.get(
     "/jobs/{job_id}/trials/{digest}",
     summary="One trial with everything that was measured",
-    responses=errors(404),
+    responses=errors(404, 410),
 )
 async def trial(
     job_id: JobId,
@@ -132,7 +132,7 @@ async def trial(
     "/jobs/{job_id}/charts",
     summary="What a job's charts show, ready to be drawn",
     response_model=Charts,
-    responses={200: {"headers": _CACHED}, **UNCHANGED, **errors(404)},
+    responses={200: {"headers": _CACHED}, **UNCHANGED, **errors(404, 410)},
 )
 async def charts(
     job_id: JobId,
@@ -170,7 +170,7 @@ async def charts(
             },
         },
         **UNCHANGED,
-        **errors(404, 409),
+        **errors(404, 409, 410),
     },
 )
 async def export(

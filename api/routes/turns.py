@@ -118,7 +118,7 @@ async def interrupts(thread: ThreadId, asking: Asking, serving: Serving) -> List
     "/threads/{thread}/interrupts/{run}",
     status_code=202,
     summary="Approve, edit or reject; then the thread goes on",
-    responses=problems.errors(400, 404, 409, 413),
+    responses=problems.errors(400, 404, 409, 410, 413),
 )
 async def decide(thread: ThreadId, run: RunId, body: Ruling, asking: Asking, serving: Serving) -> Turn:
     """The first decision holds: the same one again is harmless, another one is a 409."""

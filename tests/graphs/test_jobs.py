@@ -8,7 +8,7 @@ import pytest
 
 from graphs import jobs, turnstile
 from graphs.leases import leased
-from graphs.run_book import change_run, events_of, list_runs, run_of
+from graphs.run_book import NoSuchRun, change_run, events_of, list_runs, run_of
 from graphs.runs import create_run, decide_approval, execute
 from graphs.states import AFTER, IllegalTransition
 from tests.graphs.conftest import OWNER
@@ -119,7 +119,7 @@ async def test_a_queued_run_is_cancelled_at_once_and_gives_its_place_back(home, 
         [event] = await events_of(desk.store, OWNER, first)
         assert isinstance(event, RunFailed)
         assert event.code == "cancelled"
-        with pytest.raises(jobs.NoSuchRun):
+        with pytest.raises(NoSuchRun):
             await jobs.cancel(desk, "other", third, by="other")
 
 

@@ -1,0 +1,106 @@
+"""The commands that look after old runs: `cleanup`, `restore`, `hold`."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.past import AsJson, RunName
+from api.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from graphs.cleanup import Report
+    from graphs.desk import Desk
+
+
+def register(app: typer.Typer) -> None:
+    for command in (cleanup, restore, hold):
+        app.command()(command)
+
+
+def cleanup(
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    json_: AsJson = False,
+) -> int:
+    """Archive the runs of all users that ended 30 days ago, and delete what has expired."""
+
+    async def answer(_: Settings, desk: "Desk") -> int:
+        from graphs.cleanup import clean_up
+
+        report = await clean_up(desk, desk.now(), dry_run=dry_run)
+        print(report.model_dump_json()) if json_ else _tell(report)
+        return 0
+
+    return _at_desk(answer)
+
+
+def restore(run: RunName) -> int:
+    """Bring an archived run back as it was; an archive that was changed is refused."""
+
+    async def answer(settings: Settings, desk: "Desk") -> int:
+        from api.finding import find
+        from graphs import archive
+
+        found = await find(desk.store, settings.owner, run)
+        restored = await archive.restore(desk, settings.owner, found.id)
+        print(f"Restored {restored.id}: it is {restored.state}, and stays for another 30 days at least.")
+        return 0
+
+    return _at_desk(answer)
+
+
+def hold(
+    run: RunName,
+    *,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; a cleanup repeats it.")] = "",
+    release: Annotated[bool, typer.Option("--release", help="End the hold.")] = False,
+) -> int:
+    """Put a run on legal hold: it is neither archived nor deleted until the hold is released."""
+
+    async def answer(settings: Settings, desk: "Desk") -> int:
+        from api.finding import find
+        from graphs import archive
+
+        found = (await find(desk.store, settings.owner, run)).id
+        if release:
+            await archive.release(desk, settings.owner, found)
+            print(f"Released {found}.")
+            return 0
+        held = (await archive.hold(desk, settings.owner, found, by=settings.owner, reason=reason)).held
+        assert held is not None
+        since = f"{held.at:%Y-%m-%d %H:%M} UTC"
+        print(f"{found} is held by {held.by} since {since}{f': {held.reason}' if held.reason else ''}.")
+        return 0
+
+    return _at_desk(answer)
+
+
+def _tell(report: "Report") -> None:
+    from api.terminal import plain
+
+    would = "would be " if report.dry_run else ""
+    for run in report.archived:
+        print(f"{run.run}  {run.owner}  {would}archived, {run.bytes:,} bytes")
+    for run in report.kept:
+        print(f"{run.run}  {run.owner}  kept: {plain(run.reason)}")
+    for run in report.checkpoints:
+        print(f"{run.run}  {run.owner}  its checkpoints {would or 'were '}deleted")
+    expired = "" if report.expired is None else f", {report.expired} expired records"
+    print(
+        f"{len(report.archived)} runs {would or 'were '}archived in {report.bytes:,} bytes, {len(report.kept)} kept; "
+        f"{would or 'were '}deleted: checkpoints of {len(report.checkpoints)} runs, {report.derived} kept answers, "
+        f"{report.trajectories} files of simulations{expired}. Owners: {report.owners}."
+    )
+
+
+def _at_desk(answer: "Callable[[Settings, Desk], Awaitable[int]]") -> int:
+    async def at_desk() -> int:
+        from api.app import create_desk
+
+        settings = read_settings()
+        async with create_desk(settings) as desk:
+            return await answer(settings, desk)
+
+    return asyncio.run(at_desk())

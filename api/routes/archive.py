@@ -1,0 +1,22 @@
+"""Archived jobs, and the way back."""
+
+from fastapi import APIRouter
+
+from api.dependencies import Asking, Serving
+from api.problems import errors
+from api.routes.results import JobId
+from graphs.reports import JobSummary
+
+router = APIRouter(tags=["jobs"])
+
+
+@router.post("/jobs/{job_id}/unarchive", summary="Bring an archived job back", responses=errors(404, 409))
+async def unarchive(job_id: JobId, serving: Serving, asking: Asking) -> JobSummary:
+    """As it was, to the last byte; it stays for another 30 days. 409 for one that is not archived.
+
+    409 also where its archive was changed after it was written: nothing is taken from it then.
+    """
+    from graphs.archive import restore
+    from graphs.reports import summary
+
+    return summary(await restore(serving.desk, asking.owner, job_id))

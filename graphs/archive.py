@@ -1,0 +1,162 @@
+"""Runs that ended long ago become files: packed, read back, and only then deleted where they were; and the way back.
+
+Every step can be repeated: who is cut off leaves a run that is whole in one of the two places, and whoever comes next
+goes on. In between the record of the run says where it is, so that nobody else reads or writes it.
+"""
+
+import asyncio
+
+from graphs.desk import Desk
+from graphs.leases import leased
+from graphs.new_runs import tried_by
+from graphs.packing import STAGES, Belongings, Damaged, belongings, digest_of, packed, unpacked
+from graphs.reproductions import reproductions
+from graphs.run_book import Archived, Hold, Run, change_run, record_of
+from graphs.states import STOPPED
+from store.errors import Missing
+from store.records import MAX_BATCH, Put
+from store.store import Store
+from tools.approval import approval_of
+from tools.derived import forget_derived
+from tools.errors import Conflicting
+from tools.ledger import save_ledger
+from tools.results import result_key
+
+
+class NotArchived(Conflicting):
+    """The run is where it always was."""
+
+    code = "not_archived"
+
+
+class Kept(Conflicting):
+    """Something stands against archiving the run."""
+
+    code = "kept"
+
+    def __init__(self, run_id: str, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"run: {run_id!r} is not archived, since {reason}; allowed: once that is over")
+
+
+async def archive(desk: Desk, owner: str, run_id: str) -> Archived:
+    """Where the run is from now on; `Held` while somebody executes it, `Kept` for another reason against it."""
+    async with leased(desk.store, owner, run_id, now=desk.now):
+        run = await _any(desk.store, owner, run_id)
+        if (reason := await obstacle(desk.store, run)) is not None:
+            raise Kept(run_id, reason)
+        archived = run.archived or await _pack(desk, owner, run_id)
+        return archived if archived.emptied else await _empty(desk, run, archived)
+
+
+async def obstacle(store: Store, run: Run) -> str | None:
+    """Why the run cannot be archived now, apart from somebody who executes it."""
+    if run.held is not None:
+        return f"{run.held.by} holds it" + (f" ({run.held.reason})" if run.held.reason else "")
+    if run.archived is not None:
+        return None
+    if run.state not in STOPPED:
+        return f"it is {run.state}"
+    approval = await approval_of(store, run.owner, run.id, "holdout")
+    if approval is not None and approval.decided is None:
+        return "a person has yet to decide whether its holdout is opened"
+    if any(one.ended_at is None for one in await reproductions(store, run.owner, run.id)):
+        return "it is being reproduced"
+    return None
+
+
+async def restore(desk: Desk, owner: str, run_id: str) -> Run:
+    """The run as it was; nothing is taken from a file that was changed."""
+    store = desk.store
+    async with leased(store, owner, run_id, now=desk.now):
+        run = await _any(store, owner, run_id)
+        if run.archived is None:
+            raise NotArchived(f"run: {run_id!r} is not archived; allowed: an archived run")
+        kept = await _kept(store, run, run.archived)
+        await _put_back(store, run, kept)
+        if not (await belongings(store, owner, run_id)).holds(kept):
+            raise Damaged(run_id, "holds other things than are there already")
+        blob = run.archived.blob
+        update = {"archived": None, "restored_at": desk.now()}
+        run = await change_run(store, owner, run_id, lambda found: found.model_copy(update=update), archived=True)
+        await store.blobs.delete(blob)
+        return run
+
+
+async def hold(desk: Desk, owner: str, run_id: str, *, by: str, reason: str = "") -> Run:
+    """Let nobody archive or delete the run until it is released; the first hold stands."""
+    held = Hold(by=by, at=desk.now(), reason=reason)
+    return await change_run(
+        desk.store, owner, run_id, lambda run: run.model_copy(update={"held": run.held or held}), archived=True
+    )
+
+
+async def release(desk: Desk, owner: str, run_id: str) -> Run:
+    return await change_run(desk.store, owner, run_id, lambda run: run.model_copy(update={"held": None}), archived=True)
+
+
+async def _pack(desk: Desk, owner: str, run_id: str) -> Archived:
+    """Write the file, read it back, and say in the record of the run that it is there."""
+    store = desk.store
+    record = await record_of(store, owner, run_id)
+    run = Run.model_validate(record.document)
+    found = await belongings(store, owner, run_id)
+    file = await asyncio.to_thread(packed, run, found)
+    digest = digest_of(file)
+    archived = Archived(
+        at=desk.now(),
+        blob=f"{owner}/archives/{run_id}/{digest}.zip",
+        digest=digest,
+        bytes=len(file),
+        tried=await save_ledger(store, owner, await tried_by(store, run)),
+    )
+    await store.blobs.put(archived.blob, file)
+    if not (await _kept(store, run, archived)).holds(found):
+        raise Damaged(run_id, "does not read back as it was written")
+    marked = run.model_copy(update={"archived": archived})
+    await store.records.put_many([marked.put(record.version)])  # not if somebody has changed the run since
+    return archived
+
+
+async def _empty(desk: Desk, run: Run, archived: Archived) -> Archived:
+    """Delete what the file holds, which is read once more; a run that has more by now is no archived one."""
+    store, owner = desk.store, run.owner
+    kept = await _kept(store, run, archived)
+    found = await belongings(store, owner, run.id)
+    if not kept.holds(found):
+        await change_run(store, owner, run.id, lambda one: one.model_copy(update={"archived": None}), archived=True)
+        raise Kept(run.id, "something was added to it meanwhile")
+    for record in found.records:
+        await store.records.delete(record.key, expected=record.version)
+    await store.events.delete(owner, run.id)
+    for stage in STAGES:
+        await store.blobs.delete(result_key(owner, run.id, stage))
+    await forget_derived(store, owner, desk.now(), run=run.id)
+    emptied = archived.model_copy(update={"emptied": True})
+    await change_run(store, owner, run.id, lambda one: one.model_copy(update={"archived": emptied}), archived=True)
+    return emptied
+
+
+async def _kept(store: Store, run: Run, archived: Archived) -> Belongings:
+    try:
+        file = await store.blobs.get(archived.blob)
+    except Missing as error:
+        raise Damaged(run.id, "is missing") from error
+    return await asyncio.to_thread(unpacked, run, file, archived.digest)
+
+
+async def _put_back(store: Store, run: Run, kept: Belongings) -> None:
+    there = {record.key for record in (await belongings(store, run.owner, run.id)).records}
+    missing = [record for record in kept.records if record.key not in there]
+    missing.sort(key=lambda record: record.document.get("number", 0))  # trials are read in the order of their creation
+    puts = [Put(record.key, record.document, 0) for record in missing]
+    for first in range(0, len(puts), MAX_BATCH):
+        await store.records.put_many(puts[first : first + MAX_BATCH])
+    await store.events.append_many(run.owner, run.id, [(event.event_id, event.payload) for event in kept.events])
+    for stage in STAGES:
+        if stage in kept.results:
+            await store.blobs.put(result_key(run.owner, run.id, stage), kept.results[stage])
+
+
+async def _any(store: Store, owner: str, run_id: str) -> Run:
+    return Run.model_validate((await record_of(store, owner, run_id, archived=True)).document)

@@ -1,0 +1,180 @@
+"""What is done every day about old things, for all owners: the same from a command, a worker and a schedule.
+
+Ledgers, archives and the audit log are never deleted, and what is on legal hold is left alone.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from pydantic import Field
+
+from graphs.archive import Kept, archive, obstacle
+from graphs.checkpoints import open_checkpoints
+from graphs.desk import Desk
+from graphs.leases import Held, is_leased, leased
+from graphs.packing import Damaged, belongings, packed
+from graphs.run_book import KIND as RUN
+from graphs.run_book import Run, change_run
+from graphs.states import STOPPED
+from quant.strategy import Frozen
+from store.errors import Conflict
+from store.keys import SYSTEM
+from store.records import Key, every
+from tools.derived import forget_derived
+from tools.owners import owners
+from tools.simulation_book import forget_trajectories
+
+KIND = "cleanup"
+LAST = Key(SYSTEM, KIND, "last")
+ARCHIVED_AFTER = timedelta(days=30)
+"""Of its end, or of the day on which it was brought back."""
+CHECKPOINTS_KEPT = timedelta(days=90)
+"""From the end of the run on; one that failed goes on from them."""
+EVERY = timedelta(hours=24)
+
+
+class ArchivedRun(Frozen):
+    owner: str
+    run: str
+    bytes: int = Field(description="Of its archive")
+
+
+class KeptRun(Frozen):
+    owner: str
+    run: str
+    reason: str
+
+
+class Forgotten(Frozen):
+    owner: str
+    run: str
+
+
+class Report(Frozen):
+    """What a cleanup did, or would do."""
+
+    at: datetime
+    dry_run: bool
+    owners: int
+    archived: tuple[ArchivedRun, ...]
+    kept: tuple[KeptRun, ...] = Field(description="Old enough to be archived, and why they are not")
+    checkpoints: tuple[Forgotten, ...] = Field(description="Runs whose checkpoints were deleted")
+    bytes: int = Field(description="Of the archives that were made")
+    derived: int = Field(description="Kept answers that were older than a day")
+    trajectories: int = Field(description="Files of simulations that had expired")
+    expired: int | None = Field(description="Records that had expired; null in a dry run, which does not count them")
+
+
+async def clean_up(desk: Desk, now: datetime, *, dry_run: bool = False) -> Report:
+    """It may be cut off at any time; the next one goes on."""
+    archived: list[ArchivedRun] = []
+    kept: list[KeptRun] = []
+    forgotten: list[Forgotten] = []
+    derived = trajectories = 0
+    everybody = await owners(desk.store)
+    for owner in everybody:
+        runs = [Run.model_validate(record.document) async for record in every(desk.store.records, owner, RUN)]
+        for run in runs:
+            if _is_due(run, now):
+                match await _archived(desk, run, dry_run=dry_run):
+                    case ArchivedRun() as done:
+                        archived.append(done)
+                    case KeptRun() as stays:
+                        kept.append(stays)
+        forgotten += await _forget_checkpoints(desk, runs, now, dry_run=dry_run)
+        derived += await forget_derived(desk.store, owner, now, dry_run=dry_run)
+        trajectories += await forget_trajectories(desk.store, owner, now, dry_run=dry_run)
+    return Report(
+        at=now,
+        dry_run=dry_run,
+        owners=len(everybody),
+        archived=tuple(archived),
+        kept=tuple(kept),
+        checkpoints=tuple(forgotten),
+        bytes=sum(run.bytes for run in archived),
+        derived=derived,
+        trajectories=trajectories,
+        expired=None if dry_run else await desk.store.records.sweep(),
+    )
+
+
+async def daily(desk: Desk) -> Report | None:
+    """A cleanup, unless there was one within the last day or another process is at it."""
+    if not await _is_time(desk):
+        return None
+    try:
+        async with leased(desk.store, SYSTEM, KIND, now=desk.now):
+            if not await _is_time(desk):
+                return None
+            now = desk.now()
+            report = await clean_up(desk, now)
+            await desk.store.records.put(LAST, {"at": now.isoformat()})
+            return report
+    except Held:
+        return None
+
+
+async def _is_time(desk: Desk) -> bool:
+    last = await desk.store.records.get(LAST)
+    return last is None or datetime.fromisoformat(last.document["at"]) <= desk.now() - EVERY
+
+
+def _is_due(run: Run, now: datetime) -> bool:
+    if run.archived is not None:
+        return not run.archived.emptied  # whoever archived it was cut off
+    return max(run.updated_at, run.restored_at or run.updated_at) <= now - ARCHIVED_AFTER
+
+
+async def _archived(desk: Desk, run: Run, *, dry_run: bool) -> ArchivedRun | KeptRun:
+    try:
+        size = await _size(desk, run) if dry_run else (await archive(desk, run.owner, run.id)).bytes
+    except Kept as error:
+        return KeptRun(owner=run.owner, run=run.id, reason=error.reason)
+    except Held:
+        return KeptRun(owner=run.owner, run=run.id, reason="another process is at it")
+    except Conflict:
+        return KeptRun(owner=run.owner, run=run.id, reason="it was changed meanwhile")
+    except Damaged as error:
+        return KeptRun(owner=run.owner, run=run.id, reason=str(error))
+    return ArchivedRun(owner=run.owner, run=run.id, bytes=size)
+
+
+async def _size(desk: Desk, run: Run) -> int:
+    """Of the archive that a run would become."""
+    if (reason := await obstacle(desk.store, run)) is not None:
+        raise Kept(run.id, reason)
+    if await is_leased(desk.store, run.owner, run.id, now=desk.now):
+        raise Held(run.id)
+    if run.archived is not None:
+        return run.archived.bytes
+    return len(packed(run, await belongings(desk.store, run.owner, run.id)))
+
+
+async def _forget_checkpoints(desk: Desk, runs: Sequence[Run], now: datetime, *, dry_run: bool) -> list[Forgotten]:
+    """Of runs that ended so long ago that nobody will go on with them."""
+    due = [
+        run
+        for run in runs
+        if run.state in STOPPED
+        and run.held is None
+        and run.updated_at <= now - CHECKPOINTS_KEPT
+        and (run.forgotten_at is None or run.forgotten_at < run.updated_at)
+    ]
+    if not due or dry_run:
+        return [Forgotten(owner=run.owner, run=run.id) for run in due]
+    async with open_checkpoints(desk.checkpoints) as checkpoints:
+        return [Forgotten(owner=run.owner, run=run.id) for run in due if await _forgotten(desk, checkpoints, run, now)]
+
+
+async def _forgotten(desk: Desk, checkpoints: BaseCheckpointSaver[str], run: Run, now: datetime) -> bool:
+    def noted(found: Run) -> Run:
+        return found.model_copy(update={"forgotten_at": now})
+
+    try:
+        async with leased(desk.store, run.owner, run.id, now=desk.now):
+            await checkpoints.adelete_thread(run.thread)
+            await change_run(desk.store, run.owner, run.id, noted, archived=True)
+    except Held:
+        return False
+    return True

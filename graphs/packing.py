@@ -1,0 +1,165 @@
+"""All that belongs to one run: read from the store, and as one file that says what must be in it.
+
+The file is a zip archive, so that it can be looked into without this program: the record of the run, its other records
+and its events as lines of JSON, its results as they lie in the store, and a list of all of them with their hashes.
+"""
+
+import hashlib
+import io
+import zipfile
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from pydantic import ValidationError
+
+from graphs.reproductions import KIND as REPRODUCTION
+from graphs.run_book import Run
+from quant.strategy import Frozen
+from store.documents import Document, decode, encode
+from store.errors import Missing
+from store.events import Event
+from store.records import Key, Record, every
+from store.store import Store
+from tools.answers import KIND as ANSWER
+from tools.approval import KIND as APPROVAL
+from tools.decisions import KIND as DECISION
+from tools.errors import Conflicting
+from tools.holdout import KIND as HOLDOUT
+from tools.results import Stage, result_key
+from tools.spending import KIND as USAGE
+from tools.trials import KIND as TRIAL
+
+FORMAT = 1
+KINDS = (TRIAL, DECISION, APPROVAL, ANSWER, USAGE, REPRODUCTION)
+"""Records whose id begins with that of the run.
+
+What is named by its content stays, since other runs may have the same: series of trials, and ledgers. So does the mark
+of a run whose prices were revised, which a new version of a data set may set at any time.
+"""
+STAGES: tuple[Stage, ...] = get_args(Stage)
+CONTENTS, RUN, RECORDS, EVENTS = "contents.json", "run.json", "records.jsonl", "events.jsonl"
+THEN = (1980, 1, 1, 0, 0, 0)
+"""In the file; the same run makes the same file whenever it is packed."""
+
+
+class Damaged(Conflicting):
+    """The file of an archived run is not what was written, or is missing."""
+
+    code = "damaged_archive"
+
+    def __init__(self, run_id: str, why: str) -> None:
+        super().__init__(
+            f"run: the archive of {run_id!r} {why}, and nothing is taken from it; allowed: the file that was written, "
+            "put back from a backup"
+        )
+
+
+class Part(Frozen):
+    name: str
+    digest: str
+    bytes: int
+    entries: int
+
+
+class Contents(Frozen):
+    format: Literal[1] = FORMAT
+    owner: str
+    run: str
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class Belongings:
+    records: tuple[Record, ...]
+    events: tuple[Event, ...]
+    results: dict[str, bytes]
+    """By stage."""
+
+    def holds(self, others: "Belongings") -> bool:
+        """Whether all of the others are here too, and equal; of the events the first ones."""
+        documents = {record.key: record.document for record in self.records}
+        return (
+            all(documents.get(record.key) == record.document for record in others.records)
+            and others.events == self.events[: len(others.events)]
+            and all(self.results.get(stage) == content for stage, content in others.results.items())
+        )
+
+
+async def belongings(store: Store, owner: str, run_id: str) -> Belongings:
+    """What there is of the run, besides its own record."""
+    records = [record for kind in KINDS async for record in every(store.records, owner, kind, prefix=f"{run_id}.")]
+    if (holdout := await store.records.get(Key(owner, HOLDOUT, run_id))) is not None:
+        records.append(holdout)
+    events: list[Event] = []
+    while page := await store.events.read(owner, run_id, len(events)):
+        events += page
+    results: dict[str, bytes] = {}
+    for stage in STAGES:
+        try:
+            results[stage] = await store.blobs.get(result_key(owner, run_id, stage))
+        except Missing:
+            continue
+    return Belongings(tuple(records), tuple(events), results)
+
+
+def packed(run: Run, found: Belongings) -> bytes:
+    records = [{"kind": each.key.kind, "id": each.key.id, "document": each.document} for each in found.records]
+    events = [{"number": each.number, "id": each.event_id, "payload": each.payload} for each in found.events]
+    parts = {
+        RUN: _lines(RUN, [run.model_dump(mode="json")]),
+        RECORDS: _lines(RECORDS, records),
+        EVENTS: _lines(EVENTS, events),
+        **{_result(stage): content for stage, content in found.results.items()},
+    }
+    entries = {RECORDS: len(records), EVENTS: len(events)}
+    contents = Contents(
+        owner=run.owner,
+        run=run.id,
+        parts=tuple(
+            Part(name=name, digest=digest_of(part), bytes=len(part), entries=entries.get(name, 1))
+            for name, part in parts.items()
+        ),
+    )
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, part in {CONTENTS: contents.model_dump_json(indent=2).encode(), **parts}.items():
+            archive.writestr(zipfile.ZipInfo(name, THEN), part, zipfile.ZIP_DEFLATED)
+    return file.getvalue()
+
+
+def unpacked(run: Run, file: bytes, digest: str) -> Belongings:
+    """What the file of that hash holds; `Damaged` for any other."""
+    if digest_of(file) != digest:
+        raise Damaged(run.id, "was changed after it was written: its SHA-256 is another one")
+    try:
+        with zipfile.ZipFile(io.BytesIO(file)) as archive:
+            contents = Contents.model_validate_json(archive.read(CONTENTS))
+            parts = {part.name: archive.read(part.name) for part in contents.parts}
+    except (zipfile.BadZipFile, KeyError, ValidationError) as error:
+        raise Damaged(run.id, "cannot be read by this version of the program") from error
+    whose = (contents.owner, contents.run) == (run.owner, run.id)
+    if not whose or any(digest_of(parts[part.name]) != part.digest for part in contents.parts):
+        raise Damaged(run.id, "does not hold what it says")
+    return Belongings(
+        records=tuple(
+            Record(Key(run.owner, each["kind"], each["id"]), each["document"], 1) for each in _read(parts[RECORDS])
+        ),
+        events=tuple(Event(each["number"], each["id"], each["payload"]) for each in _read(parts[EVENTS])),
+        results={stage: parts[_result(stage)] for stage in STAGES if _result(stage) in parts},
+    )
+
+
+def digest_of(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _result(stage: str) -> str:
+    return f"results/{stage}.json"
+
+
+def _lines(name: str, documents: list[Document]) -> bytes:
+    return "".join(encode(name, document) + "\n" for document in documents).encode()
+
+
+def _read(lines: bytes) -> list[Document]:
+    return [decode(line) for line in lines.decode().splitlines()]
