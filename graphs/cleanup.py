@@ -127,6 +127,8 @@ def _is_due(run: Run, now: datetime) -> bool:
 
 
 async def _archived(desk: Desk, run: Run, *, dry_run: bool) -> ArchivedRun | KeptRun:
+    if (reason := await obstacle(desk.store, run)) is not None:
+        return KeptRun(owner=run.owner, run=run.id, reason=reason)
     try:
         size = await _size(desk, run) if dry_run else (await archive(desk, run.owner, run.id)).bytes
     except Kept as error:
@@ -142,8 +144,6 @@ async def _archived(desk: Desk, run: Run, *, dry_run: bool) -> ArchivedRun | Kep
 
 async def _size(desk: Desk, run: Run) -> int:
     """Of the archive that a run would become."""
-    if (reason := await obstacle(desk.store, run)) is not None:
-        raise Kept(run.id, reason)
     if await is_leased(desk.store, run.owner, run.id, now=desk.now):
         raise Held(run.id)
     if run.archived is not None:

@@ -1,0 +1,125 @@
+"""Archived jobs over HTTP, and the commands `cleanup`, `hold` and `restore`."""
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from api.cli import run
+from graphs.archive import archive
+from graphs.runs import new_run
+from tests.api.serving import application, served
+from tests.graphs.conftest import OWNER, open_desk
+from tests.graphs.queued import queued_desk
+from tests.graphs.test_archive import BEGIN, content, made
+
+OLD = "0d8f4a1f0c9c2be5b79f0c9c2be5b74d"
+HELD = "9f0c9c2be5b74d0d8f4a1f0c9c2be5b7"
+
+
+async def old_runs(desk, request) -> None:
+    """Two runs that failed long ago, whose logs are those of runs."""
+    desk = replace(desk, now=lambda: BEGIN)
+    template = await new_run(desk, OWNER, request)
+    for name in (OLD, HELD):
+        await made(desk, template, name)
+        await desk.store.events.delete(OWNER, name)
+
+
+@asynccontextmanager
+async def client_and_desk(home, small):
+    async with queued_desk(home) as desk, served(application(home, queued_desk(home))) as client:
+        await old_runs(desk, small())
+        yield client, desk
+
+
+@pytest.mark.anyio
+async def test_an_archived_job_says_so_and_is_brought_back(home, small):
+    async with client_and_desk(home, small) as (client, desk):
+        before = (await client.get(f"/api/jobs/{OLD}")).json()
+        assert (before["archived_at"], before["held"]) == (None, False)
+        await archive(desk, OWNER, OLD)
+        listed = {job["id"]: job for job in (await client.get("/api/jobs")).json()["items"]}
+        assert listed[OLD]["archived_at"] is not None
+        assert listed[HELD]["archived_at"] is None
+
+        looks = ("", "/result", "/trials", "/charts", "/request", "/export", "/reproductions", f"/trials/{'0' * 64}")
+        answers = [await client.get(f"/api/jobs/{OLD}{path}") for path in looks]
+        answers += [await client.get(f"/api/runs/{OLD}/events{path}") for path in ("", "/poll")]
+        answers += [await client.get("/api/jobs/compare", params={"ids": f"{OLD},{HELD}"})]
+        answers += [await client.post(f"/api/jobs/{OLD}/{path}") for path in ("restart", "reproduce")]
+        answers += [await client.delete(f"/api/jobs/{OLD}")]
+        answers += [await client.post(f"/api/jobs/{OLD}/approval", json={"verdict": "approved"})]
+        for answer in answers:
+            assert answer.status_code == 410, answer.request.url
+            assert answer.json()["error"]["code"] == "GONE"
+            assert f"POST /api/jobs/{OLD}/unarchive" in answer.json()["error"]["message"]
+
+        back = await client.post(f"/api/jobs/{OLD}/unarchive")
+        assert (back.status_code, back.json()) == (200, {name: before[name] for name in back.json()})
+        assert (await client.get(f"/api/jobs/{OLD}")).json() == before
+        assert (await client.get(f"/api/jobs/{OLD}/trials")).status_code != 410
+        again, unknown = [await client.post(f"/api/jobs/{job}/unarchive") for job in (OLD, "nobodys")]
+        assert (again.status_code, again.json()["error"]["code"]) == (409, "CONFLICT")
+        assert unknown.status_code == 404
+
+
+@pytest.mark.anyio
+async def test_an_archive_of_another_owner_is_not_there_and_a_changed_one_is_refused(home, small):
+    async with queued_desk(home) as desk:
+        await old_runs(desk, small())
+        archived = await archive(desk, OWNER, OLD)
+        async with served(application(home, queued_desk(home), owner="other")) as client:
+            assert (await client.post(f"/api/jobs/{OLD}/unarchive")).status_code == 404
+        await desk.store.blobs.put(archived.blob, b"another file")
+        async with served(application(home, queued_desk(home))) as client:
+            refused = await client.post(f"/api/jobs/{OLD}/unarchive")
+            assert refused.status_code == 409
+            assert "was changed after it was written" in refused.json()["error"]["message"]
+            assert (await client.get(f"/api/jobs/{OLD}")).status_code == 410
+
+
+def test_the_commands_archive_hold_and_restore(home, small, monkeypatch, capsys):
+    monkeypatch.setenv("STRATIGOS_HOME", str(home))
+
+    async def at_desk(work):
+        async with open_desk(home) as desk:
+            return await work(desk)
+
+    def said(*arguments: str, code: int = 0) -> str:
+        assert run(arguments) == code
+        captured = capsys.readouterr()
+        return captured.out if code == 0 else captured.err
+
+    asyncio.run(at_desk(lambda desk: old_runs(desk, small())))
+    before = asyncio.run(at_desk(lambda desk: content(desk.store, OLD)))
+    assert f"{HELD} is held by {OWNER}" in said("hold", HELD[:6], "--reason", "a case")
+    foreseen = json.loads(said("cleanup", "--dry-run", "--json"))
+    assert [each["run"] for each in foreseen["archived"]] == [OLD]
+    assert foreseen["kept"] == [{"owner": OWNER, "run": HELD, "reason": f"{OWNER} holds it (a case)"}]
+    assert "would be archived" in said("cleanup", "--dry-run")
+    assert "archived" not in said("runs")
+
+    told = said("cleanup")
+    assert f"{OLD}  {OWNER}  archived, {foreseen['bytes']:,} bytes" in told
+    assert f"{HELD}  {OWNER}  kept: {OWNER} holds it (a case)" in told
+    assert "0 runs were archived" in said("cleanup")
+    assert f"{OLD[:12]}  archived" in said("runs")
+    for command in ("show", "trace", "reproduce", "export"):
+        assert f"python -m api restore {OLD}" in said(command, OLD, code=2)
+
+    assert f"Restored {OLD}: it is failed" in said("restore", OLD[:6])
+    assert asyncio.run(at_desk(lambda desk: content(desk.store, OLD))) == before
+    assert "is not archived" in said("restore", OLD, code=2)
+    assert "Released" in said("hold", HELD, "--release")
+    assert [each["run"] for each in json.loads(said("cleanup", "--json"))["archived"]] == [HELD]
+
+
+@pytest.mark.anyio
+async def test_a_restored_job_can_be_begun_again(home, small):
+    async with client_and_desk(home, small) as (client, desk):
+        await archive(desk, OWNER, OLD)
+        assert (await client.post(f"/api/jobs/{OLD}/unarchive")).status_code == 200
+        assert (await client.post(f"/api/jobs/{OLD}/restart")).json()["state"] == "queued"

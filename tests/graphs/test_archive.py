@@ -1,0 +1,342 @@
+"""Old runs as files and back; what expires; what a cleanup that is cut off leaves."""
+
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from graphs.archive import Kept, NotArchived, archive, hold, release, restore
+from graphs.checkpoints import open_checkpoints
+from graphs.cleanup import Report, clean_up, daily
+from graphs.desk import Desk
+from graphs.following import state_of
+from graphs.holdout import open_holdout
+from graphs.packing import Damaged, belongings
+from graphs.run_book import Run, RunArchived, events_of, list_runs, record_of, result_of, run_of
+from graphs.runs import create_run, execute, new_run
+from store.keys import SYSTEM
+from store.records import Key, every
+from store.store import Store
+from tests.graphs.conftest import OWNER, open_desk
+from tools.approval import Approval, Asked, Thresholds
+from tools.derived import derived
+from tools.results import result_key
+from tools.simulation_book import Expiry
+from tools.trials import stored_trials
+
+pytestmark = pytest.mark.anyio
+
+BEGIN = datetime(2026, 1, 5, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+@dataclass
+class Clock:
+    time: datetime = BEGIN
+
+    def __call__(self) -> datetime:
+        return self.time
+
+
+class Killed(Exception):
+    pass
+
+
+class Deadly:
+    """A port that is cut off before the n-th write of all, and does nothing from then on."""
+
+    WRITES = ("put", "put_many", "delete", "append_many", "sweep")
+
+    def __init__(self, port: object, left: list[int]) -> None:
+        self._port = port
+        self._left = left
+
+    def __getattr__(self, name: str):
+        method = getattr(self._port, name)
+        if name not in self.WRITES:
+            return method
+
+        async def write(*arguments, **options):
+            self._left[0] -= 1
+            if self._left[0] <= 0:
+                raise Killed
+            return await method(*arguments, **options)
+
+        return write
+
+
+def deadly(desk: Desk, writes: int) -> Desk:
+    left, store = [writes], desk.store
+    return replace(
+        desk,
+        store=Store(*(Deadly(port, left) for port in (store.records, store.events, store.blobs))),  # pyright: ignore[reportArgumentType]
+    )
+
+
+@asynccontextmanager
+async def timed(home) -> AsyncGenerator[tuple[Desk, Clock]]:
+    clock = Clock()
+    async with open_desk(home) as desk:
+        yield replace(desk, now=clock), clock
+
+
+async def made(desk: Desk, template: Run, run_id: str) -> str:
+    """A run that failed, with a little of everything."""
+    run = template.model_copy(update={"id": run_id, "created_at": desk.now(), "history": ()})
+    await desk.store.records.put_many([run.moved("failed", at=desk.now(), by=OWNER, reason="made so").put(0)])
+    records = [("trial", f"{n:064x}", {"number": 3 - n, "of": run_id}) for n in range(3)]
+    records += [("decision", "optimizer.0", {"decision": 1}), ("usage", "explainer", {"dollars": 0.1})]
+    for kind, name, document in records:
+        await desk.store.records.put(Key(OWNER, kind, f"{run_id}.{name}"), document)
+    await desk.store.records.put(Key(OWNER, "holdout", run_id), {"figures": [0.5]})
+    await desk.store.events.append_many(OWNER, run_id, [(f"e{n}", {"n": n, "t": "é\ud800"}) for n in range(5)])
+    for stage in ("judged", "final"):
+        await desk.store.blobs.put(result_key(OWNER, run_id, stage), json.dumps([run_id, stage]).encode())
+    return run_id
+
+
+async def content(store: Store, run_id: str) -> tuple[object, ...]:
+    """Of the run, and its trials in the order of their creation."""
+    found = await belongings(store, OWNER, run_id)
+    trials = every(store.records, OWNER, "trial", prefix=f"{run_id}.", newest_first=True)
+    order = [record.document["number"] async for record in trials if record.key.id.startswith(run_id)]
+    return {record.key: record.document for record in found.records}, found.events, found.results, sorted(order)
+
+
+def runs(report: Report) -> tuple[list[str], list[str]]:
+    return [each.run for each in report.archived], [each.run for each in report.kept]
+
+
+async def test_an_archived_run_comes_back_to_the_last_byte(home, small):
+    async with timed(home) as (desk, clock):
+        run = await create_run(desk, OWNER, small())
+        events = [event async for event in execute(desk, OWNER, run)]
+        before = await content(desk.store, run)
+        result = await result_of(desk.store, OWNER, run)
+        trials = await stored_trials(desk.store, OWNER, run)
+        later = await new_run(desk, OWNER, small(seed=4))
+        assert result is not None
+
+        clock.time += 30 * DAY
+        report = await clean_up(desk, clock())
+        assert runs(report) == ([run], [])
+        assert await clean_up(desk, clock()) == report.model_copy(update={"archived": (), "bytes": 0, "expired": 0})
+        there = await belongings(desk.store, OWNER, run)
+        assert (there.records, there.events, there.results) == ((), (), {})
+        for reading in (run_of, state_of):
+            with pytest.raises(RunArchived, match="api restore"):
+                await reading(desk.store, OWNER, run)
+        [listed] = await list_runs(desk.store, OWNER)
+        assert listed.archived is not None
+        assert listed.archived.bytes == report.bytes
+        assert (await new_run(desk, OWNER, small(seed=4))).ledger == later.ledger  # what was tried still counts
+
+        restored = await restore(desk, OWNER, run)
+        assert (restored.state, restored.archived, restored.restored_at) == ("completed", None, clock())
+        assert await content(desk.store, run) == before
+        assert await events_of(desk.store, OWNER, run) == events
+        assert await stored_trials(desk.store, OWNER, run) == trials
+        again = await result_of(desk.store, OWNER, run)
+        assert again is not None
+        assert again.digest() == result.digest() == restored.result_digest
+        assert not await desk.store.blobs.exists(listed.archived.blob)
+        with pytest.raises(NotArchived):
+            await restore(desk, OWNER, run)
+
+        clock.time += 29 * DAY
+        assert runs(await clean_up(desk, clock())) == ([], [])  # it was brought back
+        clock.time += DAY
+        assert runs(await clean_up(desk, clock())) == ([run], [])
+
+
+async def test_whoever_is_cut_off_anywhere_loses_nothing(home, small):
+    async with timed(home) as (desk, clock):
+        template = await new_run(desk, OWNER, small())
+        for writes in range(1, 100):
+            run = await made(desk, template, f"r{writes}")
+            before = await content(desk.store, run)
+            clock.time += 30 * DAY
+            cut = await is_cut_off(clean_up(deadly(desk, writes), clock()))
+            clock.time += timedelta(minutes=2)  # the lease of whoever died
+            await clean_up(desk, clock())
+            emptied = await belongings(desk.store, OWNER, run)
+            assert (emptied.records, emptied.events, emptied.results) == ((), (), {})
+            cut = await is_cut_off(restore(deadly(desk, writes), OWNER, run)) or cut
+            clock.time += timedelta(minutes=2)
+            found = Run.model_validate((await record_of(desk.store, OWNER, run, archived=True)).document)
+            if found.archived is not None:
+                await restore(desk, OWNER, run)
+            assert await content(desk.store, run) == before
+            await desk.store.records.delete(Key(OWNER, "run", run))  # the next round is about another
+            if not cut:
+                break
+        assert 15 < writes < 99
+
+
+async def is_cut_off(work) -> bool:
+    try:
+        await work
+    except Killed:
+        return True
+    return False
+
+
+async def test_what_was_added_while_it_was_archived_keeps_the_run(home, small):
+    async with timed(home) as (desk, clock):
+        run = await made(desk, await new_run(desk, OWNER, small()), "r")
+        clock.time += 30 * DAY
+        for writes in range(1, 20):
+            await is_cut_off(archive(deadly(desk, writes), OWNER, run))
+            clock.time += timedelta(minutes=2)
+            if (await list_runs(desk.store, OWNER))[0].archived is not None:
+                break
+        await desk.store.events.append(OWNER, run, "late", {"late": True})
+        report = await clean_up(desk, clock())
+        assert runs(report) == ([], [run])
+        assert (await run_of(desk.store, OWNER, run)).archived is None
+        assert len((await belongings(desk.store, OWNER, run)).events) == 6
+        assert runs(await clean_up(desk, clock())) == ([run], [])
+
+
+@pytest.mark.parametrize("change", ["one byte", "missing"])
+async def test_a_file_that_was_changed_is_refused(home, small, change):
+    async with timed(home) as (desk, clock):
+        run = await made(desk, await new_run(desk, OWNER, small()), "r")
+        clock.time += 30 * DAY
+        archived = await archive(desk, OWNER, run)
+        file = await desk.store.blobs.get(archived.blob)
+        if change == "missing":
+            await desk.store.blobs.delete(archived.blob)
+        else:
+            await desk.store.blobs.put(archived.blob, file[:200] + bytes([file[200] ^ 1]) + file[201:])
+        with pytest.raises(Damaged, match="is missing" if change == "missing" else "was changed"):
+            await restore(desk, OWNER, run)
+        assert (await belongings(desk.store, OWNER, run)).records == ()
+        await desk.store.blobs.put(archived.blob, file)
+        assert (await restore(desk, OWNER, run)).state == "failed"
+
+
+async def test_runs_that_are_young_held_open_or_asked_about_stay(home, small):
+    async with timed(home) as (desk, clock):
+        template = await new_run(desk, OWNER, small())
+        for name in ("held", "reproduced", "asked", "old"):
+            await made(desk, template, name)
+        await create_run(desk, OWNER, small(), run_id="created")
+        await hold(desk, OWNER, "held", by="a lawyer", reason="a case")
+        await hold(desk, OWNER, "held", by="another")
+        open_one = {
+            "id": "1",
+            "job": "reproduced",
+            "state": "queued",
+            "asked_at": BEGIN.isoformat(),
+            "stored_digest": "",
+        }
+        await desk.store.records.put(Key(OWNER, "reproduction", "reproduced.1"), open_one)
+        asked = Asked(
+            subject="holdout",
+            estimate=None,
+            exceeded=(),
+            thresholds=Thresholds(evaluations=None, dollars=None, instances=None),
+            at=BEGIN,
+            request_digest="",
+        )
+        document = Approval(asked=asked).model_dump(mode="json")
+        await desk.store.records.put(Key(OWNER, "approval", "asked.holdout"), document)
+
+        clock.time += 20 * DAY
+        await made(desk, template, "young")
+        clock.time += 10 * DAY
+        foreseen = await clean_up(desk, clock(), dry_run=True)
+        assert (await run_of(desk.store, OWNER, "old")).archived is None
+        assert foreseen.expired is None
+        report = await clean_up(desk, clock())
+        assert {each.run: each.reason for each in report.kept} == {
+            "held": "a lawyer holds it (a case)",
+            "reproduced": "it is being reproduced",
+            "asked": "a person has yet to decide whether its holdout is opened",
+            "created": "it is created",
+        }
+        assert runs(report) == (["old"], runs(report)[1])
+        assert foreseen.model_copy(update={"dry_run": False, "expired": report.expired}) == report
+
+        await release(desk, OWNER, "held")
+        assert runs(await clean_up(desk, clock()))[0] == ["held"]
+        with pytest.raises(RunArchived):
+            await open_holdout(desk, OWNER, "held")
+        await hold(desk, OWNER, "held", by="a lawyer")
+        with pytest.raises(Kept, match="a lawyer holds it"):
+            await archive(desk, OWNER, "held")
+        assert (await restore(desk, OWNER, "held")).held is not None
+
+
+async def test_checkpoints_of_ended_runs_stay_ninety_days(home, small):
+    async with timed(home) as (desk, clock):
+        run = await made(desk, await new_run(desk, OWNER, small()), "r")
+        config = {"configurable": {"thread_id": f"{OWNER}/{run}", "checkpoint_ns": ""}}
+        async with open_checkpoints(desk.checkpoints) as checkpoints:
+            from langgraph.checkpoint.base import empty_checkpoint
+
+            await checkpoints.aput(config, empty_checkpoint(), {}, {})
+            clock.time += 90 * DAY - timedelta(seconds=1)
+            assert (await clean_up(desk, clock())).checkpoints == ()
+            assert await checkpoints.aget_tuple(config) is not None
+            clock.time += timedelta(seconds=1)
+            assert [one.run for one in (await clean_up(desk, clock(), dry_run=True)).checkpoints] == [run]
+            assert [one.run for one in (await clean_up(desk, clock())).checkpoints] == [run]
+            assert await checkpoints.aget_tuple(config) is None
+            assert (await clean_up(desk, clock())).checkpoints == ()
+
+
+async def test_kept_answers_and_files_of_simulations_go_when_they_have_expired(home, small):
+    async with timed(home) as (desk, clock):
+        store = desk.store
+        await made(desk, await new_run(desk, OWNER, small()), "r")
+
+        async def make() -> bytes:
+            return b"answer"
+
+        async def answer():
+            return await derived(store, OWNER, "r", "charts.all", ("x",), make, now=clock())
+
+        assert [(await answer()).hit, (await answer()).hit] == [False, True]
+        files = [f"{OWNER}/trajectories/s-{n}.npy" for n in range(2)]
+        for n, file in enumerate(files):
+            await store.blobs.put(file, b"closes")
+            expiry = Expiry(at=BEGIN + (n + 1) * DAY)
+            await store.records.put(Key(OWNER, "simulation_id", f"s-{n}"), expiry.model_dump(mode="json"))
+        clock.time += DAY
+        assert not (await answer()).hit  # it is a day old
+        clock.time += timedelta(hours=12)
+        assert (await answer()).hit
+        clock.time += timedelta(hours=11, minutes=59)
+        for dry_run in (True, False):
+            report = await clean_up(desk, clock(), dry_run=dry_run)
+            assert (report.derived, report.trajectories) == (0, 1)
+        clock.time += timedelta(minutes=1)
+        report = await clean_up(desk, clock())
+        assert (report.derived, report.trajectories) == (1, 1)
+        assert not await store.blobs.exists(f"{OWNER}/derived/r/charts.all")
+        assert [await store.blobs.exists(file) for file in files] == [False, False]
+        report = await clean_up(desk, clock())
+        assert (report.derived, report.trajectories, report.owners) == (0, 0, 1)
+
+
+async def test_it_is_done_once_a_day_and_never_touches_the_audit_log(home, small):
+    async with timed(home) as (desk, clock):
+        await made(desk, await new_run(desk, OWNER, small()), "r")
+        await desk.store.events.append(SYSTEM, "audit", "1", {"did": "something"})
+        clock.time += 30 * DAY
+        first = await daily(desk)
+        assert first is not None
+        assert runs(first) == (["r"], [])
+        clock.time += timedelta(hours=23)
+        assert await daily(desk) is None
+        clock.time += timedelta(hours=1)
+        assert await daily(desk) is not None
+        clock.time += 3650 * DAY
+        await clean_up(desk, clock())
+        assert await desk.store.events.last(SYSTEM, "audit") == 1
+        assert (await list_runs(desk.store, OWNER))[0].archived is not None
