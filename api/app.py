@@ -36,6 +36,7 @@ AREAS = {
     "optimization": "Weights of a portfolio: risk parity, hierarchical risk parity, efficient frontier",
     "monte-carlo": "What wealth may become",
     "market-data": "Prices and returns, data sets of one's own, marks on bad data",
+    "audit": "Who changed what, and who took what away",
     "health": "Whether the service is up",
 }
 """The chapters of the documentation."""
@@ -98,7 +99,7 @@ def create_app(
     from fastapi import APIRouter, Depends
     from fastapi_offline import FastAPIOffline
 
-    from api import problems
+    from api import auditing, problems
     from api.dependencies import CALCULATING, Served, needs, only_known_parameters, principal
     from api.guarding import guard
     from api.identity import BEARER, KEY, check, create_identity
@@ -109,6 +110,7 @@ def create_app(
     from api.routes import (
         agent,
         archive,
+        audit,
         evaluations,
         events,
         health,
@@ -122,6 +124,7 @@ def create_app(
         tickets,
         turns,
     )
+    from tools.audit import AuditLog
 
     check(settings)
     database = None if settings.store else settings.home / "store.sqlite"
@@ -139,7 +142,8 @@ def create_app(
         ):
             await answering.ensure_all(settings.owner)
             identity = create_identity(settings, opened.store)
-            app.state.served = Served(settings, identity, limits, opened, answering, following, watches)
+            log = AuditLog(opened.store, settings.audit_key)
+            app.state.served = Served(settings, identity, limits, opened, answering, following, watches, log)
             yield
 
     app = FastAPIOffline(  # its documentation needs no other host
@@ -156,11 +160,12 @@ def create_app(
         openapi_url="/api/openapi.json",
     )
     problems.install(app)
+    app.add_middleware(auditing.Audited)
     if not settings.auth:
         app.add_middleware(OnThisMachine)
     limits = Limits(settings) if settings.auth else None
     guard(app, settings, limits)
-    known = [Depends(BEARER), Depends(KEY), Depends(principal), Depends(only_known_parameters)]
+    known = [Depends(each) for each in (BEARER, KEY, principal, only_known_parameters, auditing.told)]
     routes = APIRouter(prefix="/api", responses=problems.errors(), dependencies=known)
     app.include_router(health.router, prefix="/api", responses=problems.errors())
     looking = needs("research:read", "research:read")
@@ -180,6 +185,7 @@ def create_app(
         (optimization, research, CALCULATING),
         (monte_carlo, research, CALCULATING),
         (market_data, data, CALCULATING),
+        (audit, needs("admin:read", "admin:write")),
     ):
         routes.include_router(area.router, dependencies=conditions)
     app.include_router(routes)

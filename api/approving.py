@@ -187,12 +187,17 @@ async def _open(settings: Settings, name: str, decided: Decided, *, as_json: boo
 
 async def _record(desk: "Desk", owner: str, run: str, decided: Decided, subject: Subject) -> Decided:
     """Record the decision and tell the one that holds."""
+    from api.auditing import audited
     from api.progress import ruled
     from api.terminal import plain
     from graphs.runs import decide_approval
     from tools.approval import approval_of
+    from tools.context import Principal
+    from tools.roles import ROLES
 
-    await decide_approval(desk, owner, run, decided, subject)
+    action = f"{'jobs' if subject == 'launch' else subject}.{'reject' if decided.verdict == 'rejected' else 'approve'}"
+    async with audited(desk.store, Principal(owner=owner, roles=ROLES), action, f"jobs/{run}"):
+        await decide_approval(desk, owner, run, decided, subject)
     approval = await approval_of(desk.store, owner, run, subject)
     assert approval is not None
     assert approval.decided is not None

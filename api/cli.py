@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 from typer.exceptions import TyperException
 
-from api import approving, chat, cleanup, doctor, keys, optimize, past, prices, replaying, serve, work
+from api import approving, audit, chat, cleanup, doctor, keys, optimize, past, prices, replaying, serve, work
 from api.log import Place, record
 from api.settings import read_settings
 from api.terminal import plain
@@ -35,6 +35,7 @@ app = typer.Typer(
 optimize.register(app)
 chat.register(app)
 approving.register(app)
+audit.register(app)
 past.register(app)
 prices.register(app)
 cleanup.register(app)

@@ -18,6 +18,7 @@ from api.refusals import fields_of
 from api.requests import known
 from api.settings import Settings
 from api.tickets import redeemed
+from tools.audit import AuditLog
 from tools.context import Principal
 from tools.errors import InvalidInput
 from tools.roles import PERMISSIONS, Permission
@@ -40,6 +41,7 @@ class Served:
     answering: "Answering"
     following: "Following"
     watches: Watches
+    audit: AuditLog
 
 
 async def served(connection: HTTPConnection) -> Served:  # a plain function would cost a hop to a thread

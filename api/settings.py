@@ -91,6 +91,11 @@ class Settings(BaseSettings):
     key: Annotated[str, Field(validation_alias="STRATIGOS_KEY", max_length=200, repr=False)] = ""
     """The API key that commands show to the server."""
 
+    audit_key: Annotated[
+        str, Field(validation_alias="STRATIGOS_AUDIT_KEY", pattern=r"^([^\s]{32,200})?$", repr=False)
+    ] = ""
+    """What the hashes of the audit log are made with; without it, whoever can write the storage can make them too."""
+
     auth: Annotated[str, Field(validation_alias="STRATIGOS_AUTH", pattern=r"^((keys|cognito)(,(keys|cognito))?)?$")] = (
         ""
     )
@@ -171,6 +176,9 @@ VARIABLES = [str(field.validation_alias) for field in Settings.model_fields.valu
 """The environment variable of each setting, besides those of the models."""
 
 
+SECRETS = {str(field.validation_alias) for field in Settings.model_fields.values() if not field.repr}
+
+
 def read_settings() -> Settings:
     try:
         return Settings()
@@ -219,6 +227,7 @@ FORMS = {
     "STRATIGOS_QUEUE": "sqs:URL,dead:URL, the URLs of two SQS queues, or nothing for a queue in the home",
     "STRATIGOS_STORE": "dynamodb:TABLE,s3:BUCKET, or nothing for files in the home",
     "STRATIGOS_AUTH": "keys, cognito, keys,cognito, or nothing for the one local user",
+    "STRATIGOS_AUDIT_KEY": "32 to 200 characters without a space, or nothing",
     "COGNITO_ISSUER": "https://cognito-idp.REGION.amazonaws.com/POOL",
     "COGNITO_CLIENTS": "ids of app clients, separated by commas",
     "TRUSTED_PROXIES": "addresses or networks such as 10.0.0.0/8, separated by commas, or nothing",
@@ -279,5 +288,7 @@ def _tags(variable: str, value: str) -> dict[str, str]:
 def _invalid(variable: str, value: object, first: Any, node: dict[str, Any]) -> InvalidInput:
     if first["type"] == "missing":
         return InvalidInput(variable, value, reason="is not set", allowed="a value, since its companion is set")
+    if variable in SECRETS:
+        value = "what it is set to"  # which is not repeated
     form = FORMS["MODEL"] if variable in AGENTS_MODELS else FORMS.get(variable) or in_words(node)
     return InvalidInput(variable, value, reason=f"{short(value)} is not allowed", allowed=form)

@@ -80,6 +80,7 @@ async def simulation(simulation_id: Identity, asking: Asking, serving: Serving) 
 _TRAJECTORIES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "One row for each period from 0, one column for each path; or a list for each path",
+        "headers": {"Content-Disposition": {"description": "A name for the csv file", "schema": {"type": "string"}}},
         "content": {
             "text/csv": {"schema": {"type": "string"}, "example": "period,path_1,path_2\r\n0,10000.0,10000.0\r\n"},
             "application/json": {

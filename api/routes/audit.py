@@ -1,0 +1,31 @@
+"""The audit log, for those who may read it."""
+
+import re
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from api.dependencies import Serving
+from api.paging import Limit, Listed
+from api.problems import errors
+from tools.audit import Logged
+from tools.errors import InvalidInput
+
+router = APIRouter(tags=["audit"])
+
+After = Annotated[
+    str | None,
+    Query(max_length=20, description="`next` of the page before, or the number of an entry", examples=["42"]),
+]
+
+
+@router.get("/audit", summary="Who changed what and who took what away, the newest last", responses=errors(409))
+async def audit(serving: Serving, limit: Limit = 100, after: After = None) -> Listed[Logged]:
+    """Of everybody. Each change has an entry before it is done, and one with its outcome, whose `begun` is its number.
+
+    409 where the log was tampered with: `python -m api audit verify` tells what was done to it.
+    """
+    if after is not None and not re.fullmatch("[0-9]{1,15}", after):
+        raise InvalidInput("query.after", after, allowed="`next` of the page before, or the number of an entry")
+    entries, end = await serving.audit.page(int(after or 0), limit)
+    return Listed(items=entries, next=None if end is None else str(end))

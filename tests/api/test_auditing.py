@@ -1,0 +1,303 @@
+"""What people change and take away is told before it is done, and how it ended; nothing is done that cannot be told."""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager, closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from api.auditing import told
+from api.cli import run
+from api.log import log_to
+from graphs.desk import Desk
+from store.errors import Unavailable
+from store.keys import SYSTEM
+from store.store import open_store
+from tests.api.serving import application, document, served
+from tests.api.test_portfolios import TECH
+from tests.graphs.queued import queued_desk
+from tools.audit import AuditLog, Logged
+from tools.audit_verification import verify
+from tools.context import Principal
+from tools.roles import Role
+
+pytestmark = pytest.mark.anyio
+
+
+class Named:
+    """Whoever the header says, as somebody who has signed in."""
+
+    async def principal(self, connection: HTTPConnection) -> Principal:
+        roles: dict[str, tuple[Role, ...]] = {"ann": ("portfolio-manager",), "carl": ("compliance-officer",)}
+        owner = connection.headers.get("x-user", "ann")
+        return Principal(owner=owner, roles=roles[owner], via=f"key:{owner}1")
+
+
+class Faulty:
+    """Events of which those of the audit log cannot be written while `failing` says so."""
+
+    def __init__(self, port: Any) -> None:
+        self._port = port
+        self.failing = False
+        self.left = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
+
+    async def append_many(self, owner: str, *arguments: Any, **options: Any) -> Any:
+        if owner == SYSTEM and self.failing:
+            if not self.left:
+                raise Unavailable("disk full")
+            self.left -= 1
+        return await self._port.append_many(owner, *arguments, **options)
+
+
+@pytest.fixture
+def made(home: Path) -> None:
+    home.mkdir(parents=True)
+
+
+@pytest.fixture
+async def faulty(anyio_backend: str, home: Path, made: None) -> AsyncIterator[tuple[httpx.AsyncClient, Faulty]]:
+    async with queued_desk(home) as desk:
+        events = Faulty(desk.store.events)
+
+        @asynccontextmanager
+        async def kept() -> AsyncGenerator[Desk]:
+            yield replace(desk, store=replace(desk.store, events=events))
+
+        app = application(home, kept())
+        with log_to(home, "info"):
+            async with served(app) as client:
+                app.state.served = replace(app.state.served, identity=Named())
+                yield client, events
+
+
+@pytest.fixture
+def client(faulty: tuple[httpx.AsyncClient, Faulty]) -> httpx.AsyncClient:
+    return faulty[0]
+
+
+async def logged(home: Path) -> list[Logged]:
+    async with open_store(home) as store:
+        assert (await verify(store)).fault is None
+        entries, _ = await AuditLog(store).page(0, 1000)
+    return entries
+
+
+async def test_a_change_is_told_before_it_is_done_and_with_its_outcome(client: httpx.AsyncClient, home: Path) -> None:
+    made = await client.post("/api/portfolios", json=TECH, headers={"X-Request-Id": "mine"})
+    assert made.status_code == 201
+    before, after = await logged(home)
+    assert before.model_dump(exclude={"id", "at", "hash"}) == {
+        "owner": "ann",
+        "via": "key:ann1",
+        "roles": ("portfolio-manager",),
+        "action": "POST /api/portfolios",
+        "object": "portfolios",
+        "request": "mine",
+        "address": "127.0.0.1",
+        "begun": None,
+        "outcome": None,
+        "number": 1,
+    }
+    assert (after.begun, after.outcome, after.object) == (1, "201", f"portfolios/{made.json()['id']}")
+    assert after.at >= before.at
+    assert after.id != before.id
+
+
+async def test_looking_is_not_told_and_taking_away_is(client: httpx.AsyncClient, home: Path) -> None:
+    for path in ("portfolios", "jobs", "jobs/none", "audit", "threads/none/messages"):
+        await client.get(f"/api/{path}")
+    assert await logged(home) == []
+    assert (await client.get("/api/jobs/none/export", params={"format": "csv"})).status_code == 404
+    assert (await client.get("/api/monte-carlo/simulations/none/trajectories")).status_code == 404
+    assert [(entry.action, entry.object, entry.outcome) for entry in await logged(home)] == [
+        ("GET /api/jobs/{job_id}/export", "jobs/none/export", None),
+        ("GET /api/jobs/{job_id}/export", "jobs/none/export", "404"),
+        *[
+            ("GET /api/monte-carlo/simulations/{simulation_id}/trajectories", object_, outcome)
+            for object_, outcome in [
+                ("monte-carlo/simulations/none/trajectories", None),
+                ("monte-carlo/simulations/none/trajectories", "404"),
+            ]
+        ],
+    ]
+
+
+async def test_what_is_refused_is_told_too(client: httpx.AsyncClient, home: Path) -> None:
+    await client.delete("/api/threads/none")
+    await client.post("/api/portfolios", json={"name": "s3cr3t"})
+    await client.post("/api/portfolios", json=TECH, headers={"X-User": "carl"})
+    assert [(entry.owner, entry.action, entry.outcome) for entry in await logged(home) if entry.begun] == [
+        ("ann", "DELETE /api/threads/{thread}", "404"),
+        ("ann", "POST /api/portfolios", "422"),
+        ("carl", "POST /api/portfolios", "403"),
+    ]
+    assert "s3cr3t" not in str(await logged(home))
+
+
+async def test_every_route_that_changes_something_is_told(client: httpx.AsyncClient, home: Path) -> None:
+    """Whatever is sent: all of them in the document, with ids that are not there and no body."""
+    for path, operations in document()["paths"].items():
+        for method in operations:
+            if method != "get":
+                await client.request(method, path.replace("{number}", "1").replace("{", "").replace("}", ""))
+    found = {entry.action for entry in await logged(home) if entry.begun}
+    changes = {
+        f"{method.upper()} {path}"
+        for path, operations in document()["paths"].items()
+        for method in operations
+        if method != "get"
+    }
+    assert len(changes) > 20
+    assert found == changes
+
+
+async def test_nothing_is_done_that_cannot_be_told(faulty: tuple[httpx.AsyncClient, Faulty], home: Path) -> None:
+    client, events = faulty
+    events.failing = True
+    answer = await client.post("/api/portfolios", json=TECH)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "SERVICE_UNAVAILABLE")
+    assert "retry-after" in answer.headers
+    assert (await client.get("/api/jobs/none/export")).status_code == 503
+    assert (await client.get("/api/portfolios")).json() == []
+    events.failing = False
+    assert (await client.post("/api/portfolios", json=TECH)).status_code == 201
+    assert len(await logged(home)) == 2
+
+
+async def test_an_outcome_that_cannot_be_told_is_said_loudly_and_changes_no_answer(
+    faulty: tuple[httpx.AsyncClient, Faulty], home: Path
+) -> None:
+    client, events = faulty
+    events.failing, events.left = True, 1
+    assert (await client.post("/api/portfolios", json=TECH)).status_code == 201
+    lines = [json.loads(line) for line in (home / "stratigos.log").read_text().splitlines()]
+    [lost] = [line for line in lines if line["event"] == "audit_outcome_lost"]
+    assert (lost["level"], lost["entry"], lost["outcome"]) == ("critical", 1, "201")
+    events.failing = False
+    assert [entry.outcome for entry in await logged(home)] == [None]
+
+
+async def test_a_fault_and_a_request_that_is_cut_off_are_told(home: Path, made: None) -> None:
+    app = application(home)
+    reached = asyncio.Event()
+
+    @app.post("/api/broken", dependencies=[Depends(told)])
+    async def broken() -> None:
+        raise ZeroDivisionError
+
+    @app.post("/api/endless", dependencies=[Depends(told)])
+    async def endless() -> None:
+        reached.set()
+        await asyncio.sleep(60)
+
+    with log_to(home, "info"):
+        async with served(app) as client:
+            assert (await client.post("/api/broken")).status_code == 500
+            asking = asyncio.create_task(client.post("/api/endless"))
+            await reached.wait()
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+    assert [entry.outcome for entry in await logged(home)] == [None, "500", None, "cut off"]
+
+
+async def test_the_log_is_read_in_pages_by_those_who_may(client: httpx.AsyncClient) -> None:
+    for n in range(3):
+        await client.delete(f"/api/threads/{n}")
+    assert (await client.get("/api/audit")).status_code == 403
+    carl = {"X-User": "carl"}
+    read: list[dict[str, Any]] = []
+    after: str | None = "0"
+    while after is not None:
+        answer = await client.get("/api/audit", params={"limit": 4, "after": after}, headers=carl)
+        assert answer.status_code == 200
+        page = answer.json()
+        read += page["items"]
+        after = page["next"]
+    assert [(entry["number"], entry["object"]) for entry in read] == [(n + 1, f"threads/{n // 2}") for n in range(6)]
+    for wrong in ("x", "-1", "1" * 16, "٣"):
+        assert (await client.get("/api/audit", params={"after": wrong}, headers=carl)).status_code == 422
+    assert (await client.get("/api/audit", params={"after": "9" * 15}, headers=carl)).json() == {
+        "items": [],
+        "next": None,
+    }
+
+
+# The commands
+
+
+def execute(home: Path, statement: str) -> None:
+    with closing(sqlite3.connect(home / "store.sqlite", isolation_level=None)) as connection:
+        connection.execute(statement)
+
+
+@pytest.fixture
+def four(home: Path) -> None:
+    """Entries, of two requests."""
+
+    async def ask() -> None:
+        async with served(application(home, owner="ann")) as client:
+            assert (await client.post("/api/portfolios", json=TECH)).status_code == 201
+            await client.delete("/api/threads/none")
+
+    asyncio.run(ask())
+
+
+def verified(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    code = run(["audit", "verify", *arguments])
+    return code, capfd.readouterr().out
+
+
+@pytest.mark.usefixtures("four")
+def test_the_log_is_verified_and_its_head_is_told(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    code, told = verified(capfd)
+    assert code == 0
+    assert "The audit log is whole: 4 entries" in told
+    head = told.split("Head ")[1].strip()
+    assert verified(capfd, "--expect", head)[0] == 0
+    assert verified(capfd, "--expect", f"4:{'0' * 64}")[0] == 1
+    assert run(["audit", "verify", "--expect", "4"]) == 2
+    assert "NUMBER:HASH" in capfd.readouterr().err
+    execute(home, "UPDATE events SET payload = replace(payload, 'ann', 'bob') WHERE run_id = 'audit' AND number = 2")
+    code, told = verified(capfd)
+    assert code == 1
+    assert told.startswith("Entry 2 (it says that it is of 20")
+    assert "2 entries follow" in told
+    code, told = verified(capfd, "--json")
+    assert (code, json.loads(told)["fault"]["number"]) == (1, 2)
+
+
+def test_a_log_of_nothing_is_whole(capfd: pytest.CaptureFixture[str]) -> None:
+    assert verified(capfd) == (0, "The audit log is empty\n")
+
+
+@pytest.mark.usefixtures("four")
+def test_the_log_is_listed(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(["audit", "list", "--json", "--after", "2"]) == 0
+    lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert [(line["number"], line["outcome"]) for line in lines] == [(3, None), (4, "404")]
+    assert run(["audit", "list", "--owner", "ann"]) == 0
+    assert "DELETE" in capfd.readouterr().out
+    assert run(["audit", "list", "--json", "--owner", "bob"]) == 0
+    assert capfd.readouterr().out == ""
+
+
+def test_a_key_is_not_repeated_where_it_is_refused(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRATIGOS_AUDIT_KEY", "t00-short")
+    assert run(["audit", "verify"]) == 2
+    told = capfd.readouterr().err
+    assert "STRATIGOS_AUDIT_KEY" in told
+    assert "32 to 200 characters" in told
+    assert "t00-short" not in told
