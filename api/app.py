@@ -140,7 +140,8 @@ def create_app(
             aclosing(Following(opened.store)) as following,
             aclosing(Watches(opened, database)) as watches,
         ):
-            await answering.ensure_all(settings.owner)
+            if not settings.auth:
+                answering.attend(settings.owner)
             identity = create_identity(settings, opened.store)
             log = AuditLog(opened.store, settings.audit_key)
             app.state.served = Served(settings, identity, limits, opened, answering, following, watches, log)

@@ -60,6 +60,7 @@ async def principal(connection: HTTPConnection, serving: Serving) -> AsyncGenera
         else serving.limits.admitted(connection, signed_in) as asking
     ):
         known(connection, asking.owner)
+        serving.answering.attend(asking.owner)
         yield asking
 
 

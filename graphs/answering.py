@@ -41,6 +41,7 @@ class Answering:
         self._slots = Slots(AT_ONCE, EACH)
         self._tasks: dict[Place, asyncio.Task[None]] = {}
         self._due: set[Place] = set()
+        self._attended: dict[str, asyncio.Task[None]] = {}
 
     async def ask(self, owner: str, conversation: str, text: str, *, key: str | None = None) -> Turn:
         """Store the message as the next turn and begin to answer it; the same `key` again gives the turn of then."""
@@ -71,9 +72,22 @@ class Answering:
             if turn.detached:
                 await self.ensure(owner, turn.conversation, turn.number)
 
+    def attend(self, owner: str) -> None:
+        """The same, once for each owner who asks; the answer does not wait for it."""
+        if owner not in self._attended:
+            task = asyncio.create_task(self._attend(owner), name=owner, context=contextvars.Context())
+            self._attended[owner] = task
+
+    async def _attend(self, owner: str) -> None:
+        try:
+            await self.ensure_all(owner)
+        except (NotFound, Unavailable) as error:  # a thread was deleted meanwhile, or the storage cannot answer
+            del self._attended[owner]
+            _logger().warning("turns_unattended", owner=owner, reason=str(error))
+
     async def aclose(self) -> None:
         """Interrupt what is executed; whoever comes next goes on with it."""
-        tasks = list(self._tasks.values())
+        tasks = [*self._attended.values(), *self._tasks.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

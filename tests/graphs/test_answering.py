@@ -18,7 +18,7 @@ from graphs.leases import Held, is_leased
 from graphs.run_book import events_of
 from graphs.turns import delete_conversation
 from store.errors import Conflict, Unavailable
-from store.records import every
+from store.records import Records, every
 from tests.graphs.conftest import OWNER, open_desk
 from tests.graphs.conversing import TALK
 from tests.graphs.interrupted import DeadlyEvents
@@ -161,6 +161,47 @@ async def test_what_a_server_was_doing_when_it_stopped_goes_on_in_the_next(home)
         assert not await is_leased(desk.store, OWNER, turn.id)
         async with aclosing(Answering(desk)) as answering:
             await answering.ensure_all(OWNER)
+            assert (await answered(desk, turn)).outcome == "answered"
+
+
+async def test_what_was_left_goes_on_once_its_owner_asks_again(home):
+    async with open_desk(home) as desk:
+        await begin_conversation(desk, OWNER, conversation_id=TALK)
+        async with aclosing(Answering(desk)) as answering:
+            turn = await answering.ask(OWNER, TALK, RISK)
+            await desk.store.events.wait(OWNER, turn.id, 0, timeout=20.0)
+        async with aclosing(Answering(desk)) as answering:
+            for owner in ("another", OWNER, OWNER):
+                answering.attend(owner)
+            assert (await answered(desk, turn)).outcome == "answered"
+
+
+async def test_what_the_storage_could_not_tell_of_is_looked_for_again(home):
+    class Failing:
+        def __init__(self, records: Records) -> None:
+            self.records = records
+            self.fails = True
+
+        def __getattr__(self, name):
+            return getattr(self.records, name)
+
+        async def list(self, *args, **how):
+            if self.fails:
+                raise Unavailable("for now")
+            return await self.records.list(*args, **how)
+
+    async with open_desk(home) as desk:
+        await begin_conversation(desk, OWNER, conversation_id=TALK)
+        async with aclosing(Answering(desk)) as answering:
+            turn = await answering.ask(OWNER, TALK, RISK)
+        failing = Failing(desk.store.records)
+        failing_desk = replace(desk, store=replace(desk.store, records=failing))
+        async with aclosing(Answering(failing_desk)) as answering:
+            answering.attend(OWNER)
+            await asyncio.sleep(0.05)
+            failing.fails = False
+            assert (await turn_of(desk.store, OWNER, TALK, 1)).state == "running"
+            answering.attend(OWNER)
             assert (await answered(desk, turn)).outcome == "answered"
 
 
