@@ -82,6 +82,11 @@ async def listed(store: "Store") -> list[ApiKey]:
     return [ApiKey.model_validate(record.document) async for record in found]
 
 
+async def nobody_signs_in(store: "Store", *, now: datetime) -> bool:
+    """Whether no key holds."""
+    return not any(key.revoked is None and key.expires > now for key in await listed(store))
+
+
 async def revoke(store: "Store", name: str, *, now: datetime) -> ApiKey:
     """End a key; one that has been ended before stays as it is."""
     record = await store.records.get(_place(name)) if re.fullmatch("[0-9a-f]{12}", name) else None

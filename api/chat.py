@@ -108,9 +108,9 @@ def chat(
 def chats(*, server: options.Server = None) -> int:
     """List your conversations, newest first."""
     if url := server_at(server):
-        from api.client import Client
+        from api.remote import client_of
 
-        with Client(url) as client:
+        with client_of(url) as client:
             return _list(list(client.threads()))
 
     async def listed() -> int:
@@ -166,10 +166,10 @@ async def _at_desk(settings: Settings, stack: AsyncExitStack, named: str | None)
 
 
 def _at_server(settings: Settings, stack: AsyncExitStack, named: str | None, url: str) -> "Partner":
-    from api.client import Client
     from api.partners import AtServer
+    from api.remote import client_of
 
-    client = stack.enter_context(Client(url))
+    client = stack.enter_context(client_of(url))
     found = client.start_thread().id if named is None else _chosen(list(client.threads()), named)
     return AtServer(client, settings, found)
 

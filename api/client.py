@@ -54,8 +54,9 @@ class Client:
     what is allowed; it is a `Refused`, and a `UserError`, where whoever asked can mend it.
     """
 
-    def __init__(self, url: str, *, timeout: float = 60.0) -> None:
-        self._wire = Wire(url, timeout=timeout)
+    def __init__(self, url: str, *, key: str = "", timeout: float = 60.0) -> None:
+        """`key` is an API key, or a token; a server of one local user asks for neither."""
+        self._wire = Wire(url, key=key, timeout=timeout)
         self.url = self._wire.url
 
     def __enter__(self) -> "Client":

@@ -19,6 +19,11 @@ from tools.optimization import OptimizationResult
 FAULT = 1
 
 
+def client_of(url: str) -> Client:
+    """The key is in no option: whoever lists the processes of a machine reads their command lines."""
+    return Client(url, key=read_settings().key)
+
+
 def optimize(url: str, given: Mapping[str, Any], file: str | None, resume: str | None, *, as_json: bool) -> int:
     """Submit a job, or go on with one, and follow it to its result."""
     from api.asking import called, request_from
@@ -29,7 +34,7 @@ def optimize(url: str, given: Mapping[str, Any], file: str | None, resume: str |
         reason = "a server reads no files of its clients by their place"
         allowed = "import the file with POST /api/market-data/imports, then --universe with the name of the data set"
         raise InvalidInput("--prices", asked.prices_file, reason=reason, allowed=allowed)
-    with Client(url) as client:
+    with client_of(url) as client:
         if asked is None:
             job = _again(client, resume or "")
         else:
@@ -42,7 +47,7 @@ def optimize(url: str, given: Mapping[str, Any], file: str | None, resume: str |
 
 
 def decide(url: str, name: str, decided: Decided, *, as_json: bool) -> int:
-    with Client(url) as client:
+    with client_of(url) as client:
         job = _found(client, name)
         told = _rule(client, job, decided)
         if decided.verdict == "rejected":
@@ -52,7 +57,7 @@ def decide(url: str, name: str, decided: Decided, *, as_json: bool) -> int:
 
 
 def cancel(url: str, name: str, reason: str) -> int:
-    with Client(url) as client:
+    with client_of(url) as client:
         job = client.cancel(_found(client, name), reason=reason)
     told = "is cancelled" if job.state == "cancelled" else "ends within seconds"
     print(f"Run {job.id} {told}; what it has tried is kept", file=sys.stderr)
@@ -62,14 +67,14 @@ def cancel(url: str, name: str, reason: str) -> int:
 def runs(url: str, *, as_json: bool) -> int:
     from api.past import list_them
 
-    with Client(url) as client:
+    with client_of(url) as client:
         return list_them(list(client.jobs()), as_json=as_json)
 
 
 def show(url: str, name: str, *, as_json: bool) -> int:
     from api.past import show_it
 
-    with Client(url) as client:
+    with client_of(url) as client:
         job = client.job(_found(client, name))
         result = _finished(client, job)
         if as_json:
@@ -81,7 +86,7 @@ def show(url: str, name: str, *, as_json: bool) -> int:
 
 
 def export(url: str, name: str, format_: Format) -> bytes:
-    with Client(url) as client:
+    with client_of(url) as client:
         job = client.job(_found(client, name))
         _finished(client, job)
         return client.export(job.id, format_)
@@ -90,7 +95,7 @@ def export(url: str, name: str, format_: Format) -> bytes:
 def reproduce(url: str, name: str) -> int:
     from api.past import compare
 
-    with Client(url) as client:
+    with client_of(url) as client:
         job = client.job(_found(client, name))
         _finished(client, job)
         asked = client.reproduce(job.id)

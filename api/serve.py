@@ -1,6 +1,8 @@
 """`serve`: the HTTP service."""
 
+import asyncio
 import signal
+import sys
 import threading
 from contextlib import suppress
 from importlib import import_module
@@ -9,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.loopback import LOOPBACK
-from api.settings import read_settings
+from api.settings import Settings, read_settings
+from tools.context import utc_now
 from tools.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -33,6 +36,7 @@ def serve(
     from uvicorn.config import LOGGING_CONFIG
 
     from api.app import create_app, create_desk
+    from api.identity import check
     from api.models import maker_of
     from api.process import process
     from api.server import Server
@@ -42,18 +46,21 @@ def serve(
     settings = settings.model_copy(
         update={"host": host or settings.host, "port": settings.port if port is None else port}
     )
-    if settings.host not in LOOPBACK:
+    if settings.host not in LOOPBACK and not settings.auth:
         raise InvalidInput(
             "--host",
             settings.host,
-            reason=f"nobody signs in yet, so whoever reaches {settings.host} would be the user",
-            allowed=", ".join(LOOPBACK),
+            reason=f"nobody signs in, so whoever reaches {settings.host} would be the user",
+            allowed=f"{', '.join(LOOPBACK)}, or any address with STRATIGOS_AUTH=keys (or cognito)",
         )
+    check(settings)
     models = maker_of(settings)()
     # without a handler the signal would end the process before its workers have given back what they are at
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with process(settings, "serve") as metrics, workers(settings.workers):
         app = create_app(settings, create_desk(settings, models, queued=True, metrics=metrics), metrics)
+        if "keys" in settings.auth:
+            asyncio.run(warn_without_keys(settings))
         threading.Thread(target=_warm, args=[app], name="warm", daemon=True).start()
         server = Server(
             app,
@@ -66,6 +73,16 @@ def serve(
         with suppress(KeyboardInterrupt, SystemExit):  # the second says why it could not start: a port that is taken
             server.run()
         return 0 if server.started else CANNOT_START
+
+
+async def warn_without_keys(settings: Settings) -> None:
+    from api.api_keys import nobody_signs_in
+    from api.app import opened_store
+
+    async with opened_store(settings) as store:
+        if await nobody_signs_in(store, now=utc_now()):
+            make = "python -m api keys create --owner NAME --role portfolio-manager"
+            print(f"No API key holds, so nobody signs in with one; {make} makes one", file=sys.stderr, flush=True)
 
 
 def _warm(app: "FastAPI") -> None:

@@ -26,6 +26,7 @@ SILENCE = 45.0
 BUSY = frozenset({429, 503})
 """Nothing was done: every request may come again."""
 NOTHING_MORE = 204
+UNKNOWN = 401
 LOST = frozenset({502, 504})
 """Whatever stands before the server does not know what was done."""
 
@@ -69,9 +70,10 @@ class Frame(NamedTuple):
 class Wire:
     """JSON to and from one server."""
 
-    def __init__(self, url: str, *, timeout: float) -> None:
+    def __init__(self, url: str, *, key: str, timeout: float) -> None:
         self.url = checked(url)
-        self._http = httpx.Client(base_url=self.url, timeout=httpx.Timeout(timeout))
+        headers = {"Authorization": f"Bearer {_sendable(key)}"} if key else {}
+        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=httpx.Timeout(timeout))
         self._met = False
         """Whether the server has ever answered: one that has not is not waited for."""
 
@@ -173,7 +175,15 @@ class Wire:
         except (ValueError, KeyError, TypeError):  # it comes from something else that stands there
             message = f"{self.url} answers {status} {response.reason_phrase} and says no more"
             failure = kind(message, code=response.reason_phrase.upper().replace(" ", "_"), status=status)
+        if status == UNKNOWN:
+            raise self._unknown(failure)
         raise failure
+
+    def _unknown(self, failure: ServerError) -> Refused:
+        """What the server says of keys and tokens, for somebody who has a key."""
+        how = "a key that holds, in STRATIGOS_KEY (`python -m api keys create` makes one where the server runs)"
+        message = f"{self.url}: {failure.message.partition('; allowed: ')[0]}; allowed: {how}"
+        return Refused(message, code=failure.code, status=failure.status)
 
     def _explained(self, error: httpx.TransportError, *, again: bool) -> Refused:
         if isinstance(error, httpx.ConnectError):
@@ -200,6 +210,15 @@ def checked(url: str) -> str:
     if re.fullmatch(ADDRESS, text) is None:
         raise InvalidInput("--server", url, allowed="an address such as http://127.0.0.1:8000")
     return text.rstrip("/").removesuffix("/api").rstrip("/")
+
+
+def _sendable(key: str) -> str:
+    if re.fullmatch(r"[!-~]+", key) is None:
+        reason = "it holds what no key does, such as a space or a line break"
+        raise InvalidInput(
+            "STRATIGOS_KEY", None, reason=reason, allowed="a key as `python -m api keys create` prints it"
+        )
+    return key
 
 
 def new_key() -> str:

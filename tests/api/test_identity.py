@@ -1,7 +1,9 @@
 """Who signs in with a key or a token, and what everybody else is told."""
 
+import asyncio
+import io
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,13 @@ from fastapi import FastAPI
 
 from api.api_keys import KeyTerms, create, revoke
 from api.app import create_app
+from api.cli import run
+from api.client import Client, Refused
+from api.serve import warn_without_keys
 from api.settings import Settings
 from store.store import open_store
-from tests.api.serving import document, served
+from tests.api.live import RUN, written
+from tests.api.serving import document, running, served
 from tests.api.signing import CLIENT, PERSON, Pool, pool
 from tests.graphs.conftest import open_desk
 from tools.errors import InvalidInput
@@ -173,3 +179,60 @@ def test_every_operation_but_those_of_health_says_how_to_sign_in():
             security = [next(iter(way)) for way in operation.get("security", [])]
             assert security == ([] if path in ("/api/health", "/api/ready") else ["bearer", "key"]), path
             assert "401" in operation["responses"]
+
+
+def said(*arguments: str) -> tuple[int, str, str]:
+    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+        code = run(arguments)
+    return code, out.getvalue(), err.getvalue()
+
+
+def test_the_client_and_the_commands_show_the_key_of_their_setting(home, monkeypatch):
+    key = asyncio.run(key_of(home, "local", scopes=("research:read",)))
+
+    async def prepared() -> None:
+        async with written(home, trials=2) as log:
+            await log.append(*log.trials(0, 2))
+            await log.finish()
+
+    asyncio.run(prepared())
+    with running(guarded(home)) as address:
+        with Client(address, key=key) as client:
+            assert list(client.portfolios()) == []
+            assert len(list(client.events(RUN))) > 2
+            with pytest.raises(Refused, match="research:write") as refused:
+                client.start_thread()
+            assert refused.value.status == 403
+        with Client(address) as stranger, pytest.raises(Refused, match="STRATIGOS_KEY") as refused:
+            list(stranger.events(RUN))
+        assert refused.value.status == 401
+        code, _, err = said("chats", "--server", address)
+        assert code == 2
+        assert "not known who asks" in err
+        assert "STRATIGOS_KEY" in err
+        monkeypatch.setenv("STRATIGOS_KEY", key)
+        assert said("chats", "--server", address)[0] == 0
+        monkeypatch.setenv("STRATIGOS_KEY", f"{key[:-9]} and more")
+        code, _, err = said("chats", "--server", address)
+        assert (code, key[:30] in err) == (2, False)
+        assert "STRATIGOS_KEY" in err
+
+
+def test_no_other_machine_is_listened_to_while_nobody_signs_in(home, monkeypatch):
+    for auth, told in (("", "STRATIGOS_AUTH=keys"), ("cognito", "COGNITO_ISSUER")):
+        monkeypatch.setenv("STRATIGOS_AUTH", auth)
+        code, _, err = said("serve", "--host", "0.0.0.0")
+        assert code == 2
+        assert told in err
+
+
+async def test_serve_says_how_to_make_the_first_key(home, capsys):
+    settings = Settings.model_validate({"STRATIGOS_HOME": home, "STRATIGOS_AUTH": "keys"})
+    await warn_without_keys(settings)
+    assert "python -m api keys create" in capsys.readouterr().err
+    await key_of(home, age=91)
+    await warn_without_keys(settings)
+    assert "python -m api keys create" in capsys.readouterr().err
+    await key_of(home)
+    await warn_without_keys(settings)
+    assert capsys.readouterr().err == ""
