@@ -1,0 +1,83 @@
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+ADVISORY = {
+    "id": "PYSEC-2099-1",
+    "modified": "2026-01-01T00:00:00Z",
+    "summary": "a weakness made for this test",
+    "affected": [
+        {
+            "package": {"name": "jinja2", "ecosystem": "PyPI"},
+            "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}]}],
+        }
+    ],
+}
+
+
+@contextmanager
+def advisories(weak: str) -> Iterator[str]:
+    """A database with the interface of OSV, in which one package is weak."""
+
+    class Database(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["content-length"])))["queries"]
+            known = {"vulns": [{"id": ADVISORY["id"], "modified": ADVISORY["modified"]}]}
+            self._answer({"results": [known if one["package"]["name"] == weak else {} for one in asked]})
+
+        def do_GET(self) -> None:
+            self._answer(ADVISORY)
+
+        def _answer(self, document: object) -> None:
+            body = json.dumps(document).encode()
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002 - the name it has there
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Database) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def audit(service: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, ".ci/audit.py", "--service", service]
+    loopback = {"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1", "UV_HTTP_RETRIES": "0"}
+    return subprocess.run(command, cwd=ROOT, env=os.environ | loopback, capture_output=True, text=True, timeout=120)
+
+
+def test_a_known_weakness_of_a_locked_version_is_named_and_fails_the_audit() -> None:
+    with advisories("jinja2") as service:
+        ran = audit(service)
+    assert ran.returncode == 1
+    assert "jinja2" in ran.stdout
+    assert "PYSEC-2099-1: a weakness made for this test" in ran.stdout
+
+
+def test_an_audit_that_finds_nothing_says_so() -> None:
+    with advisories("nothing") as service:
+        ran = audit(service)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "no known vulnerabilities" in ran.stderr
+
+
+def test_an_audit_that_cannot_ask_for_advisories_says_what_it_has_not_seen_and_does_not_pass() -> None:
+    ran = audit("http://127.0.0.1:9/")
+    assert ran.returncode == 3
+    assert "NOT AUDITED" in ran.stdout
+    assert "0 not as allowed" in ran.stdout
