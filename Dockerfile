@@ -1,0 +1,45 @@
+# One image; its command says what it is:
+#   docker run -p 8000:8000 -e STRATIGOS_AUTH=keys -v stratigos:/tmp/stratigos IMAGE          the HTTP service
+#   docker run IMAGE work | lambda | worker | cleanup | optimize ...                          any other command
+# On Lambda CMD is replaced (["lambda"]), on SageMaker the container's arguments are the command.
+# It needs no writable file system but /tmp: docker run --read-only --tmpfs /tmp:exec
+# For Arm: docker build --platform linux/arm64 --build-arg CPU=neoverse-n1
+
+ARG BASE=python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
+
+FROM ${BASE} AS build
+ARG CPU=x86-64-v3
+ENV NUMBA_CPU_NAME=${CPU} NUMBA_CPU_FEATURES=
+COPY . /src
+RUN /src/infra/image.sh /opt/stratigos
+
+FROM ${BASE}
+ARG CPU=x86-64-v3
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="Stratigos" \
+      org.opencontainers.image.description="A strategy desk for portfolio managers" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=build /opt/stratigos /opt/stratigos
+# kernels are compiled for any processor of the last ten years; CPU=generic runs on all and takes about a third longer
+ENV PATH=/opt/stratigos/.venv/bin:$PATH \
+    PYTHONPATH=/opt/stratigos \
+    PYTHONSAFEPATH=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    HOME=/tmp \
+    MPLCONFIGDIR=/tmp/matplotlib \
+    NUMBA_CPU_NAME=${CPU} \
+    NUMBA_CPU_FEATURES= \
+    STRATIGOS_HOME=/tmp/stratigos \
+    STRATIGOS_HOST=0.0.0.0 \
+    STRATIGOS_LOG=stdout
+WORKDIR /opt/stratigos
+USER 10001:10001
+EXPOSE 8000
+# asked of the service only: the other forms listen to nobody
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD \
+    ! tr '\0' ' ' < /proc/1/cmdline | grep -q ' serve ' || \
+    python -c 'import os, urllib.request as r; r.urlopen("http://127.0.0.1:%s/api/health" % os.environ.get("STRATIGOS_PORT", "8000"), timeout=4)'
+ENTRYPOINT ["python", "-m", "api"]
+CMD ["serve"]

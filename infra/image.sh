@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Makes what the container image holds, in an empty folder: infra/image.sh /opt/stratigos
+# The program, its locked libraries as bytecode, and kernels compiled for the processors that NUMBA_CPU_NAME names.
+# PYTHON is the interpreter that will run it. Paths in it are absolute: the folder keeps its place.
+set -euo pipefail
+
+source=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+target=${1:?the folder to fill}
+mkdir -p "$target"
+if [ -n "$(ls -A "$target")" ]; then
+    echo "$target is not empty" >&2
+    exit 2
+fi
+target=$(cd "$target" && pwd)
+parts=(agents api graphs prompts quant store tools)
+tar -C "$source" --exclude=__pycache__ -cf - "${parts[@]}" bootstrap.py pyproject.toml uv.lock LICENSE |
+    tar -C "$target" -xf -
+cd "$target"
+
+# uv compares every archive with its hash in uv.lock; links would be shared with the cache and other environments
+export UV_LINK_MODE=copy PYC_INVALIDATION_MODE=UNCHECKED_HASH
+"${PYTHON:-python3}" bootstrap.py --no-default-groups
+rm -rf .tools bootstrap.py
+
+# what nothing here reads: the libraries' own tests, sources and headers, and a server of Arrow's
+libraries=(.venv/lib/python3.*/site-packages)
+find "${libraries[0]}" -depth -type d -name tests -exec rm -rf {} +
+find "${libraries[0]}" -type f \
+    \( -name '*.pyx' -o -name '*.pxd' -o -name '*.c' -o -name '*.cpp' -o -name '*.h' -o -name '*.pyi' \) -delete
+rm -f "${libraries[0]}"/pyarrow/*flight*.so*
+
+.venv/bin/python -m compileall -q --invalidation-mode unchecked-hash "${parts[@]}"
+NUMBA_CPU_NAME=${NUMBA_CPU_NAME-x86-64-v3} NUMBA_CPU_FEATURES=${NUMBA_CPU_FEATURES-} \
+    .venv/bin/python "$source/infra/warm.py"
+rm -rf .stratigos
+chmod -R a+rX .

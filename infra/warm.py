@@ -1,0 +1,82 @@
+"""Use what is computed at least once, so that its kernels are compiled: run in the folder of the program."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+AREAS = ("/api/optimization/", "/api/monte-carlo/", "/api/evaluations")
+SEARCH = ["optimize", "--trials", "10", "--paths", "100", "--years", "1", "--json"]
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as home:
+        command, environment = (
+            [sys.executable, "-m", "api"],
+            {
+                **{name: value for name, value in os.environ.items() if not name.startswith(("MODEL", "STRATIGOS_"))},
+                "STRATIGOS_HOME": home,
+                "STRATIGOS_KERNEL_CACHE": str(Path(".cache/kernels").absolute()),
+            },
+        )
+        subprocess.run([*command, *SEARCH], check=True, env=environment, stdout=subprocess.DEVNULL)
+        port_file = Path(home, "served")
+        with port_file.open("w") as log:
+            served = subprocess.Popen(
+                [*command, "serve", "--port", "0"], env=environment | {"STRATIGOS_WORKERS": "0"}, stderr=log
+            )
+        try:
+            ask_examples(address(port_file))
+        finally:
+            served.terminate()
+            served.wait()
+
+
+def address(log: Path) -> str:
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        for word in log.read_text().split():
+            if word.startswith("http://127.0.0.1:"):
+                return word
+        time.sleep(0.1)
+    raise TimeoutError(f"the service did not begin: {log.read_text()}")
+
+
+def ask_examples(base: str) -> None:
+    with urllib.request.urlopen(f"{base}/api/openapi.json", timeout=60) as answer:  # noqa: S310 - this machine's
+        document = json.load(answer)
+    asked = 0
+    for path, operations in document["paths"].items():
+        if path.startswith(AREAS) and "post" in operations:
+            for body in examples(document, operations["post"]):
+                ask(base + path, body)
+                asked += 1
+    if not asked:
+        raise LookupError("the interface has no example of what it computes")
+
+
+def examples(document: dict[str, Any], operation: dict[str, Any]) -> Iterator[Any]:
+    content = operation["requestBody"]["content"]["application/json"]
+    yield from (one["value"] for one in content.get("examples", {}).values())
+    name = content["schema"].get("$ref", "").rpartition("/")[2]
+    yield from document["components"]["schemas"].get(name, {}).get("examples", [])
+
+
+def ask(url: str, body: Any) -> None:
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"content-type": "application/json"})  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=600) as answer:  # noqa: S310 - this machine's
+            answer.read()
+    except urllib.error.HTTPError as error:
+        raise RuntimeError(f"{url} refused its own example: {error.read().decode()}") from error
+
+
+if __name__ == "__main__":
+    main()
