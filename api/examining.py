@@ -161,32 +161,23 @@ def port(settings: Settings) -> Finding:
 
 
 def kernels(settings: Settings) -> Finding:  # noqa: ARG001
-    """Compiled code is cached by module; one that is not there takes seconds of the first job."""
-    from quant.compiled import cache_folder
+    """Compiled code is cached by module; a module that is not there takes seconds of the first job."""
+    from quant.compiled import cache_folder, writable
 
     sources = sorted((ROOT / "quant").glob("*.py"))
-    compiled = [path for path in sources if "\n@compiled" in path.read_text(encoding="utf-8")]
-    folders = [cache_folder(path) for path in compiled]
+    folders = [cache_folder(path) for path in sources if "\n@compiled" in path.read_text(encoding="utf-8")]
     root = folders[0].parent
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        probe = root / ".writable"
-        probe.touch()
-        probe.unlink()
-        writable = True
-    except OSError:
-        writable = False
     cold = [folder for folder in folders if not any(folder.rglob("*.nbc"))]
     if not cold:
         return ok("kernels", f"{len(folders)} modules are compiled in {root}")
-    found = f"{len(cold)} of {len(folders)} modules are not compiled in {root}"
-    if not writable:
+    try:
+        place = writable(cold[0]).parent
+    except OSError as error:
         return failed(
-            "kernels", f"{found}, which cannot be written to", "set STRATIGOS_KERNEL_CACHE to a folder of yours"
+            "kernels", f"{root} cannot be written to: {error}", "set STRATIGOS_KERNEL_CACHE to a folder of yours"
         )
-    return warning(
-        "kernels", found, "nothing: the first job compiles them, which takes up to two minutes; or `make demo`"
-    )
+    found = f"{len(cold)} of {len(folders)} modules are not compiled in {place}"
+    return warning("kernels", found, "nothing: the first job compiles them, which takes up to two minutes")
 
 
 async def models(settings: Settings) -> Finding:
