@@ -9,7 +9,7 @@ import pytest
 
 from api.cli import run
 from graphs.archive import archive
-from graphs.runs import new_run
+from graphs.new_runs import new_run
 from tests.api.serving import application, served
 from tests.graphs.conftest import OWNER, open_desk
 from tests.graphs.queued import queued_desk

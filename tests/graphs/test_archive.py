@@ -14,9 +14,10 @@ from graphs.cleanup import Report, clean_up, daily
 from graphs.desk import Desk
 from graphs.following import state_of
 from graphs.holdout import open_holdout
+from graphs.new_runs import create_run, new_run
 from graphs.packing import Damaged, belongings
 from graphs.run_book import Run, RunArchived, events_of, list_runs, record_of, result_of, run_of
-from graphs.runs import create_run, execute, new_run
+from graphs.runs import execute
 from store.keys import SYSTEM
 from store.records import Key, every
 from store.store import Store
