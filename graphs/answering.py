@@ -22,6 +22,9 @@ EACH = 8
 AGAIN = 5.0
 """Seconds after which a storage that could not answer, or another process that executes a turn, is looked at again."""
 
+LOOK_SECONDS = 0.2
+"""Between two looks for turns that turn out to be executed elsewhere."""
+
 Place: TypeAlias = tuple[str, str]
 """Owner and id of a turn."""
 
@@ -42,6 +45,7 @@ class Answering:
         self._tasks: dict[Place, asyncio.Task[None]] = {}
         self._due: set[Place] = set()
         self._attended: dict[str, asyncio.Task[None]] = {}
+        self._elsewhere: set[Place] = set()
 
     async def ask(self, owner: str, conversation: str, text: str, *, key: str | None = None) -> Turn:
         """Store the message as the next turn and begin to answer it; the same `key` again gives the turn of then."""
@@ -85,6 +89,11 @@ class Answering:
             del self._attended[owner]
             _logger().warning("turns_unattended", owner=owner, reason=str(error))
 
+    async def idle(self) -> None:
+        """Until this process executes nothing; a turn that another one executes is not waited for."""
+        while working := [task for place, task in self._tasks.items() if place not in self._elsewhere]:
+            await asyncio.wait(working, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+
     async def aclose(self) -> None:
         """Interrupt what is executed; whoever comes next goes on with it."""
         tasks = [*self._attended.values(), *self._tasks.values()]
@@ -109,10 +118,12 @@ class Answering:
                 await self._answer(owner, turn)
         finally:
             self._due.discard(place)
+            self._elsewhere.discard(place)
             del self._tasks[place]
 
     async def _answer(self, owner: str, turn: Turn) -> None:
         """Until the turn is answered, has failed, or waits for a person."""
+        place = (owner, turn.id)
         while True:
             try:
                 if not await self._is_due(owner, turn):
@@ -121,7 +132,9 @@ class Answering:
             except NotFound:  # deleted meanwhile
                 continue
             except Held:
+                self._elsewhere.add(place)
                 await asyncio.sleep(min(self._again, self._lease / 4))
+                self._elsewhere.discard(place)
             except Unavailable as error:
                 _logger().warning("turn_interrupted", turn=turn.id, reason=str(error))
                 await asyncio.sleep(self._again)
