@@ -97,7 +97,7 @@ class Worker:
                 await self._pause(error, self._again)
                 continue
             if delivery is not None:
-                await self._delivered(delivery)
+                await self.deliver(delivery)
 
     async def _sweep(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -131,22 +131,26 @@ class Worker:
                 _logger().warning("cleanup_failed", kind=type(error).__name__, reason=str(error))
             await self._pause(None, CLEANUP_SECONDS)
 
-    async def _delivered(self, delivery: Delivery) -> None:
-        """In a task of its own, which a lost lease cancels."""
-        task = asyncio.create_task(self._deal_with(delivery))
+    async def deliver(self, delivery: Delivery) -> bool:
+        """Whether the message is done with; otherwise it comes again, when its lease has ended at the latest."""
+        task = asyncio.create_task(self._deal_with(delivery))  # of its own: a lost lease cancels it
         try:
             await asyncio.wait({task})
         finally:
             await _cancelled(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            await self._pause(error, self._again)  # the message comes again when its lease has ended
+        if task.cancelled():
+            return False
+        if (error := task.exception()) is not None:
+            await self._pause(error, self._again)
+            return False
+        return task.result()
 
-    async def _deal_with(self, delivery: Delivery) -> None:
+    async def _deal_with(self, delivery: Delivery) -> bool:
         try:
             message = Message.model_validate(delivery.body)
         except ValidationError:
             await self._queue.bury(delivery, "it names no job")
-            return
+            return True
         async with self._extended(delivery):
             try:
                 what = message.reproduction or message.job
@@ -161,6 +165,7 @@ class Worker:
             await self._queue.finish(delivery)
         elif outcome != "dead":
             await self._queue.release(delivery, after=0.0 if outcome == "stopped" else self._again)
+        return outcome in ("done", "dead")
 
     async def _under_lease(self, message: Message, attempt: int) -> Outcome:
         if message.reproduction is None:

@@ -36,6 +36,10 @@ class Queue(Protocol):
         """The next message, for `lease` seconds; None where none came within `wait` seconds."""
         ...
 
+    async def adopt(self, delivery: Delivery, *, lease: float) -> bool:
+        """Hold a message that somebody else has received for this process; False where it is not to be had any more."""
+        ...
+
     async def extend(self, delivery: Delivery, *, lease: float) -> bool:
         """Hold it for `lease` seconds from now; False where the lease has ended, and somebody else may have it."""
         ...

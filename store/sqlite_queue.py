@@ -50,6 +50,9 @@ class SqliteQueue:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(asyncio.wrap_future(rung), min(left, POLL_SECONDS))
 
+    async def adopt(self, delivery: Delivery, *, lease: float) -> bool:
+        return await self.extend(delivery, lease=lease)
+
     async def extend(self, delivery: Delivery, *, lease: float) -> bool:
         _check_seconds("lease", lease)
         return await self._held(delivery, "UPDATE messages SET visible = ?", time.time() + lease)

@@ -78,6 +78,13 @@ class SqsQueue:
                 return None
             await asyncio.sleep(min(left, 0.1) if left < 1 else 0)
 
+    async def adopt(self, delivery: Delivery, *, lease: float) -> bool:
+        self._until[delivery.receipt] = asyncio.get_running_loop().time() + lease
+        if held := await self._held(delivery, _whole("lease", lease)):
+            return held
+        del self._until[delivery.receipt]
+        return False
+
     async def extend(self, delivery: Delivery, *, lease: float) -> bool:
         return await self._held(delivery, _whole("lease", lease))
 
