@@ -130,6 +130,11 @@ class Settings(BaseSettings):
     metrics: Annotated[Literal["off", "emf"], Field(validation_alias="STRATIGOS_METRICS")] = "off"
     """Whether CloudWatch's embedded metrics are written to standard output."""
 
+    lambda_answers: Annotated[Literal["streamed", "buffered"], Field(validation_alias="STRATIGOS_LAMBDA_ANSWERS")] = (
+        "streamed"
+    )
+    """How a function on Lambda answers HTTP: as whoever invokes it is set up to take it."""
+
     threads: Annotated[int | None, Field(validation_alias="NUMBA_NUM_THREADS", ge=1, le=1024)] = None
     """Threads of the numeric core, by default one a core; read there. The result does not depend on it."""
 

@@ -1,0 +1,286 @@
+"""What a function on Lambda is invoked with, and what is done then; `handler` is for the official Python client."""
+
+import asyncio
+import json
+import os
+import re
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import AsyncExitStack, contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from urllib.parse import unquote_plus
+
+import structlog
+from pydantic import BaseModel, Field, TypeAdapter
+from structlog.contextvars import bound_contextvars
+
+from api import lambda_http
+from api.lambda_http import Event
+from api.settings import FORMS, read_settings
+from store.errors import Invalid, Missing
+from store.keys import SYSTEM, check_owner
+from store.queue import Delivery
+from tools.errors import InvalidInput, UserError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from api.dependencies import Served
+    from api.metrics import Metrics
+    from graphs.desk import Desk
+
+GIVE_BACK = 30.0
+"""Seconds before the end at which a job is given back: another invocation goes on with it."""
+LARGEST_FILE = 100_000_000
+IMPORT = re.compile(r"imports/([^/]+)/([^/]+)\.(csv|xlsx|parquet|json)")
+
+
+class Attributes(BaseModel):
+    count: int = Field(validation_alias="ApproximateReceiveCount", ge=1)
+
+
+class Message(BaseModel):
+    """A record of SQS."""
+
+    id: str = Field(validation_alias="messageId")
+    receipt: str = Field(validation_alias="receiptHandle")
+    body: str
+    attributes: Attributes
+
+    def delivery(self) -> Delivery:
+        return Delivery(self.id, _document(self.body), self.attributes.count, self.receipt)
+
+
+class Bucket(BaseModel):
+    name: str
+
+
+class Object(BaseModel):
+    key: str
+    size: int = 0
+
+
+class Place(BaseModel):
+    bucket: Bucket
+    object: Object
+
+
+class Notification(BaseModel):
+    """A record of S3."""
+
+    event: str = Field(validation_alias="eventName")
+    place: Place = Field(validation_alias="s3")
+
+
+class Context(Protocol):
+    """What the official client hands over beside the event."""
+
+    aws_request_id: str
+
+    def get_remaining_time_in_millis(self) -> int: ...
+
+
+async def answered(app: "FastAPI", event: Any, until: float) -> Any:
+    """What the invocation is answered with; `until` is on the clock of the event loop."""
+    if lambda_http.is_http(event):
+        return await lambda_http.buffered(app, event, until)
+    for source in SOURCES:
+        if isinstance(event, dict) and source.sent(event):
+            return await source.carry_out(app.state.served, event, until)
+    allowed = ", ".join(["a request of API Gateway or of a function URL", *(source.name for source in SOURCES)])
+    raise InvalidInput("event", None, reason=f"{_seen(event)} is not known", allowed=allowed)
+
+
+async def settle(begun: "Function", until: float) -> None:
+    """Lambda freezes the process between invocations, so what was begun ends first, or is left to whoever is next."""
+    answering = begun.app.state.served.answering
+    try:
+        async with asyncio.timeout_at(until):
+            await answering.idle()
+    except TimeoutError:
+        await answering.aclose()
+    if begun.metrics is not None:
+        begun.metrics.flush()
+
+
+async def work(served: "Served", event: Event, until: float) -> Event:
+    """Execute jobs of the queue; those named in the answer come again, and the queue holds them no longer."""
+    from graphs import jobs
+    from graphs.leases import SECONDS
+    from graphs.worker import Worker
+
+    worker, queue = Worker(served.desk), jobs.queue_of(served.desk)
+    stopping = asyncio.get_running_loop().call_at(until - GIVE_BACK, worker.stop)
+    again: list[str] = []
+    try:
+        for message in TypeAdapter(list[Message]).validate_python(event["Records"]):
+            delivery = message.delivery()
+            if not await queue.adopt(delivery, lease=SECONDS) or not await worker.deliver(delivery):
+                again.append(message.id)
+    finally:
+        stopping.cancel()
+    return {"batchItemFailures": [{"itemIdentifier": id_} for id_ in again]}
+
+
+async def sweep(desk: "Desk") -> Event:
+    """Send what a process that died left unsent, and delete what has expired."""
+    from graphs import jobs
+
+    return {"sent": await jobs.sweep(desk), "expired": await desk.store.records.sweep()}
+
+
+TASKS: dict[str, "Callable[[Desk], Awaitable[Event]]"] = {"sweep": sweep}
+
+
+async def task(served: "Served", event: Event, until: float) -> Event:
+    name = event.get("task") or event.get("detail-type")
+    if name not in TASKS:
+        raise InvalidInput("task", str(name)[:80], allowed=", ".join(TASKS))
+    async with asyncio.timeout_at(until):
+        return {"task": name, **await TASKS[name](served.desk)}
+
+
+async def arrive(served: "Served", event: Event, until: float) -> Event:
+    """Import files that were put into the bucket; one that cannot be is told in the log, and not tried again."""
+    imported: list[Event] = []
+    refused: list[Event] = []
+    async with asyncio.timeout_at(until):
+        for notification in TypeAdapter(list[Notification]).validate_python(event["Records"]):
+            key = unquote_plus(notification.place.object.key)
+            try:
+                report = await _import(served, notification, key)
+            except (UserError, Missing) as error:
+                _logger().warning("import_refused", key=key[:300], reason=str(error))
+                refused.append({"key": key, "reason": str(error)})
+            else:
+                _logger().info("imported", key=key, report=report)
+                imported.append({"key": key, "report": report})
+    return {"imported": imported, "refused": refused}
+
+
+async def _import(served: "Served", notification: Notification, key: str) -> Event:
+    from tools.arrivals import import_file
+    from tools.dataset_words import Terms
+
+    bucket, size = notification.place.bucket.name, notification.place.object.size
+    own = served.settings.store.partition(",s3:")[2]
+    if bucket != own:
+        raise InvalidInput("bucket", bucket, allowed=own or "none, since STRATIGOS_STORE names no bucket")
+    if not notification.event.startswith("ObjectCreated:"):
+        raise InvalidInput("eventName", notification.event, allowed="ObjectCreated:*")
+    owner, dataset = _named(key)
+    if size > LARGEST_FILE:
+        raise InvalidInput("object.size", size, allowed=f"files of up to {LARGEST_FILE // 1_000_000} MB")
+    content = await served.desk.store.blobs.get(key)
+    report = await import_file(served.desk.store, owner, dataset, content, Terms(), commit=True, now=served.desk.now())
+    return report.model_dump(mode="json")
+
+
+def _named(key: str) -> tuple[str, str]:
+    """The owner and the data set of a key such as imports/alice/prices.csv."""
+    from tools.dataset_words import DatasetName
+
+    allowed = "imports/OWNER/DATASET.csv, .xlsx, .parquet or .json, the data set of a-z, 0-9, _ and -"
+    found = IMPORT.fullmatch(key)
+    if found is None:
+        raise InvalidInput("key", key[:300], allowed=allowed)
+    owner, dataset = found[1], found[2]
+    try:
+        check_owner(owner)
+        TypeAdapter(DatasetName).validate_python(dataset)
+    except (Invalid, ValueError) as error:
+        raise InvalidInput("key", key[:300], allowed=allowed) from error
+    if owner.startswith(SYSTEM[0]):
+        raise InvalidInput("key", key[:300], reason=f"{owner!r} is no user", allowed=allowed)
+    return owner, dataset
+
+
+class Source(NamedTuple):
+    name: str
+    sent: Callable[[Event], bool]
+    carry_out: "Callable[[Served, Event, float], Awaitable[Event]]"
+
+
+SOURCES = (
+    Source("a batch of SQS", lambda event: _records_of(event) == {"aws:sqs"}, work),
+    Source("a notification of S3", lambda event: _records_of(event) == {"aws:s3"}, arrive),
+    Source("an event of the source stratigos", lambda event: event.get("source") == "stratigos", task),
+    Source("a schedule's {task: NAME}", lambda event: isinstance(event.get("task"), str), task),
+)
+
+
+class Function(NamedTuple):
+    app: "FastAPI"
+    metrics: "Metrics | None" = None
+
+
+@contextmanager
+def function() -> Generator[Function]:
+    """The application of the environment's settings, with the log and the metrics of the process."""
+    from api.app import create_app, create_desk
+    from api.models import maker_of
+    from api.process import process
+
+    settings = read_settings()
+    if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+        for variable in ("STRATIGOS_STORE", "STRATIGOS_CHECKPOINTS", "STRATIGOS_QUEUE"):
+            if not os.environ.get(variable):
+                reason = "is not set, and what a function keeps in its own files is lost with it"
+                raise InvalidInput(variable, "", reason=reason, allowed=FORMS[variable].partition(", or nothing")[0])
+    models = maker_of(settings)
+    with process(settings, "lambda") as metrics:
+        desk = create_desk(settings, models, queued=True, metrics=metrics)
+        yield Function(create_app(settings, desk, metrics), metrics)
+
+
+def handler(event: Event, context: Context) -> Any:
+    """The door of the official client: whole answers only, given once nothing is left to do."""
+    runner, begun, _ = _begun()
+    return runner.run(_handled(begun, event, context))
+
+
+async def _handled(begun: Function, event: Event, context: Context) -> Any:
+    left = context.get_remaining_time_in_millis() / 1000 - lambda_http.MARGIN
+    until = asyncio.get_running_loop().time() + left
+    with bound_contextvars(invocation=context.aws_request_id):
+        told = await answered(begun.app, event, until)
+        await settle(begun, until)
+    return told
+
+
+@cache
+def _begun() -> tuple[asyncio.Runner, Function, AsyncExitStack]:
+    """Once in a process, and open until it dies."""
+    runner, stack = asyncio.Runner(), AsyncExitStack()
+    begun = stack.enter_context(function())
+    runner.run(stack.enter_async_context(begun.app.router.lifespan_context(begun.app)))
+    return runner, begun, stack
+
+
+def _records_of(event: Event) -> set[str]:
+    records = event.get("Records")
+    if not isinstance(records, list):
+        return set()
+    return {str(record.get("eventSource")) if isinstance(record, dict) else "" for record in records}
+
+
+def _document(text: str) -> Event:
+    """A body that is no object names no job, which the worker says of it."""
+    try:
+        body = json.loads(text)
+    except ValueError:
+        body = None
+    return body if isinstance(body, dict) else {"text": text[:1000]}
+
+
+def _seen(event: Any) -> str:
+    """The shape of an event; its values may be anybody's secrets."""
+    if not isinstance(event, dict):
+        return f"a JSON value of the type {type(event).__name__}"
+    names = ", ".join(sorted(str(name)[:40] for name in event)[:12]) or "nothing"
+    sources = sorted(_records_of(event)) or [str(event.get(name))[:80] for name in ("source",) if name in event]
+    return f"an event with {names}" + (f" from {', '.join(sources)[:200]}" if sources else "")
+
+
+def _logger() -> Any:
+    return structlog.get_logger()

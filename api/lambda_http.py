@@ -1,0 +1,275 @@
+"""Requests as API Gateway and function URLs tell them, and the application's answers in their words."""
+
+import asyncio
+import base64
+import json
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, TypeAlias
+from urllib.parse import unquote, urlencode
+
+import structlog
+from anyio import EndOfStream, create_memory_object_stream
+from starlette.types import ASGIApp, Message, Scope
+
+from api.problems import CODES, Error, answer
+from api.requests import HEADER
+
+Event: TypeAlias = dict[str, Any]
+
+MARGIN = 1.0
+"""Seconds before its deadline at which an invocation is ended: Lambda would kill the process."""
+LARGEST = 6 * 1024 * 1024
+"""Bytes of a whole answer that Lambda takes."""
+LONGEST_WAIT = 20.0
+"""Seconds for which an answer that must be whole waits for the events of a stream; API Gateway waits for 29."""
+SILENCE = 0.5
+"""Seconds without an event after which such an answer ends."""
+GRACE = 0.5
+"""Seconds that a request has to end once it is interrupted."""
+SEPARATOR = bytes(8)
+REQUEST_ID = HEADER.lower().encode()
+OF_THE_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "upgrade"}
+
+
+@dataclass(frozen=True)
+class Request:
+    scope: Scope
+    body: bytes
+    first_version: bool
+    """Of the payload format: headers that come twice have a list of their own."""
+
+
+@dataclass(frozen=True)
+class Head:
+    status: int
+    headers: Sequence[tuple[str, str]] = field(default=())
+
+    def header(self, name: str) -> str:
+        return next((value for each, value in self.headers if each == name), "")
+
+
+class Incomplete(Exception):
+    """The application ended before its answer did."""
+
+
+def is_http(event: Any) -> bool:
+    context = (event.get("requestContext") or {}) if isinstance(event, dict) else {}
+    return "connectionId" not in context and ("httpMethod" in event or "http" in context)
+
+
+def request_of(event: Event) -> Request:
+    context: Event = event["requestContext"]
+    first = "httpMethod" in event
+    path, root = _first_path(event) if first else _later_path(event["rawPath"], context)
+    headers = _numbered(_first_headers(event) if first else _later_headers(event), context.get("requestId"))
+    address = (context["identity"] if first else context["http"]).get("sourceIp") or ""
+    host = next((value for name, value in headers if name == b"host"), b"").decode("latin-1")
+    text: str = event.get("body") or ""
+    scope: Scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": (event["httpMethod"] if first else context["http"]["method"]).upper(),
+        "scheme": "https",
+        "path": unquote(path),
+        "raw_path": path.encode("utf-8", "replace"),
+        "root_path": root,
+        "query_string": _first_query(event) if first else event.get("rawQueryString", "").encode(),
+        "headers": headers,
+        "client": (address, 0),
+        "server": (host.partition(":")[0], 443),
+    }
+    body = base64.b64decode(text) if event.get("isBase64Encoded") else text.encode("utf-8", "replace")
+    return Request(scope, body, first)
+
+
+class Exchange:
+    """One request to the application, whose answer is taken as it comes."""
+
+    def __init__(self, app: ASGIApp, request: Request) -> None:
+        self._app = app
+        self._request = request
+        self._sending, self._coming = create_memory_object_stream[Message](0)
+        self._told = False
+
+    async def __aenter__(self) -> "Exchange":
+        self._task = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._task.cancel()
+        try:
+            await asyncio.wait({self._task}, timeout=GRACE)
+        finally:
+            self._sending.close()
+            self._coming.close()
+
+    async def head(self) -> Head:
+        start = await self._next()
+        headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in start["headers"]]
+        return Head(start["status"], [each for each in headers if each[0] not in OF_THE_CONNECTION])
+
+    async def chunks(self) -> AsyncGenerator[bytes]:
+        more = True
+        while more:
+            message = await self._next()
+            more = message.get("more_body", False)
+            if message.get("body") and self._request.scope["method"] != "HEAD":
+                yield message["body"]
+
+    async def ended(self, until: float) -> None:
+        """The answer is out, and what the application does after it is done as well."""
+        await asyncio.wait({self._task}, timeout=max(0.0, until - asyncio.get_running_loop().time()))
+        if self._task.done() and (error := self._task.exception()) is not None:
+            logger: Any = structlog.get_logger()
+            logger.warning("failed_after_the_answer", kind=type(error).__name__)
+
+    async def _run(self) -> None:
+        async with self._sending:
+            await self._app(self._request.scope, self._receive, self._sending.send)
+
+    async def _receive(self) -> Message:
+        if self._told:
+            await asyncio.Event().wait()  # nobody says that the client is gone; whoever hears on is cancelled
+        self._told = True
+        return {"type": "http.request", "body": self._request.body, "more_body": False}
+
+    async def _next(self) -> Message:
+        try:
+            return await self._coming.receive()
+        except EndOfStream:
+            await self._task  # raises what the application has raised
+            raise Incomplete("the application ended before its answer did") from None
+
+
+async def buffered(app: ASGIApp, event: Event, until: float) -> Event:
+    """The whole answer; of a stream of events what is there, after which the client asks for more."""
+    request = request_of(event)
+    async with Exchange(app, request) as exchange:
+        try:
+            async with asyncio.timeout_at(until), aclosing(exchange.chunks()) as chunks:
+                head = await exchange.head()
+                if head.header("content-type").startswith("text/event-stream"):
+                    return whole(request, head, await _so_far(chunks))
+                body = b"".join([chunk async for chunk in chunks])
+        except TimeoutError:
+            return whole(request, *too_late())
+        await exchange.ended(until)
+    return whole(request, head, body)
+
+
+def whole(request: Request, head: Head, body: bytes) -> Event:
+    """An answer in the form of the request's version."""
+    try:
+        text, encoded = body.decode(), False
+    except UnicodeDecodeError:
+        text, encoded = base64.b64encode(body).decode(), True
+    told: Event = {"statusCode": head.status, "body": text, "isBase64Encoded": encoded}
+    if request.first_version:
+        told["multiValueHeaders"] = _grouped(head)
+    else:
+        told |= _joined(head)
+    if len(json.dumps(told)) > LARGEST:
+        message = f"the answer is larger than {LARGEST // 2**20} MB; allowed: to ask for less, such as with `limit`"
+        return whole(request, *_problem(413, message))
+    return told
+
+
+def prelude(request: Request, head: Head) -> bytes:
+    """What comes before the bytes of a streamed answer."""
+    told: Event = {"statusCode": head.status, **_joined(head)}
+    if request.first_version:
+        groups = _grouped(head)
+        told["headers"] = {name: values[0] for name, values in groups.items() if len(values) == 1}
+        told["multiValueHeaders"] = {name: values for name, values in groups.items() if len(values) > 1}
+        told["cookies"] = []
+    return json.dumps(told).encode() + SEPARATOR
+
+
+def too_late() -> tuple[Head, bytes]:
+    return _problem(504, "the answer was not ready in the time that the function has; try again, or ask for less")
+
+
+def _problem(status: int, message: str) -> tuple[Head, bytes]:
+    response = answer(status, Error(code=CODES[status], message=message))
+    return Head(status, response.headers.items()), bytes(response.body)
+
+
+async def _so_far(chunks: AsyncGenerator[bytes]) -> bytes:
+    clock = asyncio.get_running_loop().time
+    end = clock() + LONGEST_WAIT
+    found = b""
+    try:
+        while True:
+            async with asyncio.timeout_at(min(end, clock() + SILENCE) if found else end):
+                found += await anext(chunks)
+    except (StopAsyncIteration, TimeoutError):
+        return found
+
+
+def _first_path(event: Event) -> tuple[str, str]:
+    """The path below the stage, and what the stage puts before it."""
+    path, context = event["path"], event["requestContext"]
+    if event.get("version") == "1.0":  # of an HTTP API, whose path holds the stage
+        return _later_path(path, context)
+    full = context.get("path") or path
+    return path, _before(path, full.removesuffix(path) if full.endswith(path) else "")
+
+
+def _later_path(path: str, context: Event) -> tuple[str, str]:
+    root = f"/{context.get('stage', '$default')}"
+    if not f"{path}/".startswith(f"{root}/"):
+        return path, ""
+    below = path.removeprefix(root) or "/"
+    return below, _before(below, root)
+
+
+def _before(path: str, root: str) -> str:
+    """Nothing for a stage named as the path begins: routes would be looked for below it."""
+    return "" if f"{path}/".startswith(f"{root}/") else root
+
+
+def _first_headers(event: Event) -> list[tuple[bytes, bytes]]:
+    several = event.get("multiValueHeaders") or {name: [value] for name, value in (event.get("headers") or {}).items()}
+    return [_header(name, value) for name, values in several.items() for value in values]
+
+
+def _later_headers(event: Event) -> list[tuple[bytes, bytes]]:
+    cookies = event.get("cookies") or []
+    headers = [_header(name, value) for name, value in event["headers"].items()]
+    return [*headers, _header("cookie", "; ".join(cookies))] if cookies else headers
+
+
+def _numbered(headers: list[tuple[bytes, bytes]], number: str | None) -> list[tuple[bytes, bytes]]:
+    """Without an id of the client's, the gateway's own stands in the log and in the answer."""
+    if number is None or any(name == REQUEST_ID for name, _ in headers):
+        return headers
+    return [*headers, (REQUEST_ID, number.encode())]
+
+
+def _header(name: str, value: str) -> tuple[bytes, bytes]:
+    return name.lower().encode("utf-8", "replace"), value.encode("utf-8", "replace")
+
+
+def _first_query(event: Event) -> bytes:
+    several = event.get("multiValueQueryStringParameters") or event.get("queryStringParameters") or {}
+    return urlencode(several, doseq=True, errors="replace").encode()
+
+
+def _grouped(head: Head) -> dict[str, list[str]]:
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for name, value in head.headers:
+        groups[name].append(value)
+    return dict(groups)
+
+
+def _joined(head: Head) -> Event:
+    groups = _grouped(head)
+    cookies = groups.pop("set-cookie", [])
+    return {"headers": {name: ", ".join(values) for name, values in groups.items()}, "cookies": cookies}

@@ -1,0 +1,264 @@
+"""The application on Lambda: the own runtime client against a Runtime API that checks the protocol strictly."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from fastapi import FastAPI
+
+from api.app import create_app
+from api.lambda_events import Function, function
+from api.lambda_runtime import RuntimeApi, run
+from api.settings import ROOT, Settings
+from tests.api import odd
+from tests.api.invoking import rest, url
+from tests.api.runtime_api import Answer, Lambda, runtime_api
+from tests.graphs.conftest import open_desk
+from tools.errors import InvalidInput
+
+pytestmark = pytest.mark.anyio
+
+BINARY = bytes(range(256))
+
+
+class Driven(NamedTuple):
+    lambda_: Lambda
+    app: FastAPI
+    gate: asyncio.Event
+    """A stream goes on once it is set."""
+
+    async def answer(self, event: Any, **options: Any) -> Answer:
+        return await asyncio.to_thread(self.lambda_.invoke(event, **options).wait)
+
+    async def begun(self, event: Any, **options: Any) -> tuple[Answer, bytes]:
+        """The answer that comes, with its first chunk after the prelude."""
+        answer = self.lambda_.invoke(event, **options)
+        prelude = await asyncio.to_thread(answer.chunks.get, timeout=10)
+        assert prelude.endswith(bytes(8))
+        return answer, await asyncio.to_thread(answer.chunks.get, timeout=10)
+
+
+@asynccontextmanager
+async def driven(home: Path, *, buffered: bool = False) -> AsyncGenerator[Driven]:
+    gate = asyncio.Event()
+    given = {"STRATIGOS_HOME": home, "STRATIGOS_LAMBDA_ANSWERS": "buffered" if buffered else "streamed"}
+    app = odd.with_routes(create_app(Settings.model_validate(given), open_desk(home)), gate)
+    with runtime_api() as lambda_:
+        running = asyncio.create_task(run(RuntimeApi(lambda_.address), lambda: nullcontext(Function(app))))
+        try:
+            yield Driven(lambda_, app, gate)
+        finally:
+            running.cancel()
+            await asyncio.wait({running})
+        assert running.cancelled(), running.exception()
+
+
+@pytest.fixture
+async def streaming(home):
+    async with driven(home) as one:
+        yield one
+
+
+@pytest.fixture
+async def whole(home):
+    async with driven(home, buffered=True) as one:
+        yield one
+
+
+@pytest.mark.parametrize("request_of", [rest, url])
+async def test_requests_are_answered_one_after_the_other_by_one_process(streaming: Driven, request_of):
+    names, made = [], None
+    for n in range(3):
+        made = await streaming.answer(request_of("POST", "/api/threads"))
+        assert (made.prelude["statusCode"], made.trailers) == (201, {})
+        names.append(made.prelude["headers"]["location"])
+        listed = await streaming.answer(request_of("GET", f"/api/threads?limit={n + 1}"))
+        assert listed.prelude["headers"]["content-type"] == "application/json"
+        assert listed.streamed.count(b'"id"') == n + 1
+    assert len(set(names)) == 3
+    assert made is not None
+    assert made.prelude["headers"]["x-request-id"] == "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+    missing = await streaming.answer(request_of("GET", "/api/nothing"))
+    assert (missing.prelude["statusCode"], b'"NOT_FOUND"' in missing.streamed) == (404, True)
+
+
+async def test_the_first_event_arrives_before_the_last_is_made(streaming: Driven):
+    answer, first = await streaming.begun(rest("GET", "/odd/stream"))
+    assert first == b"data: 1\n\n"
+    assert answer.prelude["statusCode"] == 200
+    assert answer.prelude["headers"]["content-type"].startswith("text/event-stream")
+    assert not answer.done.is_set()
+    streaming.gate.set()
+    assert (await asyncio.to_thread(answer.wait)).streamed == b"data: 1\n\ndata: 2\n\n"
+    assert answer.trailers == {}
+
+
+async def test_an_answer_of_the_assistant_streams_and_is_finished_before_the_next_invocation(streaming: Driven):
+    made = await streaming.answer(rest("POST", "/api/threads"))
+    thread = made.prelude["headers"]["location"]
+    told = await streaming.answer(rest("POST", f"{thread}/runs", '{"message": "tell me a joke"}'))
+    assert told.streamed.startswith(b"event: turn_started")
+    assert b"event: turn_finished" in told.streamed
+    # answered at once, and carried out before the process may be frozen
+    asked = await streaming.answer(rest("POST", f"{thread}/runs?stream=false", '{"message": "tell me a joke"}'))
+    assert asked.prelude["statusCode"] == 202
+    read = await streaming.answer(rest("GET", f"{thread}/runs/2"))
+    assert b'"state":"completed"' in read.streamed
+
+
+async def test_a_fault_before_the_answer_is_a_500_and_an_unknown_event_an_error(streaming: Driven):
+    fault = await streaming.answer(rest("GET", "/odd/faulty"))
+    assert (fault.prelude["statusCode"], fault.failed) == (500, False)
+    assert b"INTERNAL_SERVER_ERROR" in fault.streamed
+    assert b"db.internal" not in fault.body
+    for event, seen in (
+        ({"Records": [{"eventSource": "aws:kinesis", "data": "secret"}]}, "aws:kinesis"),
+        ({"source": "aws.ec2", "detail": {"password": "secret"}}, "an event with detail, source from aws.ec2"),
+        ({"requestContext": {"connectionId": "a", "eventType": "CONNECT"}}, "requestContext"),
+        ([1], "list"),
+        (b"{", "a fault of the service"),
+    ):
+        failed = await streaming.answer(event)
+        assert failed.failed
+        assert seen in failed.told()["errorMessage"]
+        assert failed.headers["lambda-runtime-function-error-type"] == failed.told()["errorType"]
+        assert b"secret" not in failed.body
+    assert (await streaming.answer(rest("GET", "/api/health"))).prelude["statusCode"] == 200
+
+
+async def test_an_error_in_mid_stream_stands_in_the_trailers(streaming: Driven):
+    cut = await streaming.answer(url("GET", "/odd/broken"))
+    assert (cut.prelude["statusCode"], cut.streamed, cut.failed) == (200, b"half", False)
+    kind, told = cut.cut
+    assert kind == told["errorType"] == "Stratigos.RuntimeError"
+    assert "db.internal" not in told["errorMessage"]
+    assert (await streaming.answer(url("GET", "/api/health"))).prelude["statusCode"] == 200
+
+
+async def test_what_takes_longer_than_the_function_has_is_ended_before_lambda_kills_it(streaming: Driven):
+    late = await streaming.answer(rest("GET", "/odd/slow"), seconds=1.3)
+    assert late.prelude["statusCode"] == 504
+    assert b"GATEWAY_TIMEOUT" in late.streamed
+    cut = await streaming.answer(rest("GET", "/odd/stream"), seconds=1.3)
+    assert cut.streamed == b"data: 1\n\n"
+    assert cut.cut[0] == "Stratigos.Deadline"
+    assert (await streaming.answer(rest("GET", "/api/health"))).prelude["statusCode"] == 200
+
+
+async def test_bytes_are_bytes_both_ways_and_headers_come_twice(streaming: Driven):
+    echoed = await streaming.answer(rest("POST", "/odd/echo", BINARY))
+    assert echoed.streamed == BINARY
+    assert echoed.prelude["multiValueHeaders"] == {"set-cookie": ["a=1", "b=2"]}
+    other = await streaming.answer(url("POST", "/odd/echo", BINARY))
+    assert (other.streamed, other.prelude["cookies"]) == (BINARY, ["a=1", "b=2"])
+    assert (await streaming.answer(url("HEAD", "/odd/echo", "text"))).streamed == b""
+
+
+@pytest.mark.parametrize("request_of", [rest, url])
+async def test_paths_and_headers_reach_the_application_as_they_were_sent(streaming: Driven, request_of):
+    event = request_of("GET", "/odd/told/größe%2Fü 1?a=1&a=%C3%BC&b=", stage="prod")
+    (event.get("multiValueHeaders") or {})["X-Several"] = ["one", "two"]
+    told = (await streaming.answer(event, trace="Root=1-5bef4de7;Sampled=1")).streamed
+    expected = '"path":"/odd/told/größe/ü 1","root":"/prod","query":"a=1&a=%C3%BC&b=","several":'
+    assert expected in told.decode()
+    assert '"client":"203.0.113.7","trace":"Root=1-5bef4de7;Sampled=1"' in told.decode()
+    if request_of is url:
+        assert '["one,two"],"cookie":"first=1; second=2"' in told.decode()
+    assert b'"trace":null' in (await streaming.answer(request_of("GET", "/odd/told/x"))).streamed
+    same = await streaming.answer(request_of("GET", "/odd/told/x", stage="odd"))
+    assert b'"path":"/odd/told/x","root":""' in same.streamed
+    page = await streaming.answer(request_of("GET", "/api/docs", stage="prod"))
+    assert b"/prod/api/openapi.json" in page.streamed
+
+
+async def test_work_after_the_answer_is_done_before_the_next_invocation(streaming: Driven):
+    assert (await streaming.answer(rest("GET", "/odd/after"))).streamed == b"at once"
+    assert not streaming.gate.is_set()
+    await streaming.answer(rest("GET", "/api/health"))
+    assert streaming.gate.is_set()
+
+
+async def test_whole_answers(whole: Driven):
+    """As API Gateway without streaming wants them."""
+    made = (await whole.answer(rest("POST", "/api/threads"))).told()
+    assert (made["statusCode"], made["isBase64Encoded"]) == (201, False)
+    assert made["multiValueHeaders"]["location"] == [f"/api/threads/{json.loads(made['body'])['id']}"]
+    echoed = (await whole.answer(rest("POST", "/odd/echo", BINARY))).told()
+    assert (echoed["isBase64Encoded"], echoed["multiValueHeaders"]["set-cookie"]) == (True, ["a=1", "b=2"])
+    other = (await whole.answer(url("POST", "/odd/echo", "grün"))).told()
+    assert (other["body"], other["cookies"], other["headers"]["content-length"]) == ("grün", ["a=1", "b=2"], "5")
+    assert (await whole.answer(rest("GET", "/odd/slow"), seconds=1.3)).told()["statusCode"] == 504
+    large = (await whole.answer(rest("POST", "/odd/echo", b"\xff" * 5_000_000), seconds=60)).told()
+    assert (large["statusCode"], "limit" in large["body"]) == (413, True)
+
+
+async def test_a_whole_answer_holds_the_events_so_far_and_the_client_asks_for_more(whole: Driven):
+    begun = time.monotonic()
+    first = (await whole.answer(rest("GET", "/odd/stream"))).told()
+    assert (first["statusCode"], first["body"]) == (200, "data: 1\n\n")
+    assert time.monotonic() - begun < 5
+    whole.gate.set()
+    assert (await whole.answer(rest("GET", "/odd/stream"))).told()["body"] == "data: 1\n\ndata: 2\n\n"
+
+
+async def test_without_signing_in_nobody_from_elsewhere_is_answered(streaming: Driven):
+    event = rest("GET", "/api/health", headers={"Host": ["abc123.execute-api.eu-central-1.amazonaws.com"]})
+    refused = await streaming.answer(event)
+    assert (refused.prelude["statusCode"], b"FORBIDDEN" in refused.streamed) == (403, True)
+
+
+@contextmanager
+def process(lambda_: Lambda, home: Path, *command: str, **environment: str) -> Generator[subprocess.Popen[str]]:
+    given = {"AWS_LAMBDA_RUNTIME_API": lambda_.address, "STRATIGOS_HOME": str(home), **environment}
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "NUMBA_CACHE_DIR")}
+    with subprocess.Popen(
+        [sys.executable, "-m", *command], cwd=ROOT, env=kept | given, stderr=subprocess.PIPE, text=True
+    ) as started:
+        try:
+            yield started
+        finally:
+            started.kill()
+
+
+@pytest.mark.soak
+def test_the_command_begins_serves_and_ends_with_sigterm(home):
+    with runtime_api() as lambda_, process(lambda_, home, "api.lambda_runtime") as runtime:
+        first = lambda_.invoke(rest("GET", "/api/health")).wait()
+        assert first.prelude["statusCode"] == 200
+        assert lambda_.asked.acquire(timeout=10)
+        runtime.send_signal(signal.SIGTERM)
+        _, complaints = runtime.communicate(timeout=10)
+        assert (runtime.returncode, complaints) == (0, "")
+
+
+async def test_a_function_whose_files_would_be_lost_does_not_begin(home, monkeypatch):
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "desk")
+    with runtime_api() as lambda_:
+        with pytest.raises(InvalidInput, match="STRATIGOS_STORE: is not set"):
+            await run(RuntimeApi(lambda_.address), function)
+        told = lambda_.not_begun.get(timeout=10)
+        assert told["errorType"] == "Stratigos.InvalidInput"
+        assert told["errorMessage"].startswith("STRATIGOS_STORE: is not set")
+        assert not lambda_.asked.acquire(blocking=False)
+
+
+def test_the_official_client_drives_the_buffered_handler(home):
+    command = ("awslambdaric", "api.lambda_events.handler")
+    with runtime_api() as lambda_, process(lambda_, home, *command, AWS_EXECUTION_ENV="AWS_Lambda_Image"):
+        for n in range(2):
+            made = lambda_.invoke(rest("POST", "/api/threads")).told()
+            assert made["statusCode"] == 201
+            listed = lambda_.invoke(url("GET", "/api/threads")).told()
+            assert listed["body"].count('"id"') == n + 1
+        assert lambda_.invoke({"task": "sweep"}).told() == {"task": "sweep", "sent": 0, "expired": 0}
+        failed = lambda_.invoke({"source": "aws.ec2"}).wait()
+        assert (failed.failed, failed.told()["errorType"]) == (True, "InvalidInput")
