@@ -129,7 +129,16 @@ async def sweep(desk: "Desk") -> Event:
     return {"sent": await jobs.sweep(desk), "expired": await desk.store.records.sweep()}
 
 
-TASKS: dict[str, "Callable[[Desk], Awaitable[Event]]"] = {"sweep": sweep}
+async def cleanup(desk: "Desk") -> Event:
+    """What `python -m api cleanup` does."""
+    from graphs.cleanup import clean_up
+
+    report = await clean_up(desk, desk.now())
+    counts = {name: len(getattr(report, name)) for name in ("archived", "kept", "checkpoints")}
+    return counts | report.model_dump(include={"bytes", "derived", "trajectories", "expired"})
+
+
+TASKS: dict[str, "Callable[[Desk], Awaitable[Event]]"] = {"sweep": sweep, "cleanup": cleanup}
 
 
 async def task(served: "Served", event: Event, until: float) -> Event:

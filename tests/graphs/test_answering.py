@@ -272,6 +272,7 @@ async def test_a_deleted_conversation_is_answered_no_more(home):
         await delete_conversation(desk, OWNER, TALK)
         for kind in ("turn", "evidence", "message", "feedback", "answer"):
             assert [record async for record in every(desk.store.records, OWNER, kind)] == []
+        assert await desk.store.events.last(OWNER, turn.id) == 0
         with pytest.raises(NotFound):
             await answering.ask(OWNER, TALK, RISK)
         with pytest.raises(Conflict):
