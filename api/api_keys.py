@@ -33,6 +33,7 @@ AT_MOST = 1024
 class KeyTerms(Frozen):
     """What a key is made for."""
 
+    id: str = Field(default_factory=lambda: secrets.token_hex(6))
     owner: User
     roles: Annotated[tuple[Role, ...], Field(min_length=1)]
     scopes: tuple[Permission, ...] | None = None
@@ -41,7 +42,6 @@ class KeyTerms(Frozen):
 
 
 class ApiKey(KeyTerms):
-    id: str
     created: datetime
     expires: datetime
     revoked: datetime | None = None
@@ -66,11 +66,9 @@ async def create(store: "Store", terms: KeyTerms, *, days: int, now: datetime) -
         if scope not in granted:
             reason = f"{scope} is not among what {', '.join(terms.roles)} may do"
             raise InvalidInput("--scope", scope, reason=reason, allowed=", ".join(sorted(granted)))
-    name = secrets.token_hex(6)
-    shown = f"{PREFIX}{name}_{secrets.token_urlsafe(32)}"
-    expires = now + timedelta(days=days)
-    key = ApiKey(**terms.model_dump(), id=name, created=now, expires=expires, digest=_digest(shown))
-    await store.records.put(_place(name), key.model_dump(mode="json"), expected=0)
+    shown = f"{PREFIX}{terms.id}_{secrets.token_urlsafe(32)}"
+    key = ApiKey(**terms.model_dump(), created=now, expires=now + timedelta(days=days), digest=_digest(shown))
+    await store.records.put(_place(key.id), key.model_dump(mode="json"), expected=0)
     return key, shown
 
 

@@ -9,12 +9,13 @@ import typer
 from pydantic import ValidationError
 
 from api import api_keys
-from api.settings import FORMS, read_settings
-from tools.context import utc_now
+from api.settings import FORMS, Settings, read_settings
+from tools.context import Principal, utc_now
 from tools.errors import InvalidInput
 from tools.roles import ROLES, Permission
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
     from api.api_keys import ApiKey
@@ -56,8 +57,9 @@ def create(
     """Make a key, and print it this once: only its hash is kept."""
     terms = _terms(owner=owner, roles=role, scopes=scope or None, note=note)
 
-    async def answer(store: "Store") -> int:
-        key, shown = await api_keys.create(store, terms, days=expires_days, now=utc_now())
+    async def answer(settings: Settings, store: "Store") -> int:
+        async with _told(settings, store, "create", terms.id):
+            key, shown = await api_keys.create(store, terms, days=expires_days, now=utc_now())
         print(shown)
         told = f"Key {key.id} of {key.owner} ({_allowed(key)}) holds until {key.expires:%Y-%m-%d %H:%M} UTC."
         print(f"{told} It is shown this once; a client reads it from STRATIGOS_KEY.", file=sys.stderr)
@@ -69,7 +71,7 @@ def create(
 def list_(*, json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> int:
     """List all keys, newest first; none of them can be shown again."""
 
-    async def answer(store: "Store") -> int:
+    async def answer(_: Settings, store: "Store") -> int:
         _show(await api_keys.listed(store), as_json=json_)
         return 0
 
@@ -79,8 +81,9 @@ def list_(*, json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 def revoke(key: Annotated[str, typer.Argument(metavar="ID", help="As `keys list` shows it.")]) -> int:
     """End a key: within ten seconds nobody is let in with it."""
 
-    async def answer(store: "Store") -> int:
-        ended = await api_keys.revoke(store, key, now=utc_now())
+    async def answer(settings: Settings, store: "Store") -> int:
+        async with _told(settings, store, "revoke", key):
+            ended = await api_keys.revoke(store, key, now=utc_now())
         print(f"Key {ended.id} of {ended.owner} is revoked", file=sys.stderr)
         return 0
 
@@ -137,13 +140,20 @@ def _allowed(key: "ApiKey") -> str:
     return roles if key.scopes is None else f"{roles}: only {', '.join(key.scopes)}"
 
 
-def _in_store(answer: "Callable[[Store], Awaitable[int]]") -> int:
+def _told(settings: Settings, store: "Store", does: str, key: str) -> "AbstractAsyncContextManager[None]":
+    """In the audit log: whoever is at this terminal acts for the owner of the home."""
+    from api.auditing import audited
+
+    return audited(store, Principal(owner=settings.owner, roles=ROLES), f"keys.{does}", f"keys/{key}")
+
+
+def _in_store(answer: "Callable[[Settings, Store], Awaitable[int]]") -> int:
     async def in_store() -> int:
         from api.app import opened_store, prepare_home
 
         settings = read_settings()
         prepare_home(settings)
         async with opened_store(settings) as store:
-            return await answer(store)
+            return await answer(settings, store)
 
     return asyncio.run(in_store())

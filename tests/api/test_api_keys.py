@@ -118,9 +118,9 @@ async def test_what_is_kept_is_no_key(home):
             await create(store, TERMS, days=367, now=NOW)
 
 
-def said(*arguments: str) -> tuple[int, str, str]:
+def said(*arguments: str, of: str = "keys") -> tuple[int, str, str]:
     with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
-        code = run(["keys", *arguments])
+        code = run([of, *arguments])
     return code, out.getvalue(), err.getvalue()
 
 
@@ -137,6 +137,11 @@ def test_the_commands_make_list_and_revoke_keys(home):
     assert (listed["id"], listed["state"], listed["scopes"]) == (name, "revoked", ["research:read"])
     assert "digest" not in listed
     assert "revoked" in said("list")[1]
+    told = [json.loads(line) for line in said("list", "--json", of="audit")[1].splitlines()]
+    assert {(each["action"], each["object"]) for each in told} == {
+        ("keys.create", f"keys/{name}"),
+        ("keys.revoke", f"keys/{name}"),
+    }
 
 
 @pytest.mark.parametrize(
