@@ -30,7 +30,7 @@ from tools.optimization import OptimizationRequest
 
 pytestmark = pytest.mark.anyio
 
-SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY"
+SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY00"
 
 
 def doctor(capsys) -> tuple[int, dict[str, dict[str, str]]]:

@@ -20,7 +20,7 @@ from api.settings import Settings
 from graphs.runs import create_run, execute
 from quant.scenario import BUILT_IN
 from tests.api.serving import application, served
-from tests.graphs.queued import eventually, queued_desk, working
+from tests.graphs.queued import queued_desk, working
 from tools.optimization import OptimizationRequest
 
 pytestmark = pytest.mark.anyio
@@ -100,8 +100,8 @@ async def test_a_full_disk_costs_the_line_and_not_what_it_tells_of(tmp_path, cap
     assert "storage_unavailable" in capsys.readouterr().err
 
 
-TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl"
-API_KEY = "stratigos_0123456789ab_c2VjcmV0LXNlY3JldA"
+TOKEN = "eyJhbGciOiJSUzI1NiJ9" + ".e30" * 2
+API_KEY = "stratigos_0123456789ab_" + "not-a-" * 7
 ENVIRONMENT = 'wJalrXUtnFEMI/K7MDENG"bPxRfiCY'
 PLANTED = (SECRET, TOKEN, API_KEY, ENVIRONMENT, json.dumps(ENVIRONMENT)[1:-1], "AKIAIOSFODNN7EXAMPLE", "of-a-ticket")
 
@@ -188,14 +188,11 @@ async def test_a_job_and_a_turn_leave_few_lines_with_their_ids_and_none_of_their
             turn = await client.post(f"/api/threads/{thread}/runs?stream=false", json=said, headers=headers)
             assert turn.status_code == 202
 
-            async def ended():
-                states = [
-                    (await client.get(f"/api/jobs/{job}")).json()["state"],
-                    (await client.get(f"/api/threads/{thread}/runs/1")).json()["state"],
-                ]
-                return all(state == "completed" for state in states)
-
-            await eventually(ended)
+            for log in (job, turn.json()["id"]):
+                last, ended = 0, False
+                while not ended:
+                    polled = (await client.get(f"/api/runs/{log}/events/poll?wait=20&after={last}")).json()
+                    last, ended = polled["last"], polled["ended"]
     text = capfd.readouterr().out
     lines = [json.loads(line) for line in text.splitlines()]
     assert not [secret for secret in PLANTED if secret in text]
