@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from api.examining import ABANDONED, SOON, Finding, ok, skipped, warning
+from api.examining import ABANDONED, SOON, Finding, failed, ok, skipped, warning
 from api.readiness import age_of_prices, look_at_store, look_for_workers
 from api.settings import Settings
 from store.keys import SYSTEM
@@ -102,6 +102,17 @@ async def data(desk: "Desk", settings: Settings) -> Finding:  # noqa: ARG001
     return warning("data", found, todo)
 
 
+async def audit_log(desk: "Desk", settings: Settings) -> Finding:
+    from tools.audit_verification import verify
+
+    found = await verify(desk.store, settings.audit_key)
+    if found.fault is None:
+        return ok("audit", f"{found.entries} entries are what was written")
+    which = f"entry {found.fault.number}" if found.fault.number else "the head"
+    todo = "`python -m api audit verify` tells more; keep a copy of the store as it is before anything is mended"
+    return failed("audit", f"{which} of the audit log is not what was written: {found.fault.wrong}", todo)
+
+
 async def _turnstiles(desk: "Desk") -> "list[tuple[str, Turnstile]]":
     from graphs.turnstile import KIND, Turnstile
 
@@ -117,4 +128,5 @@ LOOKS: tuple[Callable[["Desk", Settings], Awaitable[Finding]], ...] = (
     interrupted,
     keys,
     data,
+    audit_log,
 )

@@ -30,8 +30,10 @@ _SECRET_FIELD = re.compile(
 _SECRET_VARIABLE = re.compile(r"(KEY|SECRET|TOKEN|PASSWORD)(_ID)?$")
 _SHORTEST = 8
 """Characters below which the value of a variable is a word that may stand anywhere."""
-_OURS = re.compile(r"stratigos_[0-9a-f]{6,}_[A-Za-z0-9_-]+|eyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*)?")
-"""API keys and JSON web tokens."""
+_OURS = re.compile(
+    r"stratigos_[0-9a-f]{6,}_[A-Za-z0-9_-]+|eyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*)?|(?<=ticket=)[^&\s\"\\]+"
+)
+"""API keys, JSON web tokens, and tickets of addresses."""
 
 
 class _Lines(io.StringIO):

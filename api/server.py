@@ -14,17 +14,17 @@ class Server(uvicorn.Server):
         super().__init__(uvicorn.Config(app, **options))
         self._app = app
 
+        logging.getLogger("uvicorn.error").addFilter(_tame)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        logging.getLogger("uvicorn.error").addFilter(_without_traceback)
-        try:
-            await self._app.state.served.following.aclose()
-            await super().shutdown(sockets)
-        finally:
-            logging.getLogger("uvicorn.error").removeFilter(_without_traceback)
+        await self._app.state.served.following.aclose()
+        await super().shutdown(sockets)
 
 
-def _without_traceback(record: logging.LogRecord) -> bool:
-    """A request that is cut off when its time is over is no fault."""
+def _tame(record: logging.LogRecord) -> bool:
+    """No ticket of a socket's address is told, and a request that is cut off at the end of its time is no fault."""
     if record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError):
         record.msg, record.args, record.exc_info = "A request was cut off by the shutdown", (), None
+    if isinstance(record.args, tuple) and "WebSocket" in record.msg:
+        record.args = tuple(each.partition("?")[0] if isinstance(each, str) else each for each in record.args)
     return True

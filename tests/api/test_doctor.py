@@ -26,6 +26,7 @@ from store.records import Key
 from tests.api.serving import settings_of
 from tests.aws import free_port, point_at
 from tests.graphs.queued import queued_desk
+from tools.audit import AuditLog, Entry
 from tools.optimization import OptimizationRequest
 
 pytestmark = pytest.mark.anyio
@@ -223,6 +224,21 @@ async def test_runs_that_nobody_executes_and_jobs_that_were_never_sent(home):
         place = {"job": "j", "number": 1, "at": (desk.now() - timedelta(minutes=1)).isoformat()}
         await desk.store.records.put(Key("_desk", "turnstile", "anna"), {"count": 1, "places": [place]})
         assert (await examining_work.tickets(desk, settings)).state == "warning"
+
+
+async def test_an_audit_log_that_was_changed(home):
+    settings = settings_of(home)
+    async with queued_desk(home) as desk:
+        who = {"owner": "anna", "via": "local", "roles": (), "request": "r", "address": ""}
+        for action in ("POST /api/jobs", "DELETE /api/jobs/{job_id}"):
+            await AuditLog(desk.store).append(Entry(at=desk.now(), action=action, object="jobs/1", **who))
+        assert (await examining_work.audit_log(desk, settings)).state == "ok"
+    with closing(sqlite3.connect(home / "store.sqlite")) as connection:
+        connection.execute("UPDATE events SET payload = replace(payload, 'anna', 'anne') WHERE number = 2")
+        connection.commit()
+    async with queued_desk(home) as desk:
+        found = await examining_work.audit_log(desk, settings)
+    assert (found.state, "entry 2" in found.found) == ("failed", True)
 
 
 async def buried(home: Path, body: dict[str, Any]) -> str:

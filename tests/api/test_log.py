@@ -114,6 +114,7 @@ PLANTED = (SECRET, TOKEN, API_KEY, ENVIRONMENT, json.dumps(ENVIRONMENT)[1:-1], "
         {"deep": {"in": ({"ticket": "of-a-ticket", "password": SECRET},)}},
         {"told": f"{ENVIRONMENT} and key={API_KEY}"},
         {"told": {API_KEY: f"Bearer {API_KEY}"}},
+        {"told": "GET /api/runs/r/events?after=1&ticket=of-a-ticket"},
         {"session_token": SECRET, "access_token_value": SECRET, "client-secret": SECRET},
     ],
 )

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from types import SimpleNamespace
@@ -16,6 +16,7 @@ from types import SimpleNamespace
 import anyio
 import httpx
 import pytest
+import websockets
 from fastapi import FastAPI
 
 from api.server import Server
@@ -33,10 +34,10 @@ pytestmark = pytest.mark.anyio
 
 
 @contextmanager
-def ending(app: FastAPI, *, grace: float) -> Generator[tuple[str, Server]]:
+def ending(app: FastAPI, *, grace: float, level: str = "warning") -> Generator[tuple[str, Server]]:
     """A server, which has ended at the latest when this is left."""
     listening = socket.create_server(("127.0.0.1", 0))
-    server = Server(app, log_level="warning", timeout_graceful_shutdown=grace)
+    server = Server(app, log_level=level, timeout_graceful_shutdown=grace)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])))
     thread.start()
     try:
@@ -61,6 +62,18 @@ async def test_streams_are_closed_at_once(home, capsys):
         assert monotonic() - begun < QUICKLY
     assert not any(line.startswith("event: end") for line in rest), "the run goes on: the reader comes again"
     assert "Traceback" not in capsys.readouterr().err
+
+
+async def test_the_ticket_of_a_socket_is_in_no_line(home, capfd):
+    async with written(home):
+        with ending(application(home), grace=1.0, level="info") as (address, _):
+            place = f"{address.replace('http', 'ws')}/api/runs/{RUN}/events/ws?after=0&ticket=good-once"
+            with suppress(websockets.WebSocketException):
+                async with websockets.connect(place) as socket:
+                    await socket.recv()
+    said = capfd.readouterr()
+    assert "WebSocket /api/runs/" in said.err
+    assert "good-once" not in said.err + said.out
 
 
 async def test_nothing_is_followed_any_more_once_streams_are_closed(home):
