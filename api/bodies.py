@@ -2,12 +2,14 @@
 
 import asyncio
 import math
+import re
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import CODES, Error, answer
@@ -18,23 +20,41 @@ PATIENCE = 30.0
 """Seconds that a body may take, and more as it arrives: see `SLOWEST`."""
 SLOWEST = 100_000
 """Bytes that must arrive in each second beyond."""
+PARTS = 20_000
+"""Of JSON: its texts, lists, objects and what commas part; each can be wrong, and telling of many takes seconds."""
+
+_TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 
 
-def at_most(size: int, patience: float = PATIENCE) -> type[APIRoute]:
-    """Routes that read bodies of `size` bytes; FastAPI's own limit answers with plain text."""
+def at_most(
+    size: int, *, parts: int | None = PARTS, numbers: bool = False, patience: float = PATIENCE
+) -> type[APIRoute]:
+    """Routes that read bodies of `size` bytes and `parts` of JSON, among which `numbers` need not count."""
 
     class Limited(APIRoute):
-        most = size
-
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             handler = super().get_route_handler()
 
             async def limited(request: Request) -> Response:
-                return await handler(Request(request.scope, _counted(request.receive, size, patience)))
+                request = Request(request.scope, _counted(request.receive, size, patience))
+                if parts is None or request.method in ("GET", "HEAD"):
+                    return await handler(request)
+                if _parts(await _read(request), parts, numbers=numbers) > parts:
+                    allowed = f"{parts:,} texts, lists, objects" + ("" if numbers else " and values")
+                    raise HTTPException(413, f"the body has too many parts; allowed: {allowed}")
+                return await handler(request)
 
             return limited
 
     return Limited
+
+
+async def _read(request: Request) -> bytes:
+    """The body, which the request keeps."""
+    try:
+        return await request.body()
+    except ClientDisconnect as error:
+        raise HTTPException(400, "the body ended before its end") from error
 
 
 def _counted(receive: Receive, size: int, patience: float) -> Receive:
@@ -56,6 +76,14 @@ def _counted(receive: Receive, size: int, patience: float) -> Receive:
         return message
 
     return counted
+
+
+def _parts(content: bytes, most: int, *, numbers: bool) -> int:
+    texts = (content.count(b'"') - content.count(b'\\"')) // 2  # those in a text are no part of their own
+    if texts > most:
+        return texts
+    bare = _TEXT.sub(b"", content)
+    return texts + bare.count(b"[") + bare.count(b"{") + (0 if numbers else bare.count(b","))
 
 
 class Formed:

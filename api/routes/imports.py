@@ -37,7 +37,7 @@ from tools.errors import InvalidInput
 MAX_BODY = 101_000_000
 """A file of 100 MB, and what a form puts around it."""
 
-router = APIRouter(route_class=at_most(MAX_BODY))
+router = APIRouter(route_class=at_most(MAX_BODY, parts=None))
 marking = APIRouter(route_class=at_most(100_000))
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-router = APIRouter(tags=["monte-carlo"], route_class=at_most(20_000_000))
+router = APIRouter(tags=["monte-carlo"], route_class=at_most(20_000_000, numbers=True))
 
 Identity = Annotated[str, Path(min_length=1, max_length=100, examples=["s-5d0a7b3f9a6e4a3c8f0f9d1c2b3a4e5f"])]
 _EXPIRED = problems.errors(404, 410)

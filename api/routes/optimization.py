@@ -18,7 +18,7 @@ from tools.optimizer_answers import (
 )
 from tools.optimizer_requests import FrontierRequest, HrpRequest, RiskParityRequest, Unsolvable
 
-router = APIRouter(tags=["optimization"], route_class=at_most(16_000_000))
+router = APIRouter(tags=["optimization"], route_class=at_most(16_000_000, parts=50_000, numbers=True))
 
 OptimizationId: TypeAlias = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{1,64}$", examples=["o-1f0c9c2be5b74d0d8f4a"])]
 _FAILURES = errors(400, 404, 413)
