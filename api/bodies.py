@@ -23,7 +23,7 @@ SLOWEST = 100_000
 PARTS = 20_000
 """Of JSON: its texts, lists, objects and what commas part; each can be wrong, and telling of many takes seconds."""
 
-_TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)  # an open one too, or each quote in it would be tried
 
 
 def at_most(

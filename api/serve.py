@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 CANNOT_START = 2
 GRACE = 3
 """Seconds that requests have to end once the server is told to."""
+LARGEST_HEAD = 32_768
+"""Bytes of a request above its body, some more than `api.bodies` allows, so that it can say so."""
+LARGEST_MESSAGE = 4_096
+"""Bytes that a socket may be sent, none of which is heard."""
 
 
 def register(app: typer.Typer) -> None:
@@ -69,6 +73,12 @@ def serve(
             log_level=settings.log_level,
             log_config=None if settings.log == "stdout" else LOGGING_CONFIG,
             timeout_graceful_shutdown=GRACE,
+            access_log=False,  # ours holds no address with a ticket in it
+            server_header=False,
+            proxy_headers=bool(settings.trusted_proxies),  # uvicorn would believe whoever is on this machine
+            forwarded_allow_ips=settings.trusted_proxies,
+            h11_max_incomplete_event_size=LARGEST_HEAD,
+            ws_max_size=LARGEST_MESSAGE,
         )
         with suppress(KeyboardInterrupt, SystemExit):  # the second says why it could not start: a port that is taken
             server.run()
