@@ -168,7 +168,7 @@ def create_app(
     guard(app, settings, limits)
     known = [Depends(each) for each in (BEARER, KEY, principal, only_known_parameters, auditing.told)]
     routes = APIRouter(prefix="/api", responses=problems.errors(), dependencies=known)
-    app.include_router(health.router, prefix="/api", responses=problems.errors())
+    app.include_router(health.router, prefix="/api", responses=problems.errors() | problems.ENVELOPE)
     looking = needs("research:read", "research:read")
     research = needs("research:read", "research:write")
     data = needs("market-data:read", "proprietary-data:write")

@@ -128,11 +128,16 @@ _DESCRIPTIONS = {
 }
 
 
+ENVELOPE: dict[int | str, dict[str, Any]] = {500: {"model": ErrorEnvelope, "description": _DESCRIPTIONS[500]}}
+"""Brings the schema into the document; a model for each error of each route would take a good part of the start."""
+_CONTENT = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorEnvelope"}}}
+
+
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What a route may answer besides its success, for the OpenAPI document; some always may come."""
     late = (408,) if 413 in statuses else ()
     return {
-        status: {"model": ErrorEnvelope, "description": _DESCRIPTIONS[status]}
+        status: {"content": _CONTENT, "description": _DESCRIPTIONS[status]}
         for status in sorted({*statuses, *late, 400, 401, 403, 414, 422, 429, 431, 500, 503})
     }
 

@@ -1,0 +1,52 @@
+"""A process that answers one request and says what that took: `python -m tests.bench.first_answer HOME METHOD PATH`.
+
+Seconds are counted from BEGUN, when its parent began it; the body of the request is read from standard input.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import time
+
+from tests.api.lightly import HEAVY
+
+
+async def answer(home: str, method: str, path: str, body: str) -> dict[str, object]:
+    import httpx
+
+    from api.app import create_app, create_desk
+    from api.models import maker_of
+    from api.settings import Settings
+
+    settings = Settings.model_validate({"STRATIGOS_HOME": home, "STRATIGOS_LOG_LEVEL": "error"})
+    app = create_app(settings, create_desk(settings, maker_of(settings), queued=True))
+    imported = since_it_began()
+    async with app.router.lifespan_context(app):
+        started = since_it_began()
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1/api") as client:
+            answered = await client.request(method, path, content=body, headers={"content-type": "application/json"})
+        last = since_it_began()
+        heavy = sorted({name.partition(".")[0] for name in sys.modules} & HEAVY)
+    return {
+        "imported": imported,
+        "started": started,
+        "answered": last,
+        "heavy": heavy,
+        "status": answered.status_code,
+        "content": answered.text,
+    }
+
+
+def since_it_began() -> float:
+    return time.time() - float(os.environ["BEGUN"])
+
+
+def _asked() -> tuple[str, str, str, str]:
+    home, method, path = sys.argv[1:]
+    return home, method, path, sys.stdin.read()
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(answer(*_asked()))))
