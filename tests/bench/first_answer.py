@@ -33,6 +33,7 @@ async def answer(home: str, method: str, path: str, body: str) -> dict[str, obje
         "imported": imported,
         "started": started,
         "answered": last,
+        "cpu": time.process_time(),
         "heavy": heavy,
         "status": answered.status_code,
         "content": answered.text,
