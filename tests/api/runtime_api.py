@@ -15,7 +15,7 @@ from typing import Any
 BEFORE = "/2018-06-01/runtime/"
 STREAM = "application/vnd.awslambda.http-integration-response"
 ERROR_TYPE, ERROR_BODY = "Lambda-Runtime-Function-Error-Type", "Lambda-Runtime-Function-Error-Body"
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Answer:
     done: threading.Event = field(default_factory=threading.Event)
 
     def wait(self) -> "Answer":
-        assert self.done.wait(PATIENCE), f"{self.id} was not answered"
+        assert self.done.wait(max(PATIENCE, self.deadline - time.time())), f"{self.id} was not answered"
         return self
 
     def told(self) -> Any:

@@ -7,59 +7,23 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
-from fastapi import FastAPI
 
-from api.app import create_app
-from api.lambda_events import Function, function
+from api.lambda_events import function
 from api.lambda_runtime import RuntimeApi, run
-from api.settings import ROOT, Settings
-from tests.api import odd
+from api.settings import ROOT
+from tests.api.driving import Driven, driven
 from tests.api.invoking import rest, url
-from tests.api.runtime_api import Answer, Lambda, runtime_api
-from tests.graphs.conftest import open_desk
+from tests.api.runtime_api import Lambda, runtime_api
 from tools.errors import InvalidInput
 
 pytestmark = pytest.mark.anyio
 
 BINARY = bytes(range(256))
-
-
-class Driven(NamedTuple):
-    lambda_: Lambda
-    app: FastAPI
-    gate: asyncio.Event
-    """A stream goes on once it is set."""
-
-    async def answer(self, event: Any, **options: Any) -> Answer:
-        return await asyncio.to_thread(self.lambda_.invoke(event, **options).wait)
-
-    async def begun(self, event: Any, **options: Any) -> tuple[Answer, bytes]:
-        """The answer that comes, with its first chunk after the prelude."""
-        answer = self.lambda_.invoke(event, **options)
-        prelude = await asyncio.to_thread(answer.chunks.get, timeout=10)
-        assert prelude.endswith(bytes(8))
-        return answer, await asyncio.to_thread(answer.chunks.get, timeout=10)
-
-
-@asynccontextmanager
-async def driven(home: Path, *, buffered: bool = False) -> AsyncGenerator[Driven]:
-    gate = asyncio.Event()
-    given = {"STRATIGOS_HOME": home, "STRATIGOS_LAMBDA_ANSWERS": "buffered" if buffered else "streamed"}
-    app = odd.with_routes(create_app(Settings.model_validate(given), open_desk(home)), gate)
-    with runtime_api() as lambda_:
-        running = asyncio.create_task(run(RuntimeApi(lambda_.address), lambda: nullcontext(Function(app))))
-        try:
-            yield Driven(lambda_, app, gate)
-        finally:
-            running.cancel()
-            await asyncio.wait({running})
-        assert running.cancelled(), running.exception()
 
 
 @pytest.fixture
@@ -70,7 +34,7 @@ async def streaming(home):
 
 @pytest.fixture
 async def whole(home):
-    async with driven(home, buffered=True) as one:
+    async with driven(home, STRATIGOS_LAMBDA_ANSWERS="buffered") as one:
         yield one
 
 

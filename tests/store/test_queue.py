@@ -10,7 +10,7 @@ import pytest
 from store.errors import Unavailable
 from store.queue import Delivery, Queue
 from store.sqlite_queue import open_sqlite_queue
-from store.sqs import open_sqs_queue
+from store.sqs import SqsQueue, open_sqs_queue
 
 pytestmark = pytest.mark.anyio
 
@@ -64,6 +64,21 @@ async def test_what_is_given_back_comes_again_with_another_attempt(queue: Queue)
     second = await received(queue)
     assert (second.id, second.attempt) == (first.id, 2)
     await queue.release(second, after=LEASE)
+    assert await nothing(queue)
+
+
+async def test_a_message_that_another_process_has_received_is_adopted_until_it_is_gone(
+    queue: Queue, tmp_path: Path
+) -> None:
+    await queue.send({"job": "one"})
+    delivery = await received(queue)
+    other = open_sqs_queue(queue._url, queue._dead) if isinstance(queue, SqsQueue) else open_sqlite_queue(tmp_path)
+    async with other as another:
+        assert await another.adopt(delivery, lease=LEASE)
+        assert await another.extend(delivery, lease=LEASE)
+        await another.finish(delivery)
+        assert not await another.adopt(delivery, lease=LEASE)
+        assert not await another.extend(delivery, lease=LEASE)
     assert await nothing(queue)
 
 

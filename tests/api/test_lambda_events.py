@@ -1,0 +1,184 @@
+"""What reaches a function on Lambda besides requests: batches of jobs, schedules, files put into the bucket."""
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote_plus
+
+import pytest
+
+from api.lambda_events import GIVE_BACK
+from api.lambda_http import MARGIN
+from graphs import jobs
+from graphs.leases import leased
+from graphs.run_book import list_runs
+from graphs.states import STOPPED
+from quant.scenario import BUILT_IN
+from store.queue import Delivery
+from store.records import Key, Put
+from tests.api.driving import Driven, driven
+from tests.api.invoking import rest
+from tests.api.test_market_data import wide
+from tests.graphs.conftest import OWNER
+from tests.graphs.queued import queued_desk
+from tools.context import utc_now
+from tools.optimization import OptimizationRequest
+
+pytestmark = pytest.mark.anyio
+
+BUCKET = "desk-files"
+
+
+def batch(*deliveries: Delivery) -> dict[str, Any]:
+    """As the queue's event source sends it: it has received the messages, and deletes those that are done."""
+    return {
+        "Records": [
+            {
+                "messageId": each.id,
+                "receiptHandle": each.receipt,
+                "body": json.dumps(each.body),
+                "attributes": {"ApproximateReceiveCount": str(each.attempt), "SentTimestamp": "1545082649183"},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": "arn:aws:sqs:eu-central-1:1:jobs",
+            }
+            for each in deliveries
+        ]
+    }
+
+
+def put(*keys: str, bucket: str = BUCKET, size: int = 1024) -> dict[str, Any]:
+    return {
+        "Records": [
+            {
+                "eventVersion": "2.1",
+                "eventSource": "aws:s3",
+                "eventName": "ObjectCreated:Put",
+                "s3": {"bucket": {"name": bucket}, "object": {"key": quote_plus(key, safe="/"), "size": size}},
+            }
+            for key in keys
+        ]
+    }
+
+
+def desk_of(one: Driven):
+    return one.app.state.served.desk
+
+
+async def received(one: Driven, count: int) -> list[Delivery]:
+    queue = jobs.queue_of(desk_of(one))
+    found = [await queue.receive(lease=60.0, wait=5.0) for _ in range(count)]
+    return [each for each in found if each is not None]
+
+
+async def told(one: Driven, event: dict[str, Any], **options: Any) -> Any:
+    answer = await one.answer(event, **options)
+    assert not answer.failed, answer.body
+    return answer.told()
+
+
+def again(answer: dict[str, Any]) -> Sequence[str]:
+    return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
+
+
+@pytest.fixture
+async def queued(home):
+    async with driven(home, queued_desk(home)) as one:
+        yield one
+
+
+@pytest.fixture
+async def filed(home):
+    async with driven(home, STRATIGOS_STORE=f"dynamodb:desk,s3:{BUCKET}") as one:
+        yield one
+
+
+async def given_back(one: Driven) -> Delivery:
+    """A job whose invocation was over before it was done."""
+    desk = desk_of(one)
+    scenarios = tuple(each.model_copy(update={"paths": 100, "years": 1}) for each in BUILT_IN[:2])
+    await jobs.submit(desk, OWNER, OptimizationRequest(trials=10, scenarios=scenarios, seed=3))
+    (delivery,) = await received(one, 1)
+    assert again(await told(one, batch(delivery), seconds=GIVE_BACK + MARGIN + 0.2)) == [delivery.id]
+    return delivery
+
+
+async def test_a_job_that_outlasts_its_invocation_is_given_back(queued: Driven):
+    first = await given_back(queued)
+    (run,) = await list_runs(desk_of(queued).store, OWNER)
+    assert run.state not in STOPPED
+    (second,) = await received(queued, 1)  # at once: it need not wait until a lease has ended
+    assert (second.id, second.attempt) == (first.id, 2)
+
+
+@pytest.mark.soak
+async def test_a_job_that_was_given_back_goes_on_in_the_next_invocation(queued: Driven):
+    await given_back(queued)
+    (delivery,) = await received(queued, 1)
+    assert again(await told(queued, batch(delivery), seconds=600.0)) == []
+    (run,) = await list_runs(desk_of(queued).store, OWNER)
+    assert run.state == "completed"
+    assert await jobs.queue_of(desk_of(queued)).depth() == 0
+
+
+async def test_of_a_batch_only_what_cannot_be_done_now_comes_again(queued: Driven):
+    desk, queue = desk_of(queued), jobs.queue_of(desk_of(queued))
+    bodies = [{"owner": OWNER, "job": "gone", "number": 1}, {"owner": OWNER, "job": "held"}, {"what": "is this"}]
+    for body in bodies:
+        await queue.send(body)
+    done, held, odd = await received(queued, 3)
+    async with leased(desk.store, OWNER, "held"):
+        answer = await told(queued, batch(done, held, odd, Delivery("old", bodies[0], 1, "of another time")))
+    assert again(answer) == [held.id, "old"]
+    assert [each.id for each in await queue.dead()] == [odd.id]
+
+
+async def test_schedules_and_events_carry_out_tasks(queued: Driven):
+    desk = desk_of(queued)
+    past = utc_now() - timedelta(days=1)
+    await desk.store.records.put_many([Put(Key(OWNER, "idempotency", "a"), {}, 0, expires=past)])
+    for event, expired in (
+        ({"task": "sweep"}, 1),
+        ({"source": "stratigos", "detail-type": "sweep", "detail": {}}, 0),
+    ):
+        assert await told(queued, event) == {"task": "sweep", "sent": 0, "expired": expired}
+    wrong = await queued.answer({"task": "sleep"})
+    assert (wrong.failed, "'sleep'" in wrong.told()["errorMessage"]) == (True, True)
+    assert "allowed: sweep" in wrong.told()["errorMessage"]
+
+
+async def test_a_file_that_is_put_into_the_bucket_becomes_a_data_set(filed: Driven):
+    blobs, key = desk_of(filed).store.blobs, f"imports/{OWNER}/mydata.csv"
+    await blobs.put(key, wide().encode())
+    answer = await told(filed, put(key))
+    assert answer["refused"] == []
+    report = answer["imported"][0]["report"]
+    assert (answer["imported"][0]["key"], report["dataset"], report["committed"]) == (key, "mydata", True)
+    listed = await filed.answer(rest("GET", "/api/market-data/datasets"))
+    assert b'"mydata"' in listed.streamed
+    twice = await told(filed, put(key))  # notifications may come twice
+    assert twice["imported"][0]["report"]["unchanged"]
+
+
+async def test_odd_files_are_refused_and_not_tried_for_ever(filed: Driven):
+    blobs = desk_of(filed).store.blobs
+    await blobs.put(f"imports/{OWNER}/broken.csv", b"\x7fELF")
+    keys = [
+        f"imports/{OWNER}/broken.csv",
+        f"imports/{OWNER}/missing.csv",
+        "imports/../mydata.csv",
+        "imports/_desk/mydata.csv",
+        f"imports/{OWNER}/My Data+1.csv",
+        f"imports/{OWNER}/deeper/mydata.csv",
+        f"imports/{OWNER}/mydata.exe",
+        f"{OWNER}/imports/mydata.csv",
+    ]
+    answer = await told(filed, put(*keys))
+    assert [each["key"] for each in answer["refused"]] == keys
+    assert answer["imported"] == []
+    for event, field in ((put(keys[1], bucket="another"), "bucket"), (put(keys[1], size=10**9), "object.size")):
+        assert (await told(filed, event))["refused"][0]["reason"].startswith(f"{field}: ")
+    removed = put(keys[0])
+    removed["Records"][0]["eventName"] = "ObjectRemoved:Delete"
+    assert (await told(filed, removed))["refused"][0]["reason"].startswith("eventName: ")
