@@ -20,6 +20,7 @@ from api.settings import FORMS, read_settings
 from store.errors import Invalid, Missing
 from store.keys import SYSTEM, check_owner
 from store.queue import Delivery
+from tools.context import Principal
 from tools.errors import InvalidInput, UserError
 
 if TYPE_CHECKING:
@@ -168,6 +169,7 @@ async def arrive(served: "Served", event: Event, until: float) -> Event:
 
 
 async def _import(served: "Served", notification: Notification, key: str) -> Event:
+    from api.auditing import audited
     from tools.arrivals import import_file
     from tools.dataset_words import Terms
 
@@ -180,8 +182,11 @@ async def _import(served: "Served", notification: Notification, key: str) -> Eve
     owner, dataset = _named(key)
     if size > LARGEST_FILE:
         raise InvalidInput("object.size", size, allowed=f"files of up to {LARGEST_FILE // 1_000_000} MB")
-    content = await served.desk.store.blobs.get(key)
-    report = await import_file(served.desk.store, owner, dataset, content, Terms(), commit=True, now=served.desk.now())
+    store = served.desk.store
+    content = await store.blobs.get(key)
+    acting = Principal(owner=owner, roles=(), via=f"s3:{bucket}")
+    async with audited(store, acting, "imports.put", f"datasets/{dataset}"):
+        report = await import_file(store, owner, dataset, content, Terms(), commit=True, now=served.desk.now())
     return report.model_dump(mode="json")
 
 

@@ -91,7 +91,10 @@ class Answering:
 
     async def idle(self) -> None:
         """Until this process executes nothing; a turn that another one executes is not waited for."""
-        while working := [task for place, task in self._tasks.items() if place not in self._elsewhere]:
+        while working := [
+            *(task for task in self._attended.values() if not task.done()),
+            *(task for place, task in self._tasks.items() if place not in self._elsewhere),
+        ]:
             await asyncio.wait(working, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
 
     async def aclose(self) -> None:
@@ -100,6 +103,7 @@ class Answering:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._attended.clear()
 
     def _see_to(self, owner: str, turn: Turn) -> None:
         place = (owner, turn.id)

@@ -143,9 +143,11 @@ async def test_schedules_and_events_carry_out_tasks(queued: Driven):
         ({"source": "stratigos", "detail-type": "sweep", "detail": {}}, 0),
     ):
         assert await told(queued, event) == {"task": "sweep", "sent": 0, "expired": expired}
+    nothing = dict.fromkeys(("archived", "kept", "checkpoints", "bytes", "derived", "trajectories", "expired"), 0)
+    assert await told(queued, {"task": "cleanup"}) == {"task": "cleanup", **nothing}
     wrong = await queued.answer({"task": "sleep"})
     assert (wrong.failed, "'sleep'" in wrong.told()["errorMessage"]) == (True, True)
-    assert "allowed: sweep" in wrong.told()["errorMessage"]
+    assert "allowed: sweep, cleanup" in wrong.told()["errorMessage"]
 
 
 async def test_a_file_that_is_put_into_the_bucket_becomes_a_data_set(filed: Driven):
@@ -157,6 +159,11 @@ async def test_a_file_that_is_put_into_the_bucket_becomes_a_data_set(filed: Driv
     assert (answer["imported"][0]["key"], report["dataset"], report["committed"]) == (key, "mydata", True)
     listed = await filed.answer(rest("GET", "/api/market-data/datasets"))
     assert b'"mydata"' in listed.streamed
+    entries, _ = await filed.app.state.served.audit.page(0, 10)
+    assert [(each.owner, each.via, each.action, each.outcome) for each in entries] == [
+        (OWNER, f"s3:{BUCKET}", "imports.put", None),
+        (OWNER, f"s3:{BUCKET}", "imports.put", "done"),
+    ]
     twice = await told(filed, put(key))  # notifications may come twice
     assert twice["imported"][0]["report"]["unchanged"]
 
