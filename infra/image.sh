@@ -15,6 +15,9 @@ target=$(cd "$target" && pwd)
 parts=(agents api graphs prompts quant store tools)
 tar -C "$source" --exclude=__pycache__ -cf - "${parts[@]}" bootstrap.py pyproject.toml uv.lock LICENSE |
     tar -C "$target" -xf -
+if [ -d "$source/.tools" ]; then # its uv has been fetched already
+    cp -r "$source/.tools" "$target"
+fi
 cd "$target"
 
 # uv compares every archive with its hash in uv.lock; links would be shared with the cache and other environments
