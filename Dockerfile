@@ -1,7 +1,8 @@
 # One image; its command says what it is:
 #   docker run -p 8000:8000 -e STRATIGOS_AUTH=keys -v stratigos:/tmp/stratigos IMAGE          the HTTP service
-#   docker run IMAGE work | lambda | worker | cleanup | optimize ...                          any other command
-# On Lambda CMD is replaced (["lambda"]), on SageMaker the container's arguments are the command.
+#   docker run IMAGE work | cleanup | optimize ...                                            any other command
+# On Lambda the function's entry point is ["python", "-m", "api.lambda_runtime"]; on SageMaker the container's arguments
+# are the command.
 # It needs no writable file system but /tmp: docker run --read-only --tmpfs /tmp:exec
 # For Arm: docker build --platform linux/arm64 --build-arg CPU=neoverse-n1
 

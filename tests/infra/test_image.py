@@ -2,6 +2,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -144,6 +145,23 @@ def test_every_command_starts_from_the_image_alone(image: Path, tmp_path: Path) 
     for name in commands:
         ran = run(image, tmp_path, name, "--help")
         assert (ran.returncode, ran.stderr) == (0, ""), name
+
+
+@pytest.mark.soak
+def test_on_lambda_the_same_image_asks_the_runtime_api_for_work(image: Path, tmp_path: Path) -> None:
+    entry = re.search(r"entry point is (\[.*?\])", DOCKERFILE)
+    assert entry
+    told = environment(str(image), str(tmp_path)) | {"TMPDIR": str(tmp_path)}
+    with socket.create_server(("127.0.0.1", 0)) as runtime:
+        told["AWS_LAMBDA_RUNTIME_API"] = f"127.0.0.1:{runtime.getsockname()[1]}"
+        runtime.settimeout(120)
+        with subprocess.Popen(["env", *CANNOT_OVERRIDE, *json.loads(entry[1])], cwd=tmp_path, env=told) as process:
+            try:
+                asking, _ = runtime.accept()
+                with asking:
+                    assert asking.recv(4096).startswith(b"GET /2018-06-01/runtime/invocation/next")
+            finally:
+                process.kill()
 
 
 @pytest.mark.soak
