@@ -8,13 +8,15 @@ from typing import Any, NamedTuple
 
 from fastapi import FastAPI
 
-from api.app import create_app
+from api.app import create_app, prepare_home
 from api.lambda_events import Function
 from api.lambda_runtime import RuntimeApi, run
+from api.log import log_to
 from api.settings import Settings
 from graphs.desk import Desk
 from tests.api import odd
 from tests.api.runtime_api import Answer, Lambda, runtime_api
+from tests.api.serving import documented
 from tests.graphs.conftest import open_desk
 
 
@@ -42,8 +44,9 @@ async def driven(
     """The own runtime client in this event loop, and Lambda in threads of its own."""
     gate = asyncio.Event()
     settings = Settings.model_validate({"STRATIGOS_HOME": home, **given})
-    app = odd.with_routes(create_app(settings, desk or open_desk(home)), gate)
-    with runtime_api() as lambda_:
+    app = documented(odd.with_routes(create_app(settings, desk or open_desk(home)), gate))
+    prepare_home(settings)
+    with log_to(home, "info"), runtime_api() as lambda_:
         running = asyncio.create_task(run(RuntimeApi(lambda_.address), lambda: nullcontext(Function(app))))
         try:
             assert await asyncio.to_thread(lambda_.asked.acquire, timeout=30), "it did not begin"

@@ -32,6 +32,8 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     trailers: dict[str, str] = field(default_factory=dict)
     failed: bool = False
+    whole: bool = False
+    """It has come to its end."""
     done: threading.Event = field(default_factory=threading.Event)
 
     def wait(self) -> "Answer":
@@ -97,7 +99,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.path != f"{BEFORE}invocation/next":
             self._breach(404, f"GET {self.path}")
             return
-        if api.handed is not None and not api.handed.done.is_set():
+        if api.handed is not None and not api.handed.whole:
             api.breaches.append(f"the next invocation was asked for before {api.handed.id} was answered")
         api.asked.release()
         answer = api.waiting.get()
@@ -141,6 +143,7 @@ class Handler(BaseHTTPRequestHandler):
             self.server.breaches.append(f"{place} was answered too late: Lambda has killed the process")
         if answer.failed:
             self._check_error(answer.body)
+        answer.whole = True
         self._accept()
         answer.done.set()
 

@@ -27,7 +27,12 @@ def settings_of(home: Path, owner: str = "local") -> Settings:
 
 def application(home: Path, desk: AbstractAsyncContextManager[Desk] | None = None, *, owner: str = "local") -> FastAPI:
     app = create_app(settings_of(home, owner), desk or open_desk(home))
-    app.openapi_schema = document()
+    return documented(app)
+
+
+def documented(app: FastAPI) -> FastAPI:
+    """With the document of another application: FastAPI makes its own where the version of the routes differs."""
+    app.openapi_schema, app._openapi_routes_version = document(), app.router._get_routes_version()
     return app
 
 

@@ -13,12 +13,15 @@ from pathlib import Path
 
 import pytest
 
+from api import api_keys
+from api.api_keys import KeyTerms
 from api.lambda_events import function
 from api.lambda_runtime import RuntimeApi, run
 from api.settings import ROOT
 from tests.api.driving import Driven, driven
 from tests.api.invoking import rest, url
 from tests.api.runtime_api import Lambda, runtime_api
+from tools.context import utc_now
 from tools.errors import InvalidInput
 
 pytestmark = pytest.mark.anyio
@@ -38,10 +41,9 @@ async def whole(home):
         yield one
 
 
-@pytest.mark.parametrize("request_of", [rest, url])
-async def test_requests_are_answered_one_after_the_other_by_one_process(streaming: Driven, request_of):
+async def test_requests_are_answered_one_after_the_other_by_one_process(streaming: Driven):
     names, made = [], None
-    for n in range(3):
+    for n, request_of in enumerate((rest, url, rest)):
         made = await streaming.answer(request_of("POST", "/api/threads"))
         assert (made.prelude["statusCode"], made.trailers) == (201, {})
         names.append(made.prelude["headers"]["location"])
@@ -51,7 +53,7 @@ async def test_requests_are_answered_one_after_the_other_by_one_process(streamin
     assert len(set(names)) == 3
     assert made is not None
     assert made.prelude["headers"]["x-request-id"] == "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
-    missing = await streaming.answer(request_of("GET", "/api/nothing"))
+    missing = await streaming.answer(url("GET", "/api/nothing"))
     assert (missing.prelude["statusCode"], b'"NOT_FOUND"' in missing.streamed) == (404, True)
 
 
@@ -127,21 +129,21 @@ async def test_bytes_are_bytes_both_ways_and_headers_come_twice(streaming: Drive
     assert (await streaming.answer(url("HEAD", "/odd/echo", "text"))).streamed == b""
 
 
-@pytest.mark.parametrize("request_of", [rest, url])
-async def test_paths_and_headers_reach_the_application_as_they_were_sent(streaming: Driven, request_of):
-    event = request_of("GET", "/odd/told/größe%2Fü 1?a=1&a=%C3%BC&b=", stage="prod")
-    (event.get("multiValueHeaders") or {})["X-Several"] = ["one", "two"]
-    told = (await streaming.answer(event, trace="Root=1-5bef4de7;Sampled=1")).streamed
-    expected = '"path":"/odd/told/größe/ü 1","root":"/prod","query":"a=1&a=%C3%BC&b=","several":'
-    assert expected in told.decode()
-    assert '"client":"203.0.113.7","trace":"Root=1-5bef4de7;Sampled=1"' in told.decode()
-    if request_of is url:
-        assert '["one,two"],"cookie":"first=1; second=2"' in told.decode()
-    assert b'"trace":null' in (await streaming.answer(request_of("GET", "/odd/told/x"))).streamed
-    same = await streaming.answer(request_of("GET", "/odd/told/x", stage="odd"))
-    assert b'"path":"/odd/told/x","root":""' in same.streamed
-    page = await streaming.answer(request_of("GET", "/api/docs", stage="prod"))
-    assert b"/prod/api/openapi.json" in page.streamed
+async def test_paths_and_headers_reach_the_application_as_they_were_sent(streaming: Driven):
+    for request_of in (rest, url):
+        event = request_of("GET", "/odd/told/größe%2Fü 1?a=1&a=%C3%BC&b=", stage="prod")
+        (event.get("multiValueHeaders") or {})["X-Several"] = ["one", "two"]
+        told = (await streaming.answer(event, trace="Root=1-5bef4de7;Sampled=1")).streamed
+        expected = '"path":"/odd/told/größe/ü 1","root":"/prod","query":"a=1&a=%C3%BC&b=","several":'
+        assert expected in told.decode()
+        assert '"client":"203.0.113.7","trace":"Root=1-5bef4de7;Sampled=1"' in told.decode()
+        if request_of is url:
+            assert '["one,two"],"cookie":"first=1; second=2"' in told.decode()
+        assert b'"trace":null' in (await streaming.answer(request_of("GET", "/odd/told/x"))).streamed
+        same = await streaming.answer(request_of("GET", "/odd/told/x", stage="odd"))
+        assert b'"path":"/odd/told/x","root":""' in same.streamed
+        page = await streaming.answer(request_of("GET", "/api/docs", stage="prod"))
+        assert b"/prod/api/openapi.json" in page.streamed
 
 
 async def test_work_after_the_answer_is_done_before_the_next_invocation(streaming: Driven):
@@ -178,6 +180,16 @@ async def test_without_signing_in_nobody_from_elsewhere_is_answered(streaming: D
     event = rest("GET", "/api/health", headers={"Host": ["abc123.execute-api.eu-central-1.amazonaws.com"]})
     refused = await streaming.answer(event)
     assert (refused.prelude["statusCode"], b"FORBIDDEN" in refused.streamed) == (403, True)
+
+
+async def test_who_signs_in_is_answered_from_anywhere(home):
+    async with driven(home, STRATIGOS_AUTH="keys") as one:
+        terms = KeyTerms(owner="alice", roles=("analyst",))
+        _, shown = await api_keys.create(one.app.state.served.desk.store, terms, days=1, now=utc_now())
+        host = {"Host": ["abc123.execute-api.eu-central-1.amazonaws.com"]}
+        for headers, status in ((host, 401), ({**host, "X-API-Key": [shown]}, 200)):
+            listed = await one.answer(rest("GET", "/api/threads", headers=headers))
+            assert listed.prelude["statusCode"] == status
 
 
 @contextmanager
