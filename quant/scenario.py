@@ -67,7 +67,7 @@ class Scenario(Frozen):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     mean_reversion: Annotated[float, Field(gt=0.0, le=20.0, description="Heston's and Bates's kappa")] = 3.0
     vol_of_vol: Annotated[
-        float, Field(gt=0.0, le=10.0, description="Heston's and Bates's xi over the volatility of the diffusion")
+        float, Field(ge=0.001, le=10.0, description="Heston's and Bates's xi over the volatility of the diffusion")
     ] = 3.33
     leverage: Annotated[
         float, Field(ge=-1.0, le=1.0, description="Heston's and Bates's spot-volatility correlation")
