@@ -4,7 +4,7 @@ RUN = .venv/bin/python
 SYNCED = .venv/.synced
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve serve-bedrock-double record record-double test check soak bench audit
+.PHONY: help demo serve serve-bedrock-double record record-double kernels test check soak bench audit
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-20s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ record: $(SYNCED)  ## record the runs of tests/cassettes again, against the mode
 
 record-double: $(SYNCED)  ## make all cassettes again, against scripted models on this machine; after a changed prompt
 	$(RUN) -m tests.bedrock.record
+
+kernels: $(SYNCED)  ## compile the kernels that are used most; otherwise each is compiled when it is first needed
+	$(RUN) infra/warm.py
 
 test: $(SYNCED)  ## all tests, without the benchmarks and the long storms
 	$(RUN) -m pytest -q -m "not bench and not soak" -n auto --maxprocesses 4 --dist loadfile
