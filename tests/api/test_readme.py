@@ -43,6 +43,8 @@ def test_every_variable_that_the_code_reads_is_in_the_readme():
         *VARIABLES,
         "AWS_BEARER_TOKEN_BEDROCK",
         "AWS_ENDPOINT_URL",
+        "AWS_LAMBDA_RUNTIME_API",  # which Lambda itself sets
+        "_X_AMZN_TRACE_ID",
         "STRATIGOS_KERNEL_CACHE",
         "NUMBA_NUM_THREADS",
     }
