@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -20,6 +21,7 @@ from langgraph_checkpoint_aws.checkpoint.dynamodb import DynamoDBSaver
 
 from graphs.checkpoint_table import DynamoTable
 from graphs.checkpoints import SERIALIZER
+from store.aws import CONNECT_SECONDS, READ_SECONDS
 from store.errors import Unavailable
 from store.table import is_our_fault, reason
 from tools.errors import InvalidInput
@@ -39,6 +41,7 @@ class TableSaver(DynamoDBSaver):
         super().__init__(
             table,
             region_name=boto3.Session().region_name or os.environ.get("AWS_REGION"),
+            boto_config=Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS),
             s3_offload_config={"bucket_name": bucket} if bucket else None,
         )
         for read in READS:
