@@ -30,6 +30,7 @@ AREAS = {
     "jobs": "Optimizations: submitted, followed, cancelled, decided, and what they found",
     "evaluations": "One configuration at once, what a search would take, and what there is to choose from",
     "events": "What happens in a job or in an answer, live and from any number on",
+    "approvals": "What waits for a person, also for another one than whoever asked",
     "threads": "Conversations with the assistant",
     "agent": "The same conversations for clients of AG-UI 1.0",
     "portfolios": "Portfolios that are kept",
@@ -77,6 +78,7 @@ async def create_desk(
                 checkpoints=checkpoints,
                 budgets=settings.budgets,
                 thresholds=settings.thresholds,
+                second_person=frozenset({"holdout"} if settings.auth else ()),
                 observe=_each([each.observe for each in (telemetry, metrics) if each is not None]),
                 listeners=_listeners(settings),
                 queue=queue,
@@ -109,6 +111,7 @@ def create_app(
     from api.readiness import Watches
     from api.routes import (
         agent,
+        approvals,
         archive,
         audit,
         evaluations,
@@ -175,6 +178,7 @@ def create_app(
     for area, *conditions in (
         (results, research, CALCULATING),  # `/jobs/compare` comes before `/jobs/{job_id}`
         (jobs, research),
+        (approvals,),  # what it needs depends on what is asked
         (archive, research),
         (evaluations, research, CALCULATING),
         (events, research),

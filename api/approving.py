@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from api import options
 from api.allowed import at, in_words, short
 from api.past import AsJson, RunName
+from api.questions import approvals
 from api.settings import Settings, read_settings, server_at
 from tools.approval import Asked, Decided, Subject
 from tools.errors import InvalidInput
@@ -23,6 +24,8 @@ from tools.errors import InvalidInput
 if TYPE_CHECKING:
     from graphs.desk import Desk
 
+THERE = " --server URL"
+"""Where a terminal does not tell who sits at it."""
 WAITING = 3
 """Exit code of a command that leaves a run waiting."""
 CHOICES = "a = approve, e = edit the trials, r = reject, Enter = leave it waiting: "
@@ -34,6 +37,10 @@ WITHOUT_EDITS = "a = approve, r = reject, Enter = leave it waiting: "
 class Waiting:
     run: str
     asked: Asked
+    second_person: bool = False
+    """Whether somebody else has to decide."""
+    question: str = ""
+    """Its id where others find it."""
 
 
 Trials = Annotated[str | None, typer.Option("--trials", metavar="N", help="Approve with that many trials; 10 to 5000.")]
@@ -47,6 +54,7 @@ Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it s
 def register(app: typer.Typer) -> None:
     app.command()(approve)
     app.command()(reject)
+    app.command()(approvals)
 
 
 def approve(
@@ -105,7 +113,7 @@ async def waiting_for(desk: "Desk", owner: str, run: str) -> Waiting | None:
         return None
     approval = await approval_of(desk.store, owner, run)
     assert approval is not None
-    return Waiting(run, approval.asked)
+    return Waiting(run, approval.asked, second_person=bool(desk.second_person), question=approval.question)
 
 
 def settle(settings: Settings, waiting: Waiting | None, *, as_json: bool) -> int:
@@ -125,10 +133,20 @@ def ask_here(settings: Settings, waiting: Waiting, *, server: str = "", talking:
     """What the person at this terminal decides; None, and how to decide is said, where nobody does."""
     _tell(waiting)
     subject = waiting.asked.subject
-    decided = _asked_in_place(settings, subject) if sys.stdin and sys.stdin.isatty() and sys.stderr.isatty() else None
+    here = not waiting.second_person
+    decided = (
+        _asked_in_place(settings, subject)
+        if here and sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()
+        else None
+    )
     if decided is not None:
         return decided
     there = f" --server {server}" if server else ""
+    if waiting.second_person:
+        print(
+            f"It waits for a second person: python -m api approve {waiting.question}{there or THERE}", file=sys.stderr
+        )
+        return None
     if subject == "holdout" and server:
         print(f"Decide it at a terminal: python -m api chat --conversation last{there}", file=sys.stderr)
         return None
@@ -170,11 +188,12 @@ async def _open(settings: Settings, name: str, decided: Decided, *, as_json: boo
 
     async with create_desk(settings) as desk:
         run = (await find(desk.store, settings.owner, name)).id
-        await open_holdout(desk, settings.owner, run)
-        await _record(desk, settings.owner, run, decided, "holdout")
-        if decided.verdict == "rejected":
-            return 0
         opened = await open_holdout(desk, settings.owner, run)
+        if opened is None or decided.verdict == "rejected":
+            await _record(desk, settings.owner, run, decided, "holdout")
+            if decided.verdict == "rejected":
+                return 0
+            opened = await open_holdout(desk, settings.owner, run)
         assert opened is not None
         if as_json:
             print(json.dumps({"run": run, "holdout": opened.model_dump(mode="json")}))
@@ -213,7 +232,9 @@ async def decided_here(desk: "Desk", settings: Settings, run: str, subject: Subj
     assert approval is not None
     if approval.decided is not None:
         return True
-    decided = ask_here(settings, Waiting(run, approval.asked), talking=True)
+    other = bool(desk.second_person)
+    waiting = Waiting(run, approval.asked, second_person=other, question=approval.question)
+    decided = ask_here(settings, waiting, talking=True)
     if decided is None:
         return False
     await _record(desk, settings.owner, run, decided, subject)

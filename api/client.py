@@ -30,6 +30,7 @@ from tools.optimizer_answers import FrontierOptimization, HrpOptimization, RiskP
 from tools.optimizer_requests import FrontierRequest, HrpRequest, RiskParityRequest
 from tools.portfolio_words import Portfolio, PortfolioDraft, PortfolioPatch
 from tools.progress import LiveEvent
+from tools.questions import Question
 from tools.quick_words import DetailedEvaluation, EvaluationRequest
 from tools.simulations import Analysis, Simulation, SimulationRequest
 from tools.trace import ApprovalRequested, TurnPaused
@@ -104,6 +105,17 @@ class Client:
     def rule(self, job: str, ruling: Ruling) -> JobSummary:
         """Decide about a job that waits; the first decision holds."""
         return self._wire.call("POST", f"/jobs/{job}/approval", JobSummary, asked=ruling, repeatable=True)
+
+    def approvals(self) -> Iterator[Question]:
+        """What you may decide, whoever asked, the newest first."""
+        return self._items("/approvals", Listed[Question])
+
+    def approval(self, question: str) -> Question:
+        return self._wire.call("GET", f"/approvals/{question}", Question)
+
+    def decide_approval(self, question: str, ruling: Ruling) -> Question:
+        """Decide what another one may have asked; the first decision holds."""
+        return self._wire.call("POST", f"/approvals/{question}", Question, asked=ruling, repeatable=True)
 
     def result(self, job: str) -> OptimizationResult | PartialResult:
         """A `PartialResult` of a job that was cancelled or failed."""

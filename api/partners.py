@@ -134,7 +134,9 @@ class AtServer:
         asked = [each for each in self._client.interrupts(self.conversation) if each.turn == turn.number]
         if not asked:  # somebody decided elsewhere meanwhile
             return True
-        decided = ask_here(self._settings, Waiting(asked[0].run, asked[0].asked), server=self._client.url, talking=True)
+        first = asked[0]
+        waiting = Waiting(first.run, first.asked, second_person=first.second_person, question=first.question)
+        decided = ask_here(self._settings, waiting, server=self._client.url, talking=True)
         if decided is None:
             return False
         self._client.decide(self.conversation, asked[0].run, ruling(decided))

@@ -12,7 +12,7 @@ from starlette.middleware.errors import ServerErrorMiddleware
 
 from api.refusals import fields_of, refusals
 from store.errors import Conflict, Invalid, Unanswered, Unavailable
-from tools.errors import Conflicting, Gone, InvalidInput, NotFound, UserError
+from tools.errors import Conflicting, Forbidden, Gone, InvalidInput, NotFound, UserError
 
 Code: TypeAlias = Literal[
     "BAD_REQUEST",
@@ -209,6 +209,8 @@ def status_of(error: UserError) -> int:
         return 404
     if isinstance(error, Gone):
         return 410
+    if isinstance(error, Forbidden):
+        return 403
     return 409 if isinstance(error, Conflicting) else 422
 
 

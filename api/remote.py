@@ -15,8 +15,12 @@ from graphs.reports import Job
 from tools.approval import Decided, Ruling
 from tools.errors import InvalidInput, UserError
 from tools.optimization import OptimizationResult
+from tools.questions import Question
 
 FAULT = 1
+SHORTEST = 8
+"""Letters of a question's id, so that the beginning of a run's is not taken for one."""
+FORBIDDEN, ABSENT = 403, 404
 
 
 def client_of(url: str) -> Client:
@@ -48,6 +52,8 @@ def optimize(url: str, given: Mapping[str, Any], file: str | None, resume: str |
 
 def decide(url: str, name: str, decided: Decided, *, as_json: bool) -> int:
     with client_of(url) as client:
+        if (question := _question(client, name)) is not None:
+            return _answered(client.decide_approval(question, ruling(decided)), as_json=as_json)
         job = _found(client, name)
         told = _rule(client, job, decided)
         if decided.verdict == "rejected":
@@ -128,7 +134,9 @@ def _to_its_end(client: Client, settings: Settings, job: str, *, as_json: bool) 
         if as_json:
             print(json.dumps({"run": job, "state": "waiting", "asked": asked.model_dump(mode="json")}))
             return WAITING
-        decided = ask_here(settings, Waiting(job, asked), server=client.url)
+        question = found.approval.question
+        waiting = Waiting(job, asked, second_person=not _may_see(client, question), question=question)
+        decided = ask_here(settings, waiting, server=client.url)
         if decided is None:
             return WAITING
         print(_rule(client, job, decided), file=sys.stderr)
@@ -182,6 +190,40 @@ def _rule(client: Client, job: str, decided: Decided) -> str:
     assert held is not None
     assert held.decided is not None
     return plain(ruled(held.decided))
+
+
+def _answered(question: Question, *, as_json: bool) -> int:
+    from api.progress import ruled
+    from api.terminal import plain
+
+    assert question.decided is not None
+    print(plain(ruled(question.decided, question.asked.subject)), file=sys.stderr)
+    if as_json:
+        print(question.model_dump_json())
+    return 0
+
+
+def _question(client: Client, text: str) -> str | None:
+    """The id of the question that is meant; None where it is none that waits for whoever asks."""
+    if len(text) < SHORTEST:
+        return None
+    try:
+        found = [one.id for one in client.approvals() if one.id.startswith(text)]
+    except Refused as error:
+        if error.status != FORBIDDEN:
+            raise
+        return None
+    return found[0] if len(found) == 1 else None
+
+
+def _may_see(client: Client, question: str) -> bool:
+    """Whether the question is for somebody like whoever asks."""
+    try:
+        return not question or client.approval(question).id == question
+    except Refused as error:
+        if error.status not in (FORBIDDEN, ABSENT):
+            raise
+        return False
 
 
 def ruling(decided: Decided) -> Ruling:

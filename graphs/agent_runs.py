@@ -18,7 +18,9 @@ from store.errors import Conflict
 from store.records import Key
 from store.store import Store
 from tools.approval import Ruling, approval_of
+from tools.context import Principal
 from tools.errors import Conflicting, InvalidInput, NotFound
+from tools.questions import may_decide
 from tools.trace import TurnFinished, TurnPaused
 from tools.turns import Turn
 
@@ -71,9 +73,10 @@ async def begin(desk: Desk, answering: Answering, owner: str, thread: str, run: 
 
 
 async def go_on(
-    desk: Desk, answering: Answering, owner: str, thread: str, run: str, answers: Sequence[tuple[str, Ruling]]
+    desk: Desk, answering: Answering, asking: Principal, thread: str, run: str, answers: Sequence[tuple[str, Ruling]]
 ) -> AgentRun:
     """Decide what the thread waits for; what follows is a run of its own."""
+    owner = asking.owner
     turn = await _last(desk.store, owner, thread)
     pauses = [] if turn is None else await _pauses(desk.store, owner, turn.id)
     ids = [f"{pause.waits_for}.{pause.subject}" for pause in pauses[-1:]]
@@ -84,7 +87,7 @@ async def go_on(
     approval = await approval_of(desk.store, owner, pauses[-1].waits_for, pauses[-1].subject)
     assert approval is not None
     if approval.decided is None:
-        await decide(desk, answering, owner, thread, pauses[-1].waits_for, ruling)
+        await decide(desk, answering, asking, thread, pauses[-1].waits_for, ruling)
     elif not approval.decided.same_as(ruling):
         raise AlreadyDecided(f"body.resume: it was {approval.decided.verdict}; allowed: that decision")
     document = {"turn": turn.number, "part": len(pauses)}
@@ -94,9 +97,10 @@ async def go_on(
 
 
 async def told(
-    desk: Desk, following: Following, owner: str, run: AgentRun, messages: "Sequence[Message]"
+    desk: Desk, following: Following, asking: Principal, run: AgentRun, messages: "Sequence[Message]"
 ) -> "AsyncGenerator[BaseEvent]":
     """The events of the run, from the first; `messages` are those that the client has."""
+    owner = asking.owner
     from graphs.agui import Translation
 
     turn = run.turn
@@ -110,7 +114,8 @@ async def told(
                 case TurnPaused():
                     approval = await approval_of(desk.store, owner, live.event.waits_for, live.event.subject)
                     assert approval is not None
-                    found += translation.pause(live.event.waits_for, approval.asked)
+                    decides = may_decide(asking, owner, live.event.subject, desk.second_person)
+                    found += translation.pause(live.event.waits_for, approval.asked, second_person=not decides)
                 case TurnFinished():
                     found += translation.finish(await _answered(desk.store, owner, turn))
                 case _:

@@ -101,14 +101,15 @@ class Translation:
             found += self.fail(live.event.code, live.event.kind)
         return self._given(found)
 
-    def pause(self, run: str, asked: Asked) -> list[BaseEvent]:
+    def pause(self, run: str, asked: Asked, *, second_person: bool = False) -> list[BaseEvent]:
         """A person has to decide; the next part goes on from there."""
         waiting = {"run": run, "subject": asked.subject, "asked": asked.model_dump(mode="json", exclude={"at"})}
         subject = "launch it" if asked.subject == "launch" else "open its locked holdout"
+        waits = " It waits for a second person." if second_person else ""
         interrupt = Interrupt(
             id=f"{run}.{asked.subject}",
             reason="approval",
-            message=f"Optimization {run}: may the desk {subject}?",
+            message=f"Optimization {run}: may the desk {subject}?{waits}",
             tool_call_id=next(reversed([call for call, (log, *_) in self._calls.items() if log == self._turn]), None),
             response_schema=Ruling.model_json_schema(),
             metadata=waiting,

@@ -2,11 +2,15 @@
 
 from datetime import datetime
 
+from graphs.desk import Desk
 from graphs.log import EventLog
-from tools.approval import Approval, Asked, Thresholds, ask
-from tools.context import Context
+from graphs.run_book import Run
+from tools.approval import Approval, Asked, Subject, Thresholds
+from tools.context import Context, Principal
+from tools.errors import Conflicting
 from tools.estimate import estimate
 from tools.optimization import OptimizationRequest
+from tools.questions import NeedsAnother, ask, may_decide
 from tools.trace import ApprovalDecided, ApprovalRequested, RunFailed, TraceEvent
 
 APPROVE = "approve"
@@ -32,7 +36,15 @@ async def asked_for(context: Context, thresholds: Thresholds | None, now: dateti
         at=now,
         request_digest=context.request.content_digest(),
     )
-    return Approval(asked=await ask(context.store, context.owner, context.run, asked))
+    return await ask(context.store, context.owner, context.run, context.request.name, asked)
+
+
+def check_decider(desk: Desk, run: Run, subject: Subject, asked: Approval | None, decider: Principal) -> None:
+    """`Forbidden` for somebody who may not decide; nobody but its owner decides on a run that was cancelled."""
+    if not may_decide(decider, run.owner, subject, desk.second_person):
+        raise NeedsAnother(subject, asked.question if asked else "")
+    if subject == "launch" and run.state == "cancelled" and decider.owner != run.owner:
+        raise Conflicting(f"question: {run.request.name!r} was cancelled; allowed: once its owner starts it again")
 
 
 def told(log: EventLog, approval: Approval, request: OptimizationRequest) -> list[TraceEvent]:

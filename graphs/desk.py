@@ -10,7 +10,7 @@ from agents.late import AgentModels
 from graphs.checkpoint_table import DynamoTable
 from store.queue import Queue
 from store.store import Store
-from tools.approval import USUAL, Thresholds
+from tools.approval import USUAL, Subject, Thresholds
 from tools.budget import UNLIMITED, Budgets
 from tools.context import utc_now
 from tools.datasets import OwnedPrices
@@ -40,6 +40,8 @@ class Desk:
     """Hear every prompt and every answer of the models."""
     thresholds: Thresholds | None = USUAL
     """What a run may take before a person is asked; None asks nobody."""
+    second_person: frozenset[Subject] = frozenset()
+    """What whoever asks for it may not decide: empty where nobody signs in, since there is one person then."""
     now: Callable[[], datetime] = utc_now
     budgets: Budgets = UNLIMITED
     """Limits on what models may take."""

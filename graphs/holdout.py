@@ -1,4 +1,7 @@
-"""Opening the locked holdout of a finished run, which only a person may allow, and which happens once."""
+"""Opening the locked holdout of a finished run, which happens once, and which only a person may allow.
+
+Where people sign in, that is another person than whoever asks for it: see `tools.questions.may_decide`.
+"""
 
 import asyncio
 
@@ -6,12 +9,13 @@ from graphs.approval import told
 from graphs.desk import Desk
 from graphs.log import EventLog
 from graphs.run_book import Run, events_of, result_of, run_of
-from tools.approval import Approval, Asked, Thresholds, approval_of, ask
+from tools.approval import Approval, Asked, Thresholds, approval_of
 from tools.code import code_version
 from tools.errors import InvalidInput, UserError
 from tools.holdout import OpenedHoldout, holdout_figures, opened_holdout, save_holdout
 from tools.market import load_market
 from tools.optimization import OptimizationResult
+from tools.questions import ask
 from tools.trace import NodeFinished, NodeStarted
 
 NODE = "holdout"
@@ -60,7 +64,7 @@ async def _asked(desk: Desk, run: Run) -> Approval:
         at=desk.now(),
         request_digest=run.request.content_digest(),
     )
-    return Approval(asked=await ask(desk.store, run.owner, run.id, asked))
+    return await ask(desk.store, run.owner, run.id, run.request.name, asked)
 
 
 async def _opened(desk: Desk, run: Run, result: OptimizationResult, approval: Approval) -> OpenedHoldout:

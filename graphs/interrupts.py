@@ -7,8 +7,10 @@ from graphs.runs import decide_approval
 from graphs.turns import conversation_of, settled
 from store.store import Store
 from tools.approval import Decided, Ruling, Subject, approval_of
+from tools.context import Principal
 from tools.errors import Conflicting
 from tools.interrupts import Interrupt, editable
+from tools.questions import may_decide
 from tools.trace import TurnPaused
 from tools.turns import Turn
 
@@ -19,8 +21,9 @@ class NothingWaits(Conflicting):
     code = "nothing_waits"
 
 
-async def interrupts(store: Store, owner: str, conversation_id: str) -> list[Interrupt]:
+async def interrupts(desk: Desk, asking: Principal, conversation_id: str) -> list[Interrupt]:
     """At most one: a conversation goes on with one message at a time."""
+    store, owner = desk.store, asking.owner
     turn = await _last(store, owner, conversation_id)
     if turn is None or turn.state != "waiting" or turn.waits_for is None:
         return []
@@ -30,19 +33,30 @@ async def interrupts(store: Store, owner: str, conversation_id: str) -> list[Int
         return []
     request = (await run_of(store, owner, run)).request
     return [
-        Interrupt(run=run, subject=subject, turn=turn.number, asked=approval.asked, editable=editable(subject, request))
+        Interrupt(
+            run=run,
+            subject=subject,
+            turn=turn.number,
+            asked=approval.asked,
+            editable=editable(subject, request),
+            second_person=not may_decide(asking, owner, subject, desk.second_person),
+            question=approval.question,
+        )
     ]
 
 
-async def decide(desk: Desk, answering: Answering, owner: str, conversation_id: str, run: str, ruling: Ruling) -> Turn:
+async def decide(
+    desk: Desk, answering: Answering, asking: Principal, conversation_id: str, run: str, ruling: Ruling
+) -> Turn:
     """Record what the person decided, and let the turn that waits for it go on."""
+    owner = asking.owner
     turn = await _last(desk.store, owner, conversation_id)
     subject = None if turn is None else await _subject(desk.store, owner, turn, run)
     if turn is None or subject is None:
         await run_of(desk.store, owner, run)
         raise NothingWaits(f"run: the conversation waits for no decision on {run!r}; allowed: one of its interrupts")
     decided = Decided(**ruling.model_dump(), by=owner, at=desk.now())
-    await decide_approval(desk, owner, run, decided, subject)
+    await decide_approval(desk, owner, run, decided, subject, decider=asking)
     return await answering.ensure(owner, turn.conversation, turn.number, adopted=True)
 
 

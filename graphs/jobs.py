@@ -18,8 +18,10 @@ from graphs.turnstile import Ticket
 from store.errors import Conflict
 from store.queue import Queue
 from store.records import Key, Put
+from tools.approval import approval_of
 from tools.errors import Conflicting, NotFound, UserError
 from tools.optimization import OptimizationRequest
+from tools.questions import closing
 from tools.trace import RunFailed, TraceEvent
 
 IDEMPOTENCY = "idempotency"
@@ -119,8 +121,11 @@ async def cancel(desk: Desk, owner: str, run_id: str, *, by: str, reason: str = 
         else:
             run = run.moved("cancelled", at=wanted.at, by=by, reason=reason)
             after = gate.left(run_id).filled(desk.jobs_per_user, desk.now())
+        puts = [run.put(record.version), turnstile.kept(owner, after, version)]
+        if not executed:
+            puts += await closing(store, await approval_of(store, owner, run_id), desk.now())
         try:
-            await store.records.put_many([run.put(record.version), turnstile.kept(owner, after, version)])
+            await store.records.put_many(puts)
         except Conflict:
             continue
         _logger().info("job_cancelled", run=run.id, executed=executed)
@@ -190,6 +195,7 @@ async def release_next(desk: Desk, owner: str, job: str, number: int) -> None:
             wanted = run.cancelling
             cancelled = run.moved("cancelled", at=desk.now(), by=wanted.by, reason=wanted.reason)
             puts.append(cancelled.put(record.version))
+            puts += await closing(store, await approval_of(store, owner, job), desk.now())
         try:
             await store.records.put_many(puts)
         except Conflict:

@@ -14,7 +14,7 @@ from langgraph.types import Command
 from agents.build import Agent
 from agents.failures import ModelFailure
 from graphs import turnstile
-from graphs.approval import told
+from graphs.approval import check_decider, told
 from graphs.checkpoints import open_checkpoints
 from graphs.desk import Desk
 from graphs.log import EventLog, logged
@@ -24,9 +24,9 @@ from graphs.run_book import Cancelled, Run, change_run, events_of, record_of, re
 from graphs.states import ACTIVE, ENDED, STOPPED, RunState
 from graphs.stream import Stopped, events
 from store.errors import Conflict, Unavailable
-from store.records import Put
-from store.store import Store, open_store
+from store.store import open_store
 from tools import approval as approvals
+from tools import questions
 from tools.answers import forget_answers
 from tools.approval import Approval, Subject, approval_of
 from tools.code import code_version
@@ -38,6 +38,7 @@ from tools.ledger import load_ledger
 from tools.market import load_market
 from tools.optimization import AgentName, Decision, OptimizationResult
 from tools.results import load_result
+from tools.roles import ROLES
 from tools.trace import NodeStarted, RunFailed, RunFinished, RunStarted, TraceEvent
 
 GIVEN_DECISIONS = "given decisions"
@@ -104,23 +105,34 @@ async def _executed(
 
 
 async def decide_approval(
-    desk: Desk, owner: str, run_id: str, decided: approvals.Decided, subject: Subject = "launch"
+    desk: Desk,
+    owner: str,
+    run_id: str,
+    decided: approvals.Decided,
+    subject: Subject = "launch",
+    *,
+    decider: Principal | None = None,
 ) -> Run:
     """Record what a person decided; executing the run then goes on with it, or reads out its end.
 
-    The first decision holds: the same one again is harmless, another one is a `UserError`.
+    The first decision holds: the same one again is harmless, another one is a `UserError`, and so is one of somebody
+    who may not decide. Without a `decider` it is not known who decides: all is permitted where nobody signs in, and
+    nothing where people do.
     """
+    decider = decider or Principal(owner=decided.by, roles=() if desk.second_person else ROLES)
+    assert decider.owner == decided.by
     if subject == "holdout" and decided.verdict == "edited":
         raise InvalidInput("verdict", decided.verdict, allowed="approved or rejected: a holdout has nothing to edit")
     while True:
         earlier = await approval_of(desk.store, owner, run_id, subject)  # before the run, as in `execute`
         record = await record_of(desk.store, owner, run_id)
         run = Run.model_validate(record.document)
-        besides: list[Put] = []
+        check_decider(desk, run, subject, earlier, decider)
+        besides = await questions.closing(desk.store, earlier, decided.at, decided)
         tickets: list[turnstile.Ticket] = []
         if subject == "launch" and earlier is not None and earlier.decided is None:
             run = await _as_decided(desk, run, decided)
-            besides = [run.put(record.version)]
+            besides.append(run.put(record.version))
             if run.state == "queued":
                 entered, tickets = await turnstile.entering(desk.store, owner, run.id, desk.jobs_per_user, desk.now())
                 besides.append(entered)
@@ -306,13 +318,15 @@ async def _advance(desk: Desk, owner: str, run_id: str, stage: RunState, *, by: 
 
 async def _wait(desk: Desk, owner: str, run_id: str, *, by: str) -> None:
     """Let the run wait for a person, unless it has ended or the person has decided meanwhile."""
-    while not await _is_decided(desk.store, owner, run_id):
+    while (asked := await approval_of(desk.store, owner, run_id)) is None or asked.decided is None:
         record = await record_of(desk.store, owner, run_id)
         run = Run.model_validate(record.document)
         if run.state in STOPPED or run.state == "waiting":
             return
         try:
-            await desk.store.records.put_many([run.moved("waiting", at=desk.now(), by=by).put(record.version)])
+            waiting = run.moved("waiting", at=desk.now(), by=by).put(record.version)
+            listed = await questions.reopening(desk.store, owner, run_id, run.request.name, asked)
+            await desk.store.records.put_many([waiting, *listed])
         except Conflict:
             continue
         return
@@ -323,8 +337,3 @@ async def _end(desk: Desk, owner: str, run_id: str, state: RunState, *, by: str,
         return run if run.state in STOPPED else run.moved(state, at=desk.now(), by=by, reason=reason)
 
     await change_run(desk.store, owner, run_id, ended)
-
-
-async def _is_decided(store: Store, owner: str, run_id: str) -> bool:
-    approval = await approval_of(store, owner, run_id)
-    return approval is not None and approval.decided is not None

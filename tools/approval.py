@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 from pydantic import Field, model_validator
 
 from quant.strategy import Frozen
-from store.errors import Conflict
 from store.records import Key, Put
 from tools.errors import Conflicting
 from tools.optimization import Estimate, OptimizationRequest
@@ -99,6 +98,8 @@ class Approval(Frozen):
 
     asked: Asked
     decided: Decided | None = None
+    question: str = ""
+    """Under which others find it who may decide; empty in one that was asked before there were such lists."""
 
     @property
     def granted(self) -> bool:
@@ -118,27 +119,15 @@ class AlreadyDecided(Conflicting):
 
 
 async def approval_of(store: "Store", owner: str, run: str, subject: Subject = "launch") -> Approval | None:
-    record = await store.records.get(_key(owner, run, subject))
+    record = await store.records.get(approval_key(owner, run, subject))
     return None if record is None else Approval.model_validate(record.document)
-
-
-async def ask(store: "Store", owner: str, run: str, asked: Asked) -> Asked:
-    """Store the question, unless it was asked already; what is stored holds."""
-    document = Approval(asked=asked).model_dump(mode="json")
-    try:
-        await store.records.put(_key(owner, run, asked.subject), document, expected=0)
-    except Conflict:
-        earlier = await approval_of(store, owner, run, asked.subject)
-        assert earlier is not None
-        return earlier.asked
-    return asked
 
 
 async def decide(
     store: "Store", owner: str, run: str, subject: Subject, decided: Decided, *, besides: Sequence[Put] = ()
 ) -> Approval:
     """Record the decision, and `besides` in the same transaction; `Conflict` if somebody wrote meanwhile."""
-    key = _key(owner, run, subject)
+    key = approval_key(owner, run, subject)
     record = await store.records.get(key)
     if record is None:
         allowed = "a run that `python -m api runs` shows as waiting" if subject == "launch" else "ask for it first"
@@ -156,5 +145,5 @@ async def decide(
     return approval
 
 
-def _key(owner: str, run: str, subject: Subject) -> Key:
+def approval_key(owner: str, run: str, subject: Subject) -> Key:
     return Key(owner, KIND, f"{run}.{subject}")

@@ -4,10 +4,11 @@ UserError
 ├── InvalidInput    a value is not what it must be; names the field, the value and what is allowed
 ├── NotFound        the owner has no such object
 ├── Gone            the owner had it; the message says whether it can be brought back
+├── Forbidden       whoever asks may not do it; the message says who may
 └── Conflicting     the state in which an object is does not allow it
 
 Everything else that is raised is a fault. The command line answers a `UserError` with exit code 2,
-HTTP with 422, 404, 410 and 409.
+HTTP with 422, 404, 410, 403 and 409.
 """
 
 
@@ -27,6 +28,12 @@ class Gone(UserError):
     """The owner had such an object, and it is not here any more."""
 
     code = "gone"
+
+
+class Forbidden(UserError):
+    """Whoever asks may not do it; somebody else may."""
+
+    code = "forbidden"
 
 
 class Conflicting(UserError):

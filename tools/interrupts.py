@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import Field
+
 from quant.strategy import Frozen
 from tools.approval import Asked, Ruling, Subject
 from tools.optimization import OptimizationRequest
@@ -24,6 +26,11 @@ class Interrupt(Frozen):
     turn: int
     asked: Asked
     editable: tuple[Editable, ...]
+    second_person: bool = Field(
+        default=False,
+        description="It waits for a second person, who finds it at GET /api/approvals, not for you",
+    )
+    question: str = Field(default="", description="Its id there")
 
 
 def editable(subject: Subject, request: OptimizationRequest) -> tuple[Editable, ...]:

@@ -19,6 +19,7 @@ from api.dependencies import STREAMING, Asking, Served, Serving
 from api.routes.events import beating, event_stream, last_event_id, streamed
 from store.errors import Unavailable
 from tools.approval import Ruling
+from tools.context import Principal
 from tools.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ async def attached(given: RunAgentInput, after: LastEvent, asking: Asking, servi
     check_conversation_id("body.threadId", thread)
     found = await known(desk, answering, owner, thread, run)
     if found is None and given.resume:
-        found = await go_on(desk, answering, owner, thread, run, _answers(given))
+        found = await go_on(desk, answering, asking, thread, run, _answers(given))
     if found is None:
         found = await begin(desk, answering, owner, thread, run, _said(given))
     return Attached(found, given, after)
@@ -78,17 +79,17 @@ async def agent(
     person has to decide something, the run ends with the outcome `interrupt`; `resume` in a new run answers it, with
     `{"verdict": "approved"}`, `{"verdict": "edited", "trials": 50}` or `{"verdict": "rejected", "reason": "..."}`.
     """
-    return streamed(beating(_frames(attached, asking.owner, serving)))
+    return streamed(beating(_frames(attached, asking, serving)))
 
 
-async def _frames(attached: Attached, owner: str, serving: Served) -> AsyncGenerator[bytes]:
+async def _frames(attached: Attached, asking: Principal, serving: Served) -> AsyncGenerator[bytes]:
     from graphs.agent_runs import told
     from graphs.agui import as_json
 
     number = 0
     try:
         async with aclosing(
-            told(serving.desk, serving.following, owner, attached.run, attached.given.messages)
+            told(serving.desk, serving.following, asking, attached.run, attached.given.messages)
         ) as events:
             async for event in events:
                 number += 1

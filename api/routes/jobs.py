@@ -120,13 +120,16 @@ async def restart(job_id: JobId, serving: Serving, asking: Asking, *, reason: Wh
     responses=errors(400, 404, 409, 410, 413),
 )
 async def decide(job_id: JobId, body: Ruling, serving: Serving, asking: Asking) -> JobSummary:
-    """The first decision holds; the same one again changes nothing. An approved job goes back into the queue."""
+    """The first decision holds; the same one again changes nothing. An approved job goes back into the queue.
+
+    403 without `launch:approve`: then another person decides, at `/approvals`.
+    """
     from graphs.reports import summary
     from graphs.runs import decide_approval
     from tools.approval import Decided
 
     decided = Decided(**body.model_dump(), by=asking.owner, at=serving.desk.now())
-    run = await decide_approval(serving.desk, asking.owner, job_id, decided)
+    run = await decide_approval(serving.desk, asking.owner, job_id, decided, decider=asking)
     await serving.answering.ensure_all(asking.owner)  # a thread may wait for it
     return summary(run)
 

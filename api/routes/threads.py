@@ -108,7 +108,7 @@ async def state(thread: ThreadId, asking: Asking, serving: Serving) -> ThreadSta
         turns=found.turns,
         state=last.state if last else None,
         focus=last.focus if last else Focus(),
-        interrupts=tuple(await interrupts(store, asking.owner, thread)),
+        interrupts=tuple(await interrupts(serving.desk, asking, thread)),
     )
 
 

@@ -111,7 +111,7 @@ async def resume(thread: ThreadId, number: Number, asking: Asking, serving: Serv
 async def interrupts(thread: ThreadId, asking: Asking, serving: Serving) -> Listed[Interrupt]:
     from graphs import interrupts
 
-    return Listed(items=await interrupts.interrupts(serving.desk.store, asking.owner, thread), next=None)
+    return Listed(items=await interrupts.interrupts(serving.desk, asking, thread), next=None)
 
 
 @router.post(
@@ -121,10 +121,13 @@ async def interrupts(thread: ThreadId, asking: Asking, serving: Serving) -> List
     responses=problems.errors(400, 404, 409, 410, 413),
 )
 async def decide(thread: ThreadId, run: RunId, body: Ruling, asking: Asking, serving: Serving) -> Turn:
-    """The first decision holds: the same one again is harmless, another one is a 409."""
+    """The first decision holds: the same one again is harmless, another one is a 409.
+
+    403 where it waits for a second person, as the interrupt says.
+    """
     from graphs import interrupts
 
-    return await interrupts.decide(serving.desk, serving.answering, asking.owner, thread, run, body)
+    return await interrupts.decide(serving.desk, serving.answering, asking, thread, run, body)
 
 
 @router.post(

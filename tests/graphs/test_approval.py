@@ -112,7 +112,8 @@ async def test_above_a_threshold_a_run_waits_before_any_agent_is_asked(home, sma
         approval = await approval_of(desk.store, OWNER, RUN)
 
         [asked] = [event.asked for event in events if isinstance(event, ApprovalRequested)]
-        assert approval == Approval(asked=asked)
+        assert approval is not None
+        assert approval == Approval(asked=asked, question=approval.question)
         assert events[-1].event == "approval_requested"
         assert asked.exceeded == ("evaluations",)
         assert asked.thresholds == LOW

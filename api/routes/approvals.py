@@ -1,0 +1,52 @@
+"""What waits for a person, whoever asked."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path
+
+from api.bodies import at_most
+from api.dependencies import Asking, Serving
+from api.paging import After, Limit, Listed
+from api.problems import Problem, errors
+from tools.approval import Ruling
+from tools.questions import NEEDED, Question, filed_of, question_page
+
+QuestionId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", examples=["3f6c0e8a5f0e4a0f9a5d8c1b2e7f4a6d"])]
+
+
+async def deciding(asking: Asking) -> None:
+    """Whoever may decide nothing of all that is asked has no such list."""
+    if not any(asking.may(permission) for permission in NEEDED.values()):
+        raise Problem(403, f"your roles permit no decision; allowed: {' or '.join(NEEDED.values())}")
+
+
+router = APIRouter(tags=["approvals"], route_class=at_most(10_000), dependencies=[Depends(deciding)])
+
+
+@router.get("/approvals", summary="What waits for a decision that you may make, the newest first", responses=errors())
+async def listed(serving: Serving, asking: Asking, limit: Limit = 100, after: After = None) -> Listed[Question]:
+    """Of everybody: launches above a threshold for `launch:approve`, holdouts for `compliance:write`.
+
+    What you have asked yourself is not among it where a second person has to decide. A page may hold fewer than
+    `limit`; the last page is the one whose `next` is null. A question tells nothing else of its run.
+    """
+    desk = serving.desk
+    found, cursor = await question_page(desk.store, asking, desk.second_person, after=after, limit=limit)
+    return Listed(items=[filed.question for filed in found], next=cursor)
+
+
+@router.get("/approvals/{question}", summary="A question", responses=errors(404))
+async def read(question: QuestionId, serving: Serving, asking: Asking) -> Question:
+    """It can be read for 30 days after it was decided or withdrawn."""
+    return (await filed_of(serving.desk.store, asking, question)).question
+
+
+@router.post("/approvals/{question}", summary="Approve, edit or reject", responses=errors(400, 404, 409, 410, 413))
+async def decide(question: QuestionId, body: Ruling, serving: Serving, asking: Asking) -> Question:
+    """The first decision holds: the same one again is harmless, another one is a 409.
+
+    403 for whoever asked, where a second person has to decide: another key of the same user is the same person.
+    """
+    from graphs.questions import decide_question
+
+    return await decide_question(serving.desk, serving.answering, asking, question, body)
