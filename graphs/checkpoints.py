@@ -2,14 +2,16 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import aiosqlite
-from langgraph.checkpoint.base import BaseCheckpointSaver
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import WRITES_IDX_MAP, BaseCheckpointSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from langgraph.checkpoint.serde.types import ERROR
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from graphs.checkpoint_table import DynamoTable
@@ -44,6 +46,19 @@ SERIALIZER = WordSerializer(allowed_msgpack_modules=WORDS)
 
 
 OPENING_SECONDS = 30.0
+Writes: TypeAlias = Sequence[tuple[str, Any]]
+
+
+def of_unfinished(writes: Writes) -> Writes:
+    """Of a task that failed or was cut off only that: with any of its results, but not all, it would count as done."""
+    if not any(channel == ERROR for channel, _ in writes):
+        return writes
+    return [(channel, value) for channel, value in writes if channel in WRITES_IDX_MAP]
+
+
+class FileSaver(AsyncSqliteSaver):
+    async def aput_writes(self, config: RunnableConfig, writes: Writes, task_id: str, task_path: str = "") -> None:
+        await super().aput_writes(config, of_unfinished(writes), task_id, task_path)
 
 
 @asynccontextmanager
@@ -59,9 +74,9 @@ async def open_checkpoints(place: Path | DynamoTable) -> AsyncGenerator[BaseChec
 
 
 @asynccontextmanager
-async def _open_file(place: Path) -> AsyncGenerator[AsyncSqliteSaver]:
+async def _open_file(place: Path) -> AsyncGenerator[FileSaver]:
     async with aiosqlite.connect(place, timeout=30.0) as connection:
-        saver = AsyncSqliteSaver(connection, serde=SERIALIZER)
+        saver = FileSaver(connection, serde=SERIALIZER)
         await _set_up(saver)
         try:
             yield saver

@@ -20,7 +20,7 @@ from langgraph.checkpoint.base import (
 from langgraph_checkpoint_aws.checkpoint.dynamodb import DynamoDBSaver
 
 from graphs.checkpoint_table import DynamoTable
-from graphs.checkpoints import SERIALIZER
+from graphs.checkpoints import SERIALIZER, of_unfinished
 from store.aws import CONNECT_SECONDS, READ_SECONDS
 from store.errors import Unavailable
 from store.table import is_our_fault, reason
@@ -50,6 +50,7 @@ class TableSaver(DynamoDBSaver):
     def put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
+        writes = of_unfinished(writes)
         # those without a path are no task's: more may be added to them; and special ones replace each other
         if task_path and not all(channel in WRITES_IDX_MAP for channel, _ in writes):
             writes = [(TOGETHER, [(channel, *self.serde.dumps_typed(value)) for channel, value in writes])]

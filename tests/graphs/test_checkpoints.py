@@ -1,7 +1,9 @@
 """Checkpoints in DynamoDB and S3, over HTTP: what SQLite does, a kill at any write, and nothing left over."""
 
+import asyncio
 import json
 import operator
+import threading
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, suppress
 from typing import Annotated, Any, TypedDict, get_args, get_type_hints
@@ -88,6 +90,11 @@ async def go_on(graph: Any, config: Any, text: str = "small") -> Any:
         waits = any(task.interrupts for task in place.tasks)
         begun = None if place.created_at else {"done": [], "also": [], "text": text}
         await graph.ainvoke(Command(resume="yes") if waits else begun, config, durability="sync")
+
+
+async def streamed(graph: Any, begun: Any) -> None:
+    async for _ in graph.astream(begun, THREAD, stream_mode=["custom"], durability="sync"):
+        pass
 
 
 async def ran(desk: Desk, name: str) -> str | None:
@@ -259,3 +266,41 @@ async def test_settings_of_aws_that_lead_nowhere_stop_the_start(place, monkeypat
     monkeypatch.delenv("AWS_REGION")
     with pytest.raises(InvalidInput, match=r"STRATIGOS_CHECKPOINTS: the table 'checkpoints' .*region"):
         await start()
+
+
+@pytest.mark.parametrize("kind", ["file", "table"])
+@pytest.mark.parametrize("end", ["it is cut off", "it fails"])
+async def test_a_node_that_ends_before_its_branch_is_chosen_is_done_again(tmp_path, request, kind, end):
+    choosing, let = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+    times = 0
+
+    def branch(_: State) -> str:
+        nonlocal times
+        times += 1
+        if times == 1:
+            loop.call_soon_threadsafe(choosing.set)
+            let.wait(20.0)
+            if end == "it fails":
+                raise OSError("of the test")
+        return "second"
+
+    graph = StateGraph(State)
+    graph.add_node("first", first)
+    graph.add_node("second", lambda _: {"done": ["second"], "also": ["second"]})
+    graph.add_edge(START, "first")
+    graph.add_conditional_edges("first", branch, ["second"])
+    where = tmp_path / "checkpoints.sqlite" if kind == "file" else request.getfixturevalue("place")
+    async with open_checkpoints(where) as checkpointer:
+        begun = {"done": [], "also": [], "text": "small"}
+        running = asyncio.create_task(streamed(graph.compile(checkpointer), begun))
+        await choosing.wait()
+        if end == "it is cut off":
+            running.cancel()
+        else:
+            let.set()
+        with pytest.raises((asyncio.CancelledError, OSError)):
+            await running
+        let.set()
+    async with open_checkpoints(where) as checkpointer:
+        assert (await go_on(graph.compile(checkpointer), THREAD))["done"] == ["first", "second"]
