@@ -57,6 +57,7 @@ async def create_desk(
     called when the first is asked for; neither they nor the checkpoints are looked at before.
     """
     from api.models import models_for
+    from api.pushing import pushed
     from api.telemetry import exported
     from graphs.desk import Desk
     from tools.bundled import BundledPrices
@@ -69,7 +70,11 @@ async def create_desk(
     checkpoints = await _checkpoints(settings, checked=ready is not None and ready is models)
     place = settings.log if queued else "home"  # a command in place has standard output for its answer
     with log_to(settings.home, settings.log_level, place=place), exported(settings.telemetry) as telemetry:
-        async with opened_store(settings) as store, _queue(settings, queued=queued) as queue:
+        async with (
+            opened_store(settings) as plain,
+            _queue(settings, queued=queued) as queue,
+            pushed(settings, plain) as (store, sockets),
+        ):
             yield Desk(
                 store=store,
                 prices=prices,
@@ -83,6 +88,7 @@ async def create_desk(
                 listeners=_listeners(settings),
                 queue=queue,
                 jobs_per_user=settings.jobs_per_user,
+                sockets=sockets,
             )
 
 

@@ -53,18 +53,16 @@ Serving = Annotated[Served, Depends(served)]
 
 async def principal(connection: HTTPConnection, serving: Serving) -> AsyncGenerator[Principal]:
     """Who asks, while it asks."""
-    signed_in = partial(_signed_in, connection, serving)
+    who = partial(signed_in, connection, serving)
     async with (
-        nullcontext(await signed_in())
-        if serving.limits is None
-        else serving.limits.admitted(connection, signed_in) as asking
+        nullcontext(await who()) if serving.limits is None else serving.limits.admitted(connection, who) as asking
     ):
         known(connection, asking.owner)
         serving.answering.attend(asking.owner)
         yield asking
 
 
-async def _signed_in(connection: HTTPConnection, serving: Served) -> Principal:
+async def signed_in(connection: HTTPConnection, serving: Served) -> Principal:
     """Whoever got the ticket that a stream's URL shows, or else whoever a key or a token names."""
     return await redeemed(serving.desk.store, connection) or await serving.identity.principal(connection)
 

@@ -16,6 +16,7 @@ from structlog.contextvars import bound_contextvars
 
 from api import lambda_http
 from api.lambda_http import Event
+from api.lambda_sockets import is_socket, socket
 from api.settings import FORMS, read_settings
 from store.errors import Invalid, Missing
 from store.keys import SYSTEM, check_owner
@@ -94,10 +95,12 @@ async def answered(app: "FastAPI", event: Any, until: float) -> Any:
 
 async def settle(begun: "Function", until: float) -> None:
     """Lambda freezes the process between invocations, so what was begun ends first, or is left to whoever is next."""
-    answering = begun.app.state.served.answering
+    answering, sockets = begun.app.state.served.answering, begun.app.state.served.desk.sockets
     try:
         async with asyncio.timeout_at(until):
             await answering.idle()
+            if sockets is not None:
+                await sockets.idle()
     except TimeoutError:
         await answering.aclose()
     if begun.metrics is not None:
@@ -218,6 +221,7 @@ class Source(NamedTuple):
 SOURCES = (
     Source("a batch of SQS", lambda event: _records_of(event) == {"aws:sqs"}, work),
     Source("a notification of S3", lambda event: _records_of(event) == {"aws:s3"}, arrive),
+    Source("an event of a WebSocket API", is_socket, socket),
     Source("an event of the source stratigos", lambda event: event.get("source") == "stratigos", task),
     Source("a schedule's {task: NAME}", lambda event: isinstance(event.get("task"), str), task),
 )

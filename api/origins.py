@@ -16,17 +16,17 @@ class OnThisMachine:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refused = None if scope["type"] == "lifespan" else _refused(Headers(scope=scope))
-        if refused is None:
+        wrong = None if scope["type"] == "lifespan" else refused(Headers(scope=scope))
+        if wrong is None:
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
-            await answer(403, refused)(scope, receive, send)
+            await answer(403, wrong)(scope, receive, send)
         else:
             await receive()
-            await send({"type": "websocket.close", "code": 1008, "reason": refused.message[:120]})
+            await send({"type": "websocket.close", "code": 1008, "reason": wrong.message[:120]})
 
 
-def _refused(headers: Headers) -> Error | None:
+def refused(headers: Headers) -> Error | None:
     for name, url in (("Host", f"//{headers.get('host', '')}"), ("Origin", headers.get("origin", "//localhost"))):
         if (host := _host(url)) not in LOOPBACK:
             allowed = ", ".join(LOOPBACK)

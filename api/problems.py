@@ -163,7 +163,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(UserError)
     async def mendable(_: Request, error: UserError) -> JSONResponse:
         status = status_of(error)
-        return answer(status, Error(code=CODES[status], message=str(error), details=_details(error)))
+        return answer(status, Error(code=CODES[status], message=str(error), details=details_of(error)))
 
     @app.exception_handler(Conflict)
     async def conflict(_: Request, __: Conflict) -> JSONResponse:
@@ -214,7 +214,7 @@ def status_of(error: UserError) -> int:
     return 409 if isinstance(error, Conflicting) else 422
 
 
-def _details(error: UserError) -> list[Detail]:
+def details_of(error: UserError) -> list[Detail]:
     if not isinstance(error, InvalidInput):
         return []
     reason = str(error).removeprefix(f"{error.field}: ").removesuffix(f"; allowed: {error.allowed}")

@@ -135,6 +135,16 @@ class Settings(BaseSettings):
     )
     """How a function on Lambda answers HTTP: as whoever invokes it is set up to take it."""
 
+    sockets: Annotated[
+        str,
+        Field(
+            validation_alias="STRATIGOS_SOCKETS",
+            max_length=500,
+            pattern=r"^(https://[^\s/?#@]+(/[^\s?#@]*)?|http://(127\.0\.0\.1|localhost)(:[0-9]+)?(/[^\s?#@]*)?)?$",
+        ),
+    ] = ""
+    """Where a WebSocket API of API Gateway takes what is sent to its connections; empty where there is none."""
+
     threads: Annotated[int | None, Field(validation_alias="NUMBA_NUM_THREADS", ge=1, le=1024)] = None
     """Threads of the numeric core, by default one a core; read there. The result does not depend on it."""
 
@@ -237,6 +247,7 @@ FORMS = {
     "COGNITO_CLIENTS": "ids of app clients, separated by commas",
     "TRUSTED_PROXIES": "addresses or networks such as 10.0.0.0/8, separated by commas, or nothing",
     "CORS_ORIGINS": "origins such as https://desk.example.com, separated by commas, or nothing",
+    "STRATIGOS_SOCKETS": "https://API.execute-api.REGION.amazonaws.com/STAGE, or nothing",
     "STRATIGOS_SERVER": "an address such as http://127.0.0.1:8000, or nothing for the home",
     "MODEL": f"{EMBEDDED}, {BEDROCK}<model id or inference-profile ARN>, or a name of LangChain's init_chat_model",
     "MODEL_FALLBACKS": "names of models as in MODEL, separated by commas",

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 KIND = "ticket"
 SECONDS = 30
-EVENTS = re.compile(r"(/api/runs/[^/]+/events)(/poll|/ws)?")
+SOCKETS = "/api/sockets"
+"""Stands for the WebSocket API of API Gateway, whose sockets have no path."""
+EVENTS = re.compile(rf"(/api/runs/[^/]+/events|{SOCKETS})(/poll|/ws)?")
 """Where a ticket may stand in place of a key or a token: a stream of events, its polls and its socket."""
 
 

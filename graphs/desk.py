@@ -21,6 +21,8 @@ from tools.trace import TraceEvent
 if TYPE_CHECKING:
     from langchain_core.callbacks import AsyncCallbackHandler
 
+    from graphs.connections import Sockets
+
 
 @dataclass(frozen=True, kw_only=True)
 class Desk:
@@ -49,6 +51,8 @@ class Desk:
     """Where submitted jobs wait for a worker; None executes runs in place."""
     jobs_per_user: int = 2
     """Jobs of one owner that have a place at a time."""
+    sockets: "Sockets | None" = None
+    """Those that a gateway holds open; None where there is none."""
 
     def prices_of(self, owner: str) -> OwnedPrices:
         """What every owner has, and the owner's own data sets."""

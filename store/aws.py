@@ -97,7 +97,7 @@ def open_bucket(name: str, *, patience: float = PATIENCE_SECONDS) -> ObjectBlobs
     )
 
 
-def connect(service: str) -> Any:
+def connect(service: str, endpoint: str | None = None) -> Any:
     """One try a call: who calls knows what may be tried again."""
     config = Config(
         retries={"total_max_attempts": 1, "mode": "standard"},
@@ -107,7 +107,8 @@ def connect(service: str) -> Any:
     )
     session: Any = boto3.Session()
     try:
-        return session.client(service, region_name=session.region_name or os.environ.get("AWS_REGION"), config=config)
+        region = session.region_name or os.environ.get("AWS_REGION")
+        return session.client(service, region_name=region, endpoint_url=endpoint, config=config)
     except BotoCoreError as error:
         raise Unavailable(f"{service} is unavailable ({reason(error)})") from error
 

@@ -20,8 +20,9 @@ class Wanted(BaseModel):
     path: Annotated[
         str,
         Field(
-            pattern=r"^/api/runs/[^/?#%\s]{1,200}/events$",
-            description="The stream of a run or a turn; its polls and its socket, `/poll` and `/ws`, count as the same",
+            pattern=r"^/api/(runs/[^/?#%\s]{1,200}/events|sockets)$",
+            description="The stream of a run or a turn, with its polls and its socket, `/poll` and `/ws`; "
+            "or `/api/sockets`, for the WebSocket API where there is one",
             examples=["/api/runs/3f6c0e8a5f0e4a0f9a5d8c1b2e7f4a6d/events"],
         ),
     ]

@@ -1,0 +1,116 @@
+"""What is appended leaves through API Gateway's management API, for the sockets that API Gateway holds open."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, asynccontextmanager, closing
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from store.documents import Document
+from store.errors import Unavailable
+from store.events import Event, Events
+from store.store import Store
+
+if TYPE_CHECKING:
+    from api.settings import Settings
+    from graphs.connections import Sockets
+
+PATIENCE_SECONDS = 5.0
+LONGEST_PAUSE = 1.0
+CALLS_AT_ONCE = 16
+GONE, THROTTLED = 410, 429
+
+
+class ManagementApi:
+    """Adapter of `graphs.connections.Gateway`."""
+
+    def __init__(self, client: Any, *, patience: float = PATIENCE_SECONDS) -> None:
+        self._client = client
+        self._patience = patience
+        self._threads = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="sockets")
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def post(self, connection: str, text: str) -> None:
+        from botocore.exceptions import (  # pyright: ignore[reportMissingTypeStubs]
+            BotoCoreError,
+            ClientError,
+            ParamValidationError,
+        )
+
+        from graphs.connections import Left
+        from store.table import Patience, reason
+
+        patience = Patience(self._patience, LONGEST_PAUSE)
+        call = partial(self._client.post_to_connection, ConnectionId=connection, Data=text.encode("utf-8", "replace"))
+        while True:
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._threads, call)
+                return
+            except ParamValidationError:
+                raise
+            except (ClientError, BotoCoreError) as error:
+                status = _status(error)
+                if status == GONE:
+                    raise Left(connection) from error
+                unavailable = Unavailable(f"the gateway of the sockets is unavailable ({reason(error)})")
+                if status is not None and status < 500 and status != THROTTLED:
+                    raise unavailable from error
+                await patience.rest(unavailable)
+
+
+def _status(error: Exception) -> int | None:
+    """None where there was no answer."""
+    answer: Any = getattr(error, "response", None)
+    return answer and answer["ResponseMetadata"]["HTTPStatusCode"]
+
+
+class Announced:
+    """Adapter of `store.events.Events`: another one, whose new events are told of once they are stored."""
+
+    def __init__(self, events: Events, tell: Callable[[str, str], None]) -> None:
+        self._events = events
+        self._tell = tell
+
+    async def append(self, owner: str, run_id: str, event_id: str, payload: Document) -> int:
+        number = await self._events.append(owner, run_id, event_id, payload)
+        self._tell(owner, run_id)
+        return number
+
+    async def append_many(
+        self, owner: str, run_id: str, events: Iterable[tuple[str, Document]], *, expected: int | None = None
+    ) -> list[int]:
+        numbers = await self._events.append_many(owner, run_id, events, expected=expected)
+        self._tell(owner, run_id)
+        return numbers
+
+    async def read(self, owner: str, run_id: str, after: int = 0, limit: int = 1000) -> list[Event]:
+        return await self._events.read(owner, run_id, after, limit)
+
+    async def last(self, owner: str, run_id: str) -> int:
+        return await self._events.last(owner, run_id)
+
+    async def wait(self, owner: str, run_id: str, after: int, *, timeout: float) -> bool:  # noqa: ASYNC109
+        return await self._events.wait(owner, run_id, after, timeout=timeout)
+
+    async def delete(self, owner: str, run_id: str) -> int:
+        return await self._events.delete(owner, run_id)
+
+
+@asynccontextmanager
+async def pushed(settings: "Settings", store: Store) -> "AsyncGenerator[tuple[Store, Sockets | None]]":
+    """The store as whoever appends uses it, and the sockets that are told of what is appended."""
+    if not settings.sockets:
+        yield store, None
+        return
+    from graphs.connections import Sockets
+    from store.aws import connect
+
+    with (
+        closing(await asyncio.to_thread(connect, "apigatewaymanagementapi", settings.sockets)) as client,
+        closing(ManagementApi(client)) as gateway,
+    ):
+        async with aclosing(Sockets(store, gateway)) as sockets:
+            yield Store(store.records, Announced(store.events, sockets.tell), store.blobs), sockets
