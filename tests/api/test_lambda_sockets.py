@@ -18,6 +18,7 @@ from api.settings import Settings
 from graphs import jobs
 from graphs.connections import KIND, LISTENING
 from graphs.desk import Desk
+from quant.scenario import BUILT_IN
 from store.events import Events
 from store.keys import SYSTEM, Key
 from store.store import Store
@@ -28,7 +29,8 @@ from tests.api.management_api import Gateway, management_api
 from tests.api.test_lambda_events import batch, received
 from tests.graphs.conftest import QUICK
 from tests.graphs.queued import eventually
-from tools.context import utc_now
+from tools.context import Principal, utc_now
+from tools.optimization import OptimizationRequest
 
 pytestmark = pytest.mark.anyio
 
@@ -359,8 +361,6 @@ async def test_a_ticket_opens_one_socket_and_a_user_so_many(home, gateway: Gatew
 
 async def test_a_connection_is_forgotten_when_the_gateway_would_close_it(sockets: Sockets, gateway: Gateway):
     assert sockets.desk.sockets is not None
-    from tools.context import Principal
-
     ago = utc_now() - timedelta(hours=2, seconds=1)
     await sockets.desk.sockets.connect(ONE, Principal(owner=OWNER), now=ago)
     gateway.open.add(ONE)
@@ -376,9 +376,26 @@ async def test_a_function_without_the_setting_says_so(home):
     assert "STRATIGOS_SOCKETS" in answer.told()["errorMessage"]
 
 
-async def test_a_job_of_the_queue_is_followed_to_its_end(sockets: Sockets, gateway: Gateway, small):
+def little() -> OptimizationRequest:
+    scenarios = tuple(each.model_copy(update={"paths": 100, "years": 1}) for each in BUILT_IN[:2])
+    return OptimizationRequest(trials=10, scenarios=scenarios, seed=3)
+
+
+async def test_what_a_request_appends_is_sent_before_the_function_is_frozen(sockets: Sockets, gateway: Gateway):
+    run = (await jobs.submit(sockets.desk, OWNER, little())).id
+    await sockets.connect(ONE)
+    assert (await sockets.follow(ONE, run=run))["last"] == 0
+    cancelled = await sockets.function.answer(rest("DELETE", f"/api/jobs/{run}"))
+    assert cancelled.prelude["statusCode"] == 200
+    await sockets.ask(ONE, {"action": "stop", "run": run})  # the next invocation begins when all is sent
+    assert [message.get("ended") for message in gateway.sent[ONE]][:2] == [False, True]
+    assert gateway.events(ONE) == await sockets.polled(run)
+
+
+@pytest.mark.soak
+async def test_a_job_of_the_queue_is_followed_to_its_end(sockets: Sockets, gateway: Gateway):
     desk = sockets.desk
-    run = (await jobs.submit(desk, OWNER, small())).id
+    run = (await jobs.submit(desk, OWNER, little())).id
     await sockets.connect(ONE)
     await sockets.follow(ONE, run=run)
     (delivery,) = await received(sockets.function, 1)

@@ -1,0 +1,149 @@
+"""Readers behind a gateway: several append at once, the gateway fails, and every reader gets everything."""
+
+import asyncio
+import json
+import random
+from collections import defaultdict
+from contextlib import aclosing, suppress
+
+import pytest
+
+from graphs.connections import KEPT, MOST, Left, Sockets
+from graphs.following import NoSuchLog
+from store.errors import Unavailable
+from store.store import Store, open_store
+from tests.api.live import OWNER, RUN, Written
+from tools.context import Principal, utc_now
+from tools.errors import InvalidInput
+
+pytestmark = pytest.mark.anyio
+
+QUICK = 0.01
+
+
+class Line:
+    """A gateway that takes its time, loses answers and refuses, as its dice fall."""
+
+    def __init__(self, seed: int = 0, *, failing: float = 0.0) -> None:
+        self._dice = random.Random(seed)
+        self._failing = failing
+        self.sent: defaultdict[str, list[int]] = defaultdict(list)
+        self.ended: set[str] = set()
+        self.gone: set[str] = set()
+        self.posts = 0
+
+    async def post(self, connection: str, text: str) -> None:
+        self.posts += 1
+        await asyncio.sleep(self._dice.random() * 0.005)
+        if connection in self.gone:
+            raise Left(connection)
+        if self._dice.random() < self._failing / 2:
+            raise Unavailable("the line is down")
+        message = json.loads(text)
+        self.sent[connection] += [event["sequence"] for event in message["events"]]
+        if message["ended"]:
+            self.ended.add(connection)
+        if self._dice.random() < self._failing / 2:
+            raise Unavailable("the answer was lost")
+
+
+@pytest.fixture
+async def store(tmp_path):
+    async with open_store(tmp_path) as opened:
+        yield opened
+
+
+async def opened(sockets: Sockets, id_: str, owner: str = OWNER):
+    await sockets.connect(id_, Principal(owner=owner), now=utc_now())
+    connection = await sockets.connection(id_)
+    assert connection is not None
+    return connection
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_every_number_comes_and_none_before_those_below_it(store: Store, seed: int):
+    dice, line = random.Random(seed), Line(seed, failing=0.3)
+    log = Written(store)
+    await log.begin()
+    async with (
+        aclosing(Sockets(store, line, interval=QUICK)) as one,
+        aclosing(Sockets(store, line, interval=QUICK)) as two,
+    ):
+        connections = [await opened(one, f"c{n}") for n in range(4)]
+        starts = {connection.id: dice.randrange(4) for connection in connections}
+        for n in range(0, 40, 4):
+            for connection in connections[n // 10 : n // 10 + 1]:
+                with suppress(Unavailable):  # what was missed comes with the next push
+                    await one.follow(connection, RUN, starts[connection.id])
+            await log.append(*log.trials(n, n + 4))
+            for each in dice.sample([one, two], dice.randint(1, 2)):
+                each.tell(OWNER, RUN)
+            await asyncio.sleep(dice.random() * 0.02)
+        await log.finish()
+        for each in (one, two):
+            each.tell(OWNER, RUN)
+        await asyncio.gather(one.idle(), two.idle())
+    for connection in connections:
+        came = [*dict.fromkeys(line.sent[connection.id])]
+        assert came == [*range(starts[connection.id] + 1, 85)]
+    assert line.ended == set(starts)
+
+
+async def test_logs_of_the_same_name_belong_to_their_owners(store: Store):
+    line = Line()
+    async with aclosing(Sockets(store, line, interval=QUICK)) as sockets:
+        mine, theirs = await opened(sockets, "mine"), await opened(sockets, "theirs", "other")
+        log = Written(store)
+        await log.begin()
+        await sockets.follow(mine, RUN, 0)
+        with pytest.raises(NoSuchLog):
+            await sockets.follow(theirs, RUN, 0)
+        await log.append(*log.trials(0, 1))
+        sockets.tell("other", RUN)
+        await sockets.idle()
+        assert line.sent == {"mine": [1, 2, 3]}
+        sockets.tell(OWNER, RUN)
+        await sockets.idle()
+    assert line.sent == {"mine": [1, 2, 3, 4, 5]}
+
+
+async def test_a_log_that_nobody_follows_is_not_sent_and_not_kept_for_ever(store: Store):
+    line = Line()
+    async with aclosing(Sockets(store, line, interval=QUICK)) as sockets:
+        for n in range(3 * KEPT):
+            sockets.tell(OWNER, f"run-{n}")
+            await sockets.idle()
+        assert len(sockets._logs) <= KEPT
+    assert line.posts == 0
+
+
+async def test_a_connection_follows_so_many(store: Store):
+    line = Line()
+    async with aclosing(Sockets(store, line, interval=QUICK)) as sockets:
+        connection = await opened(sockets, "one")
+        for n in range(MOST + 1):
+            await Written(store, f"run-{n}").begin()
+        for n in range(MOST):
+            await sockets.follow(connection, f"run-{n}", 3)
+        await sockets.follow(connection, "run-0", 0)  # one that is followed already
+        with pytest.raises(InvalidInput, match="stop another one first"):
+            await sockets.follow(connection, f"run-{MOST}", 0)
+        await sockets.stop(connection, "run-1")
+        await sockets.follow(connection, f"run-{MOST}", 0)
+
+
+async def test_who_appends_waits_for_no_reader(store: Store):
+    class Stuck(Line):
+        async def post(self, connection: str, text: str) -> None:
+            if self.posts:
+                await asyncio.Event().wait()
+            self.posts += 1
+
+    log = Written(store)
+    await log.begin()
+    sockets = Sockets(store, Stuck(), interval=QUICK)
+    await sockets.follow(await opened(sockets, "one"), RUN, 0)
+    async with asyncio.timeout(1.0):
+        for n in range(20):
+            await log.append(*log.trials(n, n + 1))
+            sockets.tell(OWNER, RUN)
