@@ -5,7 +5,7 @@ import json
 import os
 import re
 from collections.abc import Awaitable, Callable, Generator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import unquote_plus
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 GIVE_BACK = 30.0
 """Seconds before the end at which a job is given back: another invocation goes on with it."""
+LAST_PUSHES = 10.0
+"""Seconds for which an invocation waits until what it appended is sent to sockets."""
 LARGEST_FILE = 100_000_000
 IMPORT = re.compile(r"imports/([^/]+)/([^/]+)\.(csv|xlsx|parquet|json)")
 
@@ -99,10 +101,12 @@ async def settle(begun: "Function", until: float) -> None:
     try:
         async with asyncio.timeout_at(until):
             await answering.idle()
-            if sockets is not None:
-                await sockets.idle()
     except TimeoutError:
         await answering.aclose()
+    if sockets is not None:
+        with suppress(TimeoutError):  # what is left goes with the next push, or when its reader asks
+            async with asyncio.timeout_at(min(until, asyncio.get_running_loop().time() + LAST_PUSHES)):
+                await sockets.idle()
     if begun.metrics is not None:
         begun.metrics.flush()
 

@@ -386,7 +386,7 @@ async def test_what_a_request_appends_is_sent_before_the_function_is_frozen(sock
     await sockets.connect(ONE)
     assert (await sockets.follow(ONE, run=run))["last"] == 0
     cancelled = await sockets.function.answer(rest("DELETE", f"/api/jobs/{run}"))
-    assert cancelled.prelude["statusCode"] == 200
+    assert cancelled.prelude["statusCode"] == 202
     await sockets.ask(ONE, {"action": "stop", "run": run})  # the next invocation begins when all is sent
     assert [message.get("ended") for message in gateway.sent[ONE]][:2] == [False, True]
     assert gateway.events(ONE) == await sockets.polled(run)
