@@ -62,6 +62,12 @@ def test_a_run_above_a_threshold_says_how_to_decide(capfd):
     assert f"Waiting for your decision: {name[:12]}" in capfd.readouterr().out
     assert run(["show", name]) == 2
     assert "waits for a person" in capfd.readouterr().err
+    assert run(["approvals"]) == 0
+    waits_for = capfd.readouterr().out
+    assert all(part in waits_for for part in (name[:12], "local", "10 evaluations (above 5)", "approve RUN"))
+    assert run(["approvals", "--json"]) == 0
+    [question] = json.loads(capfd.readouterr().out)
+    assert (question["owner"], question["asked"]["exceeded"]) == ("local", ["evaluations"])
 
 
 def test_what_waits_is_told_as_json_to_a_program(capfd):

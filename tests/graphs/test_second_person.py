@@ -21,7 +21,7 @@ from store.records import Key, every
 from tests.graphs.conftest import open_desk
 from tests.graphs.queued import queued_desk
 from tests.graphs.waiting import LOW
-from tools.approval import AlreadyDecided, Asked, Decided, approval_of
+from tools.approval import AlreadyDecided, Asked, Decided, Subject, approval_of
 from tools.context import Principal
 from tools.errors import Conflicting, Forbidden, NotFound
 from tools.questions import KEPT, KIND, Question, ask, filed_of, may_decide, question_page
@@ -74,12 +74,13 @@ async def listed(desk: Desk, asking: Principal, limit: int = 100) -> list[str]:
 
 
 def test_who_decides_what():
-    both, nobody = frozenset({"holdout"}), frozenset()
+    signed_in: frozenset[Subject] = frozenset({"holdout"})
+    alone: frozenset[Subject] = frozenset()
     deciders = {
         (role, subject, rule): may_decide(person(ANNA, role), owner, subject, second)
         for role in ("analyst", "portfolio-manager", "compliance-officer", "administrator")
         for subject in ("launch", "holdout")
-        for rule, owner, second in (("own", ANNA, both), ("another's", "ben", both), ("alone", ANNA, nobody))
+        for rule, owner, second in (("own", ANNA, signed_in), ("another's", "ben", signed_in), ("alone", ANNA, alone))
     }
     assert {each for each, may in deciders.items() if may} == {
         *(("portfolio-manager", "launch", rule) for rule in ("own", "another's", "alone")),
