@@ -40,10 +40,11 @@ async def asked_for(context: Context, thresholds: Thresholds | None, now: dateti
 
 
 def check_decider(desk: Desk, run: Run, subject: Subject, asked: Approval | None, decider: Principal) -> None:
-    """`Forbidden` for somebody who may not decide; nobody but its owner decides on a run that was cancelled."""
+    """`Forbidden` for somebody who may not decide; where people sign in, a cancelled run is its owner's alone."""
     if not may_decide(decider, run.owner, subject, desk.second_person):
         raise NeedsAnother(subject, asked.question if asked else "")
-    if subject == "launch" and run.state == "cancelled" and decider.owner != run.owner:
+    withdrawn = bool(desk.second_person) and subject == "launch" and run.state == "cancelled"
+    if withdrawn and decider.owner != run.owner:
         raise Conflicting(f"question: {run.request.name!r} was cancelled; allowed: once its owner starts it again")
 
 

@@ -172,6 +172,19 @@ async def test_a_launch_of_an_analyst_is_approved_by_somebody_who_may(home):
         assert (await client.get(place, headers=manager)).json()["decided"]["by"] == "ben"
 
 
+async def test_a_cancelled_job_is_nobody_elses_to_decide(home):
+    analyst, manager = await headers(home, "anna", "analyst"), await headers(home, "ben", "portfolio-manager")
+    async with served(signing_in(home)) as client:
+        job = await waits(home, analyst, client)
+        [question] = (await client.get("/api/approvals", headers=manager)).json()["items"]
+        assert (await client.delete(f"/api/jobs/{job}", headers=analyst)).status_code == 202
+        assert (await client.get("/api/approvals", headers=manager)).json()["items"] == []
+        place = f"/api/approvals/{question['id']}"
+        assert (await client.get(place, headers=manager)).json() == question | {"withdrawn": True}
+        late = await client.post(place, json=APPROVED, headers=manager)
+        assert (late.status_code, "was withdrawn" in message(late)) == (409, True)
+
+
 async def test_a_manager_approves_an_own_launch(home):
     anna = await headers(home, "anna", "portfolio-manager")
     blunt = await headers(home, "anna", "portfolio-manager", scopes=("research:read", "research:write"))
