@@ -80,9 +80,15 @@ def serve(
             h11_max_incomplete_event_size=LARGEST_HEAD,
             ws_max_size=LARGEST_MESSAGE,
         )
-        with suppress(KeyboardInterrupt, SystemExit):  # the second says why it could not start: a port that is taken
-            server.run()
-        return 0 if server.started else CANNOT_START
+        try:
+            with suppress(SystemExit):  # it has said why it could not start: a port that is taken
+                server.run()
+            answer = 0 if server.started else CANNOT_START
+        except KeyboardInterrupt:  # it was told to end, perhaps before it had started
+            answer = 0
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)  # who is told twice shall still let its workers give back their jobs
+        return answer
 
 
 async def warn_without_keys(settings: Settings) -> None:

@@ -11,6 +11,7 @@ State holds typed words and counts; prices, trials and results lie in the store.
 
 import asyncio
 import operator
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeAlias, TypedDict
@@ -283,16 +284,21 @@ async def aggregate(state: State, run: Execution, place: Place) -> Update:
     trials = (await stored_trials(context.store, context.owner, context.run))[: state["trials"]]
     series = {t.series: await load_series(context.store, context.owner, t.series, rows=2) for t in trials}
     before = await load_ledger(context.store, context.owner, context.ledger)
-    judgement = await asyncio.to_thread(
-        judge,
-        World(market, context.request),
-        trials,
-        series,
-        view=state["view"],
-        decisions=_in_order(state),
-        counts=_counts(state, run, trials),
-        ledger_trials=len(before | {entry(context.request.mandate, trial.digest) for trial in trials}),
-    )
+    stop = threading.Event()
+    try:
+        judgement = await asyncio.to_thread(
+            judge,
+            World(market, context.request, stop.is_set),
+            trials,
+            series,
+            view=state["view"],
+            decisions=_in_order(state),
+            counts=_counts(state, run, trials),
+            ledger_trials=len(before | {entry(context.request.mandate, trial.digest) for trial in trials}),
+        )
+    except asyncio.CancelledError:
+        stop.set()  # the thread would go on for nobody, and its process could not end
+        raise
     result = labelled(judgement.result, _in_order(state))
     if judgement.history is not None:
         await save_series(context.store, context.owner, judgement.history)

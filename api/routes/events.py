@@ -157,7 +157,7 @@ async def socket(websocket: WebSocket, run: str, asking: Asking, serving: Servin
         code, reason = TRY_AGAIN, "the storage cannot answer now"
     except WebSocketDisconnect:
         return
-    with suppress(TimeoutError, RuntimeError):  # who is gone, or takes nothing, is not told either
+    with suppress(TimeoutError, RuntimeError, WebSocketDisconnect):  # who is gone, or takes nothing, is not told
         async with asyncio.timeout(1.0):
             await websocket.close(code, reason.encode()[:120].decode(errors="ignore"))
 

@@ -1,0 +1,203 @@
+"""A service that is told to end while jobs run and readers listen: nothing is lost or repeated, for nobody."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from pathlib import Path
+from time import monotonic, sleep
+
+import httpx
+import pytest
+
+from api.api_keys import KeyTerms, create
+from graphs.desk import Desk
+from graphs.leases import KIND as LEASE
+from graphs.run_book import Run, events_of, run_of
+from graphs.runs import reproduce
+from graphs.worker import executed
+from store.records import every
+from store.store import Store, open_store
+from tests.api.listening import Reader, begun, until
+from tests.api.live import RUN, written
+from tests.api.serving import application
+from tests.api.supervised import ROOT, Supervised
+from tests.api.test_on_aws import SMALL
+from tests.api.test_shutdown import ending
+from tests.api.test_workers import alive
+from tests.graphs.conftest import OWNER, open_desk
+from tests.graphs.queued import queued_desk, working
+from tools.context import utc_now
+from tools.trials import KIND as TRIAL
+
+LONG = 300.0
+"""Seconds after which a test gives up."""
+READERS = ("stream", "stream", "stream", "stream", "socket")
+
+pytestmark = pytest.mark.anyio
+
+Service = Callable[[], AbstractAsyncContextManager[str]]
+
+
+async def through_a_restart(
+    home: Path,
+    service: Service,
+    executions: Callable[[], Counter[str]],
+    people: Mapping[str, dict[str, str]],
+    *,
+    jobs: int,
+    readers: int,
+    middle: int,
+) -> None:
+    """Ended when `middle` of the jobs have told of their first trials, and begun again; `people` are their headers."""
+    place = ""
+    unlimited = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(timeout=LONG, limits=unlimited) as client, asyncio.TaskGroup() as group:
+        async with service() as place:
+            owners: dict[str, str] = {}
+            for number in range(jobs):
+                owner = list(people)[number % len(people)]
+                asked = SMALL | {"name": f"Job {number}"}
+                answer = await client.post(f"{place}/api/jobs", json=asked, headers=people[owner])
+                assert answer.status_code == 202, answer.text
+                owners[answer.json()["id"]] = owner
+            following = [
+                Reader(job, READERS[number % len(READERS)], people[owners[job]])
+                for number, job in zip(range(readers), list(owners) * readers, strict=False)
+            ]
+            for reader in following:
+                group.create_task(reader.follow(client, lambda: place))
+            await until(lambda: len(begun(following, "trial_finished")) >= middle, seconds=LONG)
+        first = executions()
+        async with open_store(home) as store:
+            left = {job: await run_of(store, owner, job) for job, owner in owners.items()}
+            assert not [each for owner in people async for each in every(store.records, owner, LEASE)]
+        cut = {job for job in first if left[job].state != "completed"}
+        assert cut, "nothing was executed when the service ended"
+        assert {run.state for job, run in left.items() if job not in first} <= {"queued"}
+        async with service() as place:
+            await until(lambda: all(reader.done for reader in following), seconds=LONG)
+    assert executions() == {job: 1 + (job in cut) for job in owners}
+    assert sum(reader.cuts for reader in following)
+    async with open_desk(home) as desk:
+        for job, owner in owners.items():
+            run = await run_of(desk.store, owner, job)
+            await _is_whole(desk.store, run, [reader for reader in following if reader.job == job])
+        for job in sorted(cut)[:2]:
+            again = await reproduce(desk, owners[job], job)
+            assert again.digest() == (await run_of(desk.store, owners[job], job)).result_digest
+
+
+async def _is_whole(store: Store, run: Run, readers: list[Reader]) -> None:
+    assert run.state == "completed"
+    assert [move.state for move in run.history][-1:] == ["completed"]
+    assert not {"failed", "cancelled"} & {move.state for move in run.history}
+    log = await events_of(store, run.owner, run.id)
+    assert [event.sequence for event in log] == list(range(1, len(log) + 1))
+    assert len({event.id for event in log}) == len(log)
+    kinds = Counter(event.event for event in log)
+    assert (kinds["run_started"], kinds["run_finished"], kinds["run_failed"]) == (1, 1, 0)
+    trials = [record async for record in every(store.records, run.owner, TRIAL, prefix=f"{run.id}.")]
+    assert kinds["trial_finished"] == len(trials) == SMALL["trials"]
+    assert {record.version for record in trials} == {1}, "a trial that was stored was computed again"
+    for reader in readers:
+        assert [each["sequence"] for each in reader.told] == [event.sequence for event in log], reader.door
+        assert [each["event"]["id"] for each in reader.told] == [event.id for event in log], reader.door
+
+
+async def test_jobs_and_readers_go_on_after_a_restart(home):
+    executions: Counter[str] = Counter()
+
+    async def counted(desk: Desk, owner: str, job: str) -> None:
+        executions[job] += 1
+        await executed(desk, owner, job)
+
+    @asynccontextmanager
+    async def here() -> AsyncGenerator[str]:
+        async with queued_desk(home) as desk:
+            with ending(application(home, queued_desk(home)), grace=3.0) as (address, server):
+                async with working(desk, execution=counted):
+                    yield address
+                    server.should_exit = True
+
+    await through_a_restart(home, here, executions.copy, {OWNER: {}}, jobs=3, readers=6, middle=2)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("how", ["two at a time", "all at once"])
+async def test_twenty_jobs_and_fifty_readers_go_on_after_a_restart(home, how):
+    at_once = how == "all at once"
+    settings = {"STRATIGOS_AUTH": "keys", "REQUESTS_PER_SECOND": "1000", "REQUESTS_PER_ADDRESS": "1000000"}
+    workers = {"STRATIGOS_WORKERS": "0", "JOBS_PER_USER": "20"} if at_once else {"STRATIGOS_WORKERS": "2"}
+    supervised = Supervised(home, besides=["work --jobs 10"] * (2 * at_once), **settings, **workers)
+
+    def executions() -> Counter[str]:
+        lines = (json.loads(line) for line in (home / "stratigos.log").read_text().splitlines())
+        return Counter(line["run"] for line in lines if line["event"] == "job_begun")
+
+    people = {name: {"X-API-Key": await _key(home, name)} for name in ("anna", "ben", "chloe", "dan", "eve")}
+    await through_a_restart(home, supervised.running, executions, people, jobs=20, readers=50, middle=8)
+
+
+async def _key(home: Path, owner: str) -> str:
+    async with open_store(home) as store:
+        return (await create(store, KeyTerms(owner=owner, roles=("portfolio-manager",)), days=1, now=utc_now()))[1]
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    "told", [(signal.SIGTERM, signal.SIGTERM), (signal.SIGINT,), (signal.SIGINT, signal.SIGTERM, signal.SIGINT)]
+)
+async def test_readers_are_let_go_and_workers_end_however_often_it_is_told(home, told):
+    async with written(home), httpx.AsyncClient(timeout=LONG) as client, asyncio.TaskGroup() as group:
+        readers = [Reader(RUN, door, {}) for door in READERS]
+        async with Supervised(home, STRATIGOS_WORKERS="2").running(*told) as place:
+            following = [group.create_task(reader.follow(client, lambda: place)) for reader in readers]
+            await until(lambda: all(reader.told for reader in readers))
+        await until(lambda: all(reader.cuts == 1 for reader in readers))
+        for task in following:
+            task.cancel()
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("after", ["takes jobs", "both"])
+def test_told_to_end_while_it_begins(home, after):
+    """By then there is a worker, and no server yet or hardly."""
+    with began(home) as server:
+        assert server.stderr is not None
+        for _ in range(1 if after == "takes jobs" else 2):
+            assert "takes jobs" in server.stderr.readline()
+        server.terminate()
+        _, err = server.communicate(timeout=20.0)
+    assert server.returncode in (0, 130)
+    assert "Traceback" not in err
+
+
+@pytest.mark.soak
+def test_workers_end_by_themselves_when_the_server_is_killed(home):
+    with began(home) as server:
+        assert server.stderr is not None
+        pids = [int(server.stderr.readline().split()[1]) for _ in range(2)]
+        server.kill()
+        server.wait()
+        until_ = monotonic() + 20.0
+        while any(map(alive, pids)):
+            assert monotonic() < until_
+            sleep(0.05)
+        assert "Traceback" not in server.stderr.read()
+
+
+@contextmanager
+def began(home: Path) -> Generator["subprocess.Popen[str]"]:
+    environment = os.environ | {"STRATIGOS_HOME": str(home), "STRATIGOS_WORKERS": "2"}
+    command = [sys.executable, "-m", "api", "serve", "--port", "0"]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            yield server
+        finally:
+            server.kill()
