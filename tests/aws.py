@@ -100,10 +100,10 @@ def _copy(table: Any, memo: Any) -> Any:
 
 
 @contextmanager
-def ministack(folder: Path) -> Iterator[Aws]:
+def ministack(folder: Path, services: str = "dynamodb,s3,sqs") -> Iterator[Aws]:
     port = free_port()
     quiet = {"IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0", "LOG_LEVEL": "WARNING", "TMPDIR": str(folder)}
-    where = {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "SERVICES": "dynamodb,s3,sqs"}
+    where = {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "SERVICES": services}
     with (folder / "ministack.log").open("wb") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "ministack"], env=os.environ | quiet | where, stdout=log, stderr=log
