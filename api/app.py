@@ -109,6 +109,7 @@ def create_app(
 
     from api import auditing, problems
     from api.dependencies import CALCULATING, Served, needs, only_known_parameters, principal
+    from api.documentation import make_once
     from api.guarding import guard
     from api.identity import BEARER, KEY, check, create_identity
     from api.limits import Limits
@@ -169,6 +170,7 @@ def create_app(
         swagger_ui_oauth2_redirect_url="/api/docs/oauth2-redirect",
         openapi_url="/api/openapi.json",
     )
+    make_once(app)
     problems.install(app)
     app.add_middleware(auditing.Audited)
     if not settings.auth:
