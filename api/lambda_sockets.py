@@ -54,6 +54,13 @@ async def socket(served: "Served", event: Event, until: float) -> Event:
         reason = "is not set, and nothing could be sent to whoever connects"
         raise InvalidInput("STRATIGOS_SOCKETS", "", reason=reason, allowed=FORMS["STRATIGOS_SOCKETS"])
     kind, id_ = event["requestContext"]["eventType"], event["requestContext"]["connectionId"]
+    status = await _status(served, sockets, event, until)
+    _logger().info("socket", kind=kind, connection=id_, status=status)
+    return {"statusCode": status}
+
+
+async def _status(served: "Served", sockets: "Sockets", event: Event, until: float) -> int:
+    kind, id_ = event["requestContext"]["eventType"], event["requestContext"]["connectionId"]
     try:
         async with asyncio.timeout_at(until):
             match kind:
@@ -66,11 +73,11 @@ async def socket(served: "Served", event: Event, until: float) -> Event:
                 case _:
                     raise InvalidInput("eventType", str(kind)[:80], allowed="CONNECT, MESSAGE or DISCONNECT")
     except Problem as refused:
-        return {"statusCode": refused.status}
+        return refused.status
     except Unavailable as error:
-        _logger().warning("socket_unavailable", event=kind, reason=str(error))
-        return {"statusCode": 503}
-    return {"statusCode": 200}
+        _logger().warning("socket_unavailable", kind=kind, reason=str(error))
+        return 503
+    return 200
 
 
 async def _connect(served: "Served", sockets: "Sockets", event: Event) -> None:

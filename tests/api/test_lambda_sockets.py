@@ -233,6 +233,7 @@ async def test_a_gateway_that_refuses_fails_no_run_and_a_ping_brings_what_was_mi
         return gateway.posts > posts
 
     await eventually(tried, seconds=10)
+    assert await sockets.answer(told("MESSAGE", ONE, body='{"action": "ping"}')) == 503
     gateway.always = None
     assert await sockets.ask(ONE, {"action": "ping"}) == {"pong": True}
     assert [*dict.fromkeys(gateway.numbers(ONE))] == [*range(1, 14)]  # a push that tries again may send them too
@@ -357,6 +358,15 @@ async def test_a_ticket_opens_one_socket_and_a_user_so_many(home, gateway: Gatew
         assert await sockets.connect(OTHER, ticket=await ticket(f"/api/runs/{RUN}/events")) == 401
         assert await sockets.connect(OTHER, ticket=await ticket("/api/sockets")) == 200
         assert await sockets.connect("Xjw5ZdDNIAMCJGQ=", ticket=await ticket("/api/sockets")) == 429
+
+
+async def test_messages_count_as_requests_of_their_user(home, gateway: Gateway):
+    async with served(home, gateway, STRATIGOS_AUTH="keys", REQUESTS_PER_SECOND="0.001") as sockets:
+        key = await key_of(sockets.desk.store, OWNER)
+        assert await sockets.connect(ONE, Authorization=f"Bearer {key}") == 200
+        refused = (await sockets.ask(ONE, {"action": "ping"}))["error"]
+        assert (refused["code"], "try again in" in refused["message"]) == ("TOO_MANY_REQUESTS", True)
+        assert await sockets.connect(OTHER, Authorization=f"Bearer {key}") == 429
 
 
 async def test_a_connection_is_forgotten_when_the_gateway_would_close_it(sockets: Sockets, gateway: Gateway):

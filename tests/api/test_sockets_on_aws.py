@@ -20,6 +20,7 @@ from agents.planner import EmbeddedPlanner
 from api.app import create_desk
 from api.settings import Settings
 from graphs.connections import KIND
+from store.aws import create_table
 from store.keys import SYSTEM
 from tests.api.driving import Driven, driven
 from tests.api.live import OWNER, RUN, Written
@@ -104,7 +105,7 @@ def websocket_api(aws: Aws, place: str) -> str:
 @pytest.fixture
 def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Aws]:
     (tmp_path / "ministack").mkdir()
-    with ministack(tmp_path / "ministack", "apigateway,lambda,iam,logs") as server:
+    with ministack(tmp_path / "ministack", "apigateway,lambda,iam,logs,dynamodb,s3") as server:
         point_at(monkeypatch, server.url)
         yield server
 
@@ -112,9 +113,11 @@ def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Aws]:
 async def test_a_run_is_followed_over_a_real_socket(home: Path, aws: Aws):
     with bridge() as hands_on:
         place = f"{aws.url}/_aws/execute-api/{await asyncio.to_thread(websocket_api, aws, hands_on.url)}/prod"
-        settings = Settings.model_validate({"STRATIGOS_HOME": home, "STRATIGOS_SOCKETS": place})
+        create_table(aws.dynamodb, "desk")
+        given = {"STRATIGOS_SOCKETS": place, "STRATIGOS_STORE": f"dynamodb:desk,s3:{aws.bucket('desk')}"}
+        settings = Settings.model_validate({"STRATIGOS_HOME": home, **given})
         desk = create_desk(settings, only(EmbeddedPlanner(), QUICK), queued=True)
-        async with driven(home, desk, STRATIGOS_SOCKETS=place) as function:
+        async with driven(home, desk, **given) as function:
             hands_on.function = function
             store = function.app.state.served.desk.store
             log = Written(store)
