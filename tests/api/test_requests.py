@@ -32,7 +32,7 @@ async def test_every_answer_names_its_request(home):
         foreign = await client.get("/api/health", headers={"Host": "rebound.example"})
         assert (foreign.status_code, len(foreign.headers["x-request-id"])) == (403, 32)
         for given, taken in (("my-id_7", True), ("a" * 64, True), ("a" * 65, False), ("a b", False), ("é", False)):
-            answer = await client.get("/api/health", headers={"X-Request-Id": given.encode()})
+            answer = await client.get("/api/health", headers={b"X-Request-Id": given.encode()})
             assert (answer.headers["x-request-id"] == given) is taken
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from langchain_core.runnables import RunnableConfig
 
 from graphs.archive import Kept, NotArchived, archive, hold, release, restore
 from graphs.checkpoints import open_checkpoints
@@ -156,6 +157,7 @@ async def test_an_archived_run_comes_back_to_the_last_byte(home, small):
 async def test_whoever_is_cut_off_anywhere_loses_nothing(home, small):
     async with timed(home) as (desk, clock):
         template = await new_run(desk, OWNER, small())
+        writes = 0
         for writes in range(1, 100):
             run = await made(desk, template, f"r{writes}")
             before = await content(desk.store, run)
@@ -276,7 +278,7 @@ async def test_runs_that_are_young_held_open_or_asked_about_stay(home, small):
 async def test_checkpoints_of_ended_runs_stay_ninety_days(home, small):
     async with timed(home) as (desk, clock):
         run = await made(desk, await new_run(desk, OWNER, small()), "r")
-        config = {"configurable": {"thread_id": f"{OWNER}/{run}", "checkpoint_ns": ""}}
+        config: RunnableConfig = {"configurable": {"thread_id": f"{OWNER}/{run}", "checkpoint_ns": ""}}
         async with open_checkpoints(desk.checkpoints) as checkpoints:
             from langgraph.checkpoint.base import empty_checkpoint
 
