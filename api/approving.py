@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from api import options
 from api.allowed import at, in_words, short
-from api.past import AsJson, RunName
+from api.past import AsJson
 from api.questions import approvals
 from api.settings import Settings, read_settings, server_at
 from tools.approval import Asked, Decided, Subject
@@ -43,6 +43,14 @@ class Waiting:
     """Its id where others find it."""
 
 
+Decidable = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="The id of a run, the beginning of one that no other has, or `last`; with --server also that of a question "
+        "that `approvals` lists, of 8 letters or more.",
+    ),
+]
 Trials = Annotated[str | None, typer.Option("--trials", metavar="N", help="Approve with that many trials; 10 to 5000.")]
 Paths = Annotated[str | None, typer.Option("--paths", metavar="N", help="Approve with that many paths; 100 to 100000.")]
 Holdout = Annotated[
@@ -58,7 +66,7 @@ def register(app: typer.Typer) -> None:
 
 
 def approve(
-    run: RunName,
+    run: Decidable,
     *,
     trials: Trials = None,
     paths: Paths = None,
@@ -83,7 +91,7 @@ def approve(
     return settle(settings, asyncio.run(_decide(settings, run, decided, as_json=json_)), as_json=json_)
 
 
-def reject(run: RunName, *, reason: Reason, holdout: Holdout = False, server: options.Server = None) -> int:
+def reject(run: Decidable, *, reason: Reason, holdout: Holdout = False, server: options.Server = None) -> int:
     """Reject a run that waits; nothing of it is computed."""
     settings = read_settings()
     decided = _made(settings, "rejected", reason=reason)
@@ -99,7 +107,10 @@ def reject(run: RunName, *, reason: Reason, holdout: Holdout = False, server: op
 
 def _not_there(server: str | None) -> None:
     if url := server_at(server):
-        allowed = f"python -m api chat --server {url}, where it is asked for and decided"
+        allowed = (
+            f"python -m api chat --server {url}, where it is asked for and decided; whoever else may decide it finds it "
+            f"with python -m api approvals --server {url}, and approves the question without --holdout"
+        )
         raise InvalidInput(
             "--holdout", url, reason="a server opens the holdout in a conversation only", allowed=allowed
         )
