@@ -23,7 +23,7 @@ from graphs.checkpoint_table import DynamoTable
 from graphs.checkpoints import SERIALIZER, of_unfinished
 from store.aws import CONNECT_SECONDS, READ_SECONDS
 from store.errors import Unavailable
-from store.table import is_our_fault, reason
+from store.table import check_length, is_our_fault, reason
 from tools.errors import InvalidInput
 
 KEYS = {"PK": ("HASH", "S"), "SK": ("RANGE", "S")}
@@ -46,6 +46,7 @@ class TableSaver(DynamoDBSaver):
         )
         for read in READS:
             self.client.meta.events.register(f"provide-client-params.dynamodb.{read}", _consistent)
+        self.client.meta.events.register("before-parse", check_length)
 
     def put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""

@@ -22,7 +22,7 @@ from store.errors import Unavailable
 from store.keys import LABELS
 from store.objects import ObjectBlobs
 from store.store import Store
-from store.table import CALLS_AT_ONCE, PATIENCE_SECONDS, Table, reason
+from store.table import CALLS_AT_ONCE, PATIENCE_SECONDS, Table, check_length, reason
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 10.0
@@ -108,9 +108,11 @@ def connect(service: str, endpoint: str | None = None) -> Any:
     session: Any = boto3.Session()
     try:
         region = session.region_name or os.environ.get("AWS_REGION")
-        return session.client(service, region_name=region, endpoint_url=endpoint, config=config)
+        client = session.client(service, region_name=region, endpoint_url=endpoint, config=config)
     except BotoCoreError as error:
         raise Unavailable(f"{service} is unavailable ({reason(error)})") from error
+    client.meta.events.register("before-parse", check_length)
+    return client
 
 
 def check(client: Any, table: str, bucket: str) -> None:

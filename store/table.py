@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from botocore.exceptions import (  # pyright: ignore[reportMissingTypeStubs]
     BotoCoreError,
     ClientError,
+    ConnectionClosedError,
     ConnectionError,  # noqa: A004  (botocore's own; it is no builtin one)
     EndpointConnectionError,
     HTTPClientError,
@@ -132,6 +133,15 @@ class Table:
     def _unavailable(self, error: Exception, *, unanswered: bool) -> Unavailable:
         kind = Unanswered if unanswered else Unavailable
         return kind(f"the table {self.name!r} is unavailable ({reason(error)})")
+
+
+def check_length(operation_model: Any, response_dict: dict[str, Any], **_: object) -> None:
+    """botocore takes a body that breaks off for an answer that holds nothing: a record would seem not to be there."""
+    headers, body = response_dict["headers"], response_dict["body"]
+    if operation_model.http["method"] == "HEAD" or not isinstance(body, bytes) or "content-encoding" in headers:
+        return
+    if len(body) != int(headers.get("content-length", len(body))):
+        raise ConnectionClosedError(endpoint_url="AWS")
 
 
 def reason(error: Exception) -> str:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Generator, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from typing import IO
@@ -23,7 +23,7 @@ SOON = 20.0
 class Supervised:
     def __init__(self, home: Path, *, besides: Sequence[str] = (), **environment: str) -> None:
         self._commands = ("serve", *besides)
-        self._environment = os.environ | {"STRATIGOS_HOME": str(home)} | environment
+        self._environment = os.environ | {"STRATIGOS_HOME": str(home), "PYTHONFAULTHANDLER": "1"} | environment
         self._said = home.parent / "said"
 
     @asynccontextmanager
@@ -38,8 +38,8 @@ class Supervised:
                 for process in processes:
                     process.send_signal(one)
                 await asyncio.sleep(0.3)
-            codes = [await asyncio.to_thread(process.wait, SOON) for process in processes]
-            assert monotonic() - ended < SOON
+            codes = [await asyncio.to_thread(self._ended, process) for process in processes]
+            assert monotonic() - ended < SOON, self._said.read_text()
             assert codes == [0] * len(processes), self._said.read_text()
             assert "Traceback" not in self._said.read_text()
 
@@ -53,6 +53,13 @@ class Supervised:
                 processes.append(stack.enter_context(process))
                 stack.callback(process.kill)
             yield processes
+
+    def _ended(self, process: "subprocess.Popen[bytes]") -> int:
+        """The exit code; one that does not end tells what it is at."""
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(SOON)
+        process.send_signal(signal.SIGABRT)
+        return process.wait(SOON)
 
     async def _answered(self, url: str, processes: Sequence["subprocess.Popen[bytes]"]) -> None:
         async with httpx.AsyncClient() as client, asyncio.timeout(120.0):

@@ -165,13 +165,17 @@ async def test_readers_are_let_go_and_workers_end_however_often_it_is_told(home,
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("after", ["takes jobs", "both"])
-def test_told_to_end_while_it_begins(home, after):
-    """By then there is a worker, and no server yet or hardly."""
+@pytest.mark.parametrize("when", ["its workers are begun", "it listens, or its workers do"])
+def test_told_to_end_while_it_begins(home, when):
     with began(home) as server:
         assert server.stderr is not None
-        for _ in range(1 if after == "takes jobs" else 2):
-            assert "takes jobs" in server.stderr.readline()
+        if when == "its workers are begun":
+            deadline = monotonic() + 60.0
+            while len(children(server.pid)) < 2:
+                assert monotonic() < deadline
+                sleep(0.005)
+        else:
+            server.stderr.readline()
         server.terminate()
         _, err = server.communicate(timeout=20.0)
     assert server.returncode in (0, 130)
@@ -182,14 +186,21 @@ def test_told_to_end_while_it_begins(home, after):
 def test_workers_end_by_themselves_when_the_server_is_killed(home):
     with began(home) as server:
         assert server.stderr is not None
-        pids = [int(server.stderr.readline().split()[1]) for _ in range(2)]
+        while "running on" not in server.stderr.readline():
+            pass
+        pids = children(server.pid)
+        assert len(pids) == 2
         server.kill()
         server.wait()
-        until_ = monotonic() + 20.0
+        deadline = monotonic() + 20.0
         while any(map(alive, pids)):
-            assert monotonic() < until_
+            assert monotonic() < deadline
             sleep(0.05)
         assert "Traceback" not in server.stderr.read()
+
+
+def children(process: int) -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
 @contextmanager

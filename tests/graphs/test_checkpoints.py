@@ -71,6 +71,10 @@ def second(state: State) -> dict[str, Any]:
     return {"done": [answer], "also": [answer], "text": state["text"][::-1]}
 
 
+def last(state: State) -> dict[str, Any]:
+    return {"done": ["second"], "also": state["done"]}
+
+
 def asking(checkpointer: Any) -> Any:
     graph = StateGraph(State)
     graph.add_node("first", first)
@@ -287,7 +291,7 @@ async def test_a_node_that_ends_before_its_branch_is_chosen_is_done_again(tmp_pa
 
     graph = StateGraph(State)
     graph.add_node("first", first)
-    graph.add_node("second", second)
+    graph.add_node("second", last)
     graph.add_edge(START, "first")
     graph.add_conditional_edges("first", branch, ["second"])
     where = tmp_path / "checkpoints.sqlite" if kind == "file" else request.getfixturevalue("place")

@@ -5,7 +5,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -28,6 +28,11 @@ class Fault:
 
 
 LOST = Fault(0, "the request is carried out and its answer lost")
+CUT = Fault(0, "the connection ends before the request is carried out")
+SILENT = Fault(0, "nothing is carried out, and nothing answered for a long time")
+HALF = Fault(0, "the request is carried out, and half of its answer sent")
+WIRE = (LOST, CUT, SILENT, HALF)
+SILENCE_SECONDS = 12.0
 THROTTLED = Fault(400, "ProvisionedThroughputExceededException")
 INTERNAL = Fault(500, "InternalServerError")
 S3_INTERNAL = Fault(500, "InternalError")
@@ -48,12 +53,15 @@ class Proxy:
         self.url = ""
         self._lock = threading.Lock()
         self._faults: dict[str, tuple[Fault, int]] = {}
+        self.healed = threading.Event()
 
     def fail(self, operation: str, fault: Fault, times: int = FOREVER) -> None:
         self._faults[operation] = (fault, times)
+        self.healed.clear()
 
     def heal(self) -> None:
         self._faults.clear()
+        self.healed.set()
 
     def next(self, operation: str) -> Fault | None:
         with self._lock:
@@ -64,53 +72,72 @@ class Proxy:
             return fault if times else None
 
 
+class Handler(BaseHTTPRequestHandler):
+    proxy: Proxy
+    protocol_version = "HTTP/1.1"
+
+    def do_any(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        operation = self.headers.get("X-Amz-Target", self.command).rpartition(".")[2]
+        fault = self.proxy.next(operation)
+        if fault is not None and fault not in WIRE:
+            self.answer(fault.status, {}, fault.body(of_s3=operation == self.command))
+            return
+        self.close_connection = fault is not None
+        if fault is SILENT:
+            self.proxy.healed.wait(SILENCE_SECONDS)
+        if fault not in (SILENT, CUT):
+            self.carry_out(body, fault)
+
+    def carry_out(self, body: bytes, fault: Fault | None) -> None:
+        status, headers, content = _asked(self.proxy.target, self.command, self.path, body, dict(self.headers))
+        if fault is HALF:
+            headers |= {"Content-Length": str(len(content) or 2)}
+            content = content[: len(content) // 2]
+        if fault is not LOST:
+            self.answer(status, headers, content)
+
+    def answer(self, status: int, headers: dict[str, str], content: bytes) -> None:
+        self.send_response_only(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if "Content-Length" not in headers:
+            self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_any  # noqa: N815
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
+        pass
+
+
 @contextmanager
 def proxied(target: str) -> Iterator[Proxy]:
     proxy = Proxy(target)
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    class Bound(Handler):
+        pass
 
-        def do_any(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            operation = self.headers.get("X-Amz-Target", self.command).rpartition(".")[2]
-            fault = proxy.next(operation)
-            if fault is not None and fault is not LOST:
-                self.answer(fault.status, {}, fault.body(of_s3=operation == self.command))
-                return
-            connection = http.client.HTTPConnection(proxy.target, timeout=20)
-            connection.request(self.command, self.path, body, dict(self.headers))
-            answer = connection.getresponse()
-            content = answer.read()
-            connection.close()
-            if fault is LOST:
-                self.close_connection = True
-                return
-            kept = {name: value for name, value in answer.getheaders() if name.lower() not in HOP_BY_HOP}
-            self.answer(answer.status, kept, content)
-
-        def answer(self, status: int, headers: dict[str, str], content: bytes) -> None:
-            self.send_response_only(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            if self.command != "HEAD" or "Content-Length" not in headers:
-                self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(content)
-
-        do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_any  # noqa: N815
-
-        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    Bound.proxy = proxy
+    with ThreadingHTTPServer(("127.0.0.1", 0), Bound) as server:
         proxy.url = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         yield proxy
         server.shutdown()
         thread.join()
+
+
+def _asked(
+    target: str, command: str, path: str, body: bytes, headers: dict[str, str]
+) -> tuple[int, dict[str, str], bytes]:
+    with closing(http.client.HTTPConnection(target, timeout=20)) as connection:
+        connection.request(command, path, body, headers)
+        answer = connection.getresponse()
+        kept = {name: value for name, value in answer.getheaders() if name.lower() not in HOP_BY_HOP}
+        return answer.status, kept, answer.read()
 
 
 HOP_BY_HOP = {"connection", "content-length", "transfer-encoding", "keep-alive"}

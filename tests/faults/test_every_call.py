@@ -1,0 +1,339 @@
+"""Every call to AWS under every fault: what passes is waited out, what lasts is told, nothing is half done or twice."""
+
+import os
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+import store
+from store.aws import aws_store, connect, create_table, open_bucket
+from store.errors import Unavailable
+from store.records import Key, Put, every
+from store.sqs import SqsQueue
+from store.store import Store
+from tests.aws import CREDENTIALS, REGION, Aws, moto, point_at
+from tests.store.faulty import (
+    CUT,
+    EXPIRED,
+    HALF,
+    IN_CONFLICT,
+    INTERNAL,
+    LOST,
+    S3_EXPIRED,
+    S3_INTERNAL,
+    SECRET,
+    SILENT,
+    SLOW_DOWN,
+    THROTTLED,
+    WIRE,
+    Fault,
+    Proxy,
+    proxied,
+)
+
+pytestmark = pytest.mark.anyio
+
+PATIENT, IMPATIENT = 20.0, 0.2
+KEY = Key("ann", "run", "r1")
+OTHERS = [Key("ann", "run", f"o{n}") for n in range(2)]
+
+
+@dataclass(frozen=True)
+class World:
+    store: Store
+    queue: SqsQueue
+
+
+# ---- what sends each operation; the same answer whatever passed before it
+
+
+async def put(world: World) -> Any:
+    return await world.store.records.put(KEY, {"n": 2}, expected=1)
+
+
+async def put_many(world: World) -> Any:
+    return await world.store.records.put_many([Put(key, {"n": 1}, expected=0) for key in OTHERS])
+
+
+async def get(world: World) -> Any:
+    found = await world.store.records.get(KEY)
+    return found and (found.document, found.version)
+
+
+async def listed(world: World) -> Any:
+    return [record.document async for record in every(world.store.records, "ann", "run")]
+
+
+async def append(world: World) -> Any:
+    return await world.store.events.append_many("ann", "log", [("e2", {"n": 2}), ("e3", {"n": 3})])
+
+
+async def forget(world: World) -> Any:
+    return await world.store.events.delete("ann", "log")
+
+
+async def delete(world: World) -> Any:
+    return await world.store.records.delete(KEY, expected=1)
+
+
+async def sweep(world: World) -> Any:
+    return await world.store.records.sweep()
+
+
+async def send(world: World) -> Any:
+    return bool(await world.queue.send({"job": "j2"}))
+
+
+async def receive(world: World) -> Any:
+    """One whose answer is lost comes again when its lease has ended."""
+    delivery = await world.queue.receive(lease=1.0, wait=4.0)
+    return delivery and delivery.body
+
+
+async def finish(world: World) -> Any:
+    delivery = await world.queue.receive(lease=30.0, wait=1.0)
+    assert delivery is not None
+    await world.queue.finish(delivery)
+    return await world.queue.depth()
+
+
+async def extend(world: World) -> Any:
+    delivery = await world.queue.receive(lease=30.0, wait=1.0)
+    assert delivery is not None
+    return await world.queue.extend(delivery, lease=60.0)
+
+
+async def depth(world: World) -> Any:
+    return await world.queue.depth()
+
+
+async def put_blob(world: World) -> Any:
+    await world.store.blobs.put("ann/new", b"bytes" * 1_000)
+    return await world.store.blobs.exists("ann/new")
+
+
+async def get_blob(world: World) -> Any:
+    return await world.store.blobs.get("ann/blob")
+
+
+async def has_blob(world: World) -> Any:
+    return await world.store.blobs.exists("ann/blob")
+
+
+async def delete_blob(world: World) -> Any:
+    await world.store.blobs.delete("ann/blob")
+    return await world.store.blobs.exists("ann/blob")
+
+
+@dataclass(frozen=True)
+class Call:
+    operation: str
+    sends: Callable[[World], Awaitable[Any]]
+    passing: tuple[Fault, ...]
+    lasting: tuple[Fault, ...]
+
+
+def dynamodb(operation: str, sends: Callable[[World], Awaitable[Any]], *besides: Fault) -> Call:
+    passing = (THROTTLED, INTERNAL, Fault(503, "ServiceUnavailable"), *WIRE, *besides)
+    return Call(operation, sends, passing, (EXPIRED, Fault(400, "AccessDeniedException"), THROTTLED, INTERNAL, CUT))
+
+
+def sqs(operation: str, sends: Callable[[World], Awaitable[Any]]) -> Call:
+    throttled, internal = Fault(400, "RequestThrottled"), Fault(500, "InternalError")
+    passing = (throttled, internal, Fault(503, "ServiceUnavailable"), *WIRE)
+    return Call(operation, sends, passing, (EXPIRED, Fault(403, "AccessDenied"), throttled, internal, CUT))
+
+
+def s3(operation: str, sends: Callable[[World], Awaitable[Any]]) -> Call:
+    passing = (SLOW_DOWN, S3_INTERNAL, CUT, LOST, HALF)
+    return Call(operation, sends, passing, (S3_EXPIRED, Fault(403, "AccessDenied"), SLOW_DOWN, S3_INTERNAL, CUT))
+
+
+CALLS = (
+    dynamodb("PutItem", put),
+    dynamodb("TransactWriteItems", put_many, IN_CONFLICT),
+    dynamodb("TransactWriteItems", append, IN_CONFLICT),
+    dynamodb("TransactWriteItems", forget, IN_CONFLICT),
+    dynamodb("GetItem", get),
+    dynamodb("BatchGetItem", put_many),
+    dynamodb("Query", listed),
+    dynamodb("Query", append),
+    dynamodb("DeleteItem", delete),
+    dynamodb("Scan", sweep),
+    sqs("SendMessage", send),
+    sqs("ReceiveMessage", receive),
+    sqs("DeleteMessage", finish),
+    sqs("ChangeMessageVisibility", extend),
+    sqs("GetQueueAttributes", depth),
+    s3("PUT", put_blob),
+    s3("GET", get_blob),
+    s3("HEAD", has_blob),
+    s3("POST", delete_blob),
+)
+
+
+def cases(kind: str) -> list[Any]:
+    """Each operation and each fault in `make test` once; all pairs in `make soak`."""
+    found: list[Any] = []
+    seen: set[str] = set()
+    for place, call in enumerate(CALLS):
+        faults = getattr(call, kind)
+        chosen = faults[place % len(faults)]
+        for fault in faults:
+            brief = fault is chosen and fault is not SILENT and call.operation not in seen
+            mark = () if brief else (pytest.mark.soak,)
+            name = f"{call.operation}-{call.sends.__name__}-{fault.status} {fault.code}"
+            found.append(pytest.param(call, fault, id=name, marks=mark))
+        seen.add(call.operation)
+    return found
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Aws]:
+    with moto() as server:
+        create_table(server.dynamodb, "calls")
+        server.bucket("calls")
+        yield server
+
+
+@pytest.fixture(scope="module")
+def before(aws: Aws) -> Iterator[Proxy]:
+    with proxied(aws.url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def proxy(before: Proxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    point_at(monkeypatch, before.url)
+    before.heal()
+    before.asked.clear()
+    yield before
+    before.heal()
+
+
+@cache
+def client_of(url: str, service: str) -> Any:
+    """Made once, and to an address that the environment names."""
+    assert url == os.environ[f"AWS_ENDPOINT_URL_{service.upper()}"]
+    return connect(service)
+
+
+def empty(aws: Aws) -> list[str]:
+    """The addresses of two new queues."""
+    for item in aws.items("calls"):
+        aws.dynamodb.delete_item(TableName="calls", Key={name: item[name] for name in ("pk", "sk")})
+    for key in aws.objects("calls"):
+        aws.s3.delete_object(Bucket="calls", Key=key)
+    sqs = queues_of(aws.url)
+    for url in sqs.list_queues().get("QueueUrls", ()):
+        sqs.delete_queue(QueueUrl=url)
+    return [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("jobs", "dead")]
+
+
+@cache
+def queues_of(url: str) -> Any:
+    return boto3.client("sqs", endpoint_url=url, region_name=REGION, **CREDENTIALS)
+
+
+@pytest.fixture
+def opened(aws: Aws, proxy: Proxy) -> Callable[[float], Any]:
+    urls = [url.replace(aws.url, proxy.url) for url in empty(aws)]
+
+    @asynccontextmanager
+    async def world(patience: float) -> AsyncGenerator[World]:
+        blobs = open_bucket("calls", patience=patience)
+        queue = SqsQueue(client_of(proxy.url, "sqs"), urls[0], urls[1], patience=patience)
+        async with aws_store(client_of(proxy.url, "dynamodb"), "calls", blobs, patience=patience) as opened:
+            yield World(opened, queue)
+        queue.close()
+
+    return world
+
+
+async def prepared(world: World) -> None:
+    await world.store.records.put(KEY, {"n": 1})
+    await world.store.events.append("ann", "log", "e1", {"n": 1})
+    await world.store.blobs.put("ann/blob", b"bytes" * 1_000)
+    await world.queue.send({"job": "j1"})
+
+
+async def state(world: World) -> Any:
+    """All that is kept."""
+    return (
+        [(record.key, record.version, record.document) async for record in every(world.store.records, "ann", "run")],
+        [(event.number, event.event_id, event.payload) for event in await world.store.events.read("ann", "log")],
+        [await world.store.blobs.exists(f"ann/{name}") for name in ("blob", "new")],
+    )
+
+
+EXPECTED: dict[str, Any] = {}
+"""Of each sender: its answer, and what is kept before and after it, where nothing fails."""
+
+
+@pytest.fixture
+async def expected(anyio_backend: str, request: pytest.FixtureRequest, aws: Aws, opened: Callable[[float], Any]) -> Any:
+    call = request.getfixturevalue("call")
+    if call.sends.__name__ not in EXPECTED:
+        async with opened(PATIENT) as world:
+            await prepared(world)
+            was = await state(world)
+            EXPECTED[call.sends.__name__] = (was, await call.sends(world), await state(world))
+        empty(aws)
+    return EXPECTED[call.sends.__name__]
+
+
+@pytest.mark.parametrize(("call", "fault"), cases("passing"))
+async def test_what_passes_is_waited_out_and_done_once(
+    call: Call, fault: Fault, opened: Callable[[float], Any], proxy: Proxy, expected: Any
+) -> None:
+    _, answer, after = expected
+    async with opened(PATIENT) as world:
+        await prepared(world)
+        proxy.asked.clear()
+        proxy.fail(call.operation, fault, times=1)
+        assert await call.sends(world) == answer
+        assert proxy.asked[call.operation] >= 2
+        proxy.heal()
+        assert await state(world) == after
+
+
+@pytest.mark.parametrize(("call", "fault"), cases("lasting"))
+async def test_what_lasts_is_told_and_changes_nothing(
+    call: Call, fault: Fault, opened: Callable[[float], Any], proxy: Proxy, expected: Any
+) -> None:
+    was, answer, after = expected
+    async with opened(PATIENT) as patient, opened(IMPATIENT) as world:
+        await prepared(patient)
+        proxy.fail(call.operation, fault)
+        with pytest.raises(Unavailable) as unavailable:
+            await call.sends(world)
+        assert SECRET not in str(unavailable.value)
+        proxy.heal()
+        assert await state(patient) == was
+        if call.sends not in (finish, extend):  # their message is held by whoever could not say so
+            assert await call.sends(patient) == answer
+            assert await state(patient) == after
+
+
+SENT = re.compile(r"""(?:client\.|call\(\s*["'])(batch_\w+|[a-z]+(?:_[a-z]+)*)(?:["']|\()""")
+ELSEWHERE = {
+    "create_table": "tests and installations make tables, the service does not",
+    "update_time_to_live": "tests and installations make tables, the service does not",
+    "describe_table": "tests/store/test_faults.py: what is told at the start",
+    "head_bucket": "tests/store/test_faults.py: what is told at the start",
+    "get_waiter": "tests and installations make tables, the service does not",
+}
+
+
+def test_no_call_is_missing_here() -> None:
+    """By the names of the operations in the code."""
+    found = {name for file in Path(*store.__path__).glob("*.py") for name in SENT.findall(file.read_text())}
+    tried = {re.sub("(?<!^)([A-Z])", r"_\1", call.operation).lower() for call in CALLS if not call.operation.isupper()}
+    assert found - {"close"} - ELSEWHERE.keys() == tried
