@@ -47,8 +47,8 @@ Decidable = Annotated[
     str,
     typer.Argument(
         metavar="RUN",
-        help="The id of a run, the beginning of one that no other has, or `last`; with --server also that of a question "
-        "that `approvals` lists, of 8 letters or more.",
+        help="The id of a run, the beginning of one that no other has, or `last`; with --server also that of a "
+        "question that `approvals` lists, of 8 letters or more.",
     ),
 ]
 Trials = Annotated[str | None, typer.Option("--trials", metavar="N", help="Approve with that many trials; 10 to 5000.")]
@@ -108,8 +108,8 @@ def reject(run: Decidable, *, reason: Reason, holdout: Holdout = False, server: 
 def _not_there(server: str | None) -> None:
     if url := server_at(server):
         allowed = (
-            f"python -m api chat --server {url}, where it is asked for and decided; whoever else may decide it finds it "
-            f"with python -m api approvals --server {url}, and approves the question without --holdout"
+            f"python -m api chat --server {url}, where it is asked for and decided; whoever else may decide it "
+            f"finds it with python -m api approvals --server {url}, and approves the question without --holdout"
         )
         raise InvalidInput(
             "--holdout", url, reason="a server opens the holdout in a conversation only", allowed=allowed
