@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ sys.addaudithook(guard)
 for scheme in ("HTTP", "HTTPS", "ALL"):
     os.environ[f"{scheme}_PROXY"] = os.environ[f"{scheme.lower()}_proxy"] = "http://127.0.0.1:9"
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(sorted(LOOPBACK))
+
+# Where no desk keeps a log, lines would go to standard output, between the answers of commands.
+structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
 
 # The home of each test is a function-scoped fixture; no example of hypothesis depends on it.
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
