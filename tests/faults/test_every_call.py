@@ -13,12 +13,16 @@ import boto3
 import pytest
 
 import store
+from graphs.checkpoint_table import DynamoTable
+from graphs.checkpoints import open_checkpoints
 from store.aws import aws_store, connect, create_table, open_bucket
 from store.errors import Unavailable
 from store.records import Key, Put, every
 from store.sqs import SqsQueue
 from store.store import Store
+from tests.api.test_on_aws import on, travelled
 from tests.aws import CREDENTIALS, REGION, Aws, moto, point_at
+from tests.graphs.test_checkpoints import KEYS, THREAD, asking, go_on
 from tests.store.faulty import (
     CUT,
     EXPIRED,
@@ -152,7 +156,7 @@ def sqs(operation: str, sends: Callable[[World], Awaitable[Any]]) -> Call:
 
 
 def s3(operation: str, sends: Callable[[World], Awaitable[Any]]) -> Call:
-    passing = (SLOW_DOWN, S3_INTERNAL, CUT, LOST, HALF)
+    passing = (SLOW_DOWN, S3_INTERNAL, CUT, LOST, *((HALF,) if operation == "GET" else ()))  # of others nothing is read
     return Call(operation, sends, passing, (S3_EXPIRED, Fault(403, "AccessDenied"), SLOW_DOWN, S3_INTERNAL, CUT))
 
 
@@ -320,6 +324,52 @@ async def test_what_lasts_is_told_and_changes_nothing(
         if call.sends not in (finish, extend):  # their message is held by whoever could not say so
             assert await call.sends(patient) == answer
             assert await state(patient) == after
+
+
+PLACE = "checkpoints-of-calls"
+OF_CHECKPOINTS = ("PutItem", "Query")
+BRIEF = (("PutItem", LOST), ("Query", HALF))
+
+
+@pytest.fixture
+def place(aws: Aws) -> Iterator[DynamoTable]:
+    yield DynamoTable(aws.table(PLACE, KEYS))
+    aws.dynamodb.delete_table(TableName=PLACE)
+
+
+@pytest.mark.parametrize(
+    ("operation", "fault"),
+    [
+        pytest.param(operation, fault, marks=() if (operation, fault) in BRIEF else (pytest.mark.soak,))
+        for operation in OF_CHECKPOINTS
+        for fault in (THROTTLED, INTERNAL, CUT, LOST, HALF, EXPIRED)
+    ],
+)
+async def test_a_graph_goes_on_from_its_checkpoints(
+    operation: str, fault: Fault, place: DynamoTable, proxy: Proxy
+) -> None:
+    told: list[Unavailable] = []
+    async with open_checkpoints(place) as checkpointer:
+        graph, ended = asking(checkpointer), None
+        proxy.asked.clear()
+        proxy.fail(operation, fault, times=1)
+        while ended is None:
+            try:
+                ended = await go_on(graph, THREAD)
+            except Unavailable as error:
+                told.append(error)
+    assert proxy.asked[operation] >= 2
+    assert len(told) <= 1
+    assert SECRET not in str(told)
+    assert ended["done"] == ended["also"] == ["first", "yes"]
+
+
+@pytest.mark.soak
+async def test_the_service_sends_nothing_that_is_not_tried_here(tmp_path: Path, aws: Aws, proxy: Proxy) -> None:
+    """What a user and a worker do from the first portfolio to the result of a job."""
+    await travelled(tmp_path, {name: value.replace(aws.url, proxy.url) for name, value in on(aws).items()})
+    assert set(proxy.asked) <= {call.operation for call in CALLS}
+    assert {"PutItem", "SendMessage", "ReceiveMessage", "PUT"} <= set(proxy.asked)
 
 
 SENT = re.compile(r"""(?:client\.|call\(\s*["'])(batch_\w+|[a-z]+(?:_[a-z]+)*)(?:["']|\()""")
