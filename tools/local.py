@@ -3,7 +3,10 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -95,6 +98,11 @@ class LocalRunner:
         def report(status: JobStatus) -> None:
             running.status = status
 
-        stopped = await asyncio.to_thread(run_search, world, job, known, save, report)
+        threads = ThreadPoolExecutor(1, thread_name_prefix="search")  # in a common one it would wait for others to save
+        try:
+            search = partial(run_search, world, job, known, save, report)
+            stopped = await loop.run_in_executor(threads, copy_context().run, search)
+        finally:
+            threads.shutdown(wait=False)
         update = {"state": "completed", "stopped": stopped}
         running.status = running.status.model_copy(update=update)
