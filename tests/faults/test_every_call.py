@@ -20,7 +20,6 @@ from store.errors import Unavailable
 from store.records import Key, Put, every
 from store.sqs import SqsQueue
 from store.store import Store
-from tests.api.test_on_aws import on, travelled
 from tests.aws import CREDENTIALS, REGION, Aws, moto, point_at
 from tests.graphs.test_checkpoints import KEYS, THREAD, asking, go_on
 from tests.store.faulty import (
@@ -362,14 +361,6 @@ async def test_a_graph_goes_on_from_its_checkpoints(
     assert len(told) <= 1
     assert SECRET not in str(told)
     assert ended["done"] == ended["also"] == ["first", "yes"]
-
-
-@pytest.mark.soak
-async def test_the_service_sends_nothing_that_is_not_tried_here(tmp_path: Path, aws: Aws, proxy: Proxy) -> None:
-    """What a user and a worker do from the first portfolio to the result of a job."""
-    await travelled(tmp_path, {name: value.replace(aws.url, proxy.url) for name, value in on(aws).items()})
-    assert set(proxy.asked) <= {call.operation for call in CALLS}
-    assert {"PutItem", "SendMessage", "ReceiveMessage", "PUT"} <= set(proxy.asked)
 
 
 SENT = re.compile(r"""(?:client\.|call\(\s*["'])(batch_\w+|[a-z]+(?:_[a-z]+)*)(?:["']|\()""")
