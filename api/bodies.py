@@ -4,7 +4,7 @@ import asyncio
 import math
 import re
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from fastapi import HTTPException, Request, Response
@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.dependencies import identified
 from api.problems import CODES, Error, answer
 
 LONGEST_URL = 8_000
@@ -27,15 +28,24 @@ _TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)  # an open one too, or 
 
 
 def at_most(
-    size: int, *, parts: int | None = PARTS, numbers: bool = False, patience: float = PATIENCE
+    size: int,
+    *,
+    parts: int | None = PARTS,
+    numbers: bool = False,
+    patience: float = PATIENCE,
+    before: Callable[[Request], Awaitable[None]] = identified,
 ) -> type[APIRoute]:
-    """Routes that read bodies of `size` bytes and `parts` of JSON, among which `numbers` need not count."""
+    """Routes that read bodies of `size` bytes and `parts` of JSON, among which `numbers` need not count.
+
+    Nothing of a body is read where `before` raises.
+    """
 
     class Limited(APIRoute):
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             handler = super().get_route_handler()
 
             async def limited(request: Request) -> Response:
+                await before(request)
                 request = Request(request.scope, _counted(request.receive, size, patience))
                 if parts is None or request.method in ("GET", "HEAD"):
                     return await handler(request)

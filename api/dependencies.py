@@ -62,9 +62,19 @@ async def principal(connection: HTTPConnection, serving: Serving) -> AsyncGenera
         yield asking
 
 
+async def identified(connection: HTTPConnection) -> None:
+    """Of whoever is not known no body is read."""
+    serving = await served(connection)
+    who = partial(signed_in, connection, serving)
+    await (who() if serving.limits is None else serving.limits.signed_in(connection, who))
+
+
 async def signed_in(connection: HTTPConnection, serving: Served) -> Principal:
-    """Whoever got the ticket that a stream's URL shows, or else whoever a key or a token names."""
-    return await redeemed(serving.desk.store, connection) or await serving.identity.principal(connection)
+    """Whoever got the ticket that a stream's URL shows, or else whoever a key or a token names; found out once."""
+    state = connection.state
+    if not hasattr(state, "asking"):
+        state.asking = await redeemed(serving.desk.store, connection) or await serving.identity.principal(connection)
+    return state.asking
 
 
 Asking = Annotated[Principal, Depends(principal)]

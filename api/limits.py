@@ -132,13 +132,13 @@ class Limits:
     @asynccontextmanager
     async def admitted(self, connection: HTTPConnection, who: "Who") -> "AsyncGenerator[Principal]":
         """Who asks, while it asks."""
-        asking = await self._signed_in(connection, who)
+        asking = await self.signed_in(connection, who)
         if wait := self._users.take(asking.owner):
             raise too_many(wait, "requests of a user", f"{self._settings.requests_per_second:g} a second")
         with self._requests.one(asking.owner):
             yield asking
 
-    async def _signed_in(self, connection: HTTPConnection, who: "Who") -> "Principal":
+    async def signed_in(self, connection: HTTPConnection, who: "Who") -> "Principal":
         host = network(address(connection))
         tried = _shows_something(connection)
         if tried and (wait := self._failures.wait(host)):

@@ -56,6 +56,7 @@ async def served(app: FastAPI) -> AsyncGenerator[httpx.AsyncClient]:
 def running(app: FastAPI) -> Generator[str]:
     """The address of a real server in a thread of its own, for streams and sockets."""
     listening = socket.create_server(("127.0.0.1", 0))
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio does so for sockets that it makes
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2, ws="websockets-sansio")
     )
