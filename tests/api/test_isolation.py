@@ -1,0 +1,223 @@
+"""Nobody learns of another's objects: each operation, stream, socket and export, as another user and as nobody."""
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from starlette.routing import WebSocketRoute
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+
+from tests.api.asked_of_all import PLACES, RUNS, Asked, asked, in_order, operations
+from tests.api.serving import application
+from tests.api.signing import pool
+from tests.api.test_identity import bearer
+from tests.api.two_users import (
+    ANNA,
+    BEN,
+    HIDDEN,
+    SOCKET,
+    Desk,
+    another,
+    client,
+    desk_of_two,
+    elsewhere,
+    everything,
+    simple,
+    told,
+)
+from tools.roles import ROLES
+
+PUBLIC = {"GET /api/health", "GET /api/ready"}
+JSON = {"Content-Type": "application/json"}
+ASKED = asked()
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with pool() as signing, desk_of_two(tmp_path_factory.mktemp("home"), signing) as made:
+        yield made
+
+
+@pytest.fixture
+def ben(desk: Desk) -> Iterator[httpx.Client]:
+    """Another one for each test: with every role, and nothing yet."""
+    with client(desk.address, bearer(desk.pool.token(sub=str(uuid4()), groups=list(ROLES)))) as asking:
+        yield asking
+
+
+@pytest.fixture(scope="module")
+def anna(desk: Desk) -> Iterator[httpx.Client]:
+    with client(desk.address, bearer(desk.pool.token())) as asking:
+        yield asking
+
+
+@contextmanager
+def unchanged(desk: Desk, owner: str | None = None) -> Generator[None]:
+    before = everything(desk.home, owner)
+    assert len(before) > 50
+    yield
+    after = everything(desk.home, owner)
+    assert {name: after.get(name) for name in before} == before
+    assert after.keys() == before.keys()
+
+
+def nothing_of_anna(desk: Desk, answer: httpx.Response, label: str) -> None:
+    """But what the request itself has said."""
+    sent = f"{answer.request.url} {answer.request.headers} {answer.request.content.decode()}".lower()
+    text = f"{answer.text} {answer.headers}".lower()
+    words = {word.lower() for name, word in desk.ids.items() if name != "number"} | {HIDDEN}
+    known = [word for word in words if word in sent]
+    for word in known:
+        text = text.replace(word, "...")
+    for word in words.difference(known):
+        assert word not in text, f"{label} tells of {word}: {text[:2000]}"
+
+
+def test_another_user_is_told_the_same_of_what_is_hers_and_of_what_is_nobodys(desk: Desk, ben: httpx.Client) -> None:
+    nobodys = {name: another(id_) for name, id_ in desk.ids.items()}
+    compared = 0
+    with unchanged(desk, ANNA):
+        for one in sorted(ASKED, key=in_order):
+            if one.label == "GET /api/audit":
+                continue
+            hers, none = one.sent(ben, desk.ids), one.sent(ben, nobodys)
+            assert hers.status_code < 500, one
+            nothing_of_anna(desk, hers, one.label)
+            if str(hers.request.url) != str(none.request.url) or hers.request.content != none.request.content:
+                compared += 1
+                assert told(hers, desk.ids) == told(none, nobodys), one
+                if "{" in one.path:
+                    assert hers.status_code == 404, one
+    assert compared > 75
+
+
+def taking(*parameters: str) -> list[Asked]:
+    """Requests of operations with these parameters."""
+    labels = {
+        f"{method} {path}"
+        for method, path, operation in operations()
+        if {*parameters} <= {one["name"] for one in operation.get("parameters", ())}
+    }
+    return [one for one in ASKED if one.label in labels]
+
+
+def test_the_place_where_a_list_of_hers_goes_on_leads_another_user_nowhere(
+    desk: Desk, anna: httpx.Client, ben: httpx.Client
+) -> None:
+    followed = 0
+    for one in taking("limit", "after"):
+        if one.request.at or one.request.params:
+            continue
+        page = one.sent(anna, desk.ids, limit=1)
+        cursor = page.headers.get("X-Next-Cursor") or (page.json().get("next") if "next" in page.text else None)
+        if cursor is None:
+            continue
+        followed += 1
+        found = one.sent(ben, desk.ids, limit=1000, after=cursor)
+        assert found.status_code in (200, 404, 422), one
+        nothing_of_anna(desk, found, one.label)
+    assert followed >= 10
+
+
+def test_whoever_is_told_what_she_has_is_not_told_that_it_stands(
+    desk: Desk, anna: httpx.Client, ben: httpx.Client
+) -> None:
+    tagged = 0
+    for one in taking("if-none-match"):
+        tag = one.sent(anna, desk.ids).headers.get("ETag")
+        if tag is not None:
+            tagged += 1
+            assert one.sent(ben, desk.ids, headers={"If-None-Match": tag}).status_code in (200, 404, 422), one
+    assert tagged >= 10
+
+
+def test_her_key_of_a_job_is_another_job_of_another_user(desk: Desk, anna: httpx.Client, ben: httpx.Client) -> None:
+    body = {"trials": 10, "seed": 5}
+    hers, his, again = (
+        asking.post("/api/jobs", json=body, headers={"Idempotency-Key": "the same"}).json()["id"]
+        for asking in (anna, ben, anna)
+    )
+    assert hers == again != his
+    thread = ben.post("/api/threads").json()["id"]
+    assert thread != desk.ids["thread"]
+
+
+def sockets() -> set[str]:
+    """Of the application: the document does not name them."""
+    found: set[str] = set()
+    left: list[Any] = list(application(Path("/nowhere")).routes)
+    while left:
+        route = left.pop()
+        if isinstance(route, WebSocketRoute):
+            found.add(route.path)
+        left += getattr(route, "routes", None) or getattr(getattr(route, "original_router", None), "routes", ())
+    return found
+
+
+def heard(desk: Desk, place: str, shown: dict[str, str]) -> list[Any]:
+    """What a socket says, and how it ends."""
+    said: list[Any] = []
+    with connect(f"ws{desk.address.removeprefix('http')}{place}", additional_headers=shown) as ws:
+        try:
+            while True:
+                said.append(ws.recv(timeout=10))
+        except ConnectionClosed:
+            return [*said, ws.close_code, ws.close_reason]
+
+
+def test_a_socket_tells_another_user_what_it_tells_of_nothing(desk: Desk) -> None:
+    assert {f"/api{path}" for path in sockets()} == {SOCKET}
+    shown = bearer(desk.pool.token(sub=BEN, groups=list(ROLES)))
+    for name in RUNS:
+        run = desk.ids[name]
+        nobodys = another(run)
+        hers = heard(desk, SOCKET.format(run=run), shown)
+        none = heard(desk, SOCKET.format(run=nobodys), shown)
+        assert (len(hers), hers[0]) == (2, 4404)
+        assert simple(str(hers), {name: run}) == simple(str(none), {name: nobodys})
+    assert len(heard(desk, SOCKET.format(run=desk.ids["job"]), bearer(desk.pool.token()))) > 5
+
+
+def test_whoever_is_not_known_is_told_nothing_and_changes_nothing(desk: Desk) -> None:
+    refuse(desk, lambda number, kinds: ("nothing", kinds[number % len(kinds)], kinds[(7 * number) % len(kinds)]))
+
+
+@pytest.mark.soak
+def test_whoever_is_not_known_is_told_nothing_whatever_is_shown(desk: Desk) -> None:
+    refuse(desk, lambda _, kinds: tuple(kinds))
+
+
+def refuse(desk: Desk, chosen: Callable[[int, list[str]], tuple[str, ...]]) -> None:
+    """Every operation and every socket, with what `chosen` picks for it of all that does not hold."""
+    kinds = list(desk.refused)
+    with unchanged(desk), client(desk.address, {}) as stranger:
+        for number, one in enumerate(ASKED):
+            if one.label in PUBLIC:
+                continue
+            for kind in chosen(number, kinds):
+                answer = one.sent(stranger, desk.ids, headers=desk.refused[kind])
+                assert (answer.status_code, answer.headers.get("WWW-Authenticate")) == (401, "Bearer"), (one, kind)
+                nothing_of_anna(desk, answer, one.label)
+        for number, name in enumerate(RUNS):
+            for kind in (kind for kind in chosen(number, kinds) if not kind.startswith("ten kilobytes")):
+                with pytest.raises(InvalidStatus) as refused:
+                    heard(desk, SOCKET.format(run=desk.ids[name]), elsewhere(desk.refused[kind]))
+                assert refused.value.response.status_code in (401, 403), kind
+                assert HIDDEN.encode() not in (refused.value.response.body or b"")
+
+
+def test_a_body_that_cannot_be_read_says_no_more_to_whoever_is_not_known(desk: Desk) -> None:
+    read = [one for one in ASKED if one.request.json is not None]
+    with unchanged(desk), client(desk.address, {}) as stranger:
+        for one in read:
+            place = one.path.format_map(dict.fromkeys(PLACES, "0" * 32))
+            for content in (b"{", b'"' * 300_000):
+                answer = stranger.request(
+                    one.method, place, content=content, headers={"Content-Type": "application/json"}
+                )
+                assert answer.status_code == 401, one

@@ -1,0 +1,266 @@
+"""Two people at one desk: one has something of everything, the other may do everything and has nothing."""
+
+import asyncio
+import hashlib
+import json
+import re
+import sqlite3
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import asynccontextmanager, closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from api.api_keys import revoke
+from api.app import create_app
+from api.settings import Settings
+from graphs import desk as desks
+from graphs.archive import archive
+from graphs.cleanup import LAST
+from graphs.runs import create_run, execute
+from quant.scenario import BUILT_IN
+from store.store import open_store
+from tests.api.serving import document, running, served
+from tests.api.signing import CLIENT, PERSON, Pool, rsa
+from tests.api.test_identity import bearer, key_of
+from tests.api.test_tokens import disguised
+from tests.graphs.conftest import open_desk
+from tests.graphs.queued import queued_desk
+from tests.graphs.waiting import LOW
+from tools.optimization import OptimizationRequest
+from tools.scenario_book import ScenarioValues, add_scenario
+
+ANNA, BEN = PERSON, "b41f6a02-93c7-4e58-8d1d-6e0f52c7aa34"
+HIDDEN = "zephyr"
+"""Stands in everything that Anna names or writes."""
+DAYS = {"startDate": "2014-01-02", "endDate": "2014-12-31"}
+SOCKET = "/api/runs/{run}/events/ws"
+SEARCH = "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year, base case and bear market"
+PRICES = "date,ZEPHYR1,ZEPHYR2\n" + "".join(
+    f"2024-01-{day:02},{1.5 + day / 10},{2 + day / 7}\n" for day in (2, 3, 4, 5, 8, 9)
+)
+Words = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Desk:
+    address: str
+    home: Path
+    pool: Pool
+    ids: Words
+    """What Anna has, by the names that requests below give it."""
+    refused: Mapping[str, dict[str, str]]
+    """What people show who are not known."""
+
+
+@contextmanager
+def desk_of_two(home: Path, pool: Pool) -> Generator[Desk]:
+    ids, refused = asyncio.run(_prepared(home, pool))
+    with running(_app(home, pool)) as address, client(address, bearer(pool.token())) as anna:
+        ids |= _made(anna)
+        asyncio.run(_archived(home, ids["archived"]))
+        yield Desk(address, home, pool, ids, refused)
+
+
+def client(address: str, shown: dict[str, str]) -> httpx.Client:
+    def move(request: httpx.Request) -> None:
+        request.headers.update(elsewhere({}))
+
+    return httpx.Client(base_url=address, headers=shown, timeout=60, event_hooks={"request": [move]})
+
+
+_NUMBERS = count(1)
+
+
+def elsewhere(shown: dict[str, str]) -> dict[str, str]:
+    """From an address of its own, since one may fail to sign in only so often."""
+    return shown | {"X-Forwarded-For": str(ip_address("10.0.0.0") + next(_NUMBERS))}
+
+
+def _app(home: Path, pool: Pool, *, queued: bool = True) -> Any:
+    given = {
+        "STRATIGOS_HOME": home,
+        "STRATIGOS_AUTH": "keys,cognito",
+        "COGNITO_ISSUER": pool.issuer,
+        "COGNITO_CLIENTS": CLIENT,
+        "REQUESTS_PER_SECOND": 1e6,
+        "REQUESTS_PER_ADDRESS": 10**9,
+        "TRUSTED_PROXIES": "127.0.0.1",
+    }
+    app = create_app(Settings.model_validate(given), queued_desk(home) if queued else _asking(home))
+    app.openapi_schema = document()
+    return app
+
+
+@asynccontextmanager
+async def _asking(home: Path) -> AsyncGenerator[desks.Desk]:
+    """A desk that asks a person before every search."""
+    async with open_desk(home) as desk:
+        yield replace(desk, thresholds=LOW)
+
+
+async def _prepared(home: Path, pool: Pool) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """What takes a search, or a clock."""
+    scenarios = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:1])
+    request = OptimizationRequest(name=f"{HIDDEN} search", trials=10, scenarios=scenarios, seed=3)
+    async with open_desk(home) as desk:
+        jobs = [await create_run(desk, ANNA, request) for _ in range(3)]
+        async for _ in execute(desk, ANNA, jobs[0]):
+            pass
+        asking = replace(desk, thresholds=LOW)
+        async for _ in execute(asking, ANNA, jobs[1]):
+            pass
+        await add_scenario(desk.store, ANNA, ScenarioValues(name=f"{HIDDEN}_crash", mu=-0.11))
+    async with served(_app(home, pool, queued=False)) as anna:
+        anna.headers.update(bearer(pool.token()))
+        thread = (await anna.post("/api/threads", json={"title": f"{HIDDEN} thoughts"})).json()["id"]
+        await anna.post(f"/api/threads/{thread}/runs", json={"message": f"tell me a joke about {HIDDEN}"})
+        await anna.post(f"/api/threads/{thread}/runs", json={"message": SEARCH})
+        turns = (await anna.get(f"/api/threads/{thread}/runs")).json()["items"]
+        (interrupt,) = (await anna.get(f"/api/threads/{thread}/interrupts")).json()["items"]
+    ids = {
+        "job": jobs[0],
+        "waiting": jobs[1],
+        "other": jobs[2],
+        "thread": thread,
+        "turn": turns[0]["id"],
+        "number": "1",
+        "interrupted": interrupt["run"],
+        "scenario": f"{HIDDEN}_crash",
+        "owner": ANNA,
+    }
+    return ids, await _strangers(home, pool)
+
+
+async def _strangers(home: Path, pool: Pool) -> dict[str, dict[str, str]]:
+    """The tokens and keys of Anna that do not hold, and what others make of them."""
+    expired, revoked = await key_of(home, ANNA, age=91), await key_of(home, ANNA)
+    async with open_store(home) as store:
+        await revoke(store, revoked[10:22], now=datetime.now(UTC))
+    shown = {
+        name: token for name, token in disguised(pool).items() if token and token.isascii() and token.isprintable()
+    }
+    shown |= {
+        "expired token": pool.token(exp=int((datetime.now(UTC) - timedelta(hours=2)).timestamp())),
+        "other issuer": pool.token(iss="https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Other"),
+        "other client": pool.token(client_id="stranger"),
+        "other pool": pool.token(key=rsa(2), iss="https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Other"),
+        "expired key": expired,
+        "revoked key": revoked,
+        "one letter of a key": revoked[:-1] + ("A" if revoked[-1] != "A" else "B"),
+    }
+    return {"nothing": {}} | {name: bearer(token) for name, token in shown.items()}
+
+
+def _made(anna: httpx.Client) -> dict[str, str]:
+    def sent(method: str, path: str, **body: Any) -> Any:
+        answer = anna.request(method, f"/api/{path}", **body)
+        assert answer.is_success, (path, answer.text)
+        return answer.json() if answer.content else None
+
+    def portfolio(name: str) -> str:
+        draft = {"name": f"{HIDDEN} {name}", "assets": {"AAPL": 0.5, "JNJ": 0.5}, "tags": [HIDDEN]}
+        return sent("POST", "portfolios", json=draft)["id"]
+
+    kept, gone = portfolio("hoard"), portfolio("gone")
+    portfolio("second")
+    sent("DELETE", f"portfolios/{gone}")
+    held = {"portfolioId": kept} | DAYS
+    optimized = [sent("POST", f"optimization/{kind}", json=held)["id"] for kind in ("hrp", "risk-parity")]
+    sent("POST", "optimization/efficient-frontier", json=held)
+    simulated = [sent("POST", "monte-carlo/simulate", json=held | {"trajectories": 2})["id"] for _ in range(2)]
+    data = f"{HIDDEN}data"
+    for text in (PRICES, PRICES.replace(",1.7,", ",1.71,")):
+        terms = {"dataset": data, "dry_run": False}
+        version = sent("POST", "market-data/imports", params=terms, content=text)["version"]
+    sent("POST", "market-data/imports", params=terms | {"dataset": f"{data}2"}, content=PRICES)
+    mark = {"symbol": "XOM", "reason": f"{HIDDEN} says it is wrong"}
+    markers = [sent("POST", "market-data/markers", json=mark)["id"] for _ in range(2)]
+    job = {"name": f"{HIDDEN} small", "trials": 10}
+    queued, archived = (
+        sent("POST", "jobs", json=job, headers={"Idempotency-Key": key})["id"] for key in (f"{HIDDEN}-1", f"{HIDDEN}-2")
+    )
+    sent("DELETE", f"jobs/{archived}")
+    runs = sent("GET", "jobs")["items"]
+    threads = [sent("POST", "threads", json={"title": f"{HIDDEN} {n}"})["id"] for n in range(2)]
+    searched = next(run["id"] for run in runs if run["state"] == "completed")
+    thread = next(t["id"] for t in sent("GET", "threads")["items"] if t["turns"])
+    opinion = {"rating": 4, "comment": f"{HIDDEN} it is"}
+    for _ in range(2):
+        sent("POST", f"threads/{thread}/runs/1/feedback", json=opinion)
+    sent("POST", f"jobs/{searched}/reproduce")
+    return {
+        "portfolio": kept,
+        "gone": gone,
+        "optimization": optimized[0],
+        "simulation": simulated[0],
+        "dataset": data,
+        "symbol": "ZEPHYR1",
+        "hash": version["hash"],
+        "marker": markers[0],
+        "queued": queued,
+        "archived": archived,
+        "empty": threads[0],
+        "digest": sent("GET", f"jobs/{searched}/trials")["items"][0]["digest"],
+        "key": f"{HIDDEN}-1",
+        "name": HIDDEN,
+    }
+
+
+async def _archived(home: Path, job: str) -> None:
+    async with open_desk(home) as desk:
+        await archive(desk, ANNA, job)
+
+
+def another(value: str) -> str:
+    """Nothing has it as its id or name, and it looks the same."""
+    named = value.replace(HIDDEN, "quaint").replace(HIDDEN.upper(), "QUAINT")
+    return named if named != value else re.sub("[0-9a-f]{8,}", lambda id_: id_[0].translate(SHIFTED), value)
+
+
+SHIFTED = str.maketrans("0123456789abcdef", "56789abcdef01234")
+SIMPLE = re.compile(r"[0-9a-f]{8,}|\d{4}-\d\d-\d\dT[\d:.]+(?:Z|\+00:00)?|\"timestamp\":\d+|[A-Za-z0-9_-]{43}")
+"""Differs in any two answers: ids, digests, times, tickets."""
+
+
+def told(answer: httpx.Response, ids: Words) -> tuple[int, str, dict[str, str]]:
+    """What an answer says, whatever the ids are called; how far a stream's work was at a moment is left out."""
+    headers = {name: simple(value, ids) for name, value in answer.headers.items()}
+    lines = [line for line in answer.text.splitlines() if line and not re.match("id: |data: .*STATE_DELTA", line)]
+    return answer.status_code, simple("\n".join(lines), ids), headers | {"date": "", "x-request-id": ""}
+
+
+def simple(text: str, ids: Words) -> str:
+    for value in sorted({value for name, value in ids.items() if name != "number"}, key=len, reverse=True):
+        text = text.replace(value, "...")
+    return SIMPLE.sub("#", text)
+
+
+def everything(home: Path, owner: str | None = None) -> dict[str, str]:
+    """What is stored, of one owner or of all, as a digest for each row and file; cleanups are nobody's."""
+    with closing(sqlite3.connect(home / "store.sqlite")) as database:
+        found = {
+            f"{table}: {row[:3]}": hashlib.sha256(repr(row).encode()).hexdigest()
+            for table in ("records", "events", "labels")
+            for row in database.execute(f"SELECT owner, * FROM {table}")
+            if owner in (None, row[0]) and LAST.kind not in row
+        }
+    files = (path for path in (home / "blobs").rglob("*") if path.is_file())
+    return found | {
+        str(path): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+        if owner is None or owner in str(path)
+    }
+
+
+def filled(value: Any, ids: Words) -> Any:
+    """The request with ids in place of their names in braces."""
+    text = json.dumps(value)
+    for name, id_ in ids.items():
+        text = text.replace(f"{{{name}}}", id_)
+    return json.loads(text)
