@@ -22,6 +22,7 @@ PLACES = {
     "name": "dataset",
     "hash": "hash",
     "marker": "marker",
+    "question": "question",
 }
 """What stands in a path where a request says nothing else."""
 
@@ -93,6 +94,7 @@ REQUESTS: dict[str, list[Request]] = {
     "POST /api/jobs/{job_id}/restart": _of(JOBS),
     "POST /api/jobs/{job_id}/approval": _of(("waiting", "job"), json={"verdict": "approved"}),
     "POST /api/jobs/{job_id}/unarchive": _of(("archived", "job")),
+    "POST /api/approvals/{question}": [Request(json={"verdict": "approved"})],
     "POST /api/evaluations": [
         Request(json={"config": RULE, "universe": "{dataset}"}),
         Request(json={"config": RULE, "scenario": "{scenario}"}),

@@ -1,5 +1,6 @@
 """Nobody learns of another's objects: each operation, stream, socket and export, as another user and as nobody."""
 
+import socket
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from starlette.routing import WebSocketRoute
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from tests.api.asked_of_all import PLACES, RUNS, Asked, asked, in_order, operations
+from tests.api.asked_of_all import PLACES, RULE, RUNS, Asked, asked, in_order, operations
 from tests.api.serving import application
 from tests.api.signing import pool
 from tests.api.test_identity import bearer
@@ -33,6 +34,13 @@ from tests.api.two_users import (
 from tools.roles import ROLES
 
 PUBLIC = {"GET /api/health", "GET /api/ready"}
+OF_EVERYBODY = {
+    "GET /api/audit",
+    "GET /api/approvals",
+    "GET /api/approvals/{question}",
+    "POST /api/approvals/{question}",
+}
+"""For whoever decides and whoever looks after the rules; what it tells of others is tested by itself."""
 JSON = {"Content-Type": "application/json"}
 ASKED = asked()
 
@@ -83,7 +91,7 @@ def test_another_user_is_told_the_same_of_what_is_hers_and_of_what_is_nobodys(de
     compared = 0
     with unchanged(desk, ANNA):
         for one in sorted(ASKED, key=in_order):
-            if one.label == "GET /api/audit":
+            if one.label in OF_EVERYBODY:
                 continue
             hers, none = one.sent(ben, desk.ids), one.sent(ben, nobodys)
             assert hers.status_code < 500, one
@@ -94,6 +102,30 @@ def test_another_user_is_told_the_same_of_what_is_hers_and_of_what_is_nobodys(de
                 if "{" in one.path:
                     assert hers.status_code == 404, one
     assert compared > 75
+
+
+def test_what_is_of_everybody_tells_who_asked_and_what_and_nothing_else(
+    desk: Desk, anna: httpx.Client, ben: httpx.Client
+) -> None:
+    with unchanged(desk, ANNA):
+        (question,) = [one for one in ben.get("/api/approvals").json()["items"] if one["id"] == desk.ids["question"]]
+        assert ben.get(f"/api/approvals/{question['id']}").json() == question
+        assert set(question) == {"id", "owner", "name", "asked", "decided", "withdrawn"}
+        assert set(question["asked"]) == {"at", "subject", "exceeded", "estimate", "thresholds", "request_digest"}
+        entries = ben.get("/api/audit", params={"limit": 1000}).json()["items"]
+        assert {HIDDEN in str(entry) for entry in entries if entry["owner"] != ANNA} == {False}
+        hers = [entry for entry in entries if entry["owner"] == ANNA]
+        assert len(hers) > 20
+        said = " ".join(str(entry) for entry in hers)
+        for written in ("thoughts", "hoard", "search", "it is wrong", "joke"):
+            assert written not in said
+        for role in ("analyst", "compliance-officer"):
+            with client(desk.address, bearer(desk.pool.token(sub=BEN, groups=[role]))) as other:
+                for ids in (desk.ids, {name: another(id_) for name, id_ in desk.ids.items()}):
+                    answers = [one.sent(other, ids) for one in ASKED if one.label in OF_EVERYBODY and "{" in one.path]
+                    assert {answer.status_code for answer in answers} == {403 if role == "analyst" else 404}
+                    for answer in answers:
+                        nothing_of_anna(desk, answer, role)
 
 
 def taking(*parameters: str) -> list[Asked]:
@@ -111,7 +143,7 @@ def test_the_place_where_a_list_of_hers_goes_on_leads_another_user_nowhere(
 ) -> None:
     followed = 0
     for one in taking("limit", "after"):
-        if one.request.at or one.request.params:
+        if one.label in OF_EVERYBODY or one.request.at or one.request.params:
             continue
         page = one.sent(anna, desk.ids, limit=1)
         cursor = page.headers.get("X-Next-Cursor") or (page.json().get("next") if "next" in page.text else None)
@@ -221,3 +253,38 @@ def test_a_body_that_cannot_be_read_says_no_more_to_whoever_is_not_known(desk: D
                     one.method, place, content=content, headers={"Content-Type": "application/json"}
                 )
                 assert answer.status_code == 401, one
+
+
+def test_every_request_above_names_what_she_has(desk: Desk, anna: httpx.Client) -> None:
+    """Otherwise nothing were compared. What she decides, changes and takes away comes last."""
+    for one in sorted(ASKED, key=in_order):
+        if "{" not in one.path or one.path.startswith("/api/runs/"):
+            continue
+        answer = one.sent(anna, desk.ids)
+        assert answer.status_code not in (401, 404, 422), (one, answer.text)
+
+
+def test_no_file_or_address_that_a_client_names_is_opened(desk: Desk, ben: httpx.Client) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(0.1)
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}/prices.csv"
+        for named in (address, "file:///etc/passwd", "/etc/passwd", "../../../../etc/passwd"):
+            part = {"type": "image", "source": {"type": "url", "value": named}}
+            said = {"id": "m1", "role": "user", "content": [part, {"type": "text", "text": f"read {named}"}]}
+            refused = [
+                ben.post("/api/jobs", json={"universe": named}),
+                ben.post("/api/jobs", json={"prices_file": named}),
+                ben.post("/api/estimates", json={"universe": named}),
+                ben.post("/api/estimates", json={"prices_file": named}),
+                ben.post("/api/evaluations", json={"config": RULE, "universe": named}),
+                ben.get("/api/market-data/prices", params={"symbols": "AAPL", "dataset": named}),
+                ben.post("/api/market-data/imports", params={"dataset": named}, content=b"date,A\n2024-01-02,1\n"),
+                ben.post("/api/market-data/imports", params={"dataset": "fetched"}, content=named.encode()),
+                ben.post("/api/tickets", json={"path": named}),
+            ]
+            assert {answer.status_code for answer in refused} <= {404, 422}
+            run = {"threadId": f"thread-{uuid4().hex}", "runId": "run-1", "messages": [said]}
+            answers = [*refused, ben.post("/api/agent", json=run)]
+            assert not any("root:" in answer.text for answer in answers)
+        with pytest.raises(TimeoutError):
+            listening.accept()

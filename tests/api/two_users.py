@@ -206,6 +206,7 @@ def _made(anna: httpx.Client) -> dict[str, str]:
         "queued": queued,
         "archived": archived,
         "empty": threads[0],
+        "question": sent("GET", "approvals")["items"][-1]["id"],
         "digest": sent("GET", f"jobs/{searched}/trials")["items"][0]["digest"],
         "key": f"{HIDDEN}-1",
         "name": HIDDEN,
