@@ -14,7 +14,7 @@ NAMED = re.compile(r"`(tests/[a-z0-9_/]+\.py)::([A-Za-z0-9_]+)`")
 
 
 @cache
-def tests_of(file: str) -> set[str]:
+def named_in(file: str) -> set[str]:
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
 
@@ -22,7 +22,7 @@ def tests_of(file: str) -> set[str]:
 @pytest.mark.parametrize(("file", "test"), sorted(set(NAMED.findall(CHAPTER))))
 def test_a_test_that_the_chapter_names_exists(file: str, test: str) -> None:
     assert test.startswith("test_")
-    assert test in tests_of(file)
+    assert test in named_in(file)
 
 
 @pytest.mark.parametrize("weakness", TOP_TEN)
