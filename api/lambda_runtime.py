@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 LAST_WORDS = 0.5
-"""Seconds in which a stream that is cut has to say so."""
+"""Seconds beyond the end of an invocation in which a stream says that it is cut, or its reader takes the rest."""
 STREAM = "application/vnd.awslambda.http-integration-response"
 ERROR_TYPE, ERROR_BODY = "Lambda-Runtime-Function-Error-Type", "Lambda-Runtime-Function-Error-Body"
 PIECE = 65_536
@@ -129,14 +129,18 @@ class Stream:
         except OSError as error:
             raise Gone from error
 
-    async def end(self, error: Exception | None = None) -> None:
-        """With what has cut it short, if something has."""
+    async def end(self, error: Exception | None = None, *, until: float) -> None:
+        """With what has cut it short, if something has; a slow reader has until then to take what was sent."""
         trailers: Headers = []
         if error is not None:
             told = base64.b64encode(json.dumps(_as_told(error)).encode()).decode()
             trailers = [(ERROR_TYPE, _kind(error)), (ERROR_BODY, told)]
-        await self._connection.send(h11.EndOfMessage(headers=trailers))
-        await self._connection.answer()
+        try:
+            async with asyncio.timeout_at(until):
+                await self._connection.send(h11.EndOfMessage(headers=trailers))
+                await self._connection.answer()
+        except (OSError, TimeoutError) as gone:  # the answer has begun: another one would be a breach of the protocol
+            raise Gone from gone
 
 
 class _Connection:
@@ -226,13 +230,12 @@ async def _stream(api: RuntimeApi, app: "FastAPI", invocation: Invocation, event
             head, body = lambda_http.too_late()
             async with api.streaming(invocation) as out:
                 await out.send(lambda_http.prelude(request, head) + body)
-                await out.end()
+                await out.end(until=invocation.until + LAST_WORDS)
             return
         async with api.streaming(invocation) as out:
             await out.send(lambda_http.prelude(request, head))
             cut = await _pass_on(exchange, out, invocation.until)
-            async with asyncio.timeout(LAST_WORDS):
-                await out.end(cut)
+            await out.end(cut, until=invocation.until + LAST_WORDS)
         await exchange.ended(invocation.until)
 
 

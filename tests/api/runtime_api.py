@@ -69,6 +69,8 @@ class Lambda(ThreadingHTTPServer):
         self.not_begun: queue.Queue[dict[str, Any]] = queue.Queue()
         self.asked = threading.Semaphore(0)
         """How often the next invocation was asked for."""
+        self.late = 0.0
+        """Seconds after which it says that it has taken an answer."""
         self._numbers = itertools.count(1)
 
     @property
@@ -143,6 +145,7 @@ class Handler(BaseHTTPRequestHandler):
             self.server.breaches.append(f"{place} was answered too late: Lambda has killed the process")
         if answer.failed:
             self._check_error(answer.body)
+        time.sleep(self.server.late)
         answer.whole = True
         self._accept()
         answer.done.set()

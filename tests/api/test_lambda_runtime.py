@@ -16,7 +16,7 @@ import pytest
 from api import api_keys
 from api.api_keys import KeyTerms
 from api.lambda_events import function
-from api.lambda_runtime import RuntimeApi, run
+from api.lambda_runtime import LAST_WORDS, RuntimeApi, run
 from api.settings import ROOT
 from tests.api.driving import Driven, driven
 from tests.api.invoking import rest, url
@@ -55,6 +55,13 @@ async def test_requests_are_answered_one_after_the_other_by_one_process(streamin
     assert made.prelude["headers"]["x-request-id"] == "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
     missing = await streaming.answer(url("GET", "/api/nothing"))
     assert (missing.prelude["statusCode"], b'"NOT_FOUND"' in missing.streamed) == (404, True)
+
+
+async def test_a_stream_whose_reader_is_slow_is_waited_for(streaming: Driven):
+    streaming.lambda_.late = LAST_WORDS + 0.1
+    for _ in range(2):  # the process that has answered once answers again
+        answer = await streaming.answer(url("GET", "/api/health"))
+        assert (answer.prelude["statusCode"], answer.trailers) == (200, {})
 
 
 async def test_the_first_event_arrives_before_the_last_is_made(streaming: Driven):
