@@ -19,6 +19,7 @@ from store.store import Store
 from tools.approval import approval_of
 from tools.derived import forget_derived
 from tools.errors import Conflicting
+from tools.holdout import opened_holdout
 from tools.ledger import save_ledger
 from tools.results import result_key
 
@@ -60,6 +61,8 @@ async def obstacle(store: Store, run: Run) -> str | None:
     approval = await approval_of(store, run.owner, run.id, "holdout")
     if approval is not None and approval.decided is None:
         return "a person has yet to decide whether its holdout is opened"
+    if approval is not None and approval.granted and await opened_holdout(store, run.owner, run.id) is None:
+        return "its holdout is about to be opened"  # which takes a while, and writes into its log
     if any(one.ended_at is None for one in await reproductions(store, run.owner, run.id)):
         return "it is being reproduced"
     return None
@@ -124,7 +127,8 @@ async def _empty(desk: Desk, run: Run, archived: Archived) -> Archived:
     kept = await _kept(store, run, archived)
     found = await belongings(store, owner, run.id)
     if not kept.holds(found):
-        await change_run(store, owner, run.id, lambda one: one.model_copy(update={"archived": None}), archived=True)
+        if found.holds(kept):  # otherwise a part is deleted by now, and only the file has it
+            await change_run(store, owner, run.id, lambda one: one.model_copy(update={"archived": None}), archived=True)
         raise Kept(run.id, "something was added to it meanwhile")
     for record in found.records:
         await store.records.delete(record.key, expected=record.version)

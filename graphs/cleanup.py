@@ -19,6 +19,7 @@ from graphs.run_book import Run, change_run
 from graphs.states import STOPPED
 from quant.strategy import Frozen
 from store.errors import Conflict
+from store.errors import Damaged as Unreadable
 from store.keys import SYSTEM
 from store.records import Key, every
 from tools.derived import forget_derived
@@ -127,9 +128,9 @@ def _is_due(run: Run, now: datetime) -> bool:
 
 
 async def _archived(desk: Desk, run: Run, *, dry_run: bool) -> ArchivedRun | KeptRun:
-    if (reason := await obstacle(desk.store, run)) is not None:
-        return KeptRun(owner=run.owner, run=run.id, reason=reason)
     try:
+        if (reason := await obstacle(desk.store, run)) is not None:
+            return KeptRun(owner=run.owner, run=run.id, reason=reason)
         size = await _size(desk, run) if dry_run else (await archive(desk, run.owner, run.id)).bytes
     except Kept as error:
         return KeptRun(owner=run.owner, run=run.id, reason=error.reason)
@@ -137,7 +138,7 @@ async def _archived(desk: Desk, run: Run, *, dry_run: bool) -> ArchivedRun | Kep
         return KeptRun(owner=run.owner, run=run.id, reason="another process is at it")
     except Conflict:
         return KeptRun(owner=run.owner, run=run.id, reason="it was changed meanwhile")
-    except Damaged as error:
+    except (Damaged, Unreadable) as error:
         return KeptRun(owner=run.owner, run=run.id, reason=str(error))
     return ArchivedRun(owner=run.owner, run=run.id, bytes=size)
 

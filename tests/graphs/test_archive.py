@@ -1,6 +1,7 @@
 """Old runs as files and back; what expires; what a cleanup that is cut off leaves."""
 
 import json
+import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -23,7 +24,7 @@ from store.keys import SYSTEM
 from store.records import Key, every
 from store.store import Store
 from tests.graphs.conftest import OWNER, open_desk
-from tools.approval import Approval, Asked, Thresholds
+from tools.approval import Approval, Asked, Decided, Thresholds
 from tools.derived import derived
 from tools.results import result_key
 from tools.simulation_book import Expiry
@@ -204,6 +205,24 @@ async def test_what_was_added_while_it_was_archived_keeps_the_run(home, small):
         assert runs(await clean_up(desk, clock())) == ([run], [])
 
 
+async def test_what_was_added_after_a_part_was_deleted_costs_nothing(home, small):
+    async with timed(home) as (desk, clock):
+        run = await made(desk, await new_run(desk, OWNER, small()), "r")
+        whole = await content(desk.store, run)
+        clock.time += 30 * DAY
+        writes = 0
+        while len((await belongings(desk.store, OWNER, run)).records) == len(whole[0]):  # pyright: ignore[reportArgumentType]
+            writes += 1
+            await is_cut_off(archive(deadly(desk, writes), OWNER, run))
+            clock.time += timedelta(minutes=2)
+        await desk.store.records.put(Key(OWNER, "decision", f"{run}.late"), {"late": True})
+        assert runs(await clean_up(desk, clock())) == ([], [run])
+        assert (await restore(desk, OWNER, run)).archived is None
+        records, *rest = await content(desk.store, run)
+        assert records == whole[0] | {Key(OWNER, "decision", f"{run}.late"): {"late": True}}  # pyright: ignore[reportOperatorIssue]
+        assert rest == list(whole[1:])
+
+
 @pytest.mark.parametrize("change", ["one byte", "missing"])
 async def test_a_file_that_was_changed_is_refused(home, small, change):
     async with timed(home) as (desk, clock):
@@ -225,7 +244,7 @@ async def test_a_file_that_was_changed_is_refused(home, small, change):
 async def test_runs_that_are_young_held_open_or_asked_about_stay(home, small):
     async with timed(home) as (desk, clock):
         template = await new_run(desk, OWNER, small())
-        for name in ("held", "reproduced", "asked", "old"):
+        for name in ("held", "reproduced", "asked", "opening", "unreadable", "old"):
             await made(desk, template, name)
         await create_run(desk, OWNER, small(), run_id="created")
         await hold(desk, OWNER, "held", by="a lawyer", reason="a case")
@@ -248,6 +267,11 @@ async def test_runs_that_are_young_held_open_or_asked_about_stay(home, small):
         )
         document = Approval(asked=asked).model_dump(mode="json")
         await desk.store.records.put(Key(OWNER, "approval", "asked.holdout"), document)
+        decided = Approval(asked=asked, decided=Decided(verdict="approved", by="another", at=BEGIN))
+        await desk.store.records.put(Key(OWNER, "approval", "opening.holdout"), decided.model_dump(mode="json"))
+        await desk.store.records.delete(Key(OWNER, "holdout", "opening"))
+        with sqlite3.connect(home / "store.sqlite") as file:
+            file.execute("UPDATE events SET payload = 'no JSON' WHERE run_id = 'unreadable' AND number = 2")
 
         clock.time += 20 * DAY
         await made(desk, template, "young")
@@ -260,6 +284,8 @@ async def test_runs_that_are_young_held_open_or_asked_about_stay(home, small):
             "held": "a lawyer holds it (a case)",
             "reproduced": "it is being reproduced",
             "asked": "a person has yet to decide whether its holdout is opened",
+            "opening": "its holdout is about to be opened",
+            "unreadable": "what is stored is no JSON: Expecting value: line 1 column 1 (char 0)",
             "created": "it is created",
         }
         assert runs(report) == (["old"], runs(report)[1])
