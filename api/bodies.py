@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.dependencies import identified
+from api.dependencies import let_in
 from api.problems import CODES, Error, answer
 
 LONGEST_URL = 8_000
@@ -33,7 +33,7 @@ def at_most(
     parts: int | None = PARTS,
     numbers: bool = False,
     patience: float = PATIENCE,
-    before: Callable[[Request], Awaitable[None]] = identified,
+    before: Callable[[Request], Awaitable[object]] = let_in,
 ) -> type[APIRoute]:
     """Routes that read bodies of `size` bytes and `parts` of JSON, among which `numbers` need not count.
 

@@ -53,28 +53,26 @@ Serving = Annotated[Served, Depends(served)]
 
 async def principal(connection: HTTPConnection, serving: Serving) -> AsyncGenerator[Principal]:
     """Who asks, while it asks."""
-    who = partial(signed_in, connection, serving)
-    async with (
-        nullcontext(await who()) if serving.limits is None else serving.limits.admitted(connection, who) as asking
-    ):
+    asking = await let_in(connection)
+    with nullcontext() if serving.limits is None else serving.limits.working(asking.owner):
         known(connection, asking.owner)
         serving.answering.attend(asking.owner)
         yield asking
 
 
-async def identified(connection: HTTPConnection) -> None:
-    """Of whoever is not known no body is read."""
-    serving = await served(connection)
-    who = partial(signed_in, connection, serving)
-    await (who() if serving.limits is None else serving.limits.signed_in(connection, who))
+async def let_in(connection: HTTPConnection) -> Principal:
+    """Who asks, and does not ask too often: found out once for a request, before any of its body is read."""
+    state = connection.state
+    if not hasattr(state, "asking"):
+        serving = await served(connection)
+        who = partial(signed_in, connection, serving)
+        state.asking = await (who() if serving.limits is None else serving.limits.let_in(connection, who))
+    return state.asking
 
 
 async def signed_in(connection: HTTPConnection, serving: Served) -> Principal:
-    """Whoever got the ticket that a stream's URL shows, or else whoever a key or a token names; found out once."""
-    state = connection.state
-    if not hasattr(state, "asking"):
-        state.asking = await redeemed(serving.desk.store, connection) or await serving.identity.principal(connection)
-    return state.asking
+    """Whoever got the ticket that a stream's URL shows, or else whoever a key or a token names."""
+    return await redeemed(serving.desk.store, connection) or await serving.identity.principal(connection)
 
 
 Asking = Annotated[Principal, Depends(principal)]

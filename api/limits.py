@@ -132,13 +132,23 @@ class Limits:
     @asynccontextmanager
     async def admitted(self, connection: HTTPConnection, who: "Who") -> "AsyncGenerator[Principal]":
         """Who asks, while it asks."""
-        asking = await self.signed_in(connection, who)
-        if wait := self._users.take(asking.owner):
-            raise too_many(wait, "requests of a user", f"{self._settings.requests_per_second:g} a second")
-        with self._requests.one(asking.owner):
+        asking = await self.let_in(connection, who)
+        with self.working(asking.owner):
             yield asking
 
-    async def signed_in(self, connection: HTTPConnection, who: "Who") -> "Principal":
+    async def let_in(self, connection: HTTPConnection, who: "Who") -> "Principal":
+        """Who asks, and has asked once more by now."""
+        asking = await self._signed_in(connection, who)
+        if wait := self._users.take(asking.owner):
+            raise too_many(wait, "requests of a user", f"{self._settings.requests_per_second:g} a second")
+        return asking
+
+    @contextmanager
+    def working(self, owner: str) -> Generator[None]:
+        with self._requests.one(owner):
+            yield
+
+    async def _signed_in(self, connection: HTTPConnection, who: "Who") -> "Principal":
         host = network(address(connection))
         tried = _shows_something(connection)
         if tried and (wait := self._failures.wait(host)):

@@ -11,7 +11,7 @@ import websockets
 from api.limits import FAILURES, Limits, Rate, network
 from api.problems import Problem
 from tests.api.named import Named, asked, guarded, let_in, settings_with
-from tests.api.serving import running
+from tests.api.serving import document, running
 
 pytestmark = pytest.mark.anyio
 
@@ -255,3 +255,28 @@ async def _beside(base: str) -> None:
             assert read.status_code == 200
         assert sorted(took)[5] < 1.0, took
         assert set(await asyncio.gather(*evaluating)) <= {200, 429}
+
+
+async def test_no_body_of_a_stranger_is_read_nor_one_of_somebody_who_asks_too_often(home):
+    read = 0
+
+    async def body():
+        nonlocal read
+        for _ in range(5):
+            read += 1
+            yield b"[" * 1_000
+
+    places = [
+        (method, path.replace("{", "").replace("}", ""))
+        for path, methods in document()["paths"].items()
+        for method, operation in methods.items()
+        if "requestBody" in operation
+    ]
+    async with asked(guarded(home, REQUESTS_PER_SECOND=0.1)) as client:
+        for method, place in places:
+            answer = await client.request(method, place, content=body(), headers={"Content-Type": "application/json"})
+            assert (answer.status_code, read) == (401, 0), place
+        assert (await client.post("/api/jobs", content=body(), headers={"X-API-Key": "anna"})).status_code == 422
+        assert read == 5
+        assert (await client.post("/api/jobs", content=body(), headers={"X-API-Key": "anna"})).status_code == 429
+        assert read == 5
