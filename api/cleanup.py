@@ -10,6 +10,8 @@ from api.past import AsJson, RunName
 from api.settings import Settings, read_settings
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from graphs.cleanup import Report
     from graphs.desk import Desk
 
@@ -44,7 +46,8 @@ def restore(run: RunName) -> int:
         from graphs import archive
 
         found = await find(desk.store, settings.owner, run)
-        restored = await archive.restore(desk, settings.owner, found.id)
+        async with _told(settings, desk, "restore", found.id):
+            restored = await archive.restore(desk, settings.owner, found.id)
         print(f"Restored {restored.id}: it is {restored.state}, and stays for another 30 days at least.")
         return 0
 
@@ -65,16 +68,26 @@ def hold(
 
         found = (await find(desk.store, settings.owner, run)).id
         if release:
-            await archive.release(desk, settings.owner, found)
+            async with _told(settings, desk, "release", found):
+                await archive.release(desk, settings.owner, found)
             print(f"Released {found}.")
             return 0
-        held = (await archive.hold(desk, settings.owner, found, by=settings.owner, reason=reason)).held
+        async with _told(settings, desk, "hold", found):
+            held = (await archive.hold(desk, settings.owner, found, by=settings.owner, reason=reason)).held
         assert held is not None
         since = f"{held.at:%Y-%m-%d %H:%M} UTC"
         print(f"{found} is held by {held.by} since {since}{f': {held.reason}' if held.reason else ''}.")
         return 0
 
     return _at_desk(answer)
+
+
+def _told(settings: Settings, desk: "Desk", does: str, run: str) -> "AbstractAsyncContextManager[None]":
+    from api.auditing import audited
+    from tools.context import Principal
+    from tools.roles import ROLES
+
+    return audited(desk.store, Principal(owner=settings.owner, roles=ROLES), f"jobs.{does}", f"jobs/{run}")
 
 
 def _tell(report: "Report") -> None:

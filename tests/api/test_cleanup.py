@@ -115,6 +115,13 @@ def test_the_commands_archive_hold_and_restore(home, monkeypatch, capsys):
     assert "is not archived" in said("restore", OLD, code=2)
     assert "Released" in said("hold", HELD, "--release")
     assert [each["run"] for each in json.loads(said("cleanup", "--json"))["archived"]] == [HELD]
+    told = [json.loads(line) for line in said("audit", "list", "--json").splitlines()]
+    assert [(each["action"], each["object"], each["outcome"]) for each in told if each["begun"]] == [
+        ("jobs.hold", f"jobs/{HELD}", "done"),
+        ("jobs.restore", f"jobs/{OLD}", "done"),
+        ("jobs.restore", f"jobs/{OLD}", "failed"),
+        ("jobs.release", f"jobs/{HELD}", "done"),
+    ]
 
 
 @pytest.mark.anyio
