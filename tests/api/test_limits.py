@@ -208,7 +208,7 @@ def test_streams_and_sockets_of_a_user(home):
 
 async def _stream(base: str) -> None:
     anna, bob = {"X-API-Key": "anna"}, {"X-API-Key": "bob"}
-    async with httpx.AsyncClient(base_url=base, headers=anna) as client:
+    async with httpx.AsyncClient(base_url=base, headers=anna, timeout=60) as client:
         turn = (await client.post("/api/threads", json={})).json()["id"]
         said = await client.post(f"/api/threads/{turn}/runs?stream=false", json={"message": "is it luck?"})
         run = said.json()["id"]
