@@ -1,7 +1,8 @@
 """Whatever a client sends: no 5xx, and no answer that the OpenAPI document does not describe."""
 
 import asyncio
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ from schemathesis.specs.openapi.checks import (
 from graphs.runs import create_run, execute
 from quant.scenario import BUILT_IN
 from tests.api.serving import application, running
+from tests.api.signing import pool
+from tests.api.test_identity import bearer, key_of
+from tests.api.two_users import elsewhere, people_sign_in
 from tests.graphs.conftest import open_desk
 from tests.graphs.queued import queued_desk
 from tools.optimization import OptimizationRequest
@@ -35,8 +39,17 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-FEW, MANY = 3, 60
+FEW, MANY = 2, 60
 PATIENCE = 20.0
+PUBLIC = {"GET /api/health", "GET /api/ready"}
+ROOT = str(Path(__file__).parents[2])
+PLANTED = {
+    "AWS_SECRET_ACCESS_KEY": "planted-among-the-variables-of-aws",
+    "STRATIGOS_KEY": "planted-as-the-key-of-a-client",
+    "COMPANY_TOKEN": "planted-in-the-environment",
+}
+UNREACHED = {400: "the path holds", 404: "there is nothing at", 405: "", 414: "", 431: ""}
+"""What is refused before it is asked who asks, and in which words: it reaches no operation."""
 
 DOCUMENT = application(Path("/nowhere")).openapi()
 FOUND = schemathesis.openapi.from_dict(DOCUMENT).get_all_operations()
@@ -49,6 +62,11 @@ PRICES = "date,A,B\n2024-01-02,1.5,2\n2024-01-03,1.6,2.1\n2024-01-04,1.7,2.05\n"
 @dataclass(frozen=True)
 class Target:
     address: str
+    """Of the one local user."""
+    guarded: str
+    """Of the same desk, where people sign in."""
+    key: str
+    home: Path
     known: dict[str, Any]
     """Path parameters that lead to objects which are there."""
 
@@ -57,11 +75,17 @@ class Target:
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     home = tmp_path_factory.mktemp("home")
     asyncio.run(_search(home))
+    key = asyncio.run(key_of(home, "local", roles=("administrator",)))
     with (
+        pytest.MonkeyPatch.context() as environment,
+        pool() as signing,
         running(application(home, queued_desk(home))) as base,
+        running(people_sign_in(home, signing)) as guarded,
         httpx.Client(base_url=f"{base}/api", timeout=60) as client,
     ):
-        yield Target(base, _made(client))
+        for name, value in PLANTED.items():
+            environment.setenv(name, value)
+        yield Target(base, guarded, key, home, _made(client))
 
 
 async def _search(home: Path) -> None:
@@ -99,7 +123,7 @@ def _made(client: httpx.Client) -> dict[str, Any]:
     }
 
 
-def storm(target: Target, operation: Any, cases: int) -> None:
+def storm(target: Target, operation: Any, cases: int, send: Callable[[Target, Case], None]) -> None:
     """Cases as the document allows them and cases that it does not; of objects that are there, and of others."""
     modes = list(GenerationMode)
     ways = [operation.as_strategy(generation_mode=mode) for mode in modes]
@@ -116,19 +140,68 @@ def storm(target: Target, operation: Any, cases: int) -> None:
         database=None,
     )
     @given(st.one_of(*ways))
-    def send(case: Case) -> None:
-        answer = case.call(base_url=target.address, timeout=PATIENCE)
-        case.validate_response(answer, checks=CHECKS)
+    def sent(case: Case) -> None:
+        send(target, case)
 
-    send()
+    sent()
+
+
+def by_the_local_user(target: Target, case: Case) -> None:
+    answer = case.call(base_url=target.address, timeout=PATIENCE)
+    case.validate_response(answer, checks=CHECKS)
+    tells_no_secret(target, answer)
+
+
+def by_who_signed_in(target: Target, case: Case) -> None:
+    for name in [name for name in case.headers if name.lower() in ("authorization", "x-api-key")]:
+        del case.headers[name]
+    case.query.pop("ticket", None)  # a wrong one is not made good by a key
+    answer = case.call(base_url=target.guarded, headers=bearer(target.key), timeout=PATIENCE)
+    assert answer.status_code not in (401, 403)
+    case.validate_response(answer, checks=CHECKS)
+    tells_no_secret(target, answer)
+
+
+def by_a_stranger(target: Target, case: Case) -> None:
+    """With nothing, or with what the document's own examples of keys and tokens make up."""
+    answer = case.call(base_url=target.guarded, headers=elsewhere({}), timeout=PATIENCE)
+    tells_no_secret(target, answer)
+    if answer.status_code != 401:
+        message = answer.json()["error"]["message"]
+        assert message.startswith(UNREACHED[answer.status_code]), (answer.status_code, message)
+
+
+def tells_no_secret(target: Target, answer: Any) -> None:
+    said = f"{answer.text} {answer.headers}"
+    kept = target.key.rpartition("_")[2]
+    for secret in (*PLANTED.values(), kept, hashlib.sha256(target.key.encode()).hexdigest()):
+        assert secret not in said
+    for inside in ("Traceback (most", 'File "', "site-packages", ROOT, str(target.home)):
+        assert inside not in said, inside
 
 
 @pytest.mark.parametrize("label", OPERATIONS)
 def test_no_answer_breaks_the_document(target: Target, label: str) -> None:
-    storm(target, OPERATIONS[label], FEW)
+    storm(target, OPERATIONS[label], FEW, by_the_local_user)
+
+
+@pytest.mark.parametrize("label", OPERATIONS)
+def test_no_answer_where_people_sign_in_breaks_the_document_or_tells_a_secret(target: Target, label: str) -> None:
+    storm(target, OPERATIONS[label], 1, by_who_signed_in)
+    if label not in PUBLIC:
+        storm(target, OPERATIONS[label], 1, by_a_stranger)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("label", OPERATIONS)
 def test_no_answer_breaks_the_document_in_a_long_storm(target: Target, label: str) -> None:
-    storm(target, OPERATIONS[label], MANY)
+    storm(target, OPERATIONS[label], MANY, by_the_local_user)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("label", OPERATIONS)
+def test_no_answer_where_people_sign_in_does_in_a_long_storm(target: Target, label: str) -> None:
+    """As many by people who are known as by people who are not: with the storm above more than 5,000."""
+    storm(target, OPERATIONS[label], MANY // 2, by_who_signed_in)
+    if label not in PUBLIC:
+        storm(target, OPERATIONS[label], MANY // 2, by_a_stranger)

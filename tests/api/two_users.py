@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 
 from api.api_keys import revoke
 from api.app import create_app
@@ -61,7 +62,7 @@ class Desk:
 @contextmanager
 def desk_of_two(home: Path, pool: Pool) -> Generator[Desk]:
     ids, refused = asyncio.run(_prepared(home, pool))
-    with running(_app(home, pool)) as address, client(address, bearer(pool.token())) as anna:
+    with running(people_sign_in(home, pool)) as address, client(address, bearer(pool.token())) as anna:
         ids |= _made(anna)
         asyncio.run(_archived(home, ids["archived"]))
         yield Desk(address, home, pool, ids, refused)
@@ -82,7 +83,8 @@ def elsewhere(shown: dict[str, str]) -> dict[str, str]:
     return shown | {"X-Forwarded-For": str(ip_address("10.0.0.0") + next(_NUMBERS))}
 
 
-def _app(home: Path, pool: Pool, *, queued: bool = True) -> Any:
+def people_sign_in(home: Path, pool: Pool, *, queued: bool = True) -> FastAPI:
+    """The application, with keys and tokens, and no limit of rate."""
     given = {
         "STRATIGOS_HOME": home,
         "STRATIGOS_AUTH": "keys,cognito",
@@ -116,7 +118,7 @@ async def _prepared(home: Path, pool: Pool) -> tuple[dict[str, str], dict[str, d
         async for _ in execute(asking, ANNA, jobs[1]):
             pass
         await add_scenario(desk.store, ANNA, ScenarioValues(name=f"{HIDDEN}_crash", mu=-0.11))
-    async with served(_app(home, pool, queued=False)) as anna:
+    async with served(people_sign_in(home, pool, queued=False)) as anna:
         anna.headers.update(bearer(pool.token()))
         thread = (await anna.post("/api/threads", json={"title": f"{HIDDEN} thoughts"})).json()["id"]
         await anna.post(f"/api/threads/{thread}/runs", json={"message": f"tell me a joke about {HIDDEN}"})

@@ -1,0 +1,185 @@
+"""Who may use which operation: decided here a second time, so that a new one needs a decision."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.api.asked_of_all import operations
+from tests.api.signing import pool
+from tests.api.test_identity import bearer, key_of, reached
+from tests.api.two_users import people_sign_in
+from tools.roles import ROLES, Permission
+
+pytestmark = pytest.mark.anyio
+
+ANYBODY = """
+    GET /api/health
+    GET /api/ready
+"""
+DECIDED: dict[tuple[Permission, ...], str] = {
+    ("research:read",): """
+        GET /api/jobs/compare
+        GET /api/jobs/{job_id}/result
+        GET /api/jobs/{job_id}/trials
+        GET /api/jobs/{job_id}/trials/{digest}
+        GET /api/jobs/{job_id}/charts
+        GET /api/jobs/{job_id}/export
+        GET /api/jobs
+        GET /api/jobs/{job_id}
+        GET /api/jobs/{job_id}/request
+        GET /api/jobs/{job_id}/reproductions
+        GET /api/scenarios
+        GET /api/strategies/templates
+        GET /api/runs/{run}/events
+        GET /api/runs/{run}/events/poll
+        POST /api/tickets
+        GET /api/threads
+        GET /api/threads/{thread}
+        GET /api/threads/{thread}/state
+        GET /api/threads/{thread}/messages
+        GET /api/threads/{thread}/runs
+        GET /api/threads/{thread}/runs/{number}
+        GET /api/threads/{thread}/interrupts
+        GET /api/threads/{thread}/runs/{number}/feedback
+        GET /api/portfolios
+        GET /api/portfolios/{portfolio_id}
+        GET /api/optimization/results/{optimization_id}
+        GET /api/portfolios/{portfolio_id}/optimizations
+        GET /api/monte-carlo/simulations
+        GET /api/monte-carlo/simulations/{simulation_id}
+        GET /api/monte-carlo/simulations/{simulation_id}/trajectories
+    """,
+    ("research:write",): """
+        POST /api/jobs
+        DELETE /api/jobs/{job_id}
+        POST /api/jobs/{job_id}/restart
+        POST /api/jobs/{job_id}/approval
+        POST /api/jobs/{job_id}/reproduce
+        POST /api/jobs/{job_id}/unarchive
+        POST /api/evaluations
+        POST /api/estimates
+        POST /api/threads
+        PATCH /api/threads/{thread}
+        DELETE /api/threads/{thread}
+        POST /api/threads/{thread}/branches
+        POST /api/threads/{thread}/runs
+        POST /api/threads/{thread}/runs/{number}/resume
+        POST /api/threads/{thread}/interrupts/{run}
+        POST /api/threads/{thread}/runs/{number}/feedback
+        POST /api/agent
+        POST /api/portfolios
+        PUT /api/portfolios/{portfolio_id}
+        DELETE /api/portfolios/{portfolio_id}
+        POST /api/portfolios/{portfolio_id}/restore
+        POST /api/optimization/risk-parity
+        POST /api/optimization/hrp
+        POST /api/optimization/efficient-frontier
+        POST /api/monte-carlo/simulate
+        POST /api/monte-carlo/analyze
+    """,
+    ("market-data:read",): """
+        GET /api/market-data/datasets
+        GET /api/market-data/datasets/{name}
+        GET /api/market-data/datasets/{name}/versions
+        GET /api/market-data/datasets/{name}/versions/{hash}
+        GET /api/market-data/stale-runs
+        GET /api/market-data/markers
+        GET /api/market-data/prices
+        GET /api/market-data/returns
+        GET /api/market-data/events
+    """,
+    ("proprietary-data:write",): """
+        POST /api/market-data/imports
+        POST /api/market-data/markers
+        DELETE /api/market-data/markers/{marker}
+    """,
+    ("launch:approve", "compliance:write"): """
+        GET /api/approvals
+        GET /api/approvals/{question}
+        POST /api/approvals/{question}
+    """,
+    ("admin:read",): """
+        GET /api/audit
+    """,
+}
+"""One of the permissions is needed; what is decided about a question needs the one of its kind."""
+GRANTED: dict[str, set[Permission]] = {
+    "analyst": {"research:read", "research:write", "market-data:read"},
+    "portfolio-manager": {
+        "research:read",
+        "research:write",
+        "market-data:read",
+        "proprietary-data:write",
+        "launch:approve",
+    },
+    "compliance-officer": {"research:read", "market-data:read", "compliance:write", "admin:read"},
+    "administrator": {permission for needed in DECIDED for permission in needed},
+    "traders": set(),
+}
+Operation = tuple[str, str, tuple[Permission, ...]]
+ID = "0123456789abcdef0123456789abcdef"
+
+
+def decided() -> list[Operation]:
+    found: list[Operation] = []
+    for needed, lines in DECIDED.items():
+        for line in lines.strip().splitlines():
+            method, path = line.split()
+            found.append((method, path, needed))
+    return found
+
+
+def test_of_every_operation_it_was_decided_who_may_use_it() -> None:
+    free = {line.strip() for line in ANYBODY.strip().splitlines()}
+    ours = {f"{method} {path}" for method, path, _ in decided()} | free
+    assert ours == {f"{method} {path}" for method, path, _ in operations()}
+    assert set(ROLES) < set(GRANTED)
+
+
+async def ask(client: httpx.AsyncClient, method: str, path: str, shown: str) -> int:
+    """Of what is not there, without a body: whoever is permitted is told of that."""
+    for place in ("number", "digest", "hash"):
+        path = path.replace(f"{{{place}}}", "1" if place == "number" else ID * 2)
+    place = "/".join(ID if part.startswith("{") else part for part in path.split("/"))
+    return (await client.request(method, place, headers=bearer(shown))).status_code
+
+
+async def test_each_role_may_do_what_was_decided_and_nothing_else(home: Path) -> None:
+    await try_roles(home, [operations[0] for operations in by_need().values()])
+
+
+@pytest.mark.soak
+async def test_each_role_may_do_what_was_decided_wherever_it_asks(home: Path) -> None:
+    await try_roles(home, decided())
+
+
+def by_need() -> dict[tuple[Permission, ...], list[Operation]]:
+    return {needed: [one for one in decided() if one[2] == needed] for needed in DECIDED}
+
+
+async def try_roles(home: Path, operations: list[Operation]) -> None:
+    with pool() as signing:
+        async with reached(people_sign_in(home, signing)) as client:
+            for role, granted in GRANTED.items():
+                shown = signing.token(groups=[role])
+                for method, path, needed in operations:
+                    status = await ask(client, method, path, shown)
+                    assert status < 500
+                    assert (status != 403) == bool(granted.intersection(needed)), (role, method, path, status)
+
+
+async def test_a_key_does_no_more_than_its_scopes(home: Path) -> None:
+    permissions = GRANTED["administrator"]
+
+    async def key(*scopes: Permission) -> str:
+        return await key_of(home, roles=("administrator",), scopes=scopes)
+
+    enough = {needed: [await key(scope) for scope in needed] for needed in DECIDED}
+    others = {needed: await key(*permissions.difference(needed)) for needed in DECIDED}
+    with pool() as signing:
+        async with reached(people_sign_in(home, signing)) as client:
+            for method, path, needed in decided():
+                for shown in enough[needed]:
+                    assert await ask(client, method, path, shown) not in (401, 403), (method, path)
+                assert await ask(client, method, path, others[needed]) == 403, (method, path)
