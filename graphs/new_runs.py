@@ -79,12 +79,13 @@ async def _checked(desk: Desk, owner: str, request: OptimizationRequest) -> tupl
     source = desk.prices_of(owner)
     prices = await load_prices(source, request)
     market = build_market(prices, request)
-    if request.prices_file is None:
-        await source.remember(request.universe, facts_of(prices))
+    universe = request.universe
     request = resolved(request, assets=len(market.assets))
     world = World(market, request)
     check_scenarios(world)
     await asyncio.to_thread(check_minimum_exposure, world)
+    if request.prices_file is None:
+        await source.remember(universe, facts_of(prices))
     return market.data_digest, request
 
 

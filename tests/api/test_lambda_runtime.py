@@ -96,7 +96,7 @@ async def test_a_fault_before_the_answer_is_a_500_and_an_unknown_event_an_error(
     for event, seen in (
         ({"Records": [{"eventSource": "aws:kinesis", "data": "secret"}]}, "aws:kinesis"),
         ({"source": "aws.ec2", "detail": {"password": "secret"}}, "an event with detail, source from aws.ec2"),
-        ({"requestContext": {"connectionId": "a", "eventType": "CONNECT"}}, "requestContext"),
+        ({"requestContext": {"connectionId": "a", "eventType": "CONNECT"}}, "STRATIGOS_SOCKETS"),
         ([1], "list"),
         (b"{", "a fault of the service"),
     ):

@@ -139,6 +139,7 @@ def test_what_is_no_secret_stays_as_it_is(home):
 
 
 def test_on_standard_output_libraries_speak_our_form(home, capfd):
+    logging.getLogger("uvicorn.error").setLevel(logging.NOTSET)  # a server of another test may have set it
     with log_to(home, "info", place="stdout"), libraries_told("stdout"):
         structlog.get_logger().info("ours")
         logging.getLogger("uvicorn.error").info("Started %s", "it")

@@ -127,7 +127,7 @@ def _stored(home: Path, digests: dict[str, bytes]) -> Counter[bytes]:
 
 def _tool(document: str) -> str:
     """The id of the first tool call, by which the double marks its answer."""
-    return json.loads(document)["messages"][0]["data"]["tool_calls"][0]["id"]
+    return json.loads(document)["answer"]["messages"][0]["data"]["tool_calls"][0]["id"]
 
 
 def kept(home: Path) -> list[str]:
