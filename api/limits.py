@@ -5,6 +5,7 @@ by WAF in front of them.
 """
 
 import asyncio
+import hashlib
 import math
 import time
 from collections import Counter, OrderedDict
@@ -31,7 +32,7 @@ BURST = 3.0
 WINDOW = 300.0
 """Seconds in which an address may ask as often as the settings say; so many may come at once, then as they refill."""
 FAILURES, MINUTE = 20, 60.0
-"""Sign-ins of an address that may fail in a minute; who shows nothing has not tried."""
+"""Sign-ins of an address that may fail in a minute; who shows nothing has not tried, and who is in stays in."""
 AT_ONCE = 32
 """Requests of a user that are worked on at once, besides its streams."""
 CALCULATIONS = 2
@@ -121,6 +122,8 @@ class Limits:
         self._users = Rate(per_second, BURST * per_second, clock)
         self._addresses = Rate(per_address / WINDOW, per_address, clock)
         self._failures = Rate(FAILURES / MINUTE, FAILURES, clock)
+        self._good: OrderedDict[str, None] = OrderedDict()
+        """Digests of what somebody was let in with last: guesses of others at the same address keep nobody out."""
         self._requests = Places(AT_ONCE + settings.streams_per_user, "requests of a user")
         self._streams = Places(settings.streams_per_user, "streams of a user")
         self._calculations = Turns(CALCULATIONS)
@@ -149,16 +152,22 @@ class Limits:
             yield
 
     async def _signed_in(self, connection: HTTPConnection, who: "Who") -> "Principal":
-        host = network(address(connection))
-        tried = _shows_something(connection)
-        if tried and (wait := self._failures.wait(host)):
+        host, shown = network(address(connection)), _shown(connection)
+        if shown and shown not in self._good and (wait := self._failures.wait(host)):
             raise too_many(wait, "failed sign-ins of an address", f"{FAILURES} a minute")
         try:
-            return await who()
+            asking = await who()
         except Problem as refused:
-            if tried and refused.status == 401:
+            if shown and refused.status == 401:
+                self._good.pop(shown, None)
                 self._failures.count(host)
             raise
+        if shown:
+            self._good[shown] = None
+            self._good.move_to_end(shown)
+            if len(self._good) > MOST:
+                self._good.popitem(last=False)
+        return asking
 
     @contextmanager
     def streaming(self, owner: str) -> Generator[None]:
@@ -204,6 +213,8 @@ def network(host: str) -> str:
     return host
 
 
-def _shows_something(connection: HTTPConnection) -> bool:
-    headers = connection.headers
-    return "authorization" in headers or "x-api-key" in headers or "ticket" in connection.query_params
+def _shown(connection: HTTPConnection) -> str:
+    """The digest of what somebody signs in with; empty where there is nothing."""
+    headers, tickets = connection.headers, connection.query_params.getlist("ticket")
+    shown = [headers.getlist("authorization"), headers.getlist("x-api-key"), tickets]
+    return hashlib.sha256(repr(shown).encode()).hexdigest() if any(shown) else ""

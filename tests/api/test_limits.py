@@ -119,10 +119,12 @@ async def test_who_guesses_is_refused_before_the_guess_is_looked_at(home):
     async with asked(guarded(home)) as client:
         for _ in range(2 * FAILURES):  # who shows nothing has not guessed
             assert (await client.get("/api/portfolios")).status_code == 401
+        assert (await client.get("/api/portfolios", headers={"X-API-Key": "bob"})).status_code == 200
         for n in range(FAILURES):
             assert (await client.get("/api/portfolios", headers={"X-API-Key": f"no-{n}"})).status_code == 401
         assert told(await client.get("/api/portfolios", headers={"X-API-Key": "no-more"})) <= 3
         assert told(await client.get("/api/portfolios", headers={"X-API-Key": "anna"})) <= 3
+        assert (await client.get("/api/portfolios", headers={"X-API-Key": "bob"})).status_code == 200  # was in before
         assert (await client.get("/api/health")).status_code == 200
 
 
