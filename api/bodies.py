@@ -4,7 +4,8 @@ import asyncio
 import math
 import re
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from fastapi import HTTPException, Request, Response
@@ -12,7 +13,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.dependencies import let_in
+from api.dependencies import reading
 from api.problems import CODES, Error, answer
 
 LONGEST_URL = 8_000
@@ -33,11 +34,11 @@ def at_most(
     parts: int | None = PARTS,
     numbers: bool = False,
     patience: float = PATIENCE,
-    before: Callable[[Request], Awaitable[object]] = let_in,
+    reading: Callable[[Request], AbstractAsyncContextManager[object]] = reading,
 ) -> type[APIRoute]:
     """Routes that read bodies of `size` bytes and `parts` of JSON, among which `numbers` need not count.
 
-    Nothing of a body is read where `before` raises.
+    A body is read inside of `reading`, and nothing of it where that raises.
     """
 
     class Limited(APIRoute):
@@ -45,11 +46,14 @@ def at_most(
             handler = super().get_route_handler()
 
             async def limited(request: Request) -> Response:
-                await before(request)
                 request = Request(request.scope, _counted(request.receive, size, patience))
-                if parts is None or request.method in ("GET", "HEAD"):
+                if request.method in ("GET", "HEAD"):
                     return await handler(request)
-                if _parts(await _read(request), parts, numbers=numbers) > parts:
+                async with reading(request):
+                    if parts is None:
+                        return await handler(request)
+                    content = await _read(request)
+                if _parts(content, parts, numbers=numbers) > parts:
                     allowed = f"{parts:,} texts, lists, objects" + ("" if numbers else " and values")
                     raise HTTPException(413, f"the body has too many parts; allowed: {allowed}")
                 return await handler(request)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import AsyncGenerator
-from contextlib import nullcontext
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
@@ -68,6 +68,14 @@ async def let_in(connection: HTTPConnection) -> Principal:
         who = partial(signed_in, connection, serving)
         state.asking = await (who() if serving.limits is None else serving.limits.let_in(connection, who))
     return state.asking
+
+
+@asynccontextmanager
+async def reading(connection: HTTPConnection) -> AsyncGenerator[None]:
+    """While a body is read, of which a user may send so many at once."""
+    asking, limits = await let_in(connection), (await served(connection)).limits
+    with nullcontext() if limits is None else limits.reading(asking.owner):
+        yield
 
 
 async def signed_in(connection: HTTPConnection, serving: Served) -> Principal:

@@ -126,6 +126,7 @@ class Limits:
         """Digests of what somebody was let in with last: guesses of others at the same address keep nobody out."""
         self._requests = Places(AT_ONCE + settings.streams_per_user, "requests of a user")
         self._streams = Places(settings.streams_per_user, "streams of a user")
+        self._bodies = Places(AT_ONCE, "bodies of a user")
         self._calculations = Turns(CALCULATIONS)
 
     def arrive(self, host: str) -> None:
@@ -168,6 +169,11 @@ class Limits:
             if len(self._good) > MOST:
                 self._good.popitem(last=False)
         return asking
+
+    @contextmanager
+    def reading(self, owner: str) -> Generator[None]:
+        with self._bodies.one(owner):
+            yield
 
     @contextmanager
     def streaming(self, owner: str) -> Generator[None]:

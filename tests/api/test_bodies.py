@@ -1,5 +1,6 @@
 import json
 import time
+from contextlib import asynccontextmanager
 
 import httpx
 import pytest
@@ -103,10 +104,11 @@ def slow_application(patience: float) -> FastAPI:
     app = FastAPI()
     problems.install(app)
 
-    async def anybody(_: Request) -> None:
-        pass
+    @asynccontextmanager
+    async def anybody(_: Request):
+        yield
 
-    router = APIRouter(route_class=at_most(1_000, patience=patience, before=anybody))
+    router = APIRouter(route_class=at_most(1_000, patience=patience, reading=anybody))
 
     @router.post("/sum")
     async def add(request: Request) -> int:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 import websockets
 
-from api.limits import FAILURES, Limits, Rate, network
+from api.limits import AT_ONCE, FAILURES, Limits, Rate, network
 from api.problems import Problem
 from tests.api.named import Named, asked, guarded, let_in, settings_with
 from tests.api.serving import document, running
@@ -282,3 +282,22 @@ async def test_no_body_of_a_stranger_is_read_nor_one_of_somebody_who_asks_too_of
         assert read == 5
         assert (await client.post("/api/jobs", content=body(), headers={"X-API-Key": "anna"})).status_code == 429
         assert read == 5
+
+
+async def test_a_user_sends_so_many_bodies_at_once(home):
+    until = asyncio.Event()
+
+    async def slow():
+        yield b"["
+        await until.wait()
+        yield b"]"
+
+    anna, bob = ({"X-API-Key": name, "Content-Type": "application/json"} for name in ("anna", "bob"))
+    async with asked(guarded(home, REQUESTS_PER_SECOND=100)) as client:
+        sent = [asyncio.create_task(client.post("/api/jobs", content=slow(), headers=anna)) for _ in range(AT_ONCE + 2)]
+        done, _ = await asyncio.wait(sent, return_when=asyncio.FIRST_COMPLETED)
+        told(done.pop().result())
+        assert (await client.post("/api/tickets", content=b"{}", headers=bob)).status_code == 422
+        until.set()
+        statuses = [(await each).status_code for each in sent]
+        assert (statuses.count(429), len(set(statuses))) == (2, 2)
