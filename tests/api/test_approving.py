@@ -148,7 +148,7 @@ def test_whoever_decides_nothing_at_the_terminal_leaves_the_run_waiting(capfd, t
     assert list(listed(capfd).values()) == ["waiting"]
 
 
-@pytest.mark.parametrize(("answers", "trials"), [(["a"], 10), (["e", "12"], 12)])
+@pytest.mark.parametrize(("answers", "trials"), [pytest.param(["a"], 10, marks=pytest.mark.soak), (["e", "12"], 12)])
 def test_a_person_at_the_terminal_decides_in_place(capfd, typing, answers, trials):
     typing(*answers)
     assert run(["optimize", *SMALL]) == 0

@@ -285,6 +285,7 @@ def test_an_exported_request_gives_the_same_digest(capfd, at_made, made, tmp_pat
     assert again["seconds"]["wall"] > 0
 
 
+@pytest.mark.soak
 def test_limits_that_nothing_meets_are_a_result(tmp_path):
     done = command(
         "optimize", *SMALL, "--max-turnover", "0.001", "--weight-function", "inverse_vol", home=tmp_path / "h"

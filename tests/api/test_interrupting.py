@@ -28,7 +28,9 @@ def silent() -> Iterator[socket.socket]:
     ("command", "told"),
     [
         (ASKED, "optimize --resume"),
-        (["record", "-o", "{folder}/mine.yaml", "--", *ASKED], "nothing was recorded"),
+        pytest.param(
+            ["record", "-o", "{folder}/mine.yaml", "--", *ASKED], "nothing was recorded", marks=pytest.mark.soak
+        ),
     ],
 )
 def test_the_program_ends_without_waiting_for_a_call_that_hangs(command, told, silent, tmp_path):

@@ -125,7 +125,7 @@ async def test_jobs_and_readers_go_on_after_a_restart(home):
                     yield address
                     server.should_exit = True
 
-    await through_a_restart(home, here, executions.copy, {OWNER: {}}, jobs=3, readers=6, middle=2)
+    await through_a_restart(home, here, executions.copy, {OWNER: {}}, jobs=2, readers=4, middle=1)
 
 
 @pytest.mark.soak

@@ -275,6 +275,7 @@ WIDE = OptimizationRequest(
 MARK = str(numbered(40_000)[12_345])
 
 
+@pytest.mark.soak
 async def test_a_tool_result_of_400_kb_reaches_the_model_whole_and_no_checkpoint(home, monkeypatch):
     with Double(embedded()) as double:
         point_at(monkeypatch, double.url)

@@ -53,7 +53,7 @@ def aws() -> Iterator[str]:
         yield server.url
 
 
-@pytest.fixture(params=["embedded", "aws"])
+@pytest.fixture(params=["embedded", pytest.param("aws", marks=pytest.mark.soak)])
 def opener(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Opener:
     if request.param == "aws":
         point_at(monkeypatch, request.getfixturevalue("aws"))
