@@ -1,6 +1,7 @@
 """The settings, read once from the environment."""
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -185,6 +186,13 @@ class Settings(BaseSettings):
     @classmethod
     def _is_absolute(cls, home: Path) -> Path:
         return home.expanduser().absolute()
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, proxies: str) -> str:
+        for proxy in filter(None, proxies.split(",")):
+            ip_network(proxy)  # uvicorn would take what is none for a name, and trust nobody
+        return proxies
 
 
 VARIABLES = [str(field.validation_alias) for field in Settings.model_fields.values()]

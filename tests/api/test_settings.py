@@ -61,6 +61,9 @@ def unset(monkeypatch):
         ("STRATIGOS_LOG_LEVEL", "loud", "one of debug, info, warning, error"),
         ("STRATIGOS_LOG_PROMPTS", "maybe", "true or false"),
         ("STRATIGOS_TELEMETRY", "on", "one of off, console, otlp"),
+        ("TRUSTED_PROXIES", "10.0.0.0/99", "networks such as 10.0.0.0/8"),
+        ("TRUSTED_PROXIES", "10.0.0.1,10.0.0.1/8", "networks such as 10.0.0.0/8"),
+        ("TRUSTED_PROXIES", "cafe", "networks such as 10.0.0.0/8"),
         ("NUMBA_NUM_THREADS", "x", "a whole number, 1 to 1024"),
         ("APPROVE_EVALUATIONS", "-1", "a whole number of at least 0, or none"),
         ("APPROVE_DOLLARS", "inf", "a number of at least 0, or none"),
@@ -129,3 +132,8 @@ def test_a_threshold_has_a_default_or_is_set_or_switched_off(monkeypatch):
     monkeypatch.setenv("APPROVE_EVALUATIONS", "12")
     monkeypatch.setenv("APPROVE_DOLLARS", "None")
     assert read_settings().thresholds == Thresholds(evaluations=12, dollars=None)
+
+
+def test_proxies_are_addresses_and_networks_of_both_kinds(monkeypatch):
+    monkeypatch.setenv("TRUSTED_PROXIES", "127.0.0.1,10.0.0.0/8,::1,2001:db8::/32")
+    assert read_settings().trusted_proxies == "127.0.0.1,10.0.0.0/8,::1,2001:db8::/32"
