@@ -126,6 +126,7 @@ def create_app(
         health,
         jobs,
         market_data,
+        market_events,
         monte_carlo,
         optimization,
         portfolios,
@@ -198,6 +199,7 @@ def create_app(
         (optimization, research, CALCULATING),
         (monte_carlo, research, CALCULATING),
         (market_data, data, CALCULATING),
+        (market_events, data),
         (audit, needs("admin:read", "admin:write")),
     ):
         routes.include_router(area.router, dependencies=conditions)

@@ -1,4 +1,4 @@
-"""Prices, returns, and what happens to market data."""
+"""Prices and returns."""
 
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, TypeAlias
@@ -10,13 +10,10 @@ from api.dependencies import Asking, Serving
 from api.etags import TAGGED, UNCHANGED, IfNoneMatch, tagged
 from api.problems import errors
 from api.routes import imports
-from tools.market_events import MarketEvent
 
 router = APIRouter(tags=["market-data"])
 router.include_router(imports.router)
 router.include_router(imports.marking)
-
-LONGEST_WAIT = 20.0
 
 Values: TypeAlias = list[float | None]
 
@@ -47,11 +44,6 @@ class ReturnSeries(BaseModel):
     dates: list[date] = Field(description="Sessions at whose close the returns are known")
     partial: list[date] = Field(description="Weeks or months of which sessions are left out: at the edges only")
     notes: list[str]
-
-
-class MarketEvents(BaseModel):
-    events: list[MarketEvent]
-    last: int = Field(description="`after` of the next call")
 
 
 Symbols: TypeAlias = Annotated[
@@ -142,28 +134,6 @@ async def returns(
         source, asked, quotes.PERIODS[return_type], inner=alignment == "inner", logarithmic=kind == "log"
     )
     return tagged(found, if_none_match)
-
-
-@router.get("/market-data/events", summary="What happened to your market data (long poll)", responses=errors())
-async def events(
-    serving: Serving,
-    asking: Asking,
-    after: Annotated[int, Query(ge=0, le=10**15, description="The number of the last event that you have")] = 0,
-    wait: Annotated[
-        float, Query(ge=0, le=LONGEST_WAIT, allow_inf_nan=False, description="Seconds to wait for an event")
-    ] = 0.0,
-    limit: Annotated[int, Query(ge=1, le=1000, description="At most so many events")] = 1000,
-) -> MarketEvents:
-    """Imports with the regime at the end of the data, runs that became stale, marks set, lifted and expired."""
-    from tools.markers import markers
-    from tools.market_events import LOG, told
-
-    desk = serving.desk
-    await markers(desk.store, asking.owner, desk.now())  # marks whose time is over are told now
-    if wait:
-        await desk.store.events.wait(asking.owner, LOG, after, timeout=wait)
-    found = await told(desk.store, asking.owner, after=after, limit=limit)
-    return MarketEvents(events=found, last=found[-1].number if found else after)
 
 
 def _symbols(text: str) -> tuple[str, ...]:

@@ -259,6 +259,23 @@ async def _beside(base: str) -> None:
         assert set(await asyncio.gather(*evaluating)) <= {200, 429}
 
 
+async def test_who_waits_for_events_of_market_data_takes_a_stream_and_no_place_of_a_calculation(home):
+    async with asked(guarded(home, REQUESTS_PER_SECOND=1000, STREAMS_PER_USER=3)) as client:
+        client.headers["X-API-Key"] = "anna"
+        prices, place = "/api/market-data/prices?symbols=AAPL", "/api/market-data/events"
+        assert (await client.get(prices)).status_code == 200  # the first imports
+        waiting = {asyncio.create_task(client.get(place, params={"wait": 20})) for _ in range(4)}
+        async with asyncio.timeout(10.0):
+            (refused,), waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            assert told(refused.result()) == 1
+            assert (await client.get(prices)).status_code == 200
+        assert not any(each.done() for each in waiting)
+        for each in waiting:
+            each.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        assert (await client.get(place)).status_code == 200
+
+
 async def test_no_body_of_a_stranger_is_read_nor_one_of_somebody_who_asks_too_often(home):
     read = 0
 

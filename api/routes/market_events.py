@@ -1,0 +1,46 @@
+"""What happens to market data, for whoever waits for it."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from api.dependencies import STREAMING, Asking, Serving
+from api.problems import errors
+from tools.market_events import MarketEvent
+
+router = APIRouter(tags=["market-data"])
+
+LONGEST_WAIT = 20.0
+
+
+class MarketEvents(BaseModel):
+    events: list[MarketEvent]
+    last: int = Field(description="`after` of the next call")
+
+
+@router.get(
+    "/market-data/events",
+    summary="What happened to your market data (long poll)",
+    dependencies=[STREAMING],
+    responses=errors(),
+)
+async def events(
+    serving: Serving,
+    asking: Asking,
+    after: Annotated[int, Query(ge=0, le=10**15, description="The number of the last event that you have")] = 0,
+    wait: Annotated[
+        float, Query(ge=0, le=LONGEST_WAIT, allow_inf_nan=False, description="Seconds to wait for an event")
+    ] = 0.0,
+    limit: Annotated[int, Query(ge=1, le=1000, description="At most so many events")] = 1000,
+) -> MarketEvents:
+    """Imports with the regime at the end of the data, runs that became stale, marks set, lifted and expired."""
+    from tools.markers import markers
+    from tools.market_events import LOG, told
+
+    desk = serving.desk
+    await markers(desk.store, asking.owner, desk.now())  # marks whose time is over are told now
+    if wait:
+        await desk.store.events.wait(asking.owner, LOG, after, timeout=wait)
+    found = await told(desk.store, asking.owner, after=after, limit=limit)
+    return MarketEvents(events=found, last=found[-1].number if found else after)
