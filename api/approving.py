@@ -243,7 +243,7 @@ async def decided_here(desk: "Desk", settings: Settings, run: str, subject: Subj
     assert approval is not None
     if approval.decided is not None:
         return True
-    other = bool(desk.second_person)
+    other = bool(desk.second_person) or approval.second_person
     waiting = Waiting(run, approval.asked, second_person=other, question=approval.question)
     decided = ask_here(settings, waiting, talking=True)
     if decided is None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from graphs.answering import Answering
+from graphs.approval import decides
 from graphs.desk import Desk
 from graphs.following import Following
 from graphs.interrupts import decide
@@ -20,7 +21,6 @@ from store.store import Store
 from tools.approval import Ruling, approval_of
 from tools.context import Principal
 from tools.errors import Conflicting, InvalidInput, NotFound
-from tools.questions import may_decide
 from tools.trace import TurnFinished, TurnPaused
 from tools.turns import Turn
 
@@ -114,8 +114,8 @@ async def told(
                 case TurnPaused():
                     approval = await approval_of(desk.store, owner, live.event.waits_for, live.event.subject)
                     assert approval is not None
-                    decides = may_decide(asking, owner, live.event.subject, desk.second_person)
-                    found += translation.pause(live.event.waits_for, approval.asked, second_person=not decides)
+                    here = decides(desk, asking, owner, live.event.subject, approval)
+                    found += translation.pause(live.event.waits_for, approval.asked, second_person=not here)
                 case TurnFinished():
                     found += translation.finish(await _answered(desk.store, owner, turn))
                 case _:

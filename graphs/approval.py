@@ -39,9 +39,17 @@ async def asked_for(context: Context, thresholds: Thresholds | None, now: dateti
     return await ask(context.store, context.owner, context.run, context.request.name, asked)
 
 
+def decides(desk: Desk, decider: Principal, owner: str, subject: Subject, approval: Approval | None) -> bool:
+    """Whether `decider` may decide it here: what waits for a second person is decided where people sign in."""
+    waits = approval is not None and approval.second_person and approval.decided is None
+    if waits and subject not in desk.second_person:
+        return False
+    return may_decide(decider, owner, subject, desk.second_person)
+
+
 def check_decider(desk: Desk, run: Run, subject: Subject, asked: Approval | None, decider: Principal) -> None:
     """`Forbidden` for somebody who may not decide; where people sign in, a cancelled run is its owner's alone."""
-    if not may_decide(decider, run.owner, subject, desk.second_person):
+    if not decides(desk, decider, run.owner, subject, asked):
         raise NeedsAnother(subject, asked.question if asked else "")
     withdrawn = bool(desk.second_person) and subject == "launch" and run.state == "cancelled"
     if withdrawn and decider.owner != run.owner:

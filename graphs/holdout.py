@@ -64,7 +64,8 @@ async def _asked(desk: Desk, run: Run) -> Approval:
         at=desk.now(),
         request_digest=run.request.content_digest(),
     )
-    return await ask(desk.store, run.owner, run.id, run.request.name, asked)
+    second_person = "holdout" in desk.second_person
+    return await ask(desk.store, run.owner, run.id, run.request.name, asked, second_person=second_person)
 
 
 async def _opened(desk: Desk, run: Run, result: OptimizationResult, approval: Approval) -> OpenedHoldout:

@@ -1,6 +1,7 @@
 """What a conversation waits for, and how it goes on once a person has decided."""
 
 from graphs.answering import Answering
+from graphs.approval import decides
 from graphs.desk import Desk
 from graphs.run_book import events_of, run_of
 from graphs.runs import decide_approval
@@ -10,7 +11,6 @@ from tools.approval import Decided, Ruling, Subject, approval_of
 from tools.context import Principal
 from tools.errors import Conflicting
 from tools.interrupts import Interrupt, editable
-from tools.questions import may_decide
 from tools.trace import TurnPaused
 from tools.turns import Turn
 
@@ -39,7 +39,7 @@ async def interrupts(desk: Desk, asking: Principal, conversation_id: str) -> lis
             turn=turn.number,
             asked=approval.asked,
             editable=editable(subject, request),
-            second_person=not may_decide(asking, owner, subject, desk.second_person),
+            second_person=not decides(desk, asking, owner, subject, approval),
             question=approval.question,
         )
     ]

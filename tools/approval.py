@@ -100,6 +100,8 @@ class Approval(Frozen):
     decided: Decided | None = None
     question: str = ""
     """Under which others find it who may decide; empty in one that was asked before there were such lists."""
+    second_person: bool = False
+    """Whether it was asked where people sign in, for another one than whoever asked to decide there."""
 
     @property
     def granted(self) -> bool:

@@ -52,10 +52,10 @@ class NeedsAnother(Forbidden):
     def __init__(self, subject: Subject, question: str) -> None:
         permission = NEEDED[subject]
         roles = " or ".join(role for role, granted in PERMISSIONS.items() if permission in granted)
-        found = f", as question {question} of GET /api/approvals" if question else ""
+        found = f"as question {question} of GET /api/approvals (python -m api approve {question} --server URL)"
         super().__init__(
             f"{subject}: it waits for a second person; allowed: another one who signs in with {permission} "
-            f"({roles}){found}"
+            f"({roles}){f', {found}' if question else ''}"
         )
 
 
@@ -64,9 +64,11 @@ def may_decide(decider: Principal, owner: str, subject: Subject, second_person: 
     return decider.may(NEEDED[subject]) and not (subject in second_person and decider.owner == owner)
 
 
-async def ask(store: "Store", owner: str, run: str, name: str, asked: Asked) -> Approval:
+async def ask(
+    store: "Store", owner: str, run: str, name: str, asked: Asked, *, second_person: bool = False
+) -> Approval:
     """Store the question and list it, unless it was asked already: what is stored holds, but for a decision."""
-    approval = Approval(asked=asked, question=uuid4().hex)
+    approval = Approval(asked=asked, question=uuid4().hex, second_person=second_person)
     try:
         await store.records.put_many(
             [

@@ -123,6 +123,23 @@ async def test_a_holdout_is_opened_by_a_second_person_and_nobody_else(home, smal
     assert RUN not in (question.id, closed.id)
 
 
+async def test_what_waits_for_a_second_person_is_decided_where_people_sign_in_and_nowhere_else(home, small):
+    async with guarded(home) as desk:
+        await create_run(desk, ANNA, small(), run_id=RUN)
+        question = (await ask(desk.store, ANNA, RUN, RUN, HOLDOUT, second_person=True)).question
+    async with open_desk(home) as local:
+        for decider in (None, person(ANNA, "administrator"), OFFICER):
+            for verdict in ("approved", "rejected"):
+                with pytest.raises(Forbidden, match=f"waits for a second person.*{question}.*--server"):
+                    await decided(local, decider, verdict)
+    async with guarded(home) as desk:
+        await decided(desk, OFFICER)
+    async with open_desk(home) as local:
+        await decided(local, person(ANNA, "administrator"))
+        with pytest.raises(AlreadyDecided):
+            await decided(local, person(ANNA, "administrator"), "rejected")
+
+
 async def test_of_two_second_persons_the_first_holds(home, small):
     async with guarded(home) as desk, guarded(home) as other:
         question = await asked(desk, small())
