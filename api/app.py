@@ -282,7 +282,7 @@ def prepare_home(settings: Settings) -> None:
     """Make the home, or say that it cannot be written to."""
     probe = settings.home / ".writable"
     try:
-        settings.home.mkdir(parents=True, exist_ok=True)
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # runs and chats are nobody else's
         probe.touch()
         probe.unlink()
     except OSError as error:
