@@ -112,9 +112,12 @@ async def test_whoever_asked_for_a_holdout_is_refused_at_every_door(searched, ho
         assert all("waits for a second person" in message(each) for each in refused)
         for name, value in (("HOME", str(home)), ("OWNER", "anna"), ("AUTH", "keys")):
             monkeypatch.setenv(f"STRATIGOS_{name}", value)
-        for command in (["approve", DONE, "--holdout"], ["reject", DONE, "--holdout", "--reason", "no"]):
-            assert await asyncio.to_thread(run, command) == 2
-            assert "waits for a second person" in capfd.readouterr().err
+        for auth in ("", "keys"):  # a shell that does not know where people sign in opens it no more than one that does
+            monkeypatch.setenv("STRATIGOS_AUTH", auth)
+            for command in (["approve", DONE, "--holdout"], ["reject", DONE, "--holdout", "--reason", "no"]):
+                assert await asyncio.to_thread(run, command) == 2
+                assert "waits for a second person; allowed: another one" in (err := capfd.readouterr().err)
+                assert f"python -m api approve {waiting['question']} --server URL" in err
         assert await asyncio.to_thread(run, ["approvals"]) == 2
         assert "people sign in here" in capfd.readouterr().err
         assert (await client.get("/api/approvals")).json()["items"] == []
