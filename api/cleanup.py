@@ -6,14 +6,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.past import AsJson, RunName
+from api.past import AsJson
 from api.settings import Settings, read_settings
+from tools.errors import InvalidInput
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from graphs.cleanup import Report
     from graphs.desk import Desk
+
+LONGEST = 300
+"""Letters of a reason."""
+Anyones = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="The id of a run, the beginning of one of your own that no other has, or `last`; of another user's run "
+        "the whole id.",
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -38,16 +50,19 @@ def cleanup(
     return _at_desk(answer)
 
 
-def restore(run: RunName) -> int:
-    """Bring an archived run back as it was; an archive that was changed is refused."""
+def restore(run: Anyones) -> int:
+    """Bring an archived run back as it was, whoever's it is; an archive that was changed is refused.
+
+    The audit log names STRATIGOS_OWNER as who did it.
+    """
 
     async def answer(settings: Settings, desk: "Desk") -> int:
-        from api.finding import find
+        from api.finding import find_anyones
         from graphs import archive
 
-        found = await find(desk.store, settings.owner, run)
+        found = await find_anyones(desk.store, settings.owner, run)
         async with _told(settings, desk, "restore", found.id):
-            restored = await archive.restore(desk, settings.owner, found.id)
+            restored = await archive.restore(desk, found.owner, found.id)
         print(f"Restored {restored.id}: it is {restored.state}, and stays for another 30 days at least.")
         return 0
 
@@ -55,28 +70,39 @@ def restore(run: RunName) -> int:
 
 
 def hold(
-    run: RunName,
+    run: Anyones,
     *,
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; a cleanup repeats it.")] = "",
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why, unless it is released; 1 to 300 characters.")
+    ] = "",
     release: Annotated[bool, typer.Option("--release", help="End the hold.")] = False,
 ) -> int:
-    """Put a run on legal hold: it is neither archived nor deleted until the hold is released."""
+    """Put a run on legal hold, whoever's it is: it is neither archived nor deleted until the hold is released.
+
+    The hold and the audit log name STRATIGOS_OWNER as who did it; a hold that is set again replaces the one before.
+    """
+    reason = reason.strip()
+    if release and reason:
+        raise InvalidInput("--reason", reason, reason="is kept with a hold only", allowed="without --release")
+    if not release and not 1 <= len(reason) <= LONGEST:
+        what = f"has {len(reason)} characters" if reason else "is missing"
+        raise InvalidInput("--reason", reason, reason=what, allowed=f"1 to {LONGEST} characters, why the run is held")
 
     async def answer(settings: Settings, desk: "Desk") -> int:
-        from api.finding import find
+        from api.finding import find_anyones
+        from api.terminal import plain
         from graphs import archive
 
-        found = (await find(desk.store, settings.owner, run)).id
+        found = await find_anyones(desk.store, settings.owner, run)
         if release:
-            async with _told(settings, desk, "release", found):
-                await archive.release(desk, settings.owner, found)
-            print(f"Released {found}.")
+            async with _told(settings, desk, "release", found.id):
+                await archive.release(desk, found.owner, found.id)
+            print(f"Released {found.id}.")
             return 0
-        async with _told(settings, desk, "hold", found):
-            held = (await archive.hold(desk, settings.owner, found, by=settings.owner, reason=reason)).held
+        async with _told(settings, desk, "hold", found.id):
+            held = (await archive.hold(desk, found.owner, found.id, by=settings.owner, reason=reason)).held
         assert held is not None
-        since = f"{held.at:%Y-%m-%d %H:%M} UTC"
-        print(f"{found} is held by {held.by} since {since}{f': {held.reason}' if held.reason else ''}.")
+        print(f"{found.id} is held by {held.by} since {held.at:%Y-%m-%d %H:%M} UTC: {plain(held.reason)}")
         return 0
 
     return _at_desk(answer)

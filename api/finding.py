@@ -1,10 +1,11 @@
 """Which run a person means."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from quant.goal import Goal
-from tools.errors import InvalidInput, UserError
+from tools.errors import InvalidInput, NotFound, UserError
 from tools.optimization import OptimizationResult
 from tools.trace import RunLaunched, TraceEvent
 
@@ -22,6 +23,24 @@ async def find(store: "Store", owner: str, text: str) -> "Run":
     runs = await list_runs(store, owner)
     named = chosen([run.id for run in runs], text)
     return next(run for run in runs if run.id == named)
+
+
+async def find_anyones(store: "Store", owner: str, text: str) -> "Run":
+    """The run that `text` means among the owner's; a whole id also among those of everybody else."""
+    from graphs.run_book import Run, record_of
+    from store.errors import Invalid
+    from tools.owners import owners
+
+    try:
+        return await find(store, owner, text)
+    except InvalidInput as error:
+        if error.code != "no_such_run":
+            raise
+        for another in await owners(store):
+            with suppress(NotFound, Invalid):  # what can be no id is none of theirs either
+                return Run.model_validate((await record_of(store, another, text, archived=True)).document)
+        allowed = f"{error.allowed}; of another user's the whole id"
+        raise InvalidInput("RUN", text, reason=f"there is no run {text!r}", allowed=allowed, code=error.code) from error
 
 
 def chosen(runs: Sequence[str], text: str) -> str:

@@ -30,6 +30,12 @@ class NotArchived(Conflicting):
     code = "not_archived"
 
 
+class NotHeld(Conflicting):
+    """There is nothing to release."""
+
+    code = "not_held"
+
+
 class Kept(Conflicting):
     """Something stands against archiving the run."""
 
@@ -86,16 +92,19 @@ async def restore(desk: Desk, owner: str, run_id: str) -> Run:
         return run
 
 
-async def hold(desk: Desk, owner: str, run_id: str, *, by: str, reason: str = "") -> Run:
-    """Let nobody archive or delete the run until it is released; the first hold stands."""
+async def hold(desk: Desk, owner: str, run_id: str, *, by: str, reason: str) -> Run:
+    """Let nobody archive or delete the run until it is released; the last hold stands."""
     held = Hold(by=by, at=desk.now(), reason=reason)
-    return await change_run(
-        desk.store, owner, run_id, lambda run: run.model_copy(update={"held": run.held or held}), archived=True
-    )
+    return await change_run(desk.store, owner, run_id, lambda run: run.model_copy(update={"held": held}), archived=True)
 
 
 async def release(desk: Desk, owner: str, run_id: str) -> Run:
-    return await change_run(desk.store, owner, run_id, lambda run: run.model_copy(update={"held": None}), archived=True)
+    def released(run: Run) -> Run:
+        if run.held is None:
+            raise NotHeld(f"run: {run_id!r} is not held; allowed: a run that `python -m api hold` was told of")
+        return run.model_copy(update={"held": None})
+
+    return await change_run(desk.store, owner, run_id, released, archived=True)
 
 
 async def _pack(desk: Desk, owner: str, run_id: str) -> Archived:

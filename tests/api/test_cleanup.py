@@ -124,6 +124,38 @@ def test_the_commands_archive_hold_and_restore(home, monkeypatch, capsys):
     ]
 
 
+def test_an_operator_holds_and_restores_the_runs_of_others(home, monkeypatch, capsys):
+    async def at_desk(work):
+        async with open_desk(home) as desk:
+            return await work(desk)
+
+    def said(*arguments: str, code: int = 0) -> str:
+        assert run(arguments) == code
+        captured = capsys.readouterr()
+        return captured.out if code == 0 else captured.err
+
+    asyncio.run(at_desk(old_runs))
+    for name, value in (("HOME", str(home)), ("OWNER", "operator")):
+        monkeypatch.setenv(f"STRATIGOS_{name}", value)
+    assert "of another user's the whole id" in said("hold", HELD[:6], "--reason", "a case", code=2)
+    assert "no run 'a#b'" in said("hold", "a#b", "--reason", "a case", code=2)
+    for reason in ((), ("--reason", " "), ("--reason", "x" * 301)):
+        assert "1 to 300 characters" in said("hold", HELD, *reason, code=2)
+    assert "is not held" in said("hold", HELD, "--release", code=2)
+    assert f"{HELD} is held by operator" in said("hold", HELD, "--reason", "a case")
+    assert said("hold", HELD, "--reason", "another").endswith(": another\n")
+    kept = json.loads(said("cleanup", "--json"))["kept"]
+    assert kept == [{"owner": OWNER, "run": HELD, "reason": "operator holds it (another)"}]
+    assert f"Restored {OLD}" in said("restore", OLD)
+    assert "Released" in said("hold", HELD, "--release")
+    told = [json.loads(line) for line in said("audit", "list", "--json", "--owner", "operator").splitlines()]
+    assert [each["action"] for each in told if each["begun"] and each["outcome"] == "done"] == [
+        *["jobs.hold"] * 2,
+        "jobs.restore",
+        "jobs.release",
+    ]
+
+
 @pytest.mark.anyio
 async def test_a_restored_job_can_be_begun_again(home):
     async with client_and_desk(home) as (client, desk):

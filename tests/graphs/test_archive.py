@@ -247,8 +247,8 @@ async def test_runs_that_are_young_held_open_or_asked_about_stay(home, small):
         for name in ("held", "reproduced", "asked", "opening", "unreadable", "old"):
             await made(desk, template, name)
         await create_run(desk, OWNER, small(), run_id="created")
+        await hold(desk, OWNER, "held", by="another", reason="a first one")
         await hold(desk, OWNER, "held", by="a lawyer", reason="a case")
-        await hold(desk, OWNER, "held", by="another")
         open_one = {
             "id": "1",
             "job": "reproduced",
@@ -295,7 +295,7 @@ async def test_runs_that_are_young_held_open_or_asked_about_stay(home, small):
         assert runs(await clean_up(desk, clock()))[0] == ["held"]
         with pytest.raises(RunArchived):
             await open_holdout(desk, OWNER, "held")
-        await hold(desk, OWNER, "held", by="a lawyer")
+        await hold(desk, OWNER, "held", by="a lawyer", reason="a case")
         with pytest.raises(Kept, match="a lawyer holds it"):
             await archive(desk, OWNER, "held")
         assert (await restore(desk, OWNER, "held")).held is not None
