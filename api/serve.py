@@ -43,7 +43,7 @@ def serve(
     from api.identity import check
     from api.models import maker_of
     from api.process import process
-    from api.server import Server
+    from api.server import Server, listening
     from api.workers import workers
 
     settings = read_settings()
@@ -61,15 +61,17 @@ def serve(
     models = maker_of(settings)()
     # without a handler the signal would end the process before its workers have given back what they are at
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with process(settings, "serve") as metrics, workers(settings.workers):
+    with (
+        listening(settings.host, settings.port) as sockets,
+        process(settings, "serve") as metrics,
+        workers(settings.workers),
+    ):
         app = create_app(settings, create_desk(settings, models, queued=True, metrics=metrics), metrics)
         if "keys" in settings.auth:
             asyncio.run(warn_without_keys(settings))
         threading.Thread(target=_warm, args=[app], name="warm", daemon=True).start()
         server = Server(
             app,
-            host=settings.host,
-            port=settings.port,
             log_level=settings.log_level,
             log_config=None if settings.log == "stdout" else LOGGING_CONFIG,
             timeout_graceful_shutdown=GRACE,
@@ -81,8 +83,8 @@ def serve(
             ws_max_size=LARGEST_MESSAGE,
         )
         try:
-            with suppress(SystemExit):  # it has said why it could not start: a port that is taken
-                server.run()
+            with suppress(SystemExit):  # it has said why it could not start
+                server.run(sockets)
             answer = 0 if server.started else CANNOT_START
         except KeyboardInterrupt:  # it was told to end, perhaps before it had started
             answer = 0

@@ -1,12 +1,21 @@
 """uvicorn, which ends streams before it waits for requests: a reader would hold it up, and comes again anyway."""
 
 import asyncio
+import errno
 import logging
 import socket
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+
+from tools.errors import InvalidInput
+
+OF_PORTS = {errno.EADDRINUSE, errno.EACCES}
+OF_ADDRESSES = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+"""Where a name stands for several, as localhost does, one of them is enough."""
 
 
 class Server(uvicorn.Server):
@@ -15,6 +24,13 @@ class Server(uvicorn.Server):
         self._app = app
 
         logging.getLogger("uvicorn.error").addFilter(_tame)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for each in sockets or ():  # uvicorn names only those that it made
+            host, port = each.getsockname()[:2]
+            place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            logging.getLogger("uvicorn.error").info("Uvicorn running on http://%s (Press CTRL+C to quit)", place)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await self._app.state.served.following.aclose()
@@ -25,6 +41,52 @@ def _tame(record: logging.LogRecord) -> bool:
     """No ticket of a socket's address is told, and a request that is cut off at the end of its time is no fault."""
     if record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError):
         record.msg, record.args, record.exc_info = "A request was cut off by the shutdown", (), None
-    if isinstance(record.args, tuple) and "WebSocket" in record.msg:
+    if isinstance(record.args, tuple) and "WebSocket" in str(record.msg):  # it may be an error
         record.args = tuple(each.partition("?")[0] if isinstance(each, str) else each for each in record.args)
     return True
+
+
+@contextmanager
+def listening(host: str, port: int) -> Generator[list[socket.socket]]:
+    """Sockets of every address of `host`, all at the same port: whoever connects from now on waits to be answered."""
+    with ExitStack() as stack:
+        sockets: list[socket.socket] = []
+        failure: OSError | None = None
+        for family, kind, proto, _, address in _addresses(host, port):
+            taken = sockets[0].getsockname()[1] if sockets else port
+            try:
+                made = _listen(stack, (family, kind, proto), (address[0], taken, *address[2:]))
+            except OSError as error:
+                if error.errno not in OF_ADDRESSES:
+                    raise _refused(host, port, error) from error
+                failure = error
+            else:
+                sockets.append(made)
+        if failure is not None and not sockets:
+            raise _refused(host, port, failure)
+        yield sockets
+
+
+def _addresses(host: str, port: int) -> list[Any]:
+    try:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        raise _refused(host, port, error) from error
+
+
+def _listen(stack: ExitStack, kind: tuple[int, int, int], address: tuple[Any, ...]) -> socket.socket:
+    made = stack.enter_context(socket.socket(*kind))
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if made.family == socket.AF_INET6:
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    made.bind(address)
+    made.listen(2048)  # as many as uvicorn lets wait
+    return made
+
+
+def _refused(host: str, port: int, error: Exception) -> InvalidInput:
+    told = (error.strerror if isinstance(error, OSError) else None) or "it is no name"
+    reason = f"nothing can listen at {host}, port {port}: {told}"
+    if isinstance(error, OSError) and error.errno in OF_PORTS:
+        return InvalidInput("--port", port, reason=reason, allowed="a port that is free, or 0 for any (STRATIGOS_PORT)")
+    return InvalidInput("--host", host, reason=reason, allowed="an address of this machine (STRATIGOS_HOST)")

@@ -19,13 +19,14 @@ import pytest
 import websockets
 from fastapi import FastAPI
 
-from api.server import Server
+from api.server import Server, listening
 from graphs.following import Following
 from store.errors import Unavailable
 from store.store import open_store
 from tests.api.live import RUN, written
 from tests.api.serving import application
 from tests.aws import free_port
+from tools.errors import InvalidInput
 
 ROOT = Path(__file__).parents[2]
 QUICKLY = 10.0
@@ -135,3 +136,28 @@ def test_serve_ends_with_its_workers_and_says_so(home, told):
     assert "Traceback" not in out + err
     for said in ('"job', '"kind": "work", "process"', '"kind": "serve", "process"', '"Requests2xx": 1'):
         assert (said in out) == (said != '"job')
+
+
+def test_a_place_to_listen_that_cannot_be_had_is_told_in_one_line_before_anything_is_begun(home):
+    environment = os.environ | {"STRATIGOS_HOME": str(home), "STRATIGOS_AUTH": "keys"}
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for option, value in (("--port", port), ("--host", "192.0.2.1")):
+            command = [sys.executable, "-m", "api", "serve", option, value]
+            ended = subprocess.run(
+                command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+            )
+            (line,) = ended.stderr.splitlines()
+            assert (ended.returncode, line.partition(": ")[0]) == (2, option), line
+            assert value in line
+            assert not list(home.rglob("*.log")), "a process has begun"
+
+
+def test_a_name_of_several_addresses_is_listened_at_with_one_port():
+    with listening("localhost", 0) as sockets:
+        (port,) = {each.getsockname()[1] for each in sockets}
+        with socket.create_connection(("localhost", port)):
+            pass
+        with pytest.raises(InvalidInput) as refused, listening("localhost", port):
+            pass
+    assert refused.value.field == "--port"
