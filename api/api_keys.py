@@ -85,6 +85,14 @@ async def nobody_signs_in(store: "Store", *, now: datetime) -> bool:
     return not any(key.revoked is None and key.expires > now for key in await listed(store))
 
 
+async def holds(store: "Store", name: str, *, now: datetime) -> bool:
+    record = await store.records.get(_place(name))
+    if record is None:
+        return False
+    key = ApiKey.model_validate(record.document)
+    return key.revoked is None and key.expires > now
+
+
 async def revoke(store: "Store", name: str, *, now: datetime) -> ApiKey:
     """End a key; one that has been ended before stays as it is."""
     record = await store.records.get(_place(name)) if re.fullmatch("[0-9a-f]{12}", name) else None

@@ -17,6 +17,7 @@ from api.readiness import Watches
 from api.refusals import fields_of
 from api.requests import known
 from api.settings import Settings
+from api.standing import AGAIN, Standing
 from api.tickets import redeemed
 from tools.audit import AuditLog
 from tools.context import Principal
@@ -42,6 +43,8 @@ class Served:
     following: "Following"
     watches: Watches
     audit: AuditLog
+    ask_again: float = AGAIN
+    """Seconds after which it is asked again who reads a stream."""
 
 
 async def served(connection: HTTPConnection) -> Served:  # a plain function would cost a hop to a thread
@@ -84,6 +87,13 @@ async def signed_in(connection: HTTPConnection, serving: Served) -> Principal:
 
 
 Asking = Annotated[Principal, Depends(principal)]
+
+
+async def _standing(connection: HTTPConnection, serving: Serving, asking: Asking) -> Standing:
+    return Standing(serving, connection, asking)
+
+
+Reading = Annotated[Standing, Depends(_standing)]
 
 
 async def _streaming(serving: Serving, asking: Asking) -> AsyncGenerator[None]:

@@ -31,28 +31,32 @@ class Ticket(BaseModel):
 
 
 async def issue(store: "Store", principal: Principal, path: str, *, now: datetime) -> Ticket:
-    shown = secrets.token_urlsafe(32)
+    made = secrets.token_urlsafe(32)
     expires = now + timedelta(seconds=SECONDS)
     document: dict[str, Any] = {"path": path, "principal": principal.model_dump(mode="json")}
-    await store.records.put(_place(shown), document, expected=0, expires=expires)
-    return Ticket(ticket=shown, expires=expires)
+    await store.records.put(_place(made), document, expected=0, expires=expires)
+    return Ticket(ticket=made, expires=expires)
 
 
 async def redeemed(store: "Store", connection: HTTPConnection) -> Principal | None:
     """Who got the ticket that the URL shows; None where none is shown, or none may be."""
-    place = EVENTS.fullmatch(connection.scope["path"])
-    shown = connection.query_params.getlist("ticket")
-    if place is None or not shown:
+    place, tickets = EVENTS.fullmatch(connection.scope["path"]), shown(connection)
+    if place is None or not tickets:
         return None
-    principal = await redeem(store, shown[0], place[1]) if len(shown) == 1 else None
+    principal = await redeem(store, tickets[0], place[1]) if len(tickets) == 1 else None
     if principal is None:
         raise Unauthorized
     return principal
 
 
-async def redeem(store: "Store", shown: str, path: str) -> Principal | None:
+def shown(connection: HTTPConnection) -> list[str]:
+    """The tickets of a URL that may hold one."""
+    return connection.query_params.getlist("ticket") if EVENTS.fullmatch(connection.scope["path"]) else []
+
+
+async def redeem(store: "Store", ticket: str, path: str) -> Principal | None:
     """Of two that show a ticket at once the store lets one delete it."""
-    record = await store.records.get(_place(shown))
+    record = await store.records.get(_place(ticket))
     if record is None or record.document["path"] != path:
         return None
     try:
@@ -62,5 +66,5 @@ async def redeem(store: "Store", shown: str, path: str) -> Principal | None:
     return Principal.model_validate(record.document["principal"])
 
 
-def _place(shown: str) -> Key:
-    return Key(SYSTEM, KIND, hashlib.sha256(shown.encode()).hexdigest())
+def _place(ticket: str) -> Key:
+    return Key(SYSTEM, KIND, hashlib.sha256(ticket.encode()).hexdigest())

@@ -15,7 +15,7 @@ from starlette.responses import StreamingResponse
 
 from api import problems
 from api.bodies import at_most
-from api.dependencies import STREAMING, Asking, Served, Serving
+from api.dependencies import STREAMING, Asking, Reading, Served, Serving
 from api.routes.events import beating, event_stream, last_event_id, streamed
 from store.errors import Unavailable
 from tools.approval import Ruling
@@ -70,7 +70,7 @@ async def attached(given: RunAgentInput, after: LastEvent, asking: Asking, servi
     responses={**problems.errors(400, 404, 409, 413), **_STREAM},
 )
 async def agent(
-    attached: Annotated[Attached, Depends(attached)], asking: Asking, serving: Serving
+    attached: Annotated[Attached, Depends(attached)], asking: Asking, serving: Serving, reading: Reading
 ) -> EventSourceResponse:
     """The last message of the person is asked in the thread, and what comes of it is told as it happens.
 
@@ -79,7 +79,7 @@ async def agent(
     person has to decide something, the run ends with the outcome `interrupt`; `resume` in a new run answers it, with
     `{"verdict": "approved"}`, `{"verdict": "edited", "trials": 50}` or `{"verdict": "rejected", "reason": "..."}`.
     """
-    return streamed(beating(_frames(attached, asking, serving)))
+    return streamed(reading.while_known(beating(_frames(attached, asking, serving))))
 
 
 async def _frames(attached: Attached, asking: Principal, serving: Served) -> AsyncGenerator[bytes]:

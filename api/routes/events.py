@@ -14,7 +14,8 @@ from starlette.responses import StreamingResponse
 from starlette.websockets import WebSocketDisconnect
 
 from api import problems
-from api.dependencies import STREAMING, Asking, Served, Serving
+from api.dependencies import STREAMING, Asking, Reading, Served, Serving
+from api.standing import Standing
 from store.errors import Invalid, Unavailable
 from tools.errors import InvalidInput, NotFound
 from tools.progress import LiveEvent
@@ -102,7 +103,7 @@ _STREAM: dict[int | str, dict[str, Any]] = {
     dependencies=[Ticketed, STREAMING],
     responses={**problems.errors(404, 410), **_STREAM},
 )
-async def stream(run: RunId, after: LastEvent, asking: Asking, serving: Serving) -> Response:
+async def stream(run: RunId, after: LastEvent, asking: Asking, serving: Serving, reading: Reading) -> Response:
     """Every event of the run beyond the number that you have, then each new one.
 
     The stream ends with `event: end` when the run has ended; an `EventSource` should then be closed, and one that
@@ -110,7 +111,7 @@ async def stream(run: RunId, after: LastEvent, asking: Asking, serving: Serving)
     """
     if await _has_all(serving, asking.owner, run, after):
         return Response(status_code=204)
-    return streamed(frames_of(serving, asking.owner, run, after))
+    return streamed(reading.while_known(frames_of(serving, asking.owner, run, after)))
 
 
 @router.get(
@@ -141,14 +142,18 @@ async def poll(
 
 
 @router.websocket("/runs/{run}/events/ws", dependencies=[STREAMING])
-async def socket(websocket: WebSocket, run: str, asking: Asking, serving: Serving, after: str = "0") -> None:
+async def socket(
+    websocket: WebSocket, run: str, asking: Asking, serving: Serving, reading: Reading, after: str = "0"
+) -> None:
     """One LiveEvent as JSON in each message, and `{"heartbeat": n}` after 15 seconds of silence; it hears nothing."""
     if not _may_read(websocket, serving.settings.cors_origins.split(",")):
         await websocket.close(NOT_ALLOWED)
         return
     await websocket.accept()
     try:
-        code, reason = await _served(websocket, serving, asking.owner, run, last_event_id(last_event_id=after))
+        number = last_event_id(last_event_id=after)
+        async with serving.following.of(asking.owner, run) as log:
+            code, reason = await _served(websocket, log, number, reading)
     except NotFound as error:
         code, reason = UNKNOWN, str(error)
     except (InvalidInput, Invalid) as error:
@@ -233,29 +238,30 @@ def _may_read(websocket: WebSocket, sites: list[str]) -> bool:
     return origin is None or origin in sites or origin.partition("://")[2] == websocket.headers.get("host")
 
 
-async def _served(websocket: WebSocket, serving: Served, owner: str, run: str, after: int) -> tuple[int, str]:
+async def _served(websocket: WebSocket, log: "Followed", after: int, reading: Standing) -> tuple[int, str]:
     """The code to close with, and why."""
     from graphs.following import check_after
 
-    async with serving.following.of(owner, run) as log:
-        check_after(log, after, "after")
-        doing = [asyncio.create_task(_send(websocket, log, after)), asyncio.create_task(_hear(websocket))]
-        try:
-            done, _ = await asyncio.wait(doing, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in doing:
-                task.cancel()
-            await asyncio.gather(*doing, return_exceptions=True)
+    check_after(log, after, "after")
+    doing = [asyncio.create_task(_send(websocket, log, after, reading)), asyncio.create_task(_hear(websocket))]
+    try:
+        done, _ = await asyncio.wait(doing, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in doing:
+            task.cancel()
+        await asyncio.gather(*doing, return_exceptions=True)
     return done.pop().result()
 
 
-async def _send(websocket: WebSocket, log: "Followed", after: int) -> tuple[int, str]:
+async def _send(websocket: WebSocket, log: "Followed", after: int, reading: Standing) -> tuple[int, str]:
     try:
         while True:
             fresh = await log.more(after, HEARTBEAT)
             told = log.after(after, AT_ONCE)
             if fresh and not told:
                 return ENDED, "the run has ended"
+            if not await reading.holds():
+                return NOT_ALLOWED, "it is not known any more who asks"
             async with asyncio.timeout(STUCK):
                 for text in [each.text for each in told] or [f'{{"heartbeat": {after}}}']:
                     await websocket.send_text(text)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from api import problems
 from api.bodies import at_most
-from api.dependencies import STREAMING, Asking, Serving
+from api.dependencies import STREAMING, Asking, Reading, Serving
 from api.paging import After, Limit, Listed
 from api.routes.events import event_stream, frames_of, streamed
 from api.routes.threads import ThreadId
@@ -59,6 +59,7 @@ async def say(
     body: Said,
     asking: Asking,
     serving: Serving,
+    reading: Reading,
     *,
     idempotency_key: IdempotencyKey = None,
     stream: Annotated[bool, Query(description="false: answer 202 at once, with the run")] = True,
@@ -71,7 +72,7 @@ async def say(
     place = {"Location": f"/api/threads/{thread}/runs/{turn.number}"}
     if not stream:
         return JSONResponse(turn.model_dump(mode="json"), 202, place)
-    answer = streamed(frames_of(serving, asking.owner, turn.id, 0, until="turn_paused"))
+    answer = streamed(reading.while_known(frames_of(serving, asking.owner, turn.id, 0, until="turn_paused")))
     answer.headers.update(place)
     return answer
 
