@@ -44,11 +44,13 @@ def verify(
 ) -> int:
     """Look at every entry (exit code 1 when one was changed, removed or moved; it is named)."""
     expected = [] if expect is None else [_link(expect)]
-    found = asyncio.run(_verified(read_settings(), keyed_after, expected))
+    found, runs = asyncio.run(_verified(read_settings(), keyed_after, expected))
     if json_:
         print(found.model_dump_json())
     else:
         _tell(found)
+    if runs and not found.entries and found.fault is None:
+        print("The audit log is empty although there are runs", file=sys.stderr)
     return 0 if found.fault is None else 1
 
 
@@ -58,18 +60,21 @@ def list_(
     after: Annotated[int, typer.Option(metavar="NUMBER", min=0, help="Entries after this one.")] = 0,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON, an entry a line.")] = False,
 ) -> int:
-    """List what was done, the newest last."""
+    """List what was done, the newest last; into a pipe a line an entry, with tabs between its columns."""
     asyncio.run(_list(read_settings(), owner, after, as_json=json_))
     return 0
 
 
-async def _verified(settings: Settings, keyed_after: int, expected: "list[Link]") -> "Verification":
+async def _verified(settings: Settings, keyed_after: int, expected: "list[Link]") -> "tuple[Verification, bool]":
+    """What is found, and whether there is anything that somebody has run."""
     from api.app import opened_store, prepare_home
     from tools.audit_verification import verify
+    from tools.owners import owners
 
     prepare_home(settings)
     async with opened_store(settings) as store:
-        return await verify(store, settings.audit_key, keyed_after=keyed_after, expected=expected)
+        found = await verify(store, settings.audit_key, keyed_after=keyed_after, expected=expected)
+        return found, bool(await owners(store))
 
 
 def _tell(found: "Verification") -> None:
@@ -96,22 +101,33 @@ async def _list(settings: Settings, owner: str | None, after: int, *, as_json: b
 
     from api.terminal import plain, stdout
 
+    console = stdout()
     table = Table(box=None, pad_edge=False)
     for heading in ("Entry", "At (UTC)", "Who", "Via", "What", "Object", "From", "Outcome"):
         table.add_column(heading, overflow="fold")
+    some = False
     async with aclosing(_entries(settings, after)) as entries:
         async for entry in entries:
             if owner is not None and entry.owner != owner:
                 continue
+            some = True
             if as_json:
                 sys.stdout.write(entry.model_dump_json() + "\n")
-                continue
-            outcome = "begun" if entry.begun is None else f"{entry.outcome} (of {entry.begun})"
-            at = entry.at.strftime("%Y-%m-%d %H:%M:%S")
-            said = (entry.owner, entry.via, entry.action, entry.object, entry.address, outcome)
-            table.add_row(str(entry.number), at, *map(plain, said))
-    if not as_json:
-        stdout().print(table)
+            elif console.is_terminal:
+                table.add_row(*map(plain, _columns(entry)))
+            else:
+                sys.stdout.write("\t".join(map(plain, _columns(entry))) + "\n")
+    if not some:
+        which = f" of {plain(owner)}" if owner is not None else ""
+        print(f"no entry{which}{f' after entry {after}' if after else ''}", file=sys.stderr)
+    elif console.is_terminal and not as_json:
+        console.print(table)
+
+
+def _columns(entry: "Logged") -> tuple[str, ...]:
+    outcome = "begun" if entry.begun is None else f"{entry.outcome} (of {entry.begun})"
+    at = entry.at.strftime("%Y-%m-%d %H:%M:%S")
+    return str(entry.number), at, entry.owner, entry.via, entry.action, entry.object, entry.address, outcome
 
 
 async def _entries(settings: Settings, after: int) -> "AsyncGenerator[Logged]":

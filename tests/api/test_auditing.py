@@ -27,6 +27,7 @@ from tests.graphs.queued import queued_desk
 from tools.audit import AuditLog, Logged
 from tools.audit_verification import verify
 from tools.context import Principal
+from tools.owners import note_owner
 from tools.roles import Role
 
 pytestmark = pytest.mark.anyio
@@ -287,9 +288,22 @@ def test_the_log_is_listed(capfd: pytest.CaptureFixture[str], monkeypatch: pytes
     lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     assert [(line["number"], line["outcome"]) for line in lines] == [(3, None), (4, "404")]
     assert run(["audit", "list", "--owner", "ann"]) == 0
-    assert "DELETE" in capfd.readouterr().out
-    assert run(["audit", "list", "--json", "--owner", "bob"]) == 0
-    assert capfd.readouterr().out == ""
+    lines = [line.split("\t") for line in capfd.readouterr().out.splitlines()]
+    assert [(line[0], line[2], len(line)) for line in lines] == [(str(number), "ann", 8) for number in (1, 2, 3, 4)]
+    assert "DELETE" in lines[-1][4]
+    for form in ([], ["--json"]):
+        assert run(["audit", "list", "--owner", "bob", *form]) == 0
+        assert capfd.readouterr() == ("", "no entry of bob\n")
+
+
+def test_an_empty_log_where_there_are_runs_is_suspicious(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    async def begin() -> None:
+        async with open_store(home) as store:
+            await note_owner(store, "ann")
+
+    asyncio.run(begin())
+    assert run(["audit", "verify"]) == 0
+    assert capfd.readouterr() == ("The audit log is empty\n", "The audit log is empty although there are runs\n")
 
 
 def test_a_key_is_not_repeated_where_it_is_refused(
