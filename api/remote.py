@@ -1,6 +1,7 @@
 """The commands whose work a server does: they say the same as those that work in the home."""
 
 import json
+import re
 import sys
 import time
 from collections.abc import Generator, Mapping
@@ -20,6 +21,8 @@ from tools.questions import Question
 FAULT = 1
 SHORTEST = 8
 """Letters of a question's id, so that the beginning of a run's is not taken for one."""
+WHOLE = re.compile("[0-9a-f]{32}")
+"""The id of a question."""
 FORBIDDEN, ABSENT = 403, 404
 
 
@@ -54,7 +57,14 @@ def decide(url: str, name: str, decided: Decided, *, as_json: bool) -> int:
     with client_of(url) as client:
         if (question := _question(client, name)) is not None:
             return _answered(client.decide_approval(question, ruling(decided)), as_json=as_json)
-        job = _found(client, name)
+        try:
+            job = _found(client, name)
+        except InvalidInput as error:
+            if name == LAST or error.code != "no_such_run":
+                raise
+            if WHOLE.fullmatch(name) and _may_see(client, name):  # one of your own or decided: the server says
+                return _answered(client.decide_approval(name, ruling(decided)), as_json=as_json)
+            raise _neither(name) from error
         told = _rule(client, job, decided)
         if decided.verdict == "rejected":
             print(f"{told}\nRun {job} is rejected; nothing of it was computed", file=sys.stderr)
@@ -224,6 +234,15 @@ def _may_see(client: Client, question: str) -> bool:
         if error.status not in (FORBIDDEN, ABSENT):
             raise
         return False
+
+
+def _neither(text: str) -> InvalidInput:
+    allowed = (
+        f"an id of `python -m api runs` or its beginning, last, or {SHORTEST} letters or more of a question that "
+        "`python -m api approvals` lists; of one that you asked yourself or that was decided the whole id"
+    )
+    reason = f"neither a run of yours nor a question that waits for you has the id {text!r}"
+    return InvalidInput("RUN", text, reason=reason, allowed=allowed, code="no_such_run")
 
 
 def ruling(decided: Decided) -> Ruling:

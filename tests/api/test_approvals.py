@@ -237,3 +237,12 @@ def test_a_second_person_decides_at_a_terminal(home, monkeypatch, capfd):
         assert "Launch rejected by ben: too dear" in capfd.readouterr().err
         assert run(["approvals", "--server", url]) == 0
         assert "Nothing waits for your decision." in capfd.readouterr().out
+
+        for decide in (["approve"], ["reject", "--reason", "too dear"]):
+            for unknown in (question.id[:12], "0" * 32, "a/b"):
+                assert run([*decide, unknown, "--server", url]) == 2
+                assert "neither a run of yours nor a question that waits for you" in capfd.readouterr().err
+        assert run(["approve", question.id, "--server", url]) == 2
+        assert "was rejected by ben" in capfd.readouterr().err
+        assert run(["approve", "last", "--server", url]) == 2
+        assert "there is no run yet" in capfd.readouterr().err
