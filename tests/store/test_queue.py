@@ -145,5 +145,5 @@ async def test_messages_of_a_process_come_in_order_to_another(tmp_path: Path) ->
 async def test_a_queue_that_is_not_there_is_unavailable(adapter: str) -> None:
     assert adapter == "aws"
     with pytest.raises(Unavailable, match="the queue is unavailable"):
-        async with open_sqs_queue("http://127.0.0.1:9/000000000000/jobs", "http://127.0.0.1:9/0/dead", patience=0.1):
+        async with open_sqs_queue("http://127.0.0.1:9/000000000000/nowhere", "http://127.0.0.1:9/0/none", patience=0.1):
             pass
