@@ -1,13 +1,11 @@
 """The commands that look after old runs: `cleanup`, `restore`, `hold`."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.past import AsJson
-from api.settings import Settings, read_settings
+from api.past import AsJson, at_desk
+from api.settings import Settings
 from tools.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -47,7 +45,7 @@ def cleanup(
         print(report.model_dump_json()) if json_ else _tell(report)
         return 0
 
-    return _at_desk(answer)
+    return at_desk(answer)
 
 
 def restore(run: Anyones) -> int:
@@ -66,7 +64,7 @@ def restore(run: Anyones) -> int:
         print(f"Restored {restored.id}: it is {restored.state}, and stays for another 30 days at least.")
         return 0
 
-    return _at_desk(answer)
+    return at_desk(answer)
 
 
 def hold(
@@ -105,7 +103,7 @@ def hold(
         print(f"{found.id} is held by {held.by} since {held.at:%Y-%m-%d %H:%M} UTC: {plain(held.reason)}")
         return 0
 
-    return _at_desk(answer)
+    return at_desk(answer)
 
 
 def _told(settings: Settings, desk: "Desk", does: str, run: str) -> "AbstractAsyncContextManager[None]":
@@ -132,14 +130,3 @@ def _tell(report: "Report") -> None:
         f"{would or 'were '}deleted: checkpoints of {len(report.checkpoints)} runs, {report.derived} kept answers, "
         f"{report.trajectories} files of simulations{expired}. Owners: {report.owners}."
     )
-
-
-def _at_desk(answer: "Callable[[Settings, Desk], Awaitable[int]]") -> int:
-    async def at_desk() -> int:
-        from api.app import create_desk
-
-        settings = read_settings()
-        async with create_desk(settings) as desk:
-            return await answer(settings, desk)
-
-    return asyncio.run(at_desk())

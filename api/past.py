@@ -43,7 +43,7 @@ def runs(*, server: options.Server = None, json_: AsJson = False) -> int:
 
         return list_them([summary(run) for run in await list_runs(desk.store, settings.owner)], as_json=json_)
 
-    return _at_desk(answer)
+    return at_desk(answer)
 
 
 def list_them(found: "Sequence[JobSummary]", *, as_json: bool) -> int:
@@ -97,7 +97,7 @@ def show(run: RunName, *, server: options.Server = None, json_: AsJson = False) 
         show_it(result, path, watermark=opened and opened.watermark)
         return 0
 
-    return _at_desk(answer)
+    return at_desk(answer)
 
 
 def show_it(result: "OptimizationResult", path: Path, *, watermark: str | None) -> None:
@@ -140,7 +140,7 @@ def trace(
             print(totals(logs))
         return 0
 
-    return _at_desk(answer)
+    return at_desk(answer)
 
 
 def reproduce(run: RunName, *, server: options.Server = None) -> int:
@@ -160,7 +160,7 @@ def reproduce(run: RunName, *, server: options.Server = None) -> int:
         same_code = then.manifest.code_version == now.manifest.code_version
         return compare(then.digest(), now.digest(), same_code=same_code)
 
-    return _at_desk(answer)
+    return at_desk(answer)
 
 
 def compare(stored: str, reproduced: str, *, same_code: bool) -> int:
@@ -196,7 +196,7 @@ def export(
     async def answer(settings: Settings, desk: "Desk") -> int:
         return _put(await _content(settings, desk, run, format_), output, force=force)
 
-    return _at_desk(answer)
+    return at_desk(answer)
 
 
 def _put(content: str | bytes, output: str, *, force: bool) -> int:
@@ -262,12 +262,12 @@ def _save(path: Path, content: str | bytes, *, force: bool) -> None:
         raise InvalidInput("--output", str(path), reason=reason, allowed="a file in a folder of yours") from error
 
 
-def _at_desk(answer: "Callable[[Settings, Desk], Awaitable[int]]") -> int:
-    async def at_desk() -> int:
+def at_desk(answer: "Callable[[Settings, Desk], Awaitable[int]]") -> int:
+    async def answered() -> int:
         from api.app import create_desk
 
         settings = read_settings()
         async with create_desk(settings) as desk:
             return await answer(settings, desk)
 
-    return asyncio.run(at_desk())
+    return asyncio.run(answered())
