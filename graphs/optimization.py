@@ -44,7 +44,7 @@ from tools.errors import InvalidInput, UserError
 from tools.estimate import estimate
 from tools.figures import Claim, Figure
 from tools.findings import explainable
-from tools.jobs import JobStatus, SearchJob
+from tools.jobs import JobStatus, Report, SearchJob
 from tools.ledger import entry, load_ledger
 from tools.optimization import (
     MAX_PLANS,
@@ -68,6 +68,7 @@ from tools.status import search_report
 from tools.template import AUTHOR, template_claims
 from tools.trace import (
     ClaimReleased,
+    ComputationReported,
     EstimateMade,
     JobProgressed,
     NodeFinished,
@@ -430,6 +431,7 @@ async def _watched(job: SearchJob, run: Execution, place: Place, telling: Tellin
     status = await run.context.jobs.submit(job)
     said = 0
     while True:
+        await place.show(*(_reported(report, job, place) for report in status.reports))
         while said < TENTHS and status.total and status.done * TENTHS >= (said + 1) * status.total:
             said += 1
             done = -(-status.total * said // TENTHS)
@@ -447,6 +449,12 @@ async def _watched(job: SearchJob, run: Execution, place: Place, telling: Tellin
             raise JobFailed(f"{job.id()}: {status.error}")
         await asyncio.sleep(POLL_SECONDS)
         status = await run.context.jobs.status(job.id())
+
+
+def _reported(report: Report, job: SearchJob, place: Place) -> TraceEvent:
+    """The same event whenever the same report is read."""
+    about = f"{report.attempt}-{report.name}-{report.code}"
+    return place.make(ComputationReported, about, job=job.id(), report=report)
 
 
 def _unplanned(decision: Decision, tried: int) -> SearchPlan:

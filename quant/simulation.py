@@ -81,6 +81,31 @@ class Simulated:
         return self.by_path[1] if self.by_path.shape[0] > 1 else np.empty((0, 0))
 
 
+@dataclass(frozen=True)
+class Part:
+    """Sums of K configs over B blocks of 64 paths, kept apart so that they can be merged in the order of all blocks.
+
+    Attributes
+    ----------
+    first_block, paths, days : int
+        Where it lies, and how many paths it has: the last block of a simulation may be short.
+    means, spreads : ndarray, shape (B, K, 16)
+        Of each block: mean of each statistic over its paths, and the sum of squared deviations from it.
+    losses : ndarray, shape (K, LOSS_BINS)
+        Histogram of 21-day returns.
+    falls : ndarray, shape (K, FALL_BINS)
+        Histogram of drawdowns.
+    """
+
+    first_block: int
+    paths: int
+    days: int
+    means: Floats
+    spreads: Floats
+    losses: Counts
+    falls: Counts
+
+
 def threads() -> int:
     """Worker threads: NUMBA_NUM_THREADS, by default every core."""
     return int(os.environ.get("NUMBA_NUM_THREADS", "0")) or os.cpu_count() or 1
@@ -142,69 +167,29 @@ def simulate(
         If the warm-up is too short for a signal of a rule, which would then look ahead, or a rule looks at the range
         of the day's prices or at an implied volatility: simulated worlds have neither.
     """
-    if rules.given:
-        raise DataError(f"estimator {rules.given[0][0]!r} needs data that simulated worlds do not have")
-    if warm_up < rules.lookback + lag:
-        raise DataError(f"`warm_up` {warm_up} is too short; allowed: at least {rules.lookback + lag}")
-    start = warm_up
-    total = start + days
+    _check(rules, warm_up, lag)
     blocks = math.ceil(paths / LANES)
     count = rules.table.shape[0]
-    trades = simulated_trading_days(total, start, offset)
-    cash = np.full(total, model.cash)
     rows = (2 if keep_drawdowns else 1) if keep_paths else 0
     by_path = np.empty((rows, count, paths))
+    account = _Account(rules, model, bond, days, warm_up, lag, risk_aversion, drawdown_limit or 0.0, offset)
 
     def work(span: tuple[int, int]) -> tuple[Floats, Floats, Counts, Counts]:
         first, last = span
-        means = np.empty((last - first, count, STATISTICS))
-        spreads = np.empty((last - first, count, STATISTICS))
-        losses = np.zeros((count, LOSS_BINS), dtype=np.int32)
-        falls = np.zeros((count, FALL_BINS), dtype=np.int32)
         if cancelled():
             raise InterruptedError
         used = min(paths, last * LANES) - first * LANES
         kept = np.empty((rows, count, used))
-        simulate_blocks(
-            rules.table,
-            rules.signals,
-            rules.looks,
-            rules.look_of,
-            rules.trades_of,
-            trades,
-            rules.garch,
-            rules.hidden,
-            model.code,
-            model.numbers,
-            model.states,
-            model.stay,
-            model.history,
-            np.empty(0) if bond is None else bond.numbers,
-            np.uint64(0 if bond is None else bond.key),
-            cash,
-            np.uint64(model.key),
-            first_block + first,
-            used,
-            start,
-            lag,
-            risk_aversion,
-            drawdown_limit or 0.0,
-            means,
-            spreads,
-            kept,
-            losses,
-            falls,
-        )
+        found = account.blocks(first_block + first, used, kept)
         if keep_paths:
             by_path[:, rules.order, first * LANES : first * LANES + used] = kept
-        return means, spreads, losses, falls
+        return found
 
-    workers = threads()
-    size = max(1, min(4, math.ceil(blocks / workers)))
-    spans = [(b, min(b + size, blocks)) for b in range(0, blocks, size)]
     losses = np.zeros((count, LOSS_BINS), dtype=np.int32)
     falls = np.zeros((count, FALL_BINS), dtype=np.int32)
     mean, spread = np.zeros((count, STATISTICS)), np.zeros((count, STATISTICS))
+    workers = threads()
+    spans = _spans(blocks, workers)
     with ThreadPoolExecutor(workers) as pool:
         for (first, _), (means, spreads, some_losses, some_falls) in zip(spans, pool.map(work, spans), strict=True):
             _merge(means, spreads, first, paths, mean, spread)
@@ -220,6 +205,183 @@ def simulate(
         paths=paths,
         days=days,
     )
+
+
+def simulate_part(
+    rules: Rules,
+    model: PathModel,
+    *,
+    paths: int,
+    days: int,
+    warm_up: int,
+    lag: int,
+    risk_aversion: float,
+    drawdown_limit: float | None = None,
+    first_block: int = 0,
+    workers: int | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Part:
+    """Account for every rule on some of the paths of a simulation; `merged` makes the whole of its parts.
+
+    Parameters
+    ----------
+    rules, model, days, warm_up, lag, risk_aversion, drawdown_limit, cancelled
+        As in `simulate`.
+    paths : int
+        Paths of this part: a multiple of 64, unless the part is the last one.
+    first_block : int
+        Its first block of 64 paths.
+    workers : int, optional
+        Threads; by default as many as `threads` says.
+
+    Returns
+    -------
+    Part
+
+    Raises
+    ------
+    DataError
+        As `simulate`.
+    """
+    _check(rules, warm_up, lag)
+    blocks = math.ceil(paths / LANES)
+    count = rules.table.shape[0]
+    account = _Account(rules, model, None, days, warm_up, lag, risk_aversion, drawdown_limit or 0.0, 0)
+
+    def work(span: tuple[int, int]) -> tuple[Floats, Floats, Counts, Counts]:
+        first, last = span
+        if cancelled():
+            raise InterruptedError
+        used = min(paths, last * LANES) - first * LANES
+        return account.blocks(first_block + first, used, np.empty((0, count, used)))
+
+    workers = workers or threads()
+    spans = _spans(blocks, workers)
+    with ThreadPoolExecutor(workers) as pool:
+        found = list(pool.map(work, spans))
+    back = np.argsort(rules.order)
+    losses = np.zeros((count, LOSS_BINS), dtype=np.int32)
+    falls = np.zeros((count, FALL_BINS), dtype=np.int32)
+    for _, _, some_losses, some_falls in found:
+        losses += some_losses
+        falls += some_falls
+    return Part(
+        first_block=first_block,
+        paths=paths,
+        days=days,
+        means=np.concatenate([means for means, _, _, _ in found])[:, back],
+        spreads=np.concatenate([spreads for _, spreads, _, _ in found])[:, back],
+        losses=losses[back],
+        falls=falls[back],
+    )
+
+
+def merged(parts: Sequence[Part]) -> Simulated:
+    """The simulation of which `parts` are the pieces, with the bits of `simulate` from its first block on.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        In any order; of the same configs and days.
+
+    Returns
+    -------
+    Simulated
+        Without figures by path.
+
+    Raises
+    ------
+    DataError
+        If parts overlap, leave a gap or do not begin with block 0.
+    """
+    ordered = sorted(parts, key=lambda part: part.first_block)
+    if not ordered:
+        raise DataError("`parts` is empty; allowed: at least one")
+    paths = ordered[-1].first_block * LANES + ordered[-1].paths
+    count = ordered[0].means.shape[1]
+    losses = np.zeros((count, LOSS_BINS), dtype=np.int32)
+    falls = np.zeros((count, FALL_BINS), dtype=np.int32)
+    mean, spread = np.zeros((count, STATISTICS)), np.zeros((count, STATISTICS))
+    seen = 0
+    for part in ordered:
+        if part.first_block * LANES != seen:
+            raise DataError(f"`parts` must lie side by side; block {part.first_block} comes after {seen} paths")
+        if part.means.shape != (math.ceil(part.paths / LANES), count, STATISTICS) or part.days != ordered[0].days:
+            raise DataError("`parts` must be of the same configs and days")
+        _merge(part.means, part.spreads, part.first_block, paths, mean, spread)
+        losses += part.losses
+        falls += part.falls
+        seen += part.paths
+    by_path = np.empty((0, count, paths))
+    return Simulated(mean, spread, losses, falls, by_path, paths, ordered[0].days)
+
+
+def _check(rules: Rules, warm_up: int, lag: int) -> None:
+    if rules.given:
+        raise DataError(f"estimator {rules.given[0][0]!r} needs data that simulated worlds do not have")
+    if warm_up < rules.lookback + lag:
+        raise DataError(f"`warm_up` {warm_up} is too short; allowed: at least {rules.lookback + lag}")
+
+
+def _spans(blocks: int, workers: int) -> list[tuple[int, int]]:
+    size = max(1, min(4, math.ceil(blocks / workers)))
+    return [(b, min(b + size, blocks)) for b in range(0, blocks, size)]
+
+
+@dataclass(frozen=True)
+class _Account:
+    """What every block of a simulation is accounted for with."""
+
+    rules: Rules
+    model: PathModel
+    bond: BondModel | None
+    days: int
+    warm_up: int
+    lag: int
+    risk_aversion: float
+    drawdown_limit: float
+    offset: int
+
+    def blocks(self, first: int, used: int, kept: Floats) -> tuple[Floats, Floats, Counts, Counts]:
+        """Sums of `used` paths from block `first` on, rules in the order of their table; `kept` is filled."""
+        rules, model, bond = self.rules, self.model, self.bond
+        total = self.warm_up + self.days
+        blocks, count = math.ceil(used / LANES), rules.table.shape[0]
+        means = np.empty((blocks, count, STATISTICS))
+        spreads = np.empty((blocks, count, STATISTICS))
+        losses = np.zeros((count, LOSS_BINS), dtype=np.int32)
+        falls = np.zeros((count, FALL_BINS), dtype=np.int32)
+        simulate_blocks(
+            rules.table,
+            rules.signals,
+            rules.looks,
+            rules.look_of,
+            rules.trades_of,
+            simulated_trading_days(total, self.warm_up, self.offset),
+            rules.garch,
+            rules.hidden,
+            model.code,
+            model.numbers,
+            model.states,
+            model.stay,
+            model.history,
+            np.empty(0) if bond is None else bond.numbers,
+            np.uint64(0 if bond is None else bond.key),
+            np.full(total, model.cash),
+            np.uint64(model.key),
+            first,
+            used,
+            self.warm_up,
+            self.lag,
+            self.risk_aversion,
+            self.drawdown_limit,
+            means,
+            spreads,
+            kept,
+            losses,
+            falls,
+        )
+        return means, spreads, losses, falls
 
 
 @compiled

@@ -15,7 +15,7 @@ from quant.paths import PathModel, path_model
 from quant.regime import labels
 from quant.rules import Rules, lay_out
 from quant.scenario import Scenario
-from quant.simulation import Simulated, evaluations, simulate
+from quant.simulation import Part, Simulated, evaluations, simulate, simulate_part
 from quant.strategy import InnerPortfolio, Rebalancing, StrategyConfig
 from quant.trial import Trial
 from tools.market import Market
@@ -100,6 +100,30 @@ class World:
             first_block=first_block,
             keep_paths=keep_paths,
             keep_drawdowns=keep_drawdowns,
+            cancelled=self.cancelled,
+        )
+
+    def part(
+        self,
+        configs: Sequence[StrategyConfig],
+        scenario: Scenario,
+        *,
+        paths: int,
+        first_block: int,
+        workers: int | None = None,
+    ) -> Part:
+        """Some of the paths of what `evaluate` simulates."""
+        return simulate_part(
+            self.rules(configs),
+            self.model(scenario),
+            paths=paths,
+            days=self.days,
+            warm_up=self.market.warm_up,
+            lag=self.request.mandate.decision_lag,
+            risk_aversion=self.request.mandate.risk_aversion,
+            drawdown_limit=self.drawdown_limit,
+            first_block=first_block,
+            workers=workers,
             cancelled=self.cancelled,
         )
 

@@ -1,7 +1,9 @@
 """Long computations, wherever they run: submitted, watched, cancelled, never waited for inside a tool."""
 
 import hashlib
-from typing import Literal, Protocol, runtime_checkable
+from typing import Annotated, Literal, Protocol, TypeAlias, runtime_checkable
+
+from pydantic import Field
 
 from quant.strategy import Frozen, SearchSpace, StrategyConfig
 from tools.optimization import OptimizationRequest
@@ -15,8 +17,11 @@ class Shard(Frozen):
     scenario: str
     """Digest of the scenario."""
     first_block: int
-    blocks: int
-    """Blocks of 64 paths."""
+    """Of 64 paths."""
+    paths: int
+    """Of this shard: a multiple of 64, unless it is the last of its scenario."""
+    problem: str
+    """Digest of all else that enters a simulation: the mandate, the seed, the days, what history fits."""
     data: str
     code: str
 
@@ -43,6 +48,22 @@ class SearchJob(Frozen):
         return f"{self.owner}-{self.run}-plan-{self.plan}"
 
 
+ReportCode: TypeAlias = Literal[
+    "begun", "lost", "capacity", "stopped_outside", "missing_output", "bad_output", "bad_shard", "fault"
+]
+
+
+class Report(Frozen):
+    """What happened to a job elsewhere; the list of a job's reports only grows."""
+
+    attempt: int
+    """From 1."""
+    name: str
+    """Of the attempt, or of the shard, where it runs."""
+    code: ReportCode
+    reason: str = ""
+
+
 class JobStatus(Frozen):
     """How far a job is. Progress only grows, and is below 1 until the job is completed."""
 
@@ -60,11 +81,35 @@ class JobStatus(Frozen):
     """Whether the error is one that the user can mend, such as a price file that changed."""
     unavailable: bool = False
     """Whether a storage could not answer: submitted again the job goes on where it stopped."""
+    reports: tuple[Report, ...] = ()
+
+
+class Machines(Frozen):
+    """Where jobs are computed."""
+
+    kind: Literal["local", "ray", "sagemaker"] = "local"
+    instances: Annotated[int, Field(ge=0, le=1000)] = 0
+    """That are paid for while a job runs; 0 for machines that are there anyway."""
+    cores: Annotated[int, Field(ge=1)] = 1
+    """Of all of them together."""
+    instance_type: str = ""
+    dollars_per_hour: float | None = None
+    """Of one instance; None where the price is not known, or there is none."""
+    starting_seconds: float = 0.0
+    """Until the first instance computes."""
+
+    @property
+    def remote(self) -> bool:
+        """Whether a job outlives the process that submits it."""
+        return self.kind == "sagemaker"
 
 
 @runtime_checkable  # pydantic checks a Context by isinstance when it builds tool schemas
 class JobRunner(Protocol):
-    """Port. Adapter: `tools.local.LocalRunner`."""
+    """Port. Adapters: `tools.local.LocalRunner`, `tools.ray_cluster.RayRunner`, `tools.sagemaker.SageMakerRunner`."""
+
+    @property
+    def machines(self) -> Machines: ...
 
     async def submit(self, job: SearchJob) -> JobStatus:
         """Start the job, or find it: submitting twice runs once; one that failed or was cancelled starts again."""

@@ -1,6 +1,7 @@
 """Jobs in this process: compiled kernels on every core, trials stored as they end."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ import structlog
 from store.errors import Unavailable
 from store.store import Store
 from tools.errors import UserError
-from tools.jobs import JobStatus, SearchJob
+from tools.jobs import JobStatus, Machines, Report, SearchJob
 from tools.optimization import OptimizationRequest
 
 if TYPE_CHECKING:
@@ -22,10 +23,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from quant.trial import Trial
+    from tools.evaluation import World
     from tools.market import Market
+    from tools.search import Simulator
+    from tools.shards import BadShard
 
 LoadMarket = Callable[[str, OptimizationRequest], Awaitable["Market"]]
 """Of an owner's request."""
+MakeSimulator = Callable[["World", Callable[["BadShard"], None]], "Simulator"]
+"""Called in the event loop; what it makes is used in the thread of a search, and tells of bad shards there."""
 
 logger = structlog.get_logger()
 
@@ -38,12 +44,25 @@ class _Running:
 
 
 class LocalRunner:
-    """Adapter of `tools.jobs.JobRunner`."""
+    """Adapter of `tools.jobs.JobRunner`: this process coordinates, and computes itself unless told what does."""
 
-    def __init__(self, store: Store, market: LoadMarket) -> None:
+    def __init__(
+        self,
+        store: Store,
+        market: LoadMarket,
+        *,
+        machines: Machines | None = None,
+        simulator: MakeSimulator | None = None,
+    ) -> None:
         self._store = store
         self._market = market
+        self._simulator = simulator
+        self._machines = machines or Machines(cores=os.cpu_count() or 1)
         self._jobs: dict[str, _Running] = {}
+
+    @property
+    def machines(self) -> Machines:
+        return self._machines
 
     async def submit(self, job: SearchJob) -> JobStatus:
         running = self._jobs.get(job.id())
@@ -96,11 +115,16 @@ class LocalRunner:
             asyncio.run_coroutine_threadsafe(saving, loop).result()
 
         def report(status: JobStatus) -> None:
-            running.status = status
+            running.status = status.model_copy(update={"reports": running.status.reports})
+
+        def refused(bad: "BadShard") -> None:
+            said = Report(attempt=1, name=bad.id, code="bad_shard", reason=bad.flaw)
+            running.status = running.status.model_copy(update={"reports": (*running.status.reports, said)})
 
         threads = ThreadPoolExecutor(1, thread_name_prefix="search")  # in a common one it would wait for others to save
         try:
-            search = partial(run_search, world, job, known, save, report)
+            simulator = None if self._simulator is None else self._simulator(world, refused)
+            search = partial(run_search, world, job, known, save, report, simulator)
             stopped = await loop.run_in_executor(threads, copy_context().run, search)
         finally:
             threads.shutdown(wait=False)

@@ -1,7 +1,8 @@
 """One plan of a search from start to end: propose, evaluate, store, judge whether to go on."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, TypeAlias
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +22,6 @@ Report: TypeAlias = Callable[[JobStatus], None]
 Origin: TypeAlias = Literal["sobol", "sampler", "candidate", "refill"]
 Stopped: TypeAlias = Literal["budget", "converged", "exhausted"]
 
-CHUNK = 20
-"""Configs evaluated together and stored together; the result does not depend on it."""
 SCREENING_FROM = 200
 """Budgets above this screen on few paths first."""
 _SCREENING_SHARE, _SCREENING_PATHS = 8, 128
@@ -32,13 +31,50 @@ _GAIN = 0.0002
 """2 basis points a year."""
 
 
-def run_search(world: World, job: SearchJob, known: Mapping[str, Trial], save: Save, report: Report) -> Stopped:
+class Simulator(Protocol):
+    """Where configs are simulated: with every core of this process, or in shards elsewhere."""
+
+    chunk: int
+    """Configs that are evaluated and stored together; the result does not depend on it."""
+
+    def evaluations(
+        self, chunks: Sequence[Sequence[StrategyConfig]], paths: int | None
+    ) -> Iterator[list[tuple[Evaluation, ...]]]:
+        """Of each chunk in turn, of each of its configs, one for each scenario; on `paths` paths, by default all."""
+        ...
+
+
+class Direct:
+    """A `Simulator`: a chunk is simulated when it is asked for."""
+
+    chunk = 20
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def evaluations(
+        self, chunks: Sequence[Sequence[StrategyConfig]], paths: int | None
+    ) -> Iterator[list[tuple[Evaluation, ...]]]:
+        for configs in chunks:
+            columns = [self._world.evaluate(configs, s, paths=paths) for s in self._world.request.scenarios]
+            yield [tuple(column[k] for column in columns) for k in range(len(configs))]
+
+
+def run_search(
+    world: World,
+    job: SearchJob,
+    known: Mapping[str, Trial],
+    save: Save,
+    report: Report,
+    simulator: Simulator | None = None,
+) -> Stopped:
     """Make the trials of `job`. `known` holds the stored trials by digest: none of them is computed again.
 
     Everything that is proposed follows from the job and the trials before it, so a search that was cut off goes on
     exactly as if it had not been.
     """
     request = job.request
+    simulator = simulator or Direct(world)
     tried = sorted((t for t in known.values() if t.number < job.first), key=lambda t: t.number)
     end = job.first + job.budget
     status = JobStatus(id=job.id(), state="running", total=job.budget)
@@ -56,7 +92,7 @@ def run_search(world: World, job: SearchJob, known: Mapping[str, Trial], save: S
         batch = _next_batch(job, tried, round_, end - len(tried))
         if not batch:
             return "budget" if len(tried) >= end else "exhausted"
-        tried += _evaluate(world, batch, round_, len(tried), known, stored)
+        tried += _evaluate(world, simulator, batch, round_, len(tried), known, stored)
         leading = [t for t in tried if not t.screened]
         best = float(max(objectives(request, leading)))
         status = status.model_copy(update={"done": len(tried) - job.first, "best": best})
@@ -123,6 +159,7 @@ def _from(origin: Origin, configs: Sequence[StrategyConfig]) -> list[tuple[Origi
 
 def _evaluate(
     world: World,
+    simulator: Simulator,
     batch: Sequence[tuple[Origin, StrategyConfig]],
     round_: int,
     first: int,
@@ -136,13 +173,14 @@ def _evaluate(
     if world.request.trials > SCREENING_FROM and fresh:
         # the whole batch is screened again on a resume, so that the same half survives
         paths = min(max(world.paths // _SCREENING_SHARE, _SCREENING_PATHS), world.paths)
-        few = dict(enumerate(_simulated(world, [c for _, c in batch], paths)))
+        few = dict(enumerate(_simulated(simulator, [config for _, config in batch], paths)))
         kept = _survivors(world, batch, few)
     made: dict[str, Trial] = {}
-    for start in range(0, len(fresh), CHUNK):
-        places = fresh[start : start + CHUNK]
-        full = [k for k in places if k in kept]
-        evaluated = dict(zip(full, _simulated(world, [batch[k][1] for k in full], None), strict=True)) if full else {}
+    chunks = [fresh[start : start + simulator.chunk] for start in range(0, len(fresh), simulator.chunk)]
+    full = [[k for k in places if k in kept] for places in chunks]
+    simulated = simulator.evaluations([[batch[k][1] for k in places] for places in full], None)
+    for places, whole, found in zip(chunks, full, simulated, strict=True):
+        evaluated = dict(zip(whole, found, strict=True))
         records = world.replay([batch[k][1] for k in places])
         chunk: list[tuple[Trial, NDArray[np.float64]]] = []
         for place, series in zip(places, records.series, strict=True):
@@ -165,9 +203,9 @@ def _evaluate(
     return [made[d] if d in made else known[d] for d in digests]
 
 
-def _simulated(world: World, configs: Sequence[StrategyConfig], paths: int | None) -> list[tuple[Evaluation, ...]]:
-    columns = [world.evaluate(configs, s, paths=paths) for s in world.request.scenarios]
-    return [tuple(column[k] for column in columns) for k in range(len(configs))]
+def _simulated(simulator: Simulator, configs: Sequence[StrategyConfig], paths: int) -> Iterator[tuple[Evaluation, ...]]:
+    chunks = [configs[start : start + simulator.chunk] for start in range(0, len(configs), simulator.chunk)]
+    return chain.from_iterable(simulator.evaluations(chunks, paths))
 
 
 def _survivors(

@@ -8,6 +8,7 @@ from pydantic import Field, TypeAdapter
 
 from quant.strategy import Frozen
 from tools.approval import Asked, Decided, Subject
+from tools.jobs import Report
 from tools.optimization import AgentName, Decision, Estimate, RenderedClaim
 from tools.usage import Usage
 
@@ -156,6 +157,14 @@ class JobProgressed(Happened):
     """Best objective so far, as read when the tenth was noticed; no part of a comparison."""
 
 
+class ComputationReported(Happened):
+    """Where a job is computed elsewhere something happened: an attempt began, was lost, refused a stored piece."""
+
+    event: Literal["computation_reported"] = "computation_reported"
+    job: str
+    report: Report
+
+
 class TrialFinished(Happened):
     """A configuration was evaluated in every scenario, or dropped after few paths."""
 
@@ -299,6 +308,7 @@ TraceEvent: TypeAlias = Annotated[
     | DecisionMade
     | EstimateMade
     | JobProgressed
+    | ComputationReported
     | TrialFinished
     | TrialsFinished
     | VerdictReached

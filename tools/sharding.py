@@ -1,0 +1,140 @@
+"""A search whose simulations are computed in shards: what is stored is used, what is missing is handed to an engine."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from quant.evaluation import Evaluation
+from quant.strategy import StrategyConfig
+from store.blobs import Blobs
+from store.errors import Missing
+from tools.evaluation import World
+from tools.shards import CHUNK, BadShard, Cutter, Task, decode
+
+SUFFIX = ".shard"
+AHEAD = 32
+"""Chunks whose shards are handed to an engine at a time: enough for hundreds of workers."""
+
+
+class Shelf(Protocol):
+    """Port: where the files of shards are kept. Called in the thread of a search."""
+
+    def get(self, id_: str) -> bytes | None: ...
+
+    def put(self, id_: str, content: bytes) -> None: ...
+
+
+class Engine(Protocol):
+    """Port: what computes shards. Adapters: `tools.peers.Peers`, `tools.ray_cluster.RayEngine`."""
+
+    def compute(self, tasks: Sequence[Task]) -> Iterator[tuple[str, bytes]]:
+        """Id and file of each shard as it ends, in any order, each at least once; those of other tasks do no harm."""
+        ...
+
+
+class Sharded:
+    """A `tools.search.Simulator`."""
+
+    chunk = CHUNK
+
+    def __init__(
+        self, world: World, engine: Engine, shelf: Shelf, refused: Callable[[BadShard], None] = lambda _: None
+    ) -> None:
+        self._world = world
+        self._cutter = Cutter(world)
+        self._engine = engine
+        self._shelf = shelf
+        self._refused = refused
+
+    def evaluations(
+        self, chunks: Sequence[Sequence[StrategyConfig]], paths: int | None
+    ) -> Iterator[list[tuple[Evaluation, ...]]]:
+        for first in range(0, len(chunks), AHEAD):
+            yield from self._some(chunks[first : first + AHEAD], paths or self._world.paths)
+
+    def _some(self, chunks: Sequence[Sequence[StrategyConfig]], paths: int) -> Iterator[list[tuple[Evaluation, ...]]]:
+        chunk_tasks = [
+            {task.shard.id(): task for task in self._cutter.tasks(configs, paths)} if configs else {}
+            for configs in chunks
+        ]
+        missing: dict[str, Task] = {}
+        files: dict[str, bytes] = {}  # compressed, as they came: their arrays take twenty times the room
+        for tasks in chunk_tasks:
+            for id_, task in tasks.items():
+                if (content := self._stored(id_, task)) is None:
+                    missing[id_] = task
+                else:
+                    files[id_] = content
+        arriving = self._engine.compute(list(missing.values())) if missing else iter(())
+        for configs, tasks in zip(chunks, chunk_tasks, strict=True):
+            while not tasks.keys() <= files.keys():
+                self._take(next(arriving), missing, files)
+            parts = [(task, decode(task.shard, files.pop(id_))) for id_, task in tasks.items()]
+            yield self._cutter.evaluations(configs, parts)
+            if self._world.cancelled():
+                raise InterruptedError
+
+    def _stored(self, id_: str, task: Task) -> bytes | None:
+        """The stored file of a shard; a bad one is told, and the shard is computed again."""
+        content = self._shelf.get(id_)
+        if content is None:
+            return None
+        try:
+            decode(task.shard, content)
+        except BadShard as bad:
+            self._refused(bad)
+            return None
+        return content
+
+    def _take(self, arrived: tuple[str, bytes], missing: dict[str, Task], files: dict[str, bytes]) -> None:
+        """Keep what an engine has computed; a second result of a shard, and one of another batch, is left."""
+        id_, content = arrived
+        task = missing.pop(id_, None)
+        if task is None:
+            return
+        decode(task.shard, content)
+        self._shelf.put(id_, content)
+        files[id_] = content
+
+
+class FolderShelf:
+    """Files in folders: written into one, found in any."""
+
+    def __init__(self, write: Path, read: Sequence[Path] = ()) -> None:
+        self._write = write
+        self._read = (write, *read)
+
+    def get(self, id_: str) -> bytes | None:
+        for folder in self._read:
+            if (path := folder / f"{id_}{SUFFIX}").is_file():
+                return path.read_bytes()
+        return None
+
+    def put(self, id_: str, content: bytes) -> None:
+        """Whole or not at all: what copies the folder meanwhile takes no part of a file for it."""
+        self._write.mkdir(parents=True, exist_ok=True)
+        part = self._write / f".{id_}.part"
+        part.write_bytes(content)
+        part.replace(self._write / f"{id_}{SUFFIX}")
+
+
+class BlobShelf:
+    """Blobs of the store, used from the thread of a search while the loop goes on."""
+
+    def __init__(self, blobs: Blobs, loop: asyncio.AbstractEventLoop, prefix: str) -> None:
+        self._blobs = blobs
+        self._loop = loop
+        self._prefix = prefix
+
+    def get(self, id_: str) -> bytes | None:
+        try:
+            return asyncio.run_coroutine_threadsafe(self._blobs.get(self._key(id_)), self._loop).result()
+        except Missing:
+            return None
+
+    def put(self, id_: str, content: bytes) -> None:
+        asyncio.run_coroutine_threadsafe(self._blobs.put(self._key(id_), content), self._loop).result()
+
+    def _key(self, id_: str) -> str:
+        return f"{self._prefix}/{id_}"

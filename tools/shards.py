@@ -1,0 +1,200 @@
+"""Shards: how a simulation is cut into pieces, computed piece by piece, kept as files, and put together again."""
+
+import hashlib
+import json
+import math
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, TypeAlias
+
+import numpy as np
+from pydantic import ValidationError
+
+from quant.evaluation import Evaluation
+from quant.kernel import FALL_BINS, LOSS_BINS, STATISTICS
+from quant.random import LANES
+from quant.scenario import Scenario
+from quant.simulation import Part, evaluations, merged
+from quant.strategy import Frozen, StrategyConfig, digest_of
+from tools.code import code_version
+from tools.evaluation import World
+from tools.jobs import Shard
+
+CHUNK = 10
+"""Configs of a shard: what is lost with one is less than a checkpoint apart."""
+_FEWEST, _MOST, _PIECES = 4, 64, 16
+"""Blocks of 64 paths in a shard: a sixteenth of a scenario within these bounds, whatever the number of workers."""
+_MAGIC = b"stratigos shard 1\n"
+_LARGEST_HEADER = 65_536
+
+Flaw: TypeAlias = Literal[
+    "truncated", "wrong version", "damaged", "another shard", "wrong data", "wrong code", "wrong problem"
+]
+
+
+class BadShard(ValueError):
+    """A stored shard that must not be used."""
+
+    def __init__(self, id_: str, flaw: Flaw, detail: str = "") -> None:
+        self.id, self.flaw = id_, flaw
+        super().__init__(f"shard {id_[:16]}: {flaw}" + (f" ({detail})" if detail else ""))
+
+
+class Task(Frozen):
+    """What a worker needs to compute a shard, besides the request and its prices."""
+
+    shard: Shard
+    configs: tuple[StrategyConfig, ...]
+    scenario: str
+    """Its name in the request."""
+
+
+class _Header(Frozen):
+    shard: Shard
+    sha256: str
+    """Of the compressed body."""
+    days: int
+
+
+@dataclass(frozen=True)
+class Cutter:
+    """Cuts chunks of configs of one world into tasks, and makes evaluations of what comes back."""
+
+    world: World
+
+    @cached_property
+    def problem(self) -> str:
+        """Digest of all that enters a simulation besides configs, scenario and paths."""
+        world = self.world
+        market, request = world.market, world.request
+        content = hashlib.sha256(b"stratigos problem 1\n")
+        said = {
+            "mandate": digest_of(request.mandate),
+            "seed": request.seed,
+            "days": world.days,
+            "drawdown_limit": world.drawdown_limit,
+            "warm_up": market.warm_up,
+            "train": [market.train.start, market.train.stop],
+            "mixes": [str(mix) for mix in market.histories],
+        }
+        content.update(json.dumps(said, sort_keys=True).encode())
+        for history in market.histories.values():
+            for series in (history.returns, history.cash, history.legs, history.mix):
+                content.update(np.ascontiguousarray(series, dtype="<f8").tobytes())
+        return content.hexdigest()
+
+    @cached_property
+    def _scenarios(self) -> dict[str, str]:
+        return {scenario.name: digest_of(scenario) for scenario in self.world.request.scenarios}
+
+    def tasks(self, configs: Sequence[StrategyConfig], paths: int) -> Iterator[Task]:
+        digests = tuple(config.digest() for config in configs)
+        for scenario, digest in self._scenarios.items():
+            for first_block, some in spans(paths):
+                shard = Shard(
+                    configs=digests,
+                    scenario=digest,
+                    first_block=first_block,
+                    paths=some,
+                    problem=self.problem,
+                    data=self.world.market.data_digest,
+                    code=code_version(),
+                )
+                yield Task(shard=shard, configs=tuple(configs), scenario=scenario)
+
+    def evaluations(
+        self, configs: Sequence[StrategyConfig], parts: Iterable[tuple[Task, Part]]
+    ) -> list[tuple[Evaluation, ...]]:
+        """Of each config in every scenario, from all the parts of its chunk."""
+        by_scenario: dict[str, list[Part]] = {scenario.name: [] for scenario in self.world.request.scenarios}
+        for task, part in parts:
+            by_scenario[task.scenario].append(part)
+        digests = [config.digest() for config in configs]
+        columns = [evaluations(merged(found), digests, name) for name, found in by_scenario.items()]
+        return [tuple(column[k] for column in columns) for k in range(len(configs))]
+
+
+def spans(paths: int) -> list[tuple[int, int]]:
+    """First block and paths of each shard of a scenario."""
+    blocks = math.ceil(paths / LANES)
+    size = min(max(math.ceil(blocks / _PIECES), _FEWEST), _MOST)
+    return [(b, min(paths - b * LANES, size * LANES)) for b in range(0, blocks, size)]
+
+
+def compute(world: World, task: Task, workers: int | None = None) -> bytes:
+    """The file of a shard; `workers` threads, by default every core."""
+    scenario: Scenario = next(s for s in world.request.scenarios if s.name == task.scenario)
+    shard = task.shard
+    part = world.part(task.configs, scenario, paths=shard.paths, first_block=shard.first_block, workers=workers)
+    return encode(shard, part)
+
+
+def encode(shard: Shard, part: Part) -> bytes:
+    arrays = (
+        np.ascontiguousarray(part.means, dtype="<f8"),
+        np.ascontiguousarray(part.spreads, dtype="<f8"),
+        np.ascontiguousarray(part.losses, dtype="<i4"),
+        np.ascontiguousarray(part.falls, dtype="<i4"),
+    )
+    body = zlib.compress(b"".join(array.tobytes() for array in arrays), 1)
+    header = _Header(shard=shard, sha256=hashlib.sha256(body).hexdigest(), days=part.days)
+    return _MAGIC + header.model_dump_json().encode() + b"\n" + body
+
+
+def decode(wanted: Shard, content: bytes) -> Part:
+    """The sums in the file of the shard `wanted`; `BadShard` for any other content."""
+    id_ = wanted.id()
+    if not content.startswith(_MAGIC):
+        raise BadShard(id_, "truncated" if _MAGIC.startswith(content) else "wrong version")
+    end = content.find(b"\n", len(_MAGIC), len(_MAGIC) + _LARGEST_HEADER)
+    if end < 0:
+        raise BadShard(id_, "truncated", "its header has no end")
+    try:
+        header = _Header.model_validate_json(content[len(_MAGIC) : end])
+    except ValidationError as error:
+        raise BadShard(id_, "damaged", "its header cannot be read") from error
+    found = header.shard
+    if found != wanted:
+        raise BadShard(id_, _difference(wanted, found))
+    body = content[end + 1 :]
+    if hashlib.sha256(body).hexdigest() != header.sha256:
+        raise BadShard(id_, "truncated" if _ends_early(body) else "damaged")
+    return _part(wanted, header.days, zlib.decompress(body))
+
+
+def _difference(wanted: Shard, found: Shard) -> Flaw:
+    if found.data != wanted.data:
+        return "wrong data"
+    if found.code != wanted.code:
+        return "wrong code"
+    return "wrong problem" if found.problem != wanted.problem else "another shard"
+
+
+def _ends_early(body: bytes) -> bool:
+    """Whether the stream is sound as far as it goes."""
+    stream = zlib.decompressobj()
+    try:
+        stream.decompress(body)
+    except zlib.error:
+        return False
+    return not stream.eof
+
+
+def _part(shard: Shard, days: int, body: bytes) -> Part:
+    count, blocks = len(shard.configs), math.ceil(shard.paths / LANES)
+    sums, counts = blocks * count * STATISTICS, count * (LOSS_BINS + FALL_BINS)
+    if len(body) != 2 * 8 * sums + 4 * counts:
+        raise BadShard(shard.id(), "damaged", "its arrays have other sizes")
+    numbers = np.frombuffer(body, dtype="<f8", count=2 * sums).reshape(2, blocks, count, STATISTICS)
+    tallies = np.frombuffer(body, dtype="<i4", offset=2 * 8 * sums)
+    return Part(
+        first_block=shard.first_block,
+        paths=shard.paths,
+        days=days,
+        means=numbers[0],
+        spreads=numbers[1],
+        losses=tallies[: count * LOSS_BINS].reshape(count, LOSS_BINS),
+        falls=tallies[count * LOSS_BINS :].reshape(count, FALL_BINS),
+    )
