@@ -9,6 +9,7 @@ from tools.approval import Approval, Asked, Subject, Thresholds
 from tools.context import Context, Principal
 from tools.errors import Conflicting
 from tools.estimate import estimate
+from tools.jobs import Machines
 from tools.optimization import OptimizationRequest
 from tools.questions import NeedsAnother, ask, may_decide
 from tools.trace import ApprovalDecided, ApprovalRequested, RunFailed, TraceEvent
@@ -24,7 +25,7 @@ async def asked_for(context: Context, thresholds: Thresholds | None, now: dateti
     """
     if thresholds is None:
         return None
-    whole = estimate(context.request)
+    whole = estimate(context.request, machines=context.jobs.machines)
     exceeded = thresholds.exceeded(whole)
     if not exceeded:
         return None
@@ -56,13 +57,13 @@ def check_decider(desk: Desk, run: Run, subject: Subject, asked: Approval | None
         raise Conflicting(f"question: {run.request.name!r} was cancelled; allowed: once its owner starts it again")
 
 
-def told(log: EventLog, approval: Approval, request: OptimizationRequest) -> list[TraceEvent]:
+def told(log: EventLog, approval: Approval, request: OptimizationRequest, machines: Machines) -> list[TraceEvent]:
     """The events of an approval, the same whoever tells them; `request` is what was decided on."""
     subject, decided = approval.asked.subject, approval.decided
     events = [log.make(ApprovalRequested, APPROVE, 0, subject, asked=approval.asked)]
     if decided is None:
         return events
-    whole = estimate(request) if decided.verdict == "edited" else None
+    whole = estimate(request, machines=machines) if decided.verdict == "edited" else None
     about = {"subject": subject, "request_digest": request.content_digest(), "estimate": whole}
     events.append(log.make(ApprovalDecided, APPROVE, 0, subject, decided=decided, **about))
     if decided.verdict == "rejected" and subject == "launch":

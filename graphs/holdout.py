@@ -32,7 +32,7 @@ async def open_holdout(desk: Desk, owner: str, run_id: str) -> OpenedHoldout | N
     stored = await events_of(desk.store, owner, run_id)
     log = EventLog(desk.store, owner, run_id, stored, desk.observe, desk.now)
     approval = await approval_of(desk.store, owner, run_id, "holdout") or await _asked(desk, run)
-    await log.append(*told(log, approval, run.request))
+    await log.append(*told(log, approval, run.request, desk.jobs.machines))
     if approval.decided is None:
         return None
     if not approval.granted:

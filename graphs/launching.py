@@ -53,7 +53,7 @@ class DeskRuns:
 
     async def estimate(self, request: OptimizationRequest) -> Estimate:
         _, completed = await served(self._desk, self._owner, request)
-        return estimate(completed)
+        return estimate(completed, machines=self._desk.jobs.machines)
 
     async def launch(self, request: OptimizationRequest, name: str) -> str:
         run = hashlib.sha256(f"{self._owner}\n{self._turn}\n{name}".encode()).hexdigest()[:32]

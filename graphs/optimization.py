@@ -173,7 +173,7 @@ async def approve(state: State, runtime: Runtime[Execution]) -> Update:  # noqa:
     run = runtime.context
     approval = run.approval or await asked_for(run.context, run.thresholds, run.log.now())
     if approval is not None:
-        await Place(run.log, APPROVE).show(*told(run.log, approval, run.context.request))
+        await Place(run.log, APPROVE).show(*told(run.log, approval, run.context.request, run.context.jobs.machines))
         while not approval.granted:  # what a resume hands in does not count: the decision in the store does
             interrupt(approval.asked.model_dump(mode="json"))
     return {}
@@ -262,7 +262,7 @@ async def search(state: State, run: Execution, place: Place) -> Update:
         first=first,
         budget=budget,
     )
-    await place.say(EstimateMade, plan=place.step, estimate=estimate(request, budget))
+    await place.say(EstimateMade, plan=place.step, estimate=estimate(request, budget, context.jobs.machines))
     telling = Telling(context, place, stored, first)
     try:
         status = await _watched(job, run, place, telling)

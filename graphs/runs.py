@@ -240,7 +240,7 @@ async def _tell(desk: Desk, run: Run, approval: Approval) -> None:
     """Append the events of an approval that the log does not have."""
     stored = await events_of(desk.store, run.owner, run.id)
     log = EventLog(desk.store, run.owner, run.id, stored, desk.observe, desk.now)
-    await log.append(*told(log, approval, run.request))
+    await log.append(*told(log, approval, run.request, desk.jobs.machines))
 
 
 async def _as_decided(desk: Desk, run: Run, decided: approvals.Decided) -> Run:

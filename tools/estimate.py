@@ -4,6 +4,7 @@ import os
 
 from tools.approval import Thresholds
 from tools.estimate_words import Foreseen
+from tools.jobs import Machines
 from tools.optimization import Estimate, OptimizationRequest
 from tools.prices import PriceSource
 
@@ -19,15 +20,19 @@ JUDGING = 1.0
 """Work of judging (fresh paths, neighbours, sensitivities), as a share of a search of 100 trials."""
 
 
-def estimate(request: OptimizationRequest, budget: int | None = None) -> Estimate:
-    """Of `budget` trials, by default all of the request's."""
+def estimate(request: OptimizationRequest, budget: int | None = None, machines: Machines | None = None) -> Estimate:
+    """Of `budget` trials, by default all of the request's, on `machines`, by default this one."""
+    machines = machines or Machines(cores=os.cpu_count() or 1)
     trials = budget or request.trials
     scenario = request.scenarios[0]
     evaluations = trials * len(request.scenarios)
     path_days = evaluations * scenario.paths * scenario.years * DAYS
     judging = JUDGING * 100 * len(request.scenarios) * scenario.paths * scenario.years * DAYS
-    simulating = (path_days + judging) / (PATH_DAYS_PER_SECOND * (os.cpu_count() or 1))
-    seconds = STARTING_SECONDS + simulating + trials * SEARCH_SECONDS
+    here = os.cpu_count() or 1  # whatever computes the search, it is judged here
+    searching = (
+        machines.starting_seconds + path_days / (PATH_DAYS_PER_SECOND * machines.cores) + trials * SEARCH_SECONDS
+    )
+    seconds = STARTING_SECONDS + searching + judging / (PATH_DAYS_PER_SECOND * here)
     memory = 350.0 + 8.0e-6 * scenario.years * DAYS * 64 * 8
     return Estimate(
         trials=trials,
@@ -35,12 +40,19 @@ def estimate(request: OptimizationRequest, budget: int | None = None) -> Estimat
         path_days=path_days,
         seconds=round(seconds, 1),
         memory_mb=round(memory, 1),
+        instances=machines.instances,
+        dollars=round(machines.dollars(searching), 2),
     )
 
 
-async def foresee(prices: PriceSource, request: OptimizationRequest, thresholds: Thresholds | None) -> Foreseen:
+async def foresee(
+    prices: PriceSource,
+    request: OptimizationRequest,
+    thresholds: Thresholds | None,
+    machines: Machines | None = None,
+) -> Foreseen:
     """Of a request whose prices are there, and whether a person is asked before it starts."""
     await prices.load(request.universe)
-    found = estimate(request)
+    found = estimate(request, machines=machines)
     exceeded = thresholds.exceeded(found) if thresholds else ()
     return Foreseen(estimate=found, needs_approval=bool(exceeded), exceeded=exceeded, thresholds=thresholds)

@@ -1,6 +1,7 @@
 """Long computations, wherever they run: submitted, watched, cancelled, never waited for inside a tool."""
 
 import hashlib
+import math
 from typing import Annotated, Literal, Protocol, TypeAlias, runtime_checkable
 
 from pydantic import Field
@@ -102,6 +103,10 @@ class Machines(Frozen):
     def remote(self) -> bool:
         """Whether a job outlives the process that submits it."""
         return self.kind == "sagemaker"
+
+    def dollars(self, seconds: float) -> float:
+        """Of so many seconds; whole seconds are paid for, 0 where the price is not known."""
+        return self.instances * (self.dollars_per_hour or 0.0) * math.ceil(seconds) / 3600.0
 
 
 @runtime_checkable  # pydantic checks a Context by isinstance when it builds tool schemas

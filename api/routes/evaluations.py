@@ -47,7 +47,7 @@ async def estimates(request: Annotated[OptimizationRequest, _ESTIMATED], asking:
         allowed = "the name of a data set in universe"
         raise InvalidInput("prices_file", request.prices_file, reason=reason, allowed=allowed)
     desk = serving.desk
-    return await foresee(desk.prices_of(asking.owner), request, desk.thresholds)
+    return await foresee(desk.prices_of(asking.owner), request, desk.thresholds, desk.jobs.machines)
 
 
 @router.get("/scenarios", summary="Scenarios that are built in, and your own, with what they imply")

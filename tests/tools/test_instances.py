@@ -1,0 +1,58 @@
+"""Instances and their prices, and what a search on them is estimated to take."""
+
+from pathlib import Path
+
+import pytest
+
+from quant.scenario import BUILT_IN
+from tools.approval import USUAL
+from tools.errors import InvalidInput
+from tools.estimate import estimate
+from tools.instances import read_instances
+from tools.jobs import Machines
+from tools.optimization import OptimizationRequest
+
+FLEET = Machines(
+    kind="sagemaker", instances=4, cores=64, instance_type="ml.c5.4xlarge", dollars_per_hour=0.816, starting_seconds=240
+)
+
+
+def wide(paths: int) -> OptimizationRequest:
+    return OptimizationRequest(scenarios=tuple(s.model_copy(update={"paths": paths}) for s in BUILT_IN))
+
+
+def test_a_table_of_ones_own_comes_first(tmp_path: Path):
+    own = tmp_path / "prices.toml"
+    own.write_text(
+        'as_of = 2026-01-01\nsource = "bill"\n'
+        '[[instances]]\ntype = "ml.c5.4xlarge"\ncores = 16\ndollars_per_hour = 0.5\n'
+    )
+
+    table = read_instances(own)
+
+    assert [(i.cores, i.dollars_per_hour) for i in [table.of("ml.c5.4xlarge")] if i] == [(16, 0.5)]
+    assert table.of("ml.c5.xlarge") == read_instances().of("ml.c5.xlarge")
+    assert table.of("ml.none.large") is None
+
+
+def test_a_table_that_cannot_be_used_is_named(tmp_path: Path):
+    own = tmp_path / "prices.toml"
+    own.write_text('as_of = 2026-01-01\nsource = ""\ninstances = [{type = "c5", cores = 0, dollars_per_hour = -1}]\n')
+
+    with pytest.raises(InvalidInput, match=r"INSTANCE_PRICES.*prices\.toml"):
+        read_instances(own)
+
+
+def test_machines_that_are_paid_for_have_a_price_and_ask_a_person():
+    small, large = estimate(wide(1_000), machines=FLEET), estimate(wide(100_000), machines=FLEET)
+
+    assert (small.instances, large.instances) == (4, 4)
+    # four instances for the four minutes that they take to start alone cost 22 cents
+    assert 0.22 <= small.dollars < large.dollars
+    assert USUAL.exceeded(small) == ("instances",)
+    assert large.seconds < estimate(wide(100_000), machines=Machines(cores=2)).seconds
+
+
+def test_machines_that_are_there_anyway_cost_nothing():
+    assert estimate(wide(1_000)).dollars == 0.0
+    assert USUAL.exceeded(estimate(wide(1_000))) == ()
