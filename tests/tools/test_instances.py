@@ -50,7 +50,14 @@ def test_machines_that_are_paid_for_have_a_price_and_ask_a_person():
     # four instances for the four minutes that they take to start alone cost 22 cents
     assert 0.22 <= small.dollars < large.dollars
     assert USUAL.exceeded(small) == ("instances",)
-    assert large.seconds < estimate(wide(100_000), machines=Machines(cores=2)).seconds
+
+
+def test_more_machines_are_faster_once_the_search_is_long_enough():
+    one, many = Machines(cores=2), FLEET
+    long = wide(100_000).model_copy(update={"trials": 1_000})
+
+    assert estimate(wide(1_000), machines=one).seconds < estimate(wide(1_000), machines=many).seconds
+    assert estimate(long, machines=many).seconds < estimate(long, machines=one).seconds
 
 
 def test_machines_that_are_there_anyway_cost_nothing():
