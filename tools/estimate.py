@@ -29,9 +29,8 @@ def estimate(request: OptimizationRequest, budget: int | None = None, machines: 
     path_days = evaluations * scenario.paths * scenario.years * DAYS
     judging = JUDGING * 100 * len(request.scenarios) * scenario.paths * scenario.years * DAYS
     here = os.cpu_count() or 1  # whatever computes the search, it is judged here
-    searching = (
-        machines.starting_seconds + path_days / (PATH_DAYS_PER_SECOND * machines.cores) + trials * SEARCH_SECONDS
-    )
+    computing = path_days / (PATH_DAYS_PER_SECOND * machines.cores)
+    searching = machines.starting_seconds + computing + trials * SEARCH_SECONDS
     seconds = STARTING_SECONDS + searching + judging / (PATH_DAYS_PER_SECOND * here)
     memory = 350.0 + 8.0e-6 * scenario.years * DAYS * 64 * 8
     return Estimate(

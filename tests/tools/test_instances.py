@@ -48,7 +48,7 @@ def test_machines_that_are_paid_for_have_a_price_and_ask_a_person():
 
     assert (small.instances, large.instances) == (4, 4)
     # four instances for the four minutes that they take to start alone cost 22 cents
-    assert 0.22 <= small.dollars < large.dollars
+    assert 0.22 <= small.dollars <= large.dollars
     assert USUAL.exceeded(small) == ("instances",)
 
 
