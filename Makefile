@@ -1,6 +1,8 @@
 # Needs python3 >= 3.11, git and make; everything else is put into .tools/ and .venv/ of this folder.
 PYTHON ?= python3
 RUN = .venv/bin/python
+# each of the many processes that the tests start would otherwise compile the program again
+unexport PYTHONDONTWRITEBYTECODE
 SYNCED = .venv/.synced
 
 .DEFAULT_GOAL := help
