@@ -30,7 +30,8 @@ kernels: $(SYNCED)  ## compile the kernels that are used most; otherwise each is
 	$(RUN) infra/warm.py
 
 test: $(SYNCED)  ## all tests, without the benchmarks and the long storms
-	$(RUN) -m pytest -q -m "not bench and not soak" -n auto --maxprocesses 4 --dist loadfile
+	$(RUN) -m pytest -q -m "not bench and not soak" -n auto --maxprocesses 4 --dist loadfile \
+		-o tmp_path_retention_policy=failed
 
 check: $(SYNCED)  ## lint, format, types, import rules, secrets
 	.venv/bin/ruff check

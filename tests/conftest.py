@@ -1,4 +1,5 @@
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,8 @@ HOST_OF_EVENT = {
     "socket.getaddrinfo": lambda arguments: (arguments[0],),
     "socket.gethostbyname": lambda arguments: (arguments[0],),
 }
+MEMORY = "/dev/shm"
+ROOM = 4 << 30
 
 
 class NetworkBlocked(RuntimeError):
@@ -47,6 +50,10 @@ sys.addaudithook(guard)
 for scheme in ("HTTP", "HTTPS", "ALL"):
     os.environ[f"{scheme}_PROXY"] = os.environ[f"{scheme.lower()}_proxy"] = "http://127.0.0.1:9"
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(sorted(LOOPBACK))
+
+# What tests store is stored in memory where there is room: waiting for a disk would be a fifth of their time.
+if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
 
 # Where no desk keeps a log, lines would go to standard output, between the answers of commands.
 structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
