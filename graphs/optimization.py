@@ -258,7 +258,7 @@ async def search(state: State, run: Execution, place: Place) -> Update:
         plan=place.step,
         request=request,
         space=space,
-        candidates=chosen.candidates,
+        candidates=(*request.start, *chosen.candidates),  # those that were tried are passed over
         first=first,
         budget=budget,
     )

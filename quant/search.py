@@ -86,6 +86,18 @@ def choices(space: SearchSpace, config: StrategyConfig) -> dict[str, int] | None
     return places if same else None
 
 
+def off_grid(space: SearchSpace, config: StrategyConfig) -> list[tuple[str, Any, tuple[Any, ...]]]:
+    """The active values of `config` that are not the space's, each as name, value and what is allowed."""
+    if config.weight_function not in space.weight_functions:
+        return [("weight_function", config.weight_function, space.weight_functions)]
+    names = ["rebalancing", "no_trade_band", "inner", "target_volatility", *ACTIVE[config.weight_function]]
+    if FAMILY[config.weight_function].volatility:
+        names += ["estimator", *filter(None, (length_of(config.estimator),))]
+    grid_of = {axis: grid for grid, axis in _AXIS_OF.items()}
+    values = ((name, getattr(config, name), getattr(space, grid_of.get(name, name)) or (None,)) for name in names)
+    return [(name, value, allowed) for name, value, allowed in values if value not in allowed]
+
+
 def sobol(space: SearchSpace, count: int, *, seed: int, avoid: Collection[StrategyConfig] = ()) -> list[StrategyConfig]:
     """Up to `count` distinct configs of `space`, none in `avoid`, spread by a scrambled Sobol sequence.
 

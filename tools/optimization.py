@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from quant.evaluation import Evaluation, Measured
 from quant.goal import Goal
 from quant.scenario import BUILT_IN, Scenario
-from quant.search import size
+from quant.search import off_grid, size
 from quant.strategy import Frozen, Mandate, SearchSpace, StrategyConfig, digest_of
 from quant.trial import Trial
 from tools.budget import BudgetName
@@ -105,6 +105,9 @@ class OptimizationRequest(Frozen):
         float, Field(ge=-0.02, le=0.15, description="Annual rate after the rate series ends")
     ] = 0.02
     current_rule: StrategyConfig = CURRENT_RULE
+    start: Annotated[
+        tuple[StrategyConfig, ...], Field(max_length=20, description="Tried first, before what the search proposes")
+    ] = ()
 
     @model_validator(mode="after")
     def _space_can_be_searched(self) -> Self:
@@ -152,6 +155,23 @@ class OptimizationRequest(Frozen):
             unknown = set(limit.scenarios) - {*names, HISTORY}
             if unknown:
                 msg = f"limits.{name}.scenarios names {sorted(unknown)}; allowed: {[*names, HISTORY]}"
+                raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _start_can_be_tried(self) -> Self:
+        if len(set(self.start)) < len(self.start):
+            msg = "start repeats a config; allowed: distinct configs"
+            raise ValueError(msg)
+        if len(self.start) > self.trials:
+            msg = f"start holds {len(self.start)} configs for {self.trials} trials; allowed: at most one for each trial"
+            raise ValueError(msg)
+        for place, config in enumerate(self.start):
+            # several assets fill an empty `space.inner` in: then it is judged by `tools.splits.check_mixes`
+            judged = config if self.space.inner else config.model_copy(update={"inner": None})
+            for name, value, allowed in off_grid(self.space, judged):
+                among = ", ".join("null" if one is None else str(one) for one in allowed)
+                msg = f"start.{place}.{name} {value!r} is not in the space; allowed: {among}"
                 raise ValueError(msg)
         return self
 

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from quant.family import FAMILY, Grids
+from quant.family import Grids
+from quant.search import off_grid
 from quant.strategy import SearchSpace, StrategyConfig
 from quant.trial import Trial
 from tools.optimization import OptimizationRequest, SearchPlan
@@ -53,19 +54,10 @@ def problems(plan: SearchPlan, space: SearchSpace, trials: int) -> list[str]:
 
 def outside(config: StrategyConfig, space: SearchSpace) -> list[str]:
     """The values of `config` that are not on the grid of `space`."""
-    found: list[str] = []
-    if config.weight_function not in space.weight_functions:
-        found.append(f"unknown_value: weight_function {config.weight_function!r}")
-    for grid, parameter in _PARAMETERS.items():
-        value, allowed = getattr(config, parameter), getattr(space, grid)
-        if parameter == "estimator" and not FAMILY[config.weight_function].volatility:
-            continue
-        if value is None:
-            if parameter in ("inner", "target_volatility") and allowed:
-                found.append(f"unknown_value: {parameter} is missing; allowed: {list(allowed)}")
-        elif value not in allowed:
-            found.append(f"unknown_value: {parameter} {value!r}; allowed: {list(allowed)}")
-    return found
+    return [
+        f"unknown_value: {name} {'is missing' if value is None else repr(value)}; allowed: {list(allowed)}"
+        for name, value, allowed in off_grid(space, config)
+    ]
 
 
 def narrowed(plan: SearchPlan, request: OptimizationRequest, trials: Sequence[Trial]) -> SearchSpace:

@@ -27,6 +27,11 @@ def resolved(request: OptimizationRequest, *, assets: int) -> OptimizationReques
 def check_mixes(request: OptimizationRequest, *, assets: int) -> None:
     if assets == 1 and request.space.inner:
         raise InvalidInput("space.inner", list(request.space.inner), allowed="empty for a universe of one asset")
+    mixes = (None,) if assets == 1 else request.space.inner or MIXES
+    for place, config in enumerate(request.start):
+        if config.inner not in mixes:
+            allowed = "null for a universe of one asset" if assets == 1 else ", ".join(map(str, mixes))
+            raise InvalidInput(f"start.{place}.inner", config.inner, allowed=allowed)
 
 
 def warm_up_of(request: OptimizationRequest) -> int:
