@@ -1,11 +1,14 @@
 """What botocore's own model of the service says about a request."""
 
 import re
+import sys
 from base64 import b64decode
 from binascii import Error
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import groupby
 from typing import Any
+from unicodedata import category
 
 import botocore.session
 from botocore.model import StructureShape
@@ -24,6 +27,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "long": (int,),
     "float": (int, float),
     "double": (int, float),
+    "timestamp": (int, float),
 }
 
 
@@ -80,10 +84,27 @@ def _structure(value: dict[str, Any], shape: Shape, path: str) -> Iterator[str]:
 def _string(value: str, shape: Shape, path: str) -> Iterator[str]:
     limits: dict[str, Any] = shape.metadata
     yield from _limits(len(value), shape, value, path, "have length")
-    if "pattern" in limits and not re.fullmatch(limits["pattern"], value):
+    if "pattern" in limits and not expression(limits["pattern"]).fullmatch(value):
         yield _broken(value, path, f"satisfy regular expression pattern: {limits['pattern']}")
     if "enum" in limits and value not in limits["enum"]:
         yield _broken(value, path, f"satisfy enum value set: [{', '.join(limits['enum'])}]")
+
+
+@cache
+def expression(pattern: str) -> re.Pattern[str]:
+    """A pattern of Java in Python's words: it has classes of Unicode, and writes characters beyond 0xFFFF in two."""
+    joined = pattern.replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")
+    return re.compile(re.sub(r"\\p\{(\w+)\}", lambda found: _classes()[found[1]], joined))
+
+
+@cache
+def _classes() -> dict[str, str]:
+    """The characters of `L`, `N`, ... as ranges for the inside of square brackets."""
+    ranges = {"Alnum": "a-zA-Z0-9"}
+    for kind, codes in groupby(range(sys.maxunicode + 1), lambda code: category(chr(code))[0]):
+        run = list(codes)
+        ranges[kind] = ranges.get(kind, "") + f"\\U{run[0]:08x}-\\U{run[-1]:08x}"
+    return ranges
 
 
 def _blob(value: str, shape: Shape, path: str) -> Iterator[str]:

@@ -1,0 +1,231 @@
+"""A local fleet that plays SageMaker's part for real: jobs are processes, and their files go through S3."""
+
+import fnmatch
+import shutil
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import boto3
+from botocore.config import Config
+
+from tests.aws import CREDENTIALS, REGION, SERVICES, Aws
+from tests.fleet.instances import Instance
+from tests.fleet.job import CAPACITY, INTERNAL, Conduct, Job
+from tests.fleet.listing import page
+from tests.fleet.server import Behind, Server
+from tests.fleet.transfer import Traffic, keys, split
+from tests.fleet.validation import Fault, Request, answer_of, refuse_unfit
+
+IMAGE_URI = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/stratigos:test"
+ROLE = "arn:aws:iam::123456789012:role/fleet"
+
+
+class Asked(NamedTuple):
+    operation: str
+    request: Request
+
+
+class Fleet:
+    """SageMaker in front of moto's server, which has S3, from entry to exit; its errors are raised at the exit."""
+
+    def __init__(self, aws: Aws, folder: Path, conduct: Conduct | None = None) -> None:
+        self.aws, self.folder, self.conduct = aws, folder, conduct or Conduct()
+        self.requests: list[Asked] = []
+        self.traffic = Traffic()
+        self.jobs: dict[str, Job] = {}
+        self.s3 = aws.s3
+        self.behind = Behind(aws.url, REGION)
+        self._refusals: defaultdict[str, list[Fault]] = defaultdict(list)
+        self._doomed: list[str] = []
+        self._lost_outputs: defaultdict[str, set[str]] = defaultdict(set)
+        self._lock = threading.RLock()
+        self._threads = ThreadPoolExecutor(max_workers=100, thread_name_prefix="fleet")
+        self._futures: list[Future[None]] = []
+        self._played: dict[str, Callable[[Request], Request]] = {
+            "CreateProcessingJob": self._create,
+            "DescribeProcessingJob": self._describe,
+            "StopProcessingJob": self._stop,
+            "ListProcessingJobs": self._list,
+        }
+
+    def __enter__(self) -> Self:
+        self.folder.mkdir(parents=True)
+        self._server = Server(self.play)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, raised: BaseException | None, _: TracebackType | None) -> None:
+        self._server.stop()
+        for job in self.jobs.values():
+            job.close()
+        self._threads.shutdown()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        errors = [*self._server.errors, *filter(None, (future.exception() for future in self._futures))]
+        if errors and raised is None:
+            raise errors[0]
+
+    @property
+    def url(self) -> str:
+        return self._server.url
+
+    @property
+    def violations(self) -> list[str]:
+        """What was wrong with requests; a test that sends none expects none."""
+        return self._server.violations
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Settings with which boto3 reaches the fleet and, for all else, the server behind it."""
+        credentials = {name.upper(): value for name, value in CREDENTIALS.items()}
+        behind = {f"AWS_ENDPOINT_URL_{service}": self.aws.url for service in SERVICES}
+        return credentials | behind | {"AWS_DEFAULT_REGION": REGION, "AWS_ENDPOINT_URL_SAGEMAKER": self.url}
+
+    def client(self) -> Any:
+        once = Config(retries={"total_max_attempts": 1})
+        return boto3.client("sagemaker", endpoint_url=self.url, region_name=REGION, config=once, **CREDENTIALS)
+
+    # faults and questions of tests
+
+    def refuse(self, operation: str, code: str, message: str = "refused by the test", times: int = 1) -> None:
+        """The next calls of an operation get this error."""
+        status = 500 if code in {"InternalFailure", "InternalServerError", "ServiceUnavailable"} else 400
+        self._refusals[operation] += [Fault(code, message, status)] * times
+
+    def no_capacity(self, times: int = 1) -> None:
+        """The next jobs fail before an instance starts."""
+        self._doomed += [CAPACITY] * times
+
+    def internal_error(self, times: int = 1) -> None:
+        self._doomed += [INTERNAL] * times
+
+    def kill(self, job: str, instance: int) -> None:
+        """An instance goes at once, with its tree; by its place, from 0, the leader."""
+        self.instance(job, instance).kill()
+
+    def stop_from_console(self, job: str) -> None:
+        assert self.jobs[job].stop(), f"{job} is {self.jobs[job].status}"
+
+    def lose_output(self, job: str, name: str) -> None:
+        """An output, or one file of it as OUTPUT/PATH, never reaches S3; also of a job that is yet to come."""
+        self._lost_outputs[job].add(name)
+        if job in self.jobs:
+            self._forget_sent(self.jobs[job], name)
+
+    def truncate(self, uri: str, kept: float = 0.5) -> None:
+        """An object of S3 loses its end."""
+        content = self.content(uri)
+        self.put(uri, content[: int(len(content) * kept)])
+
+    def put(self, uri: str, content: bytes) -> None:
+        bucket, key = split(uri)
+        self.s3.put_object(Bucket=bucket, Key=key, Body=content)
+
+    def content(self, uri: str) -> bytes:
+        bucket, key = split(uri)
+        return self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    def objects(self, uri: str, like: str = "*") -> list[str]:
+        """The addresses of what is stored below one, in order."""
+        bucket, prefix = split(uri)
+        return [f"s3://{bucket}/{key}" for key in keys(self.s3, bucket, prefix) if fnmatch.fnmatch(key, f"*{like}")]
+
+    def asked(self, operation: str) -> list[Request]:
+        return [asked.request for asked in self.requests if asked.operation == operation]
+
+    def counts(self) -> Counter[str]:
+        return Counter(asked.operation for asked in self.requests)
+
+    def instance(self, job: str, instance: int) -> Instance:
+        self.wait_for(lambda: len(self.jobs[job].instances) > instance, f"instance {instance} of {job}")
+        return self.jobs[job].instances[instance]
+
+    def log(self, job: str) -> str:
+        """What the containers of a job wrote, each below its address."""
+        return "".join(
+            f"--- {instance.address}\n{instance.log.read_text()}"
+            for instance in self.jobs[job].instances
+            if instance.log.exists()
+        )
+
+    def wait(self, job: str, seconds: float = 60.0) -> Request:
+        """The description of the job once it has ended."""
+        assert self.jobs[job].done.wait(seconds), f"{job} has not ended after {seconds} s:\n{self.log(job)}"
+        return self._describe({"ProcessingJobName": job})
+
+    def wait_for(self, true: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+        deadline = time.monotonic() + seconds
+        while not true():
+            assert time.monotonic() < deadline, f"{what}: not after {seconds} s"
+            time.sleep(0.005)
+
+    # SageMaker's operations
+
+    def play(self, operation: str, request: Request) -> Request:
+        with self._lock:
+            self.requests.append(Asked(operation, request))
+            refuse_unfit(operation, request)
+            if self._refusals[operation]:
+                raise self._refusals[operation].pop(0)
+        played = self._played.get(operation)
+        return answer_of(operation, played(request) if played else self.behind(operation, request))
+
+    def create(self, request: Request) -> Job:
+        """A job as the service makes it, for its clients and its own pipelines."""
+        name = request["ProcessingJobName"]
+        with self._lock:
+            if name in self.jobs:
+                raise Fault(
+                    "ResourceInUse",
+                    "Job name must be unique within an AWS account and region, "
+                    f"and a job with this name already exists ({self.jobs[name].arn})",
+                )
+            arn = self.behind("CreateProcessingJob", request)["ProcessingJobArn"]
+            doomed = self._doomed.pop(0) if self._doomed else None
+            cloud = self.environment
+            job = Job(request, arn, self.folder / name, self.s3, self.traffic, self.conduct, cloud, doomed)
+            job.lost_outputs = self._lost_outputs[name]
+            self.jobs[name] = job
+            self.run(job.live)
+        return job
+
+    def run(self, live: Callable[[], None]) -> None:
+        """In a thread of the fleet; an error is raised at the exit."""
+        self._futures.append(self._threads.submit(live))
+
+    def _create(self, request: Request) -> Request:
+        return {"ProcessingJobArn": self.create(request).arn}
+
+    def _known(self, name: str) -> Job:
+        if name not in self.jobs:
+            raise Fault("ValidationException", f"Could not find requested job with name: {name}")
+        return self.jobs[name]
+
+    def _describe(self, request: Request) -> Request:
+        job = self._known(request["ProcessingJobName"])
+        asked = {name: value for name, value in job.request.items() if name != "Tags"}
+        return asked | job.described()
+
+    def _stop(self, request: Request) -> Request:
+        job = self._known(request["ProcessingJobName"])
+        if not job.stop():
+            raise Fault(
+                "ValidationException",
+                f"The request was rejected because the processing job is in status {job.status}.",
+            )
+        return {}
+
+    def _list(self, request: Request) -> Request:
+        return page([job.described() for job in self.jobs.values()], request)
+
+    def _forget_sent(self, job: Job, name: str) -> None:
+        output, _, path = name.partition("/")
+        for each in job.request["ProcessingOutputConfig"]["Outputs"]:
+            if each["OutputName"] == output:
+                for uri in self.objects(each["S3Output"]["S3Uri"].rstrip("/") + "/" + path):
+                    bucket, key = split(uri)
+                    self.s3.delete_object(Bucket=bucket, Key=key)

@@ -1,0 +1,202 @@
+"""The life of one processing job."""
+
+import signal
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from tests.fleet.instances import IMAGE, Instance, addresses, environment, write
+from tests.fleet.transfer import NothingThere, Traffic, Upload, download
+from tests.fleet.validation import Request
+
+Status = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
+
+INTERNAL = "InternalServerError: We encountered an internal error. Please try again."
+CAPACITY = (
+    "CapacityError: Unable to provision requested ML compute capacity. Please retry using a different ML instance type."
+)
+LOOK = 0.01
+
+
+@dataclass(frozen=True)
+class Conduct:
+    """How the fleet plays."""
+
+    upload_every: float = 0.2
+    grace: float = 1.0
+    lost: Literal["ends the job", "goes on"] = "ends the job"
+
+
+class Job:
+    """What is asked for, what became of it, and `live`, which a thread runs."""
+
+    def __init__(
+        self,
+        request: Request,
+        arn: str,
+        folder: Path,
+        s3: Any,
+        traffic: Traffic,
+        conduct: Conduct,
+        cloud: dict[str, str],
+        doomed: str | None = None,
+    ) -> None:
+        self.request, self.arn, self.folder, self.conduct = request, arn, folder, conduct
+        self.name: str = request["ProcessingJobName"]
+        self.status: Status = "InProgress"
+        self.reason = self.message = ""
+        self.created = self.modified = time.time()
+        self.started: float | None = None
+        self.ended: float | None = None
+        self.instances: list[Instance] = []
+        self.lost_outputs: set[str] = set()
+        self.done = threading.Event()
+        self._s3, self._traffic, self._cloud, self._doomed = s3, traffic, cloud, doomed
+        self._first: dict[str, int] | None = None
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def described(self) -> Request:
+        """What the service tells of it beside the request."""
+        told = {
+            "ProcessingJobName": self.name,
+            "ProcessingJobArn": self.arn,
+            "ProcessingJobStatus": self.status,
+            "FailureReason": self.reason or None,
+            "ExitMessage": self.message or None,
+            "CreationTime": self.created,
+            "LastModifiedTime": self.modified,
+            "ProcessingStartTime": self.started,
+            "ProcessingEndTime": self.ended,
+        }
+        return {name: value for name, value in told.items() if value is not None}
+
+    def stop(self) -> bool:
+        """False where there is nothing to stop any more."""
+        with self._lock:
+            if self.status in {"InProgress", "Stopping"}:
+                self.status, self.modified = "Stopping", time.time()
+            return self.status == "Stopping"
+
+    def close(self) -> None:
+        """Ends at once, and uploads nothing more."""
+        self._closed = True
+        for instance in self.instances:
+            instance.close()
+
+    def live(self) -> None:
+        outcome: tuple[Status, str] = ("Failed", INTERNAL)
+        try:
+            outcome = self._outcome()
+        finally:
+            with self._lock:
+                self.status, self.reason = outcome
+                self.ended = self.modified = time.time()
+            self.done.set()
+
+    def _outcome(self) -> tuple[Status, str]:
+        if self._doomed:
+            return "Failed", self._doomed
+        count = self.request["ProcessingResources"]["ClusterConfig"]["InstanceCount"]
+        with ExitStack() as stack:
+            try:
+                self._prepare(stack.enter_context(addresses(count)))
+            except NothingThere as missing:
+                return "Failed", (
+                    f'ClientError: No S3 objects found under S3 URL "{missing}" given in input data source. '
+                    "Please ensure that objects exist under that S3 prefix, "
+                    "and that the role has s3:ListBucket permissions."
+                )
+            for instance in self.instances:
+                stack.callback(instance.close)
+                self._start(instance)
+            self.started = self.modified = time.time()
+            stopped = self._watch()
+            return self._verdict(stopped=stopped)
+
+    def _prepare(self, hosts: list[str]) -> None:
+        instances = [Instance(self.folder / host, host, hosts) for host in hosts]
+        for instance in instances:
+            write(instance.root / "config/processingjobconfig.json", self.request)
+            instance.uploads = [
+                Upload(self._s3, output, instance.root, self._traffic, self.lost_outputs)
+                for output in self.request.get("ProcessingOutputConfig", {"Outputs": []})["Outputs"]
+            ]
+        for given in self.request.get("ProcessingInputs", []):
+            download(self._s3, given, [instance.root for instance in instances], self._traffic)
+        self.instances = instances
+
+    def _start(self, instance: Instance) -> None:
+        application = self.request["AppSpecification"]
+        command = application.get("ContainerEntrypoint", IMAGE) + application.get("ContainerArguments", [])
+        isolated = self.request.get("NetworkConfig", {}).get("EnableNetworkIsolation", False)
+        given = self.request.get("Environment", {})
+        instance.start(command, environment(instance.root, given, {} if isolated else self._cloud))
+
+    def _watch(self) -> bool:
+        """True when somebody or the time limit stopped it."""
+        longest = self.request.get("StoppingCondition", {"MaxRuntimeInSeconds": 86_400})["MaxRuntimeInSeconds"]
+        limit, next_upload = time.monotonic() + longest, 0.0
+        while self._running() and not self._closed:
+            if self.status == "Stopping" or time.monotonic() > limit:
+                self.stop()
+                self._terminate()
+                return True
+            if self._broken():
+                self._first = self._codes()
+                self._terminate()
+            if time.monotonic() > next_upload:
+                self._upload()
+                next_upload = time.monotonic() + self.conduct.upload_every
+            time.sleep(LOOK)
+        return self.status == "Stopping"
+
+    def _running(self) -> bool:
+        return any(instance.running() for instance in self.instances)
+
+    def _broken(self) -> bool:
+        """Whether the whole job ends for one instance."""
+        lost = any(instance.lost for instance in self.instances)
+        return self.conduct.lost == "ends the job" and (lost or bool(self._codes()))
+
+    def _codes(self) -> dict[str, int]:
+        """The instances that failed by themselves."""
+        left = {instance.address: instance.code() for instance in self.instances if not instance.lost}
+        return {address: code for address, code in left.items() if code}
+
+    def _terminate(self) -> None:
+        """What runs is asked to end, and made to after the grace."""
+        for instance in self.instances:
+            instance.signal(signal.SIGTERM)
+        deadline = time.monotonic() + self.conduct.grace
+        while self._running() and time.monotonic() < deadline and not self._closed:
+            time.sleep(LOOK)
+        for instance in self.instances:
+            instance.close()
+
+    def _upload(self, *, all_outputs: bool = False) -> None:
+        for instance in self.instances:
+            instance.upload(all_outputs=all_outputs)
+
+    def _verdict(self, *, stopped: bool) -> tuple[Status, str]:
+        left = [instance for instance in self.instances if not instance.lost]
+        lost = len(left) < len(self.instances)
+        failed = self._codes() if self._first is None else self._first
+        whole = not lost or (self.conduct.lost == "goes on" and bool(left))
+        fine = not stopped and not failed and whole
+        if not self._closed:
+            self._upload(all_outputs=fine)
+        try:
+            said = b"".join(instance.message() for instance in left).decode()
+        except UnicodeDecodeError:
+            return "Failed", "ClientError: The exit message is not encoded in UTF-8."
+        self.message = said.encode()[:1024].decode(errors="ignore")
+        if stopped or fine:
+            return "Stopped" if stopped else "Completed", ""
+        if not failed or (lost and self.conduct.lost == "ends the job"):
+            return "Failed", INTERNAL
+        codes = ", ".join(f"{address}: {code}" for address, code in failed.items())
+        return "Failed", f"AlgorithmError: See job logs for more information, exit code of {codes}"[:1024]

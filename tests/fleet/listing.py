@@ -1,0 +1,47 @@
+"""Which jobs a list shows, in which order, page by page."""
+
+from collections.abc import Iterator
+
+from tests.fleet.validation import Request, Unfit
+
+ORDER = {"Name": "ProcessingJobName", "CreationTime": "CreationTime", "Status": "ProcessingJobStatus"}
+SHOWN = (
+    "ProcessingJobName",
+    "ProcessingJobArn",
+    "CreationTime",
+    "ProcessingEndTime",
+    "LastModifiedTime",
+    "ProcessingJobStatus",
+    "FailureReason",
+    "ExitMessage",
+)
+
+
+def page(jobs: list[Request], request: Request) -> Request:
+    first = _place(request.get("NextToken", "0"))
+    last = first + request.get("MaxResults", 10)
+    wanted = sorted(
+        _wanted(jobs, request),
+        key=lambda job: job[ORDER[request.get("SortBy", "CreationTime")]],
+        reverse=request.get("SortOrder", "Descending") == "Descending",
+    )
+    shown = [{name: job[name] for name in SHOWN if name in job} for job in wanted[first:last]]
+    return {"ProcessingJobSummaries": shown} | ({"NextToken": str(last)} if last < len(wanted) else {})
+
+
+def _place(token: str) -> int:
+    if not token.isdecimal():
+        raise Unfit("ValidationException", f"Value '{token}' at 'NextToken' is no token of an earlier page")
+    return int(token)
+
+
+def _wanted(jobs: list[Request], request: Request) -> Iterator[Request]:
+    for job in jobs:
+        created, modified = job["CreationTime"], job["LastModifiedTime"]
+        if (
+            request.get("NameContains", "") in job["ProcessingJobName"]
+            and request.get("StatusEquals", job["ProcessingJobStatus"]) == job["ProcessingJobStatus"]
+            and request.get("CreationTimeAfter", 0) <= created <= request.get("CreationTimeBefore", created)
+            and request.get("LastModifiedTimeAfter", 0) <= modified <= request.get("LastModifiedTimeBefore", modified)
+        ):
+            yield job

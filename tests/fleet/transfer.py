@@ -1,0 +1,110 @@
+"""What SageMaker moves between S3 and the instances, counted."""
+
+import threading
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.fleet.validation import Request
+
+Version = tuple[int, int, int]
+
+
+class NothingThere(Exception):
+    """No object has the prefix of an input."""
+
+
+@dataclass
+class Traffic:
+    """Requests and bytes between S3 and the instances, by the name of the input or output; each instance counts."""
+
+    puts: Counter[str] = field(default_factory=Counter[str])
+    gets: Counter[str] = field(default_factory=Counter[str])
+    bytes_up: Counter[str] = field(default_factory=Counter[str])
+    bytes_down: Counter[str] = field(default_factory=Counter[str])
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def up(self, name: str, size: int) -> None:
+        with self._lock:
+            self.puts[name] += 1
+            self.bytes_up[name] += size
+
+    def down(self, name: str, size: int) -> None:
+        with self._lock:
+            self.gets[name] += 1
+            self.bytes_down[name] += size
+
+
+def split(uri: str) -> tuple[str, str]:
+    """Bucket and key of s3://BUCKET/KEY."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def keys(s3: Any, bucket: str, prefix: str) -> list[str]:
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return sorted(each["Key"] for page in pages for each in page.get("Contents", []))
+
+
+def below(root: Path, path: str) -> Path:
+    """The place of a container's path in an instance's own tree."""
+    return root / Path(path).relative_to("/opt/ml")
+
+
+def download(s3: Any, given: Request, roots: list[Path], traffic: Traffic) -> None:
+    """The objects of an input to every instance, or to each its share."""
+    source: Request = given["S3Input"]
+    bucket, prefix = split(source["S3Uri"])
+    found = [key for key in keys(s3, bucket, prefix) if not key.endswith("/")]
+    if not found:
+        raise NothingThere(source["S3Uri"])
+    shared = source.get("S3DataDistributionType") == "ShardedByS3Key"
+    for n, key in enumerate(found):
+        content: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        for root in [roots[n % len(roots)]] if shared else roots:
+            target = below(root, source["LocalPath"]) / _relative(key, prefix)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+            traffic.down(given["InputName"], len(content))
+
+
+def _relative(key: str, prefix: str) -> str:
+    """A prefix is text: it may end within a name."""
+    if key.startswith(prefix.rstrip("/") + "/"):
+        return key[len(prefix.rstrip("/")) + 1 :]
+    return key[prefix.rfind("/") + 1 :]
+
+
+class Upload:
+    """One output of one instance: new and changed files, each whole."""
+
+    def __init__(self, s3: Any, output: Request, root: Path, traffic: Traffic, lost: set[str]) -> None:
+        target: Request = output["S3Output"]
+        self.name: str = output["OutputName"]
+        self.continuous = target["S3UploadMode"] == "Continuous"
+        self.folder = below(root, target["LocalPath"])
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._bucket, key = split(target["S3Uri"])
+        self._prefix = key.rstrip("/")
+        self._s3, self._traffic, self._lost = s3, traffic, lost
+        self._sent: dict[Path, Version] = {}
+
+    def send(self) -> None:
+        for path in sorted(self.folder.rglob("*")):
+            with suppress(FileNotFoundError):  # renamed or deleted meanwhile
+                if path.is_file() and not path.is_symlink():
+                    self._send(path)
+
+    def _send(self, path: Path) -> None:
+        status = path.stat()
+        version = (status.st_mtime_ns, status.st_size, status.st_ino)
+        if self._sent.get(path) == version:
+            return
+        content = path.read_bytes()
+        self._sent[path] = version
+        within = path.relative_to(self.folder).as_posix()
+        if not {self.name, f"{self.name}/{within}"} & self._lost:
+            self._s3.put_object(Bucket=self._bucket, Key=f"{self._prefix}/{within}".lstrip("/"), Body=content)
+            self._traffic.up(self.name, len(content))
