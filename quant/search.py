@@ -26,6 +26,10 @@ SOBOL_SHARE = 0.4
 """Of a broad plan's budget."""
 ROUND = 20
 """Trials that the sampler proposes at a time; the objective is judged for convergence once a round."""
+_TAUGHT = 500
+"""Tried configs that a sampler learns from: what an answer takes grows with them, what it is worth hardly does."""
+_LEADING = 100
+"""Of these, the best ones; the sampler's own split takes 25 of them for good. The others are spread over the rest."""
 _ATTEMPTS = 8
 """Proposals asked for, per missing trial, before a round is filled up from the Sobol sequence."""
 
@@ -146,7 +150,8 @@ def propose(
     ----------
     space : SearchSpace
     tried : mapping from StrategyConfig to float
-        Objectives, higher is better; configs outside `space` teach nothing and are left out.
+        Objectives, higher is better; configs outside `space` teach nothing and are left out. Of more than 500 the
+        best 100 teach, and of the others every so many, in the order of their objectives.
     count : int
     seed : int
         Of this round's sampler.
@@ -168,11 +173,8 @@ def propose(
             seed=seed, multivariate=True, group=True, constant_liar=True, n_startup_trials=1
         )
         study = optuna.create_study(direction="maximize", sampler=sampler)
-        for config, value in tried.items():
-            places = choices(space, config)
-            if places is None:
-                continue
-            places = {name: place for name, place in places.items() if len(grids[name]) > 1}
+        for value, found_at in _teaching(space, tried):
+            places = {name: place for name, place in found_at.items() if len(grids[name]) > 1}
             study.add_trial(
                 optuna.trial.create_trial(
                     params=places,
@@ -193,6 +195,17 @@ def propose(
                 seen.add(config)
                 found.append(config)
     return found
+
+
+def _teaching(space: SearchSpace, tried: Mapping[StrategyConfig, float]) -> list[tuple[float, dict[str, int]]]:
+    """What a sampler learns from, in the order in which it was tried."""
+    known = [(value, places) for config, value in tried.items() if (places := choices(space, config)) is not None]
+    if len(known) <= _TAUGHT:
+        return known
+    ranked = sorted(range(len(known)), key=lambda k: -known[k][0])
+    others, wanted = ranked[_LEADING:], _TAUGHT - _LEADING
+    spread = [others[k * len(others) // wanted] for k in range(wanted)]
+    return [known[k] for k in sorted(ranked[:_LEADING] + spread)]
 
 
 def _distribution(name: str, count: int) -> "CategoricalDistribution | IntDistribution":

@@ -178,6 +178,18 @@ def test_proposals_do_better_than_an_even_spread() -> None:
     assert np.mean([best for _, best in gains]) > 0.0
 
 
+@pytest.mark.soak
+def test_what_thousands_of_trials_say_is_still_learned() -> None:
+    trials = {config: merit(config) for config in sobol(WHOLE, 1_500, seed=5)}
+
+    proposed = propose(WHOLE, trials, 20, seed=6, avoid=set(trials))
+
+    assert len(proposed) == 20
+    assert not set(proposed) & trials.keys()
+    even = sobol(WHOLE, 20, seed=7, avoid=set(trials))
+    assert np.mean([merit(c) for c in proposed]) > np.mean([merit(c) for c in even])
+
+
 def test_a_space_that_is_nearly_used_up_gives_what_is_left() -> None:
     small = WHOLE.model_copy(
         update={"weight_functions": ("inverse_vol",), "estimators": ("rolling",), "lookback_days": (21, 63)}
