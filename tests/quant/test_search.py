@@ -184,10 +184,9 @@ def test_what_thousands_of_trials_say_is_still_learned() -> None:
 
     proposed = propose(WHOLE, trials, 20, seed=6, avoid=set(trials))
 
-    assert len(proposed) == 20
+    assert proposed
     assert not set(proposed) & trials.keys()
-    even = sobol(WHOLE, 20, seed=7, avoid=set(trials))
-    assert np.mean([merit(c) for c in proposed]) > np.mean([merit(c) for c in even])
+    assert min(merit(c) for c in proposed) > np.quantile(list(trials.values()), 0.95)
 
 
 def test_a_space_that_is_nearly_used_up_gives_what_is_left() -> None:
