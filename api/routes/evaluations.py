@@ -14,6 +14,7 @@ from tools.optimization import OptimizationRequest
 from tools.quick_words import DetailedEvaluation, EvaluationRequest
 from tools.scenario_words import ScenarioShown
 from tools.strategies import StrategyTemplate, templates
+from tools.surrogate_words import Predicted, PredictionRequest
 
 router = APIRouter(tags=["evaluations"], route_class=at_most(1_000_000))
 
@@ -33,6 +34,23 @@ async def evaluate(request: EvaluationRequest, asking: Asking, serving: Serving)
     return await evaluate_in_detail(desk.store, desk.prices_of(asking.owner), asking.owner, request)
 
 
+@router.post(
+    "/evaluations/predicted",
+    summary="Predict what an evaluation of one configuration would say, by a surrogate of your searches",
+    description="Nothing is computed: the values come from a model that was fitted on the trials of your runs of the "
+    "same problem (`python -m api surrogate fit`), each with a 95% interval and the error that the model had on trials "
+    "that it had not seen.",
+    response_description="Objective, excess return, volatility and drawdown, labelled as predicted",
+    responses=problems.errors(400, 404, 409, 410, 413),
+)
+async def predicted(asked: PredictionRequest, asking: Asking, serving: Serving) -> Predicted:
+    from graphs.surrogates import predict
+
+    if asked.request is not None:
+        _no_file(asked.request)
+    return await predict(serving.desk, asking.owner, asked.config, job=asked.job, request=asked.request)
+
+
 _ESTIMATED = Body(openapi_examples={"usual": {"summary": "100 trials in five scenarios", "value": {"trials": 100}}})
 
 
@@ -42,12 +60,16 @@ _ESTIMATED = Body(openapi_examples={"usual": {"summary": "100 trials in five sce
 async def estimates(request: Annotated[OptimizationRequest, _ESTIMATED], asking: Asking, serving: Serving) -> Foreseen:
     from tools.estimate import foresee
 
+    _no_file(request)
+    desk = serving.desk
+    return await foresee(desk.prices_of(asking.owner), request, desk.thresholds, desk.jobs.machines)
+
+
+def _no_file(request: OptimizationRequest) -> None:
     if request.prices_file is not None:
         reason = "files of the server are not read for a client"
         allowed = "the name of a data set in universe"
         raise InvalidInput("prices_file", request.prices_file, reason=reason, allowed=allowed)
-    desk = serving.desk
-    return await foresee(desk.prices_of(asking.owner), request, desk.thresholds, desk.jobs.machines)
 
 
 @router.get("/scenarios", summary="Scenarios that are built in, and your own, with what they imply")

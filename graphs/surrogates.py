@@ -1,0 +1,152 @@
+"""Surrogates of an owner's searches: fitted on the trials of all runs of a problem, asked, and pointing a search."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from graphs.desk import Desk
+from graphs.new_runs import served
+from graphs.run_book import KIND, Run, run_of
+from quant.strategy import StrategyConfig
+from quant.trial import Trial
+from store.records import every
+from tools.code import code_version
+from tools.errors import InvalidInput
+from tools.optimization import OptimizationRequest
+from tools.surrogate_words import MOST, TARGETS, Predicted, PredictedValue, Problem, Surrogate
+from tools.surrogates import latest, register
+from tools.trials import stored_trials
+
+SHARE = 4
+"""A search starts with one config in so many of its trials, and one in so many of these was tried before."""
+FEWEST_STARTS, MOST_STARTS = 4, 20
+
+
+class Warm(NamedTuple):
+    request: OptimizationRequest
+    """With the configs that are tried first."""
+    surrogate: Surrogate
+    """What they come from."""
+
+
+async def fit_surrogate(desk: Desk, owner: str, run_id: str) -> Surrogate:
+    """Fit all stored trials of the problem of that run."""
+    run = await run_of(desk.store, owner, run_id)
+    problem = await _problem(run.request, run.data_digest)
+    runs = await _runs_of(desk, owner, problem)
+    newest = runs[0] if runs else run
+    return await register(
+        desk.store,
+        owner,
+        problem,
+        await _trials_of(desk, runs),
+        run=newest.id,
+        name=newest.request.name,
+        universe=newest.request.universe,
+        now=desk.now(),
+    )
+
+
+async def predict(
+    desk: Desk,
+    owner: str,
+    config: StrategyConfig,
+    *,
+    job: str | None = None,
+    request: OptimizationRequest | None = None,
+) -> Predicted:
+    """What an evaluation of `config` in the problem of a job, or of a request, would say."""
+    if request is None:
+        run = await run_of(desk.store, owner, job or "")
+        problem = await _problem(run.request, run.data_digest)
+    else:
+        data, completed = await served(desk, owner, request)
+        problem = await _problem(completed, data)
+    problem.check(config)
+    surrogate, fitted = await latest(desk.store, owner, problem)
+    from tools.surrogate import predict as predicted
+
+    found = await asyncio.to_thread(predicted, fitted, (config,))
+    return Predicted(
+        config=config,
+        digest=config.digest(),
+        tried=config in fitted.configs,
+        problem=surrogate.problem,
+        version=surrogate.version,
+        trials=surrogate.trials,
+        values=tuple(
+            PredictedValue(
+                target=target,
+                value=float(found[target].value[0]),
+                low=float(found[target].low[0]),
+                high=float(found[target].high[0]),
+                held_out=surrogate.held_out[target],
+            )
+            for target in TARGETS
+        ),
+    )
+
+
+async def warm(desk: Desk, owner: str, request: OptimizationRequest, count: int | None = None) -> Warm:
+    """The request with up to `count` configs that are tried first: its own, the best so far, the most promising."""
+    data, completed = await served(desk, owner, request)
+    problem = await _problem(completed, data)
+    surrogate, fitted = await latest(desk.store, owner, problem)
+    most = min(MOST_STARTS, request.trials)
+    wanted = min(most, max(FEWEST_STARTS, request.trials // SHARE)) if count is None else count
+    if not 1 <= wanted <= most:
+        raise InvalidInput("count", wanted, allowed=f"1 to {most}")
+    trials = await _trials_of(desk, await _runs_of(desk, owner, problem))
+    from tools.suggestions import suggested
+    from tools.surrogate import Fitted
+
+    def start(fitted: Fitted) -> tuple[StrategyConfig, ...]:
+        best = _best(completed, trials)
+        first = list(dict.fromkeys((*request.start, *best[: max(1, wanted // SHARE)])))[:wanted]
+        tried = [*first, *(trial.config for trial in trials)]
+        more = suggested(fitted, completed.space, best[:SHARE], tried, wanted - len(first), seed=request.seed)
+        return (*first, *more)
+
+    found = await asyncio.to_thread(start, fitted)
+    return Warm(OptimizationRequest.model_validate(completed.model_dump() | {"start": found}), surrogate)
+
+
+def _best(request: OptimizationRequest, trials: Sequence[Trial]) -> list[StrategyConfig]:
+    """Those on all paths and within the space as the search itself ranks them, limits included."""
+    from quant.search import contains
+    from tools.search import guide
+
+    whole = [trial for trial in trials if not trial.screened and contains(request.space, trial.config)]
+    if not whole:
+        return []
+    values = dict(zip((trial.digest for trial in whole), guide(request, whole), strict=True))
+    return [trial.config for trial in sorted(whole, key=lambda trial: (-values[trial.digest], trial.digest))]
+
+
+async def _problem(request: OptimizationRequest, data: str) -> Problem:
+    from tools.bundled import cash_rates
+
+    rates = await asyncio.to_thread(cash_rates)
+    return Problem.of(request, data=data, rates=rates.digest, code=code_version())
+
+
+async def _runs_of(desk: Desk, owner: str, problem: Problem) -> list[Run]:
+    """The newest first; what another version of the program computed, or what is archived by now, is left out."""
+    found: list[Run] = []
+    async for record in every(desk.store.records, owner, KIND, label=("about", problem.data), newest_first=True):
+        run = Run.model_validate(record.document)
+        same = run.code_version == problem.code and run.archived is None
+        if same and Problem.of(run.request, data=run.data_digest, rates=problem.rates, code=problem.code) == problem:
+            found.append(run)
+    return found
+
+
+async def _trials_of(desk: Desk, runs: Sequence[Run]) -> list[Trial]:
+    """Each config once, the newest first; an evaluation on all paths takes the place of one on few."""
+    found: dict[str, Trial] = {}
+    for run in runs:
+        for trial in reversed(await stored_trials(desk.store, run.owner, run.id)):
+            known = found.get(trial.digest)
+            if (known is None and len(found) < MOST) or (known is not None and known.screened):
+                found[trial.digest] = trial
+    return list(found.values())
