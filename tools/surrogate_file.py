@@ -7,7 +7,8 @@ import numpy as np
 from pydantic import ValidationError
 
 from quant.strategy import Frozen, StrategyConfig
-from tools.surrogate import Fit, Fitted, Process
+from tools.strategy_features import feature_names
+from tools.surrogate import Fit, Fitted, Floats, Process
 from tools.surrogate_words import TARGETS, BadSurrogate, HeldOut, Problem, Target
 
 _FORMAT = b"stratigos surrogate 1"
@@ -80,12 +81,19 @@ def decode(content: bytes, problem: Problem) -> Fitted:
         raise BadSurrogate("the file is cut off")
     if len(data) > header.bytes or hashlib.sha256(data).hexdigest() != header.sha256:
         raise BadSurrogate("the file is damaged")
+    try:
+        return _read(header, data)
+    except (zlib.error, ValueError, KeyError) as error:
+        raise BadSurrogate("the file is damaged") from error
+
+
+def _read(header: _Header, data: bytes) -> Fitted:
     text, _, raw = zlib.decompress(data).partition(b"\n")
     told = _Told.model_validate_json(text)
-    numbers = np.frombuffer(raw, dtype="<f8")
     count, targets = len(told.configs), len(TARGETS)
+    numbers = np.frombuffer(raw, dtype="<f8")
     values, errors, lengths = np.split(numbers, [count * targets, 2 * count * targets])
-    by_target = dict(zip(TARGETS, lengths.reshape(targets, -1), strict=True))
+    lengths = lengths.reshape(targets, len(feature_names()))
     return Fitted(
         problem=header.problem,
         code=header.code,
@@ -93,11 +101,9 @@ def decode(content: bytes, problem: Problem) -> Fitted:
         configs=told.configs,
         values=values.reshape(count, targets),
         errors=errors.reshape(count, targets),
-        fits={
-            target: Fit(
-                Process(one.mean, one.scale, one.amplitude, one.noise, by_target[target]),
-                one.held_out,
-            )
-            for target, one in told.targets.items()
-        },
+        fits={target: _fit(told.targets[target], lengths[k]) for k, target in enumerate(TARGETS)},
     )
+
+
+def _fit(told: _Learned, lengths: Floats) -> Fit:
+    return Fit(Process(told.mean, told.scale, told.amplitude, told.noise, lengths), told.held_out)
