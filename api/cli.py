@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 from typer.exceptions import TyperException
 
-from api import approving, audit, chat, cleanup, doctor, keys, optimize, past, prices, replaying, serve, work
+from api import approving, audit, chat, cleanup, doctor, keys, optimize, past, prices, replaying, serve, surrogate, work
 from api.log import Place, record
 from api.settings import read_settings
 from api.terminal import plain
@@ -38,6 +38,7 @@ approving.register(app)
 audit.register(app)
 past.register(app)
 prices.register(app)
+surrogate.register(app)
 cleanup.register(app)
 replaying.register(app)
 serve.register(app)

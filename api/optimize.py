@@ -106,14 +106,15 @@ def optimize(
     seed: options.Seed = None,
     request: options.RequestFile = None,
     resume: options.Resume = None,
+    warm: options.Warm = False,
     server: options.Server = None,
     json_: options.Json = False,
 ) -> int:
     """Search strategies for a mandate, judge the best of them for luck, and explain it."""
     given = {name: value for name, value in locals().items() if value is not None and value is not False}
-    for own in ("context", "request", "resume", "server", "json_"):
+    for own in ("context", "request", "resume", "warm", "server", "json_"):
         given.pop(own, None)
-    if resume is not None and (given or request is not None):
+    if resume is not None and (given or request is not None or warm):
         raise InvalidInput(
             "--resume",
             resume,
@@ -121,17 +122,21 @@ def optimize(
             allowed="--resume alone, or with --json",
         )
     if context.obj is not None:  # somebody wants to know what is asked
-        if server is not None:
-            raise InvalidInput("--server", server, reason="is no part of a request", allowed="without it")
+        for name, value in (("--server", server), ("--warm", warm or None)):
+            if value is not None:
+                raise InvalidInput(name, value, reason="is no part of a request", allowed="without it")
         return context.obj(given, request, resume, as_json=json_)
     if url := server_at(server):
         from api import remote
 
+        if warm:
+            allowed = "without it, or a request file of `python -m api surrogate suggest`"
+            raise InvalidInput("--warm", url, reason="looks at the trials of this home", allowed=allowed)
         return remote.optimize(url, given, request, resume, as_json=json_)
     from api.approving import settle
 
     settings = read_settings()
-    waiting = asyncio.run(_optimize(settings, given, request, resume, as_json=json_))
+    waiting = asyncio.run(_optimize(settings, given, request, resume, warm=warm, as_json=json_))
     return settle(settings, waiting, as_json=json_)
 
 
@@ -141,6 +146,7 @@ async def _optimize(
     file: str | None,
     resume: str | None,
     *,
+    warm: bool,
     as_json: bool,
 ) -> "Waiting | None":
     from api.asking import called, request_from
@@ -158,10 +164,19 @@ async def _optimize(
             print(f"Resuming run {run}, agents driven by {models.name}", file=sys.stderr)
         else:
             try:
-                run = await create_run(desk, settings.owner, asked)
+                run = await create_run(desk, settings.owner, await _warmed(settings, desk, asked) if warm else asked)
             except InvalidInput as error:
                 raise called(error, by_options=file is None) from error
         return await follow(settings, desk, run, as_json=as_json)
+
+
+async def _warmed(settings: Settings, desk: "Desk", asked: OptimizationRequest) -> OptimizationRequest:
+    from api.surrogate import tell as tell_source
+    from graphs.surrogates import warm
+
+    found = await warm(desk, settings.owner, asked)
+    tell_source(found.surrogate, len(found.request.start))
+    return found.request
 
 
 async def follow(settings: Settings, desk: "Desk", run: str, *, as_json: bool) -> "Waiting | None":

@@ -272,6 +272,15 @@ Resume = Annotated[
     str | None,
     typer.Option("--resume", help="Go on with a run that did not finish.", rich_help_panel=HOW, metavar="RUN"),
 ]
+Warm = Annotated[
+    bool,
+    typer.Option(
+        "--warm",
+        help="Begin with the best and the most promising configurations, by the surrogate of this problem "
+        "(surrogate fit makes one).",
+        rich_help_panel=HOW,
+    ),
+]
 Json = Annotated[
     bool,
     typer.Option(
