@@ -18,9 +18,10 @@ from tests.aws import CREDENTIALS, REGION, SERVICES, Aws
 from tests.fleet.instances import Instance
 from tests.fleet.job import CAPACITY, INTERNAL, Conduct, Job
 from tests.fleet.listing import page
+from tests.fleet.pipelines import Pipelines
 from tests.fleet.server import Behind, Server
 from tests.fleet.transfer import Traffic, keys, split
-from tests.fleet.validation import Fault, Request, answer_of, refuse_unfit
+from tests.fleet.validation import Fault, Request, Unfit, answer_of, refuse_unfit
 
 IMAGE_URI = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/stratigos:test"
 ROLE = "arn:aws:iam::123456789012:role/fleet"
@@ -53,6 +54,8 @@ class Fleet:
             "StopProcessingJob": self._stop,
             "ListProcessingJobs": self._list,
         }
+        self.pipelines = Pipelines(self, self.conduct.second)
+        self._played |= self.pipelines.played
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True)
@@ -61,8 +64,11 @@ class Fleet:
 
     def __exit__(self, kind: type[BaseException] | None, raised: BaseException | None, _: TracebackType | None) -> None:
         self._server.stop()
-        for job in self.jobs.values():
-            job.close()
+        self.pipelines.close()
+        while not all(future.done() for future in self._futures):  # a step may have begun a job just now
+            for job in list(self.jobs.values()):
+                job.close()
+            time.sleep(0.01)
         self._threads.shutdown()
         shutil.rmtree(self.folder, ignore_errors=True)
         errors = [*self._server.errors, *filter(None, (future.exception() for future in self._futures))]
@@ -157,6 +163,12 @@ class Fleet:
         assert self.jobs[job].done.wait(seconds), f"{job} has not ended after {seconds} s:\n{self.log(job)}"
         return self._describe({"ProcessingJobName": job})
 
+    def wait_for_execution(self, arn: str, seconds: float = 120.0) -> tuple[str, dict[str, Request]]:
+        """How it ended, and what is told of each step."""
+        execution = self.pipelines.executions[arn]
+        assert execution.done.wait(seconds), f"{arn} has not ended after {seconds} s"
+        return execution.status, {name: run.described() for name, run in execution.runs.items()}
+
     def wait_for(self, true: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
         deadline = time.monotonic() + seconds
         while not true():
@@ -169,10 +181,19 @@ class Fleet:
         with self._lock:
             self.requests.append(Asked(operation, request))
             refuse_unfit(operation, request)
-            if self._refusals[operation]:
-                raise self._refusals[operation].pop(0)
+            if fault := self.refused(operation):
+                raise fault
         played = self._played.get(operation)
         return answer_of(operation, played(request) if played else self.behind(operation, request))
+
+    def refused(self, operation: str) -> Fault | None:
+        """What the next call of an operation gets, also one that the service makes itself."""
+        with self._lock:
+            return self._refusals[operation].pop(0) if self._refusals[operation] else None
+
+    def violate(self, fault: Unfit) -> None:
+        """What is wrong with a request that the service made from a definition."""
+        self.violations.append(str(fault))
 
     def create(self, request: Request) -> Job:
         """A job as the service makes it, for its clients and its own pipelines."""

@@ -23,10 +23,11 @@ LOOK = 0.01
 
 @dataclass(frozen=True)
 class Conduct:
-    """How the fleet plays."""
+    """How the fleet plays: in seconds, and `second` is how long one of a pipeline's retry policy takes."""
 
     upload_every: float = 0.2
     grace: float = 1.0
+    second: float = 0.01
     lost: Literal["ends the job", "goes on"] = "ends the job"
 
 

@@ -18,15 +18,20 @@ SHOWN = (
 
 
 def page(jobs: list[Request], request: Request) -> Request:
-    first = _place(request.get("NextToken", "0"))
-    last = first + request.get("MaxResults", 10)
     wanted = sorted(
         _wanted(jobs, request),
         key=lambda job: job[ORDER[request.get("SortBy", "CreationTime")]],
         reverse=request.get("SortOrder", "Descending") == "Descending",
     )
-    shown = [{name: job[name] for name in SHOWN if name in job} for job in wanted[first:last]]
-    return {"ProcessingJobSummaries": shown} | ({"NextToken": str(last)} if last < len(wanted) else {})
+    shown, token = slice_of([{name: job[name] for name in SHOWN if name in job} for job in wanted], request)
+    return {"ProcessingJobSummaries": shown} | token
+
+
+def slice_of(entries: list[Request], request: Request) -> tuple[list[Request], Request]:
+    """A page, and the token of the next if there is one."""
+    first = _place(request.get("NextToken", "0"))
+    last = first + request.get("MaxResults", 10)
+    return entries[first:last], {"NextToken": str(last)} if last < len(entries) else {}
 
 
 def _place(token: str) -> int:

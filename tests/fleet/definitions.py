@@ -1,0 +1,201 @@
+"""Definitions of pipelines: their format, which is closed, and what their references stand for."""
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.alias_generators import to_pascal
+
+from tests.fleet.references import EXECUTION, STEP, references
+from tests.fleet.validation import Request, Unfit
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9\-_]{1,64}$")]
+Value = str | int | float | bool
+Cause = Literal[
+    "Step.SERVICE_FAULT",
+    "Step.THROTTLING",
+    "SageMaker.JOB_INTERNAL_ERROR",
+    "SageMaker.CAPACITY_ERROR",
+    "SageMaker.RESOURCE_LIMIT",
+]
+KINDS: dict[str, Callable[[str], Value]] = {
+    "String": str,
+    "Integer": int,
+    "Float": float,
+    "Boolean": lambda text: {"true": True, "false": False}[text.lower()],
+}
+SECONDS = {"Y": 31_557_600, "M": 2_629_800, "W": 604_800, "D": 86_400, "H": 3_600, "TM": 60}
+DURATION = re.compile(
+    r"P?(?:(?P<Y>\d+)Y)?(?:(?P<M>\d+)M)?(?:(?P<W>\d+)W)?(?:(?P<D>\d+)D)?(?:T(?:(?P<H>\d+)H)?(?:(?P<TM>\d+)M)?)?",
+    re.IGNORECASE,
+)
+
+
+class Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid", alias_generator=to_pascal, strict=True, frozen=True)
+
+
+class Parameter(Closed):
+    name: Name
+    type: Literal["String", "Integer", "Float", "Boolean"]
+    default_value: Value | None = None
+    enum_values: list[Value] | None = None
+    description: str = ""
+
+    def value(self, given: str | None) -> Value:
+        """What the start gave, or the default."""
+        try:
+            value = self.default_value if given is None else KINDS[self.type](given)
+        except (ValueError, KeyError) as error:
+            raise Unfit("ValidationException", f"Parameter {self.name}: {given!r} is no {self.type}") from error
+        if value is None:
+            raise Unfit("ValidationException", f"Parameter {self.name} has no default and is not given")
+        if self.enum_values is not None and value not in self.enum_values:
+            raise Unfit("ValidationException", f"Parameter {self.name}: {value!r} is not one of {self.enum_values}")
+        return value
+
+
+class Caching(Closed):
+    enabled: bool
+    expire_after: Annotated[str, Field(min_length=2)] | None = None
+
+    @model_validator(mode="after")
+    def is_duration(self) -> "Caching":
+        if self.expire_after is not None and not DURATION.fullmatch(self.expire_after):
+            raise ValueError(f"ExpireAfter {self.expire_after!r} is no duration of ISO 8601, as P30D or PT1H")
+        return self
+
+    @property
+    def seconds(self) -> float:
+        """How long a result is used again; for ever where nothing is said."""
+        found = DURATION.fullmatch(self.expire_after) if self.expire_after else None
+        if found is None:
+            return float("inf")
+        return sum(SECONDS[unit] * int(count) for unit, count in found.groupdict().items() if count)
+
+
+class Retrying(Closed):
+    exception_type: Annotated[list[Cause], Field(min_length=1)]
+    interval_seconds: Annotated[int, Field(ge=0, le=43_200)] = 1
+    backoff_rate: Annotated[float, Field(ge=0)] = 2.0
+    max_attempts: Annotated[int, Field(ge=1, le=20)] | None = None
+    expire_after_min: Annotated[int, Field(ge=0, le=14_400)] | None = None
+
+    @model_validator(mode="after")
+    def has_one_end(self) -> "Retrying":
+        if self.max_attempts is not None and self.expire_after_min is not None:
+            raise ValueError("only one of MaxAttempts and ExpireAfterMin can be given")
+        return self
+
+
+class Step(Closed):
+    name: Name
+    display_name: str = ""
+    description: str = ""
+    depends_on: list[Name] = []
+
+
+class ProcessingStep(Step):
+    type: Literal["Processing"]
+    arguments: Request
+    cache_config: Caching | None = None
+    retry_policies: list[Retrying] = []
+    property_files: list[Request] = []
+
+    @model_validator(mode="after")
+    def leaves_its_name(self) -> "ProcessingStep":
+        if "ProcessingJobName" in self.arguments:
+            raise ValueError("the service makes ProcessingJobName")
+        return self
+
+
+class Equals(Closed):
+    type: Literal["Equals"]
+    left_value: Any
+    right_value: Any
+
+
+class Branches(Closed):
+    conditions: Annotated[list[Equals], Field(min_length=1)]
+    if_steps: list["AnyStep"] = []
+    else_steps: list["AnyStep"] = []
+
+
+class ConditionStep(Step):
+    type: Literal["Condition"]
+    arguments: Branches
+
+
+AnyStep = Annotated[ProcessingStep | ConditionStep, Field(discriminator="type")]
+
+
+class Definition(Closed):
+    version: Literal["2020-12-01"]
+    metadata: dict[str, str] = {}
+    parameters: list[Parameter] = []
+    pipeline_experiment_config: Request | None = None
+    steps: Annotated[list[AnyStep], Field(min_length=1)]
+
+
+class Placed(NamedTuple):
+    """A step, what must be done before it, and the outcome of a condition that it waits for."""
+
+    step: AnyStep
+    after: set[str]
+    only_if: tuple[str, bool] | None = None
+
+
+def parsed(text: str) -> Definition:
+    """The definition, or the service's refusal."""
+    try:
+        definition = Definition.model_validate_json(text)
+    except ValidationError as error:
+        told = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise Unfit("ValidationException", f"Unable to parse pipeline definition. {told}") from error
+    steps = placed(definition.steps)
+    known, parameters = {each.step.name for each in steps}, {each.name for each in definition.parameters}
+    wrong = [f"step {name} is there twice" for name in known if sum(each.step.name == name for each in steps) > 1]
+    for each in steps:
+        wrong += [f"step {each.step.name} is after {name}, which is no step" for name in each.after - known]
+        unknown = [path for path in references(_open_arguments(each.step)) if not _is_known(path, parameters)]
+        wrong += [f"step {each.step.name}: {path} is not known" for path in unknown]
+    if not wrong and (circle := _circle(steps)):
+        wrong.append(f"steps {', '.join(sorted(circle))} wait for each other")
+    if wrong:
+        raise Unfit("ValidationException", f"Unable to parse pipeline definition. {'; '.join(wrong)}")
+    return definition
+
+
+def placed(steps: list[AnyStep], only_if: tuple[str, bool] | None = None) -> list[Placed]:
+    """All steps, those of branches too."""
+    found: list[Placed] = []
+    for step in steps:
+        named = {path.split(".")[1] for path in references(_open_arguments(step)) if path.startswith("Steps.")}
+        after = named | {*step.depends_on} | ({only_if[0]} if only_if else set())
+        found.append(Placed(step, after, only_if))
+        if isinstance(step, ConditionStep):
+            found += placed(step.arguments.if_steps, (step.name, True))
+            found += placed(step.arguments.else_steps, (step.name, False))
+    return found
+
+
+def _open_arguments(step: AnyStep) -> Any:
+    """Where a step's own references stand."""
+    if isinstance(step, ConditionStep):
+        return [[each.left_value, each.right_value] for each in step.arguments.conditions]
+    return step.arguments
+
+
+def _is_known(path: str, parameters: set[str]) -> bool:
+    kind, _, name = path.partition(".")
+    if kind == "Steps":  # that there is such a step is checked as its order is
+        return STEP.fullmatch(path) is not None
+    return name in {"Parameters": parameters, "Execution": EXECUTION}.get(kind, set[str]())
+
+
+def _circle(steps: list[Placed]) -> set[str]:
+    waiting = {each.step.name: set(each.after) for each in steps}
+    while ready := {name for name, after in waiting.items() if not after & waiting.keys()}:
+        waiting = {name: after for name, after in waiting.items() if name not in ready}
+    return {*waiting}

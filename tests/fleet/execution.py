@@ -1,0 +1,252 @@
+"""One execution of a pipeline: its steps in their order, each processing step as a job."""
+
+import random
+import string
+import threading
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal, NamedTuple, Protocol
+
+from tests.fleet.cache import Cache
+from tests.fleet.definitions import (
+    AnyStep,
+    Cause,
+    ConditionStep,
+    Definition,
+    Placed,
+    ProcessingStep,
+    Retrying,
+    Value,
+    placed,
+)
+from tests.fleet.job import Job
+from tests.fleet.references import STEP, looked_up, resolved
+from tests.fleet.validation import Fault, Request, Unfit, refuse_unfit
+
+ALWAYS = Retrying.model_validate({"ExceptionType": ["Step.SERVICE_FAULT", "Step.THROTTLING"]})
+"""What the service does where a definition says nothing about these causes."""
+MOST_ATTEMPTS = 5
+FAILURES: dict[str, Cause] = {
+    "CapacityError": "SageMaker.CAPACITY_ERROR",
+    "InternalServerError": "SageMaker.JOB_INTERNAL_ERROR",
+}
+FAULTS: dict[str, Cause] = {
+    "ThrottlingException": "Step.THROTTLING",
+    "ResourceLimitExceeded": "SageMaker.RESOURCE_LIMIT",
+}
+
+
+class Serving(Protocol):
+    """What an execution needs of the fleet."""
+
+    def create(self, request: Request) -> Job: ...
+
+    def refused(self, operation: str) -> Fault | None: ...
+
+    def violate(self, fault: Unfit) -> None: ...
+
+
+@dataclass
+class Execution:
+    """One start of a pipeline; `live` is run by a thread."""
+
+    serving: Serving
+    cache: "Cache"
+    arn: str
+    pipeline: Request
+    definition: Definition
+    parameters: dict[str, Value]
+    second: float
+    asked: Request
+    status: Literal["Executing", "Stopping", "Stopped", "Failed", "Succeeded"] = "Executing"
+    created: float = field(default_factory=time.time)
+    modified: float = field(default_factory=time.time)
+    runs: dict[str, "Run"] = field(default_factory=dict[str, "Run"])
+    stopping: threading.Event = field(default_factory=threading.Event)
+    done: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def id(self) -> str:
+        return self.arn.rpartition("/")[2]
+
+    def stop(self) -> None:
+        if self.status not in {"Executing", "Stopping"}:
+            raise Fault("ValidationException", f"Pipeline execution is in status {self.status} and cannot be stopped")
+        self.status = "Stopping"
+        self.stopping.set()
+        for run in list(self.runs.values()):
+            if run.job:
+                run.job.stop()
+
+    def retry(self) -> None:
+        """Whatever did not succeed may run again."""
+        if self.status not in {"Failed", "Stopped"}:
+            raise Fault("ValidationException", f"Pipeline execution is in status {self.status} and cannot be retried")
+        self.runs = {name: run for name, run in self.runs.items() if run.status == "Succeeded"}
+        self.status = "Executing"
+        self.stopping.clear()
+        self.done.clear()
+
+    def live(self) -> None:
+        running: set[Future[None]] = set()
+        try:
+            with ThreadPoolExecutor(thread_name_prefix="step") as threads:
+                while (ready := self._ready()) or running:
+                    for step in ready:
+                        run = self.runs[step.name] = Run(step)
+                        running.add(threads.submit(run.live, self))
+                    ended, running = wait(running, return_when=FIRST_COMPLETED)
+                    for each in ended:
+                        each.result()
+        finally:
+            statuses = {run.status for run in self.runs.values()}
+            stopped = self.stopping.is_set() or "Stopped" in statuses
+            self.status = "Failed" if "Failed" in statuses else "Stopped" if stopped else "Succeeded"
+            self.modified = time.time()
+            self.done.set()
+
+    def _ready(self) -> list[AnyStep]:
+        """Nothing begins any more once a step has failed."""
+        ended = {name for name, run in self.runs.items() if run.status == "Succeeded"}
+        if self.stopping.is_set() or any(run.status in {"Failed", "Stopped"} for run in self.runs.values()):
+            return []
+        return [each.step for each in placed(self.definition.steps) if self._is_next(each, ended)]
+
+    def _is_next(self, each: Placed, ended: set[str]) -> bool:
+        if each.step.name in self.runs or not each.after <= ended:
+            return False
+        return each.only_if is None or self.runs[each.only_if[0]].outcome == each.only_if[1]
+
+    def get(self, path: str) -> Any:
+        """What a reference stands for."""
+        if step := STEP.fullmatch(path):
+            run = self.runs[step[1]]
+            return run.outcome if run.job is None else looked_up(run.job.request | run.job.described(), step[2])
+        kind, _, name = path.partition(".")
+        if kind == "Parameters":
+            return self.parameters[name]
+        return {
+            "PipelineName": self.pipeline["PipelineName"],
+            "PipelineArn": self.pipeline["PipelineArn"],
+            "PipelineExecutionId": self.id,
+            "PipelineExecutionArn": self.arn,
+            "StartDateTime": datetime.fromtimestamp(self.created, UTC).isoformat(),
+        }[name]
+
+    def described(self) -> Request:
+        kept = ("PipelineExecutionDisplayName", "PipelineExecutionDescription", "ParallelismConfiguration")
+        told = {name: self.asked[name] for name in kept if name in self.asked}
+        if self.status == "Failed":
+            told["FailureReason"] = "Step failure: One or multiple steps failed."
+        return told | {
+            "PipelineArn": self.pipeline["PipelineArn"],
+            "PipelineExecutionArn": self.arn,
+            "PipelineExecutionStatus": self.status,
+            "CreationTime": self.created,
+            "LastModifiedTime": self.modified,
+        }
+
+
+class Ended(NamedTuple):
+    """How an attempt ended, and why where that may be retried."""
+
+    status: Literal["Stopped", "Failed", "Succeeded"]
+    reason: str = ""
+    cause: Cause | None = None
+
+
+@dataclass
+class Run:
+    """A step within an execution."""
+
+    step: AnyStep
+    status: Literal["Executing", "Stopping", "Stopped", "Failed", "Succeeded"] = "Executing"
+    reason: str = ""
+    attempts: int = 0
+    job: Job | None = None
+    outcome: bool | None = None
+    cached: str = ""
+    started: float = field(default_factory=time.time)
+    ended: float | None = None
+
+    def live(self, execution: Execution) -> None:
+        try:
+            if isinstance(self.step, ConditionStep):
+                self._decide(self.step, execution)
+            else:
+                self._process(self.step, execution)
+        except Unfit as fault:
+            execution.serving.violate(fault)
+            self.status, self.reason = "Failed", f"ClientError: {fault}"[:1024]
+        self.ended = time.time()
+
+    def _decide(self, step: ConditionStep, execution: Execution) -> None:
+        self.outcome = all(
+            resolved(each.left_value, execution.get) == resolved(each.right_value, execution.get)
+            for each in step.arguments.conditions
+        )
+        self.status = "Succeeded"
+
+    def _process(self, step: ProcessingStep, execution: Execution) -> None:
+        arguments: Request = resolved(step.arguments, execution.get)
+        refuse_unfit("CreateProcessingJob", {"ProcessingJobName": "made-by-the-service"} | arguments)
+        pipeline = execution.pipeline["PipelineName"]
+        if found := execution.cache.find(step, pipeline, arguments):
+            self.status, self.attempts, self.job, self.cached = "Succeeded", 1, found.job, found.execution
+            return
+        begun, ended = time.monotonic(), self._attempt(arguments, execution)
+        while policy := self._policy(step, ended.cause, (time.monotonic() - begun) / execution.second):
+            pause = policy.interval_seconds * policy.backoff_rate ** (self.attempts - 1)
+            if execution.stopping.wait(pause * execution.second):
+                break
+            ended = self._attempt(arguments, execution)
+        if ended.status == "Succeeded" and self.job:
+            execution.cache.keep(step, pipeline, arguments, self.job, execution.arn)
+        self.status, self.reason = ended.status, ended.reason
+
+    def _policy(self, step: ProcessingStep, cause: Cause | None, waited: float) -> Retrying | None:
+        """The first of this cause, unless its retries have come to their end."""
+        policy = next((each for each in [*step.retry_policies, ALWAYS] if cause in each.exception_type), None)
+        if policy is None or policy.expire_after_min is None:
+            return policy if policy and self.attempts <= (policy.max_attempts or MOST_ATTEMPTS) else None
+        return policy if waited < policy.expire_after_min * 60 else None
+
+    def _attempt(self, arguments: Request, execution: Execution) -> Ended:
+        self.attempts += 1
+        drawn = "".join(random.choices(string.ascii_letters + string.digits, k=10))
+        name = f"pipelines-{execution.id}-{self.step.name.replace('_', '-')}"[:52].rstrip("-")
+        if fault := execution.serving.refused("CreateProcessingJob"):
+            cause = "Step.SERVICE_FAULT" if fault.status >= 500 else FAULTS.get(fault.code)
+            return Ended("Failed", f"{fault.code}: {fault.message}", cause)
+        job = self.job = execution.serving.create({"ProcessingJobName": f"{name}-{drawn}", **arguments})
+        if execution.stopping.is_set():
+            job.stop()
+        job.done.wait()
+        if job.status == "Stopped" and execution.stopping.is_set():
+            return Ended("Stopped")
+        if job.status == "Stopped":
+            return Ended("Failed", f"ClientError: The processing job {job.name} was stopped.")
+        return Ended(
+            "Succeeded" if job.status == "Completed" else "Failed",
+            job.reason,
+            FAILURES.get(job.reason.partition(":")[0]),
+        )
+
+    def described(self) -> Request:
+        told: Request = {
+            "StepName": self.step.name,
+            "StepDisplayName": self.step.display_name,
+            "StepDescription": self.step.description,
+            "StartTime": self.started,
+            "EndTime": self.ended,
+            "StepStatus": self.status,
+            "FailureReason": self.reason,
+            "AttemptCount": self.attempts,
+            "Metadata": {"ProcessingJob": {"Arn": self.job.arn}} if self.job else {},
+            "CacheHitResult": {"SourcePipelineExecutionArn": self.cached} if self.cached else None,
+        }
+        if isinstance(self.step, ConditionStep):
+            told["Metadata"] = {"Condition": {"Outcome": str(self.outcome)}} if self.outcome is not None else {}
+        return {name: value for name, value in told.items() if value}

@@ -1,0 +1,117 @@
+"""SageMaker's operations on pipelines: definitions are kept behind, executions are real."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from tests.fleet.cache import Cache
+from tests.fleet.definitions import parsed
+from tests.fleet.execution import Execution, Serving
+from tests.fleet.listing import slice_of
+from tests.fleet.validation import Fault, Request
+
+Play = Callable[[Request], Request]
+
+
+class Fleet(Serving, Protocol):
+    def behind(self, operation: str, request: Request) -> Request: ...
+
+    def run(self, live: Callable[[], None]) -> None: ...
+
+
+class Pipelines:
+    """`second` is how long one of a retry policy takes here."""
+
+    def __init__(self, fleet: Fleet, second: float) -> None:
+        self.cache = Cache()
+        self.executions: dict[str, Execution] = {}
+        self._fleet, self._second = fleet, second
+        self._made: set[str] = set()
+        self._tokens: dict[str, Execution] = {}
+        self.played: dict[str, Play] = {
+            "CreatePipeline": self._create,
+            "UpdatePipeline": self._update,
+            "StartPipelineExecution": self._start,
+            "RetryPipelineExecution": self._retry,
+            "StopPipelineExecution": self._stop,
+            "DescribePipelineExecution": self._describe,
+            "ListPipelineExecutions": self._list,
+            "ListPipelineExecutionSteps": self._steps,
+        }
+
+    def close(self) -> None:
+        for execution in self.executions.values():
+            execution.stopping.set()
+        for name in self._made:
+            self._fleet.behind("DeletePipeline", {"PipelineName": name, "ClientRequestToken": "0" * 32})
+
+    def _create(self, request: Request) -> Request:
+        _refuse_wrong_definition(request)
+        answer = self._fleet.behind("CreatePipeline", request)
+        self._made.add(request["PipelineName"])
+        return answer
+
+    def _update(self, request: Request) -> Request:
+        if "PipelineDefinition" in request:
+            _refuse_wrong_definition(request)
+        return self._fleet.behind("UpdatePipeline", request)
+
+    def _start(self, request: Request) -> Request:
+        """The same token is the same start."""
+        token = request["ClientRequestToken"]
+        if token not in self._tokens:
+            pipeline = self._fleet.behind("DescribePipeline", {"PipelineName": request["PipelineName"]})
+            definition = parsed(pipeline["PipelineDefinition"])
+            given = {each["Name"]: each["Value"] for each in request.get("PipelineParameters", [])}
+            if unknown := given.keys() - {each.name for each in definition.parameters}:
+                raise Fault("ValidationException", f"Pipeline has no parameters {sorted(unknown)}")
+            parameters = {each.name: each.value(given.get(each.name)) for each in definition.parameters}
+            arn = self._fleet.behind("StartPipelineExecution", request)["PipelineExecutionArn"]
+            self.executions[arn] = self._tokens[token] = Execution(
+                self._fleet, self.cache, arn, pipeline, definition, parameters, self._second, request
+            )
+            self._fleet.run(self.executions[arn].live)
+        return {"PipelineExecutionArn": self._tokens[token].arn}
+
+    def _known(self, request: Request) -> Execution:
+        arn = request["PipelineExecutionArn"]
+        if arn not in self.executions:
+            raise Fault("ResourceNotFound", f"Pipeline execution {arn} does not exist")
+        return self.executions[arn]
+
+    def _retry(self, request: Request) -> Request:
+        execution = self._known(request)
+        execution.retry()
+        self._fleet.run(execution.live)
+        return {"PipelineExecutionArn": execution.arn}
+
+    def _stop(self, request: Request) -> Request:
+        execution = self._known(request)
+        execution.stop()
+        return {"PipelineExecutionArn": execution.arn}
+
+    def _describe(self, request: Request) -> Request:
+        return self._known(request).described()
+
+    def _list(self, request: Request) -> Request:
+        named = [each for each in self.executions.values() if each.pipeline["PipelineName"] == request["PipelineName"]]
+        kept = ("PipelineExecutionArn", "PipelineExecutionStatus", "PipelineExecutionDisplayName")
+        shown = [
+            {"StartTime": each.created} | {name: value for name, value in each.described().items() if name in kept}
+            for each in reversed(named)
+        ]
+        page, token = slice_of(shown, request)
+        return {"PipelineExecutionSummaries": page} | token
+
+    def _steps(self, request: Request) -> Request:
+        """The latest first, where nothing else is asked."""
+        runs = sorted(self._known(request).runs.values(), key=lambda run: run.started)
+        if request.get("SortOrder", "Descending") == "Descending":
+            runs.reverse()
+        page, token = slice_of([run.described() for run in runs], request)
+        return {"PipelineExecutionSteps": page} | token
+
+
+def _refuse_wrong_definition(request: Request) -> None:
+    if "PipelineDefinition" not in request:
+        raise Fault("ValidationException", "the fleet plays definitions in the request only, none from S3")
+    parsed(request["PipelineDefinition"])

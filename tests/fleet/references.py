@@ -1,0 +1,58 @@
+"""References within a pipeline's definition, and what they stand for."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from tests.fleet.validation import Unfit
+
+STEP = re.compile(r"Steps\.([A-Za-z0-9\-_]+)\.(.+)")
+PART = re.compile(r"\.?([A-Za-z0-9]+)|\['([^']+)'\]|\[(\d+)\]")
+EXECUTION = {"PipelineName", "PipelineArn", "PipelineExecutionId", "PipelineExecutionArn", "StartDateTime"}
+
+
+def references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("Get"), str):
+            yield value["Get"]
+        for each in value.values():
+            yield from references(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from references(each)
+
+
+def resolved(value: Any, get: Callable[[str], Any]) -> Any:
+    """The value with every reference and join replaced by what it stands for."""
+    if isinstance(value, list):
+        return [resolved(each, get) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"Get"}:
+        return get(value["Get"])
+    if value.keys() == {"Std:Join"}:
+        join = value["Std:Join"]
+        parts = [resolved(each, get) for each in join["Values"]]
+        return join["On"].join(part if isinstance(part, str) else json.dumps(part) for part in parts)
+    return {name: resolved(each, get) for name, each in value.items()}
+
+
+def looked_up(described: Any, path: str) -> Any:
+    """A place in a job's description: `.NAME`, `[0]`, or `['NAME']` of a list of named entries."""
+    parts = [*PART.finditer(path)]
+    found = described if "".join(part[0] for part in parts) == path else {}
+    try:
+        for part in parts:
+            found = _within(found, *part.groups())
+    except (KeyError, IndexError, TypeError, StopIteration) as error:
+        raise Unfit("ValidationException", f"{path!r} is no place in the description of the step's job") from error
+    return found
+
+
+def _within(found: Any, member: str | None, name: str | None, number: str | None) -> Any:
+    if member is not None:
+        return found[member]
+    if number is not None:
+        return found[int(number)]
+    return next(each for each in found if name in (each.get("OutputName"), each.get("InputName")))
