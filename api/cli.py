@@ -9,7 +9,22 @@ from pathlib import Path
 import typer
 from typer.exceptions import TyperException
 
-from api import approving, audit, chat, cleanup, doctor, keys, optimize, past, prices, replaying, serve, surrogate, work
+from api import (
+    approving,
+    audit,
+    chat,
+    cleanup,
+    doctor,
+    keys,
+    optimize,
+    past,
+    prices,
+    replaying,
+    serve,
+    surrogate,
+    work,
+    worker,
+)
 from api.log import Place, record
 from api.settings import read_settings
 from api.terminal import plain
@@ -44,6 +59,7 @@ replaying.register(app)
 serve.register(app)
 keys.register(app)
 work.register(app)
+worker.register(app)
 doctor.register(app)
 
 

@@ -146,6 +146,9 @@ class Settings(BaseSettings):
     ] = ""
     """Where a WebSocket API of API Gateway takes what is sent to its connections; empty where there is none."""
 
+    container_root: Annotated[Path, Field(validation_alias="STRATIGOS_CONTAINER_ROOT")] = Path("/opt/ml")
+    """Below which `worker` reads its work and leaves its results, as SageMaker Processing lays them out."""
+
     threads: Annotated[int | None, Field(validation_alias="NUMBA_NUM_THREADS", ge=1, le=1024)] = None
     """Threads of the numeric core, by default one a core; read there. The result does not depend on it."""
 

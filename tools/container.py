@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from quant.strategy import Frozen
 from quant.trial import Trial
@@ -74,7 +74,9 @@ class Tree:
 
 
 class Resources(Frozen):
-    """`resourceconfig.json`: who this instance is, and who else there is."""
+    """`resourceconfig.json`: who this instance is, and who else there is; SageMaker says more there."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     current_host: str
     hosts: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -83,6 +85,15 @@ class Resources(Frozen):
     def leader(self) -> str:
         """The one that coordinates: `algo-2` comes before `algo-10`."""
         return min(self.hosts, key=lambda host: (len(host), host))
+
+
+def read_resources(path: Path) -> Resources:
+    try:
+        return Resources.model_validate(json.loads(path.read_bytes()))
+    except FileNotFoundError as error:
+        raise Foreign(f"{path.name}: it is not there; allowed: the current host and all hosts of the job") from error
+    except ValueError as error:
+        raise Foreign(f"{path.name}: it cannot be read; allowed: current_host and hosts") from error
 
 
 class Work(Frozen):
@@ -191,6 +202,25 @@ class _Checkpoint(Frozen):
     data: str
     job: str
     trials: tuple[_Stored, ...]
+
+
+class Account(Frozen):
+    """`shards.json`: what became of the shards of a job."""
+
+    found: int
+    """Stored already."""
+    computed: dict[str, int]
+    """First results, by instance."""
+    refused: int
+    """Stored or sent, and not to be used."""
+    again: int
+    """Given to a second instance because the first took long."""
+    late: int
+    """Results that came second."""
+    lost: int
+    """Given out once more because whoever was at it went away."""
+    unseen: tuple[str, ...]
+    """Instances that never came."""
 
 
 class Summary(Frozen):

@@ -10,7 +10,7 @@ from quant.strategy import StrategyConfig
 from store.blobs import Blobs
 from store.errors import Missing
 from tools.evaluation import World
-from tools.shards import CHUNK, BadShard, Cutter, Task, decode
+from tools.shards import CHUNK, BadShard, Cutter, Task, check, decode
 
 SUFFIX = ".shard"
 AHEAD = 32
@@ -46,6 +46,8 @@ class Sharded:
         self._engine = engine
         self._shelf = shelf
         self._refused = refused
+        self.found = 0
+        """Shards that were stored already."""
 
     def evaluations(
         self, chunks: Sequence[Sequence[StrategyConfig]], paths: int | None
@@ -81,10 +83,11 @@ class Sharded:
         if content is None:
             return None
         try:
-            decode(task.shard, content)
+            check(task.shard, content)
         except BadShard as bad:
             self._refused(bad)
             return None
+        self.found += 1
         return content
 
     def _take(self, arrived: tuple[str, bytes], missing: dict[str, Task], files: dict[str, bytes]) -> None:
@@ -93,7 +96,7 @@ class Sharded:
         task = missing.pop(id_, None)
         if task is None:
             return
-        decode(task.shard, content)
+        check(task.shard, content)
         self._shelf.put(id_, content)
         files[id_] = content
 

@@ -53,9 +53,9 @@ class Task(Frozen):
 
 class _Header(Frozen):
     shard: Shard
-    sha256: str
-    """Of the compressed body."""
     days: int
+    sha256: str
+    """Of `days` and the compressed body."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,12 @@ class Cutter:
                 )
                 yield Task(shard=shard, configs=tuple(configs), scenario=scenario)
 
+    def require(self, task: Task) -> None:
+        """Raise `ValueError` for a task of another world than this one."""
+        mine = (self.problem, self.world.market.data_digest, code_version())
+        if (task.shard.problem, task.shard.data, task.shard.code) != mine:
+            raise ValueError(f"shard {task.shard.id()[:16]} is one of another request, of other prices or other code")
+
     def evaluations(
         self, configs: Sequence[StrategyConfig], parts: Iterable[tuple[Task, Part]]
     ) -> list[tuple[Evaluation, ...]]:
@@ -139,12 +145,22 @@ def encode(shard: Shard, part: Part) -> bytes:
         np.ascontiguousarray(part.falls, dtype="<i4"),
     )
     body = zlib.compress(b"".join(array.tobytes() for array in arrays), 1)
-    header = _Header(shard=shard, sha256=hashlib.sha256(body).hexdigest(), days=part.days)
+    header = _Header(shard=shard, days=part.days, sha256=_seal(part.days, body))
     return _MAGIC + header.model_dump_json().encode() + b"\n" + body
 
 
 def decode(wanted: Shard, content: bytes) -> Part:
     """The sums in the file of the shard `wanted`; `BadShard` for any other content."""
+    days, body = check(wanted, content)
+    try:
+        arrays = zlib.decompress(body)
+    except zlib.error as error:
+        raise BadShard(wanted.id(), "damaged", "its body cannot be unpacked") from error
+    return _part(wanted, days, arrays)
+
+
+def check(wanted: Shard, content: bytes) -> tuple[int, bytes]:
+    """The days and the packed body of the file, which is that of `wanted` and whole; `BadShard` for any other."""
     id_ = wanted.id()
     if not content.startswith(_MAGIC):
         raise BadShard(id_, "truncated" if _MAGIC.startswith(content) else "wrong version")
@@ -159,9 +175,13 @@ def decode(wanted: Shard, content: bytes) -> Part:
     if found != wanted:
         raise BadShard(id_, _difference(wanted, found))
     body = content[end + 1 :]
-    if hashlib.sha256(body).hexdigest() != header.sha256:
+    if _seal(header.days, body) != header.sha256:
         raise BadShard(id_, "truncated" if _ends_early(body) else "damaged")
-    return _part(wanted, header.days, zlib.decompress(body))
+    return header.days, body
+
+
+def _seal(days: int, body: bytes) -> str:
+    return hashlib.sha256(b"%d\n" % days + body).hexdigest()
 
 
 def _difference(wanted: Shard, found: Shard) -> Flaw:

@@ -1,0 +1,83 @@
+"""`worker`: an instance of a SageMaker Processing job, or of anything else that keeps its contract."""
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from api.log import Secrets, libraries_told, log_to
+from api.settings import read_settings
+from tools.errors import UserError
+
+if TYPE_CHECKING:
+    from tools.container import Tree
+
+FAULT, MENDABLE, STOPPED = 1, 2, 143
+LONGEST_MESSAGE = 1_000
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(worker)
+
+
+def worker() -> int:
+    """Compute a search as an instance of a SageMaker Processing job.
+
+    All it reads and leaves lies below /opt/ml (STRATIGOS_CONTAINER_ROOT): config/resourceconfig.json says who this
+    instance is and who else there is; processing/input/work holds the search, its prices and earlier trials;
+    processing/input/shards what earlier attempts computed. It leaves shards in processing/output/shards and, on the
+    first of the hosts, which leads, finished trials, progress.json and at last summary.json in
+    processing/output/result. The other hosts connect to the first one; no other network is needed, and no credentials.
+
+    Exit codes: 0 done, 1 a fault, 2 something to mend, 143 ended by SIGTERM. The reason of 1 and 2 stands in
+    output/message. Begun again, it computes no shard that is there.
+    """
+    from tools.container import Tree
+
+    settings = read_settings()
+    tree = Tree(settings.container_root)
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())  # the first process of a container would not hear it
+    with log_to(Path(os.devnull), settings.log_level, place="stdout"), libraries_told("stdout"):
+        try:
+            asyncio.run(_work(tree, stop))
+        except UserError as error:
+            return _failed(tree, str(error), MENDABLE)
+        except InterruptedError:
+            return STOPPED
+        except Exception as error:  # the edge: logged whole, told in one sentence
+            import structlog
+
+            logger: Any = structlog.get_logger()
+            logger.exception("fault")
+            return _failed(tree, f"A fault ended the worker: {type(error).__name__}: {error}", FAULT)
+    return 0
+
+
+async def _work(tree: "Tree", stop: threading.Event) -> None:
+    from tools.working import work
+
+    stopped = asyncio.Event()
+
+    def end() -> None:
+        stop.set()
+        stopped.set()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
+    if stop.is_set():
+        raise InterruptedError
+    await work(tree, stop, stopped)
+
+
+def _failed(tree: "Tree", sentence: str, code: int) -> int:
+    """SageMaker shows the file to whoever asks what became of the job."""
+    told = Secrets(os.environ).text(None, "", sentence)[:LONGEST_MESSAGE]
+    tree.message.parent.mkdir(parents=True, exist_ok=True)
+    tree.message.write_text(told, encoding="utf-8")
+    print(told, file=sys.stderr)
+    return code
