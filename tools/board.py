@@ -8,8 +8,10 @@ from tools.shards import Task
 
 LATE = 3.0
 """A shard that takes so many times the usual is given to somebody else too."""
-SOONEST_SECONDS, UNKNOWN_SECONDS = 5.0, 60.0
-"""But not before the first, and where nothing is known yet, after the second."""
+SOONEST_SECONDS = 5.0
+"""But not before that."""
+UNKNOWN_SECONDS = 60.0
+"""Where nothing is known yet."""
 
 
 @dataclass(eq=False)
@@ -40,8 +42,9 @@ class Tally:
 class Board:
     """Not safe for threads; `now` is any clock that only goes forward."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, soonest: float = SOONEST_SECONDS, unknown: float = UNKNOWN_SECONDS) -> None:
         self.tally = Tally()
+        self._soonest, self._unknown = soonest, unknown
         self._waiting: dict[str, Task] = {}
         self._flights: dict[str, Flight] = {}
         self._seconds = 0.0
@@ -89,8 +92,8 @@ class Board:
 
     def _late(self, host: str, now: float) -> Flight | None:
         """The one that nobody has begun for the longest, if that is long."""
-        usual = self._seconds / self._finished if self._finished else UNKNOWN_SECONDS / LATE
-        begun = now - max(LATE * usual, SOONEST_SECONDS)
+        long = LATE * self._seconds / self._finished if self._finished else self._unknown
+        begun = now - max(long, self._soonest)
         late = [f for f in self._flights.values() if host not in f.since and max(f.since.values()) <= begun]
         if not late:
             return None

@@ -31,6 +31,9 @@ CHECKPOINT_TRIALS, CHECKPOINT_SECONDS = 10, 60.0
 PORT = 7171
 """Of the leader, among the instances of a job."""
 
+_UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, EOFError, OSError, RuntimeError, NotImplementedError)
+"""What reading a file of arrays raises, by where it is damaged."""
+
 Flaw: TypeAlias = Literal["truncated", "wrong version", "wrong data", "wrong code", "another job", "damaged", "missing"]
 
 
@@ -165,6 +168,7 @@ def pack_prices(prices: Prices) -> bytes:
 def unpack_prices(content: bytes, digest: str) -> Prices:
     """The prices of that digest; `Foreign` for any others."""
     import zipfile
+    import zlib
 
     import numpy as np
 
@@ -183,7 +187,7 @@ def unpack_prices(content: bytes, digest: str) -> Prices:
                 currency=about["currency"],
                 accepted=tuple((gate, reason) for gate, reason in about["accepted"]),
             )
-    except (KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except (*_UNREADABLE, zipfile.BadZipFile, zlib.error) as error:
         raise Foreign("prices.npz: it cannot be read; allowed: what this program has written") from error
     if prices.digest != digest:
         raise Foreign(f"prices.npz: its digest is {prices.digest[:16]}; allowed: {digest[:16]}, as in work.json")

@@ -54,6 +54,7 @@ class Peers:
         work: Work,
         *,
         refused: Callable[[BadShard], None] = lambda _: None,
+        board: Board | None = None,
         slots: int | None = None,
         start_seconds: float = START_SECONDS,
         linger_seconds: float = LINGER_SECONDS,
@@ -65,7 +66,7 @@ class Peers:
         self._refused = refused
         self._count = slots or threads()
         self._start, self._linger = start_seconds, linger_seconds
-        self._board = Board()
+        self._board = board or Board()
         self._arrived: queue.SimpleQueue[tuple[str, bytes] | BaseException] = queue.SimpleQueue()
         self._seen: set[str] = set()
         self._news = asyncio.Event()

@@ -15,6 +15,8 @@ from tools.shards import CHUNK, BadShard, Cutter, Task, check, decode
 SUFFIX = ".shard"
 AHEAD = 32
 """Chunks whose shards are handed to an engine at a time: enough for hundreds of workers."""
+ATTEMPTS = 3
+"""At a shard that an engine gets wrong."""
 
 
 class Shelf(Protocol):
@@ -68,10 +70,10 @@ class Sharded:
                     missing[id_] = task
                 else:
                     files[id_] = content
-        arriving = self._engine.compute(list(missing.values())) if missing else iter(())
+        arriving = self._arriving(missing, files)
         for configs, tasks in zip(chunks, chunk_tasks, strict=True):
             while not tasks.keys() <= files.keys():
-                self._take(next(arriving), missing, files)
+                next(arriving)
             parts = [(task, decode(task.shard, files.pop(id_))) for id_, task in tasks.items()]
             yield self._cutter.evaluations(configs, parts)
             if self._world.cancelled():
@@ -90,15 +92,25 @@ class Sharded:
         self.found += 1
         return content
 
-    def _take(self, arrived: tuple[str, bytes], missing: dict[str, Task], files: dict[str, bytes]) -> None:
-        """Keep what an engine has computed; a second result of a shard, and one of another batch, is left."""
-        id_, content = arrived
-        task = missing.pop(id_, None)
-        if task is None:
-            return
-        check(task.shard, content)
-        self._shelf.put(id_, content)
-        files[id_] = content
+    def _arriving(self, missing: dict[str, Task], files: dict[str, bytes]) -> Iterator[None]:
+        """Keep what an engine computes; a bad shard is told, and asked for again once all others are there."""
+        bad: BadShard | None = None
+        for _ in range(ATTEMPTS):
+            for id_, content in self._engine.compute(list(missing.values())):
+                if (task := missing.get(id_)) is None:
+                    continue  # a second result of a shard, or one of another batch
+                try:
+                    check(task.shard, content)
+                except BadShard as error:
+                    bad = error
+                    self._refused(bad)
+                    continue
+                self._shelf.put(id_, content)
+                files[id_] = content
+                del missing[id_]
+                yield
+        assert bad is not None, "an engine computes every task"
+        raise bad
 
 
 class FolderShelf:
