@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
-from functools import partial
 from typing import TYPE_CHECKING
 
 from api.log import log_to
@@ -56,13 +55,12 @@ async def create_desk(
     Without `models` runs can be read and reproduced, and none that asks an agent can be executed. What makes them is
     called when the first is asked for; neither they nor the checkpoints are looked at before.
     """
+    from api.compute import job_runner
     from api.models import models_for
     from api.pushing import pushed
     from api.telemetry import exported
     from graphs.desk import Desk
     from tools.bundled import BundledPrices
-    from tools.datasets import load_owned
-    from tools.local import LocalRunner
 
     ready = models_for(settings, models)
     prepare_home(settings)
@@ -74,11 +72,12 @@ async def create_desk(
             opened_store(settings) as plain,
             _queue(settings, queued=queued) as queue,
             pushed(settings, plain) as (store, sockets),
+            job_runner(settings, store, prices) as jobs,
         ):
             yield Desk(
                 store=store,
                 prices=prices,
-                jobs=LocalRunner(store, partial(load_owned, store, prices)),
+                jobs=jobs,
                 models=ready,
                 checkpoints=checkpoints,
                 budgets=settings.budgets,

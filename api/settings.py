@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from agents.options import BEDROCK, EMBEDDED, MAX_TAGS, ModelOptions
 from agents.scrubbing import scrub
 from api.allowed import at, in_words, short
+from api.compute_settings import COMPUTE_FORMS, ComputeSettings
 from tools.approval import USUAL, Thresholds
 from tools.budget import Budgets
 from tools.errors import InvalidInput
@@ -29,7 +30,7 @@ Count: TypeAlias = Annotated[Annotated[int, Field(ge=0)] | None, BeforeValidator
 Amount: TypeAlias = Annotated[Annotated[float, Field(ge=0.0, allow_inf_nan=False)] | None, BeforeValidator(_none)]
 
 
-class Settings(BaseSettings):
+class Settings(ComputeSettings):
     """Each field is an environment variable; an empty one counts as unset."""
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
@@ -206,12 +207,16 @@ SECRETS = {str(field.validation_alias) for field in Settings.model_fields.values
 
 
 def read_settings() -> Settings:
+    from api.compute import check
+
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         variable = str(first["loc"][0])
         raise _invalid(variable, first["input"], first, at((variable,), Settings.model_json_schema())) from error
+    check(settings)
+    return settings
 
 
 def server_at(option: str | None) -> str:
@@ -245,7 +250,7 @@ MODEL_VARIABLES: dict[str, tuple[str, ...]] = {
 AGENTS_MODELS = [variable for variable, place in MODEL_VARIABLES.items() if place[0] == "agents"]
 RESERVED = {"agent", "run", "owner"}
 
-FORMS = {
+FORMS = COMPUTE_FORMS | {
     "STRATIGOS_OWNER": "1 to 64 letters, digits and . _ @ -, the first a letter or a digit",
     **dict.fromkeys(("APPROVE_EVALUATIONS", "APPROVE_INSTANCES"), "a whole number of at least 0, or none"),
     "APPROVE_DOLLARS": "a number of at least 0, or none",

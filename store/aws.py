@@ -97,10 +97,10 @@ def open_bucket(name: str, *, patience: float = PATIENCE_SECONDS) -> ObjectBlobs
     )
 
 
-def connect(service: str, endpoint: str | None = None) -> Any:
-    """One try a call: who calls knows what may be tried again."""
+def connect(service: str, endpoint: str | None = None, *, attempts: int = 1) -> Any:
+    """By default one try a call: who calls knows what may be tried again."""
     config = Config(
-        retries={"total_max_attempts": 1, "mode": "standard"},
+        retries={"total_max_attempts": attempts, "mode": "standard"},
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
         max_pool_connections=CALLS_AT_ONCE,

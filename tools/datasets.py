@@ -190,6 +190,13 @@ class OwnedPrices:
         return await version_of(self.store, self.owner, base, commit.hash)
 
 
+async def owned_prices(store: Store, shared: PriceSource, owner: str, request: OptimizationRequest) -> Prices:
+    """The prices of that market: what a machine elsewhere is handed."""
+    from tools.market import load_prices
+
+    return await load_prices(OwnedPrices(store, owner, shared), request)
+
+
 async def load_owned(store: Store, shared: PriceSource, owner: str, request: OptimizationRequest) -> "Market":
     """The market of an owner's request: what `tools.local.LocalRunner` loads a job's data with."""
     from tools.market import load_market

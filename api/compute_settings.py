@@ -1,0 +1,98 @@
+"""The settings that say where searches are computed."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+
+class ComputeSettings(BaseSettings):
+    compute: Annotated[
+        str,
+        Field(
+            validation_alias="STRATIGOS_COMPUTE",
+            max_length=300,
+            pattern=r"^(ray(:(auto|(ray://)?[A-Za-z0-9_.\[\]:-]+:[0-9]+))?|sagemaker)?$",
+        ),
+    ] = ""
+    """Where searches are computed; empty for this process."""
+    sagemaker_image: Annotated[
+        str,
+        Field(
+            validation_alias="SAGEMAKER_IMAGE",
+            max_length=255,
+            pattern=r"^([0-9]{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[a-z0-9][a-z0-9._/-]*"
+            r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|@sha256:[0-9a-f]{64})?)?$",
+        ),
+    ] = ""
+    """The image of this program, as it is here."""
+    sagemaker_role: Annotated[
+        str,
+        Field(
+            validation_alias="SAGEMAKER_ROLE",
+            max_length=2048,
+            pattern=r"^(arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+)?$",
+        ),
+    ] = ""
+    """With which SageMaker runs the image."""
+    sagemaker_storage: Annotated[
+        str,
+        Field(
+            validation_alias="SAGEMAKER_STORAGE",
+            max_length=300,
+            pattern=r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_][A-Za-z0-9_.=+@-]*)*/?)?$",
+        ),
+    ] = ""
+    """Where jobs find their input and leave their shards and results."""
+    sagemaker_instances: Annotated[int, Field(validation_alias="SAGEMAKER_INSTANCES", ge=1, le=20)] = 4
+    sagemaker_instance_type: Annotated[
+        str, Field(validation_alias="SAGEMAKER_INSTANCE_TYPE", pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9-]+$", max_length=64)
+    ] = "ml.c5.4xlarge"
+    sagemaker_kms_key: Annotated[
+        str, Field(validation_alias="SAGEMAKER_KMS_KEY", max_length=2048, pattern=r"^[A-Za-z0-9:/_-]*$")
+    ] = ""
+    """With which inputs, outputs and volumes are encrypted; empty for the bucket's own encryption."""
+    sagemaker_subnets: Annotated[
+        str,
+        Field(
+            validation_alias="SAGEMAKER_SUBNETS", pattern=r"^(subnet-[0-9a-f]{8,17}(,subnet-[0-9a-f]{8,17}){0,15})?$"
+        ),
+    ] = ""
+    sagemaker_security_groups: Annotated[
+        str,
+        Field(validation_alias="SAGEMAKER_SECURITY_GROUPS", pattern=r"^(sg-[0-9a-f]{8,17}(,sg-[0-9a-f]{8,17}){0,4})?$"),
+    ] = ""
+    """Where the instances are placed in a network; both or neither."""
+    sagemaker_network_isolation: Annotated[bool, Field(validation_alias="SAGEMAKER_NETWORK_ISOLATION")] = True
+    """Whether containers reach nothing but each other."""
+    sagemaker_tags: Annotated[
+        str,
+        Field(
+            validation_alias="SAGEMAKER_TAGS",
+            max_length=4000,
+            pattern=r"^([A-Za-z0-9_.:/+@ -]{1,128}=[A-Za-z0-9_.:/+@ -]{0,256}"
+            r"(,[A-Za-z0-9_.:/+@ -]{1,128}=[A-Za-z0-9_.:/+@ -]{0,256}){0,39})?$",
+        ),
+    ] = ""
+    sagemaker_max_hours: Annotated[
+        float, Field(validation_alias="SAGEMAKER_MAX_HOURS", gt=0.0, le=216.0, allow_inf_nan=False)
+    ] = 24.0
+    """Of one processing job."""
+    sagemaker_attempts: Annotated[int, Field(validation_alias="SAGEMAKER_ATTEMPTS", ge=1, le=20)] = 3
+    """Processing jobs that a search may take before it is given up."""
+    instance_prices: Annotated[Path | None, Field(validation_alias="INSTANCE_PRICES")] = None
+    """Instances with their cores and prices that hold before those of this program."""
+
+
+COMPUTE_FORMS = {
+    "STRATIGOS_COMPUTE": "ray, ray:HOST:PORT, sagemaker, or nothing for this process",
+    "SAGEMAKER_IMAGE": "ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME:TAG, the image of this program",
+    "SAGEMAKER_ROLE": "the ARN of a role, such as arn:aws:iam::123456789012:role/NAME",
+    "SAGEMAKER_STORAGE": "s3://BUCKET or s3://BUCKET/PREFIX",
+    "SAGEMAKER_INSTANCE_TYPE": "an instance type of SageMaker such as ml.c5.4xlarge",
+    "SAGEMAKER_KMS_KEY": "the id or the ARN of a key, or nothing for the bucket's own encryption",
+    "SAGEMAKER_SUBNETS": "up to 16 ids such as subnet-0123456789abcdef0, separated by commas, or nothing",
+    "SAGEMAKER_SECURITY_GROUPS": "up to 5 ids such as sg-0123456789abcdef0, separated by commas, or nothing",
+    "SAGEMAKER_TAGS": "up to 40 pairs such as team=allocation,stage=prod: letters, digits, spaces and :/+@_.-",
+}

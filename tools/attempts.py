@@ -1,0 +1,104 @@
+"""What follows from what AWS says of a job's attempt: the next one, or the end. Nothing is called here."""
+
+import secrets
+from datetime import datetime, timedelta
+from typing import Any
+
+from tools.code import code_version
+from tools.container import BadOutput, Work
+from tools.jobs import ReportCode, SearchJob
+from tools.processing import Cluster, Outcome, is_capacity, plain
+from tools.remote_jobs import Attempt, RemoteJob, job_name
+
+FIRST_PAUSE = timedelta(minutes=1)
+"""After there was no capacity; each further one is twice as long."""
+
+
+def begun(job: SearchJob, data: str, cluster: Cluster, before: RemoteJob | None) -> RemoteJob:
+    """A new job, or a new start of one that failed or was cancelled."""
+    work = Work(code=code_version(), data=data, job=job, key=secrets.token_hex(32))
+    if before is None:
+        first = Attempt(number=1, instances=cluster.instances)
+        return RemoteJob(name=job_name(job.id()), work=work, attempts=(first,))
+    same = (before.work.code, before.work.data) == (work.code, work.data)
+    number = before.attempt.number + 1
+    return RemoteJob(
+        name=before.name,
+        work=work,
+        attempts=(*before.attempts, Attempt(number=number, instances=cluster.instances)),
+        first=number,
+        done=before.done if same else 0,
+        best=before.best if same else None,
+        reports=before.reports,
+    )
+
+
+def refused(job: RemoteJob, cluster: Cluster, code: str, message: str, now: datetime) -> RemoteJob:
+    """AWS makes no processing job."""
+    told = plain(f"{code}: {message}")
+    if code.startswith("ResourceLimitExceeded"):
+        count, type_ = job.attempt.instances, cluster.instance_type
+        quota = f"{type_} for processing job usage"
+        sentence = (
+            f"SAGEMAKER_INSTANCES: the account's quota has no room for {count} x {type_}; allowed: fewer, or as many "
+            f"later, another SAGEMAKER_INSTANCE_TYPE, or a higher quota {quota!r}"
+        )
+        return ended(job, sentence, told)
+    if is_capacity(told):
+        return again(job, cluster, "capacity", told, now)
+    return job.telling("fault", told).changed(state="failed", error=f"SageMaker refuses the job: {told}")
+
+
+def judged(job: RemoteJob, cluster: Cluster, outcome: Outcome, now: datetime) -> RemoteJob:
+    """The attempt ended without a result."""
+    reason = outcome.reason
+    match outcome.meaning:
+        case "lost" | "capacity" | "fault":
+            return again(job, cluster, outcome.meaning, reason, now)
+        case "stopped":
+            sentence = f"{job.attempt_name}: it was stopped in AWS; allowed: to submit the job again, which goes on"
+            return job.telling("stopped_outside", sentence).changed(state="failed", error=sentence, mendable=True)
+        case "too_long":
+            sentence = f"SAGEMAKER_MAX_HOURS: {reason}; allowed: more hours, or more SAGEMAKER_INSTANCES"
+            return ended(job, sentence, reason)
+        case _:
+            return ended(job, reason, reason)
+
+
+def spoiled(job: RemoteJob, cluster: Cluster, bad: BadOutput, now: datetime) -> RemoteJob:
+    """The attempt left what must not be used, or not all."""
+    return again(job, cluster, "missing_output" if bad.flaw == "missing" else "bad_output", str(bad), now)
+
+
+def ended(job: RemoteJob, sentence: str, reason: str) -> RemoteJob:
+    """With what somebody can mend."""
+    return job.telling("fault", reason).changed(state="failed", error=sentence, mendable=True)
+
+
+def again(job: RemoteJob, cluster: Cluster, code: ReportCode, reason: str, now: datetime) -> RemoteJob:
+    """The next attempt, which finds the shards of those before, or the end where there were enough."""
+    last = job.attempt
+    repeated = code == "fault" and any(
+        (each.attempt, each.code, each.reason) == (last.number - 1, code, reason) for each in job.reports
+    )
+    job = job.telling(code, reason)
+    tried = last.number - job.first + 1
+    if tried >= cluster.attempts or repeated:
+        sentence = f"{job.attempt_name}, the last of {tried} attempts: {reason}"
+        return job.changed(state="failed", error=sentence, mendable=code == "capacity")
+    version = code_version()  # the image is that of this program, which may be newer than the job
+    changes: dict[str, Any] = {}
+    if version != job.work.code:
+        changes = {"work": job.work.model_copy(update={"code": version}), "handed": False}
+    following = (*job.attempts, _following(job, now if code == "capacity" else None))
+    return job.changed(state="queued", attempts=following, **changes)
+
+
+def _following(job: RemoteJob, no_capacity_at: datetime | None) -> Attempt:
+    last = job.attempt
+    if no_capacity_at is None:
+        return Attempt(number=last.number + 1, instances=last.instances)
+    times = sum(report.code == "capacity" and report.attempt >= job.first for report in job.reports)
+    instances = max(1, last.instances // 2) if times % 2 == 0 else last.instances
+    pause = FIRST_PAUSE * 2 ** (times - 1)
+    return Attempt(number=last.number + 1, instances=instances, not_before=no_capacity_at + pause)

@@ -1,0 +1,239 @@
+"""Searches as SageMaker Processing jobs: submitted, looked at, stopped; nobody waits for one in a process.
+
+All that is known of a job lies in the store and in S3, so that any process goes on with it.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from store.errors import Conflict
+from store.store import Store
+from tools import processing
+from tools.attempts import begun, ended, judged, refused, spoiled
+from tools.aws_calls import Bucket, Calls, Denied, code_of
+from tools.container import BadOutput, write_work
+from tools.context import utc_now
+from tools.errors import NotFound
+from tools.jobs import JobStatus, Machines, SearchJob
+from tools.optimization import OptimizationRequest
+from tools.processing import Cluster, Outcome, outcome_of, tags_of
+from tools.remote_jobs import Kept, RemoteJob, find, job_name, keep
+from tools.remote_results import Results, result_key
+from tools.trials import stored_trials
+
+if TYPE_CHECKING:
+    from quant.trial import Trial
+    from tools.prices import Prices
+
+LoadPrices = Callable[[str, OptimizationRequest], Awaitable["Prices"]]
+"""Of an owner's request."""
+
+logger = structlog.get_logger()
+
+
+class SageMakerRunner:
+    """Adapter of `tools.jobs.JobRunner`."""
+
+    def __init__(
+        self,
+        store: Store,
+        prices: LoadPrices,
+        cluster: Cluster,
+        machines: Machines,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._store = store
+        self._prices = prices
+        self._cluster = cluster
+        self._machines = machines
+        self._now = now
+        self._sagemaker = Calls("sagemaker")
+        self._s3 = Calls("s3")
+        self._bucket = Bucket(self._s3, cluster.bucket, cluster.kms_key)
+        self._results = Results(store, self._bucket, cluster)
+
+    def close(self) -> None:
+        self._sagemaker.close()
+        self._s3.close()
+
+    @property
+    def machines(self) -> Machines:
+        return self._machines
+
+    async def submit(self, job: SearchJob) -> JobStatus:
+        kept = await find(self._store, job_name(job.id()))
+        if kept is not None and kept.job.state not in ("failed", "cancelled"):
+            return await self._looked(kept)
+        prices = await self._prices(job.owner, job.request)
+        new = begun(job, prices.digest, self._cluster, kept and kept.job)
+        try:
+            kept = await keep(self._store, new, kept, self._now())
+        except Conflict:  # somebody else submits it
+            return await self.status(job.id())
+        return await self._looked(kept, prices)
+
+    async def status(self, job_id: str) -> JobStatus:
+        kept = await find(self._store, job_name(job_id))
+        if kept is None:
+            raise NotFound(f"{job_id}: there is no such job; allowed: one that was submitted in the last months")
+        return await self._looked(kept)
+
+    async def cancel(self, job_id: str) -> JobStatus:
+        """What was never submitted stays so."""
+        while True:
+            kept = await find(self._store, job_name(job_id))
+            if kept is None:
+                return JobStatus(id=job_id, state="cancelled")
+            if kept.job.state in ("completed", "failed"):
+                return kept.job.status
+            try:
+                return await self._looked(await self._keep(kept.job.changed(state="cancelled"), kept))
+            except Conflict:  # somebody has looked at it meanwhile
+                continue
+
+    async def _looked(self, kept: Kept, prices: "Prices | None" = None) -> JobStatus:
+        """One step further, and what is known then."""
+        try:
+            return (await self._step(kept, prices)).job.status
+        except Conflict:  # somebody else looks at the same time, and has gone that step
+            newest = await find(self._store, kept.job.name)
+            assert newest is not None
+            return newest.job.status
+
+    async def _step(self, kept: Kept, prices: "Prices | None") -> Kept:
+        job = kept.job
+        if job.state == "cancelled" and not job.halted:
+            await self._halt(job)
+            return await self._keep(job.changed(halted=True), kept)
+        if job.ended:
+            return kept
+        if job.attempt.created:
+            return await self._keep(await self._followed(job), kept)
+        return await self._launched(kept, prices)
+
+    async def _keep(self, job: RemoteJob, before: Kept) -> Kept:
+        return await keep(self._store, job, before, self._now())
+
+    async def _launched(self, kept: Kept, prices: "Prices | None") -> Kept:
+        """The attempt that stands in the record is made, also by another process than the one that wrote it."""
+        job = kept.job
+        if job.attempt.not_before is not None and self._now() < job.attempt.not_before:
+            return kept
+        if not job.handed:
+            await self._hand_over(job, prices)
+        made = await self._created(job)
+        try:
+            return await self._keep(made, kept)
+        except Conflict:
+            newest = await find(self._store, job.name)
+            if newest is not None and newest.job.state == "cancelled":  # while it was made
+                await self._halt(job)
+            raise
+
+    async def _hand_over(self, job: RemoteJob, prices: "Prices | None") -> None:
+        """The input of its containers; the same again wherever somebody broke off."""
+        search = job.work.job
+        prices = prices or await self._prices(search.owner, search.request)
+        stored = await stored_trials(self._store, search.owner, search.run)
+        known = [trial for trial in stored if trial.number < search.first]
+        for name, content in (await asyncio.to_thread(_written, job, prices, known)).items():
+            await self._bucket.put(self._cluster.key(job.name, "work", name), content)
+
+    async def _created(self, job: RemoteJob) -> RemoteJob:
+        from botocore.exceptions import ClientError  # pyright: ignore[reportMissingTypeStubs]
+
+        request = await self._request(job)
+        try:
+            await self._sagemaker(lambda client: client.create_processing_job(**request))
+        except Denied as denied:
+            passing = f", and iam:PassRole for {self._cluster.role_name!r} (SAGEMAKER_ROLE)"
+            return ended(job, f"{denied}{passing}", f"AccessDeniedException: {denied.action}")
+        except ClientError as error:
+            if code_of(error) != "ResourceInUse":  # the name is made of the job's: that one is ours
+                told: Any = error.response
+                return refused(job, self._cluster, code_of(error), told["Error"].get("Message", ""), self._now())
+        logger.info("processing job made", name=job.attempt_name, instances=job.attempt.instances)
+        return job.with_attempt(created=True).changed(handed=True).telling("begun")
+
+    async def _request(self, job: RemoteJob) -> dict[str, Any]:
+        cluster, search = self._cluster, job.work.job
+        shards = cluster.key(job.name, "shards")
+        inputs = {"work": cluster.uri(cluster.key(job.name, "work"))}
+        if await self._bucket.any(f"{shards}/"):  # SageMaker refuses an input without an object
+            inputs["shards"] = cluster.uri(shards)
+        return processing.request(
+            cluster,
+            name=job.attempt_name,
+            arguments=["worker"],
+            inputs=inputs,
+            outputs={"shards": cluster.uri(shards), "result": cluster.uri(result_key(cluster, job))},
+            tags=tags_of(search.owner, search.run),
+            instances=job.attempt.instances,
+        )
+
+    async def _followed(self, job: RemoteJob) -> RemoteJob:
+        """First the state, then the files: of a job that has ended all are there."""
+        outcome = await self._outcome(job)
+        job, flaw, more = await self._results.take_over(job)
+        if outcome.meaning == "running":
+            job = job.changed(state="running")
+        if more or outcome.meaning in ("waiting", "running"):
+            return job
+        if outcome.meaning != "completed":
+            return judged(job, self._cluster, outcome, self._now())
+        try:
+            if flaw is not None:
+                raise flaw
+            return job.changed(state="completed", stopped=await self._results.verified(job))
+        except BadOutput as bad:
+            return spoiled(job, self._cluster, bad, self._now())
+
+    async def _outcome(self, job: RemoteJob) -> Outcome:
+        from botocore.exceptions import ClientError  # pyright: ignore[reportMissingTypeStubs]
+
+        name = job.attempt_name
+        try:
+            description = await self._sagemaker(lambda client: client.describe_processing_job(ProcessingJobName=name))
+        except ClientError as error:
+            if code_of(error) in _NONE:
+                return Outcome("lost", f"{name} is not there any more")
+            raise
+        return outcome_of(description, timedelta(seconds=self._cluster.max_seconds))
+
+    async def _halt(self, job: RemoteJob) -> None:
+        from botocore.exceptions import ClientError  # pyright: ignore[reportMissingTypeStubs]
+
+        name = job.attempt_name
+        try:
+            await self._sagemaker(lambda client: client.stop_processing_job(ProcessingJobName=name))
+        except ClientError as error:
+            if code_of(error) not in _NONE:
+                raise
+
+
+_NONE = ("ResourceNotFound", "ValidationException")
+"""There is no such job or, where one is to be stopped, it has ended."""
+
+
+def _written(job: RemoteJob, prices: "Prices", known: "list[Trial]") -> dict[str, bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        write_work(Path(folder), job.work, prices, known)
+        return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
+
+
+@asynccontextmanager
+async def sagemaker_runner(
+    store: Store, prices: LoadPrices, cluster: Cluster, machines: Machines
+) -> AsyncGenerator[SageMakerRunner]:
+    runner = SageMakerRunner(store, prices, cluster, machines)
+    try:
+        yield runner
+    finally:
+        runner.close()
