@@ -89,6 +89,11 @@ async def finished(store: "Store", owner: str, run: str) -> OptimizationResult:
             decide = f"python -m api approve {run}, or reject"
             raise UserError(f"RUN: {run} waits for a person and has no result yet; allowed: a completed run ({decide})")
         resume = f"python -m api optimize --resume {run}"
+        if state == "computing":
+            raise UserError(
+                f"RUN: {run} is still computed elsewhere and has no result yet; allowed: a completed run ({resume} "
+                "follows this one)"
+            )
         raise UserError(f"RUN: {run} has no result yet; allowed: a completed run ({resume} goes on with this one)")
     return result
 

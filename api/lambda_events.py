@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import unquote_plus
 
 import structlog
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from structlog.contextvars import bound_contextvars
 
 from api import lambda_http
@@ -131,10 +131,15 @@ async def work(served: "Served", event: Event, until: float) -> Event:
 
 
 async def sweep(desk: "Desk") -> Event:
-    """Send what a process that died left unsent, and delete what has expired."""
+    """Send what a process that died left unsent, look at what is computed elsewhere, and delete what has expired."""
     from graphs import jobs
+    from graphs.remote import look
 
-    return {"sent": await jobs.sweep(desk), "expired": await desk.store.records.sweep()}
+    return {
+        "sent": await jobs.sweep(desk),
+        "going_on": await look(desk),
+        "expired": await desk.store.records.sweep(),
+    }
 
 
 async def cleanup(desk: "Desk") -> Event:
@@ -155,6 +160,27 @@ async def task(served: "Served", event: Event, until: float) -> Event:
         raise InvalidInput("task", str(name)[:80], allowed=", ".join(TASKS))
     async with asyncio.timeout_at(until):
         return {"task": name, **await TASKS[name](served.desk)}
+
+
+class Computed(BaseModel):
+    """What SageMaker says of a processing job."""
+
+    name: str = Field(validation_alias="ProcessingJobName")
+
+
+async def computed(served: "Served", event: Event, until: float) -> Event:
+    """Go on with the run of a processing job; those that are not ours are left."""
+    from graphs.remote import notice
+
+    try:
+        name = Computed.model_validate(event.get("detail")).name
+    except ValidationError as error:
+        allowed = "the ProcessingJobName that SageMaker sends"
+        raise InvalidInput("detail", None, reason="names no processing job", allowed=allowed) from error
+    async with asyncio.timeout_at(until):
+        outcome = await notice(served.desk, name)
+    _logger().info("computation_noticed", name=name[:100], outcome=outcome)
+    return {"processing_job": name, "outcome": outcome}
 
 
 async def arrive(served: "Served", event: Event, until: float) -> Event:
@@ -226,6 +252,7 @@ SOURCES = (
     Source("a batch of SQS", lambda event: _records_of(event) == {"aws:sqs"}, work),
     Source("a notification of S3", lambda event: _records_of(event) == {"aws:s3"}, arrive),
     Source("an event of a WebSocket API", is_socket, socket),
+    Source("an event of a processing job of SageMaker", lambda event: event.get("source") == "aws.sagemaker", computed),
     Source("an event of the source stratigos", lambda event: event.get("source") == "stratigos", task),
     Source("a schedule's {task: NAME}", lambda event: isinstance(event.get("task"), str), task),
 )

@@ -186,18 +186,22 @@ async def follow(settings: Settings, desk: "Desk", run: str, *, as_json: bool) -
     from api.progress import Reporter
     from api.reporting import report, report_path, write
     from api.terminal import stderr
-    from graphs.runs import execute
+    from graphs.computations import computation_of
+    from graphs.remote import carried_out
 
     timer = _compilations()
     try:
         with Reporter(stderr()) as reporter:
-            async for event in execute(desk, settings.owner, run):
+            async for event in carried_out(desk, settings.owner, run):
                 reporter.show(event)
     except (KeyboardInterrupt, asyncio.CancelledError):
-        print(
-            f"Interrupted; finished trials are kept: python -m api optimize --resume {run}",
-            file=sys.stderr,
-        )
+        told = f"Interrupted; finished trials are kept: python -m api optimize --resume {run}"
+        if await computation_of(desk.store, settings.owner, run) is not None:
+            told = (
+                f"Run {run} is computed elsewhere and goes on; come back: python -m api optimize --resume {run}; "
+                f"end it: python -m api cancel {run}"
+            )
+        print(told, file=sys.stderr)
         raise
     if waiting := await waiting_for(desk, settings.owner, run):
         return waiting

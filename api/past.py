@@ -214,13 +214,29 @@ def cancel(
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it stands in its history.")] = "",
     server: options.Server = None,
 ) -> int:
-    """End a job of a server; what it has tried is kept. A run of this terminal ends with Ctrl-C."""
-    url = server_at(server)
-    if not url:
-        raise InvalidInput("--server", "", reason="whose job is not said", allowed="a URL, here or in STRATIGOS_SERVER")
-    from api import remote
+    """End a job of a server, or a run that is computed elsewhere; what it has tried is kept.
 
-    return remote.cancel(url, run, reason)
+    Another run of this terminal ends with Ctrl-C.
+    """
+    if url := server_at(server):
+        from api import remote
+
+        return remote.cancel(url, run, reason)
+
+    async def answer(settings: Settings, desk: "Desk") -> int:
+        from api.finding import find
+        from graphs.computations import computation_of
+        from graphs.jobs import cancel as end
+
+        found = (await find(desk.store, settings.owner, run)).id
+        if await computation_of(desk.store, settings.owner, found) is None:
+            allowed = "a URL, here or in STRATIGOS_SERVER; without one a run that is computed elsewhere"
+            raise InvalidInput("--server", "", reason="whose job is not said", allowed=allowed)
+        ended = await end(desk, settings.owner, found, by=settings.owner, reason=reason)
+        print(f"Run {found} is {ended.state}", file=sys.stderr)
+        return 0
+
+    return at_desk(answer)
 
 
 async def _content(settings: Settings, desk: "Desk", run: str, format_: str) -> str | bytes:

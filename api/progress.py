@@ -15,9 +15,10 @@ from rich.progress import (
 )
 
 from api.terminal import plain
-from api.words import COLOURS, number, plural, title
+from api.words import COLOURS, number, plural, sentence_case, title
 from tools import trace
 from tools.approval import Asked, Decided
+from tools.jobs import ReportCode
 from tools.optimization import Decision, Estimate
 
 NODES = {
@@ -38,6 +39,16 @@ _ENDS = {
     "truncated": "was cut off by a limit",
     "malformed": "answered with broken arguments",
     "blocked": "was stopped by a guardrail",
+}
+_REPORTS: dict[ReportCode, str] = {
+    "begun": "the computation began",
+    "lost": "its machines were lost",
+    "capacity": "there were no machines of that kind",
+    "stopped_outside": "somebody stopped it from outside",
+    "missing_output": "not all of its result is there",
+    "bad_output": "a file of its result was refused",
+    "bad_shard": "a stored piece was refused, and is computed again",
+    "fault": "it failed",
 }
 _LEAST_SECONDS = 0.05
 """Before this a rate says nothing: a resumed run reports the trials it had finished all at once."""
@@ -121,7 +132,8 @@ def describe(event: trace.TraceEvent) -> str:
         case trace.RunFailed():
             return plain(f"  The run ended: {event.code} ({event.kind})".replace("_", " "))
         case _:
-            return plain(_of_person(event) or _of_model(event) or _of_guard(event) or _of_conversation(event))
+            said = _of_person(event) or _of_model(event) or _of_guard(event) or _of_conversation(event)
+            return plain(said or _of_machines(event))
 
 
 def _of_person(event: trace.TraceEvent) -> str:
@@ -165,6 +177,16 @@ def _of_conversation(event: trace.TraceEvent) -> str:
             return f"  Launched run {event.launched}: {event.name}"
         case trace.TurnFinished() if event.usage.tokens:
             return f"  The assistant took {number(event.usage.tokens)} tokens, {number(event.usage.seconds, 1)} s"
+        case _:
+            return ""
+
+
+def _of_machines(event: trace.TraceEvent) -> str:
+    match event:
+        case trace.ComputationReported():
+            said = event.report
+            why = f": {said.reason}" if said.reason else ""
+            return f"  {sentence_case(_REPORTS[said.code])} ({said.name}, attempt {said.attempt}){why}"
         case _:
             return ""
 

@@ -45,6 +45,7 @@ TOLD_WITH = (
     trace.AgentFinished,
     trace.EstimateMade,
     trace.JobProgressed,
+    trace.ComputationReported,
     trace.TrialsFinished,
     trace.ToolReturned,
     trace.RunFinished,

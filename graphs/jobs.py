@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 
 from graphs import turnstile
+from graphs.computations import settle
 from graphs.desk import Desk
 from graphs.leases import is_leased
 from graphs.log import EventLog
@@ -102,7 +103,7 @@ async def submit(
 
 async def cancel(desk: Desk, owner: str, run_id: str, *, by: str, reason: str = "") -> Run:
     """Stop a run that has not ended: at once, or as soon as the worker that executes it has looked."""
-    queue, store = queue_of(desk), desk.store
+    store = desk.store
     wanted = Cancelling(by=by, at=desk.now(), reason=reason)
     while True:
         gate, version = await turnstile.read(store, owner)  # first: who begins with a job writes it
@@ -115,7 +116,7 @@ async def cancel(desk: Desk, owner: str, run_id: str, *, by: str, reason: str = 
         if run.state in STOPPED:
             raise HasEnded(f"run: {run_id!r} is {run.state}; allowed: a run that has not ended")
         after = gate
-        executed = run.state != "waiting" and await is_leased(store, owner, run_id, now=desk.now)
+        executed = run.state not in ("waiting", "computing") and await is_leased(store, owner, run_id, now=desk.now)
         if executed:
             run = run.model_copy(update={"cancelling": wanted})
         else:
@@ -131,7 +132,9 @@ async def cancel(desk: Desk, owner: str, run_id: str, *, by: str, reason: str = 
         _logger().info("job_cancelled", run=run.id, executed=executed)
         if not executed:
             await _tell_cancelled(desk, run)
-            await turnstile.send(store, queue, owner, after.new_since(gate))
+            await settle(desk, owner, run_id)
+            if desk.queue is not None:
+                await turnstile.send(store, desk.queue, owner, after.new_since(gate))
         return run
 
 
@@ -203,6 +206,7 @@ async def release_next(desk: Desk, owner: str, job: str, number: int) -> None:
         if cancelled is not None:
             await _tell_cancelled(desk, cancelled)
         await turnstile.send(store, queue_of(desk), owner, after.new_since(gate))
+        await settle(desk, owner, job)
         return
 
 

@@ -13,8 +13,8 @@ from graphs.jobs import followed, restart, submit
 from graphs.log import Place
 from graphs.new_runs import create_run, served
 from graphs.recent import recent_results, recent_runs, results_named
+from graphs.remote import carried_out
 from graphs.run_book import Run, events_of, run_of
-from graphs.runs import execute
 from store.errors import Conflict
 from store.records import Key
 from tools.approval import approval_of
@@ -115,7 +115,8 @@ class DeskRuns:
 
     async def _follow(self, run: str) -> None:
         desk, owner = self._desk, self._owner
-        async with aclosing((execute if desk.queue is None else followed)(desk, owner, run)) as told:
+        following = carried_out(desk, owner, run) if desk.queue is None else followed(desk, owner, run)
+        async with aclosing(following) as told:
             async for event in told:
                 self._tell(event)
 

@@ -29,10 +29,13 @@ from agents.market_analyst import market_analyst
 from agents.model import ModelChain
 from agents.optimizer import optimizer
 from agents.risk_manager import risk_manager
+from graphs import computations
 from graphs.approval import APPROVE, asked_for, told
+from graphs.computations import TENTHS
 from graphs.deciding import Consulted, Question, decide
 from graphs.log import EventLog, Place
 from graphs.run_book import Cancelled, JobFailed
+from graphs.stream import COMPUTING
 from graphs.trials import Telling
 from quant.trial import Trial
 from store.errors import Unavailable
@@ -81,7 +84,6 @@ from tools.trials import load_series, save_series, stored_trials
 from tools.verification import verify
 
 POLL_SECONDS = 0.1
-TENTHS = 10
 RECURSION_LIMIT = 40
 """Steps of this graph: far above three plans, far below an endless loop."""
 
@@ -267,7 +269,8 @@ async def search(state: State, run: Execution, place: Place) -> Update:
     try:
         status = await _watched(job, run, place, telling)
     except asyncio.CancelledError:
-        await context.jobs.cancel(job.id())  # it would go on for nobody
+        if not context.jobs.machines.remote:
+            await context.jobs.cancel(job.id())  # it would go on for nobody
         raise
     assert status.stopped is not None
     tried = first + status.done  # not what is stored: another process may be ahead with the same run
@@ -427,28 +430,40 @@ def _claims_released(claims: Sequence[RenderedClaim], author: str, place: Place)
 
 
 async def _watched(job: SearchJob, run: Execution, place: Place, telling: Telling) -> JobStatus:
-    """Submit the job and say each tenth of its trials, with the trials, until it ends."""
-    status = await run.context.jobs.submit(job)
-    said = 0
+    """Submit the job and say each tenth of its trials, with the trials, until it ends.
+
+    Where the job outlives this process the execution ends here until there is news of it.
+    """
+    context, said = run.context, 0
+    remote = context.jobs.machines.remote
+    if remote:
+        status = await computations.submitted(context.store, context.jobs, job, context.now())
+    else:
+        status = await context.jobs.submit(job)
     while True:
         await place.show(*(_reported(report, job, place) for report in status.reports))
-        while said < TENTHS and status.total and status.done * TENTHS >= (said + 1) * status.total:
-            said += 1
-            done = -(-status.total * said // TENTHS)
-            passed = {"job": job.id(), "done": done, "total": status.total, "best": status.best}
-            await place.show(*await telling.until(job.first + done), place.make(JobProgressed, said, **passed))
+        for passed in range(said + 1, computations.tenth(status) + 1):
+            said, done = passed, -(-status.total * passed // TENTHS)
+            about = {"job": job.id(), "done": done, "total": status.total, "best": status.best}
+            await place.show(*await telling.until(job.first + done), place.make(JobProgressed, passed, **about))
+        if remote:
+            await computations.learn(context.store, job, status, context.now())
         if status.state == "completed":
             return status
-        if status.state == "cancelled":
-            raise Cancelled(job.id())
-        if status.state == "failed" and status.mendable:
-            raise UserError(status.error)
-        if status.state == "failed" and status.unavailable:
-            raise Unavailable(status.error)
-        if status.state == "failed":
-            raise JobFailed(f"{job.id()}: {status.error}")
+        if status.state in ("failed", "cancelled"):
+            raise _failure(status)
+        while remote:  # what a resume hands in does not count: the job is looked at from the beginning of the node
+            interrupt({COMPUTING: job.id()})
         await asyncio.sleep(POLL_SECONDS)
-        status = await run.context.jobs.status(job.id())
+        status = await context.jobs.status(job.id())
+
+
+def _failure(status: JobStatus) -> Exception:
+    if status.state == "cancelled":
+        return Cancelled(status.id)
+    if status.mendable:
+        return UserError(status.error)
+    return Unavailable(status.error) if status.unavailable else JobFailed(f"{status.id}: {status.error}")
 
 
 def _reported(report: Report, job: SearchJob, place: Place) -> TraceEvent:

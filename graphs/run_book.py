@@ -88,7 +88,8 @@ class Run(Frozen):
 
     def advanced(self, stage: RunState, *, at: datetime, by: str, **changes: Any) -> "Run":
         """At least that far in its execution, through every stage on the way."""
-        done = STAGES.index(self.state) + 1 if self.state in STAGES else 0
+        passed = "validating" if self.state == "computing" else self.state
+        done = STAGES.index(passed) + 1 if passed in STAGES else 0
         run = self
         for state in STAGES[done : STAGES.index(stage) + 1]:
             run = run.moved(state, at=at, by=by, **changes)

@@ -14,8 +14,9 @@ from langgraph.types import Command
 from agents.build import Agent
 from agents.failures import ModelFailure
 from graphs import turnstile
-from graphs.approval import check_decider, told
+from graphs.approval import APPROVE, check_decider, told
 from graphs.checkpoints import open_checkpoints
+from graphs.computations import settle
 from graphs.desk import Desk
 from graphs.log import EventLog, logged
 from graphs.new_runs import create_run, served
@@ -44,7 +45,7 @@ from tools.trace import NodeStarted, RunFailed, RunFinished, RunStarted, TraceEv
 GIVEN_DECISIONS = "given decisions"
 """Stands for the model in a run that follows the decisions of another."""
 
-STAGE_OF: dict[str, RunState] = {"risk_manager": "running", "aggregate": "aggregating"}
+STAGE_OF: dict[str, RunState] = {"risk_manager": "running", "optimizer": "running", "aggregate": "aggregating"}
 """The nodes with which a stage begins."""
 
 
@@ -54,6 +55,7 @@ async def execute(
     """Start the run, or resume it where it was; every event is stored before it is yielded, and yielded once.
 
     A completed run is not executed again, nor one that waits for a person or was rejected: its events are read out.
+    Of a run whose search is computed elsewhere it tells the news; if that has not ended, the run is left computing.
     With `decisions` no model is asked. A fault ends the run with `run_failed` and is raised; a run that was
     interrupted or failed may be executed again; a storage that cannot answer interrupts it.
     What is logged meanwhile carries the id of the run.
@@ -99,6 +101,7 @@ async def _executed(
         state = "cancelled" if isinstance(error, Cancelled) else "failed"
         reason = str(error) if isinstance(error, UserError) else kind_of(error)
         await _end(desk, owner, run_id, state, by=by, reason=reason)
+        await settle(desk, owner, run_id)
         for event in ended:
             yield event
         raise
@@ -196,7 +199,8 @@ async def _steps(desk: Desk, run: Run, execution: Execution, by: str) -> AsyncGe
         begun = place.created_at is not None
         # `next` leaves out tasks whose writes are stored, although their step is not over: tasks are what is left
         if not begun or place.tasks:
-            decided = place.interrupts and execution.approval and execution.approval.granted
+            asked = any(task.interrupts and task.name == APPROVE for task in place.tasks)
+            decided = asked and execution.approval is not None and execution.approval.granted
             parts = graph.astream(
                 Command(resume=True) if decided else None if begun else {},
                 config,
@@ -205,21 +209,23 @@ async def _steps(desk: Desk, run: Run, execution: Execution, by: str) -> AsyncGe
                 version="v2",
                 durability="sync",
             )
-            stopped = False
+            stopped: Stopped | None = None
             async for event in events(parts):
                 if isinstance(event, Stopped):
-                    stopped = True
+                    stopped = event
                     continue
                 if isinstance(event, NodeStarted) and event.node in STAGE_OF:
                     await _advance(desk, run.owner, run.id, STAGE_OF[event.node], by=by)
                 yield event
-            if stopped:
-                await _wait(desk, run.owner, run.id, by=by)
+            if stopped is not None:
+                leave = _wait if stopped.waits_for == "person" else _leave_computing
+                await leave(desk, run.owner, run.id, by=by)
                 return
     result = await load_result(desk.store, run.owner, run.id, "final")
     finished = log.make(RunFinished, "run", 0, 0, result_digest=result.digest())
     new = await log.append(finished)
     await _advance(desk, run.owner, run.id, "completed", by=by, result_digest=result.digest())
+    await settle(desk, run.owner, run.id)
     for event in new:
         yield event
 
@@ -330,6 +336,18 @@ async def _wait(desk: Desk, owner: str, run_id: str, *, by: str) -> None:
         except Conflict:
             continue
         return
+
+
+async def _leave_computing(desk: Desk, owner: str, run_id: str, *, by: str) -> None:
+    """Nobody executes the run until there is news of its job, unless somebody has ended it meanwhile."""
+
+    def computing(run: Run) -> Run:
+        if run.state in STOPPED or run.state == "computing":
+            return run
+        return run.advanced("running", at=desk.now(), by=by).moved("computing", at=desk.now(), by=by)
+
+    await change_run(desk.store, owner, run_id, computing)
+    await settle(desk, owner, run_id)  # whoever ended it may not have known of the job
 
 
 async def _end(desk: Desk, owner: str, run_id: str, state: RunState, *, by: str, reason: str) -> None:

@@ -11,6 +11,7 @@ RunState: TypeAlias = Literal[
     "queued",
     "validating",
     "running",
+    "computing",
     "aggregating",
     "waiting",
     "completed",
@@ -19,7 +20,10 @@ RunState: TypeAlias = Literal[
     "rejected",
     "expired",
 ]
-"""`waiting` is for a person's approval; what is decided holds for ever, so `rejected` is an end."""
+"""`waiting` is for a person's approval; what is decided holds for ever, so `rejected` is an end.
+
+`computing` is a part of running: a job elsewhere goes on, and nobody executes the run until there is news of it.
+"""
 ENDED: tuple[RunState, ...] = ("completed", "rejected", "expired")
 STOPPED: tuple[RunState, ...] = (*ENDED, "failed", "cancelled")
 """Nobody executes it any more; a failed and a cancelled one may be begun again."""
@@ -31,7 +35,8 @@ AFTER: dict[RunState, tuple[RunState, ...]] = {
     "created": ("queued", "validating", "failed", "cancelled", "expired"),
     "queued": ("validating", "failed", "cancelled", "expired"),
     "validating": ("running", "waiting", "failed", "cancelled", "rejected"),
-    "running": ("aggregating", "waiting", "failed", "cancelled", "rejected"),
+    "running": ("computing", "aggregating", "waiting", "failed", "cancelled", "rejected"),
+    "computing": ("running", "failed", "cancelled"),
     "aggregating": ("completed", "failed", "cancelled"),
     "waiting": ("queued", "running", "cancelled", "rejected", "expired"),
     "failed": ("queued", "validating", "running", "rejected"),

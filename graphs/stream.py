@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolCall, ToolMessage
 from langchain_core.tools import BaseTool
@@ -17,6 +17,8 @@ from quant.strategy import Frozen
 from tools.trace import Happened, TraceEvent
 
 INTERRUPT = "__interrupt__"
+COMPUTING = "computing"
+"""Stands in an interrupt that no person ends, with the job that is waited for."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,9 @@ Step: TypeAlias = Used | Refused | Answered | Told
 
 @dataclass(frozen=True)
 class Stopped:
-    """The graph waits for a person."""
+    """The execution ended, and the graph did not."""
+
+    waits_for: Literal["person", "computation"]
 
 
 async def events(parts: AsyncIterator[StreamPart[Any, Any]]) -> AsyncIterator[TraceEvent | Stopped]:
@@ -53,7 +57,8 @@ async def events(parts: AsyncIterator[StreamPart[Any, Any]]) -> AsyncIterator[Tr
         if part["type"] == "custom" and isinstance(part["data"], Happened):
             yield cast("TraceEvent", part["data"])
         elif part["type"] == "updates" and INTERRUPT in part["data"]:
-            yield Stopped()
+            computing = any(COMPUTING in interrupt.value for interrupt in part["data"][INTERRUPT])
+            yield Stopped("computation" if computing else "person")
 
 
 async def steps(

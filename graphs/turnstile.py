@@ -76,6 +76,12 @@ class Turnstile(Frozen):
     def ticket(self, job: str, number: int) -> Ticket | None:
         return next((t for t in self.places if (t.job, t.number) == (job, number)), None)
 
+    def again(self, job: str, now: datetime) -> "Turnstile":
+        """With a new ticket in the place of the job, if it has one; the old one is worth nothing any more."""
+        new = Ticket(job=job, number=self.count + 1, at=now)
+        places = tuple(new if ticket.job == job else ticket for ticket in self.places)
+        return self if places == self.places else self.model_copy(update={"count": new.number, "places": places})
+
     def changed(self, tickets: Sequence[Ticket]) -> "Turnstile":
         """With these instead of those of the same number."""
         by_number = {ticket.number: ticket for ticket in tickets}

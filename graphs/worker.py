@@ -14,6 +14,7 @@ from graphs import jobs
 from graphs.cleanup import daily
 from graphs.desk import Desk
 from graphs.leases import SECONDS, Held, leased
+from graphs.remote import look
 from graphs.reproductions import carry_out
 from graphs.run_book import Run, run_of
 from graphs.runs import execute
@@ -43,7 +44,8 @@ OUTAGE = timedelta(hours=12)
 """For which a storage that cannot answer is no fault of a job."""
 
 Execution: TypeAlias = Callable[[Desk, str, str], Awaitable[None]]
-Outcome: TypeAlias = Literal["done", "again", "stopped", "dead"]
+Outcome: TypeAlias = Literal["done", "computing", "again", "stopped", "dead"]
+"""`computing` is done with the message, and not with the place of the job."""
 
 
 class Message(Frozen):
@@ -85,6 +87,7 @@ class Worker:
         """Until it is stopped."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._sweep())
+            group.create_task(self._look())
             group.create_task(self._clean_up())
             for _ in range(self._concurrency):
                 group.create_task(self._take())
@@ -111,6 +114,14 @@ class Worker:
                     due = clock() + EXPIRED_SECONDS
             except StoreError as error:
                 _logger().warning("sweep_failed", reason=str(error))
+            await self._pause(None, SWEEP_SECONDS)
+
+    async def _look(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                await look(self._desk)
+            except StoreError as error:
+                _logger().warning("look_failed", reason=str(error))
             await self._pause(None, SWEEP_SECONDS)
 
     async def _be_seen(self) -> None:
@@ -161,11 +172,11 @@ class Worker:
                         await self._queue.bury(delivery, f"{FAILURES} workers did not survive it")
             except Held:
                 outcome = "again"
-        if outcome == "done":
+        if outcome in ("done", "computing"):
             await self._queue.finish(delivery)
         elif outcome != "dead":
             await self._queue.release(delivery, after=0.0 if outcome == "stopped" else self._again)
-        return outcome in ("done", "dead")
+        return outcome in ("done", "computing", "dead")
 
     async def _under_lease(self, message: Message, attempt: int) -> Outcome:
         if message.reproduction is None:
@@ -195,7 +206,7 @@ class Worker:
         return outcome
 
     async def _carried(self, message: Message, ticket: Ticket, run: Run) -> Outcome:
-        """Execute the run until it ends, waits for a person, or is given back."""
+        """Execute the run until it ends, waits for a person or for what is computed elsewhere, or is given back."""
         if not _goes_on(run):
             return "done"
         desk, owner, job = self._desk, message.owner, message.job
@@ -212,6 +223,9 @@ class Worker:
                     await jobs.put_back(desk, owner, job, message.number)
                 _logger().info("job_given_back", run=job, why=outcome, seconds=round(clock() - begun, 3))
                 return outcome
+            if run.state == "computing" and run.cancelling is None:
+                _logger().info("job_left", run=job, state=run.state, seconds=round(clock() - begun, 3))
+                return "computing"
             if run.state == "queued":  # somebody has decided meanwhile: it has a ticket of its own
                 break
         state = "cancelled" if run.cancelling is not None else run.state
@@ -246,7 +260,7 @@ class Worker:
         except StoreError as error:
             _logger().warning("look_failed", run=message.job, reason=str(error))
             return False
-        return run.cancelling is not None
+        return run.cancelling is not None or run.state == "cancelled"
 
     async def _leave(self, message: Message) -> None:
         await jobs.release_next(self._desk, message.owner, message.job, message.number)

@@ -142,7 +142,7 @@ async def test_schedules_and_events_carry_out_tasks(queued: Driven):
         ({"task": "sweep"}, 1),
         ({"source": "stratigos", "detail-type": "sweep", "detail": {}}, 0),
     ):
-        assert await told(queued, event) == {"task": "sweep", "sent": 0, "expired": expired}
+        assert await told(queued, event) == {"task": "sweep", "sent": 0, "going_on": 0, "expired": expired}
     nothing = dict.fromkeys(("archived", "kept", "checkpoints", "bytes", "derived", "trajectories", "expired"), 0)
     assert await told(queued, {"task": "cleanup"}) == {"task": "cleanup", **nothing}
     wrong = await queued.answer({"task": "sleep"})

@@ -1,0 +1,91 @@
+"""Machines that compute when they are told, and that outlive whoever submitted: a fake of the port `JobRunner`."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from graphs.desk import Desk
+from store.errors import Unavailable
+from tests.graphs.queued import eventually, queued_desk
+from tools.datasets import load_owned
+from tools.jobs import JobStatus, Machines, Report, SearchJob
+from tools.local import LocalRunner
+
+CLOUD = Machines(kind="sagemaker", instances=2, cores=32, instance_type="ml.c5.4xlarge", starting_seconds=180.0)
+
+
+@dataclass
+class Account:
+    """What the machines know, whoever asks them."""
+
+    jobs: dict[str, SearchJob] = field(default_factory=dict[str, SearchJob])
+    statuses: dict[str, JobStatus] = field(default_factory=dict[str, JobStatus])
+    submitted: list[str] = field(default_factory=list[str])
+    asked: int = 0
+    unreachable: bool = False
+
+    @property
+    def last(self) -> JobStatus:
+        return self.statuses[self.submitted[-1]]
+
+    def say(self, **update: Any) -> JobStatus:
+        """Change the job that was submitted last."""
+        job = self.submitted[-1]
+        self.statuses[job] = self.statuses[job].model_copy(update=update)
+        return self.statuses[job]
+
+    def report(self, *reports: Report) -> None:
+        self.say(reports=(*self.last.reports, *reports))
+
+
+class Elsewhere:
+    """The runner of one process."""
+
+    machines = CLOUD
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+
+    async def submit(self, job: SearchJob) -> JobStatus:
+        known = self._account.statuses.get(job.id())
+        if known is None or known.state in ("failed", "cancelled"):
+            self._account.submitted.append(job.id())
+            self._account.jobs[job.id()] = job
+            self._account.statuses[job.id()] = JobStatus(id=job.id(), state="queued", total=job.budget)
+        return self._account.statuses[job.id()]
+
+    async def status(self, job_id: str) -> JobStatus:
+        self._account.asked += 1
+        if self._account.unreachable:
+            raise Unavailable("the machines do not answer")
+        return self._account.statuses[job_id]
+
+    async def cancel(self, job_id: str) -> JobStatus:
+        if self._account.unreachable:
+            raise Unavailable("the machines do not answer")
+        status = self._account.statuses[job_id].model_copy(update={"state": "cancelled"})
+        self._account.statuses[job_id] = status
+        return status
+
+
+async def compute(desk: Desk, account: Account) -> None:
+    """Bring the job that was submitted last to its end."""
+    job = account.jobs[account.submitted[-1]]
+    runner = LocalRunner(desk.store, partial(load_owned, desk.store, desk.prices))
+    await runner.submit(job)
+
+    async def ended() -> bool:
+        return (await runner.status(job.id())).state not in ("queued", "running")
+
+    await eventually(ended)
+    account.statuses[job.id()] = (await runner.status(job.id())).model_copy(update={"reports": account.last.reports})
+
+
+@asynccontextmanager
+async def cloud_desk(home: Path, account: Account, **changes: Any) -> AsyncGenerator[Desk]:
+    """A desk with a queue whose searches are computed elsewhere."""
+    async with queued_desk(home) as desk:
+        yield replace(desk, **({"jobs": Elsewhere(account), "thresholds": None} | changes))

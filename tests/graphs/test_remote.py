@@ -1,0 +1,304 @@
+"""Runs whose search is computed elsewhere: nobody waits for them, nothing is lost, and no job is left running."""
+
+import asyncio
+import hashlib
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from graphs import jobs, turnstile
+from graphs.computations import computation_of
+from graphs.remote import look, notice
+from graphs.run_book import events_of, run_of
+from graphs.runs import create_run, execute, reproduce
+from graphs.worker import Worker
+from tests.graphs.conftest import OWNER, open_desk
+from tests.graphs.elsewhere import Account, Elsewhere, cloud_desk, compute
+from tests.graphs.queued import eventually, working
+from tools.context import utc_now
+from tools.errors import UserError
+from tools.jobs import Report
+from tools.trace import ComputationReported, JobProgressed, RunFailed
+
+pytestmark = pytest.mark.anyio
+
+BEGUN = Report(attempt=1, name="stratigos-1", code="begun")
+
+
+@pytest.fixture
+def account() -> Account:
+    return Account()
+
+
+async def state(desk, run: str) -> str:
+    return (await run_of(desk.store, OWNER, run)).state
+
+
+async def begun(desk, request) -> str:
+    """A job that a worker has brought to its machines."""
+    run = (await jobs.submit(desk, OWNER, request)).id
+    await worked(desk)
+    assert await state(desk, run) == "computing"
+    return run
+
+
+async def worked(desk) -> int:
+    """What is in the queue now is dealt with; how many messages there were."""
+    count = 0
+    while (delivery := await jobs.queue_of(desk).receive(lease=60.0, wait=0.0)) is not None:
+        assert await Worker(desk).deliver(delivery)
+        count += 1
+    return count
+
+
+async def finished(desk, account: Account, run: str) -> None:
+    """The machines compute whatever plan comes."""
+    while await state(desk, run) == "computing":
+        await compute(desk, account)
+        assert await look(later(desk)) == 1
+        await worked(desk)
+
+
+def later(desk, seconds: float = 60.0):
+    """The same desk, by a clock that goes ahead."""
+    return replace(desk, now=lambda: utc_now() + timedelta(seconds=seconds))
+
+
+async def places(desk) -> list[str]:
+    return [ticket.job for ticket in (await turnstile.read(desk.store, OWNER))[0].places]
+
+
+def name_of(job: str, attempt: int = 1) -> str:
+    return f"stratigos-{hashlib.sha256(job.encode()).hexdigest()[:24]}-{attempt}"
+
+
+async def test_a_run_is_executed_by_nobody_while_its_search_is_computed_and_comes_to_the_same_result(
+    tmp_path, small, account
+):
+    async with open_desk(tmp_path / "here") as desk:
+        run = await create_run(desk, OWNER, small(), run_id="same")
+        here = [event async for event in execute(desk, OWNER, run)]
+    async with cloud_desk(tmp_path / "there", account) as desk:
+        run = (await jobs.submit(desk, OWNER, small(), run_id="same")).id
+        await worked(desk)
+        assert await places(desk) == [run]
+        assert await jobs.queue_of(desk).depth() == 0
+        account.say(state="running", reports=(BEGUN,))
+        assert await look(later(desk)) == 1
+        assert await worked(desk) == 1
+        assert await state(desk, run) == "computing"
+        await finished(desk, account, run)
+        done = await run_of(desk.store, OWNER, run)
+        assert await places(desk) == []
+        assert await computation_of(desk.store, OWNER, run) is None
+        stored = await events_of(desk.store, OWNER, run)
+        assert (await reproduce(desk, OWNER, run)).digest() == done.result_digest
+    assert (done.state, done.result_digest) == ("completed", here[-1].result_digest)
+    plans = len(account.submitted)
+    passed = [
+        "created",
+        "queued",
+        "validating",
+        *["running", "computing"] * plans,
+        "running",
+        "aggregating",
+        "completed",
+    ]
+    assert [move.state for move in done.history] == passed
+    assert [event.report for event in stored if isinstance(event, ComputationReported)] == [BEGUN]
+    apart = ("computation_reported", "estimate_made")  # which other machines change
+    assert [e.comparable() for e in stored if e.event not in apart] == [
+        e.comparable() for e in here if e.event not in apart
+    ]
+    assert account.submitted == [f"{OWNER}-{run}-plan-{plan}" for plan in range(plans)]
+
+
+async def test_what_is_told_twice_is_told_once_and_the_history_does_not_grow(home, small, account):
+    async with cloud_desk(home, account) as desk:
+        run = await begun(desk, small())
+        before = (await run_of(desk.store, OWNER, run)).history
+        account.say(state="running", reports=(BEGUN,), done=0)
+        name = name_of(account.submitted[0])
+        assert await asyncio.gather(*(notice(desk, name) for _ in range(3))) == ["goes on", "no news", "no news"]
+        assert await look(later(desk)) == 0
+        assert await worked(desk) == 1
+        assert await notice(desk, name) == "no news"
+        assert (await run_of(desk.store, OWNER, run)).history == before
+        assert await places(desk) == [run]
+        for odd in (name_of("another"), "stratigos", "", "-", "x" * 600, "a/b#c-1", "\x00-1", name + "-2"):
+            assert await notice(desk, odd) == "not ours"
+        assert [type(event) for event in (await events_of(desk.store, OWNER, run))[-1:]] == [ComputationReported]
+
+
+async def test_progress_that_the_machines_report_is_told_by_a_look(home, small, account):
+    async with cloud_desk(home, account) as desk:
+        run = await begun(desk, small(trials=20))
+        await compute(desk, account)
+        account.say(state="running", done=9, stopped=None)
+        assert await look(later(desk)) == 1
+        await worked(desk)
+        told = [e.done for e in await events_of(desk.store, OWNER, run) if isinstance(e, JobProgressed)]
+        total = account.last.total
+        assert told == [-(-total * tenth // 10) for tenth in range(1, 9 * 10 // total + 1)]
+        assert await look(later(desk, 120.0)) == 0
+        account.say(done=total - 1)
+        assert await look(later(desk, 180.0)) == 1
+
+
+async def test_an_end_before_the_run_is_written_as_computing_is_found_by_the_next_look(home, small, account):
+    class Quick(Elsewhere):
+        async def submit(self, job):
+            status = await super().submit(job)
+            await compute(desk, account)
+            assert await notice(desk, name_of(job.id())) == "no news"  # the run is still executed
+            return status
+
+    async with cloud_desk(home, account) as desk:
+        run = await begun(replace(desk, jobs=Quick(account)), small())
+        assert await look(later(desk)) == 1
+        await worked(desk)
+        assert account.submitted[1:] or await state(desk, run) == "completed"
+
+
+@pytest.mark.parametrize("reachable", [True, False])
+async def test_a_cancel_ends_the_run_at_once_and_its_job_as_soon_as_can_be(home, small, account, reachable):
+    async with cloud_desk(home, account, jobs_per_user=1) as desk:
+        run = await begun(desk, small())
+        other = await jobs.submit(desk, OWNER, small(seed=4))
+        account.unreachable = not reachable
+        cancelled = await jobs.cancel(desk, OWNER, run, by=OWNER, reason="enough")
+        assert (cancelled.state, cancelled.history[-1].reason) == ("cancelled", "enough")
+        assert account.last.state == ("cancelled" if reachable else "queued")
+        assert await places(desk) == [other.id]
+        account.unreachable = False
+        assert await look(later(desk)) == 0
+        assert account.last.state == "cancelled"
+        assert await computation_of(desk.store, OWNER, run) is None
+        assert await notice(desk, name_of(account.submitted[0])) == "not ours"
+        failed = [e for e in await events_of(desk.store, OWNER, run) if isinstance(e, RunFailed)]
+        assert [event.code for event in failed] == ["cancelled"]
+        await worked(desk)
+        await jobs.cancel(desk, OWNER, other.id, by=OWNER)
+        await jobs.restart(desk, OWNER, run, by=OWNER)
+        await worked(desk)
+        assert await state(desk, run) == "computing"
+        assert account.submitted.count(f"{OWNER}-{run}-plan-0") == 2
+
+
+async def test_a_cancel_during_a_look_stops_what_is_executed_then(home, small, account):
+    looking, wanted = asyncio.Event(), asyncio.Event()
+
+    class Slow(Elsewhere):
+        async def status(self, job_id):
+            looking.set()
+            await wanted.wait()
+            return await super().status(job_id)
+
+    async with cloud_desk(home, account) as desk:
+        run = await begun(desk, small())
+        account.say(state="running", reports=(BEGUN,))
+        assert await notice(desk, name_of(account.submitted[0])) == "goes on"
+        async with working(replace(desk, jobs=Slow(account))):
+            await looking.wait()
+            assert (await jobs.cancel(desk, OWNER, run, by=OWNER)).state == "cancelled"
+            wanted.set()
+
+            async def nothing_left() -> bool:
+                return await places(desk) == [] and await jobs.queue_of(desk).depth() == 0
+
+            await eventually(nothing_left, seconds=10.0)
+        assert (await state(desk, run), account.last.state) == ("cancelled", "cancelled")
+
+
+async def test_a_worker_that_is_stopped_leaves_the_job_where_it_is(home, small, account):
+    looking = asyncio.Event()
+
+    class Slow(Elsewhere):
+        async def submit(self, job):
+            status = await super().submit(job)
+            looking.set()
+            await asyncio.Event().wait()
+            return status
+
+    async with cloud_desk(home, account) as desk:
+        run = (await jobs.submit(desk, OWNER, small())).id
+        async with working(replace(desk, jobs=Slow(account))):
+            await looking.wait()
+        assert account.last.state == "queued"
+        await worked(desk)
+        assert await state(desk, run) == "computing"
+        assert len(account.submitted) == 1
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "reason"),
+    [
+        ({"error": "role: may not pull the image", "mendable": True}, "unusable_input", "role: may not pull the image"),
+        ({"error": "3 attempts were lost"}, "fault", "JobFailed"),
+    ],
+)
+async def test_a_job_that_fails_fails_its_run_and_begins_anew_with_it(home, small, account, end, code, reason):
+    async with cloud_desk(home, account) as desk:
+        run = await begun(desk, small())
+        account.say(state="failed", **end)
+        assert await look(later(desk)) == 1
+        await worked(desk)
+        failed = await run_of(desk.store, OWNER, run)
+        assert (failed.state, failed.history[-1].reason) == ("failed", reason)
+        assert [e.code for e in await events_of(desk.store, OWNER, run) if isinstance(e, RunFailed)] == [code]
+        assert len(account.submitted) == 1
+        assert await places(desk) == []
+        await jobs.restart(desk, OWNER, run, by=OWNER)
+        await worked(desk)
+        assert (await state(desk, run), len(account.submitted)) == ("computing", 2)
+
+
+async def test_a_storage_that_stopped_the_job_has_it_submitted_again(home, small, account):
+    async with cloud_desk(home, account) as desk:
+        run = await begun(desk, small())
+        account.say(state="failed", error="the bucket does not answer", unavailable=True)
+        assert await look(later(desk)) == 1
+        delivery = await jobs.queue_of(desk).receive(lease=60.0, wait=0.0)
+        assert delivery is not None
+        assert not await Worker(desk, lease=3.0).deliver(delivery)  # it comes again
+        assert await state(desk, run) == "computing"
+        await eventually(lambda: worked(desk))
+        assert (await state(desk, run), len(account.submitted)) == ("computing", 2)
+        assert account.last.state == "queued"
+
+
+async def test_machines_that_do_not_answer_are_asked_again(home, small, account):
+    async with cloud_desk(home, account) as desk:
+        run = await begun(desk, small())
+        account.say(state="running", reports=(BEGUN,))
+        account.unreachable = True
+        assert await look(later(desk)) == 0
+        assert await look(later(desk)) == 0  # it was looked at just now
+        account.unreachable = False
+        assert await look(later(desk, 120.0)) == 1
+        await worked(desk)
+        assert await state(desk, run) == "computing"
+
+
+async def test_an_error_that_a_person_can_mend_is_told_by_the_run(home, small, account):
+    class Denied(Elsewhere):
+        async def status(self, job_id):
+            raise UserError("role: may not describe the job")
+
+    async with cloud_desk(home, account) as desk:
+        run = await begun(desk, small())
+        denied = later(replace(desk, jobs=Denied(account)))
+        assert await look(denied) == 1
+        await worked(denied)
+        assert (await run_of(desk.store, OWNER, run)).history[-1].reason == "role: may not describe the job"
+
+
+async def test_a_round_looks_at_whom_nobody_has_looked_at_and_at_each_once(home, small, account):
+    async with cloud_desk(home, account, jobs_per_user=4) as desk:
+        for seed in range(4):
+            await jobs.submit(desk, OWNER, small(seed=seed))
+        await worked(desk)
+        account.asked = 0
+        assert await asyncio.gather(look(later(desk)), look(later(desk))) == [0, 0]
+        assert account.asked == 4
