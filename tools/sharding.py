@@ -1,7 +1,9 @@
 """A search whose simulations are computed in shards: what is stored is used, what is missing is handed to an engine."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
@@ -17,10 +19,12 @@ AHEAD = 32
 """Chunks whose shards are handed to an engine at a time: enough for hundreds of workers."""
 ATTEMPTS = 3
 """At a shard that an engine gets wrong."""
+READERS = WRITERS = 16
+"""Files that are read or written at a time."""
 
 
 class Shelf(Protocol):
-    """Port: where the files of shards are kept. Called in the thread of a search."""
+    """Port: where the files of shards are kept. Called in the thread of a search, and read from several."""
 
     def get(self, id_: str) -> bytes | None: ...
 
@@ -38,11 +42,16 @@ class Engine(Protocol):
 class Sharded:
     """A `tools.search.Simulator`."""
 
-    chunk = CHUNK
-
     def __init__(
-        self, world: World, engine: Engine, shelf: Shelf, refused: Callable[[BadShard], None] = lambda _: None
+        self,
+        world: World,
+        engine: Engine,
+        shelf: Shelf,
+        refused: Callable[[BadShard], None] = lambda _: None,
+        *,
+        chunk: int = CHUNK,
     ) -> None:
+        self.chunk = chunk
         self._world = world
         self._cutter = Cutter(world)
         self._engine = engine
@@ -64,12 +73,15 @@ class Sharded:
         ]
         missing: dict[str, Task] = {}
         files: dict[str, bytes] = {}  # compressed, as they came: their arrays take twenty times the room
-        for tasks in chunk_tasks:
-            for id_, task in tasks.items():
-                if (content := self._stored(id_, task)) is None:
-                    missing[id_] = task
-                else:
-                    files[id_] = content
+        wanted = {id_: task for tasks in chunk_tasks for id_, task in tasks.items()}
+        with ThreadPoolExecutor(READERS) as readers:
+            stored = list(readers.map(self._shelf.get, wanted))
+        for (id_, task), content in zip(wanted.items(), stored, strict=True):
+            if content is None or self._is_bad(task, content):
+                missing[id_] = task
+            else:
+                files[id_] = content
+                self.found += 1
         arriving = self._arriving(missing, files)
         for configs, tasks in zip(chunks, chunk_tasks, strict=True):
             while not tasks.keys() <= files.keys():
@@ -79,18 +91,14 @@ class Sharded:
             if self._world.cancelled():
                 raise InterruptedError
 
-    def _stored(self, id_: str, task: Task) -> bytes | None:
-        """The stored file of a shard; a bad one is told, and the shard is computed again."""
-        content = self._shelf.get(id_)
-        if content is None:
-            return None
+    def _is_bad(self, task: Task, content: bytes) -> bool:
+        """A bad file is told, and its shard computed again."""
         try:
             check(task.shard, content)
         except BadShard as bad:
             self._refused(bad)
-            return None
-        self.found += 1
-        return content
+            return True
+        return False
 
     def _arriving(self, missing: dict[str, Task], files: dict[str, bytes]) -> Iterator[None]:
         """Keep what an engine computes; a bad shard is told, and asked for again once all others are there."""
@@ -141,6 +149,7 @@ class BlobShelf:
         self._blobs = blobs
         self._loop = loop
         self._prefix = prefix
+        self._writing: deque[Future[None]] = deque()
 
     def get(self, id_: str) -> bytes | None:
         try:
@@ -149,7 +158,10 @@ class BlobShelf:
             return None
 
     def put(self, id_: str, content: bytes) -> None:
-        asyncio.run_coroutine_threadsafe(self._blobs.put(self._key(id_), content), self._loop).result()
+        """It is waited for after a few more, so that a search is not as slow as its storage."""
+        self._writing.append(asyncio.run_coroutine_threadsafe(self._blobs.put(self._key(id_), content), self._loop))
+        if len(self._writing) > WRITERS:
+            self._writing.popleft().result()
 
     def _key(self, id_: str) -> str:
         return f"{self._prefix}/{id_}"
