@@ -173,7 +173,7 @@ class Fleet:
         deadline = time.monotonic() + seconds
         while not true():
             assert time.monotonic() < deadline, f"{what}: not after {seconds} s"
-            time.sleep(0.005)
+            time.sleep(0.02)
 
     # SageMaker's operations
 

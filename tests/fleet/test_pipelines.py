@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.fleet.asking import arguments_of
+from tests.fleet.definitions import parsed
 from tests.fleet.fleet import ROLE, Fleet
 from tests.fleet.references import looked_up, resolved
 from tests.fleet.validation import Request, Unfit
@@ -186,9 +187,16 @@ def wrong_definitions() -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("told", "definition"), [*wrong_definitions()])
-def test_a_wrong_definition_is_refused(fleet: Fleet, told: str, definition: str) -> None:
-    with pytest.raises(ClientError, match=told):
-        fleet.client().create_pipeline(PipelineName="wrong", PipelineDefinition=definition, RoleArn=ROLE)
+def test_a_wrong_definition_is_refused(told: str, definition: str) -> None:
+    with pytest.raises(Unfit, match=told):
+        parsed(definition)
+
+
+def test_no_pipeline_is_made_of_a_wrong_definition(fleet: Fleet, bucket: str) -> None:
+    client, definition = fleet.client(), definition_of(step(bucket, "one", {"Get": "Parameters.What"}))
+    with pytest.raises(ClientError, match="What is not known"):
+        client.create_pipeline(PipelineName="wrong", PipelineDefinition=definition, RoleArn=ROLE)
+    assert client.list_pipelines()["PipelineSummaries"] == []
     assert len(fleet.violations) == 1
 
 
