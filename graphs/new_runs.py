@@ -42,7 +42,7 @@ async def new_run(
     if request.prices_file is None:
         request = request.model_copy(update={"universe": await desk.prices_of(owner).pinned(request.universe)})
     data_digest, request = await served(desk, owner, request)
-    before = await _tried_before(desk.store, owner, data_digest) if ledger is None else ledger
+    before = await tried_before(desk.store, owner, data_digest) if ledger is None else ledger
     await note_owner(desk.store, owner)
     now = desk.now()
     return Run(
@@ -89,7 +89,7 @@ async def _checked(desk: Desk, owner: str, request: OptimizationRequest) -> tupl
     return market.data_digest, request
 
 
-async def _tried_before(store: Store, owner: str, data_digest: str) -> set[str]:
+async def tried_before(store: Store, owner: str, data_digest: str) -> set[str]:
     found: set[str] = set()
     async for record in every(store.records, owner, KIND, label=("about", data_digest)):
         found |= await tried_by(store, Run.model_validate(record.document))

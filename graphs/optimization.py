@@ -43,6 +43,7 @@ from tools import plans
 from tools.approval import Approval, Thresholds
 from tools.claims import Draft, permitted_by, render, violations
 from tools.context import Context
+from tools.counting import counted
 from tools.errors import InvalidInput, UserError
 from tools.estimate import estimate
 from tools.figures import Claim, Figure
@@ -497,21 +498,11 @@ def _in_order(state: State) -> tuple[Decision, ...]:
 
 
 def _counts(state: State, run: Execution, trials: Sequence[Trial]) -> Counts:
-    scenarios = run.context.request.scenarios
-    whole = [e for t in trials if not t.screened for e in t.evaluations]
     stopped = state.get("stopped", "agent")
     if stopped == "budget" and plans.remaining(run.context.request, len(trials)):
         stopped = "agent"
-    return Counts(
-        trials=len(trials),
-        screened=sum(t.screened for t in trials),
-        scenarios=len(scenarios),
-        paths=scenarios[0].paths,
-        years=scenarios[0].years,
-        evaluations=len(whole),
-        path_days=sum(e.paths * e.days for e in whole),
-        stopped=stopped,
-        plans=sum(p.action == "search" for p in state["plans"]),
+    return counted(
+        run.context.request, trials, stopped=stopped, plans=sum(p.action == "search" for p in state["plans"])
     )
 
 

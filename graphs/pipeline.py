@@ -1,0 +1,213 @@
+"""The pipeline in this process: a node a step, each of which reads and leaves folders.
+
+START -> data_validation -> scenario_generation -> distributed_optimization -+-> aggregation -> END
+                                                                             +-> training (where it is wanted)
+
+State holds digests only. A step that has left what it would leave now is passed over; what an interrupted search has
+left is used.
+"""
+
+import asyncio
+import hashlib
+import json
+import operator
+import secrets
+import threading
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypedDict
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+from langgraph.types import RetryPolicy
+
+from graphs.desk import Desk
+from graphs.new_runs import tried_before
+from quant.frozen import Frozen
+from store.errors import Unavailable
+from tools.code import code_version
+from tools.container import BadOutput, Foreign, pack_prices
+from tools.errors import UserError
+from tools.jobs import JobStatus
+from tools.optimization import OptimizationRequest, OptimizationResult
+from tools.pipeline import REQUEST, STEPS, Step, StepName
+from tools.step_files import Asked, content, finished, read_asked
+
+if TYPE_CHECKING:
+    from tools.evaluation import World
+    from tools.sharding import Engine
+
+    MakeEngine: TypeAlias = Callable[[World], Engine]
+
+ATTEMPTS, FIRST_DELAY = 3, 1.0
+"""Of a step whose storage or cluster does not answer; seconds before the second attempt."""
+
+
+class StepFailed(UserError):
+    """A step of a pipeline cannot do its work on what it is given."""
+
+    code = "step_failed"
+
+    def __init__(self, step: StepName, cause: str) -> None:
+        self.step, self.cause = step, cause
+        super().__init__(f"{step}: {cause}")
+
+
+class Told(Frozen):
+    """What a pipeline tells while it is executed."""
+
+    step: StepName
+    what: Literal["begun", "passed_over", "searched", "finished", "failed"]
+    cause: str = ""
+    status: JobStatus | None = None
+    """How far the search is."""
+
+
+class State(TypedDict):
+    training: bool
+    digests: Annotated[dict[StepName, str], operator.or_]
+    """Of what each finished step has left."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Execution:
+    """What the nodes of one execution share."""
+
+    folder: Path
+    engine: "MakeEngine | None" = None
+    """Of a world the `tools.sharding.Engine` that computes; None for this process alone."""
+
+
+def pipeline(first_delay: float = FIRST_DELAY) -> CompiledStateGraph[State, Execution, Any, Any]:
+    """The graph that `tools.pipeline.STEPS` describe."""
+    graph = StateGraph(State, context_schema=Execution)
+    retry = RetryPolicy(retry_on=Unavailable, max_attempts=ATTEMPTS, initial_interval=first_delay, jitter=False)
+    for step in STEPS:
+        graph.add_node(step.name, _node(step), retry_policy=retry)
+        if not step.needs:
+            graph.add_edge(START, step.name)
+        elif step.optional:
+            graph.add_conditional_edges(step.needs[-1], _wanted(step), [step.name, END])
+        else:
+            graph.add_edge(list(step.needs), step.name)
+    for step in STEPS:
+        if not any(step.name in other.needs for other in STEPS):
+            graph.add_edge(step.name, END)
+    return graph.compile(name="pipeline")
+
+
+async def prepare(desk: Desk, owner: str, home: Path, request: OptimizationRequest) -> Path:
+    """The folder of the pipeline for a request: what was asked before is gone on with."""
+    from tools.market import load_prices
+
+    source = desk.prices_of(owner)
+    if request.prices_file is None:
+        request = request.model_copy(update={"universe": await source.pinned(request.universe)})
+    prices = await load_prices(source, request)
+    asked = Asked(
+        code=code_version(),
+        data=prices.digest,
+        owner=owner,
+        run=name_of(owner, request, prices.digest),
+        key=secrets.token_hex(16),
+        request=request,
+        ledger=tuple(sorted(await tried_before(desk.store, owner, prices.digest))),
+    )
+    folder = home / "pipelines" / asked.run
+    await asyncio.to_thread(_hand_over, folder / REQUEST, asked, pack_prices(prices))
+    return folder
+
+
+def name_of(owner: str, request: OptimizationRequest, data: str) -> str:
+    """Names the pipeline of a request on prices of that digest, by this code."""
+    said = json.dumps([owner, request.content_digest(), data, code_version()])
+    return hashlib.sha256(said.encode()).hexdigest()[:24]
+
+
+def _hand_over(folder: Path, asked: Asked, prices: bytes) -> None:
+    """Files change only where what is asked has changed: what was tried before is fixed by whoever asks first."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        before = read_asked(folder)
+    except Foreign:
+        before = None
+    if before is None:
+        (folder / "request.json").write_text(asked.model_dump_json(indent=1), encoding="utf-8")
+    path = folder / "prices.npz"
+    if not path.is_file() or path.read_bytes() != prices:
+        path.write_bytes(prices)
+
+
+async def execute(
+    folder: Path, *, training: bool = False, engine: "MakeEngine | None" = None, first_delay: float = FIRST_DELAY
+) -> AsyncGenerator[Told]:
+    """Execute the steps that are not finished; raises `StepFailed` for what the user can mend."""
+    state = {"training": training, "digests": {}}
+    context = Execution(folder=folder, engine=engine)
+    async for said in pipeline(first_delay).astream(state, context=context, stream_mode="custom"):
+        yield Told.model_validate(said)
+
+
+def answer(folder: Path) -> OptimizationResult:
+    """The result of a pipeline that has finished; `BadOutput` for one that is not what was computed."""
+    place = folder / "aggregation"
+    result = OptimizationResult.model_validate_json((place / "result.json").read_bytes())
+    if result.digest() != (place / "digest").read_text(encoding="ascii").strip():
+        raise BadOutput("result.json", "damaged", "its digest is another")
+    return result
+
+
+def _wanted(step: Step) -> Callable[[State], str]:
+    def route(state: State) -> str:
+        return step.name if state["training"] else END
+
+    return route
+
+
+def _node(step: Step) -> Any:
+    async def node(state: State, runtime: Runtime[Execution]) -> dict[str, Any]:  # noqa: ARG001  (as every node)
+        def say(what: str, **more: object) -> None:
+            runtime.stream_writer({"step": step.name, "what": what, **more})
+
+        folder = runtime.context.folder
+        output = folder / step.name
+        try:
+            what = await _performed(step, runtime.context, output, say)
+        except (UserError, BadOutput) as error:
+            say("failed", cause=str(error))
+            raise StepFailed(step.name, str(error)) from error
+        say(what)
+        return {"digests": {step.name: await asyncio.to_thread(content, output)}}
+
+    return node
+
+
+async def _performed(step: Step, context: Execution, output: Path, say: Callable[..., None]) -> str:
+    inputs = {name: context.folder / _folder_of(name) for name in step.reads}
+    if await asyncio.to_thread(finished, step.name, inputs, output):
+        return "passed_over"
+    say("begun")
+    from tools.steps import Alone, Hands, run, search  # the numeric stack is imported when a step needs it
+
+    loop = asyncio.get_running_loop()
+
+    def report(status: JobStatus) -> None:
+        loop.call_soon_threadsafe(lambda: say("searched", status=status))
+
+    stop = threading.Event()
+    here = partial(search, shards=context.folder / "shards", engine=context.engine or Alone, report=report)
+    hands = Hands(search=here, cancelled=stop.is_set)
+    try:
+        await asyncio.to_thread(run, step.name, inputs, output, hands)
+    except asyncio.CancelledError:
+        stop.set()  # the thread would go on for nobody
+        raise
+    return "finished"
+
+
+def _folder_of(name: str) -> str:
+    """Of what is read: that of the step which leaves it."""
+    return next((step.name for step in STEPS if step.leaves == name), name)

@@ -1,0 +1,172 @@
+"""The five steps in this process: what is finished is passed over, what fails is named."""
+
+import asyncio
+import json
+import shutil
+from collections.abc import Sequence
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graphs.pipeline import StepFailed, Told, answer, execute, pipeline, prepare
+from quant.scenario import BUILT_IN
+from store.errors import Unavailable
+from tests.graphs.conftest import OWNER, open_desk
+from tools.container import BadOutput
+from tools.optimization import OptimizationRequest
+from tools.pipeline import STEPS, step_of
+from tools.shards import Task
+from tools.step_files import DONE, digests, mark
+from tools.steps import Alone
+from tools.verification import verify
+
+pytestmark = pytest.mark.anyio
+SEARCH = "distributed_optimization"
+USUAL = [step.name for step in STEPS if not step.optional]
+SCENARIOS = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:2])
+ASKED = OptimizationRequest(trials=12, scenarios=SCENARIOS, seed=3, stopping="budget")
+
+
+async def prepared(home: Path, request: OptimizationRequest = ASKED) -> Path:
+    async with open_desk(home) as desk:
+        return await prepare(desk, OWNER, home, request)
+
+
+async def told(folder: Path, **how: Any) -> list[Told]:
+    async with aclosing(execute(folder, first_delay=0.001, **how)) as events:
+        return [event async for event in events]
+
+
+def of(events: Sequence[Told], what: str) -> list[str]:
+    return [event.step for event in events if event.what == what]
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Told]]:
+    """A pipeline that has finished, and what it told."""
+    folder = asyncio.run(prepared(tmp_path_factory.mktemp("first")))
+    return folder, asyncio.run(told(folder))
+
+
+@pytest.fixture
+def done(first: tuple[Path, list[Told]], home: Path) -> Path:
+    """A copy of it, of this test alone."""
+    folder, _ = first
+    return Path(shutil.copytree(folder, home / "pipelines" / folder.name))
+
+
+def test_a_request_passes_through_its_steps_and_is_answered(first: tuple[Path, list[Told]]) -> None:
+    folder, events = first
+    assert of(events, "begun") == of(events, "finished") == USUAL
+    assert max(event.status.done for event in events if event.status) == 12
+    result = answer(folder)
+    assert (result.counts.trials, result.counts.stopped, verify(result)) == (12, "budget", [])
+    assert result.explanation is not None
+    for name in USUAL:
+        assert set(step_of(name).files) <= digests(folder / name).keys()
+
+
+async def test_what_is_finished_is_not_executed_again(done: Path, home: Path) -> None:
+    before = {name: digests(done / name) for name in USUAL}
+    assert await prepared(home) == done
+    events = await told(done)
+    assert (of(events, "begun"), of(events, "passed_over")) == ([], USUAL)
+    assert before == {name: digests(done / name) for name in USUAL}
+
+
+async def test_only_what_depends_on_a_change_is_executed_again(done: Path) -> None:
+    digest = answer(done).digest()
+    (done / "scenario_generation" / DONE).unlink()
+    assert of(await told(done), "begun") == ["scenario_generation"]  # it leaves what it had left
+    (done / SEARCH / "trials-00001.json").unlink()
+    events = await told(done)
+    assert of(events, "begun") == [SEARCH, "aggregation"]
+    account = json.loads((done / SEARCH / "shards.json").read_text())
+    assert account["computed"] == {"here": 0}
+    assert answer(done).digest() == digest
+
+
+async def test_an_interrupted_search_goes_on(done: Path) -> None:
+    made: list[str] = []
+
+    class CutOff(Alone):
+        def compute(self, tasks: Sequence[Task]) -> Any:
+            for result in super().compute(tasks):
+                if len(made) == 3:
+                    raise InterruptedError
+                made.append(result[0])
+                yield result
+
+    digest = answer(done).digest()
+    for folder in (SEARCH, "shards"):
+        shutil.rmtree(done / folder)
+    with pytest.raises(InterruptedError):
+        await told(done, engine=CutOff)
+    assert not (done / SEARCH / DONE).exists()
+    assert of(await told(done), "passed_over")[:2] == ["data_validation", "scenario_generation"]
+    account = json.loads((done / SEARCH / "shards.json").read_text())
+    assert (account["found"], account["computed"]) == (3, {"here": 1})  # two rounds of a chunk in two scenarios
+    assert answer(done).digest() == digest
+
+
+async def test_data_that_cannot_be_used_fail_the_first_step(home: Path, tmp_path: Path) -> None:
+    prices = tmp_path / "mine.csv"
+    days = [f"2015-01-{day:02d}" for day in (5, 6, 7, 8, 9, 12, 13)]
+    prices.write_text("date,MINE\n" + "\n".join(f"{day},{100 + n}" for n, day in enumerate(days)) + "\n")
+    folder = await prepared(home, ASKED.model_copy(update={"universe": "file", "prices_file": str(prices)}))
+    with pytest.raises(StepFailed, match=r"^data_validation: .* allowed: at most .* 6 returns") as failed:
+        await told(folder)
+    assert failed.value.step == "data_validation"
+    assert not (folder / "data_validation" / DONE).exists()
+
+
+async def test_too_few_trials_for_a_surrogate_fail_the_training_alone(done: Path) -> None:
+    with pytest.raises(StepFailed, match=r"^training: trials: 12 stored trials .* allowed: at least 20"):
+        await told(done, training=True)
+    assert (done / "aggregation" / DONE).exists()
+
+
+async def test_a_cluster_that_does_not_answer_is_asked_again(done: Path) -> None:
+    calls: list[int] = []
+
+    class Flaky(Alone):
+        def compute(self, tasks: Sequence[Task]) -> Any:
+            calls.append(len(tasks))
+            if len(calls) < 3:
+                raise Unavailable("the cluster does not answer")
+            return super().compute(tasks)
+
+    shutil.rmtree(done / "shards")
+    (done / SEARCH / DONE).unlink()
+    events = await told(done, engine=Flaky)
+    assert (len(calls), of(events, "finished")) == (4, [SEARCH])  # two rounds; what they leave is what was there
+
+
+async def test_a_search_refuses_models_that_nobody_looked_at(done: Path) -> None:
+    looked_at = done / "scenario_generation"
+    text = (looked_at / "scenarios.json").read_text()
+    model = json.loads(text)["scenarios"][0]["model"]
+    (looked_at / "scenarios.json").write_text(text.replace(model, "0" * 64))
+    mark("scenario_generation", {"work": done / "data_validation"}, looked_at)
+    with pytest.raises(StepFailed, match=rf"^{SEARCH}: scenarios.base_case: its model is not the one") as failed:
+        await told(done)
+    assert failed.value.step == SEARCH
+
+
+async def test_an_answer_that_was_changed_is_no_answer(done: Path) -> None:
+    path = done / "aggregation" / "result.json"
+    path.write_text(path.read_text().replace('"stopped": "budget"', '"stopped": "converged"'))
+    with pytest.raises(BadOutput, match=r"result\.json: damaged"):
+        answer(done)
+    assert of(await told(done), "begun") == ["aggregation"]
+
+
+def test_the_graph_is_the_definition() -> None:
+    drawn = pipeline().get_graph()
+    assert [name for name in drawn.nodes if not name.startswith("__")] == [step.name for step in STEPS]
+    edges = {(edge.source, edge.target, edge.conditional) for edge in drawn.edges}
+    inner = {edge for edge in edges if not edge[0].startswith("__") and not edge[1].startswith("__")}
+    always = {(need, step.name, False) for step in STEPS if not step.optional for need in step.needs}
+    assert inner == always | {(step.needs[-1], step.name, True) for step in STEPS if step.optional}

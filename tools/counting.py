@@ -1,0 +1,29 @@
+"""What a search has computed, in numbers."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from quant.trial import Trial
+from tools.optimization import Counts, OptimizationRequest
+
+
+def counted(
+    request: OptimizationRequest,
+    trials: Sequence[Trial],
+    *,
+    stopped: Literal["budget", "converged", "exhausted", "agent"],
+    plans: int,
+) -> Counts:
+    whole = [e for t in trials if not t.screened for e in t.evaluations]
+    scenarios = request.scenarios
+    return Counts(
+        trials=len(trials),
+        screened=sum(t.screened for t in trials),
+        scenarios=len(scenarios),
+        paths=scenarios[0].paths,
+        years=scenarios[0].years,
+        evaluations=len(whole),
+        path_days=sum(e.paths * e.days for e in whole),
+        stopped=stopped,
+        plans=plans,
+    )

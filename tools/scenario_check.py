@@ -1,0 +1,127 @@
+"""Whether the paths of a request's scenarios are what the scenarios say, looked at before a search uses them."""
+
+import hashlib
+import struct
+
+import numpy as np
+
+from quant.diagnostics import diagnose
+from quant.frozen import Frozen
+from quant.paths import PathModel
+from quant.scenario import Scenario
+from tools.errors import InvalidInput
+from tools.evaluation import World
+
+GATES = {"mean": "mean", "volatility": "volatility", "wealth": "mean growth"}
+"""What must hold: the moments that a scenario states, and, where a day's mean is known, that wealth compounds it."""
+ERRORS = 5.0
+"""Standard errors within which it must hold: of ten thousand sound requests hardly one is refused."""
+FEWEST_PATHS = 1_000
+"""Drawn for the check at least; the first of them are those of the search."""
+
+
+class Moment(Frozen):
+    """One statistic of the paths."""
+
+    name: str
+    implied: float | None
+    """What the scenario states, in closed form; None where there is none."""
+    simulated: float
+    error: float
+    """Standard error."""
+    passed: bool | None
+    """None for what is shown and stops nothing."""
+
+
+class ScenarioCheck(Frozen):
+    scenario: str
+    engine: str
+    model: str
+    """Digest of the fitted model: with the number of a path it says everything about the path."""
+    paths: int
+    days: int
+    moments: tuple[Moment, ...]
+    drawdowns: dict[str, float]
+    """Quantiles of the deepest fall."""
+
+    @property
+    def failed(self) -> tuple[Moment, ...]:
+        return tuple(moment for moment in self.moments if moment.passed is False)
+
+
+class ScenarioChecks(Frozen):
+    """`scenarios.json`."""
+
+    scenarios: tuple[ScenarioCheck, ...]
+
+
+def check_paths(world: World) -> ScenarioChecks:
+    """Look at every scenario; raises `InvalidInput` for the first whose paths are not what it states."""
+    found = tuple(check_scenario(scenario, world.model(scenario)) for scenario in world.request.scenarios)
+    for check in found:
+        require(check)
+    return ScenarioChecks(scenarios=found)
+
+
+def check_scenario(scenario: Scenario, model: PathModel) -> ScenarioCheck:
+    diagnostics = diagnose(scenario, model, paths=max(scenario.paths, FEWEST_PATHS))
+    return ScenarioCheck(
+        scenario=scenario.name,
+        engine=scenario.engine,
+        model=model_digest(model),
+        paths=diagnostics.paths,
+        days=diagnostics.days,
+        moments=tuple(
+            Moment(
+                name=check.name,
+                implied=check.implied,
+                simulated=check.simulated,
+                error=check.error,
+                passed=_holds(check.implied, check.simulated, check.error) if check.name in GATES else None,
+            )
+            for check in diagnostics.checks
+        ),
+        drawdowns={f"{q:.2f}": fall for q, fall in diagnostics.drawdowns.items()},
+    )
+
+
+def _holds(implied: float | None, simulated: float, error: float) -> bool | None:
+    return None if implied is None else abs(simulated - implied) <= ERRORS * error + 1e-12 * max(1.0, abs(implied))
+
+
+def require(check: ScenarioCheck) -> None:
+    for moment in check.failed:
+        found = f"the {GATES[moment.name]} of its paths is {moment.simulated:.6g} +- {moment.error:.2g}"
+        raise InvalidInput(
+            f"scenarios.{check.scenario}",
+            moment.simulated,
+            reason=f"{found} where it states {moment.implied:.6g}",
+            allowed=f"paths within {ERRORS:.0f} standard errors of what the scenario states",
+            code="scenario_gate",
+        )
+
+
+def model_digest(model: PathModel) -> str:
+    content = hashlib.sha256(b"stratigos path model 1\n")
+    content.update(struct.pack("<qdQ", model.code, model.cash, model.key))
+    for array in (model.numbers, model.states, model.stay, model.history):
+        content.update(struct.pack("<q", array.ndim) + struct.pack(f"<{array.ndim}q", *array.shape))
+        content.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
+    return content.hexdigest()
+
+
+def require_same(world: World, checks: ScenarioChecks) -> None:
+    """Refuse to simulate with other models than those that were looked at."""
+    looked_at = {check.scenario: check.model for check in checks.scenarios}
+    for scenario in world.request.scenarios:
+        now = model_digest(world.model(scenario))
+        if looked_at.get(scenario.name) != now:
+            raise InvalidInput(
+                f"scenarios.{scenario.name}",
+                now[:16],
+                reason="its model is not the one whose paths were looked at",
+                allowed=f"the digest {looked_at[scenario.name][:16]}"
+                if scenario.name in looked_at
+                else "a scenario of scenarios.json",
+                code="other_scenario",
+            )
