@@ -6,26 +6,33 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from api.log import Secrets, libraries_told, log_to
 from api.settings import read_settings
-from tools.errors import UserError
+from tools.errors import InvalidInput, UserError
+from tools.pipeline import STEPS
 
 if TYPE_CHECKING:
     from tools.container import Tree
 
 FAULT, MENDABLE, STOPPED = 1, 2, 143
 LONGEST_MESSAGE = 1_000
+_STEPS = tuple(step.name for step in STEPS)
 
 
 def register(app: typer.Typer) -> None:
     app.command()(worker)
 
 
-def worker() -> int:
+def worker(
+    *,
+    step: Annotated[
+        str | None, typer.Option(help=f"Execute this step of the pipeline instead: {', '.join(_STEPS)}.")
+    ] = None,
+) -> int:
     """Compute a search as an instance of a SageMaker Processing job.
 
     All it reads and leaves lies below /opt/ml (STRATIGOS_CONTAINER_ROOT): config/resourceconfig.json says who this
@@ -33,6 +40,8 @@ def worker() -> int:
     processing/input/shards what earlier attempts computed. It leaves shards in processing/output/shards and, on the
     first of the hosts, which leads, finished trials, progress.json and at last summary.json in
     processing/output/result. The other hosts connect to the first one; no other network is needed, and no credentials.
+
+    With --step the inputs are those of the step, as the definition of the pipeline names them, and so is its output.
 
     Exit codes: 0 done, 1 a fault, 2 something to mend, 143 ended by SIGTERM. The reason of 1 and 2 stands in
     output/message. Begun again, it computes no shard that is there.
@@ -45,7 +54,7 @@ def worker() -> int:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())  # the first process of a container would not hear it
     with log_to(Path(os.devnull), settings.log_level, place="stdout"), libraries_told("stdout"):
         try:
-            asyncio.run(_work(tree, stop))
+            asyncio.run(_work(tree, stop, step))
         except UserError as error:
             return _failed(tree, str(error), MENDABLE)
         except InterruptedError:
@@ -59,7 +68,10 @@ def worker() -> int:
     return 0
 
 
-async def _work(tree: "Tree", stop: threading.Event) -> None:
+async def _work(tree: "Tree", stop: threading.Event, step: str | None) -> None:
+    if step not in (None, *_STEPS):
+        raise InvalidInput("--step", step, allowed=", ".join(_STEPS))
+    from tools.stepping import perform
     from tools.working import work
 
     stopped = asyncio.Event()
@@ -71,7 +83,7 @@ async def _work(tree: "Tree", stop: threading.Event) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
     if stop.is_set():
         raise InterruptedError
-    await work(tree, stop, stopped)
+    await (work(tree, stop, stopped) if step is None else perform(step, tree, stop, stopped))
 
 
 def _failed(tree: "Tree", sentence: str, code: int) -> int:

@@ -51,21 +51,27 @@ class Tree:
 
     root: Path = OPT_ML
 
+    def input(self, name: str) -> Path:
+        return self.root / "processing" / "input" / name
+
+    def output(self, name: str) -> Path:
+        return self.root / "processing" / "output" / name
+
     @property
     def work(self) -> Path:
-        return self.root / "processing" / "input" / "work"
+        return self.input("work")
 
     @property
     def earlier_shards(self) -> Path:
-        return self.root / "processing" / "input" / "shards"
+        return self.input("shards")
 
     @property
     def shards(self) -> Path:
-        return self.root / "processing" / "output" / "shards"
+        return self.output("shards")
 
     @property
     def result(self) -> Path:
-        return self.root / "processing" / "output" / "result"
+        return self.output("result")
 
     @property
     def resources(self) -> Path:

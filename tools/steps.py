@@ -69,15 +69,16 @@ class Trained(Frozen):
 class Hands:
     """What the steps are given besides folders."""
 
-    search: Search
+    search: Search | None = None
+    """For the search, which in a container its instances make together."""
     cancelled: Callable[[], bool] = lambda: False
 
 
 def run(step: StepName, inputs: Inputs, output: Path, hands: Hands) -> Done:
     """Execute a step. What an interrupted search has left in `output` is used; any other step begins anew."""
-    if step != "distributed_optimization" and output.exists():
-        shutil.rmtree(output)
     output.mkdir(parents=True, exist_ok=True)
+    if step != "distributed_optimization":
+        _clear(output)
     _STEPS[step](inputs, output, hands)
     missing = [name for name in step_of(step).files if not (output / name).is_file()]
     assert not missing, f"{step} has not left {missing}"
@@ -130,8 +131,18 @@ def scenario_generation(inputs: Inputs, output: Path, hands: Hands) -> None:
 
 def distributed_optimization(inputs: Inputs, output: Path, hands: Hands) -> None:
     work, world = _world(inputs, hands)
-    require_same(world, ScenarioChecks.model_validate_json(_content(inputs["scenarios"] / "scenarios.json")))
+    _require_checked(inputs, world)
+    assert hands.search is not None
     hands.search(work, world, output)
+
+
+def check_models(inputs: Inputs) -> None:
+    """Refuse a search whose scenarios were not looked at, before its instances begin."""
+    _require_checked(inputs, _world(inputs, Hands())[1])
+
+
+def _require_checked(inputs: Inputs, world: World) -> None:
+    require_same(world, ScenarioChecks.model_validate_json(_content(inputs["scenarios"] / "scenarios.json")))
 
 
 class Alone:
@@ -240,6 +251,12 @@ def _world(inputs: Inputs, hands: Hands) -> tuple[Work, World]:
     work, prices, _ = read_work(inputs["work"])
     request = work.job.request
     return work, World(build_market(prices, request), request, hands.cancelled)
+
+
+def _clear(folder: Path) -> None:
+    """The folder stays: in a container it may be a mount."""
+    for path in folder.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _content(path: Path) -> bytes:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import threading
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -127,6 +127,11 @@ async def work(tree: Tree, stop: threading.Event, stopped: asyncio.Event) -> Non
         body = _lead(world, shelf, resources, asked, known, Result(tree.result, asked))
     else:
         body = follow(world, shelf, resources, asked)
+    await unless_stopped(body, stop, stopped)
+
+
+async def unless_stopped(body: Coroutine[Any, Any, None], stop: threading.Event, stopped: asyncio.Event) -> None:
+    """Do it; raises `InterruptedError` when told to stop."""
     working, stopping = asyncio.create_task(body), asyncio.create_task(stopped.wait())
     try:
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)

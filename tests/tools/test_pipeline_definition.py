@@ -1,0 +1,89 @@
+"""The pipeline as SageMaker reads it, against the steps that it is made of and against the service's own model."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.fleet.definitions import parsed, placed
+from tests.fleet.references import resolved
+from tests.fleet.validation import refuse_unfit
+from tools.pipeline import RETRIES, STEPS
+from tools.pipeline_definition import definition
+from tools.processing import Cluster
+
+ROLE = "arn:aws:iam::123456789012:role/stratigos"
+SEALED = Cluster(
+    image="123456789012.dkr.ecr.eu-west-1.amazonaws.com/stratigos:1",
+    role=ROLE,
+    bucket="desk",
+    prefix="searches",
+    instances=8,
+    kms_key="arn:aws:kms:eu-west-1:123456789012:key/0f0e",
+    subnets=("subnet-0123456789abcdef0",),
+    security_groups=("sg-0123456789abcdef0",),
+    tags=(("team", "allocation"),),
+)
+GIVEN = {"Folder": "s3://desk/searches/pipelines/ab12", "Training": True}
+
+
+def parameters(made: dict[str, Any]) -> dict[str, Any]:
+    return {each["Name"]: each.get("DefaultValue") for each in made["Parameters"]} | GIVEN
+
+
+def arguments(made: dict[str, Any]) -> dict[str, Any]:
+    """The request of each processing step, as an execution would send it."""
+    values = {f"Parameters.{name}": value for name, value in parameters(made).items()}
+    steps = [each.step for each in placed(parsed(json.dumps(made)).steps)]
+    return {step.name: resolved(step.arguments, values.__getitem__) for step in steps if step.type == "Processing"}
+
+
+def test_it_has_the_steps_and_their_order() -> None:
+    made = definition(SEALED)
+    after = {
+        each.step.name: (each.after - {each.only_if[0]} if each.only_if else each.after)
+        for each in placed(parsed(json.dumps(made)).steps)
+    }
+    for step in STEPS:
+        waiting = f"{step.name}_wanted" if step.optional else step.name
+        assert after[waiting] == set(step.needs)
+        assert after[step.name] <= set(step.needs)
+    assert [name for name in after if not name.endswith("_wanted")] == [step.name for step in STEPS]
+
+
+def test_every_step_is_cached_and_retried() -> None:
+    for each in placed(parsed(json.dumps(definition(SEALED))).steps):
+        if each.step.type == "Processing":
+            assert each.step.cache_config is not None
+            assert each.step.cache_config.seconds == 30 * 86_400
+            assert [tuple(policy.exception_type) for policy in each.step.retry_policies] == [
+                retry.faults for retry in RETRIES
+            ]
+
+
+@pytest.mark.parametrize("cluster", [SEALED, SEALED.model_copy(update={"kms_key": "", "subnets": (), "tags": ()})])
+def test_the_service_takes_it(cluster: Cluster) -> None:
+    made = definition(cluster)
+    asked = {"PipelineName": "stratigos", "PipelineDefinition": json.dumps(made), "RoleArn": ROLE}
+    refuse_unfit("CreatePipeline", asked | {"ClientRequestToken": "0" * 32})
+    for request in arguments(made).values():
+        refuse_unfit("CreateProcessingJob", {"ProcessingJobName": "made-by-the-service"} | request)
+
+
+def test_steps_find_what_others_leave_below_the_folder_of_the_execution() -> None:
+    left: dict[str, str] = {"request": f"{GIVEN['Folder']}/request"}
+    for (name, request), step in zip(arguments(definition(SEALED)).items(), STEPS, strict=True):
+        assert name == step.name
+        found = {each["InputName"]: each["S3Input"]["S3Uri"] for each in request["ProcessingInputs"]}
+        shards = found.pop("shards", None)
+        assert found == {each: left[each] for each in step.reads}
+        outputs = {each["OutputName"]: each["S3Output"] for each in request["ProcessingOutputConfig"]["Outputs"]}
+        assert outputs.pop("shards", {"S3Uri": None})["S3Uri"] == shards
+        assert outputs[step.leaves]["LocalPath"] == f"/opt/ml/processing/output/{step.leaves}"
+        left[step.leaves] = outputs[step.leaves]["S3Uri"]
+        assert request["AppSpecification"]["ContainerArguments"] == ["worker", "--step", name]
+        instances = request["ProcessingResources"]["ClusterConfig"]["InstanceCount"]
+        assert instances == (SEALED.instances if step.everywhere else 1)
+        assert request["NetworkConfig"]["EnableNetworkIsolation"]
+        assert {"Key": "team", "Value": "allocation"} in request["Tags"]
+    assert len(set(left.values())) == len(left)
