@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
+from functools import cache
 from typing import TYPE_CHECKING
 
 from api.log import log_to
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI, Response
     from langchain_core.callbacks import AsyncCallbackHandler
+    from starlette.routing import BaseRoute
 
     from agents.model import Models
     from api.metrics import Metrics
@@ -103,37 +105,17 @@ def create_app(
     settings: Settings, desk: "AbstractAsyncContextManager[Desk]", metrics: "Metrics | None" = None
 ) -> "FastAPI":
     """The HTTP application; it opens the desk when it starts and closes it when it ends."""
-    from fastapi import APIRouter, Depends
     from fastapi_offline import FastAPIOffline
 
     from api import auditing, problems
-    from api.dependencies import CALCULATING, Served, needs, only_known_parameters, principal
+    from api.dependencies import Served
     from api.documentation import make_once
     from api.guarding import guard
-    from api.identity import BEARER, KEY, check, create_identity
+    from api.identity import check, create_identity
     from api.limits import Limits
     from api.metrics import Measured
     from api.origins import OnThisMachine
     from api.readiness import Watches
-    from api.routes import (
-        agent,
-        approvals,
-        archive,
-        audit,
-        evaluations,
-        events,
-        health,
-        jobs,
-        market_data,
-        market_events,
-        monte_carlo,
-        optimization,
-        portfolios,
-        results,
-        threads,
-        tickets,
-        turns,
-    )
     from tools.audit import AuditLog
 
     check(settings)
@@ -177,9 +159,46 @@ def create_app(
         app.add_middleware(OnThisMachine)
     limits = Limits(settings) if settings.auth else None
     guard(app, settings, limits)
+    app.router.routes.extend(_routes())
+    for place in ("/", "/api"):
+        app.add_api_route(place, _to_documentation, include_in_schema=False)
+    if metrics is not None:
+        app.add_middleware(Measured, metrics=metrics)
+    return app
+
+
+@cache
+def _routes() -> "list[BaseRoute]":
+    """The same for every application of a process: most of what the first request takes is to make them."""
+    from fastapi import APIRouter, Depends
+
+    from api import auditing, problems
+    from api.dependencies import CALCULATING, needs, only_known_parameters, principal
+    from api.identity import BEARER, KEY
+    from api.routes import (
+        agent,
+        approvals,
+        archive,
+        audit,
+        evaluations,
+        events,
+        health,
+        jobs,
+        market_data,
+        market_events,
+        monte_carlo,
+        optimization,
+        portfolios,
+        results,
+        threads,
+        tickets,
+        turns,
+    )
+
     known = [Depends(each) for each in (BEARER, KEY, principal, only_known_parameters, auditing.told)]
-    routes = APIRouter(prefix="/api", responses=problems.errors(), dependencies=known)
-    app.include_router(health.router, prefix="/api", responses=problems.errors() | problems.ENVELOPE)
+    routes = APIRouter(responses=problems.errors(), dependencies=known)
+    every = APIRouter()
+    every.include_router(health.router, prefix="/api", responses=problems.errors() | problems.ENVELOPE)
     looking = needs("research:read", "research:read")
     research = needs("research:read", "research:write")
     data = needs("market-data:read", "proprietary-data:write")
@@ -202,12 +221,8 @@ def create_app(
         (audit, needs("admin:read", "admin:write")),
     ):
         routes.include_router(area.router, dependencies=conditions)
-    app.include_router(routes)
-    for place in ("/", "/api"):
-        app.add_api_route(place, _to_documentation, include_in_schema=False)
-    if metrics is not None:
-        app.add_middleware(Measured, metrics=metrics)
-    return app
+    every.include_router(routes, prefix="/api")  # a prefix of its own would have every route made here already
+    return every.routes
 
 
 async def _to_documentation() -> "Response":
