@@ -29,6 +29,8 @@ LEVEL, TOLERATED = 0.95, 0.90
 SCALES_FROM = 300
 """Trials at most that length scales are learned from: their gradient is what takes time. The model knows all trials."""
 BPS = 1e4
+_USUAL, _SPREAD = 1.5, 0.7
+"""Mean and deviation of the logarithm of a length scale before anything is seen: few trials cannot tell 20 of them."""
 _UNSEEN = 2.0
 """Length scale of a feature in which the trials do not differ."""
 
@@ -172,7 +174,7 @@ def _fit(points: Floats, values: Floats, errors: Floats, apart: NDArray[np.bool_
 
 
 def _learned(points: Floats, values: Floats, errors: Floats) -> Process:
-    """Scales by maximal likelihood, rounded: their last digits are of no use, and change with the processor."""
+    """The most probable scales, rounded: their last digits are of no use, and change with the processor."""
     minimize: Any = import_module("scipy.optimize").minimize
     kernels, process = import_module("sklearn.gaussian_process.kernels"), import_module("sklearn.gaussian_process")
     mean, scale = float(values.mean()), float(values.std()) or 1.0
@@ -187,7 +189,9 @@ def _learned(points: Floats, values: Floats, errors: Floats) -> Process:
 
     def unlikely(theta: Floats) -> tuple[float, Floats]:
         likelihood, gradient = model.log_marginal_likelihood(theta, eval_gradient=True, clone_kernel=False)
-        return -likelihood, -gradient
+        unusual = np.zeros_like(theta)
+        unusual[1:-1] = (theta[1:-1] - _USUAL) / _SPREAD
+        return 0.5 * float(unusual @ unusual) - likelihood, unusual / _SPREAD - gradient
 
     best: Any = minimize(
         unlikely, kernel.theta.copy(), jac=True, method="L-BFGS-B", bounds=kernel.bounds, options={"maxiter": 60}

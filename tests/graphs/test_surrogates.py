@@ -1,0 +1,181 @@
+"""Surrogates of real runs: fitted, registered, asked, and used to begin the next search."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from graphs.run_book import run_of
+from graphs.runs import create_run, execute
+from graphs.surrogates import fit_surrogate, predict, warm
+from quant.search import sobol
+from quant.strategy import StrategyConfig
+from quant.trial import Trial
+from store.records import Key
+from tests.graphs.conftest import OWNER, open_desk
+from tools.errors import InvalidInput
+from tools.evaluation import objectives
+from tools.optimization import OptimizationRequest
+from tools.surrogate_words import BadSurrogate, NoSurrogate, Surrogate, TooFewTrials
+from tools.surrogates import KIND, surrogates
+from tools.trials import stored_trials
+
+pytestmark = pytest.mark.anyio
+RULE = StrategyConfig(weight_function="inverse_vol", lookback_days=63)
+
+
+@dataclass(frozen=True)
+class Searched:
+    """A home in which a search was run twice: before and after a surrogate was fitted on it."""
+
+    home: Path
+    request: OptimizationRequest
+    runs: tuple[str, str]
+    digests: tuple[str | None, ...]
+    made: Surrogate
+
+    @property
+    def file(self) -> Path:
+        return next((self.home / "blobs").rglob(self.made.artifact))
+
+
+@pytest.fixture(scope="module")
+def small() -> Callable[..., OptimizationRequest]:
+    from quant.scenario import BUILT_IN
+
+    scenarios = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:1])
+    return lambda **changes: OptimizationRequest(
+        **{"trials": 25, "scenarios": scenarios, "seed": 3, "stopping": "budget"} | changes
+    )
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory, small) -> Searched:
+    home = tmp_path_factory.mktemp("home")
+
+    async def search() -> Searched:
+        async with open_desk(home) as desk:
+            first, made = await run(desk, small()), None
+            made = await fit_surrogate(desk, OWNER, first)
+            second = await run(desk, small(name="again"))
+            digests = [(await run_of(desk.store, OWNER, one)).result_digest for one in (first, second)]
+            return Searched(home, small(), (first, second), tuple(digests), made)
+
+    return asyncio.run(search())
+
+
+async def run(desk, request: OptimizationRequest) -> str:
+    made = await create_run(desk, OWNER, request)
+    async for _ in execute(desk, OWNER, made):
+        pass
+    return made
+
+
+async def trials_of(desk, run: str) -> tuple[Trial, ...]:
+    return await stored_trials(desk.store, OWNER, run)
+
+
+@pytest.fixture
+async def desk(searched):
+    async with open_desk(searched.home) as desk:
+        yield desk
+
+
+async def test_a_registered_surrogate_changes_no_result(searched, desk) -> None:
+    first, second = [await trials_of(desk, run) for run in searched.runs]
+    assert [trial.digest for trial in first] == [trial.digest for trial in second]
+    requests = [(await run_of(desk.store, OWNER, run)).request for run in searched.runs]
+    assert requests[0].model_copy(update={"name": "again"}) == requests[1]
+    # the name is in the manifest, and is all that differs
+    from graphs.run_book import result_of
+
+    results = [await result_of(desk.store, OWNER, run) for run in searched.runs]
+    named = results[0].model_copy(
+        update={"manifest": results[0].manifest.model_copy(update={"request": results[1].manifest.request})}
+    )
+    assert named.digest() == results[1].digest() == searched.digests[1]
+
+
+async def test_the_same_trials_are_one_version_and_more_are_the_next(searched, desk, small) -> None:
+    assert searched.made.version == 1
+    assert searched.made.trials == 25
+    again = await fit_surrogate(desk, OWNER, searched.runs[1])  # its configs were tried before
+    assert again == searched.made
+    await run(desk, small(trials=30, name="more"))
+    more = await fit_surrogate(desk, OWNER, searched.runs[0])
+    assert (more.version, more.problem, more.name) == (2, searched.made.problem, "more")
+    assert more.trials > 25
+    assert await surrogates(desk.store, OWNER) == [more, again]
+    await desk.store.records.delete(Key(OWNER, KIND, f"{more.problem}.000002"))
+
+
+async def test_trials_of_another_problem_are_never_mixed_in(searched, desk, small) -> None:
+    other = await create_run(desk, OWNER, small(seed=4))
+    with pytest.raises(TooFewTrials, match="0 stored trials"):
+        await fit_surrogate(desk, OWNER, other)
+    with pytest.raises(NoSurrogate):
+        await predict(desk, OWNER, RULE, request=small(seed=4))
+
+
+async def test_a_prediction_is_labelled_and_says_how_far_it_may_be_off(searched, desk) -> None:
+    by_job = await predict(desk, OWNER, RULE, job=searched.runs[0])
+    assert by_job == await predict(desk, OWNER, RULE, request=searched.request)
+    assert (by_job.label, by_job.version, by_job.trials, by_job.tried) == ("predicted", 1, 25, False)
+    assert [one.target for one in by_job.values] == ["objective", "excess_return", "volatility", "max_drawdown"]
+    for one in by_job.values:
+        assert one.low < one.value < one.high
+        assert one.held_out == searched.made.held_out[one.target]
+    trial = (await trials_of(desk, searched.runs[0]))[3]
+    known = await predict(desk, OWNER, trial.config, job=searched.runs[0])
+    assert known.tried
+    assert known.values[0].low <= objectives(searched.request, [trial])[0] <= known.values[0].high
+    with pytest.raises(InvalidInput, match=r"config\.inner"):
+        await predict(desk, OWNER, RULE.model_copy(update={"inner": "equal_weight"}), job=searched.runs[0])
+
+
+async def test_a_warm_search_begins_with_its_start_and_finds_no_less(searched, desk) -> None:
+    found = await warm(desk, OWNER, searched.request)
+    assert found.surrogate == searched.made
+    assert len(found.request.start) == 6
+    assert OptimizationRequest.model_validate_json(found.request.model_dump_json()) == found.request
+    cold = await trials_of(desk, searched.runs[0])
+    tried = {trial.config for trial in cold}
+    assert [config in tried for config in found.request.start] == [True, *[False] * 5]
+    hot = await trials_of(desk, await run(desk, found.request))
+    assert tuple(trial.config for trial in hot[:6]) == found.request.start
+    assert [trial.origin for trial in hot[:6]] == ["candidate"] * 6
+    best = [max(objectives(searched.request, [trial])[0] for trial in trials) for trials in (cold, hot)]
+    assert best[1] >= best[0]
+
+
+async def test_ones_own_start_stays_first_and_the_count_has_bounds(searched, desk) -> None:
+    own = sobol(searched.request.space, 2, seed=8)
+    asked = searched.request.model_copy(update={"start": tuple(own)})
+    assert list((await warm(desk, OWNER, asked, 5)).request.start[:2]) == own
+    assert len((await warm(desk, OWNER, asked, 1)).request.start) == 1
+    for count in (0, 21):
+        with pytest.raises(InvalidInput, match="1 to 20"):
+            await warm(desk, OWNER, asked, count)
+
+
+async def test_what_the_plan_has_no_room_for_is_tried_in_the_next_one(desk, small) -> None:
+    start = tuple(sobol(small().space, 10, seed=8))
+    trials = await trials_of(desk, await run(desk, small(trials=12, start=start)))
+    assert {trial.config for trial in trials} >= set(start)
+    assert tuple(trial.config for trial in trials[:8]) == start[:8]  # the first plan takes two thirds
+
+
+@pytest.mark.parametrize("content", [None, b"", b"stratigos surrogate 1\n{}\nx"])
+async def test_a_bad_file_is_refused_by_name_and_made_again(searched, desk, content) -> None:
+    file = searched.file
+    whole = file.read_bytes()
+    if content is None:
+        file.unlink()
+    else:
+        file.write_bytes(content)
+    with pytest.raises(BadSurrogate, match=r"missing|damaged|no surrogate"):
+        await predict(desk, OWNER, RULE, job=searched.runs[0])
+    assert await fit_surrogate(desk, OWNER, searched.runs[0]) == searched.made
+    assert searched.file.read_bytes() == whole
