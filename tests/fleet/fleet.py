@@ -15,6 +15,7 @@ import boto3
 from botocore.config import Config
 
 from tests.aws import CREDENTIALS, REGION, SERVICES, Aws
+from tests.fleet.events import state_change
 from tests.fleet.instances import Instance
 from tests.fleet.job import CAPACITY, INTERNAL, Conduct, Job
 from tests.fleet.listing import page
@@ -40,6 +41,9 @@ class Fleet:
         self.requests: list[Asked] = []
         self.traffic = Traffic()
         self.jobs: dict[str, Job] = {}
+        self.events: list[dict[str, Any]] = []
+        self.listeners: list[Callable[[dict[str, Any]], object]] = []
+        """Get each event of EventBridge, in the thread of its job."""
         self.s3 = aws.s3
         self.behind = Behind(aws.url, REGION)
         self._refusals: defaultdict[str, list[Fault]] = defaultdict(list)
@@ -208,7 +212,8 @@ class Fleet:
             arn = self.behind("CreateProcessingJob", request)["ProcessingJobArn"]
             doomed = self._doomed.pop(0) if self._doomed else None
             cloud = self.environment
-            job = Job(request, arn, self.folder / name, self.s3, self.traffic, self.conduct, cloud, doomed)
+            place = self.folder / name
+            job = Job(request, arn, place, self.s3, self.traffic, self.conduct, cloud, self._tell, doomed)
             job.lost_outputs = self._lost_outputs[name]
             self.jobs[name] = job
             self.run(job.live)
@@ -217,6 +222,12 @@ class Fleet:
     def run(self, live: Callable[[], None]) -> None:
         """In a thread of the fleet; an error is raised at the exit."""
         self._futures.append(self._threads.submit(live))
+
+    def _tell(self, job: Job) -> None:
+        event = state_change(self._describe({"ProcessingJobName": job.name}))
+        self.events.append(event)
+        for listener in self.listeners:
+            listener(event)
 
     def _create(self, request: Request) -> Request:
         return {"ProcessingJobArn": self.create(request).arn}

@@ -3,6 +3,7 @@
 import signal
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ class Conduct:
     grace: float = 1.0
     second: float = 0.01
     lost: Literal["ends the job", "goes on"] = "ends the job"
+    image: tuple[str, ...] = tuple(IMAGE)
+    """What is in it: the command that a container begins with."""
 
 
 class Job:
@@ -43,6 +46,7 @@ class Job:
         traffic: Traffic,
         conduct: Conduct,
         cloud: dict[str, str],
+        changed: Callable[["Job"], None],
         doomed: str | None = None,
     ) -> None:
         self.request, self.arn, self.folder, self.conduct = request, arn, folder, conduct
@@ -55,7 +59,7 @@ class Job:
         self.instances: list[Instance] = []
         self.lost_outputs: set[str] = set()
         self.done = threading.Event()
-        self._s3, self._traffic, self._cloud, self._doomed = s3, traffic, cloud, doomed
+        self._s3, self._traffic, self._cloud, self._doomed, self._changed = s3, traffic, cloud, doomed, changed
         self._first: dict[str, int] | None = None
         self._closed = False
         self._lock = threading.Lock()
@@ -78,9 +82,12 @@ class Job:
     def stop(self) -> bool:
         """False where there is nothing to stop any more."""
         with self._lock:
-            if self.status in {"InProgress", "Stopping"}:
+            begins = self.status == "InProgress"
+            if begins:
                 self.status, self.modified = "Stopping", time.time()
-            return self.status == "Stopping"
+        if begins:
+            self._changed(self)
+        return self.status == "Stopping"
 
     def close(self) -> None:
         """Ends at once, and uploads nothing more."""
@@ -89,6 +96,7 @@ class Job:
             instance.close()
 
     def live(self) -> None:
+        self._changed(self)
         outcome: tuple[Status, str] = ("Failed", INTERNAL)
         try:
             outcome = self._outcome()
@@ -97,6 +105,7 @@ class Job:
                 self.status, self.reason = outcome
                 self.ended = self.modified = time.time()
             self.done.set()
+            self._changed(self)
 
     def _outcome(self) -> tuple[Status, str]:
         if self._doomed:
@@ -122,9 +131,10 @@ class Job:
         instances = [Instance(self.folder / host, host, hosts) for host in hosts]
         for instance in instances:
             write(instance.root / "config/processingjobconfig.json", self.request)
+            config: Request = self.request.get("ProcessingOutputConfig", {"Outputs": []})
             instance.uploads = [
-                Upload(self._s3, output, instance.root, self._traffic, self.lost_outputs)
-                for output in self.request.get("ProcessingOutputConfig", {"Outputs": []})["Outputs"]
+                Upload(self._s3, output, instance.root, self._traffic, self.lost_outputs, config.get("KmsKeyId"))
+                for output in config["Outputs"]
             ]
         for given in self.request.get("ProcessingInputs", []):
             download(self._s3, given, [instance.root for instance in instances], self._traffic)
@@ -132,7 +142,9 @@ class Job:
 
     def _start(self, instance: Instance) -> None:
         application = self.request["AppSpecification"]
-        command = application.get("ContainerEntrypoint", IMAGE) + application.get("ContainerArguments", [])
+        command = application.get("ContainerEntrypoint", list(self.conduct.image)) + application.get(
+            "ContainerArguments", []
+        )
         isolated = self.request.get("NetworkConfig", {}).get("EnableNetworkIsolation", False)
         given = self.request.get("Environment", {})
         instance.start(command, environment(instance.root, given, {} if isolated else self._cloud))

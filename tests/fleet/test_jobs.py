@@ -165,6 +165,29 @@ def test_who_does_not_hear_is_killed_after_the_grace(behind: Aws, tmp_path: Path
         assert fleet.wait("deaf")["ProcessingJobStatus"] == "Stopped"
 
 
+def test_each_change_of_a_status_is_an_event(fleet: Fleet, sagemaker: Any, bucket: str) -> None:
+    heard: list[str] = []
+    fleet.listeners.append(lambda event: heard.append(event["detail"]["ProcessingJobStatus"]))
+    waiting(fleet, sagemaker, bucket, "told")
+    fleet.stop_from_console("told")
+    fleet.wait("told")
+    fleet.wait_for(lambda: len(heard) == 3, "the last event")
+    assert heard == ["InProgress", "Stopping", "Stopped"]
+    event = fleet.events[-1]
+    assert (event["source"], event["detail-type"]) == ("aws.sagemaker", "SageMaker Processing Job State Change")
+    assert event["resources"] == [fleet.jobs["told"].arn]
+    assert event["detail"]["CreationTime"] // 1000 == int(fleet.jobs["told"].created)
+
+
+def test_what_a_job_stores_is_encrypted_with_its_key(fleet: Fleet, sagemaker: Any, bucket: str) -> None:
+    fleet.put(f"s3://{bucket}/work/a", b"x")
+    request = job_of("locked", bucket, "copy")
+    request["ProcessingOutputConfig"]["KmsKeyId"] = "arn:aws:kms:eu-west-1:123456789012:key/one"
+    sagemaker.create_processing_job(**request)
+    fleet.wait("locked")
+    assert fleet.s3.head_object(Bucket=bucket, Key="result/work/a")["SSEKMSKeyId"].endswith("key/one")
+
+
 def test_the_time_limit_stops_a_job(fleet: Fleet, sagemaker: Any, bucket: str) -> None:
     fleet.put(f"s3://{bucket}/work/a", b"x")
     request = job_of("late", bucket, "wait") | {"StoppingCondition": {"MaxRuntimeInSeconds": 1}}

@@ -80,7 +80,9 @@ def _relative(key: str, prefix: str) -> str:
 class Upload:
     """One output of one instance: new and changed files, each whole."""
 
-    def __init__(self, s3: Any, output: Request, root: Path, traffic: Traffic, lost: set[str]) -> None:
+    def __init__(
+        self, s3: Any, output: Request, root: Path, traffic: Traffic, lost: set[str], key_id: str | None = None
+    ) -> None:
         target: Request = output["S3Output"]
         self.name: str = output["OutputName"]
         self.continuous = target["S3UploadMode"] == "Continuous"
@@ -89,6 +91,7 @@ class Upload:
         self._bucket, key = split(target["S3Uri"])
         self._prefix = key.rstrip("/")
         self._s3, self._traffic, self._lost = s3, traffic, lost
+        self._encrypted = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key_id} if key_id else {}
         self._sent: dict[Path, Version] = {}
 
     def send(self) -> None:
@@ -106,5 +109,6 @@ class Upload:
         self._sent[path] = version
         within = path.relative_to(self.folder).as_posix()
         if not {self.name, f"{self.name}/{within}"} & self._lost:
-            self._s3.put_object(Bucket=self._bucket, Key=f"{self._prefix}/{within}".lstrip("/"), Body=content)
+            place = {"Bucket": self._bucket, "Key": f"{self._prefix}/{within}".lstrip("/")}
+            self._s3.put_object(**place, Body=content, **self._encrypted)
             self._traffic.up(self.name, len(content))

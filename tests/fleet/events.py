@@ -1,0 +1,27 @@
+"""What SageMaker tells EventBridge when a job's status changes."""
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from tests.aws import REGION
+from tests.fleet.validation import Request
+
+TIMES = ("CreationTime", "LastModifiedTime", "ProcessingStartTime", "ProcessingEndTime")
+
+
+def state_change(described: Request) -> dict[str, Any]:
+    """The event of a job as `DescribeProcessingJob` tells of it; the service may send one twice."""
+    arn: str = described["ProcessingJobArn"]
+    milliseconds = {name: int(described[name] * 1000) for name in TIMES if name in described}
+    return {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": "SageMaker Processing Job State Change",
+        "source": "aws.sagemaker",
+        "account": arn.split(":")[4],
+        "time": datetime.fromtimestamp(described["LastModifiedTime"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": REGION,
+        "resources": [arn],
+        "detail": described | milliseconds,
+    }
