@@ -87,7 +87,7 @@ class Sharded:
             while not tasks.keys() <= files.keys():
                 next(arriving)
             parts = [(task, decode(task.shard, files.pop(id_))) for id_, task in tasks.items()]
-            yield self._cutter.evaluations(configs, parts)
+            yield self._cutter.evaluations(configs, parts) if configs else []
             if self._world.cancelled():
                 raise InterruptedError
 

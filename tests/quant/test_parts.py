@@ -1,0 +1,79 @@
+"""The pieces of a simulation, merged: the bits of the whole, however it was cut and in whatever order pieces come."""
+
+from dataclasses import replace
+from functools import cache
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quant.errors import DataError
+from quant.paths import path_model
+from quant.random import LANES
+from quant.rules import lay_out
+from quant.simulation import Part, Simulated, merged, simulate_part
+from tests.quant.test_simulation import BASE, MANDATE, SEVERAL, WARM_UP, fitted, run, same
+
+PATHS, BLOCKS, DAYS = 330, 6, 63
+CONFIGS = SEVERAL[:5]
+
+
+@cache
+def whole() -> Simulated:
+    return run(CONFIGS, paths=PATHS, days=DAYS)
+
+
+@cache
+def part(first: int, last: int, workers: int = 1) -> Part:
+    return simulate_part(
+        lay_out(CONFIGS, MANDATE, fitted=fitted),
+        path_model(BASE, seed=7),
+        paths=min(PATHS, last * LANES) - first * LANES,
+        days=DAYS,
+        warm_up=WARM_UP,
+        lag=MANDATE.decision_lag,
+        risk_aversion=MANDATE.risk_aversion,
+        first_block=first,
+        workers=workers,
+    )
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_any_partition_in_any_order_gives_the_bits_of_the_whole(data: st.DataObject) -> None:
+    cuts = sorted(data.draw(st.sets(st.integers(1, BLOCKS - 1))))
+    edges = [0, *cuts, BLOCKS]
+    parts = [part(first, last, data.draw(st.sampled_from((1, 3)))) for first, last in pairwise(edges)]
+    same(merged(data.draw(st.permutations(parts))), whole())
+
+
+def test_a_part_of_everything_is_the_whole() -> None:
+    same(merged([part(0, BLOCKS)]), whole())
+
+
+@pytest.mark.parametrize(
+    ("parts", "reason"),
+    [
+        ([], "empty"),
+        ([(0, 2), (3, 6)], "side by side"),
+        ([(0, 3), (2, 6)], "side by side"),
+        ([(0, 3), (0, 3), (3, 6)], "side by side"),
+        ([(1, 6)], "side by side"),
+    ],
+)
+def test_parts_that_are_not_a_whole_are_refused(parts: list[tuple[int, int]], reason: str) -> None:
+    with pytest.raises(DataError, match=reason):
+        merged([part(first, last) for first, last in parts])
+
+
+def test_parts_of_other_days_configs_or_blocks_are_refused() -> None:
+    first, last = part(0, 3), part(3, 6)
+    for other in (
+        replace(last, days=DAYS + 1),
+        replace(last, means=last.means[:, 1:]),
+        replace(last, means=last.means[1:]),
+        replace(last, paths=last.paths - LANES),
+    ):
+        with pytest.raises(DataError, match="same configs and days"):
+            merged([first, other])

@@ -1,0 +1,261 @@
+"""Files of shards, and a search cut into them: the evaluations of the single run, whatever happens to a file."""
+
+import hashlib
+import json
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quant.evaluation import Evaluation
+from quant.random import LANES
+from quant.search import sobol
+from quant.strategy import StrategyConfig
+from tools.evaluation import World
+from tools.search import Direct
+from tools.sharding import ATTEMPTS, FolderShelf, Sharded
+from tools.shards import BadShard, Cutter, Task, compute, decode, spans
+
+PATHS = 1_100
+"""Five shards of a scenario, the last of them short."""
+
+Chunks = list[list[StrategyConfig]]
+
+
+class Memory:
+    """A `Shelf`."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+
+    def get(self, id_: str) -> bytes | None:
+        return self.files.get(id_)
+
+    def put(self, id_: str, content: bytes) -> None:
+        self.files[id_] = content
+
+
+class Engine:
+    """Answers in the order that `arrange` gives; every shard is really computed once in all tests."""
+
+    files: dict[str, bytes] = {}  # noqa: RUF012 - on purpose
+
+    def __init__(self, world: World, arrange: Callable[[list[tuple[str, bytes]]], list[tuple[str, bytes]]] = list):
+        self.world = world
+        self.arrange = arrange
+        self.asked: list[str] = []
+
+    def compute(self, tasks: Sequence[Task]) -> Iterator[tuple[str, bytes]]:
+        self.asked += [task.shard.id() for task in tasks]
+        yield from self.arrange([self.computed(task) for task in tasks])
+
+    def computed(self, task: Task) -> tuple[str, bytes]:
+        id_ = task.shard.id()
+        if id_ not in self.files:
+            self.files[id_] = compute(self.world, task, 1)
+        return id_, self.files[id_]
+
+
+@pytest.fixture(scope="module")
+def chunks(world) -> Chunks:
+    configs = sobol(world.request.space, 5, seed=1)
+    return [configs[:3], configs[3:]]
+
+
+@pytest.fixture(scope="module")
+def single(world, chunks) -> list[list[tuple[Evaluation, ...]]]:
+    return list(Direct(world).evaluations(chunks, PATHS))
+
+
+@pytest.fixture(scope="module")
+def task(world, chunks) -> Task:
+    return next(Cutter(world).tasks(chunks[1], 100))
+
+
+@pytest.fixture(scope="module")
+def content(world, task) -> bytes:
+    return compute(world, task, 1)
+
+
+def flaw(task: Task, content: bytes) -> str:
+    with pytest.raises(BadShard) as refused:
+        decode(task.shard, content)
+    assert refused.value.id == task.shard.id()
+    assert task.shard.id()[:16] in str(refused.value)
+    return refused.value.flaw
+
+
+def test_a_file_cut_off_anywhere_is_truncated(task, content) -> None:
+    header = content.index(b"{")
+    body = content.index(b"\n", header) + 1
+    points = {0, 1, header - 1, header, header + 1, body - 1, body, body + 1, len(content) - 1}
+    for point in points | set(range(0, len(content), 211)):
+        assert flaw(task, content[:point]) == "truncated", point
+
+
+@given(st.data())
+def test_a_flipped_bit_is_refused_or_harmless(task, content, data) -> None:
+    body = content.index(b"\n", content.index(b"{")) + 1
+    place = data.draw(st.integers(0, body) | st.integers(0, len(content) - 1))
+    changed = bytearray(content)
+    changed[place] ^= 1 << data.draw(st.integers(0, 7))
+    try:
+        part = decode(task.shard, bytes(changed))
+    except BadShard:
+        return
+    sound = decode(task.shard, content)
+    assert part.days == sound.days
+    for name in ("means", "spreads", "losses", "falls"):
+        assert getattr(part, name).tobytes() == getattr(sound, name).tobytes()
+
+
+def test_other_days_in_a_header_are_damage(task, content) -> None:
+    assert content.count(b'"days":252,') == 1
+    assert flaw(task, content.replace(b'"days":252,', b'"days":253,')) == "damaged"
+
+
+def test_more_than_a_file_is_damaged(task, content) -> None:
+    assert flaw(task, content + b"\0") == "damaged"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"data": "0" * 64}, "wrong data"),
+        ({"code": "0" * 64}, "wrong code"),
+        ({"problem": "0" * 64}, "wrong problem"),
+        ({"scenario": "0" * 64}, "another shard"),
+        ({"first_block": 1}, "another shard"),
+        ({"paths": 64}, "another shard"),
+        ({"configs": ("0" * 64,)}, "another shard"),
+    ],
+)
+def test_a_file_of_something_else_is_refused_by_what_differs(task, content, changes, expected) -> None:
+    wanted = task.model_copy(update={"shard": task.shard.model_copy(update=changes)})
+    assert flaw(wanted, content) == expected
+
+
+@pytest.mark.parametrize("first_line", [b"stratigos shard 2\n", b"\x89PNG\r\n\x1a\n"])
+def test_a_file_of_another_version_is_refused(task, content, first_line) -> None:
+    assert flaw(task, first_line + content.split(b"\n", 1)[1]) == "wrong version"
+
+
+def test_a_header_is_not_looked_for_for_ever(task, content) -> None:
+    magic = content[: content.index(b"{")]
+    assert flaw(task, magic + b"{" + b" " * 100_000 + b"\n") == "truncated"
+    assert flaw(task, magic + b"{}\n") == "damaged"
+
+
+@pytest.mark.parametrize("body", [b"no stream", zlib.compress(b"too short")])
+def test_a_sealed_body_of_another_form_is_refused(task, content, body) -> None:
+    magic, header, _ = content.split(b"\n", 2)
+    said = json.loads(header)
+    said["sha256"] = hashlib.sha256(b"%d\n" % said["days"] + body).hexdigest()
+    made = b"\n".join((magic, json.dumps(said).encode(), body))
+    with pytest.raises(BadShard, match="damaged"):
+        decode(task.shard, made)
+
+
+@given(st.integers(1, 200_000))
+def test_shards_of_a_scenario_lie_side_by_side_and_are_few(paths: int) -> None:
+    seen = 0
+    found = spans(paths)
+    for first, some in found:
+        assert first * LANES == seen
+        assert 0 < some <= 64 * LANES
+        seen += some
+    assert seen == paths
+    assert len(found) <= max(16, -(-paths // (64 * LANES)))
+    assert all(some % LANES == 0 and some >= 4 * LANES for _, some in found[:-1])
+
+
+@settings(max_examples=15)
+@given(st.randoms(use_true_random=False))
+def test_shards_in_any_order_twice_or_late_give_the_evaluations_of_the_single_run(world, chunks, single, random):
+    late: list[tuple[str, bytes]] = []
+
+    def arrange(results: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+        """Some of them twice, and some of an earlier batch among them."""
+        found = results + random.sample(results, random.randrange(len(results))) + late
+        late.extend(random.sample(results, 1))
+        random.shuffle(found)
+        return found
+
+    sharded = Sharded(world, Engine(world, arrange), Memory())
+    assert list(sharded.evaluations(chunks, PATHS)) == single
+    assert list(sharded.evaluations(chunks[:1], PATHS)) == single[:1]
+
+
+def test_a_chunk_may_be_empty_since_all_of_it_was_screened_out(world, chunks, single) -> None:
+    sharded = Sharded(world, Engine(world), Memory())
+    assert list(sharded.evaluations([[], chunks[0], [], chunks[1]], PATHS)) == [[], single[0], [], single[1]]
+    assert list(sharded.evaluations([[]], PATHS)) == [[]]
+
+
+def test_what_is_stored_is_not_computed_again(world, chunks, single, tmp_path) -> None:
+    engine = Engine(world)
+    shelf = FolderShelf(tmp_path / "new", [tmp_path / "old"])
+    assert list(Sharded(world, engine, shelf).evaluations(chunks, PATHS)) == single
+    assert len(engine.asked) == len(set(engine.asked)) == 20
+    files = sorted((tmp_path / "new").iterdir())
+    assert sorted(path.stem for path in files) == sorted(engine.asked)
+    (tmp_path / "new").rename(tmp_path / "old")
+    Random(3).shuffle(files)
+    for gone in files[:7]:
+        (tmp_path / "old" / gone.name).unlink()
+    again = Engine(world)
+    sharded = Sharded(world, again, shelf)
+    assert list(sharded.evaluations(chunks, PATHS)) == single
+    assert (sorted(again.asked), sharded.found) == (sorted(path.stem for path in files[:7]), 13)
+
+
+def test_bad_stored_shards_are_refused_named_and_computed_again(world, chunks, single) -> None:
+    shelf, refused = Memory(), list[BadShard]()
+    assert list(Sharded(world, Engine(world), shelf).evaluations(chunks, PATHS)) == single
+    sound = dict(shelf.files)
+    short, other, flipped = sorted(sound)[:3]
+    shelf.files[short] = sound[short][:-9]
+    shelf.files[other] = sound[short]
+    shelf.files[flipped] = sound[flipped][:-9] + b"\xff" + sound[flipped][-8:]
+    engine = Engine(world)
+    sharded = Sharded(world, engine, shelf, refused.append)
+    assert list(sharded.evaluations(chunks, PATHS)) == single
+    told = {bad.id: bad.flaw for bad in refused}
+    assert told == {short: "truncated", other: "another shard", flipped: "damaged"}
+    assert sorted(engine.asked) == [short, other, flipped]
+    assert shelf.files == sound
+
+
+def test_a_shard_that_arrives_bad_is_refused_and_asked_for_again(world, chunks, single) -> None:
+    wrong, refused = list[str](), list[BadShard]()
+
+    def arrange(results: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+        if wrong:
+            return results
+        wrong.extend(id_ for id_, _ in results[:2])
+        return [(id_, content[:50] if id_ in wrong else content) for id_, content in results]
+
+    engine, shelf = Engine(world, arrange), Memory()
+    assert list(Sharded(world, engine, shelf, refused.append).evaluations(chunks, PATHS)) == single
+    assert [bad.id for bad in refused] == wrong
+    assert engine.asked[20:] == wrong
+    assert shelf.files == {id_: Engine.files[id_] for id_ in shelf.files}
+
+
+def test_an_engine_that_never_gets_it_right_is_given_up(world, chunks) -> None:
+    engine = Engine(world, lambda results: [(id_, b"") for id_, _ in results])
+    refused: list[BadShard] = []
+    with pytest.raises(BadShard, match="truncated"):
+        list(Sharded(world, engine, Memory(), refused.append).evaluations(chunks[:1], PATHS))
+    assert len(refused) == ATTEMPTS * 10
+
+
+def test_a_task_of_another_world_is_refused(world, task) -> None:
+    Cutter(world).require(task)
+    for field in ("problem", "data", "code"):
+        other = task.model_copy(update={"shard": task.shard.model_copy(update={field: "0" * 64})})
+        with pytest.raises(ValueError, match="another request"):
+            Cutter(world).require(other)
