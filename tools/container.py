@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, TypeVar
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from quant.strategy import Frozen
 from quant.trial import Trial
@@ -142,7 +142,7 @@ def read_work(folder: Path) -> tuple[Work, Prices, list[Trial]]:
             allowed = "the image with which the job was submitted"
             raise Foreign(f"work.json: it was written by another version of the program; allowed: {allowed}")
         work = Work.model_validate(document)
-        known = [Trial.model_validate(trial) for trial in json.loads((folder / "known.json").read_bytes())]
+        known = TypeAdapter(list[Trial]).validate_json((folder / "known.json").read_bytes())
         content = (folder / "prices.npz").read_bytes()
     except FileNotFoundError as error:
         name = Path(str(error.filename)).name

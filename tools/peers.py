@@ -27,11 +27,13 @@ from tools.shards import BadShard, Cutter, Task, check, compute
 
 T = TypeVar("T")
 
-LARGEST_SHARD, LARGEST_TASK = 2**26, 2**20
+LARGEST_SHARD, LARGEST_TASK = 2**24, 2**20
 START_SECONDS = 600.0
 """Instances of a job start at different times."""
 LINGER_SECONDS = 30.0
 """The leader waits so long, after the end, for those that have not come yet, to tell them."""
+LOOK_SECONDS = 0.5
+"""Between two looks at whether somebody takes long."""
 INSTANCE = "Stratigos-Instance"
 
 logger: Any = structlog.get_logger()
@@ -164,7 +166,7 @@ class Peers:
     async def _next(self, host: str) -> Flight:
         while (flight := self._board.take(host, self._loop.time())) is None:
             with suppress(TimeoutError):
-                async with asyncio.timeout(1.0):  # what others are at becomes late as time goes by
+                async with asyncio.timeout(LOOK_SECONDS):  # what others are at becomes late as time goes by
                     await self._news.wait()
         return flight
 

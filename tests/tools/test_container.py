@@ -1,0 +1,186 @@
+"""What a container is handed and what it leaves: anything that is not whole is refused by name."""
+
+import json
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tools.code import code_version
+from tools.container import (
+    BadOutput,
+    Foreign,
+    Resources,
+    Summary,
+    Tree,
+    Work,
+    decode_summary,
+    decode_trials,
+    encode_summary,
+    encode_trials,
+    pack_prices,
+    read_resources,
+    read_work,
+    unpack_prices,
+    write_work,
+)
+
+KEY = "0123456789abcdef" * 2
+
+
+@pytest.fixture(scope="module")
+def work(world, job, prices) -> Work:
+    return Work(code=code_version(), data=prices.digest, job=job(world.request), key=KEY)
+
+
+@pytest.fixture(scope="module")
+def few(prices):
+    """Prices of a month."""
+    return replace(prices, dates=prices.dates[:21], closes=prices.closes[:21])
+
+
+@pytest.fixture
+def folder(tmp_path, work, prices, searched) -> Path:
+    write_work(tmp_path / "work", work, prices, searched.trials[:2])
+    return tmp_path / "work"
+
+
+def test_work_comes_back_as_it_was_written(folder, work, prices, searched) -> None:
+    read, found, known = read_work(folder)
+    assert read == work
+    assert known == list(searched.trials[:2])
+    assert found.digest == prices.digest
+    for name in ("assets", "price_index", "survivors", "source", "notes", "calendar", "currency", "accepted"):
+        assert getattr(found, name) == getattr(prices, name)
+    np.testing.assert_array_equal(found.dates, prices.dates)
+
+
+@pytest.mark.parametrize("name", ["work.json", "known.json", "prices.npz"])
+def test_a_missing_file_is_named(folder, name) -> None:
+    (folder / name).unlink()
+    with pytest.raises(Foreign, match=f"^{name}: it is not there"):
+        read_work(folder)
+
+
+@pytest.mark.parametrize("change", [{"code": "0" * 64}, {"format": 2}, {"format": None}])
+def test_work_of_another_version_is_refused(folder, change) -> None:
+    path = folder / "work.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(Foreign, match="another version of the program; allowed: the image"):
+        read_work(folder)
+
+
+@pytest.mark.parametrize("name", ["work.json", "known.json"])
+@pytest.mark.parametrize("content", [b"", b"{", b"3", b"\xff\xfe", b'[{"number": 1}]', b"nothing"])
+def test_documents_that_cannot_be_read_are_refused(folder, name, content) -> None:
+    (folder / name).write_bytes(content)
+    with pytest.raises(Foreign):
+        read_work(folder)
+
+
+def test_other_prices_are_refused(folder, prices) -> None:
+    other = replace(prices, closes=prices.closes * 1.01)
+    (folder / "prices.npz").write_bytes(pack_prices(other))
+    with pytest.raises(Foreign, match=rf"its digest is {other.digest[:16]}; allowed: {prices.digest[:16]}"):
+        read_work(folder)
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_damaged_prices_are_refused_wherever_they_are_damaged(few, data) -> None:
+    content = bytearray(pack_prices(few))
+    place = data.draw(st.integers(0, len(content) - 1))
+    if data.draw(st.booleans()):
+        del content[place:]
+    else:
+        content[place] ^= 1 << data.draw(st.integers(0, 7))
+    with suppress(Foreign):
+        assert unpack_prices(bytes(content), few.digest).digest == few.digest
+
+
+@pytest.mark.parametrize(
+    ("hosts", "leader"),
+    [(["algo-10", "algo-2", "algo-1"], "algo-1"), (["algo-10", "algo-2"], "algo-2"), (["b", "a"], "a"), (["x"], "x")],
+)
+def test_the_first_host_leads(hosts, leader) -> None:
+    assert Resources(current_host=hosts[0], hosts=hosts).leader == leader
+
+
+def test_sagemaker_may_say_more_about_instances(tmp_path) -> None:
+    path = tmp_path / "resourceconfig.json"
+    said = {
+        "current_host": "algo-1",
+        "hosts": ["algo-1"],
+        "current_instance_type": "ml.c5.4xlarge",
+        "instance_groups": [],
+    }
+    path.write_text(json.dumps(said))
+    assert read_resources(path) == Resources(current_host="algo-1", hosts=("algo-1",))
+
+
+@pytest.mark.parametrize("content", [None, "", "{}", '{"current_host": "a", "hosts": []}', "[1]"])
+def test_instances_that_are_not_told_of_are_an_error(tmp_path, content) -> None:
+    path = tmp_path / "resourceconfig.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(Foreign, match=r"^resourceconfig\.json: it (is not there|cannot be read)"):
+        read_resources(path)
+
+
+def test_the_folders_are_those_of_sagemaker() -> None:
+    tree = Tree()
+    assert tree.resources == Path("/opt/ml/config/resourceconfig.json")
+    assert tree.work == Path("/opt/ml/processing/input/work")
+    assert tree.earlier_shards == Path("/opt/ml/processing/input/shards")
+    assert tree.shards == Path("/opt/ml/processing/output/shards")
+    assert tree.result == Path("/opt/ml/processing/output/result")
+    assert tree.message == Path("/opt/ml/output/message")
+
+
+def test_finished_trials_come_back_as_they_were_left(work, searched) -> None:
+    content = encode_trials(work, searched.saved[:3])
+    found = decode_trials("trials-00000.json", content, work)
+    assert [trial for trial, _ in found] == list(searched.trials[:3])
+    for (_, series), (_, expected) in zip(found, searched.saved, strict=False):
+        np.testing.assert_array_equal(series, expected)
+
+
+def test_a_summary_comes_back_as_it_was_left(work) -> None:
+    summary = Summary(
+        code=work.code, data=work.data, job=work.job.id(), stopped="budget", trials=3, files={"a": "0" * 64}
+    )
+    assert decode_summary(encode_summary(summary), work) == summary
+
+
+@pytest.mark.parametrize(
+    ("change", "flaw"),
+    [
+        ({"code": "0" * 64}, "wrong code"),
+        ({"data": "0" * 64}, "wrong data"),
+        ({"job": {"run": "r2"}}, "another job"),
+    ],
+)
+def test_finished_trials_of_something_else_are_refused(work, searched, change, flaw) -> None:
+    content = encode_trials(work, searched.saved[:1])
+    job = work.job.model_copy(update=change.pop("job", {}))
+    with pytest.raises(BadOutput) as refused:
+        decode_trials("trials-00000.json", content, work.model_copy(update=change | {"job": job}))
+    assert (refused.value.flaw, refused.value.name) == (flaw, "trials-00000.json")
+
+
+@settings(max_examples=30)
+@given(st.data())
+def test_damaged_trials_are_refused(work, searched, data) -> None:
+    content = encode_trials(work, searched.saved[:1])
+    place = data.draw(st.integers(0, len(content) - 1))
+    if data.draw(st.booleans()):
+        changed = content[:place]
+    else:
+        changed = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+    with pytest.raises(BadOutput) as refused:
+        decode_trials("trials-00000.json", changed, work)
+    assert refused.value.flaw in ("truncated", "damaged")

@@ -1,0 +1,333 @@
+"""Instances among each other, over real sockets: the evaluations of the single run, whoever dies, stalls or lies."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, closing, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from quant.evaluation import Evaluation
+from quant.search import sobol
+from quant.strategy import StrategyConfig
+from tools.board import Board
+from tools.container import Resources, Work
+from tools.evaluation import World
+from tools.peers import LARGEST_SHARD, LeaderLost, Peers, follow
+from tools.search import Direct
+from tools.sharding import FolderShelf, Sharded
+from tools.shards import BadShard, Task, compute
+
+pytestmark = pytest.mark.anyio
+PATHS = 1_100
+LEADER, *OTHERS = [f"127.0.0.{k}" for k in range(1, 6)]
+Found = list[list[tuple[Evaluation, ...]]]
+
+
+@pytest.fixture(scope="module")
+def chunks(world) -> list[list[StrategyConfig]]:
+    configs = sobol(world.request.space, 4, seed=1)
+    return [configs[:2], configs[2:]]
+
+
+@pytest.fixture(scope="module")
+def single(world, chunks) -> Found:
+    return list(Direct(world).evaluations(chunks, PATHS))
+
+
+@pytest.fixture
+def work(world, job) -> Work:
+    with socket.socket() as free:
+        free.bind((LEADER, 0))
+        port = free.getsockname()[1]
+    return Work(code="c", data="d", job=job(world.request), key="0123456789abcdef" * 2, port=port)
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left() -> Any:
+    yield
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("shard")]
+
+
+async def until(holds: Callable[[], object]) -> None:
+    while True:
+        await asyncio.sleep(0.001)
+        if holds():
+            return
+
+
+class Searching:
+    """The leader of a job, from within the context of its peers."""
+
+    def __init__(self, world: World, peers: Peers, folder: Path, refused: list[BadShard]) -> None:
+        self.peers = peers
+        self.refused = refused
+        self.shelf = FolderShelf(folder / LEADER)
+        self.sharded = Sharded(world, peers, self.shelf, refused.append)
+
+    async def search(self, chunks: Sequence[Sequence[StrategyConfig]]) -> Found:
+        return await asyncio.to_thread(lambda: list(self.sharded.evaluations(chunks, PATHS)))
+
+    async def all_came(self) -> None:
+        await until(lambda: not self.peers.unseen)
+
+
+@pytest.fixture
+def leading(world, work, tmp_path) -> Callable[..., Any]:
+    @asynccontextmanager
+    async def lead(*others: str, **changes: Any) -> AsyncGenerator[Searching]:
+        refused: list[BadShard] = []
+        resources = Resources(current_host=LEADER, hosts=(LEADER, *others))
+        arguments = {"slots": 1, "linger_seconds": 0.05, "refused": refused.append} | changes
+        async with Peers(world, resources, work, **arguments) as peers:
+            yield Searching(world, peers, tmp_path, refused)
+
+    return lead
+
+
+@pytest.fixture
+def following(world, work, tmp_path) -> Callable[..., Awaitable[None]]:
+    def begin(host: str, **changes: Any) -> Awaitable[None]:
+        resources = Resources(current_host=host, hosts=(LEADER, *OTHERS))
+        arguments = {"world": world, "work": work, "slots": 1, "start_seconds": 5.0} | changes
+        return follow(shelf=FolderShelf(tmp_path / host), resources=resources, **arguments)
+
+    return begin
+
+
+async def puppet(work: Work, host: str = OTHERS[0], key: str | None = None) -> ClientConnection:
+    """An instance that does what a test says."""
+    headers = {"Authorization": f"Bearer {key or work.key}", "Stratigos-Instance": host}
+    return await connect(f"ws://{LEADER}:{work.port}", additional_headers=headers, proxy=None, max_size=None)
+
+
+def ids(folder: Path) -> set[str]:
+    return {path.stem for path in folder.iterdir()} if folder.is_dir() else set()
+
+
+@pytest.mark.parametrize("count", [1, 3, 5])
+async def test_any_number_of_instances_gives_the_evaluations_of_one(
+    count, chunks, single, leading, following, tmp_path
+) -> None:
+    others = OTHERS[: count - 1]
+    followers = [asyncio.create_task(following(host, slots=2)) for host in others]
+    async with leading(*others) as leader:
+        await leader.all_came()
+        assert await leader.search(chunks) == single
+        assert await leader.search(chunks) == single
+    await asyncio.gather(*followers)
+    tally = leader.peers.tally
+    assert (tally.computed.total(), leader.sharded.found) == (20, 20), "the second time nothing is computed"
+    assert (tally.again, tally.late, tally.lost, leader.refused) == (0, 0, 0, [])
+    assert len(ids(tmp_path / LEADER)) == 20
+    for host in others:
+        mine = ids(tmp_path / host)
+        assert len(mine) == tally.computed[host]
+        assert mine <= ids(tmp_path / LEADER)
+
+
+async def test_an_instance_alone_opens_no_socket(work, chunks, single, leading) -> None:
+    with socket.create_server((LEADER, work.port)):
+        async with leading() as leader:
+            assert await leader.search(chunks) == single
+
+
+async def test_what_an_instance_was_at_when_it_died_is_computed_by_another(work, chunks, single, leading) -> None:
+    async with leading(*OTHERS[:2]) as leader:
+        connections = [await puppet(work, host) for host in OTHERS[:2]]
+        searching = asyncio.create_task(leader.search(chunks))
+        for connection in connections:
+            await connection.recv()
+            connection.transport.abort()
+        assert await searching == single
+    assert leader.peers.tally.computed == {LEADER: 20}
+    assert leader.peers.tally.lost == 2
+
+
+async def test_an_instance_that_is_killed_while_others_go_on(chunks, single, leading, following) -> None:
+    killed, other = (asyncio.create_task(following(host)) for host in OTHERS[:2])
+    async with leading(*OTHERS[:2]) as leader:
+        await leader.all_came()
+        searching = asyncio.create_task(leader.search(chunks))
+        await until(lambda: leader.peers.tally.computed[OTHERS[0]] or searching.done())
+        killed.cancel()
+        assert await searching == single
+    await other
+    assert leader.peers.tally.computed.total() == 20
+
+
+@pytest.mark.parametrize("answer", ["hello", b"", b"stratigos shard 1\n", "{}" * 1_000])
+async def test_who_answers_with_anything_but_the_shard_is_refused_and_done_with(
+    work, chunks, single, leading, answer
+) -> None:
+    async with leading(OTHERS[0]) as leader:
+        liar = await puppet(work)
+        searching = asyncio.create_task(leader.search(chunks))
+        task = Task.model_validate_json(await liar.recv())
+        await liar.send(answer)
+        assert await searching == single
+        with pytest.raises(ConnectionClosed, match="1008"):
+            await liar.recv()
+    assert [bad.id for bad in leader.refused] == [task.shard.id()]
+    assert leader.peers.tally.computed == {LEADER: 20}
+
+
+async def test_the_shard_of_another_task_is_refused(world, work, chunks, single, leading) -> None:
+    async with leading(OTHERS[0]) as leader:
+        liar = await puppet(work)
+        searching = asyncio.create_task(leader.search(chunks))
+        first = Task.model_validate_json(await liar.recv())
+        content = compute(world, first, 1)
+        await liar.send(content)
+        second = Task.model_validate_json(await liar.recv())
+        await liar.send(content)
+        assert await searching == single
+    assert [(bad.id, bad.flaw) for bad in leader.refused] == [(second.shard.id(), "another shard")]
+    assert leader.peers.tally.computed == {LEADER: 19, OTHERS[0]: 1}
+
+
+async def test_a_message_that_is_too_large_is_not_read(work, chunks, single, leading) -> None:
+    async with leading(OTHERS[0]) as leader:
+        liar = await puppet(work)
+        searching = asyncio.create_task(leader.search(chunks))
+        await liar.recv()
+        with suppress(ConnectionClosed):
+            await liar.send(bytes(LARGEST_SHARD + 1))
+        with pytest.raises(ConnectionClosed, match="1009"):
+            await liar.recv()
+        assert await searching == single
+
+
+async def test_strangers_disturb_nobody(work, chunks, single, leading, following) -> None:
+    follower = asyncio.create_task(following(OTHERS[0]))
+    async with leading(OTHERS[0]) as leader:
+        with (
+            closing(socket.create_connection((LEADER, work.port))) as silent,
+            closing(socket.create_connection((LEADER, work.port))) as garbage,
+            closing(socket.create_connection((LEADER, work.port))) as half,
+        ):
+            silent.setblocking(False)
+            garbage.sendall(b"\x16\x03\x01\x00\xff" * 1_000)
+            half.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n")
+            for host, key in ((OTHERS[0], "f" * 32), (OTHERS[1], None), (LEADER, None), ("", None)):
+                with pytest.raises(InvalidStatus, match="401"):
+                    await puppet(work, host, key)
+            await leader.all_came()
+            assert await leader.search(chunks) == single
+    await follower
+
+
+async def test_nobody_waits_for_the_slowest(world, work, chunks, single, leading) -> None:
+    """Its shard is computed by another, and its own result, which comes late, does no harm."""
+    async with leading(OTHERS[0], board=Board(soonest=0.01, unknown=0.01)) as leader:
+        slow = await puppet(work)
+        searching = asyncio.create_task(leader.search(chunks))
+        task = Task.model_validate_json(await slow.recv())
+        assert await searching == single
+        tally = leader.peers.tally
+        assert (tally.computed, tally.again, tally.late) == ({LEADER: 20}, 1, 0)
+        await slow.send(compute(world, task, 1))
+        await until(lambda: tally.late)
+        assert await leader.search(chunks) == single
+    assert tally.computed == {LEADER: 20}
+
+
+async def test_an_instance_may_come_in_the_middle(chunks, single, leading, following) -> None:
+    async with leading(*OTHERS[:2]) as leader:
+        assert await leader.search(chunks[:1]) == single[:1]
+        follower = asyncio.create_task(following(OTHERS[0]))
+        await until(lambda: OTHERS[0] not in leader.peers.unseen)
+        assert await leader.search(chunks) == single
+    await follower
+    assert leader.peers.unseen == [OTHERS[1]], "and one may never come"
+
+
+async def test_an_instance_that_comes_after_the_last_shard_is_told_the_end(chunks, leading, following) -> None:
+    async with leading(OTHERS[0], linger_seconds=5.0) as leader:
+        await leader.search(chunks)
+        follower = asyncio.create_task(following(OTHERS[0]))
+    assert await follower is None
+    assert leader.peers.unseen == []
+
+
+async def test_an_instance_without_its_leader_fails(leading, following, work) -> None:
+    with pytest.raises(LeaderLost, match=rf"{LEADER}, which leads, .* on port {work.port}"):
+        await following(OTHERS[0], start_seconds=0.1)
+    follower = asyncio.create_task(following(OTHERS[0]))
+    with suppress(ZeroDivisionError):
+        async with leading(OTHERS[0]) as leader:
+            await leader.all_came()
+            raise ZeroDivisionError
+    with pytest.raises(LeaderLost):
+        await follower
+
+
+async def test_an_instance_with_another_key_fails_at_once(work, leading, following) -> None:
+    async with leading(OTHERS[0]):
+        with pytest.raises(LeaderLost, match="401"):
+            await following(OTHERS[0], work=work.model_copy(update={"key": "e" * 32}), start_seconds=60.0)
+
+
+async def test_an_instance_with_another_request_fails_and_the_others_go_on(
+    world, chunks, single, leading, following
+) -> None:
+    other = replace(world, request=world.request.model_copy(update={"seed": 4}))
+    follower = asyncio.create_task(following(OTHERS[0], world=other))
+    async with leading(OTHERS[0]) as leader:
+        await leader.all_came()
+        assert await leader.search(chunks) == single
+    with pytest.raises(ValueError, match="another request"):
+        await follower
+
+
+async def test_an_instance_sends_what_it_has_stored_instead_of_computing_it(
+    world, work, chunks, single, leading, following, tmp_path
+) -> None:
+    async with leading() as leader:
+        await leader.search(chunks)
+    stored = tmp_path / OTHERS[0]
+    (tmp_path / LEADER).rename(stored)
+    bad = min(stored.iterdir())
+    bad.write_bytes(bad.read_bytes()[:-5])
+    asked: list[None] = []
+
+    def cancelled() -> bool:
+        """Asked before each piece of a shard that is computed."""
+        asked.append(None)
+        return False
+
+    follower = asyncio.create_task(following(OTHERS[0], world=replace(world, cancelled=cancelled)))
+    async with leading(OTHERS[0]) as leader:
+        await leader.all_came()
+        assert await leader.search(chunks) == single
+    await follower
+    computed = leader.peers.tally.computed
+    assert computed[OTHERS[0]] > 0
+    assert len(asked) <= 4, "one shard at most"
+
+
+async def test_a_search_that_is_interrupted_ends_at_once(work, chunks, leading) -> None:
+    async with leading(OTHERS[0]) as leader:
+        held = await puppet(work)
+        searching = asyncio.create_task(leader.search(chunks))
+        await held.recv()
+        leader.peers.interrupt()
+        with pytest.raises(InterruptedError):
+            await searching
+
+
+async def test_a_fault_of_the_leader_ends_its_search(world, work, chunks, tmp_path) -> None:
+    def fail() -> bool:
+        raise ZeroDivisionError
+
+    broken = replace(world, cancelled=fail)
+    async with Peers(broken, Resources(current_host=LEADER, hosts=(LEADER,)), work, slots=1) as peers:
+        sharded = Sharded(world, peers, FolderShelf(tmp_path))
+        with pytest.raises(ZeroDivisionError):
+            await asyncio.to_thread(lambda: list(sharded.evaluations(chunks, PATHS)))
