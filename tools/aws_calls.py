@@ -4,7 +4,6 @@ import asyncio
 import re
 import threading
 from collections.abc import Callable
-from contextlib import closing
 from typing import Any, TypeVar
 
 from store.errors import Unavailable
@@ -46,7 +45,7 @@ class Calls:
 
     def close(self) -> None:
         if self._client is not None:
-            closing(self._client).__exit__()
+            self._client.close()
 
     def _made(self, call: "Callable[[Any], Answer]") -> "Answer":
         from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[reportMissingTypeStubs]

@@ -17,10 +17,8 @@ STARTING_SECONDS = 240.0
 APPLICATION = "stratigos"
 RESERVED_TAGS = frozenset({"application", "owner", "run"})
 LONGEST_REASON = 1000
-KILLED = 128
-"""Exit codes from here on are signals'."""
-MENDABLE = 2
-"""The exit code of a container whose work somebody can mend."""
+FAULT, MENDABLE = 1, 2
+"""Exit codes of a container: of a fault, and where somebody can mend its work; any other is that of a lost one."""
 
 _CAPACITY = re.compile(r"\b(CapacityError|InsufficientInstanceCapacity|InsufficientCapacity)", re.IGNORECASE)
 _EXIT_CODES = re.compile(r"exit codes?\b(.*)", re.IGNORECASE | re.DOTALL)
@@ -160,7 +158,7 @@ def _failure(reason: str, message: str) -> Outcome:
     codes = {int(code) for code in _NUMBER.findall(ended[1])} if ended else set[int]()
     if MENDABLE in codes and message:
         return Outcome("mendable", plain(message))
-    if reason.startswith("AlgorithmError") and message and not any(code >= KILLED for code in codes):
+    if reason.startswith("AlgorithmError") and message and codes <= {FAULT}:
         return Outcome("fault", plain(message))
     return Outcome("lost", told)
 

@@ -6,7 +6,7 @@ All that is known of a job lies in the store and in S3, so that any process goes
 import asyncio
 import tempfile
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +47,9 @@ class SageMakerRunner:
         prices: LoadPrices,
         cluster: Cluster,
         machines: Machines,
+        *,
+        sagemaker: Calls,
+        s3: Calls,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._store = store
@@ -54,14 +57,9 @@ class SageMakerRunner:
         self._cluster = cluster
         self._machines = machines
         self._now = now
-        self._sagemaker = Calls("sagemaker")
-        self._s3 = Calls("s3")
-        self._bucket = Bucket(self._s3, cluster.bucket, cluster.kms_key)
+        self._sagemaker = sagemaker
+        self._bucket = Bucket(s3, cluster.bucket, cluster.kms_key)
         self._results = Results(store, self._bucket, cluster)
-
-    def close(self) -> None:
-        self._sagemaker.close()
-        self._s3.close()
 
     @property
     def machines(self) -> Machines:
@@ -232,8 +230,5 @@ def _written(job: RemoteJob, prices: "Prices", known: "list[Trial]") -> dict[str
 async def sagemaker_runner(
     store: Store, prices: LoadPrices, cluster: Cluster, machines: Machines
 ) -> AsyncGenerator[SageMakerRunner]:
-    runner = SageMakerRunner(store, prices, cluster, machines)
-    try:
-        yield runner
-    finally:
-        runner.close()
+    with closing(Calls("sagemaker")) as sagemaker, closing(Calls("s3")) as s3:
+        yield SageMakerRunner(store, prices, cluster, machines, sagemaker=sagemaker, s3=s3)
