@@ -1,0 +1,384 @@
+"""The runner against a fleet whose containers leave results that were made before."""
+
+import asyncio
+import hashlib
+import json
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from store.errors import Unavailable
+from store.store import Store, open_store
+from tests.aws import moto, point_at
+from tests.fleet.fleet import IMAGE_URI, ROLE, Fleet
+from tests.fleet.job import Conduct
+from tests.tools import canned
+from tools.aws_calls import Calls
+from tools.code import code_version
+from tools.container import Summary, Work, checkpoint_name, encode_summary, encode_trials
+from tools.context import utc_now
+from tools.errors import NotFound, UserError
+from tools.jobs import JobStatus, Machines, SearchJob
+from tools.processing import Cluster
+from tools.remote_jobs import job_name, open_jobs, whose
+from tools.sagemaker import SageMakerRunner
+from tools.trials import stored_trials
+
+pytestmark = pytest.mark.anyio
+
+ACCOUNT = "123456789012"
+RUNS = count()
+
+
+class Amazon:
+    """A fleet that runs canned containers, a bucket, clients of both: made once, they take a second."""
+
+    def __init__(self, fleet: Fleet, folder: Path, sagemaker: Calls, s3: Calls) -> None:
+        self.fleet, self.folder, self.sagemaker, self.s3 = fleet, folder, sagemaker, s3
+        self.bucket = fleet.aws.bucket("desks")
+
+
+@pytest.fixture(scope="module")
+def amazon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Amazon]:
+    folder = tmp_path_factory.mktemp("image")
+    image = (sys.executable, "-S", canned.__file__, str(folder))
+    conduct = Conduct(upload_every=0.02, grace=0.2, image=image)
+    with moto() as aws, Fleet(aws, folder / "fleet", conduct) as fleet, pytest.MonkeyPatch.context() as monkeypatch:
+        point_at(monkeypatch, aws.url)
+        for name, value in fleet.environment.items():
+            monkeypatch.setenv(name, value)
+        with closing(Calls("sagemaker")) as sagemaker, closing(Calls("s3")) as s3:
+            yield Amazon(fleet, folder, sagemaker, s3)
+        assert fleet.violations == []
+
+
+class Case:
+    """A job of a test, with what its containers leave, and runners that know it from the store alone."""
+
+    def __init__(self, amazon: Amazon, job: SearchJob, searched: Any, store: Store, prices: Any) -> None:
+        self.amazon, self.job, self.store = amazon, job, store
+        self.name = job_name(job.id())
+        self.now = utc_now()
+        self._prices = prices
+        self._folder = amazon.folder / self.name
+        leave(self._folder / "result", job, searched)
+        self.attempts()
+
+    def attempts(self, **said: Any) -> None:
+        """By number, `a1` first: what a container does other than to leave its result and end well."""
+        (self._folder / "attempts.json").write_text(json.dumps({name[1:]: does for name, does in said.items()}))
+
+    def runner(self, **changes: Any) -> SageMakerRunner:
+        given = {"image": IMAGE_URI, "role": ROLE, "bucket": self.amazon.bucket, "prefix": "desk", "instances": 1}
+
+        async def prices(owner: str, request: Any) -> Any:
+            assert (owner, request) == (self.job.owner, self.job.request)
+            return self._prices
+
+        return SageMakerRunner(
+            self.store,
+            prices,
+            Cluster.model_validate(given | changes),
+            Machines(kind="sagemaker"),
+            sagemaker=self.amazon.sagemaker,
+            s3=self.amazon.s3,
+            now=lambda: self.now,
+        )
+
+    async def until(self, runner: SageMakerRunner, true: Callable[[JobStatus], bool]) -> JobStatus:
+        status = await runner.status(self.job.id())
+        while not true(status):
+            await asyncio.sleep(0.005)
+            status = await runner.status(self.job.id())
+        return status
+
+    async def ended(self, runner: SageMakerRunner) -> JobStatus:
+        return await self.until(runner, lambda status: status.state not in ("queued", "running"))
+
+    async def searched(self, **changes: Any) -> JobStatus:
+        runner = self.runner(**changes)
+        await runner.submit(self.job)
+        return await self.ended(runner)
+
+    async def trials(self) -> tuple[Any, ...]:
+        return await stored_trials(self.store, self.job.owner, self.job.run)
+
+    @property
+    def jobs(self) -> list[str]:
+        return [name for name in self.amazon.fleet.jobs if name.startswith(self.name)]
+
+    @property
+    def requests(self) -> list[Any]:
+        asked = self.amazon.fleet.asked("CreateProcessingJob")
+        return [request for request in asked if request["ProcessingJobName"].startswith(self.name)]
+
+
+def leave(folder: Path, job: SearchJob, searched: Any) -> None:
+    """What a container of this job leaves, which has found what `searched` did."""
+    folder.mkdir(parents=True)
+    work = Work(code=code_version(), data=searched.world.market.data_digest, job=job, key="0" * 32)
+    status = JobStatus(id=job.id(), state="running", done=12, total=12, best=0.5)
+    files = {checkpoint_name(n): encode_trials(work, searched.saved[10 * n : 10 * n + 10]) for n in range(2)}
+    files["progress.json"] = status.model_dump_json().encode()
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    summary = Summary(code=work.code, data=work.data, job=job.id(), stopped="budget", trials=12, files=digests)
+    files["summary.json"] = encode_summary(summary)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+
+
+@pytest.fixture
+async def case(amazon: Amazon, job: Any, searched: Any, prices: Any, tmp_path: Path) -> AsyncIterator[Case]:
+    async with open_store(tmp_path) as store:
+        yield Case(amazon, job(searched.world.request, run=f"run{next(RUNS)}"), searched, store, prices)
+
+
+def told(status: JobStatus) -> list[tuple[int, str]]:
+    return [(report.attempt, report.code) for report in status.reports]
+
+
+async def test_a_search_is_a_processing_job_and_its_trials_are_those_of_this_process(case: Case, searched: Any) -> None:
+    status = await case.searched(tags=(("team", "allocation"),))
+    assert (status.state, status.stopped, status.done, status.total, status.best) == (
+        "completed",
+        "budget",
+        12,
+        12,
+        0.5,
+    )
+    assert await case.trials() == searched.trials
+    name = case.name
+    (request,) = case.requests
+    assert request["ProcessingJobName"] == f"{name}-1"
+    assert request["AppSpecification"] == {"ImageUri": IMAGE_URI, "ContainerArguments": ["worker"]}
+    assert [each["InputName"] for each in request["ProcessingInputs"]] == ["work"]
+    assert case.job.owner not in json.dumps(request)
+    assert {"Key": "team", "Value": "allocation"} in request["Tags"]
+    place = f"s3://{case.amazon.bucket}/desk/jobs/{name}/work"
+    written = [uri.rpartition("/")[2] for uri in case.amazon.fleet.objects(place)]
+    assert written == ["known.json", "prices.npz", "work.json"]
+    assert told(status) == [(1, "begun")]
+
+
+async def test_whoever_looks_finds_the_job(case: Case) -> None:
+    case.attempts(a1={"waits": True, "without": ["summary.json", "trials-00001.json"]})
+    first, second = case.runner(), case.runner()
+    with pytest.raises(NotFound, match="no such job"):
+        await second.status(case.job.id())
+    await asyncio.gather(first.submit(case.job), second.submit(case.job))
+    await case.until(second, lambda status: status.done == 10)
+    status = await first.status(case.job.id())
+    assert (status.state, status.done, status.best) == ("running", 10, 0.5)
+    assert len(await case.trials()) == 10
+    found = await whose(case.store, f"{case.name}-1")
+    assert found is not None
+    assert (found.owner, found.run, found.job) == (case.job.owner, case.job.run, case.job.id())
+    assert [each async for each in open_jobs(case.store)] == [found]
+    assert await whose(case.store, f"{job_name('other')}-1") is None
+    assert await whose(case.store, "payroll-2026-11") is None
+    assert len(case.jobs) == 1
+
+
+async def test_what_a_crash_left_half_made_is_gone_on_with(case: Case) -> None:
+    case.amazon.fleet.refuse("CreateProcessingJob", "ExpiredTokenException", "no account stands here")
+    runner = case.runner()
+    with pytest.raises(Unavailable, match="the credentials have expired"):
+        await runner.submit(case.job)
+    assert case.jobs == []
+    again = case.runner()
+    assert (await again.status(case.job.id())).state == "queued"
+    assert (await case.ended(again)).state == "completed"
+
+
+async def test_a_finished_job_is_not_made_again(case: Case) -> None:
+    first = await case.searched()
+    assert await case.searched() == first
+    assert len(case.jobs) == 1
+    assert [each async for each in open_jobs(case.store)] == []
+
+
+async def test_denied_permission_names_action_and_role(case: Case) -> None:
+    said = f"User: arn:aws:iam::{ACCOUNT}:user/x is not authorized to perform: iam:PassRole on resource: {ROLE}"
+    case.amazon.fleet.refuse("CreateProcessingJob", "AccessDeniedException", said)
+    status = await case.searched()
+    assert (status.state, status.mendable, told(status)) == ("failed", True, [(1, "fault")])
+    assert status.error is not None
+    assert "iam:PassRole is denied" in status.error
+    assert "'fleet' (SAGEMAKER_ROLE)" in status.error
+    assert ACCOUNT not in status.model_dump_json()
+    status = await case.searched()
+    assert (status.state, told(status)) == ("completed", [(1, "fault"), (2, "begun")])
+
+
+async def test_a_quota_that_is_exceeded_is_named(case: Case) -> None:
+    case.amazon.fleet.refuse("CreateProcessingJob", "ResourceLimitExceeded", f"The limit in {ACCOUNT} is 0 Instances")
+    status = await case.searched(instances=4)
+    assert (status.state, status.mendable) == ("failed", True)
+    assert status.error is not None
+    assert "no room for 4 x ml.c5.4xlarge" in status.error
+    assert "'ml.c5.4xlarge for processing job usage'" in status.error
+    assert ACCOUNT not in status.model_dump_json()
+
+
+async def test_a_request_that_aws_refuses_is_a_fault(case: Case) -> None:
+    case.amazon.fleet.refuse("CreateProcessingJob", "ValidationException", "the role cannot be assumed")
+    status = await case.searched()
+    assert (status.state, status.mendable, told(status)) == ("failed", False, [(1, "fault")])
+    assert status.error == "SageMaker refuses the job: ValidationException: the role cannot be assumed"
+
+
+async def test_a_call_that_is_throttled_is_made_again(case: Case) -> None:
+    case.amazon.fleet.refuse("CreateProcessingJob", "ThrottlingException", "Rate exceeded")
+    status = await case.searched()
+    assert (status.state, told(status)) == ("completed", [(1, "begun")])
+
+
+@pytest.mark.soak
+async def test_calls_that_are_throttled_for_long_can_be_made_later(case: Case) -> None:
+    case.amazon.fleet.refuse("CreateProcessingJob", "ThrottlingException", "Rate exceeded", times=4)
+    with pytest.raises(Unavailable, match="sagemaker is unavailable"):
+        await case.searched()
+    assert (await case.searched()).state == "completed"
+
+
+async def test_without_capacity_a_job_waits_and_then_takes_fewer_instances(case: Case) -> None:
+    case.amazon.fleet.no_capacity(times=2)
+    runner = case.runner(instances=2)
+    await runner.submit(case.job)
+    status = await case.until(runner, lambda status: told(status) == [(1, "begun"), (1, "capacity")])
+    assert (status.state, len(case.jobs)) == ("queued", 1)
+    assert "Unable to provision" in status.reports[-1].reason
+    case.now += timedelta(seconds=59)
+    assert told(await runner.status(case.job.id())) == told(status)
+    case.now += timedelta(seconds=1)
+    await case.until(runner, lambda status: len(status.reports) == 4)
+    case.now += timedelta(seconds=119)
+    assert len((await runner.status(case.job.id())).reports) == 4
+    case.now += timedelta(seconds=1)
+    status = await case.ended(runner)
+    assert (status.state, told(status)[4:]) == ("completed", [(3, "begun")])
+    sizes = [r["ProcessingResources"]["ClusterConfig"]["InstanceCount"] for r in case.requests]
+    assert sizes == [2, 2, 1]
+
+
+async def test_a_lost_instance_is_another_attempt_with_the_shards_of_the_first(case: Case, searched: Any) -> None:
+    case.attempts(a1={"dies": True, "without": ["summary.json", "trials-00001.json"]})
+    status = await case.searched()
+    assert (status.state, told(status)) == ("completed", [(1, "begun"), (1, "lost"), (2, "begun")])
+    inputs = [[each["InputName"] for each in r["ProcessingInputs"]] for r in case.requests]
+    assert inputs == [["work"], ["work", "shards"]]
+    assert await case.trials() == searched.trials
+
+
+async def test_an_end_is_made_of_attempts(case: Case) -> None:
+    case.attempts(a1={"dies": True}, a2={"dies": True})
+    status = await case.searched(attempts=2)
+    assert (status.state, status.mendable, len(case.jobs)) == ("failed", False, 2)
+    assert status.error is not None
+    assert "-2, the last of 2 attempts: AlgorithmError" in status.error
+    status = await case.searched(attempts=2)
+    assert (status.state, told(status)[-1]) == ("completed", (3, "begun"))
+
+
+async def test_what_a_container_says_can_be_mended_is_told_at_once(case: Case) -> None:
+    case.attempts(a1={"code": 2, "message": "prices.npz: it cannot be read; allowed: another"})
+    status = await case.searched()
+    assert (status.state, status.mendable, len(case.jobs)) == ("failed", True, 1)
+    assert status.error == "prices.npz: it cannot be read; allowed: another"
+
+
+async def test_a_fault_is_tried_again_and_the_same_one_is_not(case: Case) -> None:
+    fault = {"code": 1, "message": "A fault ended the worker: KeyError"}
+    case.attempts(a1=fault, a2=fault)
+    status = await case.searched(attempts=9)
+    assert (status.state, status.mendable) == ("failed", False)
+    assert told(status) == [(1, "begun"), (1, "fault"), (2, "begun"), (2, "fault")]
+
+
+async def test_a_job_that_is_stopped_in_aws_is_not_begun_again(case: Case) -> None:
+    case.attempts(a1={"waits": True, "without": ["summary.json"]})
+    runner = case.runner()
+    await runner.submit(case.job)
+    case.amazon.fleet.stop_from_console(f"{case.name}-1")
+    status = await case.ended(runner)
+    assert (status.state, status.mendable, told(status)[-1]) == ("failed", True, (1, "stopped_outside"))
+    assert status.error is not None
+    assert "it was stopped in AWS" in status.error
+    await runner.submit(case.job)
+    assert (await case.ended(runner)).state == "completed"
+
+
+@pytest.mark.parametrize(
+    ("does", "code", "reason"),
+    [
+        ({"without": ["summary.json"]}, "missing_output", "summary.json: missing"),
+        ({"without": ["trials-00001.json"]}, "missing_output", "trials-00001.json: missing"),
+        ({"cut": {"trials-00000.json": 900}}, "bad_output", "trials-00000.json: truncated"),
+        ({"cut": {"summary.json": 90}}, "bad_output", "summary.json: truncated"),
+        ({"besides": {"progress.json": "{}"}}, "bad_output", "progress.json: damaged"),
+        ({"besides": {"trials-00001.json": "other\n{}"}}, "bad_output", "trials-00001.json: damaged"),
+    ],
+)
+async def test_output_that_is_not_whole_is_named_and_made_again(
+    case: Case, searched: Any, does: Any, code: str, reason: str
+) -> None:
+    case.attempts(a1=does)
+    status = await case.searched()
+    assert (status.state, told(status)) == ("completed", [(1, "begun"), (1, code), (2, "begun")])
+    assert status.reports[1].reason.startswith(reason)
+    assert await case.trials() == searched.trials
+
+
+async def test_shards_that_a_container_refused_are_told(case: Case) -> None:
+    case.attempts(a1={"besides": {"refused.json": json.dumps([{"id": "ab" * 32, "reason": "truncated"}])}})
+    status = await case.searched()
+    (bad,) = [report for report in status.reports if report.code == "bad_shard"]
+    assert (bad.attempt, bad.name, bad.reason) == (1, "ab" * 32, "truncated")
+
+
+async def test_a_cancelled_job_is_stopped_and_stays_cancelled(case: Case) -> None:
+    case.attempts(a1={"waits": True})
+    runner = case.runner()
+    assert (await runner.cancel(case.job.id())).state == "cancelled"  # nobody has submitted it
+    await runner.submit(case.job)
+    assert (await runner.cancel(case.job.id())).state == "cancelled"
+    assert case.amazon.fleet.wait(f"{case.name}-1")["ProcessingJobStatus"] == "Stopped"
+    assert (await runner.status(case.job.id())).state == "cancelled"
+    assert (await runner.cancel(case.job.id())).state == "cancelled"
+    stops = [request["ProcessingJobName"] for request in case.amazon.fleet.asked("StopProcessingJob")]
+    assert stops.count(f"{case.name}-1") == 1
+    await runner.submit(case.job)
+    assert (await case.ended(runner)).state == "completed"
+
+
+async def test_a_cancelled_job_is_stopped_as_soon_as_aws_answers(case: Case) -> None:
+    case.attempts(a1={"waits": True})
+    runner = case.runner()
+    await runner.submit(case.job)
+    case.amazon.fleet.refuse("StopProcessingJob", "ExpiredTokenException")
+    with pytest.raises(Unavailable):
+        await runner.cancel(case.job.id())
+    assert (await runner.status(case.job.id())).state == "cancelled"
+    assert case.amazon.fleet.wait(f"{case.name}-1")["ProcessingJobStatus"] == "Stopped"
+
+
+async def test_a_bucket_that_is_not_there_is_told(case: Case) -> None:
+    with pytest.raises(UserError, match="SAGEMAKER_STORAGE: there is no bucket 'nowhere-at-all'"):
+        await case.searched(bucket="nowhere-at-all")
+
+
+async def test_a_key_seals_what_is_written(case: Case) -> None:
+    await case.searched(kms_key="desk-key", subnets=("subnet-0a",), security_groups=("sg-0a",))
+    (request,) = case.requests
+    assert request["ProcessingOutputConfig"]["KmsKeyId"] == "desk-key"
+    assert request["ProcessingResources"]["ClusterConfig"]["VolumeKmsKeyId"] == "desk-key"
+    assert request["NetworkConfig"]["VpcConfig"] == {"Subnets": ["subnet-0a"], "SecurityGroupIds": ["sg-0a"]}
+    key = f"desk/jobs/{case.name}/work/work.json"
+    found = case.amazon.fleet.s3.head_object(Bucket=case.amazon.bucket, Key=key)
+    assert (found["ServerSideEncryption"], found["SSEKMSKeyId"].endswith("desk-key")) == ("aws:kms", True)
