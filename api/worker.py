@@ -18,7 +18,7 @@ from tools.pipeline import STEPS
 if TYPE_CHECKING:
     from tools.container import Tree
 
-FAULT, MENDABLE, STOPPED = 1, 2, 143
+FAULT, MENDABLE, LOST, STOPPED = 1, 2, 75, 143
 LONGEST_MESSAGE = 1_000
 _STEPS = tuple(step.name for step in STEPS)
 
@@ -43,8 +43,8 @@ def worker(
 
     With --step the inputs are those of the step, as the definition of the pipeline names them, and so is its output.
 
-    Exit codes: 0 done, 1 a fault, 2 something to mend, 143 ended by SIGTERM. The reason of 1 and 2 stands in
-    output/message. Begun again, it computes no shard that is there.
+    Exit codes: 0 done, 1 a fault, 2 something to mend, 75 the first host is gone, 143 ended by SIGTERM. The reason of
+    the first three failures stands in output/message. Begun again, it computes no shard that is there.
     """
     from tools.container import Tree
 
@@ -59,6 +59,8 @@ def worker(
             return _failed(tree, str(error), MENDABLE)
         except InterruptedError:
             return STOPPED
+        except ConnectionError as error:  # the leader is gone: no fault of this instance, and another attempt helps
+            return _failed(tree, f"{error}", LOST)
         except Exception as error:  # the edge: logged whole, told in one sentence
             import structlog
 

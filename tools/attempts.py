@@ -2,7 +2,6 @@
 
 import secrets
 from datetime import datetime, timedelta
-from typing import Any
 
 from tools.code import code_version
 from tools.container import BadOutput, Work
@@ -86,12 +85,13 @@ def again(job: RemoteJob, cluster: Cluster, code: ReportCode, reason: str, now: 
     if tried >= cluster.attempts or repeated:
         sentence = f"{job.attempt_name}, the last of {tried} attempts: {reason}"
         return job.changed(state="failed", error=sentence, mendable=code == "capacity")
-    version = code_version()  # the image is that of this program, which may be newer than the job
-    changes: dict[str, Any] = {}
-    if version != job.work.code:
-        changes = {"work": job.work.model_copy(update={"code": version}), "handed": False}
-    following = (*job.attempts, _following(job, now if code == "capacity" else None))
-    return job.changed(state="queued", attempts=following, **changes)
+    following = _following(job, now if code == "capacity" else None)
+    return job.changed(state="queued", attempts=(*job.attempts, following))
+
+
+def outdated(job: RemoteJob) -> bool:
+    """Whether another version of the program began the job: an image of this one cannot go on with it."""
+    return job.work.code != code_version()
 
 
 def _following(job: RemoteJob, no_capacity_at: datetime | None) -> Attempt:

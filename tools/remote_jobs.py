@@ -1,7 +1,6 @@
 """Records of jobs that run elsewhere: they outlive the process that submitted them, and any of them may go on."""
 
 import hashlib
-from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -9,15 +8,14 @@ from pydantic import AwareDatetime
 
 from quant.frozen import Frozen
 from store.keys import SYSTEM
-from store.records import Key, Labels, Put, every
+from store.records import Key, Put
 from store.store import Store
 from tools.container import Work
 from tools.jobs import JobStatus, Report, ReportCode
 
 KIND = "remote-job"
 INDEX = "remote-job-owner"
-"""Of all owners, by name: an event knows no more than that."""
-OPEN = "open"
+"""Of all owners: the id of a job does not tell its owner."""
 REMEMBERED = timedelta(days=90)
 """Once a job has ended."""
 
@@ -104,31 +102,9 @@ class Kept(NamedTuple):
     version: int
 
 
-class Whose(Frozen):
-    owner: str
-    run: str
-    job: str
-    """Id of the `SearchJob`."""
-
-
 def job_name(job_id: str) -> str:
     """Of a job in AWS, where nothing of an owner's name stands; attempt n is the processing job NAME-n."""
     return f"stratigos-{hashlib.sha256(job_id.encode()).hexdigest()[:24]}"
-
-
-async def whose(store: Store, processing_job: str) -> Whose | None:
-    """Whose the processing job of this name is; None for one that is not ours."""
-    name, _, number = processing_job.rpartition("-")
-    if not (name.startswith("stratigos-") and number.isdecimal()):
-        return None
-    record = await store.records.get(Key(SYSTEM, INDEX, name))
-    return None if record is None else Whose.model_validate(record.document)
-
-
-async def open_jobs(store: Store) -> AsyncGenerator[Whose]:
-    """Those of all owners that have not ended."""
-    async for record in every(store.records, SYSTEM, INDEX, label=("state", OPEN)):
-        yield Whose.model_validate(record.document)
 
 
 async def find(store: Store, name: str) -> Kept | None:
@@ -146,8 +122,5 @@ async def keep(store: Store, job: RemoteJob, before: Kept | None, now: datetime)
     version = 0 if before is None else before.version
     puts = [Put(Key(search.owner, KIND, job.name), job.model_dump(mode="json"), version, expires=expires)]
     if before is None or before.job.ended != job.ended:
-        about = Whose(owner=search.owner, run=search.run, job=search.id())
-        labels: Labels = {} if job.ended else {"state": OPEN}
-        key = Key(SYSTEM, INDEX, job.name)
-        puts.append(Put(key, about.model_dump(), labels=labels, expires=expires))
+        puts.append(Put(Key(SYSTEM, INDEX, job.name), {"owner": search.owner}, expires=expires))
     return Kept(job, (await store.records.put_many(puts))[0])

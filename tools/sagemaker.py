@@ -16,7 +16,7 @@ import structlog
 from store.errors import Conflict
 from store.store import Store
 from tools import processing
-from tools.attempts import begun, ended, judged, refused, spoiled
+from tools.attempts import begun, ended, judged, outdated, refused, spoiled
 from tools.aws_calls import Bucket, Calls, Denied, code_of
 from tools.container import BadOutput, write_work
 from tools.context import utc_now
@@ -124,6 +124,9 @@ class SageMakerRunner:
         job = kept.job
         if job.attempt.not_before is not None and self._now() < job.attempt.not_before:
             return kept
+        if outdated(job):
+            sentence = f"{job.name}: another version of the program began it; allowed: to submit the job again"
+            return await self._keep(ended(job, sentence, "the program has changed"), kept)
         if not job.handed:
             await self._hand_over(job, prices)
         made = await self._created(job)

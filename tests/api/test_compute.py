@@ -1,0 +1,113 @@
+"""Where searches are computed is a setting; settings that do not fit each other are refused at the start."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from api.app import create_desk
+from api.compute import cluster_of
+from api.settings import read_settings
+from tools.errors import InvalidInput
+
+pytestmark = pytest.mark.anyio
+
+SAGEMAKER = {
+    "STRATIGOS_COMPUTE": "sagemaker",
+    "SAGEMAKER_IMAGE": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/stratigos:1.2",
+    "SAGEMAKER_ROLE": "arn:aws:iam::123456789012:role/service/desk",
+    "SAGEMAKER_STORAGE": "s3://desk-jobs/prod/desk-1/",
+}
+PRICES = """
+as_of = 2026-03-02
+source = "a contract"
+instances = [{type = "ml.own.large", cores = 3, dollars_per_hour = 0.5}]
+"""
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
+    def give(**changes: str | None) -> None:
+        for name, value in (SAGEMAKER | {"STRATIGOS_HOME": str(tmp_path)} | changes).items():
+            monkeypatch.delenv(name, raising=False)
+            if value is not None:
+                monkeypatch.setenv(name, value)
+
+    return give
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "allowed"),
+    [
+        ("STRATIGOS_COMPUTE", "batch", "ray, ray:HOST:PORT, sagemaker"),
+        ("SAGEMAKER_IMAGE", None, "a value, since STRATIGOS_COMPUTE is sagemaker"),
+        ("SAGEMAKER_IMAGE", "stratigos:latest", "ACCOUNT.dkr.ecr.REGION"),
+        ("SAGEMAKER_ROLE", None, "a value, since STRATIGOS_COMPUTE is sagemaker"),
+        ("SAGEMAKER_ROLE", "desk", "the ARN of a role"),
+        ("SAGEMAKER_STORAGE", None, "a value, since STRATIGOS_COMPUTE is sagemaker"),
+        ("SAGEMAKER_STORAGE", "desk-jobs/prod", "s3://BUCKET"),
+        ("SAGEMAKER_STORAGE", "s3://desk-jobs/../x", "s3://BUCKET"),
+        ("SAGEMAKER_INSTANCES", "0", "a whole number, 1 to 20"),
+        ("SAGEMAKER_INSTANCES", "21", "a whole number, 1 to 20"),
+        ("SAGEMAKER_INSTANCE_TYPE", "c5.4xlarge", "an instance type of SageMaker"),
+        ("SAGEMAKER_INSTANCE_TYPE", "ml.own.large", "ml.c5.4xlarge"),
+        ("SAGEMAKER_KMS_KEY", "a key", "the id or the ARN of a key"),
+        ("SAGEMAKER_SUBNETS", "subnet-0a1b2c3d", "a value, since its companion is set"),
+        ("SAGEMAKER_SUBNETS", "10.0.0.0/8", "up to 16 ids such as subnet-"),
+        ("SAGEMAKER_SECURITY_GROUPS", "sg-0a1b2c3d", "a value, since its companion is set"),
+        ("SAGEMAKER_SECURITY_GROUPS", "default", "up to 5 ids such as sg-"),
+        ("SAGEMAKER_NETWORK_ISOLATION", "perhaps", "true or false"),
+        ("SAGEMAKER_TAGS", "team", "pairs such as team=allocation"),
+        ("SAGEMAKER_TAGS", "owner=me", "other names"),
+        ("SAGEMAKER_TAGS", "aws:x=me", "other names"),
+        ("SAGEMAKER_TAGS", "a=1,a=2", "other names"),
+        ("SAGEMAKER_MAX_HOURS", "217", "at most 216"),
+        ("SAGEMAKER_ATTEMPTS", "0", "a whole number, 1 to 20"),
+        ("INSTANCE_PRICES", "no/such/file", "a file like tools/instance_prices.toml"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(
+    given: Callable[..., None], variable: str, value: str | None, allowed: str
+) -> None:
+    given(**{variable: value})
+    with pytest.raises(InvalidInput) as refused:
+        read_settings()
+    assert allowed in refused.value.allowed
+    assert refused.value.field in (variable, "SAGEMAKER_SUBNETS", "SAGEMAKER_SECURITY_GROUPS")
+
+
+def test_without_sagemaker_its_settings_may_be_half_there(given: Callable[..., None]) -> None:
+    given(STRATIGOS_COMPUTE=None, SAGEMAKER_ROLE=None)
+    assert read_settings().compute == ""
+
+
+def test_settings_become_what_jobs_are_made_with(given: Callable[..., None]) -> None:
+    given(
+        SAGEMAKER_TAGS="team=allocation,stage=prod",
+        SAGEMAKER_SUBNETS="subnet-0a1b2c3d,subnet-0a1b2c3e",
+        SAGEMAKER_SECURITY_GROUPS="sg-0a1b2c3d",
+    )
+    cluster = cluster_of(read_settings())
+    assert (cluster.bucket, cluster.prefix) == ("desk-jobs", "prod/desk-1")
+    assert cluster.tags == (("team", "allocation"), ("stage", "prod"))
+    assert cluster.subnets == ("subnet-0a1b2c3d", "subnet-0a1b2c3e")
+    assert cluster.network_isolation
+    assert cluster.uri(cluster.key("j", "work")) == "s3://desk-jobs/prod/desk-1/jobs/j/work"
+    given(SAGEMAKER_STORAGE="s3://desk-jobs")
+    assert cluster_of(read_settings()).key("j", "work") == "jobs/j/work"
+
+
+async def test_machines_are_those_of_the_settings_and_aws_is_not_asked(
+    given: Callable[..., None], tmp_path: Path
+) -> None:
+    (tmp_path / "prices.toml").write_text(PRICES)
+    given(
+        SAGEMAKER_INSTANCES="3", SAGEMAKER_INSTANCE_TYPE="ml.own.large", INSTANCE_PRICES=str(tmp_path / "prices.toml")
+    )
+    async with create_desk(read_settings()) as desk:
+        machines = desk.jobs.machines
+    assert (machines.kind, machines.instances, machines.cores, machines.remote) == ("sagemaker", 3, 9, True)
+    assert (machines.instance_type, machines.dollars_per_hour) == ("ml.own.large", 0.5)
+    given(STRATIGOS_COMPUTE=None)
+    async with create_desk(read_settings()) as desk:
+        assert (desk.jobs.machines.kind, desk.jobs.machines.remote) == ("local", False)

@@ -1,0 +1,114 @@
+"""What SageMaker is asked for fits its model, and what it says of a job has one meaning."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.fleet.fleet import IMAGE_URI, ROLE
+from tests.fleet.validation import refuse_unfit
+from tools.processing import LONGEST_REASON, Cluster, outcome_of, plain, request, tags_of
+
+LONGEST = timedelta(hours=24)
+BEGUN = datetime(2026, 3, 2, tzinfo=UTC)
+
+
+def cluster(**changes: Any) -> Cluster:
+    return Cluster.model_validate({"image": IMAGE_URI, "role": ROLE, "bucket": "desk"} | changes)
+
+
+def asked(given: Cluster, *, instances: int = 4, shards: bool = True) -> Any:
+    inputs = {name: given.uri(given.key("j", name)) for name in ("work", "shards") if name == "work" or shards}
+    outputs = {name: given.uri(given.key("j", name)) for name in ("shards", "result")}
+    tags = tags_of("ann@example.com", "r1")
+    return request(
+        given, name="j-1", arguments=["worker"], inputs=inputs, outputs=outputs, tags=tags, instances=instances
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "instances"),
+    [
+        ({}, 1),
+        ({}, 20),
+        ({"prefix": "a/b", "tags": (("team", "allocation"), ("stage", ""))}, 4),
+        ({"kms_key": f"arn:aws:kms:eu-west-1:{'1' * 12}:key/{'a' * 36}", "max_hours": 216}, 4),
+        ({"subnets": ("subnet-0a1b2c3d",), "security_groups": ("sg-0a1b2c3d",), "network_isolation": False}, 2),
+        ({"max_hours": 0.001}, 1),
+    ],
+)
+def test_every_request_fits_the_model_of_the_service(changes: Any, instances: int) -> None:
+    given = cluster(**changes)
+    refuse_unfit("CreateProcessingJob", asked(given, instances=instances))
+    refuse_unfit("CreateProcessingJob", asked(given, instances=instances, shards=False))
+
+
+def test_traffic_between_instances_is_encrypted_and_nothing_else_is_reached() -> None:
+    assert asked(cluster())["NetworkConfig"] == {
+        "EnableNetworkIsolation": True,
+        "EnableInterContainerTrafficEncryption": True,
+    }
+    assert not asked(cluster(), instances=1)["NetworkConfig"]["EnableInterContainerTrafficEncryption"]
+
+
+def test_neither_a_name_nor_a_secret_stands_in_a_request() -> None:
+    said = str(asked(cluster(kms_key="k")))
+    assert "ann@" not in said
+    assert asked(cluster())["Environment"] == {"STRATIGOS_LOG": "stdout"}
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "meaning", "told"),
+    [
+        ("CapacityError: Unable to provision requested ML compute capacity.", "", "capacity", "CapacityError: Unable"),
+        ("InternalServerError: We encountered an internal error.", "", "lost", "InternalServerError"),
+        ("AlgorithmError: See job logs for more information, exit code: 137", "", "lost", "AlgorithmError"),
+        ("AlgorithmError: See job logs for more information, exit code: 143", "bye", "lost", "AlgorithmError"),
+        ("AlgorithmError: , exit code: 75", "the leader is gone", "lost", "AlgorithmError"),
+        ("AlgorithmError: , exit code: 1", "KeyError", "fault", "KeyError"),
+        ("AlgorithmError: See job logs for more information", "KeyError", "fault", "KeyError"),
+        ("AlgorithmError: , exit code: 1", "", "lost", "AlgorithmError"),
+        ("AlgorithmError: , exit code: 2", "prices.npz: x; allowed: y", "mendable", "prices.npz: x; allowed: y"),
+        ("AlgorithmError: exit code of 127.2.1.2: 137, 127.2.1.1: 1", "gone", "lost", "AlgorithmError"),
+        ("AlgorithmError: exit code of 127.2.1.1: 2, 127.2.1.2: 75", "x: y", "mendable", "x: y"),
+        ("ClientError: Data download failed: access denied", "", "mendable", "ClientError: Data"),
+        ("", "", "lost", "it failed, and AWS does not say why"),
+    ],
+)
+def test_a_failure_has_one_meaning(reason: str, message: str, meaning: str, told: str) -> None:
+    found = outcome_of({"ProcessingJobStatus": "Failed", "FailureReason": reason, "ExitMessage": message}, LONGEST)
+    assert found.meaning == meaning
+    assert found.reason.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("described", "meaning"),
+    [
+        ({"ProcessingJobStatus": "InProgress"}, "waiting"),
+        ({"ProcessingJobStatus": "InProgress", "ProcessingStartTime": BEGUN}, "running"),
+        ({"ProcessingJobStatus": "Stopping", "ProcessingStartTime": BEGUN}, "running"),
+        ({"ProcessingJobStatus": "Completed"}, "completed"),
+        ({"ProcessingJobStatus": "Stopped"}, "stopped"),
+        (
+            {"ProcessingJobStatus": "Stopped", "ProcessingStartTime": BEGUN, "ProcessingEndTime": BEGUN + LONGEST},
+            "too_long",
+        ),
+        (
+            {
+                "ProcessingJobStatus": "Stopped",
+                "ProcessingStartTime": BEGUN,
+                "ProcessingEndTime": BEGUN + LONGEST - timedelta(seconds=1),
+            },
+            "stopped",
+        ),
+    ],
+)
+def test_a_state_has_one_meaning(described: Any, meaning: str) -> None:
+    assert outcome_of(described, LONGEST).meaning == meaning
+
+
+def test_a_reason_that_is_told_holds_no_account() -> None:
+    assert plain("role arn:aws:iam::123456789012:role/x\n  is not there") == (
+        "role arn:aws:iam::************:role/x is not there"
+    )
+    assert len(plain("x" * 5_000)) == LONGEST_REASON + 3
