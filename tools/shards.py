@@ -24,7 +24,7 @@ from tools.jobs import Shard
 
 CHUNK = 10
 """Configs of a shard: what is lost with one is less than a checkpoint apart."""
-_FEWEST, _MOST, _PIECES = 4, 64, 16
+_FEWEST, _MOST, _PIECES = 16, 64, 16
 """Blocks of 64 paths in a shard: a sixteenth of a scenario within these bounds, whatever the number of workers."""
 _MAGIC = b"stratigos shard 1\n"
 _LARGEST_HEADER = 65_536
