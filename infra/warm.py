@@ -13,6 +13,12 @@ from pathlib import Path
 from typing import Any
 
 AREAS = ("/api/optimization/", "/api/monte-carlo/", "/api/evaluations")
+BEYOND = """
+import numpy as np
+from quant.allocate import minimum_cvar
+minimum_cvar(np.random.default_rng(1).normal(size=(60, 3)))
+"""
+"""What takes long to compile and no request reaches."""
 SEARCH = ["optimize", "--trials", "10", "--paths", "100", "--years", "1", "--json"]
 
 
@@ -27,6 +33,7 @@ def main() -> None:
             },
         )
         subprocess.run([*command, *SEARCH], check=True, env=environment, stdout=subprocess.DEVNULL)
+        subprocess.run([sys.executable, "-c", BEYOND], check=True, env=environment)
         port_file = Path(home, "served")
         with port_file.open("w") as log:
             served = subprocess.Popen(

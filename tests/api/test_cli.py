@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -28,9 +29,12 @@ def home(tmp_path, monkeypatch):
 def made(tmp_path_factory):
     """A finished run in a home of its own: the home, what was printed, what was told."""
     place = tmp_path_factory.mktemp("made") / "home"
-    done = command("optimize", *SMALL, home=place)
-    assert done.returncode == 0, done.stderr
-    return place, done.stdout, done.stderr
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as environment, redirect_stdout(out), redirect_stderr(err):
+        environment.setenv("STRATIGOS_HOME", str(place))
+        code = run(["optimize", *SMALL])
+    assert code == 0, err.getvalue()
+    return place, out.getvalue(), err.getvalue()
 
 
 def command(*arguments, home, **environment):
@@ -302,8 +306,7 @@ def _listens_to_interrupts() -> None:
 
 
 @pytest.mark.parametrize("moment", [pytest.param("Market analyst", marks=pytest.mark.soak), "Estimate, plan 1"])
-def test_an_interrupted_run_says_how_to_go_on(made, tmp_path, moment):
-    home = tmp_path / "h"
+def test_an_interrupted_run_says_how_to_go_on(capfd, home, made, moment):
     running = subprocess.Popen(
         [sys.executable, "-m", "api", "optimize", *SMALL],
         cwd=ROOT,
@@ -325,10 +328,10 @@ def test_an_interrupted_run_says_how_to_go_on(made, tmp_path, moment):
     assert "Traceback" not in rest
     resume = re.search(r"python -m api (optimize --resume [0-9a-f]+)", rest)
     assert resume is not None
-    done = command(*resume[1].split(), home=home)
-    assert done.returncode == 0, done.stderr
-    assert "agents driven by embedded planner (rule-based)" in done.stderr
-    assert done.stdout.splitlines()[-1] == made[1].splitlines()[-1]
+    assert run(resume[1].split()) == 0
+    out, err = capfd.readouterr()
+    assert "agents driven by embedded planner (rule-based)" in err
+    assert out.splitlines()[-1] == made[1].splitlines()[-1]
 
 
 @pytest.mark.soak
