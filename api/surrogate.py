@@ -142,12 +142,17 @@ async def _asked(settings: Settings, desk: "Desk", run: str, file: str | None) -
 
 def _config(text: str) -> "StrategyConfig":
     from api.allowed import refuse
-    from quant.strategy import StrategyConfig
+    from tools.optimization import OptimizationRequest
 
+    typed = text.lstrip().startswith("{")
     try:
-        return StrategyConfig.model_validate_json(text if text.lstrip().startswith("{") else _read(Path(text)))
+        content = json.loads(text if typed else _read(Path(text)))
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput("--config", text, reason=f"{text[:80]} is no JSON", allowed="a JSON object") from error
+    try:
+        return OptimizationRequest.model_validate({"current_rule": content}).current_rule
     except ValidationError as error:
-        raise refuse(error) from error
+        raise refuse(error, lambda path: path.replace("current_rule", "config", 1)) from error
 
 
 def _read(path: Path) -> bytes:

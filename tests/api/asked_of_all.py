@@ -99,6 +99,10 @@ REQUESTS: dict[str, list[Request]] = {
         Request(json={"config": RULE, "universe": "{dataset}"}),
         Request(json={"config": RULE, "scenario": "{scenario}"}),
     ],
+    "POST /api/evaluations/predicted": [
+        *(Request(json={"config": RULE, "job": f"{{{job}}}"}) for job in JOBS),
+        Request(json={"config": RULE, "request": {"universe": "{dataset}"}}),
+    ],
     "POST /api/estimates": [Request(json={"universe": "{dataset}"})],
     "GET /api/runs/{run}/events": _of(RUNS, "run"),
     "GET /api/runs/{run}/events/poll": _of(RUNS, "run"),
