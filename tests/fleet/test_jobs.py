@@ -13,10 +13,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.aws import Aws
-from tests.fleet.asking import arguments_of, job_of
+from tests.fleet.asking import arguments_of, job_of, output
 from tests.fleet.fleet import Fleet
 from tests.fleet.instances import addresses
 from tests.fleet.job import Conduct
+from tests.fleet.transfer import Upload
 
 
 @pytest.fixture
@@ -105,9 +106,25 @@ def test_output_is_in_s3_while_the_job_runs(fleet: Fleet, sagemaker: Any, bucket
     line = int(fleet.content(f"s3://{bucket}/result/line-1"))
     changed = lambda: int(fleet.content(f"s3://{bucket}/result/line-1")) > line  # noqa: E731
     fleet.wait_for(changed, "the next upload")
-    sent = fleet.traffic.puts["result"]
-    steps = len(fleet.objects(f"s3://{bucket}/result/", like="step-*"))
-    assert sent < 3 * steps, "a file that has not changed is not sent again"
+
+
+def test_new_and_changed_files_are_sent_and_no_others(fleet: Fleet, bucket: str, tmp_path: Path) -> None:
+    upload = Upload(fleet.s3, output(bucket, "result", "Continuous"), tmp_path, fleet.traffic, set())
+    first, second = upload.folder / "first", upload.folder / "deep" / "second"
+    first.write_text("one")
+    (upload.folder / "link").symlink_to(first)
+    for _ in range(2):
+        upload.send()
+    assert fleet.traffic.puts["result"] == 1
+    second.parent.mkdir()
+    second.write_text("two")
+    first.write_text("more")
+    upload.send()
+    assert (fleet.traffic.puts["result"], fleet.traffic.bytes_up["result"]) == (3, 10)
+    assert fleet.objects(f"s3://{bucket}/result/") == [
+        f"s3://{bucket}/result/deep/second",
+        f"s3://{bucket}/result/first",
+    ]
 
 
 def test_a_failed_instance_ends_the_job_with_its_message(fleet: Fleet, sagemaker: Any, bucket: str) -> None:
