@@ -1,0 +1,238 @@
+"""The command of a container: exit codes, the reason it leaves, and processes that are killed."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from api.cli import run
+from quant.scenario import BUILT_IN
+from tools.bundled import BundledPrices
+from tools.code import code_version
+from tools.container import Tree, Work, decode_summary, write_work
+from tools.jobs import SearchJob
+from tools.optimization import OptimizationRequest
+
+HOSTS = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
+KEPT = ("STRATIGOS_KERNEL_CACHE", "NUMBA_CACHE_DIR")
+SCENARIOS = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:2])
+Prepare = Callable[..., tuple[Work, list[Tree]]]
+
+
+@pytest.fixture(autouse=True)
+def as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "1")
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def prepare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Prepare:
+    """Trees of instances; this process works in the first."""
+    prices = asyncio.run(BundledPrices().load("sp500"))
+
+    def make(count: int = 1, trials: int = 12, name: str = "trees", **changes: object) -> tuple[Work, list[Tree]]:
+        request = OptimizationRequest(trials=trials, seed=3, stopping="budget", scenarios=SCENARIOS)
+        job = SearchJob(
+            owner="anne", run="r1", plan=0, request=request, space=request.space, candidates=(), first=0, budget=trials
+        )
+        with socket.socket() as free:
+            free.bind((HOSTS[0], 0))
+            port = free.getsockname()[1]
+        given = {"code": code_version(), "data": prices.digest, "job": job, "key": "ab" * 16, "port": port}
+        work = Work.model_validate(given | changes)
+        trees = [Tree(tmp_path / name / host) for host in HOSTS[:count]]
+        for tree, host in zip(trees, HOSTS, strict=False):
+            write_work(tree.work, work, prices, [])
+            tree.resources.parent.mkdir(parents=True)
+            tree.resources.write_text(json.dumps({"current_host": host, "hosts": HOSTS[:count]}))
+        monkeypatch.setenv("STRATIGOS_CONTAINER_ROOT", str(trees[0].root))
+        return work, trees
+
+    return make
+
+
+def stored(tree: Tree) -> set[str]:
+    return {path.name for path in tree.shards.glob("*.shard")}
+
+
+def trials(tree: Tree) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in tree.result.glob("trials-*.json")}
+
+
+def account(tree: Tree) -> dict:
+    return json.loads((tree.result / "shards.json").read_bytes())
+
+
+def removed(tree: Tree) -> None:
+    (tree.work / "known.json").unlink()
+
+
+def damaged(tree: Tree) -> None:
+    path = tree.work / "prices.npz"
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def from_elsewhere(tree: Tree) -> None:
+    path = tree.work / "work.json"
+    path.write_text(path.read_text().replace(code_version(), "0" * 64))
+
+
+def alone(tree: Tree) -> None:
+    tree.resources.unlink()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (removed, "known.json: it is not there; allowed: work.json, known.json and prices.npz"),
+        (damaged, "prices.npz: it cannot be read; allowed: what this program has written"),
+        (from_elsewhere, "work.json: it was written by another version of the program; allowed: the image with which"),
+        (alone, "resourceconfig.json: it is not there; allowed: the current host and all hosts of the job"),
+    ],
+)
+def test_what_can_be_mended_is_told_with_code_2(prepare, change, reason, capfd) -> None:
+    _, (tree,) = prepare()
+    change(tree)
+    assert run(["worker"]) == 2
+    said = tree.message.read_text()
+    assert said.startswith(reason)
+    assert capfd.readouterr().err.strip() == said
+    assert not tree.result.exists()
+
+
+def test_unusable_prices_are_told_with_code_2(prepare, capfd) -> None:
+    prices = asyncio.run(BundledPrices().load("sp500"))
+    short = replace(prices, dates=prices.dates[:100], closes=np.ascontiguousarray(prices.closes[:100]))
+    work, (tree,) = prepare(data=short.digest)
+    write_work(tree.work, work, short, [])
+    assert run(["worker"]) == 2
+    assert "allowed" in tree.message.read_text()
+
+
+def test_a_fault_is_told_with_code_1_and_without_secrets(prepare, monkeypatch, capfd) -> None:
+    monkeypatch.setenv("SOME_SECRET", "correct-horse-battery")
+    _, (tree,) = prepare(name="correct-horse-battery")
+    tree.result.parent.mkdir(parents=True)
+    tree.result.write_text("a file where a folder should be")
+    assert run(["worker"]) == 1
+    said = tree.message.read_text()
+    assert said.startswith("A fault ended the worker: FileExistsError: ")
+    out = capfd.readouterr()
+    assert out.err.strip() == said
+    assert "battery" not in said + out.out
+    lines = [json.loads(line) for line in out.out.splitlines()]
+    assert lines[-1]["event"] == "fault"
+    assert "Traceback" in lines[-1]["exception"]
+
+
+def test_sigterm_ends_it_with_143_and_what_is_finished_is_not_computed_again(prepare, home) -> None:
+    work, (tree,) = prepare(trials=40)
+    ended = threading.Event()
+
+    def terminate() -> None:
+        while not stored(tree):
+            if ended.wait(0.001):
+                return
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    watching = threading.Thread(target=terminate)
+    watching.start()
+    code = run(["worker"])
+    ended.set()
+    watching.join()
+    assert code == 143
+    kept = stored(tree)
+    assert not (tree.result / "summary.json").exists()
+    assert not tree.message.exists()
+
+    assert run(["worker"]) == 0
+    counts = account(tree)
+    assert counts["found"] == len(kept) > 0
+    assert counts["found"] + counts["computed"][HOSTS[0]] == len(stored(tree))
+    assert decode_summary((tree.result / "summary.json").read_bytes(), work).trials == 40
+    assert not home.exists(), "it needs no home"
+
+
+def test_help_explains_the_contract(capsys) -> None:
+    assert run(["worker", "--help"]) == 0
+    said = capsys.readouterr().out
+    for word in (
+        "resourceconfig.json",
+        "processing/input/work",
+        "output/message",
+        "SIGTERM",
+        "STRATIGOS_CONTAINER_ROOT",
+    ):
+        assert word in said
+
+
+class Instances:
+    """Processes of the command, one a tree, with nothing but what a container has."""
+
+    def __init__(self, trees: list[Tree]) -> None:
+        root = Path(__file__).parents[2]
+        kept = {
+            name: value for name, value in os.environ.items() if name.startswith(("NUMBA", "STRATIGOS_KERNEL", "PATH"))
+        }
+        self.processes = [
+            subprocess.Popen(
+                [sys.executable, "-m", "api", "worker"],
+                cwd=root,
+                env=kept | {"STRATIGOS_CONTAINER_ROOT": str(tree.root), "OMP_NUM_THREADS": "1"},
+                stdout=subprocess.DEVNULL,
+            )
+            for tree in trees
+        ]
+
+    def codes(self) -> list[int]:
+        return [process.wait(120) for process in self.processes]
+
+
+@pytest.mark.soak
+def test_processes_leave_what_one_leaves_and_none_is_missed(prepare) -> None:
+    _, (single,) = prepare(name="single")
+    assert run(["worker"]) == 0
+
+    work, trees = prepare(3, name="three")
+    assert Instances(trees).codes() == [0, 0, 0]
+    assert trials(trees[0]) == trials(single)
+    assert account(trees[0])["unseen"] == []
+
+    work, trees = prepare(3, trials=200, name="killed")
+    instances = Instances(trees)
+    while not stored(trees[2]):
+        time.sleep(0.01)
+    instances.processes[2].kill()
+    assert instances.codes() == [0, 0, -signal.SIGKILL]
+    assert decode_summary((trees[0].result / "summary.json").read_bytes(), work).trials == 200
+    assert account(trees[0])["lost"] <= 1
+
+    _, trees = prepare(3, trials=200, name="without leader")
+    instances = Instances(trees)
+    while not stored(trees[2]):
+        time.sleep(0.01)
+    instances.processes[0].kill()
+    assert instances.codes() == [-signal.SIGKILL, 1, 1]
+    assert "127.0.0.1, which leads, is gone" in trees[1].message.read_text()
+    before = set().union(*map(stored, trees))
+    for tree in trees:
+        tree.earlier_shards.mkdir(parents=True, exist_ok=True)
+        for other in trees:
+            for path in other.shards.glob("*.shard"):
+                (tree.earlier_shards / path.name).write_bytes(path.read_bytes())
+        tree.message.unlink(missing_ok=True)
+    assert Instances(trees).codes() == [0, 0, 0]
+    assert account(trees[0])["found"] == len(before)

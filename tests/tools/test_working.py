@@ -1,0 +1,142 @@
+"""Instances of a job from their trees to the result: the trials of a search in one process, whatever was there."""
+
+import asyncio
+import hashlib
+import json
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tools.code import code_version
+from tools.container import Tree, Work, decode_summary, decode_trials, write_work
+from tools.jobs import JobStatus
+from tools.working import work
+
+pytestmark = pytest.mark.anyio
+HOSTS = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
+Prepared = Callable[..., tuple[Work, list[Tree]]]
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch) -> None:
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "1")
+
+
+@pytest.fixture
+def prepared(world, job, prices, searched, tmp_path) -> Prepared:
+    def prepare(count: int, name: str = "first", **changes) -> tuple[Work, list[Tree]]:
+        with socket.socket() as free:
+            free.bind((HOSTS[0], 0))
+            port = free.getsockname()[1]
+        asked = Work(
+            code=code_version(), data=prices.digest, job=job(world.request, **changes), key="ab" * 16, port=port
+        )
+        trees = [Tree(tmp_path / name / host) for host in HOSTS[:count]]
+        for tree, host in zip(trees, HOSTS, strict=False):
+            write_work(tree.work, asked, prices, searched.trials[: asked.job.first])
+            tree.resources.parent.mkdir(parents=True)
+            tree.resources.write_text(json.dumps({"current_host": host, "hosts": HOSTS[:count]}))
+        return asked, trees
+
+    return prepare
+
+
+async def worked(trees: list[Tree]) -> None:
+    await asyncio.gather(*(work(tree, threading.Event(), asyncio.Event()) for tree in trees))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.is_dir() else {}
+
+
+def finished(tree: Tree) -> dict[str, bytes]:
+    return {name: content for name, content in contents(tree.result).items() if name.startswith("trials-")}
+
+
+def trials_in(asked: Work, tree: Tree):
+    files = sorted(finished(tree))
+    assert files == [f"trials-{k:05d}.json" for k in range(len(files))]
+    found = [decode_trials(name, (tree.result / name).read_bytes(), asked) for name in files]
+    assert all(0 < len(some) <= 10 for some in found)
+    return [trial for some in found for trial in some]
+
+
+def counted(tree: Tree) -> dict:
+    return json.loads((tree.result / "shards.json").read_bytes())
+
+
+async def test_instances_leave_the_trials_of_a_search_in_one_process(prepared, searched) -> None:
+    asked, trees = prepared(2)
+    await worked(trees)
+    lead = trees[0]
+    found = trials_in(asked, lead)
+    assert tuple(trial for trial, _ in found) == searched.trials
+    assert all(a.tobytes() == b.tobytes() for (_, a), (_, b) in zip(found, searched.saved, strict=True))
+
+    left = contents(lead.result)
+    summary = decode_summary(left.pop("summary.json"), asked)
+    assert (summary.stopped, summary.trials) == ("budget", 12)
+    assert summary.files == {name: hashlib.sha256(content).hexdigest() for name, content in left.items()}
+    status = JobStatus.model_validate_json(left["progress.json"])
+    assert (status.id, status.state, status.done, status.total) == (asked.job.id(), "completed", 12, 12)
+    assert "refused.json" not in left
+
+    account = counted(lead)
+    shards = [contents(tree.shards) for tree in trees]
+    assert sum(account["computed"].values()) == len(shards[0])
+    assert shards[1].items() <= shards[0].items()
+    assert (account["found"], account["refused"], account["lost"], account["unseen"]) == (0, 0, 0, [])
+    assert contents(trees[1].result) == {}
+
+
+async def test_a_later_plan_is_handed_the_trials_before_it(prepared, searching, world, job, searched) -> None:
+    asked, trees = prepared(1, plan=1, first=12, budget=3)
+    await worked(trees)
+    expected = searching(world, asked.job, {trial.digest: trial for trial in searched.trials})
+    assert tuple(trial for trial, _ in trials_in(asked, trees[0])) == expected.trials
+
+
+async def test_begun_again_nothing_is_computed_twice_and_bad_shards_are_named(prepared) -> None:
+    _, (tree,) = prepared(1)
+    await worked([tree])
+    before, shards = finished(tree), contents(tree.shards)
+    await worked([tree])
+    assert (counted(tree)["computed"], counted(tree)["found"]) == ({}, len(shards))
+    assert finished(tree) == before
+
+    _, (other,) = prepared(1, name="second")
+    tree.shards.rename(other.earlier_shards)
+    short, swapped, *_ = sorted(other.earlier_shards.iterdir())
+    swapped.write_bytes(short.read_bytes())
+    short.write_bytes(short.read_bytes()[:100])
+    await worked([other])
+    account = counted(other)
+    assert account["refused"] == 2
+    assert account["computed"] == {HOSTS[0]: 2}
+    refused = json.loads((other.result / "refused.json").read_bytes())
+    assert {bad["id"]: bad["reason"] for bad in refused} == {short.stem: "truncated", swapped.stem: "another shard"}
+    assert contents(other.shards) == {path.name: shards[path.name] for path in (short, swapped)}
+    assert finished(other) == before
+
+
+async def test_an_instance_that_is_told_to_stop_leaves_what_is_finished(prepared, searched) -> None:
+    asked, (tree,) = prepared(1)
+    stop, stopped = threading.Event(), asyncio.Event()
+    working = asyncio.create_task(work(tree, stop, stopped))
+    while not contents(tree.shards):  # noqa: ASYNC110 - files tell nobody
+        await asyncio.sleep(0.001)
+    stop.set()
+    stopped.set()
+    with pytest.raises(InterruptedError):
+        await working
+    kept = {name for name in contents(tree.shards) if name.endswith(".shard")}
+    assert kept
+    assert "summary.json" not in contents(tree.result)
+    await worked([tree])
+    account = counted(tree)
+    assert account["found"] == len(kept)
+    assert account["found"] + sum(account["computed"].values()) == len(contents(tree.shards))
+    assert tuple(trial for trial, _ in trials_in(asked, tree)) == searched.trials
