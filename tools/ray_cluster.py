@@ -94,8 +94,9 @@ class RayEngine:
                 for ended in self._ended(ray, list(running)):
                     yield running.pop(ended), _result(ray, ended)
         finally:
-            for left in running:
-                ray.cancel(left)
+            if ray.is_initialized():
+                for left in running:
+                    ray.cancel(left)
 
     def _ended(self, ray: Any, running: list[Any]) -> list[Any]:
         """Those that have ended, at least one."""
@@ -112,6 +113,7 @@ def connected(address: str) -> Any:
     """Ray, as this process is connected to it: the first who asks connects."""
     with _CONNECTING:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")  # whoever is too late must not start a cluster
         address = address or os.environ.get("RAY_ADDRESS", "local")
         if address == "local":
             # by its name for other systems, where it is the default: a cluster of one machine listens on loopback only

@@ -1,0 +1,119 @@
+"""A Ray cluster of two nodes on this machine, what is killed of it, and markets that tell how often they are used."""
+
+import asyncio
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+
+from tools.market import Market
+
+MEMORY = 100_000_000
+ALONE = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # Ray's name for: nothing listens but on loopback
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+
+
+@dataclass(frozen=True)
+class Nodes:
+    address: str
+    cluster: Any
+    arguments: dict[str, Any]
+
+    def add(self) -> None:
+        self.cluster.add_node(**self.arguments)
+        self.cluster.wait_for_nodes()
+
+    def remove(self) -> None:
+        """The node, of those that the process may do without, that is busy."""
+        import ray
+
+        mine = ray.get_runtime_context().get_node_id()
+        other = next(node for node in self.cluster.list_all_nodes() if node.node_id != mine)
+        self.cluster.remove_node(other, allow_graceful=False)
+
+    def kill(self) -> None:
+        """A worker, one that computes just now if there is any."""
+        found = {p.name(): p for p in psutil.Process().children(recursive=True)}
+        (found.get("ray::computed") or found["ray::IDLE"]).kill()
+
+
+@contextmanager
+def two_nodes(cores: int = 1) -> Generator[Nodes]:
+    os.environ.update(ALONE)
+    from ray.cluster_utils import Cluster
+
+    home = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # the paths of its sockets must be short
+    arguments = {"num_cpus": cores, "object_store_memory": MEMORY, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=arguments | {"temp_dir": home})
+    try:
+        nodes = Nodes(str(cluster.address), cluster, arguments)
+        nodes.add()
+        yield nodes
+    finally:
+        import ray
+
+        ray.shutdown()
+        cluster.shutdown()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Counted(Market):
+    """Writes a line whenever paths are drawn from it: once for each shard that is begun."""
+
+    book: Path = Path()
+
+    @property
+    def asset(self) -> NDArray[np.float64]:
+        with self.book.open("a", encoding="utf-8") as book:
+            book.write(f"{os.getpid()}\n")
+        return super().asset
+
+
+def counted(market: Market, book: Path) -> Counted:
+    book.touch()
+    return Counted(**{f.name: getattr(market, f.name) for f in fields(market)}, book=book)
+
+
+def begun(book: Path) -> int:
+    """Shards that workers began; this process draws from its market for other reasons."""
+    return sum(int(line) != os.getpid() for line in book.read_text(encoding="utf-8").split())
+
+
+def coordinate(home: Path, address: str, job: str, market: Market) -> None:
+    """Run a job until this process is killed."""
+    from store.store import open_store
+    from tools.jobs import SearchJob
+    from tools.ray_cluster import ray_runner
+
+    async def run() -> None:
+        asked = SearchJob.model_validate_json(job)
+
+        async def load(owner: str, request: Any) -> Market:
+            return market
+
+        async with open_store(home) as store:
+            runner = ray_runner(store, load, address)
+            await runner.submit(asked)
+            await asyncio.Event().wait()
+
+    asyncio.run(run())
+
+
+if __name__ == "__main__":
+    import pickle
+
+    os.environ.update(ALONE)
+    folder, head, asked, market = sys.argv[1:]
+    coordinate(Path(folder), head, asked, pickle.loads(Path(market).read_bytes()))

@@ -1,0 +1,243 @@
+"""Real searches on a real cluster of two nodes, of which workers, nodes and the coordinating process are killed."""
+
+import asyncio
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from graphs.desk import Desk
+from graphs.runs import create_run, execute
+from quant.errors import DataError
+from store.store import open_store
+from tests.tools.ray_nodes import Nodes, begun, counted, two_nodes
+from tools.datasets import load_owned
+from tools.errors import InvalidInput, UserError
+from tools.evaluation import World
+from tools.optimization import OptimizationRequest
+from tools.ray_cluster import AHEAD, CHUNK, RayEngine, ray_runner
+from tools.results import load_result
+from tools.search import run_search
+from tools.sharding import Engine, Sharded
+from tools.shards import Cutter, Task
+from tools.trials import stored_trials
+
+pytestmark = pytest.mark.anyio
+ROOT = Path(__file__).parents[2]
+ENDED = {"completed", "failed", "cancelled"}
+IN_FLIGHT = 2 * AHEAD
+SHARDS = 2 * 2 * 16
+"""Of rounds of 8 and 12 trials in two scenarios, each on sixteen pieces of its paths."""
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Nodes]:
+    with two_nodes() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def long(world, asked) -> World:
+    """Shards of some ten milliseconds, more than are in flight."""
+    scenarios = tuple(s.model_copy(update={"paths": 4096, "years": 2}) for s in world.request.scenarios)
+    return World(world.market, asked(scenarios=scenarios))
+
+
+@pytest.fixture(scope="module")
+def alone(long, job, searching):
+    return searching(long, job(long.request, budget=20))
+
+
+class Shelved:
+    """A shelf in memory; `call` is called once `after` shards are on it."""
+
+    def __init__(self, after: int = 0, call: Callable[[], None] = lambda: None) -> None:
+        self.files: dict[str, bytes] = {}
+        self.puts: list[str] = []
+        self._after, self._call = after, call
+
+    def get(self, id_: str) -> bytes | None:
+        return self.files.get(id_)
+
+    def put(self, id_: str, content: bytes) -> None:
+        self.files[id_] = content
+        self.puts.append(id_)
+        if len(self.puts) == self._after:
+            self._call()
+
+
+def search(world: World, job, engine: Engine, shelf: Shelved):
+    trials = []
+    run_search(world, job, {}, trials.extend, lambda _: None, Sharded(world, engine, shelf, chunk=CHUNK))
+    return tuple(trial for trial, _ in trials)
+
+
+async def reached(happened: Callable[[], bool]) -> None:
+    while not happened():  # noqa: ASYNC110  what is waited for happens in other processes
+        await asyncio.sleep(0.01)
+
+
+async def ended(runner, job):
+    while (status := await runner.status(job.id())).state not in ENDED:  # noqa: ASYNC110  the port is asked
+        await asyncio.sleep(0.01)
+    return status
+
+
+def stored(home: Path) -> set[str]:
+    """Shards in the store."""
+    return {path.name for path in (home / "blobs").glob("*/shards*/*")}
+
+
+def runner_of(store, world: World, address: str):
+    async def load(owner, request):
+        return world.market
+
+    return ray_runner(store, load, address)
+
+
+async def test_the_trials_are_those_of_a_local_search(nodes, world, searched, job, tmp_path) -> None:
+    asked = job(world.request)
+    async with open_store(tmp_path) as store:
+        runner = runner_of(store, world, nodes.address)
+        await runner.submit(asked)
+        status = await ended(runner, asked)
+        assert (status.state, status.error, status.computed) == ("completed", None, 12)
+        assert await stored_trials(store, "anne", "r1") == searched.trials
+        assert (runner.machines.kind, runner.machines.cores, runner.machines.remote) == ("ray", 2, False)
+
+
+async def test_a_cancelled_search_ends_soon_and_can_be_gone_on_with(nodes, long, alone, job, tmp_path) -> None:
+    asked = job(long.request, budget=20)
+    async with open_store(tmp_path) as store:
+        runner = runner_of(store, long, nodes.address)
+        await runner.submit(asked)
+        await reached(lambda: bool(stored(tmp_path)))
+        assert (await runner.cancel(asked.id())).state == "cancelled"
+        await runner.submit(asked)
+        assert (await ended(runner, asked)).state == "completed"
+        assert await stored_trials(store, "anne", "r1") == alone.trials
+
+
+@pytest.mark.parametrize("lost", ["worker", "node"])
+def test_a_lost(nodes, long, alone, job, tmp_path, lost) -> None:
+    """What it was at is computed elsewhere, and nothing else again."""
+    world = World(counted(long.market, tmp_path / "book"), long.request)
+
+    shelf = Shelved(20, nodes.remove if lost == "node" else nodes.kill)
+    try:
+        assert search(world, job(long.request, budget=20), RayEngine(world, nodes.address), shelf) == alone.trials
+    finally:
+        if lost == "node":
+            nodes.add()
+    assert len(shelf.puts) == len(set(shelf.puts)) == SHARDS
+    assert 0 <= begun(tmp_path / "book") - SHARDS <= IN_FLIGHT
+
+
+async def test_a_search_whose_process_was_killed_goes_on_in_another(nodes, long, alone, job, tmp_path) -> None:
+    world = World(counted(long.market, tmp_path / "book"), long.request)
+    asked = job(long.request, budget=20)
+    (tmp_path / "market").write_bytes(pickle.dumps(world.market))
+    home = tmp_path / "home"
+    given = [str(home), nodes.address, asked.model_dump_json(), str(tmp_path / "market")]
+    with subprocess.Popen([sys.executable, "-m", "tests.tools.ray_nodes", *given], cwd=ROOT) as coordinator:  # noqa: ASYNC220
+        await reached(lambda: len(stored(home)) >= 20 or coordinator.poll() is not None)
+        coordinator.kill()
+    kept, before = stored(home), begun(tmp_path / "book")
+    async with open_store(home) as store:
+        runner = runner_of(store, world, nodes.address)
+        await runner.submit(asked)
+        status = await ended(runner, asked)
+        assert (status.state, status.reports) == ("completed", ())
+        assert await stored_trials(store, "anne", "r1") == alone.trials
+    assert 20 <= len(kept) < len(stored(home)) == SHARDS
+    assert begun(tmp_path / "book") - before == SHARDS - len(kept)
+    assert before - len(kept) <= IN_FLIGHT
+
+
+class Stuttering:
+    """An engine of which every second result comes twice, and every fifth again with those of later rounds."""
+
+    def __init__(self, inner: Engine) -> None:
+        self._inner = inner
+        self._late: list[tuple[str, bytes]] = []
+        self.said = 0
+
+    def compute(self, tasks: Sequence[Task]) -> Iterator[tuple[str, bytes]]:
+        late, self._late = self._late, []
+        yield from late
+        for n, result in enumerate(self._inner.compute(tasks)):
+            if n % 5 == 0:
+                self._late.append(result)
+            for _ in range(1 + n % 2):
+                self.said += 1
+                yield result
+
+
+def test_results_that_come_twice_or_late_do_no_harm(nodes, long, alone, job) -> None:
+    shelf = Shelved()
+    engine = Stuttering(RayEngine(long, nodes.address))
+    assert search(long, job(long.request, budget=20), engine, shelf) == alone.trials
+    assert len(shelf.puts) == len(set(shelf.puts)) == SHARDS < engine.said
+
+
+def first_task(world: World, alone) -> Task:
+    return next(Cutter(world).tasks([alone.trials[0].config], 64))
+
+
+def test_a_node_with_other_code_is_refused(nodes, long, alone) -> None:
+    task = first_task(long, alone)
+    other = task.model_copy(update={"shard": task.shard.model_copy(update={"code": "0" * 64})})
+    with pytest.raises(UserError, match=r"its code or one of its numeric libraries is another: \w{16} .* 0{16}"):
+        list(RayEngine(long, nodes.address).compute([other]))
+
+
+def test_an_error_of_a_simulation_is_told_and_not_tried_again(nodes, long, alone, tmp_path) -> None:
+    market = replace(counted(long.market, tmp_path / "book"), warm_up=1)
+    world = World(market, long.request)
+    with pytest.raises(DataError, match="`warm_up` 1 is too short"):
+        list(RayEngine(world, nodes.address).compute([first_task(long, alone)]))
+    assert begun(tmp_path / "book") == 1
+
+
+@pytest.mark.parametrize("address", ["head", "head:", ":6379", "head:0", "head:65536", "ray://head:10001", "head:x"])
+def test_an_address_that_is_none_is_refused_at_once(world, address) -> None:
+    with pytest.raises(InvalidInput, match=r"STRATIGOS_COMPUTE: 'ray:.*' is not allowed; allowed: ray, ray:auto"):
+        runner_of(None, world, address)
+
+
+def test_a_program_without_ray_says_how_to_install_it(world, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(UserError, match=r"Ray is not installed.*bootstrap\.py --group ray"):
+        list(RayEngine(world).compute([]))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("killed", [False, True])
+async def test_the_reference_job_has_the_digest_of_a_local_run(nodes, tmp_path, killed) -> None:
+    """100 configurations in five scenarios on 1,000 paths of five years, as `make demo` runs it."""
+    from quant.scenario import BUILT_IN
+    from tests.graphs.conftest import OWNER, open_desk
+
+    scenarios = tuple(s.model_copy(update={"paths": 1000, "years": 5}) for s in BUILT_IN)
+    request = OptimizationRequest(trials=100, scenarios=scenarios, stopping="budget")
+    async with open_desk(tmp_path / "local") as desk:
+        expected = await digest_of(desk, OWNER, request)
+    async with open_desk(tmp_path / "ray") as desk:
+        runner = ray_runner(desk.store, partial(load_owned, desk.store, desk.prices), nodes.address)
+        running = asyncio.create_task(digest_of(replace(desk, jobs=runner), OWNER, request))
+        if killed:
+            await reached(lambda: len(stored(tmp_path / "ray")) >= 30)
+            nodes.kill()
+        assert await running == expected
+
+
+async def digest_of(desk: Desk, owner: str, request: OptimizationRequest) -> str:
+    run = await create_run(desk, owner, request)
+    async for _ in execute(desk, owner, run):
+        pass
+    return (await load_result(desk.store, owner, run, "final")).digest()
