@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
     MakeEngine: TypeAlias = Callable[[World], Engine]
 
+PLACE = "pipelines"
+"""Folder of the home, and of a bucket."""
 ATTEMPTS, FIRST_DELAY = 3, 1.0
 """Of a step whose storage or cluster does not answer; seconds before the second attempt."""
 
@@ -101,6 +103,14 @@ def pipeline(first_delay: float = FIRST_DELAY) -> CompiledStateGraph[State, Exec
 
 async def prepare(desk: Desk, owner: str, home: Path, request: OptimizationRequest) -> Path:
     """The folder of the pipeline for a request: what was asked before is gone on with."""
+    asked, prices = await asked_for(desk, owner, request)
+    folder = home / PLACE / asked.run
+    await asyncio.to_thread(_hand_over, folder / REQUEST, asked, prices)
+    return folder
+
+
+async def asked_for(desk: Desk, owner: str, request: OptimizationRequest) -> tuple[Asked, bytes]:
+    """What a pipeline is given for a request: nothing is judged yet but that there are prices."""
     from tools.market import load_prices
 
     source = desk.prices_of(owner)
@@ -112,13 +122,11 @@ async def prepare(desk: Desk, owner: str, home: Path, request: OptimizationReque
         data=prices.digest,
         owner=owner,
         run=name_of(owner, request, prices.digest),
-        key=secrets.token_hex(16),
+        key=secrets.token_hex(32),
         request=request,
         ledger=tuple(sorted(await tried_before(desk.store, owner, prices.digest))),
     )
-    folder = home / "pipelines" / asked.run
-    await asyncio.to_thread(_hand_over, folder / REQUEST, asked, pack_prices(prices))
-    return folder
+    return asked, pack_prices(prices)
 
 
 def name_of(owner: str, request: OptimizationRequest, data: str) -> str:

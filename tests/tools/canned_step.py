@@ -1,0 +1,23 @@
+"""A container of the fleet that leaves what a step has left elsewhere: FOLDER worker --step NAME."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+NAMES = {
+    "data_validation": "work",
+    "scenario_generation": "scenarios",
+    "distributed_optimization": "result",
+    "training": "surrogate",
+    "aggregation": "answer",
+}
+
+if __name__ == "__main__":
+    folder, step, tree = Path(sys.argv[1]), sys.argv[-1], Path(os.environ["STRATIGOS_CONTAINER_ROOT"])
+    wrong = folder / f"{step}.wrong"
+    if wrong.exists():
+        (tree / "output").mkdir(exist_ok=True)
+        (tree / "output" / "message").write_text(wrong.read_text())
+        sys.exit(2)
+    shutil.copytree(folder / step, tree / "processing" / "output" / NAMES[step], dirs_exist_ok=True)
