@@ -75,13 +75,15 @@ class Board:
         self.tally.computed[host] += 1
         return True
 
-    def leave(self, flight: Flight) -> None:
-        """To be called once for each `take`, with a result or without."""
+    def leave(self, flight: Flight) -> bool:
+        """To be called once for each `take`, with a result or without; whether the task waits for somebody again."""
         flight.at_work -= 1
-        if flight.at_work == 0 and self._flights.get(flight.id) is flight:
-            del self._flights[flight.id]
-            self._waiting = {flight.id: flight.task, **self._waiting}
-            self.tally.lost += 1
+        if flight.at_work > 0 or self._flights.get(flight.id) is not flight:
+            return False
+        del self._flights[flight.id]
+        self._waiting = {flight.id: flight.task, **self._waiting}
+        self.tally.lost += 1
+        return True
 
     def _first(self) -> Flight | None:
         if not self._waiting:
@@ -94,6 +96,9 @@ class Board:
         """The one that nobody has begun for the longest, if that is long."""
         long = LATE * self._seconds / self._finished if self._finished else self._unknown
         begun = now - max(long, self._soonest)
+        oldest = next(iter(self._flights.values()), None)
+        if oldest is None or min(oldest.since.values()) > begun:  # flights stand in the order in which they began
+            return None
         late = [f for f in self._flights.values() if host not in f.since and max(f.since.values()) <= begun]
         if not late:
             return None

@@ -160,8 +160,8 @@ class Peers:
                 if self._board.finish(flight, host, self._loop.time()):
                     self._arrived.put((flight.id, content))
             finally:
-                self._board.leave(flight)
-                self._tell()
+                if self._board.leave(flight):
+                    self._tell()
 
     async def _next(self, host: str) -> Flight:
         while (flight := self._board.take(host, self._loop.time())) is None:

@@ -25,7 +25,7 @@ from tools.sharding import FolderShelf, Sharded
 from tools.shards import BadShard, Task, compute
 
 pytestmark = pytest.mark.anyio
-PATHS = 1_100
+PATHS = 4_172
 LEADER, *OTHERS = [f"127.0.0.{k}" for k in range(1, 6)]
 Found = list[list[tuple[Evaluation, ...]]]
 

@@ -1,0 +1,212 @@
+"""A search of many instances in simulated time: the board that hands shards out is the program's own, the rest is made.
+
+What is assumed stands in `Costs`. The leader's work (proposing, checking, merging) is one queue; every core computes one
+shard after the other; instances are slow, and die, as they are told to.
+"""
+
+import heapq
+import itertools
+import math
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from quant.random import LANES
+from quant.search import ROUND, SOBOL_SHARE
+from quant.strategy import StrategyConfig
+from tools.board import Board, Flight
+from tools.jobs import Shard
+from tools.sharding import AHEAD
+from tools.shards import CHUNK, Task, spans
+
+CONFIG = StrategyConfig(weight_function="constant", constant_weight=1.0)
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Seconds of one core; what they are measured with stands in docs/scaling.md."""
+
+    path_day: float = 1 / 2.0e8
+    trial: float = 0.03
+    """Of the leader: proposing it, its history, judging the round."""
+    shard: float = 0.0025
+    """Of the leader: sending it, checking and keeping its file, merging it."""
+    file: float = 27_000.0
+    """Bytes of a shard's file."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """A search."""
+
+    trials: int
+    scenarios: int
+    paths: int
+    days: int = 1_260
+
+    @property
+    def evaluations(self) -> int:
+        return self.trials * self.scenarios
+
+    def rounds(self) -> Iterator[int]:
+        """Trials that are proposed together."""
+        start = round(SOBOL_SHARE * self.trials)
+        yield start
+        for done in range(start, self.trials, ROUND):
+            yield min(ROUND, self.trials - done)
+
+    def windows(self, trials: int) -> Iterator[list[tuple[str, float]]]:
+        """Names and path-days of the shards that are handed out together."""
+        numbers = itertools.count()
+        chunks = [min(CHUNK, trials - first) for first in range(0, trials, CHUNK)]
+        for first in range(0, len(chunks), AHEAD):
+            yield [
+                (f"{next(numbers)}", configs * paths * float(self.days))
+                for configs in chunks[first : first + AHEAD]
+                for _ in range(self.scenarios)
+                for _, paths in spans(self.paths)
+            ]
+
+
+@dataclass(frozen=True)
+class Fleet:
+    instances: int
+    cores: int = 16
+    stragglers: dict[int, float] = field(default_factory=dict[int, float])
+    """How many times as long an instance takes."""
+    deaths: dict[int, float] = field(default_factory=dict[int, float])
+    """The second at which an instance dies."""
+    seed: int = 1
+
+
+@dataclass
+class Outcome:
+    seconds: float = 0.0
+    shards: int = 0
+    computed: int = 0
+    """Shards that an instance finished, whatever became of them."""
+    in_flight_at_deaths: int = 0
+    given_twice: int = 0
+    leader: float = 0.0
+    """Seconds for which the leader was at work."""
+
+
+@dataclass
+class _Slot:
+    instance: int
+    number: int
+    idle: bool = True
+
+
+class _Run:
+    def __init__(self, load: Load, fleet: Fleet, costs: Costs) -> None:
+        self.load, self.fleet, self.costs = load, fleet, costs
+        self.board = Board()
+        self.now = 0.0
+        self.leader_free = 0.0
+        self.outcome = Outcome()
+        self.chance = random.Random(fleet.seed)
+        self.slots = [_Slot(i, c) for i in range(fleet.instances) for c in range(fleet.cores)]
+        self.dead: set[int] = set()
+        self.events: list[tuple[float, int, str, object]] = []
+        self.order = itertools.count()
+        self.work: dict[str, float] = {}
+        self.missing = 0
+        self.looking = False
+        for instance, at in fleet.deaths.items():
+            self._at(at, "death", instance)
+
+    def _at(self, time: float, kind: str, what: object) -> None:
+        heapq.heappush(self.events, (time, next(self.order), kind, what))
+
+    def _lead(self, seconds: float) -> float:
+        """When the leader is through with it."""
+        self.leader_free = max(self.now, self.leader_free) + seconds
+        self.outcome.leader += seconds
+        return self.leader_free
+
+    def search(self) -> Outcome:
+        for round_, trials in enumerate(self.load.rounds()):
+            self.now = self._lead(self.costs.trial * trials)
+            for window, shards in enumerate(self.load.windows(trials)):
+                self._compute([(f"{round_}-{window}-{name}", work) for name, work in shards])
+        self.outcome.seconds = self.now
+        self.outcome.given_twice = self.board.tally.again
+        return self.outcome
+
+    def _compute(self, shards: list[tuple[str, float]]) -> None:
+        tasks = [Task(shard=_shard(name), configs=(CONFIG,), scenario="s") for name, _ in shards]
+        self.work |= {task.shard.id(): work for task, (_, work) in zip(tasks, shards, strict=True)}
+        self.board.add(tasks)
+        self.missing += len(tasks)
+        self.outcome.shards += len(tasks)
+        self._hand_out()
+        while self.missing:
+            if not self.events or len(self.dead) == self.fleet.instances:
+                raise RuntimeError("nobody is left to compute")
+            self.now, _, kind, what = heapq.heappop(self.events)
+            getattr(self, f"_{kind}")(what)
+
+    def _hand_out(self) -> None:
+        for slot in self.slots:
+            if slot.idle:
+                self._give(slot)
+
+    def _give(self, slot: _Slot) -> None:
+        if slot.instance in self.dead:
+            return
+        flight = self.board.take(str(slot.instance), self.now)
+        if flight is None:  # it looks again a second later: what others are at becomes late
+            if not self.looking:
+                self.looking = True
+                self._at(self.now + 1.0, "look", None)
+            return
+        slot.idle = False
+        slow = self.fleet.stragglers.get(slot.instance, 1.0) * self.chance.lognormvariate(0.0, 0.1)
+        self._at(self.now + self.work[flight.id] * self.costs.path_day * slow, "made", (slot, flight))
+
+    def _look(self, _: object) -> None:
+        self.looking = False
+        self._hand_out()
+
+    def _made(self, what: tuple[_Slot, Flight]) -> None:
+        slot, _ = what
+        if slot.instance in self.dead:
+            return
+        self.outcome.computed += 1
+        self._at(self._lead(self.costs.shard), "arrived", what)
+
+    def _arrived(self, what: tuple[_Slot, Flight]) -> None:
+        slot, flight = what
+        if slot.instance in self.dead:
+            return
+        if self.board.finish(flight, str(slot.instance), self.now):
+            self.missing -= 1
+        self.board.leave(flight)
+        slot.idle = True
+        self._give(slot)
+
+    def _death(self, instance: int) -> None:
+        self.dead.add(instance)
+        for _, _, kind, what in self.events:
+            if kind in ("made", "arrived") and what[0].instance == instance:  # pyright: ignore
+                self.outcome.in_flight_at_deaths += 1
+                self.board.leave(what[1])  # pyright: ignore
+        self._hand_out()
+
+
+def _shard(name: str) -> Shard:
+    return Shard(configs=("c",), scenario=name, first_block=0, paths=LANES, problem="p", data="d", code="c")
+
+
+def simulated(load: Load, fleet: Fleet, costs: Costs | None = None) -> Outcome:
+    return _Run(load, fleet, costs or Costs()).search()
+
+
+def least_seconds(load: Load, fleet: Fleet, costs: Costs | None = None) -> float:
+    """What the two bounds say: the leader's own work, and the work of all cores."""
+    costs = costs or Costs()
+    shards = sum(len(shards) for trials in load.rounds() for shards in load.windows(trials))
+    leading = costs.trial * load.trials + costs.shard * shards
+    work = load.evaluations * load.paths * load.days * costs.path_day
+    return max(leading, costs.trial * load.trials + work / (fleet.instances * fleet.cores), math.ulp(1.0))
