@@ -110,13 +110,15 @@ class Peers:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._server is not None:
+        try:
             if kind is None:
                 await self._until_all_were_seen()
-            self._server.close(code=CloseCode.NORMAL_CLOSURE if kind is None else CloseCode.INTERNAL_ERROR)
-            await self._server.wait_closed()
-        await _ended(self._own)
-        await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
+        finally:
+            if self._server is not None:
+                self._server.close(code=CloseCode.NORMAL_CLOSURE if kind is None else CloseCode.INTERNAL_ERROR)
+                await self._server.wait_closed()
+            await _ended(self._own)
+            await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
 
     async def _listen(self) -> Server:
         return await serve(

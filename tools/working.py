@@ -48,7 +48,7 @@ class Result:
         self._files: dict[str, str] = {}
         self._trials = 0
         self._checkpoints = 0
-        self._bad: tuple[BadShard, ...] = ()
+        self._bad: list[BadShard] = []
         self._status = JobStatus(id=work.job.id(), state="running", total=work.job.budget)
         self._shown: tuple[JobStatus, int] | None = None
         folder.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ class Result:
 
     def refuse(self, bad: BadShard) -> None:
         logger.warning("shard_refused", shard=bad.id, reason=bad.flaw)
-        self._bad = (*self._bad, bad)
+        self._bad.append(bad)
 
     @asynccontextmanager
     async def shown(self) -> AsyncGenerator[None]:

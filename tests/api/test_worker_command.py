@@ -24,7 +24,7 @@ from tools.container import Tree, Work, decode_summary, write_work
 from tools.jobs import SearchJob
 from tools.optimization import OptimizationRequest
 
-HOSTS = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
+HOSTS = ["127.0.0.1", "127.0.0.2"]
 KEPT = ("STRATIGOS_KERNEL_CACHE", "NUMBA_CACHE_DIR")
 SCENARIOS = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:2])
 Prepare = Callable[..., tuple[Work, list[Tree]]]
@@ -206,33 +206,31 @@ def test_processes_leave_what_one_leaves_and_none_is_missed(prepare) -> None:
     _, (single,) = prepare(name="single")
     assert run(["worker"]) == 0
 
-    work, trees = prepare(3, name="three")
-    assert Instances(trees).codes() == [0, 0, 0]
+    work, trees = prepare(2, name="two")
+    assert Instances(trees).codes() == [0, 0]
     assert trials(trees[0]) == trials(single)
     assert account(trees[0])["unseen"] == []
 
-    work, trees = prepare(3, trials=200, name="killed")
+    work, trees = prepare(2, trials=60, name="killed")
     instances = Instances(trees)
-    while not stored(trees[2]):
+    while not stored(trees[1]):
         time.sleep(0.01)
-    instances.processes[2].kill()
-    assert instances.codes() == [0, 0, -signal.SIGKILL]
-    assert decode_summary((trees[0].result / "summary.json").read_bytes(), work).trials == 200
+    instances.processes[1].kill()
+    assert instances.codes() == [0, -signal.SIGKILL]
+    assert decode_summary((trees[0].result / "summary.json").read_bytes(), work).trials == 60
     assert account(trees[0])["lost"] <= 1
 
-    _, trees = prepare(3, trials=200, name="without leader")
+    _, trees = prepare(2, trials=60, name="without leader")
     instances = Instances(trees)
-    while not stored(trees[2]):
+    while not stored(trees[1]):
         time.sleep(0.01)
     instances.processes[0].kill()
-    assert instances.codes() == [-signal.SIGKILL, 1, 1]
+    assert instances.codes() == [-signal.SIGKILL, 1]
     assert "127.0.0.1, which leads, is gone" in trees[1].message.read_text()
     before = set().union(*map(stored, trees))
-    for tree in trees:
-        tree.earlier_shards.mkdir(parents=True, exist_ok=True)
-        for other in trees:
-            for path in other.shards.glob("*.shard"):
-                (tree.earlier_shards / path.name).write_bytes(path.read_bytes())
-        tree.message.unlink(missing_ok=True)
-    assert Instances(trees).codes() == [0, 0, 0]
-    assert account(trees[0])["found"] == len(before)
+    lead = trees[0]
+    lead.earlier_shards.mkdir(parents=True)
+    for path in trees[1].shards.glob("*.shard"):
+        (lead.earlier_shards / path.name).write_bytes(path.read_bytes())
+    assert Instances(trees).codes() == [0, 0]
+    assert account(lead)["found"] == len(before)
