@@ -38,6 +38,8 @@ RETRIES = 5
 """Of a task whose worker or node was lost."""
 PATIENCE = 5.0
 """Seconds in which the head of a cluster must answer."""
+SETTINGS = 4
+"""The frame with which both sides of HTTP/2 begin (RFC 9113, 3.4)."""
 LOOK = 0.5
 """Seconds between two looks at whether the job was cancelled."""
 
@@ -139,10 +141,21 @@ def _connect(ray: Any, address: str) -> None:
     options = {"include_dashboard": False} if address == "local" else {}
     try:
         if address not in ("local", "auto"):
-            socket.create_connection(_endpoint(address), PATIENCE).close()
+            _greet(address)
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **options)
     except (OSError, RuntimeError, ValueError) as error:
         raise Unavailable(f"{SETTING}: there is no Ray cluster at {address}: {error}") from error
+
+
+def _greet(address: str) -> None:
+    """Ray itself would ask for minutes whatever listens there."""
+    with socket.create_connection(_endpoint(address), PATIENCE) as head:
+        if os.environ.get("RAY_USE_TLS") == "1":
+            return
+        head.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, SETTINGS, 0, 0, 0, 0, 0)))
+        answer = head.recv(9)
+    if answer[3:4] != bytes((SETTINGS,)):
+        raise ConnectionError("what answers there does not speak gRPC")
 
 
 def _endpoint(address: str) -> tuple[str, int]:

@@ -2,8 +2,10 @@
 
 import asyncio
 import pickle
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -14,6 +16,7 @@ import pytest
 from graphs.desk import Desk
 from graphs.runs import create_run, execute
 from quant.errors import DataError
+from store.errors import Unavailable
 from store.store import open_store
 from tests.tools.ray_nodes import Nodes, begun, counted, two_nodes
 from tools.datasets import load_owned
@@ -98,6 +101,30 @@ def runner_of(store, world: World, address: str):
         return world.market
 
     return ray_runner(store, load, address)
+
+
+@pytest.mark.parametrize("address", ["head", "head:", ":6379", "head:0", "head:65536", "ray://head:10001", "head:x"])
+def test_an_address_that_is_none_is_refused_at_once(world, address) -> None:
+    with pytest.raises(InvalidInput, match=r"STRATIGOS_COMPUTE: 'ray:.*' is not allowed; allowed: ray, ray:auto"):
+        runner_of(None, world, address)
+
+
+@pytest.mark.parametrize("listens", [False, True])
+def test_where_no_cluster_is_the_search_can_go_on_later(world, listens) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        if listens:
+            threading.Thread(target=lambda: server.accept()[0].send(b"HTTP/1.1 400 Bad Request\r\n\r\n")).start()
+        else:
+            server.close()
+        with pytest.raises(Unavailable, match=f"STRATIGOS_COMPUTE: there is no Ray cluster at 127.0.0.1:{port}: "):
+            list(RayEngine(world, f"127.0.0.1:{port}").compute([]))
+
+
+def test_a_program_without_ray_says_how_to_install_it(world, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(UserError, match=r"Ray is not installed.*bootstrap\.py --group ray"):
+        list(RayEngine(world).compute([]))
 
 
 async def test_the_trials_are_those_of_a_local_search(nodes, world, searched, job, tmp_path) -> None:
@@ -202,18 +229,6 @@ def test_an_error_of_a_simulation_is_told_and_not_tried_again(nodes, long, alone
     with pytest.raises(DataError, match="`warm_up` 1 is too short"):
         list(RayEngine(world, nodes.address).compute([first_task(long, alone)]))
     assert begun(tmp_path / "book") == 1
-
-
-@pytest.mark.parametrize("address", ["head", "head:", ":6379", "head:0", "head:65536", "ray://head:10001", "head:x"])
-def test_an_address_that_is_none_is_refused_at_once(world, address) -> None:
-    with pytest.raises(InvalidInput, match=r"STRATIGOS_COMPUTE: 'ray:.*' is not allowed; allowed: ray, ray:auto"):
-        runner_of(None, world, address)
-
-
-def test_a_program_without_ray_says_how_to_install_it(world, monkeypatch) -> None:
-    monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(UserError, match=r"Ray is not installed.*bootstrap\.py --group ray"):
-        list(RayEngine(world).compute([]))
 
 
 @pytest.mark.soak

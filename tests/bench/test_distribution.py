@@ -1,0 +1,120 @@
+"""What it costs to compute a search elsewhere: on a Ray cluster of the same cores, and in bytes of every shard."""
+
+import asyncio
+import os
+import statistics
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import chain
+from pathlib import Path
+
+import psutil
+import pytest
+
+from quant.scenario import BUILT_IN
+from quant.search import sobol
+from quant.trial import Trial
+from store.store import Store, open_store
+from tests.bench.comparison import Comparison, Row
+from tests.tools.conftest import job_of
+from tests.tools.ray_nodes import Nodes, two_nodes
+from tools import ray_cluster, sharding
+from tools.bundled import BundledPrices
+from tools.evaluation import World
+from tools.local import LocalRunner
+from tools.market import Market, build_market
+from tools.optimization import OptimizationRequest
+from tools.ray_cluster import ray_runner
+from tools.shards import Cutter, compute, decode
+from tools.trials import stored_trials
+
+pytestmark = pytest.mark.bench
+
+CORES = max((os.cpu_count() or 2) // 2, 1)
+PATHS = 16_000
+"""For about a minute on two cores that have nothing else to do."""
+TIMES = 3
+WANTED = 0.10
+
+
+def world_of(paths: int) -> World:
+    scenarios = tuple(s.model_copy(update={"paths": paths, "years": 5}) for s in BUILT_IN)
+    request = OptimizationRequest(trials=100, scenarios=scenarios, stopping="budget")
+    return World(build_market(asyncio.run(BundledPrices().load("sp500")), request), request)
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Nodes]:
+    with two_nodes(CORES) as started:
+        yield started
+
+
+async def searched(home: Path, world: World, runner: Callable[[Store, Callable[..., Awaitable[Market]]], LocalRunner]):
+    """Seconds and trials of a search."""
+
+    async def load(owner: str, request: OptimizationRequest) -> Market:
+        return world.market
+
+    async with open_store(home) as store:
+        jobs, job = runner(store, load), job_of(world.request)
+        begun = time.perf_counter()
+        await jobs.submit(job)
+        while (status := await jobs.status(job.id())).state in {"queued", "running"}:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        took = time.perf_counter() - begun
+        assert status.state == "completed", status.error
+        return took, await stored_trials(store, job.owner, job.run)
+
+
+def used() -> dict[int, float]:
+    """Seconds of CPU of this process and of all that it started."""
+    mine = psutil.Process()
+    return {p.pid: sum(p.cpu_times()[:2]) for p in (mine, *mine.children(recursive=True))}
+
+
+def test_ray(comparison: Comparison, nodes: Nodes, tmp_path: Path) -> None:
+    world = world_of(PATHS)
+    kinds = {"local": LocalRunner, "ray": lambda store, load: ray_runner(store, load, nodes.address)}
+    found: dict[str, list[tuple[float, tuple[Trial, ...]]]] = {"local": [], "ray": []}
+    cpu = dict.fromkeys(kinds, 0.0)
+    for kind, runner in kinds.items():  # kernels are loaded, workers started
+        asyncio.run(searched(tmp_path / f"warm-{kind}", world_of(64), runner))
+    for n in range(TIMES):  # in turn: whatever else the machine does meets both
+        for kind, runner in kinds.items():
+            before = used()
+            found[kind].append(asyncio.run(searched(tmp_path / f"{kind}-{n}", world, runner)))
+            cpu[kind] += sum(seconds - before.get(pid, 0.0) for pid, seconds in used().items()) / TIMES
+    trials = [answer for _, answer in chain.from_iterable(found.values())]
+    assert all(answer == trials[0] for answer in trials)
+    local, ray = (statistics.median(seconds for seconds, _ in found[kind]) for kind in kinds)
+    missed = "" if ray / local - 1.0 < WANTED else " (missed)"
+    note = (
+        f"Ray {ray / local - 1.0:+.1%} of time; below {WANTED:.0%} wanted{missed}; CPU {cpu['ray']:.1f} s against"
+        f" {cpu['local']:.1f} s ({cpu['ray'] / cpu['local'] - 1.0:+.1%}); load {os.getloadavg()[0]:.1f}"
+    )
+    size = f"100 trials, {PATHS:,} paths, {2 * CORES} cores"
+    comparison.rows.append(Row("a search on a Ray cluster", size, ray, {"this process": local}, None, note))
+
+
+@pytest.mark.parametrize("chunk", [sharding.CHUNK, ray_cluster.CHUNK])
+@pytest.mark.parametrize("paths", [1_000, 10_000])
+def test_a_shard(comparison: Comparison, paths: int, chunk: int) -> None:
+    """Its file is written once and read once: a request to S3 each, and one that finds nothing before."""
+    world = world_of(paths)
+    configs = sobol(world.request.space, chunk, seed=1, avoid=())
+    tasks = list(Cutter(world).tasks(configs, paths))
+    files = [compute(world, task, 1) for task in tasks]
+    begun = time.perf_counter()
+    files = [compute(world, task, 1) for task in tasks]
+    took = (time.perf_counter() - begun) / len(files)
+    parts = [decode(task.shard, file) for task, file in zip(tasks, files, strict=True)]
+    raw = [p.means.nbytes + p.spreads.nbytes + p.losses.nbytes + p.falls.nbytes for p in parts]
+    packed = statistics.mean(len(file) for file in files)
+    evaluations = 100 * len(BUILT_IN)
+    count = len(tasks) * 100 // chunk
+    note = (
+        f"{packed / 1e3:.1f} kB of {statistics.mean(raw) / 1e3:.0f} kB; {count} shards,"
+        f" {count * packed / 1e6:.1f} MB and {3 * count} requests for {evaluations} evaluations"
+    )
+    size = f"{chunk} configs, {paths:,} paths in {len(tasks) // len(BUILT_IN)} pieces"
+    comparison.rows.append(Row("a shard, on one core", size, took, {}, None, note))
