@@ -4,8 +4,9 @@ import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
@@ -27,6 +28,7 @@ from tools.step_files import Asked
 pytestmark = pytest.mark.anyio
 USUAL = [step.name for step in STEPS if not step.optional]
 SCENARIOS = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:2])
+BUCKETS = count()
 ASKED = OptimizationRequest(trials=12, scenarios=SCENARIOS, seed=3, stopping="budget")
 
 
@@ -51,56 +53,52 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     return asyncio.run(finished(tmp_path_factory.mktemp("here"), ASKED))
 
 
-def opened(folder: Path, conduct: Conduct) -> Iterator[Fleet]:
+class Amazon(NamedTuple):
+    fleet: Fleet
+    pipelines: SageMakerPipelines
+    bucket: str
+
+
+def opened(folder: Path, conduct: Conduct) -> Iterator[Amazon]:
     with moto() as aws, Fleet(aws, folder, conduct) as fleet, pytest.MonkeyPatch.context() as monkeypatch:
         point_at(monkeypatch, aws.url)
         for name, value in fleet.environment.items():
             monkeypatch.setenv(name, value)
-        aws.bucket("desks")
-        yield fleet
+        bucket = aws.bucket(f"desks-{next(BUCKETS)}")
+        cluster = Cluster(image=IMAGE_URI, role=ROLE, bucket=bucket, prefix="desk", instances=2)
+        with closing(SageMakerPipelines(cluster)) as pipelines:
+            yield Amazon(fleet, pipelines, bucket)
         assert fleet.violations == []
 
 
 @pytest.fixture
-def fleet(here: Finished, tmp_path: Path) -> Iterator[Fleet]:
+def amazon(here: Finished, tmp_path: Path) -> Iterator[Amazon]:
     """Its containers leave what the steps have left here."""
     image = (sys.executable, "-S", canned_step.__file__, str(here.folder))
     yield from opened(tmp_path / "fleet", Conduct(upload_every=0.02, image=image))
 
 
 @pytest.fixture
-def real(tmp_path: Path) -> Iterator[Fleet]:
+def real(tmp_path: Path) -> Iterator[Amazon]:
     yield from opened(tmp_path / "fleet", Conduct())
 
 
-@pytest.fixture
-def pipelines() -> Iterator[SageMakerPipelines]:
-    with closing(pipelines_of()) as made:
-        yield made
+async def ended(amazon: Amazon, arn: str, seconds: float = 60.0) -> PipelineState:
+    await asyncio.to_thread(amazon.fleet.wait_for_execution, arn, seconds)
+    return await amazon.pipelines.state(arn)
 
 
-def pipelines_of(**changes: Any) -> SageMakerPipelines:
-    given = {"image": IMAGE_URI, "role": ROLE, "bucket": "desks", "prefix": "desk", "instances": 2}
-    return SageMakerPipelines(Cluster.model_validate(given | changes))
-
-
-async def ended(fleet: Fleet, pipelines: SageMakerPipelines, arn: str) -> PipelineState:
-    await asyncio.to_thread(fleet.wait_for_execution, arn)
-    return await pipelines.state(arn)
-
-
-async def test_an_execution_is_started_followed_and_fetched(
-    here: Finished, fleet: Fleet, pipelines: SageMakerPipelines
-) -> None:
+async def test_an_execution_is_started_followed_and_fetched(here: Finished, amazon: Amazon) -> None:
+    fleet, pipelines, bucket = amazon
     arn = await pipelines.start(here.asked, here.prices, training=False)
-    state = await ended(fleet, pipelines, arn)
-    assert (state.state, state.folder) == ("succeeded", f"s3://desks/desk/pipelines/{here.asked.run}")
+    state = await ended(amazon, arn)
+    assert (state.state, state.folder) == ("succeeded", f"s3://{bucket}/desk/pipelines/{here.asked.run}")
     assert [step.name for step in state.steps if not step.name.endswith("_wanted")] == USUAL
     result, history = await pipelines.fetch(state)
     assert result == answer(here.folder)
     assert history == (here.folder / "aggregation" / "history.f64").read_bytes()
 
-    again = await ended(fleet, pipelines, await pipelines.start(here.asked, here.prices, training=False))
+    again = await ended(amazon, await pipelines.start(here.asked, here.prices, training=False))
     assert {step.name for step in again.steps if step.passed_over} == set(USUAL)
     assert fleet.counts()["UpdatePipeline"] == 1
     kept = fleet.content(f"{state.folder}/request/request.json")
@@ -113,11 +111,12 @@ async def test_an_execution_is_started_followed_and_fetched(
         await pipelines.fetch(state)
 
 
-async def test_a_failed_step_names_its_cause(here: Finished, fleet: Fleet, pipelines: SageMakerPipelines) -> None:
+async def test_a_failed_step_names_its_cause(here: Finished, amazon: Amazon) -> None:
+    fleet, pipelines, _ = amazon
     wrong = here.folder / "scenario_generation.wrong"
     wrong.write_text("scenarios.base_case: the mean of its paths is another")
     try:
-        state = await ended(fleet, pipelines, await pipelines.start(here.asked, here.prices, training=True))
+        state = await ended(amazon, await pipelines.start(here.asked, here.prices, training=True))
     finally:
         wrong.unlink()
     assert [(step.name, step.state) for step in state.steps] == [
@@ -128,11 +127,12 @@ async def test_a_failed_step_names_its_cause(here: Finished, fleet: Fleet, pipel
     with pytest.raises(Conflicting, match="it is failed; allowed: an execution that has succeeded"):
         await pipelines.fetch(state)
     fleet.no_capacity(1)  # the retry policy goes on
-    later = await ended(fleet, pipelines, await pipelines.start(here.asked, here.prices, training=False))
+    later = await ended(amazon, await pipelines.start(here.asked, here.prices, training=False))
     assert (later.state, later.steps[0].passed_over, later.steps[1].attempts) == ("succeeded", True, 2)
 
 
-async def test_what_aws_refuses_is_told(here: Finished, fleet: Fleet, pipelines: SageMakerPipelines) -> None:
+async def test_what_aws_refuses_is_told(here: Finished, amazon: Amazon) -> None:
+    fleet, pipelines, _ = amazon
     said = "User: arn:aws:sts::123456789012:assumed-role/me is not authorized to perform: sagemaker:CreatePipeline on x"
     fleet.refuse("CreatePipeline", "AccessDeniedException", said)
     with pytest.raises(UserError, match=r"sagemaker:CreatePipeline is denied.*iam:PassRole for 'fleet'"):
@@ -147,25 +147,20 @@ async def test_what_aws_refuses_is_told(here: Finished, fleet: Fleet, pipelines:
 
 @pytest.mark.soak
 @pytest.mark.timeout(600)
-async def test_the_program_itself_gives_the_same_result_on_instances(
-    tmp_path: Path, real: Fleet, pipelines: SageMakerPipelines
-) -> None:
-    request = ASKED.model_copy(update={"trials": 24})
-    here = await finished(tmp_path / "here", request)
-    arn = await pipelines.start(here.asked, here.prices, training=True)
-    await asyncio.to_thread(real.wait_for_execution, arn, 500.0)
-    state = await pipelines.state(arn)
+async def test_the_program_itself_gives_the_same_result_on_instances(tmp_path: Path, real: Amazon) -> None:
+    fleet, pipelines, _ = real
+    here = await finished(tmp_path / "here", ASKED.model_copy(update={"trials": 24}))
+    state = await ended(real, await pipelines.start(here.asked, here.prices, training=True), 500.0)
     assert state.state == "succeeded", [(step.name, step.cause) for step in state.steps]
-    assert len(real.jobs) == len(STEPS)
+    assert len(fleet.jobs) == len(STEPS)
     result, _ = await pipelines.fetch(state)
     assert result.digest() == answer(here.folder).digest()
-    assert real.objects(f"{state.folder}/training", "surrogate.bin")
-    again = await ended(real, pipelines, await pipelines.start(here.asked, here.prices, training=True))
+    assert fleet.objects(f"{state.folder}/training", "surrogate.bin")
+    again = await ended(real, await pipelines.start(here.asked, here.prices, training=True))
     assert {step.name for step in again.steps if step.passed_over} == {step.name for step in STEPS}
 
-    short = here.asked.model_copy(update={"run": "0" * 24, "request": ASKED})
-    arn = await pipelines.start(short, here.prices, training=True)
-    await asyncio.to_thread(real.wait_for_execution, arn, 500.0)
-    failed = {step.name: step.cause for step in (await pipelines.state(arn)).steps if step.state == "failed"}
+    few = here.asked.model_copy(update={"run": "0" * 24, "request": ASKED})
+    state = await ended(real, await pipelines.start(few, here.prices, training=True), 500.0)
+    failed = {step.name: step.cause for step in state.steps if step.state == "failed"}
     assert failed.keys() == {"training"}
     assert failed["training"].startswith("trials: 12 stored trials")
