@@ -65,7 +65,7 @@ class Search:
     async def ended(self, runner: SageMakerRunner) -> JobStatus:
         status = await runner.status(self.job.id())
         while status.state in ("queued", "running"):
-            await asyncio.sleep(0.1)  # each look is four requests
+            await asyncio.sleep(0.25)  # each look is four requests
             status = await runner.status(self.job.id())
         assert status.state == "completed", (status, self.fleet.log(f"{self.name}-1"))
         return status
@@ -102,9 +102,10 @@ def large(asked: Any, searching: Any, world: Any) -> Any:
     return searching(type(world)(world.market, request))
 
 
-async def test_workers_find_what_this_process_finds(searches: Any, searched: Any) -> None:
+@pytest.mark.parametrize("instances", [1, pytest.param(3, marks=pytest.mark.soak)])
+async def test_workers_find_what_this_process_finds(searches: Any, searched: Any, instances: int) -> None:
     search = searches(searched.world.request)
-    runner = search.runner(instances=2)
+    runner = search.runner(instances)
     await runner.submit(search.job)
     status = await search.ended(runner)
     assert (status.done, status.stopped) == (12, "budget")
