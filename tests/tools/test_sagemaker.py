@@ -270,6 +270,7 @@ async def test_a_lost_instance_is_another_attempt_with_the_shards_of_the_first(c
     assert await case.trials() == searched.trials
 
 
+@pytest.mark.soak
 async def test_an_end_is_made_of_attempts(case: Case) -> None:
     case.attempts(a1={"dies": True}, a2={"dies": True})
     status = await case.searched(attempts=2)
@@ -287,6 +288,7 @@ async def test_what_a_container_says_can_be_mended_is_told_at_once(case: Case) -
     assert status.error == "prices.npz: it cannot be read; allowed: another"
 
 
+@pytest.mark.soak
 async def test_a_fault_is_tried_again_and_the_same_one_is_not(case: Case) -> None:
     fault = {"code": 1, "message": "A fault ended the worker: KeyError"}
     case.attempts(a1=fault, a2=fault)

@@ -1,0 +1,95 @@
+"""When another attempt is made, and when there is an end."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.fleet.fleet import IMAGE_URI, ROLE
+from tools.attempts import begun, judged, outdated, refused, spoiled
+from tools.container import BadOutput
+from tools.processing import Cluster, Outcome
+from tools.remote_jobs import RemoteJob
+
+NOW = datetime(2026, 3, 2, tzinfo=UTC)
+CLUSTER = Cluster(image=IMAGE_URI, role=ROLE, bucket="desk", instances=8, attempts=9)
+
+
+@pytest.fixture
+def fresh(job: Any, asked: Any) -> RemoteJob:
+    return begun(job(asked()), "d" * 64, CLUSTER, None)
+
+
+def after(*meanings: Any, cluster: Cluster = CLUSTER, reason: str = "as AWS says") -> Callable[[RemoteJob], RemoteJob]:
+    def change(job: RemoteJob) -> RemoteJob:
+        for meaning in meanings:
+            job = judged(job, cluster, Outcome(meaning, reason), NOW)
+        return job
+
+    return change
+
+
+def test_a_new_start_counts_its_attempts_anew_and_keeps_what_was_told(fresh: RemoteJob) -> None:
+    two = CLUSTER.model_copy(update={"attempts": 2})
+    failed = after("lost", "lost", cluster=two)(fresh).changed(done=5)
+    assert (failed.state, failed.mendable, failed.attempt.number) == ("failed", False, 2)
+    again = begun(failed.work.job, failed.work.data, two, failed)
+    assert (again.name, again.state, again.attempt.number, again.first, again.done) == (fresh.name, "queued", 3, 3, 5)
+    assert again.reports == failed.reports
+    assert again.work.key != failed.work.key
+    assert after("lost", cluster=two)(again).state == "queued"
+    assert begun(failed.work.job, "e" * 64, two, failed).done == 0  # its trials are those of other prices
+
+
+def test_without_capacity_pauses_double_and_every_second_time_half_the_instances_do(fresh: RemoteJob) -> None:
+    job = after(*["capacity"] * 6)(fresh)
+    waited = [each.not_before - NOW for each in job.attempts if each.not_before is not None]
+    assert waited == [timedelta(minutes=2**n) for n in range(6)]
+    assert [each.instances for each in job.attempts] == [8, 8, 4, 4, 2, 2, 1]
+    last = after("capacity", "capacity", "capacity")(job)
+    assert (last.state, last.mendable, last.attempt.instances) == ("failed", True, 1)
+
+
+def test_capacity_that_is_missing_at_once_is_waited_for_too(fresh: RemoteJob) -> None:
+    job = refused(fresh, CLUSTER, "InsufficientCapacityException", "none left", NOW)
+    assert (job.state, job.attempt.number) == ("queued", 2)
+    assert job.attempt.not_before == NOW + timedelta(minutes=1)
+
+
+def test_after_a_loss_the_next_attempt_is_made_at_once(fresh: RemoteJob) -> None:
+    job = after("lost")(fresh)
+    assert (job.state, job.attempt.number, job.attempt.not_before, job.attempt.instances) == ("queued", 2, None, 8)
+
+
+def test_the_same_fault_in_a_row_is_an_end_and_another_one_is_not(fresh: RemoteJob) -> None:
+    once = after("fault", reason="KeyError")(fresh)
+    assert once.state == "queued"
+    assert after("fault", reason="KeyError")(once).state == "failed"
+    assert after("fault", reason="OSError")(once).state == "queued"
+    assert after("lost", "fault", reason="KeyError")(once).state == "queued"
+
+
+@pytest.mark.parametrize(
+    ("meaning", "code", "said"),
+    [
+        ("stopped", "stopped_outside", "it was stopped in AWS"),
+        ("too_long", "fault", "SAGEMAKER_MAX_HOURS: as AWS says; allowed: more hours"),
+        ("mendable", "fault", "as AWS says"),
+    ],
+)
+def test_what_somebody_can_mend_is_an_end_at_once(fresh: RemoteJob, meaning: Any, code: str, said: str) -> None:
+    job = after(meaning)(fresh)
+    assert (job.state, job.mendable, job.reports[-1].code) == ("failed", True, code)
+    assert said in job.status.error  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(("flaw", "code"), [("missing", "missing_output"), ("truncated", "bad_output")])
+def test_output_that_must_not_be_used_is_named(fresh: RemoteJob, flaw: Any, code: str) -> None:
+    job = spoiled(fresh, CLUSTER, BadOutput("trials-00000.json", flaw), NOW)
+    assert (job.state, job.reports[-1].code, job.reports[-1].reason) == ("queued", code, f"trials-00000.json: {flaw}")
+
+
+def test_a_job_of_another_version_is_known(fresh: RemoteJob) -> None:
+    assert not outdated(fresh)
+    assert outdated(fresh.changed(work=fresh.work.model_copy(update={"code": "f" * 64})))
