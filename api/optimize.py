@@ -11,7 +11,7 @@ import typer
 
 from api import options
 from api.settings import Settings, read_settings, server_at
-from tools.errors import InvalidInput
+from tools.errors import InvalidInput, UserError
 from tools.optimization import OptimizationRequest, OptimizationResult
 
 if TYPE_CHECKING:
@@ -188,6 +188,7 @@ async def follow(settings: Settings, desk: "Desk", run: str, *, as_json: bool) -
     from api.terminal import stderr
     from graphs.computations import computation_of
     from graphs.remote import carried_out
+    from graphs.run_book import Cancelled
 
     timer = _compilations()
     try:
@@ -203,6 +204,9 @@ async def follow(settings: Settings, desk: "Desk", run: str, *, as_json: bool) -
             )
         print(told, file=sys.stderr)
         raise
+    except Cancelled as error:
+        resume = f"python -m api optimize --resume {run}"
+        raise UserError(f"run: {run} was cancelled; allowed: to go on with it ({resume})") from error
     if waiting := await waiting_for(desk, settings.owner, run):
         return waiting
     result = await finished(desk.store, settings.owner, run)

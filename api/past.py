@@ -232,6 +232,9 @@ def cancel(
         if await computation_of(desk.store, settings.owner, found) is None:
             allowed = "a URL, here or in STRATIGOS_SERVER; without one a run that is computed elsewhere"
             raise InvalidInput("--server", "", reason="whose job is not said", allowed=allowed)
+        if not desk.jobs.machines.remote:
+            said = "does not say where the run is computed"
+            raise InvalidInput("STRATIGOS_COMPUTE", "", reason=said, allowed="what it was when the run began")
         ended = await end(desk, settings.owner, found, by=settings.owner, reason=reason)
         print(f"Run {found} is {ended.state}", file=sys.stderr)
         return 0

@@ -63,24 +63,24 @@ async def carried_out(
         async with aclosing(execute(desk, owner, run_id)) as told:
             async for event in told:
                 yield event
-        if (await run_of(desk.store, owner, run_id)).state != "computing":
+        if (await run_of(desk.store, owner, run_id)).state not in ("computing", "cancelled"):
             return
         await _until_news(desk, owner, run_id, seconds)
 
 
 async def _until_news(desk: Desk, owner: str, run_id: str, seconds: float) -> None:
     while True:
-        await asyncio.sleep(seconds)
+        known = await computation_of(desk.store, owner, run_id)  # before the state: one that has ended is forgotten
         state = (await run_of(desk.store, owner, run_id)).state
         if state == "cancelled":
             raise Cancelled(run_id)
         if state == "failed":
             raise JobFailed(run_id)
-        known = await computation_of(desk.store, owner, run_id)
         if state in STOPPED or known is None:  # somebody else has carried it on
             return
         if state == "computing" and known.is_behind(await _status(desk, known.job)):
             return
+        await asyncio.sleep(seconds)
 
 
 async def _looked(desk: Desk, record: Record) -> bool:

@@ -1,20 +1,23 @@
 """Runs whose search is computed elsewhere: nobody waits for them, nothing is lost, and no job is left running."""
 
 import asyncio
+import contextlib
 import hashlib
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from graphs import jobs, turnstile
-from graphs.computations import computation_of
-from graphs.remote import look, notice
-from graphs.run_book import events_of, run_of
-from graphs.runs import create_run, execute, reproduce
+from graphs.computations import KIND, computation_of
+from graphs.remote import carried_out, look, notice
+from graphs.run_book import Cancelled, JobFailed, events_of, run_of
+from graphs.runs import create_run, execute
 from graphs.worker import Worker
 from tests.graphs.conftest import OWNER, open_desk
 from tests.graphs.elsewhere import Account, Elsewhere, cloud_desk, compute
+from tests.graphs.mortal import Killed, Life
 from tests.graphs.queued import eventually, working
 from tools.context import utc_now
 from tools.errors import UserError
@@ -65,6 +68,10 @@ def later(desk, seconds: float = 60.0):
     return replace(desk, now=lambda: utc_now() + timedelta(seconds=seconds))
 
 
+async def executed(desk, run: str) -> list[Any]:
+    return [event async for event in execute(desk, OWNER, run)]
+
+
 async def places(desk) -> list[str]:
     return [ticket.job for ticket in (await turnstile.read(desk.store, OWNER))[0].places]
 
@@ -93,7 +100,6 @@ async def test_a_run_is_executed_by_nobody_while_its_search_is_computed_and_come
         assert await places(desk) == []
         assert await computation_of(desk.store, OWNER, run) is None
         stored = await events_of(desk.store, OWNER, run)
-        assert (await reproduce(desk, OWNER, run)).digest() == done.result_digest
     assert (done.state, done.result_digest) == ("completed", here[-1].result_digest)
     plans = len(account.submitted)
     passed = [
@@ -302,3 +308,72 @@ async def test_a_round_looks_at_whom_nobody_has_looked_at_and_at_each_once(home,
         account.asked = 0
         assert await asyncio.gather(look(later(desk)), look(later(desk))) == [0, 0]
         assert account.asked == 4
+
+
+async def process(desk, *, lease: float = 60.0) -> None:
+    """What a worker does: it sends what was left unsent, looks at what is computed elsewhere, and executes."""
+    await jobs.sweep(desk)
+    await look(desk)
+    while (delivery := await jobs.queue_of(desk).receive(lease=lease, wait=0.0)) is not None:
+        await Worker(desk).deliver(delivery)
+
+
+async def dying(life: Life, doing) -> None:
+    with contextlib.suppress(Killed):
+        await doing
+    assert life.left <= 0
+
+
+@pytest.mark.parametrize("write", [1, 3, *(pytest.param(k, marks=pytest.mark.soak) for k in (2, 4, 5, 6, 7))])
+async def test_whatever_write_a_process_dies_at_nothing_is_lost_and_nothing_done_twice(home, small, account, write):
+    async with cloud_desk(home, account) as desk:
+        run = (await jobs.submit(desk, OWNER, small())).id
+        life = Life(min(write, 5), since=KIND)
+        await dying(life, process(life.desk(desk), lease=0.01))
+        await process(later(desk))
+        assert await state(desk, run) == "computing"
+        account.say(state="running", reports=(BEGUN,))
+        life = Life(write)
+        await dying(life, process(life.desk(later(desk, 120.0)), lease=0.01))
+        await process(later(desk, 240.0))
+        reports = [e.report for e in await events_of(desk.store, OWNER, run) if isinstance(e, ComputationReported)]
+        assert (await state(desk, run), reports, await places(desk)) == ("computing", [BEGUN], [run])
+        life = Life(min(write, 5))
+        ending = later(desk, 300.0)
+        await dying(life, jobs.cancel(life.desk(ending), OWNER, run, by=OWNER))
+        await process(later(desk, 360.0))
+        await jobs.cancel(ending, OWNER, run, by=OWNER)
+        assert (await state(desk, run), account.last.state, await places(desk)) == ("cancelled", "cancelled", [])
+        assert await computation_of(desk.store, OWNER, run) is None
+        assert await jobs.queue_of(desk).depth() == 0
+        assert [e.code for e in await events_of(desk.store, OWNER, run) if isinstance(e, RunFailed)] == ["cancelled"]
+    assert len(account.submitted) == 1
+
+
+@pytest.mark.parametrize("end", ["cancelled", "failed"])
+async def test_a_terminal_follows_what_is_computed_elsewhere(home, small, account, end):
+    async with cloud_desk(home, account, queue=None) as desk:
+        run = await create_run(desk, OWNER, small())
+
+        async def follow() -> None:
+            async for _ in carried_out(desk, OWNER, run, seconds=0.01):
+                pass
+
+        async def computing() -> bool:
+            return await state(desk, run) == "computing"
+
+        async def heard() -> bool:
+            return isinstance((await events_of(desk.store, OWNER, run))[-1], ComputationReported)
+
+        following = asyncio.create_task(follow())
+        await eventually(computing)
+        account.say(state="running", reports=(BEGUN,))
+        await eventually(heard)
+        if end == "failed":
+            account.say(state="failed", error="3 attempts were lost")
+        else:  # from another terminal
+            await jobs.cancel(desk, OWNER, run, by=OWNER)
+        with pytest.raises(JobFailed if end == "failed" else Cancelled):
+            await following
+        assert (await state(desk, run), account.last.state) == (end, end)
+        assert await computation_of(desk.store, OWNER, run) is None

@@ -1,0 +1,99 @@
+"""What a person sees of a run that is computed elsewhere: at a terminal, and from a function that hears of it."""
+
+import asyncio
+import hashlib
+from datetime import UTC, datetime
+
+import pytest
+
+from api.cli import run
+from api.optimize import follow
+from api.progress import describe
+from api.settings import read_settings
+from graphs import jobs
+from graphs.new_runs import create_run
+from graphs.run_book import list_runs, run_of
+from quant.scenario import BUILT_IN
+from tests.api.driving import driven
+from tests.api.test_lambda_events import batch, desk_of, received, told
+from tests.graphs.conftest import OWNER
+from tests.graphs.elsewhere import Account, cloud_desk
+from tests.graphs.queued import eventually
+from tools.jobs import Report
+from tools.optimization import OptimizationRequest
+from tools.trace import ComputationReported
+
+BEGUN = Report(attempt=1, name="stratigos-1", code="begun")
+SMALL = OptimizationRequest(
+    trials=10, scenarios=tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:2]), seed=3
+)
+
+
+@pytest.mark.anyio
+async def test_the_end_of_a_processing_job_lets_its_run_go_on(home):
+    account = Account()
+    async with driven(home, cloud_desk(home, account)) as one:
+        desk = desk_of(one)
+        await jobs.submit(desk, OWNER, SMALL)
+        assert await told(one, batch(*await received(one, 1))) == {"batchItemFailures": []}
+        (computing,) = await list_runs(desk.store, OWNER)
+        assert (computing.state, await jobs.queue_of(desk).depth()) == ("computing", 0)
+        account.say(state="running", reports=(BEGUN,))
+        name = "stratigos-" + hashlib.sha256(account.submitted[0].encode()).hexdigest()[:24] + "-1"
+        for outcome in ("goes on", "no news"):
+            assert await told(one, changed(name)) == {"processing_job": name, "outcome": outcome}
+        assert await jobs.queue_of(desk).depth() == 1
+        assert (await told(one, changed("nightly-report")))["outcome"] == "not ours"
+        assert (await told(one, {"task": "sweep"}))["going_on"] == 0
+        for detail in (None, {}, {"ProcessingJobName": 1}, "x"):
+            wrong = await one.answer({**changed(name), "detail": detail})
+            assert wrong.failed
+            assert wrong.told()["errorMessage"].startswith("detail: ")
+
+
+def changed(name: str) -> dict:
+    """As EventBridge tells of it."""
+    return {
+        "version": "0",
+        "source": "aws.sagemaker",
+        "detail-type": "SageMaker Processing Job State Change",
+        "detail": {"ProcessingJobName": name, "ProcessingJobStatus": "Completed"},
+    }
+
+
+def test_ctrl_c_leaves_the_run_computing_and_says_how_to_come_back_and_how_to_end_it(home, capsys):
+    async def interrupted() -> str:
+        async with cloud_desk(home, Account(), queue=None) as desk:
+            made = await create_run(desk, OWNER, SMALL)
+
+            async def computing() -> bool:
+                return (await run_of(desk.store, OWNER, made)).state == "computing"
+
+            following = asyncio.create_task(follow(read_settings(), desk, made, as_json=False))
+            await eventually(computing)
+            following.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await following
+            assert await computing()
+            return made
+
+    made = asyncio.run(interrupted())
+    said = capsys.readouterr().err
+    assert f"python -m api optimize --resume {made}" in said
+    assert f"python -m api cancel {made}" in said
+    assert run(["show", made]) == 2
+    assert "is still computed elsewhere" in capsys.readouterr().err
+    assert run(["cancel", made]) == 2  # these settings do not say where
+    assert "STRATIGOS_COMPUTE" in capsys.readouterr().err
+    assert run(["runs"]) == 0
+    assert "computing" in capsys.readouterr().out
+
+
+def test_reports_of_machines_are_told_in_a_line():
+    def line(report: Report) -> str:
+        at = datetime(2026, 3, 2, tzinfo=UTC)
+        return describe(ComputationReported(id="1", run="r", node="search", at=at, job="j", report=report)).strip()
+
+    assert line(BEGUN) == "The computation began (stratigos-1, attempt 1)"
+    lost = Report(attempt=2, name="stratigos-2", code="lost", reason="an instance was taken away")
+    assert line(lost) == "Its machines were lost (stratigos-2, attempt 2): an instance was taken away"

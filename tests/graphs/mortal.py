@@ -1,0 +1,55 @@
+"""A process that dies at one of its writes, played in this one: from then on nothing that it does reaches anybody."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from graphs.desk import Desk
+
+WRITES = ("append_many", "put", "put_many", "delete", "send", "finish", "submit", "cancel")
+
+
+class Killed(BaseException):
+    """Nothing of the process goes on."""
+
+
+@dataclass
+class Life:
+    left: int
+    """Writes until the last one, after which the process is dead."""
+    since: str = ""
+    """Counted from the first write of this kind of record on."""
+
+    def desk(self, desk: Desk) -> Desk:
+        """The same desk, as the mortal process uses it."""
+        ports = {name: Mortal(self, getattr(desk.store, name)) for name in ("records", "events", "blobs")}
+        return replace(
+            desk, store=replace(desk.store, **ports), queue=Mortal(self, desk.queue), jobs=Mortal(self, desk.jobs)
+        )
+
+    def spend(self, name: str, arguments: tuple[Any, ...]) -> None:
+        if name == "put_many" and any(put.key.kind == self.since for put in arguments[0]):
+            self.since = ""
+        self.left -= name in WRITES and not self.since
+        self.check()
+
+    def check(self) -> None:
+        if self.left <= 0:
+            raise Killed
+
+
+class Mortal:
+    def __init__(self, life: Life, port: Any) -> None:
+        self._life, self._port = life, port
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._port, name)
+        if not callable(found):
+            return found
+
+        async def call(*arguments: Any, **options: Any) -> Any:
+            self._life.check()
+            answer = await found(*arguments, **options)
+            self._life.spend(name, arguments)
+            return answer
+
+        return call
