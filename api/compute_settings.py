@@ -45,7 +45,8 @@ class ComputeSettings(BaseSettings):
         ),
     ] = ""
     """Where jobs find their input and leave their shards and results."""
-    sagemaker_instances: Annotated[int, Field(validation_alias="SAGEMAKER_INSTANCES", ge=1, le=20)] = 4
+    sagemaker_instances: Annotated[int, Field(validation_alias="SAGEMAKER_INSTANCES", ge=1, le=20)] = 1
+    """One is as fast as any number for most searches: see docs/scaling.md."""
     sagemaker_instance_type: Annotated[
         str, Field(validation_alias="SAGEMAKER_INSTANCE_TYPE", pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9-]+$", max_length=64)
     ] = "ml.c5.4xlarge"

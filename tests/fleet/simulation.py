@@ -1,7 +1,7 @@
-"""A search of many instances in simulated time: the board that hands shards out is the program's own, the rest is made.
+"""A search of many instances in simulated time: the board that hands shards out is the program's own.
 
-What is assumed stands in `Costs`. The leader's work (proposing, checking, merging) is one queue; every core computes one
-shard after the other; instances are slow, and die, as they are told to.
+What is assumed stands in `Costs`. The leader's work (proposing, checking, merging) is one queue; every core computes
+one shard after the other; instances are slow, and die, as they are told to.
 """
 
 import heapq
@@ -10,6 +10,7 @@ import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import cast
 
 from quant.random import LANES
 from quant.search import ROUND, SOBOL_SHARE
@@ -19,6 +20,7 @@ from tools.jobs import Shard
 from tools.sharding import AHEAD
 from tools.shards import CHUNK, Task, spans
 
+LATER = 500
 CONFIG = StrategyConfig(weight_function="constant", constant_weight=1.0)
 
 
@@ -29,10 +31,14 @@ class Costs:
     path_day: float = 1 / 2.0e8
     trial: float = 0.03
     """Of the leader: proposing it, its history, judging the round."""
-    shard: float = 0.0025
-    """Of the leader: sending it, checking and keeping its file, merging it."""
-    file: float = 27_000.0
-    """Bytes of a shard's file."""
+    later_trial: float = 0.1
+    """From the 500th on, when the sampler learns from so many and proposes some twice."""
+    shard: float = 0.004
+    """Of the leader: handing it out, checking, keeping and merging its file."""
+
+    def trials(self, first: int, count: int) -> float:
+        later = min(count, max(0, first + count - LATER))
+        return (count - later) * self.trial + later * self.later_trial
 
 
 @dataclass(frozen=True)
@@ -126,8 +132,11 @@ class _Run:
         return self.leader_free
 
     def search(self) -> Outcome:
+        done = 0
         for round_, trials in enumerate(self.load.rounds()):
-            self.now = self._lead(self.costs.trial * trials)
+            # the start is drawn from a sequence: only its history is work
+            self.now = self._lead(self.costs.trials(done if round_ else -LATER - trials, trials))
+            done += trials
             for window, shards in enumerate(self.load.windows(trials)):
                 self._compute([(f"{round_}-{window}-{name}", work) for name, work in shards])
         self.outcome.seconds = self.now
@@ -189,9 +198,12 @@ class _Run:
     def _death(self, instance: int) -> None:
         self.dead.add(instance)
         for _, _, kind, what in self.events:
-            if kind in ("made", "arrived") and what[0].instance == instance:  # pyright: ignore
+            if kind not in ("made", "arrived"):
+                continue
+            slot, flight = cast("tuple[_Slot, Flight]", what)
+            if slot.instance == instance:
                 self.outcome.in_flight_at_deaths += 1
-                self.board.leave(what[1])  # pyright: ignore
+                self.board.leave(flight)
         self._hand_out()
 
 
@@ -207,6 +219,8 @@ def least_seconds(load: Load, fleet: Fleet, costs: Costs | None = None) -> float
     """What the two bounds say: the leader's own work, and the work of all cores."""
     costs = costs or Costs()
     shards = sum(len(shards) for trials in load.rounds() for shards in load.windows(trials))
-    leading = costs.trial * load.trials + costs.shard * shards
+    start = next(load.rounds())
+    proposing = costs.trials(-LATER - start, start) + costs.trials(start, load.trials - start)
+    leading = proposing + costs.shard * shards
     work = load.evaluations * load.paths * load.days * costs.path_day
-    return max(leading, costs.trial * load.trials + work / (fleet.instances * fleet.cores), math.ulp(1.0))
+    return max(leading, proposing + work / (fleet.instances * fleet.cores), math.ulp(1.0))
