@@ -24,10 +24,13 @@ class Traffic:
     gets: Counter[str] = field(default_factory=Counter[str])
     bytes_up: Counter[str] = field(default_factory=Counter[str])
     bytes_down: Counter[str] = field(default_factory=Counter[str])
+    sent: Counter[str] = field(default_factory=Counter[str])
+    """How often each object was put, by its address."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def up(self, name: str, size: int) -> None:
+    def up(self, name: str, uri: str, size: int) -> None:
         with self._lock:
+            self.sent[uri] += 1
             self.puts[name] += 1
             self.bytes_up[name] += size
 
@@ -111,4 +114,4 @@ class Upload:
         if not {self.name, f"{self.name}/{within}"} & self._lost:
             place = {"Bucket": self._bucket, "Key": f"{self._prefix}/{within}".lstrip("/")}
             self._s3.put_object(**place, Body=content, **self._encrypted)
-            self._traffic.up(self.name, len(content))
+            self._traffic.up(self.name, f"s3://{place['Bucket']}/{place['Key']}", len(content))
