@@ -225,7 +225,7 @@ def test_processes_leave_what_one_leaves_and_none_is_missed(prepare) -> None:
     while not stored(trees[1]):
         time.sleep(0.01)
     instances.processes[0].kill()
-    assert instances.codes() == [-signal.SIGKILL, 1]
+    assert instances.codes() == [-signal.SIGKILL, 75]
     assert "127.0.0.1, which leads, is gone" in trees[1].message.read_text()
     before = set().union(*map(stored, trees))
     lead = trees[0]
