@@ -18,6 +18,7 @@ from api import (
     keys,
     optimize,
     past,
+    pipeline,
     prices,
     replaying,
     serve,
@@ -53,6 +54,7 @@ approving.register(app)
 audit.register(app)
 past.register(app)
 prices.register(app)
+pipeline.register(app)
 surrogate.register(app)
 cleanup.register(app)
 replaying.register(app)

@@ -41,12 +41,15 @@ async def job_runner(settings: "Settings", store: "Store", prices: "PriceSource"
 
 def check(settings: "Settings") -> None:
     """Refuse settings of SageMaker that do not fit each other; forms are checked where they are read."""
-    if settings.compute != SAGEMAKER:
-        return
+    if settings.compute == SAGEMAKER:
+        require(settings, "STRATIGOS_COMPUTE is sagemaker")
+
+
+def require(settings: "Settings", because: str) -> None:
+    """Refuse settings with which SageMaker cannot be asked for anything."""
     for variable, value in _required(settings).items():
         if not value:
-            allowed = "a value, since STRATIGOS_COMPUTE is sagemaker"
-            raise InvalidInput(variable, value, reason="is not set", allowed=allowed)
+            raise InvalidInput(variable, value, reason="is not set", allowed=f"a value, since {because}")
     for variable, value, companion in (
         ("SAGEMAKER_SECURITY_GROUPS", settings.sagemaker_security_groups, settings.sagemaker_subnets),
         ("SAGEMAKER_SUBNETS", settings.sagemaker_subnets, settings.sagemaker_security_groups),

@@ -10,7 +10,7 @@ from store.records import every
 from store.store import Store
 from tools.admission import admitted
 from tools.code import code_version
-from tools.ledger import load_ledger, save_ledger, tried
+from tools.ledger import load_ledger, save_ledger, tried, tried_by_pipelines
 from tools.optimization import OptimizationRequest
 from tools.owners import note_owner
 from tools.price_facts import facts_of
@@ -90,7 +90,7 @@ async def _checked(desk: Desk, owner: str, request: OptimizationRequest) -> tupl
 
 
 async def tried_before(store: Store, owner: str, data_digest: str) -> set[str]:
-    found: set[str] = set()
+    found = await tried_by_pipelines(store, owner, data_digest)
     async for record in every(store.records, owner, KIND, label=("about", data_digest)):
         found |= await tried_by(store, Run.model_validate(record.document))
     return found

@@ -26,15 +26,21 @@ from langgraph.types import RetryPolicy
 
 from graphs.desk import Desk
 from graphs.new_runs import tried_before
+from graphs.surrogates import fit_trials
 from quant.frozen import Frozen
+from quant.trial import Trial
 from store.errors import Unavailable
 from tools.code import code_version
 from tools.container import BadOutput, Foreign, pack_prices
 from tools.errors import UserError
-from tools.jobs import JobStatus
+from tools.jobs import JobStatus, SearchJob
+from tools.ledger import entry, note_pipeline
 from tools.optimization import OptimizationRequest, OptimizationResult
+from tools.owners import note_owner
 from tools.pipeline import REQUEST, STEPS, Step, StepName
 from tools.step_files import Asked, content, finished, read_asked
+from tools.surrogate_words import Surrogate
+from tools.trials import save_series, series_address
 
 if TYPE_CHECKING:
     from tools.evaluation import World
@@ -159,13 +165,41 @@ async def execute(
         yield Told.model_validate(said)
 
 
-def answer(folder: Path) -> OptimizationResult:
-    """The result of a pipeline that has finished; `BadOutput` for one that is not what was computed."""
+def answer(folder: Path) -> tuple[OptimizationResult, bytes | None]:
+    """The result of a pipeline that has finished, and its history; `BadOutput` for what was not computed."""
     place = folder / "aggregation"
     result = OptimizationResult.model_validate_json((place / "result.json").read_bytes())
     if result.digest() != (place / "digest").read_text(encoding="ascii").strip():
         raise BadOutput("result.json", "damaged", "its digest is another")
-    return result
+    return result, (place / "history.f64").read_bytes() if result.history_series else None
+
+
+async def take_over(desk: Desk, owner: str, name: str, result: OptimizationResult, history: bytes | None) -> None:
+    """Keep what a report is drawn from, and what was tried, which counts from now on."""
+    import numpy as np
+
+    if history is not None:
+        series = np.frombuffer(history, dtype="<f8")
+        if series_address(series) != result.history_series:
+            raise BadOutput("history.f64", "damaged", "its digest is not that in result.json")
+        await save_series(desk.store, owner, series)
+    mandate = result.manifest.request.mandate
+    tried = {entry(mandate, trial.digest) for trial in result.trials}
+    await note_owner(desk.store, owner)
+    await note_pipeline(desk.store, owner, name, result.manifest.data_digest, tried)
+
+
+async def register_surrogate(desk: Desk, owner: str, folder: Path) -> Surrogate:
+    """A version fitted on the trials of this pipeline and all that runs of its problem have stored."""
+    from tools.container import read_work
+    from tools.finished_search import read_result
+
+    def trials() -> tuple[SearchJob, str, list[Trial]]:
+        work, _, _ = read_work(folder / "data_validation")
+        return work.job, work.data, [trial for trial, _ in read_result(folder / "distributed_optimization", work)[1]]
+
+    job, data, found = await asyncio.to_thread(trials)
+    return await fit_trials(desk, owner, job.request, data, found, run=job.run)
 
 
 def _wanted(step: Step) -> Callable[[State], str]:

@@ -47,6 +47,23 @@ async def fit_surrogate(desk: Desk, owner: str, run_id: str) -> Surrogate:
     )
 
 
+async def fit_trials(
+    desk: Desk, owner: str, request: OptimizationRequest, data: str, trials: Sequence[Trial], *, run: str
+) -> Surrogate:
+    """Fit trials that no run holds, with all that the runs of their problem have stored."""
+    problem = await _problem(request, data)
+    return await register(
+        desk.store,
+        owner,
+        problem,
+        await _trials_of(desk, await _runs_of(desk, owner, problem), trials),
+        run=run,
+        name=request.name,
+        universe=request.universe,
+        now=desk.now(),
+    )
+
+
 async def predict(
     desk: Desk,
     owner: str,
@@ -141,12 +158,17 @@ async def _runs_of(desk: Desk, owner: str, problem: Problem) -> list[Run]:
     return found
 
 
-async def _trials_of(desk: Desk, runs: Sequence[Run]) -> list[Trial]:
+async def _trials_of(desk: Desk, runs: Sequence[Run], newest: Sequence[Trial] = ()) -> list[Trial]:
     """Each config once, the newest first; an evaluation on all paths takes the place of one on few."""
     found: dict[str, Trial] = {}
-    for run in runs:
-        for trial in reversed(await stored_trials(desk.store, run.owner, run.id)):
+
+    def take(trials: Sequence[Trial]) -> None:
+        for trial in reversed(trials):
             known = found.get(trial.digest)
             if (known is None and len(found) < MOST) or (known is not None and known.screened):
                 found[trial.digest] = trial
+
+    take(newest)
+    for run in runs:
+        take(await stored_trials(desk.store, run.owner, run.id))
     return list(found.values())

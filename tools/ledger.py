@@ -8,10 +8,12 @@ import hashlib
 from collections.abc import Iterable
 
 from quant.strategy import Mandate, digest_of
-from store.records import every
+from store.records import Key, every
 from store.store import Store
 from tools.trials import KIND
 
+PIPELINE = "pipeline"
+"""Kind of the records of pipelines that have finished, which are no runs."""
 LENGTH = 16
 """Hexadecimal digits kept of a digest: enough to tell a million strategies apart."""
 
@@ -37,3 +39,16 @@ async def save_ledger(store: Store, owner: str, entries: Iterable[str]) -> str:
 
 async def load_ledger(store: Store, owner: str, address: str) -> set[str]:
     return set((await store.blobs.get(f"{owner}/ledger/{address}")).decode().split())
+
+
+async def note_pipeline(store: Store, owner: str, name: str, data_digest: str, entries: Iterable[str]) -> None:
+    """What a pipeline has tried counts in the ledgers of whatever comes after it."""
+    document = {"tried": await save_ledger(store, owner, entries)}
+    await store.records.put(Key(owner, PIPELINE, name), document, labels={"about": data_digest})
+
+
+async def tried_by_pipelines(store: Store, owner: str, data_digest: str) -> set[str]:
+    found: set[str] = set()
+    async for record in every(store.records, owner, PIPELINE, label=("about", data_digest)):
+        found |= await load_ledger(store, owner, str(record.document["tried"]))
+    return found

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from api.cli import run
+from graphs.new_runs import tried_before
 from graphs.pipeline import StepFailed, Told, answer, execute, pipeline, prepare
 from quant.scenario import BUILT_IN
 from store.errors import Unavailable
@@ -61,7 +63,7 @@ def test_a_request_passes_through_its_steps_and_is_answered(first: tuple[Path, l
     folder, events = first
     assert of(events, "begun") == of(events, "finished") == USUAL
     assert max(event.status.done for event in events if event.status) == 12
-    result = answer(folder)
+    result, _ = answer(folder)
     assert (result.counts.trials, result.counts.stopped, verify(result)) == (12, "budget", [])
     assert result.explanation is not None
     for name in USUAL:
@@ -77,7 +79,7 @@ async def test_what_is_finished_is_not_executed_again(done: Path, home: Path) ->
 
 
 async def test_only_what_depends_on_a_change_is_executed_again(done: Path) -> None:
-    digest = answer(done).digest()
+    digest = answer(done)[0].digest()
     (done / "scenario_generation" / DONE).unlink()
     assert of(await told(done), "begun") == ["scenario_generation"]  # it leaves what it had left
     (done / SEARCH / "trials-00001.json").unlink()
@@ -85,7 +87,7 @@ async def test_only_what_depends_on_a_change_is_executed_again(done: Path) -> No
     assert of(events, "begun") == [SEARCH, "aggregation"]
     account = json.loads((done / SEARCH / "shards.json").read_text())
     assert account["computed"] == {"here": 0}
-    assert answer(done).digest() == digest
+    assert answer(done)[0].digest() == digest
 
 
 async def test_an_interrupted_search_goes_on(done: Path) -> None:
@@ -99,7 +101,7 @@ async def test_an_interrupted_search_goes_on(done: Path) -> None:
                 made.append(result[0])
                 yield result
 
-    digest = answer(done).digest()
+    digest = answer(done)[0].digest()
     for folder in (SEARCH, "shards"):
         shutil.rmtree(done / folder)
     with pytest.raises(InterruptedError):
@@ -108,7 +110,7 @@ async def test_an_interrupted_search_goes_on(done: Path) -> None:
     assert of(await told(done), "passed_over")[:2] == ["data_validation", "scenario_generation"]
     account = json.loads((done / SEARCH / "shards.json").read_text())
     assert (account["found"], account["computed"]) == (3, {"here": 1})  # two rounds of a chunk in two scenarios
-    assert answer(done).digest() == digest
+    assert answer(done)[0].digest() == digest
 
 
 async def test_data_that_cannot_be_used_fail_the_first_step(home: Path, tmp_path: Path) -> None:
@@ -155,12 +157,27 @@ async def test_a_search_refuses_models_that_nobody_looked_at(done: Path) -> None
     assert failed.value.step == SEARCH
 
 
-async def test_an_answer_that_was_changed_is_no_answer(done: Path) -> None:
-    path = done / "aggregation" / "result.json"
-    path.write_text(path.read_text().replace('"stopped": "budget"', '"stopped": "converged"'))
+def test_the_command_shows_the_answer_and_does_nothing_twice(
+    done: Path, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = tmp_path / "request.json"
+    request.write_text(ASKED.model_dump_json())
+    assert run(["pipeline", "run", "--request", str(request)]) == 0
+    shown = capsys.readouterr()
+    assert shown.err.count("had finished, and is not executed again") == len(USUAL)
+    assert shown.out.endswith(f"result digest: {answer(done)[0].digest()}\n")
+    assert (home / "reports" / f"{done.name}.html").exists()
+
+    async def tried() -> set[str]:
+        async with open_desk(home) as desk:
+            return await tried_before(desk.store, OWNER, answer(done)[0].manifest.data_digest)
+
+    assert len(asyncio.run(tried())) == 12  # they count in whatever comes after
+
+    result = done / "aggregation" / "result.json"
+    result.write_text(result.read_text().replace('"stopped": "budget"', '"stopped": "converged"'))
     with pytest.raises(BadOutput, match=r"result\.json: damaged"):
         answer(done)
-    assert of(await told(done), "begun") == ["aggregation"]
 
 
 def test_the_graph_is_the_definition() -> None:

@@ -1,0 +1,214 @@
+"""`pipeline`: an optimization as five steps, in this process or on SageMaker."""
+
+import asyncio
+import json
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.past import at_desk, show_it
+from api.settings import Settings, read_settings
+from api.terminal import plain
+from api.words import sentence_case
+from tools.pipeline import STEPS
+
+if TYPE_CHECKING:
+    from graphs.desk import Desk
+    from graphs.pipeline import MakeEngine, Told
+    from tools.optimization import OptimizationRequest, OptimizationResult
+    from tools.processing import Cluster
+    from tools.sagemaker_pipeline import PipelineState, SageMakerPipelines
+
+RUN = """
+Examples:
+
+    python -m api pipeline run --target-vol 0.12 --trials 200
+
+    python -m api pipeline run --request request.json --training
+
+Every option of `optimize` but --resume and --server says what is asked. No agent is: the probabilities are those of the
+request, and the explanation comes from a template.
+"""
+START = """
+Example: python -m api pipeline start --request request.json --training
+
+SAGEMAKER_IMAGE, SAGEMAKER_ROLE and SAGEMAKER_STORAGE must be set.
+"""
+TENTHS = 10
+_MARKS = {"succeeded": "✔", "failed": "✖", "stopped": "✖"}
+
+Options = Annotated[
+    list[str] | None, typer.Argument(metavar="[OPTIONS OF optimize]", help="What is asked, as `optimize` takes it.")
+]
+Training = Annotated[bool, typer.Option("--training", help="Also fit a surrogate of the evaluation on the trials.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Arn = Annotated[str, typer.Argument(metavar="ARN", help="Of the execution, as `pipeline start` printed it.")]
+Fetch = Annotated[bool, typer.Option("--fetch", help="Bring the result in, and write its report.")]
+
+
+def register(app: typer.Typer) -> None:
+    pipeline = typer.Typer(help="An optimization as five steps.", rich_markup_mode="rich", no_args_is_help=True)
+    taking = {"ignore_unknown_options": True}
+    pipeline.command(epilog=RUN, context_settings=taking)(run)
+    pipeline.command()(definition)
+    pipeline.command(epilog=START, context_settings=taking)(start)
+    pipeline.command()(status)
+    pipeline.callback()(_pipeline)
+    app.add_typer(pipeline, name="pipeline")
+
+
+def _pipeline() -> None:
+    """An optimization as five steps, in this process or on SageMaker: what has finished is not executed again."""
+
+
+def run(asked: Options = None, *, training: Training = False, json_: AsJson = False) -> int:
+    """Execute the steps in this process, those that are not finished; what is interrupted goes on where it stopped."""
+    request = _request(asked)
+
+    async def answer(settings: Settings, desk: "Desk") -> int:
+        from graphs.pipeline import answer as answered
+        from graphs.pipeline import execute, prepare, register_surrogate
+
+        folder = await prepare(desk, settings.owner, settings.home, request)
+        print(f"Pipeline {folder.name} in {folder}", file=sys.stderr)
+        show = _Progress()
+        async for told in execute(folder, training=training, engine=_engine(settings)):
+            show(told)
+        if training:
+            made = await register_surrogate(desk, settings.owner, folder)
+            print(f"Surrogate {made.problem[:12]}, version {made.version}, of {made.trials} trials", file=sys.stderr)
+        result, history = await asyncio.to_thread(answered, folder)
+        return await _tell(settings, desk, folder.name, result, history, as_json=json_)
+
+    return at_desk(answer)
+
+
+def definition() -> int:
+    """Print the pipeline as SageMaker reads it (JSON)."""
+    from tools.pipeline_definition import definition as made
+
+    print(json.dumps(made(_cluster(read_settings())), indent=2))
+    return 0
+
+
+def start(asked: Options = None, *, training: Training = False, json_: AsJson = False) -> int:
+    """Hand a request to SageMaker: make the pipeline or bring it up to date, and start an execution; prints its ARN."""
+    request = _request(asked)
+
+    async def answer(settings: Settings, desk: "Desk") -> int:
+        from graphs.pipeline import asked_for
+
+        with closing(_pipelines(settings)) as pipelines:
+            given, prices = await asked_for(desk, settings.owner, request)
+            arn = await pipelines.start(given, prices, training=training)
+        print(json.dumps({"arn": arn, "pipeline": given.run}) if json_ else arn)
+        return 0
+
+    return at_desk(answer)
+
+
+def status(arn: Arn, *, fetch: Fetch = False, json_: AsJson = False) -> int:
+    """Show the steps of an execution on SageMaker, and why one failed (exit code 1)."""
+
+    async def answer(settings: Settings, desk: "Desk") -> int:
+        with closing(_pipelines(settings)) as pipelines:
+            state = await pipelines.state(arn)
+            found = await pipelines.fetch(state) if fetch else None
+        if found is not None:
+            result, history = found
+            return await _tell(settings, desk, state.folder.rpartition("/")[2], result, history, as_json=json_)
+        print(state.model_dump_json()) if json_ else _show(state)
+        return 1 if state.state == "failed" else 0
+
+    return at_desk(answer)
+
+
+class _Progress:
+    """A line for each step, and for each tenth of the search."""
+
+    def __init__(self) -> None:
+        self._tenths = 0
+
+    def __call__(self, told: "Told") -> None:
+        name = sentence_case(told.step.replace("_", " "))
+        match told.what:
+            case "begun":
+                print(f"{name} ...", file=sys.stderr)
+            case "passed_over":
+                print(f"✔ {name}: had finished, and is not executed again", file=sys.stderr)
+            case "finished":
+                print(f"✔ {name}", file=sys.stderr)
+            case "failed":
+                print(f"✖ {name}", file=sys.stderr)  # the cause follows, as the error of the command
+            case "searched":
+                status = told.status
+                assert status is not None
+                if status.total and status.done * TENTHS >= (self._tenths + 1) * status.total:
+                    self._tenths = status.done * TENTHS // status.total
+                    print(f"  {status.done} of {status.total} trials", file=sys.stderr)
+
+
+def _show(state: "PipelineState") -> None:
+    print(f"{state.arn}: {state.state}")
+    for step in state.steps:
+        more = ", had finished before" if step.passed_over else ""
+        more += f", {step.attempts} attempts" if step.attempts > 1 else ""
+        more += f": {plain(step.cause)}" if step.cause else ""
+        print(f"{_MARKS.get(step.state, '–')} {step.name}: {step.state}{more}")
+    waiting = [step.name for step in STEPS if not step.optional and step.name not in {one.name for one in state.steps}]
+    if waiting and state.state == "executing":
+        print(f"– still to come: {', '.join(waiting)}")
+
+
+async def _tell(
+    settings: Settings,
+    desk: "Desk",
+    name: str,
+    result: "OptimizationResult",
+    history: bytes | None,
+    *,
+    as_json: bool,
+) -> int:
+    from api.reporting import report, report_path, write
+    from graphs.pipeline import take_over
+
+    await take_over(desk, settings.owner, name, result, history)
+    path = report_path(settings, name)
+    write(path, await report(desk.store, settings.owner, name, result))
+    if as_json:
+        found = {"pipeline": name, "report": str(path), "result_digest": result.digest()}
+        sys.stdout.write(json.dumps(found | {"result": result.model_dump(mode="json")}) + "\n")
+    else:
+        show_it(result, path, watermark=None)
+    return 0
+
+
+def _request(asked: list[str] | None) -> "OptimizationRequest":
+    from api.optimize import parsed
+
+    return parsed(asked or [])
+
+
+def _engine(settings: Settings) -> "MakeEngine | None":
+    """What computes shards; the steps of `run` are this process's own even where jobs go to SageMaker."""
+    if not settings.compute.startswith("ray"):
+        return None
+    from tools.ray_cluster import RayEngine
+
+    address = settings.compute.removeprefix("ray").removeprefix(":")
+    return lambda world: RayEngine(world, address)
+
+
+def _cluster(settings: Settings) -> "Cluster":
+    from api.compute import cluster_of, require
+
+    require(settings, "a pipeline of SageMaker is asked for")
+    return cluster_of(settings)
+
+
+def _pipelines(settings: Settings) -> "SageMakerPipelines":
+    from tools.sagemaker_pipeline import SageMakerPipelines
+
+    return SageMakerPipelines(_cluster(settings))
