@@ -1,0 +1,135 @@
+"""Steps as a container executes them, and what each refuses by name."""
+
+import asyncio
+import json
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from quant.paths import path_model
+from quant.scenario import BUILT_IN
+from tests.tools.conftest import Searched
+from tools.code import code_version
+from tools.container import BadOutput, Foreign, Tree, pack_prices, read_work
+from tools.errors import InvalidInput
+from tools.finished_search import read_result
+from tools.optimization import OptimizationRequest
+from tools.pipeline import step_of
+from tools.prices import Prices
+from tools.scenario_check import check_scenario, require
+from tools.step_files import Asked, finished
+from tools.stepping import perform
+
+
+def executed(name: str, tree: Tree) -> Path:
+    """The folder that a step leaves in a container."""
+    asyncio.run(perform(name, tree, threading.Event(), asyncio.Event()))
+    step = step_of(name)
+    inputs = {each: tree.input(each) for each in step.reads}
+    assert finished(step.name, inputs, tree.output(step.leaves))
+    return tree.output(step.leaves)
+
+
+def handed_on(folder: Path, tree: Tree) -> None:
+    shutil.copytree(folder, tree.input(folder.name))
+
+
+@pytest.fixture(scope="module")
+def done(asked: Callable[..., OptimizationRequest], prices: Prices, tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    """The tree of an only instance, in which all steps up to the search have been executed."""
+    tree = Tree(tmp_path_factory.mktemp("tree"))
+    tree.resources.parent.mkdir(parents=True)
+    tree.resources.write_text(json.dumps({"current_host": "algo-1", "hosts": ["algo-1"]}))
+    given = tree.input("request")
+    given.mkdir(parents=True)
+    request = Asked(code=code_version(), data=prices.digest, owner="anne", run="r1", key="0" * 32, request=asked())
+    (given / "request.json").write_text(request.model_dump_json())
+    (given / "prices.npz").write_bytes(pack_prices(prices))
+    for name in ("data_validation", "scenario_generation", "distributed_optimization"):
+        handed_on(executed(name, tree), tree)
+    return tree
+
+
+@pytest.fixture
+def tree(done: Tree, tmp_path: Path) -> Tree:
+    """A copy of it, of this test alone."""
+    return Tree(Path(shutil.copytree(done.root, tmp_path / "tree")))
+
+
+def test_a_container_leaves_what_a_search_in_one_process_finds(done: Tree, searched: Searched) -> None:
+    work, _, known = read_work(done.input("work"))
+    assert (work.job.plan, work.job.budget, known) == (0, 12, [])
+    summary, found = read_result(done.result, work)
+    assert (summary.stopped, [trial for trial, _ in found]) == (searched.stopped, list(searched.trials))
+    validation = json.loads((done.input("work") / "validation.json").read_text())
+    assert validation["data"] == work.data
+    assert {gate["status"] for gate in validation["report"]["gates"]} <= {"PASS", "WARN", "SKIP"}
+    checks = json.loads((done.input("scenarios") / "scenarios.json").read_text())["scenarios"]
+    assert [check["scenario"] for check in checks] == [s.name for s in work.job.request.scenarios]
+
+
+@pytest.mark.parametrize("kept", [0, 1, 70, 5_000, -1])
+def test_a_truncated_checkpoint_is_refused_by_name(tree: Tree, kept: int) -> None:
+    path = tree.input("result") / "trials-00001.json"
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(BadOutput, match=r"^trials-00001\.json: (truncated|damaged)"):
+        executed("aggregation", tree)
+    assert not tree.output("answer").joinpath("result.json").exists()
+
+
+def test_what_is_missing_or_another_is_refused_by_name(tree: Tree) -> None:
+    result, work = tree.input("result"), read_work(tree.input("work"))[0]
+    with pytest.raises(BadOutput, match=r"^summary\.json: another job"):
+        read_result(result, work.model_copy(update={"job": work.job.model_copy(update={"run": "r2"})}))
+    with pytest.raises(BadOutput, match=r"^summary\.json: wrong data"):
+        read_result(result, work.model_copy(update={"data": "0" * 64}))
+    with pytest.raises(BadOutput, match=r"^summary\.json: wrong code"):
+        read_result(result, work.model_copy(update={"code": "0" * 64}))
+    account = (result / "shards.json").read_bytes()
+    (result / "shards.json").write_text("{}")
+    with pytest.raises(BadOutput, match=r"^shards\.json: damaged"):
+        read_result(result, work)
+    (result / "shards.json").write_bytes(account)
+    (result / "trials-00000.json").unlink()
+    with pytest.raises(BadOutput, match=r"^trials-00000\.json: missing"):
+        read_result(result, work)
+    (result / "summary.json").unlink()
+    with pytest.raises(BadOutput, match=r"^summary\.json: missing"):
+        read_result(result, work)
+
+
+def test_a_request_of_another_version_is_refused(tree: Tree) -> None:
+    path = tree.input("request") / "request.json"
+    text = path.read_text()
+    path.write_text(text.replace(code_version(), "0" * 64))
+    with pytest.raises(Foreign, match=r"request\.json: it was written by another version"):
+        executed("data_validation", tree)
+    path.write_text(text[:-20])
+    with pytest.raises(Foreign, match=r"request\.json: it cannot be read"):
+        executed("data_validation", tree)
+    path.unlink()
+    with pytest.raises(Foreign, match=r"request\.json: it is not there"):
+        executed("data_validation", tree)
+
+
+def test_paths_of_another_law_are_refused_by_name() -> None:
+    base, bear = (scenario.model_copy(update={"years": 1}) for scenario in (BUILT_IN[0], BUILT_IN[2]))
+    sound = check_scenario(base, path_model(base, seed=1))
+    assert sound.failed == ()
+    require(sound)
+    wrong = check_scenario(base, path_model(bear, seed=1))
+    assert {moment.name for moment in wrong.failed} == {"mean", "volatility"}
+    with pytest.raises(InvalidInput, match=r"^scenarios\.base_case: the mean of its paths is .* where it states 0\.0"):
+        require(wrong)
+    assert wrong.model != sound.model
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("engine", ["gbm", "heston", "merton", "bates", "garch", "regime_switching"])
+def test_sound_paths_are_not_refused(engine: str) -> None:
+    scenario = BUILT_IN[0].model_copy(update={"engine": engine, "years": 1, "paths": 100})
+    for seed in range(200):
+        require(check_scenario(scenario, path_model(scenario, seed=seed)))
