@@ -13,7 +13,8 @@ Answer = TypeVar("Answer")
 
 ATTEMPTS = 4
 """Tries of a call, with the growing pauses of botocore's standard mode."""
-PASSING = frozenset({"RequestLimitExceeded", "RequestThrottled", "SlowDown", "Throttling", "ThrottlingException"})
+_PASSING = frozenset({"RequestLimitExceeded", "RequestThrottled", "SlowDown", "Throttling", "ThrottlingException"})
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "Forbidden", "403"})
 _CREDENTIALS = ("ExpiredToken", "UnrecognizedClient", "InvalidClientTokenId", "InvalidSignature", "SignatureDoesNot")
 _ACTION = re.compile(r"perform: ([a-z0-9-]+:[A-Za-z]+)")
 
@@ -31,6 +32,20 @@ class Denied(UserError):
         return Denied, (self.action,)
 
 
+class Refusal(UserError):
+    """An answer of AWS that is none of the others; who calls may know what it means."""
+
+    code = "refused_by_aws"
+
+    def __init__(self, action: str, aws_code: str, message: str) -> None:
+        """`message` is AWS's own; it may hold accounts, and is not repeated."""
+        self.action, self.aws_code, self.message = action, aws_code, message
+        super().__init__(f"AWS: {action} is answered with {aws_code}; allowed: settings that AWS takes")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Refusal, (self.action, self.aws_code, self.message)
+
+
 class Calls:
     """Of one service; boto3 is imported and connected when the first call is made."""
 
@@ -40,7 +55,7 @@ class Calls:
         self._lock = threading.Lock()
 
     async def __call__(self, call: "Callable[[Any], Answer]") -> "Answer":
-        """What `call` makes of the client: `Denied`, `Unavailable`, or botocore's `ClientError` for any other code."""
+        """What `call` makes of the client; raises `Denied`, `Unavailable` or `Refusal`."""
         return await asyncio.to_thread(self._made, call)
 
     def close(self) -> None:
@@ -55,15 +70,21 @@ class Calls:
         try:
             return call(self._connected())
         except ClientError as error:
-            answer: Any = error.response
-            code, status = code_of(error), answer["ResponseMetadata"].get("HTTPStatusCode", 400)
-            if code in ("AccessDenied", "AccessDeniedException", "Forbidden", "403"):
-                raise Denied(_action(self._service, error)) from None  # AWS's words hold accounts
-            if code in PASSING or status >= 500 or code.startswith(_CREDENTIALS):
-                raise Unavailable(f"{self._service} is unavailable ({reason(error)})") from error
-            raise
+            raise self._told(error, reason(error)) from None  # AWS's words hold accounts
         except BotoCoreError as error:
             raise Unavailable(f"{self._service} is unavailable ({reason(error)})") from error
+
+    def _told(self, error: Any, reason: str) -> Denied | Unavailable | Refusal:
+        told: dict[str, Any] = error.response.get("Error", {})
+        code, message = str(told.get("Code", "")), str(told.get("Message", ""))
+        status = error.response["ResponseMetadata"].get("HTTPStatusCode", 400)
+        named = _ACTION.search(message)
+        action = named[1] if named else f"{self._service}:{error.operation_name}"
+        if code in _DENIED:
+            return Denied(action)
+        if code in _PASSING or status >= 500 or code.startswith(_CREDENTIALS):
+            return Unavailable(f"{self._service} is unavailable ({reason})")
+        return Refusal(action, code, message)
 
     def _connected(self) -> Any:
         from store.aws import connect
@@ -74,18 +95,8 @@ class Calls:
             return self._client
 
 
-def code_of(error: Any) -> str:
-    """Of botocore's `ClientError`."""
-    return str(error.response.get("Error", {}).get("Code", ""))
-
-
-def _action(service: str, error: Any) -> str:
-    named = _ACTION.search(str(error.response.get("Error", {}).get("Message", "")))
-    return named[1] if named else f"{service}:{error.operation_name}"
-
-
 class Bucket:
-    """Objects of S3 below a prefix; what is put is encrypted with `kms_key`, where there is one."""
+    """Objects of S3; what is put is encrypted with `kms_key`, where there is one."""
 
     def __init__(self, calls: Calls, name: str, kms_key: str = "") -> None:
         self._calls = calls
@@ -97,12 +108,10 @@ class Bucket:
 
     async def get(self, key: str) -> bytes | None:
         """None where there is no such object."""
-        from botocore.exceptions import ClientError  # pyright: ignore[reportMissingTypeStubs]
-
         try:
             return await self._called(lambda s3: s3.get_object(Bucket=self._name, Key=key)["Body"].read())
-        except ClientError as error:
-            if code_of(error) in ("NoSuchKey", "404"):
+        except Refusal as refusal:
+            if refusal.aws_code == "NoSuchKey":
                 return None
             raise
 
@@ -112,13 +121,11 @@ class Bucket:
         return bool(found.get("KeyCount"))
 
     async def _called(self, call: Callable[[Any], Any]) -> Any:
-        from botocore.exceptions import ClientError  # pyright: ignore[reportMissingTypeStubs]
-
         try:
             return await self._calls(call)
-        except ClientError as error:
-            if code_of(error) == "NoSuchBucket":
-                raise NoBucket(self._name) from error
+        except Refusal as refusal:
+            if refusal.aws_code == "NoSuchBucket":
+                raise NoBucket(self._name) from refusal
             raise
 
 

@@ -17,7 +17,7 @@ from store.errors import Conflict
 from store.store import Store
 from tools import processing
 from tools.attempts import begun, ended, judged, outdated, refused, spoiled
-from tools.aws_calls import Bucket, Calls, Denied, code_of
+from tools.aws_calls import Bucket, Calls, Denied, Refusal
 from tools.container import BadOutput, write_work
 from tools.context import utc_now
 from tools.errors import NotFound
@@ -148,18 +148,15 @@ class SageMakerRunner:
             await self._bucket.put(self._cluster.key(job.name, "work", name), content)
 
     async def _created(self, job: RemoteJob) -> RemoteJob:
-        from botocore.exceptions import ClientError  # pyright: ignore[reportMissingTypeStubs]
-
         request = await self._request(job)
         try:
             await self._sagemaker(lambda client: client.create_processing_job(**request))
         except Denied as denied:
             passing = f", and iam:PassRole for {self._cluster.role_name!r} (SAGEMAKER_ROLE)"
             return ended(job, f"{denied}{passing}", f"AccessDeniedException: {denied.action}")
-        except ClientError as error:
-            if code_of(error) != "ResourceInUse":  # the name is made of the job's: that one is ours
-                told: Any = error.response
-                return refused(job, self._cluster, code_of(error), told["Error"].get("Message", ""), self._now())
+        except Refusal as refusal:
+            if refusal.aws_code != "ResourceInUse":  # the name is made of the job's: that one is ours
+                return refused(job, self._cluster, refusal.aws_code, refusal.message, self._now())
         logger.info("processing job made", name=job.attempt_name, instances=job.attempt.instances)
         return job.with_attempt(created=True).changed(handed=True).telling("begun")
 
@@ -197,25 +194,21 @@ class SageMakerRunner:
             return spoiled(job, self._cluster, bad, self._now())
 
     async def _outcome(self, job: RemoteJob) -> Outcome:
-        from botocore.exceptions import ClientError  # pyright: ignore[reportMissingTypeStubs]
-
         name = job.attempt_name
         try:
             description = await self._sagemaker(lambda client: client.describe_processing_job(ProcessingJobName=name))
-        except ClientError as error:
-            if code_of(error) in _NONE:
+        except Refusal as refusal:
+            if refusal.aws_code in _NONE:
                 return Outcome("lost", f"{name} is not there any more")
             raise
         return outcome_of(description, timedelta(seconds=self._cluster.max_seconds))
 
     async def _halt(self, job: RemoteJob) -> None:
-        from botocore.exceptions import ClientError  # pyright: ignore[reportMissingTypeStubs]
-
         name = job.attempt_name
         try:
             await self._sagemaker(lambda client: client.stop_processing_job(ProcessingJobName=name))
-        except ClientError as error:
-            if code_of(error) not in _NONE:
+        except Refusal as refusal:
+            if refusal.aws_code not in _NONE:
                 raise
 
 
