@@ -75,7 +75,7 @@ async def examine() -> AsyncGenerator[Finding]:
     yield at_home
     for look in (database, port, kernels):
         yield look(settings)
-    for look_at in (models, sign_in, clock):
+    for look_at in (models, sign_in, clock, compute):
         yield await look_at(settings)
     if at_home.state == "failed":
         return
@@ -236,6 +236,22 @@ async def clock(settings: Settings) -> Finding:
         return ok("clock", found)
     tell = failed if skew > REFUSED_SECONDS else warning
     return tell("clock", found, "set the clock of this machine by NTP: AWS refuses requests beyond five minutes")
+
+
+async def compute(settings: Settings) -> Finding:
+    from api.compute import SAGEMAKER, cluster_of
+
+    name = "compute"
+    if settings.compute != SAGEMAKER:
+        return ok(name, f"searches are computed {f'on {settings.compute}' if settings.compute else 'by this machine'}")
+    from tools.sagemaker import reach
+
+    cluster = cluster_of(settings)
+    try:
+        await reach(cluster)
+    except (UserError, Unavailable) as error:
+        return failed(name, str(error), "look at the credentials, AWS_REGION, the network, and SAGEMAKER_STORAGE")
+    return ok(name, f"SageMaker answers; a search takes {cluster.instances} x {cluster.instance_type}")
 
 
 def _their_time(table: str) -> datetime | None:

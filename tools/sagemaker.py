@@ -222,6 +222,17 @@ def _written(job: RemoteJob, prices: "Prices", known: "list[Trial]") -> dict[str
         return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
 
 
+async def reach(cluster: Cluster) -> None:
+    """Raises what a job would meet: no answer, permissions that are missing, a bucket that is not there."""
+    with closing(Calls("sagemaker")) as sagemaker, closing(Calls("s3")) as s3:
+        await Bucket(s3, cluster.bucket).any(cluster.key(""))
+        try:
+            await sagemaker(lambda client: client.describe_processing_job(ProcessingJobName="stratigos"))
+        except Refusal as refusal:
+            if refusal.aws_code not in _NONE:
+                raise
+
+
 @asynccontextmanager
 async def sagemaker_runner(
     store: Store, prices: LoadPrices, cluster: Cluster, machines: Machines

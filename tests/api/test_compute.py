@@ -7,7 +7,9 @@ import pytest
 
 from api.app import create_desk
 from api.compute import cluster_of
+from api.examining import compute
 from api.settings import read_settings
+from tests.aws import point_at
 from tools.errors import InvalidInput
 
 pytestmark = pytest.mark.anyio
@@ -111,3 +113,19 @@ async def test_machines_are_those_of_the_settings_and_aws_is_not_asked(
     given(STRATIGOS_COMPUTE=None)
     async with create_desk(read_settings()) as desk:
         assert (desk.jobs.machines.kind, desk.jobs.machines.remote) == ("local", False)
+
+
+async def test_doctor_tells_where_searches_are_computed(
+    given: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point_at(monkeypatch, "http://127.0.0.1:9")
+    given()
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    found = await compute(read_settings())
+    assert (found.state, found.found) == ("failed", "s3 is unavailable (NoCredentialsError)")
+    assert "SAGEMAKER_STORAGE" in found.todo
+    given(STRATIGOS_COMPUTE="ray:10.0.0.1:6379")
+    assert (await compute(read_settings())).found == "searches are computed on ray:10.0.0.1:6379"
+    given(STRATIGOS_COMPUTE=None)
+    assert (await compute(read_settings())).found == "searches are computed by this machine"

@@ -28,7 +28,7 @@ from tools.errors import NotFound, UserError
 from tools.jobs import JobStatus, Machines, SearchJob
 from tools.processing import Cluster
 from tools.remote_jobs import job_name
-from tools.sagemaker import SageMakerRunner
+from tools.sagemaker import SageMakerRunner, reach
 from tools.trials import stored_trials
 
 pytestmark = pytest.mark.anyio
@@ -231,6 +231,16 @@ async def test_a_call_that_is_throttled_is_made_again(case: Case) -> None:
     case.amazon.fleet.refuse("CreateProcessingJob", "ThrottlingException", "Rate exceeded")
     status = await case.searched()
     assert (status.state, told(status)) == ("completed", [(1, "begun")])
+
+
+async def test_what_a_job_would_meet_can_be_seen_before(amazon: Amazon) -> None:
+    cluster = Cluster(image=IMAGE_URI, role=ROLE, bucket=amazon.bucket)
+    await reach(cluster)
+    amazon.fleet.refuse("DescribeProcessingJob", "AccessDeniedException", "no")
+    with pytest.raises(UserError, match="sagemaker:DescribeProcessingJob is denied"):
+        await reach(cluster)
+    with pytest.raises(UserError, match="there is no bucket 'nowhere-at-all'"):
+        await reach(cluster.model_copy(update={"bucket": "nowhere-at-all"}))
 
 
 @pytest.mark.soak
