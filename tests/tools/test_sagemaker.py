@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
 from itertools import count
@@ -28,6 +28,7 @@ from tools.errors import NotFound, UserError
 from tools.jobs import JobStatus, Machines, SearchJob
 from tools.processing import Cluster
 from tools.remote_jobs import job_name
+from tools.remote_results import FILES_AT_ONCE
 from tools.sagemaker import SageMakerRunner, reach
 from tools.trials import stored_trials
 
@@ -68,14 +69,15 @@ class Case:
         self.now = utc_now()
         self._prices = prices
         self._folder = amazon.folder / self.name
-        leave(self._folder / "result", job, searched)
+        self.result = self._folder / "result"
+        leave(self.result, job, searched)
         self.attempts()
 
     def attempts(self, **said: Any) -> None:
         """By number, `a1` first: what a container does other than to leave its result and end well."""
         (self._folder / "attempts.json").write_text(json.dumps({name[1:]: does for name, does in said.items()}))
 
-    def runner(self, **changes: Any) -> SageMakerRunner:
+    def runner(self, sagemaker: Calls | None = None, **changes: Any) -> SageMakerRunner:
         given = {"image": IMAGE_URI, "role": ROLE, "bucket": self.amazon.bucket, "prefix": "desk", "instances": 1}
 
         async def prices(owner: str, request: Any) -> Any:
@@ -87,7 +89,7 @@ class Case:
             prices,
             Cluster.model_validate(given | changes),
             Machines(kind="sagemaker"),
-            sagemaker=self.amazon.sagemaker,
+            sagemaker=sagemaker or self.amazon.sagemaker,
             s3=self.amazon.s3,
             now=lambda: self.now,
         )
@@ -120,12 +122,13 @@ class Case:
         return [request for request in asked if request["ProcessingJobName"].startswith(self.name)]
 
 
-def leave(folder: Path, job: SearchJob, searched: Any) -> None:
-    """What a container of this job leaves, which has found what `searched` did."""
-    folder.mkdir(parents=True)
+def leave(folder: Path, job: SearchJob, searched: Any, *, empty: int = 0) -> None:
+    """What a container of this job leaves, which has found what `searched` did; so many files hold no trial."""
+    folder.mkdir(parents=True, exist_ok=True)
     work = Work(code=code_version(), data=searched.world.market.data_digest, job=job, key="0" * 32)
     status = JobStatus(id=job.id(), state="running", done=12, total=12, best=0.5)
-    files = {checkpoint_name(n): encode_trials(work, searched.saved[10 * n : 10 * n + 10]) for n in range(2)}
+    parts = [[]] * empty + [searched.saved[:10], searched.saved[10:]]
+    files = {checkpoint_name(n): encode_trials(work, part) for n, part in enumerate(parts)}
     files["progress.json"] = status.model_dump_json().encode()
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     summary = Summary(code=work.code, data=work.data, job=job.id(), stopped="budget", trials=12, files=digests)
@@ -371,6 +374,36 @@ async def test_a_cancelled_job_is_stopped_as_soon_as_aws_answers(case: Case) -> 
         await runner.cancel(case.job.id())
     assert (await runner.status(case.job.id())).state == "cancelled"
     assert case.amazon.fleet.wait(f"{case.name}-1")["ProcessingJobStatus"] == "Stopped"
+
+
+class Late(Calls):
+    """Something happens before the first call."""
+
+    def __init__(self, calls: Calls, first: Callable[[], Awaitable[object]]) -> None:
+        self._calls, self._firsts = calls, [first]
+
+    async def __call__(self, call: Callable[[Any], Any]) -> Any:
+        while self._firsts:
+            await self._firsts.pop()()
+        return await self._calls(call)
+
+
+async def test_a_job_that_is_cancelled_while_it_is_made_is_stopped(case: Case) -> None:
+    case.attempts(a1={"waits": True})
+    runner = case.runner(Late(case.amazon.sagemaker, lambda: case.runner().cancel(case.job.id())))
+    assert (await runner.submit(case.job)).state == "cancelled"
+    assert case.amazon.fleet.wait(f"{case.name}-1")["ProcessingJobStatus"] == "Stopped"
+
+
+@pytest.mark.soak
+async def test_what_hours_have_left_is_taken_over_in_several_looks(case: Case, searched: Any) -> None:
+    leave(case.result, case.job, searched, empty=FILES_AT_ONCE)
+    runner = case.runner()
+    await runner.submit(case.job)
+    case.amazon.fleet.wait(f"{case.name}-1")
+    assert ((await runner.status(case.job.id())).done, case.jobs) == (0, [f"{case.name}-1"])
+    assert (await runner.status(case.job.id())).state == "completed"
+    assert await case.trials() == searched.trials
 
 
 async def test_a_bucket_that_is_not_there_is_told(case: Case) -> None:
