@@ -1,6 +1,7 @@
 """What `doctor` looks at in the store and in the queue: what waits, what was left, what is old."""
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from api.examining import ABANDONED, SOON, Finding, failed, ok, skipped, warning
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 SHOWN = 5
 MANY = 1_000
+UNSEEN = timedelta(minutes=10)
 
 
 async def store(desk: "Desk", settings: Settings) -> Finding:
@@ -76,6 +78,22 @@ async def interrupted(desk: "Desk", settings: Settings) -> Finding:
     return warning("runs", f"{len(left)} stand still for more than an hour: {named}", todo)
 
 
+async def computations(desk: "Desk", settings: Settings) -> Finding:  # noqa: ARG001
+    from graphs.computations import KIND, Computation
+
+    found = [Computation.model_validate(record.document) async for record in every(desk.store.records, SYSTEM, KIND)]
+    if not found:
+        return ok("computations", "nothing is computed elsewhere")
+    if not desk.jobs.machines.remote:
+        todo = "set STRATIGOS_COMPUTE to what it was when they began: only then are they looked at, and stopped"
+        return warning("computations", f"{len(found)} are computed where these settings do not lead", todo)
+    unseen = [each.run[:12] for each in found if each.looked_at < desk.now() - UNSEEN]
+    if unseen:
+        said = f"nobody has asked for ten minutes about {', '.join(unseen[:SHOWN])}"
+        return warning("computations", said, "start a worker, or schedule the task `sweep`")
+    return ok("computations", f"{len(found)} are computed elsewhere")
+
+
 async def keys(desk: "Desk", settings: Settings) -> Finding:
     from api.api_keys import listed
 
@@ -126,6 +144,7 @@ LOOKS: tuple[Callable[["Desk", Settings], Awaitable[Finding]], ...] = (
     workers,
     tickets,
     interrupted,
+    computations,
     keys,
     data,
     audit_log,

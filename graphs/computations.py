@@ -3,7 +3,6 @@
 There is one record for a run, from before its job is submitted until the run has ended.
 """
 
-import hashlib
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +19,7 @@ from store.records import Key, Put
 from store.store import Store
 from tools.errors import UserError
 from tools.jobs import JobRunner, JobStatus, SearchJob
+from tools.remote_jobs import job_name
 
 KIND = "computation"
 TENTHS = 10
@@ -43,7 +43,7 @@ class Computation(Frozen):
     @property
     def name(self) -> str:
         """What it is called among the machines, where an attempt has a number besides."""
-        return "stratigos-" + hashlib.sha256(self.job.encode()).hexdigest()[:24]
+        return job_name(self.job)
 
     def knowing(self, status: JobStatus) -> "Computation":
         known = {"reports": len(status.reports), "ended": status.state not in GOES_ON}
@@ -107,9 +107,7 @@ async def _settle(desk: Desk, owner: str, run_id: str) -> None:
         return
     known = Computation.model_validate(record.document).model_copy(update={"submitted": False})
     [version] = await records.put_many([known.put(record.version)])  # a run that is begun again submits it again
-    status = await desk.jobs.status(known.job)
-    if status.state in GOES_ON:
-        status = await desk.jobs.cancel(known.job)
+    status = await desk.jobs.cancel(known.job)  # which changes nothing where it has ended
     if status.state in GOES_ON:
         raise Unavailable(f"{known.job} has yet to stop")
     await records.delete(record.key, expected=version)

@@ -13,20 +13,15 @@ from api.settings import read_settings
 from graphs import jobs
 from graphs.new_runs import create_run
 from graphs.run_book import list_runs, run_of
-from quant.scenario import BUILT_IN
 from tests.api.driving import driven
 from tests.api.test_lambda_events import batch, desk_of, received, told
 from tests.graphs.conftest import OWNER
-from tests.graphs.elsewhere import Account, cloud_desk
+from tests.graphs.elsewhere import SMALL, Account, cloud_desk
 from tests.graphs.queued import eventually
 from tools.jobs import Report
-from tools.optimization import OptimizationRequest
 from tools.trace import ComputationReported
 
 BEGUN = Report(attempt=1, name="stratigos-1", code="begun")
-SMALL = OptimizationRequest(
-    trials=10, scenarios=tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:2]), seed=3
-)
 
 
 @pytest.mark.anyio

@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -21,10 +22,12 @@ from api.api_keys import KeyTerms, create
 from api.cli import run
 from api.settings import Settings, read_settings
 from graphs import jobs
+from graphs.computations import Computation
 from graphs.run_book import Run, run_of
 from store.records import Key
 from tests.api.serving import settings_of
 from tests.aws import free_port, point_at
+from tests.graphs.elsewhere import Account, cloud_desk
 from tests.graphs.queued import queued_desk
 from tools.audit import AuditLog, Entry
 from tools.optimization import OptimizationRequest
@@ -224,6 +227,19 @@ async def test_runs_that_nobody_executes_and_jobs_that_were_never_sent(home):
         place = {"job": "j", "number": 1, "at": (desk.now() - timedelta(minutes=1)).isoformat()}
         await desk.store.records.put(Key("_desk", "turnstile", "anna"), {"count": 1, "places": [place]})
         assert (await examining_work.tickets(desk, settings)).state == "warning"
+
+
+async def test_computations_that_nobody_looks_at(home):
+    settings = settings_of(home)
+    async with cloud_desk(home, Account()) as desk:
+        assert (await examining_work.computations(desk, settings)).state == "ok"
+        known = Computation(owner="local", run="r", job="local-r-plan-0", looked_at=desk.now())
+        await desk.store.records.put_many([known.put(0)])
+        assert (await examining_work.computations(desk, settings)).state == "ok"
+        later = replace(desk, now=lambda: known.looked_at + timedelta(hours=1))
+        assert "nobody has asked" in (await examining_work.computations(later, settings)).found
+    async with queued_desk(home) as desk:
+        assert "STRATIGOS_COMPUTE" in str(await examining_work.computations(desk, settings))
 
 
 async def test_an_audit_log_that_was_changed(home):

@@ -8,12 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from graphs.desk import Desk
+from quant.scenario import BUILT_IN
 from store.errors import Unavailable
 from tests.graphs.queued import eventually, queued_desk
 from tools.datasets import load_owned
 from tools.jobs import JobStatus, Machines, Report, SearchJob
 from tools.local import LocalRunner
+from tools.optimization import OptimizationRequest
 
+SMALL = OptimizationRequest(
+    trials=10, scenarios=tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:2]), seed=3
+)
 CLOUD = Machines(kind="sagemaker", instances=2, cores=32, instance_type="ml.c5.4xlarge", starting_seconds=180.0)
 
 
@@ -66,8 +71,9 @@ class Elsewhere:
     async def cancel(self, job_id: str) -> JobStatus:
         if self._account.unreachable:
             raise Unavailable("the machines do not answer")
-        status = self._account.statuses[job_id].model_copy(update={"state": "cancelled"})
-        self._account.statuses[job_id] = status
+        status = self._account.statuses.get(job_id) or JobStatus(id=job_id, state="queued")
+        if status.state in ("queued", "running"):
+            status = self._account.statuses[job_id] = status.model_copy(update={"state": "cancelled"})
         return status
 
 

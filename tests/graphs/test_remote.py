@@ -84,8 +84,7 @@ async def test_a_run_is_executed_by_nobody_while_its_search_is_computed_and_come
     tmp_path, small, account
 ):
     async with open_desk(tmp_path / "here") as desk:
-        run = await create_run(desk, OWNER, small(), run_id="same")
-        here = [event async for event in execute(desk, OWNER, run)]
+        here = await executed(desk, await create_run(desk, OWNER, small(), run_id="same"))
     async with cloud_desk(tmp_path / "there", account) as desk:
         run = (await jobs.submit(desk, OWNER, small(), run_id="same")).id
         await worked(desk)

@@ -1,0 +1,88 @@
+"""A desk whose searches SageMaker computes: asked, approved, computed by real workers, told by events, explained."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from agents.model import only
+from agents.planner import EmbeddedPlanner
+from api.app import create_desk
+from api.settings import read_settings
+from graphs import jobs
+from graphs.computations import computation_of
+from graphs.remote import notice
+from graphs.run_book import events_of, run_of
+from graphs.runs import create_run, decide_approval, execute
+from graphs.worker import Worker
+from tests.fleet.fleet import IMAGE_URI, ROLE, Fleet
+from tests.graphs.conftest import OWNER, open_desk
+from tests.graphs.elsewhere import SMALL
+from tests.graphs.mortal import Life
+from tools.approval import Decided, approval_of
+from tools.context import utc_now
+from tools.trace import ComputationReported, TraceEvent
+
+pytestmark = [pytest.mark.anyio, pytest.mark.soak]
+
+
+@pytest.fixture
+def settings(home: Any, fleet: Fleet, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    for name, value in {
+        "STRATIGOS_COMPUTE": "sagemaker",
+        "SAGEMAKER_IMAGE": IMAGE_URI,
+        "SAGEMAKER_ROLE": ROLE,
+        "SAGEMAKER_STORAGE": f"s3://{bucket}/searches",
+        "SAGEMAKER_INSTANCES": "2",
+    }.items():
+        monkeypatch.setenv(name, value)
+    return read_settings()
+
+
+async def worked(desk: Any) -> None:
+    while (delivery := await jobs.queue_of(desk).receive(lease=60.0, wait=0.0)) is not None:
+        await Worker(desk, lease=3.0).deliver(delivery)
+
+
+async def test_a_run_on_sagemaker_comes_to_the_result_of_this_machine(
+    tmp_path: Any, settings: Any, fleet: Fleet
+) -> None:
+    heard: asyncio.Queue[Any] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    fleet.listeners.append(lambda event: loop.call_soon_threadsafe(heard.put_nowait, event))
+    async with open_desk(tmp_path / "here") as here:
+        run = await create_run(here, OWNER, SMALL, run_id="same")
+        told = [event async for event in execute(here, OWNER, run)]
+        digest = (await run_of(here.store, OWNER, run)).result_digest
+    async with create_desk(settings, only(EmbeddedPlanner()), queued=True) as desk:
+        run = (await jobs.submit(desk, settings.owner, SMALL, run_id="same")).id
+        await worked(desk)
+        approval = await approval_of(desk.store, settings.owner, run)
+        assert approval is not None
+        assert "instances" in approval.asked.exceeded
+        decided = Decided(verdict="approved", by=settings.owner, at=utc_now())
+        await decide_approval(desk, settings.owner, run, decided)
+        life = Life(3, since="computation")  # a process that dies in the middle of submitting
+        delivery = await jobs.queue_of(desk).receive(lease=0.01, wait=0.0)
+        assert delivery is not None
+        assert not await Worker(life.desk(desk), lease=3.0).deliver(delivery)
+        assert life.left == 0
+        while (await run_of(desk.store, settings.owner, run)).state not in ("completed", "failed"):
+            await worked(desk)
+            await asyncio.sleep(0.1)  # the lease of the dead one holds for a while
+            if (await run_of(desk.store, settings.owner, run)).state == "computing":
+                event = await asyncio.wait_for(heard.get(), 120.0)
+                await notice(desk, event["detail"]["ProcessingJobName"])
+        done = await run_of(desk.store, settings.owner, run)
+        stored = await events_of(desk.store, settings.owner, run)
+        assert await computation_of(desk.store, settings.owner, run) is None
+    assert (done.state, done.result_digest) == ("completed", digest)
+    reports = [event.report.code for event in stored if isinstance(event, ComputationReported)]
+    assert set(reports) == {"begun"}
+    assert len(reports) == len(fleet.jobs)
+    assert comparable(stored) == comparable(told)
+
+
+def comparable(events: list[TraceEvent]) -> list[Any]:
+    apart = ("computation_reported", "estimate_made", "approval_requested", "approval_decided")
+    return [event.comparable() for event in events if event.event not in apart]
