@@ -139,7 +139,7 @@ def test_a_fault_is_told_with_code_1_and_without_secrets(prepare, monkeypatch, c
 
 
 def test_sigterm_ends_it_with_143_and_what_is_finished_is_not_computed_again(prepare, home) -> None:
-    work, (tree,) = prepare(trials=40)
+    work, (tree,) = prepare(trials=24)
     ended = threading.Event()
 
     def terminate() -> None:
@@ -162,7 +162,7 @@ def test_sigterm_ends_it_with_143_and_what_is_finished_is_not_computed_again(pre
     counts = account(tree)
     assert counts["found"] == len(kept) > 0
     assert counts["found"] + counts["computed"][HOSTS[0]] == len(stored(tree))
-    assert decode_summary((tree.result / "summary.json").read_bytes(), work).trials == 40
+    assert decode_summary((tree.result / "summary.json").read_bytes(), work).trials == 24
     assert not home.exists(), "it needs no home"
 
 

@@ -39,7 +39,7 @@ def part(first: int, last: int, workers: int = 1) -> Part:
     )
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.data())
 def test_any_partition_in_any_order_gives_the_bits_of_the_whole(data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.sets(st.integers(1, BLOCKS - 1))))

@@ -89,7 +89,7 @@ def test_other_prices_are_refused(folder, prices) -> None:
         read_work(folder)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.data())
 def test_damaged_prices_are_refused_wherever_they_are_damaged(few, data) -> None:
     content = bytearray(pack_prices(few))

@@ -174,7 +174,7 @@ def test_shards_of_a_scenario_lie_side_by_side_and_are_few(paths: int) -> None:
     assert all(some % LANES == 0 and some >= 4 * LANES for _, some in found[:-1])
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(st.randoms(use_true_random=False))
 def test_shards_in_any_order_twice_or_late_give_the_evaluations_of_the_single_run(world, chunks, single, random):
     late: list[tuple[str, bytes]] = []
