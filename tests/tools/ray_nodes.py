@@ -18,10 +18,8 @@ from numpy.typing import NDArray
 from tools.market import Market
 
 MEMORY = 100_000_000
-ALONE = {
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # Ray's name for: nothing listens but on loopback
-    "RAY_USAGE_STATS_ENABLED": "0",
-}
+# Ray reads it when it is imported, and means by it: nothing listens but on loopback.
+os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,6 @@ class Nodes:
 
 @contextmanager
 def two_nodes(cores: int = 1) -> Generator[Nodes]:
-    os.environ.update(ALONE)
     from ray.cluster_utils import Cluster
 
     home = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # the paths of its sockets must be short
@@ -114,6 +111,5 @@ def coordinate(home: Path, address: str, job: str, market: Market) -> None:
 if __name__ == "__main__":
     import pickle
 
-    os.environ.update(ALONE)
     folder, head, asked, market = sys.argv[1:]
     coordinate(Path(folder), head, asked, pickle.loads(Path(market).read_bytes()))
