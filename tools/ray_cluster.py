@@ -11,7 +11,8 @@ import pickle
 import socket
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, partial
 from importlib import import_module
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,8 @@ LOOK = 0.5
 """Seconds between two looks at whether the job was cancelled."""
 
 _CONNECTING = Lock()
+_KEPT = ThreadPoolExecutor(1, thread_name_prefix="ray")
+"""Linux ends what Ray starts when the thread that started it ends, and a thread of a search does."""
 
 
 def ray_runner(store: Store, market: LoadMarket, address: str = "") -> LocalRunner:
@@ -142,7 +145,8 @@ def _connect(ray: Any, address: str) -> None:
     try:
         if address not in ("local", "auto"):
             _greet(address)
-        ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **options)
+        begin = partial(ray.init, address, log_to_driver=False, logging_level=logging.ERROR, **options)
+        _KEPT.submit(begin).result()
     except (OSError, RuntimeError, ValueError) as error:
         raise Unavailable(f"{SETTING}: there is no Ray cluster at {address}: {error}") from error
 
