@@ -118,10 +118,7 @@ class Worker:
 
     async def _look(self) -> None:
         while not self._stopping.is_set():
-            try:
-                await look(self._desk)
-            except StoreError as error:
-                _logger().warning("look_failed", reason=str(error))
+            await self._unless_stopped(look(self._desk), "looking_failed")
             await self._pause(None, SWEEP_SECONDS)
 
     async def _be_seen(self) -> None:
@@ -132,15 +129,19 @@ class Worker:
     async def _clean_up(self) -> None:
         """Once a day one worker does; who is stopped in the middle leaves the rest to the next."""
         while not self._stopping.is_set():
-            cleaning, stopping = asyncio.ensure_future(daily(self._desk)), asyncio.ensure_future(self._stopping.wait())
-            try:
-                await asyncio.wait({cleaning, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                await _cancelled(stopping)
-                await _cancelled(cleaning)
-            if not cleaning.cancelled() and (error := cleaning.exception()) is not None:
-                _logger().warning("cleanup_failed", kind=type(error).__name__, reason=str(error))
+            await self._unless_stopped(daily(self._desk), "cleanup_failed")
             await self._pause(None, CLEANUP_SECONDS)
+
+    async def _unless_stopped(self, work: Awaitable[Any], failed: str) -> None:
+        """What fails is tried again later; it is no reason for a worker to end."""
+        working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await _cancelled(stopping)
+            await _cancelled(working)
+        if not working.cancelled() and (error := working.exception()) is not None:
+            _logger().warning(failed, kind=type(error).__name__, reason=str(error))
 
     async def deliver(self, delivery: Delivery) -> bool:
         """Whether the message is done with; otherwise it comes again, when its lease has ended at the latest."""

@@ -299,6 +299,21 @@ async def test_an_error_that_a_person_can_mend_is_told_by_the_run(home, small, a
         assert (await run_of(desk.store, OWNER, run)).history[-1].reason == "role: may not describe the job"
 
 
+async def test_a_fault_of_the_machines_ends_no_worker(home, small, account):
+    class Faulty(Elsewhere):
+        asked = asyncio.Event()
+
+        async def status(self, job_id):
+            self.asked.set()
+            raise RuntimeError("nobody has thought of that")
+
+    async with cloud_desk(home, account) as desk:
+        run = await begun(desk, small())
+        async with working(later(replace(desk, jobs=Faulty(account)))):
+            await Faulty.asked.wait()
+        assert await state(desk, run) == "computing"
+
+
 async def test_a_round_looks_at_whom_nobody_has_looked_at_and_at_each_once(home, small, account):
     async with cloud_desk(home, account, jobs_per_user=4) as desk:
         for seed in range(4):
