@@ -224,14 +224,19 @@ def cancel(
         return remote.cancel(url, run, reason)
 
     async def answer(settings: Settings, desk: "Desk") -> int:
-        from api.finding import find
+        from api.finding import chosen
         from graphs.computations import computation_of
         from graphs.jobs import cancel as end
+        from graphs.run_book import list_runs
+        from graphs.states import STOPPED
 
-        found = (await find(desk.store, settings.owner, run)).id
-        if await computation_of(desk.store, settings.owner, found) is None:
+        store, owner = desk.store, settings.owner
+        going_on = [each.id for each in await list_runs(store, owner) if each.state not in STOPPED]
+        elsewhere = [each for each in going_on if await computation_of(store, owner, each) is not None]
+        if not elsewhere:
             allowed = "a URL, here or in STRATIGOS_SERVER; without one a run that is computed elsewhere"
             raise InvalidInput("--server", "", reason="whose job is not said", allowed=allowed)
+        found = chosen(elsewhere, run)
         if not desk.jobs.machines.remote:
             said = "does not say where the run is computed"
             raise InvalidInput("STRATIGOS_COMPUTE", "", reason=said, allowed="what it was when the run began")
