@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,9 +12,12 @@ from api.past import at_desk, show_it
 from api.settings import Settings, read_settings
 from api.terminal import plain
 from api.words import sentence_case
+from tools.errors import InvalidInput
 from tools.pipeline import STEPS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from graphs.desk import Desk
     from graphs.pipeline import MakeEngine, Told
     from tools.optimization import OptimizationRequest, OptimizationResult
@@ -71,7 +74,8 @@ def run(asked: Options = None, *, training: Training = False, json_: AsJson = Fa
         from graphs.pipeline import answer as answered
         from graphs.pipeline import execute, prepare, register_surrogate
 
-        folder = await prepare(desk, settings.owner, settings.home, request)
+        with _named_as_typed(asked):
+            folder = await prepare(desk, settings.owner, settings.home, request)
         print(f"Pipeline {folder.name} in {folder}", file=sys.stderr)
         show = _Progress()
         async for told in execute(folder, training=training, engine=_engine(settings)):
@@ -101,7 +105,8 @@ def start(asked: Options = None, *, training: Training = False, json_: AsJson = 
         from graphs.pipeline import asked_for
 
         with closing(_pipelines(settings)) as pipelines:
-            given, prices = await asked_for(desk, settings.owner, request)
+            with _named_as_typed(asked):
+                given, prices = await asked_for(desk, settings.owner, request)
             arn = await pipelines.start(given, prices, training=training)
         print(json.dumps({"arn": arn, "pipeline": given.run}) if json_ else arn)
         return 0
@@ -189,6 +194,17 @@ def _request(asked: list[str] | None) -> "OptimizationRequest":
     from api.optimize import parsed
 
     return parsed(asked or [])
+
+
+@contextmanager
+def _named_as_typed(asked: list[str] | None) -> "Iterator[None]":
+    """What the prices refuse is told by the option that asked for it."""
+    from api.asking import called
+
+    try:
+        yield
+    except InvalidInput as error:
+        raise called(error, by_options="--request" not in (asked or [])) from error
 
 
 def _engine(settings: Settings) -> "MakeEngine | None":
