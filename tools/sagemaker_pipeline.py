@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from quant.frozen import Frozen
-from tools.aws_calls import Bucket, Calls, Denied, code_of
+from tools.aws_calls import Bucket, Calls, Denied, Refusal
 from tools.container import BadOutput
 from tools.errors import Conflicting, NotFound, UserError
 from tools.optimization import OptimizationResult
@@ -122,8 +122,6 @@ class SageMakerPipelines:
 
     async def _made(self) -> None:
         """The pipeline, as this program makes it now."""
-        from botocore.exceptions import ClientError  # pyright: ignore[reportMissingTypeStubs]
-
         cluster = self._cluster
         shape = {
             "PipelineName": self.name,
@@ -134,8 +132,8 @@ class SageMakerPipelines:
         listed = [{"Key": key, "Value": value} for key, value in tags.items()]
         try:
             await self._called(lambda client: client.create_pipeline(**shape, Tags=listed))
-        except ClientError as error:
-            if "must be unique" not in str(error):  # there is no code for a name that is taken
+        except Refusal as refusal:
+            if "must be unique" not in refusal.message:  # there is no code for a name that is taken
                 raise
             await self._called(lambda client: client.update_pipeline(**shape))
 
@@ -179,19 +177,16 @@ class SageMakerPipelines:
 
     async def _called(self, call: Callable[[Any], "Answer"]) -> "Answer":
         """What of AWS's answers a person can mend is told as such."""
-        from botocore.exceptions import ClientError  # pyright: ignore[reportMissingTypeStubs]
-
         try:
             return await self._sagemaker(call)
         except Denied as denied:
             raise UserError(f"{denied}, and iam:PassRole for {self._cluster.role_name!r} (SAGEMAKER_ROLE)") from denied
-        except ClientError as error:
-            told: Any = error.response
-            message = plain(told["Error"].get("Message", ""))
-            if code_of(error) == "ResourceLimitExceeded":
-                raise UserError(f"SageMaker: {message}; allowed: fewer at a time, or a higher quota") from error
-            if code_of(error) == "ResourceNotFound" and "execution" in message.lower():
-                raise NotFound(f"{message}; allowed: the ARN that `pipeline start` printed") from error
+        except Refusal as refusal:
+            message = plain(refusal.message)
+            if refusal.aws_code == "ResourceLimitExceeded":
+                raise UserError(f"SageMaker: {message}; allowed: fewer at a time, or a higher quota") from refusal
+            if refusal.aws_code == "ResourceNotFound":
+                raise NotFound(f"{message}; allowed: the ARN that `pipeline start` printed") from refusal
             raise
 
     def _key(self, run: str) -> str:
