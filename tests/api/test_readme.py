@@ -47,6 +47,8 @@ def test_every_variable_that_the_code_reads_is_in_the_readme():
         "_X_AMZN_TRACE_ID",
         "STRATIGOS_KERNEL_CACHE",
         "NUMBA_NUM_THREADS",
+        "RAY_ADDRESS",
+        "RAY_USE_TLS",
     }
 
 
@@ -55,7 +57,7 @@ def test_every_option_the_readme_shows_exists():
     known = set(PATHS)
     for one in (*first.values(), *(second for each in first.values() for second in inner(each).values())):
         known |= {name for parameter in one.params for name in parameter.opts}
-    ours = re.sub(r"^```sh\n.*?^```", "", README, flags=re.MULTILINE | re.DOTALL)  # the others are curl's
+    ours = re.sub(r"^```sh\n.*?^```", "", README, flags=re.MULTILINE | re.DOTALL)  # the others are those of curl and Ray
     shown = set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", ours)) - {"--help"}
     assert shown <= known
 
