@@ -42,7 +42,7 @@ class Mortal:
         self._life, self._port = life, port
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._port, name)
+        found: Any = getattr(self._port, name)
         if not callable(found):
             return found
 
