@@ -1,6 +1,7 @@
 """A process that dies at one of its writes, played in this one: from then on nothing that it does reaches anybody."""
 
 from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from graphs.desk import Desk
@@ -45,10 +46,11 @@ class Mortal:
         found: Any = getattr(self._port, name)
         if not callable(found):
             return found
+        method: Callable[..., Awaitable[Any]] = found
 
         async def call(*arguments: Any, **options: Any) -> Any:
             self._life.check()
-            answer = await found(*arguments, **options)
+            answer = await method(*arguments, **options)
             self._life.spend(name, arguments)
             return answer
 
