@@ -1,7 +1,6 @@
 """A process that dies at one of its writes, played in this one: from then on nothing that it does reaches anybody."""
 
 from dataclasses import dataclass, replace
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from graphs.desk import Desk
@@ -43,10 +42,9 @@ class Mortal:
         self._life, self._port = life, port
 
     def __getattr__(self, name: str) -> Any:
-        found: Any = getattr(self._port, name)
-        if not callable(found):
-            return found
-        method: Callable[..., Awaitable[Any]] = found
+        method: Any = getattr(self._port, name)
+        if not hasattr(method, "__call__"):  # noqa: B004  (`callable` makes it a function of anything)
+            return method
 
         async def call(*arguments: Any, **options: Any) -> Any:
             self._life.check()
