@@ -1,5 +1,6 @@
 """Errors of the HTTP interface: one envelope for all of them."""
 
+from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
 import structlog
@@ -10,7 +11,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.middleware.errors import ServerErrorMiddleware
 
-from api.refusals import fields_of, refusals
+from api.refusals import Fields, fields_of, refusals
 from store.errors import Conflict, Invalid, Unanswered, Unavailable
 from tools.errors import Conflicting, Forbidden, Gone, InvalidInput, NotFound, UserError
 
@@ -155,10 +156,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid_request(request: Request, error: RequestValidationError) -> JSONResponse:
-        status = 400 if any(one["type"] == "json_invalid" for one in error.errors()) else 422
-        details = [Detail(**told) for told in refusals(error.errors(), fields_of(request))]
-        message = "; ".join(f"{one.field}: {one.message} (allowed: {one.allowed})" for one in details[:3])
-        return answer(status, Error(code=CODES[status], message=message, details=details))
+        told = refused(error.errors(), fields_of(request))
+        return answer(told.status, told.error)
 
     @app.exception_handler(UserError)
     async def mendable(_: Request, error: UserError) -> JSONResponse:
@@ -202,6 +201,14 @@ def install(app: FastAPI) -> None:
         return answer(500, Error(code="INTERNAL_SERVER_ERROR", message=message))
 
     app.add_middleware(ServerErrorMiddleware, handler=fault)  # inside all others, so that they see its answer
+
+
+def refused(found: Sequence[Any], fields: Fields) -> Problem:
+    """What pydantic has found in a request."""
+    status = 400 if any(one["type"] == "json_invalid" for one in found) else 422
+    details = [Detail(**told) for told in refusals(found, fields)]
+    message = "; ".join(f"{one.field}: {one.message} (allowed: {one.allowed})" for one in details[:3])
+    return Problem(status, message, details=details)
 
 
 def status_of(error: UserError) -> int:

@@ -16,7 +16,11 @@ from tools.context import utc_now
 from tools.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from fastapi import FastAPI
+
+    from api.server import Announced
 
 CANNOT_START = 2
 GRACE = 3
@@ -36,7 +40,10 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; by default STRATIGOS_HOST.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; by default STRATIGOS_PORT.")] = None,
 ) -> int:
-    """Serve the HTTP interface, with workers beside it; its documentation stands at /api/docs."""
+    """Serve the HTTP interface, with workers beside it; its documentation stands at /api/docs.
+
+    With STRATIGOS_SERVES=endpoint it is a real-time endpoint of SageMaker instead: /ping and /invocations on port 8080.
+    """
     from uvicorn.config import LOGGING_CONFIG
 
     from api.app import create_app, create_desk
@@ -47,6 +54,10 @@ def serve(
     from api.workers import workers
 
     settings = read_settings()
+    if settings.serves == "endpoint":
+        from api.endpoint import serve_endpoint
+
+        return serve_endpoint(settings, host, port)
     settings = settings.model_copy(
         update={"host": host or settings.host, "port": settings.port if port is None else port}
     )
@@ -82,15 +93,20 @@ def serve(
             h11_max_incomplete_event_size=LARGEST_HEAD,
             ws_max_size=LARGEST_MESSAGE,
         )
-        try:
-            with suppress(SystemExit):  # it has said why it could not start
-                server.run(sockets)
-            answer = 0 if server.started else CANNOT_START
-        except KeyboardInterrupt:  # it was told to end, perhaps before it had started
-            answer = 0
+        answer = run(server, sockets)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)  # who is told twice shall still let its workers give back their jobs
         return answer
+
+
+def run(server: "Announced", sockets: "list[socket]") -> int:
+    """The exit code, once it was told to end."""
+    try:
+        with suppress(SystemExit):  # it has said why it could not start
+            server.run(sockets)
+    except KeyboardInterrupt:  # perhaps before it had started
+        return 0
+    return 0 if server.started else CANNOT_START
 
 
 async def warn_without_keys(settings: Settings) -> None:

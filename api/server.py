@@ -1,4 +1,4 @@
-"""uvicorn, which ends streams before it waits for requests: a reader would hold it up, and comes again anyway."""
+"""uvicorn, which says where it listens, and ends streams before it waits for requests."""
 
 import asyncio
 import errno
@@ -18,11 +18,9 @@ OF_ADDRESSES = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 """Where a name stands for several, as localhost does, one of them is enough."""
 
 
-class Server(uvicorn.Server):
+class Announced(uvicorn.Server):
     def __init__(self, app: FastAPI, **options: Any) -> None:
         super().__init__(uvicorn.Config(app, **options))
-        self._app = app
-
         logging.getLogger("uvicorn.error").addFilter(_tame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -31,6 +29,14 @@ class Server(uvicorn.Server):
             host, port = each.getsockname()[:2]
             place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
             logging.getLogger("uvicorn.error").info("Uvicorn running on http://%s (Press CTRL+C to quit)", place)
+
+
+class Server(Announced):
+    """Of the service: a reader of a stream would hold it up, and comes again anyway."""
+
+    def __init__(self, app: FastAPI, **options: Any) -> None:
+        super().__init__(app, **options)
+        self._app = app
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await self._app.state.served.following.aclose()

@@ -83,6 +83,10 @@ class Settings(ComputeSettings):
     host: Annotated[str, Field(validation_alias="STRATIGOS_HOST", min_length=1, max_length=253)] = "127.0.0.1"
     port: Annotated[int, Field(validation_alias="STRATIGOS_PORT", ge=0, le=65535)] = 8000
     """Where `serve` listens; port 0 takes a free one."""
+    serves: Annotated[Literal["service", "endpoint"], Field(validation_alias="STRATIGOS_SERVES")] = "service"
+    """What `serve` serves: the HTTP service, or the contract of SageMaker's hosting."""
+    bind_to_port: Annotated[int | None, Field(validation_alias="SAGEMAKER_BIND_TO_PORT", ge=1, le=65535)] = None
+    """Where SageMaker asks an endpoint that it does not ask on port 8080; it sets this itself."""
 
     server: Annotated[
         str,
@@ -148,7 +152,7 @@ class Settings(ComputeSettings):
     """Where a WebSocket API of API Gateway takes what is sent to its connections; empty where there is none."""
 
     container_root: Annotated[Path, Field(validation_alias="STRATIGOS_CONTAINER_ROOT")] = Path("/opt/ml")
-    """Below which `worker` reads its work and leaves its results, as SageMaker Processing lays them out."""
+    """Below which `worker` reads its work and leaves its results, and an endpoint finds its model, as on SageMaker."""
 
     threads: Annotated[int | None, Field(validation_alias="NUMBA_NUM_THREADS", ge=1, le=1024)] = None
     """Threads of the numeric core, by default one a core; read there. The result does not depend on it."""

@@ -1,6 +1,5 @@
 """Making a run: the numeric core is imported only for a request that nothing else can judge."""
 
-import asyncio
 import uuid
 
 from graphs.desk import Desk
@@ -8,8 +7,8 @@ from graphs.run_book import KIND, Run, record_of
 from graphs.states import Transition
 from store.records import every
 from store.store import Store
-from tools.admission import admitted
 from tools.code import code_version
+from tools.completed import completed
 from tools.ledger import load_ledger, save_ledger, tried, tried_by_pipelines
 from tools.optimization import OptimizationRequest
 from tools.owners import note_owner
@@ -60,33 +59,13 @@ async def new_run(
 
 async def served(desk: Desk, owner: str, request: OptimizationRequest) -> tuple[str, OptimizationRequest]:
     """The digest of the prices, and the request as they complete it; `UserError` for one that they cannot serve."""
-    if request.prices_file is not None:
-        return await _checked(desk, owner, request)
-    prices = desk.prices_of(owner)
-    request = request.model_copy(update={"universe": await prices.at_version(request.universe)})
-    facts = await prices.facts(request.universe)
-    completed = None if facts is None else admitted(request, facts)
-    return await _checked(desk, owner, request) if facts is None or completed is None else (facts.digest, completed)
-
-
-async def _checked(desk: Desk, owner: str, request: OptimizationRequest) -> tuple[str, OptimizationRequest]:
-    from tools.evaluation import World
-    from tools.limits import check_minimum_exposure
-    from tools.market import build_market, load_prices
-    from tools.sensitivity import check_scenarios
-    from tools.splits import resolved
-
     source = desk.prices_of(owner)
-    prices = await load_prices(source, request)
-    market = build_market(prices, request)
-    universe = request.universe
-    request = resolved(request, assets=len(market.assets))
-    world = World(market, request)
-    check_scenarios(world)
-    await asyncio.to_thread(check_minimum_exposure, world)
     if request.prices_file is None:
-        await source.remember(universe, facts_of(prices))
-    return market.data_digest, request
+        request = request.model_copy(update={"universe": await source.at_version(request.universe)})
+    found = await completed(source, request)
+    if found.prices is not None and request.prices_file is None:
+        await source.remember(request.universe, facts_of(found.prices))
+    return found.data, found.request
 
 
 async def tried_before(store: Store, owner: str, data_digest: str) -> set[str]:

@@ -10,10 +10,10 @@ from graphs.run_book import KIND, Run, run_of
 from quant.strategy import StrategyConfig
 from quant.trial import Trial
 from store.records import every
-from tools.code import code_version
+from tools.completed import problem_of
 from tools.errors import InvalidInput
 from tools.optimization import OptimizationRequest
-from tools.surrogate_words import MOST, TARGETS, Predicted, PredictedValue, Problem, Surrogate
+from tools.surrogate_words import MOST, Predicted, Problem, Surrogate
 from tools.surrogates import latest, register
 from tools.trials import stored_trials
 
@@ -32,7 +32,7 @@ class Warm(NamedTuple):
 async def fit_surrogate(desk: Desk, owner: str, run_id: str) -> Surrogate:
     """Fit all stored trials of the problem of that run."""
     run = await run_of(desk.store, owner, run_id)
-    problem = await _problem(run.request, run.data_digest)
+    problem = await problem_of(run.request, run.data_digest)
     runs = await _runs_of(desk, owner, problem)
     newest = runs[0] if runs else run
     return await register(
@@ -75,39 +75,22 @@ async def predict(
     """What an evaluation of `config` in the problem of a job, or of a request, would say."""
     if request is None:
         run = await run_of(desk.store, owner, job or "")
-        problem = await _problem(run.request, run.data_digest)
+        problem = await problem_of(run.request, run.data_digest)
     else:
         data, completed = await served(desk, owner, request)
-        problem = await _problem(completed, data)
+        problem = await problem_of(completed, data)
     problem.check(config)
     surrogate, fitted = await latest(desk.store, owner, problem)
-    from tools.surrogate import predict as predicted
+    from tools.surrogate import foretell
 
-    found = await asyncio.to_thread(predicted, fitted, (config,))
-    return Predicted(
-        config=config,
-        digest=config.digest(),
-        tried=config in fitted.configs,
-        problem=surrogate.problem,
-        version=surrogate.version,
-        trials=surrogate.trials,
-        values=tuple(
-            PredictedValue(
-                target=target,
-                value=float(found[target].value[0]),
-                low=float(found[target].low[0]),
-                high=float(found[target].high[0]),
-                held_out=surrogate.held_out[target],
-            )
-            for target in TARGETS
-        ),
-    )
+    found = await asyncio.to_thread(foretell, fitted, config)
+    return Predicted(**dict(found), version=surrogate.version)
 
 
 async def warm(desk: Desk, owner: str, request: OptimizationRequest, count: int | None = None) -> Warm:
     """The request with up to `count` configs that are tried first: its own, the best so far, the most promising."""
     data, completed = await served(desk, owner, request)
-    problem = await _problem(completed, data)
+    problem = await problem_of(completed, data)
     surrogate, fitted = await latest(desk.store, owner, problem)
     most = min(MOST_STARTS, request.trials)
     wanted = min(most, max(FEWEST_STARTS, request.trials // SHARE)) if count is None else count
@@ -138,13 +121,6 @@ def _best(request: OptimizationRequest, trials: Sequence[Trial]) -> list[Strateg
         return []
     values = dict(zip((trial.digest for trial in whole), guide(request, whole), strict=True))
     return [trial.config for trial in sorted(whole, key=lambda trial: (-values[trial.digest], trial.digest))]
-
-
-async def _problem(request: OptimizationRequest, data: str) -> Problem:
-    from tools.bundled import cash_rates
-
-    rates = await asyncio.to_thread(cash_rates)
-    return Problem.of(request, data=data, rates=rates.digest, code=code_version())
 
 
 async def _runs_of(desk: Desk, owner: str, problem: Problem) -> list[Run]:

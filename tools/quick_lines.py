@@ -21,7 +21,7 @@ from tools.quick_words import (
     Today,
     Warned,
 )
-from tools.scenario_book import named, scenario_book
+from tools.scenario_book import ScenarioBook, named, scenario_book
 from tools.strategies import Rule
 
 CAUTIONS: dict[Caution, str] = {
@@ -35,9 +35,14 @@ CAUTIONS: dict[Caution, str] = {
 async def evaluate_in_detail(
     store: Store, prices: PriceSource, owner: str, request: EvaluationRequest
 ) -> DetailedEvaluation:
+    return await evaluate_among(await scenario_book(store, owner), prices, request)
+
+
+async def evaluate_among(book: ScenarioBook, prices: PriceSource, request: EvaluationRequest) -> DetailedEvaluation:
+    """The same with the scenarios of `book`."""
     scenario = request.scenario
     if not isinstance(scenario, Scenario):
-        scenario = named(await scenario_book(store, owner), scenario)
+        scenario = named(book, scenario)
     if scenario.paths * scenario.years > MOST_PATH_YEARS:
         raise InvalidInput(
             "scenario",

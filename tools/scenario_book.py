@@ -80,6 +80,11 @@ async def scenario_book(store: Store, owner: str) -> ScenarioBook:
     return _book((*GIVEN, *sorted(own, key=lambda scenario: scenario.name)))
 
 
+def built_in() -> ScenarioBook:
+    """Those that everybody has."""
+    return _book(GIVEN)
+
+
 def chosen(book: ScenarioBook, names: Sequence[str]) -> ScenarioBook:
     """Those that `names` name, in that order."""
     return _book(tuple(named(book, name) for name in dict.fromkeys(names)))

@@ -16,7 +16,16 @@ from quant.objective import scenario_weights, scores
 from quant.strategy import StrategyConfig
 from quant.trial import Trial
 from tools.strategy_features import features
-from tools.surrogate_words import FEWEST, TARGETS, HeldOut, Problem, Target, TooFewTrials
+from tools.surrogate_words import (
+    FEWEST,
+    TARGETS,
+    Foretold,
+    HeldOut,
+    PredictedValue,
+    Problem,
+    Target,
+    TooFewTrials,
+)
 
 Floats = NDArray[np.float64]
 
@@ -141,6 +150,28 @@ def predict(fitted: Fitted, configs: Sequence[StrategyConfig]) -> dict[Target, P
         least = 0.0 if target in ("volatility", "max_drawdown") else -np.inf
         found[target] = Prediction(value, np.maximum(value - reach, least), value + reach)
     return found
+
+
+def foretell(fitted: Fitted, config: StrategyConfig) -> Foretold:
+    """The prediction of one config in words."""
+    found = predict(fitted, (config,))
+    return Foretold(
+        config=config,
+        digest=config.digest(),
+        tried=config in fitted.configs,
+        problem=fitted.problem,
+        trials=len(fitted.configs),
+        values=tuple(
+            PredictedValue(
+                target=target,
+                value=float(found[target].value[0]),
+                low=float(found[target].low[0]),
+                high=float(found[target].high[0]),
+                held_out=fitted.fits[target].held_out,
+            )
+            for target in TARGETS
+        ),
+    )
 
 
 def posterior(fitted: Fitted, configs: Sequence[StrategyConfig]) -> tuple[Floats, Floats, float]:

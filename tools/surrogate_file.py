@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from quant.strategy import Frozen, StrategyConfig
+from tools.code import code_version
 from tools.strategy_features import feature_names
 from tools.surrogate import Fit, Fitted, Floats, Process
 from tools.surrogate_words import TARGETS, BadSurrogate, HeldOut, Problem, Target
@@ -62,8 +63,8 @@ def encode(fitted: Fitted) -> bytes:
     return b"\n".join((_FORMAT, header.model_dump_json().encode(), data))
 
 
-def decode(content: bytes, problem: Problem) -> Fitted:
-    """What `encode` wrote for `problem`; anything else is refused by name."""
+def decode(content: bytes, problem: Problem | None = None) -> Fitted:
+    """What `encode` of this program wrote, for `problem` where one is named; anything else is refused by name."""
     first, _, rest = content.partition(b"\n")
     line, _, data = rest.partition(b"\n")
     if first != _FORMAT:
@@ -73,9 +74,9 @@ def decode(content: bytes, problem: Problem) -> Fitted:
         header = _Header.model_validate_json(line)
     except ValidationError as error:
         raise BadSurrogate("the file is damaged") from error
-    if header.problem != problem.digest():
+    if problem is not None and header.problem != problem.digest():
         raise BadSurrogate("the file belongs to another problem")
-    if header.code != problem.code:
+    if header.code != (code_version() if problem is None else problem.code):
         raise BadSurrogate("the file was made by another version of the program")
     if len(data) < header.bytes:
         raise BadSurrogate("the file is cut off")

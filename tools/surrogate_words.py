@@ -116,7 +116,7 @@ class PredictedValue(Frozen):
     held_out: HeldOut
 
 
-class Predicted(Frozen):
+class Foretold(Frozen):
     """What an evaluation would say, by a surrogate; nothing here was computed."""
 
     label: Literal["predicted"] = "predicted"
@@ -124,9 +124,20 @@ class Predicted(Frozen):
     digest: str
     tried: Annotated[bool, Field(description="Whether it is one of the trials, whose evaluation is stored")]
     problem: str
-    version: int
     trials: int
     values: tuple[PredictedValue, ...]
+
+
+class Predicted(Foretold):
+    """By a version that is registered."""
+
+    version: int
+
+
+class PredictedFromFile(Foretold):
+    """By a file that lies beside the program."""
+
+    artifact: Annotated[str, Field(description="SHA-256 of the file; the register of surrogates names it by version")]
 
 
 class PredictionRequest(Frozen):
@@ -176,6 +187,30 @@ class BadSurrogate(Conflicting):
         self.reason = reason
         super().__init__(
             f"surrogate: {reason}; allowed: one that is whole (`python -m api surrogate fit` makes it again)"
+        )
+
+
+class NoArtifact(NotFound):
+    """There is no file to predict with."""
+
+    code = "no_surrogate"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"predicted: the model of this endpoint holds no {name}; allowed: a request without `predicted`, which is "
+            "computed, or an endpoint whose model holds it"
+        )
+
+
+class AnotherProblem(Conflicting):
+    """The file was fitted for another problem."""
+
+    code = "another_problem"
+
+    def __init__(self, asked: str, held: str) -> None:
+        super().__init__(
+            f"request: its problem is {asked[:12]}, and the surrogate of this endpoint is of {held[:12]}; allowed: the "
+            "request whose trials were fitted"
         )
 
 

@@ -8,7 +8,7 @@ from api import problems
 from api.bodies import at_most
 from api.dependencies import Asking, Serving
 from api.paging import After, Limit, Listed, sliced
-from tools.errors import InvalidInput
+from tools.completed import no_file
 from tools.estimate_words import Foreseen
 from tools.optimization import OptimizationRequest
 from tools.quick_words import DetailedEvaluation, EvaluationRequest
@@ -47,7 +47,7 @@ async def predicted(asked: PredictionRequest, asking: Asking, serving: Serving) 
     from graphs.surrogates import predict
 
     if asked.request is not None:
-        _no_file(asked.request)
+        no_file(asked.request)
     return await predict(serving.desk, asking.owner, asked.config, job=asked.job, request=asked.request)
 
 
@@ -60,16 +60,9 @@ _ESTIMATED = Body(openapi_examples={"usual": {"summary": "100 trials in five sce
 async def estimates(request: Annotated[OptimizationRequest, _ESTIMATED], asking: Asking, serving: Serving) -> Foreseen:
     from tools.estimate import foresee
 
-    _no_file(request)
+    no_file(request)
     desk = serving.desk
     return await foresee(desk.prices_of(asking.owner), request, desk.thresholds, desk.jobs.machines)
-
-
-def _no_file(request: OptimizationRequest) -> None:
-    if request.prices_file is not None:
-        reason = "files of the server are not read for a client"
-        allowed = "the name of a data set in universe"
-        raise InvalidInput("prices_file", request.prices_file, reason=reason, allowed=allowed)
 
 
 @router.get("/scenarios", summary="Scenarios that are built in, and your own, with what they imply")
