@@ -51,7 +51,7 @@ async def fit_trials(
     desk: Desk, owner: str, request: OptimizationRequest, data: str, trials: Sequence[Trial], *, run: str
 ) -> Surrogate:
     """Fit trials that no run holds, with all that the runs of their problem have stored."""
-    problem = await _problem(request, data)
+    problem = await problem_of(request, data)
     return await register(
         desk.store,
         owner,
