@@ -173,7 +173,7 @@ class Peers:
         return flight
 
     async def _here(self, task: Task) -> bytes:
-        return await self._loop.run_in_executor(self._pool, compute, self._world, task, 1)
+        return await self._loop.run_in_executor(self._pool, _computed, self._world, task)
 
     async def _until_all_were_seen(self) -> None:
         with suppress(TimeoutError):
@@ -248,8 +248,17 @@ def _made(cutter: Cutter, shelf: Shelf, task: Task) -> bytes:
             logger.warning("shard_refused", shard=bad.id, reason=bad.flaw)
         else:
             return stored
-    content = compute(cutter.world, task, 1)
+    content = _computed(cutter.world, task)
     shelf.put(id_, content)  # before it is sent: it is kept even if the leader dies
+    return content
+
+
+def _computed(world: World, task: Task) -> bytes:
+    """By one core; whoever reads the logs of all instances sees which shards were computed, and how often."""
+    id_ = task.shard.id()
+    logger.debug("shard_begun", shard=id_)
+    content = compute(world, task, 1)
+    logger.debug("shard_computed", shard=id_)
     return content
 
 
