@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api.approving import WAITING
 from api.past import at_desk, show_it
 from api.settings import Settings, read_settings
 from api.terminal import plain
@@ -37,7 +38,7 @@ request, and the explanation comes from a template.
 START = """
 Example: python -m api pipeline start --request request.json --training
 
-SAGEMAKER_IMAGE, SAGEMAKER_ROLE and SAGEMAKER_STORAGE must be set.
+SAGEMAKER_IMAGE, SAGEMAKER_ROLE and SAGEMAKER_STORAGE must be set. Exit code 3: nobody has approved, nothing was started.
 """
 TENTHS = 10
 _MARKS = {"succeeded": "✔", "failed": "✖", "stopped": "✖"}
@@ -46,6 +47,7 @@ Options = Annotated[
     list[str] | None, typer.Argument(metavar="[OPTIONS OF optimize]", help="What is asked, as `optimize` takes it.")
 ]
 Training = Annotated[bool, typer.Option("--training", help="Also fit a surrogate of the evaluation on the trials.")]
+Approve = Annotated[bool, typer.Option("--approve", help="Start it although it is above a threshold.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Arn = Annotated[str, typer.Argument(metavar="ARN", help="Of the execution, as `pipeline start` printed it.")]
 Fetch = Annotated[bool, typer.Option("--fetch", help="Bring the result in, and write its report.")]
@@ -97,8 +99,11 @@ def definition() -> int:
     return 0
 
 
-def start(asked: Options = None, *, training: Training = False, json_: AsJson = False) -> int:
-    """Hand a request to SageMaker: make the pipeline or bring it up to date, and start an execution; prints its ARN."""
+def start(asked: Options = None, *, training: Training = False, approve: Approve = False, json_: AsJson = False) -> int:
+    """Hand a request to SageMaker: make the pipeline or bring it up to date, and start an execution; prints its ARN.
+
+    Above a threshold the person at the terminal is asked first.
+    """
     request = _request(asked)
 
     async def answer(settings: Settings, desk: "Desk") -> int:
@@ -107,6 +112,8 @@ def start(asked: Options = None, *, training: Training = False, json_: AsJson = 
         with closing(_pipelines(settings)) as pipelines:
             with _named_as_typed(asked):
                 given, prices = await asked_for(desk, settings.owner, request)
+            if not (approve or _approved(settings, given.request)):
+                return WAITING
             arn = await pipelines.start(given, prices, training=training)
         print(json.dumps({"arn": arn, "pipeline": given.run}) if json_ else arn)
         return 0
@@ -128,6 +135,27 @@ def status(arn: Arn, *, fetch: Fetch = False, json_: AsJson = False) -> int:
         return 1 if state.state == "failed" else 0
 
     return at_desk(answer)
+
+
+def _approved(settings: Settings, request: "OptimizationRequest") -> bool:
+    """Whether it is below all thresholds, or the person at this terminal agrees."""
+    from api.compute import machines_of
+    from api.progress import estimated, wanted
+    from tools.approval import Asked
+    from tools.context import utc_now
+    from tools.estimate import estimate
+
+    whole = estimate(request, machines=machines_of(settings))
+    exceeded = settings.thresholds.exceeded(whole)
+    if not exceeded:
+        return True
+    asked = Asked(subject="launch", estimate=whole, exceeded=exceeded, thresholds=settings.thresholds, at=utc_now())
+    print(f"It waits for approval: {wanted(asked)}", file=sys.stderr)
+    print(f"Estimate of the whole: {estimated(whole)}", file=sys.stderr)
+    if sys.stdin and sys.stdin.isatty() and sys.stderr.isatty():
+        return typer.confirm("Start it?", err=True)
+    print("Nothing was started; the same with --approve starts it", file=sys.stderr)
+    return False
 
 
 class _Progress:

@@ -146,7 +146,13 @@ def test_the_command_starts_follows_and_fetches(
         monkeypatch.setenv(f"SAGEMAKER_{name}", value)
     assert run(["pipeline", "definition"]) == 0
     assert parsed(capsys.readouterr().out).steps
-    assert run(["pipeline", "start", "--request", str(request)]) == 0
+    before = amazon.fleet.counts()
+    assert run(["pipeline", "start", "--request", str(request)]) == 3
+    asked = capsys.readouterr()
+    assert asked.out == ""
+    assert "the job would take 1 instances (above 0)" in asked.err
+    assert amazon.fleet.counts() == before  # what costs money waits for a person
+    assert run(["pipeline", "start", "--request", str(request), "--approve"]) == 0
     arn = capsys.readouterr().out.strip()
     amazon.fleet.wait_for_execution(arn)
     assert run(["pipeline", "status", arn]) == 0

@@ -57,9 +57,7 @@ def test_every_option_the_readme_shows_exists():
     known = set(PATHS)
     for one in (*first.values(), *(second for each in first.values() for second in inner(each).values())):
         known |= {name for parameter in one.params for name in parameter.opts}
-    ours = re.sub(
-        r"^```sh\n.*?^```", "", README, flags=re.MULTILINE | re.DOTALL
-    )  # the others are Ray's and curl's
+    ours = re.sub(r"^```sh\n.*?^```", "", README, flags=re.MULTILINE | re.DOTALL)  # the others are Ray's and curl's
     shown = set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", ours)) - {"--help"}
     assert shown <= known
 
