@@ -104,7 +104,7 @@ def create_endpoint(
 ) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        warming = asyncio.create_task(_warm(prices, artifact))
+        warming = asyncio.create_task(warm(prices, artifact))
         app.state.endpoint = Endpoint(artifact, patience, asyncio.Semaphore(CALCULATIONS), warming, prices)
         yield
         warming.cancel()
@@ -116,7 +116,7 @@ def create_endpoint(
     return app
 
 
-async def _warm(prices: PriceSource, artifact: Artifact | None) -> None:
+async def warm(prices: PriceSource, artifact: Artifact | None) -> None:
     """A first answer takes seconds, and nobody shall wait for it."""
     await asyncio.to_thread(import_module, "tools.quick_lines")
     rule = templates()[0].rule

@@ -13,12 +13,18 @@ from pathlib import Path
 from typing import Any
 
 AREAS = ("/api/optimization/", "/api/monte-carlo/", "/api/evaluations")
+PREDICTED = "/api/evaluations/predicted"
+"""Which computes nothing, and has nothing to answer with before there was a search."""
 BEYOND = """
+import asyncio
 import numpy as np
+from api.endpoint import warm
 from quant.allocate import minimum_cvar
+from tools.bundled import BundledPrices
 minimum_cvar(np.random.default_rng(1).normal(size=(60, 3)))
+asyncio.run(warm(BundledPrices(), None))
 """
-"""What takes long to compile and no request reaches."""
+"""What takes long to compile and no request reaches, and what an endpoint waits for before it takes any."""
 SEARCH = ["optimize", "--trials", "10", "--paths", "100", "--years", "1", "--json"]
 
 
@@ -61,7 +67,7 @@ def ask_examples(base: str) -> None:
         document = json.load(answer)
     asked = 0
     for path, operations in document["paths"].items():
-        if path.startswith(AREAS) and "post" in operations:
+        if path.startswith(AREAS) and path != PREDICTED and "post" in operations:
             for body in examples(document, operations["post"]):
                 ask(base + path, body)
                 asked += 1
