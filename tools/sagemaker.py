@@ -67,6 +67,9 @@ class SageMakerRunner:
 
     async def submit(self, job: SearchJob) -> JobStatus:
         kept = await find(self._store, job_name(job.id()))
+        if kept is not None and kept.job.state == "cancelled":
+            await self._looked(kept)  # what AWS has yet to stop is stopped first: it would go on beside the new attempt
+            kept = await find(self._store, kept.job.name)
         if kept is not None and kept.job.state not in ("failed", "cancelled"):
             return await self._looked(kept)
         prices = await self._prices(job.owner, job.request)
@@ -125,6 +128,7 @@ class SageMakerRunner:
         if job.attempt.not_before is not None and self._now() < job.attempt.not_before:
             return kept
         if outdated(job):
+            await self._halt(job)  # who made it may have died before it was noted
             sentence = f"{job.name}: another version of the program began it; allowed: to submit the job again"
             return await self._keep(ended(job, sentence, "the program has changed"), kept)
         if not job.handed:

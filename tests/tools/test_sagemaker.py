@@ -376,6 +376,19 @@ async def test_a_cancelled_job_is_stopped_as_soon_as_aws_answers(case: Case) -> 
     assert case.amazon.fleet.wait(f"{case.name}-1")["ProcessingJobStatus"] == "Stopped"
 
 
+async def test_a_job_that_begins_again_runs_beside_nothing_of_itself(case: Case) -> None:
+    case.attempts(a1={"waits": True})
+    runner = case.runner()
+    await runner.submit(case.job)
+    case.amazon.fleet.refuse("StopProcessingJob", "ExpiredTokenException")
+    with pytest.raises(Unavailable):
+        await runner.cancel(case.job.id())
+    await runner.submit(case.job)
+    assert case.amazon.fleet.wait(f"{case.name}-1")["ProcessingJobStatus"] == "Stopped"
+    assert (await case.ended(runner)).state == "completed"
+    assert case.jobs == [f"{case.name}-1", f"{case.name}-2"]
+
+
 class Late(Calls):
     """Something happens before the first call."""
 
