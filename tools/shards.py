@@ -155,7 +155,7 @@ def decode(wanted: Shard, content: bytes) -> Part:
     """The sums in the file of the shard `wanted`; `BadShard` for any other content."""
     days, body = check(wanted, content)
     try:
-        arrays = zlib.decompress(body)
+        arrays = zlib.decompressobj().decompress(body, _room(wanted) + 1)  # no more is unpacked, whatever was packed
     except zlib.error as error:
         raise BadShard(wanted.id(), "damaged", "its body cannot be unpacked") from error
     return _part(wanted, days, arrays)
@@ -194,10 +194,18 @@ def _difference(wanted: Shard, found: Shard) -> Flaw:
     return "wrong problem" if found.problem != wanted.problem else "another shard"
 
 
+def _sums(shard: Shard) -> int:
+    return math.ceil(shard.paths / LANES) * len(shard.configs) * STATISTICS
+
+
+def _room(shard: Shard) -> int:
+    """Bytes of its arrays."""
+    return 2 * 8 * _sums(shard) + 4 * len(shard.configs) * (LOSS_BINS + FALL_BINS)
+
+
 def _part(shard: Shard, days: int, body: bytes) -> Part:
-    count, blocks = len(shard.configs), math.ceil(shard.paths / LANES)
-    sums, counts = blocks * count * STATISTICS, count * (LOSS_BINS + FALL_BINS)
-    if len(body) != 2 * 8 * sums + 4 * counts:
+    count, blocks, sums = len(shard.configs), math.ceil(shard.paths / LANES), _sums(shard)
+    if len(body) != _room(shard):
         raise BadShard(shard.id(), "damaged", "its arrays have other sizes")
     numbers = np.frombuffer(body, dtype="<f8", count=2 * sums).reshape(2, blocks, count, STATISTICS)
     tallies = np.frombuffer(body, dtype="<i4", offset=2 * 8 * sums)

@@ -151,7 +151,7 @@ def test_a_header_is_not_looked_for_for_ever(task, content) -> None:
     assert flaw(task, magic + b"{}\n") == "damaged"
 
 
-@pytest.mark.parametrize("body", [b"no stream", zlib.compress(b"too short")])
+@pytest.mark.parametrize("body", [b"no stream", zlib.compress(b"too short"), zlib.compress(bytes(2**26))])
 def test_a_sealed_body_of_another_form_is_refused(task, content, body) -> None:
     magic, header, _ = content.split(b"\n", 2)
     said = json.loads(header)
