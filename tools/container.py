@@ -271,7 +271,10 @@ def decode_trials(name: str, content: bytes, work: Work) -> "list[tuple[Trial, N
     checkpoint = _read(name, content, work, _Checkpoint)
     found: list[tuple[Trial, NDArray[np.float64]]] = []
     for stored in checkpoint.trials:
-        series = np.frombuffer(base64.b64decode(stored.series), dtype="<f8").reshape(2, -1)
+        try:
+            series = np.frombuffer(base64.b64decode(stored.series), dtype="<f8").reshape(2, -1)
+        except ValueError as error:
+            raise BadOutput(name, "damaged", f"the series of trial {stored.trial.number} cannot be read") from error
         if series_address(series) != stored.trial.series or stored.trial.config.digest() != stored.trial.digest:
             raise BadOutput(name, "damaged", f"trial {stored.trial.number} does not fit its digests")
         found.append((stored.trial, series))
@@ -296,7 +299,7 @@ def _read(name: str, content: bytes, work: Work, kind: "type[Document]") -> "Doc
         if document.get("format") != FORMAT:
             raise BadOutput(name, "wrong version")
         found = kind.model_validate(document)
-    except (ValidationError, AttributeError) as error:
+    except (ValidationError, json.JSONDecodeError, AttributeError) as error:
         raise BadOutput(name, "damaged", "it has another form") from error
     if found.code != work.code:
         raise BadOutput(name, "wrong code")

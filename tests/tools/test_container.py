@@ -1,5 +1,6 @@
 """What a container is handed and what it leaves: anything that is not whole is refused by name."""
 
+import hashlib
 import json
 from contextlib import suppress
 from dataclasses import replace
@@ -184,3 +185,12 @@ def test_damaged_trials_are_refused(work, searched, data) -> None:
     with pytest.raises(BadOutput) as refused:
         decode_trials("trials-00000.json", changed, work)
     assert refused.value.flaw in ("truncated", "damaged")
+
+
+@pytest.mark.parametrize("series", ["A", "AAAA", "AAAAAAAAAAA="])
+def test_series_of_another_form_are_refused_though_they_are_sealed(work, searched, series) -> None:
+    body = json.loads(encode_trials(work, searched.saved[:1]).partition(b"\n")[2])
+    body["trials"][0]["series"] = series
+    packed = json.dumps(body, separators=(",", ":")).encode()
+    with pytest.raises(BadOutput, match="damaged"):
+        decode_trials("trials-00000.json", hashlib.sha256(packed).hexdigest().encode() + b"\n" + packed, work)
