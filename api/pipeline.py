@@ -38,7 +38,7 @@ request, and the explanation comes from a template.
 START = """
 Example: python -m api pipeline start --request request.json --training
 
-SAGEMAKER_IMAGE, SAGEMAKER_ROLE and SAGEMAKER_STORAGE must be set. Exit code 3: nobody has approved, nothing was started.
+SAGEMAKER_IMAGE, SAGEMAKER_ROLE and SAGEMAKER_STORAGE must be set. Exit code 3: nobody has approved it.
 """
 TENTHS = 10
 _MARKS = {"succeeded": "✔", "failed": "✖", "stopped": "✖"}
