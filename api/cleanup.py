@@ -128,5 +128,5 @@ def _tell(report: "Report") -> None:
     print(
         f"{len(report.archived)} runs {would or 'were '}archived in {report.bytes:,} bytes, {len(report.kept)} kept; "
         f"{would or 'were '}deleted: checkpoints of {len(report.checkpoints)} runs, {report.derived} kept answers, "
-        f"{report.trajectories} files of simulations{expired}. Owners: {report.owners}."
+        f"{report.trajectories} files of simulations, {report.shards} unused shards{expired}. Owners: {report.owners}."
     )

@@ -148,7 +148,7 @@ async def cleanup(desk: "Desk") -> Event:
 
     report = await clean_up(desk, desk.now())
     counts = {name: len(getattr(report, name)) for name in ("archived", "kept", "checkpoints")}
-    return counts | report.model_dump(include={"bytes", "derived", "trajectories", "expired"})
+    return counts | report.model_dump(include={"bytes", "derived", "trajectories", "shards", "expired"})
 
 
 TASKS: dict[str, "Callable[[Desk], Awaitable[Event]]"] = {"sweep": sweep, "cleanup": cleanup}

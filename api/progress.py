@@ -43,7 +43,7 @@ _ENDS = {
 _REPORTS: dict[ReportCode, str] = {
     "begun": "the computation began",
     "lost": "its machines were lost",
-    "capacity": "there were no machines of that kind",
+    "capacity": "there are no machines for it",
     "stopped_outside": "somebody stopped it from outside",
     "missing_output": "not all of its result is there",
     "bad_output": "a file of its result was refused",

@@ -24,6 +24,7 @@ from store.keys import SYSTEM
 from store.records import Key, every
 from tools.derived import forget_derived
 from tools.owners import owners
+from tools.shard_book import forget_shards
 from tools.simulation_book import forget_trajectories
 
 KIND = "cleanup"
@@ -64,6 +65,7 @@ class Report(Frozen):
     bytes: int = Field(description="Of the archives that were made")
     derived: int = Field(description="Kept answers that were older than a day")
     trajectories: int = Field(description="Files of simulations that had expired")
+    shards: int = Field(description="Pieces of computations that no search of the last 30 days used")
     expired: int | None = Field(description="Records that had expired; null in a dry run, which does not count them")
 
 
@@ -96,6 +98,7 @@ async def clean_up(desk: Desk, now: datetime, *, dry_run: bool = False) -> Repor
         bytes=sum(run.bytes for run in archived),
         derived=derived,
         trajectories=trajectories,
+        shards=await forget_shards(desk.store, now, dry_run=dry_run),
         expired=None if dry_run else await desk.store.records.sweep(),
     )
 

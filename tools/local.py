@@ -26,12 +26,11 @@ if TYPE_CHECKING:
     from tools.evaluation import World
     from tools.market import Market
     from tools.search import Simulator
-    from tools.shards import BadShard
 
 LoadMarket = Callable[[str, OptimizationRequest], Awaitable["Market"]]
 """Of an owner's request."""
-MakeSimulator = Callable[["World", Callable[["BadShard"], None]], "Simulator"]
-"""Called in the event loop; what it makes is used in the thread of a search, and tells of bad shards there."""
+MakeSimulator = Callable[["World", Callable[[Report], None]], "Simulator"]
+"""Called in the event loop; what it makes is used in the thread of a search, and reports there."""
 
 logger = structlog.get_logger()
 
@@ -117,13 +116,12 @@ class LocalRunner:
         def report(status: JobStatus) -> None:
             running.status = status.model_copy(update={"reports": running.status.reports})
 
-        def refused(bad: "BadShard") -> None:
-            said = Report(attempt=1, name=bad.id, code="bad_shard", reason=bad.flaw)
+        def happened(said: Report) -> None:
             running.status = running.status.model_copy(update={"reports": (*running.status.reports, said)})
 
         threads = ThreadPoolExecutor(1, thread_name_prefix="search")  # in a common one it would wait for others to save
         try:
-            simulator = None if self._simulator is None else self._simulator(world, refused)
+            simulator = None if self._simulator is None else self._simulator(world, happened)
             search = partial(run_search, world, job, known, save, report, simulator)
             stopped = await loop.run_in_executor(threads, copy_context().run, search)
         finally:

@@ -6,22 +6,26 @@ PYTHONPATH, or the image of the platform.
 
 import asyncio
 import logging
+import math
 import os
 import pickle
 import socket
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from functools import lru_cache, partial
 from importlib import import_module
-from threading import Lock
+from threading import Event, Lock, Thread
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from store.errors import Unavailable
-from store.keys import SYSTEM
 from store.store import Store
+from tools.context import utc_now
 from tools.errors import InvalidInput, UserError
-from tools.jobs import Machines
+from tools.jobs import Machines, Report
 from tools.local import LoadMarket, LocalRunner
 
 if TYPE_CHECKING:
@@ -43,10 +47,17 @@ SETTINGS = 4
 """The frame with which both sides of HTTP/2 begin (RFC 9113, 3.4)."""
 LOOK = 0.5
 """Seconds between two looks at whether the job was cancelled."""
+LONG = 60.0
+"""Seconds without a shard after which it is said that a search waits; a shard takes one or two."""
+
+ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_AUTO_CONNECT": "0",  # whoever is too late must not start a cluster
+    "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",  # it would take SIGTERM from whoever began this process
+}
+"""Ray reads it when it is imported."""
 
 _CONNECTING = Lock()
-_KEPT = ThreadPoolExecutor(1, thread_name_prefix="ray")
-"""Linux ends what Ray starts when the thread that started it ends, and a thread of a search does."""
 
 
 def ray_runner(store: Store, market: LoadMarket, address: str = "") -> LocalRunner:
@@ -60,11 +71,18 @@ class RayRunner(LocalRunner):
     """Adapter of `tools.jobs.JobRunner`; the cluster is looked for, or started, by the first search of a process."""
 
     def __init__(self, store: Store, market: LoadMarket, address: str = "") -> None:
-        def simulator(world: "World", refused: "Callable[[BadShard], None]") -> "Simulator":
-            from tools.sharding import BlobShelf, Sharded
+        def simulator(world: "World", happened: Callable[[Report], None]) -> "Simulator":
+            from tools.shard_book import BlobShelf
+            from tools.sharding import Sharded
 
-            shelf = BlobShelf(store.blobs, asyncio.get_running_loop(), f"{SYSTEM}/shards")
-            return Sharded(world, RayEngine(world, address), shelf, refused, chunk=CHUNK)
+            def refused(bad: "BadShard") -> None:
+                happened(Report(attempt=1, name=bad.id, code="bad_shard", reason=bad.flaw))
+
+            def waits(reason: str) -> None:
+                happened(Report(attempt=1, name=address or "ray", code="capacity", reason=reason))
+
+            shelf = BlobShelf(store, asyncio.get_running_loop(), utc_now)
+            return Sharded(world, RayEngine(world, address, waits), shelf, refused, chunk=CHUNK)
 
         super().__init__(store, market, simulator=simulator)
 
@@ -75,11 +93,20 @@ class RayRunner(LocalRunner):
 
 
 class RayEngine:
-    """A `tools.sharding.Engine`."""
+    """A `tools.sharding.Engine`; tells once why it waits, when nothing ends for `patience` seconds."""
 
-    def __init__(self, world: "World", address: str = "") -> None:
+    def __init__(
+        self,
+        world: "World",
+        address: str = "",
+        waits: Callable[[str], None] = lambda _: None,
+        *,
+        patience: float = LONG,
+    ) -> None:
         self._world = world
         self._address = address
+        self._waits = waits
+        self._patience = patience
         self._stored: Any = None
         """The market and the request, in the object store of the cluster."""
 
@@ -105,6 +132,7 @@ class RayEngine:
 
     def _ended(self, ray: Any, running: list[Any]) -> list[Any]:
         """Those that have ended, at least one."""
+        since = monotonic()
         while True:
             if self._world.cancelled():
                 raise InterruptedError
@@ -112,13 +140,22 @@ class RayEngine:
             if ended:
                 more, _ = ray.wait(running, num_returns=len(running), timeout=0)
                 return more
+            if monotonic() - since >= self._patience:
+                self._tell(ray)
+                self._patience = math.inf
+
+    def _tell(self, ray: Any) -> None:
+        free = int(ray.available_resources().get("CPU", 0))
+        reason = f"no shard has ended for {self._patience:g} s; of the cluster's {_cores()} cores {free} are free"
+        structlog.get_logger().warning("search_waits", reason=reason)
+        self._waits(reason)
 
 
 def connected(address: str) -> Any:
     """Ray, as this process is connected to it: the first who asks connects."""
     with _CONNECTING:
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")  # whoever is too late must not start a cluster
+        for name, value in ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
         address = address or os.environ.get("RAY_ADDRESS", "local")
         if address == "local":
             # by its name for other systems, where it is the default: a cluster of one machine listens on loopback only
@@ -146,9 +183,29 @@ def _connect(ray: Any, address: str) -> None:
         if address not in ("local", "auto"):
             _greet(address)
         begin = partial(ray.init, address, log_to_driver=False, logging_level=logging.ERROR, **options)
-        _KEPT.submit(begin).result()
+        _in_lasting_thread(begin)
     except (OSError, RuntimeError, ValueError) as error:
         raise Unavailable(f"{SETTING}: there is no Ray cluster at {address}: {error}") from error
+
+
+def _in_lasting_thread(begin: Callable[[], object]) -> None:
+    """Linux ends what Ray starts when the thread that started it ends, as that of a search does.
+
+    Python waits for other threads before Ray takes its leave, and it would wait for a cluster that is gone.
+    """
+    begun: Future[None] = Future()
+
+    def begin_and_stay() -> None:
+        try:
+            begin()
+        except BaseException as error:  # noqa: BLE001  (whoever waits for it raises it)
+            begun.set_exception(error)
+        else:
+            begun.set_result(None)
+            Event().wait()
+
+    Thread(target=begin_and_stay, name="ray", daemon=True).start()
+    begun.result()
 
 
 def _greet(address: str) -> None:

@@ -1,16 +1,13 @@
 """A search whose simulations are computed in shards: what is stored is used, what is missing is handed to an engine."""
 
-import asyncio
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
 from quant.evaluation import Evaluation
 from quant.strategy import StrategyConfig
-from store.blobs import Blobs
-from store.errors import Missing
 from tools.evaluation import World
 from tools.shards import CHUNK, BadShard, Cutter, Task, check, decode
 
@@ -19,12 +16,19 @@ AHEAD = 32
 """Chunks whose shards are handed to an engine at a time: enough for hundreds of workers."""
 ATTEMPTS = 3
 """At a shard that an engine gets wrong."""
-READERS = WRITERS = 16
-"""Files that are read or written at a time."""
+READERS = 16
+"""Files that are read at a time."""
 
 
 class Shelf(Protocol):
-    """Port: where the files of shards are kept. Called in the thread of a search, and read from several."""
+    """Port: where the files of shards are kept. Called in the thread of a search, and read from several.
+
+    Adapters: `FolderShelf`, `tools.shard_book.BlobShelf`.
+    """
+
+    def using(self, ids: Collection[str]) -> AbstractContextManager[None]:
+        """Stands around all that is done with these; when it is left, what was put is there, or an error tells why."""
+        ...
 
     def get(self, id_: str) -> bytes | None: ...
 
@@ -71,9 +75,22 @@ class Sharded:
             {task.shard.id(): task for task in self._cutter.tasks(configs, paths)} if configs else {}
             for configs in chunks
         ]
+        wanted = {id_: task for tasks in chunk_tasks for id_, task in tasks.items()}
+        with self._shelf.using(wanted):
+            missing, files = self._looked_up(wanted)
+            arriving = self._arriving(missing, files)
+            for configs, tasks in zip(chunks, chunk_tasks, strict=True):
+                while not tasks.keys() <= files.keys():
+                    next(arriving)
+                parts = [(task, decode(task.shard, files.pop(id_))) for id_, task in tasks.items()]
+                yield self._cutter.evaluations(configs, parts) if configs else []
+                if self._world.cancelled():
+                    raise InterruptedError
+
+    def _looked_up(self, wanted: Mapping[str, Task]) -> tuple[dict[str, Task], dict[str, bytes]]:
+        """What is missing, and the files of the rest."""
         missing: dict[str, Task] = {}
         files: dict[str, bytes] = {}  # compressed, as they came: their arrays take twenty times the room
-        wanted = {id_: task for tasks in chunk_tasks for id_, task in tasks.items()}
         with ThreadPoolExecutor(READERS) as readers:
             stored = list(readers.map(self._shelf.get, wanted))
         for (id_, task), content in zip(wanted.items(), stored, strict=True):
@@ -82,14 +99,7 @@ class Sharded:
             else:
                 files[id_] = content
                 self.found += 1
-        arriving = self._arriving(missing, files)
-        for configs, tasks in zip(chunks, chunk_tasks, strict=True):
-            while not tasks.keys() <= files.keys():
-                next(arriving)
-            parts = [(task, decode(task.shard, files.pop(id_))) for id_, task in tasks.items()]
-            yield self._cutter.evaluations(configs, parts) if configs else []
-            if self._world.cancelled():
-                raise InterruptedError
+        return missing, files
 
     def _is_bad(self, task: Task, content: bytes) -> bool:
         """A bad file is told, and its shard computed again."""
@@ -134,34 +144,12 @@ class FolderShelf:
                 return path.read_bytes()
         return None
 
+    def using(self, ids: Collection[str]) -> AbstractContextManager[None]:  # noqa: ARG002  what it puts is there
+        return nullcontext()
+
     def put(self, id_: str, content: bytes) -> None:
         """Whole or not at all: what copies the folder meanwhile takes no part of a file for it."""
         self._write.mkdir(parents=True, exist_ok=True)
         part = self._write / f".{id_}.part"
         part.write_bytes(content)
         part.replace(self._write / f"{id_}{SUFFIX}")
-
-
-class BlobShelf:
-    """Blobs of the store, used from the thread of a search while the loop goes on."""
-
-    def __init__(self, blobs: Blobs, loop: asyncio.AbstractEventLoop, prefix: str) -> None:
-        self._blobs = blobs
-        self._loop = loop
-        self._prefix = prefix
-        self._writing: deque[Future[None]] = deque()
-
-    def get(self, id_: str) -> bytes | None:
-        try:
-            return asyncio.run_coroutine_threadsafe(self._blobs.get(self._key(id_)), self._loop).result()
-        except Missing:
-            return None
-
-    def put(self, id_: str, content: bytes) -> None:
-        """It is waited for after a few more, so that a search is not as slow as its storage."""
-        self._writing.append(asyncio.run_coroutine_threadsafe(self._blobs.put(self._key(id_), content), self._loop))
-        if len(self._writing) > WRITERS:
-            self._writing.popleft().result()
-
-    def _key(self, id_: str) -> str:
-        return f"{self._prefix}/{id_}"

@@ -143,7 +143,8 @@ async def test_schedules_and_events_carry_out_tasks(queued: Driven):
         ({"source": "stratigos", "detail-type": "sweep", "detail": {}}, 0),
     ):
         assert await told(queued, event) == {"task": "sweep", "sent": 0, "going_on": 0, "expired": expired}
-    nothing = dict.fromkeys(("archived", "kept", "checkpoints", "bytes", "derived", "trajectories", "expired"), 0)
+    counts = ("archived", "kept", "checkpoints", "bytes", "derived", "trajectories", "shards", "expired")
+    nothing = dict.fromkeys(counts, 0)
     assert await told(queued, {"task": "cleanup"}) == {"task": "cleanup", **nothing}
     wrong = await queued.answer({"task": "sleep"})
     assert (wrong.failed, "'sleep'" in wrong.told()["errorMessage"]) == (True, True)

@@ -5,7 +5,8 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -16,10 +17,11 @@ import psutil
 from numpy.typing import NDArray
 
 from tools.market import Market
+from tools.ray_cluster import ENVIRONMENT, connected
 
 MEMORY = 100_000_000
-# Ray reads it when it is imported, and means by it: nothing listens but on loopback.
-os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+# Ray reads it when it is imported, and means by the last: nothing listens but on loopback.
+os.environ |= ENVIRONMENT | {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,25 @@ class Nodes:
         """A worker, one that computes just now if there is any."""
         found = {p.name(): p for p in psutil.Process().children(recursive=True)}
         (found.get("ray::computed") or found["ray::IDLE"]).kill()
+
+    @contextmanager
+    def occupied(self, place: Path) -> Generator[Callable[[], None]]:
+        """Every core is busy until what this gives is called."""
+        ray = connected(self.address)
+
+        def stay() -> None:
+            while place.exists():
+                time.sleep(0.01)
+
+        place.touch()
+        busy = [ray.remote(num_cpus=1)(stay).remote() for _ in range(2)]
+        try:
+            while ray.available_resources().get("CPU"):
+                time.sleep(0.01)
+            yield place.unlink
+        finally:
+            place.unlink(missing_ok=True)
+            ray.get(busy)
 
 
 @contextmanager

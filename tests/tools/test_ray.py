@@ -2,11 +2,13 @@
 
 import asyncio
 import pickle
+import signal
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -65,6 +67,9 @@ class Shelved:
         self.files: dict[str, bytes] = {}
         self.puts: list[str] = []
         self._after, self._call = after, call
+
+    def using(self, ids: Collection[str]) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def get(self, id_: str) -> bytes | None:
         return self.files.get(id_)
@@ -217,6 +222,28 @@ def test_results_that_come_twice_or_late_do_no_harm(nodes, long, alone, job) -> 
     engine = Stuttering(RayEngine(long, nodes.address))
     assert search(long, job(long.request, budget=20), engine, shelf) == alone.trials
     assert len(shelf.puts) == len(set(shelf.puts)) == SHARDS < engine.said
+
+
+async def test_a_search_without_a_free_core_says_so_and_goes_on_when_there_is_one(nodes, long, alone, tmp_path) -> None:
+    task, told = first_task(long, alone), []
+    with nodes.occupied(tmp_path / "occupied") as leave:
+
+        def waits(reason: str) -> None:
+            told.append(reason)
+            leave()
+
+        results = list(RayEngine(long, nodes.address, waits, patience=0.1).compute([task]))
+    assert [id_ for id_, _ in results] == [task.shard.id()]
+    assert told == ["no shard has ended for 0.1 s; of the cluster's 2 cores 0 are free"]
+
+
+def test_signals_stay_with_whoever_began_the_process(nodes, world) -> None:
+    list(RayEngine(world, nodes.address).compute([]))
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    caught = int(status.partition("SigCgt:")[2].split()[0], 16)
+    assert caught >> (signal.SIGINT - 1) & 1, "by Python"
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert not caught >> (signal.SIGTERM - 1) & 1
 
 
 def first_task(world: World, alone) -> Task:

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from random import Random
 
 import pytest
@@ -32,6 +33,9 @@ class Memory:
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
+
+    def using(self, ids: Collection[str]) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def get(self, id_: str) -> bytes | None:
         return self.files.get(id_)

@@ -1,0 +1,118 @@
+"""Commands whose searches are computed on a Ray cluster of their own."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+
+import psutil
+import pytest
+
+from graphs import jobs
+from graphs.desk import Desk
+from graphs.run_book import run_of
+from quant.scenario import BUILT_IN
+from store.store import open_store
+from tests.graphs.conftest import OWNER
+from tests.graphs.queued import eventually, queued_desk
+from tools.optimization import OptimizationRequest
+from tools.trials import stored_trials
+
+pytestmark = [pytest.mark.soak, pytest.mark.anyio]
+ROOT = Path(__file__).parents[2]
+QUICKLY = 8.0
+"""Seconds: less than `serve` waits for its workers."""
+LONG = OptimizationRequest(
+    trials=200, scenarios=tuple(s.model_copy(update={"paths": 1024, "years": 2}) for s in BUILT_IN), stopping="budget"
+)
+
+
+def small(seed: int) -> OptimizationRequest:
+    scenarios = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:2])
+    return OptimizationRequest(trials=10, scenarios=scenarios, seed=seed)
+
+
+def environment(home: Path, compute: str) -> dict[str, str]:
+    return os.environ | {"STRATIGOS_HOME": str(home), "STRATIGOS_COMPUTE": compute}
+
+
+@contextmanager
+def worker_on_ray(home: Path) -> Generator["subprocess.Popen[str]"]:
+    with subprocess.Popen(
+        [sys.executable, "-m", "api", "work"],
+        cwd=ROOT,
+        env=environment(home, "ray"),
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as worker:
+        try:
+            yield worker
+        finally:
+            worker.kill()
+
+
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+async def test_a_worker_that_is_told_to_end_gives_its_job_back_and_leaves_no_cluster_behind(home, told):
+    async with queued_desk(home) as desk:
+        run = await jobs.submit(desk, OWNER, LONG)
+
+        async def begun() -> bool:
+            return len(await stored_trials(desk.store, OWNER, run.id)) > 0
+
+        with worker_on_ray(home) as worker:
+            await eventually(begun, seconds=120.0)
+            cluster = psutil.Process(worker.pid).children(recursive=True)
+            assert {"gcs_server", "raylet"} <= {process.name() for process in cluster}
+            ended = monotonic()
+            worker.send_signal(told)
+            _, said = await asyncio.to_thread(worker.communicate, timeout=60)
+            assert monotonic() - ended < QUICKLY
+        assert worker.returncode == 0, said
+        assert re.fullmatch(r"worker \d+ takes jobs\n", said), said
+        _, left = psutil.wait_procs(cluster, timeout=2)
+        assert not left
+        assert (await run_of(desk.store, OWNER, run.id)).state == "running"
+        assert await jobs.queue_of(desk).receive(lease=1.0, wait=0.0) is not None, "it waits for the next worker"
+
+
+async def test_a_cluster_lasts_from_one_search_of_a_process_to_the_next(home):
+    async with queued_desk(home) as desk:
+        runs = [(await jobs.submit(desk, OWNER, small(seed))).id for seed in (3, 4)]
+        with worker_on_ray(home):
+            for run in runs:
+                await eventually(lambda run=run: completed(desk, run), seconds=120.0)
+
+
+async def completed(desk: Desk, run: str) -> bool:
+    state = (await run_of(desk.store, OWNER, run)).state
+    assert state != "failed"
+    return state == "completed"
+
+
+async def test_optimize_on_a_cluster_of_its_own_has_the_result_of_this_process(home):
+    assert await digest_of_optimize(home, "ray") == await digest_of_optimize(home.with_name("alone"), "")
+
+
+async def digest_of_optimize(home: Path, compute: str) -> str:
+    options = "--trials 20 --paths 256 --years 1 --scenarios base_case,bear_market --json".split()
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "api", "optimize", *options],
+        cwd=ROOT,
+        env=environment(home, compute),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=True,
+    )
+    async with open_store(home) as store:
+        digest = (await run_of(store, OWNER, json.loads(done.stdout)["run"])).result_digest
+    assert digest is not None
+    return digest

@@ -1,0 +1,191 @@
+"""Shards in the store: none is lost in silence, and they go when no search uses them any more."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import pytest
+
+from store.errors import Unavailable
+from store.keys import SYSTEM
+from store.records import every
+from store.store import Store, open_store
+from tools.jobs import JobStatus
+from tools.local import LocalRunner
+from tools.shard_book import KIND, MOST, WRITERS, BlobShelf, forget_shards, note_use
+from tools.sharding import Sharded
+from tools.shards import compute
+
+pytestmark = pytest.mark.anyio
+BEGIN = datetime(2026, 1, 5, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+class Failing:
+    """`Blobs` of which the n-th put fails, some time after it was begun."""
+
+    def __init__(self, inner, nth: int) -> None:
+        self._inner = inner
+        self._left = nth
+        self.written = 0
+
+    def __getattr__(self, name: str):
+        return getattr(self._inner, name)
+
+    async def put(self, key: str, data: bytes) -> None:
+        if "/shards/" in key:
+            self._left -= 1
+            if self._left == 0:
+                await asyncio.sleep(0.02)
+                raise Unavailable("the disk is full")
+        await self._inner.put(key, data)
+        self.written += 1
+
+
+class Here:
+    """An `Engine`: this process."""
+
+    def __init__(self, world) -> None:
+        self._world = world
+
+    def compute(self, tasks):
+        for task in tasks:
+            yield task.shard.id(), compute(self._world, task, workers=1)
+
+
+def shelf_of(store: Store, now: datetime = BEGIN) -> BlobShelf:
+    return BlobShelf(store, asyncio.get_running_loop(), lambda: now)
+
+
+async def of_search(work: Callable[[], object]) -> None:
+    """In a thread, as a search is."""
+    await asyncio.to_thread(work)
+
+
+async def there(store: Store, *ids: str) -> list[bool]:
+    return [await store.blobs.exists(f"{SYSTEM}/shards/{id_}") for id_ in ids]
+
+
+async def uses(store: Store) -> int:
+    return len([record async for record in every(store.records, SYSTEM, KIND)])
+
+
+async def finished(store: Store, world, job, nth: int) -> tuple[JobStatus, Failing]:
+    """Of a search, a put of which fails."""
+    blobs = Failing(store.blobs, nth)
+    failing = replace(store, blobs=blobs)
+
+    async def load(owner, request):
+        return world.market
+
+    def simulator(world, happened):
+        return Sharded(world, Here(world), shelf_of(failing))
+
+    runner = LocalRunner(store, load, simulator=simulator)
+    await runner.submit(job)
+    while (status := await runner.status(job.id())).state in ("queued", "running"):  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    return status, blobs
+
+
+async def test_a_storage_that_fails_fails_the_search(world, job, tmp_path):
+    asked = job(world.request, budget=4)
+    async with open_store(tmp_path) as store:
+        status, blobs = await finished(store, world, asked, nth=1000)
+        assert (status.state, blobs.written) == ("completed", 4)  # of two rounds in two scenarios
+        assert await uses(store) == 2
+    async with open_store(tmp_path / "failing") as store:
+        status, _ = await finished(store, world, asked, nth=4)
+        assert (status.state, status.unavailable, status.error) == ("failed", True, "the disk is full")
+
+
+async def test_what_is_put_is_there_when_the_work_ends_however_it_does(tmp_path):
+    ids = [f"{n:064x}" for n in range(WRITERS // 2)]
+
+    def put(shelf: BlobShelf, error: Exception | None = None) -> None:
+        with shelf.using(ids):
+            for id_ in ids:
+                shelf.put(id_, b"file")
+            if error is not None:
+                raise error
+
+    async with open_store(tmp_path) as store:
+        with pytest.raises(InterruptedError):
+            await of_search(partial(put, shelf_of(store), InterruptedError()))
+        assert await there(store, *ids) == [True] * len(ids)
+
+        for error in (None, InterruptedError()):
+            blobs = Failing(store.blobs, 2)
+            shelf = shelf_of(replace(store, blobs=blobs))
+            with pytest.raises(Unavailable, match="the disk is full"):
+                await of_search(partial(put, shelf, error))
+            assert blobs.written == len(ids) - 1, "the others are written"
+
+
+async def test_a_search_whose_loop_is_gone_does_not_wait_for_ever(tmp_path):
+    asked = threading.Event()
+
+    class Loop(asyncio.SelectorEventLoop):
+        def call_soon_threadsafe(self, callback, *args, context=None):
+            handle = super().call_soon_threadsafe(callback, *args, context=context)
+            asked.set()
+            return handle
+
+    async with open_store(tmp_path) as store:
+        loop = Loop()
+        asking = asyncio.create_task(asyncio.to_thread(BlobShelf(store, loop, lambda: BEGIN).get, "a"))
+        await asyncio.to_thread(asked.wait)
+        with pytest.warns(RuntimeWarning, match="never awaited"):
+            loop.close()
+        with pytest.raises(InterruptedError):
+            await asking
+
+
+async def test_shards_stay_for_thirty_days_after_anybody_used_them(tmp_path):
+    async with open_store(tmp_path) as store:
+        for now, ids in ((BEGIN, ("a", "b")), (BEGIN + DAY, ("b", "c")), (BEGIN + DAY, ("never-computed",))):
+
+            def work(shelf: BlobShelf, ids: tuple[str, ...]) -> None:
+                with shelf.using(ids):
+                    for id_ in ids:
+                        if id_ != "never-computed" and shelf.get(id_) is None:
+                            shelf.put(id_, id_.encode())
+
+            await of_search(partial(work, shelf_of(store, now), ids))
+        assert await uses(store) == 3
+
+        assert await forget_shards(store, BEGIN + 30 * DAY - timedelta(seconds=1), dry_run=False) == 0
+        assert await forget_shards(store, BEGIN + 30 * DAY, dry_run=True) == 1
+        assert await there(store, "a", "b", "c") == [True, True, True]
+        assert await forget_shards(store, BEGIN + 30 * DAY, dry_run=False) == 1
+        assert await there(store, "a", "b", "c") == [False, True, True]
+        assert await uses(store) == 2
+        assert await forget_shards(store, BEGIN + 31 * DAY, dry_run=False) == 3
+        assert await there(store, "b", "c") == [False, False]
+        assert (await uses(store), await forget_shards(store, BEGIN + 99 * DAY, dry_run=False)) == (0, 0)
+
+
+async def test_a_deletion_that_is_cut_off_is_followed_by_one_that_does_the_rest(tmp_path):
+    class Cut:
+        def __init__(self, inner) -> None:
+            self._inner = inner
+            self.left = 3
+
+        async def delete(self, key: str) -> None:
+            self.left -= 1
+            if self.left < 0:
+                raise Unavailable("throttled")
+            await self._inner.delete(key)
+
+    ids = [f"{n}" for n in range(MOST + 1)]
+    async with open_store(tmp_path) as store:
+        await note_use(store, ids, now=BEGIN)
+        assert await uses(store) == 2
+        await store.blobs.put(f"{SYSTEM}/shards/9", b"file")
+        with pytest.raises(Unavailable):
+            await forget_shards(replace(store, blobs=Cut(store.blobs)), BEGIN + 31 * DAY, dry_run=False)  # pyright: ignore[reportArgumentType]
+        assert await forget_shards(store, BEGIN + 31 * DAY, dry_run=False) == len(ids)
+        assert (await there(store, "9"), await uses(store)) == ([False], 0)
