@@ -7,7 +7,7 @@ from graphs.log import EventLog
 from graphs.run_book import Run
 from tools.approval import Approval, Asked, Subject, Thresholds
 from tools.context import Context, Principal
-from tools.errors import Conflicting
+from tools.errors import Conflicting, UserError
 from tools.estimate import estimate
 from tools.jobs import Machines
 from tools.optimization import OptimizationRequest
@@ -38,6 +38,21 @@ async def asked_for(context: Context, thresholds: Thresholds | None, now: dateti
         request_digest=context.request.content_digest(),
     )
     return await ask(context.store, context.owner, context.run, context.request.name, asked)
+
+
+def check_payable(context: Context, thresholds: Thresholds | None, approval: Approval | None) -> None:
+    """Refuse to begin to pay for what nobody was asked about: the settings were others when the run was approved."""
+    machines = context.jobs.machines
+    asked = approval.asked.estimate if approval is not None else None
+    if thresholds is None or not machines.instances or (asked is not None and asked.instances):
+        return
+    whole = estimate(context.request, machines=machines)
+    if exceeded := thresholds.exceeded(whole):
+        found = ", ".join(f"{getattr(whole, name):g} {name}" for name in exceeded)
+        raise UserError(
+            f"run: {context.run!r} was begun where it took no instance, and nobody was asked about {found}; allowed: "
+            "STRATIGOS_COMPUTE as it was then, or a new run of the same request"
+        )
 
 
 def decides(desk: Desk, decider: Principal, owner: str, subject: Subject, approval: Approval | None) -> bool:

@@ -30,7 +30,7 @@ from agents.model import ModelChain
 from agents.optimizer import optimizer
 from agents.risk_manager import risk_manager
 from graphs import computations
-from graphs.approval import APPROVE, asked_for, told
+from graphs.approval import APPROVE, asked_for, check_payable, told
 from graphs.computations import TENTHS
 from graphs.deciding import Consulted, Question, decide
 from graphs.log import EventLog, Place
@@ -438,6 +438,8 @@ async def _watched(job: SearchJob, run: Execution, place: Place, telling: Tellin
     context, said = run.context, 0
     remote = context.jobs.machines.remote
     if remote:
+        if await computations.computation_of(context.store, context.owner, context.run) is None:
+            check_payable(context, run.thresholds, run.approval)
         status = await computations.submitted(context.store, context.jobs, job, context.now())
     else:
         status = await context.jobs.submit(job)

@@ -19,9 +19,10 @@ from tests.graphs.conftest import OWNER, open_desk
 from tests.graphs.elsewhere import Account, Elsewhere, cloud_desk, compute
 from tests.graphs.mortal import Killed, Life
 from tests.graphs.queued import eventually, working
+from tools.approval import USUAL
 from tools.context import utc_now
 from tools.errors import UserError
-from tools.jobs import Report
+from tools.jobs import Machines, Report
 from tools.trace import ComputationReported, JobProgressed, RunFailed
 
 pytestmark = pytest.mark.anyio
@@ -257,6 +258,30 @@ async def test_a_job_that_fails_fails_its_run_and_begins_anew_with_it(home, smal
         await jobs.restart(desk, OWNER, run, by=OWNER)
         await worked(desk)
         assert (await state(desk, run), len(account.submitted)) == ("computing", 2)
+
+
+async def test_a_run_that_began_where_nothing_is_paid_for_does_not_begin_to_pay_unasked(home, small, account):
+    class Here(Elsewhere):
+        machines = Machines()
+
+        async def submit(self, job):
+            raise UserError("these machines are too few")
+
+    async with cloud_desk(home, account, thresholds=USUAL) as desk:
+        here = replace(desk, jobs=Here(account))
+        run = (await jobs.submit(here, OWNER, small())).id
+        await worked(here)
+        assert (await run_of(desk.store, OWNER, run)).history[-1].reason == "these machines are too few"
+        await jobs.restart(desk, OWNER, run, by=OWNER)
+        await worked(desk)
+        failed = await run_of(desk.store, OWNER, run)
+        assert (failed.state, account.submitted) == ("failed", [])
+        assert "nobody was asked about 2 instances; allowed: STRATIGOS_COMPUTE as it was" in failed.history[-1].reason
+        nobody_asks = replace(desk, thresholds=None)
+        await jobs.restart(nobody_asks, OWNER, run, by=OWNER)
+        await worked(nobody_asks)
+        await jobs.cancel(desk, OWNER, run, by=OWNER)
+        assert len(account.submitted) == 1
 
 
 async def test_a_storage_that_stopped_the_job_has_it_submitted_again(home, small, account):
