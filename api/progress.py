@@ -249,8 +249,9 @@ def _cut(text: str) -> str:
 
 
 def estimated(estimate: Estimate) -> str:
+    paid = f", {plural(estimate.instances, 'instance')}, {estimate.dollars:.2f} dollars" if estimate.instances else ""
     return (
         f"{estimate.trials} trials, {number(estimate.evaluations)} evaluations, "
         f"{number(estimate.path_days / 1e6, 1)} million strategy-days, about {number(estimate.seconds, 1)} s, "
-        f"{number(estimate.memory_mb)} MB"
+        f"{number(estimate.memory_mb)} MB{paid}"
     )

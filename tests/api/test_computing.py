@@ -8,7 +8,7 @@ import pytest
 
 from api.cli import run
 from api.optimize import follow
-from api.progress import describe
+from api.progress import describe, estimated
 from api.settings import read_settings
 from graphs import jobs
 from graphs.new_runs import create_run
@@ -16,8 +16,9 @@ from graphs.run_book import list_runs, run_of
 from tests.api.driving import driven
 from tests.api.test_lambda_events import batch, desk_of, received, told
 from tests.graphs.conftest import OWNER
-from tests.graphs.elsewhere import SMALL, Account, cloud_desk
+from tests.graphs.elsewhere import CLOUD, SMALL, Account, cloud_desk
 from tests.graphs.queued import eventually
+from tools.estimate import estimate
 from tools.jobs import Report
 from tools.trace import ComputationReported
 
@@ -92,3 +93,9 @@ def test_reports_of_machines_are_told_in_a_line():
     assert line(BEGUN) == "The computation began (stratigos-1, attempt 1)"
     lost = Report(attempt=2, name="stratigos-2", code="lost", reason="an instance was taken away")
     assert line(lost) == "Its machines were lost (stratigos-2, attempt 2): an instance was taken away"
+
+
+def test_an_estimate_says_what_is_paid_for():
+    paid = estimated(estimate(SMALL, machines=CLOUD.model_copy(update={"dollars_per_hour": 0.816})))
+    assert paid.endswith(" MB, 2 instances, 0.08 dollars")
+    assert estimated(estimate(SMALL)).endswith(" MB")
