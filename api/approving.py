@@ -280,6 +280,14 @@ def _asked_in_place(settings: Settings, subject: Subject = "launch") -> Decided 
     return None
 
 
+def confirmed() -> bool:
+    """Whether the person at this terminal approves what was told; where nobody sits at it, it is said how to."""
+    if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
+        print("Nothing is started. Approve it: the same command with --approve", file=sys.stderr)
+        return False
+    return _answer("a = approve, Enter = start nothing: ").lower() == "a"
+
+
 @contextmanager
 def interruptible() -> Generator[None]:
     """Ctrl-C ends the wait for a line at once, which a task's own cancellation would not."""

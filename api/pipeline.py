@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.approving import WAITING
+from api.approving import WAITING, confirmed
 from api.past import at_desk, show_it
 from api.settings import Settings, read_settings
 from api.terminal import plain
@@ -38,7 +38,8 @@ request, and the explanation comes from a template.
 START = """
 Example: python -m api pipeline start --request request.json --training
 
-SAGEMAKER_IMAGE, SAGEMAKER_ROLE and SAGEMAKER_STORAGE must be set. Exit code 3: nobody has approved it.
+SAGEMAKER_IMAGE, SAGEMAKER_ROLE and SAGEMAKER_STORAGE must be set. Above APPROVE_INSTANCES, APPROVE_DOLLARS or
+APPROVE_EVALUATIONS you are asked first; where nobody sits at the terminal, --approve answers.
 """
 TENTHS = 10
 _MARKS = {"succeeded": "✔", "failed": "✖", "stopped": "✖"}
@@ -47,7 +48,7 @@ Options = Annotated[
     list[str] | None, typer.Argument(metavar="[OPTIONS OF optimize]", help="What is asked, as `optimize` takes it.")
 ]
 Training = Annotated[bool, typer.Option("--training", help="Also fit a surrogate of the evaluation on the trials.")]
-Approve = Annotated[bool, typer.Option("--approve", help="Start it although it is above a threshold.")]
+Approve = Annotated[bool, typer.Option("--approve", help="Approve the instances and dollars that it takes.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Arn = Annotated[str, typer.Argument(metavar="ARN", help="Of the execution, as `pipeline start` printed it.")]
 Fetch = Annotated[bool, typer.Option("--fetch", help="Bring the result in, and write its report.")]
@@ -102,7 +103,7 @@ def definition() -> int:
 def start(asked: Options = None, *, training: Training = False, approve: Approve = False, json_: AsJson = False) -> int:
     """Hand a request to SageMaker: make the pipeline or bring it up to date, and start an execution; prints its ARN.
 
-    Above a threshold the person at the terminal is asked first.
+    Exit code 3: nothing was started, since nobody has approved what it takes.
     """
     request = _request(asked)
 
@@ -112,7 +113,7 @@ def start(asked: Options = None, *, training: Training = False, approve: Approve
         with closing(_pipelines(settings)) as pipelines:
             with _named_as_typed(asked):
                 given, prices = await asked_for(desk, settings.owner, request)
-            if not (approve or _approved(settings, given.request)):
+            if not (_told(settings, desk, request) or approve or confirmed()):
                 return WAITING
             arn = await pipelines.start(given, prices, training=training)
         print(json.dumps({"arn": arn, "pipeline": given.run}) if json_ else arn)
@@ -137,25 +138,15 @@ def status(arn: Arn, *, fetch: Fetch = False, json_: AsJson = False) -> int:
     return at_desk(answer)
 
 
-def _approved(settings: Settings, request: "OptimizationRequest") -> bool:
-    """Whether it is below all thresholds, or the person at this terminal agrees."""
+def _told(settings: Settings, desk: "Desk", request: "OptimizationRequest") -> bool:
+    """Say what the search will take; whether nobody has to be asked about it."""
     from api.compute import machines_of
-    from api.progress import estimated, wanted
-    from tools.approval import Asked
-    from tools.context import utc_now
+    from api.progress import estimated
     from tools.estimate import estimate
 
     whole = estimate(request, machines=machines_of(settings))
-    exceeded = settings.thresholds.exceeded(whole)
-    if not exceeded:
-        return True
-    asked = Asked(subject="launch", estimate=whole, exceeded=exceeded, thresholds=settings.thresholds, at=utc_now())
-    print(f"It waits for approval: {wanted(asked)}", file=sys.stderr)
-    print(f"Estimate of the whole: {estimated(whole)}", file=sys.stderr)
-    if sys.stdin and sys.stdin.isatty() and sys.stderr.isatty():
-        return typer.confirm("Start it?", err=True)
-    print("Nothing was started; the same with --approve starts it", file=sys.stderr)
-    return False
+    print(f"Estimate: {estimated(whole)}; besides, an instance for each other step", file=sys.stderr)
+    return desk.thresholds is None or not desk.thresholds.exceeded(whole)
 
 
 class _Progress:

@@ -16,6 +16,7 @@ from graphs.pipeline import answer, asked_for, execute, prepare
 from quant.scenario import BUILT_IN
 from tests.api import canned_step
 from tests.api.conftest import found
+from tests.api.test_approving import Terminal
 from tests.aws import moto, point_at
 from tests.fleet.definitions import parsed
 from tests.fleet.fleet import IMAGE_URI, ROLE, Fleet
@@ -140,19 +141,22 @@ def test_the_command_starts_follows_and_fetches(
 ) -> None:
     request = tmp_path / "request.json"
     request.write_text(ASKED.model_dump_json())
+    begun = amazon.fleet.counts()["StartPipelineExecution"]
     assert run(["pipeline", "start", "--request", str(request)]) == 2
     assert capsys.readouterr().err.startswith("SAGEMAKER_IMAGE: is not set; allowed: a value")
     for name, value in {"IMAGE": IMAGE_URI, "ROLE": ROLE, "STORAGE": f"s3://{amazon.bucket}/desk"}.items():
         monkeypatch.setenv(f"SAGEMAKER_{name}", value)
     assert run(["pipeline", "definition"]) == 0
     assert parsed(capsys.readouterr().out).steps
-    before = amazon.fleet.counts()
     assert run(["pipeline", "start", "--request", str(request)]) == 3
-    asked = capsys.readouterr()
-    assert asked.out == ""
-    assert "the job would take 1 instances (above 0)" in asked.err
-    assert amazon.fleet.counts() == before  # what costs money waits for a person
-    assert run(["pipeline", "start", "--request", str(request), "--approve"]) == 0
+    assert "1 instance, 0.0" in (said := capsys.readouterr().err)
+    assert said.endswith("Approve it: the same command with --approve\n")
+    assert amazon.fleet.counts()["StartPipelineExecution"] == begun
+    monkeypatch.setattr("sys.stdin", Terminal("\n"))
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert run(["pipeline", "start", "--request", str(request)]) == 3
+    monkeypatch.setattr("sys.stdin", Terminal("a\n"))
+    assert run(["pipeline", "start", "--request", str(request)]) == 0
     arn = capsys.readouterr().out.strip()
     amazon.fleet.wait_for_execution(arn)
     assert run(["pipeline", "status", arn]) == 0
@@ -161,6 +165,12 @@ def test_the_command_starts_follows_and_fetches(
     digest = answer(here.folder)[0].digest()
     assert capsys.readouterr().out.endswith(f"result digest: {digest}\n")
     assert len(list((home / "reports").glob("*.html"))) == 1
+    monkeypatch.setattr("sys.stdin", Terminal())
+    assert run(["pipeline", "start", "--request", str(request), "--approve"]) == 0
+    monkeypatch.setenv("APPROVE_INSTANCES", "1")
+    assert run(["pipeline", "start", "--request", str(request)]) == 0
+    for arn in capsys.readouterr().out.split()[-2:]:
+        amazon.fleet.wait_for_execution(arn)
 
 
 async def test_a_failed_step_names_its_cause(here: Finished, amazon: Amazon) -> None:
