@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,3 +28,19 @@ def fleet(behind: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
 def bucket(behind: Aws, tmp_path: Path) -> str:
     """A bucket of this test alone."""
     return behind.bucket(f"fleet-{abs(hash(tmp_path)):x}")
+
+
+@pytest.fixture(scope="session")
+def local(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The digest of the reference job on this machine."""
+
+    from tests.fleet.reference import REFERENCE, asked, carried_on, digest_of
+    from tests.graphs.conftest import open_desk
+
+    async def computed(home: Path) -> str:
+        async with open_desk(home) as desk:
+            await asked(desk, REFERENCE)
+            await carried_on(desk)
+            return await digest_of(desk)
+
+    return asyncio.run(computed(tmp_path_factory.mktemp("local")))

@@ -1,0 +1,50 @@
+"""A function on Lambda that executes runs, the queue that feeds it, and the events that it hears."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from api.app import create_app
+from api.lambda_events import answered
+from api.settings import read_settings
+from graphs import jobs
+from tests.api.test_lambda_events import batch
+from tests.fleet.fleet import Fleet
+from tests.fleet.reference import desk_of_settings
+
+
+class OneFunction:
+    """A function on Lambda, the queue that feeds it, and EventBridge."""
+
+    def __init__(self, app: Any, fleet: Fleet) -> None:
+        self._app = app
+        self._heard: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+        fleet.listeners.append(lambda event: loop.call_soon_threadsafe(self._heard.put_nowait, event))
+
+    @property
+    def desk(self) -> Any:
+        return self._app.state.served.desk
+
+    async def told(self, event: dict[str, Any]) -> Any:
+        return await answered(self._app, event, asyncio.get_running_loop().time() + 600.0)
+
+    async def work(self) -> None:
+        while (delivery := await jobs.queue_of(self.desk).receive(lease=60.0, wait=0.0)) is not None:
+            assert await self.told(batch(delivery)) == {"batchItemFailures": []}
+
+    async def hear(self) -> None:
+        try:
+            event = await asyncio.wait_for(self._heard.get(), 30.0)
+        except TimeoutError:
+            event = {"task": "sweep"}  # as a schedule tells it each minute
+        await self.told(event)
+        await self.work()
+
+
+@asynccontextmanager
+async def function(fleet: Fleet) -> AsyncGenerator[OneFunction]:
+    app = create_app(read_settings(), desk_of_settings(queued=True))
+    async with app.router.lifespan_context(app):
+        yield OneFunction(app, fleet)
