@@ -98,7 +98,7 @@ def _following(job: RemoteJob, no_capacity_at: datetime | None) -> Attempt:
     last = job.attempt
     if no_capacity_at is None:
         return Attempt(number=last.number + 1, instances=last.instances)
-    times = sum(report.code == "capacity" and report.attempt >= job.first for report in job.reports)
+    times = len([each for each in job.reports if each.code == "capacity" and each.attempt >= job.first])
     instances = max(1, last.instances // 2) if times % 2 == 0 else last.instances
     pause = FIRST_PAUSE * 2 ** (times - 1)
     return Attempt(number=last.number + 1, instances=instances, not_before=no_capacity_at + pause)

@@ -1,6 +1,8 @@
 """What a search has computed, in numbers."""
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import add
 from typing import Literal
 
 from quant.trial import Trial
@@ -18,12 +20,12 @@ def counted(
     scenarios = request.scenarios
     return Counts(
         trials=len(trials),
-        screened=sum(t.screened for t in trials),
+        screened=len([t for t in trials if t.screened]),
         scenarios=len(scenarios),
         paths=scenarios[0].paths,
         years=scenarios[0].years,
         evaluations=len(whole),
-        path_days=sum(e.paths * e.days for e in whole),
+        path_days=reduce(add, (e.paths * e.days for e in whole), 0),
         stopped=stopped,
         plans=plans,
     )

@@ -215,7 +215,7 @@ def _learned(points: Floats, values: Floats, errors: Floats) -> Process:
         np.full(max(differ.size, 1), _UNSEEN), (0.1, 100.0), nu=2.5
     ) + kernels.WhiteKernel(1e-2, (1e-6, 1.0))
     given = points[rows][:, differ] if differ.size else np.zeros((len(points[rows]), 1))
-    model: Any = process.GaussianProcessRegressor(kernel, alpha=(errors[rows] / scale) ** 2 + 1e-10, optimizer=None)
+    model: Any = process.GaussianProcessRegressor(kernel, alpha=np.square(errors[rows] / scale) + 1e-10, optimizer=None)
     model.fit(given, (values[rows] - mean) / scale)
 
     def unlikely(theta: Floats) -> tuple[float, Floats]:
@@ -240,7 +240,7 @@ def _conditioned(given: Process, points: Floats, values: Floats, errors: Floats)
     kernel: Any = kernels.ConstantKernel(given.amplitude, "fixed") * kernels.Matern(
         1.0, "fixed", nu=2.5
     ) + kernels.WhiteKernel(given.noise, "fixed")
-    model: Any = process.GaussianProcessRegressor(kernel, alpha=(errors / given.scale) ** 2 + 1e-10, optimizer=None)
+    model: Any = process.GaussianProcessRegressor(kernel, alpha=np.square(errors / given.scale) + 1e-10, optimizer=None)
     return model.fit(points / given.lengths, (values - given.mean) / given.scale)
 
 
@@ -250,11 +250,11 @@ def _judged(missed: Floats, deviations: Floats, truth: Floats, naive: float) -> 
     widened = 1.0
     if coverage < TOLERATED:
         widened = max(1.0, float(np.sort(far)[math.ceil(LEVEL * far.size) - 1]))
-    squared, spread = float((missed**2).mean()), float(truth.var())
+    squared, spread = float((np.square(missed)).mean()), float(truth.var())
     return HeldOut(
         trials=truth.size,
         rmse_bps=round(BPS * math.sqrt(squared), 4),
-        naive_bps=round(BPS * math.sqrt(float(((truth - naive) ** 2).mean())), 4),
+        naive_bps=round(BPS * math.sqrt(float((np.square(truth - naive)).mean())), 4),
         r_squared=round(1.0 - squared / spread, 4) if spread > 0.0 else 0.0,
         coverage=coverage,
         widened=math.ceil(1e3 * widened) / 1e3,

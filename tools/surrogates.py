@@ -50,7 +50,7 @@ async def register(
             name=name,
             universe=universe,
             trials=len(trials),
-            screened=sum(trial.screened for trial in trials),
+            screened=len([trial for trial in trials if trial.screened]),
             tried=tried,
             held_out={target: fit.held_out for target, fit in fitted.fits.items()},
             artifact=artifact,
