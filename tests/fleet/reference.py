@@ -7,13 +7,15 @@ import secrets
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
 
 from agents.model import only
 from agents.planner import EmbeddedPlanner
@@ -73,10 +75,21 @@ def computed_by_sagemaker(patch: pytest.MonkeyPatch, bucket: str, instances: int
         patch.setenv(name, value)
 
 
+class AllAtOnce(EmbeddedPlanner):
+    """Plans one search, and with it one job elsewhere: starting its instances takes longer than a small search."""
+
+    def _reply(self, messages: Sequence[BaseMessage]) -> AIMessage:
+        said = super()._reply(messages)
+        for call in said.tool_calls:
+            if call["name"] == "SearchPlan":
+                call["args"]["share"] = "all"
+        return said
+
+
 @asynccontextmanager
-async def desk_of_settings(*, queued: bool = False) -> AsyncGenerator[Desk]:
+async def desk_of_settings(model: BaseChatModel | None = None, *, queued: bool = False) -> AsyncGenerator[Desk]:
     """As the settings compose it; nobody is asked for an approval."""
-    async with create_desk(read_settings(), only(EmbeddedPlanner()), queued=queued) as desk:
+    async with create_desk(read_settings(), only(model or EmbeddedPlanner()), queued=queued) as desk:
         yield replace(desk, thresholds=None)
 
 

@@ -29,6 +29,7 @@ from tests.fleet.reference import (
     REDUCED,
     REFERENCE,
     RUN,
+    AllAtOnce,
     Watch,
     asked,
     carried_on,
@@ -66,17 +67,17 @@ def playing(
 
 
 async def test_a_small_run_has_one_result_here_and_on_a_fleet(tmp_path: Path, playing: Any) -> None:
-    async with open_desk(tmp_path / "here") as desk:
+    async with open_desk(tmp_path / "here", AllAtOnce()) as desk:
         await asked(desk, REDUCED)
         await carried_on(desk)
         digest = await digest_of(desk)
     with playing(2, telling()) as watch:
-        async with desk_of_settings() as desk:
+        async with desk_of_settings(AllAtOnce()) as desk:
             await asked(desk, REDUCED)
             await carried_on(desk)
             assert await digest_of(desk) == digest
         counts = watch.counted()
-        assert counts.shards == counts.computed > 0
+        assert (counts.attempts, counts.shards) == (1, counts.computed)
 
 
 @pytest.mark.soak
