@@ -27,6 +27,7 @@ from tests.graphs.conftest import OWNER, open_desk
 from tools.approval import Approval, Asked, Decided, Thresholds
 from tools.derived import derived
 from tools.results import result_key
+from tools.shard_book import note_use
 from tools.simulation_book import Expiry
 from tools.trials import stored_trials
 
@@ -351,6 +352,22 @@ async def test_kept_answers_and_files_of_simulations_go_when_they_have_expired(h
         assert [await store.blobs.exists(file) for file in files] == [False, False]
         report = await clean_up(desk, clock())
         assert (report.derived, report.trajectories, report.owners) == (0, 0, 1)
+
+
+async def test_shards_go_when_no_search_used_them_for_thirty_days(home):
+    async with timed(home) as (desk, clock):
+        store, shard = desk.store, f"{SYSTEM}/shards/a"
+        await store.blobs.put(shard, b"file")
+        await note_use(store, ["a"], now=clock())
+        clock.time += 30 * DAY
+        assert (await clean_up(desk, clock(), dry_run=True)).shards == 1
+        assert await store.blobs.exists(shard)
+        await note_use(store, ["a"], now=clock())  # by a run of whomever
+        assert (await clean_up(desk, clock())).shards == 0
+        assert await store.blobs.exists(shard)
+        clock.time += 30 * DAY
+        assert [(await clean_up(desk, clock())).shards for _ in range(2)] == [1, 0]
+        assert not await store.blobs.exists(shard)
 
 
 async def test_it_is_done_once_a_day_and_never_touches_the_audit_log(home, small):
