@@ -13,7 +13,6 @@ import pytest
 
 from graphs.run_book import events_of
 from graphs.runs import create_run, execute
-from store.keys import SYSTEM
 from tests.fleet.coordinator import ray_desk
 from tests.fleet.killing import ended, killed
 from tests.fleet.reference import REFERENCE, asked, carried_on, dice, digest_of, reports_of, until
@@ -22,7 +21,8 @@ from tests.graphs.conftest import OWNER, open_desk
 from tests.tools.ray_nodes import Nodes, two_nodes
 from tests.tools.test_ray import Stuttering
 from tools.ray_cluster import AHEAD, CHUNK, RayEngine
-from tools.sharding import BlobShelf, Sharded
+from tools.shard_book import BlobShelf
+from tools.sharding import Sharded
 
 pytestmark = [pytest.mark.anyio, pytest.mark.soak]
 IN_FLIGHT = 2 * AHEAD
@@ -102,10 +102,10 @@ async def test_a_worker_of_a_ray_cluster_is_killed(nodes: Nodes, local: str, tmp
 async def test_results_of_a_ray_cluster_that_are_late_and_come_twice(nodes: Nodes, local: str, tmp_path: Path) -> None:
     book, engines = Shelved(tmp_path / "book"), list[Stuttering]()
 
-    def simulator(world: Any, refused: Any) -> Sharded:
+    def simulator(world: Any, happened: Any) -> Sharded:
         engines.append(Stuttering(RayEngine(world, nodes.address)))
-        shelf = BlobShelf(desk.store.blobs, loop, f"{SYSTEM}/shards")
-        return Sharded(world, engines[-1], shelf, refused, chunk=CHUNK)
+        shelf = BlobShelf(desk.store, loop, desk.now)
+        return Sharded(world, engines[-1], shelf, chunk=CHUNK)
 
     loop = asyncio.get_running_loop()
     async with ray_desk(tmp_path / "home", nodes.address, book.path, simulator) as desk:
