@@ -7,12 +7,14 @@ from contextlib import closing
 from datetime import timedelta
 from typing import Any, Literal, TypeAlias, TypeVar
 
+from pydantic import ValidationError
+
 from quant.frozen import Frozen
 from tools.aws_calls import Bucket, Calls, Denied, Refusal
 from tools.container import BadOutput
 from tools.errors import Conflicting, NotFound, UserError
 from tools.optimization import OptimizationResult
-from tools.pipeline import REQUEST
+from tools.pipeline import REQUEST, step_of
 from tools.pipeline_definition import SHARDS, definition
 from tools.processing import APPLICATION, Cluster, outcome_of, plain
 from tools.step_files import DONE, Asked, Done
@@ -104,7 +106,12 @@ class SageMakerPipelines:
         """The result and its history; `BadOutput` names a file that is not what the last step left."""
         if state.state != "succeeded":
             raise Conflicting(f"{state.arn}: it is {state.state}; allowed: an execution that has succeeded")
-        done = Done.model_validate_json(await self._left(state, DONE, None))
+        try:
+            done = Done.model_validate_json(await self._left(state, DONE, None))
+        except ValidationError as error:
+            raise BadOutput(DONE, "damaged", "it has another form") from error
+        if missing := sorted(set(step_of(ANSWER).files) - done.files.keys()):
+            raise BadOutput(missing[0], "missing", f"{DONE} does not list it")
         found = {name: await self._left(state, name, digest) for name, digest in done.files.items()}
         result = OptimizationResult.model_validate_json(found["result.json"])
         if result.digest() != found["digest"].decode("ascii").strip():
@@ -173,7 +180,10 @@ class SageMakerPipelines:
         given = await self._called(
             lambda client: client.list_pipeline_parameters_for_execution(PipelineExecutionArn=arn)
         )
-        return next(each["Value"] for each in given["PipelineParameters"] if each["Name"] == "Folder")
+        for each in given["PipelineParameters"]:
+            if each["Name"] == "Folder":
+                return each["Value"]
+        raise NotFound(f"{arn}: it is no pipeline of this program; allowed: the ARN that `pipeline start` printed")
 
     async def _called(self, call: Callable[[Any], "Answer"]) -> "Answer":
         """What of AWS's answers a person can mend is told as such."""

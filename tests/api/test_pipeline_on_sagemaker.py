@@ -1,6 +1,7 @@
 """The same pipeline on SageMaker: requests, states and answers over a fleet, and once with the program itself."""
 
 import asyncio
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -133,6 +134,13 @@ async def test_an_execution_is_started_followed_and_fetched(here: Finished, amaz
 
     fleet.truncate(f"{state.folder}/aggregation/result.json")
     with pytest.raises(BadOutput, match=r"result\.json: damaged"):
+        await pipelines.fetch(state)
+    fleet.put(f"{state.folder}/aggregation/done.json", b"{}")
+    with pytest.raises(BadOutput, match=r"done\.json: damaged"):
+        await pipelines.fetch(state)
+    listed = {"step": "aggregation", "code": code_version(), "read": {}, "files": {}}
+    fleet.put(f"{state.folder}/aggregation/done.json", json.dumps(listed).encode())
+    with pytest.raises(BadOutput, match="digest: missing"):
         await pipelines.fetch(state)
 
 
