@@ -19,6 +19,8 @@ def read_result(folder: Path, work: Work) -> "tuple[Summary, list[tuple[Trial, N
     summary = decode_summary(_content(folder, SUMMARY), work)
     found: list[tuple[Trial, NDArray[np.float64]]] = []
     for name, digest in sorted(summary.files.items()):
+        if Path(name).name != name:
+            raise BadOutput(SUMMARY, "damaged", f"it lists {name!r}, which is no file of this folder")
         content = _content(folder, name)
         if name.startswith("trials-"):
             found += decode_trials(name, content, work)

@@ -13,7 +13,7 @@ from quant.paths import path_model
 from quant.scenario import BUILT_IN
 from tests.tools.conftest import Searched
 from tools.code import code_version
-from tools.container import BadOutput, Foreign, Tree, pack_prices, read_work
+from tools.container import BadOutput, Foreign, Tree, encode_summary, pack_prices, read_work
 from tools.errors import InvalidInput
 from tools.finished_search import read_result
 from tools.optimization import OptimizationRequest
@@ -88,6 +88,12 @@ def test_what_is_missing_or_another_is_refused_by_name(tree: Tree) -> None:
         read_result(result, work.model_copy(update={"data": "0" * 64}))
     with pytest.raises(BadOutput, match=r"^summary\.json: wrong code"):
         read_result(result, work.model_copy(update={"code": "0" * 64}))
+    summary = read_result(result, work)[0]
+    elsewhere = summary.model_copy(update={"files": {**summary.files, "../work/work.json": "0" * 64}})
+    (result / "summary.json").write_bytes(encode_summary(elsewhere))
+    with pytest.raises(BadOutput, match=r"^summary\.json: damaged .*which is no file of this folder"):
+        read_result(result, work)
+    (result / "summary.json").write_bytes(encode_summary(summary))
     account = (result / "shards.json").read_bytes()
     (result / "shards.json").write_text("{}")
     with pytest.raises(BadOutput, match=r"^shards\.json: damaged"):
