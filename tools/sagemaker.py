@@ -188,14 +188,14 @@ class SageMakerRunner:
             job = job.changed(state="running")
         if more or outcome.meaning in ("waiting", "running"):
             return job
-        if outcome.meaning != "completed":
-            return judged(job, self._cluster, outcome, self._now())
-        try:
+        try:  # whatever became of the instances: a result that is whole counts
             if flaw is not None:
                 raise flaw
             return job.changed(state="completed", stopped=await self._results.verified(job))
         except BadOutput as bad:
-            return spoiled(job, self._cluster, bad, self._now())
+            if outcome.meaning == "completed":
+                return spoiled(job, self._cluster, bad, self._now())
+            return judged(job, self._cluster, outcome, self._now())
 
     async def _outcome(self, job: RemoteJob) -> Outcome:
         name = job.attempt_name

@@ -283,9 +283,17 @@ async def test_a_lost_instance_is_another_attempt_with_the_shards_of_the_first(c
     assert await case.trials() == searched.trials
 
 
+async def test_a_result_that_is_whole_counts_though_an_instance_was_lost_after_it(case: Case, searched: Any) -> None:
+    case.attempts(a1={"dies": True})
+    status = await case.searched()
+    assert (status.state, told(status)) == ("completed", [(1, "begun")])
+    assert await case.trials() == searched.trials
+
+
 @pytest.mark.soak
 async def test_an_end_is_made_of_attempts(case: Case) -> None:
-    case.attempts(a1={"dies": True}, a2={"dies": True})
+    dies = {"dies": True, "without": ["summary.json"]}
+    case.attempts(a1=dies, a2=dies)
     status = await case.searched(attempts=2)
     assert (status.state, status.mendable, len(case.jobs)) == ("failed", False, 2)
     assert status.error is not None
@@ -295,7 +303,9 @@ async def test_an_end_is_made_of_attempts(case: Case) -> None:
 
 
 async def test_what_a_container_says_can_be_mended_is_told_at_once(case: Case) -> None:
-    case.attempts(a1={"code": 2, "message": "prices.npz: it cannot be read; allowed: another"})
+    case.attempts(
+        a1={"code": 2, "message": "prices.npz: it cannot be read; allowed: another", "without": ["summary.json"]}
+    )
     status = await case.searched()
     assert (status.state, status.mendable, len(case.jobs)) == ("failed", True, 1)
     assert status.error == "prices.npz: it cannot be read; allowed: another"
@@ -303,7 +313,7 @@ async def test_what_a_container_says_can_be_mended_is_told_at_once(case: Case) -
 
 @pytest.mark.soak
 async def test_a_fault_is_tried_again_and_the_same_one_is_not(case: Case) -> None:
-    fault = {"code": 1, "message": "A fault ended the worker: KeyError"}
+    fault = {"code": 1, "message": "A fault ended the worker: KeyError", "without": ["summary.json"]}
     case.attempts(a1=fault, a2=fault)
     status = await case.searched(attempts=9)
     assert (status.state, status.mendable) == ("failed", False)
