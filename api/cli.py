@@ -29,6 +29,7 @@ from api import (
 from api.log import Place, record
 from api.settings import read_settings
 from api.terminal import plain
+from store.errors import Unavailable
 from tools.errors import UserError
 
 DONE, FAULT, MENDABLE, INTERRUPTED, NOBODY_READS = 0, 1, 2, 130, 141
@@ -79,6 +80,10 @@ def run(arguments: Sequence[str]) -> int:
         return _complain(_usage(error))
     except UserError as error:
         return _complain(str(error))
+    except Unavailable as error:
+        record(error, *_log())
+        print(plain(f"{error}; allowed: the same again, later; `runs` lists what has begun"), file=sys.stderr)
+        return FAULT
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NOBODY_READS

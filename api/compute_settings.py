@@ -13,7 +13,7 @@ class ComputeSettings(BaseSettings):
         Field(
             validation_alias="STRATIGOS_COMPUTE",
             max_length=300,
-            pattern=r"^(ray(:(auto|(ray://)?[A-Za-z0-9_.\[\]:-]+:[0-9]+))?|sagemaker)?$",
+            pattern=r"^(ray(:(auto|[A-Za-z0-9_.\[\]:-]+:[0-9]+))?|sagemaker)?$",
         ),
     ] = ""
     """Where searches are computed; empty for this process."""
@@ -87,7 +87,7 @@ class ComputeSettings(BaseSettings):
 
 
 COMPUTE_FORMS = {
-    "STRATIGOS_COMPUTE": "ray, ray:HOST:PORT, sagemaker, or nothing for this process",
+    "STRATIGOS_COMPUTE": "ray, ray:auto, ray:HOST:PORT, sagemaker, or nothing for this process",
     "SAGEMAKER_IMAGE": "ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME:TAG, the image of this program",
     "SAGEMAKER_ROLE": "the ARN of a role, such as arn:aws:iam::123456789012:role/NAME",
     "SAGEMAKER_STORAGE": "s3://BUCKET or s3://BUCKET/PREFIX",

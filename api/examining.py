@@ -226,7 +226,10 @@ async def sign_in(settings: Settings) -> Finding:
 
 async def clock(settings: Settings) -> Finding:
     if not settings.store:
-        return skipped("clock", "nothing on AWS is used that would refuse a clock that is wrong")
+        used = (
+            "is looked at with STRATIGOS_STORE only" if settings.compute == "sagemaker" else "matters to nothing here"
+        )
+        return skipped("clock", f"the clock {used}")
     theirs = await asyncio.to_thread(_their_time, settings.store.removeprefix("dynamodb:").partition(",")[0])
     if theirs is None:
         return skipped("clock", "AWS did not answer, so its clock is not known")
@@ -242,6 +245,15 @@ async def compute(settings: Settings) -> Finding:
     from api.compute import SAGEMAKER, cluster_of
 
     name = "compute"
+    if settings.compute.startswith("ray:") and settings.compute != "ray:auto":
+        from tools.ray_cluster import greet
+
+        try:
+            await asyncio.to_thread(greet, settings.compute.removeprefix("ray:"))
+        except (UserError, OSError) as error:
+            return failed(
+                name, f"no cluster answers at {settings.compute}: {error}", "start it, or unset STRATIGOS_COMPUTE"
+            )
     if settings.compute != SAGEMAKER:
         return ok(name, f"searches are computed {f'on {settings.compute}' if settings.compute else 'by this machine'}")
     from tools.sagemaker import reach

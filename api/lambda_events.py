@@ -135,11 +135,8 @@ async def sweep(desk: "Desk") -> Event:
     from graphs import jobs
     from graphs.remote import look
 
-    return {
-        "sent": await jobs.sweep(desk),
-        "going_on": await look(desk),
-        "expired": await desk.store.records.sweep(),
-    }
+    sent, expired = await jobs.sweep(desk), await desk.store.records.sweep()
+    return {"sent": sent, "expired": expired, "going_on": await look(desk)}  # last: what it asks may not answer
 
 
 async def cleanup(desk: "Desk") -> Event:

@@ -11,6 +11,7 @@ import typer
 
 from api import options
 from api.settings import Settings, read_settings, server_at
+from store.errors import Unavailable
 from tools.errors import InvalidInput, UserError
 from tools.optimization import OptimizationRequest, OptimizationResult
 
@@ -195,7 +196,7 @@ async def follow(settings: Settings, desk: "Desk", run: str, *, as_json: bool) -
         with Reporter(stderr()) as reporter:
             async for event in carried_out(desk, settings.owner, run):
                 reporter.show(event)
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    except (KeyboardInterrupt, asyncio.CancelledError, Unavailable):
         told = f"Interrupted; finished trials are kept: python -m api optimize --resume {run}"
         if await computation_of(desk.store, settings.owner, run) is not None:
             told = (

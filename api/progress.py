@@ -225,7 +225,8 @@ def wanted(asked: Asked) -> str:
     if asked.subject == "holdout":
         return "whether the locked holdout may be opened"
     above = [
-        f"{getattr(asked.estimate, name):g} {name} (above {getattr(asked.thresholds, name):g})"
+        f"{(found := getattr(asked.estimate, name)):g} {name if found != 1 else name[:-1]} "
+        f"(above {getattr(asked.thresholds, name):g})"
         for name in asked.exceeded
     ]
     return f"the job would take {', '.join(above)}"

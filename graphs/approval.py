@@ -44,14 +44,14 @@ def check_payable(context: Context, thresholds: Thresholds | None, approval: App
     """Refuse to begin to pay for what nobody was asked about: the settings were others when the run was approved."""
     machines = context.jobs.machines
     asked = approval.asked.estimate if approval is not None else None
-    if thresholds is None or not machines.instances or (asked is not None and asked.instances):
+    if thresholds is None or machines.instances <= (asked.instances if asked is not None else 0):
         return
     whole = estimate(context.request, machines=machines)
     if exceeded := thresholds.exceeded(whole):
         found = ", ".join(f"{getattr(whole, name):g} {name}" for name in exceeded)
         raise UserError(
-            f"run: {context.run!r} was begun where it took no instance, and nobody was asked about {found}; allowed: "
-            "STRATIGOS_COMPUTE as it was then, or a new run of the same request"
+            f"run: {context.run!r} was begun where it took fewer instances, and nobody was asked about {found}; "
+            "allowed: STRATIGOS_COMPUTE as it was then, or a new run of the same request"
         )
 
 

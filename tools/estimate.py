@@ -5,7 +5,7 @@ import os
 from tools.approval import Thresholds
 from tools.estimate_words import Foreseen
 from tools.jobs import Machines
-from tools.optimization import Estimate, OptimizationRequest
+from tools.optimization import MAX_PLANS, Estimate, OptimizationRequest
 from tools.prices import PriceSource
 
 DAYS = 252
@@ -14,8 +14,8 @@ PATH_DAYS_PER_SECOND = 2.0e8
 STARTING_SECONDS = 3.0
 """Of any search, on one core: loading, fitting, the steps of the graph. Measured: 1.7 in a process that has searched
 before and 5 in a fresh one; a machine that has never compiled the kernels takes half a minute more, once."""
-SEARCH_SECONDS = 0.02
-"""Proposing and storing one trial."""
+SEARCH_SECONDS, LATER_SECONDS, LATER = 0.02, 0.1, 500
+"""Proposing and storing one trial; one from the 500th on, when the sampler proposes many twice."""
 JUDGING = 1.0
 """Work of judging (fresh paths, neighbours, sensitivities), as a share of a search of 100 trials."""
 
@@ -30,7 +30,9 @@ def estimate(request: OptimizationRequest, budget: int | None = None, machines: 
     judging = JUDGING * 100 * len(request.scenarios) * scenario.paths * scenario.years * DAYS
     here = os.cpu_count() or 1  # whatever computes the search, it is judged here
     computing = path_days / (PATH_DAYS_PER_SECOND * machines.cores)
-    searching = machines.starting_seconds + computing + trials * SEARCH_SECONDS
+    proposing = min(trials, LATER) * SEARCH_SECONDS + max(trials - LATER, 0) * LATER_SECONDS
+    jobs = 1 if budget else MAX_PLANS  # each plan of a run may be a job of its own, which starts anew
+    searching = jobs * machines.starting_seconds + computing + proposing
     seconds = STARTING_SECONDS + searching + judging / (PATH_DAYS_PER_SECOND * here)
     memory = 350.0 + 8.0e-6 * scenario.years * DAYS * 64 * 8
     return Estimate(

@@ -28,9 +28,9 @@ from tools.shards import BadShard, Cutter, Task, check, compute
 T = TypeVar("T")
 
 LARGEST_SHARD, LARGEST_TASK = 2**24, 2**20
-START_SECONDS = 600.0
+START_SECONDS = 300.0
 """Instances of a job start at different times."""
-LINGER_SECONDS = 30.0
+LINGER_SECONDS = 60.0
 """The leader waits so long, after the end, for those that have not come yet, to tell them."""
 LOOK_SECONDS = 0.5
 """Between two looks at whether somebody takes long."""

@@ -181,7 +181,7 @@ def _connect(ray: Any, address: str) -> None:
     options = {"include_dashboard": False} if address == "local" else {}
     try:
         if address not in ("local", "auto"):
-            _greet(address)
+            greet(address)
         begin = partial(ray.init, address, log_to_driver=False, logging_level=logging.ERROR, **options)
         _in_lasting_thread(begin)
     except (OSError, RuntimeError, ValueError) as error:
@@ -208,7 +208,7 @@ def _in_lasting_thread(begin: Callable[[], object]) -> None:
     begun.result()
 
 
-def _greet(address: str) -> None:
+def greet(address: str) -> None:
     """Ray itself would ask for minutes whatever listens there."""
     with socket.create_connection(_endpoint(address), PATIENCE) as head:
         if os.environ.get("RAY_USE_TLS") == "1":

@@ -41,7 +41,7 @@ def given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None
 @pytest.mark.parametrize(
     ("variable", "value", "allowed"),
     [
-        ("STRATIGOS_COMPUTE", "batch", "ray, ray:HOST:PORT, sagemaker"),
+        ("STRATIGOS_COMPUTE", "batch", "ray, ray:auto, ray:HOST:PORT, sagemaker"),
         ("SAGEMAKER_IMAGE", None, "a value, since STRATIGOS_COMPUTE is sagemaker"),
         ("SAGEMAKER_IMAGE", "stratigos:latest", "ACCOUNT.dkr.ecr.REGION"),
         ("SAGEMAKER_ROLE", None, "a value, since STRATIGOS_COMPUTE is sagemaker"),
@@ -125,7 +125,10 @@ async def test_doctor_tells_where_searches_are_computed(
     found = await compute(read_settings())
     assert (found.state, found.found) == ("failed", "s3 is unavailable (NoCredentialsError)")
     assert "SAGEMAKER_STORAGE" in found.todo
-    given(STRATIGOS_COMPUTE="ray:10.0.0.1:6379")
-    assert (await compute(read_settings())).found == "searches are computed on ray:10.0.0.1:6379"
+    given(STRATIGOS_COMPUTE="ray:127.0.0.1:1")
+    found = await compute(read_settings())
+    assert (found.state, found.found[:41]) == ("failed", "no cluster answers at ray:127.0.0.1:1: [E")
+    given(STRATIGOS_COMPUTE="ray")
+    assert (await compute(read_settings())).found == "searches are computed on ray"
     given(STRATIGOS_COMPUTE=None)
     assert (await compute(read_settings())).found == "searches are computed by this machine"
