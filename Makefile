@@ -4,6 +4,8 @@ RUN = .venv/bin/python
 # each of the many processes that the tests start would otherwise compile the program again
 unexport PYTHONDONTWRITEBYTECODE
 SYNCED = .venv/.synced
+# one more than cores, up to four: some tests wait
+WORKERS = $(shell $(PYTHON) -c "import os; print(min((os.cpu_count() or 1) + 1, 4))")
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve serve-bedrock-double record record-double kernels test check soak bench audit
@@ -30,7 +32,7 @@ kernels: $(SYNCED)  ## compile the kernels that are used most; otherwise each is
 	$(RUN) infra/warm.py
 
 test: $(SYNCED)  ## all tests, without the benchmarks and the long storms
-	$(RUN) -m pytest -q -m "not bench and not soak" -n auto --maxprocesses 4 --dist loadfile \
+	$(RUN) -m pytest -q -m "not bench and not soak" -n $(WORKERS) --dist loadfile \
 		-o tmp_path_retention_policy=failed
 
 check: $(SYNCED)  ## lint, format, types, import rules, secrets

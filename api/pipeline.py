@@ -144,7 +144,7 @@ def _told(settings: Settings, desk: "Desk", request: "OptimizationRequest") -> b
     from api.progress import estimated
     from tools.estimate import estimate
 
-    whole = estimate(request, machines=machines_of(settings))
+    whole = estimate(request, request.trials, machines_of(settings))  # one job, whatever plans a run would have
     print(f"Estimate: {estimated(whole)}; besides, an instance for each other step", file=sys.stderr)
     return desk.thresholds is None or not desk.thresholds.exceeded(whole)
 

@@ -66,6 +66,7 @@ def rounds(client: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[
     return [{each["name"]: each for each in clients} for clients in told["rounds"]]
 
 
+@pytest.mark.soak
 def test_clients_that_were_cut_off_twice_end_with_the_messages_and_the_state_of_one_that_was_not(rounds) -> None:
     for clients in rounds:
         uncut = clients["uncut"]

@@ -306,6 +306,7 @@ def _listens_to_interrupts() -> None:
 
 
 @pytest.mark.parametrize("moment", [pytest.param("Market analyst", marks=pytest.mark.soak), "Estimate, plan 1"])
+@pytest.mark.soak
 def test_an_interrupted_run_says_how_to_go_on(capfd, home, made, moment):
     running = subprocess.Popen(
         [sys.executable, "-m", "api", "optimize", *SMALL],

@@ -97,5 +97,5 @@ def test_reports_of_machines_are_told_in_a_line():
 
 def test_an_estimate_says_what_is_paid_for():
     paid = estimated(estimate(SMALL, machines=CLOUD.model_copy(update={"dollars_per_hour": 0.816})))
-    assert paid.endswith(" MB, 2 instances, 0.08 dollars")
+    assert paid.endswith(" MB, 2 instances, 0.25 dollars")
     assert estimated(estimate(SMALL)).endswith(" MB")

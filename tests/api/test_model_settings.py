@@ -191,6 +191,7 @@ def test_credentials_are_no_part_of_what_is_read_or_shown(monkeypatch) -> None:
 SMALL = ["--trials", "10", "--paths", "100", "--years", "1", "--scenarios", "base_case"]
 
 
+@pytest.mark.soak
 def test_expired_credentials_end_a_command_which_goes_on_once_they_are_renewed(home: Path, monkeypatch, capsys) -> None:
     for name, value in {"MODEL": ONE, "MODEL_FALLBACKS": OTHER, "AWS_REGION": "us-east-1"}.items():
         monkeypatch.setenv(name, value)

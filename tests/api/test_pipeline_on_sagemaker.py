@@ -181,6 +181,7 @@ def test_the_command_starts_follows_and_fetches(
         amazon.fleet.wait_for_execution(arn)
 
 
+@pytest.mark.soak
 async def test_a_failed_step_names_its_cause(here: Finished, amazon: Amazon) -> None:
     fleet, pipelines, _ = amazon
     wrong = here.folder / "scenario_generation.wrong"

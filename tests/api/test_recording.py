@@ -124,6 +124,7 @@ def test_a_recording_that_could_not_be_kept_is_not_made(double, tmp_path, capfd)
     assert sorted(tmp_path.iterdir()) == [file, folder]
 
 
+@pytest.mark.soak
 def test_prices_that_are_gone_are_named_with_their_place(double, tmp_path, capfd):
     tape, prices = tmp_path / "mine.yaml", tmp_path / "prices.csv"
     days = [f"{day:%Y-%m-%d},{100 + n % 7}" for n, day in enumerate(pd.bdate_range("2005-01-03", periods=3500))]

@@ -138,6 +138,7 @@ def test_serve_ends_with_its_workers_and_says_so(home, told):
         assert (said in out) == (said != '"job')
 
 
+@pytest.mark.soak
 def test_a_place_to_listen_that_cannot_be_had_is_told_in_one_line_before_anything_is_begun(home):
     environment = os.environ | {"STRATIGOS_HOME": str(home), "STRATIGOS_AUTH": "keys"}
     with socket.create_server(("127.0.0.1", 0)) as taken:

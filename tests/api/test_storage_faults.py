@@ -178,6 +178,7 @@ async def counts(client: httpx.AsyncClient) -> list[int]:
     [THROTTLED, *(pytest.param(fault, marks=pytest.mark.soak) for fault in (EXPIRED, INTERNAL))],
     ids=lambda fault: fault.code,
 )
+@pytest.mark.soak
 async def test_a_table_that_fails_to_the_end_is_told_and_nothing_is_written(client, aws, proxy, name, fault: Fault):
     for operation in WRITES:
         proxy.fail(operation, fault)
@@ -197,7 +198,7 @@ async def test_a_table_that_fails_to_the_end_is_told_and_nothing_is_written(clie
 
 
 @pytest.mark.parametrize("patience", [20.0])
-@pytest.mark.parametrize("fault", [THROTTLED, LOST], ids=lambda fault: fault.code)
+@pytest.mark.parametrize("fault", [pytest.param(THROTTLED, marks=pytest.mark.soak), LOST], ids=lambda fault: fault.code)
 async def test_what_fails_once_is_written_once(client, desk, proxy, fault: Fault):
     for request in WRITING:
         for operation in (*READS, *WRITES, "SendMessage"):

@@ -107,6 +107,7 @@ def test_a_suggested_request_is_one_that_can_be_asked(fitted, at, tmp_path, caps
     assert json.loads(capsys.readouterr().out)["start"] == json.loads(printed.out)["start"]
 
 
+@pytest.mark.soak
 def test_a_warm_search_says_where_it_begins(fitted, tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.setenv("STRATIGOS_HOME", str(shutil.copytree(fitted[0], tmp_path / "home")))
     assert run(["optimize", *AGAIN, "--warm", "--json"]) == 0

@@ -143,6 +143,7 @@ def started(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.soak
 def test_a_person_points_boto3_at_it_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
     with started("--port", "0", "--throttle", "1") as process:
         assert process.stdout is not None

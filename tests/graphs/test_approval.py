@@ -368,6 +368,7 @@ async def killed_again_and_again(folder: Path, request: Any, asking: Sequence[in
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 async def test_a_run_that_waits_survives_kill_and_three_days(tmp_path, small):
     await killed_again_and_again(tmp_path, small(), (7,), (1, 14))
 

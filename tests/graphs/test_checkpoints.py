@@ -108,6 +108,7 @@ async def ran(desk: Desk, name: str) -> str | None:
     return (await run_of(desk.store, OWNER, name)).result_digest
 
 
+@pytest.mark.soak
 async def test_a_run_that_waits_and_goes_on_elsewhere_comes_to_what_it_comes_to_with_sqlite(
     tmp_path, opened, small, aws, place
 ):

@@ -573,6 +573,7 @@ async def until_done(home: Path, text: str, deadly: Collection[str], **options: 
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 async def test_a_killed_turn_goes_on_where_it_was(home, searched):
     expected = await traces(searched)
     turn_log, run_log = expected["logs"].values()

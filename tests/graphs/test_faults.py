@@ -96,7 +96,7 @@ PASSING: dict[str, Passing] = {
 }
 
 
-@pytest.mark.parametrize("case", a_few(PASSING, "throttled", "throttled_midway", "cut_frame"))
+@pytest.mark.parametrize("case", a_few(PASSING, "throttled", "cut_frame"))
 async def test_what_passes_is_waited_for_and_leaves_the_result_as_it_is(case, home, monkeypatch, undisturbed):
     fault = PASSING[case]
     with Double(faulty(embedded(), before_each(FIVE, fault.reply))) as double:

@@ -179,6 +179,7 @@ async def test_a_run_killed_at_every_node_and_call_asks_for_nothing_that_was_sto
     assert kept(home) == []
 
 
+@pytest.mark.soak
 async def test_two_processes_with_the_same_run_ask_no_more_than_each_alone(tmp_path, small) -> None:
     expected, wanted = await calm(tmp_path / "calm", small())
     await prepare(tmp_path / "both", small())
@@ -192,6 +193,7 @@ async def test_two_processes_with_the_same_run_ask_no_more_than_each_alone(tmp_p
     assert kept(tmp_path / "both") == []
 
 
+@pytest.mark.soak
 async def test_a_process_that_is_overtaken_tells_nothing_of_an_answer_that_does_not_count(tmp_path, small) -> None:
     home, held, ended_elsewhere = tmp_path / "late", threading.Event(), threading.Event()
     await prepare(home, small())

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.peak_memory import PEAK
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +46,7 @@ def peak_megabytes(paths: int, days: int, configs: int) -> float:
     return float(run.stdout)
 
 
+@pytest.mark.soak
 def test_five_times_the_paths_need_hardly_more_memory() -> None:
     peak_megabytes(64, 21, 1)  # compiles, if need be
     few, many = peak_megabytes(4_000, 126, 10), peak_megabytes(20_000, 126, 10)

@@ -235,6 +235,7 @@ def other_processor() -> dict[str, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_every_statistic_has_the_same_bits_on_another_processor() -> None:
     here = io.StringIO()
     with contextlib.redirect_stdout(here):

@@ -482,6 +482,7 @@ def test_another_number_of_cores_and_another_library_change_no_bit() -> None:
     assert more == one_thread
 
 
+@pytest.mark.soak
 def test_memory_does_not_grow_with_the_paths() -> None:
     """12 years: 16,384 paths kept month by month would be 2.4 million values, 19 MB."""
     few, _ = program(2_048, 12, 1, NUMBA_NUM_THREADS="2")

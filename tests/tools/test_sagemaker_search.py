@@ -102,7 +102,8 @@ def large(asked: Any, searching: Any, world: Any) -> Any:
     return searching(type(world)(world.market, request))
 
 
-@pytest.mark.parametrize("instances", [1, pytest.param(3, marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize("instances", [1, 3])
 async def test_workers_find_what_this_process_finds(searches: Any, searched: Any, instances: int) -> None:
     search = searches(searched.world.request)
     runner = search.runner(instances)
