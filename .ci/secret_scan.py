@@ -23,7 +23,7 @@ ALLOWED = Path(__file__).with_name("allowed_secrets.toml")
 
 DIGESTS_ONLY = ("uv.lock", "package-lock.json")
 WORTH_A_LOOK = re.compile(
-    r"(?=[\w+/=-]*\d)[\w+/=-]{20,}|PRIVATE KEY|PuTTY|://[^:/\s]+:[^@/\s]+@"
+    r"(?=[\w+/=-]*\d)[\w+/=-]{20,}|A[A-Z0-9]{3}[A-Z2-7]{16}|PRIVATE KEY|PuTTY|://[^:/\s]+:[^@/\s]+@"
     r"|key_?pass|(api|auth|service|account|db|database|private|client)[_-]?(key|pass)|passw|pwd|secret|contrase",
     re.IGNORECASE,
 )

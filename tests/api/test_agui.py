@@ -78,6 +78,7 @@ def test_clients_that_were_cut_off_twice_end_with_the_messages_and_the_state_of_
         assert clients["resuming"]["types"] == uncut["types"]
 
 
+@pytest.mark.soak
 def test_a_chat_has_tool_calls_steps_state_and_text(rounds) -> None:
     search = rounds[0]["uncut"]
     assert search["types"][0] == "RUN_STARTED"
@@ -104,6 +105,7 @@ def test_a_chat_has_tool_calls_steps_state_and_text(rounds) -> None:
     assert {message["toolCallId"] for message in search["messages"] if message["role"] == "tool"} == set(called)
 
 
+@pytest.mark.soak
 def test_what_waits_for_a_person_is_an_interrupt_and_goes_on_once_it_is_resumed(rounds) -> None:
     asked, approved = rounds[1]["uncut"], rounds[2]["uncut"]
     (interrupt,) = asked["interrupts"]

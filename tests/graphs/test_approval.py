@@ -373,6 +373,7 @@ async def test_a_run_that_waits_survives_kill_and_three_days(tmp_path, small):
     await killed_again_and_again(tmp_path, small(), (7,), (1, 14))
 
 
+@pytest.mark.soak
 async def test_a_rejection_whose_process_died_is_told_when_the_run_is_read(home, small):
     async with guarded(home) as desk:
         await waiting(desk, small())

@@ -193,6 +193,7 @@ def opening(received: Received) -> bool:
     return len(received.body["messages"]) == 1
 
 
+@pytest.mark.soak
 async def test_what_was_answered_before_a_failure_is_neither_asked_nor_told_again(home, monkeypatch, undisturbed):
     """Each opening call is throttled once and each that follows it is refused once: every execution gets further."""
     told: list[tuple[object, ...]] = []

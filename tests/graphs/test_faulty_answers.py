@@ -223,6 +223,7 @@ async def test_two_hundred_tool_calls_at_once_are_refused_beyond_the_limit(home,
     no_trace_of_it(home, done.result, *done.events)
 
 
+@pytest.mark.soak
 async def test_one_agent_that_is_blocked_leaves_the_others_their_say(home, monkeypatch):
     def blocked(received: Received) -> Reply | None:
         return Blocked(BELIEF) if role_of(received) == "MarketView" else None

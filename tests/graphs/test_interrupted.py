@@ -214,6 +214,7 @@ async def test_a_process_that_is_overtaken_tells_nothing_of_an_answer_that_does_
     assert kept(home) == []
 
 
+@pytest.mark.soak
 async def test_an_answer_that_comes_after_the_end_of_its_run_is_not_kept(tmp_path, small) -> None:
     home = tmp_path / "late"
     held, ended_elsewhere, asked_again = threading.Event(), threading.Event(), threading.Event()

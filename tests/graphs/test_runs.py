@@ -176,6 +176,7 @@ async def test_changed_prices_are_refused_on_a_resume(home, opened, small, tmp_p
         assert last.code == "unusable_input"
 
 
+@pytest.mark.soak
 async def test_the_same_request_asked_again_has_the_same_digest_and_another_one_adds_to_the_ledger(home, opened, small):
     async with opened(home) as desk:
         digests, ledger = [], []

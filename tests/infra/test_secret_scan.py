@@ -16,6 +16,9 @@ def _encoded(*parts: object) -> list[str]:
 
 PLANTED = {
     "an AWS access key": lambda: "AKIA" + "".join(secrets.choice(LETTERS) for _ in range(16)),
+    "an AWS access key without a digit": lambda: (
+        "AKIA" + "".join(secrets.choice(string.ascii_uppercase) for _ in range(16))
+    ),
     "an AWS secret key": lambda: f'aws_secret_access_key = "{base64.b64encode(secrets.token_bytes(30)).decode()}"',
     "an API key of ours": lambda: f"stratigos_{secrets.token_hex(6)}_{secrets.token_urlsafe(32)}",
     "a key of Bedrock": lambda: "ABSK" + base64.b64encode(secrets.token_bytes(60)).decode(),
