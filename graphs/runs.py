@@ -127,8 +127,10 @@ async def decide_approval(
     if subject == "holdout" and decided.verdict == "edited":
         raise InvalidInput("verdict", decided.verdict, allowed="approved or rejected: a holdout has nothing to edit")
     while True:
-        earlier = await approval_of(desk.store, owner, run_id, subject)  # before the run, as in `execute`
+        earlier = await approval_of(desk.store, owner, run_id, subject)
         record = await record_of(desk.store, owner, run_id)
+        if await approval_of(desk.store, owner, run_id, subject) != earlier:  # so the run is from before the decision
+            continue
         run = Run.model_validate(record.document)
         check_decider(desk, run, subject, earlier, decider)
         besides = await questions.closing(desk.store, earlier, decided.at, decided)

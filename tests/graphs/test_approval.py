@@ -26,7 +26,7 @@ from store.records import every
 from tests.graphs.conftest import OWNER, open_desk
 from tests.graphs.test_interrupted import FRESH, ended
 from tests.graphs.waiting import LOW, go_on
-from tools.approval import AlreadyDecided, Approval, Decided, NothingAsked, Thresholds, approval_of
+from tools.approval import AlreadyDecided, Approval, Decided, NothingAsked, Thresholds, approval_key, approval_of
 from tools.context import Context, Principal, RunMarket
 from tools.datasets import load_owned
 from tools.errors import InvalidInput, UserError
@@ -237,6 +237,40 @@ async def test_of_two_decisions_at_once_one_holds(home, small):
     assert approval.decided is not None
     rejected = approval.decided.verdict == "rejected"
     assert (run.state, run.request.trials) == (("rejected", 10) if rejected else ("running", 12))
+
+
+@pytest.mark.parametrize("first", ["edited", "rejected"])
+@pytest.mark.parametrize("second", ["edited", "rejected"])
+async def test_a_decision_between_the_reads_of_another_one_holds(home, small, first, second):
+    choices = {"edited": decided("edited", trials=12), "rejected": decided("rejected", reason="no")}
+
+    class Slow:
+        """Lets the other decision through when the question was read for the first time."""
+
+        def __init__(self, port):
+            self._port = port
+            self._passed = False
+
+        def __getattr__(self, name):
+            return getattr(self._port, name)
+
+        async def get(self, key):
+            found = await self._port.get(key)
+            if key == approval_key(OWNER, RUN, "launch") and not self._passed:
+                self._passed = True
+                await decide_approval(desk, OWNER, RUN, choices[first])
+            return found
+
+    async with guarded(home) as desk:
+        await waiting(desk, small())
+        slow = replace(desk, store=replace(desk.store, records=Slow(desk.store.records)))
+        if first == second:
+            await decide_approval(slow, OWNER, RUN, choices[second])
+        else:
+            with pytest.raises(AlreadyDecided, match=f"was {first} by risk officer"):
+                await decide_approval(slow, OWNER, RUN, choices[second])
+        run = await run_of(desk.store, OWNER, RUN)
+    assert (run.state, run.request.trials) == (("rejected", 10) if first == "rejected" else ("running", 12))
 
 
 async def test_a_process_that_read_the_request_before_its_edit_does_not_execute_it(home, small):
