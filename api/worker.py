@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,11 +15,12 @@ from api.log import Secrets, libraries_told, log_to
 from api.settings import read_settings
 from tools.errors import InvalidInput, UserError
 from tools.pipeline import STEPS
+from tools.processing import FAULT, MENDABLE
 
 if TYPE_CHECKING:
     from tools.container import Tree
 
-FAULT, MENDABLE, LOST, STOPPED = 1, 2, 75, 143
+LOST, STOPPED = 75, 143
 LONGEST_MESSAGE = 1_000
 _STEPS = tuple(step.name for step in STEPS)
 
@@ -73,6 +75,10 @@ def worker(
 async def _work(tree: "Tree", stop: threading.Event, step: str | None) -> None:
     if step not in (None, *_STEPS):
         raise InvalidInput("--step", step, allowed=", ".join(_STEPS))
+    if not tree.inputs.is_dir():
+        allowed = "the folder of a container of SageMaker Processing; without one, `optimize` or `pipeline run`"
+        reason = f"there is no folder {tree.inputs}, which would hold the work"
+        raise InvalidInput("STRATIGOS_CONTAINER_ROOT", str(tree.root), reason=reason, allowed=allowed)
     from tools.stepping import perform
     from tools.working import work
 
@@ -91,7 +97,9 @@ async def _work(tree: "Tree", stop: threading.Event, step: str | None) -> None:
 def _failed(tree: "Tree", sentence: str, code: int) -> int:
     """SageMaker shows the file to whoever asks what became of the job."""
     told = Secrets(os.environ).text(None, "", sentence)[:LONGEST_MESSAGE]
-    tree.message.parent.mkdir(parents=True, exist_ok=True)
-    tree.message.write_text(told, encoding="utf-8")
     print(told, file=sys.stderr)
+    if tree.root.is_dir():  # where there is no container, none is made
+        with suppress(OSError):  # that it cannot be written must not hide the sentence
+            tree.message.parent.mkdir(parents=True, exist_ok=True)
+            tree.message.write_text(told, encoding="utf-8")
     return code

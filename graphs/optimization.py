@@ -29,26 +29,22 @@ from agents.market_analyst import market_analyst
 from agents.model import ModelChain
 from agents.optimizer import optimizer
 from agents.risk_manager import risk_manager
-from graphs import computations
 from graphs.approval import APPROVE, asked_for, check_payable, told
-from graphs.computations import TENTHS
 from graphs.deciding import Consulted, Question, decide
 from graphs.log import EventLog, Place
-from graphs.run_book import Cancelled, JobFailed
-from graphs.stream import COMPUTING
 from graphs.trials import Telling
+from graphs.watching import Watch
 from quant.trial import Trial
-from store.errors import Unavailable
 from tools import plans
 from tools.approval import Approval, Thresholds
 from tools.claims import Draft, permitted_by, render, violations
 from tools.context import Context
 from tools.counting import counted
-from tools.errors import InvalidInput, UserError
+from tools.errors import InvalidInput
 from tools.estimate import estimate
 from tools.figures import Claim, Figure
 from tools.findings import explainable
-from tools.jobs import JobStatus, Report, SearchJob
+from tools.jobs import SearchJob
 from tools.ledger import entry, load_ledger
 from tools.optimization import (
     MAX_PLANS,
@@ -72,9 +68,7 @@ from tools.status import search_report
 from tools.template import AUTHOR, template_claims
 from tools.trace import (
     ClaimReleased,
-    ComputationReported,
     EstimateMade,
-    JobProgressed,
     NodeFinished,
     NodeStarted,
     TraceEvent,
@@ -82,9 +76,8 @@ from tools.trace import (
     VerdictReached,
 )
 from tools.trials import load_series, save_series, stored_trials
-from tools.verification import verify
+from tools.verification import require_verified
 
-POLL_SECONDS = 0.1
 RECURSION_LIMIT = 40
 """Steps of this graph: far above three plans, far below an endless loop."""
 
@@ -101,10 +94,6 @@ DEFAULTS: dict[AgentName, str] = {
     "explainer": "The explainer gave no answer; the explanation comes from a template.",
 }
 """What code does instead of an agent that abstains, as the result says it."""
-
-
-class Unverified(RuntimeError):
-    """The released text and its figures do not say what was computed."""
 
 
 class State(TypedDict):
@@ -267,8 +256,9 @@ async def search(state: State, run: Execution, place: Place) -> Update:
     )
     await place.say(EstimateMade, plan=place.step, estimate=estimate(request, budget, context.jobs.machines))
     telling = Telling(context, place, stored, first)
+    watch = Watch(context, place, telling, lambda: check_payable(context, run.thresholds, run.approval))
     try:
-        status = await _watched(job, run, place, telling)
+        status = await watch.until_ended(job)
     except asyncio.CancelledError:
         if not context.jobs.machines.remote:
             await context.jobs.cancel(job.id())  # it would go on for nobody
@@ -339,8 +329,7 @@ async def finish(state: State, run: Execution, place: Place) -> Update:
     decisions = _in_order(state)
     explained = [*label_claims(decisions), *(render(claim, judged.figures) for claim in state["explanation"])]
     final = labelled(_final(judged, explained, state), decisions)
-    if wrong := verify(final):
-        raise Unverified("; ".join(wrong))
+    require_verified(final)
     await place.show(*_claims_released(explained, state["author"], place))
     usage = await agents_usage(context.store, context.owner, context.run)
     final = final.model_copy(update={"usage": usage})
@@ -428,51 +417,6 @@ async def _released(said: Consulted[Any], figures: Sequence[Figure], place: Plac
 
 def _claims_released(claims: Sequence[RenderedClaim], author: str, place: Place) -> list[TraceEvent]:
     return [place.make(ClaimReleased, ordinal, author=author, claim=claim) for ordinal, claim in enumerate(claims)]
-
-
-async def _watched(job: SearchJob, run: Execution, place: Place, telling: Telling) -> JobStatus:
-    """Submit the job and say each tenth of its trials, with the trials, until it ends.
-
-    Where the job outlives this process the execution ends here until there is news of it.
-    """
-    context, said = run.context, 0
-    remote = context.jobs.machines.remote
-    if remote:
-        if await computations.computation_of(context.store, context.owner, context.run) is None:
-            check_payable(context, run.thresholds, run.approval)
-        status = await computations.submitted(context.store, context.jobs, job, context.now())
-    else:
-        status = await context.jobs.submit(job)
-    while True:
-        await place.show(*(_reported(report, job, place) for report in status.reports))
-        for passed in range(said + 1, computations.tenth(status) + 1):
-            said, done = passed, -(-status.total * passed // TENTHS)
-            about = {"job": job.id(), "done": done, "total": status.total, "best": status.best}
-            await place.show(*await telling.until(job.first + done), place.make(JobProgressed, passed, **about))
-        if remote:
-            await computations.learn(context.store, job, status, context.now())
-        if status.state == "completed":
-            return status
-        if status.state in ("failed", "cancelled"):
-            raise _failure(status)
-        while remote:  # what a resume hands in does not count: the job is looked at from the beginning of the node
-            interrupt({COMPUTING: job.id()})
-        await asyncio.sleep(POLL_SECONDS)
-        status = await context.jobs.status(job.id())
-
-
-def _failure(status: JobStatus) -> Exception:
-    if status.state == "cancelled":
-        return Cancelled(status.id)
-    if status.mendable:
-        return UserError(status.error)
-    return Unavailable(status.error) if status.unavailable else JobFailed(f"{status.id}: {status.error}")
-
-
-def _reported(report: Report, job: SearchJob, place: Place) -> TraceEvent:
-    """The same event whenever the same report is read."""
-    about = f"{report.attempt}-{report.name}-{report.code}"
-    return place.make(ComputationReported, about, job=job.id(), report=report)
 
 
 def _unplanned(decision: Decision, tried: int) -> SearchPlan:

@@ -12,6 +12,9 @@ from quant.paths import fill_block
 from quant.random import LANES
 from quant.signals import GARCH, GARCH_HORIZON, GIVEN, TREND, trend_signal, volatility_signal
 
+# rows of the room in which a block is accounted for
+_LOGS, _EXCESS, _VOLATILITY, _LOOKED = range(4)
+
 _TURBULENT = np.array([0.0, 1.0])
 """Of the two states, the more volatile: the signal is its probability."""
 
@@ -22,6 +25,12 @@ def _repeat(series: Floats, out: Floats) -> None:
     for t in range(out.shape[0]):
         for j in range(out.shape[1]):
             out[t, j] = series[t]
+
+
+@compiled
+def room(looks: Floats, days: int, lanes: int) -> Floats:
+    """Where `run_block` keeps its signals; asked for once for many blocks, since fresh memory is slow to enter."""
+    return np.empty((_LOOKED + looks.shape[0], days, lanes))
 
 
 @compiled
@@ -49,6 +58,7 @@ def run_block(
     losses: Counts,
     falls: Counts,
     series: Floats,
+    space: Floats,
 ) -> None:
     """Account for K rules over one block of paths; rules must be sorted by their row of `signals`.
 
@@ -56,23 +66,22 @@ def run_block(
     looks (X, 2), look_of (K,): kind and hysteresis of what else is looked at, -1 for nothing; trades (F, T),
     trades_of (K,): days that trade; garch, hidden: parameters of the two fitted models, empty unless a rule needs them;
     given (G, T): volatilities that come from elsewhere; bonds (T, B): returns of the safe leg, empty for cash;
-    statistics (K, 16, B); losses (K, LOSS_BINS); falls (K, FALL_BINS); series (K, 4, T) or empty.
+    statistics (K, 16, B); losses (K, LOSS_BINS); falls (K, FALL_BINS); series (K, 4, T) or empty; space:
+    a `room` of this many days and lanes.
     """
     days, lanes = returns.shape
-    logs = np.empty((days, lanes))
-    excess = np.empty((days, lanes))
+    logs, excess, volatility, looked = space[_LOGS], space[_EXCESS], space[_VOLATILITY], space[_LOOKED:]
     for t in range(days):
         for j in range(lanes):
             logs[t, j] = log(1.0 + returns[t, j])
             excess[t, j] = returns[t, j] - cash[t]
-    looked = np.empty((looks.shape[0], days, lanes))
     for x in range(looks.shape[0]):
         if looks[x, 0] == TREND:
             trend_signal(looks[x, 1], logs, looked[x])
         else:
             regime_signal(hidden, _TURBULENT, logs, looked[x])
     none = np.empty((0, 0))
-    volatility = np.zeros((days, lanes))
+    volatility[:] = 0.0
     for k in range(rules.shape[0]):
         kind, length, decay = signals[k, 0], signals[k, 1], signals[k, 2]
         if kind >= 0.0 and (
@@ -151,6 +160,7 @@ def simulate_blocks(  # noqa: C901  (paths, rules, then the sums of a block)
     statistics = np.empty((count, STATISTICS, LANES))
     nothing = np.empty((0, 0, 0))
     none = np.empty((0, 0))
+    space = room(looks, days, LANES)
     bonds, yields = (np.empty((days, LANES)), np.empty((days, LANES))) if bond.size > 0 else (none, none)
     for b in range(means.shape[0]):
         used = min(LANES, paths - b * LANES)
@@ -182,6 +192,7 @@ def simulate_blocks(  # noqa: C901  (paths, rules, then the sums of a block)
             losses,
             falls,
             nothing,
+            space,
         )
         for k in range(count):
             for m in range(STATISTICS):

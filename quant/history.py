@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.blocks import run_block
+from quant.blocks import room, run_block
 from quant.compiled import compiled
 from quant.elementary import log
 from quant.errors import DataError
@@ -201,6 +201,7 @@ def replay(
         np.zeros((count, LOSS_BINS), dtype=np.int32),
         np.zeros((count, FALL_BINS), dtype=np.int32),
         series,
+        room(rules.looks, end, 1),
     )
     back = np.argsort(rules.order)
     return Replayed(statistics=statistics[back, :, 0], series=series[back], start=start)

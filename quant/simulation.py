@@ -43,6 +43,9 @@ from quant.returns import DAYS
 from quant.rules import Rules, simulated_trading_days
 
 LEVEL = 0.95
+GROUP = 16
+"""Blocks that are merged with one another before they join the others: what a part keeps is one row for each."""
+_GROUP_PATHS = GROUP * LANES
 
 
 @dataclass(frozen=True)
@@ -83,14 +86,14 @@ class Simulated:
 
 @dataclass(frozen=True)
 class Part:
-    """Sums of K configs over B blocks of 64 paths, kept apart so that they can be merged in the order of all blocks.
+    """Sums of K configs over G groups of 1,024 paths, kept apart so that they can be merged in the order of all groups.
 
     Attributes
     ----------
     first_block, paths, days : int
-        Where it lies, and how many paths it has: the last block of a simulation may be short.
-    means, spreads : ndarray, shape (B, K, 16)
-        Of each block: mean of each statistic over its paths, and the sum of squared deviations from it.
+        Where it lies, and how many paths it has: the last group of a simulation may be short.
+    means, spreads : ndarray, shape (G, K, 16)
+        Of each group: mean of each statistic over its paths, and the sum of squared deviations from it.
     losses : ndarray, shape (K, LOSS_BINS)
         Histogram of 21-day returns.
     falls : ndarray, shape (K, FALL_BINS)
@@ -168,43 +171,10 @@ def simulate(
         of the day's prices or at an implied volatility: simulated worlds have neither.
     """
     _check(rules, warm_up, lag)
-    blocks = math.ceil(paths / LANES)
-    count = rules.table.shape[0]
     rows = (2 if keep_drawdowns else 1) if keep_paths else 0
-    by_path = np.empty((rows, count, paths))
+    by_path = np.empty((rows, rules.table.shape[0], paths))
     account = _Account(rules, model, bond, days, warm_up, lag, risk_aversion, drawdown_limit or 0.0, offset)
-
-    def work(span: tuple[int, int]) -> tuple[Floats, Floats, Counts, Counts]:
-        first, last = span
-        if cancelled():
-            raise InterruptedError
-        used = min(paths, last * LANES) - first * LANES
-        kept = np.empty((rows, count, used))
-        found = account.blocks(first_block + first, used, kept)
-        if keep_paths:
-            by_path[:, rules.order, first * LANES : first * LANES + used] = kept
-        return found
-
-    losses = np.zeros((count, LOSS_BINS), dtype=np.int32)
-    falls = np.zeros((count, FALL_BINS), dtype=np.int32)
-    mean, spread = np.zeros((count, STATISTICS)), np.zeros((count, STATISTICS))
-    workers = threads()
-    spans = _spans(blocks, workers)
-    with ThreadPoolExecutor(workers) as pool:
-        for (first, _), (means, spreads, some_losses, some_falls) in zip(spans, pool.map(work, spans), strict=True):
-            _merge(means, spreads, first, paths, mean, spread)
-            losses += some_losses
-            falls += some_falls
-    back = np.argsort(rules.order)
-    return Simulated(
-        mean=mean[back],
-        spread=spread[back],
-        losses=losses[back],
-        falls=falls[back],
-        by_path=by_path,
-        paths=paths,
-        days=days,
-    )
+    return _united([account.part(paths, first_block, threads(), cancelled, by_path)], by_path)
 
 
 def simulate_part(
@@ -228,9 +198,9 @@ def simulate_part(
     rules, model, days, warm_up, lag, risk_aversion, drawdown_limit, cancelled
         As in `simulate`.
     paths : int
-        Paths of this part: a multiple of 64, unless the part is the last one.
+        Paths of this part: a multiple of 1,024, unless the part is the last one.
     first_block : int
-        Its first block of 64 paths.
+        Its first block of 64 paths, a multiple of 16.
     workers : int, optional
         Threads; by default as many as `threads` says.
 
@@ -241,43 +211,17 @@ def simulate_part(
     Raises
     ------
     DataError
-        As `simulate`.
+        As `simulate`, and if the part begins within a group.
     """
     _check(rules, warm_up, lag)
-    blocks = math.ceil(paths / LANES)
-    count = rules.table.shape[0]
+    if first_block % GROUP:
+        raise DataError(f"`first_block` {first_block} lies within a group; allowed: multiples of {GROUP}")
     account = _Account(rules, model, None, days, warm_up, lag, risk_aversion, drawdown_limit or 0.0, 0)
-
-    def work(span: tuple[int, int]) -> tuple[Floats, Floats, Counts, Counts]:
-        first, last = span
-        if cancelled():
-            raise InterruptedError
-        used = min(paths, last * LANES) - first * LANES
-        return account.blocks(first_block + first, used, np.empty((0, count, used)))
-
-    workers = workers or threads()
-    spans = _spans(blocks, workers)
-    with ThreadPoolExecutor(workers) as pool:
-        found = list(pool.map(work, spans))
-    back = np.argsort(rules.order)
-    losses = np.zeros((count, LOSS_BINS), dtype=np.int32)
-    falls = np.zeros((count, FALL_BINS), dtype=np.int32)
-    for _, _, some_losses, some_falls in found:
-        losses += some_losses
-        falls += some_falls
-    return Part(
-        first_block=first_block,
-        paths=paths,
-        days=days,
-        means=np.concatenate([means for means, _, _, _ in found])[:, back],
-        spreads=np.concatenate([spreads for _, spreads, _, _ in found])[:, back],
-        losses=losses[back],
-        falls=falls[back],
-    )
+    return account.part(paths, first_block, workers or threads(), cancelled, np.empty((0, rules.table.shape[0], paths)))
 
 
 def merged(parts: Sequence[Part]) -> Simulated:
-    """The simulation of which `parts` are the pieces, with the bits of `simulate` from its first block on.
+    """The simulation of which `parts` are the pieces, with the bits of `simulate` from block 0 on.
 
     Parameters
     ----------
@@ -297,23 +241,30 @@ def merged(parts: Sequence[Part]) -> Simulated:
     ordered = sorted(parts, key=lambda part: part.first_block)
     if not ordered:
         raise DataError("`parts` is empty; allowed: at least one")
-    paths = ordered[-1].first_block * LANES + ordered[-1].paths
-    count = ordered[0].means.shape[1]
-    losses = np.zeros((count, LOSS_BINS), dtype=np.int32)
-    falls = np.zeros((count, FALL_BINS), dtype=np.int32)
-    mean, spread = np.zeros((count, STATISTICS)), np.zeros((count, STATISTICS))
-    seen = 0
+    count, seen = ordered[0].means.shape[1], 0
     for part in ordered:
-        if part.first_block * LANES != seen:
+        if part.first_block * LANES != seen or seen % _GROUP_PATHS:
             raise DataError(f"`parts` must lie side by side; block {part.first_block} comes after {seen} paths")
-        if part.means.shape != (math.ceil(part.paths / LANES), count, STATISTICS) or part.days != ordered[0].days:
+        if part.means.shape != (_groups(part.paths), count, STATISTICS) or part.days != ordered[0].days:
             raise DataError("`parts` must be of the same configs and days")
-        _merge(part.means, part.spreads, part.first_block, paths, mean, spread)
-        losses += part.losses
-        falls += part.falls
         seen += part.paths
-    by_path = np.empty((0, count, paths))
-    return Simulated(mean, spread, losses, falls, by_path, paths, ordered[0].days)
+    return _united(ordered, np.empty((0, count, seen)))
+
+
+def _united(parts: Sequence[Part], by_path: Floats) -> Simulated:
+    """All that is known of parts that lie side by side."""
+    paths = by_path.shape[2]
+    means = np.concatenate([part.means for part in parts])
+    mean, spread = np.zeros((1, *means.shape[1:])), np.zeros((1, *means.shape[1:]))
+    spreads = np.concatenate([part.spreads for part in parts])
+    _merge(means, spreads, 0, _GROUP_PATHS, len(means), paths, mean, spread)
+    losses = np.add.reduce([part.losses for part in parts], dtype=np.int32)
+    falls = np.add.reduce([part.falls for part in parts], dtype=np.int32)
+    return Simulated(mean[0], spread[0], losses, falls, by_path, paths, parts[0].days)
+
+
+def _groups(paths: int) -> int:
+    return math.ceil(paths / _GROUP_PATHS)
 
 
 def _check(rules: Rules, warm_up: int, lag: int) -> None:
@@ -341,6 +292,42 @@ class _Account:
     risk_aversion: float
     drawdown_limit: float
     offset: int
+
+    def part(self, paths: int, first_block: int, workers: int, cancelled: Callable[[], bool], by_path: Floats) -> Part:
+        """Sums of paths from block `first_block` on, in the order the configs were given; fills `by_path`."""
+        rules, blocks, groups = self.rules, math.ceil(paths / LANES), _groups(paths)
+        count = rules.table.shape[0]
+
+        def work(span: tuple[int, int]) -> tuple[Floats, Floats, Counts, Counts]:
+            first, last = span
+            if cancelled():
+                raise InterruptedError
+            used = min(paths, last * LANES) - first * LANES
+            kept = np.empty((by_path.shape[0], count, used))
+            found = self.blocks(first_block + first, used, kept)
+            if by_path.size:
+                by_path[:, rules.order, first * LANES : first * LANES + used] = kept
+            return found
+
+        losses = np.zeros((count, LOSS_BINS), dtype=np.int32)
+        falls = np.zeros((count, FALL_BINS), dtype=np.int32)
+        mean, spread = np.zeros((groups, count, STATISTICS)), np.zeros((groups, count, STATISTICS))
+        spans = _spans(blocks, workers)
+        with ThreadPoolExecutor(workers) as pool:
+            for (first, _), (means, spreads, some_losses, some_falls) in zip(spans, pool.map(work, spans), strict=True):
+                _merge(means, spreads, first, LANES, GROUP, paths, mean, spread)
+                losses += some_losses
+                falls += some_falls
+        back = np.argsort(rules.order)
+        return Part(
+            first_block=first_block,
+            paths=paths,
+            days=self.days,
+            means=mean.take(back, axis=1),  # contiguous: a kernel is compiled for each layout that it meets
+            spreads=spread.take(back, axis=1),
+            losses=losses[back],
+            falls=falls[back],
+        )
 
     def blocks(self, first: int, used: int, kept: Floats) -> tuple[Floats, Floats, Counts, Counts]:
         """Sums of `used` paths from block `first` on, rules in the order of their table; `kept` is filled."""
@@ -385,21 +372,23 @@ class _Account:
 
 
 @compiled
-def _merge(means: Floats, spreads: Floats, first_block: int, paths: int, mean: Floats, spread: Floats) -> None:
-    """Chan, Golub and LeVeque (1983), The American Statistician 37(3): blocks from `first_block` on join the others."""
-    blocks, count, statistics = means.shape
+def _merge(
+    means: Floats, spreads: Floats, first: int, size: int, each: int, paths: int, mean: Floats, spread: Floats
+) -> None:
+    """Chan, Golub and LeVeque (1983), The American Statistician 37(3), in the order of their index.
+
+    means, spreads (U, K, 16) of units of `size` of all the `paths`, from unit `first` on; `each` of them join one row
+    of mean, spread (R, K, 16).
+    """
+    units, count, statistics = means.shape
     for k in range(count):
         for m in range(statistics):
-            seen, average, squares = float(LANES * first_block), mean[k, m], spread[k, m]
-            for b in range(blocks):
-                size = min(float(LANES), paths - seen)
-                gap = means[b, k, m] - average
-                together = seen + size
-                average += gap * size / together
-                squares += spreads[b, k, m] + gap * gap * seen * size / together
-                seen = together
-            mean[k, m] = average
-            spread[k, m] = squares
+            for u in range(units):
+                row, before = (first + u) // each, (first + u) % each
+                seen, more = float(size * before), float(min(size, paths - size * (first + u)))
+                gap, together = means[u, k, m] - mean[row, k, m], seen + more
+                mean[row, k, m] += gap * more / together
+                spread[row, k, m] += spreads[u, k, m] + gap * gap * seen * more / together
 
 
 def evaluations(simulated: Simulated, digests: Sequence[str], scenario: str) -> list[Evaluation]:

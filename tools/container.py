@@ -26,8 +26,7 @@ Document = TypeVar("Document", "_Checkpoint", "Summary")
 
 FORMAT = 1
 OPT_ML = Path("/opt/ml")
-CHECKPOINT_TRIALS, CHECKPOINT_SECONDS = 10, 60.0
-"""A file of finished trials holds at most so many, and none of them waits for longer."""
+SUMMARY, PROGRESS, REFUSED = "summary.json", "progress.json", "refused.json"
 PORT = 7171
 """Of the leader, among the instances of a job."""
 
@@ -51,8 +50,12 @@ class Tree:
 
     root: Path = OPT_ML
 
+    @property
+    def inputs(self) -> Path:
+        return self.root / "processing" / "input"
+
     def input(self, name: str) -> Path:
-        return self.root / "processing" / "input" / name
+        return self.inputs / name
 
     def output(self, name: str) -> Path:
         return self.root / "processing" / "output" / name
@@ -100,7 +103,8 @@ def read_resources(path: Path) -> Resources:
     try:
         return Resources.model_validate(json.loads(path.read_bytes()))
     except FileNotFoundError as error:
-        raise Foreign(f"{path.name}: it is not there; allowed: the current host and all hosts of the job") from error
+        allowed = f"the current host and all hosts of the job, in {path.parent}"
+        raise Foreign(f"{path.name}: it is not there; allowed: {allowed}") from error
     except ValueError as error:
         raise Foreign(f"{path.name}: it cannot be read; allowed: current_host and hosts") from error
 
@@ -146,7 +150,7 @@ def read_work(folder: Path) -> tuple[Work, Prices, list[Trial]]:
         content = (folder / "prices.npz").read_bytes()
     except FileNotFoundError as error:
         name = Path(str(error.filename)).name
-        raise Foreign(f"{name}: it is not there; allowed: work.json, known.json and prices.npz") from error
+        raise Foreign(f"{name}: it is not there; allowed: work.json, known.json and prices.npz, in {folder}") from error
     except (ValidationError, ValueError, AttributeError) as error:
         raise Foreign("work.json: it cannot be read; allowed: what this program has written") from error
     return work, unpack_prices(content, work.data), known
@@ -287,7 +291,7 @@ def encode_summary(summary: Summary) -> bytes:
 
 
 def decode_summary(content: bytes, work: Work) -> Summary:
-    return _read("summary.json", content, work, Summary)
+    return _read(SUMMARY, content, work, Summary)
 
 
 def _read(name: str, content: bytes, work: Work, kind: "type[Document]") -> "Document":

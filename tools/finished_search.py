@@ -5,13 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quant.trial import Trial
-from tools.container import BadOutput, Summary, Work, decode_summary, decode_trials
+from tools.container import SUMMARY, BadOutput, Summary, Work, decode_summary, decode_trials
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-SUMMARY = "summary.json"
 
 
 def read_result(folder: Path, work: Work) -> "tuple[Summary, list[tuple[Trial, NDArray[np.float64]]]]":

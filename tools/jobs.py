@@ -20,7 +20,7 @@ class Shard(Frozen):
     first_block: int
     """Of 64 paths."""
     paths: int
-    """Of this shard: a multiple of 64, unless it is the last of its scenario."""
+    """Of this shard: a multiple of 1,024, unless it is the last of its scenario."""
     problem: str
     """Digest of all else that enters a simulation: the mandate, the seed, the days, what history fits."""
     data: str
@@ -83,6 +83,8 @@ class JobStatus(Frozen):
     unavailable: bool = False
     """Whether a storage could not answer: submitted again the job goes on where it stopped."""
     reports: tuple[Report, ...] = ()
+    stopping: bool = False
+    """Whether machines may still compute what nobody awaits any more: to be cancelled again until they do not."""
 
 
 class Machines(Frozen):

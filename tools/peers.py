@@ -23,7 +23,7 @@ from tools.board import Board, Flight, Tally
 from tools.container import Resources, Work
 from tools.evaluation import World
 from tools.sharding import Shelf
-from tools.shards import BadShard, Cutter, Task, check, compute
+from tools.shards import BadShard, Cutter, Task, check, compute, decode
 
 T = TypeVar("T")
 
@@ -243,7 +243,7 @@ def _made(cutter: Cutter, shelf: Shelf, task: Task) -> bytes:
     stored = shelf.get(id_)
     if stored is not None:
         try:
-            check(task.shard, stored)
+            decode(task.shard, stored)
         except BadShard as bad:
             logger.warning("shard_refused", shard=bad.id, reason=bad.flaw)
         else:

@@ -71,6 +71,8 @@ class RayRunner(LocalRunner):
     """Adapter of `tools.jobs.JobRunner`; the cluster is looked for, or started, by the first search of a process."""
 
     def __init__(self, store: Store, market: LoadMarket, address: str = "") -> None:
+        self._cores = os.cpu_count() or 1
+
         def simulator(world: "World", happened: Callable[[Report], None]) -> "Simulator":
             from tools.shard_book import BlobShelf
             from tools.sharding import Sharded
@@ -78,34 +80,42 @@ class RayRunner(LocalRunner):
             def refused(bad: "BadShard") -> None:
                 happened(Report(attempt=1, name=bad.id, code="bad_shard", reason=bad.flaw))
 
+            def counts(cores: int) -> None:
+                self._cores = cores
+
             def waits(reason: str) -> None:
                 happened(Report(attempt=1, name=address or "ray", code="capacity", reason=reason))
 
             shelf = BlobShelf(store, asyncio.get_running_loop(), utc_now)
-            return Sharded(world, RayEngine(world, address, waits), shelf, refused, chunk=CHUNK)
+            return Sharded(world, RayEngine(world, address, waits, counts), shelf, refused, chunk=CHUNK)
 
         super().__init__(store, market, simulator=simulator)
 
     @property
     def machines(self) -> Machines:
-        """Before the first search of a process the cluster's cores are not known: this machine's stand for them."""
-        return Machines(kind="ray", cores=_cores() or os.cpu_count() or 1)
+        """The cores that a search last found; before the first of a process this machine's stand for them."""
+        return Machines(kind="ray", cores=self._cores)
 
 
 class RayEngine:
-    """A `tools.sharding.Engine`; tells once why it waits, when nothing ends for `patience` seconds."""
+    """A `tools.sharding.Engine`; tells once why it waits, when nothing ends for `patience` seconds.
+
+    `counts` learns how many cores the cluster has, which may change at any time.
+    """
 
     def __init__(
         self,
         world: "World",
         address: str = "",
         waits: Callable[[str], None] = lambda _: None,
+        counts: Callable[[int], None] = lambda _: None,
         *,
         patience: float = LONG,
     ) -> None:
         self._world = world
         self._address = address
         self._waits = waits
+        self._counts = counts
         self._patience = patience
         self._stored: Any = None
         """The market and the request, in the object store of the cluster."""
@@ -119,8 +129,8 @@ class RayEngine:
         running: dict[Any, str] = {}
         try:
             while waiting or running:
-                most = AHEAD * max(_cores(), 1)
-                while waiting and len(running) < most:
+                self._counts(cores := max(_cores(ray), 1))
+                while waiting and len(running) < AHEAD * cores:
                     task = waiting.popleft()
                     running[remote.remote([self._stored], pickle.dumps(task))] = task.shard.id()
                 for ended in self._ended(ray, list(running)):
@@ -146,7 +156,7 @@ class RayEngine:
 
     def _tell(self, ray: Any) -> None:
         free = int(ray.available_resources().get("CPU", 0))
-        reason = f"no shard has ended for {self._patience:g} s; of the cluster's {_cores()} cores {free} are free"
+        reason = f"no shard has ended for {self._patience:g} s; of the cluster's {_cores(ray)} cores {free} are free"
         structlog.get_logger().warning("search_waits", reason=reason)
         self._waits(reason)
 
@@ -156,13 +166,13 @@ def connected(address: str) -> Any:
     with _CONNECTING:
         for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
-        address = address or os.environ.get("RAY_ADDRESS", "local")
+        setting, address = placed(address)
         if address == "local":
             # by its name for other systems, where it is the default: a cluster of one machine listens on loopback only
             os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
         ray = _imported()
         if not ray.is_initialized():
-            _connect(ray, address)
+            _connect(ray, address, setting)
         return ray
 
 
@@ -177,15 +187,20 @@ def _imported() -> Any:
         raise UserError(f"{SETTING}: Ray is not installed; allowed: install it with {how}, or no Ray") from error
 
 
-def _connect(ray: Any, address: str) -> None:
+def placed(address: str) -> tuple[str, str]:
+    """The setting that says which cluster is meant, and its address."""
+    return (SETTING, address) if address else ("RAY_ADDRESS", os.environ.get("RAY_ADDRESS") or "local")
+
+
+def _connect(ray: Any, address: str, setting: str) -> None:
     options = {"include_dashboard": False} if address == "local" else {}
     try:
         if address not in ("local", "auto"):
-            greet(address)
+            greet(address, setting)
         begin = partial(ray.init, address, log_to_driver=False, logging_level=logging.ERROR, **options)
         _in_lasting_thread(begin)
     except (OSError, RuntimeError, ValueError) as error:
-        raise Unavailable(f"{SETTING}: there is no Ray cluster at {address}: {error}") from error
+        raise Unavailable(f"{setting}: there is no Ray cluster at {address}: {error}") from error
 
 
 def _in_lasting_thread(begin: Callable[[], object]) -> None:
@@ -208,9 +223,9 @@ def _in_lasting_thread(begin: Callable[[], object]) -> None:
     begun.result()
 
 
-def greet(address: str) -> None:
+def greet(address: str, setting: str = SETTING) -> None:
     """Ray itself would ask for minutes whatever listens there."""
-    with socket.create_connection(_endpoint(address), PATIENCE) as head:
+    with socket.create_connection(_endpoint(address, setting), PATIENCE) as head:
         if os.environ.get("RAY_USE_TLS") == "1":
             return
         head.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, SETTINGS, 0, 0, 0, 0, 0)))
@@ -219,21 +234,18 @@ def greet(address: str) -> None:
         raise ConnectionError("what answers there does not speak gRPC")
 
 
-def _endpoint(address: str) -> tuple[str, int]:
+def _endpoint(address: str, setting: str = SETTING) -> tuple[str, int]:
     host, _, port = address.rpartition(":")
     if not host or "/" in host or not port.isdecimal() or not 0 < int(port) < 65_536:
-        allowed = "ray, ray:auto, or ray:HOST:PORT of the head of a cluster of which this machine is a node"
-        raise InvalidInput(SETTING, f"ray:{address}", allowed=allowed)
+        before = "ray:" if setting == SETTING else ""
+        other = "ray, ray:auto" if setting == SETTING else "local, auto"
+        allowed = f"{other}, or {before}HOST:PORT of the head of a cluster of which this machine is a node"
+        raise InvalidInput(setting, f"{before}{address}", allowed=allowed)
     return host, int(port)
 
 
-def _cores() -> int:
-    """Of all nodes that are there now; 0 where this process is not connected."""
-    import sys
-
-    ray: Any = sys.modules.get("ray")
-    if ray is None or not ray.is_initialized():
-        return 0
+def _cores(ray: Any) -> int:
+    """Of all nodes that are there now."""
     return int(ray.cluster_resources().get("CPU", 0))
 
 
@@ -247,7 +259,8 @@ def _remote(ray: Any) -> Any:
             return f"this program cannot be imported there ({error})"
         return on_node(stored[0], task)
 
-    return ray.remote(num_cpus=1, max_retries=RETRIES)(computed)
+    # by default Ray fills one node before the next, and its queue waits there while others have nothing to do
+    return ray.remote(num_cpus=1, max_retries=RETRIES, scheduling_strategy="SPREAD")(computed)
 
 
 def on_node(stored: Any, packed: bytes) -> bytes | str:

@@ -172,8 +172,7 @@ def _evaluate(
     few: dict[int, tuple[Evaluation, ...]] = {}
     if world.request.trials > SCREENING_FROM and fresh:
         # the whole batch is screened again on a resume, so that the same half survives
-        paths = min(max(world.paths // _SCREENING_SHARE, _SCREENING_PATHS), world.paths)
-        few = dict(enumerate(_simulated(simulator, [config for _, config in batch], paths)))
+        few = dict(enumerate(_simulated(simulator, [config for _, config in batch], screening_paths(world.paths))))
         kept = _survivors(world, batch, few)
     made: dict[str, Trial] = {}
     chunks = [fresh[start : start + simulator.chunk] for start in range(0, len(fresh), simulator.chunk)]
@@ -201,6 +200,11 @@ def _evaluate(
             chunk.append((trial, stored))
         save(chunk)
     return [made[d] if d in made else known[d] for d in digests]
+
+
+def screening_paths(paths: int) -> int:
+    """Of `paths` those on which a large search looks at a config first."""
+    return min(max(paths // _SCREENING_SHARE, _SCREENING_PATHS), paths)
 
 
 def _simulated(simulator: Simulator, configs: Sequence[StrategyConfig], paths: int) -> Iterator[tuple[Evaluation, ...]]:

@@ -9,11 +9,11 @@ from typing import Protocol
 from quant.evaluation import Evaluation
 from quant.strategy import StrategyConfig
 from tools.evaluation import World
-from tools.shards import CHUNK, BadShard, Cutter, Task, check, decode
+from tools.shards import CHUNK, BadShard, Cutter, Task, decode, spans
 
 SUFFIX = ".shard"
-AHEAD = 32
-"""Chunks whose shards are handed to an engine at a time: enough for hundreds of workers."""
+AHEAD = 2048
+"""Shards that are handed to an engine at a time, in whole chunks: for hundreds of workers, and less than 200 MB."""
 ATTEMPTS = 3
 """At a shard that an engine gets wrong."""
 READERS = 16
@@ -67,8 +67,10 @@ class Sharded:
     def evaluations(
         self, chunks: Sequence[Sequence[StrategyConfig]], paths: int | None
     ) -> Iterator[list[tuple[Evaluation, ...]]]:
-        for first in range(0, len(chunks), AHEAD):
-            yield from self._some(chunks[first : first + AHEAD], paths or self._world.paths)
+        paths = paths or self._world.paths
+        some = chunks_ahead(len(self._world.request.scenarios), paths)
+        for first in range(0, len(chunks), some):
+            yield from self._some(chunks[first : first + some], paths)
 
     def _some(self, chunks: Sequence[Sequence[StrategyConfig]], paths: int) -> Iterator[list[tuple[Evaluation, ...]]]:
         chunk_tasks = [
@@ -102,9 +104,9 @@ class Sharded:
         return missing, files
 
     def _is_bad(self, task: Task, content: bytes) -> bool:
-        """A bad file is told, and its shard computed again."""
+        """A bad file is told, and its shard computed again; it is read to its end, or it would spoil every search."""
         try:
-            check(task.shard, content)
+            decode(task.shard, content)
         except BadShard as bad:
             self._refused(bad)
             return True
@@ -118,7 +120,7 @@ class Sharded:
                 if (task := missing.get(id_)) is None:
                     continue  # a second result of a shard, or one of another batch
                 try:
-                    check(task.shard, content)
+                    decode(task.shard, content)
                 except BadShard as error:
                     bad = error
                     self._refused(bad)
@@ -129,6 +131,10 @@ class Sharded:
                 yield
         assert bad is not None, "an engine computes every task"
         raise bad
+
+
+def chunks_ahead(scenarios: int, paths: int) -> int:
+    return max(1, AHEAD // (scenarios * len(spans(paths))))
 
 
 class FolderShelf:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,10 +14,10 @@ import numpy as np
 from pydantic import ValidationError
 
 from quant.evaluation import Evaluation
-from quant.kernel import FALL_BINS, LOSS_BINS, STATISTICS
+from quant.kernel import FALL_BINS, LOSS_BINS, STATISTICS, Counts
 from quant.random import LANES
 from quant.scenario import Scenario
-from quant.simulation import Part, evaluations, merged
+from quant.simulation import GROUP, Part, evaluations, merged
 from quant.strategy import Frozen, StrategyConfig, digest_of
 from tools.code import code_version
 from tools.evaluation import World
@@ -24,10 +25,12 @@ from tools.jobs import Shard
 
 CHUNK = 10
 """Configs of a shard: what is lost with one is less than a checkpoint apart."""
-_FEWEST, _MOST, _PIECES = 16, 64, 16
-"""Blocks of 64 paths in a shard: a sixteenth of a scenario within these bounds, whatever the number of workers."""
-_MAGIC = b"stratigos shard 1\n"
+_FEWEST, _MOST, _PIECES = 2, 4, 16
+"""Groups of 1,024 paths in a shard: a sixteenth of a scenario within these bounds, whatever the number of workers."""
+_MAGIC = b"stratigos shard 2\n"
 _LARGEST_HEADER = 65_536
+_BINS = struct.Struct("<iii")
+"""First bin of a histogram that was met, the one after the last, and bytes of a count."""
 
 Flaw: TypeAlias = Literal[
     "truncated", "wrong version", "damaged", "another shard", "wrong data", "wrong code", "wrong problem"
@@ -126,9 +129,9 @@ class Cutter:
 
 def spans(paths: int) -> list[tuple[int, int]]:
     """First block and paths of each shard of a scenario."""
-    blocks = math.ceil(paths / LANES)
-    size = min(max(math.ceil(blocks / _PIECES), _FEWEST), _MOST)
-    return [(b, min(paths - b * LANES, size * LANES)) for b in range(0, blocks, size)]
+    groups = math.ceil(paths / (GROUP * LANES))
+    size = GROUP * min(max(math.ceil(groups / _PIECES), _FEWEST), _MOST)
+    return [(b, min(paths - b * LANES, size * LANES)) for b in range(0, math.ceil(paths / LANES), size)]
 
 
 def compute(world: World, task: Task, workers: int | None = None) -> bytes:
@@ -140,13 +143,14 @@ def compute(world: World, task: Task, workers: int | None = None) -> bytes:
 
 
 def encode(shard: Shard, part: Part) -> bytes:
-    arrays = (
-        np.ascontiguousarray(part.means, dtype="<f8"),
-        np.ascontiguousarray(part.spreads, dtype="<f8"),
-        np.ascontiguousarray(part.losses, dtype="<i4"),
-        np.ascontiguousarray(part.falls, dtype="<i4"),
-    )
-    body = zlib.compress(b"".join(array.tobytes() for array in arrays), 1)
+    """Sums as they are; of a histogram the bins that were met, in as few bytes as its largest count needs."""
+    content = [np.ascontiguousarray(sums, dtype="<f8").tobytes() for sums in (part.means, part.spreads)]
+    for counts in (part.losses, part.falls):
+        met = np.flatnonzero(counts.any(axis=0))
+        first, last = (int(met[0]), int(met[-1]) + 1) if met.size else (0, 0)
+        kind = "<u2" if counts.max(initial=0) < 2**16 else "<i4"
+        content.append(_BINS.pack(first, last, int(kind[-1])) + counts[:, first:last].astype(kind).tobytes())
+    body = zlib.compress(b"".join(content), 1)
     header = _Header(shard=shard, days=part.days, size=len(body), sha256=_seal(part.days, body))
     return _MAGIC + header.model_dump_json().encode() + b"\n" + body
 
@@ -194,27 +198,42 @@ def _difference(wanted: Shard, found: Shard) -> Flaw:
     return "wrong problem" if found.problem != wanted.problem else "another shard"
 
 
-def _sums(shard: Shard) -> int:
-    return math.ceil(shard.paths / LANES) * len(shard.configs) * STATISTICS
+def _shape(shard: Shard) -> tuple[int, int, int]:
+    return math.ceil(shard.paths / (GROUP * LANES)), len(shard.configs), STATISTICS
 
 
 def _room(shard: Shard) -> int:
-    """Bytes of its arrays."""
-    return 2 * 8 * _sums(shard) + 4 * len(shard.configs) * (LOSS_BINS + FALL_BINS)
+    """Bytes that its arrays need at most."""
+    return 16 * math.prod(_shape(shard)) + 2 * _BINS.size + 4 * len(shard.configs) * (LOSS_BINS + FALL_BINS)
 
 
 def _part(shard: Shard, days: int, body: bytes) -> Part:
-    count, blocks, sums = len(shard.configs), math.ceil(shard.paths / LANES), _sums(shard)
-    if len(body) != _room(shard):
-        raise BadShard(shard.id(), "damaged", "its arrays have other sizes")
-    numbers = np.frombuffer(body, dtype="<f8", count=2 * sums).reshape(2, blocks, count, STATISTICS)
-    tallies = np.frombuffer(body, dtype="<i4", offset=2 * 8 * sums)
+    try:
+        sums = np.frombuffer(body, dtype="<f8", count=2 * math.prod(_shape(shard))).reshape(2, *_shape(shard))
+        losses, rest = _counts(shard, body[sums.nbytes :], LOSS_BINS)
+        falls, rest = _counts(shard, rest, FALL_BINS)
+    except (ValueError, struct.error) as error:
+        raise BadShard(shard.id(), "damaged", "its arrays have other sizes") from error
+    if rest:
+        raise BadShard(shard.id(), "damaged", "something follows its arrays")
     return Part(
         first_block=shard.first_block,
         paths=shard.paths,
         days=days,
-        means=numbers[0],
-        spreads=numbers[1],
-        losses=tallies[: count * LOSS_BINS].reshape(count, LOSS_BINS),
-        falls=tallies[count * LOSS_BINS :].reshape(count, FALL_BINS),
+        means=sums[0],
+        spreads=sums[1],
+        losses=losses,
+        falls=falls,
     )
+
+
+def _counts(shard: Shard, body: bytes, bins: int) -> tuple[Counts, bytes]:
+    """A histogram, and what follows it; `ValueError` or `struct.error` for what `encode` does not write."""
+    first, last, width = _BINS.unpack_from(body)
+    if not 0 <= first <= last <= bins or width not in (2, 4):
+        raise ValueError("bins")
+    counts: Counts = np.zeros((len(shard.configs), bins), dtype=np.int32)
+    kind, size = "<u2" if width == 2 else "<i4", len(shard.configs) * (last - first)
+    met = np.frombuffer(body, dtype=kind, count=size, offset=_BINS.size)
+    counts[:, first:last] = met.reshape(-1, last - first) if size else 0
+    return counts, body[_BINS.size + met.nbytes :]

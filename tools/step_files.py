@@ -54,7 +54,7 @@ def read_asked(folder: Path) -> Asked:
             raise Foreign(f"{reason}; allowed: the image with which the pipeline was started")
         return Asked.model_validate(document)
     except FileNotFoundError as error:
-        raise Foreign("request.json: it is not there; allowed: request.json and prices.npz") from error
+        raise Foreign(f"request.json: it is not there; allowed: request.json and prices.npz, in {folder}") from error
     except (ValidationError, ValueError, AttributeError) as error:
         raise Foreign("request.json: it cannot be read; allowed: what this program has written") from error
 

@@ -31,17 +31,13 @@ from tools.splits import resolved
 from tools.step_files import Done, mark, read_asked
 from tools.surrogate_words import HeldOut, Problem, Target
 from tools.template import AUTHOR, template_claims
-from tools.verification import verify
+from tools.verification import require_verified
 from tools.working import Result
 
 Inputs: TypeAlias = Mapping[str, Path]
 """Folders by name: `request`, and what earlier steps have left."""
 Search: TypeAlias = Callable[[Work, World, Path], None]
 """Makes the trials of the work and leaves them, with their summary, in a folder."""
-
-
-class Unverified(RuntimeError):
-    """The released text and its figures do not say what was computed."""
 
 
 class Validation(Frozen):
@@ -225,8 +221,7 @@ def aggregation(inputs: Inputs, output: Path, hands: Hands) -> None:
         ledger_trials=len(before | {entry(world.request.mandate, trial.digest) for trial in trials}),
     )
     result = _explained(judgement.result)
-    if wrong := verify(result):
-        raise Unverified("; ".join(wrong))
+    require_verified(result)
     if judgement.history is not None:
         (output / "history.f64").write_bytes(judgement.history.astype("<f8").tobytes())
     _write(output / "result.json", result)
@@ -263,7 +258,9 @@ def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise Foreign(f"{path.name}: it is not there; allowed: what an earlier step has left") from error
+        raise Foreign(
+            f"{path.name}: it is not there; allowed: what an earlier step has left, in {path.parent}"
+        ) from error
 
 
 def _write(path: Path, document: Frozen) -> None:

@@ -12,6 +12,15 @@ _TOOLS = ("assess_risk.", "read_market.", "list_scenarios.", "search_status.")
 """Where the figures come from that agents used before there was a result."""
 
 
+class Unverified(RuntimeError):
+    """The released text and its figures do not say what was computed."""
+
+
+def require_verified(result: OptimizationResult) -> None:
+    if wrong := verify(result):
+        raise Unverified("; ".join(wrong))
+
+
 def verify(result: OptimizationResult) -> list[str]:
     """What is wrong with the figures and the released text of `result`, each as `code: what`; empty if nothing is."""
     return [*_figures(result), *_claims(result)]

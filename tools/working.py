@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 from quant.trial import Trial
 from tools.container import (
+    PROGRESS,
+    REFUSED,
+    SUMMARY,
     Account,
     Resources,
     Summary,
@@ -52,7 +55,7 @@ class Result:
         self._status = JobStatus(id=work.job.id(), state="running", total=work.job.budget)
         self._shown: tuple[JobStatus, int] | None = None
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "summary.json").unlink(missing_ok=True)
+        (folder / SUMMARY).unlink(missing_ok=True)
 
     def save(self, trials: "list[tuple[Trial, NDArray[np.float64]]]") -> None:
         """Of a search, which saves a chunk of at most ten as soon as it is made: the same files, whoever makes them."""
@@ -84,7 +87,7 @@ class Result:
         summary = Summary(
             code=work.code, data=work.data, job=work.job.id(), stopped=stopped, trials=self._trials, files=self._files
         )
-        self._write("summary.json", encode_summary(summary))
+        self._write(SUMMARY, encode_summary(summary))
 
     async def _keep_showing(self) -> None:
         while True:
@@ -96,10 +99,10 @@ class Result:
         if now == self._shown:
             return
         self._shown = now
-        self._write("progress.json", self._status.model_dump_json().encode())
+        self._write(PROGRESS, self._status.model_dump_json().encode())
         if self._bad:
             said = [{"id": bad.id, "reason": bad.flaw} for bad in self._bad]
-            self._write("refused.json", json.dumps(said).encode())
+            self._write(REFUSED, json.dumps(said).encode())
 
     @property
     def refused(self) -> int:

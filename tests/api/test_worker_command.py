@@ -113,6 +113,31 @@ def test_what_can_be_mended_is_told_with_code_2(prepare, change, reason, capfd) 
     assert not tree.result.exists()
 
 
+@pytest.mark.parametrize("arguments", [["worker"], ["worker", "--step", "aggregation"]])
+def test_where_there_is_no_container_the_folder_and_its_setting_are_told(
+    tmp_path, monkeypatch, capfd, arguments
+) -> None:
+    monkeypatch.setenv("STRATIGOS_CONTAINER_ROOT", str(tmp_path / "opt"))
+    assert run(arguments) == 2
+    said = capfd.readouterr().err
+    assert said.startswith(f"STRATIGOS_CONTAINER_ROOT: there is no folder {tmp_path}/opt/processing/input")
+    assert "`optimize` or `pipeline run`" in said
+    assert list(tmp_path.iterdir()) == []
+    file = tmp_path / "file"
+    file.touch()
+    monkeypatch.setenv("STRATIGOS_CONTAINER_ROOT", str(file))
+    assert run(arguments) == 2
+    assert f"there is no folder {file}/processing/input" in capfd.readouterr().err
+
+
+def test_what_a_step_is_not_handed_is_told_with_its_folder(tmp_path, monkeypatch, capfd) -> None:
+    tree = Tree(tmp_path)
+    tree.inputs.mkdir(parents=True)
+    monkeypatch.setenv("STRATIGOS_CONTAINER_ROOT", str(tmp_path))
+    assert run(["worker", "--step", "data_validation"]) == 2
+    assert capfd.readouterr().err.endswith(f"request.json and prices.npz, in {tree.input('request')}\n")
+
+
 def test_unusable_prices_are_told_with_code_2(prepare, capfd) -> None:
     prices = asyncio.run(BundledPrices().load("sp500"))
     short = replace(prices, dates=prices.dates[:100], closes=np.ascontiguousarray(prices.closes[:100]))

@@ -93,8 +93,7 @@ class Instance:
         with self._lock:
             self.lost = True
             self.signal(signal.SIGKILL)
-            if self._process:
-                self._process.wait()
+            self._wait()
             shutil.rmtree(self.root, ignore_errors=True)
 
     def upload(self, *, all_outputs: bool = False) -> None:
@@ -111,8 +110,13 @@ class Instance:
 
     def close(self) -> None:
         self.signal(signal.SIGKILL)
-        if self._process:
-            self._process.wait()
+        self._wait()
+
+    def _wait(self) -> None:
+        """Whoever looks meanwhile finds the process, or its code."""
+        with self._ending:
+            if self._process:
+                self._process.wait()
 
 
 def environment(root: Path, given: dict[str, str], cloud: dict[str, str]) -> dict[str, str]:

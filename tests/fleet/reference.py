@@ -174,7 +174,7 @@ class Watch:
     def counted(self) -> "Counts":
         """Raises where a shard that was stored has been computed again, other than one in `spoiled`."""
         computed: Counter[str] = Counter()
-        in_flight: set[tuple[str, str]] = set()
+        in_flight: set[tuple[str, int, str]] = set()
         stored: dict[str, set[str]] = {}
         again: list[str] = []
         for name, job in self.fleet.jobs.items():
@@ -183,9 +183,10 @@ class Watch:
             computed.update(now)
             again += stored.get(search, set()) & set(now)
             stored[search] = self.left[name]
-            in_flight |= {(name, shard) for shard in set(now) - self.left[name]}
-            last = [lines(each, "shard_begun")[-1:] for each in job.instances if each.lost]
-            in_flight |= {(name, shard) for shards in last for shard in shards}
+            for number, each in enumerate(job.instances):
+                begun_here = lines(each, "shard_begun")
+                unfinished = set(begun_here) - self.left[name] | set(begun_here[-1:] if each.lost else ())
+                in_flight |= {(name, number, shard) for shard in unfinished}
         return Counts(
             shards=len(computed),
             computed=computed.total(),

@@ -10,14 +10,15 @@ import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import cast
+from typing import NamedTuple, cast
 
 from quant.random import LANES
 from quant.search import ROUND, SOBOL_SHARE
 from quant.strategy import StrategyConfig
 from tools.board import Board, Flight
 from tools.jobs import Shard
-from tools.sharding import AHEAD
+from tools.search import SCREENING_FROM, screening_paths
+from tools.sharding import chunks_ahead
 from tools.shards import CHUNK, Task, spans
 
 LATER = 500
@@ -33,12 +34,34 @@ class Costs:
     """Of the leader: proposing it, its history, judging the round."""
     later_trial: float = 0.1
     """From the 500th on, when the sampler learns from so many and proposes some twice."""
-    shard: float = 0.004
-    """Of the leader: handing it out, checking, keeping and merging its file."""
+    shard: float = 0.0015
+    """Of the leader: handing it out, checking, keeping and unpacking its file."""
+    merging: float = 0.0025
+    """Of the leader: the shards of a chunk in a scenario, and the metrics of its configurations."""
+
+    own: float = 10.0
+    """What making its paths takes of a shard, in configurations: with five instead of ten it takes three quarters."""
+
+    def computing(self, configs: int, paths: int, days: int) -> float:
+        """A shard; `path_day` is what each of ten configurations takes."""
+        return paths * days * self.path_day * CHUNK * (self.own + configs) / (self.own + CHUNK)
+
+    def leading(self, paths: int) -> float:
+        """A shard of a simulation of so many paths."""
+        return self.shard + self.merging / len(spans(paths))
 
     def trials(self, first: int, count: int) -> float:
         later = min(count, max(0, first + count - LATER))
         return (count - later) * self.trial + later * self.later_trial
+
+
+class Piece(NamedTuple):
+    """A shard."""
+
+    configs: int
+    paths: int
+    whole: int
+    """Paths of the simulation that it is a part of."""
 
 
 @dataclass(frozen=True)
@@ -61,16 +84,22 @@ class Load:
         for done in range(start, self.trials, ROUND):
             yield min(ROUND, self.trials - done)
 
-    def windows(self, trials: int) -> Iterator[list[tuple[str, float]]]:
-        """Names and path-days of the shards that are handed out together."""
-        numbers = itertools.count()
+    def windows(self, trials: int) -> Iterator[list[Piece]]:
+        """Shards that are handed out together; of a large search the better half of a round is simulated whole."""
         chunks = [min(CHUNK, trials - first) for first in range(0, trials, CHUNK)]
-        for first in range(0, len(chunks), AHEAD):
+        if self.trials > SCREENING_FROM:
+            yield from self._windows(chunks, screening_paths(self.paths))
+            chunks = [math.ceil(configs / 2) for configs in chunks]
+        yield from self._windows(chunks, self.paths)
+
+    def _windows(self, chunks: list[int], paths: int) -> Iterator[list[Piece]]:
+        ahead = chunks_ahead(self.scenarios, paths)
+        for first in range(0, len(chunks), ahead):
             yield [
-                (f"{next(numbers)}", configs * paths * float(self.days))
-                for configs in chunks[first : first + AHEAD]
+                Piece(configs, some, paths)
+                for configs in chunks[first : first + ahead]
                 for _ in range(self.scenarios)
-                for _, paths in spans(self.paths)
+                for _, some in spans(paths)
             ]
 
 
@@ -116,7 +145,7 @@ class _Run:
         self.dead: set[int] = set()
         self.events: list[tuple[float, int, str, object]] = []
         self.order = itertools.count()
-        self.work: dict[str, float] = {}
+        self.work: dict[str, Piece] = {}
         self.missing = 0
         self.looking = False
         for instance, at in fleet.deaths.items():
@@ -138,14 +167,14 @@ class _Run:
             self.now = self._lead(self.costs.trials(done if round_ else -LATER - trials, trials))
             done += trials
             for window, shards in enumerate(self.load.windows(trials)):
-                self._compute([(f"{round_}-{window}-{name}", work) for name, work in shards])
+                self._compute([(f"{round_}-{window}-{name}", piece) for name, piece in enumerate(shards)])
         self.outcome.seconds = self.now
         self.outcome.given_twice = self.board.tally.again
         return self.outcome
 
-    def _compute(self, shards: list[tuple[str, float]]) -> None:
+    def _compute(self, shards: list[tuple[str, Piece]]) -> None:
         tasks = [Task(shard=_shard(name), configs=(CONFIG,), scenario="s") for name, _ in shards]
-        self.work |= {task.shard.id(): work for task, (_, work) in zip(tasks, shards, strict=True)}
+        self.work |= {task.shard.id(): piece for task, (_, piece) in zip(tasks, shards, strict=True)}
         self.board.add(tasks)
         self.missing += len(tasks)
         self.outcome.shards += len(tasks)
@@ -172,18 +201,19 @@ class _Run:
             return
         slot.idle = False
         slow = self.fleet.stragglers.get(slot.instance, 1.0) * self.chance.lognormvariate(0.0, 0.1)
-        self._at(self.now + self.work[flight.id] * self.costs.path_day * slow, "made", (slot, flight))
+        configs, paths, _ = self.work[flight.id]
+        self._at(self.now + self.costs.computing(configs, paths, self.load.days) * slow, "made", (slot, flight))
 
     def _look(self, _: object) -> None:
         self.looking = False
         self._hand_out()
 
     def _made(self, what: tuple[_Slot, Flight]) -> None:
-        slot, _ = what
+        slot, flight = what
         if slot.instance in self.dead:
             return
         self.outcome.computed += 1
-        self._at(self._lead(self.costs.shard), "arrived", what)
+        self._at(self._lead(self.costs.leading(self.work[flight.id].whole)), "arrived", what)
 
     def _arrived(self, what: tuple[_Slot, Flight]) -> None:
         slot, flight = what
@@ -218,9 +248,9 @@ def simulated(load: Load, fleet: Fleet, costs: Costs | None = None) -> Outcome:
 def least_seconds(load: Load, fleet: Fleet, costs: Costs | None = None) -> float:
     """What the two bounds say: the leader's own work, and the work of all cores."""
     costs = costs or Costs()
-    shards = sum(len(shards) for trials in load.rounds() for shards in load.windows(trials))
+    pieces = [piece for trials in load.rounds() for window in load.windows(trials) for piece in window]
     start = next(load.rounds())
     proposing = costs.trials(-LATER - start, start) + costs.trials(start, load.trials - start)
-    leading = proposing + costs.shard * shards
-    work = load.evaluations * load.paths * load.days * costs.path_day
+    leading = proposing + sum(costs.leading(piece.whole) for piece in pieces)
+    work = sum(costs.computing(piece.configs, piece.paths, load.days) for piece in pieces)
     return max(leading, proposing + work / (fleet.instances * fleet.cores), math.ulp(1.0))

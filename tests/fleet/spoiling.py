@@ -6,7 +6,7 @@ from collections.abc import Callable
 from tools.jobs import Shard
 from tools.shards import decode, encode
 
-MAGIC, OTHER = b"stratigos shard 1\n", b"stratigos shard 9\n"
+MAGIC, OTHER = b"stratigos shard 2\n", b"stratigos shard 9\n"
 
 
 def shard_of(content: bytes) -> Shard:

@@ -12,7 +12,10 @@ from tools.jobs import Machines
 
 PAGE = (Path(__file__).parents[2] / "docs" / "scaling.md").read_text(encoding="utf-8")
 START = 240.0
-BIG = Load(trials=400, scenarios=5, paths=20_000)
+PUT = 0.005 / 1_000
+"""Dollars of a request."""
+BIG = Load(trials=400, scenarios=20, paths=20_000)
+"""More shards than cores in every round: with fewer, the slowest core sets the pace."""
 
 
 def rows(heading: str) -> list[list[str]]:
@@ -49,6 +52,14 @@ def test_seconds_and_dollars_are_those_of_the_simulation(row: list[str]) -> None
     assert number(row[4]) == pytest.approx(outcome.seconds, rel=0.10)
     assert number(row[5]) == pytest.approx(machines.dollars(START + outcome.seconds), rel=0.05, abs=0.01)
     assert least_seconds(load, Fleet(instances)) <= outcome.seconds
+
+
+@pytest.mark.parametrize("row", cases("What S3 sees"))
+def test_files_in_s3_are_the_shards_of_the_simulation(row: list[str]) -> None:
+    trials, scenarios, paths = (int(number(part)) for part in row[1].split(" x "))
+    outcome = simulated(Load(trials, scenarios, paths), Fleet(20))
+    assert number(row[2]) == outcome.shards
+    assert number(row[4]) == pytest.approx(outcome.shards * PUT, abs=0.005)
 
 
 @pytest.mark.parametrize("row", cases("Where it ends"))

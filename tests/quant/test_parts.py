@@ -12,10 +12,11 @@ from quant.errors import DataError
 from quant.paths import path_model
 from quant.random import LANES
 from quant.rules import lay_out
-from quant.simulation import Part, Simulated, merged, simulate_part
+from quant.simulation import GROUP, Part, Simulated, merged, simulate_part
 from tests.quant.test_simulation import BASE, MANDATE, SEVERAL, WARM_UP, fitted, run, same
 
-PATHS, BLOCKS, DAYS = 330, 6, 63
+GROUP_PATHS = GROUP * LANES
+PATHS, GROUPS, DAYS = 5 * GROUP_PATHS + 330, 6, 63
 CONFIGS = SEVERAL[:5]
 
 
@@ -29,12 +30,12 @@ def part(first: int, last: int, workers: int = 1) -> Part:
     return simulate_part(
         lay_out(CONFIGS, MANDATE, fitted=fitted),
         path_model(BASE, seed=7),
-        paths=min(PATHS, last * LANES) - first * LANES,
+        paths=min(PATHS, last * GROUP_PATHS) - first * GROUP_PATHS,
         days=DAYS,
         warm_up=WARM_UP,
         lag=MANDATE.decision_lag,
         risk_aversion=MANDATE.risk_aversion,
-        first_block=first,
+        first_block=first * GROUP,
         workers=workers,
     )
 
@@ -42,14 +43,20 @@ def part(first: int, last: int, workers: int = 1) -> Part:
 @settings(max_examples=20)
 @given(st.data())
 def test_any_partition_in_any_order_gives_the_bits_of_the_whole(data: st.DataObject) -> None:
-    cuts = sorted(data.draw(st.sets(st.integers(1, BLOCKS - 1))))
-    edges = [0, *cuts, BLOCKS]
+    cuts = sorted(data.draw(st.sets(st.integers(1, GROUPS - 1))))
+    edges = [0, *cuts, GROUPS]
     parts = [part(first, last, data.draw(st.sampled_from((1, 3)))) for first, last in pairwise(edges)]
     same(merged(data.draw(st.permutations(parts))), whole())
 
 
+def test_sums_lie_as_those_of_a_file_do() -> None:
+    """Other layouts of memory would be compiled for when they are met."""
+    assert part(0, 2).means.flags.c_contiguous
+    assert part(0, 2).spreads.flags.c_contiguous
+
+
 def test_a_part_of_everything_is_the_whole() -> None:
-    same(merged([part(0, BLOCKS)]), whole())
+    same(merged([part(0, GROUPS)]), whole())
 
 
 @pytest.mark.parametrize(
@@ -67,13 +74,19 @@ def test_parts_that_are_not_a_whole_are_refused(parts: list[tuple[int, int]], re
         merged([part(first, last) for first, last in parts])
 
 
+def test_a_part_that_begins_within_a_group_is_refused() -> None:
+    rules, model = lay_out(CONFIGS, MANDATE, fitted=fitted), path_model(BASE, seed=7)
+    with pytest.raises(DataError, match="multiples of 16"):
+        simulate_part(rules, model, paths=64, days=DAYS, warm_up=WARM_UP, lag=1, risk_aversion=2.0, first_block=8)
+
+
 def test_parts_of_other_days_configs_or_blocks_are_refused() -> None:
     first, last = part(0, 3), part(3, 6)
     for other in (
         replace(last, days=DAYS + 1),
         replace(last, means=last.means[:, 1:]),
         replace(last, means=last.means[1:]),
-        replace(last, paths=last.paths - LANES),
+        replace(last, paths=last.paths - GROUP_PATHS),
     ):
         with pytest.raises(DataError, match="same configs and days"):
             merged([first, other])

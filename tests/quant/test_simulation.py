@@ -142,6 +142,14 @@ def test_a_merge_of_blocks_is_numpys_mean_and_variance(kept: Simulated) -> None:
         np.testing.assert_allclose(kept.spread[:, row], sample.var(axis=1) * 1_000, rtol=1e-10)
 
 
+def test_a_merge_of_groups_is_numpys_mean_and_variance() -> None:
+    """2,500 paths are two groups of 1,024 and one of 452, whose last block has four."""
+    merged = run(SEVERAL[:4], paths=2_500, days=63, keep_paths=True)
+    for row, sample in ((UTILITY, merged.utilities), (DRAWDOWN, merged.drawdowns)):
+        np.testing.assert_allclose(merged.mean[:, row], sample.mean(axis=1), rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(merged.spread[:, row], sample.var(axis=1) * 2_500, rtol=1e-10)
+
+
 def test_an_error_is_the_deviation_over_the_root_of_the_number_of_paths(kept: Simulated) -> None:
     for k, found in enumerate(evaluations(kept, [c.digest() for c in SEVERAL], BASE.name)):
         expected = kept.utilities[k].std(ddof=1) / math.sqrt(1_000)

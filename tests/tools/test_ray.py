@@ -52,7 +52,7 @@ def nodes() -> Iterator[Nodes]:
 @pytest.fixture(scope="module")
 def long(world, asked) -> World:
     """Shards of some ten milliseconds, more than are in flight."""
-    scenarios = tuple(s.model_copy(update={"paths": 8 * 1024, "years": 1}) for s in world.request.scenarios)
+    scenarios = tuple(s.model_copy(update={"paths": 16 * 1024, "years": 1}) for s in world.request.scenarios)
     return World(world.market, asked(scenarios=scenarios))
 
 

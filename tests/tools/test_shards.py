@@ -2,26 +2,31 @@
 
 import hashlib
 import json
+import struct
 import zlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from random import Random
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quant.evaluation import Evaluation
+from quant.kernel import STATISTICS
 from quant.random import LANES
 from quant.search import sobol
+from quant.simulation import GROUP
 from quant.strategy import StrategyConfig
 from tools.evaluation import World
 from tools.search import Direct
 from tools.sharding import ATTEMPTS, FolderShelf, Sharded
-from tools.shards import BadShard, Cutter, Task, compute, decode, spans
+from tools.shards import BadShard, Cutter, Task, compute, decode, encode, spans
 
 PATHS = 4_172
-"""Five shards of a scenario, the last of them short."""
+"""Three shards of a scenario, the last of them short."""
 SHARDS = 2 * 2 * len(spans(PATHS))
 """Of two chunks in two scenarios."""
 
@@ -144,7 +149,7 @@ def test_a_file_of_something_else_is_refused_by_what_differs(task, content, chan
     assert flaw(wanted, content) == expected
 
 
-@pytest.mark.parametrize("first_line", [b"stratigos shard 2\n", b"\x89PNG\r\n\x1a\n"])
+@pytest.mark.parametrize("first_line", [b"stratigos shard 1\n", b"\x89PNG\r\n\x1a\n"])
 def test_a_file_of_another_version_is_refused(task, content, first_line) -> None:
     assert flaw(task, first_line + content.split(b"\n", 1)[1]) == "wrong version"
 
@@ -155,14 +160,36 @@ def test_a_header_is_not_looked_for_for_ever(task, content) -> None:
     assert flaw(task, magic + b"{}\n") == "damaged"
 
 
-@pytest.mark.parametrize("body", [b"no stream", zlib.compress(b"too short"), zlib.compress(bytes(2**26))])
-def test_a_sealed_body_of_another_form_is_refused(task, content, body) -> None:
+def resealed(content: bytes, body: bytes) -> bytes:
     magic, header, _ = content.split(b"\n", 2)
     said = json.loads(header)
     said["sha256"] = hashlib.sha256(b"%d\n" % said["days"] + body).hexdigest()
-    made = b"\n".join((magic, json.dumps(said).encode(), body))
-    with pytest.raises(BadShard, match="damaged"):
-        decode(task.shard, made)
+    return b"\n".join((magic, json.dumps(said).encode(), body))
+
+
+@pytest.mark.parametrize("body", [b"no stream", zlib.compress(b"too short"), zlib.compress(bytes(2**26))])
+def test_a_sealed_body_of_another_form_is_refused(task, content, body) -> None:
+    assert flaw(task, resealed(content, body)) == "damaged"
+
+
+@pytest.mark.parametrize("bins", [(-1, 5, 2), (0, 10**6, 2), (5, 4, 2), (0, 1, 3), (0, 5120, 4), (0, 0, 2)])
+def test_a_sealed_histogram_of_other_bins_is_refused(task, content, bins) -> None:
+    sums = 2 * 8 * -(-task.shard.paths // (GROUP * LANES)) * len(task.configs) * STATISTICS
+    body = bytearray(zlib.decompress(content.split(b"\n", 2)[2]))
+    assert decode(task.shard, resealed(content, zlib.compress(body))).paths == task.shard.paths
+    struct.pack_into("<iii", body, sums, *bins)
+    assert flaw(task, resealed(content, zlib.compress(body))) == "damaged"
+
+
+@pytest.mark.parametrize("most", [0, 1, 2**16 - 1, 2**16, 2**31 - 1])
+def test_every_count_is_kept_however_large_and_wherever_it_lies(task, content, most) -> None:
+    sound = decode(task.shard, content)
+    losses, falls = np.zeros_like(sound.losses), np.zeros_like(sound.falls)
+    losses[-1, -1] = falls[0, 0] = most
+    part = decode(task.shard, encode(task.shard, replace(sound, losses=losses, falls=falls)))
+    assert (part.losses.dtype, part.falls.dtype) == (sound.losses.dtype, sound.falls.dtype)
+    assert (part.losses.tobytes(), part.falls.tobytes()) == (losses.tobytes(), falls.tobytes())
+    assert (part.means.tobytes(), part.spreads.tobytes()) == (sound.means.tobytes(), sound.spreads.tobytes())
 
 
 @given(st.integers(1, 200_000))
@@ -170,12 +197,12 @@ def test_shards_of_a_scenario_lie_side_by_side_and_are_few(paths: int) -> None:
     seen = 0
     found = spans(paths)
     for first, some in found:
-        assert first * LANES == seen
+        assert (first * LANES, first % GROUP) == (seen, 0)
         assert 0 < some <= 64 * LANES
         seen += some
     assert seen == paths
     assert len(found) <= max(16, -(-paths // (64 * LANES)))
-    assert all(some % LANES == 0 and some >= 4 * LANES for _, some in found[:-1])
+    assert all(some % (GROUP * LANES) == 0 for _, some in found[:-1])
 
 
 @settings(max_examples=8)
@@ -222,16 +249,17 @@ def test_bad_stored_shards_are_refused_named_and_computed_again(world, chunks, s
     shelf, refused = Memory(), list[BadShard]()
     assert list(Sharded(world, Engine(world), shelf).evaluations(chunks, PATHS)) == single
     sound = dict(shelf.files)
-    short, other, flipped = sorted(sound)[:3]
+    short, other, flipped, sealed = sorted(sound)[:4]
     shelf.files[short] = sound[short][:-9]
+    shelf.files[sealed] = resealed(sound[sealed], zlib.compress(b"too short"))
     shelf.files[other] = sound[short]
     shelf.files[flipped] = sound[flipped][:-9] + bytes([sound[flipped][-9] ^ 1]) + sound[flipped][-8:]
     engine = Engine(world)
     sharded = Sharded(world, engine, shelf, refused.append)
     assert list(sharded.evaluations(chunks, PATHS)) == single
     told = {bad.id: bad.flaw for bad in refused}
-    assert told == {short: "truncated", other: "another shard", flipped: "damaged"}
-    assert sorted(engine.asked) == [short, other, flipped]
+    assert told == {short: "truncated", other: "another shard", flipped: "damaged", sealed: "damaged"}
+    assert sorted(engine.asked) == [short, other, flipped, sealed]
     assert shelf.files == sound
 
 
@@ -241,8 +269,9 @@ def test_a_shard_that_arrives_bad_is_refused_and_asked_for_again(world, chunks, 
     def arrange(results: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
         if wrong:
             return results
-        wrong.extend(id_ for id_, _ in results[:2])
-        return [(id_, content[:50] if id_ in wrong else content) for id_, content in results]
+        (cut, start), (sealed, whole), *others = results
+        wrong.extend((cut, sealed))
+        return [(cut, start[:50]), (sealed, resealed(whole, zlib.compress(b"too short"))), *others]
 
     engine, shelf = Engine(world, arrange), Memory()
     assert list(Sharded(world, engine, shelf, refused.append).evaluations(chunks, PATHS)) == single
