@@ -170,6 +170,10 @@ def _explain(details: ErrorDetails, call: Callable[[str], str]) -> InvalidInput:
         return InvalidInput(call(dotted), short(value), reason="there is no such field", allowed=hint)
     if kind == "missing":
         return InvalidInput(call(dotted), None, reason="it is missing", allowed=allowed(path))
+    if kind == "too_long":
+        context = details.get("ctx", {})
+        holds = f"it holds {context.get('actual_length') or 'too many'}"
+        return InvalidInput(call(dotted), short(value), reason=holds, allowed=f"at most {context.get('max_length')}")
     if kind == "too_short":
         return InvalidInput(call(dotted), short(value), reason="it is empty", allowed="at least one")
     if kind in ("model_type", "model_attributes_type", "tuple_type", "dict_type"):

@@ -254,10 +254,14 @@ async def decided_here(desk: "Desk", settings: Settings, run: str, subject: Subj
 
 def _tell(waiting: Waiting) -> None:
     from api.progress import estimated, wanted
+    from graphs.approval import rented
 
     print(f"Run {waiting.run} waits for approval: {wanted(waiting.asked)}", file=sys.stderr)
-    if waiting.asked.estimate is not None:
-        print(f"Estimate of the whole: {estimated(waiting.asked.estimate)}", file=sys.stderr)
+    asked, whole = waiting.asked, waiting.asked.estimate
+    if whole is not None:
+        print(f"Estimate of the whole: {estimated(whole)}", file=sys.stderr)
+        if whole.instances:
+            print(f"It takes {rented(whole.instances, asked.instance_type, asked.dollars_per_hour)}", file=sys.stderr)
 
 
 def _asked_in_place(settings: Settings, subject: Subject = "launch") -> Decided | None:

@@ -25,7 +25,8 @@ async def asked_for(context: Context, thresholds: Thresholds | None, now: dateti
     """
     if thresholds is None:
         return None
-    whole = estimate(context.request, machines=context.jobs.machines)
+    machines = context.jobs.machines
+    whole = estimate(context.request, machines=machines)
     exceeded = thresholds.exceeded(whole)
     if not exceeded:
         return None
@@ -36,6 +37,8 @@ async def asked_for(context: Context, thresholds: Thresholds | None, now: dateti
         thresholds=thresholds,
         at=now,
         request_digest=context.request.content_digest(),
+        instance_type=machines.instance_type,
+        dollars_per_hour=machines.dollars_per_hour,
     )
     return await ask(context.store, context.owner, context.run, context.request.name, asked)
 
@@ -43,16 +46,28 @@ async def asked_for(context: Context, thresholds: Thresholds | None, now: dateti
 def check_payable(context: Context, thresholds: Thresholds | None, approval: Approval | None) -> None:
     """Refuse to begin to pay for what nobody was asked about: the settings were others when the run was approved."""
     machines = context.jobs.machines
-    asked = approval.asked.estimate if approval is not None else None
-    if thresholds is None or machines.instances <= (asked.instances if asked is not None else 0):
+    asked = approval.asked if approval is not None else None
+    if thresholds is None or not machines.instances or (asked is not None and asked.covers(machines)):
         return
     whole = estimate(context.request, machines=machines)
     if exceeded := thresholds.exceeded(whole):
+        if asked is not None and asked.estimate is not None and asked.estimate.instances:
+            before = rented(asked.estimate.instances, asked.instance_type, asked.dollars_per_hour)
+            now = rented(machines.instances, machines.instance_type, machines.dollars_per_hour)
+            raise UserError(
+                f"run: {context.run!r} was approved for {before}, and takes {now} now; "
+                "allowed: settings with which it takes no more, or a new run of the same request"
+            )
         found = ", ".join(f"{getattr(whole, name):g} {name}" for name in exceeded)
         raise UserError(
             f"run: {context.run!r} was begun where it took fewer instances, and nobody was asked about {found}; "
             "allowed: STRATIGOS_COMPUTE as it was then, or a new run of the same request"
         )
+
+
+def rented(instances: int, type_: str, dollars_per_hour: float | None) -> str:
+    each = "" if dollars_per_hour is None else f" at {dollars_per_hour:g} dollars an hour each"
+    return f"{instances} x {type_ or 'an instance'}{each}"
 
 
 def decides(desk: Desk, decider: Principal, owner: str, subject: Subject, approval: Approval | None) -> bool:

@@ -13,6 +13,7 @@ from tools.optimization import Estimate, OptimizationRequest
 
 if TYPE_CHECKING:
     from store.store import Store
+    from tools.jobs import Machines
 
 KIND = "approval"
 
@@ -50,6 +51,17 @@ class Asked(Frozen):
     at: datetime
     request_digest: str = ""
     """Names the whole request, as it was asked for."""
+    instance_type: str = ""
+    dollars_per_hour: float | None = None
+    """Of one instance; None where there is none, or its price is not known."""
+
+    def covers(self, machines: "Machines") -> bool:
+        """Whether so much was asked for: no more instances, and no dearer ones."""
+        if self.estimate is None or machines.instances > self.estimate.instances:
+            return False
+        if machines.dollars_per_hour is None or self.dollars_per_hour is None:
+            return machines.instance_type == self.instance_type
+        return machines.dollars_per_hour <= self.dollars_per_hour
 
 
 class Ruling(Frozen):

@@ -154,6 +154,12 @@ def test_a_request_file_round_trips(tmp_path):
         ('{"trials": 20, "trials": 30}', ["'trials' stands twice"]),
         ("[" * 100_000, ["too large"]),
         ('{"scenarios": []}', ["scenarios", "at least one"]),
+        (
+            json.dumps(
+                {"start": [{"weight_function": "inverse_vol", "estimator": "rolling", "lookback_days": 63}] * 21}
+            ),
+            ["start: it holds 21; allowed: at most 20"],
+        ),
         ('{"space": {"lookback_days": [5]}}', ["space.lookback_days[0]", "5", "10 to 504"]),
         (json.dumps({"name": "x" * 1_000_001}), ["too large"]),
     ],

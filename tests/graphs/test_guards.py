@@ -13,7 +13,7 @@ from agents.assistant import assistant
 from agents.model import ModelChain, only
 from agents.planner import ASSISTANT
 from graphs.desk import Desk
-from graphs.optimization import AGENTS, Unverified
+from graphs.optimization import AGENTS
 from graphs.run_book import events_of, list_runs, result_of, run_of
 from graphs.runs import create_run, decide_approval, execute
 from quant.scenario import BUILT_IN
@@ -25,6 +25,7 @@ from tools.budget import Budgets
 from tools.context import utc_now
 from tools.results import result_key
 from tools.trace import DraftRejected, FiguresChecked, ModelAnswered, ToolCalled, ToolReturned, Warned
+from tools.verification import Unverified
 
 pytestmark = pytest.mark.anyio
 
