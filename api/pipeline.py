@@ -2,18 +2,20 @@
 
 import asyncio
 import json
+import re
 import sys
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api.allowed import short
 from api.approving import WAITING, confirmed
 from api.past import at_desk, show_it
 from api.settings import Settings, read_settings
 from api.terminal import plain
 from api.words import sentence_case
-from tools.errors import InvalidInput
+from tools.errors import InvalidInput, UserError
 from tools.pipeline import STEPS
 
 if TYPE_CHECKING:
@@ -32,8 +34,8 @@ Examples:
 
     python -m api pipeline run --request request.json --training
 
-Every option of `optimize` but --resume and --server says what is asked. No agent is: the probabilities are those of the
-request, and the explanation comes from a template.
+Every option of `optimize` but --resume, --warm and --server says what is asked. No agent is: the probabilities are
+those of the request, and the explanation comes from a template.
 """
 START = """
 Example: python -m api pipeline start --request request.json --training
@@ -42,6 +44,7 @@ SAGEMAKER_IMAGE, SAGEMAKER_ROLE and SAGEMAKER_STORAGE must be set. Above APPROVE
 APPROVE_EVALUATIONS you are asked first; where nobody sits at the terminal, --approve answers.
 """
 TENTHS = 10
+_ARN = re.compile(r"arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:[0-9]{12}:pipeline/[A-Za-z0-9-]+/execution/[A-Za-z0-9]+")
 _MARKS = {"succeeded": "✔", "failed": "✖", "stopped": "✖"}
 
 Options = Annotated[
@@ -103,6 +106,8 @@ def definition() -> int:
 def start(asked: Options = None, *, training: Training = False, approve: Approve = False, json_: AsJson = False) -> int:
     """Hand a request to SageMaker: make the pipeline or bring it up to date, and start an execution; prints its ARN.
 
+    A request whose execution has yet to end is not started again: its ARN is printed.
+
     Exit code 3: nothing was started, since nobody has approved what it takes.
     """
     request = _request(asked)
@@ -123,12 +128,20 @@ def start(asked: Options = None, *, training: Training = False, approve: Approve
 
 
 def status(arn: Arn, *, fetch: Fetch = False, json_: AsJson = False) -> int:
-    """Show the steps of an execution on SageMaker, and why one failed (exit code 1)."""
+    """Show the steps of an execution on SageMaker, how far the search is, and why one failed (exit code 1)."""
+    from tools.container import BadOutput
+
+    if not _ARN.fullmatch(arn):
+        allowed = "arn:aws:sagemaker:REGION:ACCOUNT:pipeline/NAME/execution/ID, as `pipeline start` printed it"
+        raise InvalidInput("ARN", arn, reason=f"{short(arn)} names no execution of a pipeline", allowed=allowed)
 
     async def answer(settings: Settings, desk: "Desk") -> int:
         with closing(_pipelines(settings)) as pipelines:
             state = await pipelines.state(arn)
-            found = await pipelines.fetch(state) if fetch else None
+            try:
+                found = await pipelines.fetch(state) if fetch else None
+            except BadOutput as error:
+                raise UserError(f"{state.folder}: {error}; allowed: what the last step left there, whole") from error
         if found is not None:
             result, history = found
             return await _tell(settings, desk, state.folder.rpartition("/")[2], result, history, as_json=json_)
@@ -179,6 +192,7 @@ def _show(state: "PipelineState") -> None:
     for step in state.steps:
         more = ", had finished before" if step.passed_over else ""
         more += f", {step.attempts} attempts" if step.attempts > 1 else ""
+        more += f", {step.done} of {step.total} trials" if step.total else ""
         more += f": {plain(step.cause)}" if step.cause else ""
         print(f"{_MARKS.get(step.state, '–')} {step.name}: {step.state}{more}")
     waiting = [step.name for step in STEPS if not step.optional and step.name not in {one.name for one in state.steps}]

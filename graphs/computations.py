@@ -108,6 +108,6 @@ async def _settle(desk: Desk, owner: str, run_id: str) -> None:
     known = Computation.model_validate(record.document).model_copy(update={"submitted": False})
     [version] = await records.put_many([known.put(record.version)])  # a run that is begun again submits it again
     status = await desk.jobs.cancel(known.job)  # which changes nothing where it has ended
-    if status.state in GOES_ON:
+    if status.state in GOES_ON or status.stopping:
         raise Unavailable(f"{known.job} has yet to stop")
     await records.delete(record.key, expected=version)

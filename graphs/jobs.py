@@ -111,6 +111,7 @@ async def cancel(desk: Desk, owner: str, run_id: str, *, by: str, reason: str = 
         run = Run.model_validate(record.document)
         if run.state == "cancelled":
             await _tell_cancelled(desk, run)  # who cancelled it may have been cut off before
+            await settle(desk, owner, run_id)
         if run.state == "cancelled" or (run.cancelling is not None and run.state not in STOPPED):
             return run
         if run.state in STOPPED:

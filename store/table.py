@@ -144,6 +144,16 @@ def check_length(operation_model: Any, response_dict: dict[str, Any], **_: objec
         raise ConnectionClosedError(endpoint_url="AWS")
 
 
+_MISSING = {
+    "NoRegionError": "AWS_REGION names no region",
+    "NoCredentialsError": "neither AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, nor AWS_PROFILE, nor a role gives "
+    "credentials",
+    "PartialCredentialsError": "AWS_ACCESS_KEY_ID or AWS_SECRET_ACCESS_KEY is set without the other",
+    "ProfileNotFound": "AWS_PROFILE names no profile of ~/.aws/config",
+}
+"""What botocore misses before it asks anybody, by its class."""
+
+
 def reason(error: Exception) -> str:
     """Without AWS's own sentence, which may hold keys and accounts."""
     if isinstance(error, ClientError):
@@ -155,7 +165,8 @@ def reason(error: Exception) -> str:
         return f"AWS answers {code}"
     if isinstance(error, EndpointConnectionError):
         return "it cannot be reached"
-    return type(error).__name__
+    name = type(error).__name__
+    return f"{_MISSING[name]}: {name}" if name in _MISSING else name
 
 
 def _refused(error: ClientError | BotoCoreError) -> bool:

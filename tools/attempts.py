@@ -13,19 +13,21 @@ FIRST_PAUSE = timedelta(minutes=1)
 """After there was no capacity; each further one is twice as long."""
 
 
-def begun(job: SearchJob, data: str, cluster: Cluster, before: RemoteJob | None) -> RemoteJob:
+def begun(job: SearchJob, data: str, cluster: Cluster, before: RemoteJob | None, now: datetime) -> RemoteJob:
     """A new job, or a new start of one that failed or was cancelled."""
     work = Work(code=code_version(), data=data, job=job, key=secrets.token_hex(32))
     if before is None:
-        first = Attempt(number=1, instances=cluster.instances)
-        return RemoteJob(name=job_name(job.id()), work=work, attempts=(first,))
+        first = Attempt(number=1, instances=cluster.instances, instance_type=cluster.instance_type)
+        return RemoteJob(name=job_name(job.id()), work=work, attempts=(first,), begun=now)
     same = (before.work.code, before.work.data) == (work.code, work.data)
     number = before.attempt.number + 1
+    next_ = Attempt(number=number, instances=cluster.instances, instance_type=cluster.instance_type)
     return RemoteJob(
         name=before.name,
         work=work,
-        attempts=(*before.attempts, Attempt(number=number, instances=cluster.instances)),
+        attempts=(*before.attempts, next_),
         first=number,
+        begun=now,
         done=before.done if same else 0,
         best=before.best if same else None,
         reports=before.reports,
@@ -36,7 +38,7 @@ def refused(job: RemoteJob, cluster: Cluster, code: str, message: str, now: date
     """AWS makes no processing job."""
     told = plain(f"{code}: {message}")
     if code.startswith("ResourceLimitExceeded"):
-        count, type_ = job.attempt.instances, cluster.instance_type
+        count, type_ = job.attempt.instances, job.attempt.instance_type
         quota = f"{type_} for processing job usage"
         sentence = (
             f"SAGEMAKER_INSTANCES: the account's quota has no room for {count} x {type_}; allowed: fewer, or as many "
@@ -46,6 +48,12 @@ def refused(job: RemoteJob, cluster: Cluster, code: str, message: str, now: date
     if is_capacity(told):
         return again(job, cluster, "capacity", told, now)
     return job.telling("fault", told).changed(state="failed", error=f"SageMaker refuses the job: {told}")
+
+
+def passed_over(job: RemoteJob) -> RemoteJob:
+    """A forgotten job has the name of the attempt; the next one finds its shards."""
+    following = _following(job, None)
+    return job.changed(attempts=(*job.attempts, following), first=following.number)
 
 
 def judged(job: RemoteJob, cluster: Cluster, outcome: Outcome, now: datetime) -> RemoteJob:
@@ -95,10 +103,12 @@ def outdated(job: RemoteJob) -> bool:
 
 
 def _following(job: RemoteJob, no_capacity_at: datetime | None) -> Attempt:
+    """On the instances that were approved, whatever the settings are by now."""
     last = job.attempt
+    following = Attempt(number=last.number + 1, instances=last.instances, instance_type=last.instance_type)
     if no_capacity_at is None:
-        return Attempt(number=last.number + 1, instances=last.instances)
+        return following
     times = len([each for each in job.reports if each.code == "capacity" and each.attempt >= job.first])
     instances = max(1, last.instances // 2) if times % 2 == 0 else last.instances
     pause = FIRST_PAUSE * 2 ** (times - 1)
-    return Attempt(number=last.number + 1, instances=instances, not_before=no_capacity_at + pause)
+    return following.model_copy(update={"instances": instances, "not_before": no_capacity_at + pause})

@@ -4,7 +4,7 @@ import asyncio
 import re
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from store.errors import Unavailable
 from tools.errors import UserError
@@ -15,6 +15,7 @@ ATTEMPTS = 4
 """Tries of a call, with the growing pauses of botocore's standard mode."""
 _PASSING = frozenset({"RequestLimitExceeded", "RequestThrottled", "SlowDown", "Throttling", "ThrottlingException"})
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "Forbidden", "403"})
+_CHANGED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
 _CREDENTIALS = ("ExpiredToken", "UnrecognizedClient", "InvalidClientTokenId", "InvalidSignature", "SignatureDoesNot")
 _ACTION = re.compile(r"perform: ([a-z0-9-]+:[A-Za-z]+)")
 
@@ -95,6 +96,12 @@ class Calls:
             return self._client
 
 
+class Stored(NamedTuple):
+    content: bytes
+    etag: str
+    """Of this content; what is written later has another."""
+
+
 class Bucket:
     """Objects of S3; what is put is encrypted with `kms_key`, where there is one."""
 
@@ -108,12 +115,29 @@ class Bucket:
 
     async def get(self, key: str) -> bytes | None:
         """None where there is no such object."""
+        found = await self.read(key)
+        return None if found is None else found.content
+
+    async def read(self, key: str) -> Stored | None:
+        """With what `replace` takes."""
         try:
-            return await self._called(lambda s3: s3.get_object(Bucket=self._name, Key=key)["Body"].read())
+            return await self._called(lambda s3: _stored(s3.get_object(Bucket=self._name, Key=key)))
         except Refusal as refusal:
             if refusal.aws_code == "NoSuchKey":
                 return None
             raise
+
+    async def replace(self, key: str, content: bytes, before: Stored | None) -> bool:
+        """False, and nothing is written, where somebody else has written since `before`."""
+        if_same = {"IfNoneMatch": "*"} if before is None else {"IfMatch": before.etag}
+        about = {"Bucket": self._name, "Key": key, **if_same, **self._sealed}
+        try:
+            await self._called(lambda s3: s3.put_object(Body=content, **about))
+        except Refusal as refusal:
+            if refusal.aws_code in _CHANGED:
+                return False
+            raise
+        return True
 
     async def any(self, prefix: str) -> bool:
         """Whether there is an object below it."""
@@ -127,6 +151,10 @@ class Bucket:
             if refusal.aws_code == "NoSuchBucket":
                 raise NoBucket(self._name) from refusal
             raise
+
+
+def _stored(answer: dict[str, Any]) -> Stored:
+    return Stored(answer["Body"].read(), answer["ETag"])
 
 
 class NoBucket(UserError):

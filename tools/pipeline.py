@@ -3,6 +3,7 @@
 from typing import Literal, TypeAlias
 
 from quant.frozen import Frozen
+from tools.container import SUMMARY
 
 StepName: TypeAlias = Literal[
     "data_validation", "scenario_generation", "distributed_optimization", "training", "aggregation"
@@ -60,7 +61,7 @@ STEPS: tuple[Step, ...] = (
         name="distributed_optimization",
         reads=("work", "scenarios"),
         leaves="result",
-        files=("summary.json",),
+        files=(SUMMARY,),
         everywhere=True,
     ),
     Step(

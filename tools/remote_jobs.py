@@ -28,9 +28,12 @@ class Attempt(Frozen):
     number: int
     """From 1, over all starts of the job."""
     instances: int
+    instance_type: str = ""
     not_before: AwareDatetime | None = None
     """Until when it is not made: there was no capacity for the one before."""
     created: bool = False
+    asked: AwareDatetime | None = None
+    """When AWS was last told to make it, as long as nobody knows what came of that."""
     files: tuple[str, ...] = ()
     """SHA-256 of the files of trials that were taken over, in their order."""
 
@@ -44,6 +47,8 @@ class RemoteJob(Frozen):
     attempts: tuple[Attempt, ...]
     first: int = 1
     """Attempt of the present start."""
+    begun: AwareDatetime | None = None
+    """The present start."""
     done: int = 0
     """Trials in the store."""
     best: float | None = None
@@ -51,7 +56,7 @@ class RemoteJob(Frozen):
     error: str | None = None
     mendable: bool = False
     halted: bool = False
-    """Whether AWS has taken the order to stop a cancelled job."""
+    """Whether nothing of a cancelled job's last attempt can run any more."""
     reports: tuple[Report, ...] = ()
 
     @property
@@ -60,11 +65,25 @@ class RemoteJob(Frozen):
 
     @property
     def attempt_name(self) -> str:
-        return f"{self.name}-{self.attempt.number}"
+        return self.name_of(self.attempt)
+
+    def name_of(self, attempt: Attempt) -> str:
+        return f"{self.name}-{attempt.number}"
 
     @property
     def ended(self) -> bool:
         return self.state not in ("queued", "running")
+
+    def awaits(self, attempt: Attempt) -> bool:
+        return not self.ended and attempt.number == self.attempt.number
+
+    @property
+    def adrift(self) -> tuple[Attempt, ...]:
+        """Attempts that may run, or may yet begin to, though nobody awaits them."""
+        cancelled = self.attempts[-1:] if self.state == "cancelled" and not self.halted else ()
+        return tuple(
+            each for each in self.attempts if each in cancelled or (each.asked is not None and not self.awaits(each))
+        )
 
     @property
     def status(self) -> JobStatus:
@@ -80,6 +99,7 @@ class RemoteJob(Frozen):
             error=self.error,
             mendable=self.mendable,
             reports=self.reports,
+            stopping=bool(self.adrift),
         )
 
     def telling(self, code: ReportCode, reason: str = "", name: str = "") -> "RemoteJob":
@@ -93,6 +113,12 @@ class RemoteJob(Frozen):
     def with_attempt(self, **changes: Any) -> "RemoteJob":
         """The last attempt changed."""
         return self.changed(attempts=(*self.attempts[:-1], self.attempt.model_copy(update=changes)))
+
+    def at_rest(self, attempt: Attempt) -> "RemoteJob":
+        """With an attempt that can run no more."""
+        still = attempt.model_copy(update={"asked": None})
+        attempts = tuple(still if each == attempt else each for each in self.attempts)
+        return self.changed(attempts=attempts, halted=self.halted or attempt == self.attempt)
 
 
 class Kept(NamedTuple):

@@ -10,7 +10,15 @@ from pydantic import TypeAdapter, ValidationError
 from quant.frozen import Frozen
 from store.store import Store
 from tools.aws_calls import Bucket
-from tools.container import BadOutput, checkpoint_name, decode_summary, decode_trials
+from tools.container import (
+    PROGRESS,
+    REFUSED,
+    SUMMARY,
+    BadOutput,
+    checkpoint_name,
+    decode_summary,
+    decode_trials,
+)
 from tools.jobs import JobStatus
 from tools.processing import Cluster
 from tools.remote_jobs import RemoteJob
@@ -18,7 +26,6 @@ from tools.trials import save_trials
 
 FILES_AT_ONCE = 50
 """That one look takes over: it is short, whatever has been computed since the last."""
-SUMMARY, PROGRESS, REFUSED = "summary.json", "progress.json", "refused.json"
 
 logger = structlog.get_logger()
 
@@ -74,7 +81,7 @@ class Results:
             if found is None:
                 raise BadOutput(name, "missing")
             if found != digest:
-                raise BadOutput(name, "damaged", "summary.json lists another content")
+                raise BadOutput(name, "damaged", f"{SUMMARY} lists another content")
         if summary.trials != job.done:
             raise BadOutput(SUMMARY, "damaged", f"it counts {summary.trials} trials, and there are {job.done}")
         return summary.stopped

@@ -16,7 +16,7 @@ import structlog
 from store.errors import Conflict
 from store.store import Store
 from tools import processing
-from tools.attempts import begun, ended, judged, outdated, refused, spoiled
+from tools.attempts import begun, ended, judged, outdated, passed_over, refused, spoiled
 from tools.aws_calls import Bucket, Calls, Denied, Refusal
 from tools.container import BadOutput, write_work
 from tools.context import utc_now
@@ -31,6 +31,9 @@ from tools.trials import stored_trials
 if TYPE_CHECKING:
     from quant.trial import Trial
     from tools.prices import Prices
+
+IN_FLIGHT = timedelta(minutes=15)
+"""After which an order to make a job that AWS does not know will not arrive any more: its signature is too old."""
 
 LoadPrices = Callable[[str, OptimizationRequest], Awaitable["Prices"]]
 """Of an owner's request."""
@@ -73,7 +76,7 @@ class SageMakerRunner:
         if kept is not None and kept.job.state not in ("failed", "cancelled"):
             return await self._looked(kept)
         prices = await self._prices(job.owner, job.request)
-        new = begun(job, prices.digest, self._cluster, kept and kept.job)
+        new = begun(job, prices.digest, self._cluster, kept and kept.job, self._now())
         try:
             kept = await keep(self._store, new, kept, self._now())
         except Conflict:  # somebody else submits it
@@ -93,7 +96,7 @@ class SageMakerRunner:
             if kept is None:
                 return JobStatus(id=job_id, state="cancelled")
             if kept.job.state in ("completed", "failed"):
-                return kept.job.status
+                return await self._looked(kept)
             try:
                 return await self._looked(await self._keep(kept.job.changed(state="cancelled"), kept))
             except Conflict:  # somebody has looked at it meanwhile
@@ -109,10 +112,9 @@ class SageMakerRunner:
             return newest.job.status
 
     async def _step(self, kept: Kept, prices: "Prices | None") -> Kept:
+        if kept.job.adrift:
+            kept = await self._keep(await self._halted(kept.job), kept)
         job = kept.job
-        if job.state == "cancelled" and not job.halted:
-            await self._halt(job)
-            return await self._keep(job.changed(halted=True), kept)
         if job.ended:
             return kept
         if job.attempt.created:
@@ -128,18 +130,20 @@ class SageMakerRunner:
         if job.attempt.not_before is not None and self._now() < job.attempt.not_before:
             return kept
         if outdated(job):
-            await self._halt(job)  # who made it may have died before it was noted
+            await self._halt(job.attempt_name)  # who made it may have died before it was noted
             sentence = f"{job.name}: another version of the program began it; allowed: to submit the job again"
             return await self._keep(ended(job, sentence, "the program has changed"), kept)
         if not job.handed:
             await self._hand_over(job, prices)
-        made = await self._created(job)
+        request = await self._request(job)
+        kept = await self._keep(job.changed(handed=True).with_attempt(asked=self._now()), kept)
+        made = await self._created(kept.job, request)
         try:
             return await self._keep(made, kept)
         except Conflict:
             newest = await find(self._store, job.name)
-            if newest is not None and newest.job.state == "cancelled":  # while it was made
-                await self._halt(job)
+            if newest is None or not newest.job.awaits(job.attempt):  # it was cancelled while it was made
+                await self._halt(job.attempt_name)
             raise
 
     async def _hand_over(self, job: RemoteJob, prices: "Prices | None") -> None:
@@ -151,21 +155,29 @@ class SageMakerRunner:
         for name, content in (await asyncio.to_thread(_written, job, prices, known)).items():
             await self._bucket.put(self._cluster.key(job.name, "work", name), content)
 
-    async def _created(self, job: RemoteJob) -> RemoteJob:
-        request = await self._request(job)
+    async def _created(self, job: RemoteJob, request: dict[str, Any]) -> RemoteJob:
+        job = job.with_attempt(asked=None)  # whatever AWS answers: then it is known
         try:
             await self._sagemaker(lambda client: client.create_processing_job(**request))
         except Denied as denied:
             passing = f", and iam:PassRole for {self._cluster.role_name!r} (SAGEMAKER_ROLE)"
             return ended(job, f"{denied}{passing}", f"AccessDeniedException: {denied.action}")
         except Refusal as refusal:
-            if refusal.aws_code != "ResourceInUse":  # the name is made of the job's: that one is ours
+            named = await self._described(job.attempt_name) if refusal.aws_code in _TAKEN else None
+            if named is None and refusal.aws_code != "ResourceInUse":
                 return refused(job, self._cluster, refusal.aws_code, refusal.message, self._now())
+            if named is not None and job.begun is not None and named["CreationTime"] < job.begun - IN_FLIGHT:
+                await self._halt(job.attempt_name)
+                return passed_over(job)
+            # otherwise it was made by a process that could not note it
         logger.info("processing job made", name=job.attempt_name, instances=job.attempt.instances)
-        return job.with_attempt(created=True).changed(handed=True).telling("begun")
+        return job.with_attempt(created=True).telling("begun")
 
     async def _request(self, job: RemoteJob) -> dict[str, Any]:
-        cluster, search = self._cluster, job.work.job
+        search, attempt = job.work.job, job.attempt
+        cluster = self._cluster.model_copy(
+            update={"instance_type": attempt.instance_type or self._cluster.instance_type}
+        )
         shards = cluster.key(job.name, "shards")
         inputs = {"work": cluster.uri(cluster.key(job.name, "work"))}
         if await self._bucket.any(f"{shards}/"):  # SageMaker refuses an input without an object
@@ -177,7 +189,7 @@ class SageMakerRunner:
             inputs=inputs,
             outputs={"shards": cluster.uri(shards), "result": cluster.uri(result_key(cluster, job))},
             tags=tags_of(search.owner, search.run),
-            instances=job.attempt.instances,
+            instances=attempt.instances,
         )
 
     async def _followed(self, job: RemoteJob) -> RemoteJob:
@@ -198,26 +210,43 @@ class SageMakerRunner:
             return judged(job, self._cluster, outcome, self._now())
 
     async def _outcome(self, job: RemoteJob) -> Outcome:
-        name = job.attempt_name
-        try:
-            description = await self._sagemaker(lambda client: client.describe_processing_job(ProcessingJobName=name))
-        except Refusal as refusal:
-            if refusal.aws_code in _NONE:
-                return Outcome("lost", f"{name} is not there any more")
-            raise
+        description = await self._described(job.attempt_name)
+        if description is None:
+            return Outcome("lost", f"{job.attempt_name} is not there any more")
         return outcome_of(description, timedelta(seconds=self._cluster.max_seconds))
 
-    async def _halt(self, job: RemoteJob) -> None:
-        name = job.attempt_name
+    async def _halted(self, job: RemoteJob) -> RemoteJob:
+        """What nobody awaits is stopped; what AWS does not know may be on its way there, and is looked for again."""
+        for each in job.adrift:
+            found = await self._halt(job.name_of(each))
+            if found or each.asked is None or self._now() >= each.asked + IN_FLIGHT:
+                job = job.at_rest(each)
+        return job
+
+    async def _halt(self, name: str) -> bool:
+        """Whether AWS knows such a job, which ends then."""
+        description = await self._described(name)
+        if description is not None and description["ProcessingJobStatus"] == "InProgress":
+            try:
+                await self._sagemaker(lambda client: client.stop_processing_job(ProcessingJobName=name))
+            except Refusal as refusal:
+                if refusal.aws_code not in _NONE:
+                    raise
+        return description is not None
+
+    async def _described(self, name: str) -> dict[str, Any] | None:
         try:
-            await self._sagemaker(lambda client: client.stop_processing_job(ProcessingJobName=name))
+            return await self._sagemaker(lambda client: client.describe_processing_job(ProcessingJobName=name))
         except Refusal as refusal:
-            if refusal.aws_code not in _NONE:
-                raise
+            if refusal.aws_code in _NONE:
+                return None
+            raise
 
 
 _NONE = ("ResourceNotFound", "ValidationException")
 """There is no such job or, where one is to be stopped, it has ended."""
+_TAKEN = ("ResourceInUse", "ValidationException")
+"""There may be a job of that name: names are taken for ever, and records of jobs that have ended are not."""
 
 
 def _written(job: RemoteJob, prices: "Prices", known: "list[Trial]") -> dict[str, bytes]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import secrets
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
@@ -10,20 +11,23 @@ from typing import Any, Literal, TypeAlias, TypeVar
 from pydantic import ValidationError
 
 from quant.frozen import Frozen
-from tools.aws_calls import Bucket, Calls, Denied, Refusal
+from tools.aws_calls import Bucket, Calls, Denied, Refusal, Stored
 from tools.container import BadOutput
-from tools.errors import Conflicting, NotFound, UserError
+from tools.errors import Conflicting, InvalidInput, NotFound, UserError
+from tools.jobs import JobStatus
 from tools.optimization import OptimizationResult
 from tools.pipeline import REQUEST, step_of
 from tools.pipeline_definition import SHARDS, definition
 from tools.processing import APPLICATION, Cluster, outcome_of, plain
+from tools.remote_results import PROGRESS
 from tools.step_files import DONE, Asked, Done
 
 Answer = TypeVar("Answer")
 State: TypeAlias = Literal["executing", "stopping", "stopped", "failed", "succeeded"]
 
 PLACE = "pipelines"
-ANSWER = "aggregation"
+START = "start.json"
+SEARCH, ANSWER = "distributed_optimization", "aggregation"
 
 
 class StepState(Frozen):
@@ -34,6 +38,19 @@ class StepState(Frozen):
     passed_over: bool = False
     """Whether it had finished before, and was not executed again."""
     attempts: int = 1
+    done: int = 0
+    total: int = 0
+    """Trials, while they are searched and it is known how many."""
+
+
+class Start(Frozen):
+    """The newest start of a request, written before AWS is told: who asks at the same time tells AWS the same."""
+
+    token: str
+    """AWS starts one execution for it."""
+    values: dict[str, str]
+    arn: str = ""
+    refused: bool = False
 
 
 class PipelineState(Frozen):
@@ -66,10 +83,12 @@ class SageMakerPipelines:
             pass
 
     async def start(self, asked: Asked, prices: bytes, *, training: bool) -> str:
-        """The ARN of a new execution; steps that finished in an earlier one are not executed again."""
+        """The ARN of the request's execution: a new one, unless one has yet to end.
+
+        Steps that finished in an earlier one are not executed again.
+        """
         folder = self._key(asked.run)
-        if await self._bucket.get(f"{folder}/{REQUEST}/request.json") is None:
-            await self._bucket.put(f"{folder}/{REQUEST}/request.json", asked.model_dump_json(indent=1).encode())
+        await self._bucket.replace(f"{folder}/{REQUEST}/request.json", asked.model_dump_json(indent=1).encode(), None)
         await self._bucket.put(f"{folder}/{REQUEST}/prices.npz", prices)
         if not await self._bucket.any(f"{folder}/{SHARDS}/"):  # SageMaker refuses an input without an object
             await self._bucket.put(f"{folder}/{SHARDS}/{APPLICATION}", b"")
@@ -83,23 +102,61 @@ class SageMakerPipelines:
             "Image": cluster.image,
             "Role": cluster.role,
         }
-        started = await self._called(
-            lambda client: client.start_pipeline_execution(
-                PipelineName=self.name,
-                PipelineExecutionDisplayName=f"{APPLICATION}-{asked.run}",
-                PipelineParameters=[{"Name": name, "Value": value} for name, value in values.items()],
+        return await self._executed(asked.run, values)
+
+    async def _executed(self, run: str, values: dict[str, str]) -> str:
+        key = f"{self._key(run)}/{START}"
+        while True:
+            kept = await self._bucket.read(key)
+            found = None if kept is None else Start.model_validate_json(kept.content)
+            if found is None or await self._over(found):
+                new = Start(token=secrets.token_hex(32), values=values)
+                await self._bucket.replace(key, _written(new), kept)  # whoever wrote it: it is read again
+                continue
+            if not found.arn:  # whoever wrote it may have died
+                found = await self._started(run, found, key, kept)
+            if found.values != values:
+                other = [f"{name} {value}" for name, value in found.values.items() if values.get(name) != value]
+                told = f"it executes the same request with {plain(', '.join(other))}"
+                raise Conflicting(f"{found.arn}: {told}; allowed: once it has ended")
+            return found.arn
+
+    async def _over(self, start: Start) -> bool:
+        if not start.arn:
+            return start.refused
+        try:
+            described = await self._called(
+                lambda client: client.describe_pipeline_execution(PipelineExecutionArn=start.arn)
             )
-        )
-        return started["PipelineExecutionArn"]
+        except NotFound:
+            return True
+        if described["PipelineExecutionStatus"] == "Stopping":
+            raise Conflicting(f"{start.arn}: it is being stopped; allowed: once it has ended")
+        return described["PipelineExecutionStatus"] != "Executing"
+
+    async def _started(self, run: str, start: Start, key: str, kept: Stored | None) -> Start:
+        try:
+            answer = await self._called(
+                lambda client: client.start_pipeline_execution(
+                    PipelineName=self.name,
+                    PipelineExecutionDisplayName=f"{APPLICATION}-{run}",
+                    PipelineParameters=[{"Name": name, "Value": value} for name, value in start.values.items()],
+                    ClientRequestToken=start.token,
+                )
+            )
+        except UserError:
+            await self._bucket.replace(key, _written(start.model_copy(update={"refused": True})), kept)
+            raise
+        started = start.model_copy(update={"arn": answer["PipelineExecutionArn"]})
+        await self._bucket.replace(key, _written(started), kept)  # unless somebody else has: the same
+        return started
 
     async def state(self, arn: str) -> PipelineState:
         described = await self._called(lambda client: client.describe_pipeline_execution(PipelineExecutionArn=arn))
-        steps = [await self._step(each) for each in await self._steps(arn)]
+        folder = await self._folder(arn)
+        steps = [await self._step(each, folder) for each in await self._steps(arn)]
         return PipelineState(
-            arn=arn,
-            state=described["PipelineExecutionStatus"].lower(),
-            folder=await self._folder(arn),
-            steps=tuple(steps),
+            arn=arn, state=described["PipelineExecutionStatus"].lower(), folder=folder, steps=tuple(steps)
         )
 
     async def fetch(self, state: PipelineState) -> tuple[OptimizationResult, bytes | None]:
@@ -113,14 +170,16 @@ class SageMakerPipelines:
         if missing := sorted(set(step_of(ANSWER).files) - done.files.keys()):
             raise BadOutput(missing[0], "missing", f"{DONE} does not list it")
         found = {name: await self._left(state, name, digest) for name, digest in done.files.items()}
-        result = OptimizationResult.model_validate_json(found["result.json"])
+        try:
+            result = OptimizationResult.model_validate_json(found["result.json"])
+        except ValidationError as error:
+            raise BadOutput("result.json", "wrong version", "it has another form") from error
         if result.digest() != found["digest"].decode("ascii").strip():
             raise BadOutput("result.json", "damaged", "its digest is another")
         return result, found.get("history.f64")
 
     async def _left(self, state: PipelineState, name: str, digest: str | None) -> bytes:
-        prefix = state.folder.removeprefix(self._cluster.uri(""))
-        content = await self._bucket.get(f"{prefix}/{ANSWER}/{name}")
+        content = await self._bucket.get(f"{self._below(state.folder)}/{ANSWER}/{name}")
         if content is None:
             raise BadOutput(name, "missing")
         if digest is not None and hashlib.sha256(content).hexdigest() != digest:
@@ -158,14 +217,37 @@ class SageMakerPipelines:
                 return found
             more = {"NextToken": page["NextToken"]}
 
-    async def _step(self, told: dict[str, Any]) -> StepState:
+    async def _step(self, told: dict[str, Any], folder: str) -> StepState:
+        searching = (told["StepName"], told["StepStatus"]) == (SEARCH, "Executing")
+        done, total = await self._searched(folder) if searching else (0, 0)
         return StepState(
             name=told["StepName"],
             state=told["StepStatus"].lower(),
             cause=await self._cause(told) if told["StepStatus"] == "Failed" else "",
             passed_over="CacheHitResult" in told,
             attempts=told.get("AttemptCount", 1),
+            done=done,
+            total=total,
         )
+
+    async def _searched(self, folder: str) -> tuple[int, int]:
+        """Trials that are done, and all; zeros where that is not known."""
+        try:
+            content = await self._bucket.get(f"{self._below(folder)}/{SEARCH}/{PROGRESS}")
+            status = JobStatus.model_validate_json(content or b"")
+        except ValidationError:  # there is none yet, or half a file: an upload takes what is there
+            return 0, 0
+        except (Denied, InvalidInput):  # whoever may look at executions need not be able to read their files
+            return 0, 0
+        return status.done, status.total
+
+    def _below(self, folder: str) -> str:
+        """The key of a folder of S3."""
+        bucket = self._cluster.uri("")
+        if not folder.startswith(bucket):
+            reason = f"the files of this execution lie in {folder}"
+            raise InvalidInput("SAGEMAKER_STORAGE", bucket, reason=reason, allowed="a place in the same bucket")
+        return folder.removeprefix(bucket)
 
     async def _cause(self, told: dict[str, Any]) -> str:
         """In the container's words, where it left a sentence."""
@@ -201,3 +283,7 @@ class SageMakerPipelines:
 
     def _key(self, run: str) -> str:
         return "/".join(part for part in (self._cluster.prefix, PLACE, run) if part)
+
+
+def _written(start: Start) -> bytes:
+    return start.model_dump_json().encode()

@@ -1,6 +1,7 @@
 """The same pipeline on SageMaker: requests, states and answers over a fleet, and once with the program itself."""
 
 import asyncio
+import hashlib
 import json
 import sys
 from collections.abc import Iterator
@@ -23,13 +24,15 @@ from tests.fleet.definitions import parsed
 from tests.fleet.fleet import IMAGE_URI, ROLE, Fleet
 from tests.fleet.job import Conduct
 from tests.graphs.conftest import OWNER, open_desk
+from tests.graphs.queued import eventually
 from tools.code import code_version
 from tools.container import BadOutput
-from tools.errors import Conflicting, NotFound, UserError
+from tools.errors import Conflicting, InvalidInput, NotFound, UserError
+from tools.jobs import JobStatus
 from tools.optimization import OptimizationRequest
 from tools.pipeline import STEPS
 from tools.processing import Cluster
-from tools.sagemaker_pipeline import PipelineState, SageMakerPipelines
+from tools.sagemaker_pipeline import PipelineState, SageMakerPipelines, Start
 from tools.step_files import Asked, mark
 from tools.trials import series_address
 
@@ -84,6 +87,7 @@ class Amazon(NamedTuple):
     fleet: Fleet
     pipelines: SageMakerPipelines
     bucket: str
+    cluster: Cluster
 
 
 def opened(folder: Path, conduct: Conduct) -> Iterator[Amazon]:
@@ -94,7 +98,7 @@ def opened(folder: Path, conduct: Conduct) -> Iterator[Amazon]:
         bucket = aws.bucket(f"desks-{next(BUCKETS)}")
         cluster = Cluster(image=IMAGE_URI, role=ROLE, bucket=bucket, prefix="desk", instances=2)
         with closing(SageMakerPipelines(cluster)) as pipelines:
-            yield Amazon(fleet, pipelines, bucket)
+            yield Amazon(fleet, pipelines, bucket, cluster)
         assert fleet.violations == []
 
 
@@ -116,7 +120,7 @@ async def ended(amazon: Amazon, arn: str, seconds: float = 60.0) -> PipelineStat
 
 
 async def test_an_execution_is_started_followed_and_fetched(here: Finished, amazon: Amazon) -> None:
-    fleet, pipelines, bucket = amazon
+    fleet, pipelines, bucket, _ = amazon
     arn = await pipelines.start(here.asked, here.prices, training=False)
     state = await ended(amazon, arn)
     assert (state.state, state.folder) == ("succeeded", f"s3://{bucket}/desk/pipelines/{here.asked.run}")
@@ -142,6 +146,43 @@ async def test_an_execution_is_started_followed_and_fetched(here: Finished, amaz
     fleet.put(f"{state.folder}/aggregation/done.json", json.dumps(listed).encode())
     with pytest.raises(BadOutput, match="digest: missing"):
         await pipelines.fetch(state)
+    listed["files"] = dict.fromkeys(("result.json", "digest"), hashlib.sha256(b"{}").hexdigest())
+    fleet.put(f"{state.folder}/aggregation/done.json", json.dumps(listed).encode())
+    for name in ("result.json", "digest"):
+        fleet.put(f"{state.folder}/aggregation/{name}", b"{}")
+    with pytest.raises(BadOutput, match=r"result\.json: wrong version"):
+        await pipelines.fetch(state)
+
+
+async def test_a_request_that_is_started_twice_is_executed_once(here: Finished, amazon: Amazon) -> None:
+    fleet, pipelines, *_ = amazon
+    before = len(fleet.pipelines.executions)
+    with closing(SageMakerPipelines(amazon.cluster)) as elsewhere:
+        both = (each.start(here.asked, here.prices, training=False) for each in (pipelines, elsewhere))
+        arn, same = await asyncio.gather(*both)
+    assert (arn, len(fleet.pipelines.executions)) == (same, before + 1)
+    place = (await ended(amazon, arn)).folder + "/start.json"
+    unknown = Start.model_validate_json(fleet.content(place)).model_copy(update={"arn": ""})
+    fleet.put(place, unknown.model_dump_json().encode())  # as by one that died when AWS had started it
+    assert await pipelines.start(here.asked, here.prices, training=False) == arn
+    again = await pipelines.start(here.asked, here.prices, training=False)
+    assert (again == arn, len(fleet.pipelines.executions)) == (False, before + 2)
+    await ended(amazon, again)
+
+
+async def test_what_is_executed_is_not_started_in_another_way(here: Finished, amazon: Amazon) -> None:
+    pipelines = amazon.pipelines
+    waits = here.folder / "data_validation.waits"
+    waits.touch()
+    try:
+        arn = await pipelines.start(here.asked, here.prices, training=False)
+        assert await pipelines.start(here.asked, here.prices, training=False) == arn
+        with pytest.raises(Conflicting, match="executes the same request with Training false; allowed: once it has"):
+            await pipelines.start(here.asked, here.prices, training=True)
+    finally:
+        waits.unlink()
+    await ended(amazon, arn)
+    assert await pipelines.start(here.asked, here.prices, training=True) != arn
 
 
 def test_the_command_starts_follows_and_fetches(
@@ -151,7 +192,8 @@ def test_the_command_starts_follows_and_fetches(
     request.write_text(ASKED.model_dump_json())
     begun = amazon.fleet.counts()["StartPipelineExecution"]
     assert run(["pipeline", "start", "--request", str(request)]) == 2
-    assert capsys.readouterr().err.startswith("SAGEMAKER_IMAGE: is not set; allowed: a value")
+    missing = "SAGEMAKER_IMAGE, SAGEMAKER_ROLE, SAGEMAKER_STORAGE: are not set; allowed: a value of each"
+    assert capsys.readouterr().err.startswith(missing)
     for name, value in {"IMAGE": IMAGE_URI, "ROLE": ROLE, "STORAGE": f"s3://{amazon.bucket}/desk"}.items():
         monkeypatch.setenv(f"SAGEMAKER_{name}", value)
     assert run(["pipeline", "definition"]) == 0
@@ -173,6 +215,13 @@ def test_the_command_starts_follows_and_fetches(
     digest = answer(here.folder)[0].digest()
     assert capsys.readouterr().out.endswith(f"result digest: {digest}\n")
     assert len(list((home / "reports").glob("*.html"))) == 1
+    assert run(["pipeline", "status", arn, "--json"]) == 0
+    folder = json.loads(capsys.readouterr().out)["folder"]
+    whole = amazon.fleet.content(f"{folder}/aggregation/result.json")
+    amazon.fleet.truncate(f"{folder}/aggregation/result.json")
+    assert run(["pipeline", "status", arn, "--fetch"]) == 2
+    assert capsys.readouterr().err.startswith(f"{folder}: result.json: damaged")
+    amazon.fleet.put(f"{folder}/aggregation/result.json", whole)
     monkeypatch.setattr("sys.stdin", Terminal())
     assert run(["pipeline", "start", "--request", str(request), "--approve"]) == 0
     monkeypatch.setenv("APPROVE_INSTANCES", "1")
@@ -181,9 +230,50 @@ def test_the_command_starts_follows_and_fetches(
         amazon.fleet.wait_for_execution(arn)
 
 
+async def test_a_search_that_goes_on_tells_how_far_it_is(
+    here: Finished, amazon: Amazon, monkeypatch: Any, capsys: Any
+) -> None:
+    fleet, pipelines, bucket, _ = amazon
+    held = here.folder / "distributed_optimization.held"
+    held.touch()
+    try:
+        arn = await pipelines.start(here.asked, here.prices, training=False)
+        folder = f"s3://{bucket}/desk/pipelines/{here.asked.run}"
+        fleet.put(f"{folder}/distributed_optimization/progress.json", b'{"id": "half')
+
+        async def searching() -> bool:
+            return "distributed_optimization" in {step.name for step in (await pipelines.state(arn)).steps}
+
+        await eventually(searching, seconds=30.0)
+        search = (await pipelines.state(arn)).steps[-1]
+        assert (search.state, search.done, search.total) == ("executing", 0, 0)
+        told = JobStatus(id="j", state="running", done=40, total=100)
+        fleet.put(f"{folder}/distributed_optimization/progress.json", told.model_dump_json().encode())
+        for name, value in {"IMAGE": IMAGE_URI, "ROLE": ROLE, "STORAGE": f"s3://{bucket}/desk"}.items():
+            monkeypatch.setenv(f"SAGEMAKER_{name}", value)
+        assert await asyncio.to_thread(run, ["pipeline", "status", arn]) == 0
+        assert "– distributed_optimization: executing, 40 of 100 trials\n" in capsys.readouterr().out
+    finally:
+        held.unlink()
+    state = await ended(amazon, arn)
+    assert {step.total for step in state.steps} == {0}
+    elsewhere = Cluster(image=IMAGE_URI, role=ROLE, bucket="other-desk", prefix="desk", instances=2)
+    with closing(SageMakerPipelines(elsewhere)) as others, pytest.raises(InvalidInput, match=f"lie in {folder}"):
+        await others.fetch(state)
+
+
+@pytest.mark.parametrize("arn", ["foo", "", "arn:aws:sagemaker:eu-west-1:123456789012:pipeline/stratigos-12345678"])
+def test_what_names_no_execution_is_told_before_anything_is_asked(home: Path, capsys: Any, arn: str) -> None:
+    assert run(["pipeline", "status", arn]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"ARN: {arn!r}"[:60])
+    assert "arn:aws:sagemaker:REGION:ACCOUNT:pipeline/NAME/execution/ID, as `pipeline start` printed it" in told
+    assert not home.exists()
+
+
 @pytest.mark.soak
 async def test_a_failed_step_names_its_cause(here: Finished, amazon: Amazon) -> None:
-    fleet, pipelines, _ = amazon
+    fleet, pipelines, *_ = amazon
     wrong = here.folder / "scenario_generation.wrong"
     wrong.write_text("scenarios.base_case: the mean of its paths is another")
     try:
@@ -203,7 +293,7 @@ async def test_a_failed_step_names_its_cause(here: Finished, amazon: Amazon) -> 
 
 
 async def test_what_aws_refuses_is_told(here: Finished, amazon: Amazon) -> None:
-    fleet, pipelines, _ = amazon
+    fleet, pipelines, *_ = amazon
     said = "User: arn:aws:sts::123456789012:assumed-role/me is not authorized to perform: sagemaker:CreatePipeline on x"
     fleet.refuse("CreatePipeline", "AccessDeniedException", said)
     with pytest.raises(UserError, match=r"sagemaker:CreatePipeline is denied.*iam:PassRole for 'fleet'"):
@@ -211,6 +301,7 @@ async def test_what_aws_refuses_is_told(here: Finished, amazon: Amazon) -> None:
     fleet.refuse("StartPipelineExecution", "ResourceLimitExceeded", "The account has 200 executions")
     with pytest.raises(UserError, match="200 executions; allowed: fewer at a time, or a higher quota"):
         await pipelines.start(here.asked, here.prices, training=False)
+    await ended(amazon, await pipelines.start(here.asked, here.prices, training=True))  # nothing of it was executed
     unknown = f"arn:aws:sagemaker:eu-west-1:123456789012:pipeline/{pipelines.name}/execution/abcdefgh1234"
     with pytest.raises(NotFound, match="allowed: the ARN that `pipeline start` printed"):
         await pipelines.state(unknown)
@@ -219,7 +310,7 @@ async def test_what_aws_refuses_is_told(here: Finished, amazon: Amazon) -> None:
 @pytest.mark.soak
 @pytest.mark.timeout(600)
 async def test_the_program_itself_gives_the_same_result_on_instances(tmp_path: Path, real: Amazon) -> None:
-    fleet, pipelines, _ = real
+    fleet, pipelines, *_ = real
     here = await finished(tmp_path / "here", ASKED.model_copy(update={"trials": 24}))
     state = await ended(real, await pipelines.start(here.asked, here.prices, training=True), 500.0)
     assert state.state == "succeeded", [(step.name, step.cause) for step in state.steps]

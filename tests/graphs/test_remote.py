@@ -13,13 +13,13 @@ from graphs import jobs, turnstile
 from graphs.computations import KIND, computation_of
 from graphs.remote import carried_out, look, notice
 from graphs.run_book import Cancelled, JobFailed, events_of, run_of
-from graphs.runs import create_run, execute
+from graphs.runs import create_run, decide_approval, execute
 from graphs.worker import Worker
 from tests.graphs.conftest import OWNER, open_desk
-from tests.graphs.elsewhere import Account, Elsewhere, cloud_desk, compute
+from tests.graphs.elsewhere import CLOUD, Account, Elsewhere, cloud_desk, compute
 from tests.graphs.mortal import Killed, Life
 from tests.graphs.queued import eventually, working
-from tools.approval import USUAL
+from tools.approval import USUAL, Decided
 from tools.context import utc_now
 from tools.errors import UserError
 from tools.jobs import Machines, Report
@@ -192,6 +192,29 @@ async def test_a_cancel_ends_the_run_at_once_and_its_job_as_soon_as_can_be(home,
         assert account.submitted.count(f"{OWNER}-{run}-plan-0") == 2
 
 
+async def test_a_job_that_may_yet_begin_is_cancelled_again_until_it_cannot(home, small, account):
+    async with cloud_desk(home, account) as desk:
+        run = await begun(desk, small())
+        account.say(state="cancelled", stopping=True)
+        await jobs.cancel(desk, OWNER, run, by=OWNER)
+        await look(later(desk))
+        assert await computation_of(desk.store, OWNER, run) is not None
+        account.say(stopping=False)
+        await look(later(desk, 120.0))
+        assert await computation_of(desk.store, OWNER, run) is None
+
+
+async def test_a_second_cancel_stops_what_the_first_could_not(home, small, account):
+    async with cloud_desk(home, account) as desk:
+        run = await begun(desk, small())
+        account.unreachable = True
+        await jobs.cancel(desk, OWNER, run, by=OWNER)
+        account.unreachable = False
+        await jobs.cancel(desk, OWNER, run, by=OWNER)
+        assert account.last.state == "cancelled"
+        assert await computation_of(desk.store, OWNER, run) is None
+
+
 async def test_a_cancel_during_a_look_stops_what_is_executed_then(home, small, account):
     looking, wanted = asyncio.Event(), asyncio.Event()
 
@@ -282,6 +305,64 @@ async def test_a_run_that_began_where_nothing_is_paid_for_does_not_begin_to_pay_
         await worked(nobody_asks)
         await jobs.cancel(desk, OWNER, run, by=OWNER)
         assert len(account.submitted) == 1
+
+
+def renting(desk, account, **changes: Any):
+    """The desk with other settings of its machines."""
+
+    class Other(Elsewhere):
+        machines = CLOUD.model_copy(update={"dollars_per_hour": 0.8} | changes)
+
+    return replace(desk, jobs=Other(account))
+
+
+async def approved(desk, request) -> str:
+    run = (await jobs.submit(desk, OWNER, request)).id
+    await worked(desk)
+    assert await state(desk, run) == "waiting"
+    await decide_approval(desk, OWNER, run, Decided(verdict="approved", by=OWNER, at=utc_now()))
+    return run
+
+
+@pytest.mark.parametrize(
+    ("changes", "now"),
+    [
+        (
+            {"instance_type": "ml.c5.24xlarge", "dollars_per_hour": 4.9},
+            "2 x ml.c5.24xlarge at 4.9 dollars an hour each",
+        ),
+        ({"instances": 3}, "3 x ml.c5.4xlarge at 0.8 dollars"),
+        ({"instance_type": "ml.new", "dollars_per_hour": None}, "2 x ml.new now"),
+    ],
+)
+async def test_an_approval_holds_for_what_was_shown_and_nothing_dearer(home, small, account, changes, now):
+    async with cloud_desk(home, account, thresholds=USUAL) as cloud:
+        desk = renting(cloud, account)
+        run = await approved(desk, small())
+        await worked(renting(desk, account, **changes))
+        failed = await run_of(desk.store, OWNER, run)
+        assert (failed.state, account.submitted) == ("failed", [])
+        assert f"for 2 x ml.c5.4xlarge at 0.8 dollars an hour each, and takes {now}" in failed.history[-1].reason
+        assert "allowed: settings with which it takes no more" in failed.history[-1].reason
+        await jobs.restart(desk, OWNER, run, by=OWNER)
+        await worked(renting(desk, account, instances=1, instance_type="ml.small", dollars_per_hour=0.1))
+        assert (await state(desk, run), len(account.submitted)) == ("computing", 1)
+
+
+async def test_a_later_plan_is_not_computed_on_dearer_machines(home, small, account):
+    async with cloud_desk(home, account, thresholds=USUAL) as cloud:
+        desk = renting(cloud, account)
+        run = await approved(desk, small(trials=20))
+        await worked(desk)
+        dearer = renting(desk, account, dollars_per_hour=4.9)
+        await compute(desk, account)
+        assert await look(later(dearer)) == 1
+        await worked(dearer)
+        assert (await state(desk, run), len(account.submitted)) == ("failed", 1)
+        await jobs.restart(desk, OWNER, run, by=OWNER)
+        await worked(desk)
+        await finished(desk, account, run)
+        assert await state(desk, run) == "completed"
 
 
 async def test_a_storage_that_stopped_the_job_has_it_submitted_again(home, small, account):

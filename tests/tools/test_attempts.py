@@ -18,7 +18,7 @@ CLUSTER = Cluster(image=IMAGE_URI, role=ROLE, bucket="desk", instances=8, attemp
 
 @pytest.fixture
 def fresh(job: Any, asked: Any) -> RemoteJob:
-    return begun(job(asked()), "d" * 64, CLUSTER, None)
+    return begun(job(asked()), "d" * 64, CLUSTER, None, NOW)
 
 
 def after(*meanings: Any, cluster: Cluster = CLUSTER, reason: str = "as AWS says") -> Callable[[RemoteJob], RemoteJob]:
@@ -34,12 +34,12 @@ def test_a_new_start_counts_its_attempts_anew_and_keeps_what_was_told(fresh: Rem
     two = CLUSTER.model_copy(update={"attempts": 2})
     failed = after("lost", "lost", cluster=two)(fresh).changed(done=5)
     assert (failed.state, failed.mendable, failed.attempt.number) == ("failed", False, 2)
-    again = begun(failed.work.job, failed.work.data, two, failed)
+    again = begun(failed.work.job, failed.work.data, two, failed, NOW)
     assert (again.name, again.state, again.attempt.number, again.first, again.done) == (fresh.name, "queued", 3, 3, 5)
     assert again.reports == failed.reports
     assert again.work.key != failed.work.key
     assert after("lost", cluster=two)(again).state == "queued"
-    assert begun(failed.work.job, "e" * 64, two, failed).done == 0  # its trials are those of other prices
+    assert begun(failed.work.job, "e" * 64, two, failed, NOW).done == 0  # its trials are those of other prices
 
 
 def test_without_capacity_pauses_double_and_every_second_time_half_the_instances_do(fresh: RemoteJob) -> None:

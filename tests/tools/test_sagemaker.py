@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from store.errors import Unavailable
+from store.keys import SYSTEM
+from store.records import Key
 from store.store import Store, open_store
 from tests.aws import moto, point_at
 from tests.fleet.fleet import IMAGE_URI, ROLE, Fleet
@@ -27,9 +29,9 @@ from tools.context import utc_now
 from tools.errors import NotFound, UserError
 from tools.jobs import JobStatus, Machines, SearchJob
 from tools.processing import Cluster
-from tools.remote_jobs import job_name
+from tools.remote_jobs import INDEX, KIND, REMEMBERED, job_name
 from tools.remote_results import FILES_AT_ONCE
-from tools.sagemaker import SageMakerRunner, reach
+from tools.sagemaker import IN_FLIGHT, SageMakerRunner, reach
 from tools.trials import stored_trials
 
 pytestmark = pytest.mark.anyio
@@ -200,6 +202,29 @@ async def test_a_finished_job_is_not_made_again(case: Case) -> None:
     assert len(case.jobs) == 1
 
 
+async def forgotten(case: Case) -> None:
+    """Its records have expired."""
+    assert await case.store.records.delete(Key(SYSTEM, INDEX, case.name))
+    assert await case.store.records.delete(Key(case.job.owner, KIND, case.name))
+    case.now += REMEMBERED
+
+
+@pytest.mark.parametrize("code", ["ResourceInUse", "ValidationException"])
+async def test_a_job_whose_name_is_taken_by_a_forgotten_one_has_the_next(case: Case, searched: Any, code: str) -> None:
+    dies = {"dies": True, "without": ["summary.json"]}
+    case.attempts(a1=dies, a2={"waits": True})
+    runner = case.runner(attempts=2)
+    await runner.submit(case.job)
+    await case.until(runner, lambda status: len(status.reports) == 3)
+    await forgotten(case)
+    case.amazon.fleet.refuse("CreateProcessingJob", code, "a job with this name already exists")
+    status = await case.searched(attempts=1)
+    assert (status.state, told(status)) == ("completed", [(3, "begun")])
+    assert await case.trials() == searched.trials
+    assert case.jobs == [f"{case.name}-{number}" for number in (1, 2, 3)]
+    assert case.amazon.fleet.wait(f"{case.name}-2")["ProcessingJobStatus"] == "Stopped"  # nobody knew of it
+
+
 async def test_denied_permission_names_action_and_role(case: Case) -> None:
     said = f"User: arn:aws:iam::{ACCOUNT}:user/x is not authorized to perform: iam:PassRole on resource: {ROLE}"
     case.amazon.fleet.refuse("CreateProcessingJob", "AccessDeniedException", said)
@@ -281,6 +306,14 @@ async def test_a_lost_instance_is_another_attempt_with_the_shards_of_the_first(c
     inputs = [[each["InputName"] for each in r["ProcessingInputs"]] for r in case.requests]
     assert inputs == [["work"], ["work", "shards"]]
     assert await case.trials() == searched.trials
+
+
+async def test_a_job_goes_on_with_the_instances_that_it_began_with(case: Case) -> None:
+    case.attempts(a1={"dies": True, "without": ["summary.json"]})
+    await case.runner(instance_type="ml.c5.2xlarge").submit(case.job)
+    assert (await case.ended(case.runner(instance_type="ml.c5.18xlarge", instances=2))).state == "completed"
+    asked = [request["ProcessingResources"]["ClusterConfig"] for request in case.requests]
+    assert [(each["InstanceCount"], each["InstanceType"]) for each in asked] == [(1, "ml.c5.2xlarge")] * 2
 
 
 async def test_a_result_that_is_whole_counts_though_an_instance_was_lost_after_it(case: Case, searched: Any) -> None:
@@ -416,6 +449,84 @@ async def test_a_job_that_is_cancelled_while_it_is_made_is_stopped(case: Case) -
     runner = case.runner(Late(case.amazon.sagemaker, lambda: case.runner().cancel(case.job.id())))
     assert (await runner.submit(case.job)).state == "cancelled"
     assert case.amazon.fleet.wait(f"{case.name}-1")["ProcessingJobStatus"] == "Stopped"
+
+
+class Died(Exception):
+    """The process is not there any more."""
+
+
+class Dying(Calls):
+    """Of a process that dies when it has told AWS to make a job, which AWS has yet to hear."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+        self.told: dict[str, Any] = {}
+
+    async def __call__(self, call: Callable[[Any], Any]) -> Any:
+        return await self._calls(lambda client: call(_Leaving(client, self)))
+
+
+class _Leaving:
+    def __init__(self, client: Any, process: Dying) -> None:
+        self._client, self._process = client, process
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def create_processing_job(self, **request: Any) -> Any:
+        self._process.told = request
+        raise Died
+
+
+@pytest.fixture
+async def dead(case: Case) -> Dying:
+    case.attempts(a1={"waits": True})
+    process = Dying(case.amazon.sagemaker)
+    with pytest.raises(Died):
+        await case.runner(process).submit(case.job)
+    return process
+
+
+async def test_a_job_that_comes_to_be_after_it_was_cancelled_is_stopped(case: Case, dead: Dying) -> None:
+    runner = case.runner()
+    for _ in range(2):
+        status = await runner.cancel(case.job.id())
+        assert (status.state, status.stopping, case.jobs) == ("cancelled", True, [])
+    case.amazon.fleet.client().create_processing_job(**dead.told)
+    status = await runner.cancel(case.job.id())
+    assert (status.state, status.stopping) == ("cancelled", False)
+    assert case.amazon.fleet.wait(f"{case.name}-1")["ProcessingJobStatus"] == "Stopped"
+
+
+async def test_a_job_that_never_comes_to_be_is_not_looked_for_for_ever(case: Case, dead: Dying) -> None:
+    runner = case.runner()
+    assert dead.told["ProcessingJobName"] == f"{case.name}-1"
+    assert (await runner.cancel(case.job.id())).stopping
+    case.now += IN_FLIGHT - timedelta(seconds=1)
+    assert (await runner.cancel(case.job.id())).stopping
+    case.now += timedelta(seconds=1)
+    assert not (await runner.cancel(case.job.id())).stopping
+    asked = len(case.amazon.fleet.asked("DescribeProcessingJob"))
+    assert (await runner.cancel(case.job.id())).state == "cancelled"
+    assert len(case.amazon.fleet.asked("DescribeProcessingJob")) == asked
+
+
+async def test_a_job_that_comes_to_be_beside_its_next_start_is_stopped(case: Case, dead: Dying) -> None:
+    runner = case.runner()
+    await runner.cancel(case.job.id())
+    await runner.submit(case.job)
+    case.amazon.fleet.client().create_processing_job(**dead.told)
+    assert (await case.ended(runner)).state == "completed"
+    assert not (await runner.cancel(case.job.id())).stopping
+    assert case.amazon.fleet.wait(f"{case.name}-1")["ProcessingJobStatus"] == "Stopped"
+    assert sorted(case.jobs) == [f"{case.name}-1", f"{case.name}-2"]
+
+
+async def test_what_was_told_by_a_process_that_died_is_one_job(case: Case, dead: Dying) -> None:
+    case.attempts()
+    case.amazon.fleet.client().create_processing_job(**dead.told)
+    status = await case.searched()
+    assert (status.state, status.stopping, case.jobs) == ("completed", False, [f"{case.name}-1"])
 
 
 @pytest.mark.soak
