@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
+from itertools import permutations
 from typing import TYPE_CHECKING
 
 from tools.errors import InvalidInput
@@ -47,25 +48,27 @@ def check(settings: "Settings") -> None:
 
 def require(settings: "Settings", because: str) -> None:
     """Refuse settings with which SageMaker cannot be asked for anything."""
-    for variable, value in _required(settings).items():
-        if not value:
-            raise InvalidInput(variable, value, reason="is not set", allowed=f"a value, since {because}")
-    for variable, value, companion in (
-        ("SAGEMAKER_SECURITY_GROUPS", settings.sagemaker_security_groups, settings.sagemaker_subnets),
-        ("SAGEMAKER_SUBNETS", settings.sagemaker_subnets, settings.sagemaker_security_groups),
-    ):
-        if companion and not value:
-            raise InvalidInput(variable, value, reason="is not set", allowed="a value, since its companion is set")
-    machines_of(settings)
-    _tags(settings)
-
-
-def _required(settings: "Settings") -> dict[str, str]:
-    return {
+    needed = {
         "SAGEMAKER_IMAGE": settings.sagemaker_image,
         "SAGEMAKER_ROLE": settings.sagemaker_role,
         "SAGEMAKER_STORAGE": settings.sagemaker_storage,
     }
+    placing = {
+        "SAGEMAKER_SUBNETS": settings.sagemaker_subnets,
+        "SAGEMAKER_SECURITY_GROUPS": settings.sagemaker_security_groups,
+    }
+    missing = [name for name, value in needed.items() if not value]
+    reasons = [because] if missing else []
+    for name, companion in permutations(placing):
+        if placing[companion] and not placing[name]:
+            missing.append(name)
+            reasons.append(f"{companion} is set")
+    if missing:
+        reason, allowed = ("are not set", "a value of each") if len(missing) > 1 else ("is not set", "a value")
+        since = f"{allowed}, since {' and '.join(reasons)}"
+        raise InvalidInput(", ".join(missing), "", reason=reason, allowed=since)
+    machines_of(settings)
+    _tags(settings)
 
 
 def cluster_of(settings: "Settings") -> "Cluster":

@@ -6,16 +6,18 @@ import socket
 import sqlite3
 import sys
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from agents.options import BEDROCK
 from agents.scrubbing import scrub
 from api.loopback import LOOPBACK
 from api.problems import Problem
-from api.settings import ROOT, Settings, read_settings
+from api.settings import ROOT, Settings, read_model_options, read_settings
 from quant.frozen import Frozen
 from store.errors import StoreError, Unavailable
 from tools.errors import InvalidInput, UserError
@@ -225,12 +227,10 @@ async def sign_in(settings: Settings) -> Finding:
 
 
 async def clock(settings: Settings) -> Finding:
-    if not settings.store:
-        used = (
-            "is looked at with STRATIGOS_STORE only" if settings.compute == "sagemaker" else "matters to nothing here"
-        )
-        return skipped("clock", f"the clock {used}")
-    theirs = await asyncio.to_thread(_their_time, settings.store.removeprefix("dynamodb:").partition(",")[0])
+    asked = _free_call(settings)
+    if asked is None:
+        return skipped("clock", "the clock matters to nothing here")
+    theirs = await asyncio.to_thread(_their_time, *asked)
     if theirs is None:
         return skipped("clock", "AWS did not answer, so its clock is not known")
     skew = abs((datetime.now(UTC) - theirs).total_seconds())
@@ -242,20 +242,13 @@ async def clock(settings: Settings) -> Finding:
 
 
 async def compute(settings: Settings) -> Finding:
-    from api.compute import SAGEMAKER, cluster_of
+    from api.compute import cluster_of
 
     name = "compute"
-    if settings.compute.startswith("ray:") and settings.compute != "ray:auto":
-        from tools.ray_cluster import greet
-
-        try:
-            await asyncio.to_thread(greet, settings.compute.removeprefix("ray:"))
-        except (UserError, OSError) as error:
-            return failed(
-                name, f"no cluster answers at {settings.compute}: {error}", "start it, or unset STRATIGOS_COMPUTE"
-            )
-    if settings.compute != SAGEMAKER:
-        return ok(name, f"searches are computed {f'on {settings.compute}' if settings.compute else 'by this machine'}")
+    if settings.compute.startswith("ray"):
+        return await asyncio.to_thread(_ray, settings.compute)
+    if not settings.compute:
+        return ok(name, "searches are computed by this machine")
     from tools.sagemaker import reach
 
     cluster = cluster_of(settings)
@@ -266,15 +259,46 @@ async def compute(settings: Settings) -> Finding:
     return ok(name, f"SageMaker answers; a search takes {cluster.instances} x {cluster.instance_type}")
 
 
-def _their_time(table: str) -> datetime | None:
+def _ray(compute: str) -> Finding:
+    from tools.ray_cluster import greet, placed
+
+    name, (setting, address) = "compute", placed(compute.removeprefix("ray").removeprefix(":"))
+    try:
+        if address not in ("local", "auto"):
+            greet(address, setting)
+    except InvalidInput as error:
+        return _refused(name, error)
+    except OSError as error:
+        return failed(name, f"no cluster answers at {address} ({setting}): {error}", f"start it, or unset {setting}")
+    if find_spec("ray") is None:
+        return failed(name, "Ray is not installed", "`uv sync --group ray`, or unset STRATIGOS_COMPUTE")
+    return ok(name, f"searches are computed on {compute}")
+
+
+def _free_call(settings: Settings) -> tuple[str, str, dict[str, Any]] | None:
+    """Of a service of AWS that is used here, something that costs nothing."""
+    if table := settings.store or settings.checkpoints:
+        return "dynamodb", "describe_table", {"TableName": table.removeprefix("dynamodb:").partition(",")[0]}
+    if settings.compute == "sagemaker":
+        return "sagemaker", "describe_processing_job", {"ProcessingJobName": "stratigos"}
+    if settings.queue:
+        return "sqs", "get_queue_attributes", {"QueueUrl": settings.queue.removeprefix("sqs:").partition(",")[0]}
+    with suppress(InvalidInput):  # which the look at the models tells
+        options = read_model_options()
+        if any(name.startswith(BEDROCK) for name in (options.model, *options.agents.values(), *options.fallbacks)):
+            return "bedrock-runtime", "list_async_invokes", {"maxResults": 1}
+    return None
+
+
+def _their_time(service: str, call: str, given: dict[str, Any]) -> datetime | None:
     """A refusal has the time too."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     from store.aws import connect
 
     try:
-        with closing(connect("dynamodb")) as client:
-            answer = client.describe_table(TableName=table)
+        with closing(connect(service)) as client:
+            answer = getattr(client, call)(**given)
     except ClientError as error:
         answer: Any = error.response
     except (BotoCoreError, Unavailable):

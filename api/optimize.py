@@ -51,10 +51,9 @@ def parsed(arguments: Sequence[str]) -> OptimizationRequest:
     def take(given: Mapping[str, Any], file: str | None, resume: str | None, *, as_json: bool) -> int:
         from api.asking import request_from
 
-        if resume is not None or as_json:
-            raise InvalidInput(
-                "command", "optimize", reason="--resume and --json are no part of a request", allowed="a new request"
-            )
+        for name, value in (("--resume", resume), ("--json", as_json or None)):
+            if value is not None:
+                raise InvalidInput(name, value, reason="is no part of a request", allowed="without it")
         found.append(request_from(given, file))
         return 0
 
@@ -191,16 +190,21 @@ async def follow(settings: Settings, desk: "Desk", run: str, *, as_json: bool) -
     from graphs.remote import carried_out
     from graphs.run_book import Cancelled
 
+    if desk.jobs.machines.kind == "ray":
+        print("Its search is computed on a Ray cluster (STRATIGOS_COMPUTE)", file=sys.stderr)
     timer = _compilations()
     try:
         with Reporter(stderr()) as reporter:
             async for event in carried_out(desk, settings.owner, run):
                 reporter.show(event)
-    except (KeyboardInterrupt, asyncio.CancelledError, Unavailable):
-        told = f"Interrupted; finished trials are kept: python -m api optimize --resume {run}"
-        if await computation_of(desk.store, settings.owner, run) is not None:
+    except (KeyboardInterrupt, asyncio.CancelledError, Unavailable) as error:
+        stopped = "It stopped" if isinstance(error, Unavailable) else "Interrupted"
+        told = f"{stopped}; finished trials are kept: python -m api optimize --resume {run}"
+        known = await computation_of(desk.store, settings.owner, run)
+        if known is not None:
+            place = "is computed elsewhere and goes on" if known.submitted else "may not have begun elsewhere"
             told = (
-                f"Run {run} is computed elsewhere and goes on; come back: python -m api optimize --resume {run}; "
+                f"Run {run} {place}; come back: python -m api optimize --resume {run}; "
                 f"end it: python -m api cancel {run}"
             )
         print(told, file=sys.stderr)

@@ -224,15 +224,21 @@ def cancel(
         return remote.cancel(url, run, reason)
 
     async def answer(settings: Settings, desk: "Desk") -> int:
-        from api.finding import chosen
+        from api.finding import chosen, find
         from graphs.computations import computation_of
         from graphs.jobs import cancel as end
         from graphs.run_book import list_runs
         from graphs.states import STOPPED
 
         store, owner = desk.store, settings.owner
-        going_on = [each.id for each in await list_runs(store, owner) if each.state not in STOPPED]
+        runs = await list_runs(store, owner)
+        going_on = [each.id for each in runs if each.state not in STOPPED or each.state == "cancelled"]
+        # a cancelled one of which something may still be computed is cancelled again
         elsewhere = [each for each in going_on if await computation_of(store, owner, each) is not None]
+        if runs and not elsewhere:
+            found = (await find(store, owner, run)).id
+            allowed = "Ctrl-C in the terminal that computes it; with --server a job of a server"
+            raise InvalidInput("RUN", found, reason=f"run {found} is not computed elsewhere", allowed=allowed)
         if not elsewhere:
             allowed = "a URL, here or in STRATIGOS_SERVER; without one a run that is computed elsewhere"
             raise InvalidInput("--server", "", reason="whose job is not said", allowed=allowed)

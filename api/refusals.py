@@ -58,6 +58,8 @@ def _words(one: Any, path: list[str | int], fields: Fields) -> tuple[str, str]:
     kind, context = one["type"], one.get("ctx") or {}
     if path == ["body"] and isinstance(one.get("input"), bytes):
         return "its content type is not JSON's", "the header Content-Type: application/json"
+    if kind == "too_long":
+        return f"it holds {context['actual_length'] or 'too many'}", f"at most {context['max_length']}"
     known = _told(at(path, fields))
     if kind == "missing":
         return "it is missing", known or "a value"

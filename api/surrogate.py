@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from graphs.desk import Desk
+    from graphs.run_book import Run
     from quant.strategy import StrategyConfig
     from tools.optimization import OptimizationRequest
     from tools.surrogate_words import HeldOut, Predicted, Surrogate, Target
@@ -49,13 +50,15 @@ def _surrogate() -> None:
 
 
 def fit(run: Problem = "last", *, json_: AsJson = False) -> int:
-    """Fit all stored trials of the problem of a run, and keep the next version with its error on held-out trials."""
+    """Fit the trials of all runs of a run's problem, and keep the next version with its error on held-out trials.
+
+    Those of a `pipeline run` are in no run: its option --training fits them, with those of the runs.
+    """
 
     async def answer(settings: Settings, desk: "Desk") -> int:
-        from api.finding import find
         from graphs.surrogates import fit_surrogate
 
-        found = await find(desk.store, settings.owner, run)
+        found = await _found(settings, desk, run)
         made = await fit_surrogate(desk, settings.owner, found.id)
         if json_:
             print(made.model_dump_json())
@@ -64,6 +67,8 @@ def fit(run: Problem = "last", *, json_: AsJson = False) -> int:
             f"Version {made.version} of the problem {made.problem[:12]}: {made.trials} trials, {made.screened} screened"
         )
         _show_errors(made.held_out)
+        if no_better(made):
+            print("On trials that it has not seen it is no better than their mean: more trials may help.")
         return 0
 
     return at_desk(answer)
@@ -128,23 +133,43 @@ def suggest(
 def tell(surrogate: "Surrogate", count: int) -> None:
     """Where the first configs of a search come from."""
     source = f"version {surrogate.version} of the surrogate of {surrogate.problem[:12]}"
-    print(f"{count} configurations to begin with, from {source} ({surrogate.trials} trials)", file=sys.stderr)
+    said = "; on trials that it has not seen it is no better than their mean" if no_better(surrogate) else ""
+    print(f"{count} configurations to begin with, from {source} ({surrogate.trials} trials{said})", file=sys.stderr)
+
+
+def no_better(surrogate: "Surrogate") -> bool:
+    error = surrogate.held_out["objective"]
+    return error.rmse_bps >= error.naive_bps
 
 
 async def _asked(settings: Settings, desk: "Desk", run: str, file: str | None) -> "OptimizationRequest":
     from api.asking import request_from
-    from api.finding import find
 
     if file is not None:
         return request_from({}, file)
-    return (await find(desk.store, settings.owner, run)).request
+    return (await _found(settings, desk, run)).request
+
+
+async def _found(settings: Settings, desk: "Desk", run: str) -> "Run":
+    from api.finding import find
+    from graphs.run_book import list_runs
+
+    try:
+        return await find(desk.store, settings.owner, run)
+    except InvalidInput as error:
+        if error.code != "no_such_run" or await list_runs(desk.store, settings.owner):
+            raise
+        steps = "`python -m api optimize` makes one, and `python -m api surrogate fit` then fits its trials"
+        raise InvalidInput("RUN", run, reason="there is no run yet", allowed=steps, code=error.code) from error
 
 
 def _config(text: str) -> "StrategyConfig":
     from api.allowed import refuse
     from tools.optimization import OptimizationRequest
 
-    typed = text.lstrip().startswith("{")
+    typed = text.lstrip().startswith(("{", "["))
+    if not text.strip():
+        raise InvalidInput("--config", text, reason="it is empty", allowed="a JSON file, or JSON")
     try:
         content = json.loads(text if typed else _read(Path(text)))
     except (ValueError, RecursionError) as error:

@@ -161,7 +161,7 @@ class PredictionRequest(Frozen):
     @model_validator(mode="after")
     def _one_problem_is_named(self) -> Self:
         if (self.job is None) == (self.request is None):
-            msg = "job and request both name the problem; allowed: exactly one of them"
+            msg = "job or request must name the problem; allowed: exactly one of them"
             raise ValueError(msg)
         return self
 
@@ -173,8 +173,9 @@ class NoSurrogate(NotFound):
 
     def __init__(self, problem: str) -> None:
         super().__init__(
-            f"surrogate: there is none of the problem {problem[:12]}; allowed: a problem whose trials were fitted "
-            "with `python -m api surrogate fit`"
+            f"surrogate: there is none of the problem {problem[:12]} (mandate, scenarios, prices, seed, goal and "
+            "version of the program); allowed: a problem that was searched (`python -m api optimize`) and whose trials "
+            "were fitted then (`python -m api surrogate fit`)"
         )
 
 

@@ -1,11 +1,13 @@
 """Where searches are computed is a setting; settings that do not fit each other are refused at the start."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from api.app import create_desk
+from api.cli import run
 from api.compute import cluster_of
 from api.examining import compute
 from api.settings import read_settings
@@ -54,9 +56,9 @@ def given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None
         ("SAGEMAKER_INSTANCE_TYPE", "c5.4xlarge", "an instance type of SageMaker"),
         ("SAGEMAKER_INSTANCE_TYPE", "ml.own.large", "ml.c5.4xlarge"),
         ("SAGEMAKER_KMS_KEY", "a key", "the id or the ARN of a key"),
-        ("SAGEMAKER_SUBNETS", "subnet-0a1b2c3d", "a value, since its companion is set"),
+        ("SAGEMAKER_SUBNETS", "subnet-0a1b2c3d", "a value, since SAGEMAKER_SUBNETS is set"),
         ("SAGEMAKER_SUBNETS", "10.0.0.0/8", "up to 16 ids such as subnet-"),
-        ("SAGEMAKER_SECURITY_GROUPS", "sg-0a1b2c3d", "a value, since its companion is set"),
+        ("SAGEMAKER_SECURITY_GROUPS", "sg-0a1b2c3d", "a value, since SAGEMAKER_SECURITY_GROUPS is set"),
         ("SAGEMAKER_SECURITY_GROUPS", "default", "up to 5 ids such as sg-"),
         ("SAGEMAKER_NETWORK_ISOLATION", "perhaps", "true or false"),
         ("SAGEMAKER_TAGS", "team", "pairs such as team=allocation"),
@@ -76,6 +78,18 @@ def test_what_cannot_be_is_refused_by_name(
         read_settings()
     assert allowed in refused.value.allowed
     assert refused.value.field in (variable, "SAGEMAKER_SUBNETS", "SAGEMAKER_SECURITY_GROUPS")
+
+
+def test_all_that_is_missing_is_told_at_once(given: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
+    given(SAGEMAKER_IMAGE=None, SAGEMAKER_STORAGE=None, SAGEMAKER_SUBNETS="subnet-0a1b2c3d")
+    missing = "SAGEMAKER_IMAGE, SAGEMAKER_STORAGE, SAGEMAKER_SECURITY_GROUPS: are not set; allowed: a value of each"
+    with pytest.raises(InvalidInput) as refused:
+        read_settings()
+    assert str(refused.value) == f"{missing}, since STRATIGOS_COMPUTE is sagemaker and SAGEMAKER_SUBNETS is set"
+    given(STRATIGOS_COMPUTE=None, SAGEMAKER_ROLE=None, SAGEMAKER_STORAGE=None, SAGEMAKER_SUBNETS=None)
+    assert run(["pipeline", "definition"]) == 2
+    told = "SAGEMAKER_ROLE, SAGEMAKER_STORAGE: are not set; allowed: a value of each, since a pipeline of SageMaker"
+    assert capsys.readouterr().err == f"{told} is asked for\n"
 
 
 def test_without_sagemaker_its_settings_may_be_half_there(given: Callable[..., None]) -> None:
@@ -123,12 +137,27 @@ async def test_doctor_tells_where_searches_are_computed(
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     found = await compute(read_settings())
-    assert (found.state, found.found) == ("failed", "s3 is unavailable (NoCredentialsError)")
+    assert found.state == "failed"
+    assert found.found.startswith("s3 is unavailable (neither AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY")
     assert "SAGEMAKER_STORAGE" in found.todo
     given(STRATIGOS_COMPUTE="ray:127.0.0.1:1")
     found = await compute(read_settings())
-    assert (found.state, found.found[:41]) == ("failed", "no cluster answers at ray:127.0.0.1:1: [E")
+    assert found.state == "failed"
+    assert found.found.startswith("no cluster answers at 127.0.0.1:1 (STRATIGOS_COMPUTE): [Err")
+    given(STRATIGOS_COMPUTE="ray:127.0.0.1:99999")
+    found = await compute(read_settings())
+    assert (found.state, found.found) == ("failed", "STRATIGOS_COMPUTE: 'ray:127.0.0.1:99999' is not allowed")
+    assert found.todo.startswith("set STRATIGOS_COMPUTE to ray, ray:auto, or ray:HOST:PORT of the head")
     given(STRATIGOS_COMPUTE="ray")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
     assert (await compute(read_settings())).found == "searches are computed on ray"
+    for address, told in (("desk", "RAY_ADDRESS: 'desk' is not allowed"), ("127.0.0.1:1", "127.0.0.1:1 (RAY_ADDRESS)")):
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        found = await compute(read_settings())
+        assert (found.state, told in found.found) == ("failed", True), found
+    monkeypatch.setenv("RAY_ADDRESS", "auto")
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "ray", None)
+        assert (await compute(read_settings())).found == "Ray is not installed"
     given(STRATIGOS_COMPUTE=None)
     assert (await compute(read_settings())).found == "searches are computed by this machine"

@@ -13,13 +13,15 @@ from api.settings import read_settings
 from graphs import jobs
 from graphs.new_runs import create_run
 from graphs.run_book import list_runs, run_of
+from graphs.worker import Worker
+from store.errors import Unavailable
 from tests.api.driving import driven
 from tests.api.test_lambda_events import batch, desk_of, received, told
 from tests.graphs.conftest import OWNER
-from tests.graphs.elsewhere import CLOUD, SMALL, Account, cloud_desk
+from tests.graphs.elsewhere import CLOUD, SMALL, Account, Elsewhere, cloud_desk
 from tests.graphs.queued import eventually
 from tools.estimate import estimate
-from tools.jobs import Report
+from tools.jobs import JobStatus, Report, SearchJob
 from tools.trace import ComputationReported
 
 BEGUN = Report(attempt=1, name="stratigos-1", code="begun")
@@ -75,7 +77,7 @@ def test_ctrl_c_leaves_the_run_computing_and_says_how_to_come_back_and_how_to_en
 
     made = asyncio.run(interrupted())
     said = capsys.readouterr().err
-    assert f"python -m api optimize --resume {made}" in said
+    assert f"Run {made} is computed elsewhere and goes on; come back: python -m api optimize --resume {made}" in said
     assert f"python -m api cancel {made}" in said
     assert run(["show", made]) == 2
     assert "is still computed elsewhere" in capsys.readouterr().err
@@ -83,6 +85,39 @@ def test_ctrl_c_leaves_the_run_computing_and_says_how_to_come_back_and_how_to_en
     assert "STRATIGOS_COMPUTE" in capsys.readouterr().err
     assert run(["runs"]) == 0
     assert "computing" in capsys.readouterr().out
+
+
+def test_what_could_not_be_stopped_can_be_cancelled_again(home, capsys):
+    async def unstopped() -> str:
+        account = Account()
+        async with cloud_desk(home, account) as desk:
+            made = (await jobs.submit(desk, OWNER, SMALL)).id
+            delivery = await jobs.queue_of(desk).receive(lease=60.0, wait=0.0)
+            assert delivery is not None
+            assert await Worker(desk).deliver(delivery)
+            account.unreachable = True
+            assert (await jobs.cancel(desk, OWNER, made, by=OWNER)).state == "cancelled"
+            return made
+
+    made = asyncio.run(unstopped())
+    assert run(["cancel", made]) == 2
+    assert "STRATIGOS_COMPUTE" in capsys.readouterr().err  # it was found; these settings do not say where it is
+
+
+class OutOfReach(Elsewhere):
+    async def submit(self, job: SearchJob) -> JobStatus:
+        raise Unavailable(f"s3 is unavailable, and {job.run} with it")
+
+
+@pytest.mark.anyio
+async def test_a_job_that_could_not_be_submitted_is_not_said_to_go_on(home, capsys):
+    async with cloud_desk(home, Account(), queue=None, jobs=OutOfReach(Account())) as desk:
+        made = await create_run(desk, OWNER, SMALL)
+        with pytest.raises(Unavailable):
+            await follow(read_settings(), desk, made, as_json=False)
+    said = capsys.readouterr().err
+    assert f"Run {made} may not have begun elsewhere; come back: python -m api optimize --resume {made}" in said
+    assert "goes on" not in said
 
 
 def test_reports_of_machines_are_told_in_a_line():

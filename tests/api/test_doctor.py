@@ -26,6 +26,7 @@ from graphs.computations import Computation
 from graphs.run_book import Run, run_of
 from store.records import Key
 from tests.api.serving import settings_of
+from tests.api.test_compute import SAGEMAKER
 from tests.aws import free_port, point_at
 from tests.graphs.elsewhere import Account, cloud_desk
 from tests.graphs.queued import queued_desk
@@ -163,13 +164,16 @@ def aws_at(hours: float) -> Iterator[str]:
 
     class Refusing(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
             body = b'{"__type": "com.amazon.coral.service#InvalidSignatureException", "message": "expired"}'
             self.send_response_only(400)
             self.send_header("Date", format_datetime(datetime.now(UTC) + timedelta(hours=hours), usegmt=True))
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def do_GET(self) -> None:
+            self.do_POST()
 
     server = HTTPServer(("127.0.0.1", 0), Refusing)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -186,6 +190,26 @@ async def test_a_clock_that_differs_from_that_of_aws_is_told_although_aws_refuse
         point_at(monkeypatch, url)
         monkeypatch.setenv("STRATIGOS_STORE", "dynamodb:stratigos,s3:documents")
         assert (await examining.clock(read_settings())).state == state
+
+
+@pytest.mark.parametrize(
+    ("service", "given"),
+    [
+        ("SAGEMAKER", SAGEMAKER),
+        ("BEDROCK_RUNTIME", {"MODEL": "bedrock_converse:anthropic.claude-sonnet-4-5-20250929-v1:0"}),
+        ("SQS", {"STRATIGOS_QUEUE": "sqs:{url}/1/jobs,dead:{url}/1/dead"}),
+        ("DYNAMODB", {"STRATIGOS_CHECKPOINTS": "dynamodb:stratigos"}),
+    ],
+)
+async def test_the_clock_is_looked_at_wherever_aws_is_used(home, monkeypatch, service, given):
+    with aws_at(-1.0) as url:
+        point_at(monkeypatch, "http://127.0.0.1:9")
+        monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", url)
+        for name, value in given.items():
+            monkeypatch.setenv(name, value.replace("{url}", url))
+        found = await examining.clock(read_settings())
+    assert (found.state, found.found[:12]) == ("failed", "the clock is")
+    assert "NTP" in found.todo
 
 
 async def test_a_pool_that_cannot_be_reached(home, monkeypatch):

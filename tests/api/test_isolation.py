@@ -111,7 +111,8 @@ def test_what_is_of_everybody_tells_who_asked_and_what_and_nothing_else(
         (question,) = [one for one in ben.get("/api/approvals").json()["items"] if one["id"] == desk.ids["question"]]
         assert ben.get(f"/api/approvals/{question['id']}").json() == question
         assert set(question) == {"id", "owner", "name", "asked", "decided", "withdrawn"}
-        assert set(question["asked"]) == {"at", "subject", "exceeded", "estimate", "thresholds", "request_digest"}
+        shown = {"at", "subject", "exceeded", "estimate", "thresholds", "request_digest"}
+        assert set(question["asked"]) == shown | {"instance_type", "dollars_per_hour"}
         entries = ben.get("/api/audit", params={"limit": 1000}).json()["items"]
         assert {HIDDEN in str(entry) for entry in entries if entry["owner"] != ANNA} == {False}
         hers = [entry for entry in entries if entry["owner"] == ANNA]

@@ -139,6 +139,25 @@ def test_what_cannot_be_done_is_told(fitted, at, capsys, arguments, words) -> No
     assert all(word in printed.err for word in words), printed.err
 
 
+FIRST = ("python -m api optimize`", "python -m api surrogate fit`")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["optimize", "--warm", *AGAIN], ["surrogate: there is none of the problem", *FIRST]),
+        (["surrogate", "fit"], ["RUN: there is no run yet", *FIRST]),
+        (["surrogate", "suggest"], ["RUN: there is no run yet", *FIRST]),
+        (["surrogate", "predict", "--config", json.dumps(RULE)], ["RUN: there is no run yet", *FIRST]),
+    ],
+)
+def test_where_nothing_was_searched_the_way_to_a_surrogate_is_told(home, capsys, arguments, words) -> None:
+    assert run(arguments) == 2
+    told = capsys.readouterr().err
+    assert all(word in told for word in words), told
+    assert told.count("\n") == 1
+
+
 def inner(request: OptimizationRequest) -> dict:
     return request.model_dump(mode="json", exclude_none=True)
 
