@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import sys
 import tempfile
 import time
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+import pytest
 from numpy.typing import NDArray
 
 from tools.market import Market
@@ -71,19 +71,22 @@ class Nodes:
 def two_nodes(cores: int = 1) -> Generator[Nodes]:
     from ray.cluster_utils import Cluster
 
-    home = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # the paths of its sockets must be short
     arguments = {"num_cpus": cores, "object_store_memory": MEMORY, "include_dashboard": False}
-    cluster = Cluster(initialize_head=True, head_node_args=arguments | {"temp_dir": home})
-    try:
-        nodes = Nodes(str(cluster.address), cluster, arguments)
-        nodes.add()
-        yield nodes
-    finally:
-        import ray
+    folder = tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True)
+    with folder as home, pytest.MonkeyPatch.context() as patch:
+        # Ray writes the address of this cluster here, not over that of a developer's own one; sockets want short paths
+        patch.setenv("RAY_TMPDIR", home)
+        Path(home, "ray").mkdir()
+        cluster = Cluster(initialize_head=True, head_node_args=arguments)
+        try:
+            nodes = Nodes(str(cluster.address), cluster, arguments)
+            nodes.add()
+            yield nodes
+        finally:
+            import ray
 
-        ray.shutdown()
-        cluster.shutdown()
-        shutil.rmtree(home, ignore_errors=True)
+            ray.shutdown()
+            cluster.shutdown()
 
 
 @dataclass(frozen=True)
