@@ -31,7 +31,7 @@ from tools.trials import stored_trials
 pytestmark = pytest.mark.bench
 
 CORES = max((os.cpu_count() or 2) // 2, 1)
-PATHS = 32_000
+PATHS = 64_000
 """For about a minute on two cores that have nothing else to do."""
 TIMES = 3
 WANTED = 0.10
