@@ -52,14 +52,17 @@ class Nodes:
         """Every core is busy until what this gives is called."""
         ray = connected(self.address)
 
-        def stay() -> None:
+        def stay(begun: Path) -> None:
+            begun.touch()
             while place.exists():
                 time.sleep(0.01)
 
         place.touch()
-        busy = [ray.remote(num_cpus=1)(stay).remote() for _ in range(2)]
+        places = [place.with_suffix(f".{n}") for n in range(2)]
+        busy = [ray.remote(num_cpus=1)(stay).remote(each) for each in places]
         try:
-            while ray.available_resources().get("CPU"):
+            # a core that an earlier search has just left counts as taken for a while
+            while not all(each.exists() for each in places) or ray.available_resources().get("CPU"):
                 time.sleep(0.01)
             yield place.unlink
         finally:
