@@ -129,8 +129,8 @@ async def decide_approval(
     while True:
         earlier = await approval_of(desk.store, owner, run_id, subject)
         record = await record_of(desk.store, owner, run_id)
-        if await approval_of(desk.store, owner, run_id, subject) != earlier:  # so the run is from before the decision
-            continue
+        if await approval_of(desk.store, owner, run_id, subject) != earlier:
+            continue  # a decision changes both at once, and one fell between the two
         run = Run.model_validate(record.document)
         check_decider(desk, run, subject, earlier, decider)
         besides = await questions.closing(desk.store, earlier, decided.at, decided)
@@ -145,6 +145,8 @@ async def decide_approval(
             approval = await approvals.decide(desk.store, owner, run_id, subject, decided, besides=besides)
         except Conflict:
             continue
+        if earlier is not None and earlier.decided is None and approval.decided != decided:
+            continue  # the same was decided meanwhile, and the run is as that has left it
         await _tell(desk, run, approval)
         if desk.queue is not None:
             await turnstile.send(desk.store, desk.queue, owner, tickets)

@@ -241,34 +241,38 @@ async def test_of_two_decisions_at_once_one_holds(home, small):
 
 @pytest.mark.parametrize("first", ["edited", "rejected"])
 @pytest.mark.parametrize("second", ["edited", "rejected"])
-async def test_a_decision_between_the_reads_of_another_one_holds(home, small, first, second):
-    choices = {"edited": decided("edited", trials=12), "rejected": decided("rejected", reason="no")}
+@pytest.mark.parametrize("reads", [1, 2, 3])
+async def test_a_decision_between_the_reads_of_another_one_holds(home, small, first, second, reads):
+    choices = {"edited": {"trials": 12}, "rejected": {"reason": "no"}}
 
     class Slow:
-        """Lets the other decision through when the question was read for the first time."""
+        """Lets the other decision through when the question was read so many times."""
 
         def __init__(self, port):
             self._port = port
-            self._passed = False
+            self._left = reads
 
         def __getattr__(self, name):
             return getattr(self._port, name)
 
         async def get(self, key):
             found = await self._port.get(key)
-            if key == approval_key(OWNER, RUN, "launch") and not self._passed:
-                self._passed = True
-                await decide_approval(desk, OWNER, RUN, choices[first])
+            if key == approval_key(OWNER, RUN, "launch"):
+                self._left -= 1
+                if self._left == 0:
+                    await decide_approval(desk, OWNER, RUN, decided(first, **choices[first]))
             return found
 
     async with guarded(home) as desk:
         await waiting(desk, small())
         slow = replace(desk, store=replace(desk.store, records=Slow(desk.store.records)))
+        late = decided(second, at=THURSDAY, **choices[second])
         if first == second:
-            await decide_approval(slow, OWNER, RUN, choices[second])
+            answer = await decide_approval(slow, OWNER, RUN, late)
+            assert answer == await run_of(desk.store, OWNER, RUN)
         else:
-            with pytest.raises(AlreadyDecided, match=f"was {first} by risk officer"):
-                await decide_approval(slow, OWNER, RUN, choices[second])
+            with pytest.raises(AlreadyDecided, match=f"was {first} by risk officer on 2026-03-02"):
+                await decide_approval(slow, OWNER, RUN, late)
         run = await run_of(desk.store, OWNER, RUN)
     assert (run.state, run.request.trials) == (("rejected", 10) if first == "rejected" else ("running", 12))
 
