@@ -232,9 +232,9 @@ def cancel(
 
         store, owner = desk.store, settings.owner
         runs = await list_runs(store, owner)
-        going_on = [each.id for each in runs if each.state not in STOPPED or each.state == "cancelled"]
         # a cancelled one of which something may still be computed is cancelled again
-        elsewhere = [each for each in going_on if await computation_of(store, owner, each) is not None]
+        endable = [each.id for each in runs if each.state not in STOPPED or each.state == "cancelled"]
+        elsewhere = [each for each in endable if await computation_of(store, owner, each) is not None]
         if runs and not elsewhere:
             found = (await find(store, owner, run)).id
             allowed = "Ctrl-C in the terminal that computes it; with --server a job of a server"

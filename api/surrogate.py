@@ -67,7 +67,7 @@ def fit(run: Problem = "last", *, json_: AsJson = False) -> int:
             f"Version {made.version} of the problem {made.problem[:12]}: {made.trials} trials, {made.screened} screened"
         )
         _show_errors(made.held_out)
-        if no_better(made):
+        if not made.held_out["objective"].beats_mean:
             print("On trials that it has not seen it is no better than their mean: more trials may help.")
         return 0
 
@@ -133,13 +133,9 @@ def suggest(
 def tell(surrogate: "Surrogate", count: int) -> None:
     """Where the first configs of a search come from."""
     source = f"version {surrogate.version} of the surrogate of {surrogate.problem[:12]}"
-    said = "; on trials that it has not seen it is no better than their mean" if no_better(surrogate) else ""
+    better = surrogate.held_out["objective"].beats_mean
+    said = "" if better else "; on trials that it has not seen it is no better than their mean"
     print(f"{count} configurations to begin with, from {source} ({surrogate.trials} trials{said})", file=sys.stderr)
-
-
-def no_better(surrogate: "Surrogate") -> bool:
-    error = surrogate.held_out["objective"]
-    return error.rmse_bps >= error.naive_bps
 
 
 async def _asked(settings: Settings, desk: "Desk", run: str, file: str | None) -> "OptimizationRequest":

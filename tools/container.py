@@ -30,9 +30,6 @@ SUMMARY, PROGRESS, REFUSED = "summary.json", "progress.json", "refused.json"
 PORT = 7171
 """Of the leader, among the instances of a job."""
 
-_UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, EOFError, OSError, RuntimeError, NotImplementedError)
-"""What reading a file of arrays raises, by where it is damaged."""
-
 Flaw: TypeAlias = Literal["truncated", "wrong version", "wrong data", "wrong code", "another job", "damaged", "missing"]
 
 
@@ -182,6 +179,7 @@ def unpack_prices(content: bytes, digest: str) -> Prices:
 
     import numpy as np
 
+    archive = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)  # by where it is damaged
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             about = json.loads(arrays["about"].tobytes())
@@ -197,7 +195,7 @@ def unpack_prices(content: bytes, digest: str) -> Prices:
                 currency=about["currency"],
                 accepted=tuple((gate, reason) for gate, reason in about["accepted"]),
             )
-    except (*_UNREADABLE, zipfile.BadZipFile, zlib.error) as error:
+    except (*archive, KeyError, ValueError, TypeError, AttributeError) as error:
         raise Foreign("prices.npz: it cannot be read; allowed: what this program has written") from error
     if prices.digest != digest:
         raise Foreign(f"prices.npz: its digest is {prices.digest[:16]}; allowed: {digest[:16]}, as in work.json")

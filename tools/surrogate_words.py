@@ -84,6 +84,11 @@ class HeldOut(Frozen):
     coverage: Annotated[float, Field(ge=0.0, le=1.0, description="Share within the 95% interval before it was widened")]
     widened: Annotated[float, Field(ge=1.0, description="Factor on every interval, above 1 where they held too little")]
 
+    @property
+    def beats_mean(self) -> bool:
+        """Whether it says more than the mean of the other trials does."""
+        return self.rmse_bps < self.naive_bps
+
 
 class Surrogate(Frozen):
     """One registered version."""
