@@ -8,7 +8,7 @@ SYNCED = .venv/.synced
 WORKERS = $(shell $(PYTHON) -c "import os; print(min((os.cpu_count() or 1) + 1, 4))")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve serve-bedrock-double record record-double kernels test check soak bench audit
+.PHONY: help demo serve serve-bedrock-double record record-double kernels docs test check soak bench audit
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-20s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,26 +20,30 @@ serve: $(SYNCED)  ## the HTTP service on 127.0.0.1:8000, with its documentation 
 	@$(RUN) -m api serve $(ARGS)
 
 serve-bedrock-double: $(SYNCED)  ## Amazon Bedrock's Converse on this machine, answered by the embedded planner
-	@$(RUN) -m tests.bedrock.serve $(ARGS)
+	@$(RUN) -m tests.doubles.bedrock.serve $(ARGS)
 
 record: $(SYNCED)  ## record the runs of tests/cassettes again, against the models that the environment names
 	$(RUN) -m api record --again tests/cassettes/*.yaml
 
 record-double: $(SYNCED)  ## make all cassettes again, against scripted models on this machine; after a changed prompt
-	$(RUN) -m tests.bedrock.record
+	$(RUN) -m tests.doubles.bedrock.record
 
 kernels: $(SYNCED)  ## compile the kernels that are used most; otherwise each is compiled when it is first needed
 	$(RUN) infra/warm.py
+
+docs: $(SYNCED)  ## write docs/settings.md from the settings classes
+	$(RUN) -m api.settings_page > docs/settings.md
 
 test: $(SYNCED)  ## all tests, without the benchmarks and the long storms
 	$(RUN) -m pytest -q -m "not bench and not soak" -n $(WORKERS) --dist loadfile \
 		-o tmp_path_retention_policy=failed
 
-check: $(SYNCED)  ## lint, format, types, import rules, secrets
+check: $(SYNCED)  ## lint, format, types, import rules, generated pages, secrets
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/pyright
 	.venv/bin/lint-imports
+	@$(RUN) -m api.settings_page | diff -u docs/settings.md - || { echo "docs/settings.md is out of date: run make docs"; exit 1; }
 	$(RUN) .ci/secret_scan.py
 
 soak: $(SYNCED)  ## the long form of the storms, the fuzz and the fleets

@@ -86,7 +86,7 @@ def archives(lock: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]
 def untrusted_archives(lock: dict[str, Any]) -> Iterator[str]:
     for package in lock["package"]:
         if package["source"] not in ({"registry": PYPI}, {"virtual": "."}):
-            yield f"{package['name']}: comes from {package['source']}; allowed: {PYPI}"
+            yield f"{package['name']}: comes from {package['source']}; expected {PYPI}"
     for package, archive in archives(lock):
         if not re.fullmatch("sha256:[0-9a-f]{64}", archive.get("hash", "")):
             yield f"{package['name']}: {archive['url']} has no SHA-256 in uv.lock"

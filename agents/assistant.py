@@ -1,13 +1,13 @@
 """Answers the person in a conversation; the other agents and the numeric core are its tools."""
 
 from agents.build import Agent, build
-from agents.model import ModelChain
-from tools.book_tools import add_scenario, evaluate_strategy, save_strategy, show_scenarios
-from tools.chat import ChatContext
-from tools.desk_tools import analyse_market, assess_portfolio, compare_allocations, simulate_wealth
-from tools.explaining import compare_results, explain_result, list_results, open_holdout
-from tools.launching import estimate_optimization, run_optimization
-from tools.reply import Reply
+from agents.models.factory import ModelChain
+from desk.conversation.context import ChatContext
+from desk.conversation.reply import Reply
+from tools.portfolios import analyse_market, assess_portfolio, compare_allocations, simulate_wealth
+from tools.results import compare_results, explain_result, list_results, open_holdout
+from tools.searches import estimate_optimization, run_optimization
+from tools.strategies import add_scenario, evaluate_strategy, save_strategy, show_scenarios
 
 TOOLS = (
     run_optimization,

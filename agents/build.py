@@ -14,11 +14,12 @@ from langchain_core.tools import BaseTool
 from langgraph.graph.state import CompiledStateGraph
 
 import prompts
-from agents.calling import Calling
-from agents.model import ModelChain
-from quant.strategy import Frozen
-from tools.context import Context, Scope
-from tools.optimization import AgentName
+from agents.models.calls import Calling
+from agents.models.factory import ModelChain
+from desk.governance.scope import Scope
+from desk.governance.usage import AgentName
+from desk.runs.context import Context
+from quant.numeric.frozen import Frozen
 
 STEPS_A_CALL = 8
 """Graph steps that a model call may take, tools included."""

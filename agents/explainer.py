@@ -1,9 +1,9 @@
 """Explains a judged result in claims whose numbers are references."""
 
 from agents.build import Agent, build
-from agents.model import ModelChain
-from tools.claims import Draft
-from tools.findings import list_figures
+from agents.models.factory import ModelChain
+from desk.figures.guard.claims import Draft
+from tools.figures import list_figures
 
 
 def explainer(models: ModelChain) -> Agent:

@@ -1,8 +1,8 @@
 """Judges the regime and leans on the scenarios."""
 
 from agents.build import Agent, build
-from agents.model import ModelChain
-from tools.optimization import MarketView
+from agents.models.factory import ModelChain
+from desk.optimization.answers import MarketView
 from tools.regime import read_market
 from tools.scenarios import list_scenarios
 

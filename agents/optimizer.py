@@ -1,9 +1,10 @@
 """Steers the search, plan by plan."""
 
 from agents.build import Agent, build
-from agents.model import ModelChain
-from tools.optimization import MAX_PLANS, SearchPlan
-from tools.status import search_status
+from agents.models.factory import ModelChain
+from desk.optimization.answers import SearchPlan
+from desk.optimization.request import MAX_PLANS
+from tools.search_status import search_status
 
 
 def optimizer(models: ModelChain) -> Agent:

@@ -1,8 +1,8 @@
 """Says what about the mandate deserves attention before a search begins."""
 
 from agents.build import Agent, build
-from agents.model import ModelChain
-from tools.optimization import RiskAssessment
+from agents.models.factory import ModelChain
+from desk.optimization.answers import RiskAssessment
 from tools.risk import assess_risk
 
 

@@ -5,7 +5,7 @@ import sys
 import threading
 from contextlib import suppress
 
-from api.cli import run
+from api.cli.main import run
 
 if __name__ == "__main__":
     code = run(sys.argv[1:])

@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from tools.errors import InvalidInput
-from tools.optimization import OptimizationRequest
+from desk.base.errors import InvalidInput, reason_and_allowed
+from desk.optimization.request import OptimizationRequest
 
 FRACTIONS = frozenset(
     {
@@ -157,7 +157,7 @@ def _explain(details: ErrorDetails, call: Callable[[str], str]) -> InvalidInput:
     dotted = _dotted(path)
     value, kind = details["input"], details["type"]
     if kind == "value_error":
-        reason, _, rest = details["msg"].removeprefix("Value error, ").partition("; allowed: ")
+        reason, rest = reason_and_allowed(details["msg"])
         reason, rest = (_MENTIONED.sub(lambda m: _said(m[0], path, call), text) for text in (reason, rest))
         mended = InvalidInput(call(dotted) or "request", short(value), reason=reason, allowed=rest or "what it needs")
         if "--" in reason or not dotted:

@@ -6,9 +6,9 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, as
 from functools import cache
 from typing import TYPE_CHECKING
 
-from api.log import log_to
+from api.operations.log import log_to
 from api.settings import Settings
-from tools.errors import InvalidInput
+from desk.base.errors import InvalidInput
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from langchain_core.callbacks import AsyncCallbackHandler
     from starlette.routing import BaseRoute
 
-    from agents.model import Models
-    from api.metrics import Metrics
-    from graphs.checkpoint_table import DynamoTable
-    from graphs.desk import Desk
+    from agents.models.factory import Models
+    from api.operations.metrics import Metrics
+    from desk.runs.events import TraceEvent
+    from graphs.checkpoints.table import DynamoTable
+    from graphs.dependencies import Dependencies
     from store.queue import Queue
     from store.store import Store
-    from tools.trace import TraceEvent
 
 
 VERSION = "0.1.0"
@@ -45,13 +45,13 @@ AREAS = {
 
 
 @asynccontextmanager
-async def create_desk(
+async def create_dependencies(
     settings: Settings,
     models: "Models | Callable[[], Models] | None" = None,
     *,
     queued: bool = False,
     metrics: "Metrics | None" = None,
-) -> "AsyncGenerator[Desk]":
+) -> "AsyncGenerator[Dependencies]":
     """What runs are executed with, as `settings` choose it; `queued` by workers, otherwise in place.
 
     Without `models` runs can be read and reproduced, and none that asks an agent can be executed. What makes them is
@@ -59,10 +59,10 @@ async def create_desk(
     """
     from api.compute import job_runner
     from api.models import models_for
-    from api.pushing import pushed
-    from api.telemetry import exported
-    from graphs.desk import Desk
-    from tools.bundled import BundledPrices
+    from api.operations.telemetry import exported
+    from api.websocket_push import pushed
+    from desk.market.bundled import BundledPrices
+    from graphs.dependencies import Dependencies
 
     ready = models_for(settings, models)
     prepare_home(settings)
@@ -76,7 +76,7 @@ async def create_desk(
             pushed(settings, plain) as (store, sockets),
             job_runner(settings, store, prices) as jobs,
         ):
-            yield Desk(
+            yield Dependencies(
                 store=store,
                 prices=prices,
                 jobs=jobs,
@@ -102,32 +102,33 @@ def _each(observers: "Sequence[Callable[[TraceEvent], None]]") -> "Callable[[Tra
 
 
 def create_app(
-    settings: Settings, desk: "AbstractAsyncContextManager[Desk]", metrics: "Metrics | None" = None
+    settings: Settings, dependencies: "AbstractAsyncContextManager[Dependencies]", metrics: "Metrics | None" = None
 ) -> "FastAPI":
     """The HTTP application; it opens the desk when it starts and closes it when it ends."""
     from fastapi_offline import FastAPIOffline
 
-    from api import auditing, problems
-    from api.dependencies import Served
-    from api.documentation import make_once
-    from api.guarding import guard
-    from api.identity import check, create_identity
-    from api.limits import Limits
-    from api.metrics import Measured
-    from api.origins import OnThisMachine
-    from api.readiness import Watches
-    from tools.audit import AuditLog
+    from api.http.dependencies import Served
+    from api.http.errors import handlers as problems
+    from api.http.identity.authentication import check, create_identity
+    from api.http.middleware import audit as auditing
+    from api.http.middleware.local_origin import OnThisMachine
+    from api.http.middleware.stack import guard
+    from api.http.openapi import make_once
+    from api.http.rate_limits import Limits
+    from api.operations.metrics import Measured
+    from api.operations.readiness import Watches
+    from desk.governance.audit_log import AuditLog
 
     check(settings)
     database = None if settings.store else settings.home / "store.sqlite"
 
     @asynccontextmanager
     async def lifespan(app: "FastAPI") -> AsyncGenerator[None]:
-        from graphs.answering import Answering
-        from graphs.following import Following
+        from graphs.conversations.answering import Answering
+        from graphs.streaming.followers import Following
 
         async with (
-            desk as opened,
+            dependencies as opened,
             aclosing(Answering(opened)) as answering,
             aclosing(Following(opened.store)) as following,
             aclosing(Watches(opened, database)) as watches,
@@ -172,10 +173,11 @@ def _routes() -> "list[BaseRoute]":
     """The same for every application of a process: most of what the first request takes is to make them."""
     from fastapi import APIRouter, Depends
 
-    from api import auditing, problems
-    from api.dependencies import CALCULATING, needs, only_known_parameters, principal
-    from api.identity import BEARER, KEY
-    from api.routes import (
+    from api.http.dependencies import CALCULATING, needs, only_known_parameters, principal
+    from api.http.errors import handlers as problems
+    from api.http.identity.authentication import BEARER, KEY
+    from api.http.middleware import audit as auditing
+    from api.http.routes import (
         agent,
         approvals,
         archive,
@@ -234,7 +236,7 @@ async def _to_documentation() -> "Response":
 def _listeners(settings: Settings) -> "tuple[AsyncCallbackHandler, ...]":
     if not settings.log_prompts:
         return ()
-    from api.promptlog import PromptLog
+    from api.operations.prompt_log import PromptLog
 
     return (PromptLog(),)
 
@@ -245,12 +247,12 @@ async def _queue(settings: Settings, *, queued: bool) -> "AsyncGenerator[Queue |
         yield None
         return
     if not settings.queue:
-        from store.sqlite_queue import open_sqlite_queue
+        from store.sqlite.queue import open_sqlite_queue
 
         async with open_sqlite_queue(settings.home) as queue:
             yield queue
         return
-    from store.sqs import open_sqs_queue
+    from store.aws.queue import open_sqs_queue
 
     url, _, dead = settings.queue.removeprefix("sqs:").partition(",dead:")
     async with open_sqs_queue(url, dead) as queue:
@@ -266,14 +268,14 @@ async def opened_store(settings: Settings) -> "AsyncGenerator[Store]":
         async with open_store(settings.home) as store:
             yield store
         return
-    from store.aws import open_aws_store
+    from store.aws.session import open_aws_store
 
     table, _, bucket = settings.store.removeprefix("dynamodb:").partition(",s3:")
     async with AsyncExitStack() as stack:
         try:
             opened = await stack.enter_async_context(open_aws_store(table, bucket))
         except Unavailable as error:
-            allowed = "a table that store.aws.create_table has made, and a bucket, both of yours"
+            allowed = "a table that store.aws.session.create_table has made, and a bucket, both of yours"
             raise InvalidInput("STRATIGOS_STORE", settings.store, reason=str(error), allowed=allowed) from error
         yield opened
 
@@ -281,12 +283,12 @@ async def opened_store(settings: Settings) -> "AsyncGenerator[Store]":
 async def _checkpoints(settings: Settings, *, checked: bool) -> "Path | DynamoTable":
     if not settings.checkpoints:
         return settings.home / "checkpoints.sqlite"
-    from graphs.checkpoint_table import DynamoTable
+    from graphs.checkpoints.table import DynamoTable
 
     table, _, bucket = settings.checkpoints.removeprefix("dynamodb:").partition(",s3:")
     place = DynamoTable(table, bucket or None)
     if checked:
-        from graphs.dynamo import check
+        from graphs.checkpoints.dynamodb import check
 
         await asyncio.to_thread(check, place)
     return place

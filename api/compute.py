@@ -6,36 +6,37 @@ from functools import partial
 from itertools import permutations
 from typing import TYPE_CHECKING
 
-from tools.errors import InvalidInput
+from desk.base.errors import InvalidInput
 
 if TYPE_CHECKING:
     from api.settings import Settings
+    from desk.compute.sagemaker.processing import Cluster
+    from desk.governance.estimates import Machines
+    from desk.market.prices import PriceSource
+    from desk.optimization.jobs import JobRunner
     from store.store import Store
-    from tools.jobs import JobRunner, Machines
-    from tools.prices import PriceSource
-    from tools.processing import Cluster
 
 SAGEMAKER = "sagemaker"
 
 
 @asynccontextmanager
 async def job_runner(settings: "Settings", store: "Store", prices: "PriceSource") -> "AsyncGenerator[JobRunner]":
-    from tools.datasets import load_owned, owned_prices
+    from desk.optimization.inputs.owned_market import load_owned, owned_prices
 
     market = partial(load_owned, store, prices)
     if settings.compute == SAGEMAKER:
-        from tools.sagemaker import sagemaker_runner
+        from desk.compute.sagemaker.runner import sagemaker_runner
 
         check(settings)
         given = partial(owned_prices, store, prices)
         async with sagemaker_runner(store, given, cluster_of(settings), machines_of(settings)) as runner:
             yield runner
     elif settings.compute:
-        from tools.ray_cluster import ray_runner
+        from desk.compute.ray_cluster import ray_runner
 
         yield ray_runner(store, market, settings.compute.removeprefix("ray").removeprefix(":"))
     else:
-        from tools.local import LocalRunner
+        from desk.compute.local import LocalRunner
 
         yield LocalRunner(store, market)
 
@@ -72,7 +73,7 @@ def require(settings: "Settings", because: str) -> None:
 
 
 def cluster_of(settings: "Settings") -> "Cluster":
-    from tools.processing import Cluster
+    from desk.compute.sagemaker.processing import Cluster
 
     bucket, _, prefix = settings.sagemaker_storage.removeprefix("s3://").rstrip("/").partition("/")
     return Cluster(
@@ -93,9 +94,9 @@ def cluster_of(settings: "Settings") -> "Cluster":
 
 
 def machines_of(settings: "Settings") -> "Machines":
-    from tools.instances import read_instances
-    from tools.jobs import Machines
-    from tools.processing import STARTING_SECONDS
+    from desk.compute.instance_types import read_instances
+    from desk.compute.sagemaker.processing import STARTING_SECONDS
+    from desk.governance.estimates import Machines
 
     table, type_ = read_instances(settings.instance_prices), settings.sagemaker_instance_type
     instance = table.of(type_)
@@ -119,7 +120,7 @@ def _listed(value: str) -> tuple[str, ...]:
 
 
 def _tags(settings: "Settings") -> tuple[tuple[str, str], ...]:
-    from tools.processing import RESERVED_TAGS
+    from desk.compute.sagemaker.processing import RESERVED_TAGS
 
     tags = [(name, value) for name, _, value in (pair.partition("=") for pair in _listed(settings.sagemaker_tags))]
     names = [name for name, _ in tags]

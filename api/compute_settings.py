@@ -14,9 +14,9 @@ class ComputeSettings(BaseSettings):
             validation_alias="STRATIGOS_COMPUTE",
             max_length=300,
             pattern=r"^(ray(:(auto|[A-Za-z0-9_.\[\]:-]+:[0-9]+))?|sagemaker)?$",
+            description="Where searches are computed; by default in this process.",
         ),
     ] = ""
-    """Where searches are computed; empty for this process."""
     sagemaker_image: Annotated[
         str,
         Field(
@@ -24,49 +24,76 @@ class ComputeSettings(BaseSettings):
             max_length=255,
             pattern=r"^([0-9]{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[a-z0-9][a-z0-9._/-]*"
             r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|@sha256:[0-9a-f]{64})?)?$",
+            description="Image of exactly this version of the program in ECR.",
         ),
     ] = ""
-    """The image of this program, as it is here."""
     sagemaker_role: Annotated[
         str,
         Field(
             validation_alias="SAGEMAKER_ROLE",
             max_length=2048,
             pattern=r"^(arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+)?$",
+            description="Role with which SageMaker runs the image.",
         ),
     ] = ""
-    """With which SageMaker runs the image."""
     sagemaker_storage: Annotated[
         str,
         Field(
             validation_alias="SAGEMAKER_STORAGE",
             max_length=300,
             pattern=r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_][A-Za-z0-9_.=+@-]*)*/?)?$",
+            description="Where jobs read their input and write shards and results.",
         ),
     ] = ""
-    """Where jobs find their input and leave their shards and results."""
-    sagemaker_instances: Annotated[int, Field(validation_alias="SAGEMAKER_INSTANCES", ge=1, le=20)] = 1
-    """One is as fast as any number for most searches: see docs/scaling.md."""
+    sagemaker_instances: Annotated[
+        int,
+        Field(
+            validation_alias="SAGEMAKER_INSTANCES",
+            ge=1,
+            le=20,
+            description="Instances of a job. More than eight rarely help, see [scaling](scaling.md#where-it-ends).",
+        ),
+    ] = 1
     sagemaker_instance_type: Annotated[
-        str, Field(validation_alias="SAGEMAKER_INSTANCE_TYPE", pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9-]+$", max_length=64)
+        str,
+        Field(
+            validation_alias="SAGEMAKER_INSTANCE_TYPE",
+            pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9-]+$",
+            max_length=64,
+            description="Type of the instances.",
+        ),
     ] = "ml.c5.4xlarge"
     sagemaker_kms_key: Annotated[
-        str, Field(validation_alias="SAGEMAKER_KMS_KEY", max_length=2048, pattern=r"^[A-Za-z0-9:/_-]*$")
+        str,
+        Field(
+            validation_alias="SAGEMAKER_KMS_KEY",
+            max_length=2048,
+            pattern=r"^[A-Za-z0-9:/_-]*$",
+            description="Key that encrypts inputs, outputs and volumes; by default that of the bucket.",
+        ),
     ] = ""
-    """With which inputs, outputs and volumes are encrypted; empty for the bucket's own encryption."""
     sagemaker_subnets: Annotated[
         str,
         Field(
-            validation_alias="SAGEMAKER_SUBNETS", pattern=r"^(subnet-[0-9a-f]{8,17}(,subnet-[0-9a-f]{8,17}){0,15})?$"
+            validation_alias="SAGEMAKER_SUBNETS",
+            pattern=r"^(subnet-[0-9a-f]{8,17}(,subnet-[0-9a-f]{8,17}){0,15})?$",
+            description="Subnets of the instances; needs `SAGEMAKER_SECURITY_GROUPS`.",
         ),
     ] = ""
     sagemaker_security_groups: Annotated[
         str,
-        Field(validation_alias="SAGEMAKER_SECURITY_GROUPS", pattern=r"^(sg-[0-9a-f]{8,17}(,sg-[0-9a-f]{8,17}){0,4})?$"),
+        Field(
+            validation_alias="SAGEMAKER_SECURITY_GROUPS",
+            pattern=r"^(sg-[0-9a-f]{8,17}(,sg-[0-9a-f]{8,17}){0,4})?$",
+            description="Security groups of the instances; needs `SAGEMAKER_SUBNETS`.",
+        ),
     ] = ""
-    """Where the instances are placed in a network; both or neither."""
-    sagemaker_network_isolation: Annotated[bool, Field(validation_alias="SAGEMAKER_NETWORK_ISOLATION")] = True
-    """Whether containers reach nothing but each other."""
+    sagemaker_network_isolation: Annotated[
+        bool,
+        Field(
+            validation_alias="SAGEMAKER_NETWORK_ISOLATION", description="Whether containers can reach only each other."
+        ),
+    ] = True
     sagemaker_tags: Annotated[
         str,
         Field(
@@ -74,16 +101,35 @@ class ComputeSettings(BaseSettings):
             max_length=4000,
             pattern=r"^([A-Za-z0-9_.:/+@ -]{1,128}=[A-Za-z0-9_.:/+@ -]{0,256}"
             r"(,[A-Za-z0-9_.:/+@ -]{1,128}=[A-Za-z0-9_.:/+@ -]{0,256}){0,39})?$",
+            description="Tags of jobs, for cost allocation.",
         ),
     ] = ""
     sagemaker_max_hours: Annotated[
-        float, Field(validation_alias="SAGEMAKER_MAX_HOURS", gt=0.0, le=216.0, allow_inf_nan=False)
+        float,
+        Field(
+            validation_alias="SAGEMAKER_MAX_HOURS",
+            gt=0.0,
+            le=216.0,
+            allow_inf_nan=False,
+            description="Longest time of one processing job in hours.",
+        ),
     ] = 24.0
-    """Of one processing job."""
-    sagemaker_attempts: Annotated[int, Field(validation_alias="SAGEMAKER_ATTEMPTS", ge=1, le=20)] = 3
-    """Processing jobs that a search may take before it is given up."""
-    instance_prices: Annotated[Path | None, Field(validation_alias="INSTANCE_PRICES")] = None
-    """Instances with their cores and prices that hold before those of this program."""
+    sagemaker_attempts: Annotated[
+        int,
+        Field(
+            validation_alias="SAGEMAKER_ATTEMPTS",
+            ge=1,
+            le=20,
+            description="Processing jobs that a search may use before it fails.",
+        ),
+    ] = 3
+    instance_prices: Annotated[
+        Path | None,
+        Field(
+            validation_alias="INSTANCE_PRICES",
+            description="File in the format of `desk/compute/instance_prices.toml`, whose instances take precedence.",
+        ),
+    ] = None
 
 
 COMPUTE_FORMS = {

@@ -18,20 +18,20 @@ import structlog
 from fastapi import APIRouter, FastAPI, Request, Response
 from pydantic import BaseModel, ValidationError, field_validator
 
-from api import problems
-from api.bodies import at_most
-from api.guarding import guard
-from api.limits import CALCULATIONS
-from api.problems import Problem
-from api.requests import request_id
+from api.http.body_limits import at_most
+from api.http.errors import handlers as problems
+from api.http.errors.handlers import Problem
+from api.http.middleware.request_log import request_id
+from api.http.middleware.stack import guard
+from api.http.rate_limits import CALCULATIONS
 from api.settings import Settings
-from quant.frozen import Frozen
-from tools.bundled import BundledPrices
-from tools.errors import InvalidInput, UserError
-from tools.invocations import Answer, Answers, Artifact, Asked, PredictionAsked, answer, artifact_in
-from tools.prices import PriceSource
-from tools.quick_words import EvaluationRequest
-from tools.strategies import templates
+from desk.base.errors import InvalidInput, UserError
+from desk.compute.endpoint import Answer, Answers, Artifact, Asked, PredictionAsked, answer, artifact_in
+from desk.market.bundled import BundledPrices
+from desk.market.prices import PriceSource
+from desk.strategies.evaluation_schemas import EvaluationRequest
+from desk.strategies.templates import templates
+from quant.numeric.frozen import Frozen
 
 HOST, PORT = "0.0.0.0", 8080  # noqa: S104 - where SageMaker asks
 MEGABYTES = 6
@@ -59,7 +59,7 @@ class Several(Frozen):
     @classmethod
     def _are_few(cls, requests: tuple[Any, ...]) -> tuple[Any, ...]:
         if not 1 <= len(requests) <= MOST:
-            msg = f"{len(requests)} requests cannot be answered at once; allowed: 1 to {MOST}"
+            msg = f"{len(requests)} requests cannot be answered at once; expected 1 to {MOST}"
             raise ValueError(msg)
         return requests
 
@@ -118,7 +118,7 @@ def create_endpoint(
 
 async def warm(prices: PriceSource, artifact: Artifact | None) -> None:
     """A first answer takes seconds, and nobody shall wait for it."""
-    await asyncio.to_thread(import_module, "tools.quick_lines")
+    await asyncio.to_thread(import_module, "desk.strategies.evaluation_details")
     rule = templates()[0].rule
     for universe in await prices.universes():
         await answer(prices, artifact, EvaluationRequest(config=rule.config, universe=universe))
@@ -161,10 +161,10 @@ def _agree(request: Request) -> None:
     """On what is sent and what is answered."""
     sent = _kind(request.headers.get("content-type", JSON))
     if sent != JSON:
-        raise Problem(415, f"the content type is {sent[:80]!r}; allowed: {JSON}")
+        raise Problem(415, f"the content type is {sent[:80]!r}; expected {JSON}")
     accepted = request.headers.get("accept", "*/*")
     if not {_kind(each) for each in accepted.split(",")} & {"", "*/*", "application/*", JSON}:
-        raise Problem(406, f"the answer is accepted as {accepted[:80]!r}; allowed: {JSON}")
+        raise Problem(406, f"the answer is accepted as {accepted[:80]!r}; expected {JSON}")
 
 
 def _kind(text: str) -> str:
@@ -177,7 +177,7 @@ def _asked(content: bytes) -> tuple[list[Asked], bool]:
         body = json.loads(content)
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise Problem(400, f"body: it is no JSON: {reason}; allowed: an object of JSON") from error
+        raise Problem(400, f"body: it is no JSON: {reason}; expected an object of JSON") from error
     if not isinstance(body, dict) or "requests" not in body:
         return [_request(body, ("body",))], False
     several = _valid(Several, body, ("body",))
@@ -201,9 +201,9 @@ def _valid(model: type[Model], value: Any, place: tuple[str | int, ...]) -> Mode
 
 def serve_endpoint(settings: Settings, host: str | None, port: int | None) -> int:
     """Until it is told to end."""
-    from api.log import libraries_told, log_to
-    from api.serve import LARGEST_HEAD, run
-    from api.server import Announced, listening
+    from api.cli.commands.serve import LARGEST_HEAD, run
+    from api.http.server import Announced, listening
+    from api.operations.log import libraries_told, log_to
 
     if settings.auth:
         reason = "an endpoint asks nobody who they are: IAM stands before it"

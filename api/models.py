@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from api.settings import Settings, read_model_options
 
 if TYPE_CHECKING:
-    from agents.late import LateModels
-    from agents.model import Models
+    from agents.models.factory import Models
+    from agents.models.lazy import LateModels
 
 
 class CallThreads(ThreadPoolExecutor):
@@ -22,12 +22,12 @@ class CallThreads(ThreadPoolExecutor):
 
 def maker_of(settings: Settings) -> "Callable[[], Models]":
     """Makes them; options and prices are read now, so that what is wrong with these is told now."""
-    from agents.pricing import read_prices
+    from agents.models.prices import read_prices
 
     options, prices = read_model_options(), read_prices(settings.model_prices)
 
     def made() -> "Models":
-        from agents.model import make_models
+        from agents.models.factory import make_models
 
         return make_models(options, prices=prices)
 
@@ -36,7 +36,7 @@ def maker_of(settings: Settings) -> "Callable[[], Models]":
 
 def models_for(settings: Settings, models: "Models | Callable[[], Models] | None") -> "Models | LateModels | None":
     """Those that are given, checked against the settings; of a function those that it makes when they are needed."""
-    from agents.late import LateModels
+    from agents.models.lazy import LateModels
 
     if models is None:
         return None
@@ -44,7 +44,7 @@ def models_for(settings: Settings, models: "Models | Callable[[], Models] | None
 
 
 def _checked(settings: Settings, models: "Models") -> "Models":
-    from agents.pricing import check_priced
+    from agents.models.prices import check_priced
 
     check_priced(settings.budgets, models.unpriced)
     if models.threads is not None:  # boto3 blocks, so each call to Bedrock holds a thread

@@ -8,13 +8,13 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from agents.options import BEDROCK, EMBEDDED, MAX_TAGS, ModelOptions
-from agents.scrubbing import scrub
-from api.allowed import at, in_words, short
+from agents.models.options import BEDROCK, EMBEDDED, MAX_TAGS, ModelOptions
+from agents.recording.scrubbing import scrub
+from api.accepted_values import at, in_words, short
 from api.compute_settings import COMPUTE_FORMS, ComputeSettings
-from tools.approval import USUAL, Thresholds
-from tools.budget import Budgets
-from tools.errors import InvalidInput
+from desk.base.errors import InvalidInput
+from desk.governance.approvals import USUAL, Thresholds
+from desk.governance.budgets import Budgets
 
 ROOT = Path(__file__).parent.parent
 
@@ -31,149 +31,366 @@ Amount: TypeAlias = Annotated[Annotated[float, Field(ge=0.0, allow_inf_nan=False
 
 
 class Settings(ComputeSettings):
-    """Each field is an environment variable; an empty one counts as unset."""
+    """Each field is an environment variable; an empty one counts as unset. `docs/settings.md` is generated from it."""
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
 
-    home: Annotated[Path, Field(validation_alias="STRATIGOS_HOME")] = ROOT / ".stratigos"
-    """Where runs, prices and reports are kept."""
+    home: Annotated[
+        Path,
+        Field(validation_alias="STRATIGOS_HOME", description="Folder of runs, data sets, reports and the log."),
+    ] = ROOT / ".stratigos"
     owner: Annotated[
         str,
-        Field(validation_alias="STRATIGOS_OWNER", pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$"),
+        Field(
+            validation_alias="STRATIGOS_OWNER",
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$",
+            description="User of the command line. Other users cannot see this user's runs.",
+        ),
     ] = "local"
-    """Whose runs they are; nobody reads another owner's."""
+    log: Annotated[
+        Literal["home", "stdout"],
+        Field(
+            validation_alias="STRATIGOS_LOG",
+            description="Where the log goes: a file in the home, or JSON lines on standard output.",
+        ),
+    ] = "home"
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], Field(validation_alias="STRATIGOS_LOG_LEVEL")
+        Literal["debug", "info", "warning", "error"],
+        Field(validation_alias="STRATIGOS_LOG_LEVEL", description="Lowest level that the log records."),
     ] = "info"
-    """What the log under the home records."""
-    log_prompts: Annotated[bool, Field(validation_alias="STRATIGOS_LOG_PROMPTS")] = False
-    """Whether the log at level debug holds what models are asked and what they answer; otherwise it holds no word."""
-    telemetry: Annotated[Literal["off", "console", "otlp"], Field(validation_alias="STRATIGOS_TELEMETRY")] = "off"
-    """Where OpenTelemetry's spans and metrics go; OTLP's address is in its own variables (`OTEL_EXPORTER_OTLP_...`)."""
+    log_prompts: Annotated[
+        bool,
+        Field(
+            validation_alias="STRATIGOS_LOG_PROMPTS",
+            description="Whether the log at level `debug` contains the prompts and answers of models. "
+            "Otherwise it contains none of their text.",
+        ),
+    ] = False
+    telemetry: Annotated[
+        Literal["off", "console", "otlp"],
+        Field(
+            validation_alias="STRATIGOS_TELEMETRY",
+            description="Where OpenTelemetry spans and metrics go: nowhere, stderr, or the address in "
+            "`OTEL_EXPORTER_OTLP_ENDPOINT`.",
+        ),
+    ] = "off"
+    metrics: Annotated[
+        Literal["off", "emf"],
+        Field(
+            validation_alias="STRATIGOS_METRICS",
+            description="`emf` writes CloudWatch's embedded metrics to standard output.",
+        ),
+    ] = "off"
 
-    approve_evaluations: Annotated[Count, Field(validation_alias="APPROVE_EVALUATIONS")] = USUAL.evaluations
-    approve_dollars: Annotated[Amount, Field(validation_alias="APPROVE_DOLLARS")] = USUAL.dollars
-    approve_instances: Annotated[Count, Field(validation_alias="APPROVE_INSTANCES")] = USUAL.instances
-    checkpoints: Annotated[
+    server: Annotated[
         str,
         Field(
-            validation_alias="STRATIGOS_CHECKPOINTS",
-            pattern=r"^(dynamodb:[A-Za-z0-9_.-]{3,255}(,s3:[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?)?$",
+            validation_alias="STRATIGOS_SERVER",
+            max_length=500,
+            pattern=rf"^({ADDRESS})?$",
+            description="Server that commands use, like `--server`. Without it they use the home.",
         ),
     ] = ""
-    """Where the graphs' checkpoints are kept; empty for a file in the home."""
-
-    queue: Annotated[
-        str, Field(validation_alias="STRATIGOS_QUEUE", pattern=r"^(sqs:https?://[^\s,]+,dead:https?://[^\s,]+)?$")
+    key: Annotated[
+        str,
+        Field(
+            validation_alias="STRATIGOS_KEY",
+            max_length=200,
+            repr=False,
+            description="API key that commands send to the server.",
+        ),
     ] = ""
-    """Where submitted jobs wait for a worker; empty for the store in the home."""
-    workers: Annotated[int, Field(validation_alias="STRATIGOS_WORKERS", ge=0, le=64)] = 1
-    """Worker processes that `serve` starts beside itself."""
-    jobs_per_user: Annotated[int, Field(validation_alias="JOBS_PER_USER", ge=1, le=100)] = 2
-    """Jobs of one owner that are worked on at a time; the others wait."""
+
+    host: Annotated[
+        str,
+        Field(
+            validation_alias="STRATIGOS_HOST",
+            min_length=1,
+            max_length=253,
+            description="Address on which `serve` listens. Addresses other than loopback need `STRATIGOS_AUTH`.",
+        ),
+    ] = "127.0.0.1"
+    port: Annotated[
+        int,
+        Field(validation_alias="STRATIGOS_PORT", ge=0, le=65535, description="Port of `serve`. `0` takes a free port."),
+    ] = 8000
+    workers: Annotated[
+        int,
+        Field(
+            validation_alias="STRATIGOS_WORKERS",
+            ge=0,
+            le=64,
+            description="Worker processes that `serve` starts. `0` starts none.",
+        ),
+    ] = 1
+    jobs_per_user: Annotated[
+        int,
+        Field(
+            validation_alias="JOBS_PER_USER",
+            ge=1,
+            le=100,
+            description="Jobs of one user that run at the same time. The others wait.",
+        ),
+    ] = 2
+    cors_origins: Annotated[
+        str,
+        Field(
+            validation_alias="CORS_ORIGINS",
+            max_length=1000,
+            pattern=r"^(https?://[^\s/,]+(,https?://[^\s/,]+)*)?$",
+            description="Origins of other sites whose pages may send requests from a browser.",
+        ),
+    ] = ""
+    trusted_proxies: Annotated[
+        str,
+        Field(
+            validation_alias="TRUSTED_PROXIES",
+            max_length=500,
+            pattern=r"^([0-9a-fA-F.:/]+(,[0-9a-fA-F.:/]+)*)?$",
+            description="Proxies whose `X-Forwarded-For` header is trusted.",
+        ),
+    ] = ""
+
+    auth: Annotated[
+        str,
+        Field(
+            validation_alias="STRATIGOS_AUTH",
+            pattern=r"^((keys|cognito)(,(keys|cognito))?)?$",
+            description="How users sign in: with API keys, Cognito tokens, or both. "
+            "Without it there is one local user, who is reached from this machine only.",
+        ),
+    ] = ""
+    cognito_issuer: Annotated[
+        str,
+        Field(
+            validation_alias="COGNITO_ISSUER",
+            max_length=500,
+            pattern=rf"^({ADDRESS})?$",
+            description="Cognito pool whose access tokens are accepted.",
+        ),
+    ] = ""
+    cognito_clients: Annotated[
+        str,
+        Field(
+            validation_alias="COGNITO_CLIENTS",
+            max_length=500,
+            pattern=r"^([A-Za-z0-9]+(,[A-Za-z0-9]+)*)?$",
+            description="App clients of the pool whose tokens are accepted.",
+        ),
+    ] = ""
+    audit_key: Annotated[
+        str,
+        Field(
+            validation_alias="STRATIGOS_AUDIT_KEY",
+            pattern=r"^([^\s]{32,200})?$",
+            repr=False,
+            description="Secret key of the hashes in the audit log. Without it, a person with write access to the "
+            "storage can forge the log.",
+        ),
+    ] = ""
+    requests_per_second: Annotated[
+        float,
+        Field(
+            validation_alias="REQUESTS_PER_SECOND",
+            gt=0.0,
+            le=1e6,
+            description="Request rate of one user, with sign-in. The requests of three seconds may come at once.",
+        ),
+    ] = 10.0
+    requests_per_address: Annotated[
+        int,
+        Field(
+            validation_alias="REQUESTS_PER_ADDRESS",
+            ge=1,
+            le=10**9,
+            description="Requests from one address in five minutes, with sign-in.",
+        ),
+    ] = 2_000
+    streams_per_user: Annotated[
+        int,
+        Field(
+            validation_alias="STREAMS_PER_USER",
+            ge=1,
+            le=10_000,
+            description="Open streams and sockets of one user, with sign-in.",
+        ),
+    ] = 20
+
+    approve_evaluations: Annotated[
+        Count,
+        Field(
+            validation_alias="APPROVE_EVALUATIONS",
+            description="A run with more evaluations (configurations times scenarios) waits for approval. "
+            "`none` never asks.",
+        ),
+    ] = USUAL.evaluations
+    approve_dollars: Annotated[
+        Amount,
+        Field(
+            validation_alias="APPROVE_DOLLARS",
+            description="A run with higher estimated costs in US dollars waits for approval. `none` never asks.",
+        ),
+    ] = USUAL.dollars
+    approve_instances: Annotated[
+        Count,
+        Field(
+            validation_alias="APPROVE_INSTANCES",
+            description="A run on more machines besides this one waits for approval. `none` never asks.",
+        ),
+    ] = USUAL.instances
+
     store: Annotated[
         str,
         Field(
             validation_alias="STRATIGOS_STORE",
             pattern=r"^(dynamodb:[A-Za-z0-9_.-]{3,255},s3:[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?$",
+            description="Where records, events and blobs are stored; by default in the home. "
+            "Region, credentials and endpoints are those of boto3.",
         ),
     ] = ""
-    """Where records, events and blobs are kept; empty for files in the home."""
-
-    host: Annotated[str, Field(validation_alias="STRATIGOS_HOST", min_length=1, max_length=253)] = "127.0.0.1"
-    port: Annotated[int, Field(validation_alias="STRATIGOS_PORT", ge=0, le=65535)] = 8000
-    """Where `serve` listens; port 0 takes a free one."""
-    serves: Annotated[Literal["service", "endpoint"], Field(validation_alias="STRATIGOS_SERVES")] = "service"
-    """What `serve` serves: the HTTP service, or the contract of SageMaker's hosting."""
-    bind_to_port: Annotated[int | None, Field(validation_alias="SAGEMAKER_BIND_TO_PORT", ge=1, le=65535)] = None
-    """Where SageMaker asks an endpoint that it does not ask on port 8080; it sets this itself."""
-
-    server: Annotated[
+    queue: Annotated[
         str,
-        Field(validation_alias="STRATIGOS_SERVER", max_length=500, pattern=rf"^({ADDRESS})?$"),
+        Field(
+            validation_alias="STRATIGOS_QUEUE",
+            pattern=r"^(sqs:https?://[^\s,]+,dead:https?://[^\s,]+)?$",
+            description="Where submitted jobs wait for a worker; by default in the home. The queues are SQS standard "
+            "queues; the second receives dead letters.",
+        ),
     ] = ""
-    """The server that commands ask; empty for those that work in the home."""
-
-    key: Annotated[str, Field(validation_alias="STRATIGOS_KEY", max_length=200, repr=False)] = ""
-    """The API key that commands show to the server."""
-
-    audit_key: Annotated[
-        str, Field(validation_alias="STRATIGOS_AUDIT_KEY", pattern=r"^([^\s]{32,200})?$", repr=False)
-    ] = ""
-    """What the hashes of the audit log are made with; without it, whoever can write the storage can make them too."""
-
-    auth: Annotated[str, Field(validation_alias="STRATIGOS_AUTH", pattern=r"^((keys|cognito)(,(keys|cognito))?)?$")] = (
-        ""
-    )
-    """How people show who they are; empty for the one local user, who is reached from this machine only."""
-    cognito_issuer: Annotated[
+    checkpoints: Annotated[
         str,
-        Field(validation_alias="COGNITO_ISSUER", max_length=500, pattern=rf"^({ADDRESS})?$"),
+        Field(
+            validation_alias="STRATIGOS_CHECKPOINTS",
+            pattern=r"^(dynamodb:[A-Za-z0-9_.-]{3,255}(,s3:[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?)?$",
+            description="Where the state of unfinished runs is stored; by default in the home. The table has the "
+            "string keys `PK` and `SK`; the bucket is for states above 350 KB.",
+        ),
     ] = ""
-    """The pool whose tokens are taken."""
-    cognito_clients: Annotated[
-        str, Field(validation_alias="COGNITO_CLIENTS", max_length=500, pattern=r"^([A-Za-z0-9]+(,[A-Za-z0-9]+)*)?$")
-    ] = ""
-    """The pool's app clients for which tokens may have been made."""
-    requests_per_second: Annotated[float, Field(validation_alias="REQUESTS_PER_SECOND", gt=0.0, le=1e6)] = 10.0
-    """Of one user, where people sign in; three seconds' worth may come at once."""
-    requests_per_address: Annotated[int, Field(validation_alias="REQUESTS_PER_ADDRESS", ge=1, le=10**9)] = 2_000
-    """Of one address in five minutes, where people sign in."""
-    streams_per_user: Annotated[int, Field(validation_alias="STREAMS_PER_USER", ge=1, le=10_000)] = 20
-    """Streams and sockets that one user may hold open, where people sign in."""
-    trusted_proxies: Annotated[
-        str,
-        Field(validation_alias="TRUSTED_PROXIES", max_length=500, pattern=r"^([0-9a-fA-F.:/]+(,[0-9a-fA-F.:/]+)*)?$"),
-    ] = ""
-    """Addresses or networks of proxies whose word is taken for where a request comes from."""
-    cors_origins: Annotated[
-        str,
-        Field(validation_alias="CORS_ORIGINS", max_length=1000, pattern=r"^(https?://[^\s/,]+(,https?://[^\s/,]+)*)?$"),
-    ] = ""
-    """Sites whose pages may ask from a browser; empty for none but the service's own."""
-    log: Annotated[Literal["home", "stdout"], Field(validation_alias="STRATIGOS_LOG")] = "home"
-    """Where the log goes: a file in the home, or standard output, as containers want it."""
-    metrics: Annotated[Literal["off", "emf"], Field(validation_alias="STRATIGOS_METRICS")] = "off"
-    """Whether CloudWatch's embedded metrics are written to standard output."""
-
-    lambda_answers: Annotated[Literal["streamed", "buffered"], Field(validation_alias="STRATIGOS_LAMBDA_ANSWERS")] = (
-        "streamed"
-    )
-    """How a function on Lambda answers HTTP: as whoever invokes it is set up to take it."""
-
     sockets: Annotated[
         str,
         Field(
             validation_alias="STRATIGOS_SOCKETS",
             max_length=500,
             pattern=r"^(https://[^\s/?#@]+(/[^\s?#@]*)?|http://(127\.0\.0\.1|localhost)(:[0-9]+)?(/[^\s?#@]*)?)?$",
+            description="Callback address of a WebSocket API of API Gateway; set it for the function and all workers.",
         ),
     ] = ""
-    """Where a WebSocket API of API Gateway takes what is sent to its connections; empty where there is none."""
+    lambda_answers: Annotated[
+        Literal["streamed", "buffered"],
+        Field(
+            validation_alias="STRATIGOS_LAMBDA_ANSWERS",
+            description="How a Lambda function returns HTTP responses, according to the configuration of its caller.",
+        ),
+    ] = "streamed"
 
-    container_root: Annotated[Path, Field(validation_alias="STRATIGOS_CONTAINER_ROOT")] = Path("/opt/ml")
-    """Below which `worker` reads its work and leaves its results, and an endpoint finds its model, as on SageMaker."""
+    serves: Annotated[
+        Literal["service", "endpoint"],
+        Field(
+            validation_alias="STRATIGOS_SERVES",
+            description="What `serve` serves: the HTTP interface, or `/ping` and `/invocations` of SageMaker hosting "
+            "on port 8080.",
+        ),
+    ] = "service"
+    bind_to_port: Annotated[
+        int | None,
+        Field(
+            validation_alias="SAGEMAKER_BIND_TO_PORT",
+            ge=1,
+            le=65535,
+            description="Port of an endpoint instead of 8080; SageMaker sets it.",
+        ),
+    ] = None
+    container_root: Annotated[
+        Path,
+        Field(
+            validation_alias="STRATIGOS_CONTAINER_ROOT",
+            description="Folder of a SageMaker container: `worker` reads its work and writes its results below it, and "
+            "an endpoint finds its model there.",
+        ),
+    ] = Path("/opt/ml")
+    threads: Annotated[
+        int | None,
+        Field(
+            validation_alias="NUMBA_NUM_THREADS",
+            ge=1,
+            le=1024,
+            description="Threads of the numeric core; by default one per core. Results do not depend on it.",
+        ),
+    ] = None
 
-    threads: Annotated[int | None, Field(validation_alias="NUMBA_NUM_THREADS", ge=1, le=1024)] = None
-    """Threads of the numeric core, by default one a core; read there. The result does not depend on it."""
-
-    model_prices: Annotated[Path | None, Field(validation_alias="MODEL_PRICES")] = None
-    """Prices of models that hold before those of this program."""
-    budget_run_tokens: Annotated[int | None, Field(validation_alias="BUDGET_RUN_TOKENS", ge=0, le=10**12)] = None
+    model_prices: Annotated[
+        Path | None,
+        Field(
+            validation_alias="MODEL_PRICES",
+            description="File in the format of `agents/models/prices.toml`, whose prices take precedence.",
+        ),
+    ] = None
+    budget_run_tokens: Annotated[
+        int | None,
+        Field(
+            validation_alias="BUDGET_RUN_TOKENS",
+            ge=0,
+            le=10**12,
+            description="Tokens that models may use in a run, or in a turn of a chat.",
+        ),
+    ] = None
     budget_run_dollars: Annotated[
-        float | None, Field(validation_alias="BUDGET_RUN_DOLLARS", ge=0.0, le=1e9, allow_inf_nan=False)
+        float | None,
+        Field(
+            validation_alias="BUDGET_RUN_DOLLARS",
+            ge=0.0,
+            le=1e9,
+            allow_inf_nan=False,
+            description="US dollars that models may cost in a run, or in a turn of a chat.",
+        ),
     ] = None
-    budget_agent_tokens: Annotated[int | None, Field(validation_alias="BUDGET_AGENT_TOKENS", ge=0, le=10**12)] = None
+    budget_agent_tokens: Annotated[
+        int | None,
+        Field(
+            validation_alias="BUDGET_AGENT_TOKENS",
+            ge=0,
+            le=10**12,
+            description="Tokens that each agent may use in a run.",
+        ),
+    ] = None
     budget_agent_dollars: Annotated[
-        float | None, Field(validation_alias="BUDGET_AGENT_DOLLARS", ge=0.0, le=1e9, allow_inf_nan=False)
+        float | None,
+        Field(
+            validation_alias="BUDGET_AGENT_DOLLARS",
+            ge=0.0,
+            le=1e9,
+            allow_inf_nan=False,
+            description="US dollars that each agent may cost in a run.",
+        ),
     ] = None
-    budget_user_tokens: Annotated[int | None, Field(validation_alias="BUDGET_USER_TOKENS", ge=0, le=10**12)] = None
+    budget_user_tokens: Annotated[
+        int | None,
+        Field(
+            validation_alias="BUDGET_USER_TOKENS",
+            ge=0,
+            le=10**12,
+            description="Tokens that models may use for a user on a day (UTC).",
+        ),
+    ] = None
     budget_user_dollars: Annotated[
-        float | None, Field(validation_alias="BUDGET_USER_DOLLARS", ge=0.0, le=1e9, allow_inf_nan=False)
+        float | None,
+        Field(
+            validation_alias="BUDGET_USER_DOLLARS",
+            ge=0.0,
+            le=1e9,
+            allow_inf_nan=False,
+            description="US dollars that models may cost for a user on a day (UTC).",
+        ),
     ] = None
-    """What models may take, in a run, in each of its agents, and for a user on a day of UTC; None is no limit."""
-    budget_warn_at: Annotated[float, Field(validation_alias="BUDGET_WARN_AT", gt=0.0, le=1.0)] = 0.8
-    """Share of a budget from which on it is told that little is left."""
+    budget_warn_at: Annotated[
+        float,
+        Field(
+            validation_alias="BUDGET_WARN_AT",
+            gt=0.0,
+            le=1.0,
+            description="Share of a budget above which a warning is shown.",
+        ),
+    ] = 0.8
 
     @property
     def budgets(self) -> Budgets:

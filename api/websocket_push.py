@@ -7,14 +7,14 @@ from contextlib import aclosing, asynccontextmanager, closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from store.documents import Document
 from store.errors import Unavailable
 from store.events import Event, Events
+from store.serialization import Document
 from store.store import Store
 
 if TYPE_CHECKING:
     from api.settings import Settings
-    from graphs.connections import Sockets
+    from graphs.streaming.connections import Sockets
 
 PATIENCE_SECONDS = 5.0
 LONGEST_PAUSE = 1.0
@@ -23,7 +23,7 @@ GONE, THROTTLED = 410, 429
 
 
 class ManagementApi:
-    """Adapter of `graphs.connections.Gateway`."""
+    """Adapter of `graphs.streaming.connections.Gateway`."""
 
     def __init__(self, client: Any, *, patience: float = PATIENCE_SECONDS) -> None:
         self._client = client
@@ -40,10 +40,10 @@ class ManagementApi:
             ParamValidationError,
         )
 
-        from graphs.connections import Left
-        from store.table import Patience, reason
+        from graphs.streaming.connections import Left
+        from store.aws.table import Backoff, reason
 
-        patience = Patience(self._patience, LONGEST_PAUSE)
+        backoff = Backoff(self._patience, LONGEST_PAUSE)
         call = partial(self._client.post_to_connection, ConnectionId=connection, Data=text.encode("utf-8", "replace"))
         while True:
             try:
@@ -58,7 +58,7 @@ class ManagementApi:
                 unavailable = Unavailable(f"the gateway of the sockets is unavailable ({reason(error)})")
                 if status is not None and status < 500 and status != THROTTLED:
                     raise unavailable from error
-                await patience.rest(unavailable)
+                await backoff.wait(unavailable)
 
 
 def _status(error: Exception) -> int | None:
@@ -105,8 +105,8 @@ async def pushed(settings: "Settings", store: Store) -> "AsyncGenerator[tuple[St
     if not settings.sockets:
         yield store, None
         return
-    from graphs.connections import Sockets
-    from store.aws import connect
+    from graphs.streaming.connections import Sockets
+    from store.aws.session import connect
 
     with (
         closing(await asyncio.to_thread(connect, "apigatewaymanagementapi", settings.sockets)) as client,

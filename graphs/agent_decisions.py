@@ -9,21 +9,17 @@ from typing import Any, Generic, Literal, TypeVar
 from langchain_core.messages import HumanMessage
 
 from agents.build import Agent
-from agents.calling import ModelCall, Replaced, Retried, ToolBegun
-from agents.conversation import Stop
-from agents.metering import Notice
-from graphs.log import Place
-from graphs.stream import Answered, Refused, Used, digest, steps
-from graphs.usage import usage_of
-from quant.strategy import Frozen
-from tools.answers import forget_answers
-from tools.budget import BudgetName, BudgetSpent
-from tools.claims import REFERENCE, codes, recited
-from tools.context import Scope
-from tools.decisions import Decided, load_decision, save_decision
-from tools.figures import Claim, figures_in
-from tools.optimization import AgentName, Decision
-from tools.trace import (
+from agents.messages import Stop
+from agents.models.calls import ModelCall, Replaced, Retried, ToolBegun
+from agents.models.metering import Notice
+from desk.figures.figures import Claim, figures_in
+from desk.figures.guard.claims import REFERENCE, codes, recited
+from desk.governance.budgets import BudgetName, BudgetSpent
+from desk.governance.scope import Scope
+from desk.governance.usage import AgentName
+from desk.optimization.answers import Decision
+from desk.runs.decisions import Decided, load_decision, save_decision
+from desk.runs.events import (
     AgentFinished,
     AgentStarted,
     DecisionMade,
@@ -37,6 +33,11 @@ from tools.trace import (
     TraceEvent,
     Warned,
 )
+from desk.runs.model_answers import forget_answers
+from graphs.runs.event_log import Place
+from graphs.runs.usage import usage_of
+from graphs.stream_parts import Answered, Refused, Used, digest, steps
+from quant.numeric.frozen import Frozen
 
 ABSTAINED = "abstained"
 ROUNDS = 2

@@ -20,16 +20,16 @@ from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 
 from agents.build import Agent
-from graphs.deciding import Question, decide
-from graphs.log import EventLog, Place
-from quant.strategy import Frozen
-from tools.chat import ChatContext, Evidence, Waiting
-from tools.claims import render, violations
-from tools.focus import Focus
-from tools.optimization import RenderedClaim
-from tools.partial import reasons
-from tools.reply import Reply
-from tools.trace import ClaimReleased, NodeFinished, NodeStarted, TraceEvent
+from desk.conversation.context import ChatContext, Evidence, Waiting
+from desk.conversation.focus import Focus
+from desk.conversation.reply import Reply
+from desk.figures.figures import RenderedClaim
+from desk.figures.guard.claims import render, violations
+from desk.optimization.partial_results import reasons
+from desk.runs.events import ClaimReleased, NodeFinished, NodeStarted, TraceEvent
+from graphs.agent_decisions import Question, decide
+from graphs.runs.event_log import EventLog, Place
+from quant.numeric.frozen import Frozen
 
 RECURSION_LIMIT = 10
 CODE = "code"

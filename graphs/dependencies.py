@@ -6,26 +6,26 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agents.late import AgentModels
-from graphs.checkpoint_table import DynamoTable
+from agents.models.lazy import AgentModels
+from desk.base.clock import utc_now
+from desk.governance.approvals import USUAL, Subject, Thresholds
+from desk.governance.budgets import UNLIMITED, Budgets
+from desk.market.datasets.repository import OwnedPrices
+from desk.market.prices import PriceSource
+from desk.optimization.jobs import JobRunner
+from desk.runs.events import TraceEvent
+from graphs.checkpoints.table import DynamoTable
 from store.queue import Queue
 from store.store import Store
-from tools.approval import USUAL, Subject, Thresholds
-from tools.budget import UNLIMITED, Budgets
-from tools.context import utc_now
-from tools.datasets import OwnedPrices
-from tools.jobs import JobRunner
-from tools.prices import PriceSource
-from tools.trace import TraceEvent
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import AsyncCallbackHandler
 
-    from graphs.connections import Sockets
+    from graphs.streaming.connections import Sockets
 
 
 @dataclass(frozen=True, kw_only=True)
-class Desk:
+class Dependencies:
     """Composed once, in `api/app.py`."""
 
     store: Store

@@ -24,49 +24,38 @@ from langgraph.types import interrupt
 
 from agents.build import Agent
 from agents.explainer import explainer
-from agents.failures import ModelFailure
 from agents.market_analyst import market_analyst
-from agents.model import ModelChain
+from agents.models.factory import ModelChain
+from agents.models.failures import ModelFailure
 from agents.optimizer import optimizer
 from agents.risk_manager import risk_manager
-from graphs.approval import APPROVE, asked_for, check_payable, told
-from graphs.deciding import Consulted, Question, decide
-from graphs.log import EventLog, Place
-from graphs.trials import Telling
-from graphs.watching import Watch
-from quant.trial import Trial
-from tools import plans
-from tools.approval import Approval, Thresholds
-from tools.claims import Draft, permitted_by, render, violations
-from tools.context import Context
-from tools.counting import counted
-from tools.errors import InvalidInput
-from tools.estimate import estimate
-from tools.figures import Claim, Figure
-from tools.findings import explainable
-from tools.jobs import SearchJob
-from tools.ledger import entry, load_ledger
-from tools.optimization import (
-    MAX_PLANS,
-    AgentName,
-    Counts,
-    Decision,
-    Explanation,
-    MarketView,
-    OptimizationResult,
-    RenderedClaim,
-    RiskAssessment,
-    SearchPlan,
-)
-from tools.partial import label_claims, labelled
-from tools.regime import regime_report
-from tools.results import load_result, save_result
-from tools.risk import risk_figures
-from tools.scenarios import scenario_figures
-from tools.spending import agents_usage
-from tools.status import search_report
-from tools.template import AUTHOR, template_claims
-from tools.trace import (
+from desk.base.errors import InvalidInput
+from desk.figures.figures import Claim, Figure, RenderedClaim
+from desk.figures.guard.claims import Draft, render, violations
+from desk.governance.approvals import Approval, Thresholds
+from desk.governance.spending import agents_usage
+from desk.governance.usage import AgentName
+from desk.optimization.answers import Decision, Explanation, MarketView, RiskAssessment, SearchPlan
+from desk.optimization.briefing.mandate_risk import risk_figures
+from desk.optimization.briefing.scenario_list import scenario_figures
+from desk.optimization.briefing.search_status import search_report
+from desk.optimization.briefing.training_regime import regime_report
+from desk.optimization.counts import counted
+from desk.optimization.estimate import estimate
+from desk.optimization.jobs import SearchJob
+from desk.optimization.judgement.verification import require_verified
+from desk.optimization.partial_results import label_claims, labelled
+from desk.optimization.permitted_names import permitted_by
+from desk.optimization.reading.findings import explainable
+from desk.optimization.reading.template import AUTHOR, template_claims
+from desk.optimization.repositories.ledger import entry, load_ledger
+from desk.optimization.repositories.result_repository import load_result, save_result
+from desk.optimization.repositories.trial_repository import load_series, save_series, stored_trials
+from desk.optimization.request import MAX_PLANS
+from desk.optimization.result import Counts, OptimizationResult
+from desk.optimization.search import plans
+from desk.runs.context import Context
+from desk.runs.events import (
     ClaimReleased,
     EstimateMade,
     NodeFinished,
@@ -75,8 +64,12 @@ from tools.trace import (
     TrialsFinished,
     VerdictReached,
 )
-from tools.trials import load_series, save_series, stored_trials
-from tools.verification import require_verified
+from graphs.agent_decisions import Consulted, Question, decide
+from graphs.runs.approval import APPROVE, asked_for, check_payable, told
+from graphs.runs.event_log import EventLog, Place
+from graphs.runs.search_progress import Watch
+from graphs.runs.trials import Telling
+from quant.strategies.trial import Trial
 
 RECURSION_LIMIT = 40
 """Steps of this graph: far above three plans, far below an endless loop."""
@@ -271,8 +264,8 @@ async def search(state: State, run: Execution, place: Place) -> Update:
 
 
 async def aggregate(state: State, run: Execution, place: Place) -> Update:
-    from tools.evaluation import World
-    from tools.judge import judge
+    from desk.optimization.evaluation import World
+    from desk.optimization.judgement.judge import judge
 
     context = run.context
     market = await _same_market(state, run)

@@ -24,27 +24,28 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import RetryPolicy
 
-from graphs.desk import Desk
-from graphs.new_runs import tried_before
-from graphs.surrogates import fit_trials
-from quant.frozen import Frozen
-from quant.trial import Trial
+from desk.base.code_version import code_version
+from desk.base.errors import UserError
+from desk.base.owners import note_owner
+from desk.compute.container.job_files import BadOutput, Foreign, pack_prices
+from desk.compute.pipeline.definition import REQUEST, STEPS, Step, StepName
+from desk.compute.pipeline.step_files import Asked, content, finished, read_asked
+from desk.optimization.jobs import JobStatus, SearchJob
+from desk.optimization.repositories.ledger import entry, note_pipeline
+from desk.optimization.repositories.trial_repository import save_series, series_address
+from desk.optimization.request import OptimizationRequest
+from desk.optimization.result import OptimizationResult
+from desk.surrogates.schemas import Surrogate
+from graphs.dependencies import Dependencies
+from graphs.runs.creation import tried_before
+from graphs.runs.surrogates import fit_trials
+from quant.numeric.frozen import Frozen
+from quant.strategies.trial import Trial
 from store.errors import Unavailable
-from tools.code import code_version
-from tools.container import BadOutput, Foreign, pack_prices
-from tools.errors import UserError
-from tools.jobs import JobStatus, SearchJob
-from tools.ledger import entry, note_pipeline
-from tools.optimization import OptimizationRequest, OptimizationResult
-from tools.owners import note_owner
-from tools.pipeline import REQUEST, STEPS, Step, StepName
-from tools.step_files import Asked, content, finished, read_asked
-from tools.surrogate_words import Surrogate
-from tools.trials import save_series, series_address
 
 if TYPE_CHECKING:
-    from tools.evaluation import World
-    from tools.sharding import Engine
+    from desk.compute.shards.sharded_search import Engine
+    from desk.optimization.evaluation import World
 
     MakeEngine: TypeAlias = Callable[[World], Engine]
 
@@ -86,11 +87,11 @@ class Execution:
 
     folder: Path
     engine: "MakeEngine | None" = None
-    """Of a world the `tools.sharding.Engine` that computes; None for this process alone."""
+    """Of a world the `desk.compute.shards.sharded_search.Engine` that computes; None for this process alone."""
 
 
 def pipeline(first_delay: float = FIRST_DELAY) -> CompiledStateGraph[State, Execution, Any, Any]:
-    """The graph that `tools.pipeline.STEPS` describe."""
+    """The graph that `desk.compute.pipeline.definition.STEPS` describe."""
     graph = StateGraph(State, context_schema=Execution)
     retry = RetryPolicy(retry_on=Unavailable, max_attempts=ATTEMPTS, initial_interval=first_delay, jitter=False)
     for step in STEPS:
@@ -107,21 +108,21 @@ def pipeline(first_delay: float = FIRST_DELAY) -> CompiledStateGraph[State, Exec
     return graph.compile(name="pipeline")
 
 
-async def prepare(desk: Desk, owner: str, home: Path, request: OptimizationRequest) -> Path:
+async def prepare(dependencies: Dependencies, owner: str, home: Path, request: OptimizationRequest) -> Path:
     """The folder of the pipeline for a request: what was asked before is gone on with."""
-    asked, prices = await asked_for(desk, owner, request)
+    asked, prices = await asked_for(dependencies, owner, request)
     folder = home / PLACE / asked.run
     await asyncio.to_thread(_hand_over, folder / REQUEST, asked, prices)
     return folder
 
 
-async def asked_for(desk: Desk, owner: str, request: OptimizationRequest) -> tuple[Asked, bytes]:
+async def asked_for(dependencies: Dependencies, owner: str, request: OptimizationRequest) -> tuple[Asked, bytes]:
     """What a pipeline is given for a request: nothing is judged yet but that there are prices."""
-    from tools.market import load_prices
+    from desk.optimization.inputs.market_data import load_prices
 
-    source = desk.prices_of(owner)
+    source = dependencies.prices_of(owner)
     if request.prices_file is None:
-        request = request.model_copy(update={"universe": await source.pinned(request.universe)})
+        request = request.model_copy(update={"universe": await source.pin(request.universe)})
     prices = await load_prices(source, request)
     asked = Asked(
         code=code_version(),
@@ -130,7 +131,7 @@ async def asked_for(desk: Desk, owner: str, request: OptimizationRequest) -> tup
         run=name_of(owner, request, prices.digest),
         key=secrets.token_hex(32),
         request=request,
-        ledger=tuple(sorted(await tried_before(desk.store, owner, prices.digest))),
+        ledger=tuple(sorted(await tried_before(dependencies.store, owner, prices.digest))),
     )
     return asked, pack_prices(prices)
 
@@ -174,7 +175,9 @@ def answer(folder: Path) -> tuple[OptimizationResult, bytes | None]:
     return result, (place / "history.f64").read_bytes() if result.history_series else None
 
 
-async def take_over(desk: Desk, owner: str, name: str, result: OptimizationResult, history: bytes | None) -> None:
+async def take_over(
+    dependencies: Dependencies, owner: str, name: str, result: OptimizationResult, history: bytes | None
+) -> None:
     """Keep what a report is drawn from, and what was tried, which counts from now on."""
     import numpy as np
 
@@ -182,24 +185,24 @@ async def take_over(desk: Desk, owner: str, name: str, result: OptimizationResul
         series = np.frombuffer(history, dtype="<f8")
         if series_address(series) != result.history_series:
             raise BadOutput("history.f64", "damaged", "its digest is not that in result.json")
-        await save_series(desk.store, owner, series)
+        await save_series(dependencies.store, owner, series)
     mandate = result.manifest.request.mandate
     tried = {entry(mandate, trial.digest) for trial in result.trials}
-    await note_owner(desk.store, owner)
-    await note_pipeline(desk.store, owner, name, result.manifest.data_digest, tried)
+    await note_owner(dependencies.store, owner)
+    await note_pipeline(dependencies.store, owner, name, result.manifest.data_digest, tried)
 
 
-async def register_surrogate(desk: Desk, owner: str, folder: Path) -> Surrogate:
+async def register_surrogate(dependencies: Dependencies, owner: str, folder: Path) -> Surrogate:
     """A version fitted on the trials of this pipeline and all that runs of its problem have stored."""
-    from tools.container import read_work
-    from tools.finished_search import read_result
+    from desk.compute.container.job_files import read_work
+    from desk.compute.pipeline.search_output import read_result
 
     def trials() -> tuple[SearchJob, str, list[Trial]]:
         work, _, _ = read_work(folder / "data_validation")
         return work.job, work.data, [trial for trial, _ in read_result(folder / "distributed_optimization", work)[1]]
 
     job, data, found = await asyncio.to_thread(trials)
-    return await fit_trials(desk, owner, job.request, data, found, run=job.run)
+    return await fit_trials(dependencies, owner, job.request, data, found, run=job.run)
 
 
 def _wanted(step: Step) -> Callable[[State], str]:
@@ -232,7 +235,12 @@ async def _performed(step: Step, context: Execution, output: Path, say: Callable
     if await asyncio.to_thread(finished, step.name, inputs, output):
         return "passed_over"
     say("begun")
-    from tools.steps import Alone, Hands, run, search  # the numeric stack is imported when a step needs it
+    from desk.compute.pipeline.steps import (  # the numeric stack is imported when a step needs it
+        Alone,
+        Hands,
+        run,
+        search,
+    )
 
     loop = asyncio.get_running_loop()
 

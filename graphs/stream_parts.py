@@ -11,10 +11,10 @@ from langgraph.errors import GraphRecursionError
 from langgraph.types import StreamPart
 from pydantic import BaseModel
 
-from agents.calling import ModelCall, Replaced, Retried, ToolBegun
-from agents.metering import Notice
-from quant.strategy import Frozen
-from tools.trace import Happened, TraceEvent
+from agents.models.calls import ModelCall, Replaced, Retried, ToolBegun
+from agents.models.metering import Notice
+from desk.runs.events import Happened, TraceEvent
+from quant.numeric.frozen import Frozen
 
 INTERRUPT = "__interrupt__"
 COMPUTING = "computing"

@@ -20,7 +20,7 @@ import asyncio
 import numpy as np
 from api.endpoint import warm
 from quant.allocate import minimum_cvar
-from tools.bundled import BundledPrices
+from desk.market.bundled import BundledPrices
 minimum_cvar(np.random.default_rng(1).normal(size=(60, 3)))
 asyncio.run(warm(BundledPrices(), None))
 """

@@ -17,16 +17,16 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.arguments import checked_arguments
-from quant.constrained import maximum_diversification, maximum_sharpe, minimum_variance, minimum_variance_at
-from quant.constraints import Group
-from quant.covariance import checked_covariance
-from quant.errors import DataError
-from quant.frontier import Frontier, efficient_frontier
-from quant.hierarchical import hierarchical_risk_parity
-from quant.resampled_frontier import ResampledFrontier, WeightIntervals, resampled_frontier, weight_intervals
-from quant.risk_parity import risk_parity
-from quant.shortfall import minimum_cvar
+from quant.allocation.constrained import maximum_diversification, maximum_sharpe, minimum_variance, minimum_variance_at
+from quant.allocation.constraints import Group
+from quant.allocation.frontier import Frontier, efficient_frontier
+from quant.allocation.hierarchical import hierarchical_risk_parity
+from quant.allocation.minimum_cvar import minimum_cvar
+from quant.allocation.resampled_frontier import ResampledFrontier, WeightIntervals, resampled_frontier, weight_intervals
+from quant.allocation.risk_parity import risk_parity
+from quant.covariance.estimators import checked_covariance
+from quant.numeric.arguments import checked_arguments
+from quant.numeric.errors import DataError
 
 __all__ = [
     "Frontier",

@@ -8,8 +8,9 @@ Everything is per period, nothing annual, and looks at historical series, never 
 import math
 from typing import Literal, TypeAlias
 
-from quant.arguments import checked_arguments
-from quant.cross_validation import (
+from quant.numeric.arguments import checked_arguments
+from quant.numeric.errors import DataError
+from quant.overfitting.cross_validation import (
     PurgedSplit,
     PurgedSplits,
     WalkForward,
@@ -17,11 +18,11 @@ from quant.cross_validation import (
     combinatorial_purged_splits,
     walk_forward,
 )
-from quant.cscv import OverfittingProbability, SelectionRule, highest_sharpe, probability_of_overfitting
-from quant.errors import DataError
-from quant.overfitting import Overfitting, backtest_overfitting
-from quant.predictive_ability import Spa, performance_differences, superior_predictive_ability
-from quant.sharpe_ratio import (
+from quant.overfitting.cscv import OverfittingProbability, SelectionRule, highest_sharpe, probability_of_overfitting
+from quant.overfitting.predictive_ability import Spa, performance_differences, superior_predictive_ability
+from quant.overfitting.selection import Overfitting, backtest_overfitting
+from quant.overfitting.track_record import minimum_backtest_length, minimum_track_record
+from quant.performance.sharpe_ratio import (
     deflated_sharpe,
     deflated_sharpe_of_series,
     effective_trials,
@@ -30,7 +31,6 @@ from quant.sharpe_ratio import (
     sharpe_error,
     sharpe_variance,
 )
-from quant.track_record import minimum_backtest_length, minimum_track_record
 
 __all__ = [
     "Light",

@@ -5,7 +5,7 @@ from typing import Protocol, runtime_checkable
 
 @runtime_checkable
 class Blobs(Protocol):
-    """Port. Adapters: `store.objects.ObjectBlobs`, `store.files.FileBlobs`."""
+    """Port. Adapters: `store.object_storage.ObjectBlobs`, `store.local_files.FileBlobs`."""
 
     async def put(self, key: str, data: bytes) -> None:
         """Store or replace; a reader sees the old bytes or the new, never a part."""

@@ -4,9 +4,9 @@ StoreError
 ├── Invalid       a key, document, cursor or limit that no store takes (also a ValueError)
 ├── Conflict      the record is not at the version that the writer expected
 ├── Missing       there is no such blob (also a LookupError)
-├── Damaged       what is stored was changed by something else, and reads back as nothing that was written
+├── Corrupted       what is stored was changed by something else, and reads back as nothing that was written
 ├── Unavailable   the storage cannot answer now: disk full, locked, unreachable, throttled; nothing was written
-│   └── Unanswered  the answer was lost on the way: what was to be written is there as a whole, or not at all
+│   └── OutcomeUnknown  the answer was lost on the way: what was to be written is there as a whole, or not at all
 └── NewerSchema   the database was written by a newer version of this program
 """
 
@@ -27,7 +27,7 @@ class Missing(StoreError, LookupError):
     """There is no such blob."""
 
 
-class Damaged(StoreError):
+class Corrupted(StoreError):
     """What is stored was changed by something else, and reads back as nothing that was written."""
 
 
@@ -35,7 +35,7 @@ class Unavailable(StoreError):
     """The storage cannot answer now; trying later may help."""
 
 
-class Unanswered(Unavailable):
+class OutcomeUnknown(Unavailable):
     """Reading tells whether it was written; so does writing again with the version that was expected."""
 
 

@@ -4,8 +4,8 @@ from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from store.documents import Document
 from store.errors import Conflict
+from store.serialization import Document
 
 __all__ = ["Document", "Event", "Events", "conflict", "follow"]
 
@@ -22,7 +22,7 @@ class Event:
 
 @runtime_checkable
 class Events(Protocol):
-    """Port. Adapters: `store.sqlite.SqliteEvents`, `store.dynamo_events.DynamoEvents`."""
+    """Port. Adapters: `store.sqlite.database.SqliteEvents`, `store.aws.events.DynamoEvents`."""
 
     async def append(self, owner: str, run_id: str, event_id: str, payload: Document) -> int:
         """The event's number; an id that the log already has keeps its number and payload."""

@@ -7,14 +7,14 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 
 
-class Bell:
+class Listeners:
     """Safe across threads and event loops: a future wakes whichever loop waits for it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: defaultdict[tuple[str, str], set[Future[None]]] = defaultdict(set)
 
-    def ring(self, owner: str, run_id: str) -> None:
+    def notify(self, owner: str, run_id: str) -> None:
         with self._lock:
             rung = self._waiting.pop((owner, run_id), set[Future[None]]())
         for future in rung:

@@ -8,7 +8,7 @@ from pathlib import Path
 import obstore
 from obstore.store import LocalStore
 
-from store.objects import ObjectBlobs, faults
+from store.object_storage import ObjectBlobs, faults
 
 STAGING = ".staging"  # no key starts with a dot, so nobody reads what a killed writer left here
 

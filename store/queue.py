@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from store.documents import Document
+from store.serialization import Document
 
 __all__ = ["Delivery", "Document", "Queue"]
 
@@ -22,7 +22,7 @@ class Delivery:
 
 @runtime_checkable
 class Queue(Protocol):
-    """Port. Adapters: `store.sqlite_queue.SqliteQueue`, `store.sqs.SqsQueue`.
+    """Port. Adapters: `store.sqlite.queue.SqliteQueue`, `store.aws.queue.SqsQueue`.
 
     Messages come roughly in the order in which they were sent. A worker that dies says nothing: its messages come
     again when the lease ends.
@@ -56,7 +56,7 @@ class Queue(Protocol):
         """Put it aside: a dead letter is delivered to nobody until it is replayed."""
         ...
 
-    async def dead(self, limit: int = 100) -> list[Delivery]:
+    async def dead_letters(self, limit: int = 100) -> list[Delivery]:
         """The dead letters, oldest first."""
         ...
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
-from store.documents import Document
 from store.errors import Invalid
 from store.keys import Key, check_label
+from store.serialization import Document
 
-__all__ = ["Document", "Key", "LabelName", "Labels", "Page", "Put", "Record", "Records", "every"]
+__all__ = ["Document", "Key", "LabelName", "Labels", "Page", "Put", "Record", "Records", "iterate_records"]
 
 MAX_BATCH = 100  # what one DynamoDB transaction takes
 MAX_PAGE = 1000
@@ -55,7 +55,7 @@ class Page:
 
 @runtime_checkable
 class Records(Protocol):
-    """Port. Adapters: `store.sqlite.SqliteRecords`, `store.dynamo.DynamoRecords`."""
+    """Port. Adapters: `store.sqlite.database.SqliteRecords`, `store.aws.records.DynamoRecords`."""
 
     async def put(
         self,
@@ -108,7 +108,7 @@ def check_batch(puts: Sequence[Put]) -> None:
         raise Invalid("`puts` has a key twice; allowed is once")
 
 
-async def every(
+async def iterate_records(
     records: Records,
     owner: str,
     kind: str,

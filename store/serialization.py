@@ -3,7 +3,7 @@
 import json
 from typing import Any, TypeAlias
 
-from store.errors import Damaged, Invalid
+from store.errors import Corrupted, Invalid
 
 Document: TypeAlias = dict[str, Any]
 
@@ -24,7 +24,7 @@ def decode(text: str) -> Document:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise Damaged(f"what is stored is no JSON: {error}") from error
+        raise Corrupted(f"what is stored is no JSON: {error}") from error
 
 
 _ALLOWED = (

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from store.blobs import Blobs
 from store.events import Events
-from store.files import FileBlobs
+from store.local_files import FileBlobs
 from store.records import Records
-from store.sqlite import Database, SqliteEvents, SqliteRecords
+from store.sqlite.database import Database, SqliteEvents, SqliteRecords
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from agents.cassette import Cassette
-from agents.model import Models
-from agents.wiretap import Player
-from api.isolation import sockets_blocked
-from api.recording import Label, RecordedRun, label_of, played_models
-from tools.optimization import OptimizationRequest
+from agents.models.factory import Models
+from agents.recording.cassette import Cassette
+from agents.recording.interception import Player
+from api.recording.isolation import sockets_blocked
+from api.recording.recording import Label, RecordedRun, label_of, played_models
+from desk.optimization.request import OptimizationRequest
 
 CASSETTES = Path(__file__).with_name("cassettes")
 

@@ -1,7 +1,8 @@
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,9 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
-    from tests.playing import Played
+    from desk.optimization.request import OptimizationRequest
+    from graphs.dependencies import Dependencies
+    from tests.cassette_playback import Played
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 ANY_ADDRESS = {None, "", "0.0.0.0", "::", b""}
@@ -72,7 +75,7 @@ def anyio_backend() -> str:
 @pytest.fixture
 def cassette(request: pytest.FixtureRequest) -> "Iterator[Played]":
     """The recording that `@pytest.mark.cassette("name")` names, in tests/cassettes/name.yaml."""
-    from tests.playing import played
+    from tests.cassette_playback import played
 
     marker = request.node.get_closest_marker("cassette")
     assert marker is not None, 'name the recording: @pytest.mark.cassette("name")'
@@ -86,3 +89,19 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "stratigos"
     monkeypatch.setenv("STRATIGOS_HOME", str(folder))
     return folder
+
+
+@pytest.fixture
+def opened() -> "Callable[..., AbstractAsyncContextManager[Dependencies]]":
+    """Opens the dependencies of runs over a home folder."""
+    from tests.graphs.dependencies import open_dependencies
+
+    return open_dependencies
+
+
+@pytest.fixture
+def small() -> "Callable[..., OptimizationRequest]":
+    """Makes requests of ten trials, a hundred paths of a year, two scenarios."""
+    from tests.graphs.dependencies import small_request
+
+    return small_request

@@ -1,1 +1,1 @@
-"""What a model may call, the typed words, the ports to the world outside and their adapters."""
+"""What a model may call, and nothing else: one module per family of `@tool` functions."""

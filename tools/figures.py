@@ -1,130 +1,19 @@
-"""Figures: the only numbers that a text may contain. A claim refers to them; code puts value and unit in place."""
+"""The explainer's tool on the figures of a result."""
 
-from collections.abc import Iterator
-from typing import Annotated, Literal, TypeAlias, cast
+from typing import Any
 
-from pydantic import Field
+from langchain.tools import ToolRuntime, tool
 
-from quant.strategy import Frozen
-
-Unit: TypeAlias = Literal[
-    "percent",
-    "bps",
-    "points",
-    "years",
-    "days",
-    "ratio",
-    "weight",
-    "count",
-    "probability",
-    "money",
-    "text",
-    "date",
-]
+from desk.optimization.reading.findings import Findings, findings_of
+from desk.runs.context import Context
 
 
-class Figure(Frozen):
-    """A number (or a name) that a computation made, with the place it came from."""
+@tool(response_format="content_and_artifact")
+async def list_figures(runtime: ToolRuntime[Context, Any]) -> tuple[str, Findings]:
+    """The figures that a claim may refer to by id, and the comparisons that code made with them."""
+    from desk.optimization.repositories.result_repository import load_result
 
-    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=80)]
-    quantity: str
-    """What it measures, in words: "benefit over the volatility-matched constant weight"."""
-    value: float | int | str
-    """Fractions are stored as fractions: 0.10 with unit percent reads 10.0%. Basis points are yearly."""
-    unit: Unit
-    error: float | None = None
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
-    """Of an amount of money."""
-    source: str
-    """The tool result and field, such as `result.benefit.basis_points`."""
-
-
-Section: TypeAlias = Literal[
-    "winner",
-    "why",
-    "where_it_loses",
-    "costs",
-    "what_would_change",
-    "luck",
-    "data",
-    "counter_argument",
-    "risk",
-    "market",
-    "search",
-    "answer",
-]
-
-
-class Claim(Frozen):
-    """A sentence as an agent writes it: its numbers are references such as `{{benefit_bps}}`."""
-
-    section: Section
-    text: Annotated[str, Field(min_length=1, max_length=600)]
-
-
-def shown(figure: Figure) -> str:
-    """A figure as it reads inside a sentence, rounded by its unit, with its standard error."""
-    if isinstance(figure.value, str):
-        return figure.value
-    if figure.unit == "probability" and figure.error is None and 0.0 < figure.value < 0.005:
-        return "below 1%"
-    if figure.unit == "probability" and figure.error is None and 0.995 < figure.value < 1.0:
-        return "above 99%"
-    scale, decimals, suffix, noun = _STYLE[figure.unit]
-    money = f"{figure.currency} " if figure.currency else ""
-    text = f"{money}{_rounded(figure.value * scale, decimals)}{suffix}"
-    if figure.error is None:
-        return text
-    error = figure.error * scale
-    least = 1.0 / 10**decimals
-    if error < least / 2:
-        return f"{text}, plus or minus less than {least:,.{decimals}f}{noun}"
-    return f"{text}, plus or minus {_rounded(error, decimals)}{noun}"
-
-
-def brief(figure: Figure) -> str:
-    """A figure as it reads in the cell of a table."""
-    alone = shown(figure.model_copy(update={"error": None}))
-    if figure.error is None or isinstance(figure.value, str):
-        return alone.removesuffix(" a year")
-    scale, decimals, _, _ = _STYLE[figure.unit]
-    error = figure.error * scale
-    least = 1.0 / 10**decimals
-    told = f"<{least:,.{decimals}f}" if error < least / 2 else _rounded(error, decimals)
-    return f"{alone.removesuffix(' a year')} ±{told}"
-
-
-_STYLE: dict[str, tuple[float, int, str, str]] = {
-    "percent": (100.0, 1, "%", " points"),
-    "bps": (1.0, 0, " bps a year", ""),
-    "points": (1.0, 1, " points", ""),
-    "years": (1.0, 1, " years", ""),
-    "days": (1.0, 0, " days", ""),
-    "ratio": (1.0, 2, "", ""),
-    "weight": (100.0, 0, "%", " points"),
-    "count": (1.0, 0, "", ""),
-    "probability": (100.0, 0, "%", " points"),
-    "money": (1.0, 0, "", ""),
-}
-"""By unit: factor, decimals, what follows the value, what follows the error."""
-
-
-def _rounded(value: float, decimals: int) -> str:
-    text = f"{abs(value):,.{decimals}f}"
-    return f"\N{MINUS SIGN}{text}" if value < 0.0 and float(text.replace(",", "")) > 0.0 else text
-
-
-def figures_in(result: Frozen) -> tuple[Figure, ...]:
-    """The figures that a tool's result carries, nested ones included."""
-    return tuple(_figures(result))
-
-
-def _figures(value: object) -> Iterator[Figure]:
-    if isinstance(value, Figure):
-        yield value
-    elif isinstance(value, Frozen):
-        for name in type(value).model_fields:
-            yield from _figures(getattr(value, name))
-    elif isinstance(value, tuple):
-        for item in cast("tuple[object, ...]", value):
-            yield from _figures(item)
+    context = runtime.context
+    result = await load_result(context.store, context.owner, context.run, "judged")
+    findings = findings_of(result)
+    return findings.model_dump_json(), findings

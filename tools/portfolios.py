@@ -1,79 +1,140 @@
-"""From holdings in the person's words to shares of wealth and an amount of money."""
+"""The assistant's tools that compute at once: portfolios, markets, single strategies, scenarios."""
 
-import math
+from typing import Any, cast
 
-from tools import amounts, quoting
-from tools.errors import InvalidInput
-from tools.focus import Focus
-from tools.requests import INDEX_NAMES
-from tools.sheet import Money
-from tools.wishes import Holding, PortfolioWish
+from langchain.tools import ToolRuntime, tool
 
-CASH = "cash"
-DEFAULT_CURRENCY = "USD"
-"""Of the bundled prices, where the person names none."""
-
-
-def complete(wish: PortfolioWish, focus: Focus) -> PortfolioWish:
-    """`wish` with what it leaves out taken from the portfolio that the conversation is about."""
-    about = focus.portfolio
-    if wish.holdings or about is None:
-        return wish
-    return PortfolioWish(holdings=about.holdings, amount=wish.amount or about.amount)
-
-
-def holdings_of(wish: PortfolioWish) -> tuple[dict[str, float], Money | None]:
-    """Shares of wealth by asset, which sum to 1, and what the whole is worth where that was said."""
-    if not wish.holdings:
-        allowed = "holdings with their shares, such as 60% S&P 500 and 40% cash"
-        raise InvalidInput("holdings", None, reason="what is held was not said", allowed=allowed)
-    names = [asset_name(holding.asset) for holding in wish.holdings]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise InvalidInput("holdings", twice, reason=f"{twice} is named twice", allowed="each asset once")
-    worth = None if wish.amount is None else money_of("amount", wish.amount)
-    if any(holding.amount is not None for holding in wish.holdings):
-        return _by_amount(names, wish.holdings, worth)
-    if all(holding.weight is None for holding in wish.holdings):
-        return dict.fromkeys(names, 1.0 / len(names)), worth
-    named = dict(zip(names, wish.holdings, strict=True))
-    shares = {n: amounts.read("holdings", h.weight) for n, h in named.items() if h.weight is not None}
-    unsaid = [name for name in names if name not in shares]
-    if len(unsaid) > 1:
-        raise InvalidInput(
-            "holdings", unsaid[1], reason=f"the share of {unsaid[1]} was not said", allowed="a share each"
-        )
-    rest = 1.0 - math.fsum(shares.values())
-    return {name: shares.get(name, rest) for name in names}, worth
+from desk.base.errors import InvalidInput
+from desk.conversation import amounts
+from desk.conversation import quotes as quoting
+from desk.conversation.answers import Refusal
+from desk.conversation.context import ChatContext, kept
+from desk.conversation.optimization_requests import checked
+from desk.conversation.portfolio_requests import asset_name, complete, holdings_of, money_of
+from desk.conversation.wishes import Name, PortfolioWish, Quote, SavingsWish
+from desk.figures.sheet import Money
+from desk.portfolios.allocations import METHODS, Allocations
+from desk.portfolios.allocations import compare_allocations as allocations
+from desk.portfolios.market_regimes import MarketAnalysis
+from desk.portfolios.market_regimes import analyse_market as analysis
+from desk.portfolios.risk import PortfolioRisk, assess
+from desk.portfolios.schemas import Method
+from desk.scenarios.repository import named, scenario_book
+from desk.wealth.projection import SavingsPlan, WealthOutlook, simulate
 
 
-def asset_name(text: str) -> str:
-    """As the price sources call it."""
-    lowered = text.strip().lower()
-    if lowered in INDEX_NAMES:
-        return "sp500"
-    return CASH if lowered == CASH else text.strip().upper()
+@tool(response_format="content_and_artifact")
+async def assess_portfolio(
+    portfolio: PortfolioWish, runtime: ToolRuntime[ChatContext, Any]
+) -> tuple[str, PortfolioRisk | Refusal]:
+    """Risk of holdings: value at risk, shortfall, drawdown, volatility, beta, contributions, past crises."""
+    context = runtime.context
+
+    async def compute() -> tuple[PortfolioRisk, dict[str, Any]]:
+        wish = complete(portfolio, context.about)
+        shares, money = holdings_of(wish)
+        return await assess(context.prices, shares, money), _about(wish, "assess_risk")
+
+    result = await kept(context, "assess_portfolio", {"portfolio": portfolio}, PortfolioRisk, compute)
+    return result.model_dump_json(), result
 
 
-def money_of(field: str, quote: str) -> Money:
-    amount, currency = quoting.money(field, quote)
-    return Money(amount=amount, currency=currency or DEFAULT_CURRENCY)
+@tool(parse_docstring=True, response_format="content_and_artifact")
+async def compare_allocations(
+    assets: tuple[Name, ...],
+    runtime: ToolRuntime[ChatContext, Any],
+    methods: tuple[Method, ...] = (),
+    amount: Quote | None = None,
+) -> tuple[str, Allocations | Refusal]:
+    """Ways to mix stocks, side by side: weights, volatility, shares of risk.
+
+    Args:
+        assets: Tickers, at least two, or `stocks` for all twenty.
+        methods: All where none is named.
+        amount: What is to be invested.
+    """
+    context = runtime.context
+
+    async def compute() -> tuple[Allocations, dict[str, Any]]:
+        names = await _tickers(context, assets)
+        money = None if amount is None else money_of("amount", amount)
+        found = await allocations(context.prices, names, money, methods or METHODS)
+        return found, {"last": "compare_allocations"}
+
+    arguments = {"assets": list(assets), "methods": list(methods), "amount": amount}
+    result = await kept(context, "compare_allocations", arguments, Allocations, compute)
+    return result.model_dump_json(), result
 
 
-def _by_amount(names: list[str], holdings: tuple[Holding, ...], worth: Money | None) -> tuple[dict[str, float], Money]:
-    held: list[Money] = []
-    for name, holding in zip(names, holdings, strict=True):
-        if holding.amount is None:
-            reason = f"the amount of {name} was not said"
-            raise InvalidInput("holdings", name, reason=reason, allowed="an amount for each, or a share for each")
-        held.append(money_of("holdings", holding.amount))
-    currencies = sorted({money.currency for money in (*held, *([worth] if worth else []))})
-    if len(currencies) > 1:
+@tool(parse_docstring=True, response_format="content_and_artifact")
+async def analyse_market(
+    assets: tuple[Name, ...], runtime: ToolRuntime[ChatContext, Any]
+) -> tuple[str, MarketAnalysis | Refusal]:
+    """Regime of one or several assets: how high volatility stands, where the trend points, how deep it fell.
+
+    Args:
+        assets: `sp500` for the index, or tickers.
+    """
+    context = runtime.context
+
+    async def compute() -> tuple[MarketAnalysis, dict[str, Any]]:
+        names = await _tickers(context, assets or ("sp500",))
+        return await analysis(context.prices, names), {"last": "analyse_market"}
+
+    result = await kept(context, "analyse_market", {"assets": list(assets)}, MarketAnalysis, compute)
+    return result.model_dump_json(), result
+
+
+@tool(response_format="content_and_artifact")
+async def simulate_wealth(
+    plan: SavingsWish, runtime: ToolRuntime[ChatContext, Any]
+) -> tuple[str, WealthOutlook | Refusal]:
+    """Money over years on simulated markets: percentiles, chances of loss, of ruin and of reaching a goal."""
+    context = runtime.context
+
+    async def compute() -> tuple[WealthOutlook, dict[str, Any]]:
+        wish = complete(plan.portfolio, context.about)
+        shares, money = holdings_of(wish)
+        return await simulate(context.prices, await _plan(context, plan, shares, money)), _about(wish, "simulate")
+
+    result = await kept(context, "simulate_wealth", {"plan": plan}, WealthOutlook, compute)
+    return result.model_dump_json(), result
+
+
+async def _plan(context: ChatContext, wish: SavingsWish, shares: dict[str, float], money: Money | None) -> SavingsPlan:
+    asked: dict[str, Any] = {"holdings": shares}
+    if money is not None:
+        asked |= {"amount": money.amount, "currency": money.currency}
+    for name in ("contribution", "withdrawal", "goal"):
+        quote = cast("str | None", getattr(wish, name))
+        if quote is not None:
+            asked |= _amount(name, quote, asked.get("currency"))
+    for name in ("inflation", "fee"):
+        quote = cast("str | None", getattr(wish, name))
+        if quote is not None:
+            asked[name] = amounts.read(name, quote)
+    if wish.years is not None:
+        asked["years"] = amounts.read_years(wish.years, 60)
+    if wish.paths is not None:
+        asked["paths"] = amounts.read_whole("paths", wish.paths)
+    if wish.scenario is not None:
+        asked["scenario"] = named(await scenario_book(context.store, context.owner), wish.scenario)
+    return checked(SavingsPlan, asked)
+
+
+def _amount(name: str, quote: str, known: str | None) -> dict[str, Any]:
+    amount, currency = quoting.money(name, quote)
+    if None not in (known, currency) and currency != known:
         allowed = "one currency; nothing is converted here"
-        raise InvalidInput("holdings", ", ".join(currencies), reason="several currencies are mixed", allowed=allowed)
-    total = math.fsum(money.amount for money in held)
-    if worth is not None and abs(worth.amount - total) > 0.005 * total:
-        reason = f"the holdings add up to {total:,.0f} and the whole is {worth.amount:,.0f}"
-        raise InvalidInput("amount", worth.amount, reason=reason, allowed="holdings that add up to the whole")
-    shares = {name: money.amount / total for name, money in zip(names, held, strict=True)}
-    return shares, Money(amount=total, currency=currencies[0])
+        raise InvalidInput(name, quote, reason=f"{quote} is not in {known}", allowed=allowed)
+    return {name: amount} | ({"currency": currency} if currency else {})
+
+
+def _about(wish: PortfolioWish, last: str) -> dict[str, Any]:
+    return {"portfolio": wish.model_dump(mode="json"), "last": last}
+
+
+async def _tickers(context: ChatContext, assets: tuple[str, ...]) -> tuple[str, ...]:
+    if [asset.lower() for asset in assets] == ["stocks"]:
+        return (await context.prices.load("stocks")).assets
+    return tuple(map(asset_name, assets))

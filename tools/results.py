@@ -1,22 +1,207 @@
-"""Results in the store: one blob per run and stage."""
+"""The assistant's tools on results that are in the store: explain, compare, list, open the holdout."""
 
-from typing import Literal, TypeAlias
+import re
+from collections.abc import Sequence
+from typing import Any, get_args
 
-from store.store import Store
-from tools.optimization import OptimizationResult
+from langchain.tools import ToolRuntime, tool
 
-Stage: TypeAlias = Literal["judged", "final"]
-"""Before and after the explanation."""
+from desk.base.errors import InvalidInput
+from desk.conversation.answers import Compared, Explained, Listed, Opened, Refusal, RunSummary
+from desk.conversation.context import ChatContext, kept
+from desk.conversation.wishes import Name
+from desk.figures.figures import Figure
+from desk.optimization.reading.alternative import alternative
+from desk.optimization.reading.comparison import compare
+from desk.optimization.reading.findings import findings_of
+from desk.optimization.reading.ranking import ranking
+from desk.optimization.reading.topics import Topic
+from desk.optimization.repositories.trial_repository import stored_trials
+from desk.optimization.result import OptimizationResult
+from quant.strategies.config import WeightFunction
+
+WITHHELD = "withheld: it rests on days of the locked holdout; the reader sees it"
+
+_OF_TOPIC: dict[Topic, str] = {
+    "summary": r"verdict_|winner_|benefit_|trials|worst_scenario|active_deflated|overfitting$|validate_adv|driver_1|"
+    r"benchmark_weight|indistinguishable|binding_limit|costs_|premium_(low|high)|parameter_error_(low|high)|timing_|"
+    r"worst_year",
+    "ranking": r"rank_|indistinguishable|trials",
+    "why": r"driver_|winner_(name|function)|indistinguishable",
+    "where_it_loses": r"worst_|best_scenario|in_",
+    "scenario": r"in_|worst_scenario|best_scenario",
+    "costs": r"costs_|transaction_cost|winner_cost|winner_turnover",
+    "premium": r"premium_",
+    "parameter_error": r"parameter_error_",
+    "probabilities": r"probabilities_",
+    "limits": r"limit_|binding_limit",
+    "luck": r"verdict_|active_deflated|deflated|overfitting|ledger_trials|validate_|minimum_track|spa_p|trials|"
+    r"indistinguishable|effective",
+    "benchmarks": r"versus_|benefit_|benchmark_weight|winner_name",
+    "plateau": r"rank_|indistinguishable|winner_name",
+    "alternative": r"alternative_|winner_(name|function)",
+    "counter_argument": r"verdict_|benchmark_weight|premium_|active_deflated",
+    "years": r"worst_year|fact_",
+    "data": r"data_source|first_day|train_end|validate_end|last_day|target_volatility",
+    "next_trade": r"as_of|today_|next_trade",
+    "what_would_change": r"premium_|parameter_error_|costs_|probabilities_",
+    "computed": r"trials|screened|paths|evaluations|plans|scenario_count|path_years",
+}
+"""The figures that a topic needs, by the beginning of their ids."""
 
 
-def result_key(owner: str, run: str, stage: Stage) -> str:
-    return f"{owner}/results/{run}/{stage}"
+@tool(parse_docstring=True, response_format="content_and_artifact")
+async def explain_result(
+    topic: Topic,
+    runtime: ToolRuntime[ChatContext, Any],
+    run: Name = "last",
+    detail: Name | None = None,
+) -> tuple[str, Explained | Refusal]:
+    """Findings and figures of a stored result; nothing is computed anew.
+
+    Args:
+        topic: What is asked.
+        run: `last`, `previous`, or the beginning of a run's id.
+        detail: The weight function of an alternative, or the name of a scenario.
+    """
+    context = runtime.context
+
+    async def compute() -> tuple[Explained, dict[str, Any]]:
+        found, result = await context.runs.result(run)
+        extra: dict[str, Any] = {}
+        if topic in ("ranking", "plateau"):
+            extra["ranking"] = ranking(result)
+        if topic == "alternative":
+            trials = await stored_trials(context.store, context.owner, found)
+            extra["alternative"] = alternative(result, trials, _function(detail))
+        if topic == "scenario":
+            _check_scenario(result, detail)
+        findings = findings_of(result)
+        asked = _of_topic(findings.figures, topic, detail)
+        if topic == "next_trade":
+            extra["withheld"] = _of_topic(result.figures, topic, None)
+        explained = Explained(
+            run=found,
+            topic=topic,
+            detail=detail,
+            findings=findings.model_copy(update={"figures": asked}),
+            **extra,
+        )
+        changes = {"topic": topic, "last": "explain"}
+        if found != context.about.run:
+            request = result.manifest.request.model_dump(mode="json")
+            changes |= {"run": found, "previous_run": context.about.run, "request": request}
+        return explained, changes
+
+    arguments = {"topic": topic, "run": run, "detail": detail}
+    result = await kept(context, "explain_result", arguments, Explained, compute)
+    return _shown_to_model(result), result
 
 
-async def save_result(store: Store, owner: str, run: str, stage: Stage, result: OptimizationResult) -> None:
-    await store.blobs.put(result_key(owner, run, stage), result.model_dump_json().encode())
+@tool(parse_docstring=True, response_format="content_and_artifact")
+async def compare_results(
+    runtime: ToolRuntime[ChatContext, Any], first: Name = "previous", second: Name = "last"
+) -> tuple[str, Compared | Refusal]:
+    """Why two stored results differ: requests, data, code, and the differences of their key figures.
+
+    Args:
+        first: `previous`, `last`, or the beginning of a run's id.
+        second: The other one.
+    """
+    context = runtime.context
+
+    async def compute() -> tuple[Compared, dict[str, Any]]:
+        former, latter = (second, first) if (first, second) == ("last", "previous") else (first, second)
+        one, earlier = await context.runs.result(former)
+        other, later = await context.runs.result(latter)
+        if one == other:
+            raise InvalidInput("second", second, reason="both are the same run", allowed="two runs")
+        return Compared(first=one, second=other, comparison=compare(earlier, later)), {"last": "compare_results"}
+
+    result = await kept(context, "compare_results", {"first": first, "second": second}, Compared, compute)
+    return result.model_dump_json(), result
 
 
-async def load_result(store: Store, owner: str, run: str, stage: Stage) -> OptimizationResult:
-    """The result of a stage; `store.errors.Missing` if the run has not reached it."""
-    return OptimizationResult.model_validate_json(await store.blobs.get(result_key(owner, run, stage)))
+@tool(response_format="content_and_artifact")
+async def list_results(runtime: ToolRuntime[ChatContext, Any]) -> tuple[str, Listed | Refusal]:
+    """The person's runs, newest first."""
+    context = runtime.context
+
+    async def compute() -> tuple[Listed, dict[str, Any]]:
+        runs = await context.runs.latest(10)
+        return Listed(runs=runs, figures=tuple(_listed(runs))), {"last": "list_results"}
+
+    result = await kept(context, "list_results", {}, Listed, compute)
+    return result.model_dump_json(), result
+
+
+@tool(parse_docstring=True, response_format="content_and_artifact")
+async def open_holdout(runtime: ToolRuntime[ChatContext, Any], run: Name = "last") -> tuple[str, Opened | Refusal]:
+    """Ask the person to open the locked holdout of a result; it can be opened once, and is logged.
+
+    Args:
+        run: `last`, `previous`, or the beginning of a run's id.
+    """
+    context = runtime.context
+
+    async def compute() -> tuple[Opened, dict[str, Any]]:
+        found, _ = await context.runs.result(run)
+        return Opened(run=found, figures=await context.runs.holdout(found)), {"last": "open_holdout"}
+
+    result = await kept(context, "open_holdout", {"run": run}, Opened, compute)
+    return _shown_to_model(result), result
+
+
+def _of_topic(figures: Sequence[Figure], topic: Topic, detail: str | None) -> tuple[Figure, ...]:
+    pattern = re.compile(_OF_TOPIC[topic])
+    found = tuple(figure for figure in figures if pattern.match(figure.id))
+    if topic != "scenario":
+        return found
+    return tuple(figure for figure in found if figure.id.startswith(f"in_{detail}_"))
+
+
+def _function(detail: str | None) -> WeightFunction:
+    known = {name: name for name in get_args(WeightFunction)}
+    if detail not in known:
+        raise InvalidInput("detail", detail, reason="it is no weight function", allowed=", ".join(known))
+    return known[detail]
+
+
+def _check_scenario(result: OptimizationResult, detail: str | None) -> None:
+    names = [outcome.scenario for outcome in result.scenarios]
+    if detail not in names:
+        raise InvalidInput(
+            "detail", detail, reason=f"{detail!r} is no scenario of this result", allowed=", ".join(names)
+        )
+
+
+def _shown_to_model(result: Explained | Opened | Refusal) -> str:
+    """What rests on the locked holdout has names and no values."""
+    match result:
+        case Explained():
+            return result.model_copy(update={"withheld": tuple(map(_blind, result.withheld))}).model_dump_json()
+        case Opened():
+            return result.model_copy(update={"figures": tuple(map(_blind, result.figures))}).model_dump_json()
+        case Refusal():
+            return result.model_dump_json()
+
+
+def _blind(figure: Figure) -> Figure:
+    return figure.model_copy(update={"value": WITHHELD, "error": None})
+
+
+def _listed(runs: Sequence[RunSummary]) -> list[Figure]:
+    found: list[Figure] = []
+    for n, run in enumerate(runs, 1):
+        rows = (("id", "id", run.run[:12]), ("name", "name", run.name), ("state", "state", run.state))
+        found += [
+            Figure(
+                id=f"run_{n}_{name}",
+                quantity=f"{label} of the run listed at place {n}",
+                value=text,
+                unit="text",
+                source=f"list_results.{n}.{name}",
+            )
+            for name, label, text in (*rows, ("created", "day of making", run.created_at))
+        ]
+    return found

@@ -4,29 +4,16 @@ from typing import Any
 
 from langchain.tools import ToolRuntime, tool
 
-from quant.strategy import Frozen
-from tools.chat import ChatContext, Refusal, kept
-from tools.figures import Figure, Unit
-from tools.findings import Findings, findings_of
-from tools.optimization import Estimate, OptimizationRequest
-from tools.ranking import Ranking, ranking
-from tools.requests import request_of
-from tools.scenario_book import scenario_book
-from tools.wishes import Wish
-
-
-class Estimated(Frozen):
-    """What a search would take; nothing was launched."""
-
-    figures: tuple[Figure, ...]
-
-
-class Launched(Frozen):
-    """A search that has finished, as an explanation needs it."""
-
-    run: str
-    findings: Findings
-    ranking: Ranking
+from desk.conversation.answers import Estimated, Launched, Refusal
+from desk.conversation.context import ChatContext, kept
+from desk.conversation.optimization_requests import request_of
+from desk.conversation.wishes import Wish
+from desk.figures.figures import Figure, Unit
+from desk.governance.estimates import Estimate
+from desk.optimization.reading.findings import findings_of
+from desk.optimization.reading.ranking import ranking
+from desk.optimization.request import OptimizationRequest
+from desk.scenarios.repository import scenario_book
 
 
 @tool(response_format="content_and_artifact")

@@ -1,179 +1,149 @@
-"""A configuration as a person names it: a template, a function and some of its parameters; the rest is usual."""
+"""The assistant's tools on strategies and scenarios: evaluate one, save it, show worlds, add one."""
 
-from collections.abc import Mapping
-from typing import Any, TypeVar, get_args
+from typing import Any, cast
 
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
+from langchain.tools import ToolRuntime, tool
 
-from quant.family import ACTIVE, FAMILY, WeightFunction
-from quant.strategy import (
-    SHAPES,
-    Estimator,
-    Frozen,
-    InnerPortfolio,
-    Mandate,
-    Rebalancing,
-    StrategyConfig,
-    length_of,
-)
-from tools.errors import InvalidInput
-from tools.optimization import CURRENT_RULE
-from tools.wishes import Template
-
-Checked = TypeVar("Checked", bound=Frozen)
-
-USUAL: dict[str, Any] = {
-    "lookback_days": 63,
-    "decay": 0.94,
-    "variance_constant": "target",
-    "slope": 4.0,
-    "scale": 0.03,
-    "floor": 0.90,
-    "multiplier": 4.0,
-    "hysteresis": 0.01,
-    "drawdown_cap": 0.20,
-    "calm_weight": 1.0,
-    "turbulent_weight": 0.2,
-    "gain": 1.0,
-}
-"""Where nothing was said; the usual midpoint is the target volatility, and a constant has no usual weight."""
+from desk.base.errors import InvalidInput
+from desk.conversation import amounts
+from desk.conversation.answers import Refusal, Saved
+from desk.conversation.context import ChatContext, kept
+from desk.conversation.optimization_requests import checked, universe_of
+from desk.conversation.wishes import Name, Quote, ScenarioWish, StrategyWish
+from desk.scenarios.repository import ScenarioBook, ScenarioValues, chosen, scenario_book
+from desk.scenarios.repository import add_scenario as keep_scenario
+from desk.strategies.evaluation import QuickEvaluation
+from desk.strategies.evaluation import evaluate_strategy as evaluation
+from desk.strategies.repository import figures_of_saved, saved_strategy
+from desk.strategies.repository import save_strategy as keep_strategy
+from desk.strategies.templates import Rule, StrategyValues, strategy_of
 
 
-class StrategyValues(Frozen):
-    """What was said of a configuration, as values; None is unsaid. Ranges are those of the configuration itself."""
+@tool(response_format="content_and_artifact")
+async def evaluate_strategy(
+    strategy: StrategyWish, runtime: ToolRuntime[ChatContext, Any]
+) -> tuple[str, QuickEvaluation | Refusal]:
+    """One strategy at once, on history and in the base case, beside 60/40, full investment and a constant weight."""
+    context = runtime.context
 
-    template: Template | None = None
-    weight_function: WeightFunction | None = None
-    estimator: Estimator | None = None
-    lookback_days: int | None = None
-    decay: float | None = None
-    rebalancing: Rebalancing | None = None
-    no_trade_band: float | None = None
-    inner: InnerPortfolio | None = None
-    slope: float | None = None
-    midpoint: float | None = None
-    scale: float | None = None
-    floor: float | None = None
-    multiplier: float | None = None
-    drawdown_cap: float | None = None
-    constant_weight: float | None = None
-    target_volatility: float | None = None
-    transaction_cost_bps: float | None = None
+    async def compute() -> tuple[QuickEvaluation, dict[str, Any]]:
+        universe = universe_of(strategy.assets) if strategy.assets else context.about.universe
+        found = await evaluation(context.prices, await _rule(context, strategy), universe=universe)
+        changes = {
+            "strategy": strategy.model_dump(mode="json"),
+            "rule": found.rule.model_dump(mode="json"),
+            "universe": universe,
+            "last": "evaluate",
+        }
+        return found, changes
 
-    def said(self) -> dict[str, Any]:
-        return self.model_dump(exclude_none=True, exclude={"template"})
+    result = await kept(context, "evaluate_strategy", {"strategy": strategy}, QuickEvaluation, compute)
+    return result.model_dump_json(), result
 
 
-class Rule(Frozen):
-    """A configuration and the mandate that it is held under."""
+@tool(parse_docstring=True, response_format="content_and_artifact")
+async def save_strategy(name: Quote, runtime: ToolRuntime[ChatContext, Any]) -> tuple[str, Saved | Refusal]:
+    """Keep the strategy that the conversation is about under a name; a name that is taken gets a new version.
 
-    config: StrategyConfig
-    mandate: Mandate = Mandate()
-
-
-TEMPLATES: dict[Template, tuple[dict[str, Any], dict[str, float]]] = {
-    "twelve_month_rule": (CURRENT_RULE.model_dump(exclude_none=True), {}),
-    "risk_control": (
-        {"weight_function": "inverse_vol", "estimator": "ewma_max", "decay": 0.94, "rebalancing": "daily"},
-        {"target_volatility": 0.10},
-    ),
-    "sixty_forty": ({"weight_function": "constant", "constant_weight": 0.6}, {}),
-    "cppi_90": ({"weight_function": "cppi", "floor": 0.90, "multiplier": 4.0, "rebalancing": "daily"}, {}),
-    "merton": ({"weight_function": "merton"}, {"risk_aversion": 3.0}),
-    "trend_overlay": ({"weight_function": "trend_overlay"}, {}),
-    "constant_weight": ({"weight_function": "constant"}, {}),
-}
-"""What each template says of the configuration and of the mandate."""
-
-
-class StrategyTemplate(Frozen):
-    """A strategy to begin with."""
-
-    name: Template
-    title: str
-    rule: Rule
-
-
-_TITLES: dict[Template, str] = {
-    "twelve_month_rule": "Spreadsheet 12-month rule",
-    "risk_control": "S&P-style risk control 10%",
-    "sixty_forty": "60/40",
-    "cppi_90": "CPPI 90",
-    "merton": "Merton with a risk aversion of 3",
-    "trend_overlay": "Trend and volatility",
-}
-"""Of the templates that say everything; a constant weight must be named."""
-
-
-def templates() -> tuple[StrategyTemplate, ...]:
-    return tuple(
-        StrategyTemplate(name=name, title=title, rule=strategy_of(StrategyValues(template=name)))
-        for name, title in _TITLES.items()
-    )
-
-
-def strategy_of(values: StrategyValues, *, base: Rule | None = None, mandate: Mandate | None = None) -> Rule:
-    """The configuration that `values` describe.
-
-    `base` gives what was left unsaid, as far as it has an effect; a template takes its place but for the mandate.
+    Args:
+        name: As the person calls it.
     """
-    settings, of_mandate = TEMPLATES[values.template] if values.template else ({}, {})
-    if base is not None and values.template is None:
-        settings = base.config.model_dump(exclude_none=True)
-    said = values.said()
-    changes = of_mandate | {name: said.pop(name) for name in tuple(said) if name in Mandate.model_fields}
-    before = mandate or (base.mandate if base else Mandate())
-    held = _checked(Mandate, before.model_dump() | changes)
-    return Rule(config=_checked(StrategyConfig, _completed(said, settings, held)), mandate=held)
+    context = runtime.context
+
+    async def compute() -> tuple[Saved, dict[str, Any]]:
+        rule, universe = await _about(context)
+        saved = await keep_strategy(context.store, context.owner, name, rule, universe=universe)
+        return Saved(figures=figures_of_saved(saved)), {"last": "save_strategy"}
+
+    result = await kept(context, "save_strategy", {"name": name}, Saved, compute)
+    return result.model_dump_json(), result
 
 
-def _completed(said: Mapping[str, Any], settings: Mapping[str, Any], mandate: Mandate) -> dict[str, Any]:
-    """What was said, then what `settings` hold and has an effect, then what is usual."""
-    function: WeightFunction = said.get("weight_function") or settings.get("weight_function") or _function_of(said)
-    looks = FAMILY[function].volatility
-    estimator: Estimator = said.get("estimator") or (settings.get("estimator") if looks else None) or "rolling"
-    found = {
-        "rebalancing": "monthly",
-        **{name: settings[name] for name in ("rebalancing", "no_trade_band", "inner") if name in settings},
-        "weight_function": function,
-        "estimator": estimator,
+@tool(parse_docstring=True, response_format="content_and_artifact")
+async def show_scenarios(
+    runtime: ToolRuntime[ChatContext, Any], names: tuple[Name, ...] = ()
+) -> tuple[str, ScenarioBook | Refusal]:
+    """Simulated worlds: engine, expected return, volatility, cash rate, Sharpe ratio, correlation, probability.
+
+    Args:
+        names: All where none is named.
+    """
+    context = runtime.context
+
+    async def compute() -> tuple[ScenarioBook, dict[str, Any]]:
+        book = await scenario_book(context.store, context.owner)
+        return chosen(book, names) if names else book, {"last": "scenarios"}
+
+    result = await kept(context, "show_scenarios", {"names": list(names)}, ScenarioBook, compute)
+    return result.model_dump_json(), result
+
+
+@tool(response_format="content_and_artifact")
+async def add_scenario(
+    scenario: ScenarioWish, runtime: ToolRuntime[ChatContext, Any]
+) -> tuple[str, ScenarioBook | Refusal]:
+    """Keep a world of the person's own, made from another one."""
+    context = runtime.context
+
+    async def compute() -> tuple[ScenarioBook, dict[str, Any]]:
+        values = ScenarioValues(
+            name=scenario.name,
+            like=scenario.like,
+            mu=_read("expected_return", scenario.expected_return),
+            sigma=_read("volatility", scenario.volatility),
+            cash_rate=_read("cash_rate", scenario.cash_rate),
+            bond_correlation=_read("bond_correlation", scenario.bond_correlation),
+            engine=scenario.engine,
+        )
+        made = await keep_scenario(context.store, context.owner, values)
+        book = chosen(await scenario_book(context.store, context.owner), [made.name])
+        own = tuple(dict.fromkeys((*context.about.scenarios, made.name)))
+        return book, {"scenarios": list(own), "last": "add_scenario"}
+
+    result = await kept(context, "add_scenario", {"scenario": scenario}, ScenarioBook, compute)
+    return result.model_dump_json(), result
+
+
+async def _rule(context: ChatContext, wish: StrategyWish) -> Rule:
+    base: Rule | None = None
+    if wish.saved is not None:
+        base = (await saved_strategy(context.store, context.owner, wish.saved)).rule
+    elif wish.base == "last":
+        base, _ = await _about(context)
+    before = base.mandate.transaction_cost_bps if base else Rule.model_fields["mandate"].default.transaction_cost_bps
+    cost = wish.transaction_cost
+    values: dict[str, Any] = {
+        "template": wish.template,
+        "weight_function": wish.weight_function,
+        "estimator": wish.estimator,
+        "rebalancing": wish.rebalancing,
+        "lookback_days": None if wish.lookback is None else amounts.read_sessions(wish.lookback),
+        "transaction_cost_bps": cost and amounts.scaled("transaction_cost", cost, before),
+        **{name: _read(name, cast("str | None", getattr(wish, name))) for name in _AMOUNTS},
     }
-    active = [*ACTIVE[function], *((length_of(estimator),) if looks and length_of(estimator) else ())]
-    for name in active:
-        usual = min(max(mandate.target_volatility, 0.05), 0.40) if name == "midpoint" else USUAL.get(str(name))
-        value = said.get(str(name), settings.get(str(name), usual))
-        if value is None:
-            raise InvalidInput(str(name), None, reason="it was not said, and none is usual", allowed="0% to 200%")
-        found[str(name)] = value
-    return found | dict(said)
+    return strategy_of(checked(StrategyValues, values), base=base)
 
 
-def _function_of(said: Mapping[str, Any]) -> WeightFunction:
-    """The only function with such parameters; inverse volatility where none was named."""
-    named = {name for name in said if name in SHAPES}
-    if not named:
-        return "inverse_vol"
-    fitting: list[WeightFunction] = [name for name in get_args(WeightFunction) if named <= set(ACTIVE[name])]
-    if len(fitting) != 1:
-        allowed = ", ".join(fitting or get_args(WeightFunction))
-        reason = f"{', '.join(sorted(named))} do not say which weight function is meant"
-        raise InvalidInput("weight_function", None, reason=reason, allowed=allowed)
-    return fitting[0]
+_AMOUNTS = (
+    *("target_volatility", "midpoint", "scale", "floor", "drawdown_cap", "constant_weight", "no_trade_band"),
+    *("slope", "multiplier"),
+)
 
 
-def _checked(model: type[Checked], values: Mapping[str, Any]) -> Checked:
-    try:
-        return model.model_validate(dict(values))
-    except ValidationError as error:
-        raise _refused(error.errors(include_url=False)[0]) from error
+async def _about(context: ChatContext) -> tuple[Rule, str]:
+    """The strategy that the conversation is about: the one last evaluated, or the winner of its result."""
+    focus = context.about
+    if focus.rule is not None:
+        return focus.rule, focus.universe
+    if focus.run is None:
+        allowed = "a strategy that was evaluated or found here"
+        raise InvalidInput("base", "last", reason="no strategy was looked at yet", allowed=allowed)
+    _, result = await context.runs.result(focus.run)
+    if result.winner is None:
+        raise InvalidInput("base", "last", reason="the result has no winner", allowed="a strategy of its own")
+    request = result.manifest.request
+    return Rule(config=result.winner.config, mandate=request.mandate), request.universe
 
 
-def _refused(details: ErrorDetails) -> InvalidInput:
-    """The first thing that is wrong, in our own words where the model has them."""
-    message = details["msg"]
-    if details["type"] == "value_error":
-        reason, _, allowed = message.removeprefix("Value error, ").partition("; allowed: ")
-        allowed = {"null": "nothing: leave it out", "not null": "a value"}.get(allowed, allowed)
-        return InvalidInput(reason.split()[0].rstrip(":"), None, reason=reason, allowed=allowed)
-    return InvalidInput(str(details["loc"][-1]), details["input"], allowed=message.removeprefix("Input should be "))
+def _read(name: str, quote: str | None) -> float | None:
+    return None if quote is None else amounts.read(name, quote)

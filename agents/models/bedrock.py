@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from botocore.client import BaseClient
 from langchain_aws import ChatBedrockConverse
 
-from agents.options import ServiceTier
-from tools.errors import InvalidInput
+from agents.models.options import ServiceTier
+from desk.base.errors import InvalidInput
 
 _CONNECT_SECONDS = 10.0
 _MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9:./_-]*")

@@ -24,17 +24,17 @@ from langgraph.types import Command
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_jsonable_python
 
-from agents.conversation import ASKED_AS, Stop, repeated, stop_of, stripped
-from agents.failures import PASSING, ModelFailure, Reason, reason_of, retry_after
-from agents.metering import Meter, Notice
-from agents.model import ModelChain, NamedModel
-from quant.strategy import Frozen
+from agents.messages import ASKED_AS, Stop, repeated, stop_of, stripped
+from agents.models.factory import ModelChain, NamedModel
+from agents.models.failures import PASSING, ModelFailure, Reason, reason_of, retry_after
+from agents.models.metering import Meter, Notice
+from desk.governance.budgets import BudgetSpent
+from desk.governance.scope import Scope
+from desk.governance.usage import AgentName
+from desk.runs.model_answers import answer_put, load_answer
+from quant.numeric.frozen import Frozen
 from store.records import Document
 from store.store import Store
-from tools.answers import answer_put, load_answer
-from tools.budget import BudgetSpent
-from tools.context import Scope
-from tools.optimization import AgentName
 
 Handler: TypeAlias = Callable[[ModelRequest[Scope]], Awaitable[ModelResponse[Any]]]
 Returned: TypeAlias = ToolMessage | Command[Any]

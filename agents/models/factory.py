@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import BaseChatModel
 
-from agents.options import BEDROCK, EMBEDDED, ModelOptions, Patience
-from agents.planner import EmbeddedPlanner
-from agents.pricing import FREE, CacheTime, Price, PriceTable, read_prices
-from agents.scrubbing import scrub
-from tools.errors import InvalidInput
+from agents.models.options import BEDROCK, EMBEDDED, ModelOptions, Patience
+from agents.models.prices import FREE, CacheTime, Price, PriceTable, read_prices
+from agents.planner.planner import EmbeddedPlanner
+from agents.recording.scrubbing import scrub
+from desk.base.errors import InvalidInput
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -151,7 +151,7 @@ class _Factory:
         return NamedModel(name, _of_another_provider(name, setting, self._options), price=self._prices.of(name))
 
     def _of_bedrock(self, name: str, setting: str) -> NamedModel:
-        from agents import bedrock
+        from agents.models import bedrock
 
         options = self._options
         model_id = name.removeprefix(BEDROCK)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
 
-from tools.errors import UserError
+from desk.base.errors import UserError
 
 Reason: TypeAlias = Literal[
     "throttled",
@@ -121,7 +121,7 @@ class ModelFailure(UserError):
         self.model = model
         self.reason: Reason = reason
         what, allowed = _SAID[reason]
-        super().__init__(f"MODEL: {model!r} {what}; allowed: {allowed}")
+        super().__init__(f"MODEL: {model!r} {what}; expected {allowed}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ModelFailure, (self.model, self.reason)

@@ -5,11 +5,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from agents.model import ModelChain, Models
+    from agents.models.factory import ModelChain, Models
 
 
 class AgentModels(Protocol):
-    """`agents.model.Models`, or what makes them."""
+    """`agents.models.factory.Models`, or what makes them."""
 
     @property
     def name(self) -> str: ...

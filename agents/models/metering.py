@@ -6,15 +6,14 @@ from typing import Any, Literal
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessageChunk
 
-from agents.model import NamedModel
-from agents.pricing import check_priced, usage_of
-from quant.frozen import Frozen
+from agents.models.factory import NamedModel
+from agents.models.prices import check_priced, usage_of
+from desk.governance.budgets import BudgetSpent, Spent, Totals
+from desk.governance.scope import Scope
+from desk.governance.spending import charge, totals
+from desk.governance.usage import AgentName, Usage
+from quant.numeric.frozen import Frozen
 from store.records import Put
-from tools.budget import BudgetSpent, Spent, Totals
-from tools.context import Scope
-from tools.optimization import AgentName
-from tools.spending import charge, totals
-from tools.usage import Usage
 
 
 class Notice(Frozen):

@@ -4,8 +4,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from quant.frozen import Frozen
-from tools.optimization import AgentName
+from desk.governance.usage import AgentName
+from quant.numeric.frozen import Frozen
 
 EMBEDDED = "embedded"
 BEDROCK = "bedrock_converse:"
@@ -28,40 +28,74 @@ class Guardrail(Frozen):
     """In the forms that Bedrock takes."""
 
     id: Annotated[
-        str, Field(pattern=r"^(?:[a-z0-9]+|arn:aws[a-z-]*:bedrock:[a-z0-9-]+:[0-9]{12}:guardrail/[a-z0-9]+)$")
+        str,
+        Field(
+            pattern=r"^(?:[a-z0-9]+|arn:aws[a-z-]*:bedrock:[a-z0-9-]+:[0-9]{12}:guardrail/[a-z0-9]+)$",
+            description="Bedrock guardrail of every call; all models must then be on Bedrock.",
+        ),
     ]
-    version: Annotated[str, Field(pattern=r"^(?:[1-9][0-9]{0,7}|DRAFT)$")]
+    version: Annotated[str, Field(pattern=r"^(?:[1-9][0-9]{0,7}|DRAFT)$", description="Version of the guardrail.")]
 
 
 class Patience(Frozen):
-    """How long and how often one call to one model is tried."""
+    """How often and for how long one call to one model is retried."""
 
-    attempts: Annotated[int, Field(ge=1, le=20)] = 8
-    time_limit: Annotated[float, Field(gt=0.0, le=3600.0)] = 180.0
-    """Seconds for all attempts of a call together, waiting included."""
+    attempts: Annotated[
+        int,
+        Field(
+            ge=1, le=20, description="Calls of one model for one answer, with growing, randomised waits between them."
+        ),
+    ] = 8
+    time_limit: Annotated[
+        float,
+        Field(gt=0.0, le=3600.0, description="Seconds for all attempts of a call together, waits included."),
+    ] = 180.0
     first_delay: Annotated[float, Field(ge=0.0)] = 0.5
     largest_delay: Annotated[float, Field(ge=0.0)] = 20.0
 
 
 class ModelOptions(Frozen):
-    """Which models drive the agents, and how they are called; no secret is part of it."""
+    """Which models drive the agents, and how they are called; it contains no secret."""
 
-    model: Name = EMBEDDED
+    model: Annotated[
+        Name,
+        Field(
+            description="Model of the agents. `embedded` is the rule-based planner. The packages of other providers "
+            "must be installed separately."
+        ),
+    ] = EMBEDDED
     agents: dict[AgentName, Name] = Field(default_factory=dict)
-    """Models of single agents; the others have `model`."""
-    fallbacks: tuple[Name, ...] = ()
-    """Asked in this order when a model fails."""
+    """Models of single agents; the others use `model`."""
+    fallbacks: Annotated[
+        tuple[Name, ...], Field(description="Models that are called, in this order, when a model fails.")
+    ] = ()
     patience: Patience = Patience()
-    max_tokens: Annotated[int, Field(ge=256, le=200_000)] = 4096
-    temperature: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
-    streaming: bool = True
-    prompt_cache: Literal["off", "5m", "1h"] = "5m"
+    max_tokens: Annotated[int, Field(ge=256, le=200_000, description="Longest answer in tokens.")] = 4096
+    temperature: Annotated[
+        Annotated[float, Field(ge=0.0, le=1.0)] | None,
+        Field(description="Sampling temperature; by default that of the model."),
+    ] = None
+    streaming: Annotated[
+        bool, Field(description="Whether answers are streamed. `false` for models that cannot stream tool calls.")
+    ] = True
+    prompt_cache: Annotated[Literal["off", "5m", "1h"], Field(description="How long Bedrock caches prompts.")] = "5m"
     guardrail: Guardrail | None = None
-    service_tier: ServiceTier | None = None
-    base_model: str | None = None
-    """The foundation model behind an inference-profile ARN that does not name it."""
-    tags: dict[Tag, Tag] = Field(default_factory=dict, max_length=MAX_TAGS)
-    """Sent with every request to Bedrock, for the allocation of costs."""
-    threads: Annotated[int, Field(ge=2, le=512)] = 32
-    """Calls to Bedrock at once."""
-    region: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}$")] | None = None
+    service_tier: Annotated[
+        ServiceTier | None, Field(description="Service tier of Bedrock; by default that of the account.")
+    ] = None
+    base_model: Annotated[
+        str | None,
+        Field(description="Foundation model behind an inference-profile ARN that does not contain its name."),
+    ] = None
+    tags: Annotated[
+        dict[Tag, Tag],
+        Field(
+            max_length=MAX_TAGS,
+            description="Request metadata for cost allocation; application, agent, run and owner are added.",
+        ),
+    ] = Field(default_factory=dict)
+    threads: Annotated[int, Field(ge=2, le=512, description="Concurrent calls to Bedrock.")] = 32
+    region: Annotated[
+        Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}$")] | None,
+        Field(description="Region of Bedrock; by default from AWS's own chain."),
+    ] = None

@@ -9,12 +9,12 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, ValidationError
 
-from quant.frozen import Frozen
-from tools.budget import Budgets, setting_of
-from tools.errors import InvalidInput
-from tools.usage import Usage
+from desk.base.errors import InvalidInput
+from desk.governance.budgets import Budgets, setting_of
+from desk.governance.usage import Usage
+from quant.numeric.frozen import Frozen
 
-TABLE = Path(__file__).with_name("model_prices.toml")
+TABLE = Path(__file__).with_name("prices.toml")
 SETTING = "MODEL_PRICES"
 MILLION = 1_000_000
 
@@ -93,7 +93,7 @@ def check_priced(budgets: Budgets, unpriced: Sequence[str]) -> None:
 
 
 def _read(path: Path) -> PriceTable:
-    form = "a file like agents/model_prices.toml"
+    form = "a file like agents/models/prices.toml"
     try:
         return PriceTable.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from agents.late import AgentModels
+from agents.models.lazy import AgentModels
 
 
 def endpoints(models: AgentModels) -> list[str]:

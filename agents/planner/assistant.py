@@ -7,15 +7,15 @@ from typing import Any, get_args
 
 from langchain_core.messages import BaseMessage, HumanMessage, ToolMessage
 
-from agents.conversation import unfenced
-from agents.language.understanding import understand
-from agents.telling import told
-from tools.chat import said_figures
-from tools.claims import check
-from tools.figures import Claim
-from tools.focus import Focus
-from tools.reply import Reply
-from tools.wishes import Offer
+from agents.messages import unfenced
+from agents.planner.language.understanding import understand
+from agents.planner.sentences import told
+from desk.conversation.context import said_figures
+from desk.conversation.focus import Focus
+from desk.conversation.reply import Reply
+from desk.conversation.wishes import Offer
+from desk.figures.figures import Claim
+from desk.figures.guard.claims import check
 
 Call = tuple[str, dict[str, Any]]
 

@@ -20,25 +20,19 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from pydantic import BaseModel
 
-from agents.conversation import unfenced
-from agents.replying import assisted
-from quant.strategy import ACTIVE, SearchSpace, StrategyConfig
-from tools.claims import Draft
-from tools.figures import Claim
-from tools.findings import Findings
-from tools.optimization import (
-    Concern,
-    MarketView,
-    RiskAssessment,
-    ScenarioTilt,
-    SearchPlan,
-)
-from tools.regime import Direction, RegimeReport
-from tools.reply import Reply
-from tools.risk import RiskReport
-from tools.scenarios import ScenarioCard, ScenarioList
-from tools.status import SearchStatus
-from tools.template import claims_of
+from agents.messages import unfenced
+from agents.planner.assistant import assisted
+from desk.conversation.reply import Reply
+from desk.figures.figures import Claim
+from desk.figures.guard.claims import Draft
+from desk.market.regimes import Direction, RegimeReport
+from desk.optimization.answers import Concern, MarketView, RiskAssessment, ScenarioTilt, SearchPlan
+from desk.optimization.briefing.mandate_risk import RiskReport
+from desk.optimization.briefing.scenario_list import ScenarioCard, ScenarioList
+from desk.optimization.briefing.search_status import SearchStatus
+from desk.optimization.reading.findings import Findings
+from desk.optimization.reading.template import claims_of
+from quant.strategies.config import ACTIVE, SearchSpace, StrategyConfig
 
 PLANNER = "embedded planner (rule-based)"
 ASSISTANT = Reply.__name__
@@ -75,7 +69,7 @@ class EmbeddedPlanner(BaseChatModel):
         for name in names:
             if name in ROLES or name == ASSISTANT:
                 return self.model_copy(update={"answers_with": name})
-        raise ValueError(f"tools: {names} hold no answer of an agent; allowed: one of {[*ROLES, ASSISTANT]}")
+        raise ValueError(f"tools: {names} hold no answer of an agent; expected one of {[*ROLES, ASSISTANT]}")
 
     def _generate(
         self,

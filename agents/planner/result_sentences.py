@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator
 
-from tools.explaining import Compared, Explained, Listed, Opened
-from tools.figures import Claim
-from tools.launching import Estimated, Launched
-from tools.ranking import Ranking
-from tools.topics import topic_claims
-from tools.wishes import Topic
+from desk.conversation.answers import Compared, Estimated, Explained, Launched, Listed, Opened
+from desk.figures.figures import Claim
+from desk.optimization.reading.ranking import Ranking
+from desk.optimization.reading.topics import Topic, topic_claims
 
 _NO_WINNER = "No configuration meets the mandate, so there is no winner of which that could be said."
 _OF_A_WINNER = frozenset[Topic](

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from tools.allocations import Allocation, Allocations
-from tools.market_regime import MarketAnalysis, MarketRegime
-from tools.portfolio_risk import SIGNIFICANT, Backtest, PortfolioRisk
-from tools.wealth import WealthOutlook
-from tools.wishes import Method
+from desk.portfolios.allocations import Allocation, Allocations
+from desk.portfolios.market_regimes import MarketAnalysis, MarketRegime
+from desk.portfolios.risk import SIGNIFICANT, Backtest, PortfolioRisk
+from desk.portfolios.schemas import Method
+from desk.wealth.projection import WealthOutlook
 
 _MIXES: dict[Method, str] = {
     "equal_weight": "equal weights",

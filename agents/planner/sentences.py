@@ -5,20 +5,17 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from agents import telling_results as results
-from agents import telling_risk as risk
-from agents import telling_strategies as strategies
-from tools.allocations import Allocations
-from tools.book_tools import Saved
-from tools.chat import Refusal
-from tools.explaining import Compared, Explained, Listed, Opened
-from tools.figures import Claim
-from tools.launching import Estimated, Launched
-from tools.market_regime import MarketAnalysis
-from tools.portfolio_risk import PortfolioRisk
-from tools.quick import QuickEvaluation
-from tools.scenario_book import ScenarioBook
-from tools.wealth import WealthOutlook
+from agents.planner import result_sentences as results
+from agents.planner import risk_sentences as risk
+from agents.planner import strategy_sentences as strategies
+from desk.conversation.answers import Compared, Estimated, Explained, Launched, Listed, Opened, Refusal, Saved
+from desk.figures.figures import Claim
+from desk.portfolios.allocations import Allocations
+from desk.portfolios.market_regimes import MarketAnalysis
+from desk.portfolios.risk import PortfolioRisk
+from desk.scenarios.repository import ScenarioBook
+from desk.strategies.evaluation import QuickEvaluation
+from desk.wealth.projection import WealthOutlook
 
 _FAILED = "A tool did not take what was asked of it, so nothing was computed; please ask otherwise."
 _NOTHING = "The result holds nothing about that."

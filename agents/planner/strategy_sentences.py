@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from tools.book_tools import Saved
-from tools.figures import Figure
-from tools.quick import Held, QuickEvaluation
-from tools.scenario_book import ScenarioBook, ScenarioEntry
+from desk.conversation.answers import Saved
+from desk.figures.figures import Figure
+from desk.scenarios.repository import ScenarioBook, ScenarioEntry
+from desk.strategies.evaluation import Held, QuickEvaluation
 
 _ALIKE = 0.001
 """Of two falls that read alike."""

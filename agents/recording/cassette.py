@@ -18,8 +18,8 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
-from agents.scrubbing import scrub, scrub_body, scrub_uri
-from tools.errors import InvalidInput
+from agents.recording.scrubbing import scrub, scrub_body, scrub_uri
+from desk.base.errors import InvalidInput
 
 KEPT_HEADERS = {"content-type": "Content-Type", "x-amzn-errortype": "x-amzn-ErrorType"}
 CASSETTE = "a cassette of vcrpy (YAML, or YAML in gzip)"

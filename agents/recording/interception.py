@@ -10,8 +10,8 @@ from collections import defaultdict, deque
 from collections.abc import Iterator
 from typing import Any
 
-from agents.cassette import Cassette, Interaction
-from tools.errors import UserError
+from agents.recording.cassette import Cassette, Interaction
+from desk.base.errors import UserError
 
 BEFORE_SEND = "before-send.bedrock-runtime"
 BEFORE_PARSE = "before-parse.bedrock-runtime"

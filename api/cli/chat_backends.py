@@ -4,14 +4,14 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import closing
 from typing import TYPE_CHECKING, Protocol
 
-from api.approving import Waiting, ask_here, decided_here, interruptible
+from api.cli.commands.approve import Waiting, ask_here, decided_here, interruptible
 from api.settings import Settings
 
 if TYPE_CHECKING:
-    from api.client import Client
-    from graphs.desk import Desk
-    from tools.trace import TraceEvent
-    from tools.turns import Turn
+    from api.client.client import Client
+    from desk.conversation.schemas import Turn
+    from desk.runs.events import TraceEvent
+    from graphs.dependencies import Dependencies
 
 
 class Partner(Protocol):
@@ -46,47 +46,47 @@ class Partner(Protocol):
         ...
 
 
-class AtDesk:
+class LocalChat:
     detached = False
 
-    def __init__(self, desk: "Desk", settings: Settings, conversation: str) -> None:
-        self._desk = desk
+    def __init__(self, dependencies: "Dependencies", settings: Settings, conversation: str) -> None:
+        self._dependencies = dependencies
         self._settings = settings
         self.conversation = conversation
 
     @property
     def name(self) -> str:
-        assert self._desk.models is not None
-        return self._desk.models.of("assistant").models[0].name
+        assert self._dependencies.models is not None
+        return self._dependencies.models.of("assistant").models[0].name
 
     async def last(self) -> int:
-        from graphs.conversations import conversation_of
+        from graphs.conversations.conversations import conversation_of
 
-        return (await conversation_of(self._desk.store, self._settings.owner, self.conversation)).turns
+        return (await conversation_of(self._dependencies.store, self._settings.owner, self.conversation)).turns
 
     async def turn(self, number: int) -> "Turn":
-        from graphs.conversations import turn_of
+        from graphs.conversations.conversations import turn_of
 
-        return await turn_of(self._desk.store, self._settings.owner, self.conversation, number)
+        return await turn_of(self._dependencies.store, self._settings.owner, self.conversation, number)
 
     def ask(self, text: str) -> "AsyncGenerator[TraceEvent]":
-        from graphs.conversations import ask
+        from graphs.conversations.conversations import ask
 
-        return ask(self._desk, self._settings.owner, self.conversation, text)
+        return ask(self._dependencies, self._settings.owner, self.conversation, text)
 
     def resume(self, number: int) -> "AsyncGenerator[TraceEvent]":
-        from graphs.conversations import resume
+        from graphs.conversations.conversations import resume
 
-        return resume(self._desk, self._settings.owner, self.conversation, number)
+        return resume(self._dependencies, self._settings.owner, self.conversation, number)
 
     async def branch(self, number: int) -> None:
-        from graphs.conversations import branch
+        from graphs.conversations.conversations import branch
 
-        self.conversation = await branch(self._desk, self._settings.owner, self.conversation, number)
+        self.conversation = await branch(self._dependencies, self._settings.owner, self.conversation, number)
 
     async def decided(self, turn: "Turn") -> bool:
         assert turn.waits_for is not None
-        return await decided_here(self._desk, self._settings, *turn.waits_for)
+        return await decided_here(self._dependencies, self._settings, *turn.waits_for)
 
 
 class AtServer:
@@ -129,7 +129,7 @@ class AtServer:
         self.conversation = self._client.branch(self.conversation, number).id
 
     async def decided(self, turn: "Turn") -> bool:
-        from api.remote import ruling
+        from api.cli.server_runs import ruling
 
         asked = [each for each in self._client.interrupts(self.conversation) if each.turn == turn.number]
         if not asked:  # somebody decided elsewhere meanwhile
@@ -148,7 +148,7 @@ class AtServer:
         yield from self._told(turn)
 
     def _told(self, turn: "Turn") -> "Generator[TraceEvent]":
-        from tools.trace import RunLaunched
+        from desk.runs.events import RunLaunched
 
         for live in self._client.follow(turn, after=self._seen.get(turn.id, 0)):
             self._seen[turn.id] = live.sequence

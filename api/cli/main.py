@@ -9,28 +9,16 @@ from pathlib import Path
 import typer
 from typer.exceptions import TyperException
 
-from api import (
-    approving,
-    audit,
-    chat,
-    cleanup,
-    doctor,
-    keys,
-    optimize,
-    past,
-    pipeline,
-    prices,
-    replaying,
-    serve,
-    surrogate,
-    work,
-    worker,
-)
-from api.log import Place, record
+from api.cli.commands import approve as approving
+from api.cli.commands import audit, chat, cleanup, doctor, keys, optimize, pipeline, serve, surrogate, work, worker
+from api.cli.commands import data as prices
+from api.cli.commands import replay as replaying
+from api.cli.commands import runs as past
+from api.cli.terminal import plain
+from api.operations.log import Place, record
 from api.settings import read_settings
-from api.terminal import plain
+from desk.base.errors import UserError
 from store.errors import Unavailable
-from tools.errors import UserError
 
 DONE, FAULT, MENDABLE, INTERRUPTED, NOBODY_READS = 0, 1, 2, 130, 141
 
@@ -82,7 +70,7 @@ def run(arguments: Sequence[str]) -> int:
         return _complain(str(error))
     except Unavailable as error:
         record(error, *_log())
-        print(plain(f"{error}; allowed: the same again, later; `runs` lists what has begun"), file=sys.stderr)
+        print(plain(f"{error}; expected the same again, later; `runs` lists what has begun"), file=sys.stderr)
         return FAULT
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

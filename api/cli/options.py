@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from api.allowed import allowed, field
-from tools.optimization import OptimizationRequest
+from api.accepted_values import allowed, field
+from desk.optimization.request import OptimizationRequest
 
 WHAT = "What to optimize"
 MANDATE = "Mandate (fixed, never searched)"

@@ -7,11 +7,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from api.allowed import field, refuse
-from api.options import OVERRIDES, PATHS
-from quant.scenario import BUILT_IN, CYCLE, Scenario
-from tools.errors import InvalidInput
-from tools.optimization import HISTORY, OptimizationRequest
+from api.accepted_values import field, refuse
+from api.cli.options import OVERRIDES, PATHS
+from desk.base.errors import InvalidInput
+from desk.optimization.request import OptimizationRequest
+from desk.scenarios.schemas import HISTORY
+from quant.worlds.scenario import BUILT_IN, CYCLE, Scenario
 
 MONTH = 21
 """Sessions of a month, as in the simulations."""

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from quant.goal import Goal
-from tools.errors import InvalidInput, NotFound, UserError
-from tools.optimization import OptimizationResult
-from tools.trace import RunLaunched, TraceEvent
+from desk.base.errors import InvalidInput, NotFound, UserError
+from desk.optimization.result import OptimizationResult
+from desk.runs.events import RunLaunched, TraceEvent
+from quant.strategies.goal import Goal
 
 if TYPE_CHECKING:
-    from graphs.run_book import Run
+    from graphs.runs.repository import Run
     from store.store import Store
 
 LAST = "last"
@@ -18,7 +18,7 @@ LAST = "last"
 
 async def find(store: "Store", owner: str, text: str) -> "Run":
     """The run whose id is `text`, or begins so and no other does; `last` is the newest."""
-    from graphs.run_book import list_runs
+    from graphs.runs.repository import list_runs
 
     runs = await list_runs(store, owner)
     named = chosen([run.id for run in runs], text)
@@ -27,9 +27,9 @@ async def find(store: "Store", owner: str, text: str) -> "Run":
 
 async def find_anyones(store: "Store", owner: str, text: str) -> "Run":
     """The run that `text` means among the owner's; a whole id also among those of everybody else."""
-    from graphs.run_book import Run, record_of
+    from desk.base.owners import owners
+    from graphs.runs.repository import Run, record_of
     from store.errors import Invalid
-    from tools.owners import owners
 
     try:
         return await find(store, owner, text)
@@ -58,7 +58,7 @@ def chosen(runs: Sequence[str], text: str) -> str:
 
 async def find_logs(store: "Store", owner: str, text: str) -> list[str]:
     """The id of the run that `text` means, or of each turn of the conversation whose id it is or begins."""
-    from graphs.run_book import run_of
+    from graphs.runs.repository import run_of
 
     try:
         return [(await run_of(store, owner, (await find(store, owner, text)).id)).id]
@@ -69,7 +69,7 @@ async def find_logs(store: "Store", owner: str, text: str) -> list[str]:
 
 
 async def _turns(store: "Store", owner: str, text: str) -> list[str]:
-    from graphs.conversations import conversations, turn_of
+    from graphs.conversations.conversations import conversations, turn_of
 
     found = [talk for talk in await conversations(store, owner) if text and talk.id.startswith(text)]
     if len(found) != 1:
@@ -78,29 +78,29 @@ async def _turns(store: "Store", owner: str, text: str) -> list[str]:
 
 
 async def finished(store: "Store", owner: str, run: str) -> OptimizationResult:
-    from graphs.run_book import result_of, run_of
+    from graphs.runs.repository import result_of, run_of
 
     result = await result_of(store, owner, run)
     if result is None:
         state = (await run_of(store, owner, run)).state
         if state == "rejected":
-            raise UserError(f"RUN: {run} was rejected and has no result; allowed: a completed run, or a new one")
+            raise UserError(f"RUN: {run} was rejected and has no result; expected a completed run, or a new one")
         if state == "waiting":
             decide = f"python -m api approve {run}, or reject"
-            raise UserError(f"RUN: {run} waits for a person and has no result yet; allowed: a completed run ({decide})")
+            raise UserError(f"RUN: {run} waits for a person and has no result yet; expected a completed run ({decide})")
         resume = f"python -m api optimize --resume {run}"
         if state == "computing":
             raise UserError(
-                f"RUN: {run} is still computed elsewhere and has no result yet; allowed: a completed run ({resume} "
+                f"RUN: {run} is still computed elsewhere and has no result yet; expected a completed run ({resume} "
                 "follows this one)"
             )
-        raise UserError(f"RUN: {run} has no result yet; allowed: a completed run ({resume} goes on with this one)")
+        raise UserError(f"RUN: {run} has no result yet; expected a completed run ({resume} goes on with this one)")
     return result
 
 
 async def logs_of(store: "Store", owner: str, run: str) -> tuple[dict[str, list[TraceEvent]], Mapping[str, Goal]]:
     """The events of a run and of all that it launched, and what their searches maximise, each by the id of the run."""
-    from graphs.run_book import events_of, list_runs
+    from graphs.runs.repository import events_of, list_runs
 
     goals: dict[str, Goal] = {found.id: found.request.goal for found in await list_runs(store, owner)}
     logs: dict[str, list[TraceEvent]] = {}

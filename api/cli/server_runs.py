@@ -8,15 +8,15 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from api.approving import WAITING, Waiting, ask_here
-from api.client import Client, Format, Refused
-from api.finding import LAST, chosen
+from api.cli.commands.approve import WAITING, Waiting, ask_here
+from api.cli.run_lookup import LAST, chosen
+from api.client.client import Client, Format, Refused
 from api.settings import Settings, read_settings
-from graphs.reports import Job
-from tools.approval import Decided, Ruling
-from tools.errors import InvalidInput, UserError
-from tools.optimization import OptimizationResult
-from tools.questions import Question
+from desk.base.errors import InvalidInput, UserError
+from desk.governance.approval_requests import Question
+from desk.governance.approvals import Decided, Ruling
+from desk.optimization.result import OptimizationResult
+from graphs.runs.reports import Job
 
 FAULT = 1
 SHORTEST = 8
@@ -33,7 +33,7 @@ def client_of(url: str) -> Client:
 
 def optimize(url: str, given: Mapping[str, Any], file: str | None, resume: str | None, *, as_json: bool) -> int:
     """Submit a job, or go on with one, and follow it to its result."""
-    from api.asking import called, request_from
+    from api.cli.request_options import called, request_from
 
     settings = read_settings()
     asked = None if resume else request_from(given, file)
@@ -81,14 +81,14 @@ def cancel(url: str, name: str, reason: str) -> int:
 
 
 def runs(url: str, *, as_json: bool) -> int:
-    from api.past import list_them
+    from api.cli.commands.runs import list_them
 
     with client_of(url) as client:
         return list_them(list(client.jobs()), as_json=as_json)
 
 
 def show(url: str, name: str, *, as_json: bool) -> int:
-    from api.past import show_it
+    from api.cli.commands.runs import show_it
 
     with client_of(url) as client:
         job = client.job(_found(client, name))
@@ -109,7 +109,7 @@ def export(url: str, name: str, format_: Format) -> bytes:
 
 
 def reproduce(url: str, name: str) -> int:
-    from api.past import compare
+    from api.cli.commands.runs import compare
 
     with client_of(url) as client:
         job = client.job(_found(client, name))
@@ -154,7 +154,7 @@ def _to_its_end(client: Client, settings: Settings, job: str, *, as_json: bool) 
         print(_without_result(client, found), file=sys.stderr)
         return FAULT
     result = _finished(client, found)
-    from api.optimize import tell
+    from api.cli.commands.optimize import tell
 
     path = str(_report(client, settings, job))
     seconds = {"wall": time.monotonic() - begun}
@@ -164,8 +164,8 @@ def _to_its_end(client: Client, settings: Settings, job: str, *, as_json: bool) 
 
 def _shown(client: Client, job: str, after: int) -> int:
     """The number of the last event."""
-    from api.progress import Reporter
-    from api.terminal import stderr
+    from api.cli.output.progress import Reporter
+    from api.cli.terminal import stderr
 
     with Reporter(stderr()) as reporter:
         for live in client.watch(job, after=after):
@@ -192,8 +192,8 @@ def _again(client: Client, name: str) -> str:
 
 def _rule(client: Client, job: str, decided: Decided) -> str:
     """Tell the server; the decision that holds, in words."""
-    from api.progress import ruled
-    from api.terminal import plain
+    from api.cli.output.progress import ruled
+    from api.cli.terminal import plain
 
     client.rule(job, ruling(decided))
     held = client.job(job).approval
@@ -203,8 +203,8 @@ def _rule(client: Client, job: str, decided: Decided) -> str:
 
 
 def _answered(question: Question, *, as_json: bool) -> int:
-    from api.progress import ruled
-    from api.terminal import plain
+    from api.cli.output.progress import ruled
+    from api.cli.terminal import plain
 
     assert question.decided is not None
     print(plain(ruled(question.decided, question.asked.subject)), file=sys.stderr)
@@ -270,14 +270,14 @@ def _without_result(client: Client, job: Job) -> str:
     there = f"--server {client.url}"
     match job.state:
         case "rejected" | "expired":
-            return f"RUN: {job.id} is {job.state} and has no result; allowed: a completed run, or a new one"
+            return f"RUN: {job.id} is {job.state} and has no result; expected a completed run, or a new one"
         case "waiting":
             decide = f"python -m api approve {job.id} {there}, or reject"
-            return f"RUN: {job.id} waits for a person and has no result yet; allowed: a completed run ({decide})"
+            return f"RUN: {job.id} waits for a person and has no result yet; expected a completed run ({decide})"
         case _:
             why = f" ({job.progress.last_error})" if job.state == "failed" else ""
             resume = f"python -m api optimize --resume {job.id} {there}"
-            return f"RUN: {job.id} is {job.state}{why} and has no result; allowed: a completed run ({resume} goes on)"
+            return f"RUN: {job.id} is {job.state}{why} and has no result; expected a completed run ({resume} goes on)"
 
 
 def _is_mendable(job: Job) -> bool:
@@ -286,7 +286,7 @@ def _is_mendable(job: Job) -> bool:
 
 def _report(client: Client, settings: Settings, job: str) -> Any:
     from api.app import prepare_home
-    from api.reporting import report_path, write
+    from api.export.reporting import report_path, write
 
     prepare_home(settings)
     path = report_path(settings, job)

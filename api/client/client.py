@@ -8,35 +8,36 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel
 
-from api.etags import etag
-from api.paging import Listed
-from api.routes.market_data import PriceSeries, ReturnSeries
-from api.routes.monte_carlo import AnalysisRequest
-from api.routes.threads import Branching, NewThread, ThreadState
-from api.routes.turns import Said
-from api.wire import Cut, Refused, ServerError, Wire, backoff, new_key
-from graphs.reports import Job, JobPage, JobSummary
-from graphs.reproductions import Reproduction
-from graphs.states import STOPPED, RunState
-from quant.trial import Trial
-from tools.approval import Ruling
-from tools.charts import ChartName, Charts
-from tools.dataset_words import Dataset, ImportReport, Terms
-from tools.estimate_words import Foreseen
-from tools.interrupts import Interrupt
-from tools.messages import Message
-from tools.optimization import OptimizationRequest, OptimizationResult
-from tools.optimizer_answers import FrontierOptimization, HrpOptimization, RiskParityOptimization
-from tools.optimizer_requests import FrontierRequest, HrpRequest, RiskParityRequest
-from tools.portfolio_words import Portfolio, PortfolioDraft, PortfolioPatch
-from tools.progress import LiveEvent
-from tools.questions import Question
-from tools.quick_words import DetailedEvaluation, EvaluationRequest
-from tools.simulations import Analysis, Simulation, SimulationRequest
-from tools.trace import ApprovalRequested, TurnPaused
-from tools.trial_pages import Asked, TrialPage, TrialRow
-from tools.turns import Conversation, Feedback, Opinion, Turn
-from tools.unfinished import PartialResult
+from api.client.transport import Cut, Refused, ServerError, Wire, backoff, new_key
+from api.http.etags import etag
+from api.http.pagination import Listed
+from api.http.routes.market_data import PriceSeries, ReturnSeries
+from api.http.routes.monte_carlo import AnalysisRequest
+from api.http.routes.threads import Branching, NewThread, ThreadState
+from api.http.routes.turns import Said
+from desk.conversation.interrupts import Interrupt
+from desk.conversation.messages import Message
+from desk.conversation.schemas import Conversation, Feedback, Opinion, Turn
+from desk.governance.approval_requests import Question
+from desk.governance.approvals import Ruling
+from desk.market.datasets.schemas import Dataset, ImportReport, Terms
+from desk.optimization.estimate_schemas import Foreseen
+from desk.optimization.reading.chart_schemas import ChartName, Charts
+from desk.optimization.reading.trial_pages import Asked, TrialPage, TrialRow
+from desk.optimization.request import OptimizationRequest
+from desk.optimization.result import OptimizationResult
+from desk.optimization.unfinished import PartialResult
+from desk.portfolios.optimizers.requests import FrontierRequest, HrpRequest, RiskParityRequest
+from desk.portfolios.optimizers.responses import FrontierOptimization, HrpOptimization, RiskParityOptimization
+from desk.portfolios.schemas import Portfolio, PortfolioDraft, PortfolioPatch
+from desk.runs.events import ApprovalRequested, TurnPaused
+from desk.runs.progress import LiveEvent
+from desk.strategies.evaluation_schemas import DetailedEvaluation, EvaluationRequest
+from desk.wealth.schemas import Analysis, Simulation, SimulationRequest
+from graphs.runs.reports import Job, JobPage, JobSummary
+from graphs.runs.reproductions import Reproduction
+from graphs.runs.states import STOPPED, RunState
+from quant.strategies.trial import Trial
 
 T = TypeVar("T")
 Format: TypeAlias = Literal["json", "csv", "xlsx", "html"]

@@ -13,7 +13,7 @@ import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from api.settings import ADDRESS
-from tools.errors import InvalidInput, UserError
+from desk.base.errors import InvalidInput, UserError
 
 T = TypeVar("T")
 
@@ -182,19 +182,19 @@ class Wire:
     def _unknown(self, failure: ServerError) -> Refused:
         """What the server says of keys and tokens, for somebody who has a key."""
         how = "a key that holds, in STRATIGOS_KEY (`python -m api keys create` makes one where the server runs)"
-        message = f"{self.url}: {failure.message.partition('; allowed: ')[0]}; allowed: {how}"
+        message = f"{self.url}: {failure.message.partition('; expected ')[0]}; expected {how}"
         return Refused(message, code=failure.code, status=failure.status)
 
     def _explained(self, error: httpx.TransportError, *, again: bool) -> Refused:
         if isinstance(error, httpx.ConnectError):
             return self.unreachable(error)
         known = "" if again else ", and what was asked may have been done all the same"
-        message = f"{self.url}: the answer was lost ({_named(error)}){known}; allowed: ask again"
+        message = f"{self.url}: the answer was lost ({_named(error)}){known}; send the request again"
         return Refused(message, code="UNANSWERED")
 
     def unreachable(self, error: Exception) -> Refused:
         message = (
-            f"{self.url}: no server answers there ({_named(error)}); allowed: the address of one that runs "
+            f"{self.url}: no server answers there ({_named(error)}); expected the address of one that runs "
             "(`make serve` starts one on http://127.0.0.1:8000)"
         )
         return Refused(message, code="UNREACHABLE")

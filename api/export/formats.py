@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from quant.strategy import StrategyConfig
-from quant.trial import Trial
-from tools.charts import Provenance
-from tools.optimization import OptimizationResult
+from desk.optimization.reading.chart_schemas import Provenance
+from desk.optimization.result import OptimizationResult
+from quant.strategies.config import StrategyConfig
+from quant.strategies.trial import Trial
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _CONFIG = tuple(StrategyConfig.model_fields)

@@ -1,9 +1,10 @@
 """How numbers, rules and limits are written for a reader, on the terminal and in the report."""
 
-from quant.family import ACTIVE, FAMILY
-from quant.strategy import REBALANCING_DAYS, Rebalancing, StrategyConfig, length_of
-from tools.optimization import Fact, LimitCheck, LimitName
-from tools.usage import Usage
+from desk.governance.usage import Usage
+from desk.optimization.request import LimitName
+from desk.optimization.result import Fact, LimitCheck
+from quant.strategies.config import REBALANCING_DAYS, Rebalancing, StrategyConfig, length_of
+from quant.strategies.family import ACTIVE, FAMILY
 
 MINUS = "\N{MINUS SIGN}"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from api.settings import Settings
-from tools.optimization import OptimizationResult
+from desk.optimization.result import OptimizationResult
 
 if TYPE_CHECKING:
     from store.store import Store
@@ -16,9 +16,9 @@ async def report(
     store: "Store", owner: str, run: str, result: OptimizationResult, *, made: datetime | None = None
 ) -> str:
     """The report as one HTML page, made now or when it is said."""
-    from tools.charting import History
-    from tools.holdout import opened_holdout
-    from tools.trials import load_series
+    from desk.optimization.holdout import opened_holdout
+    from desk.optimization.reading.charts import History
+    from desk.optimization.repositories.trial_repository import load_series
 
     opened = await opened_holdout(store, owner, run)
     history = None
@@ -27,7 +27,7 @@ async def report(
         history = History(*rows)
 
     def rendered() -> str:
-        from api.report import render  # matplotlib
+        from api.export.report import render  # matplotlib
 
         watermark = opened and opened.watermark
         return render(result, run=run, made=made or datetime.now(UTC), history=history, watermark=watermark)

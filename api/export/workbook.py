@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from api.exports import figure_table, trial_table
-from api.summary import benefit
-from quant.trial import Trial
-from tools.charts import Provenance
-from tools.optimization import OptimizationResult
+from api.cli.output.summary import benefit
+from api.export.formats import figure_table, trial_table
+from desk.optimization.reading.chart_schemas import Provenance
+from desk.optimization.result import OptimizationResult
+from quant.strategies.trial import Trial
 
 EPOCH = datetime(1980, 1, 1)  # noqa: DTZ001 - the earliest that a ZIP file can say, in no time zone
 Rows = Iterable[Sequence[Any]]

@@ -13,8 +13,8 @@ from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.dependencies import reading
-from api.problems import CODES, Error, answer
+from api.http.dependencies import reading
+from api.http.errors.handlers import CODES, Error, answer
 
 LONGEST_URL = 8_000
 MOST_HEADERS, LARGEST_HEADERS = 100, 16_000
@@ -55,7 +55,7 @@ def at_most(
                     content = await _read(request)
                 if _parts(content, parts, numbers=numbers) > parts:
                     allowed = f"{parts:,} texts, lists, objects" + ("" if numbers else " and values")
-                    raise HTTPException(413, f"the body has too many parts; allowed: {allowed}")
+                    raise HTTPException(413, f"the body has too many parts; expected {allowed}")
                 return await handler(request)
 
             return limited
@@ -86,7 +86,7 @@ def _counted(receive: Receive, size: int, patience: float) -> Receive:
         received += len(message.get("body", b""))
         if received > size:
             allowed = f"{size // 1_000_000} MB" if size >= 1_000_000 else f"{size // 1_000} kB"
-            raise HTTPException(413, f"the body is too large; allowed: {allowed}")
+            raise HTTPException(413, f"the body is too large; expected {allowed}")
         return message
 
     return counted
@@ -118,12 +118,12 @@ class Formed:
 def _refused(scope: Scope) -> tuple[int, str] | None:
     url = len(scope.get("raw_path") or scope["path"].encode()) + len(scope["query_string"])
     if url > LONGEST_URL:
-        return 414, f"the address has {url:,} bytes; allowed: {LONGEST_URL:,}"
+        return 414, f"the address has {url:,} bytes; expected {LONGEST_URL:,}"
     headers = scope["headers"]
     size = sum(len(name) + len(value) for name, value in headers)
     if len(headers) > MOST_HEADERS or size > LARGEST_HEADERS:
         allowed = f"{MOST_HEADERS} headers of {LARGEST_HEADERS:,} bytes together"
-        return 431, f"there are {len(headers)} headers of {size:,} bytes; allowed: {allowed}"
+        return 431, f"there are {len(headers)} headers of {size:,} bytes; expected {allowed}"
     if not scope["path"].isprintable():
-        return 400, "the path holds a character that cannot be printed; allowed: those that can"
+        return 400, "the path holds a character that cannot be printed; expected those that can"
     return None

@@ -10,24 +10,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from api.identity import Identity
-from api.limits import Limits
-from api.problems import Problem
-from api.readiness import Watches
-from api.refusals import fields_of
-from api.requests import known
+from api.http.errors.handlers import Problem
+from api.http.errors.validation import fields_of
+from api.http.identity.authentication import Identity
+from api.http.identity.revocation import AGAIN, Standing
+from api.http.identity.tickets import redeemed
+from api.http.middleware.request_log import known
+from api.http.rate_limits import Limits
+from api.operations.readiness import Watches
 from api.settings import Settings
-from api.standing import AGAIN, Standing
-from api.tickets import redeemed
-from tools.audit import AuditLog
-from tools.context import Principal
-from tools.errors import InvalidInput
-from tools.roles import PERMISSIONS, Permission
+from desk.base.errors import InvalidInput
+from desk.governance.audit_log import AuditLog
+from desk.governance.principals import Principal
+from desk.governance.roles import PERMISSIONS, Permission
 
 if TYPE_CHECKING:
-    from graphs.answering import Answering
-    from graphs.desk import Desk
-    from graphs.following import Following
+    from graphs.conversations.answering import Answering
+    from graphs.dependencies import Dependencies
+    from graphs.streaming.followers import Following
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Served:
     identity: Identity
     limits: Limits | None
     """None for the local user."""
-    desk: "Desk"
+    dependencies: "Dependencies"
     answering: "Answering"
     following: "Following"
     watches: Watches
@@ -83,7 +83,7 @@ async def reading(connection: HTTPConnection) -> AsyncGenerator[None]:
 
 async def signed_in(connection: HTTPConnection, serving: Served) -> Principal:
     """Whoever got the ticket that a stream's URL shows, or else whoever a key or a token names."""
-    return await redeemed(serving.desk.store, connection) or await serving.identity.principal(connection)
+    return await redeemed(serving.dependencies.store, connection) or await serving.identity.principal(connection)
 
 
 Asking = Annotated[Principal, Depends(principal)]
@@ -120,7 +120,7 @@ def needs(reading: Permission, writing: Permission) -> Any:
         permission = reading if looks else writing
         if not asking.may(permission):
             roles = ", ".join(role for role, granted in PERMISSIONS.items() if permission in granted)
-            raise Problem(403, f"{permission} is not among what your roles permit; allowed: {roles}")
+            raise Problem(403, f"{permission} is not among what your roles permit; expected {roles}")
 
     return Depends(permitted)
 

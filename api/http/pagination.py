@@ -6,7 +6,7 @@ from typing import Annotated, Generic, TypeVar
 from fastapi import Query
 from pydantic import BaseModel, Field
 
-from tools.errors import InvalidInput
+from desk.base.errors import InvalidInput
 
 T = TypeVar("T")
 

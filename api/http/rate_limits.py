@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, TypeAlias
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.problems import Problem, answer
-from api.requests import address
+from api.http.errors.handlers import Problem, answer
+from api.http.middleware.request_log import address
 from api.settings import Settings
 
 if TYPE_CHECKING:
-    from tools.context import Principal
+    from desk.governance.principals import Principal
 
 Who: TypeAlias = "Callable[[], Awaitable[Principal]]"
 """Finds out who asks; a `Problem` with 401 where nobody that is known does."""
@@ -204,7 +204,7 @@ class ByAddress:
 
 
 def too_many(wait: int, what: str, allowed: str) -> Problem:
-    message = f"too many {what}; allowed: {allowed}; try again in {wait} seconds"
+    message = f"too many {what}; expected {allowed}; try again in {wait} seconds"
     return Problem(429, message, headers={"Retry-After": str(wait)})
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from tools.errors import InvalidInput
+from desk.base.errors import InvalidInput
 
 OF_PORTS = {errno.EADDRINUSE, errno.EACCES}
 OF_ADDRESSES = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}

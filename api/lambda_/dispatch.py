@@ -14,22 +14,22 @@ import structlog
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from structlog.contextvars import bound_contextvars
 
-from api import lambda_http
-from api.lambda_http import Event
-from api.lambda_sockets import is_socket, socket
+from api.lambda_ import http_events as lambda_http
+from api.lambda_.http_events import Event
+from api.lambda_.websockets import is_socket, socket
 from api.settings import FORMS, read_settings
+from desk.base.errors import InvalidInput, UserError
+from desk.governance.principals import Principal
 from store.errors import Invalid, Missing
 from store.keys import SYSTEM, check_owner
 from store.queue import Delivery
-from tools.context import Principal
-from tools.errors import InvalidInput, UserError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from api.dependencies import Served
-    from api.metrics import Metrics
-    from graphs.desk import Desk
+    from api.http.dependencies import Served
+    from api.operations.metrics import Metrics
+    from graphs.dependencies import Dependencies
 
 GIVE_BACK = 30.0
 """Seconds before the end at which a job is given back: another invocation goes on with it."""
@@ -97,7 +97,7 @@ async def answered(app: "FastAPI", event: Any, until: float) -> Any:
 
 async def settle(begun: "Function", until: float) -> None:
     """Lambda freezes the process between invocations, so what was begun ends first, or is left to whoever is next."""
-    answering, sockets = begun.app.state.served.answering, begun.app.state.served.desk.sockets
+    answering, sockets = begun.app.state.served.answering, begun.app.state.served.dependencies.sockets
     try:
         async with asyncio.timeout_at(until):
             await answering.idle()
@@ -113,11 +113,11 @@ async def settle(begun: "Function", until: float) -> None:
 
 async def work(served: "Served", event: Event, until: float) -> Event:
     """Execute jobs of the queue; those named in the answer come again, and the queue holds them no longer."""
-    from graphs import jobs
-    from graphs.leases import SECONDS
-    from graphs.worker import Worker
+    from graphs.jobs import jobs
+    from graphs.jobs.worker import Worker
+    from graphs.runs.leases import SECONDS
 
-    worker, queue = Worker(served.desk), jobs.queue_of(served.desk)
+    worker, queue = Worker(served.dependencies), jobs.queue_of(served.dependencies)
     stopping = asyncio.get_running_loop().call_at(until - GIVE_BACK, worker.stop)
     again: list[str] = []
     try:
@@ -130,25 +130,25 @@ async def work(served: "Served", event: Event, until: float) -> Event:
     return {"batchItemFailures": [{"itemIdentifier": id_} for id_ in again]}
 
 
-async def sweep(desk: "Desk") -> Event:
+async def sweep(dependencies: "Dependencies") -> Event:
     """Send what a process that died left unsent, look at what is computed elsewhere, and delete what has expired."""
-    from graphs import jobs
-    from graphs.remote import look
+    from graphs.jobs import jobs
+    from graphs.jobs.remote import look
 
-    sent, expired = await jobs.sweep(desk), await desk.store.records.sweep()
-    return {"sent": sent, "expired": expired, "going_on": await look(desk)}  # last: what it asks may not answer
+    sent, expired = await jobs.sweep(dependencies), await dependencies.store.records.sweep()
+    return {"sent": sent, "expired": expired, "going_on": await look(dependencies)}  # last: what it asks may not answer
 
 
-async def cleanup(desk: "Desk") -> Event:
+async def cleanup(dependencies: "Dependencies") -> Event:
     """What `python -m api cleanup` does."""
-    from graphs.cleanup import clean_up
+    from graphs.runs.cleanup import clean_up
 
-    report = await clean_up(desk, desk.now())
+    report = await clean_up(dependencies, dependencies.now())
     counts = {name: len(getattr(report, name)) for name in ("archived", "kept", "checkpoints")}
     return counts | report.model_dump(include={"bytes", "derived", "trajectories", "shards", "expired"})
 
 
-TASKS: dict[str, "Callable[[Desk], Awaitable[Event]]"] = {"sweep": sweep, "cleanup": cleanup}
+TASKS: dict[str, "Callable[[Dependencies], Awaitable[Event]]"] = {"sweep": sweep, "cleanup": cleanup}
 
 
 async def task(served: "Served", event: Event, until: float) -> Event:
@@ -156,7 +156,7 @@ async def task(served: "Served", event: Event, until: float) -> Event:
     if name not in TASKS:
         raise InvalidInput("task", str(name)[:80], allowed=", ".join(TASKS))
     async with asyncio.timeout_at(until):
-        return {"task": name, **await TASKS[name](served.desk)}
+        return {"task": name, **await TASKS[name](served.dependencies)}
 
 
 class Computed(BaseModel):
@@ -167,7 +167,7 @@ class Computed(BaseModel):
 
 async def computed(served: "Served", event: Event, until: float) -> Event:
     """Go on with the run of a processing job; those that are not ours are left."""
-    from graphs.remote import notice
+    from graphs.jobs.remote import notice
 
     try:
         name = Computed.model_validate(event.get("detail")).name
@@ -175,7 +175,7 @@ async def computed(served: "Served", event: Event, until: float) -> Event:
         allowed = "the ProcessingJobName that SageMaker sends"
         raise InvalidInput("detail", None, reason="names no processing job", allowed=allowed) from error
     async with asyncio.timeout_at(until):
-        outcome = await notice(served.desk, name)
+        outcome = await notice(served.dependencies, name)
     _logger().info("computation_noticed", name=name[:100], outcome=outcome)
     return {"processing_job": name, "outcome": outcome}
 
@@ -199,9 +199,9 @@ async def arrive(served: "Served", event: Event, until: float) -> Event:
 
 
 async def _import(served: "Served", notification: Notification, key: str) -> Event:
-    from api.auditing import audited
-    from tools.arrivals import import_file
-    from tools.dataset_words import Terms
+    from api.http.middleware.audit import audited
+    from desk.market.datasets.ingestion import import_file
+    from desk.market.datasets.schemas import Terms
 
     bucket, size = notification.place.bucket.name, notification.place.object.size
     own = served.settings.store.partition(",s3:")[2]
@@ -212,17 +212,17 @@ async def _import(served: "Served", notification: Notification, key: str) -> Eve
     owner, dataset = _named(key)
     if size > LARGEST_FILE:
         raise InvalidInput("object.size", size, allowed=f"files of up to {LARGEST_FILE // 1_000_000} MB")
-    store = served.desk.store
+    store = served.dependencies.store
     content = await store.blobs.get(key)
     acting = Principal(owner=owner, roles=(), via=f"s3:{bucket}")
     async with audited(store, acting, "imports.put", f"datasets/{dataset}"):
-        report = await import_file(store, owner, dataset, content, Terms(), commit=True, now=served.desk.now())
+        report = await import_file(store, owner, dataset, content, Terms(), commit=True, now=served.dependencies.now())
     return report.model_dump(mode="json")
 
 
 def _named(key: str) -> tuple[str, str]:
     """The owner and the data set of a key such as imports/alice/prices.csv."""
-    from tools.dataset_words import DatasetName
+    from desk.market.datasets.schemas import DatasetName
 
     allowed = "imports/OWNER/DATASET.csv, .xlsx, .parquet or .json, the data set of a-z, 0-9, _ and -"
     found = IMPORT.fullmatch(key)
@@ -263,9 +263,9 @@ class Function(NamedTuple):
 @contextmanager
 def function() -> Generator[Function]:
     """The application of the environment's settings, with the log and the metrics of the process."""
-    from api.app import create_app, create_desk
+    from api.app import create_app, create_dependencies
     from api.models import maker_of
-    from api.process import process
+    from api.operations.process import process
 
     settings = read_settings()
     if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
@@ -275,8 +275,8 @@ def function() -> Generator[Function]:
                 raise InvalidInput(variable, "", reason=reason, allowed=FORMS[variable].partition(", or nothing")[0])
     models = maker_of(settings)
     with process(settings, "lambda") as metrics:
-        desk = create_desk(settings, models, queued=True, metrics=metrics)
-        yield Function(create_app(settings, desk, metrics), metrics)
+        dependencies = create_dependencies(settings, models, queued=True, metrics=metrics)
+        yield Function(create_app(settings, dependencies, metrics), metrics)
 
 
 def handler(event: Event, context: Context) -> Any:

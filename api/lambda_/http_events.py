@@ -15,8 +15,8 @@ import structlog
 from anyio import EndOfStream, create_memory_object_stream
 from starlette.types import ASGIApp, Message, Scope
 
-from api.problems import CODES, Error, answer
-from api.requests import HEADER
+from api.http.errors.handlers import CODES, Error, answer
+from api.http.middleware.request_log import HEADER
 
 Event: TypeAlias = dict[str, Any]
 
@@ -176,7 +176,7 @@ def whole(request: Request, head: Head, body: bytes) -> Event:
     else:
         told |= _joined(head)
     if len(json.dumps(told)) > LARGEST:
-        message = f"the answer is larger than {LARGEST // 2**20} MB; allowed: to ask for less, such as with `limit`"
+        message = f"the answer is larger than {LARGEST // 2**20} MB; ask for less, for example with `limit`"
         return whole(request, *_problem(413, message))
     return told
 

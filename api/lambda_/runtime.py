@@ -1,6 +1,6 @@
-"""`python -m api.lambda_runtime`: the application on Lambda, by the Runtime API; answers leave as they come.
+"""`python -m api.lambda_.runtime`: the application on Lambda, by the Runtime API; answers leave as they come.
 
-The official client (`awslambdaric`) sends whole answers only; `api.lambda_events.handler` is there for it.
+The official client (`awslambdaric`) sends whole answers only; `api.lambda_.dispatch.handler` is there for it.
 """
 
 import asyncio
@@ -19,8 +19,9 @@ import h11
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from api import lambda_events, lambda_http
-from tools.errors import UserError
+from api.lambda_ import dispatch as lambda_events
+from api.lambda_ import http_events as lambda_http
+from desk.base.errors import UserError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

@@ -10,24 +10,25 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from structlog.contextvars import bound_contextvars
 
-from api import lambda_http, origins
-from api.lambda_http import Event
-from api.problems import CODES, Detail, Error, ErrorEnvelope, Problem, details_of, status_of
-from api.refusals import refusals
+from api.http.errors.handlers import CODES, Detail, Error, ErrorEnvelope, Problem, details_of, status_of
+from api.http.errors.validation import refusals
+from api.http.identity.tickets import SOCKETS
+from api.http.middleware import local_origin as origins
+from api.lambda_ import http_events as lambda_http
+from api.lambda_.http_events import Event
 from api.settings import FORMS
-from api.tickets import SOCKETS
+from desk.base.errors import InvalidInput, UserError
+from desk.governance.principals import Principal
 from store.errors import Invalid, Unavailable
-from tools.context import Principal
-from tools.errors import InvalidInput, UserError
 
 if TYPE_CHECKING:
-    from api.dependencies import Served
-    from graphs.connections import Connection, Sockets
+    from api.http.dependencies import Served
+    from graphs.streaming.connections import Connection, Sockets
 
 LONGEST = 4_096
 """Characters of a message."""
 LARGEST = 10**15 - 1
-AGAIN = "the connection is not known; allowed: to connect again, and to follow from the last number that you have"
+AGAIN = "the connection is not known; connect again, and follow from the last number that you have"
 
 
 class Asked(BaseModel):
@@ -49,7 +50,7 @@ def is_socket(event: Event) -> bool:
 
 async def socket(served: "Served", event: Event, until: float) -> Event:
     """What API Gateway is answered; the client itself is told through the management API."""
-    sockets = served.desk.sockets
+    sockets = served.dependencies.sockets
     if sockets is None:
         reason = "is not set, and nothing could be sent to whoever connects"
         raise InvalidInput("STRATIGOS_SOCKETS", "", reason=reason, allowed=FORMS["STRATIGOS_SOCKETS"])
@@ -81,7 +82,7 @@ async def _status(served: "Served", sockets: "Sockets", event: Event, until: flo
 
 
 async def _connect(served: "Served", sockets: "Sockets", event: Event) -> None:
-    from api.dependencies import signed_in
+    from api.http.dependencies import signed_in
 
     connection = _request(event)
     if served.limits is not None:
@@ -97,8 +98,8 @@ async def _connect(served: "Served", sockets: "Sockets", event: Event) -> None:
             raise Problem(403, "research:read is not among what your roles permit")
         most = served.settings.streams_per_user
         if served.limits is not None and await sockets.open(asking.owner, most) >= most:
-            raise Problem(429, f"too many sockets of a user at once; allowed: {most}")
-        await sockets.connect(event["requestContext"]["connectionId"], asking, now=served.desk.now())
+            raise Problem(429, f"too many sockets of a user at once; expected {most}")
+        await sockets.connect(event["requestContext"]["connectionId"], asking, now=served.dependencies.now())
 
 
 async def _hear(served: "Served", sockets: "Sockets", event: Event) -> None:
@@ -142,14 +143,14 @@ async def _carry_out(sockets: "Sockets", connection: "Connection", asked: Asked)
 def _asked(event: Event) -> Asked:
     text = event.get("body") or ""
     if event.get("isBase64Encoded"):
-        raise Problem(422, "the message is binary; allowed: text that holds a JSON object")
+        raise Problem(422, "the message is binary; expected text that holds a JSON object")
     if len(text) > LONGEST:
-        raise Problem(413, f"the message has {len(text)} characters; allowed: {LONGEST}")
+        raise Problem(413, f"the message has {len(text)} characters; expected {LONGEST}")
     try:
         return Asked.model_validate_json(text.encode("utf-8", "replace"))
     except ValidationError as error:
         details = [Detail(**told) for told in refusals(error.errors(), Asked.model_json_schema())]
-        message = "; ".join(f"{one.field or 'message'}: {one.message} (allowed: {one.allowed})" for one in details[:3])
+        message = "; ".join(f"{one.field or 'message'}: {one.message}; expected {one.allowed}" for one in details[:3])
         raise Problem(422, message, details=details) from error
 
 

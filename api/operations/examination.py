@@ -13,17 +13,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from agents.options import BEDROCK
-from agents.scrubbing import scrub
-from api.loopback import LOOPBACK
-from api.problems import Problem
+from agents.models.options import BEDROCK
+from agents.recording.scrubbing import scrub
+from api.http.errors.handlers import Problem
+from api.http.identity.loopback import LOOPBACK
 from api.settings import ROOT, Settings, read_model_options, read_settings
-from quant.frozen import Frozen
+from desk.base.errors import InvalidInput, UserError, reason_and_allowed
+from quant.numeric.frozen import Frozen
 from store.errors import StoreError, Unavailable
-from tools.errors import InvalidInput, UserError
 
 if TYPE_CHECKING:
-    from graphs.desk import Desk
+    from graphs.dependencies import Dependencies
 
 State: TypeAlias = Literal["ok", "warning", "failed", "skipped"]
 
@@ -64,7 +64,7 @@ def skipped(name: str, found: str) -> Finding:
 
 async def examine() -> AsyncGenerator[Finding]:
     """Everything, in an order in which what comes later needs what came before."""
-    from api.examining_work import LOOKS
+    from api.operations.queue_examination import LOOKS
 
     yield python(sys.version_info[:2])
     try:
@@ -82,20 +82,20 @@ async def examine() -> AsyncGenerator[Finding]:
     if at_home.state == "failed":
         return
     try:
-        async with opened(settings) as desk:
+        async with opened(settings) as dependencies:
             for look_into in LOOKS:
-                yield await look_into(desk, settings)
+                yield await look_into(dependencies, settings)
     except (UserError, StoreError, OSError, sqlite3.Error) as error:
         yield failed("store", str(error), "mend what stands above; nothing in the store was touched")
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> "AsyncGenerator[Desk]":
+async def opened(settings: Settings) -> "AsyncGenerator[Dependencies]":
     """The desk with its queue, and its log in the home: standard output is for the answer."""
-    from api.app import create_desk
+    from api.app import create_dependencies
 
-    async with create_desk(settings.model_copy(update={"log": "home"}), queued=True) as desk:
-        yield desk
+    async with create_dependencies(settings.model_copy(update={"log": "home"}), queued=True) as dependencies:
+        yield dependencies
 
 
 def python(version: tuple[int, int]) -> Finding:
@@ -123,7 +123,7 @@ def home(settings: Settings, free: Callable[[Path], int] = lambda path: shutil.d
 
 
 def database(settings: Settings) -> Finding:
-    from store.migrations import check_schema
+    from store.sqlite.migrations import check_schema
 
     path, name = settings.home / "store.sqlite", "database"
     if settings.store:
@@ -164,7 +164,7 @@ def port(settings: Settings) -> Finding:
 
 def kernels(settings: Settings) -> Finding:  # noqa: ARG001
     """Compiled code is cached by module; a module that is not there takes seconds of the first job."""
-    from quant.compiled import cache_folder, writable
+    from quant.numeric.compilation import cache_folder, writable
 
     sources = sorted((ROOT / "quant").glob("*.py"))
     folders = [cache_folder(path) for path in sources if "\n@compiled" in path.read_text(encoding="utf-8")]
@@ -184,7 +184,7 @@ def kernels(settings: Settings) -> Finding:  # noqa: ARG001
 
 async def models(settings: Settings) -> Finding:
     from api.models import maker_of
-    from api.readiness import LONGEST_SECONDS, look_at_models
+    from api.operations.readiness import LONGEST_SECONDS, look_at_models
 
     name = "models"
     try:
@@ -205,8 +205,8 @@ async def models(settings: Settings) -> Finding:
 
 
 async def sign_in(settings: Settings) -> Finding:
-    from api.identity import check
-    from api.jwks import PoolKeys
+    from api.http.identity.authentication import check
+    from api.http.identity.jwks import PoolKeys
 
     name, public = "sign-in", settings.host not in LOOPBACK
     if not settings.auth:
@@ -249,7 +249,7 @@ async def compute(settings: Settings) -> Finding:
         return await asyncio.to_thread(_ray, settings.compute)
     if not settings.compute:
         return ok(name, "searches are computed by this machine")
-    from tools.sagemaker import reach
+    from desk.compute.sagemaker.runner import reach
 
     cluster = cluster_of(settings)
     try:
@@ -260,7 +260,7 @@ async def compute(settings: Settings) -> Finding:
 
 
 def _ray(compute: str) -> Finding:
-    from tools.ray_cluster import greet, placed
+    from desk.compute.ray_cluster import greet, placed
 
     name, (setting, address) = "compute", placed(compute.removeprefix("ray").removeprefix(":"))
     try:
@@ -294,7 +294,7 @@ def _their_time(service: str, call: str, given: dict[str, Any]) -> datetime | No
     """A refusal has the time too."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    from store.aws import connect
+    from store.aws.session import connect
 
     try:
         with closing(connect(service)) as client:
@@ -308,4 +308,4 @@ def _their_time(service: str, call: str, given: dict[str, Any]) -> datetime | No
 
 
 def _refused(name: str, error: InvalidInput) -> Finding:
-    return failed(name, str(error).partition("; allowed: ")[0], f"set {error.field} to {error.allowed}")
+    return failed(name, reason_and_allowed(str(error))[0], f"set {error.field} to {error.allowed}")

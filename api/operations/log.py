@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from agents.scrubbing import scrub
+from agents.recording.scrubbing import scrub
 
 Place: TypeAlias = Literal["home", "stdout"]
 

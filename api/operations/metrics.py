@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.log import stdout_lines
-from api.readiness import age_of_prices
+from api.operations.log import stdout_lines
+from api.operations.readiness import age_of_prices
+from desk.runs import events as trace
 from store.errors import StoreError
-from tools import trace
 
 if TYPE_CHECKING:
-    from graphs.desk import Desk
+    from graphs.dependencies import Dependencies
 
 Kind: TypeAlias = Literal["serve", "work", "lambda"]
 """Of the process."""
@@ -289,7 +289,7 @@ def measured(destination: Literal["off", "emf"], kind: Kind) -> Generator[Metric
 
 
 @asynccontextmanager
-async def watched(desk: "Desk", metrics: Metrics | None) -> AsyncGenerator[None]:
+async def watched(dependencies: "Dependencies", metrics: Metrics | None) -> AsyncGenerator[None]:
     """Meanwhile somebody looks now and then at what nobody tells of."""
     if metrics is None:
         yield
@@ -297,7 +297,7 @@ async def watched(desk: "Desk", metrics: Metrics | None) -> AsyncGenerator[None]
 
     async def watch() -> None:
         while True:
-            await look(desk, metrics)
+            await look(dependencies, metrics)
             await asyncio.sleep(LOOK_SECONDS)
 
     watching = asyncio.create_task(watch())
@@ -308,12 +308,12 @@ async def watched(desk: "Desk", metrics: Metrics | None) -> AsyncGenerator[None]
         await asyncio.gather(watching, return_exceptions=True)
 
 
-async def look(desk: "Desk", metrics: Metrics) -> None:
+async def look(dependencies: "Dependencies", metrics: Metrics) -> None:
     """How many messages wait, and how old the prices are."""
     try:
-        if desk.queue is not None:
-            metrics.level("QueueDepth", await desk.queue.depth())
-        metrics.level("DataAgeDays", (await age_of_prices(desk.prices, desk.now().date())).days_behind)
+        if dependencies.queue is not None:
+            metrics.level("QueueDepth", await dependencies.queue.depth())
+        metrics.level("DataAgeDays", (await age_of_prices(dependencies.prices, dependencies.now().date())).days_behind)
     except StoreError as error:
         logger: Any = structlog.get_logger()
         logger.warning("measuring_failed", reason=str(error))

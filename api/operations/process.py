@@ -8,8 +8,8 @@ from typing import Any
 import structlog
 
 from api.app import VERSION, prepare_home
-from api.log import libraries_told, log_to
-from api.metrics import Kind, Metrics, measured
+from api.operations.log import libraries_told, log_to
+from api.operations.metrics import Kind, Metrics, measured
 from api.settings import Settings
 
 

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import structlog
 from pydantic import BaseModel, Field
 
+from desk.base.errors import UserError
+from desk.optimization.request import OptimizationRequest
 from store.errors import StoreError
 from store.keys import SYSTEM
-from store.migrations import check_schema
-from tools.errors import UserError
-from tools.optimization import OptimizationRequest
+from store.sqlite.migrations import check_schema
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agents.late import AgentModels
-    from graphs.desk import Desk
-    from tools.dataset_words import Freshness
-    from tools.prices import PriceSource
+    from agents.models.lazy import AgentModels
+    from desk.market.datasets.schemas import Freshness
+    from desk.market.prices import PriceSource
+    from graphs.dependencies import Dependencies
 
 Status: TypeAlias = Literal["ok", "warned", "failed"]
 
@@ -108,22 +108,22 @@ class Watch:
 class Watches:
     """Everything that the service needs."""
 
-    def __init__(self, desk: "Desk", database: "Path | None" = None) -> None:
-        self._desk = desk
-        queue, models = desk.queue, desk.models
+    def __init__(self, dependencies: "Dependencies", database: "Path | None" = None) -> None:
+        self._dependencies = dependencies
+        queue, models = dependencies.queue, dependencies.models
         looks: list[tuple[str, Look, float, Status]] = [
-            ("store", lambda: look_at_store(desk, database), FOR_SECONDS, "failed")
+            ("store", lambda: look_at_store(dependencies, database), FOR_SECONDS, "failed")
         ]
         if queue is not None:
-            looks.append(("queue", lambda: look_at_queue(desk), FOR_SECONDS, "failed"))
-            looks.append(("workers", lambda: look_for_workers(desk), FOR_SECONDS, "warned"))
+            looks.append(("queue", lambda: look_at_queue(dependencies), FOR_SECONDS, "failed"))
+            looks.append(("workers", lambda: look_for_workers(dependencies), FOR_SECONDS, "warned"))
         if models is not None:
             looks.append(("models", lambda: look_at_models(models), MODELS_SECONDS, "failed"))
-        looks.append(("data", lambda: look_at_data(desk), MODELS_SECONDS, "warned"))
+        looks.append(("data", lambda: look_at_data(dependencies), MODELS_SECONDS, "warned"))
         self._watches = [Watch(name, look, holds=holds, worst=worst) for name, look, holds, worst in looks]
 
     async def readiness(self) -> Readiness:
-        now = self._desk.now()
+        now = self._dependencies.now()
         checks = await asyncio.gather(*(watch.check(now) for watch in self._watches))
         needed = [check.status for check in checks if check.name in ("store", "queue")]
         if "failed" in needed:
@@ -137,29 +137,29 @@ class Watches:
             watch.stop()
 
 
-async def look_at_store(desk: "Desk", database: "Path | None") -> Looked:
+async def look_at_store(dependencies: "Dependencies", database: "Path | None") -> Looked:
     """`database` is the file of the embedded store, which a newer program may have gone on with."""
     if database is not None:
         await asyncio.to_thread(check_schema, database)
-    await desk.store.records.list(SYSTEM, "turnstile", limit=1)
+    await dependencies.store.records.list(SYSTEM, "turnstile", limit=1)
     return Looked("ok")
 
 
-async def look_at_queue(desk: "Desk") -> Looked:
-    assert desk.queue is not None
-    waiting = await desk.queue.depth()
+async def look_at_queue(dependencies: "Dependencies") -> Looked:
+    assert dependencies.queue is not None
+    waiting = await dependencies.queue.depth()
     return Looked("ok", f"{waiting} messages wait")
 
 
-async def look_for_workers(desk: "Desk") -> Looked:
-    from graphs.worker import SEEN
+async def look_for_workers(dependencies: "Dependencies") -> Looked:
+    from graphs.jobs.worker import SEEN
 
-    seen = await desk.store.records.list(SYSTEM, SEEN, limit=1)
+    seen = await dependencies.store.records.list(SYSTEM, SEEN, limit=1)
     return Looked("ok") if seen.records else Looked("warned", "no worker was seen in the last minute")
 
 
 async def look_at_models(models: "AgentModels") -> Looked:
-    from agents.reaching import connect, endpoints, signs
+    from agents.models.reachability import connect, endpoints, signs
 
     places = endpoints(models)
     if places and not await asyncio.to_thread(signs):
@@ -169,8 +169,8 @@ async def look_at_models(models: "AgentModels") -> Looked:
     return Looked("ok")
 
 
-async def look_at_data(desk: "Desk") -> Looked:
-    age = await age_of_prices(desk.prices, desk.now().date())
+async def look_at_data(dependencies: "Dependencies") -> Looked:
+    age = await age_of_prices(dependencies.prices, dependencies.now().date())
     if age.fresh:
         return Looked("ok")
     return Looked("warned", f"the last day of {UNIVERSE} is {age.last_day}, {age.days_behind} days ago")
@@ -182,8 +182,8 @@ async def age_of_prices(prices: "PriceSource", today: date) -> "Freshness":
     last = date.fromisoformat(str(loaded.dates[-1]))
 
     def measure() -> "Freshness":
-        from tools.freshness import freshness  # the calendars take a second
+        from desk.market.datasets.freshness import measure_freshness  # the calendars take a second
 
-        return freshness(last, loaded.calendar, today)
+        return measure_freshness(last, loaded.calendar, today)
 
     return await asyncio.to_thread(measure)

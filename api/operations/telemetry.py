@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import structlog
 
-from tools import trace
+from desk.runs import events as trace
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider

@@ -15,24 +15,24 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from agents.cassette import Cassette
-from agents.failures import ModelFailure
-from agents.model import Models, make_models
-from agents.options import BEDROCK, ModelOptions
-from agents.scrubbing import scrub
-from agents.wiretap import CassetteMiss, Player, Recorder
-from api.app import create_desk
-from api.isolation import sockets_blocked
+from agents.models.factory import Models, make_models
+from agents.models.failures import ModelFailure
+from agents.models.options import BEDROCK, ModelOptions
+from agents.recording.cassette import Cassette
+from agents.recording.interception import CassetteMiss, Player, Recorder
+from agents.recording.scrubbing import scrub
+from api.app import create_dependencies
+from api.recording.isolation import sockets_blocked
 from api.settings import Settings
-from graphs.conversations import ask, begin_conversation, turn_of
-from graphs.desk import Desk
-from graphs.new_runs import create_run
-from graphs.runs import execute
-from quant.frozen import Frozen
-from tools.code import code_version
-from tools.errors import InvalidInput
-from tools.optimization import OptimizationRequest
-from tools.trace import TraceEvent
+from desk.base.code_version import code_version
+from desk.base.errors import InvalidInput
+from desk.optimization.request import OptimizationRequest
+from desk.runs.events import TraceEvent
+from graphs.conversations.conversations import ask, begin_conversation, turn_of
+from graphs.dependencies import Dependencies
+from graphs.runs.creation import create_run
+from graphs.runs.execution import execute
+from quant.numeric.frozen import Frozen
 
 OWNER = "local"
 """Recordings are nobody's: they are made in a home of their own, which is empty and thrown away."""
@@ -175,25 +175,25 @@ def _named(script: Script) -> str:
 async def _execute(
     scripts: Sequence[tuple[str, Script]], models: Models, settings: Settings, show: Show
 ) -> list[tuple[dict[str, Any], ...]]:
-    async with _empty_desk(settings, models) as desk:
+    async with _empty_dependencies(settings, models) as dependencies:
         for run, script in scripts:  # all before the first is executed, so that none knows what another tried
             if isinstance(script, OptimizationRequest):
-                await create_run(desk, OWNER, script, run_id=run)
+                await create_run(dependencies, OWNER, script, run_id=run)
             else:
-                await begin_conversation(desk, OWNER, conversation_id=run)
-        return await asyncio.gather(*(_traced(_followed(desk, run, script), show) for run, script in scripts))
+                await begin_conversation(dependencies, OWNER, conversation_id=run)
+        return await asyncio.gather(*(_traced(_followed(dependencies, run, script), show) for run, script in scripts))
 
 
-async def _followed(desk: Desk, run: str, script: Script) -> AsyncGenerator[TraceEvent]:
+async def _followed(dependencies: Dependencies, run: str, script: Script) -> AsyncGenerator[TraceEvent]:
     """A conversation ends where a message waits for a person."""
     if isinstance(script, OptimizationRequest):
-        async for event in execute(desk, OWNER, run):
+        async for event in execute(dependencies, OWNER, run):
             yield event
         return
     for number, text in enumerate(script, 1):
-        async for event in ask(desk, OWNER, run, text):
+        async for event in ask(dependencies, OWNER, run, text):
             yield event
-        if (await turn_of(desk.store, OWNER, run, number)).state == "waiting":
+        if (await turn_of(dependencies.store, OWNER, run, number)).state == "waiting":
             return
 
 
@@ -209,11 +209,13 @@ async def _traced(following: AsyncGenerator[TraceEvent], show: Show) -> tuple[di
 
 
 @asynccontextmanager
-async def _empty_desk(settings: Settings, models: Models) -> AsyncGenerator[Desk]:
+async def _empty_dependencies(settings: Settings, models: Models) -> AsyncGenerator[Dependencies]:
     with tempfile.TemporaryDirectory() as home:
         empty = settings.model_copy(update={"home": Path(home), "owner": OWNER})
-        async with create_desk(empty, models) as desk:
-            yield replace(desk, thresholds=None, now=lambda: CLOCK)  # who records or replays a run has decided to
+        async with create_dependencies(empty, models) as dependencies:
+            yield replace(
+                dependencies, thresholds=None, now=lambda: CLOCK
+            )  # who records or replays a run has decided to
 
 
 def _host(endpoint: str) -> str:

@@ -3,7 +3,7 @@
 from pydantic import ConfigDict
 from pydantic.alias_generators import to_camel
 
-from quant.frozen import Frozen
+from quant.numeric.frozen import Frozen
 
 
 class Camel(Frozen):

@@ -5,10 +5,10 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-FOLDERS = ("quant", "tools", "graphs")
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("quant", "desk", "tools", "graphs")
 """Everything that computes or decides; agents' decisions are stored with the run."""
-RATES = "tools/data/cash_rate.csv"
+RATES = "desk/market/data/cash_rate.csv"
 """Bundled as well; prices have a digest of their own wherever they go."""
 LIBRARIES = ("numba", "numpy", "optuna", "scipy")
 """Those whose choices can enter a result."""

@@ -1,19 +1,31 @@
-"""Errors that the person who asked can mend.
+"""Errors that the user can fix.
 
 UserError
-├── InvalidInput    a value is not what it must be; names the field, the value and what is allowed
+├── InvalidInput    a value is not accepted; names the field, the value and what is accepted
 ├── NotFound        the owner has no such object
-├── Gone            the owner had it; the message says whether it can be brought back
-├── Forbidden       whoever asks may not do it; the message says who may
-└── Conflicting     the state in which an object is does not allow it
+├── Gone            the object existed; the message says whether it can be restored
+├── Forbidden       the user lacks the permission; the message says which roles have it
+└── Conflicting     the object's current state does not allow the operation
 
 Everything else that is raised is a fault. The command line answers a `UserError` with exit code 2,
 HTTP with 422, 404, 410, 403 and 409.
 """
 
+import re
+
+EXPECTED = "; expected "
+"""Joins what is wrong with a value and what is accepted, in the text of an error."""
+_EXPECTED = re.compile(r"; expected |\. Expected ")
+
+
+def reason_and_allowed(message: str) -> tuple[str, str]:
+    """Split the text of an error into what is wrong and what is accepted; the second is empty if absent."""
+    reason, *rest = _EXPECTED.split(message.removeprefix("Value error, "), maxsplit=1)
+    return reason, "".join(rest)
+
 
 class UserError(Exception):
-    """The request cannot be served as it is; the message says how to mend it."""
+    """The request cannot be served as it is; the message says how to fix it."""
 
     code: str = "user_error"
 
@@ -25,25 +37,25 @@ class NotFound(UserError):
 
 
 class Gone(UserError):
-    """The owner had such an object, and it is not here any more."""
+    """The owner had such an object; it is deleted or archived."""
 
     code = "gone"
 
 
 class Forbidden(UserError):
-    """Whoever asks may not do it; somebody else may."""
+    """The user lacks the permission."""
 
     code = "forbidden"
 
 
 class Conflicting(UserError):
-    """The state in which an object is does not allow it."""
+    """The current state of the object does not allow the operation."""
 
     code = "conflicting"
 
 
 class InvalidInput(UserError):
-    """`field` holds `value`, which is not among what is `allowed`."""
+    """The value of a field is not accepted."""
 
     def __init__(
         self,
@@ -54,19 +66,19 @@ class InvalidInput(UserError):
         reason: str | None = None,
         code: str = "invalid_input",
     ) -> None:
-        """`reason` says what is wrong with the value; without it, that it is not allowed."""
+        """Without a `reason` the message says that the value is not allowed."""
         self.field = field
         self.value = value
         self.allowed = allowed
         self.code = code
-        super().__init__(f"{field}: {reason or f'{value!r} is not allowed'}; allowed: {allowed}")
+        super().__init__(f"{field}: {reason or f'{value!r} is not allowed'}{EXPECTED}{allowed}")
 
     def __reduce__(self) -> tuple[object, ...]:
         return _restore, (self.field, self.value, self.allowed, self.code, str(self))
 
 
 def _restore(field: str, value: object, allowed: str, code: str, message: str) -> InvalidInput:
-    """Pickle calls an exception with its message alone, which is not how this one is made."""
+    """Rebuild the error when it is unpickled: pickle passes the message alone."""
     error = InvalidInput(field, value, allowed=allowed, code=code)
     error.args = (message,)
     return error

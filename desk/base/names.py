@@ -4,7 +4,7 @@ import hashlib
 import re
 import unicodedata
 
-from tools.errors import InvalidInput
+from desk.base.errors import InvalidInput
 
 LONGEST = 64
 

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from store.errors import Conflict
 from store.keys import SYSTEM
-from store.records import Key, every
+from store.records import Key, iterate_records
 from store.store import Store
 
 KIND = "owner"
@@ -16,4 +16,4 @@ async def note_owner(store: Store, owner: str) -> None:
 
 
 async def owners(store: Store) -> list[str]:
-    return [record.key.id async for record in every(store.records, SYSTEM, KIND)]
+    return [record.key.id async for record in iterate_records(store.records, SYSTEM, KIND)]

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from quant.strategy import Frozen, StrategyConfig
-from tools.completed import completed, no_file, problem_of
-from tools.optimization import OptimizationRequest
-from tools.prices import PriceSource
-from tools.quick_words import DetailedEvaluation, EvaluationRequest
-from tools.surrogate_words import AnotherProblem, BadSurrogate, NoArtifact, PredictedFromFile
+from desk.market.prices import PriceSource
+from desk.optimization.request import OptimizationRequest
+from desk.strategies.evaluation_schemas import DetailedEvaluation, EvaluationRequest
+from desk.surrogates.problem import completed, no_file, problem_of
+from desk.surrogates.schemas import AnotherProblem, BadSurrogate, NoArtifact, PredictedFromFile
+from quant.numeric.frozen import Frozen
+from quant.strategies.config import StrategyConfig
 
 if TYPE_CHECKING:
-    from tools.surrogate import Fitted
+    from desk.surrogates.gaussian_process import Fitted
 
 FILE = "surrogate.bin"
 """As the pipeline's training leaves it; the register keeps the same content by its SHA-256."""
@@ -46,14 +47,14 @@ class Artifact:
     fitted: "Fitted"
 
     def predict(self, config: StrategyConfig) -> PredictedFromFile:
-        from tools.surrogate import foretell
+        from desk.surrogates.gaussian_process import foretell
 
         return PredictedFromFile(**dict(foretell(self.fitted, config)), artifact=self.sha256)
 
 
 def artifact_in(folder: Path) -> Artifact | None:
     """None where nothing lies there; raises `BadSurrogate` for what is damaged or by another version."""
-    from tools.surrogate_file import decode
+    from desk.surrogates.file_format import decode
 
     try:
         content = (folder / FILE).read_bytes()
@@ -67,8 +68,8 @@ def artifact_in(folder: Path) -> Artifact | None:
 async def answer(prices: PriceSource, artifact: Artifact | None, asked: Asked) -> Answer:
     if isinstance(asked, PredictionAsked):
         return await _predicted(prices, artifact, asked)
-    from tools.quick_lines import evaluate_among
-    from tools.scenario_book import built_in
+    from desk.scenarios.repository import built_in
+    from desk.strategies.evaluation_details import evaluate_among
 
     return await evaluate_among(built_in(), prices, asked)
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
-from quant.frozen import Frozen
-from tools.errors import InvalidInput
+from desk.base.errors import InvalidInput
+from quant.numeric.frozen import Frozen
 
 TABLE = Path(__file__).with_name("instance_prices.toml")
 SETTING = "INSTANCE_PRICES"
@@ -39,6 +39,6 @@ def read_instances(own: Path | None = None) -> InstanceTable:
     except (OSError, ValueError, ValidationError) as error:
         reason = f"{str(own)!r} cannot be used: {str(error).splitlines()[0]}"
         raise InvalidInput(
-            SETTING, str(own), reason=reason, allowed="a file like tools/instance_prices.toml"
+            SETTING, str(own), reason=reason, allowed="a file like desk/compute/instance_prices.toml"
         ) from error
     return first.model_copy(update={"instances": (*first.instances, *bundled.instances)})

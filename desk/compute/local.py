@@ -12,20 +12,21 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from desk.base.errors import UserError
+from desk.governance.estimates import Machines
+from desk.optimization.jobs import JobStatus, Report, SearchJob
+from desk.optimization.request import OptimizationRequest
 from store.errors import Unavailable
 from store.store import Store
-from tools.errors import UserError
-from tools.jobs import JobStatus, Machines, Report, SearchJob
-from tools.optimization import OptimizationRequest
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from quant.trial import Trial
-    from tools.evaluation import World
-    from tools.market import Market
-    from tools.search import Simulator
+    from desk.optimization.evaluation import World
+    from desk.optimization.inputs.market_data import Market
+    from desk.optimization.search.search import Simulator
+    from quant.strategies.trial import Trial
 
 LoadMarket = Callable[[str, OptimizationRequest], Awaitable["Market"]]
 """Of an owner's request."""
@@ -43,7 +44,7 @@ class _Running:
 
 
 class LocalRunner:
-    """Adapter of `tools.jobs.JobRunner`: this process coordinates, and computes itself unless told what does."""
+    """Adapter of `desk.optimization.jobs.JobRunner`: this process coordinates, and computes itself unless told what does."""
 
     def __init__(
         self,
@@ -101,9 +102,9 @@ class LocalRunner:
             running.status = running.status.model_copy(update=update)
 
     async def _search(self, job: SearchJob, running: _Running) -> None:
-        from tools.evaluation import World  # the numeric stack is imported when a job needs it
-        from tools.search import run_search
-        from tools.trials import save_trials, stored_trials
+        from desk.optimization.evaluation import World  # the numeric stack is imported when a job needs it
+        from desk.optimization.repositories.trial_repository import save_trials, stored_trials
+        from desk.optimization.search.search import run_search
 
         loop = asyncio.get_running_loop()
         known = {t.digest: t for t in await stored_trials(self._store, job.owner, job.run)}

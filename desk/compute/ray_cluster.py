@@ -21,17 +21,18 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from desk.base.clock import utc_now
+from desk.base.errors import InvalidInput, UserError
+from desk.compute.local import LoadMarket, LocalRunner
+from desk.governance.estimates import Machines
+from desk.optimization.jobs import Report
 from store.errors import Unavailable
 from store.store import Store
-from tools.context import utc_now
-from tools.errors import InvalidInput, UserError
-from tools.jobs import Machines, Report
-from tools.local import LoadMarket, LocalRunner
 
 if TYPE_CHECKING:
-    from tools.evaluation import World
-    from tools.search import Simulator
-    from tools.shards import BadShard, Task
+    from desk.compute.shards.shards import BadShard, Task
+    from desk.optimization.evaluation import World
+    from desk.optimization.search.search import Simulator
 
 SETTING = "STRATIGOS_COMPUTE"
 CHUNK = 20
@@ -68,14 +69,14 @@ def ray_runner(store: Store, market: LoadMarket, address: str = "") -> LocalRunn
 
 
 class RayRunner(LocalRunner):
-    """Adapter of `tools.jobs.JobRunner`; the cluster is looked for, or started, by the first search of a process."""
+    """Adapter of `desk.optimization.jobs.JobRunner`; the cluster is looked for, or started, by the first search of a process."""
 
     def __init__(self, store: Store, market: LoadMarket, address: str = "") -> None:
         self._cores = os.cpu_count() or 1
 
         def simulator(world: "World", happened: Callable[[Report], None]) -> "Simulator":
-            from tools.shard_book import BlobShelf
-            from tools.sharding import Sharded
+            from desk.compute.shards.repository import BlobShelf
+            from desk.compute.shards.sharded_search import Sharded
 
             def refused(bad: "BadShard") -> None:
                 happened(Report(attempt=1, name=bad.id, code="bad_shard", reason=bad.flaw))
@@ -98,7 +99,7 @@ class RayRunner(LocalRunner):
 
 
 class RayEngine:
-    """A `tools.sharding.Engine`; tells once why it waits, when nothing ends for `patience` seconds.
+    """A `desk.compute.shards.sharded_search.Engine`; tells once why it waits, when nothing ends for `patience` seconds.
 
     `counts` learns how many cores the cluster has, which may change at any time.
     """
@@ -184,7 +185,7 @@ def _imported() -> Any:
         if error.name != "ray":
             raise
         how = "`uv sync --group ray`, or `python3 bootstrap.py --group ray`"
-        raise UserError(f"{SETTING}: Ray is not installed; allowed: install it with {how}, or no Ray") from error
+        raise UserError(f"{SETTING}: Ray is not installed; expected install it with {how}, or no Ray") from error
 
 
 def placed(address: str) -> tuple[str, str]:
@@ -254,7 +255,7 @@ def _remote(ray: Any) -> Any:
 
     def computed(stored: list[Any], task: bytes) -> bytes | str:
         try:
-            from tools.ray_cluster import on_node
+            from desk.compute.ray_cluster import on_node
         except ImportError as error:
             return f"this program cannot be imported there ({error})"
         return on_node(stored[0], task)
@@ -265,8 +266,8 @@ def _remote(ray: Any) -> Any:
 
 def on_node(stored: Any, packed: bytes) -> bytes | str:
     """The file of a shard, or why this node cannot make it."""
-    from tools.code import code_version
-    from tools.shards import compute
+    from desk.base.code_version import code_version
+    from desk.compute.shards.shards import compute
 
     task: Task = pickle.loads(packed)  # noqa: S301
     if (code := code_version()) != task.shard.code:
@@ -277,7 +278,7 @@ def on_node(stored: Any, packed: bytes) -> bytes | str:
 @lru_cache(maxsize=2)
 def _world(stored: Any) -> "World":
     """Kept by the worker from task to task: models that are fitted to the market are fitted once."""
-    from tools.evaluation import World
+    from desk.optimization.evaluation import World
 
     market, request = pickle.loads(import_module("ray").get(stored))  # noqa: S301
     return World(market, request)

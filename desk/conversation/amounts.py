@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tools import quoting
+from desk.conversation import quotes as quoting
 
 _FRACTIONS: dict[str, tuple[float, float]] = {
     "target_volatility": (0.05, 0.20),

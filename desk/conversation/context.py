@@ -7,42 +7,29 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from quant.strategy import Frozen
-from store.documents import Document
+from desk.base.errors import InvalidInput, UserError, reason_and_allowed
+from desk.conversation.answers import Refusal, RunSummary
+from desk.conversation.focus import Focus
+from desk.conversation.schemas import EVIDENCE
+from desk.conversation.tables import exhibits_of
+from desk.figures.figures import Figure, figures_in
+from desk.figures.guard.numbers import numbers_in
+from desk.figures.tables import Exhibit
+from desk.governance.estimates import Estimate
+from desk.governance.scope import Scope
+from desk.market.prices import PriceSource
+from desk.optimization.partial_results import LABEL
+from desk.optimization.permitted_names import permitted_by
+from desk.optimization.reading.findings import Findings
+from desk.optimization.request import OptimizationRequest
+from desk.optimization.result import OptimizationResult
+from quant.numeric.frozen import Frozen
 from store.errors import Conflict
-from store.records import Key, every
+from store.records import Key, iterate_records
+from store.serialization import Document
 from store.store import Store
-from tools.claims import permitted_by
-from tools.context import Scope
-from tools.errors import InvalidInput, UserError
-from tools.exhibits import Exhibit, exhibits_of
-from tools.figures import Figure, figures_in
-from tools.findings import Findings
-from tools.focus import Focus
-from tools.numbers import numbers_in
-from tools.optimization import Estimate, OptimizationRequest, OptimizationResult
-from tools.partial import LABEL
-from tools.prices import PriceSource
-from tools.turns import EVIDENCE
 
 Result = TypeVar("Result", bound=Frozen)
-
-
-class Refusal(Frozen):
-    """A tool could not do what was asked; the figures say which value of the person's stood in the way."""
-
-    refused: str
-    """Code of the error."""
-    figures: tuple[Figure, ...]
-
-
-class RunSummary(Frozen):
-    """A run of the person's, without its result."""
-
-    run: str
-    name: str
-    state: str
-    created_at: str
 
 
 class Waiting(Exception):
@@ -62,7 +49,7 @@ class Rejected(UserError):
 
 @runtime_checkable
 class Runs(Protocol):
-    """Port: the runs of one person. Adapter: `graphs.launching.DeskRuns`."""
+    """Port: the runs of one person. Adapter: `graphs.conversations.launching.RunsOfOwner`."""
 
     async def estimate(self, request: OptimizationRequest) -> Estimate:
         """After the same checks as a launch."""
@@ -174,7 +161,7 @@ class ChatContext(Scope):
 async def load_evidence(store: Store, owner: str, turn: str) -> Evidence:
     """What the tools of a turn have returned so far."""
     evidence = Evidence()
-    async for record in every(store.records, owner, EVIDENCE, prefix=f"{turn}."):
+    async for record in iterate_records(store.records, owner, EVIDENCE, prefix=f"{turn}."):
         evidence.add(record.key.id.rpartition(".")[2], record.document)
     return evidence
 
@@ -245,7 +232,7 @@ def said_figures(text: str) -> tuple[Figure, ...]:
 
 def refusal(error: UserError) -> Refusal:
     """The error as figures: its words hold values, and only code may put values before a reader."""
-    rows = {"refusal": ("what stands in the way", str(error).partition("; allowed")[0])}
+    rows = {"refusal": ("what stands in the way", reason_and_allowed(str(error))[0])}
     if isinstance(error, InvalidInput):
         rows["refusal_allowed"] = ("what is allowed there", error.allowed)
     return Refusal(

@@ -3,9 +3,9 @@
 import uuid
 from datetime import datetime
 
-from store.records import Key, every
+from desk.conversation.schemas import Feedback, Opinion
+from store.records import Key, iterate_records
 from store.store import Store
-from tools.turns import Feedback, Opinion
 
 KIND = "feedback"
 
@@ -25,6 +25,6 @@ async def feedback_page(
 
 
 async def forget_feedback(store: Store, owner: str, turn: str) -> None:
-    found = [record.key async for record in every(store.records, owner, KIND, prefix=f"{turn}.")]
+    found = [record.key async for record in iterate_records(store.records, owner, KIND, prefix=f"{turn}.")]
     for key in found:
         await store.records.delete(key)

@@ -1,9 +1,10 @@
 """What a conversation is about: small typed words that the next question is read against."""
 
-from quant.strategy import Frozen
-from tools.optimization import OptimizationRequest
-from tools.strategies import Rule
-from tools.wishes import Offer, PortfolioWish, StrategyWish, Topic
+from desk.conversation.wishes import Offer, PortfolioWish, StrategyWish
+from desk.optimization.reading.topics import Topic
+from desk.optimization.request import OptimizationRequest
+from desk.strategies.templates import Rule
+from quant.numeric.frozen import Frozen
 
 
 class Focus(Frozen):

@@ -5,9 +5,9 @@ from typing import Any
 
 from pydantic import Field
 
-from quant.strategy import Frozen
-from tools.approval import Asked, Ruling, Subject
-from tools.optimization import OptimizationRequest
+from desk.governance.approvals import Asked, Ruling, Subject
+from desk.optimization.request import OptimizationRequest
+from quant.numeric.frozen import Frozen
 
 
 class Editable(Frozen):

@@ -6,14 +6,13 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from quant.strategy import Frozen
-from tools.errors import InvalidInput
-from tools.exhibits import Exhibit
-from tools.figures import Figure, brief
-from tools.optimization import RenderedClaim
-from tools.reply import OFFERS
-from tools.turns import UNANSWERED, Outcome, Turn, TurnState
-from tools.wishes import Offer
+from desk.base.errors import InvalidInput
+from desk.conversation.reply import OFFERS
+from desk.conversation.schemas import UNANSWERED, Outcome, Turn, TurnState
+from desk.conversation.wishes import Offer
+from desk.figures.figures import Figure, RenderedClaim, brief
+from desk.figures.tables import Exhibit
+from quant.numeric.frozen import Frozen
 
 
 class UserMessage(Frozen):

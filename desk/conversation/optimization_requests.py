@@ -4,13 +4,14 @@ from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
-from tools import amounts
-from tools.errors import InvalidInput
-from tools.focus import Focus
-from tools.optimization import HISTORY, Limit, OptimizationRequest
-from tools.scenario_book import ScenarioBook, weighted
-from tools.scenario_book import named as scenario_named
-from tools.wishes import Wish
+from desk.base.errors import InvalidInput, reason_and_allowed
+from desk.conversation import amounts
+from desk.conversation.focus import Focus
+from desk.conversation.wishes import Wish
+from desk.optimization.request import Limit, OptimizationRequest
+from desk.scenarios.repository import ScenarioBook, weighted
+from desk.scenarios.repository import named as scenario_named
+from desk.scenarios.schemas import HISTORY
 
 Word = TypeVar("Word", bound=BaseModel)
 
@@ -66,7 +67,7 @@ def refused(error: ValidationError) -> InvalidInput:
     first = error.errors(include_url=False)[0]
     path = ".".join(str(step) for step in first["loc"]) or "request"
     message = first["msg"].removeprefix("Value error, ")
-    reason, _, allowed = message.partition("; allowed: ")
+    reason, allowed = reason_and_allowed(message)
     return InvalidInput(path, first["input"], reason=reason, allowed=allowed or message)
 
 

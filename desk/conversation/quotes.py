@@ -9,8 +9,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple, NoReturn
 
-from tools.errors import InvalidInput
-from tools.numbers import Number, numbers_in
+from desk.base.errors import InvalidInput
+from desk.figures.guard.numbers import Number, numbers_in
 
 SESSIONS = {"days": 1, "weeks": 5, "months": 21, "quarters": 63, "years": 252, "decades": 2520}
 """Trading days in each span of time."""

@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from quant.strategy import Frozen
-from tools.claims import MAX_CLAIMS
-from tools.figures import Claim
-from tools.wishes import Offer
+from desk.conversation.wishes import Offer
+from desk.figures.figures import Claim
+from desk.figures.guard.claims import MAX_CLAIMS
+from quant.numeric.frozen import Frozen
 
 
 class Reply(Frozen):

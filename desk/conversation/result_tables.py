@@ -4,14 +4,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tools import naming
-from tools.exhibits import Exhibit, listing, table
-from tools.figures import Figure, figures_in
+from desk.figures import labels as naming
+from desk.figures.figures import Figure, figures_in
+from desk.figures.tables import Exhibit, listing, table
 
 if TYPE_CHECKING:
-    from tools.explaining import Compared, Explained, Listed, Opened
-    from tools.launching import Estimated, Launched
-    from tools.wishes import Topic
+    from desk.conversation.answers import Compared, Estimated, Explained, Launched, Listed, Opened
+    from desk.optimization.reading.topics import Topic
 
 
 def _estimated(result: "Estimated") -> Iterator[Exhibit]:

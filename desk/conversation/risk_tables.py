@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tools.exhibits import Exhibit, listing, notes, table
+from desk.figures.tables import Exhibit, listing, notes, table
 
 if TYPE_CHECKING:
-    from tools.allocations import Allocations
-    from tools.market_regime import MarketAnalysis
-    from tools.portfolio_risk import PortfolioRisk
-    from tools.wealth import WealthOutlook
+    from desk.portfolios.allocations import Allocations
+    from desk.portfolios.market_regimes import MarketAnalysis
+    from desk.portfolios.risk import PortfolioRisk
+    from desk.wealth.projection import WealthOutlook
 
 _METHODS = {
     "historical": "as in the past",

@@ -5,13 +5,12 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
-from quant.strategy import Frozen
-from tools.approval import Subject
-from tools.exhibits import Exhibit
-from tools.figures import Figure
-from tools.focus import Focus
-from tools.optimization import RenderedClaim
-from tools.wishes import Offer
+from desk.conversation.focus import Focus
+from desk.conversation.wishes import Offer
+from desk.figures.figures import Figure, RenderedClaim
+from desk.figures.tables import Exhibit
+from desk.governance.approvals import Subject
+from quant.numeric.frozen import Frozen
 
 LONGEST_MESSAGE = 4_000
 EVIDENCE = "evidence"

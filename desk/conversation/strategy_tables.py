@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tools.exhibits import Exhibit, listing, notes, table
+from desk.figures.tables import Exhibit, listing, notes, table
 
 if TYPE_CHECKING:
-    from tools.book_tools import Saved
-    from tools.quick import QuickEvaluation
-    from tools.scenario_book import ScenarioBook
+    from desk.conversation.answers import Saved
+    from desk.scenarios.repository import ScenarioBook
+    from desk.strategies.evaluation import QuickEvaluation
 
 _HELD = {
     "strategy": "This strategy",

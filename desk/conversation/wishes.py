@@ -1,7 +1,7 @@
 """What a person wants, as the assistant hands it to a tool: names from fixed lists, and quotes of the person's words.
 
 A model never turns words into numbers: it copies "12%" or "EUR 2.5m" out of what the person wrote, the quote has to
-stand there, and `tools.quoting` reads it.
+stand there, and `desk.conversation.quotes` reads it.
 """
 
 import re
@@ -10,14 +10,16 @@ from typing import Annotated, Literal, TypeAlias, cast
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
-from quant.goal import Goal
-from quant.scenario import Engine
-from quant.strategy import Estimator, Frozen, InnerPortfolio, Rebalancing, WeightFunction
+from desk.strategies.templates import Template
+from quant.numeric.frozen import Frozen
+from quant.strategies.config import Estimator, InnerPortfolio, Rebalancing, WeightFunction
+from quant.strategies.goal import Goal
+from quant.worlds.scenario import Engine
 
 
 def _was_said(value: str, info: ValidationInfo) -> str:
     """Where it is known what the person wrote, the words have to stand there."""
-    from tools.quoting import is_quote
+    from desk.conversation.quotes import is_quote
 
     said = cast("dict[str, Sequence[str] | None]", info.context or {}).get("said")
     if said is not None and not is_quote(value, said):
@@ -28,7 +30,7 @@ def _was_said(value: str, info: ValidationInfo) -> str:
 
 def _was_heard(value: str, info: ValidationInfo) -> str:
     """A plain word may be the model's own; what holds a number or a sign has to stand in what the model was told."""
-    from tools.numbers import numbers_in
+    from desk.figures.guard.numbers import numbers_in
 
     heard = cast("dict[str, str | None]", info.context or {}).get("heard")
     if heard is None or (_PLAIN_NAME.fullmatch(value) and not numbers_in(value)) or _INDEX.fullmatch(value):
@@ -57,40 +59,6 @@ Base: TypeAlias = Annotated[
     Literal["new", "last"], Field(description="Begin afresh, or change the one this conversation is about")
 ]
 
-Template: TypeAlias = Literal[
-    "twelve_month_rule", "risk_control", "sixty_forty", "cppi_90", "merton", "trend_overlay", "constant_weight"
-]
-Topic: TypeAlias = Literal[
-    "summary",
-    "ranking",
-    "why",
-    "where_it_loses",
-    "scenario",
-    "costs",
-    "premium",
-    "parameter_error",
-    "probabilities",
-    "limits",
-    "luck",
-    "benchmarks",
-    "plateau",
-    "alternative",
-    "counter_argument",
-    "years",
-    "data",
-    "next_trade",
-    "what_would_change",
-    "computed",
-]
-"""What of a result is asked; `alternative` is why another weight function did not win."""
-Method: TypeAlias = Literal[
-    "equal_weight",
-    "inverse_volatility",
-    "risk_parity",
-    "hierarchical_risk_parity",
-    "minimum_variance",
-    "maximum_sharpe",
-]
 Offer: TypeAlias = Literal[
     "optimize",
     "estimate",

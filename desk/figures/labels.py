@@ -1,7 +1,7 @@
 """How strategies, scenarios and limits are called in a sentence."""
 
-from quant.family import FAMILY
-from quant.strategy import StrategyConfig
+from quant.strategies.config import StrategyConfig
+from quant.strategies.family import FAMILY
 
 _TITLES: dict[str, str] = {name: row.title for name, row in FAMILY.items()}
 _PARAMETERS = {

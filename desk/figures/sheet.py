@@ -1,8 +1,8 @@
 """The figures of one tool result, written row by row."""
 
-from quant.evaluation import Measured
-from quant.strategy import Frozen
-from tools.figures import Figure, Unit
+from desk.figures.figures import Figure, Unit
+from quant.numeric.frozen import Frozen
+from quant.numeric.measured import Measured
 
 ORDINALS = tuple(
     "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth "

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from quant.strategy import Frozen
-from tools.figures import Figure
+from desk.figures.figures import Figure
+from quant.numeric.frozen import Frozen
 
 
 class Exhibit(Frozen):
@@ -39,13 +39,3 @@ def listing(title: str, rows: Mapping[str, str], figures: Iterable[Figure]) -> E
 def notes(title: str, texts: Sequence[str]) -> Exhibit:
     """Sentences of code's, whose numbers are no findings: what the data are, what was assumed."""
     return Exhibit(title=title, columns=("",), rows=tuple((f"· {text}",) for text in texts))
-
-
-def exhibits_of(result: Frozen) -> tuple[Exhibit, ...]:
-    """The tables of a tool's result, without the empty ones."""
-    from tools.exhibits_of_results import OF_RESULTS
-    from tools.exhibits_of_risk import OF_RISK
-    from tools.exhibits_of_strategies import OF_STRATEGIES
-
-    made = {**OF_STRATEGIES, **OF_RISK, **OF_RESULTS}.get(type(result).__name__)
-    return tuple(exhibit for exhibit in made(result) if exhibit.rows) if made else ()

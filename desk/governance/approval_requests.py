@@ -6,14 +6,14 @@ from uuid import uuid4
 
 from pydantic import Field
 
-from quant.strategy import Frozen
+from desk.base.errors import Forbidden, NotFound
+from desk.governance.approvals import Approval, Asked, Decided, Subject, approval_key, approval_of
+from desk.governance.principals import Principal
+from desk.governance.roles import PERMISSIONS, Permission
+from quant.numeric.frozen import Frozen
 from store.errors import Conflict
 from store.keys import SYSTEM
 from store.records import Key, Put
-from tools.approval import Approval, Asked, Decided, Subject, approval_key, approval_of
-from tools.context import Principal
-from tools.errors import Forbidden, NotFound
-from tools.roles import PERMISSIONS, Permission
 
 if TYPE_CHECKING:
     from store.store import Store
@@ -54,7 +54,7 @@ class NeedsAnother(Forbidden):
         roles = " or ".join(role for role, granted in PERMISSIONS.items() if permission in granted)
         found = f"as question {question} of GET /api/approvals (python -m api approve {question} --server URL)"
         super().__init__(
-            f"{subject}: it waits for a second person; allowed: another one who signs in with {permission} "
+            f"{subject}: it waits for a second person; expected another one who signs in with {permission} "
             f"({roles}){f', {found}' if question else ''}"
         )
 
@@ -108,7 +108,7 @@ async def filed_of(store: "Store", asking: Principal, question: str) -> Filed:
     record = await store.records.get(_key(question))
     filed = None if record is None else Filed.model_validate(record.document)
     if filed is None or not asking.may(NEEDED[filed.question.asked.subject]):
-        raise NotFound(f"question: there is no question {question!r}; allowed: one that GET /api/approvals lists")
+        raise NotFound(f"question: there is no question {question!r}; expected one that GET /api/approvals lists")
     return filed
 
 

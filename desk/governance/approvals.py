@@ -2,18 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
-from quant.strategy import Frozen
+from desk.base.errors import Conflicting
+from desk.governance.estimates import Estimate
+from quant.numeric.frozen import Frozen
 from store.records import Key, Put
-from tools.errors import Conflicting
-from tools.optimization import Estimate, OptimizationRequest
 
 if TYPE_CHECKING:
+    from desk.governance.estimates import Machines
     from store.store import Store
-    from tools.jobs import Machines
 
 KIND = "approval"
 
@@ -76,26 +76,16 @@ class Ruling(Frozen):
     def _fits_its_verdict(self) -> Self:
         changes = (self.trials, self.paths) != (None, None)
         if changes != (self.verdict == "edited"):
-            msg = f"trials and paths do not fit the verdict {self.verdict}; allowed: one or both with edited alone"
+            msg = f"trials and paths do not fit the verdict {self.verdict}; expected one or both with edited alone"
             raise ValueError(msg)
         if self.verdict == "rejected" and not self.reason.strip():
-            msg = "reason is empty; allowed: a reason of 1 to 500 characters for what is rejected"
+            msg = "reason is empty; expected a reason of 1 to 500 characters for what is rejected"
             raise ValueError(msg)
         return self
 
     def same_as(self, other: "Ruling") -> bool:
         """Whether both come to the same, whoever decided when and why."""
         return (self.verdict, self.trials, self.paths) == (other.verdict, other.trials, other.paths)
-
-    def applied(self, request: OptimizationRequest) -> OptimizationRequest:
-        """`request` as the person changed it, validated like a new one."""
-        if self.verdict != "edited":
-            return request
-        content: dict[str, Any] = request.model_dump()
-        content["trials"] = self.trials or request.trials
-        if self.paths is not None:
-            content["scenarios"] = [scenario | {"paths": self.paths} for scenario in content["scenarios"]]
-        return OptimizationRequest.model_validate(content)
 
 
 class Decided(Ruling):
@@ -145,7 +135,7 @@ async def decide(
     record = await store.records.get(key)
     if record is None:
         allowed = "a run that `python -m api runs` shows as waiting" if subject == "launch" else "ask for it first"
-        raise NothingAsked(f"run: {run!r} waits for no decision on its {subject}; allowed: {allowed}")
+        raise NothingAsked(f"run: {run!r} waits for no decision on its {subject}; expected {allowed}")
     approval = Approval.model_validate(record.document)
     if approval.decided is None:
         approval = approval.model_copy(update={"decided": decided})
@@ -154,7 +144,7 @@ async def decide(
         first = approval.decided
         raise AlreadyDecided(
             f"run: the {subject} of {run!r} was {first.verdict} by {first.by} on {first.at:%Y-%m-%d at %H:%M} UTC; "
-            "allowed: that decision, or a new run"
+            "expected that decision, or a new run"
         )
     return approval
 

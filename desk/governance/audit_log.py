@@ -13,14 +13,14 @@ from typing import NamedTuple
 
 from pydantic import AwareDatetime, Field
 
-from quant.frozen import Frozen
-from store.errors import Conflict, Damaged, Unavailable
+from desk.base.errors import Conflicting
+from desk.governance.roles import Role
+from quant.numeric.frozen import Frozen
+from store.errors import Conflict, Corrupted, Unavailable
 from store.events import Event
 from store.keys import SYSTEM
 from store.records import Key
 from store.store import Store
-from tools.errors import Conflicting
-from tools.roles import Role
 
 RUN = "audit"
 """The log's name among those of the owner `_desk`; nothing deletes it."""
@@ -80,11 +80,11 @@ def linked(key: str, before: Link, text: str) -> Link:
 
 
 def entry_of(event: Event) -> Logged:
-    """What the event says, whether or not its hash is right; `Damaged` if it says nothing."""
+    """What the event says, whether or not its hash is right; `Corrupted` if it says nothing."""
     try:
         return Logged(**json.loads(event.payload["entry"]), number=event.number, hash=event.event_id)
     except (TypeError, LookupError, ValueError) as error:
-        raise Damaged(f"entry {event.number} of the audit log is none") from error
+        raise Corrupted(f"entry {event.number} of the audit log is none") from error
 
 
 class _End(NamedTuple):
@@ -127,7 +127,7 @@ class AuditLog:
         try:
             found = await events.read(SYSTEM, RUN, after, limit)
             entries = [entry_of(event) for event in found]
-        except Damaged as error:
+        except Corrupted as error:
             raise _unlisted(str(error)) from error
         end = after + len(entries)
         more = await events.last(SYSTEM, RUN) > end
@@ -143,7 +143,7 @@ class AuditLog:
             while True:
                 try:
                     return await self._append(batch.texts)
-                except Damaged as error:
+                except Corrupted as error:
                     raise Unavailable(f"{error}: nothing can be added; {_ASK}") from error
                 except Conflict as error:
                     if time.monotonic() > deadline:
@@ -167,7 +167,7 @@ class AuditLog:
         head, version = await read_head(self._store)
         last = await self._store.events.last(SYSTEM, RUN)
         if last < head.number:
-            raise Damaged(f"the audit log ends at entry {last} and had {head.number}")
+            raise Corrupted(f"the audit log ends at entry {last} and had {head.number}")
         if last == head.number:
             return _End(head, version)
         event = next(iter(await self._store.events.read(SYSTEM, RUN, last - 1, 1)), None)
@@ -187,7 +187,7 @@ async def read_head(store: Store) -> tuple[Link, int]:
     try:
         return Link(int(record.document["number"]), str(record.document["hash"])), record.version
     except (LookupError, ValueError, TypeError) as error:
-        raise Damaged("the head of the audit log is none") from error
+        raise Corrupted("the head of the audit log is none") from error
 
 
 def _unlisted(reason: str) -> Conflicting:

@@ -4,12 +4,12 @@ import json
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
-from quant.frozen import Frozen
-from store.errors import Damaged
+from desk.governance.audit_log import BEGINNING, RUN, TOGETHER, Link, linked, read_head
+from quant.numeric.frozen import Frozen
+from store.errors import Corrupted
 from store.events import MAX_PAGE, Event
 from store.keys import SYSTEM
 from store.store import Store
-from tools.audit import BEGINNING, RUN, TOGETHER, Link, linked, read_head
 
 
 class Fault(Frozen):
@@ -100,12 +100,12 @@ class _Walk:
         events = self._store.events
         try:
             return await events.read(SYSTEM, RUN, after, MAX_PAGE)
-        except (Damaged, LookupError):  # one of them cannot be read: those before it alone
+        except (Corrupted, LookupError):  # one of them cannot be read: those before it alone
             page: list[Event] = []
             for number in range(after, after + MAX_PAGE):
                 try:
                     page += await events.read(SYSTEM, RUN, number, 1)
-                except (Damaged, LookupError) as error:
+                except (Corrupted, LookupError) as error:
                     if not page:
                         raise _Wrong(number + 1, f"it cannot be read: {error}") from error
                     break
@@ -114,7 +114,7 @@ class _Walk:
     async def _head(self) -> Link:
         try:
             link, _ = await read_head(self._store)
-        except Damaged as error:
+        except Corrupted as error:
             raise _Wrong(0, str(error)) from error
         return link
 

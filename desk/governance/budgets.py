@@ -5,9 +5,9 @@ from typing import Annotated, Literal, TypeAlias, get_args
 
 from pydantic import Field
 
-from quant.frozen import Frozen
-from tools.errors import UserError
-from tools.usage import Usage
+from desk.base.errors import UserError
+from desk.governance.usage import Usage
+from quant.numeric.frozen import Frozen
 
 BudgetName: TypeAlias = Literal[
     "run tokens", "run dollars", "agent tokens", "agent dollars", "user tokens", "user dollars"
@@ -86,7 +86,7 @@ class BudgetSpent(UserError):
     def __init__(self, budget: BudgetName, limit: float) -> None:
         self.budget: BudgetName = budget
         self.limit = limit
-        super().__init__(f"{setting_of(budget)}: {limit:g} is spent; allowed: a larger budget, or none")
+        super().__init__(f"{setting_of(budget)}: {limit:g} is spent; expected a larger budget, or none")
 
     def __reduce__(self) -> tuple[type["BudgetSpent"], tuple[BudgetName, float]]:
         return BudgetSpent, (self.budget, self.limit)

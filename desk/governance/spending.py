@@ -5,13 +5,12 @@ from datetime import date
 from functools import reduce
 from typing import get_args
 
+from desk.governance.budgets import Spent, Totals
+from desk.governance.scope import Scope
+from desk.governance.usage import AgentName, AgentUsage, Usage
 from store.errors import Conflict
-from store.records import Key, Put, every
+from store.records import Key, Put, iterate_records
 from store.store import Store
-from tools.budget import Spent, Totals
-from tools.context import Scope
-from tools.optimization import AgentName, AgentUsage
-from tools.usage import Usage
 
 KIND = "usage"
 DAILY = "usage_day"
@@ -27,7 +26,7 @@ async def agents_usage(store: Store, owner: str, run: str) -> tuple[AgentUsage, 
     prefix = f"{run}."
     found = {
         record.key.id.removeprefix(prefix): Spent.model_validate(record.document)
-        async for record in every(store.records, owner, KIND, prefix=prefix)
+        async for record in iterate_records(store.records, owner, KIND, prefix=prefix)
     }
     agents: tuple[AgentName, ...] = get_args(AgentName)
     return tuple(
@@ -46,7 +45,7 @@ async def totals(scope: Scope, agent: AgentName) -> Totals:
     """What counts against the budgets of the agent's next call."""
     by_agent = {
         record.key.id: Spent.model_validate(record.document)
-        async for record in every(scope.store.records, scope.owner, KIND, prefix=f"{scope.run}.")
+        async for record in iterate_records(scope.store.records, scope.owner, KIND, prefix=f"{scope.run}.")
     }
     return Totals(
         agent=by_agent.get(_of_run(scope, agent).id, Spent()),

@@ -4,8 +4,9 @@ import math
 import operator
 from collections.abc import Iterable
 from functools import reduce
+from typing import Literal, TypeAlias
 
-from quant.strategy import Frozen
+from quant.numeric.frozen import Frozen
 
 
 class Usage(Frozen):
@@ -44,3 +45,14 @@ class Usage(Frozen):
 
 def total(usages: Iterable[Usage]) -> Usage:
     return reduce(operator.add, usages, Usage())
+
+
+AgentName: TypeAlias = Literal["risk_manager", "market_analyst", "optimizer", "explainer", "assistant"]
+
+
+class AgentUsage(Frozen):
+    """What an agent took in a run, and the models that answered it."""
+
+    agent: AgentName
+    models: tuple[str, ...]
+    usage: Usage

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.errors import InvalidInput
+from desk.base.errors import InvalidInput
 
 Floats: TypeAlias = NDArray[np.float64]
 Field: TypeAlias = Literal["open", "high", "low", "close", "volume", "unadjusted", "dividend", "split"]
@@ -35,20 +35,20 @@ class Bars:
     def hash(self, terms: str) -> str:
         """SHA-256 of the content and the terms on which it is used."""
         content = hashlib.sha256(b"stratigos dataset 1\n")
-        for text in (terms, *self.assets, *self.names):
+        for text in (terms, *self.assets, *self.field_names):
             content.update(struct.pack("<q", len(text.encode())) + text.encode())
         content.update(struct.pack("<qq", *self.closes.shape))
         content.update(self.dates.astype("<i8").tobytes())
-        for name in self.names:
+        for name in self.field_names:
             values = self.fields[name].astype("<f8")
             content.update(np.where(np.isnan(values), np.nan, values).tobytes())
         return content.hexdigest()
 
     @property
-    def names(self) -> tuple[Field, ...]:
+    def field_names(self) -> tuple[Field, ...]:
         return tuple(name for name in FIELDS if name in self.fields)
 
-    def only(self, assets: Sequence[str]) -> "Bars":
+    def select(self, assets: Sequence[str]) -> "Bars":
         """Some of the assets, in this order, on the days on which any of them has a close."""
         columns = [self.assets.index(asset) for asset in assets]
         rows = ~np.isnan(self.closes[:, columns]).all(axis=1)
@@ -70,7 +70,7 @@ class Bars:
             fields={name: values[rows] for name, values in self.fields.items()},
         )
 
-    def common(self) -> slice:
+    def common_rows(self) -> slice:
         """Rows from the last of the assets' first days to the first of their last."""
         known = ~np.isnan(self.closes)
         if not known.any(axis=0).all():
@@ -79,14 +79,14 @@ class Bars:
         stop = int(len(self.dates) - known[::-1].argmax(axis=0).max())
         return slice(start, max(start, stop))
 
-    def packed(self) -> bytes:
+    def to_bytes(self) -> bytes:
         file = io.BytesIO()
         tables: dict[str, Any] = {f"field_{name}": values for name, values in self.fields.items()}
         np.savez_compressed(file, dates=self.dates.astype("<i8"), assets=np.array(self.assets, dtype=np.str_), **tables)
         return file.getvalue()
 
     @classmethod
-    def unpacked(cls, data: bytes) -> "Bars":
+    def from_bytes(cls, data: bytes) -> "Bars":
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             return cls(
                 dates=file["dates"].astype("datetime64[D]"),
@@ -95,7 +95,7 @@ class Bars:
             )
 
 
-def extended(earlier: Bars, later: Bars) -> Bars:
+def extend(earlier: Bars, later: Bars) -> Bars:
     """The days of `later` replace or follow those of `earlier`; assets of both, fields of both."""
     dates = np.union1d(earlier.dates, later.dates)
     assets = (*earlier.assets, *(asset for asset in later.assets if asset not in earlier.assets))
@@ -114,7 +114,7 @@ def extended(earlier: Bars, later: Bars) -> Bars:
     return Bars(dates=dates, assets=assets, fields=fields)
 
 
-def adjusted(bars: Bars, *, splits: bool) -> Bars:
+def reinvest_dividends(bars: Bars, *, splits: bool) -> Bars:
     """Closes with the dividends reinvested on their ex-dates, and the other prices in proportion.
 
     A dividend is per share of its own day; with `splits` the closes are as quoted, and a split of 2 makes two of one.
@@ -142,10 +142,10 @@ def adjusted(bars: Bars, *, splits: bool) -> Bars:
             own = closes[rows, n]
             growth = (own[1:] + paid[rows[1:], n]) * shares[rows[1:], n] / own[:-1]
             total[rows, n] = own[0] * np.concatenate(([1.0], np.cumprod(growth)))
-    return rescaled(bars, total)
+    return rescale(bars, total)
 
 
-def rescaled(bars: Bars, closes: Floats) -> Bars:
+def rescale(bars: Bars, closes: Floats) -> Bars:
     """Bars with these closes, open, high and low in proportion."""
     ratio = closes / bars.closes
     fields = dict(bars.fields)

@@ -8,10 +8,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tools.errors import InvalidInput
-from tools.price_facts import PriceFacts
-from tools.prices import CashRates, Prices
-from tools.universe import split_universe
+from desk.base.errors import InvalidInput
+from desk.market.price_facts import PriceFacts
+from desk.market.prices import CashRates, Prices
+from desk.market.universe import split_universe
 
 DATA = Path(__file__).parent / "data"
 
@@ -42,7 +42,7 @@ class BundledPrices:
                 code="unknown_universe",
             )
         prices = await asyncio.to_thread(_read, name)
-        return prices.only(assets) if assets else prices
+        return prices.select(assets) if assets else prices
 
 
 @cache

@@ -5,14 +5,14 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.bars import Bars, Floats
-from tools.gates import sessions_of
+from desk.market.bars import Bars, Floats
+from desk.market.checks.prices import sessions_between
 
 Days: TypeAlias = NDArray[np.datetime64]
 Period: TypeAlias = Literal["day", "week", "month"]
 
 
-def columns_of(bars: Bars, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> dict[str, Floats]:
+def resample(bars: Bars, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> dict[str, Floats]:
     if not starts.size:
         return {}
     table = {name: values[:, 0] for name, values in bars.fields.items()}
@@ -30,7 +30,7 @@ def columns_of(bars: Bars, starts: NDArray[np.int64], stops: NDArray[np.int64]) 
     return made
 
 
-def changes_of(
+def period_returns(
     closes: Floats,
     keys: NDArray[np.int64],
     stops: NDArray[np.int64],
@@ -50,7 +50,7 @@ def changes_of(
     return changes
 
 
-def keys_of(days: NDArray[np.datetime64], period: Period) -> NDArray[np.int64]:
+def period_numbers(days: NDArray[np.datetime64], period: Period) -> NDArray[np.int64]:
     """A number for each period; weeks begin on Monday, and 1970-01-01 was a Thursday."""
     if period == "month":
         return days.astype("datetime64[M]").astype(np.int64)
@@ -58,7 +58,9 @@ def keys_of(days: NDArray[np.datetime64], period: Period) -> NDArray[np.int64]:
     return numbers if period == "day" else (numbers + 3) // 7
 
 
-def partial_of(days: NDArray[np.datetime64], ends: NDArray[np.datetime64], period: Period, calendar: str) -> list[str]:
+def partial_periods(
+    days: NDArray[np.datetime64], ends: NDArray[np.datetime64], period: Period, calendar: str
+) -> list[str]:
     """Periods of which sessions are left out: at most the first and the last."""
     if period == "day" or not days.size:
         return []
@@ -67,9 +69,9 @@ def partial_of(days: NDArray[np.datetime64], ends: NDArray[np.datetime64], perio
     if calendar == "none":
         earlier, later = _every(before, days[0]), _every(days[-1], after)
     else:
-        earlier, later = sessions_of(calendar, before, days[0]), sessions_of(calendar, days[-1], after)
-    first = np.isin(keys_of(earlier[earlier < days[0]], period), keys_of(days[:1], period)).any()
-    last = np.isin(keys_of(later[later > days[-1]], period), keys_of(days[-1:], period)).any()
+        earlier, later = sessions_between(calendar, before, days[0]), sessions_between(calendar, days[-1], after)
+    first = np.isin(period_numbers(earlier[earlier < days[0]], period), period_numbers(days[:1], period)).any()
+    last = np.isin(period_numbers(later[later > days[-1]], period), period_numbers(days[-1:], period)).any()
     return list(dict.fromkeys(str(end) for end, cut in ((ends[0], first), (ends[-1], last)) if cut))
 
 

@@ -1,12 +1,8 @@
 """What is known of prices that have passed every gate, so that a request can be checked without loading them."""
 
 from datetime import date
-from typing import TYPE_CHECKING
 
-from quant.strategy import Frozen
-
-if TYPE_CHECKING:
-    from tools.prices import Prices
+from quant.numeric.frozen import Frozen
 
 
 class PriceFacts(Frozen):
@@ -17,14 +13,3 @@ class PriceFacts(Frozen):
     first: date
     last: date
     sessions: int
-
-
-def facts_of(prices: "Prices") -> PriceFacts:
-    """Kept of prices alone that `tools.market.build_market` takes."""
-    return PriceFacts(
-        digest=prices.digest,
-        assets=prices.assets,
-        first=date.fromisoformat(str(prices.dates[0])),
-        last=date.fromisoformat(str(prices.dates[-1])),
-        sessions=len(prices.dates),
-    )

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from tools.bars import Bars, Field, Floats
-from tools.dataset_words import Version
-from tools.datasets import OwnedPrices, bars_of, head_of, resolved, version_of
-from tools.errors import InvalidInput
-from tools.periods import Period, changes_of, columns_of, keys_of, partial_of
+from desk.base.errors import InvalidInput
+from desk.market.bars import Bars, Field, Floats
+from desk.market.datasets.repository import OwnedPrices, read_bars, read_head, read_version, resolve_commit
+from desk.market.datasets.schemas import Version
+from desk.market.periods import Period, partial_periods, period_numbers, period_returns, resample
 
 MOST_SYMBOLS = 100
 YEAR = 365
@@ -29,7 +29,7 @@ COLUMNS: tuple[Field, ...] = ("open", "high", "low", "close", "volume")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class PriceQuery:
     symbols: tuple[str, ...]
     start: date | None = None
     end: date | None = None
@@ -38,7 +38,7 @@ class Asked:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Quoted:
+class SymbolBars:
     """The bars of one symbol, and where they come from."""
 
     symbol: str
@@ -59,7 +59,7 @@ class Window:
     notes: tuple[str, ...] = ()
 
 
-async def prices(source: OwnedPrices, asked: Asked, period: Period) -> bytes:
+async def price_series(source: OwnedPrices, asked: PriceQuery, period: Period) -> bytes:
     """JSON by symbol: dates, the five columns (null where the data have none), and where they come from."""
     found = await _find(source, asked)
     window = _window(asked, found)
@@ -68,7 +68,9 @@ async def prices(source: OwnedPrices, asked: Asked, period: Period) -> bytes:
     )
 
 
-async def returns(source: OwnedPrices, asked: Asked, period: Period, *, inner: bool, logarithmic: bool) -> bytes:
+async def return_series(
+    source: OwnedPrices, asked: PriceQuery, period: Period, *, inner: bool, logarithmic: bool
+) -> bytes:
     """JSON lists by symbol, all as long as `dates`: the last session of each period, from the second on."""
     reserved = sorted({"dates", "partial", "notes"}.intersection(asked.symbols))
     if reserved:
@@ -81,7 +83,7 @@ async def returns(source: OwnedPrices, asked: Asked, period: Period, *, inner: b
     return await asyncio.to_thread(lambda: _json(_aligned(found, window, period, inner=inner, logarithmic=logarithmic)))
 
 
-async def _find(source: OwnedPrices, asked: Asked) -> list[Quoted]:
+async def _find(source: OwnedPrices, asked: PriceQuery) -> list[SymbolBars]:
     _check(asked)
     if asked.dataset is not None:
         places = [await _place(source, asked.dataset, asked.as_of)]
@@ -95,12 +97,12 @@ async def _find(source: OwnedPrices, asked: Asked) -> list[Quoted]:
     wanted = {place.name: place for place in chosen.values()}
     bars = {name: await _bars(source, place) for name, place in wanted.items()}
     return [
-        Quoted(symbol=symbol, bars=bars[place.name].only([symbol]), dataset=place.name, version=place.version)
+        SymbolBars(symbol=symbol, bars=bars[place.name].select([symbol]), dataset=place.name, version=place.version)
         for symbol, place in chosen.items()
     ]
 
 
-def _check(asked: Asked) -> None:
+def _check(asked: PriceQuery) -> None:
     if not asked.symbols or not all(asked.symbols) or len(asked.symbols) > MOST_SYMBOLS:
         reason = f"{len(asked.symbols)} symbols" if all(asked.symbols) else "a symbol is empty"
         raise InvalidInput("symbols", asked.symbols, reason=reason, allowed=f"1 to {MOST_SYMBOLS}, as AAPL,MSFT")
@@ -109,7 +111,7 @@ def _check(asked: Asked) -> None:
     if asked.start and asked.end and asked.start > asked.end:
         raise InvalidInput("startDate", str(asked.start), allowed=f"a day up to endDate, {asked.end}")
     if asked.as_of is not None and "@" in (asked.dataset or ""):
-        raise InvalidInput("asOf", str(asked.as_of), allowed="with a data set's name alone: a hash names one version")
+        raise InvalidInput("asOf", str(asked.as_of), allowed="nothing beside a hash, which names one version")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +125,7 @@ class _Place:
 
 async def _known(source: OwnedPrices, name: str, as_of: datetime | None) -> _Place | None:
     """None for a data set that did not exist then."""
-    head = await head_of(source.store, source.owner, name)
+    head = await read_head(source.store, source.owner, name)
     if as_of is not None and head.history[0].at > _aware(as_of):
         return None
     return await _place(source, name, as_of)
@@ -133,15 +135,15 @@ async def _place(source: OwnedPrices, dataset: str, as_of: datetime | None) -> _
     if dataset in await source.shared.universes():
         return _Place(name=dataset, assets=(await source.shared.load(dataset)).assets, version=None)
     name, _, hash_ = dataset.partition("@")
-    head = await head_of(source.store, source.owner, name)
-    commit = resolved(head, hash_ or None, _aware(as_of) if as_of else None)
-    version = await version_of(source.store, source.owner, name, commit.hash)
+    head = await read_head(source.store, source.owner, name)
+    commit = resolve_commit(head, hash_ or None, _aware(as_of) if as_of else None)
+    version = await read_version(source.store, source.owner, name, commit.hash)
     return _Place(name=name, assets=version.assets, version=version)
 
 
 async def _bars(source: OwnedPrices, place: _Place) -> Bars:
     if place.version is not None:
-        return await bars_of(source.store, source.owner, place.version)
+        return await read_bars(source.store, source.owner, place.version)
     loaded = await source.shared.load(place.name)
     return Bars(dates=loaded.dates, assets=loaded.assets, fields={"close": loaded.closes})
 
@@ -155,7 +157,7 @@ def _of(places: Sequence[_Place], symbol: str) -> _Place:
     raise InvalidInput("symbols", symbol, reason=f"there are no prices of {symbol!r}", allowed=allowed)
 
 
-def _window(asked: Asked, found: Sequence[Quoted]) -> Window:
+def _window(asked: PriceQuery, found: Sequence[SymbolBars]) -> Window:
     """A year to today; where nobody named days and the data end before, their last year."""
     today = datetime.now(UTC).date()
     end = asked.end or max(today, asked.start or today)
@@ -172,12 +174,12 @@ def _earlier(day: date) -> date:
     return date.fromordinal(max(day.toordinal() - YEAR, 1))
 
 
-def _series(one: Quoted, window: Window, period: Period, asked: Asked) -> dict[str, Any]:
+def _series(one: SymbolBars, window: Window, period: Period, asked: PriceQuery) -> dict[str, Any]:
     bars = one.bars.between(np.datetime64(window.first), np.datetime64(window.last))
-    keys = keys_of(bars.dates, period)
+    keys = period_numbers(bars.dates, period)
     starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1]))) if keys.size else np.arange(0)
     stops = np.append(starts[1:], keys.size) - 1 if starts.size else starts
-    columns = columns_of(bars, starts, stops)
+    columns = resample(bars, starts, stops)
     dates = bars.dates[stops]
     notes = list(window.notes)
     if not dates.size:
@@ -189,7 +191,7 @@ def _series(one: Quoted, window: Window, period: Period, asked: Asked) -> dict[s
     return {
         "dates": [str(day) for day in dates],
         **{name: _plain(columns[name]) if name in columns else [None] * dates.size for name in COLUMNS},
-        "partial": partial_of(bars.dates, dates, period, one.calendar),
+        "partial": partial_periods(bars.dates, dates, period, one.calendar),
         "dataset": one.dataset,
         "version": None if one.version is None else one.version.hash,
         "currency": "USD" if one.version is None else one.version.currency,
@@ -199,7 +201,7 @@ def _series(one: Quoted, window: Window, period: Period, asked: Asked) -> dict[s
 
 
 def _aligned(
-    found: Sequence[Quoted],
+    found: Sequence[SymbolBars],
     window: Window,
     period: Period,
     *,
@@ -215,7 +217,7 @@ def _aligned(
     if inner:
         rows = ~np.isnan(closes).any(axis=1)
         days, closes = days[rows], closes[rows]
-    keys = keys_of(days, period)
+    keys = period_numbers(days, period)
     stops = np.append(np.flatnonzero(keys[1:] != keys[:-1]), keys.size - 1) if keys.size else np.arange(0)
     ends = days[stops]
     notes = list(window.notes)
@@ -224,10 +226,10 @@ def _aligned(
     elif period != "day":
         notes.append(f"the first return is of the {period} to {ends[1]}: the one before has no close to start from")
     answer: dict[str, Any] = {
-        one.symbol: _plain(changes_of(closes[:, n], keys, stops, logarithmic=logarithmic)[1:])
+        one.symbol: _plain(period_returns(closes[:, n], keys, stops, logarithmic=logarithmic)[1:])
         for n, one in enumerate(found)
     }
-    partial = partial_of(days, ends, period, found[0].calendar)
+    partial = partial_periods(days, ends, period, found[0].calendar)
     return {
         **answer,
         "dates": [str(day) for day in ends[1:]],

@@ -4,11 +4,12 @@ import hashlib
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
-from tools.errors import InvalidInput
-from tools.price_facts import PriceFacts
+from desk.base.errors import InvalidInput
+from desk.market.price_facts import PriceFacts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 class Prices:
     """Closes of N assets over T sessions, and what one must know to use them.
 
-    Only the shapes are checked here: `tools.gates` judges the content. The arrays are read-only.
+    Only the shapes are checked here: `desk.market.checks.prices` judges the content. The arrays are read-only.
     """
 
     dates: "NDArray[np.datetime64]"
@@ -66,7 +67,7 @@ class Prices:
         content.update(self.closes.astype("<f8").tobytes())
         return content.hexdigest()
 
-    def only(self, assets: Iterable[str]) -> Self:
+    def select(self, assets: Iterable[str]) -> Self:
         """Some of the assets, in the order of this data set: one choice has one digest."""
         chosen = set(assets)
         columns = [i for i, asset in enumerate(self.assets) if asset in chosen]
@@ -80,6 +81,17 @@ class Prices:
                 code="unknown_asset",
             )
         return replace(self, assets=tuple(self.assets[i] for i in columns), closes=self.closes[:, columns])
+
+
+def facts_of(prices: Prices) -> PriceFacts:
+    """Facts of prices that `desk.optimization.inputs.market_data.build_market` accepts."""
+    return PriceFacts(
+        digest=prices.digest,
+        assets=prices.assets,
+        first=date.fromisoformat(str(prices.dates[0])),
+        last=date.fromisoformat(str(prices.dates[-1])),
+        sessions=len(prices.dates),
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -103,7 +115,7 @@ class CashRates:
 
 @runtime_checkable
 class PriceSource(Protocol):
-    """Port. Adapters: `tools.bundled.BundledPrices`, `tools.price_file.PriceFile`, `tools.datasets.OwnedPrices`."""
+    """Port. Adapters: `desk.market.bundled.BundledPrices`, `desk.market.files.price_file.PriceFile`, `desk.market.datasets.repository.OwnedPrices`."""
 
     async def universes(self) -> tuple[str, ...]:
         """The names that `load` takes; `name:A,B` loads only the assets A and B of it."""

@@ -1,6 +1,6 @@
 """Which assets a request names."""
 
-from tools.errors import InvalidInput
+from desk.base.errors import InvalidInput
 
 
 def split_universe(universe: str) -> tuple[str, tuple[str, ...]]:

@@ -5,8 +5,9 @@ from functools import reduce
 from operator import add
 from typing import Literal
 
-from quant.trial import Trial
-from tools.optimization import Counts, OptimizationRequest
+from desk.optimization.request import OptimizationRequest
+from desk.optimization.result import Counts
+from quant.strategies.trial import Trial
 
 
 def counted(

@@ -2,11 +2,11 @@
 
 import os
 
-from tools.approval import Thresholds
-from tools.estimate_words import Foreseen
-from tools.jobs import Machines
-from tools.optimization import MAX_PLANS, Estimate, OptimizationRequest
-from tools.prices import PriceSource
+from desk.governance.approvals import Thresholds
+from desk.governance.estimates import Estimate, Machines
+from desk.market.prices import PriceSource
+from desk.optimization.estimate_schemas import Foreseen
+from desk.optimization.request import MAX_PLANS, OptimizationRequest
 
 DAYS = 252
 PATH_DAYS_PER_SECOND = 2.0e8

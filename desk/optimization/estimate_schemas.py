@@ -1,8 +1,8 @@
 """What is said of a search before it is launched."""
 
-from quant.strategy import Frozen
-from tools.approval import Thresholds
-from tools.optimization import Estimate
+from desk.governance.approvals import Thresholds
+from desk.governance.estimates import Estimate
+from quant.numeric.frozen import Frozen
 
 
 class Foreseen(Frozen):

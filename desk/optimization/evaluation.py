@@ -7,20 +7,22 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.evaluation import Evaluation, Measured
-from quant.history import History, Replayed, rebalancing_days, replay, trained_constant
-from quant.metrics import series_metrics
-from quant.objective import scenario_weights, scores
-from quant.paths import PathModel, path_model
-from quant.regime import labels
-from quant.rules import Rules, lay_out
-from quant.scenario import Scenario
-from quant.simulation import Part, Simulated, evaluations, simulate, simulate_part
-from quant.strategy import InnerPortfolio, Rebalancing, StrategyConfig
-from quant.trial import Trial
-from tools.market import Market
-from tools.optimization import HISTORY, OptimizationRequest
-from tools.splits import DAYS
+from desk.optimization.inputs.market_data import Market
+from desk.optimization.inputs.splits import DAYS
+from desk.optimization.request import OptimizationRequest
+from desk.scenarios.schemas import HISTORY
+from quant.numeric.measured import Measured
+from quant.strategies.config import InnerPortfolio, Rebalancing, StrategyConfig
+from quant.strategies.evaluation import Evaluation
+from quant.strategies.history import History, Replayed, rebalancing_days, replay, trained_constant
+from quant.strategies.metrics import series_metrics
+from quant.strategies.objective import scenario_weights, scores
+from quant.strategies.rules import Rules, lay_out
+from quant.strategies.simulation import Part, Simulated, evaluations, simulate, simulate_part
+from quant.strategies.trial import Trial
+from quant.worlds.paths import PathModel, path_model
+from quant.worlds.regimes import labels
+from quant.worlds.scenario import Scenario
 
 Floats = NDArray[np.float64]
 

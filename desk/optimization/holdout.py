@@ -4,16 +4,16 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from quant.evaluation import Evaluation
-from quant.strategy import Frozen
+from desk.figures.figures import Figure, Unit
+from desk.optimization.result import OptimizationResult
+from quant.numeric.frozen import Frozen
+from quant.strategies.evaluation import Evaluation
 from store.errors import Conflict
 from store.records import Key
-from tools.figures import Figure, Unit
-from tools.optimization import OptimizationResult
 
 if TYPE_CHECKING:
+    from desk.optimization.evaluation import World
     from store.store import Store
-    from tools.evaluation import World
 
 KIND = "holdout"
 

@@ -1,13 +1,12 @@
 """Long computations, wherever they run: submitted, watched, cancelled, never waited for inside a tool."""
 
 import hashlib
-import math
-from typing import Annotated, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
-from pydantic import Field
-
-from quant.strategy import Frozen, SearchSpace, StrategyConfig
-from tools.optimization import OptimizationRequest
+from desk.governance.estimates import Machines
+from desk.optimization.request import OptimizationRequest
+from quant.numeric.frozen import Frozen
+from quant.strategies.config import SearchSpace, StrategyConfig
 
 
 class Shard(Frozen):
@@ -87,33 +86,9 @@ class JobStatus(Frozen):
     """Whether machines may still compute what nobody awaits any more: to be cancelled again until they do not."""
 
 
-class Machines(Frozen):
-    """Where jobs are computed."""
-
-    kind: Literal["local", "ray", "sagemaker"] = "local"
-    instances: Annotated[int, Field(ge=0, le=1000)] = 0
-    """That are paid for while a job runs; 0 for machines that are there anyway."""
-    cores: Annotated[int, Field(ge=1)] = 1
-    """Of all of them together."""
-    instance_type: str = ""
-    dollars_per_hour: float | None = None
-    """Of one instance; None where the price is not known, or there is none."""
-    starting_seconds: float = 0.0
-    """Until the first instance computes."""
-
-    @property
-    def remote(self) -> bool:
-        """Whether a job outlives the process that submits it."""
-        return self.kind == "sagemaker"
-
-    def dollars(self, seconds: float) -> float:
-        """Of so many seconds; whole seconds are paid for, 0 where the price is not known."""
-        return self.instances * (self.dollars_per_hour or 0.0) * math.ceil(seconds) / 3600.0
-
-
 @runtime_checkable  # pydantic checks a Context by isinstance when it builds tool schemas
 class JobRunner(Protocol):
-    """Port. Adapters: `tools.local.LocalRunner`, `tools.ray_cluster.RayRunner`, `tools.sagemaker.SageMakerRunner`."""
+    """Port. Adapters: `desk.compute.local.LocalRunner`, `desk.compute.ray_cluster.RayRunner`, `desk.compute.sagemaker.runner.SageMakerRunner`."""
 
     @property
     def machines(self) -> Machines: ...

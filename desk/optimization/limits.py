@@ -3,10 +3,12 @@
 import math
 from collections.abc import Mapping
 
-from quant.evaluation import Evaluation, Metrics
-from tools.errors import InvalidInput
-from tools.evaluation import World
-from tools.optimization import HISTORY, LimitCheck, LimitName, OptimizationRequest
+from desk.base.errors import InvalidInput
+from desk.optimization.evaluation import World
+from desk.optimization.request import LimitName, OptimizationRequest
+from desk.optimization.result import LimitCheck
+from desk.scenarios.schemas import HISTORY
+from quant.strategies.evaluation import Evaluation, Metrics
 
 _ROUNDING = 1e-9
 

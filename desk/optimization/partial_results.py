@@ -2,8 +2,11 @@
 
 from collections.abc import Iterable
 
-from tools.budget import BudgetName
-from tools.optimization import AgentName, Decision, OptimizationResult, RenderedClaim
+from desk.figures.figures import RenderedClaim
+from desk.governance.budgets import BudgetName
+from desk.governance.usage import AgentName
+from desk.optimization.answers import Decision
+from desk.optimization.result import OptimizationResult
 
 LABEL = "Partial result. "
 

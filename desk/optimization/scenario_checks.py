@@ -5,12 +5,12 @@ import struct
 
 import numpy as np
 
-from quant.diagnostics import diagnose
-from quant.frozen import Frozen
-from quant.paths import PathModel
-from quant.scenario import Scenario
-from tools.errors import InvalidInput
-from tools.evaluation import World
+from desk.base.errors import InvalidInput
+from desk.optimization.evaluation import World
+from quant.numeric.frozen import Frozen
+from quant.worlds.diagnostics import diagnose
+from quant.worlds.paths import PathModel
+from quant.worlds.scenario import Scenario
 
 GATES = {"mean": "mean", "volatility": "volatility", "wealth": "mean growth"}
 """What must hold: the moments that a scenario states, and, where a day's mean is known, that wealth compounds it."""

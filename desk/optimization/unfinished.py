@@ -6,10 +6,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from quant.family import WeightFunction
-from quant.strategy import Frozen
-from quant.trial import Trial
-from tools.optimization import OptimizationRequest, Plotted
+from desk.optimization.request import OptimizationRequest
+from desk.optimization.result import Plotted
+from quant.numeric.frozen import Frozen
+from quant.strategies.family import WeightFunction
+from quant.strategies.trial import Trial
 
 
 class Tried(Frozen):

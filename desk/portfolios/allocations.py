@@ -8,6 +8,12 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from desk.base.errors import InvalidInput
+from desk.figures.figures import Figure
+from desk.figures.sheet import ORDINALS, Money, Sheet
+from desk.market.prices import PriceSource
+from desk.portfolios.holdings import Assets, load_assets
+from desk.portfolios.schemas import Method
 from quant.allocate import (
     efficient_frontier,
     equal_weights,
@@ -15,19 +21,13 @@ from quant.allocate import (
     inverse_volatility,
     risk_parity,
 )
-from quant.covariance import ILL_CONDITIONED, RECOMMENDED_OBSERVATIONS, condition_number, correlation, sample
-from quant.errors import Infeasible
-from quant.moments import moments
-from quant.returns import DAYS
-from quant.risk import portfolio_returns
-from quant.risk_parity import risk_contributions
-from quant.strategy import Frozen
-from tools.errors import InvalidInput
-from tools.figures import Figure
-from tools.holdings import Assets, load_assets
-from tools.prices import PriceSource
-from tools.sheet import ORDINALS, Money, Sheet
-from tools.wishes import Method
+from quant.allocation.risk_parity import risk_contributions
+from quant.covariance.estimators import ILL_CONDITIONED, RECOMMENDED_OBSERVATIONS, condition_number, correlation, sample
+from quant.numeric.errors import Infeasible
+from quant.numeric.frozen import Frozen
+from quant.numeric.moments import moments
+from quant.numeric.returns import DAYS
+from quant.risk.portfolio import portfolio_returns
 
 Floats = NDArray[np.float64]
 

@@ -9,11 +9,11 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.returns import Returns
-from tools.errors import InvalidInput
-from tools.market import Market, build_market
-from tools.optimization import OptimizationRequest
-from tools.prices import Prices, PriceSource
+from desk.base.errors import InvalidInput
+from desk.market.prices import Prices, PriceSource
+from desk.optimization.inputs.market_data import Market, build_market
+from desk.optimization.request import OptimizationRequest
+from quant.numeric.returns import Returns
 
 Floats = NDArray[np.float64]
 

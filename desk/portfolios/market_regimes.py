@@ -8,16 +8,16 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.covariance import correlation, sample
-from quant.growth import compounded
-from quant.regime import MARKETS, filtered_probabilities, fit_hidden_markov, market_state
-from quant.returns import DAYS
-from quant.strategy import Frozen
-from tools.figures import Figure
-from tools.holdings import Assets, load_assets
-from tools.prices import PriceSource
-from tools.regime import Band, Direction, regime_of
-from tools.sheet import ORDINALS, Sheet
+from desk.figures.figures import Figure
+from desk.figures.sheet import ORDINALS, Sheet
+from desk.market.prices import PriceSource
+from desk.market.regimes import Band, Direction, regime_of
+from desk.portfolios.holdings import Assets, load_assets
+from quant.covariance.estimators import correlation, sample
+from quant.numeric.frozen import Frozen
+from quant.numeric.returns import DAYS
+from quant.performance.growth import compounded
+from quant.worlds.regimes import MARKETS, filtered_probabilities, fit_hidden_markov, market_state
 
 Floats = NDArray[np.float64]
 Phase: TypeAlias = Literal["bear", "undetermined", "bull"]

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from desk.base.errors import Conflicting, NotFound
+from desk.portfolios.schemas import Portfolio, PortfolioContent, PortfolioDraft, PortfolioPatch, settled
 from store.errors import Conflict
 from store.records import Key, Record
 from store.store import Store
-from tools.errors import Conflicting, NotFound
-from tools.portfolio_words import Portfolio, PortfolioContent, PortfolioDraft, PortfolioPatch, settled
 
 KIND = "portfolio"
 RESTORABLE = timedelta(days=30)
@@ -24,7 +24,7 @@ class NoSuchPortfolio(NotFound):
     code = "no_such_portfolio"
 
     def __init__(self, portfolio_id: str) -> None:
-        super().__init__(f"portfolio: there is no portfolio {portfolio_id!r}; allowed: the id of one of yours")
+        super().__init__(f"portfolio: there is no portfolio {portfolio_id!r}; expected the id of one of yours")
 
 
 class Changed(Conflicting):

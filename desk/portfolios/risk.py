@@ -7,21 +7,21 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.backtest import OBSERVATIONS, christoffersen, kupiec, rolling_value_at_risk
-from quant.correlation_stress import CRISIS_CORRELATION, stressed_covariance
-from quant.covariance import correlation, sample
-from quant.moments import Moments, moments
-from quant.regression import alpha_beta
-from quant.returns import DAYS, Returns
-from quant.risk import component_contributions, portfolio_returns
-from quant.strategy import Frozen
-from quant.stress import HISTORICAL_WINDOWS, stress_table
-from quant.tails import Method, tail_risk
-from quant.underwater import drawdown_table
-from tools.figures import Figure
-from tools.holdings import Holdings, load_holdings
-from tools.prices import PriceSource
-from tools.sheet import ORDINALS, Money, Sheet
+from desk.figures.figures import Figure
+from desk.figures.sheet import ORDINALS, Money, Sheet
+from desk.market.prices import PriceSource
+from desk.portfolios.holdings import Holdings, load_holdings
+from quant.covariance.estimators import correlation, sample
+from quant.numeric.frozen import Frozen
+from quant.numeric.moments import Moments, moments
+from quant.numeric.returns import DAYS, Returns
+from quant.performance.drawdowns import drawdown_table
+from quant.performance.regression import alpha_beta
+from quant.risk.backtest import OBSERVATIONS, christoffersen, kupiec, rolling_value_at_risk
+from quant.risk.correlation_stress import CRISIS_CORRELATION, stressed_covariance
+from quant.risk.portfolio import component_contributions, portfolio_returns
+from quant.risk.stress import HISTORICAL_WINDOWS, stress_table
+from quant.risk.tails import Method, tail_risk
 
 Floats = NDArray[np.float64]
 

@@ -2,12 +2,22 @@
 
 import math
 from datetime import datetime
-from typing import Annotated, Any, Self, TypeAlias, cast
+from typing import Annotated, Any, Literal, Self, TypeAlias, cast
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
-from tools.camel import Camel
-from tools.errors import InvalidInput
+from desk.base.camel_case import Camel
+from desk.base.errors import InvalidInput
+
+Method: TypeAlias = Literal[
+    "equal_weight",
+    "inverse_volatility",
+    "risk_parity",
+    "hierarchical_risk_parity",
+    "minimum_variance",
+    "maximum_sharpe",
+]
+
 
 MOST_ASSETS = 500
 TOLERANCE = 1e-4
@@ -17,7 +27,7 @@ TOLERANCE = 1e-4
 def _ticker(text: str) -> str:
     name = text.strip().upper()
     if not (0 < len(name) <= 10 and name.isprintable()):
-        raise ValueError(f"{text[:40]!r} is no ticker; allowed: 1 to 10 printable characters")
+        raise ValueError(f"{text[:40]!r} is no ticker; expected 1 to 10 printable characters")
     return name
 
 
@@ -26,11 +36,11 @@ def each_once(value: Any) -> Any:
     seen: set[str] = set()
     names = list(cast("dict[Any, Any] | list[Any]", value)) if isinstance(value, dict | list) else []
     if len(names) > MOST_ASSETS:
-        raise ValueError(f"there are {len(names)}; allowed: at most {MOST_ASSETS}")
+        raise ValueError(f"there are {len(names)}; expected at most {MOST_ASSETS}")
     for name in names:
         folded = str(name).strip().upper()
         if folded in seen:
-            raise ValueError(f"{folded[:40]!r} is named twice; allowed: each asset once, whatever its case")
+            raise ValueError(f"{folded[:40]!r} is named twice; expected each asset once, whatever its case")
         seen.add(folded)
     return cast("object", value)
 
@@ -38,7 +48,7 @@ def each_once(value: Any) -> Any:
 def _line(text: str) -> str:
     line = " ".join(text.split())
     if not (line and line.isprintable()):
-        raise ValueError("it is blank or holds what cannot be seen; allowed: printable characters on one line")
+        raise ValueError("it is blank or holds what cannot be seen; expected printable characters on one line")
     return line
 
 
@@ -73,7 +83,7 @@ class Cash(Camel):
     @model_validator(mode="after")
     def _something(self) -> Self:
         if self.weight is None and self.amount is None:
-            raise ValueError("it says nothing; allowed: a weight, an amount, or both")
+            raise ValueError("it says nothing; expected a weight, an amount, or both")
         return self
 
 
@@ -122,7 +132,7 @@ class PortfolioPatch(Camel):
     def _something(self) -> Self:
         if not self.changes:
             fields = ", ".join(PortfolioContent.model_fields)
-            raise ValueError(f"nothing is to change; allowed: at least one of {fields}")
+            raise ValueError(f"nothing is to change; expected at least one of {fields}")
         return self
 
 

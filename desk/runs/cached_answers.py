@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from store.errors import Missing
-from store.records import Key, Record, every
+from store.records import Key, Record, iterate_records
 
 if TYPE_CHECKING:
     from store.store import Store
@@ -51,7 +51,7 @@ async def forget_derived(
 ) -> int:
     """Delete what is older than a day, of a run everything; how many there were."""
     found = 0
-    async for record in every(store.records, owner, KIND, prefix="" if run is None else f"{run}."):
+    async for record in iterate_records(store.records, owner, KIND, prefix="" if run is None else f"{run}."):
         if run is None and not _is_old(record, now):
             continue
         found += 1

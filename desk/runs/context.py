@@ -3,40 +3,16 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from quant.strategy import Frozen
-from store.store import Store
-from tools.budget import UNLIMITED, Budgets
-from tools.jobs import JobRunner
-from tools.optimization import OptimizationRequest
-from tools.roles import PERMISSIONS, Permission, Role
+from desk.optimization.jobs import JobRunner
+from desk.optimization.request import OptimizationRequest
 
 if TYPE_CHECKING:
-    from tools.market import Market
+    from desk.optimization.inputs.market_data import Market
 
 
-User: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$")]
-"""The name of one who signs in."""
-
-
-class Principal(Frozen):
-    """Who acts, with which roles; every key in the store starts with the owner."""
-
-    owner: str
-    roles: tuple[Role, ...] = ()
-    scopes: tuple[Permission, ...] | None = None
-    """What an API key may do of what the roles permit; None for all of it."""
-    via: str = "local"
-    """How it is known who acts: `local`, `key:` with the id of an API key, or `token:` with that of a pool's client."""
-
-    def may(self, permission: Permission) -> bool:
-        if self.scopes is not None and permission not in self.scopes:
-            return False
-        return any(permission in PERMISSIONS[role] for role in self.roles)
+from desk.governance.scope import Scope
 
 
 class RunMarket:
@@ -59,27 +35,6 @@ class RunMarket:
             return self._market
 
 
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scope:
-    """Who acts, in which run, on which store: what every agent's tools and calls need."""
-
-    principal: Principal
-    run: str
-    store: Store
-    said: tuple[str, ...] | None = None
-    """What the person wrote, where an agent may quote it."""
-    budgets: Budgets = UNLIMITED
-    now: Callable[[], datetime] = utc_now
-
-    @property
-    def owner(self) -> str:
-        return self.principal.owner
-
-
 @dataclass(frozen=True, kw_only=True)
 class Context(Scope):
     """Of a run of the optimization graph."""
@@ -88,4 +43,4 @@ class Context(Scope):
     jobs: JobRunner
     market: RunMarket
     ledger: str
-    """Address of what the owner had tried on the same prices before this run: see `tools.ledger`."""
+    """Address of what the owner had tried on the same prices before this run: see `desk.optimization.repositories.ledger`."""

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
+from desk.governance.usage import AgentName
+from desk.optimization.answers import Decision
+from desk.runs.events import TRACE_EVENT, TraceEvent
 from store.errors import Conflict
-from store.records import Key, every
+from store.records import Key, iterate_records
 from store.store import Store
-from tools.optimization import AgentName, Decision
-from tools.trace import TRACE_EVENT, TraceEvent
 
 KIND = "decision"
 
@@ -58,4 +59,4 @@ async def load_decision(store: Store, owner: str, run: str, agent: AgentName, or
 
 
 async def count_decisions(store: Store, owner: str, run: str, agent: AgentName) -> int:
-    return len([record async for record in every(store.records, owner, KIND, prefix=f"{run}.{agent}.")])
+    return len([record async for record in iterate_records(store.records, owner, KIND, prefix=f"{run}.{agent}.")])

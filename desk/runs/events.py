@@ -6,11 +6,13 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, TypeAdapter
 
-from quant.strategy import Frozen
-from tools.approval import Asked, Decided, Subject
-from tools.jobs import Report
-from tools.optimization import AgentName, Decision, Estimate, RenderedClaim
-from tools.usage import Usage
+from desk.figures.figures import RenderedClaim
+from desk.governance.approvals import Asked, Decided, Subject
+from desk.governance.estimates import Estimate
+from desk.governance.usage import AgentName, Usage
+from desk.optimization.answers import Decision
+from desk.optimization.jobs import Report
+from quant.numeric.frozen import Frozen
 
 APART: Any = dict.fromkeys(("at", "sequence", "best", "seconds", "dollars", "usage"), True) | {
     "asked": {"at"},

@@ -4,10 +4,10 @@ Nobody but the agent reads them, and they are deleted once its decision is store
 nothing behind but their hash.
 """
 
-from store.documents import Document
-from store.records import Key, Put, every
+from desk.governance.usage import AgentName
+from store.records import Key, Put, iterate_records
+from store.serialization import Document
 from store.store import Store
-from tools.optimization import AgentName
 
 KIND = "answer"
 _AHEAD = " " * 4096
@@ -29,7 +29,7 @@ def answer_put(owner: str, run: str, agent: AgentName, asked: str, answer: Docum
 async def forget_answers(store: Store, owner: str, run: str, agent: AgentName | None = None) -> None:
     """Those to one agent, or to all."""
     prefix = f"{run}." if agent is None else f"{run}.{agent}."
-    kept = [record.key async for record in every(store.records, owner, KIND, prefix=prefix)]
+    kept = [record.key async for record in iterate_records(store.records, owner, KIND, prefix=prefix)]
     for key in kept:
         await store.records.delete(key)
 

@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
-from quant.strategy import Frozen
-from tools import trace
-from tools.optimization import AgentName
+from desk.governance.usage import AgentName
+from desk.runs import events as trace
+from quant.numeric.frozen import Frozen
 
 BEFORE_THE_END = 0.99
 SEARCH_ENDS = 0.85

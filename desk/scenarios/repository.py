@@ -5,19 +5,18 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from quant.errors import DataError
-from quant.scenario import BUILT_IN, CYCLE, GBM_BANNER, Engine, Scenario
-from quant.strategy import Frozen
+from desk.base.errors import InvalidInput, reason_and_allowed
+from desk.base.names import identifier
+from desk.figures import labels as naming
+from desk.figures.figures import Figure
+from desk.figures.sheet import Sheet
+from desk.scenarios.schemas import HISTORY, ScenarioShown
+from quant.numeric.errors import DataError
+from quant.numeric.frozen import Frozen
+from quant.worlds.scenario import BUILT_IN, CYCLE, GBM_BANNER, Engine, Scenario
 from store.errors import Conflict
-from store.records import Key, every
+from store.records import Key, iterate_records
 from store.store import Store
-from tools import naming
-from tools.errors import InvalidInput
-from tools.figures import Figure
-from tools.named import identifier
-from tools.optimization import HISTORY
-from tools.scenario_words import ScenarioShown
-from tools.sheet import Sheet
 
 KIND = "scenario"
 TOOL = "show_scenarios"
@@ -76,7 +75,7 @@ async def shown_scenarios(store: Store, owner: str) -> tuple[ScenarioShown, ...]
 
 async def scenario_book(store: Store, owner: str) -> ScenarioBook:
     """The built-in scenarios, then those of `owner` by name."""
-    own = [Scenario.model_validate(record.document) async for record in every(store.records, owner, KIND)]
+    own = [Scenario.model_validate(record.document) async for record in iterate_records(store.records, owner, KIND)]
     return _book((*GIVEN, *sorted(own, key=lambda scenario: scenario.name)))
 
 
@@ -132,7 +131,7 @@ def _taken(name: str) -> InvalidInput:
 
 
 def _made(values: ScenarioValues, like: Scenario) -> Scenario:
-    from quant.paths import path_model
+    from quant.worlds.paths import path_model
 
     changes: dict[str, Any] = values.model_dump(exclude_none=True, exclude={"name", "like"})
     if like.states and changes.keys() & {"mu", "sigma", "engine"}:
@@ -148,7 +147,7 @@ def _made(values: ScenarioValues, like: Scenario) -> Scenario:
         allowed = details["msg"].removeprefix("Input should be ")
         raise InvalidInput(str(details["loc"][-1]), details["input"], allowed=allowed) from error
     except DataError as error:
-        reason, _, allowed = str(error).partition("; allowed: ")
+        reason, allowed = reason_and_allowed(str(error))
         given = ", ".join(f"{name} {value}" for name, value in changes.items())
         raise InvalidInput("scenario", given, reason=reason, allowed=allowed or "other values") from error
     return made

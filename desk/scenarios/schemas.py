@@ -1,8 +1,8 @@
 """Scenarios as they are listed."""
 
-from quant.scenario import Scenario
-from quant.strategy import Frozen
-from tools.figures import Figure
+from desk.figures.figures import Figure
+from quant.numeric.frozen import Frozen
+from quant.worlds.scenario import Scenario
 
 
 class ScenarioShown(Frozen):
@@ -15,3 +15,6 @@ class ScenarioShown(Frozen):
     """What must stand beside every result of it."""
     figures: tuple[Figure, ...]
     """What it implies, the Sharpe ratio of the risky asset among it."""
+
+
+HISTORY = "history"

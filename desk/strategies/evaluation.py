@@ -8,31 +8,41 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.elementary import exp
-from quant.errors import DataError
-from quant.evaluation import Evaluation, Measured
-from quant.family import FAMILY, Known
-from quant.growth import calendar_years
-from quant.kernel import FIRST, HIGHEST, LOWEST, SECOND, TARGET
-from quant.regime import volatility_state
-from quant.scenario import BUILT_IN, Scenario
-from quant.simulation import Simulated, evaluations
-from quant.strategy import ON_HISTORY_ALONE, REBALANCING_DAYS, StrategyConfig
-from tools import naming
-from tools.benefit import BPS
-from tools.errors import InvalidInput
-from tools.evaluation import World
-from tools.figures import Figure, Unit
-from tools.finalists import variance
-from tools.judge import matched_weight
-from tools.market import build_market
-from tools.optimization import OptimizationRequest
-from tools.prices import Prices, PriceSource
-from tools.quick_words import EVERY_DAY, Caution, CurvePoint, Held, QuickEvaluation, Subject, Window, YearlyReturn
-from tools.record import seen
-from tools.risk import volatility
-from tools.sheet import Sheet
-from tools.strategies import Rule
+from desk.base.errors import InvalidInput
+from desk.figures import labels as naming
+from desk.figures.figures import Figure, Unit
+from desk.figures.sheet import Sheet
+from desk.market.prices import Prices, PriceSource
+from desk.market.regimes import volatility
+from desk.optimization.evaluation import World
+from desk.optimization.inputs.market_data import build_market
+from desk.optimization.judgement.benefit import BPS
+from desk.optimization.judgement.finalists import variance
+from desk.optimization.judgement.historical_record import seen
+from desk.optimization.judgement.judge import matched_weight
+from desk.optimization.request import OptimizationRequest
+from desk.strategies.evaluation_schemas import (
+    EVERY_DAY,
+    Caution,
+    CurvePoint,
+    Held,
+    QuickEvaluation,
+    Subject,
+    Window,
+    YearlyReturn,
+)
+from desk.strategies.templates import Rule
+from quant.numeric.elementary import exp
+from quant.numeric.errors import DataError
+from quant.numeric.measured import Measured
+from quant.performance.growth import calendar_years
+from quant.strategies.config import ON_HISTORY_ALONE, REBALANCING_DAYS, StrategyConfig
+from quant.strategies.evaluation import Evaluation
+from quant.strategies.family import FAMILY, Known
+from quant.strategies.kernel import FIRST, HIGHEST, LOWEST, SECOND, TARGET
+from quant.strategies.simulation import Simulated, evaluations
+from quant.worlds.regimes import volatility_state
+from quant.worlds.scenario import BUILT_IN, Scenario
 
 Floats = NDArray[np.float64]
 

@@ -4,14 +4,11 @@ import asyncio
 
 import numpy as np
 
-from quant.growth import drawdowns
-from quant.regime import volatility_state
-from quant.scenario import Scenario
-from store.store import Store
-from tools.errors import InvalidInput
-from tools.prices import PriceSource
-from tools.quick import Evaluated, evaluated
-from tools.quick_words import (
+from desk.base.errors import InvalidInput
+from desk.market.prices import PriceSource
+from desk.scenarios.repository import ScenarioBook, named, scenario_book
+from desk.strategies.evaluation import Evaluated, evaluated
+from desk.strategies.evaluation_schemas import (
     MOST_PATH_YEARS,
     Caution,
     DetailedEvaluation,
@@ -21,8 +18,11 @@ from tools.quick_words import (
     Today,
     Warned,
 )
-from tools.scenario_book import ScenarioBook, named, scenario_book
-from tools.strategies import Rule
+from desk.strategies.templates import Rule
+from quant.performance.growth import drawdowns
+from quant.worlds.regimes import volatility_state
+from quant.worlds.scenario import Scenario
+from store.store import Store
 
 CAUTIONS: dict[Caution, str] = {
     "half_at_target": "At the target volatility it holds about half of what it may; a higher midpoint would hold more.",

@@ -5,11 +5,13 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import ConfigDict, Field, model_validator
 
-from quant.evaluation import Evaluation
-from quant.scenario import BUILT_IN, Scenario
-from quant.strategy import Frozen, Mandate, StrategyConfig
-from tools.figures import Figure
-from tools.strategies import Rule
+from desk.figures.figures import Figure
+from desk.strategies.templates import Rule
+from quant.numeric.frozen import Frozen
+from quant.strategies.config import StrategyConfig
+from quant.strategies.evaluation import Evaluation
+from quant.strategies.mandate import Mandate
+from quant.worlds.scenario import BUILT_IN, Scenario
 
 Subject: TypeAlias = Literal["strategy", "same_volatility", "sixty_forty_cash", "equity"]
 Caution: TypeAlias = Literal["half_at_target", "target_unreachable", "lookback_below_rebalancing", "gap_beyond_floor"]
@@ -65,7 +67,7 @@ class Window(Frozen):
     @model_validator(mode="after")
     def _is_ordered(self) -> Self:
         if self.first_day and self.last_day and self.first_day >= self.last_day:
-            msg = f"first_day {self.first_day} is not before last_day {self.last_day}; allowed: an earlier one"
+            msg = f"first_day {self.first_day} is not before last_day {self.last_day}; expected an earlier one"
             raise ValueError(msg)
         return self
 
@@ -109,7 +111,7 @@ class EvaluationRequest(Frozen):
         if isinstance(scenario, Scenario) and scenario.paths * scenario.years > MOST_PATH_YEARS:
             msg = (
                 f"scenario: {scenario.paths} paths of {scenario.years} years take too long at once; "
-                f"allowed: at most {MOST_PATH_YEARS} paths times years, or a job"
+                f"expected at most {MOST_PATH_YEARS} paths times years, or a job"
             )
             raise ValueError(msg)
         return self

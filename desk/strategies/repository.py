@@ -1,15 +1,15 @@
 """Strategies that a person saved: named, in versions that never change."""
 
-from quant.strategy import Frozen
+from desk.base.errors import InvalidInput
+from desk.base.names import cleaned, key_of
+from desk.figures import labels as naming
+from desk.figures.figures import Figure
+from desk.figures.sheet import Sheet
+from desk.strategies.templates import Rule
+from quant.numeric.frozen import Frozen
 from store.errors import Conflict
-from store.records import Key, every
+from store.records import Key, iterate_records
 from store.store import Store
-from tools import naming
-from tools.errors import InvalidInput
-from tools.figures import Figure
-from tools.named import cleaned, key_of
-from tools.sheet import Sheet
-from tools.strategies import Rule
 
 KIND = "strategy"
 TOOL = "save_strategy"
@@ -54,7 +54,7 @@ async def saved_strategy(store: Store, owner: str, name: str, version: int | Non
 async def saved_strategies(store: Store, owner: str) -> tuple[SavedStrategy, ...]:
     """The latest version of each name, by name."""
     latest: dict[str, SavedStrategy] = {}
-    async for record in every(store.records, owner, KIND):
+    async for record in iterate_records(store.records, owner, KIND):
         saved = SavedStrategy.model_validate(record.document)
         latest[key_of(saved.name)] = saved
     return tuple(sorted(latest.values(), key=lambda saved: saved.name.casefold()))
@@ -76,5 +76,5 @@ def _key(owner: str, name: str, version: int) -> Key:
 
 async def _versions(store: Store, owner: str, name: str) -> list[SavedStrategy]:
     """In their order, which is that of their keys."""
-    found = every(store.records, owner, KIND, prefix=f"{key_of(name)}.")
+    found = iterate_records(store.records, owner, KIND, prefix=f"{key_of(name)}.")
     return [SavedStrategy.model_validate(record.document) async for record in found]

@@ -4,8 +4,8 @@ import math
 from functools import cache
 from typing import Any, NamedTuple
 
-from quant.family import FAMILY
-from quant.strategy import REBALANCING_DAYS, Rebalancing, StrategyConfig
+from quant.strategies.config import REBALANCING_DAYS, Rebalancing, StrategyConfig
+from quant.strategies.family import FAMILY
 
 WIDE = 5.0
 """Ranges that span this factor are looked at in logarithms."""

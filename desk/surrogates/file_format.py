@@ -6,11 +6,12 @@ import zlib
 import numpy as np
 from pydantic import ValidationError
 
-from quant.strategy import Frozen, StrategyConfig
-from tools.code import code_version
-from tools.strategy_features import feature_names
-from tools.surrogate import Fit, Fitted, Floats, Process
-from tools.surrogate_words import TARGETS, BadSurrogate, HeldOut, Problem, Target
+from desk.base.code_version import code_version
+from desk.surrogates.features import feature_names
+from desk.surrogates.gaussian_process import Fit, Fitted, Floats, Process
+from desk.surrogates.schemas import TARGETS, BadSurrogate, HeldOut, Problem, Target
+from quant.numeric.frozen import Frozen
+from quant.strategies.config import StrategyConfig
 
 _FORMAT = b"stratigos surrogate 1"
 

@@ -12,11 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.objective import scenario_weights, scores
-from quant.strategy import StrategyConfig
-from quant.trial import Trial
-from tools.strategy_features import features
-from tools.surrogate_words import (
+from desk.surrogates.features import features
+from desk.surrogates.schemas import (
     FEWEST,
     TARGETS,
     Foretold,
@@ -26,6 +23,9 @@ from tools.surrogate_words import (
     Target,
     TooFewTrials,
 )
+from quant.strategies.config import StrategyConfig
+from quant.strategies.objective import scenario_weights, scores
+from quant.strategies.trial import Trial
 
 Floats = NDArray[np.float64]
 

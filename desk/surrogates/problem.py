@@ -3,16 +3,16 @@
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
-from tools.admission import admitted
-from tools.bundled import cash_rates
-from tools.code import code_version
-from tools.errors import InvalidInput
-from tools.optimization import OptimizationRequest
-from tools.prices import PriceSource
-from tools.surrogate_words import Problem
+from desk.base.code_version import code_version
+from desk.base.errors import InvalidInput
+from desk.market.bundled import cash_rates
+from desk.market.prices import PriceSource
+from desk.optimization.inputs.admission import admitted
+from desk.optimization.request import OptimizationRequest
+from desk.surrogates.schemas import Problem
 
 if TYPE_CHECKING:
-    from tools.prices import Prices
+    from desk.market.prices import Prices
 
 
 class Completed(NamedTuple):
@@ -47,11 +47,11 @@ async def problem_of(request: OptimizationRequest, data: str) -> Problem:
 
 
 async def _checked(source: PriceSource, request: OptimizationRequest) -> Completed:
-    from tools.evaluation import World
-    from tools.limits import check_minimum_exposure
-    from tools.market import build_market, load_prices
-    from tools.sensitivity import check_scenarios
-    from tools.splits import resolved
+    from desk.optimization.evaluation import World
+    from desk.optimization.inputs.market_data import build_market, load_prices
+    from desk.optimization.inputs.splits import resolved
+    from desk.optimization.judgement.sensitivity import check_scenarios
+    from desk.optimization.limits import check_minimum_exposure
 
     prices = await load_prices(source, request)
     market = build_market(prices, request)

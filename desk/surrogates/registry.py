@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from quant.trial import Trial
+from desk.base.owners import note_owner
+from desk.surrogates.schemas import BadSurrogate, NoSurrogate, Problem, Surrogate
+from quant.strategies.trial import Trial
 from store.errors import Conflict, Missing
-from store.records import Key, Record, every
+from store.records import Key, Record, iterate_records
 from store.store import Store
-from tools.owners import note_owner
-from tools.surrogate_words import BadSurrogate, NoSurrogate, Problem, Surrogate
 
 if TYPE_CHECKING:
-    from tools.surrogate import Fitted
+    from desk.surrogates.gaussian_process import Fitted
 
 KIND = "surrogate"
 
@@ -77,7 +77,7 @@ async def latest(store: Store, owner: str, problem: Problem) -> "tuple[Surrogate
 
 async def surrogates(store: Store, owner: str) -> list[Surrogate]:
     """The newest first."""
-    found = every(store.records, owner, KIND, newest_first=True)
+    found = iterate_records(store.records, owner, KIND, newest_first=True)
     return [Surrogate.model_validate(record.document) async for record in found]
 
 
@@ -88,7 +88,7 @@ def tried_digest(trials: Sequence[Trial]) -> str:
 
 async def _newest(store: Store, owner: str, problem: str) -> Surrogate | None:
     last: Record | None = None
-    async for record in every(store.records, owner, KIND, prefix=f"{problem}."):
+    async for record in iterate_records(store.records, owner, KIND, prefix=f"{problem}."):
         last = record
     return None if last is None else Surrogate.model_validate(last.document)
 
@@ -110,15 +110,15 @@ async def _loaded(store: Store, owner: str, surrogate: Surrogate, problem: Probl
 
 
 def _made(problem: Problem, trials: Sequence[Trial]) -> "tuple[bytes, Fitted]":
-    from tools.surrogate import fit
-    from tools.surrogate_file import encode
+    from desk.surrogates.file_format import encode
+    from desk.surrogates.gaussian_process import fit
 
     fitted = fit(problem, trials)
     return encode(fitted), fitted
 
 
 def _decoded(content: bytes, problem: Problem) -> "Fitted":
-    from tools.surrogate_file import decode
+    from desk.surrogates.file_format import decode
 
     return decode(content, problem)
 

@@ -5,12 +5,14 @@ from typing import Annotated, Literal, Self, TypeAlias, get_args
 
 from pydantic import ConfigDict, Field, model_validator
 
-from quant.goal import Goal
-from quant.scenario import Scenario
-from quant.strategy import ON_HISTORY_ALONE, Frozen, Mandate, StrategyConfig, digest_of
-from tools.errors import Conflicting, InvalidInput, NotFound
-from tools.optimization import OptimizationRequest
-from tools.splits import warm_up_of
+from desk.base.errors import Conflicting, InvalidInput, NotFound
+from desk.optimization.inputs.splits import warm_up_of
+from desk.optimization.request import OptimizationRequest
+from quant.numeric.frozen import Frozen, digest_of
+from quant.strategies.config import ON_HISTORY_ALONE, StrategyConfig
+from quant.strategies.goal import Goal
+from quant.strategies.mandate import Mandate
+from quant.worlds.scenario import Scenario
 
 Target: TypeAlias = Literal["objective", "excess_return", "volatility", "max_drawdown"]
 TARGETS: tuple[Target, ...] = get_args(Target)
@@ -166,7 +168,7 @@ class PredictionRequest(Frozen):
     @model_validator(mode="after")
     def _one_problem_is_named(self) -> Self:
         if (self.job is None) == (self.request is None):
-            msg = "job or request must name the problem; allowed: exactly one of them"
+            msg = "job or request must name the problem; expected exactly one of them"
             raise ValueError(msg)
         return self
 
@@ -179,7 +181,7 @@ class NoSurrogate(NotFound):
     def __init__(self, problem: str) -> None:
         super().__init__(
             f"surrogate: there is none of the problem {problem[:12]} (mandate, scenarios, prices, seed, goal and "
-            "version of the program); allowed: a problem that was searched (`python -m api optimize`) and whose trials "
+            "version of the program); expected a problem that was searched (`python -m api optimize`) and whose trials "
             "were fitted then (`python -m api surrogate fit`)"
         )
 
@@ -192,7 +194,7 @@ class BadSurrogate(Conflicting):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(
-            f"surrogate: {reason}; allowed: one that is whole (`python -m api surrogate fit` makes it again)"
+            f"surrogate: {reason}; expected one that is whole (`python -m api surrogate fit` makes it again)"
         )
 
 
@@ -203,7 +205,7 @@ class NoArtifact(NotFound):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"predicted: the model of this endpoint holds no {name}; allowed: a request without `predicted`, which is "
+            f"predicted: the model of this endpoint holds no {name}; expected a request without `predicted`, which is "
             "computed, or an endpoint whose model holds it"
         )
 
@@ -215,7 +217,7 @@ class AnotherProblem(Conflicting):
 
     def __init__(self, asked: str, held: str) -> None:
         super().__init__(
-            f"request: its problem is {asked[:12]}, and the surrogate of this endpoint is of {held[:12]}; allowed: the "
+            f"request: its problem is {asked[:12]}, and the surrogate of this endpoint is of {held[:12]}; expected the "
             "request whose trials were fitted"
         )
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from quant.search import choices, compose, sobol, stream_seed
-from quant.strategy import SearchSpace, StrategyConfig
-from tools.surrogate import Fitted, Floats, posterior
+from desk.surrogates.gaussian_process import Fitted, Floats, posterior
+from quant.strategies.config import SearchSpace, StrategyConfig
+from quant.strategies.search import choices, compose, sobol, stream_seed
 
 SPREAD = 512
 """Configs of the whole space that are looked at, besides those next to the best."""

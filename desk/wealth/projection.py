@@ -9,22 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from quant.elementary import power
-from quant.errors import DataError
-from quant.evaluation import Measured
-from quant.joint import JointModel, MarketState, joint_model
-from quant.montecarlo import simulate_wealth
-from quant.regime import labels
-from quant.returns import DAYS
-from quant.scenario import BUILT_IN, GBM_BANNER, Scenario
-from quant.strategy import Frozen
-from quant.wealth_summary import WealthSummary
-from tools import naming
-from tools.errors import InvalidInput
-from tools.figures import Figure
-from tools.holdings import INDEX, Assets, Holdings, load_holdings
-from tools.prices import PriceSource
-from tools.sheet import ORDINALS, Sheet
+from desk.base.errors import InvalidInput, reason_and_allowed
+from desk.figures import labels as naming
+from desk.figures.figures import Figure
+from desk.figures.sheet import ORDINALS, Sheet
+from desk.market.prices import PriceSource
+from desk.portfolios.holdings import INDEX, Assets, Holdings, load_holdings
+from quant.numeric.elementary import power
+from quant.numeric.errors import DataError
+from quant.numeric.frozen import Frozen
+from quant.numeric.measured import Measured
+from quant.numeric.returns import DAYS
+from quant.wealth.montecarlo import simulate_wealth
+from quant.wealth.summary import WealthSummary
+from quant.worlds.joint import JointModel, MarketState, joint_model
+from quant.worlds.regimes import labels
+from quant.worlds.scenario import BUILT_IN, GBM_BANNER, Scenario
 
 Floats = NDArray[np.float64]
 
@@ -103,7 +103,7 @@ def _simulate(held: Holdings, plan: SavingsPlan) -> WealthOutlook:
             levels=LEVELS,
         )
     except DataError as error:
-        reason, _, allowed = str(error).partition("; allowed: ")
+        reason, allowed = reason_and_allowed(str(error))
         name = "scenario" if scenario else "assets"
         value = scenario.engine if scenario else list(held.names)
         raise InvalidInput(name, value, reason=reason, allowed=allowed or "another one") from error

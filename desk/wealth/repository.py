@@ -6,15 +6,11 @@ from datetime import datetime, timedelta
 
 from pydantic import AwareDatetime
 
-from quant.frozen import Frozen
-from store.records import Key, Put, every
-from store.store import Store
-from tools.errors import InvalidInput, NotFound, UserError
-from tools.owners import note_owner
-from tools.portfolio_book import kept_portfolio
-from tools.prices import PriceSource
-from tools.simulating import simulated
-from tools.simulations import (
+from desk.base.errors import InvalidInput, NotFound, UserError
+from desk.base.owners import note_owner
+from desk.market.prices import PriceSource
+from desk.portfolios.repository import kept_portfolio
+from desk.wealth.schemas import (
     Analysis,
     AnalysisResult,
     Bands,
@@ -23,6 +19,10 @@ from tools.simulations import (
     SimulationResult,
     SimulationSummary,
 )
+from desk.wealth.simulation import simulated
+from quant.numeric.frozen import Frozen
+from store.records import Key, Put, iterate_records
+from store.store import Store
 
 KIND = "simulation"
 BANDS = "simulation_bands"
@@ -62,7 +62,7 @@ class SimulationExpired(UserError):
 
     def __init__(self, simulation_id: str, at: datetime) -> None:
         super().__init__(
-            f"simulation: {simulation_id!r} expired on {at:%Y-%m-%d}; allowed: one of the last {KEPT.days} days; "
+            f"simulation: {simulation_id!r} expired on {at:%Y-%m-%d}; expected one of the last {KEPT.days} days; "
             "the same request gives the same numbers again"
         )
 
@@ -126,11 +126,11 @@ async def analysis_of(store: Store, owner: str, simulation_id: str) -> Analysis:
 
 
 async def trajectories_of(store: Store, owner: str, simulation_id: str) -> bytes:
-    """The file of its closes: see `tools.simulating.closes_of`."""
+    """The file of its closes: see `desk.wealth.simulation.closes_of`."""
     kept = await _kept(store, owner, simulation_id)
     if kept.summary.parameters.trajectories == 0:
         raise NoSuchSimulation(
-            f"simulation: {simulation_id!r} was made without trajectories; allowed: one made with trajectories above 0"
+            f"simulation: {simulation_id!r} was made without trajectories; expected one made with trajectories above 0"
         )
     return await store.blobs.get(_file(owner, simulation_id))
 
@@ -144,7 +144,7 @@ async def simulations(store: Store, owner: str, *, limit: int = 100, after: str 
 async def forget_trajectories(store: Store, owner: str, now: datetime, *, dry_run: bool) -> int:
     """Delete the files of simulations that have expired; how many."""
     found = 0
-    async for record in every(store.records, owner, EVER):
+    async for record in iterate_records(store.records, owner, EVER):
         expiry = Expiry.model_validate(record.document)
         if not expiry.file or expiry.at > now:
             continue
@@ -167,7 +167,7 @@ async def _gone(store: Store, owner: str, simulation_id: str) -> UserError:
     ever = await store.records.get(Key(owner, EVER, simulation_id))
     if ever is None:
         return NoSuchSimulation(
-            f"simulation: there is no simulation {simulation_id!r}; allowed: the id of one of yours"
+            f"simulation: there is no simulation {simulation_id!r}; expected the id of one of yours"
         )
     return SimulationExpired(simulation_id, Expiry.model_validate(ever.document).at)
 

@@ -6,8 +6,8 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import ConfigDict, Field, model_validator
 
-from quant.scenario import Label
-from tools.camel import Camel
+from desk.base.camel_case import Camel
+from quant.worlds.scenario import Label
 
 Engine: TypeAlias = Literal[
     "gbm",
@@ -129,18 +129,18 @@ class SimulationRequest(Terms):
     @model_validator(mode="after")
     def _says_what_is_held(self) -> Self:
         if (self.portfolio_id is None) == (self.weights is None):
-            msg = "portfolioId and weights: one of them says what is held; allowed: exactly one of the two"
+            msg = "portfolioId and weights: one of them says what is held; expected exactly one of the two"
             raise ValueError(msg)
         if self.weights is not None:
             if len({name.casefold() for name in self.weights}) < len(self.weights):
-                msg = "weights: a symbol is there twice; allowed: each symbol once, whatever its case"
+                msg = "weights: a symbol is there twice; expected each symbol once, whatever its case"
                 raise ValueError(msg)
             total = math.fsum(self.weights.values())
             if total > 1.0 + LARGEST_GAP:
-                msg = f"weights: they sum to {total:g}; allowed: at most 1, what is left is cash"
+                msg = f"weights: they sum to {total:g}; expected at most 1, what is left is cash"
                 raise ValueError(msg)
             if not any(weight > 0.0 for name, weight in self.weights.items() if name.casefold() != CASH):
-                msg = "weights: nothing but cash is held; allowed: at least one symbol with a weight above 0"
+                msg = "weights: nothing but cash is held; expected at least one symbol with a weight above 0"
                 raise ValueError(msg)
         return self
 
@@ -148,34 +148,34 @@ class SimulationRequest(Terms):
     def _returns_fit(self) -> Self:
         if self.returns is None:
             if self.start_date and self.end_date and self.start_date >= self.end_date:
-                msg = f"startDate {self.start_date} is not before endDate {self.end_date}; allowed: an earlier one"
+                msg = f"startDate {self.start_date} is not before endDate {self.end_date}; expected an earlier one"
                 raise ValueError(msg)
             return self
         if self.start_date or self.end_date:
-            msg = "startDate and endDate choose days of the prices here; allowed: without returns only"
+            msg = "startDate and endDate choose days of the prices here; expected no returns beside them"
             raise ValueError(msg)
         lengths = {len(values) for values in self.returns.values()}
         if len(lengths) > 1:
-            msg = f"returns: the symbols have {min(lengths)} to {max(lengths)} observations; allowed: the same number"
+            msg = f"returns: the symbols have {min(lengths)} to {max(lengths)} observations; expected the same number"
             raise ValueError(msg)
         return self
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
         if (self.label is not None) != (self.engine == "conditional_bootstrap"):
-            msg = f"label does not fit the engine {self.engine}; allowed: with conditional_bootstrap, and only there"
+            msg = f"label does not fit the engine {self.engine}; expected a label with conditional_bootstrap only"
             raise ValueError(msg)
         if self.mean_block is not None and self.engine not in _BLOCKS:
-            msg = f"meanBlock has no effect under {self.engine}; allowed: with {' and '.join(_BLOCKS)}"
+            msg = f"meanBlock has no effect under {self.engine}; expected the engine {' or '.join(_BLOCKS)}"
             raise ValueError(msg)
         if self.ruin >= self.initial_investment:
-            msg = f"ruin {self.ruin:g} is not below the initialInvestment; allowed: below {self.initial_investment:g}"
+            msg = f"ruin {self.ruin:g} is not below the initialInvestment; expected below {self.initial_investment:g}"
             raise ValueError(msg)
         most = min(self.num_simulations, MOST_CLOSES // (self.num_periods + 1))
         if self.trajectories > most:
             msg = (
                 f"trajectories {self.trajectories} are too many for {self.num_simulations} simulations of "
-                f"{self.num_periods} periods; allowed: up to {most}"
+                f"{self.num_periods} periods; expected up to {most}"
             )
             raise ValueError(msg)
         return self

@@ -11,21 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.covariance import sample
-from quant.elementary import power
-from quant.errors import DataError
-from quant.evaluation import Measured
-from quant.joint import JointModel, joint_model
-from quant.joint_moments import correlation_of
-from quant.montecarlo import paths_for_error, simulate_wealth, trajectories
-from quant.regime import labels
-from quant.returns import DAYS
-from quant.wealth import MONTH
-from quant.wealth_summary import Distribution, WealthSummary
-from tools.errors import InvalidInput
-from tools.holdings import load_assets
-from tools.prices import PriceSource
-from tools.simulations import (
+from desk.base.errors import InvalidInput, reason_and_allowed
+from desk.market.prices import PriceSource
+from desk.portfolios.holdings import load_assets
+from desk.wealth.schemas import (
     CASH,
     MOST_SYMBOLS,
     MOST_WORK,
@@ -41,6 +30,17 @@ from tools.simulations import (
     Statistics,
     Terms,
 )
+from quant.covariance.estimators import sample
+from quant.numeric.elementary import power
+from quant.numeric.errors import DataError
+from quant.numeric.measured import Measured
+from quant.numeric.returns import DAYS
+from quant.wealth.kernel import MONTH
+from quant.wealth.montecarlo import paths_for_error, simulate_wealth, trajectories
+from quant.wealth.summary import Distribution, WealthSummary
+from quant.worlds.joint import JointModel, joint_model
+from quant.worlds.joint_moments import correlation_of
+from quant.worlds.regimes import labels
 
 Floats = NDArray[np.float64]
 
@@ -168,7 +168,7 @@ def _simulated(request: SimulationRequest, drawn: Sample, weights: Floats) -> Si
         if request.trajectories:
             closes = _file_of(trajectories(model, held, paths=request.trajectories, **terms))
     except DataError as error:
-        reason, _, allowed = str(error).partition("; allowed: ")
+        reason, allowed = reason_and_allowed(str(error))
         allowed = allowed or "another engine, or other returns"
         raise InvalidInput("engine", request.engine, reason=reason, allowed=allowed) from error
     parameters = _parameters(request, drawn, model, held, found.paths)

@@ -14,12 +14,12 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.serde.types import ERROR
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-from graphs.checkpoint_table import DynamoTable
-from quant.strategy import StrategyConfig
-from store.sqlite import faults
-from tools.figures import Claim, Figure
-from tools.optimization import Decision, MarketView, RenderedClaim, ScenarioTilt, SearchPlan
-from tools.reply import Reply
+from desk.conversation.reply import Reply
+from desk.figures.figures import Claim, Figure, RenderedClaim
+from desk.optimization.answers import Decision, MarketView, ScenarioTilt, SearchPlan
+from graphs.checkpoints.table import DynamoTable
+from quant.strategies.config import StrategyConfig
+from store.sqlite.database import faults
 
 WORDS = (
     Claim,

@@ -19,12 +19,12 @@ from langgraph.checkpoint.base import (
 )
 from langgraph_checkpoint_aws.checkpoint.dynamodb import DynamoDBSaver
 
-from graphs.checkpoint_table import DynamoTable
-from graphs.checkpoints import SERIALIZER, of_unfinished
-from store.aws import CONNECT_SECONDS, READ_SECONDS
+from desk.base.errors import InvalidInput
+from graphs.checkpoints.checkpointer import SERIALIZER, of_unfinished
+from graphs.checkpoints.table import DynamoTable
+from store.aws.session import CONNECT_SECONDS, READ_SECONDS
+from store.aws.table import check_length, is_invalid_request, reason
 from store.errors import Unavailable
-from store.table import check_length, is_our_fault, reason
-from tools.errors import InvalidInput
 
 KEYS = {"PK": ("HASH", "S"), "SK": ("RANGE", "S")}
 READS = ("BatchGetItem", "GetItem", "Query")
@@ -101,7 +101,7 @@ def _faults() -> Generator[None]:
     try:
         yield
     except (ClientError, BotoCoreError) as error:
-        if is_our_fault(error):
+        if is_invalid_request(error):
             raise
         raise Unavailable(f"the checkpoints are unavailable ({reason(error)})") from error
 

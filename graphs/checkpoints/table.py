@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from graphs.dynamo import TableSaver
+    from graphs.checkpoints.dynamodb import TableSaver
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,6 @@ class DynamoTable:
     @cached_property
     def saver(self) -> "TableSaver":
         """Made once: each client of boto3 takes a good part of a second."""
-        from graphs.dynamo import TableSaver
+        from graphs.checkpoints.dynamodb import TableSaver
 
         return TableSaver(self.name, self.bucket)

@@ -33,10 +33,10 @@ from ag_ui.core import (
     ToolCallStartEvent,
 )
 
-from tools import trace
-from tools.approval import Asked, Ruling
-from tools.progress import LiveEvent
-from tools.turns import Turn
+from desk.conversation.schemas import Turn
+from desk.governance.approvals import Asked, Ruling
+from desk.runs import events as trace
+from desk.runs.progress import LiveEvent
 
 VERSION = "1.0"
 TOLD_WITH = (

@@ -7,22 +7,22 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from graphs.answering import Answering
-from graphs.approval import decides
-from graphs.desk import Desk
-from graphs.following import Following
-from graphs.interrupts import decide
-from graphs.run_book import events_of
-from graphs.story import story
-from graphs.turns import asked_with, begin_conversation, conversation_of, settled
+from desk.base.errors import Conflicting, InvalidInput, NotFound
+from desk.conversation.schemas import Turn
+from desk.governance.approvals import Ruling, approval_of
+from desk.governance.principals import Principal
+from desk.runs.events import TurnFinished, TurnPaused
+from graphs.conversations.answering import Answering
+from graphs.conversations.event_sequence import story
+from graphs.conversations.interrupts import decide
+from graphs.conversations.turns import asked_with, begin_conversation, conversation_of, settled
+from graphs.dependencies import Dependencies
+from graphs.runs.approval import decides
+from graphs.runs.repository import events_of
+from graphs.streaming.followers import Following
 from store.errors import Conflict
 from store.records import Key
 from store.store import Store
-from tools.approval import Ruling, approval_of
-from tools.context import Principal
-from tools.errors import Conflicting, InvalidInput, NotFound
-from tools.trace import TurnFinished, TurnPaused
-from tools.turns import Turn
 
 if TYPE_CHECKING:
     from ag_ui.core import BaseEvent, Message
@@ -47,61 +47,68 @@ class AlreadyDecided(Conflicting):
     code = "already_decided"
 
 
-async def known(desk: Desk, answering: Answering, owner: str, thread: str, run: str) -> AgentRun | None:
+async def known(dependencies: Dependencies, answering: Answering, owner: str, thread: str, run: str) -> AgentRun | None:
     """The run, if it was begun before; its turn goes on should nobody execute it any more."""
-    record = await desk.store.records.get(_key(owner, thread, run))
+    record = await dependencies.store.records.get(_key(owner, thread, run))
     if record is not None:
         number, part = record.document["turn"], record.document["part"]
     else:
-        asked = await _asked(desk.store, owner, thread, run)
+        asked = await _asked(dependencies.store, owner, thread, run)
         if asked is None:
             return None
         number, part = asked.number, 0
     return AgentRun(thread, run, await answering.ensure(owner, thread, number), part)
 
 
-async def begin(desk: Desk, answering: Answering, owner: str, thread: str, run: str, text: str) -> AgentRun:
+async def begin(
+    dependencies: Dependencies, answering: Answering, owner: str, thread: str, run: str, text: str
+) -> AgentRun:
     """Ask `text` in the thread, which is made if it is unknown."""
     try:
-        await conversation_of(desk.store, owner, thread)
+        await conversation_of(dependencies.store, owner, thread)
     except NotFound:
         try:
-            await begin_conversation(desk, owner, conversation_id=thread)
+            await begin_conversation(dependencies, owner, conversation_id=thread)
         except Conflict:  # deleted, or begun by another message at this moment
-            await conversation_of(desk.store, owner, thread)
+            await conversation_of(dependencies.store, owner, thread)
     return AgentRun(thread, run, await answering.ask(owner, thread, text, key=run), 0)
 
 
 async def go_on(
-    desk: Desk, answering: Answering, asking: Principal, thread: str, run: str, answers: Sequence[tuple[str, Ruling]]
+    dependencies: Dependencies,
+    answering: Answering,
+    asking: Principal,
+    thread: str,
+    run: str,
+    answers: Sequence[tuple[str, Ruling]],
 ) -> AgentRun:
     """Decide what the thread waits for; what follows is a run of its own."""
     owner = asking.owner
-    turn = await _last(desk.store, owner, thread)
-    pauses = [] if turn is None else await _pauses(desk.store, owner, turn.id)
+    turn = await _last(dependencies.store, owner, thread)
+    pauses = [] if turn is None else await _pauses(dependencies.store, owner, turn.id)
     ids = [f"{pause.waits_for}.{pause.subject}" for pause in pauses[-1:]]
     if turn is None or not ids or [id_ for id_, _ in answers] != ids:
         allowed = f"one answer, to {ids[0]}" if ids else "no resume: the thread waits for nobody"
         raise InvalidInput("body.resume", ", ".join(id_ for id_, _ in answers)[:200], allowed=allowed)
     ((_, ruling),) = answers
-    approval = await approval_of(desk.store, owner, pauses[-1].waits_for, pauses[-1].subject)
+    approval = await approval_of(dependencies.store, owner, pauses[-1].waits_for, pauses[-1].subject)
     assert approval is not None
     if approval.decided is None:
-        await decide(desk, answering, asking, thread, pauses[-1].waits_for, ruling)
+        await decide(dependencies, answering, asking, thread, pauses[-1].waits_for, ruling)
     elif not approval.decided.same_as(ruling):
-        raise AlreadyDecided(f"body.resume: it was {approval.decided.verdict}; allowed: that decision")
+        raise AlreadyDecided(f"body.resume: it was {approval.decided.verdict}; expected that decision")
     document = {"turn": turn.number, "part": len(pauses)}
     with suppress(Conflict):  # the same answer, sent twice at once
-        await desk.store.records.put(_key(owner, thread, run), document, expected=0)
+        await dependencies.store.records.put(_key(owner, thread, run), document, expected=0)
     return AgentRun(thread, run, await answering.ensure(owner, thread, turn.number), len(pauses))
 
 
 async def told(
-    desk: Desk, following: Following, asking: Principal, run: AgentRun, messages: "Sequence[Message]"
+    dependencies: Dependencies, following: Following, asking: Principal, run: AgentRun, messages: "Sequence[Message]"
 ) -> "AsyncGenerator[BaseEvent]":
     """The events of the run, from the first; `messages` are those that the client has."""
     owner = asking.owner
-    from graphs.agui import Translation
+    from graphs.conversations.agui import Translation
 
     turn = run.turn
     translation = Translation(thread=run.thread, run=run.run, turn=turn.id, part=run.part, messages=messages)
@@ -112,12 +119,12 @@ async def told(
             found = translation.of(live)
             match live.event:
                 case TurnPaused():
-                    approval = await approval_of(desk.store, owner, live.event.waits_for, live.event.subject)
+                    approval = await approval_of(dependencies.store, owner, live.event.waits_for, live.event.subject)
                     assert approval is not None
-                    here = decides(desk, asking, owner, live.event.subject, approval)
+                    here = decides(dependencies, asking, owner, live.event.subject, approval)
                     found += translation.pause(live.event.waits_for, approval.asked, second_person=not here)
                 case TurnFinished():
-                    found += translation.finish(await _answered(desk.store, owner, turn))
+                    found += translation.finish(await _answered(dependencies.store, owner, turn))
                 case _:
                     pass
             for event in found:

@@ -9,12 +9,12 @@ from typing import Any, TypeAlias
 
 import structlog
 
-from graphs.desk import Desk
-from graphs.leases import SECONDS, Held, leased
-from graphs.turns import can_go_on, turn_of, unanswered
+from desk.base.errors import NotFound
+from desk.conversation.schemas import Turn
+from graphs.conversations.turns import can_go_on, turn_of, unanswered
+from graphs.dependencies import Dependencies
+from graphs.runs.leases import SECONDS, Held, leased
 from store.errors import Unavailable
-from tools.errors import NotFound
-from tools.turns import Turn
 
 AT_ONCE = 32
 EACH = 8
@@ -37,8 +37,8 @@ class Answering:
     decided. The events of a run that it launches stand in the log of that run, which `run_launched` names.
     """
 
-    def __init__(self, desk: Desk, *, lease: float = SECONDS, again: float = AGAIN) -> None:
-        self._desk = desk
+    def __init__(self, dependencies: Dependencies, *, lease: float = SECONDS, again: float = AGAIN) -> None:
+        self._dependencies = dependencies
         self._lease = lease
         self._again = again
         self._slots = Slots(AT_ONCE, EACH)
@@ -49,9 +49,9 @@ class Answering:
 
     async def ask(self, owner: str, conversation: str, text: str, *, key: str | None = None) -> Turn:
         """Store the message as the next turn and begin to answer it; the same `key` again gives the turn of then."""
-        from graphs.conversations import take  # LangGraph takes seconds to import
+        from graphs.conversations.conversations import take  # LangGraph takes seconds to import
 
-        turn = await take(self._desk, owner, conversation, text, key=key, detached=True)
+        turn = await take(self._dependencies, owner, conversation, text, key=key, detached=True)
         return await self.ensure(owner, conversation, turn.number)
 
     async def ensure(self, owner: str, conversation: str, number: int, *, adopted: bool = False) -> Turn:
@@ -59,12 +59,12 @@ class Answering:
 
         A turn that somebody answers at a terminal is theirs, unless it is `adopted` here.
         """
-        turn = await turn_of(self._desk.store, owner, conversation, number)
-        if await can_go_on(self._desk.store, owner, turn):
+        turn = await turn_of(self._dependencies.store, owner, conversation, number)
+        if await can_go_on(self._dependencies.store, owner, turn):
             if adopted and not turn.detached:
-                from graphs.conversations import adopt
+                from graphs.conversations.conversations import adopt
 
-                await adopt(self._desk.store, owner, turn)
+                await adopt(self._dependencies.store, owner, turn)
             if adopted or turn.detached or turn.waits_for is not None:
                 self._see_to(owner, turn)
                 return turn.model_copy(update={"state": "running", "waits_for": None})
@@ -72,7 +72,7 @@ class Answering:
 
     async def ensure_all(self, owner: str) -> None:
         """Go on with what the processes before this one left."""
-        for turn in await unanswered(self._desk.store, owner):
+        for turn in await unanswered(self._dependencies.store, owner):
             if turn.detached:
                 await self.ensure(owner, turn.conversation, turn.number)
 
@@ -145,19 +145,19 @@ class Answering:
 
     async def _is_due(self, owner: str, turn: Turn) -> bool:
         try:
-            now = await turn_of(self._desk.store, owner, turn.conversation, turn.number)
+            now = await turn_of(self._dependencies.store, owner, turn.conversation, turn.number)
         except NotFound:  # the conversation was deleted
             return False
-        return await can_go_on(self._desk.store, owner, now)
+        return await can_go_on(self._dependencies.store, owner, now)
 
     async def _execute(self, owner: str, turn: Turn) -> None:
-        from graphs.conversations import resume
+        from graphs.conversations.conversations import resume
 
-        desk = self._desk
+        dependencies = self._dependencies
         async with (
             self._slots.hold(owner),
-            leased(desk.store, owner, turn.id, seconds=self._lease, now=desk.now),
-            aclosing(resume(desk, owner, turn.conversation, turn.number)) as events,
+            leased(dependencies.store, owner, turn.id, seconds=self._lease, now=dependencies.now),
+            aclosing(resume(dependencies, owner, turn.conversation, turn.number)) as events,
         ):
             async for _ in events:
                 pass

@@ -8,16 +8,20 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
 
 from agents.assistant import assistant
+from desk.base.errors import Conflicting, InvalidInput
+from desk.conversation.context import ChatContext, Evidence, Returned, load_evidence, said_figures
+from desk.conversation.focus import Focus
+from desk.conversation.reply import Reply
+from desk.conversation.schemas import LONGEST_MESSAGE, UNANSWERED, Conversation, Turn
+from desk.figures.figures import RenderedClaim
+from desk.figures.guard.claims import render
+from desk.governance.principals import Principal
+from desk.runs.events import RunFailed, ToolCalled, TraceEvent, TurnFinished, TurnPaused, TurnStarted
+from desk.runs.model_answers import forget_answers
 from graphs.assistant import RECURSION_LIMIT, Before, State, Tell, Turning, noted, turning
-from graphs.checkpoints import open_checkpoints
-from graphs.desk import Desk
-from graphs.launching import DeskRuns
-from graphs.log import EventLog, Place, logged
-from graphs.recent import recent_results
-from graphs.run_book import events_of
-from graphs.runs import code_of, kind_of
-from graphs.stream import Stopped, events
-from graphs.turns import (
+from graphs.checkpoints.checkpointer import open_checkpoints
+from graphs.conversations.launching import RunsOfOwner
+from graphs.conversations.turns import (
     KIND,
     asked_with,
     begin_conversation,
@@ -33,20 +37,16 @@ from graphs.turns import (
     turns_of,
     update,
 )
-from graphs.usage import usage_of
+from graphs.dependencies import Dependencies
+from graphs.runs.event_log import EventLog, Place, logged
+from graphs.runs.execution import code_of, kind_of
+from graphs.runs.recent import recent_results
+from graphs.runs.repository import events_of
+from graphs.runs.usage import usage_of
+from graphs.stream_parts import Stopped, events
 from store.errors import Conflict
 from store.records import Key, Put
 from store.store import Store
-from tools.answers import forget_answers
-from tools.chat import ChatContext, Evidence, Returned, load_evidence, said_figures
-from tools.claims import render
-from tools.context import Principal
-from tools.errors import Conflicting, InvalidInput
-from tools.focus import Focus
-from tools.optimization import RenderedClaim
-from tools.reply import Reply
-from tools.trace import RunFailed, ToolCalled, TraceEvent, TurnFinished, TurnPaused, TurnStarted
-from tools.turns import LONGEST_MESSAGE, UNANSWERED, Conversation, Turn
 
 __all__ = [
     "LONGEST_MESSAGE",
@@ -93,35 +93,41 @@ class _Standing:
     focus: Focus
 
 
-async def ask(desk: Desk, owner: str, conversation_id: str, text: str) -> AsyncGenerator[TraceEvent]:
+async def ask(dependencies: Dependencies, owner: str, conversation_id: str, text: str) -> AsyncGenerator[TraceEvent]:
     """Store the message as the next turn and answer it; the events of runs that it launches are among those yielded.
 
     Ends early, with the turn in state `waiting`, where a person has to approve something.
     """
-    turn = await take(desk, owner, conversation_id, text)
-    async for event in resume(desk, owner, conversation_id, turn.number):
+    turn = await take(dependencies, owner, conversation_id, text)
+    async for event in resume(dependencies, owner, conversation_id, turn.number):
         yield event
 
 
 async def take(
-    desk: Desk, owner: str, conversation_id: str, text: str, *, key: str | None = None, detached: bool = False
+    dependencies: Dependencies,
+    owner: str,
+    conversation_id: str,
+    text: str,
+    *,
+    key: str | None = None,
+    detached: bool = False,
 ) -> Turn:
     """Store the message as the next turn, which nobody answers yet; the same `key` again gives the turn of then."""
     asked = _checked(text)
-    conversation, version = await read_conversation(desk.store, owner, conversation_id)
-    earlier = None if key is None else await asked_with(desk.store, owner, conversation_id, key)
+    conversation, version = await read_conversation(dependencies.store, owner, conversation_id)
+    earlier = None if key is None else await asked_with(dependencies.store, owner, conversation_id, key)
     if earlier is not None:
         return _same(earlier, asked)
     if conversation.turns:
-        _check_answered(await settled(desk.store, owner, conversation_id, conversation.turns))
+        _check_answered(await settled(dependencies.store, owner, conversation_id, conversation.turns))
     number = conversation.turns + 1
     turn = Turn(
         id=f"{conversation_id}-{number}",
         conversation=conversation_id,
         number=number,
         asked=asked,
-        at=desk.now(),
-        focus=(await _standing(desk.store, owner, conversation, number)).focus,
+        at=dependencies.now(),
+        focus=(await _standing(dependencies.store, owner, conversation, number)).focus,
         detached=detached,
     )
     told = conversation.model_copy(update={"turns": number, "title": conversation.title or asked[:60]})
@@ -133,20 +139,20 @@ async def take(
         said = {"conversation": conversation_id, "turn": number}
         puts.append(Put(message_key(owner, conversation_id, key), said, 0))
     try:
-        await desk.store.records.put_many(puts)
+        await dependencies.store.records.put_many(puts)
     except Conflict as error:
-        earlier = None if key is None else await asked_with(desk.store, owner, conversation_id, key)
+        earlier = None if key is None else await asked_with(dependencies.store, owner, conversation_id, key)
         if earlier is not None:  # the same message, sent twice at once
             return _same(earlier, asked)
         raise Unanswered(
-            "message: another message of this conversation is being answered; allowed: one at a time"
+            "message: another message of this conversation is being answered; expected one at a time"
         ) from error
     return turn
 
 
 def _same(earlier: Turn, asked: str) -> Turn:
     if earlier.asked != asked:
-        raise OtherMessage(f"key: it belongs to turn {earlier.number}, which says something else; allowed: a new key")
+        raise OtherMessage(f"key: it belongs to turn {earlier.number}, which says something else; expected a new key")
     return earlier
 
 
@@ -166,44 +172,48 @@ def _check_answered(last: Turn) -> None:
         run, subject = last.waits_for
         raise Unanswered(
             f"message: turn {last.number} waits for an approval ({subject} of run {run}); "
-            "allowed: a message once that is decided, or a branch after an earlier turn"
+            "expected a message once that is decided, or a branch after an earlier turn"
         )
     if last.state == "running":
         raise Unanswered(
             f"message: turn {last.number} is not answered yet; "
-            "allowed: a message once it is, or a branch after an earlier turn"
+            "expected a message once it is, or a branch after an earlier turn"
         )
 
 
-async def resume(desk: Desk, owner: str, conversation_id: str, number: int) -> AsyncGenerator[TraceEvent]:
+async def resume(
+    dependencies: Dependencies, owner: str, conversation_id: str, number: int
+) -> AsyncGenerator[TraceEvent]:
     """Go on with a turn that was interrupted, or whose approval was decided; a finished one is read out."""
-    turn = await turn_of(desk.store, owner, conversation_id, number)
-    stored = await events_of(desk.store, owner, turn.id)
+    turn = await turn_of(dependencies.store, owner, conversation_id, number)
+    stored = await events_of(dependencies.store, owner, turn.id)
     if turn.state == "completed":
         for event in stored:
             yield event
         return
-    if not await _begins_again(desk.store, owner, turn):
+    if not await _begins_again(dependencies.store, owner, turn):
         return
-    if desk.models is None:
+    if dependencies.models is None:
         raise ValueError("a conversation needs a desk with models")
-    log = EventLog(desk.store, owner, turn.id, stored, desk.observe, desk.now)
+    log = EventLog(dependencies.store, owner, turn.id, stored, dependencies.observe, dependencies.now)
     known = {event.id for event in stored}
     try:
-        async with aclosing(logged(turn.id, _steps(desk, owner, turn, log))) as steps:
+        async with aclosing(logged(turn.id, _steps(dependencies, owner, turn, log))) as steps:
             async for event in steps:
                 known.add(event.id)
                 yield event
-        for event in await _untold(desk.store, owner, turn, known):
+        for event in await _untold(dependencies.store, owner, turn, known):
             yield event
     except Exception as error:
-        for event in await _untold(desk.store, owner, turn, known):
+        for event in await _untold(dependencies.store, owner, turn, known):
             yield event
         failures = sum(isinstance(event, RunFailed) for event in stored)
         failed = log.make(RunFailed, "turn", 0, failures, code=code_of(error), kind=kind_of(error))
         ended = await log.append(failed)
-        await update(desk.store, owner, turn, state="failed")
-        await forget_answers(desk.store, owner, turn.id)  # nobody has to go on with it, and drafts must not stay
+        await update(dependencies.store, owner, turn, state="failed")
+        await forget_answers(
+            dependencies.store, owner, turn.id
+        )  # nobody has to go on with it, and drafts must not stay
         for event in ended:
             yield event
         raise
@@ -224,29 +234,29 @@ async def _untold(store: Store, owner: str, turn: Turn, known: Collection[str]) 
     return [event for event in await events_of(store, owner, turn.id) if event.id not in known]
 
 
-async def _steps(desk: Desk, owner: str, turn: Turn, log: EventLog) -> AsyncGenerator[TraceEvent]:
-    assert desk.models is not None
-    chain = desk.models.of("assistant")
+async def _steps(dependencies: Dependencies, owner: str, turn: Turn, log: EventLog) -> AsyncGenerator[TraceEvent]:
+    assert dependencies.models is not None
+    chain = dependencies.models.of("assistant")
     started = log.make(
         TurnStarted, "turn", 0, 0, conversation=turn.conversation, turn=turn.number, model=chain.models[0].name
     )
     for event in await log.append(started):
         yield event
-    conversation = await conversation_of(desk.store, owner, turn.conversation)
-    place = await _standing(desk.store, owner, conversation, turn.number)
-    evidence = await load_evidence(desk.store, owner, turn.id)
+    conversation = await conversation_of(dependencies.store, owner, turn.conversation)
+    place = await _standing(dependencies.store, owner, conversation, turn.number)
+    evidence = await load_evidence(dependencies.store, owner, turn.id)
     evidence.calls["message"] = Returned(said_figures(turn.asked), {})
 
     def context(at: Place, tell: Tell) -> ChatContext:
         return ChatContext(
             principal=Principal(owner=owner),
             run=turn.id,
-            store=desk.store,
-            budgets=desk.budgets,
-            now=desk.now,
+            store=dependencies.store,
+            budgets=dependencies.budgets,
+            now=dependencies.now,
             said=(*(earlier.asked for earlier in place.before), turn.asked),
-            prices=desk.prices_of(owner),
-            runs=DeskRuns(desk, owner, turn.id, lambda: evidence.about(turn.focus), at, tell),
+            prices=dependencies.prices_of(owner),
+            runs=RunsOfOwner(dependencies, owner, turn.id, lambda: evidence.about(turn.focus), at, tell),
             focus=turn.focus,
             evidence=evidence,
         )
@@ -259,12 +269,12 @@ async def _steps(desk: Desk, owner: str, turn: Turn, log: EventLog) -> AsyncGene
         asked=turn.asked,
         before=[_reminder(earlier) for earlier in place.before],
     )
-    async with open_checkpoints(desk.checkpoints) as checkpointer:
+    async with open_checkpoints(dependencies.checkpoints) as checkpointer:
         graph, thread = turning(checkpointer), f"{owner}/{turn.id}"
         config: RunnableConfig = {
             "configurable": {"thread_id": thread},
             "recursion_limit": RECURSION_LIMIT,
-            "callbacks": [*desk.listeners],
+            "callbacks": [*dependencies.listeners],
         }
         at = await graph.aget_state(config)
         begun = at.created_at is not None
@@ -297,11 +307,13 @@ async def _steps(desk: Desk, owner: str, turn: Turn, log: EventLog) -> AsyncGene
             )
             for event in await log.append(paused):
                 yield event
-            await update(desk.store, owner, turn, state="waiting", waits_for=waits_for)
+            await update(dependencies.store, owner, turn, state="waiting", waits_for=waits_for)
             return
         if "reply" not in at.values:  # another process has finished the turn meanwhile
             return
-        async for event in _finish(desk.store, owner, turn, at.values["reply"], at.values["missing"], evidence, log):
+        async for event in _finish(
+            dependencies.store, owner, turn, at.values["reply"], at.values["missing"], evidence, log
+        ):
             yield event
         await checkpointer.adelete_thread(thread)
 

@@ -3,10 +3,10 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 
-from graphs.following import Followed, Following
-from graphs.run_book import RunArchived
-from tools.progress import LiveEvent
-from tools.trace import ApprovalRequested, RunFailed, RunFinished, RunLaunched, TraceEvent, TurnPaused
+from desk.runs.events import ApprovalRequested, RunFailed, RunFinished, RunLaunched, TraceEvent, TurnPaused
+from desk.runs.progress import LiveEvent
+from graphs.runs.repository import RunArchived
+from graphs.streaming.followers import Followed, Following
 
 PATIENCE = 1.0
 """Seconds after which a run that says nothing is looked at: the turn that waits for it may have failed."""

@@ -1,18 +1,18 @@
 """What a conversation waits for, and how it goes on once a person has decided."""
 
-from graphs.answering import Answering
-from graphs.approval import decides
-from graphs.desk import Desk
-from graphs.run_book import events_of, run_of
-from graphs.runs import decide_approval
-from graphs.turns import conversation_of, settled
+from desk.base.errors import Conflicting
+from desk.conversation.interrupts import Interrupt, editable
+from desk.conversation.schemas import Turn
+from desk.governance.approvals import Decided, Ruling, Subject, approval_of
+from desk.governance.principals import Principal
+from desk.runs.events import TurnPaused
+from graphs.conversations.answering import Answering
+from graphs.conversations.turns import conversation_of, settled
+from graphs.dependencies import Dependencies
+from graphs.runs.approval import decides
+from graphs.runs.execution import decide_approval
+from graphs.runs.repository import events_of, run_of
 from store.store import Store
-from tools.approval import Decided, Ruling, Subject, approval_of
-from tools.context import Principal
-from tools.errors import Conflicting
-from tools.interrupts import Interrupt, editable
-from tools.trace import TurnPaused
-from tools.turns import Turn
 
 
 class NothingWaits(Conflicting):
@@ -21,9 +21,9 @@ class NothingWaits(Conflicting):
     code = "nothing_waits"
 
 
-async def interrupts(desk: Desk, asking: Principal, conversation_id: str) -> list[Interrupt]:
+async def interrupts(dependencies: Dependencies, asking: Principal, conversation_id: str) -> list[Interrupt]:
     """At most one: a conversation goes on with one message at a time."""
-    store, owner = desk.store, asking.owner
+    store, owner = dependencies.store, asking.owner
     turn = await _last(store, owner, conversation_id)
     if turn is None or turn.state != "waiting" or turn.waits_for is None:
         return []
@@ -39,24 +39,24 @@ async def interrupts(desk: Desk, asking: Principal, conversation_id: str) -> lis
             turn=turn.number,
             asked=approval.asked,
             editable=editable(subject, request),
-            second_person=not decides(desk, asking, owner, subject, approval),
+            second_person=not decides(dependencies, asking, owner, subject, approval),
             question=approval.question,
         )
     ]
 
 
 async def decide(
-    desk: Desk, answering: Answering, asking: Principal, conversation_id: str, run: str, ruling: Ruling
+    dependencies: Dependencies, answering: Answering, asking: Principal, conversation_id: str, run: str, ruling: Ruling
 ) -> Turn:
     """Record what the person decided, and let the turn that waits for it go on."""
     owner = asking.owner
-    turn = await _last(desk.store, owner, conversation_id)
-    subject = None if turn is None else await _subject(desk.store, owner, turn, run)
+    turn = await _last(dependencies.store, owner, conversation_id)
+    subject = None if turn is None else await _subject(dependencies.store, owner, turn, run)
     if turn is None or subject is None:
-        await run_of(desk.store, owner, run)
-        raise NothingWaits(f"run: the conversation waits for no decision on {run!r}; allowed: one of its interrupts")
-    decided = Decided(**ruling.model_dump(), by=owner, at=desk.now())
-    await decide_approval(desk, owner, run, decided, subject, decider=asking)
+        await run_of(dependencies.store, owner, run)
+        raise NothingWaits(f"run: the conversation waits for no decision on {run!r}; expected one of its interrupts")
+    decided = Decided(**ruling.model_dump(), by=owner, at=dependencies.now())
+    await decide_approval(dependencies, owner, run, decided, subject, decider=asking)
     return await answering.ensure(owner, turn.conversation, turn.number, adopted=True)
 
 

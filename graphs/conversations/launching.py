@@ -7,43 +7,46 @@ import hashlib
 from collections.abc import Callable
 from contextlib import aclosing
 
-from graphs.desk import Desk
-from graphs.holdout import open_holdout
-from graphs.jobs import followed, restart, submit
-from graphs.log import Place
-from graphs.new_runs import create_run, served
-from graphs.recent import recent_results, recent_runs, results_named
-from graphs.remote import carried_out
-from graphs.run_book import Run, events_of, run_of
+from desk.base.errors import InvalidInput
+from desk.conversation.answers import RunSummary
+from desk.conversation.context import Rejected, Waiting
+from desk.conversation.focus import Focus
+from desk.figures.figures import Figure
+from desk.governance.approvals import approval_of
+from desk.governance.estimates import Estimate
+from desk.optimization.estimate import estimate
+from desk.optimization.repositories.result_repository import load_result
+from desk.optimization.request import OptimizationRequest
+from desk.optimization.result import OptimizationResult
+from desk.runs.events import RunLaunched, TraceEvent
+from graphs.dependencies import Dependencies
+from graphs.jobs.jobs import followed, restart, submit
+from graphs.jobs.remote import carried_out
+from graphs.runs.creation import create_run, served
+from graphs.runs.event_log import Place
+from graphs.runs.holdout import open_holdout
+from graphs.runs.recent import recent_results, recent_runs, results_named
+from graphs.runs.repository import Run, events_of, run_of
 from store.errors import Conflict
 from store.records import Key
-from tools.approval import approval_of
-from tools.chat import Rejected, RunSummary, Waiting
-from tools.errors import InvalidInput
-from tools.estimate import estimate
-from tools.figures import Figure
-from tools.focus import Focus
-from tools.optimization import Estimate, OptimizationRequest, OptimizationResult
-from tools.results import load_result
-from tools.trace import RunLaunched, TraceEvent
 
 LAUNCHES = 3
 """Runs that one message may begin."""
 
 
-class DeskRuns:
-    """Adapter of `tools.chat.Runs`: what a run says goes on to whoever follows the conversation."""
+class RunsOfOwner:
+    """Adapter of `desk.conversation.context.Runs`: what a run says goes on to whoever follows the conversation."""
 
     def __init__(
         self,
-        desk: Desk,
+        dependencies: Dependencies,
         owner: str,
         turn: str,
         about: Callable[[], Focus],
         place: Place,
         tell: Callable[[TraceEvent], None],
     ) -> None:
-        self._desk = desk
+        self._dependencies = dependencies
         self._owner = owner
         self._turn = turn
         self._about = about
@@ -52,8 +55,8 @@ class DeskRuns:
         self._beginning = asyncio.Lock()
 
     async def estimate(self, request: OptimizationRequest) -> Estimate:
-        _, completed = await served(self._desk, self._owner, request)
-        return estimate(completed, machines=self._desk.jobs.machines)
+        _, completed = await served(self._dependencies, self._owner, request)
+        return estimate(completed, machines=self._dependencies.jobs.machines)
 
     async def launch(self, request: OptimizationRequest, name: str) -> str:
         run = hashlib.sha256(f"{self._owner}\n{self._turn}\n{name}".encode()).hexdigest()[:32]
@@ -68,7 +71,7 @@ class DeskRuns:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
             raise
-        state = (await run_of(self._desk.store, self._owner, run)).state
+        state = (await run_of(self._dependencies.store, self._owner, run)).state
         if state == "waiting":
             raise Waiting(run, "launch")
         if state == "rejected":
@@ -79,43 +82,45 @@ class DeskRuns:
         found = await self._find(run)
         if found.state != "completed":
             raise InvalidInput("run", run, reason=f"{found.id[:12]} is {found.state}", allowed="a run with a result")
-        return found.id, await load_result(self._desk.store, self._owner, found.id, "final")
+        return found.id, await load_result(self._dependencies.store, self._owner, found.id, "final")
 
     async def latest(self, count: int) -> tuple[RunSummary, ...]:
         return tuple(
             RunSummary(
                 run=run.id, name=run.request.name, state=run.state, created_at=run.created_at.strftime("%Y-%m-%d %H:%M")
             )
-            for run in await recent_runs(self._desk.store, self._owner, count)
+            for run in await recent_runs(self._dependencies.store, self._owner, count)
         )
 
     async def holdout(self, run: str) -> tuple[Figure, ...]:
-        opened = await open_holdout(self._desk, self._owner, run)
+        opened = await open_holdout(self._dependencies, self._owner, run)
         if opened is None:
             raise Waiting(run, "holdout")
         return opened.figures
 
     async def _begin(self, run: str, request: OptimizationRequest) -> None:
-        told = await events_of(self._desk.store, self._owner, self._turn)
+        told = await events_of(self._dependencies.store, self._owner, self._turn)
         begun = {event.launched for event in told if isinstance(event, RunLaunched)}
         if len(begun | {run}) > LAUNCHES:
             raise InvalidInput(
                 "launch", request.name, reason="the message began enough runs", allowed=f"{LAUNCHES} runs"
             )
-        if self._desk.queue is not None:
-            found = await submit(self._desk, self._owner, request, run_id=run)
+        if self._dependencies.queue is not None:
+            found = await submit(self._dependencies, self._owner, request, run_id=run)
             if found.state in ("failed", "cancelled"):  # the turn is answered again, and so is what it began
-                await restart(self._desk, self._owner, run, by=self._owner)
-        elif await self._desk.store.records.get(Key(self._owner, "run", run)) is None:
+                await restart(self._dependencies, self._owner, run, by=self._owner)
+        elif await self._dependencies.store.records.get(Key(self._owner, "run", run)) is None:
             with contextlib.suppress(Conflict):  # another process that answers the same message was first
-                await create_run(self._desk, self._owner, request, run_id=run)
+                await create_run(self._dependencies, self._owner, request, run_id=run)
         launched = self._place.make(RunLaunched, run, launched=run, name=request.name)
         for event in await self._place.log.append(launched):
             self._tell(event)
 
     async def _follow(self, run: str) -> None:
-        desk, owner = self._desk, self._owner
-        following = carried_out(desk, owner, run) if desk.queue is None else followed(desk, owner, run)
+        dependencies, owner = self._dependencies, self._owner
+        following = (
+            carried_out(dependencies, owner, run) if dependencies.queue is None else followed(dependencies, owner, run)
+        )
         async with aclosing(following) as told:
             async for event in told:
                 self._tell(event)
@@ -125,8 +130,8 @@ class DeskRuns:
         named = {"last": about.run, "previous": about.previous_run}
         allowed = "last, previous, or the beginning of a run's id"
         if named.get(text) is not None:
-            return await run_of(self._desk.store, self._owner, named[text] or "")
-        store, owner = self._desk.store, self._owner
+            return await run_of(self._dependencies.store, self._owner, named[text] or "")
+        store, owner = self._dependencies.store, self._owner
         place = {"last": 0, "previous": 1}.get(text)
         if place is not None:
             latest = await recent_results(store, owner, place + 1)
@@ -140,8 +145,8 @@ class DeskRuns:
         return await run_of(store, owner, found[0].id)
 
     async def _rejected(self, run: str) -> Rejected:
-        approval = await approval_of(self._desk.store, self._owner, run)
+        approval = await approval_of(self._dependencies.store, self._owner, run)
         assert approval is not None
         assert approval.decided is not None
         decided = approval.decided
-        return Rejected(f"launch: {decided.by} rejected it ({decided.reason}); allowed: to ask for another one")
+        return Rejected(f"launch: {decided.by} rejected it ({decided.reason}); ask for another one")

@@ -8,17 +8,17 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
-from graphs.desk import Desk
-from graphs.leases import leased
+from desk.base.errors import Conflicting, InvalidInput, NotFound
+from desk.conversation.feedback import forget_feedback
+from desk.conversation.messages import Message, number_of, numbered
+from desk.conversation.schemas import EVIDENCE, UNANSWERED, Conversation, Turn
+from desk.governance.approvals import Subject, approval_of
+from desk.runs.model_answers import forget_answers
+from graphs.dependencies import Dependencies
+from graphs.runs.leases import leased
 from store.errors import Conflict
-from store.records import Key, Put, Record, every
+from store.records import Key, Put, Record, iterate_records
 from store.store import Store
-from tools.answers import forget_answers
-from tools.approval import Subject, approval_of
-from tools.errors import Conflicting, InvalidInput, NotFound
-from tools.feedback import forget_feedback
-from tools.messages import Message, number_of, numbered
-from tools.turns import EVIDENCE, UNANSWERED, Conversation, Turn
 
 KIND, TURN, MESSAGE = "conversation", "turn", "message"
 ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -46,26 +46,30 @@ def check_conversation_id(field: str, id_: str) -> None:
         raise InvalidInput(field, id_[:110], allowed="1 to 100 letters a-z, A-Z, digits, _ and -")
 
 
-async def begin_conversation(desk: Desk, owner: str, *, conversation_id: str | None = None, title: str = "") -> str:
+async def begin_conversation(
+    dependencies: Dependencies, owner: str, *, conversation_id: str | None = None, title: str = ""
+) -> str:
     id_ = uuid.uuid4().hex[:12] if conversation_id is None else conversation_id
     check_conversation_id("conversation", id_)
-    made = Conversation(id=id_, created_at=desk.now(), title=title)
-    await desk.store.records.put(Key(owner, KIND, id_), made.model_dump(mode="json"), expected=0)
+    made = Conversation(id=id_, created_at=dependencies.now(), title=title)
+    await dependencies.store.records.put(Key(owner, KIND, id_), made.model_dump(mode="json"), expected=0)
     return id_
 
 
-async def branch(desk: Desk, owner: str, conversation_id: str, turn: int, *, branch_id: str | None = None) -> str:
+async def branch(
+    dependencies: Dependencies, owner: str, conversation_id: str, turn: int, *, branch_id: str | None = None
+) -> str:
     """A new conversation that goes on after a turn of another; both stand beside each other from then on."""
-    parent, version = await read_conversation(desk.store, owner, conversation_id)
+    parent, version = await read_conversation(dependencies.store, owner, conversation_id)
     if not 1 <= turn <= parent.turns:
         allowed = f"1 to {parent.turns}" if parent.turns else "a turn of a conversation that has some"
         raise InvalidInput("turn", turn, allowed=allowed)
-    if (await turn_of(desk.store, owner, conversation_id, turn)).state in UNANSWERED:
+    if (await turn_of(dependencies.store, owner, conversation_id, turn)).state in UNANSWERED:
         raise InvalidInput("turn", turn, reason=f"turn {turn} is not answered yet", allowed="a turn that is")
     id_ = branch_id or uuid.uuid4().hex[:12]
     made = Conversation(
         id=id_,
-        created_at=desk.now(),
+        created_at=dependencies.now(),
         title=parent.title,
         turns=turn,
         parent=conversation_id,
@@ -75,7 +79,7 @@ async def branch(desk: Desk, owner: str, conversation_id: str, turn: int, *, bra
         Put(Key(owner, KIND, id_), made.model_dump(mode="json"), 0),
         Put(Key(owner, KIND, conversation_id), parent.model_dump(mode="json"), version),  # else it may be deleted now
     ]
-    await desk.store.records.put_many(puts)
+    await dependencies.store.records.put_many(puts)
     return id_
 
 
@@ -92,21 +96,19 @@ async def rename(store: Store, owner: str, conversation_id: str, title: str) -> 
         return renamed
 
 
-async def delete_conversation(desk: Desk, owner: str, conversation_id: str) -> None:
+async def delete_conversation(dependencies: Dependencies, owner: str, conversation_id: str) -> None:
     """What was said and answered in it is gone; runs that it began stay."""
-    store = desk.store
+    store = dependencies.store
     record = await store.records.get(Key(owner, KIND, conversation_id))
     if record is not None and record.document.get("deleted"):  # by a process that may have died in the middle
         await _forget_turns(store, owner, conversation_id)
     conversation, version = await read_conversation(store, owner, conversation_id)
-    async for record in every(store.records, owner, KIND):
+    async for record in iterate_records(store.records, owner, KIND):
         if record.document["parent"] == conversation_id and not record.document.get("deleted"):
-            raise Branched(
-                f"conversation: {record.key.id!r} goes on from it; allowed: to delete it once that is deleted"
-            )
+            raise Branched(f"conversation: {record.key.id!r} goes on from it; delete that one first")
     own = [turn async for turn in _own_turns(store, owner, conversation_id)]
     gone = Conversation(id=conversation_id, created_at=conversation.created_at, title="", deleted=True)
-    async with _unexecuted(desk, owner, own):
+    async with _unexecuted(dependencies, owner, own):
         await store.records.put(Key(owner, KIND, conversation_id), gone.model_dump(mode="json"), expected=version)
     await _forget_turns(store, owner, conversation_id)
 
@@ -117,7 +119,7 @@ async def conversation_of(store: Store, owner: str, conversation_id: str) -> Con
 
 async def conversations(store: Store, owner: str) -> list[Conversation]:
     """The owner's, newest first."""
-    found = every(store.records, owner, KIND, newest_first=True)
+    found = iterate_records(store.records, owner, KIND, newest_first=True)
     return [made async for record in found if not (made := Conversation.model_validate(record.document)).deleted]
 
 
@@ -142,7 +144,7 @@ async def turn_of(store: Store, owner: str, conversation_id: str, number: int) -
         conversation = await conversation_of(store, owner, conversation.parent)
     record = await store.records.get(turn_key(owner, conversation.id, number)) if number > 0 else None
     if record is None:
-        raise NotFound(f"turn: there is no turn {number}; allowed: {_numbers(asked)}")
+        raise NotFound(f"turn: there is no turn {number}; expected {_numbers(asked)}")
     return Turn.model_validate(record.document)
 
 
@@ -199,7 +201,7 @@ async def settled(store: Store, owner: str, conversation_id: str, number: int) -
 
 async def unanswered(store: Store, owner: str) -> list[Turn]:
     """Turns that are not answered yet, those that wait for a person among them."""
-    found = [every(store.records, owner, TURN, label=("state", state)) for state in UNANSWERED]
+    found = [iterate_records(store.records, owner, TURN, label=("state", state)) for state in UNANSWERED]
     return [Turn.model_validate(record.document) for records in found async for record in records]
 
 
@@ -227,7 +229,7 @@ async def read_conversation(store: Store, owner: str, conversation_id: str) -> t
     conversation = None if record is None else Conversation.model_validate(record.document)
     if record is None or conversation is None or conversation.deleted:
         raise NotFound(
-            f"conversation: there is no conversation {conversation_id!r}; allowed: the id of one of your conversations"
+            f"conversation: there is no conversation {conversation_id!r}; expected the id of one of your conversations"
         )
     return conversation, record.version
 
@@ -268,7 +270,7 @@ async def _spans(store: Store, owner: str, conversation: Conversation) -> Sequen
 
 
 async def _own_turns(store: Store, owner: str, conversation_id: str) -> AsyncGenerator[Turn]:
-    async for record in every(store.records, owner, TURN, prefix=f"{conversation_id}."):
+    async for record in iterate_records(store.records, owner, TURN, prefix=f"{conversation_id}."):
         yield Turn.model_validate(record.document)
 
 
@@ -284,10 +286,10 @@ async def _forget_turns(store: Store, owner: str, conversation_id: str) -> None:
 
 
 @asynccontextmanager
-async def _unexecuted(desk: Desk, owner: str, turns: Sequence[Turn]) -> AsyncGenerator[None]:
+async def _unexecuted(dependencies: Dependencies, owner: str, turns: Sequence[Turn]) -> AsyncGenerator[None]:
     """While nobody executes the last of the turns; `Held` where somebody does."""
-    if turns and await can_go_on(desk.store, owner, turns[-1]):
-        async with leased(desk.store, owner, turns[-1].id, now=desk.now):
+    if turns and await can_go_on(dependencies.store, owner, turns[-1]):
+        async with leased(dependencies.store, owner, turns[-1].id, now=dependencies.now):
             yield
     else:
         yield
@@ -300,7 +302,7 @@ async def _has_stopped(store: Store, owner: str, log: str) -> bool:
 
 
 async def _forget(store: Store, owner: str, kind: str, prefix: str) -> None:
-    found: list[Record] = [record async for record in every(store.records, owner, kind, prefix=prefix)]
+    found: list[Record] = [record async for record in iterate_records(store.records, owner, kind, prefix=prefix)]
     for record in found:
         await store.records.delete(record.key)
 

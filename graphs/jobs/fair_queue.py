@@ -10,13 +10,13 @@ from typing import Any, TypeAlias
 
 import structlog
 
-from quant.strategy import Frozen
+from desk.base.errors import Conflicting
+from quant.numeric.frozen import Frozen
 from store.errors import Conflict, Unavailable
 from store.keys import SYSTEM
 from store.queue import Document, Queue
-from store.records import Key, Put, every
+from store.records import Key, Put, iterate_records
 from store.store import Store
-from tools.errors import Conflicting
 
 KIND = "turnstile"
 MAX_WAITING = 5_000
@@ -53,7 +53,7 @@ class Turnstile(Frozen):
         if job in self.waiting:
             return self
         if len(self.waiting) >= MAX_WAITING:
-            raise TooManyJobs(f"jobs: {len(self.waiting)} of yours wait already; allowed: {MAX_WAITING} at a time")
+            raise TooManyJobs(f"jobs: {len(self.waiting)} of yours wait already; expected {MAX_WAITING} at a time")
         return self.model_copy(update={"waiting": (*self.waiting, job)})
 
     def left(self, job: str, number: int | None = None) -> "Turnstile":
@@ -155,7 +155,7 @@ async def sweep(store: Store, queue: Queue, now: datetime) -> int:
     """Send what a process that died has left unsent; how many were."""
     found = 0
     # in this order the index of labels is read, not every turnstile
-    async for record in every(store.records, SYSTEM, KIND, label=("state", "unsent"), newest_first=True):
+    async for record in iterate_records(store.records, SYSTEM, KIND, label=("state", "unsent"), newest_first=True):
         turnstile = Turnstile.model_validate(record.document)
         overdue = [t for t in turnstile.places if not t.sent and t.at < now - OVERDUE]
         await _send(store, queue, record.key.id, overdue)

@@ -10,22 +10,22 @@ from typing import Any, Literal, TypeAlias
 import structlog
 from pydantic import ValidationError
 
-from graphs import jobs
-from graphs.cleanup import daily
-from graphs.desk import Desk
-from graphs.leases import SECONDS, Held, leased
-from graphs.remote import look
-from graphs.reproductions import carry_out
-from graphs.run_book import Run, run_of
-from graphs.runs import execute
-from graphs.states import STOPPED
-from graphs.turnstile import Ticket
-from quant.strategy import Frozen
+from desk.base.errors import UserError
+from graphs.dependencies import Dependencies
+from graphs.jobs import jobs
+from graphs.jobs.fair_queue import Ticket
+from graphs.jobs.remote import look
+from graphs.runs.cleanup import daily
+from graphs.runs.execution import execute
+from graphs.runs.leases import SECONDS, Held, leased
+from graphs.runs.repository import Run, run_of
+from graphs.runs.reproductions import carry_out
+from graphs.runs.states import STOPPED
+from quant.numeric.frozen import Frozen
 from store.errors import StoreError, Unavailable
 from store.keys import SYSTEM
 from store.queue import Delivery
 from store.records import Key
-from tools.errors import UserError
 
 WAIT_SECONDS = 1.0
 LOOK_SECONDS = 0.5
@@ -43,7 +43,7 @@ SEEN, SEEN_FOR = "worker", timedelta(seconds=2 * SWEEP_SECONDS + 10)
 OUTAGE = timedelta(hours=12)
 """For which a storage that cannot answer is no fault of a job."""
 
-Execution: TypeAlias = Callable[[Desk, str, str], Awaitable[None]]
+Execution: TypeAlias = Callable[[Dependencies, str, str], Awaitable[None]]
 Outcome: TypeAlias = Literal["done", "computing", "again", "stopped", "dead"]
 """`computing` is done with the message, and not with the place of the job."""
 
@@ -57,8 +57,8 @@ class Message(Frozen):
     reproduction: str | None = None
 
 
-async def executed(desk: Desk, owner: str, run_id: str) -> None:
-    async with aclosing(execute(desk, owner, run_id, by=jobs.WORKER)) as events:
+async def executed(dependencies: Dependencies, owner: str, run_id: str) -> None:
+    async with aclosing(execute(dependencies, owner, run_id, by=jobs.WORKER)) as events:
         async for _ in events:
             pass
 
@@ -67,10 +67,15 @@ class Worker:
     """Of one process. A job uses every core, so one at a time is usual."""
 
     def __init__(
-        self, desk: Desk, *, concurrency: int = 1, lease: float = SECONDS, execution: Execution = executed
+        self,
+        dependencies: Dependencies,
+        *,
+        concurrency: int = 1,
+        lease: float = SECONDS,
+        execution: Execution = executed,
     ) -> None:
-        self._desk = desk
-        self._queue = jobs.queue_of(desk)
+        self._dependencies = dependencies
+        self._queue = jobs.queue_of(dependencies)
         self._concurrency = concurrency
         self._lease = lease
         self._again = lease / 12
@@ -108,9 +113,9 @@ class Worker:
         while not self._stopping.is_set():
             try:
                 await self._be_seen()
-                await jobs.sweep(self._desk)
+                await jobs.sweep(self._dependencies)
                 if clock() >= due:
-                    await self._desk.store.records.sweep()
+                    await self._dependencies.store.records.sweep()
                     due = clock() + EXPIRED_SECONDS
             except StoreError as error:
                 _logger().warning("sweep_failed", reason=str(error))
@@ -118,18 +123,18 @@ class Worker:
 
     async def _look(self) -> None:
         while not self._stopping.is_set():
-            await self._unless_stopped(look(self._desk), "looking_failed")
+            await self._unless_stopped(look(self._dependencies), "looking_failed")
             await self._pause(None, SWEEP_SECONDS)
 
     async def _be_seen(self) -> None:
-        now = self._desk.now()
+        now = self._dependencies.now()
         seen = {"at": now.isoformat(), "jobs": self._concurrency}
-        await self._desk.store.records.put(Key(SYSTEM, SEEN, self._name), seen, expires=now + SEEN_FOR)
+        await self._dependencies.store.records.put(Key(SYSTEM, SEEN, self._name), seen, expires=now + SEEN_FOR)
 
     async def _clean_up(self) -> None:
         """Once a day one worker does; who is stopped in the middle leaves the rest to the next."""
         while not self._stopping.is_set():
-            await self._unless_stopped(daily(self._desk), "cleanup_failed")
+            await self._unless_stopped(daily(self._dependencies), "cleanup_failed")
             await self._pause(None, CLEANUP_SECONDS)
 
     async def _unless_stopped(self, work: Awaitable[Any], failed: str) -> None:
@@ -166,7 +171,9 @@ class Worker:
         async with self._extended(delivery):
             try:
                 what = message.reproduction or message.job
-                async with leased(self._desk.store, message.owner, what, seconds=self._lease, now=self._desk.now):
+                async with leased(
+                    self._dependencies.store, message.owner, what, seconds=self._lease, now=self._dependencies.now
+                ):
                     outcome = await self._under_lease(message, delivery.attempt)
                     if outcome == "dead":
                         await self._leave(message)  # first: a place that nobody gives back is gone for good
@@ -182,25 +189,25 @@ class Worker:
     async def _under_lease(self, message: Message, attempt: int) -> Outcome:
         if message.reproduction is None:
             return await self._run(message)
-        work = carry_out(self._desk, message.owner, message.job, message.reproduction, attempt=attempt)
+        work = carry_out(self._dependencies, message.owner, message.job, message.reproduction, attempt=attempt)
         outcome, error = await self._watched(message, work)
         return "done" if isinstance(error, UserError) else outcome  # nobody asked for it
 
     async def _run(self, message: Message) -> Outcome:
-        desk, owner, job = self._desk, message.owner, message.job
-        ticket = await jobs.begin(desk, owner, job, message.number)
+        dependencies, owner, job = self._dependencies, message.owner, message.job
+        ticket = await jobs.begin(dependencies, owner, job, message.number)
         if ticket is None:
             return "done"
         if ticket.begun > FAILURES:
             await jobs.fail(
-                desk, owner, job, reason=f"dead letter: {FAILURES} workers did not survive it", code="fault"
+                dependencies, owner, job, reason=f"dead letter: {FAILURES} workers did not survive it", code="fault"
             )
             return "dead"
-        run = await run_of(desk.store, owner, job)
-        overdue = run.state == "queued" and run.history[-1].at < desk.now() - QUEUED_FOR
+        run = await run_of(dependencies.store, owner, job)
+        overdue = run.state == "queued" and run.history[-1].at < dependencies.now() - QUEUED_FOR
         if overdue or run.state == "expired":  # whoever ended it may have died before it was told
-            await jobs.expire(desk, owner, job, reason=f"it waited for more than {QUEUED_FOR.days} days")
-            run = await run_of(desk.store, owner, job)
+            await jobs.expire(dependencies, owner, job, reason=f"it waited for more than {QUEUED_FOR.days} days")
+            run = await run_of(dependencies.store, owner, job)
         outcome = await self._carried(message, ticket, run)
         if outcome == "done":
             await self._leave(message)
@@ -210,18 +217,18 @@ class Worker:
         """Execute the run until it ends, waits for a person or for what is computed elsewhere, or is given back."""
         if not _goes_on(run):
             return "done"
-        desk, owner, job = self._desk, message.owner, message.job
+        dependencies, owner, job = self._dependencies, message.owner, message.job
         clock = asyncio.get_running_loop().time
         begun = clock()
         _logger().info("job_begun", run=job, attempt=ticket.begun)
         while _goes_on(run):
-            outcome, error = await self._watched(message, self._execution(desk, owner, job))
+            outcome, error = await self._watched(message, self._execution(dependencies, owner, job))
             if isinstance(error, UserError):  # one that the execution could not even begin to tell
-                await jobs.fail(desk, owner, job, reason=str(error), code="unusable_input")
-            run = await run_of(desk.store, owner, job)
+                await jobs.fail(dependencies, owner, job, reason=str(error), code="unusable_input")
+            run = await run_of(dependencies.store, owner, job)
             if outcome != "done" and _goes_on(run):
-                if outcome == "stopped" or (isinstance(error, Unavailable) and ticket.at > desk.now() - OUTAGE):
-                    await jobs.put_back(desk, owner, job, message.number)
+                if outcome == "stopped" or (isinstance(error, Unavailable) and ticket.at > dependencies.now() - OUTAGE):
+                    await jobs.put_back(dependencies, owner, job, message.number)
                 _logger().info("job_given_back", run=job, why=outcome, seconds=round(clock() - begun, 3))
                 return outcome
             if run.state == "computing" and run.cancelling is None:
@@ -257,14 +264,14 @@ class Worker:
 
     async def _unwanted(self, message: Message) -> bool:
         try:
-            run = await run_of(self._desk.store, message.owner, message.job)
+            run = await run_of(self._dependencies.store, message.owner, message.job)
         except StoreError as error:
             _logger().warning("look_failed", run=message.job, reason=str(error))
             return False
         return run.cancelling is not None or run.state == "cancelled"
 
     async def _leave(self, message: Message) -> None:
-        await jobs.release_next(self._desk, message.owner, message.job, message.number)
+        await jobs.release_next(self._dependencies, message.owner, message.job, message.number)
 
     @asynccontextmanager
     async def _extended(self, delivery: Delivery) -> AsyncGenerator[None]:

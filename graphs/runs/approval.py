@@ -2,17 +2,18 @@
 
 from datetime import datetime
 
-from graphs.desk import Desk
-from graphs.log import EventLog
-from graphs.run_book import Run
-from tools.approval import Approval, Asked, Subject, Thresholds
-from tools.context import Context, Principal
-from tools.errors import Conflicting, UserError
-from tools.estimate import estimate
-from tools.jobs import Machines
-from tools.optimization import OptimizationRequest
-from tools.questions import NeedsAnother, ask, may_decide
-from tools.trace import ApprovalDecided, ApprovalRequested, RunFailed, TraceEvent
+from desk.base.errors import Conflicting, UserError
+from desk.governance.approval_requests import NeedsAnother, ask, may_decide
+from desk.governance.approvals import Approval, Asked, Subject, Thresholds
+from desk.governance.estimates import Machines
+from desk.governance.principals import Principal
+from desk.optimization.estimate import estimate
+from desk.optimization.request import OptimizationRequest
+from desk.runs.context import Context
+from desk.runs.events import ApprovalDecided, ApprovalRequested, RunFailed, TraceEvent
+from graphs.dependencies import Dependencies
+from graphs.runs.event_log import EventLog
+from graphs.runs.repository import Run
 
 APPROVE = "approve"
 """The node that waits."""
@@ -56,12 +57,12 @@ def check_payable(context: Context, thresholds: Thresholds | None, approval: App
             now = rented(machines.instances, machines.instance_type, machines.dollars_per_hour)
             raise UserError(
                 f"run: {context.run!r} was approved for {before}, and takes {now} now; "
-                "allowed: settings with which it takes no more, or a new run of the same request"
+                "expected settings with which it takes no more, or a new run of the same request"
             )
         found = ", ".join(f"{getattr(whole, name):g} {name}" for name in exceeded)
         raise UserError(
             f"run: {context.run!r} was begun where it took fewer instances, and nobody was asked about {found}; "
-            "allowed: STRATIGOS_COMPUTE as it was then, or a new run of the same request"
+            "expected STRATIGOS_COMPUTE as it was then, or a new run of the same request"
         )
 
 
@@ -70,21 +71,27 @@ def rented(instances: int, type_: str, dollars_per_hour: float | None) -> str:
     return f"{instances} x {type_ or 'an instance'}{each}"
 
 
-def decides(desk: Desk, decider: Principal, owner: str, subject: Subject, approval: Approval | None) -> bool:
+def decides(
+    dependencies: Dependencies, decider: Principal, owner: str, subject: Subject, approval: Approval | None
+) -> bool:
     """Whether `decider` may decide it here: what waits for a second person is decided where people sign in."""
     waits = approval is not None and approval.second_person and approval.decided is None
-    if waits and subject not in desk.second_person:
+    if waits and subject not in dependencies.second_person:
         return False
-    return may_decide(decider, owner, subject, desk.second_person)
+    return may_decide(decider, owner, subject, dependencies.second_person)
 
 
-def check_decider(desk: Desk, run: Run, subject: Subject, asked: Approval | None, decider: Principal) -> None:
+def check_decider(
+    dependencies: Dependencies, run: Run, subject: Subject, asked: Approval | None, decider: Principal
+) -> None:
     """`Forbidden` for somebody who may not decide; where people sign in, a cancelled run is its owner's alone."""
-    if not decides(desk, decider, run.owner, subject, asked):
+    if not decides(dependencies, decider, run.owner, subject, asked):
         raise NeedsAnother(subject, asked.question if asked else "")
-    withdrawn = bool(desk.second_person) and subject == "launch" and run.state == "cancelled"
+    withdrawn = bool(dependencies.second_person) and subject == "launch" and run.state == "cancelled"
     if withdrawn and decider.owner != run.owner:
-        raise Conflicting(f"question: {run.request.name!r} was cancelled; allowed: once its owner starts it again")
+        raise Conflicting(
+            f"question: {run.request.name!r} was cancelled; it can be decided once its owner starts it again"
+        )
 
 
 def told(log: EventLog, approval: Approval, request: OptimizationRequest, machines: Machines) -> list[TraceEvent]:

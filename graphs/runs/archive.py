@@ -6,22 +6,22 @@ goes on. In between the record of the run says where it is, so that nobody else 
 
 import asyncio
 
-from graphs.desk import Desk
-from graphs.leases import leased
-from graphs.new_runs import tried_by
-from graphs.packing import STAGES, Belongings, Damaged, belongings, digest_of, packed, unpacked
-from graphs.reproductions import reproductions
-from graphs.run_book import Archived, Hold, Run, change_run, record_of
-from graphs.states import STOPPED
+from desk.base.errors import Conflicting
+from desk.governance.approvals import approval_of
+from desk.optimization.holdout import opened_holdout
+from desk.optimization.repositories.ledger import save_ledger
+from desk.optimization.repositories.result_repository import result_key
+from desk.runs.cached_answers import forget_derived
+from graphs.dependencies import Dependencies
+from graphs.runs.creation import tried_by
+from graphs.runs.leases import leased
+from graphs.runs.packing import STAGES, Belongings, Damaged, belongings, digest_of, packed, unpacked
+from graphs.runs.repository import Archived, Hold, Run, change_run, record_of
+from graphs.runs.reproductions import reproductions
+from graphs.runs.states import STOPPED
 from store.errors import Missing
 from store.records import MAX_BATCH, Put
 from store.store import Store
-from tools.approval import approval_of
-from tools.derived import forget_derived
-from tools.errors import Conflicting
-from tools.holdout import opened_holdout
-from tools.ledger import save_ledger
-from tools.results import result_key
 
 
 class NotArchived(Conflicting):
@@ -43,17 +43,17 @@ class Kept(Conflicting):
 
     def __init__(self, run_id: str, reason: str) -> None:
         self.reason = reason
-        super().__init__(f"run: {run_id!r} is not archived, since {reason}; allowed: once that is over")
+        super().__init__(f"run: {run_id!r} is not archived, since {reason}; archive it once that is over")
 
 
-async def archive(desk: Desk, owner: str, run_id: str) -> Archived:
+async def archive(dependencies: Dependencies, owner: str, run_id: str) -> Archived:
     """Where the run is from now on; `Held` while somebody executes it, `Kept` for another reason against it."""
-    async with leased(desk.store, owner, run_id, now=desk.now):
-        run = await _any(desk.store, owner, run_id)
-        if (reason := await obstacle(desk.store, run)) is not None:
+    async with leased(dependencies.store, owner, run_id, now=dependencies.now):
+        run = await _any(dependencies.store, owner, run_id)
+        if (reason := await obstacle(dependencies.store, run)) is not None:
             raise Kept(run_id, reason)
-        archived = run.archived or await _pack(desk, owner, run_id)
-        return archived if archived.emptied else await _empty(desk, run, archived)
+        archived = run.archived or await _pack(dependencies, owner, run_id)
+        return archived if archived.emptied else await _empty(dependencies, run, archived)
 
 
 async def obstacle(store: Store, run: Run) -> str | None:
@@ -74,49 +74,51 @@ async def obstacle(store: Store, run: Run) -> str | None:
     return None
 
 
-async def restore(desk: Desk, owner: str, run_id: str) -> Run:
+async def restore(dependencies: Dependencies, owner: str, run_id: str) -> Run:
     """The run as it was; nothing is taken from a file that was changed."""
-    store = desk.store
-    async with leased(store, owner, run_id, now=desk.now):
+    store = dependencies.store
+    async with leased(store, owner, run_id, now=dependencies.now):
         run = await _any(store, owner, run_id)
         if run.archived is None:
-            raise NotArchived(f"run: {run_id!r} is not archived; allowed: an archived run")
+            raise NotArchived(f"run: {run_id!r} is not archived; expected an archived run")
         kept = await _kept(store, run, run.archived)
         await _put_back(store, run, kept)
         if not (await belongings(store, owner, run_id)).holds(kept):
             raise Damaged(run_id, "holds other things than are there already")
         blob = run.archived.blob
-        update = {"archived": None, "restored_at": desk.now()}
+        update = {"archived": None, "restored_at": dependencies.now()}
         run = await change_run(store, owner, run_id, lambda found: found.model_copy(update=update), archived=True)
         await store.blobs.delete(blob)
         return run
 
 
-async def hold(desk: Desk, owner: str, run_id: str, *, by: str, reason: str) -> Run:
+async def hold(dependencies: Dependencies, owner: str, run_id: str, *, by: str, reason: str) -> Run:
     """Let nobody archive or delete the run until it is released; the last hold stands."""
-    held = Hold(by=by, at=desk.now(), reason=reason)
-    return await change_run(desk.store, owner, run_id, lambda run: run.model_copy(update={"held": held}), archived=True)
+    held = Hold(by=by, at=dependencies.now(), reason=reason)
+    return await change_run(
+        dependencies.store, owner, run_id, lambda run: run.model_copy(update={"held": held}), archived=True
+    )
 
 
-async def release(desk: Desk, owner: str, run_id: str) -> Run:
+async def release(dependencies: Dependencies, owner: str, run_id: str) -> Run:
     def released(run: Run) -> Run:
         if run.held is None:
-            raise NotHeld(f"run: {run_id!r} is not held; allowed: a run that `python -m api hold` was told of")
+            raise NotHeld(f"run: {run_id!r} is not held; expected a run that `python -m api hold` was told of")
         return run.model_copy(update={"held": None})
 
-    return await change_run(desk.store, owner, run_id, released, archived=True)
+    return await change_run(dependencies.store, owner, run_id, released, archived=True)
 
 
-async def _pack(desk: Desk, owner: str, run_id: str) -> Archived:
+async def _pack(dependencies: Dependencies, owner: str, run_id: str) -> Archived:
     """Write the file, read it back, and say in the record of the run that it is there."""
-    store = desk.store
+    store = dependencies.store
     record = await record_of(store, owner, run_id)
     run = Run.model_validate(record.document)
     found = await belongings(store, owner, run_id)
     file = await asyncio.to_thread(packed, run, found)
     digest = digest_of(file)
     archived = Archived(
-        at=desk.now(),
+        at=dependencies.now(),
         blob=f"{owner}/archives/{run_id}/{digest}.zip",
         digest=digest,
         bytes=len(file),
@@ -130,9 +132,9 @@ async def _pack(desk: Desk, owner: str, run_id: str) -> Archived:
     return archived
 
 
-async def _empty(desk: Desk, run: Run, archived: Archived) -> Archived:
+async def _empty(dependencies: Dependencies, run: Run, archived: Archived) -> Archived:
     """Delete what the file holds, which is read once more; a run that has more by now is no archived one."""
-    store, owner = desk.store, run.owner
+    store, owner = dependencies.store, run.owner
     kept = await _kept(store, run, archived)
     found = await belongings(store, owner, run.id)
     if not kept.holds(found):
@@ -144,7 +146,7 @@ async def _empty(desk: Desk, run: Run, archived: Archived) -> Archived:
     await store.events.delete(owner, run.id)
     for stage in STAGES:
         await store.blobs.delete(result_key(owner, run.id, stage))
-    await forget_derived(store, owner, desk.now(), run=run.id)
+    await forget_derived(store, owner, dependencies.now(), run=run.id)
     emptied = archived.model_copy(update={"emptied": True})
     await change_run(store, owner, run.id, lambda one: one.model_copy(update={"archived": emptied}), archived=True)
     return emptied

@@ -9,23 +9,22 @@ from datetime import datetime, timedelta
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from pydantic import Field
 
-from graphs.archive import Kept, archive, obstacle
-from graphs.checkpoints import open_checkpoints
-from graphs.desk import Desk
-from graphs.leases import Held, is_leased, leased
-from graphs.packing import Damaged, belongings, packed
-from graphs.run_book import KIND as RUN
-from graphs.run_book import Run, change_run
-from graphs.states import STOPPED
-from quant.strategy import Frozen
-from store.errors import Conflict
-from store.errors import Damaged as Unreadable
+from desk.base.owners import owners
+from desk.compute.shards.repository import forget_shards
+from desk.runs.cached_answers import forget_derived
+from desk.wealth.repository import forget_trajectories
+from graphs.checkpoints.checkpointer import open_checkpoints
+from graphs.dependencies import Dependencies
+from graphs.runs.archive import Kept, archive, obstacle
+from graphs.runs.leases import Held, is_leased, leased
+from graphs.runs.packing import Damaged, belongings, packed
+from graphs.runs.repository import KIND as RUN
+from graphs.runs.repository import Run, change_run
+from graphs.runs.states import STOPPED
+from quant.numeric.frozen import Frozen
+from store.errors import Conflict, Corrupted
 from store.keys import SYSTEM
-from store.records import Key, every
-from tools.derived import forget_derived
-from tools.owners import owners
-from tools.shard_book import forget_shards
-from tools.simulation_book import forget_trajectories
+from store.records import Key, iterate_records
 
 KIND = "cleanup"
 LAST = Key(SYSTEM, KIND, "last")
@@ -69,25 +68,28 @@ class Report(Frozen):
     expired: int | None = Field(description="Records that had expired; null in a dry run, which does not count them")
 
 
-async def clean_up(desk: Desk, now: datetime, *, dry_run: bool = False) -> Report:
+async def clean_up(dependencies: Dependencies, now: datetime, *, dry_run: bool = False) -> Report:
     """It may be cut off at any time; the next one goes on."""
     archived: list[ArchivedRun] = []
     kept: list[KeptRun] = []
     forgotten: list[Forgotten] = []
     derived = trajectories = 0
-    everybody = await owners(desk.store)
+    everybody = await owners(dependencies.store)
     for owner in everybody:
-        runs = [Run.model_validate(record.document) async for record in every(desk.store.records, owner, RUN)]
+        runs = [
+            Run.model_validate(record.document)
+            async for record in iterate_records(dependencies.store.records, owner, RUN)
+        ]
         for run in runs:
             if _is_due(run, now):
-                match await _archived(desk, run, dry_run=dry_run):
+                match await _archived(dependencies, run, dry_run=dry_run):
                     case ArchivedRun() as done:
                         archived.append(done)
                     case KeptRun() as stays:
                         kept.append(stays)
-        forgotten += await _forget_checkpoints(desk, runs, now, dry_run=dry_run)
-        derived += await forget_derived(desk.store, owner, now, dry_run=dry_run)
-        trajectories += await forget_trajectories(desk.store, owner, now, dry_run=dry_run)
+        forgotten += await _forget_checkpoints(dependencies, runs, now, dry_run=dry_run)
+        derived += await forget_derived(dependencies.store, owner, now, dry_run=dry_run)
+        trajectories += await forget_trajectories(dependencies.store, owner, now, dry_run=dry_run)
     return Report(
         at=now,
         dry_run=dry_run,
@@ -98,30 +100,30 @@ async def clean_up(desk: Desk, now: datetime, *, dry_run: bool = False) -> Repor
         bytes=sum(run.bytes for run in archived),
         derived=derived,
         trajectories=trajectories,
-        shards=await forget_shards(desk.store, now, dry_run=dry_run),
-        expired=None if dry_run else await desk.store.records.sweep(),
+        shards=await forget_shards(dependencies.store, now, dry_run=dry_run),
+        expired=None if dry_run else await dependencies.store.records.sweep(),
     )
 
 
-async def daily(desk: Desk) -> Report | None:
+async def daily(dependencies: Dependencies) -> Report | None:
     """A cleanup, unless there was one within the last day or another process is at it."""
-    if not await _is_time(desk):
+    if not await _is_time(dependencies):
         return None
     try:
-        async with leased(desk.store, SYSTEM, KIND, now=desk.now):
-            if not await _is_time(desk):
+        async with leased(dependencies.store, SYSTEM, KIND, now=dependencies.now):
+            if not await _is_time(dependencies):
                 return None
-            now = desk.now()
-            report = await clean_up(desk, now)
-            await desk.store.records.put(LAST, {"at": now.isoformat()})
+            now = dependencies.now()
+            report = await clean_up(dependencies, now)
+            await dependencies.store.records.put(LAST, {"at": now.isoformat()})
             return report
     except Held:
         return None
 
 
-async def _is_time(desk: Desk) -> bool:
-    last = await desk.store.records.get(LAST)
-    return last is None or datetime.fromisoformat(last.document["at"]) <= desk.now() - EVERY
+async def _is_time(dependencies: Dependencies) -> bool:
+    last = await dependencies.store.records.get(LAST)
+    return last is None or datetime.fromisoformat(last.document["at"]) <= dependencies.now() - EVERY
 
 
 def _is_due(run: Run, now: datetime) -> bool:
@@ -130,32 +132,34 @@ def _is_due(run: Run, now: datetime) -> bool:
     return max(run.updated_at, run.restored_at or run.updated_at) <= now - ARCHIVED_AFTER
 
 
-async def _archived(desk: Desk, run: Run, *, dry_run: bool) -> ArchivedRun | KeptRun:
+async def _archived(dependencies: Dependencies, run: Run, *, dry_run: bool) -> ArchivedRun | KeptRun:
     try:
-        if (reason := await obstacle(desk.store, run)) is not None:
+        if (reason := await obstacle(dependencies.store, run)) is not None:
             return KeptRun(owner=run.owner, run=run.id, reason=reason)
-        size = await _size(desk, run) if dry_run else (await archive(desk, run.owner, run.id)).bytes
+        size = await _size(dependencies, run) if dry_run else (await archive(dependencies, run.owner, run.id)).bytes
     except Kept as error:
         return KeptRun(owner=run.owner, run=run.id, reason=error.reason)
     except Held:
         return KeptRun(owner=run.owner, run=run.id, reason="another process is at it")
     except Conflict:
         return KeptRun(owner=run.owner, run=run.id, reason="it was changed meanwhile")
-    except (Damaged, Unreadable) as error:
+    except (Damaged, Corrupted) as error:
         return KeptRun(owner=run.owner, run=run.id, reason=str(error))
     return ArchivedRun(owner=run.owner, run=run.id, bytes=size)
 
 
-async def _size(desk: Desk, run: Run) -> int:
+async def _size(dependencies: Dependencies, run: Run) -> int:
     """Of the archive that a run would become."""
-    if await is_leased(desk.store, run.owner, run.id, now=desk.now):
+    if await is_leased(dependencies.store, run.owner, run.id, now=dependencies.now):
         raise Held(run.id)
     if run.archived is not None:
         return run.archived.bytes
-    return len(packed(run, await belongings(desk.store, run.owner, run.id)))
+    return len(packed(run, await belongings(dependencies.store, run.owner, run.id)))
 
 
-async def _forget_checkpoints(desk: Desk, runs: Sequence[Run], now: datetime, *, dry_run: bool) -> list[Forgotten]:
+async def _forget_checkpoints(
+    dependencies: Dependencies, runs: Sequence[Run], now: datetime, *, dry_run: bool
+) -> list[Forgotten]:
     """Of runs that ended so long ago that nobody will go on with them."""
     due = [
         run
@@ -167,18 +171,24 @@ async def _forget_checkpoints(desk: Desk, runs: Sequence[Run], now: datetime, *,
     ]
     if not due or dry_run:
         return [Forgotten(owner=run.owner, run=run.id) for run in due]
-    async with open_checkpoints(desk.checkpoints) as checkpoints:
-        return [Forgotten(owner=run.owner, run=run.id) for run in due if await _forgotten(desk, checkpoints, run, now)]
+    async with open_checkpoints(dependencies.checkpoints) as checkpoints:
+        return [
+            Forgotten(owner=run.owner, run=run.id)
+            for run in due
+            if await _forgotten(dependencies, checkpoints, run, now)
+        ]
 
 
-async def _forgotten(desk: Desk, checkpoints: BaseCheckpointSaver[str], run: Run, now: datetime) -> bool:
+async def _forgotten(
+    dependencies: Dependencies, checkpoints: BaseCheckpointSaver[str], run: Run, now: datetime
+) -> bool:
     def noted(found: Run) -> Run:
         return found.model_copy(update={"forgotten_at": now})
 
     try:
-        async with leased(desk.store, run.owner, run.id, now=desk.now):
+        async with leased(dependencies.store, run.owner, run.id, now=dependencies.now):
             await checkpoints.adelete_thread(run.thread)
-            await change_run(desk.store, run.owner, run.id, noted, archived=True)
+            await change_run(dependencies.store, run.owner, run.id, noted, archived=True)
     except Held:
         return False
     return True

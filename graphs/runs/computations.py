@@ -8,18 +8,18 @@ from typing import Any
 
 import structlog
 
-from graphs.desk import Desk
-from graphs.run_book import KIND as RUN
-from graphs.run_book import Run
-from graphs.states import STOPPED
-from quant.strategy import Frozen
+from desk.base.errors import UserError
+from desk.compute.sagemaker.job_repository import job_name
+from desk.optimization.jobs import JobRunner, JobStatus, SearchJob
+from graphs.dependencies import Dependencies
+from graphs.runs.repository import KIND as RUN
+from graphs.runs.repository import Run
+from graphs.runs.states import STOPPED
+from quant.numeric.frozen import Frozen
 from store.errors import StoreError, Unavailable
 from store.keys import SYSTEM
 from store.records import Key, Put
 from store.store import Store
-from tools.errors import UserError
-from tools.jobs import JobRunner, JobStatus, SearchJob
-from tools.remote_jobs import job_name
 
 KIND = "computation"
 TENTHS = 10
@@ -88,26 +88,26 @@ async def learn(store: Store, job: SearchJob, status: JobStatus, now: datetime) 
     await store.records.put_many([known.put(None)])
 
 
-async def settle(desk: Desk, owner: str, run_id: str) -> None:
+async def settle(dependencies: Dependencies, owner: str, run_id: str) -> None:
     """Stop what is still computed for a run that has ended, and forget it; what cannot be done now a sweep does."""
-    if not desk.jobs.machines.remote:
+    if not dependencies.jobs.machines.remote:
         return
     try:
-        await _settle(desk, owner, run_id)
+        await _settle(dependencies, owner, run_id)
     except (StoreError, UserError) as error:
         logger: Any = structlog.get_logger()
         logger.warning("computation_unsettled", run=run_id, reason=str(error))
 
 
-async def _settle(desk: Desk, owner: str, run_id: str) -> None:
-    records = desk.store.records
+async def _settle(dependencies: Dependencies, owner: str, run_id: str) -> None:
+    records = dependencies.store.records
     record = await records.get(key(owner, run_id))
     found = await records.get(Key(owner, RUN, run_id))
     if record is None or (found is not None and Run.model_validate(found.document).state not in STOPPED):
         return
     known = Computation.model_validate(record.document).model_copy(update={"submitted": False})
     [version] = await records.put_many([known.put(record.version)])  # a run that is begun again submits it again
-    status = await desk.jobs.cancel(known.job)  # which changes nothing where it has ended
+    status = await dependencies.jobs.cancel(known.job)  # which changes nothing where it has ended
     if status.state in GOES_ON or status.stopping:
         raise Unavailable(f"{known.job} has yet to stop")
     await records.delete(record.key, expected=version)

@@ -2,21 +2,21 @@
 
 import uuid
 
-from graphs.desk import Desk
-from graphs.run_book import KIND, Run, record_of
-from graphs.states import Transition
-from store.records import every
+from desk.base.code_version import code_version
+from desk.base.owners import note_owner
+from desk.market.prices import facts_of
+from desk.optimization.repositories.ledger import load_ledger, save_ledger, tried, tried_by_pipelines
+from desk.optimization.request import OptimizationRequest
+from desk.surrogates.problem import completed
+from graphs.dependencies import Dependencies
+from graphs.runs.repository import KIND, Run, record_of
+from graphs.runs.states import Transition
+from store.records import iterate_records
 from store.store import Store
-from tools.code import code_version
-from tools.completed import completed
-from tools.ledger import load_ledger, save_ledger, tried, tried_by_pipelines
-from tools.optimization import OptimizationRequest
-from tools.owners import note_owner
-from tools.price_facts import facts_of
 
 
 async def create_run(
-    desk: Desk,
+    dependencies: Dependencies,
     owner: str,
     request: OptimizationRequest,
     *,
@@ -24,13 +24,13 @@ async def create_run(
     ledger: set[str] | None = None,
 ) -> str:
     """Store a run for a request that its prices can serve; otherwise `UserError`, and nothing is stored."""
-    run = await new_run(desk, owner, request, run_id=run_id, ledger=ledger)
-    await desk.store.records.put_many([run.put(0)])
+    run = await new_run(dependencies, owner, request, run_id=run_id, ledger=ledger)
+    await dependencies.store.records.put_many([run.put(0)])
     return run.id
 
 
 async def new_run(
-    desk: Desk,
+    dependencies: Dependencies,
     owner: str,
     request: OptimizationRequest,
     *,
@@ -39,11 +39,11 @@ async def new_run(
 ) -> Run:
     """A run that is not stored yet, for a request that its prices can serve; otherwise `UserError`."""
     if request.prices_file is None:
-        request = request.model_copy(update={"universe": await desk.prices_of(owner).pinned(request.universe)})
-    data_digest, request = await served(desk, owner, request)
-    before = await tried_before(desk.store, owner, data_digest) if ledger is None else ledger
-    await note_owner(desk.store, owner)
-    now = desk.now()
+        request = request.model_copy(update={"universe": await dependencies.prices_of(owner).pin(request.universe)})
+    data_digest, request = await served(dependencies, owner, request)
+    before = await tried_before(dependencies.store, owner, data_digest) if ledger is None else ledger
+    await note_owner(dependencies.store, owner)
+    now = dependencies.now()
     return Run(
         id=run_id or uuid.uuid4().hex,
         owner=owner,
@@ -51,26 +51,28 @@ async def new_run(
         created_at=now,
         request=request,
         data_digest=data_digest,
-        ledger=await save_ledger(desk.store, owner, before),
+        ledger=await save_ledger(dependencies.store, owner, before),
         code_version=code_version(),
         history=(Transition(state="created", at=now, by=owner),),
     )
 
 
-async def served(desk: Desk, owner: str, request: OptimizationRequest) -> tuple[str, OptimizationRequest]:
+async def served(
+    dependencies: Dependencies, owner: str, request: OptimizationRequest
+) -> tuple[str, OptimizationRequest]:
     """The digest of the prices, and the request as they complete it; `UserError` for one that they cannot serve."""
-    source = desk.prices_of(owner)
+    source = dependencies.prices_of(owner)
     if request.prices_file is None:
         request = request.model_copy(update={"universe": await source.at_version(request.universe)})
     found = await completed(source, request)
     if found.prices is not None and request.prices_file is None:
-        await source.remember(request.universe, facts_of(found.prices))
+        await source.save_facts(request.universe, facts_of(found.prices))
     return found.data, found.request
 
 
 async def tried_before(store: Store, owner: str, data_digest: str) -> set[str]:
     found = await tried_by_pipelines(store, owner, data_digest)
-    async for record in every(store.records, owner, KIND, label=("about", data_digest)):
+    async for record in iterate_records(store.records, owner, KIND, label=("about", data_digest)):
         found |= await tried_by(store, Run.model_validate(record.document))
     return found
 

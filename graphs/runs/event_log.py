@@ -9,9 +9,9 @@ from typing import Any
 
 from structlog.contextvars import bound_contextvars
 
+from desk.base.clock import utc_now
+from desk.runs.events import TRACE_EVENT, Happened, NodeFinished, TraceEvent, event_id
 from store.store import Store
-from tools.context import utc_now
-from tools.trace import TRACE_EVENT, Happened, NodeFinished, TraceEvent, event_id
 
 
 class EventLog:

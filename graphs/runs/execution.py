@@ -12,35 +12,39 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
 
 from agents.build import Agent
-from agents.failures import ModelFailure
-from graphs import turnstile
-from graphs.approval import APPROVE, check_decider, told
-from graphs.checkpoints import open_checkpoints
-from graphs.computations import settle
-from graphs.desk import Desk
-from graphs.log import EventLog, logged
-from graphs.new_runs import create_run, served
+from agents.models.failures import ModelFailure
+from desk.base.code_version import code_version
+from desk.base.errors import InvalidInput, UserError
+from desk.governance import approval_requests as questions
+from desk.governance import approvals
+from desk.governance.approvals import Approval, Subject, approval_of
+from desk.governance.principals import Principal
+from desk.governance.roles import ROLES
+from desk.governance.usage import AgentName
+from desk.optimization.answers import Decision
+from desk.optimization.approved_request import approved_request
+from desk.optimization.inputs.market_data import load_market
+from desk.optimization.inputs.owned_market import load_owned
+from desk.optimization.repositories.ledger import load_ledger
+from desk.optimization.repositories.result_repository import load_result
+from desk.optimization.result import OptimizationResult
+from desk.runs.context import Context, RunMarket
+from desk.runs.decisions import Decided, save_decision
+from desk.runs.events import NodeStarted, RunFailed, RunFinished, RunStarted, TraceEvent
+from desk.runs.model_answers import forget_answers
+from graphs.checkpoints.checkpointer import open_checkpoints
+from graphs.dependencies import Dependencies
+from graphs.jobs import fair_queue as turnstile
 from graphs.optimization import AGENTS, RECURSION_LIMIT, Execution, optimization
-from graphs.run_book import Cancelled, Run, change_run, events_of, record_of, result_of, run_of
-from graphs.states import ACTIVE, ENDED, STOPPED, RunState
-from graphs.stream import Stopped, events
+from graphs.runs.approval import APPROVE, check_decider, told
+from graphs.runs.computations import settle
+from graphs.runs.creation import create_run, served
+from graphs.runs.event_log import EventLog, logged
+from graphs.runs.repository import Cancelled, Run, change_run, events_of, record_of, result_of, run_of
+from graphs.runs.states import ACTIVE, ENDED, STOPPED, RunState
+from graphs.stream_parts import Stopped, events
 from store.errors import Conflict, Unavailable
 from store.store import open_store
-from tools import approval as approvals
-from tools import questions
-from tools.answers import forget_answers
-from tools.approval import Approval, Subject, approval_of
-from tools.code import code_version
-from tools.context import Context, Principal, RunMarket
-from tools.datasets import load_owned
-from tools.decisions import Decided, save_decision
-from tools.errors import InvalidInput, UserError
-from tools.ledger import load_ledger
-from tools.market import load_market
-from tools.optimization import AgentName, Decision, OptimizationResult
-from tools.results import load_result
-from tools.roles import ROLES
-from tools.trace import NodeStarted, RunFailed, RunFinished, RunStarted, TraceEvent
 
 GIVEN_DECISIONS = "given decisions"
 """Stands for the model in a run that follows the decisions of another."""
@@ -50,7 +54,12 @@ STAGE_OF: dict[str, RunState] = {"risk_manager": "running", "optimizer": "runnin
 
 
 async def execute(
-    desk: Desk, owner: str, run_id: str, *, decisions: Sequence[Decision] | None = None, by: str | None = None
+    dependencies: Dependencies,
+    owner: str,
+    run_id: str,
+    *,
+    decisions: Sequence[Decision] | None = None,
+    by: str | None = None,
 ) -> AsyncGenerator[TraceEvent]:
     """Start the run, or resume it where it was; every event is stored before it is yielded, and yielded once.
 
@@ -61,36 +70,38 @@ async def execute(
     What is logged meanwhile carries the id of the run.
     Its history says that it was executed `by` its owner, or by whom this names.
     """
-    async with aclosing(logged(run_id, _executed(desk, owner, run_id, decisions, by or owner))) as executed:
+    async with aclosing(logged(run_id, _executed(dependencies, owner, run_id, decisions, by or owner))) as executed:
         async for event in executed:
             yield event
 
 
 async def _executed(
-    desk: Desk, owner: str, run_id: str, decisions: Sequence[Decision] | None, by: str
+    dependencies: Dependencies, owner: str, run_id: str, decisions: Sequence[Decision] | None, by: str
 ) -> AsyncGenerator[TraceEvent]:
-    approval = await approval_of(desk.store, owner, run_id)  # before the run: a decision changes both at once
-    run = await run_of(desk.store, owner, run_id)
-    stored = await events_of(desk.store, owner, run_id)
+    approval = await approval_of(dependencies.store, owner, run_id)  # before the run: a decision changes both at once
+    run = await run_of(dependencies.store, owner, run_id)
+    stored = await events_of(dependencies.store, owner, run_id)
     if run.state in ENDED or (run.state == "waiting" and approval is not None and approval.decided is None):
-        for event in await _read_out(desk, run, stored):
+        for event in await _read_out(dependencies, run, stored):
             yield event
         return
     _check_version(run)
     for decision in decisions or ():
-        await save_decision(desk.store, owner, run_id, Decided(decision))
-    await _advance(desk, owner, run_id, "validating", by=by)
-    log = EventLog(desk.store, owner, run_id, stored, desk.observe, desk.now)
-    execution = _execution(desk, run, log, approval, asks=decisions is None)
+        await save_decision(dependencies.store, owner, run_id, Decided(decision))
+    await _advance(dependencies, owner, run_id, "validating", by=by)
+    log = EventLog(dependencies.store, owner, run_id, stored, dependencies.observe, dependencies.now)
+    execution = _execution(dependencies, run, log, approval, asks=decisions is None)
     known = {event.id for event in stored}
     try:
-        async for event in _steps(desk, run, execution, by):
+        async for event in _steps(dependencies, run, execution, by):
             known.add(event.id)
             yield event
     except Unavailable:
         raise  # the run did not fail; there may be no place to say anything either
     except Exception as error:
-        for event in await events_of(desk.store, owner, run_id):  # a graph that fails drops what it has yet to stream
+        for event in await events_of(
+            dependencies.store, owner, run_id
+        ):  # a graph that fails drops what it has yet to stream
             if event.id not in known:
                 yield event
         failures = sum(isinstance(event, RunFailed) for event in stored)
@@ -100,15 +111,15 @@ async def _executed(
         logger.warning("run_failed", code=code_of(error), kind=kind_of(error))
         state = "cancelled" if isinstance(error, Cancelled) else "failed"
         reason = str(error) if isinstance(error, UserError) else kind_of(error)
-        await _end(desk, owner, run_id, state, by=by, reason=reason)
-        await settle(desk, owner, run_id)
+        await _end(dependencies, owner, run_id, state, by=by, reason=reason)
+        await settle(dependencies, owner, run_id)
         for event in ended:
             yield event
         raise
 
 
 async def decide_approval(
-    desk: Desk,
+    dependencies: Dependencies,
     owner: str,
     run_id: str,
     decided: approvals.Decided,
@@ -122,64 +133,66 @@ async def decide_approval(
     who may not decide. Without a `decider` it is not known who decides: all is permitted where nobody signs in, and
     nothing where people do.
     """
-    decider = decider or Principal(owner=decided.by, roles=() if desk.second_person else ROLES)
+    decider = decider or Principal(owner=decided.by, roles=() if dependencies.second_person else ROLES)
     assert decider.owner == decided.by
     if subject == "holdout" and decided.verdict == "edited":
         raise InvalidInput("verdict", decided.verdict, allowed="approved or rejected: a holdout has nothing to edit")
     while True:
-        earlier = await approval_of(desk.store, owner, run_id, subject)
-        record = await record_of(desk.store, owner, run_id)
-        if await approval_of(desk.store, owner, run_id, subject) != earlier:
+        earlier = await approval_of(dependencies.store, owner, run_id, subject)
+        record = await record_of(dependencies.store, owner, run_id)
+        if await approval_of(dependencies.store, owner, run_id, subject) != earlier:
             continue  # a decision changes both at once, and one fell between the two
         run = Run.model_validate(record.document)
-        check_decider(desk, run, subject, earlier, decider)
-        besides = await questions.closing(desk.store, earlier, decided.at, decided)
+        check_decider(dependencies, run, subject, earlier, decider)
+        besides = await questions.closing(dependencies.store, earlier, decided.at, decided)
         tickets: list[turnstile.Ticket] = []
         if subject == "launch" and earlier is not None and earlier.decided is None:
-            run = await _as_decided(desk, run, decided)
+            run = await _as_decided(dependencies, run, decided)
             besides.append(run.put(record.version))
             if run.state == "queued":
-                entered, tickets = await turnstile.entering(desk.store, owner, run.id, desk.jobs_per_user, desk.now())
+                entered, tickets = await turnstile.entering(
+                    dependencies.store, owner, run.id, dependencies.jobs_per_user, dependencies.now()
+                )
                 besides.append(entered)
         try:
-            approval = await approvals.decide(desk.store, owner, run_id, subject, decided, besides=besides)
+            approval = await approvals.decide(dependencies.store, owner, run_id, subject, decided, besides=besides)
         except Conflict:
             continue
         if earlier is not None and earlier.decided is None and approval.decided != decided:
             continue  # the same was decided meanwhile, and the run is as that has left it
-        await _tell(desk, run, approval)
-        if desk.queue is not None:
-            await turnstile.send(desk.store, desk.queue, owner, tickets)
+        await _tell(dependencies, run, approval)
+        if dependencies.queue is not None:
+            await turnstile.send(dependencies.store, dependencies.queue, owner, tickets)
         return run
 
 
-async def reproduce(desk: Desk, owner: str, run_id: str) -> OptimizationResult:
+async def reproduce(dependencies: Dependencies, owner: str, run_id: str) -> OptimizationResult:
     """Run the manifest again in a store of its own, with the decisions of then and without any model."""
-    from tools.local import LocalRunner
+    from desk.compute.local import LocalRunner
 
-    run = await run_of(desk.store, owner, run_id)
-    earlier = await result_of(desk.store, owner, run_id)
+    run = await run_of(dependencies.store, owner, run_id)
+    earlier = await result_of(dependencies.store, owner, run_id)
     if earlier is None:
-        raise UserError(f"run: {run_id!r} has no result yet; allowed: a completed run")
+        raise UserError(f"run: {run_id!r} has no result yet; expected a completed run")
     with tempfile.TemporaryDirectory() as folder:
         async with open_store(Path(folder)) as store:
-            fresh = Desk(
+            fresh = Dependencies(
                 store=store,
-                prices=desk.prices_of(owner),
-                jobs=LocalRunner(store, partial(load_owned, store, desk.prices_of(owner))),
-                models=desk.models,
+                prices=dependencies.prices_of(owner),
+                jobs=LocalRunner(store, partial(load_owned, store, dependencies.prices_of(owner))),
+                models=dependencies.models,
                 checkpoints=Path(folder) / "checkpoints.sqlite",
                 thresholds=None,
-                now=desk.now,
+                now=dependencies.now,
             )
-            ledger = await load_ledger(desk.store, owner, run.ledger)
+            ledger = await load_ledger(dependencies.store, owner, run.ledger)
             again = await create_run(fresh, owner, earlier.manifest.request, ledger=ledger)
             async for _ in execute(fresh, owner, again, decisions=earlier.manifest.decisions):
                 pass
             return await load_result(store, owner, again, "final")
 
 
-async def _steps(desk: Desk, run: Run, execution: Execution, by: str) -> AsyncGenerator[TraceEvent]:
+async def _steps(dependencies: Dependencies, run: Run, execution: Execution, by: str) -> AsyncGenerator[TraceEvent]:
     log = execution.log
     started = log.make(
         RunStarted,
@@ -192,12 +205,12 @@ async def _steps(desk: Desk, run: Run, execution: Execution, by: str) -> AsyncGe
     )
     for event in await log.append(started):
         yield event
-    async with open_checkpoints(desk.checkpoints) as checkpointer:
+    async with open_checkpoints(dependencies.checkpoints) as checkpointer:
         graph = optimization(checkpointer)
         config: RunnableConfig = {
             "configurable": {"thread_id": run.thread},
             "recursion_limit": RECURSION_LIMIT,
-            "callbacks": [*desk.listeners],
+            "callbacks": [*dependencies.listeners],
         }
         place = await graph.aget_state(config)
         begun = place.created_at is not None
@@ -219,55 +232,55 @@ async def _steps(desk: Desk, run: Run, execution: Execution, by: str) -> AsyncGe
                     stopped = event
                     continue
                 if isinstance(event, NodeStarted) and event.node in STAGE_OF:
-                    await _advance(desk, run.owner, run.id, STAGE_OF[event.node], by=by)
+                    await _advance(dependencies, run.owner, run.id, STAGE_OF[event.node], by=by)
                 yield event
             if stopped is not None:
                 leave = _wait if stopped.waits_for == "person" else _leave_computing
-                await leave(desk, run.owner, run.id, by=by)
+                await leave(dependencies, run.owner, run.id, by=by)
                 return
-    result = await load_result(desk.store, run.owner, run.id, "final")
+    result = await load_result(dependencies.store, run.owner, run.id, "final")
     finished = log.make(RunFinished, "run", 0, 0, result_digest=result.digest())
     new = await log.append(finished)
-    await _advance(desk, run.owner, run.id, "completed", by=by, result_digest=result.digest())
-    await settle(desk, run.owner, run.id)
+    await _advance(dependencies, run.owner, run.id, "completed", by=by, result_digest=result.digest())
+    await settle(dependencies, run.owner, run.id)
     for event in new:
         yield event
 
 
-async def _read_out(desk: Desk, run: Run, stored: list[TraceEvent]) -> list[TraceEvent]:
+async def _read_out(dependencies: Dependencies, run: Run, stored: list[TraceEvent]) -> list[TraceEvent]:
     """The events of a run that is not executed; what a process that died has left undone is done first."""
     if run.state == "completed":
-        await forget_answers(desk.store, run.owner, run.id)
+        await forget_answers(dependencies.store, run.owner, run.id)
     if run.state == "rejected":
-        approval = await approval_of(desk.store, run.owner, run.id)
+        approval = await approval_of(dependencies.store, run.owner, run.id)
         assert approval is not None
-        await _tell(desk, run, approval)
-        return await events_of(desk.store, run.owner, run.id)
+        await _tell(dependencies, run, approval)
+        return await events_of(dependencies.store, run.owner, run.id)
     return stored
 
 
-async def _tell(desk: Desk, run: Run, approval: Approval) -> None:
+async def _tell(dependencies: Dependencies, run: Run, approval: Approval) -> None:
     """Append the events of an approval that the log does not have."""
-    stored = await events_of(desk.store, run.owner, run.id)
-    log = EventLog(desk.store, run.owner, run.id, stored, desk.observe, desk.now)
-    await log.append(*told(log, approval, run.request, desk.jobs.machines))
+    stored = await events_of(dependencies.store, run.owner, run.id)
+    log = EventLog(dependencies.store, run.owner, run.id, stored, dependencies.observe, dependencies.now)
+    await log.append(*told(log, approval, run.request, dependencies.jobs.machines))
 
 
-async def _as_decided(desk: Desk, run: Run, decided: approvals.Decided) -> Run:
+async def _as_decided(dependencies: Dependencies, run: Run, decided: approvals.Decided) -> Run:
     """The run after the decision; what the person changed is checked as a new request is."""
     if decided.verdict == "rejected":
         return run.moved("rejected", at=decided.at, by=decided.by, reason=decided.reason)
     _check_version(run)
-    request = decided.applied(run.request)
+    request = approved_request(run.request, decided)
     if decided.verdict == "edited":
-        digest, request = await served(desk, run.owner, request)
+        digest, request = await served(dependencies, run.owner, request)
         if digest != run.data_digest:
             allowed = "the prices with which the run began"
             raise InvalidInput("prices_file", request.prices_file, allowed=allowed)
     run = run.model_copy(update={"request": request})
     if run.state in ACTIVE:  # whoever executes it has asked, and finds the decision
         return run
-    state = "running" if desk.queue is None else "queued"
+    state = "running" if dependencies.queue is None else "queued"
     return run.moved(state, at=decided.at, by=decided.by, reason=decided.verdict)
 
 
@@ -275,31 +288,33 @@ def _check_version(run: Run) -> None:
     if run.code_version != code_version():
         raise UserError(
             f"run: {run.id!r} was begun by another version of the program, whose trials must not be mixed with this "
-            "one's; allowed: the version that began it, or a new run of the same request"
+            "one's; expected the version that began it, or a new run of the same request"
         )
 
 
-def _execution(desk: Desk, run: Run, log: EventLog, approval: Approval | None, *, asks: bool) -> Execution:
+def _execution(
+    dependencies: Dependencies, run: Run, log: EventLog, approval: Approval | None, *, asks: bool
+) -> Execution:
     context = Context(
         principal=Principal(owner=run.owner),
         run=run.id,
         request=run.request,
-        store=desk.store,
-        budgets=desk.budgets,
-        now=desk.now,
-        jobs=desk.jobs,
-        market=RunMarket(partial(load_market, desk.prices_of(run.owner)), run.request),
+        store=dependencies.store,
+        budgets=dependencies.budgets,
+        now=dependencies.now,
+        jobs=dependencies.jobs,
+        market=RunMarket(partial(load_market, dependencies.prices_of(run.owner)), run.request),
         ledger=run.ledger,
     )
     agents: dict[AgentName, Agent] = {}
     author = GIVEN_DECISIONS
     if asks:
-        if desk.models is None:
+        if dependencies.models is None:
             raise ValueError("a run that asks its agents needs a desk with models")
-        agents = {name: make(desk.models.of(name)) for name, make in AGENTS.items()}
-        author = desk.models.name
+        agents = {name: make(dependencies.models.of(name)) for name, make in AGENTS.items()}
+        author = dependencies.models.name
     return Execution(
-        context=context, log=log, agents=agents, author=author, thresholds=desk.thresholds, approval=approval
+        context=context, log=log, agents=agents, author=author, thresholds=dependencies.thresholds, approval=approval
     )
 
 
@@ -315,47 +330,49 @@ def kind_of(error: Exception) -> str:
     return error.reason if isinstance(error, ModelFailure) else type(error).__name__
 
 
-async def _advance(desk: Desk, owner: str, run_id: str, stage: RunState, *, by: str, **changes: Any) -> None:
+async def _advance(
+    dependencies: Dependencies, owner: str, run_id: str, stage: RunState, *, by: str, **changes: Any
+) -> None:
     """Bring the run to `stage`, unless it has ended or is further already; `Cancelled` if somebody stopped it."""
 
     def advanced(run: Run) -> Run:
         if run.state == "cancelled" and stage != "validating":
             raise Cancelled(run_id)
-        return run if run.state in ENDED else run.advanced(stage, at=desk.now(), by=by, **changes)
+        return run if run.state in ENDED else run.advanced(stage, at=dependencies.now(), by=by, **changes)
 
-    await change_run(desk.store, owner, run_id, advanced)
+    await change_run(dependencies.store, owner, run_id, advanced)
 
 
-async def _wait(desk: Desk, owner: str, run_id: str, *, by: str) -> None:
+async def _wait(dependencies: Dependencies, owner: str, run_id: str, *, by: str) -> None:
     """Let the run wait for a person, unless it has ended or the person has decided meanwhile."""
-    while (asked := await approval_of(desk.store, owner, run_id)) is None or asked.decided is None:
-        record = await record_of(desk.store, owner, run_id)
+    while (asked := await approval_of(dependencies.store, owner, run_id)) is None or asked.decided is None:
+        record = await record_of(dependencies.store, owner, run_id)
         run = Run.model_validate(record.document)
         if run.state in STOPPED or run.state == "waiting":
             return
         try:
-            waiting = run.moved("waiting", at=desk.now(), by=by).put(record.version)
-            listed = await questions.reopening(desk.store, owner, run_id, run.request.name, asked)
-            await desk.store.records.put_many([waiting, *listed])
+            waiting = run.moved("waiting", at=dependencies.now(), by=by).put(record.version)
+            listed = await questions.reopening(dependencies.store, owner, run_id, run.request.name, asked)
+            await dependencies.store.records.put_many([waiting, *listed])
         except Conflict:
             continue
         return
 
 
-async def _leave_computing(desk: Desk, owner: str, run_id: str, *, by: str) -> None:
+async def _leave_computing(dependencies: Dependencies, owner: str, run_id: str, *, by: str) -> None:
     """Nobody executes the run until there is news of its job, unless somebody has ended it meanwhile."""
 
     def computing(run: Run) -> Run:
         if run.state in STOPPED or run.state == "computing":
             return run
-        return run.advanced("running", at=desk.now(), by=by).moved("computing", at=desk.now(), by=by)
+        return run.advanced("running", at=dependencies.now(), by=by).moved("computing", at=dependencies.now(), by=by)
 
-    await change_run(desk.store, owner, run_id, computing)
-    await settle(desk, owner, run_id)  # whoever ended it may not have known of the job
+    await change_run(dependencies.store, owner, run_id, computing)
+    await settle(dependencies, owner, run_id)  # whoever ended it may not have known of the job
 
 
-async def _end(desk: Desk, owner: str, run_id: str, state: RunState, *, by: str, reason: str) -> None:
+async def _end(dependencies: Dependencies, owner: str, run_id: str, state: RunState, *, by: str, reason: str) -> None:
     def ended(run: Run) -> Run:
-        return run if run.state in STOPPED else run.moved(state, at=desk.now(), by=by, reason=reason)
+        return run if run.state in STOPPED else run.moved(state, at=dependencies.now(), by=by, reason=reason)
 
-    await change_run(desk.store, owner, run_id, ended)
+    await change_run(dependencies.store, owner, run_id, ended)

@@ -6,11 +6,11 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 
+from desk.base.clock import utc_now
+from desk.base.errors import Conflicting
 from store.errors import Conflict, Unavailable
 from store.records import Key
 from store.store import Store
-from tools.context import utc_now
-from tools.errors import Conflicting
 
 KIND = "lease"
 SECONDS = 60.0
@@ -53,7 +53,7 @@ async def leased(
         yield
     except asyncio.CancelledError:
         if lost and not task.uncancel():
-            raise Held(f"{what}: its lease was lost, and another process may execute it; allowed: later") from None
+            raise Held(f"{what}: its lease was lost, and another process may execute it; expected later") from None
         raise
     finally:
         renewing.cancel()
@@ -71,11 +71,11 @@ async def is_leased(store: Store, owner: str, what: str, *, now: Callable[[], da
 async def _take(store: Store, key: Key, holder: str, seconds: float, now: Callable[[], datetime]) -> int:
     record = await store.records.get(key)
     if record is not None and datetime.fromisoformat(record.document["until"]) > now():
-        raise Held(f"{key.id}: another process executes it; allowed: once that has ended")
+        raise Held(f"{key.id}: another process executes it; try again once that has ended")
     try:
         return await store.records.put(key, _lease(holder, seconds, now), expected=record.version if record else 0)
     except Conflict as error:
-        raise Held(f"{key.id}: another process executes it; allowed: once that has ended") from error
+        raise Held(f"{key.id}: another process executes it; try again once that has ended") from error
 
 
 async def _renewed(

@@ -4,22 +4,23 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from graphs.run_book import Run, events_of, result_of, run_of
-from quant.trial import Trial
+from desk.base.errors import Conflicting, InvalidInput, NotFound
+from desk.optimization.judgement.plotted_trials import plotted
+from desk.optimization.reading.chart_schemas import ChartName, Charts, Provenance
+from desk.optimization.reading.charts import History, Material, draw
+from desk.optimization.reading.side_by_side import SideBySide, side_by_side
+from desk.optimization.reading.trial_pages import rows, table
+from desk.optimization.repositories.result_repository import result_key
+from desk.optimization.repositories.trial_repository import KIND as TRIAL
+from desk.optimization.repositories.trial_repository import load_series, stored_trials
+from desk.optimization.result import OptimizationResult, Plotted
+from desk.optimization.unfinished import PartialResult, tried
+from desk.runs.events import RunFailed
+from desk.scenarios.schemas import HISTORY
+from graphs.runs.repository import Run, events_of, result_of, run_of
+from quant.strategies.trial import Trial
 from store.records import Key
 from store.store import Store
-from tools.charting import History, Material, draw
-from tools.charts import ChartName, Charts, Provenance
-from tools.errors import Conflicting, InvalidInput, NotFound
-from tools.optimization import HISTORY, OptimizationResult, Plotted
-from tools.plotting import plotted
-from tools.results import result_key
-from tools.side_by_side import SideBySide, side_by_side
-from tools.trace import RunFailed
-from tools.trial_pages import rows, table
-from tools.trials import KIND as TRIAL
-from tools.trials import load_series, stored_trials
-from tools.unfinished import PartialResult, tried
 
 BROKEN = ("cancelled", "failed", "expired")
 """States of a job that ended before its result."""
@@ -97,7 +98,7 @@ async def answer_of(store: Store, owner: str, run_id: str) -> bytes:
 
 
 async def trial_table(store: Store, found: Found, scenario: str) -> bytes:
-    """All trials with their metrics in `scenario`, for `tools.trial_pages.page`."""
+    """All trials with their metrics in `scenario`, for `desk.optimization.reading.trial_pages.page`."""
     trials = await stored_trials(store, found.run.owner, found.run.id)
     winner = found.result.winner if found.result else None
 
@@ -119,7 +120,7 @@ async def trial_of(store: Store, owner: str, run_id: str, digest: str) -> Trial:
     run = await run_of(store, owner, run_id)
     record = await store.records.get(Key(owner, TRIAL, f"{run.id}.{digest}"))
     if record is None:
-        raise NotFound(f"trial: the job has none of the digest {digest!r}; allowed: the digest of one of its trials")
+        raise NotFound(f"trial: the job has none of the digest {digest!r}; expected the digest of one of its trials")
     return Trial.model_validate(record.document)
 
 
@@ -176,6 +177,6 @@ async def _why(store: Store, run: Run) -> str:
 
 def _not_finished(run: Run, allowed: str) -> NotFinished:
     return NotFinished(
-        f"job: {run.id!r} is {run.state} and has no result; allowed: {allowed} (GET /api/jobs/{run.id} says how far it "
+        f"job: {run.id!r} is {run.state} and has no result; expected {allowed} (GET /api/jobs/{run.id} says how far it "
         f"is, GET /api/jobs/{run.id}/trials what was tried)"
     )

@@ -12,22 +12,22 @@ from typing import Literal, get_args
 
 from pydantic import ValidationError
 
-from graphs.reproductions import KIND as REPRODUCTION
-from graphs.run_book import Run
-from quant.strategy import Frozen
-from store.documents import Document, decode, encode
+from desk.base.errors import Conflicting
+from desk.governance.approvals import KIND as APPROVAL
+from desk.governance.spending import KIND as USAGE
+from desk.optimization.holdout import KIND as HOLDOUT
+from desk.optimization.repositories.result_repository import Stage, result_key
+from desk.optimization.repositories.trial_repository import KIND as TRIAL
+from desk.runs.decisions import KIND as DECISION
+from desk.runs.model_answers import KIND as ANSWER
+from graphs.runs.repository import Run
+from graphs.runs.reproductions import KIND as REPRODUCTION
+from quant.numeric.frozen import Frozen
 from store.errors import Missing
 from store.events import Event
-from store.records import Key, Record, every
+from store.records import Key, Record, iterate_records
+from store.serialization import Document, decode, encode
 from store.store import Store
-from tools.answers import KIND as ANSWER
-from tools.approval import KIND as APPROVAL
-from tools.decisions import KIND as DECISION
-from tools.errors import Conflicting
-from tools.holdout import KIND as HOLDOUT
-from tools.results import Stage, result_key
-from tools.spending import KIND as USAGE
-from tools.trials import KIND as TRIAL
 
 FORMAT = 1
 KINDS = (TRIAL, DECISION, APPROVAL, ANSWER, USAGE, REPRODUCTION)
@@ -49,7 +49,7 @@ class Damaged(Conflicting):
 
     def __init__(self, run_id: str, why: str) -> None:
         super().__init__(
-            f"run: the archive of {run_id!r} {why}, and nothing is taken from it; allowed: the file that was written, "
+            f"run: the archive of {run_id!r} {why}, and nothing is taken from it; expected the file that was written, "
             "put back from a backup"
         )
 
@@ -87,7 +87,9 @@ class Belongings:
 
 async def belongings(store: Store, owner: str, run_id: str) -> Belongings:
     """What there is of the run, besides its own record."""
-    records = [record for kind in KINDS async for record in every(store.records, owner, kind, prefix=f"{run_id}.")]
+    records = [
+        record for kind in KINDS async for record in iterate_records(store.records, owner, kind, prefix=f"{run_id}.")
+    ]
     if (holdout := await store.records.get(Key(owner, HOLDOUT, run_id))) is not None:
         records.append(holdout)
     events: list[Event] = []

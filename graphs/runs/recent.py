@@ -1,8 +1,8 @@
 """The latest runs of a person, found without reading all of them."""
 
-from graphs.run_book import KIND, Run
+from graphs.runs.repository import KIND, Run
 from store.errors import Invalid
-from store.records import every
+from store.records import iterate_records
 from store.store import Store
 
 
@@ -23,7 +23,7 @@ async def results_named(store: Store, owner: str, text: str) -> list[Run]:
     if not text:
         return []
     try:
-        found = [record.document async for record in every(store.records, owner, KIND, prefix=text)]
+        found = [record.document async for record in iterate_records(store.records, owner, KIND, prefix=text)]
     except Invalid:  # no id can begin so
         return []
     return [Run.model_validate(document) for document in found if document["state"] == "completed"]

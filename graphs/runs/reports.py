@@ -5,12 +5,12 @@ from typing import Any
 
 from pydantic import Field
 
-from graphs.states import RunState, Transition
-from quant.strategy import Frozen
+from desk.governance.approvals import Approval
+from desk.runs.progress import Folding, Progress
+from graphs.runs.states import RunState, Transition
+from quant.numeric.frozen import Frozen
 from store.records import Key
 from store.store import Store
-from tools.approval import Approval
-from tools.progress import Folding, Progress
 
 STALE = "stale"
 """Kind of the records that say which runs rest on data that were revised since; their id is that of the run."""
@@ -49,7 +49,7 @@ class JobPage(Frozen):
 
 
 def summary(run: Any) -> JobSummary:
-    """Of a `graphs.run_book.Run`."""
+    """Of a `graphs.runs.repository.Run`."""
     at = f"/api/jobs/{run.id}"
     return JobSummary(
         id=run.id,
@@ -73,8 +73,8 @@ def summary(run: Any) -> JobSummary:
 
 
 async def job_of(store: Store, owner: str, run_id: str) -> Job:
-    from graphs.run_book import events_of, run_of
-    from tools.approval import approval_of
+    from desk.governance.approvals import approval_of
+    from graphs.runs.repository import events_of, run_of
 
     run = await run_of(store, owner, run_id)
     folding = Folding()
@@ -95,7 +95,7 @@ async def job_page(
     store: Store, owner: str, *, state: RunState | None, name: str, after: str | None, limit: int
 ) -> JobPage:
     """The newest first. With a name a page may hold fewer, and even none, although more come after it."""
-    from graphs.run_book import KIND, Run
+    from graphs.runs.repository import KIND, Run
 
     label = None if state is None else ("state", state)
     found: list[JobSummary] = []

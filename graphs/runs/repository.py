@@ -4,16 +4,17 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from graphs.log import numbered
-from graphs.states import STAGES, STOPPED, RunState, Transition, check_transition
-from quant.strategy import Frozen
+from desk.base.errors import Gone, NotFound
+from desk.optimization.repositories.result_repository import load_result
+from desk.optimization.request import OptimizationRequest
+from desk.optimization.result import OptimizationResult
+from desk.runs.events import TRACE_EVENT, TraceEvent
+from graphs.runs.event_log import numbered
+from graphs.runs.states import STAGES, STOPPED, RunState, Transition, check_transition
+from quant.numeric.frozen import Frozen
 from store.errors import Conflict, Missing
-from store.records import Key, LabelName, Put, Record, every
+from store.records import Key, LabelName, Put, Record, iterate_records
 from store.store import Store
-from tools.errors import Gone, NotFound
-from tools.optimization import OptimizationRequest, OptimizationResult
-from tools.results import load_result
-from tools.trace import TRACE_EVENT, TraceEvent
 
 KIND = "run"
 
@@ -58,7 +59,7 @@ class Run(Frozen):
     request: OptimizationRequest
     data_digest: str
     ledger: str
-    """Address of what the owner had tried on the same prices before: see `tools.ledger`."""
+    """Address of what the owner had tried on the same prices before: see `desk.optimization.repositories.ledger`."""
     code_version: str
     result_digest: str | None = None
     history: tuple[Transition, ...] = ()
@@ -115,7 +116,7 @@ class NoSuchRun(NotFound):
     code = "no_such_run"
 
     def __init__(self, run_id: str) -> None:
-        super().__init__(f"run: there is no run {run_id!r}; allowed: the id of one of your runs")
+        super().__init__(f"run: there is no run {run_id!r}; expected the id of one of your runs")
 
 
 class RunArchived(Gone):
@@ -125,7 +126,7 @@ class RunArchived(Gone):
 
     def __init__(self, run_id: str) -> None:
         super().__init__(
-            f"run: {run_id!r} is archived; allowed: to bring it back first, with "
+            f"run: {run_id!r} is archived; restore it first, with "
             f"POST /api/jobs/{run_id}/unarchive or `python -m api restore {run_id}`"
         )
 
@@ -136,7 +137,7 @@ async def run_of(store: Store, owner: str, run_id: str) -> Run:
 
 async def list_runs(store: Store, owner: str) -> list[Run]:
     """The owner's runs, newest first."""
-    found = every(store.records, owner, KIND, newest_first=True)
+    found = iterate_records(store.records, owner, KIND, newest_first=True)
     return [Run.model_validate(record.document) async for record in found]
 
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from quant.strategy import Frozen
+from desk.base.errors import UserError
+from quant.numeric.frozen import Frozen
 from store.errors import Unavailable
-from store.records import Key, every
-from tools.errors import UserError
+from store.records import Key, iterate_records
 
 if TYPE_CHECKING:
-    from graphs.desk import Desk
+    from graphs.dependencies import Dependencies
     from store.store import Store
 
 KIND = "reproduction"
@@ -34,29 +34,29 @@ class Reproduction(Frozen):
     error: str | None = None
 
 
-async def ask(desk: "Desk", owner: str, run_id: str) -> Reproduction:
+async def ask(dependencies: "Dependencies", owner: str, run_id: str) -> Reproduction:
     """Put it into the queue; one that has not ended is answered again instead."""
-    from graphs.outcomes import completed
+    from graphs.runs.outcomes import completed
 
-    found = await completed(desk.store, owner, run_id)
-    for earlier in await reproductions(desk.store, owner, run_id):
+    found = await completed(dependencies.store, owner, run_id)
+    for earlier in await reproductions(dependencies.store, owner, run_id):
         if earlier.ended_at is None:
-            if earlier.state == "queued" and earlier.asked_at < desk.now() - UNSENT_AFTER:
-                await _send(desk, owner, earlier)
+            if earlier.state == "queued" and earlier.asked_at < dependencies.now() - UNSENT_AFTER:
+                await _send(dependencies, owner, earlier)
             return earlier
     assert found.run.result_digest is not None
     asked = Reproduction(
         id=uuid.uuid4().hex,
         job=run_id,
         state="queued",
-        asked_at=desk.now(),
+        asked_at=dependencies.now(),
         stored_digest=found.run.result_digest,
     )
-    await _put(desk.store, owner, asked)
+    await _put(dependencies.store, owner, asked)
     try:
-        await _send(desk, owner, asked)
+        await _send(dependencies, owner, asked)
     except Unavailable:
-        await desk.store.records.delete(_key(owner, run_id, asked.id))
+        await dependencies.store.records.delete(_key(owner, run_id, asked.id))
         raise
     return asked
 
@@ -65,33 +65,35 @@ async def reproductions(store: "Store", owner: str, run_id: str) -> list[Reprodu
     """Those of the job, the newest first."""
     found = [
         Reproduction.model_validate(record.document)
-        async for record in every(store.records, owner, KIND, prefix=f"{run_id}.")
+        async for record in iterate_records(store.records, owner, KIND, prefix=f"{run_id}.")
     ]
     return sorted(found, key=lambda one: (one.asked_at, one.id), reverse=True)
 
 
-async def carry_out(desk: "Desk", owner: str, run_id: str, reproduction_id: str, *, attempt: int = 1) -> Reproduction:
+async def carry_out(
+    dependencies: "Dependencies", owner: str, run_id: str, reproduction_id: str, *, attempt: int = 1
+) -> Reproduction:
     """What a worker does with the message; one that has ended is left as it is."""
-    from graphs.run_book import result_of
-    from graphs.runs import reproduce
+    from graphs.runs.execution import reproduce
+    from graphs.runs.repository import result_of
 
-    record = await desk.store.records.get(_key(owner, run_id, reproduction_id))
+    record = await dependencies.store.records.get(_key(owner, run_id, reproduction_id))
     if record is None:
-        raise UserError(f"reproduction: there is no {reproduction_id!r} of {run_id!r}; allowed: one that was asked for")
+        raise UserError(f"reproduction: there is no {reproduction_id!r} of {run_id!r}; expected one that was asked for")
     one = Reproduction.model_validate(record.document)
     if one.ended_at is not None:
         return one
     if attempt > ATTEMPTS:
-        return await _end(desk, owner, one, state="failed", error=f"{ATTEMPTS} workers did not survive it")
-    await _put(desk.store, owner, one.model_copy(update={"state": "running"}))
-    then = await result_of(desk.store, owner, run_id)
+        return await _end(dependencies, owner, one, state="failed", error=f"{ATTEMPTS} workers did not survive it")
+    await _put(dependencies.store, owner, one.model_copy(update={"state": "running"}))
+    then = await result_of(dependencies.store, owner, run_id)
     assert then is not None
     try:
-        now = await reproduce(desk, owner, run_id)
+        now = await reproduce(dependencies, owner, run_id)
     except UserError as error:
-        return await _end(desk, owner, one, state="failed", error=str(error))
+        return await _end(dependencies, owner, one, state="failed", error=str(error))
     return await _end(
-        desk,
+        dependencies,
         owner,
         one,
         state="done",
@@ -101,15 +103,15 @@ async def carry_out(desk: "Desk", owner: str, run_id: str, reproduction_id: str,
     )
 
 
-async def _send(desk: "Desk", owner: str, asked: Reproduction) -> None:
-    from graphs.jobs import queue_of
+async def _send(dependencies: "Dependencies", owner: str, asked: Reproduction) -> None:
+    from graphs.jobs.jobs import queue_of
 
-    await queue_of(desk).send({"owner": owner, "job": asked.job, "reproduction": asked.id})
+    await queue_of(dependencies).send({"owner": owner, "job": asked.job, "reproduction": asked.id})
 
 
-async def _end(desk: "Desk", owner: str, one: Reproduction, **said: object) -> Reproduction:
-    ended = one.model_copy(update={"ended_at": desk.now(), **said})
-    await _put(desk.store, owner, ended)
+async def _end(dependencies: "Dependencies", owner: str, one: Reproduction, **said: object) -> Reproduction:
+    ended = one.model_copy(update={"ended_at": dependencies.now(), **said})
+    await _put(dependencies.store, owner, ended)
     return ended
 
 

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 from langgraph.types import interrupt
 
-from graphs import computations
-from graphs.computations import TENTHS
-from graphs.log import Place
-from graphs.run_book import Cancelled, JobFailed
-from graphs.stream import COMPUTING
-from graphs.trials import Telling
+from desk.base.errors import UserError
+from desk.optimization.jobs import JobStatus, Report, SearchJob
+from desk.runs.context import Context
+from desk.runs.events import ComputationReported, JobProgressed, TraceEvent
+from graphs.runs import computations
+from graphs.runs.computations import TENTHS
+from graphs.runs.event_log import Place
+from graphs.runs.repository import Cancelled, JobFailed
+from graphs.runs.trials import Telling
+from graphs.stream_parts import COMPUTING
 from store.errors import Unavailable
-from tools.context import Context
-from tools.errors import UserError
-from tools.jobs import JobStatus, Report, SearchJob
-from tools.trace import ComputationReported, JobProgressed, TraceEvent
 
 POLL_SECONDS = 0.1
 

@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from quant.strategy import Frozen
-from tools.errors import Conflicting
+from desk.base.errors import Conflicting
+from quant.numeric.frozen import Frozen
 
 RunState: TypeAlias = Literal[
     "created",
@@ -62,7 +62,7 @@ class IllegalTransition(Conflicting):
 
     def __init__(self, run_id: str, state: RunState, wanted: RunState) -> None:
         allowed = ", ".join(AFTER[state]) or f"nothing: {state} is an end"
-        super().__init__(f"run: {run_id!r} is {state} and cannot become {wanted}; allowed: {allowed}")
+        super().__init__(f"run: {run_id!r} is {state} and cannot become {wanted}; expected {allowed}")
 
 
 def check_transition(run_id: str, state: RunState, wanted: RunState) -> None:

@@ -4,18 +4,18 @@ import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from graphs.desk import Desk
-from graphs.new_runs import served
-from graphs.run_book import KIND, Run, run_of
-from quant.strategy import StrategyConfig
-from quant.trial import Trial
-from store.records import every
-from tools.completed import problem_of
-from tools.errors import InvalidInput
-from tools.optimization import OptimizationRequest
-from tools.surrogate_words import MOST, Predicted, Problem, Surrogate
-from tools.surrogates import latest, register
-from tools.trials import stored_trials
+from desk.base.errors import InvalidInput
+from desk.optimization.repositories.trial_repository import stored_trials
+from desk.optimization.request import OptimizationRequest
+from desk.surrogates.problem import problem_of
+from desk.surrogates.registry import latest, register
+from desk.surrogates.schemas import MOST, Predicted, Problem, Surrogate
+from graphs.dependencies import Dependencies
+from graphs.runs.creation import served
+from graphs.runs.repository import KIND, Run, run_of
+from quant.strategies.config import StrategyConfig
+from quant.strategies.trial import Trial
+from store.records import iterate_records
 
 SHARE = 4
 """A search starts with one config in so many of its trials, and one in so many of these was tried before."""
@@ -29,43 +29,49 @@ class Warm(NamedTuple):
     """What they come from."""
 
 
-async def fit_surrogate(desk: Desk, owner: str, run_id: str) -> Surrogate:
+async def fit_surrogate(dependencies: Dependencies, owner: str, run_id: str) -> Surrogate:
     """Fit all stored trials of the problem of that run."""
-    run = await run_of(desk.store, owner, run_id)
+    run = await run_of(dependencies.store, owner, run_id)
     problem = await problem_of(run.request, run.data_digest)
-    runs = await _runs_of(desk, owner, problem)
+    runs = await _runs_of(dependencies, owner, problem)
     newest = runs[0] if runs else run
     return await register(
-        desk.store,
+        dependencies.store,
         owner,
         problem,
-        await _trials_of(desk, runs),
+        await _trials_of(dependencies, runs),
         run=newest.id,
         name=newest.request.name,
         universe=newest.request.universe,
-        now=desk.now(),
+        now=dependencies.now(),
     )
 
 
 async def fit_trials(
-    desk: Desk, owner: str, request: OptimizationRequest, data: str, trials: Sequence[Trial], *, run: str
+    dependencies: Dependencies,
+    owner: str,
+    request: OptimizationRequest,
+    data: str,
+    trials: Sequence[Trial],
+    *,
+    run: str,
 ) -> Surrogate:
     """Fit trials that no run holds, with all that the runs of their problem have stored."""
     problem = await problem_of(request, data)
     return await register(
-        desk.store,
+        dependencies.store,
         owner,
         problem,
-        await _trials_of(desk, await _runs_of(desk, owner, problem), trials),
+        await _trials_of(dependencies, await _runs_of(dependencies, owner, problem), trials),
         run=run,
         name=request.name,
         universe=request.universe,
-        now=desk.now(),
+        now=dependencies.now(),
     )
 
 
 async def predict(
-    desk: Desk,
+    dependencies: Dependencies,
     owner: str,
     config: StrategyConfig,
     *,
@@ -74,31 +80,31 @@ async def predict(
 ) -> Predicted:
     """What an evaluation of `config` in the problem of a job, or of a request, would say."""
     if request is None:
-        run = await run_of(desk.store, owner, job or "")
+        run = await run_of(dependencies.store, owner, job or "")
         problem = await problem_of(run.request, run.data_digest)
     else:
-        data, completed = await served(desk, owner, request)
+        data, completed = await served(dependencies, owner, request)
         problem = await problem_of(completed, data)
     problem.check(config)
-    surrogate, fitted = await latest(desk.store, owner, problem)
-    from tools.surrogate import foretell
+    surrogate, fitted = await latest(dependencies.store, owner, problem)
+    from desk.surrogates.gaussian_process import foretell
 
     found = await asyncio.to_thread(foretell, fitted, config)
     return Predicted(**dict(found), version=surrogate.version)
 
 
-async def warm(desk: Desk, owner: str, request: OptimizationRequest, count: int | None = None) -> Warm:
+async def warm(dependencies: Dependencies, owner: str, request: OptimizationRequest, count: int | None = None) -> Warm:
     """The request with up to `count` configs that are tried first: its own, the best so far, the most promising."""
-    data, completed = await served(desk, owner, request)
+    data, completed = await served(dependencies, owner, request)
     problem = await problem_of(completed, data)
-    surrogate, fitted = await latest(desk.store, owner, problem)
+    surrogate, fitted = await latest(dependencies.store, owner, problem)
     most = min(MOST_STARTS, request.trials)
     wanted = min(most, max(FEWEST_STARTS, request.trials // SHARE)) if count is None else count
     if not 1 <= wanted <= most:
         raise InvalidInput("count", wanted, allowed=f"1 to {most}")
-    trials = await _trials_of(desk, await _runs_of(desk, owner, problem))
-    from tools.suggestions import suggested
-    from tools.surrogate import Fitted
+    trials = await _trials_of(dependencies, await _runs_of(dependencies, owner, problem))
+    from desk.surrogates.gaussian_process import Fitted
+    from desk.surrogates.suggestions import suggested
 
     def start(fitted: Fitted) -> tuple[StrategyConfig, ...]:
         best = _best(completed, trials)
@@ -113,8 +119,8 @@ async def warm(desk: Desk, owner: str, request: OptimizationRequest, count: int 
 
 def _best(request: OptimizationRequest, trials: Sequence[Trial]) -> list[StrategyConfig]:
     """Those on all paths and within the space as the search itself ranks them, limits included."""
-    from quant.search import contains
-    from tools.search import guide
+    from desk.optimization.search.search import guide
+    from quant.strategies.search import contains
 
     whole = [trial for trial in trials if not trial.screened and contains(request.space, trial.config)]
     if not whole:
@@ -123,10 +129,12 @@ def _best(request: OptimizationRequest, trials: Sequence[Trial]) -> list[Strateg
     return [trial.config for trial in sorted(whole, key=lambda trial: (-values[trial.digest], trial.digest))]
 
 
-async def _runs_of(desk: Desk, owner: str, problem: Problem) -> list[Run]:
+async def _runs_of(dependencies: Dependencies, owner: str, problem: Problem) -> list[Run]:
     """The newest first; what another version of the program computed, or what is archived by now, is left out."""
     found: list[Run] = []
-    async for record in every(desk.store.records, owner, KIND, label=("about", problem.data), newest_first=True):
+    async for record in iterate_records(
+        dependencies.store.records, owner, KIND, label=("about", problem.data), newest_first=True
+    ):
         run = Run.model_validate(record.document)
         same = run.code_version == problem.code and run.archived is None
         if same and Problem.of(run.request, data=run.data_digest, rates=problem.rates, code=problem.code) == problem:
@@ -134,7 +142,7 @@ async def _runs_of(desk: Desk, owner: str, problem: Problem) -> list[Run]:
     return found
 
 
-async def _trials_of(desk: Desk, runs: Sequence[Run], newest: Sequence[Trial] = ()) -> list[Trial]:
+async def _trials_of(dependencies: Dependencies, runs: Sequence[Run], newest: Sequence[Trial] = ()) -> list[Trial]:
     """Each config once, the newest first; an evaluation on all paths takes the place of one on few."""
     found: dict[str, Trial] = {}
 
@@ -146,5 +154,5 @@ async def _trials_of(desk: Desk, runs: Sequence[Run], newest: Sequence[Trial] = 
 
     take(newest)
     for run in runs:
-        take(await stored_trials(desk.store, run.owner, run.id))
+        take(await stored_trials(dependencies.store, run.owner, run.id))
     return list(found.values())

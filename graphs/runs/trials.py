@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from contextlib import aclosing
 
-from graphs.log import Place
-from quant.trial import Trial
-from store.records import every
-from tools.context import Context
-from tools.trace import TraceEvent, TrialFinished
-from tools.trials import KIND
+from desk.optimization.repositories.trial_repository import KIND
+from desk.runs.context import Context
+from desk.runs.events import TraceEvent, TrialFinished
+from graphs.runs.event_log import Place
+from quant.strategies.trial import Trial
+from store.records import iterate_records
 
 
 class Telling:
@@ -32,7 +32,7 @@ class Telling:
         if known >= end:
             return
         fresh: list[Trial] = []
-        found = every(context.store.records, context.owner, KIND, prefix=f"{context.run}.", newest_first=True)
+        found = iterate_records(context.store.records, context.owner, KIND, prefix=f"{context.run}.", newest_first=True)
         async with aclosing(found):
             async for record in found:
                 if record.document["number"] < known:
@@ -46,6 +46,6 @@ class Telling:
 
     def _objective(self, trial: Trial) -> float | None:
         """Of the trial alone: without regret, which changes with every other trial, so that trials can be compared."""
-        from tools.evaluation import objectives
+        from desk.optimization.evaluation import objectives
 
         return None if trial.screened else float(objectives(self._context.request, [trial])[0])

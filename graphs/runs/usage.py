@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from tools.trace import ModelAnswered, ModelReplaced, ModelRetried, TraceEvent
-from tools.usage import Usage
+from desk.governance.usage import Usage
+from desk.runs.events import ModelAnswered, ModelReplaced, ModelRetried, TraceEvent
 
 
 def usage_of(events: Iterable[TraceEvent]) -> Usage:

@@ -12,14 +12,14 @@ from typing import Any, NamedTuple, Protocol
 
 import structlog
 
-from graphs.following import Followed, check_after
-from quant.strategy import Frozen
+from desk.base.errors import InvalidInput, NotFound
+from desk.governance.principals import Principal
+from graphs.streaming.followers import Followed, check_after
+from quant.numeric.frozen import Frozen
 from store.errors import Conflict, StoreError
 from store.keys import SYSTEM
-from store.records import Key, Put, Record, every
+from store.records import Key, Put, Record, iterate_records
 from store.store import Store
-from tools.context import Principal
-from tools.errors import InvalidInput, NotFound
 
 KIND, LISTENING = "socket", "listening"
 LIFE = timedelta(hours=2)
@@ -44,7 +44,7 @@ class Left(Exception):
 
 
 class Gateway(Protocol):
-    """Port. Adapter: `api.pushing.ManagementApi`."""
+    """Port. Adapter: `api.websocket_push.ManagementApi`."""
 
     async def post(self, connection: str, text: str) -> None:
         """`Left` where nobody takes it any more, `Unavailable` where nobody does now."""
@@ -151,7 +151,9 @@ class Sockets:
         wanted = Listening(owner=owner, connection=connection.id, run=run, sent=after, expires=connection.expires)
         others = [record for record in await self._listening_of(connection) if record.key != wanted.key]
         if len(others) >= MOST:
-            raise InvalidInput("run", run, reason=f"{MOST} are followed already", allowed="to stop another one first")
+            raise InvalidInput(
+                "run", run, reason=f"{MOST} are followed already", allowed="fewer: stop following another one first"
+            )
         (version,) = await self._store.records.put_many([wanted.put(None)])
         await log.look()  # what came before others could know of the reader
         if not log.after(after) and not log.ended:
@@ -161,7 +163,7 @@ class Sockets:
     async def stop(self, connection: Connection, run: str) -> None:
         key = Key(connection.principal.owner, LISTENING, f"{connection.id}.{run}")
         if not await self._store.records.delete(key):
-            raise NotFound(f"run: {run!r} is not followed; allowed: one that is")
+            raise NotFound(f"run: {run!r} is not followed; expected one that is")
 
     async def catch_up(self, connection: Connection) -> None:
         """Send what a push has missed, and say of what has ended that it has."""
@@ -224,7 +226,7 @@ class Sockets:
     async def _round(self, owner: str, run: str, log: Followed) -> bool:
         """Whether all who follow the log have all of it, and know of its end if that is near."""
         try:
-            found = every(self._store.records, owner, LISTENING, label=("about", run))
+            found = iterate_records(self._store.records, owner, LISTENING, label=("about", run))
             if not (listening := [record async for record in found]):
                 return True
             await log.look()
@@ -273,7 +275,7 @@ class Sockets:
         return Record(sent.key, sent.document, version)
 
     async def _listening_of(self, connection: Connection) -> list[Record]:
-        found = every(self._store.records, connection.principal.owner, LISTENING, prefix=f"{connection.id}.")
+        found = iterate_records(self._store.records, connection.principal.owner, LISTENING, prefix=f"{connection.id}.")
         return [record async for record in found]
 
 

@@ -5,15 +5,15 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
-from graphs.log import numbered
-from graphs.run_book import RunArchived
-from graphs.states import STOPPED
+from desk.base.errors import InvalidInput, NotFound
+from desk.runs.events import TRACE_EVENT
+from desk.runs.progress import Folding, Progress
+from graphs.runs.event_log import numbered
+from graphs.runs.repository import RunArchived
+from graphs.runs.states import STOPPED
 from store.errors import Unavailable
 from store.records import Key
 from store.store import Store
-from tools.errors import InvalidInput, NotFound
-from tools.progress import Folding, Progress
-from tools.trace import TRACE_EVENT
 
 LOOK_SECONDS = 1.0
 """How often the record of a run is looked at while its log stands still: one that is cancelled may say nothing."""
@@ -36,7 +36,7 @@ class Told:
     sequence: int
     kind: str
     text: str
-    """A `tools.progress.LiveEvent` as JSON."""
+    """A `desk.runs.progress.LiveEvent` as JSON."""
 
 
 class Followed:
@@ -196,7 +196,7 @@ async def state_of(store: Store, owner: str, log: str) -> str:
     if record is None and conversation and number.isascii() and number.isdecimal() and len(number) < 7:
         record = await store.records.get(Key(owner, "turn", f"{conversation}.{int(number):06d}"))
     if record is None:
-        raise NoSuchLog(f"run: there is no run {log!r}; allowed: the id of one of your runs, or of a turn of a thread")
+        raise NoSuchLog(f"run: there is no run {log!r}; expected the id of one of your runs, or of a turn of a thread")
     if record.document.get("archived") is not None:
         raise RunArchived(log)
     return record.document["state"]

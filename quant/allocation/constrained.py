@@ -15,11 +15,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.arguments import checked_arguments
-from quant.constraints import Constraints, Group, Rows, highest, refuse
-from quant.covariance import checked_covariance
-from quant.errors import DataError, Infeasible, QuantError
-from quant.frontier import Frontier, frontier_between
+from quant.allocation.constraints import Constraints, Group, Rows, highest, refuse
+from quant.allocation.frontier import Frontier, frontier_between
+from quant.covariance.estimators import checked_covariance
+from quant.numeric.arguments import checked_arguments
+from quant.numeric.errors import DataError, Infeasible, QuantError
 
 __all__ = [
     "Group",

@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.arguments import check_fields
-from quant.errors import DataError, Infeasible, QuantError
+from quant.numeric.arguments import check_fields
+from quant.numeric.errors import DataError, Infeasible, QuantError
 
 Floats = NDArray[np.float64]
 

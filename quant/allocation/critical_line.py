@@ -18,7 +18,7 @@ assets is definite (Murty 1974). Loops run in index order without BLAS: a line h
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.compiled import compiled
+from quant.numeric.compilation import compiled
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -1,6 +1,6 @@
 """The efficient frontier between bounds, exact from corner to corner: means, variances, and the best ratio of the two.
 
-The line itself is followed in `quant.critical_line`; here the problem is checked, scaled and read off.
+The line itself is followed in `quant.allocation.critical_line`; here the problem is checked, scaled and read off.
 """
 
 import math
@@ -11,12 +11,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.arguments import checked_arguments
-from quant.compiled import compiled
-from quant.constraints import checked_bounds, checked_budget
-from quant.critical_line import critical_line
-from quant.errors import DataError, Infeasible
-from quant.semidefinite import INDEFINITE, factorises, refuse_indefinite, symmetric_covariance
+from quant.allocation.constraints import checked_bounds, checked_budget
+from quant.allocation.critical_line import critical_line
+from quant.covariance.semidefinite import INDEFINITE, factorises, refuse_indefinite, symmetric_covariance
+from quant.numeric.arguments import checked_arguments
+from quant.numeric.compilation import compiled
+from quant.numeric.errors import DataError, Infeasible
 
 Floats = NDArray[np.float64]
 

@@ -14,12 +14,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.arguments import checked_arguments
-from quant.compiled import compiled
-from quant.constraints import checked_bounds, checked_budget
-from quant.errors import DataError, QuantError
-from quant.moments import finite_matrix
-from quant.returns import Returns
+from quant.allocation.constraints import checked_bounds, checked_budget
+from quant.numeric.arguments import checked_arguments
+from quant.numeric.compilation import compiled
+from quant.numeric.errors import DataError, QuantError
+from quant.numeric.moments import finite_matrix
+from quant.numeric.returns import Returns
 
 Floats = NDArray[np.float64]
 

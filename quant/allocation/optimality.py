@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.arguments import checked_arguments
-from quant.constraints import Constraints, Group, highest
-from quant.errors import DataError
+from quant.allocation.constraints import Constraints, Group, highest
+from quant.numeric.arguments import checked_arguments
+from quant.numeric.errors import DataError
 
 Floats = NDArray[np.float64]
 

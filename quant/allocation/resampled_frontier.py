@@ -11,11 +11,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.arguments import checked_arguments, floats, refuse_overflow
-from quant.errors import DataError, Infeasible, QuantError
-from quant.frontier import efficient_frontier
-from quant.moments import finite_matrix
-from quant.returns import Returns
+from quant.allocation.frontier import efficient_frontier
+from quant.numeric.arguments import checked_arguments, floats, refuse_overflow
+from quant.numeric.errors import DataError, Infeasible, QuantError
+from quant.numeric.moments import finite_matrix
+from quant.numeric.returns import Returns
 
 Floats = NDArray[np.float64]
 

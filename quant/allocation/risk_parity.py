@@ -15,10 +15,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.arguments import checked_arguments
-from quant.compiled import compiled
-from quant.errors import DataError, Infeasible
-from quant.semidefinite import (
+from quant.covariance.semidefinite import (
     FINE,
     INDEFINITE,
     NO_VARIANCE,
@@ -30,6 +27,9 @@ from quant.semidefinite import (
     standardise,
     writable,
 )
+from quant.numeric.arguments import checked_arguments
+from quant.numeric.compilation import compiled
+from quant.numeric.errors import DataError, Infeasible
 
 Floats = NDArray[np.float64]
 

@@ -7,12 +7,12 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.arguments import checked_arguments
-from quant.compiled import compiled
-from quant.errors import DataError
-from quant.returns import Returns
-from quant.samples import complete_returns, deviations_from_mean, refuse_no_variance
-from quant.semidefinite import checked_covariance
+from quant.covariance.samples import complete_returns, deviations_from_mean, refuse_no_variance
+from quant.covariance.semidefinite import checked_covariance
+from quant.numeric.arguments import checked_arguments
+from quant.numeric.compilation import compiled
+from quant.numeric.errors import DataError
+from quant.numeric.returns import Returns
 
 Floats: TypeAlias = NDArray[np.float64]
 

@@ -10,12 +10,9 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.arguments import checked_arguments, refuse_overflow
-from quant.denoising import Denoised, denoise, denoised
-from quant.errors import DataError
-from quant.nearest_correlation import NearestCorrelation, nearest_correlation
-from quant.returns import Returns
-from quant.samples import (
+from quant.covariance.denoising import Denoised, denoise, denoised
+from quant.covariance.nearest_correlation import NearestCorrelation, nearest_correlation
+from quant.covariance.samples import (
     RECOMMENDED_OBSERVATIONS,
     Alignment,
     check_enough,
@@ -24,8 +21,11 @@ from quant.samples import (
     refuse_infinite,
     return_matrix,
 )
-from quant.semidefinite import checked_correlation, checked_covariance, standardised
-from quant.shrinkage import Shrunk, Target, ledoit_wolf, nonlinear_shrinkage
+from quant.covariance.semidefinite import checked_correlation, checked_covariance, standardised
+from quant.covariance.shrinkage import Shrunk, Target, ledoit_wolf, nonlinear_shrinkage
+from quant.numeric.arguments import checked_arguments, refuse_overflow
+from quant.numeric.errors import DataError
+from quant.numeric.returns import Returns
 
 __all__ = [
     "ILL_CONDITIONED",

@@ -6,9 +6,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.arguments import checked_arguments
-from quant.errors import DataError
-from quant.semidefinite import unit_symmetric
+from quant.covariance.semidefinite import unit_symmetric
+from quant.numeric.arguments import checked_arguments
+from quant.numeric.errors import DataError
 
 Floats: TypeAlias = NDArray[np.float64]
 

@@ -6,9 +6,9 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.arguments import refuse_overflow
-from quant.errors import DataError
-from quant.returns import Returns
+from quant.numeric.arguments import refuse_overflow
+from quant.numeric.errors import DataError
+from quant.numeric.returns import Returns
 
 Floats: TypeAlias = NDArray[np.float64]
 Alignment: TypeAlias = Literal["inner", "pairwise"]

@@ -1,6 +1,6 @@
 """Whether a matrix is the covariance, or the correlation, of anything: finite, symmetric, positive semidefinite.
 
-In loops without BLAS, so that a matrix is taken or refused alike on every machine. `quant.covariance` is the door.
+In loops without BLAS, so that a matrix is taken or refused alike on every machine. `quant.covariance.estimators` is the door.
 """
 
 import math
@@ -8,8 +8,8 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.compiled import compiled
-from quant.errors import DataError
+from quant.numeric.compilation import compiled
+from quant.numeric.errors import DataError
 
 Floats = NDArray[np.float64]
 
@@ -181,7 +181,7 @@ def refuse_indefinite(correlation: Floats, name: str = "cov") -> None:
     least = float(np.linalg.eigvalsh(correlation)[0])
     raise DataError(
         f"`{name}` must be positive semidefinite; the smallest eigenvalue of its correlations is {least:.3g}, below "
-        f"-{INDEFINITE:g}; `quant.covariance.nearest_correlation` repairs it"
+        f"-{INDEFINITE:g}; `quant.covariance.estimators.nearest_correlation` repairs it"
     )
 
 
@@ -229,7 +229,7 @@ def checked_covariance(cov: ArrayLike, *, name: str = "cov", allow_zero_variance
     >>> checked_covariance([[0.04, 0.07], [0.07, 0.09]])  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    quant.errors.DataError: `cov` must be positive semidefinite; the smallest eigenvalue of its correlations is ...
+    quant.numeric.errors.DataError: `cov` must be positive semidefinite; the smallest eigenvalue of its correlations is ...
     """
     matrix, correlation = symmetric_covariance(cov, name, allow_zero_variance=allow_zero_variance)
     if not factorises(correlation, INDEFINITE):
@@ -271,7 +271,7 @@ def unit_symmetric(values: ArrayLike, name: str) -> Floats:
         asset = int(wrong.argmax())
         raise DataError(
             f"`{name}` must have ones on its diagonal; row {asset} has {float(matrix[asset, asset])!r}; "
-            "`quant.covariance.correlation` takes the variances out"
+            "`quant.covariance.estimators.correlation` takes the variances out"
         )
     gap = np.abs(matrix - matrix.T)
     if gap.max() > ASYMMETRY:

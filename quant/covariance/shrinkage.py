@@ -7,10 +7,10 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.arguments import checked_arguments
-from quant.errors import DataError
-from quant.returns import Returns
-from quant.samples import complete_returns, deviations_from_mean, refuse_no_variance
+from quant.covariance.samples import complete_returns, deviations_from_mean, refuse_no_variance
+from quant.numeric.arguments import checked_arguments
+from quant.numeric.errors import DataError
+from quant.numeric.returns import Returns
 
 Floats: TypeAlias = NDArray[np.float64]
 Target: TypeAlias = Literal["scaled_identity", "constant_correlation"]

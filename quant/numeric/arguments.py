@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, cast, get
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.errors import DataError
-from quant.returns import Returns
+from quant.numeric.errors import DataError
+from quant.numeric.returns import Returns
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -45,7 +45,7 @@ def checked_arguments(function: Callable[_P, _R]) -> Callable[_P, _R]:
     >>> mean_of([1.0, 2.0], 2.5)
     Traceback (most recent call last):
         ...
-    quant.errors.DataError: `count` must be a whole number; got 2.5
+    quant.numeric.errors.DataError: `count` must be a whole number; got 2.5
     """
     checks: dict[str, _Check] = {}
     places: list[tuple[str, _Check | None]] = []
@@ -102,7 +102,7 @@ def floats(values: Any, name: str) -> NDArray[np.float64]:
     >>> floats([[0.01, "n/a"]], "returns")
     Traceback (most recent call last):
         ...
-    quant.errors.DataError: `returns` must be numbers; row 0, column 1 is 'n/a'
+    quant.numeric.errors.DataError: `returns` must be numbers; row 0, column 1 is 'n/a'
     """
     return _kept(values, name).astype(np.float64, copy=False)
 

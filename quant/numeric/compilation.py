@@ -25,16 +25,16 @@ from numba import config
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 _ONE_FOLDER = Lock()
 """numba reads the folder from one setting for all modules, and modules are imported on any thread."""
-_IMPORT = re.compile(rb"^from quant\.(\w+) import", re.MULTILINE)
+_IMPORT = re.compile(rb"^from quant\.([\w.]+) import", re.MULTILINE)
 
 
 @cache
 def _imports(path: Path) -> tuple[bytes, frozenset[Path]]:
     source = path.read_bytes()
-    return source, frozenset(_PACKAGE / f"{name.decode()}.py" for name in _IMPORT.findall(source))
+    return source, frozenset(_PACKAGE / f"{name.decode().replace('.', '/')}.py" for name in _IMPORT.findall(source))
 
 
 @cache

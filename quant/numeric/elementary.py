@@ -13,7 +13,7 @@ from llvmlite import ir  # pyright: ignore[reportMissingTypeStubs]
 from numba import types
 from numba.extending import intrinsic
 
-from quant.compiled import compiled, inlined
+from quant.numeric.compilation import compiled, inlined
 
 Word: TypeAlias = int | np.uint64
 """A 32-bit word; kernels hold it in 64 bits."""

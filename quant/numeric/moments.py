@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.compiled import compiled
-from quant.errors import DataError
-from quant.returns import Returns
+from quant.numeric.compilation import compiled
+from quant.numeric.errors import DataError
+from quant.numeric.returns import Returns
 
 DAYS = 252
 """Sessions of a year."""

@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.compiled import compiled, inlined
-from quant.elementary import Word, log, normal, power, uniform
+from quant.numeric.compilation import compiled, inlined
+from quant.numeric.elementary import Word, log, normal, power, uniform
 
 LANES: Final = 64
 """Paths of a block: what is computed side by side, and the unit in which sums over paths are merged."""

@@ -8,11 +8,11 @@ from itertools import combinations, pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.arguments import checked_arguments
-from quant.cscv import SelectionRule, chosen_by, highest_sharpe
-from quant.errors import DataError
-from quant.moments import checked_matrix
-from quant.returns import Returns
+from quant.numeric.arguments import checked_arguments
+from quant.numeric.errors import DataError
+from quant.numeric.moments import checked_matrix
+from quant.numeric.returns import Returns
+from quant.overfitting.cscv import SelectionRule, chosen_by, highest_sharpe
 
 _MOST_SPLITS = 200_000
 

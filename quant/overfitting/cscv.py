@@ -9,12 +9,12 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.arguments import checked_arguments, refuse_overflow
-from quant.compiled import compiled
-from quant.elementary import log, normal_quantile
-from quant.errors import DataError
-from quant.moments import NO_VARIATION, checked_matrix
-from quant.returns import Returns
+from quant.numeric.arguments import checked_arguments, refuse_overflow
+from quant.numeric.compilation import compiled
+from quant.numeric.elementary import log, normal_quantile
+from quant.numeric.errors import DataError
+from quant.numeric.moments import NO_VARIATION, checked_matrix
+from quant.numeric.returns import Returns
 
 SelectionRule: TypeAlias = Callable[[NDArray[np.float64]], int]
 """Chooses a trial: read-only returns of shape (t, N) in time order go in, a column of them comes out."""

@@ -7,15 +7,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
 
-from quant.arguments import checked_arguments
-from quant.compiled import compiled
-from quant.cscv import SelectionRule, checked_blocks, chosen_by, wilson_interval
-from quant.elementary import log
-from quant.errors import DataError
-from quant.goal import Goal
-from quant.objective import GOAL_CODES, checked_weights, score_into
-from quant.returns import Returns
-from quant.strategy import Frozen
+from quant.numeric.arguments import checked_arguments
+from quant.numeric.compilation import compiled
+from quant.numeric.elementary import log
+from quant.numeric.errors import DataError
+from quant.numeric.frozen import Frozen
+from quant.numeric.returns import Returns
+from quant.overfitting.cscv import SelectionRule, checked_blocks, chosen_by, wilson_interval
+from quant.strategies.goal import Goal
+from quant.strategies.objective import GOAL_CODES, checked_weights, score_into
 
 _HISTOGRAM_BINS = 20
 
@@ -244,7 +244,7 @@ def backtest_overfitting(
     r"""Probability that the selection rule picks a trial of the worse half.
 
     History is cut into equal blocks. For each way to choose half of them, the selection rule runs
-    on that half: the objective of `quant.objective.scores`, its simulated terms constant, its
+    on that half: the objective of `quant.strategies.objective.scores`, its simulated terms constant, its
     history term recomputed from the half; the first of equal maxima wins. The winner's rank by the
     history term on the other half, :math:`\omega = \mathrm{rank} / (K + 1)` with average ranks for
     ties, gives the logit :math:`\lambda = \ln(\omega / (1 - \omega))`; the probability is the share

@@ -2,10 +2,10 @@
 
 import math
 
-from quant.arguments import checked_arguments
-from quant.elementary import normal_quantile
-from quant.errors import DataError
-from quant.sharpe_ratio import check_finite, expected_maximum_sharpe, sharpe_error
+from quant.numeric.arguments import checked_arguments
+from quant.numeric.elementary import normal_quantile
+from quant.numeric.errors import DataError
+from quant.performance.sharpe_ratio import check_finite, expected_maximum_sharpe, sharpe_error
 
 
 @checked_arguments

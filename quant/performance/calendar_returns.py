@@ -7,12 +7,12 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.compiled import compiled
-from quant.crises import HISTORICAL_WINDOWS
-from quant.elementary import exp, log
-from quant.payoff import average_win_and_loss, win_rate
-from quant.performance import over
-from quant.underwater import EPOCH
+from quant.numeric.compilation import compiled
+from quant.numeric.elementary import exp, log
+from quant.performance.crises import HISTORICAL_WINDOWS
+from quant.performance.drawdowns import EPOCH
+from quant.performance.payoff import average_win_and_loss, win_rate
+from quant.performance.ratios import over
 
 Months: TypeAlias = tuple[tuple[int, int, float], ...]
 Years: TypeAlias = tuple[tuple[int, float], ...]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from quant.errors import DataError
+from quant.numeric.errors import DataError
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.compiled import compiled
-from quant.elementary import exp, log, normal_quantile
-from quant.historical_tail import TAIL_LEVEL, tail_of
-from quant.moments import Moments
-from quant.performance import Sample, over
+from quant.numeric.compilation import compiled
+from quant.numeric.elementary import exp, log, normal_quantile
+from quant.numeric.moments import Moments
+from quant.performance.historical_tail import TAIL_LEVEL, tail_of
+from quant.performance.ratios import Sample, over
 
 _SQRT_2PI = math.sqrt(2.0 * math.pi)
 

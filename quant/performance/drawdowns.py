@@ -8,14 +8,14 @@ from datetime import date
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.arguments import checked_arguments
-from quant.compiled import compiled
-from quant.distribution import entropic_at_risk
-from quant.errors import DataError
-from quant.growth import checked_days, checked_total
-from quant.historical_tail import TAIL_LEVEL, tail_of
-from quant.performance import Growth, Sample, over
-from quant.returns import Returns
+from quant.numeric.arguments import checked_arguments
+from quant.numeric.compilation import compiled
+from quant.numeric.errors import DataError
+from quant.numeric.returns import Returns
+from quant.performance.distribution import entropic_at_risk
+from quant.performance.growth import checked_days, checked_total
+from quant.performance.historical_tail import TAIL_LEVEL, tail_of
+from quant.performance.ratios import Growth, Sample, over
 
 TABLE_LENGTH = 10
 _REGAINED = 1.0 - 1e-12

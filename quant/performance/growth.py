@@ -8,11 +8,11 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.compiled import compiled
-from quant.elementary import log
-from quant.errors import DataError
-from quant.moments import checked_series
-from quant.returns import Returns
+from quant.numeric.compilation import compiled
+from quant.numeric.elementary import log
+from quant.numeric.errors import DataError
+from quant.numeric.moments import checked_series
+from quant.numeric.returns import Returns
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,14 @@
-"""Losses in the tail of one history: the historical method of `quant.risk`; positive for a loss."""
+"""Losses in the tail of one history: the historical method of `quant.risk.portfolio`; positive for a loss."""
 
 import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.compiled import compiled
-from quant.errors import DataError
-from quant.growth import checked_total
-from quant.returns import Returns
+from quant.numeric.compilation import compiled
+from quant.numeric.errors import DataError
+from quant.numeric.returns import Returns
+from quant.performance.growth import checked_total
 
 TAIL_HORIZON = 21
 TAIL_LEVEL = 0.95
@@ -48,7 +48,7 @@ def tail_of(ordered: NDArray[np.float64], count: int, level: float) -> tuple[flo
 def tail_losses(total: ArrayLike | Returns, horizon: int, level: float) -> tuple[float, float]:
     """Value at risk and expected shortfall of overlapping windows of compounded returns.
 
-    Unlike the two of `quant.risk` it also answers where the tail holds less than one window: with the worst one.
+    Unlike the two of `quant.risk.portfolio` it also answers where the tail holds less than one window: with the worst one.
 
     Raises
     ------

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.compiled import compiled
-from quant.performance import over
+from quant.numeric.compilation import compiled
+from quant.performance.ratios import over
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.compiled import compiled
-from quant.elementary import exp
-from quant.growth import log_growth
-from quant.moments import Moments, moments
-from quant.sharpe_ratio import probabilistic_sharpe, sharpe_error, sharpe_spread
+from quant.numeric.compilation import compiled
+from quant.numeric.elementary import exp
+from quant.numeric.moments import Moments, moments
+from quant.performance.growth import log_growth
+from quant.performance.sharpe_ratio import probabilistic_sharpe, sharpe_error, sharpe_spread
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.compiled import compiled
-from quant.errors import DataError
-from quant.evaluation import Measured
-from quant.moments import DAYS, checked_series, moments, same_length
-from quant.returns import Returns
+from quant.numeric.compilation import compiled
+from quant.numeric.errors import DataError
+from quant.numeric.measured import Measured
+from quant.numeric.moments import DAYS, checked_series, moments, same_length
+from quant.numeric.returns import Returns
 
 
 @dataclass(frozen=True)

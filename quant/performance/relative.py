@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.calendar_returns import Years, by_year
-from quant.compiled import compiled
-from quant.elementary import exp, log
-from quant.errors import DataError
-from quant.moments import moments
-from quant.performance import Growth, Sample, over, times
-from quant.regression import least_squares
+from quant.numeric.compilation import compiled
+from quant.numeric.elementary import exp, log
+from quant.numeric.errors import DataError
+from quant.numeric.moments import moments
+from quant.performance.calendar_returns import Years, by_year
+from quant.performance.ratios import Growth, Sample, over, times
+from quant.performance.regression import least_squares
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,12 +5,12 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.arguments import checked_arguments
-from quant.compiled import compiled
-from quant.elementary import normal_cdf, normal_quantile
-from quant.errors import DataError
-from quant.moments import NO_VARIATION, checked_matrix, moments
-from quant.returns import Returns
+from quant.numeric.arguments import checked_arguments
+from quant.numeric.compilation import compiled
+from quant.numeric.elementary import normal_cdf, normal_quantile
+from quant.numeric.errors import DataError
+from quant.numeric.moments import NO_VARIATION, checked_matrix, moments
+from quant.numeric.returns import Returns
 
 _EULER_GAMMA = 0.57721566490153286
 

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.arguments import checked_arguments
-from quant.calendar_returns import CRISES, CalendarReturns, CrisisReturn, calendar_returns
-from quant.compiled import compiled
-from quant.distribution import Distribution, distribution
-from quant.elementary import power
-from quant.errors import DataError
-from quant.growth import checked_days, checked_total
-from quant.moments import DAYS, checked_series, same_length
-from quant.payoff import Payoff, payoff
-from quant.performance import Growth, Ratios, growth, ratios, sample_of
-from quant.relative import Relative, relative
-from quant.returns import Returns
-from quant.underwater import Fall, Underwater, underwater
+from quant.numeric.arguments import checked_arguments
+from quant.numeric.compilation import compiled
+from quant.numeric.elementary import power
+from quant.numeric.errors import DataError
+from quant.numeric.moments import DAYS, checked_series, same_length
+from quant.numeric.returns import Returns
+from quant.performance.calendar_returns import CRISES, CalendarReturns, CrisisReturn, calendar_returns
+from quant.performance.distribution import Distribution, distribution
+from quant.performance.drawdowns import Fall, Underwater, underwater
+from quant.performance.growth import checked_days, checked_total
+from quant.performance.payoff import Payoff, payoff
+from quant.performance.ratios import Growth, Ratios, growth, ratios, sample_of
+from quant.performance.relative import Relative, relative
 
 __all__ = ["CRISES", "CrisisReturn", "Fall", "Tearsheet", "tearsheet"]
 

@@ -11,13 +11,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant import tails
-from quant.arguments import checked_arguments
-from quant.elementary import exp, log
-from quant.errors import DataError
-from quant.growth import checked_total
-from quant.moments import checked_series
-from quant.returns import Returns
+from quant.numeric.arguments import checked_arguments
+from quant.numeric.elementary import exp, log
+from quant.numeric.errors import DataError
+from quant.numeric.moments import checked_series
+from quant.numeric.returns import Returns
+from quant.performance.growth import checked_total
+from quant.risk.tails import Method, value_at_risk
 
 OBSERVATIONS: Final = 500
 """Fewer hold too few exceedances for the laws of the tests."""
@@ -178,7 +178,7 @@ def christoffersen(
 
 @checked_arguments
 def rolling_value_at_risk(
-    returns: ArrayLike | Returns, level: float = 0.95, *, window: int = 250, method: tails.Method = "historical"
+    returns: ArrayLike | Returns, level: float = 0.95, *, window: int = 250, method: Method = "historical"
 ) -> NDArray[np.float64]:
     """One-day value-at-risk announced before each day, from the `window` days before it.
 
@@ -215,4 +215,4 @@ def rolling_value_at_risk(
         raise DataError("`method` filtered_garch is not fitted anew each day; use filtered_ewma")
     if not 2 <= window < x.size:
         raise DataError(f"`window` must lie in [2, T - 1], T = {x.size}; got {window!r}")
-    return np.array([tails.value_at_risk(x[t - window : t], level, 1, method) for t in range(window, x.size)])
+    return np.array([value_at_risk(x[t - window : t], level, 1, method) for t in range(window, x.size)])

@@ -11,8 +11,8 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from quant.compiled import compiled
-from quant.elementary import exp, normal_cdf, normal_quantile
+from quant.numeric.compilation import compiled
+from quant.numeric.elementary import exp, normal_cdf, normal_quantile
 
 Coefficients: TypeAlias = tuple[float, float, float, float]
 """Of 1, z, z^2 and z^3."""

@@ -7,11 +7,11 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.arguments import checked_arguments, refuse_overflow
-from quant.covariance import checked_correlation, checked_covariance
-from quant.elementary import normal_cdf
-from quant.errors import DataError, Infeasible
-from quant.returns import Returns
+from quant.covariance.estimators import checked_correlation, checked_covariance
+from quant.numeric.arguments import checked_arguments, refuse_overflow
+from quant.numeric.elementary import normal_cdf
+from quant.numeric.errors import DataError, Infeasible
+from quant.numeric.returns import Returns
 
 Floats: TypeAlias = NDArray[np.float64]
 

@@ -10,15 +10,23 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.arguments import checked_arguments
-from quant.backtest import ConditionalCoverage, Coverage, LikelihoodRatio, christoffersen, kupiec, rolling_value_at_risk
-from quant.compiled import compiled
-from quant.correlation_stress import checked_weights, finite_array
-from quant.covariance import checked_covariance
-from quant.elementary import exp, normal_quantile
-from quant.errors import DataError
-from quant.returns import Returns
-from quant.stress import (
+from quant.covariance.estimators import checked_covariance
+from quant.numeric.arguments import checked_arguments
+from quant.numeric.compilation import compiled
+from quant.numeric.elementary import exp, normal_quantile
+from quant.numeric.errors import DataError
+from quant.numeric.returns import Returns
+from quant.performance.drawdowns import Fall, drawdown_table
+from quant.risk.backtest import (
+    ConditionalCoverage,
+    Coverage,
+    LikelihoodRatio,
+    christoffersen,
+    kupiec,
+    rolling_value_at_risk,
+)
+from quant.risk.correlation_stress import checked_weights, finite_array
+from quant.risk.stress import (
     HISTORICAL_WINDOWS,
     FactorShock,
     HistoricalWindow,
@@ -32,8 +40,7 @@ from quant.stress import (
     stressed_correlation,
     stressed_covariance,
 )
-from quant.tails import METHODS, Method, TailLoss, expected_shortfall, tail_risk, value_at_risk
-from quant.underwater import Fall, drawdown_table
+from quant.risk.tails import METHODS, Method, TailLoss, expected_shortfall, tail_risk, value_at_risk
 
 __all__ = [
     "HISTORICAL_WINDOWS",

@@ -8,8 +8,11 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.arguments import checked_arguments
-from quant.correlation_stress import (
+from quant.numeric.arguments import checked_arguments
+from quant.numeric.errors import DataError
+from quant.numeric.returns import Returns
+from quant.performance.crises import HISTORICAL_WINDOWS, HistoricalWindow
+from quant.risk.correlation_stress import (
     CRISIS_CORRELATION,
     ReverseStress,
     checked_weights,
@@ -19,9 +22,6 @@ from quant.correlation_stress import (
     stressed_correlation,
     stressed_covariance,
 )
-from quant.crises import HISTORICAL_WINDOWS, HistoricalWindow
-from quant.errors import DataError
-from quant.returns import Returns
 
 __all__ = [
     "COVERAGE",

@@ -12,17 +12,17 @@ from typing import Final, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.arguments import checked_arguments
-from quant.compiled import compiled
-from quant.cornish_fisher import Expansion, coefficients_of, matched_coefficients, rises
-from quant.elementary import Word, exp, uniform
-from quant.errors import DataError
-from quant.garch import Garch, fit_garch, garch_variances, next_variance
-from quant.growth import checked_total, log_growth
-from quant.historical_tail import compound_windows, tail_of
-from quant.moments import moments
-from quant.random import philox
-from quant.returns import Returns
+from quant.numeric.arguments import checked_arguments
+from quant.numeric.compilation import compiled
+from quant.numeric.elementary import Word, exp, uniform
+from quant.numeric.errors import DataError
+from quant.numeric.moments import moments
+from quant.numeric.random_numbers import philox
+from quant.numeric.returns import Returns
+from quant.performance.growth import checked_total, log_growth
+from quant.performance.historical_tail import compound_windows, tail_of
+from quant.risk.cornish_fisher import Expansion, coefficients_of, matched_coefficients, rises
+from quant.volatility.garch import Garch, fit_garch, garch_variances, next_variance
 
 Floats: TypeAlias = NDArray[np.float64]
 Method: TypeAlias = Literal[

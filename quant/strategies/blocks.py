@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from quant.bond import fill_bond_block
-from quant.compiled import compiled
-from quant.elementary import Word, log
-from quant.garch import garch_signal
-from quant.hidden_markov import regime_signal
-from quant.kernel import DRAWDOWN, STATISTICS, UTILITY, Counts, Flags, Floats, Ints, run_rule
-from quant.paths import fill_block
-from quant.random import LANES
-from quant.signals import GARCH, GARCH_HORIZON, GIVEN, TREND, trend_signal, volatility_signal
+from quant.numeric.compilation import compiled
+from quant.numeric.elementary import Word, log
+from quant.numeric.random_numbers import LANES
+from quant.strategies.kernel import DRAWDOWN, STATISTICS, UTILITY, Counts, Flags, Floats, Ints, run_rule
+from quant.strategies.signals import GARCH, GARCH_HORIZON, GIVEN, TREND, trend_signal, volatility_signal
+from quant.volatility.garch import garch_signal
+from quant.worlds.bond import fill_bond_block
+from quant.worlds.hidden_markov import regime_signal
+from quant.worlds.paths import fill_block
 
 # rows of the room in which a block is accounted for
 _LOGS, _EXCESS, _VOLATILITY, _LOOKED = range(4)

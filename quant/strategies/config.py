@@ -1,11 +1,11 @@
-"""The strategy family: the mandate that is given, one point of the search space, and the ranges of a search."""
+"""One point of the search space, and the values of a search."""
 
 from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
-from quant.family import ACTIVE, FAMILY, Grids, Shape, WeightFunction
-from quant.frozen import Frozen, digest_of
+from quant.numeric.frozen import digest_of
+from quant.strategies.family import ACTIVE, FAMILY, Grids, Shape, WeightFunction
 
 Estimator: TypeAlias = Literal["rolling", "ewma", "ewma_max", "garch", "range", "implied", "downside"]
 """V1 to V7: sample deviation, exponentially weighted, the larger of two such, forecast of a GJR-GARCH model fitted on
@@ -62,42 +62,6 @@ def length_of(estimator: Estimator) -> Literal["lookback_days", "decay"] | None:
     return "lookback_days" if estimator in BY_WINDOW else "decay" if estimator in BY_DECAY else None
 
 
-class Mandate(Frozen):
-    """What the manager fixes: never a dimension of a search unless it is freed by name."""
-
-    target_volatility: Annotated[
-        float, Field(ge=0.05, le=0.20, description="Annual volatility aimed at, as a fraction")
-    ] = 0.10
-    min_weight: Annotated[float, Field(ge=0.0, le=1.0, description="Smallest risky weight")] = 0.0
-    max_weight: Annotated[float, Field(ge=0.0, le=2.0, description="Largest risky weight; above 1 is borrowed")] = 1.0
-    risk_aversion: Annotated[float, Field(ge=0.5, le=10.0, description="Gamma of the utility, and of `merton`")] = 2.0
-    transaction_cost_bps: Annotated[
-        float, Field(ge=0.0, le=50.0, description="Cost of a trade, basis points of its value")
-    ] = 5.0
-    borrow_spread_bps: Annotated[
-        float, Field(ge=0.0, le=500.0, description="Yearly charge on weights above 1, over cash")
-    ] = 50.0
-    decision_lag: Annotated[
-        int, Field(ge=1, le=5, description="Sessions between the last return used and the trade")
-    ] = 2
-    max_change: Annotated[
-        float, Field(gt=0.0, le=2.0, description="Largest change of the weight at one rebalancing")
-    ] = 2.0
-    expected_premium: Annotated[
-        float, Field(ge=0.0, le=0.15, description="Assumed excess return a year, for `merton`")
-    ] = 0.05
-
-    @model_validator(mode="after")
-    def _bounds_are_ordered(self) -> Self:
-        if self.min_weight > self.max_weight:
-            msg = (
-                f"min_weight {self.min_weight:g} is above max_weight {self.max_weight:g}; "
-                "allowed: min_weight <= max_weight"
-            )
-            raise ValueError(msg)
-        return self
-
-
 class StrategyConfig(Shape):
     """One point of the search space; equal configs are the same strategy.
 
@@ -122,16 +86,16 @@ class StrategyConfig(Shape):
             active |= {name for name in (length_of(self.estimator),) if name is not None}
         elif self.estimator != "rolling":
             msg = (
-                f"estimator {self.estimator!r} has no effect with {self.weight_function}; allowed: rolling, its default"
+                f"estimator {self.estimator!r} has no effect with {self.weight_function}; expected rolling, its default"
             )
             raise ValueError(msg)
         for name in (*SHAPES, "lookback_days", "decay"):
             given = getattr(self, name) is not None
             if given and name not in active:
-                msg = f"{name} has no effect with {self.weight_function} and {self.estimator}; allowed: null"
+                msg = f"{name} has no effect with {self.weight_function} and {self.estimator}; expected null"
                 raise ValueError(msg)
             if not given and name in active:
-                msg = f"{name} is required with {self.weight_function} and {self.estimator}; allowed: not null"
+                msg = f"{name} is required with {self.weight_function} and {self.estimator}; expected not null"
                 raise ValueError(msg)
         return self
 
@@ -186,14 +150,14 @@ class SearchSpace(Grids):
         for name in SearchSpace.model_fields:
             values = getattr(self, name)
             if len(set(values)) != len(values):
-                msg = f"{name} {values!r} repeats a value; allowed: distinct values"
+                msg = f"{name} {values!r} repeats a value; expected distinct values"
                 raise ValueError(msg)
         if "constant" in self.weight_functions:
-            msg = "weight_functions: 'constant' is the benchmarks' rule; allowed: any other function"
+            msg = "weight_functions: 'constant' is the benchmarks' rule; expected any other function"
             raise ValueError(msg)
         blind = [name for name in self.estimators if name in ON_HISTORY_ALONE]
         if blind:
-            msg = f"estimators: {blind[0]!r} needs data that simulated worlds do not have; allowed: any other estimator"
+            msg = f"estimators: {blind[0]!r} needs data that simulated worlds do not have; expected any other estimator"
             raise ValueError(msg)
         return self
 

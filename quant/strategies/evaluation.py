@@ -4,14 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from quant.strategy import Frozen
-
-
-class Measured(Frozen):
-    """A number and its standard error; None where an error has no meaning."""
-
-    value: float
-    error: float | None = None
+from quant.numeric.frozen import Frozen
+from quant.numeric.measured import Measured
 
 
 class Metrics(Frozen):

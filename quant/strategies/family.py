@@ -8,14 +8,12 @@ A formula is written for one path and one day, in plain arithmetic; the kernel c
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 from pydantic import Field
 
-from quant.frozen import Frozen
-
-if TYPE_CHECKING:
-    from quant.strategy import Mandate
+from quant.numeric.frozen import Frozen
+from quant.strategies.mandate import Mandate
 
 WeightFunction: TypeAlias = Literal[
     "inverse_vol",
@@ -113,7 +111,7 @@ class Given(NamedTuple):
     """What fixes the two numbers of a formula."""
 
     shape: Shape
-    mandate: "Mandate"
+    mandate: Mandate
     target: float
     """Annual volatility aimed at."""
     fitted: float | None

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.blocks import room, run_block
-from quant.compiled import compiled
-from quant.elementary import log
-from quant.errors import DataError
-from quant.garch import garch_signal
-from quant.kernel import FALL_BINS, LOSS_BINS, STATISTICS, Flags, Floats
-from quant.mixes import daily_mix
-from quant.returns import DAYS
-from quant.rules import FREQUENCIES, Fitted, GivenKey, Rules, model_of, signal_key
-from quant.signals import GARCH, GARCH_HORIZON, GIVEN, volatility_signal
-from quant.strategy import INNER_LOOKBACK, InnerPortfolio, StrategyConfig
+from quant.numeric.compilation import compiled
+from quant.numeric.elementary import log
+from quant.numeric.errors import DataError
+from quant.numeric.returns import DAYS
+from quant.strategies.blocks import room, run_block
+from quant.strategies.config import INNER_LOOKBACK, InnerPortfolio, StrategyConfig
+from quant.strategies.inner_portfolios import daily_mix
+from quant.strategies.kernel import FALL_BINS, LOSS_BINS, STATISTICS, Flags, Floats
+from quant.strategies.rules import FREQUENCIES, Fitted, GivenKey, Rules, model_of, signal_key
+from quant.strategies.signals import GARCH, GARCH_HORIZON, GIVEN, volatility_signal
+from quant.volatility.garch import garch_signal
 
 Dates = NDArray[np.datetime64]
 
@@ -39,10 +39,10 @@ class History:
     trades : ndarray of bool, shape (4, T)
         Whether the close of a day rebalances, by frequency.
     bonds : ndarray, shape (T,)
-        Daily simple returns of a safe leg that is a bond; empty where it is cash. See `quant.bond.bond_history`.
+        Daily simple returns of a safe leg that is a bond; empty where it is cash. See `quant.worlds.bond.bond_history`.
     volatilities : mapping from (Estimator, int) to ndarray, shape (T,)
         Annual volatilities through each day that come from elsewhere, by estimator and lookback (0 for `implied`):
-        see `quant.volatility`.
+        see `quant.volatility.estimators`.
     """
 
     dates: Dates
@@ -62,7 +62,7 @@ class Replayed:
     Attributes
     ----------
     statistics : ndarray, shape (K, 16)
-        The statistics of `quant.kernel` over the scored days.
+        The statistics of `quant.strategies.kernel` over the scored days.
     series : ndarray, shape (K, 4, T)
         Excess return net of costs, held weight, turnover and cost of each scored day; NaN before.
     start : int
@@ -92,7 +92,7 @@ def history(
     cash : ndarray, shape (T,)
         Daily simple returns of cash, fractions.
     inner : InnerPortfolio, optional
-        How several assets are mixed; None for one asset. See `quant.mixes.daily_mix`.
+        How several assets are mixed; None for one asset. See `quant.strategies.inner_portfolios.daily_mix`.
     target : float, optional
         Annual volatility aimed at: `risk_control` needs it.
 
@@ -105,7 +105,7 @@ def history(
     if dates.shape != (days,) or cash.shape != (days,):
         raise DataError(f"`dates` {dates.shape} and `cash` {cash.shape} must have one entry a row of {assets.shape}")
     if (inner is None) != (count == 1):
-        raise DataError(f"`inner` is {inner!r} for {count} assets; allowed: None for one asset, a mix for several")
+        raise DataError(f"`inner` is {inner!r} for {count} assets; expected None for one asset, a mix for several")
     trades = rebalancing_days(dates)
     if inner is None:
         empty = np.empty((0, 0))
@@ -170,9 +170,9 @@ def replay(
         volatility that a rule looks at, or a series of it is not as long as its returns.
     """
     if start < rules.lookback + lag:
-        raise DataError(f"`start` {start} is too early; allowed: at least {rules.lookback + lag}")
+        raise DataError(f"`start` {start} is too early; expected at least {rules.lookback + lag}")
     if past.bonds.shape not in ((0,), past.returns.shape):
-        raise DataError(f"`past` has bonds of shape {past.bonds.shape}; allowed: {past.returns.shape}, or none")
+        raise DataError(f"`past` has bonds of shape {past.bonds.shape}; expected {past.returns.shape}, or none")
     count = rules.table.shape[0]
     trades = past.trades if offset == 0 else rebalancing_days(past.dates, offset)
     statistics = np.zeros((count, STATISTICS, 1))
@@ -223,7 +223,7 @@ def _volatilities(past: History, key: GivenKey) -> Floats:
     if series.shape != past.returns.shape:
         raise DataError(
             f"`past` has volatilities of shape {series.shape} for estimator {estimator!r}; "
-            f"allowed: {past.returns.shape}"
+            f"expected {past.returns.shape}"
         )
     return series
 
@@ -246,7 +246,7 @@ def trained_constant(
     lag : int
         Sessions between the last return that a decision uses and its trade.
     fitted : callable, optional
-        As `quant.rules.lay_out` takes it; needed for the estimator `garch`.
+        As `quant.strategies.rules.lay_out` takes it; needed for the estimator `garch`.
 
     Raises
     ------

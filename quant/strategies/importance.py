@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.compiled import compiled
-from quant.errors import DataError
+from quant.numeric.compilation import compiled
+from quant.numeric.errors import DataError
 
 
 @compiled

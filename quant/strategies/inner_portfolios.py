@@ -5,12 +5,12 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.compiled import compiled
-from quant.errors import DataError
-from quant.hierarchical import hrp_weights
-from quant.returns import DAYS
-from quant.risk_parity import risk_parity_weights
-from quant.strategy import InnerPortfolio
+from quant.allocation.hierarchical import hrp_weights
+from quant.allocation.risk_parity import risk_parity_weights
+from quant.numeric.compilation import compiled
+from quant.numeric.errors import DataError
+from quant.numeric.returns import DAYS
+from quant.strategies.config import InnerPortfolio
 
 Floats = NDArray[np.float64]
 

@@ -1,7 +1,7 @@
 """The compiled heart: what a rule holds each day and what that earns, on 64 paths at once.
 
 One function, `run_rule`, keeps the accounts of a rule over a block of paths; simulations call it with 64 lanes and
-history with one. What a rule wants is the formula of its row in `quant.family`, compiled into a loop over the lanes; a
+history with one. What a rule wants is the formula of its row in `quant.strategies.family`, compiled into a loop over the lanes; a
 rule that trades at the close of day t is handed the signals of day t - lag and nothing later.
 """
 
@@ -12,12 +12,12 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.compiled import compiled, inlined, pasted
-from quant.elementary import exp, log
-from quant.family import FAMILY, Known
-from quant.random import LANES
-from quant.returns import DAYS
-from quant.strategy import LOCKED_DAYS, LOCKED_WEIGHT
+from quant.numeric.compilation import compiled, inlined, pasted
+from quant.numeric.elementary import exp, log
+from quant.numeric.random_numbers import LANES
+from quant.numeric.returns import DAYS
+from quant.strategies.config import LOCKED_DAYS, LOCKED_WEIGHT
+from quant.strategies.family import FAMILY, Known
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -11,16 +11,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.compiled import compiled
-from quant.elementary import exp
-from quant.errors import DataError
-from quant.evaluation import Measured, Metrics
-from quant.growth import checked_total, compounded, drawdowns, log_growth
-from quant.historical_tail import TAIL_HORIZON, TAIL_LEVEL, tail_losses
-from quant.moments import DAYS, Moments, checked_series, moments, same_length
-from quant.returns import Returns
-from quant.sharpe_ratio import sharpe_error
-from quant.strategy import LOCKED_DAYS, LOCKED_WEIGHT
+from quant.numeric.compilation import compiled
+from quant.numeric.elementary import exp
+from quant.numeric.errors import DataError
+from quant.numeric.measured import Measured
+from quant.numeric.moments import DAYS, Moments, checked_series, moments, same_length
+from quant.numeric.returns import Returns
+from quant.performance.growth import checked_total, compounded, drawdowns, log_growth
+from quant.performance.historical_tail import TAIL_HORIZON, TAIL_LEVEL, tail_losses
+from quant.performance.sharpe_ratio import sharpe_error
+from quant.strategies.config import LOCKED_DAYS, LOCKED_WEIGHT
+from quant.strategies.evaluation import Metrics
 
 __all__ = [
     "TargetError",

@@ -8,9 +8,9 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.compiled import compiled
-from quant.errors import DataError
-from quant.goal import Goal
+from quant.numeric.compilation import compiled
+from quant.numeric.errors import DataError
+from quant.strategies.goal import Goal
 
 REGRET_AVERSION = 0.25
 """Weight of the largest regret in `robust_utility`."""

@@ -7,9 +7,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.errors import DataError
-from quant.family import CODES, FAMILY, Given, numbers_of
-from quant.kernel import (
+from quant.numeric.errors import DataError
+from quant.strategies.config import REBALANCING_DAYS, TREND_DAYS, Estimator, Rebalancing, StrategyConfig
+from quant.strategies.family import CODES, FAMILY, Given, numbers_of
+from quant.strategies.kernel import (
     BAND,
     BORROW,
     CHANGE,
@@ -25,15 +26,8 @@ from quant.kernel import (
     Floats,
     Ints,
 )
-from quant.signals import AVERAGE_START, DOWNSIDE, EWMA, EWMA_MAX, GARCH, GIVEN, REGIME, ROLLING, TREND
-from quant.strategy import (
-    REBALANCING_DAYS,
-    TREND_DAYS,
-    Estimator,
-    Mandate,
-    Rebalancing,
-    StrategyConfig,
-)
+from quant.strategies.mandate import Mandate
+from quant.strategies.signals import AVERAGE_START, DOWNSIDE, EWMA, EWMA_MAX, GARCH, GIVEN, REGIME, ROLLING, TREND
 
 ESTIMATORS: dict[Estimator, int] = {
     "rolling": ROLLING,
@@ -121,10 +115,10 @@ def lay_out(
     mandate : Mandate
     trained : callable, optional
         Gives the fitted constant, per unit of target volatility, of a config whose `variance_constant` is `trained`:
-        see `quant.history.trained_constant`.
+        see `quant.strategies.history.trained_constant`.
     fitted : callable, optional
-        Gives the parameters of the model behind the estimator `garch` (`quant.garch.Garch.parameters`) and behind
-        `regime_switch` (`quant.regime.HiddenMarkov.parameters`).
+        Gives the parameters of the model behind the estimator `garch` (`quant.volatility.garch.Garch.parameters`) and
+        behind `regime_switch` (`quant.worlds.regimes.HiddenMarkov.parameters`).
     cost_factor : float
         Multiplies the mandate's transaction cost.
 
@@ -185,7 +179,7 @@ def model_of(name: Literal["garch", "regime"], fitted: Fitted | None, *, needed:
     parameters = fitted(name)
     if parameters.shape != (_SIZES[name],):
         raise DataError(
-            f"`fitted` gives the {name} model parameters of shape {parameters.shape}; allowed: ({_SIZES[name]},), "
+            f"`fitted` gives the {name} model parameters of shape {parameters.shape}; expected ({_SIZES[name]},), "
             + ("those of two states" if name == "regime" else "those of `Garch.parameters`")
         )
     return parameters

@@ -13,8 +13,8 @@ from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from quant.family import ACTIVE, FAMILY
-from quant.strategy import REBALANCING_DAYS, SearchSpace, StrategyConfig, length_of
+from quant.strategies.config import REBALANCING_DAYS, SearchSpace, StrategyConfig, length_of
+from quant.strategies.family import ACTIVE, FAMILY
 
 if TYPE_CHECKING:
     from optuna.distributions import CategoricalDistribution, IntDistribution

@@ -9,10 +9,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.compiled import compiled, inlined
-from quant.elementary import exp
-from quant.returns import DAYS
-from quant.strategy import MOMENTUM_SKIP, TREND_DAYS
+from quant.numeric.compilation import compiled, inlined
+from quant.numeric.elementary import exp
+from quant.numeric.returns import DAYS
+from quant.strategies.config import MOMENTUM_SKIP, TREND_DAYS
 
 Floats = NDArray[np.float64]
 

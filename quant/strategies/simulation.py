@@ -1,19 +1,21 @@
 """Many configs over the same simulated paths; only sums over paths are kept."""
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
-from quant.blocks import simulate_blocks
-from quant.bond import BondModel
-from quant.compiled import compiled
-from quant.errors import DataError
-from quant.evaluation import Evaluation, Measured, Metrics
-from quant.kernel import (
+from quant.numeric.compilation import compiled
+from quant.numeric.errors import DataError
+from quant.numeric.measured import Measured
+from quant.numeric.random_numbers import LANES
+from quant.numeric.returns import DAYS
+from quant.numeric.thread_count import thread_count
+from quant.strategies.blocks import simulate_blocks
+from quant.strategies.evaluation import Evaluation, Metrics
+from quant.strategies.kernel import (
     BINS,
     BREACH,
     COSTS,
@@ -37,10 +39,9 @@ from quant.kernel import (
     Counts,
     Floats,
 )
-from quant.paths import PathModel
-from quant.random import LANES
-from quant.returns import DAYS
-from quant.rules import Rules, simulated_trading_days
+from quant.strategies.rules import Rules, simulated_trading_days
+from quant.worlds.bond import BondModel
+from quant.worlds.paths import PathModel
 
 LEVEL = 0.95
 GROUP = 16
@@ -109,11 +110,6 @@ class Part:
     falls: Counts
 
 
-def threads() -> int:
-    """Worker threads: NUMBA_NUM_THREADS, by default every core."""
-    return int(os.environ.get("NUMBA_NUM_THREADS", "0")) or os.cpu_count() or 1
-
-
 def simulate(
     rules: Rules,
     model: PathModel,
@@ -174,7 +170,7 @@ def simulate(
     rows = (2 if keep_drawdowns else 1) if keep_paths else 0
     by_path = np.empty((rows, rules.table.shape[0], paths))
     account = _Account(rules, model, bond, days, warm_up, lag, risk_aversion, drawdown_limit or 0.0, offset)
-    return _united([account.part(paths, first_block, threads(), cancelled, by_path)], by_path)
+    return _united([account.part(paths, first_block, thread_count(), cancelled, by_path)], by_path)
 
 
 def simulate_part(
@@ -215,9 +211,11 @@ def simulate_part(
     """
     _check(rules, warm_up, lag)
     if first_block % GROUP:
-        raise DataError(f"`first_block` {first_block} lies within a group; allowed: multiples of {GROUP}")
+        raise DataError(f"`first_block` {first_block} lies within a group; expected multiples of {GROUP}")
     account = _Account(rules, model, None, days, warm_up, lag, risk_aversion, drawdown_limit or 0.0, 0)
-    return account.part(paths, first_block, workers or threads(), cancelled, np.empty((0, rules.table.shape[0], paths)))
+    return account.part(
+        paths, first_block, workers or thread_count(), cancelled, np.empty((0, rules.table.shape[0], paths))
+    )
 
 
 def merged(parts: Sequence[Part]) -> Simulated:
@@ -240,7 +238,7 @@ def merged(parts: Sequence[Part]) -> Simulated:
     """
     ordered = sorted(parts, key=lambda part: part.first_block)
     if not ordered:
-        raise DataError("`parts` is empty; allowed: at least one")
+        raise DataError("`parts` is empty; expected at least one")
     count, seen = ordered[0].means.shape[1], 0
     for part in ordered:
         if part.first_block * LANES != seen or seen % _GROUP_PATHS:
@@ -271,7 +269,7 @@ def _check(rules: Rules, warm_up: int, lag: int) -> None:
     if rules.given:
         raise DataError(f"estimator {rules.given[0][0]!r} needs data that simulated worlds do not have")
     if warm_up < rules.lookback + lag:
-        raise DataError(f"`warm_up` {warm_up} is too short; allowed: at least {rules.lookback + lag}")
+        raise DataError(f"`warm_up` {warm_up} is too short; expected at least {rules.lookback + lag}")
 
 
 def _spans(blocks: int, workers: int) -> list[tuple[int, int]]:

@@ -4,8 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from quant.evaluation import Evaluation
-from quant.strategy import Frozen, StrategyConfig
+from quant.numeric.frozen import Frozen
+from quant.strategies.config import StrategyConfig
+from quant.strategies.evaluation import Evaluation
 
 
 class Trial(Frozen):

@@ -1,6 +1,6 @@
 """Volatilities that closes alone do not give: from the range of each day's prices, and from an implied index.
 
-They feed `quant.history.History.volatilities`, under the estimators `range` and `implied`. Every value is known at the
+They feed `quant.strategies.history.History.volatilities`, under the estimators `range` and `implied`. Every value is known at the
 close of its day. Not on the path of simulated worlds, which have closes only.
 """
 
@@ -10,9 +10,9 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from quant.arguments import checked_arguments
-from quant.errors import DataError
-from quant.returns import DAYS, Dates, Floats
+from quant.numeric.arguments import checked_arguments
+from quant.numeric.errors import DataError
+from quant.numeric.returns import DAYS, Dates, Floats
 
 Range: TypeAlias = Literal["parkinson", "garman_klass", "rogers_satchell", "yang_zhang"]
 
@@ -139,7 +139,7 @@ def implied_volatility(dates: ArrayLike, index_dates: ArrayLike, index: ArrayLik
     if (age > 7).any():
         row = int(np.argmax(age > 7))
         raise DataError(
-            f"`index` was last known on {known[place[row]]}, {age[row]} days before {days[row]}; allowed: 7"
+            f"`index` was last known on {known[place[row]]}, {age[row]} days before {days[row]}; expected 7"
         )
     return levels[place] / 100.0
 

@@ -16,11 +16,11 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.arguments import check_fields, checked_arguments, refuse_overflow
-from quant.compiled import compiled
-from quant.errors import DataError
-from quant.garch_likelihood import maximise
-from quant.returns import DAYS
+from quant.numeric.arguments import check_fields, checked_arguments, refuse_overflow
+from quant.numeric.compilation import compiled
+from quant.numeric.errors import DataError
+from quant.numeric.returns import DAYS
+from quant.volatility.garch_likelihood import maximise
 
 Floats: TypeAlias = NDArray[np.float64]
 Innovations: TypeAlias = Literal["t", "normal"]

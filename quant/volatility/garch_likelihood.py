@@ -1,4 +1,4 @@
-"""Likelihood of GJR-GARCH(1,1) and its maximum; see `quant.garch`."""
+"""Likelihood of GJR-GARCH(1,1) and its maximum; see `quant.volatility.garch`."""
 
 import math
 from typing import Final, TypeAlias
@@ -6,8 +6,8 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.compiled import compiled
-from quant.elementary import exp, log, log_gamma
+from quant.numeric.compilation import compiled
+from quant.numeric.elementary import exp, log, log_gamma
 
 Floats: TypeAlias = NDArray[np.float64]
 Flags: TypeAlias = NDArray[np.bool_]

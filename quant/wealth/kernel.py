@@ -9,10 +9,10 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.compiled import compiled
-from quant.elementary import log, power
-from quant.joint_engines import Floats, Tables, next_day, scratch, start_block
-from quant.random import LANES
+from quant.numeric.compilation import compiled
+from quant.numeric.elementary import log, power
+from quant.numeric.random_numbers import LANES
+from quant.worlds.joint_engines import Floats, Tables, next_day, scratch, start_block
 
 MONTH: Final = 21
 """Sessions."""

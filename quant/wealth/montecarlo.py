@@ -19,16 +19,16 @@ from typing import Final, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.arguments import checked_arguments
-from quant.elementary import power
-from quant.errors import DataError
-from quant.evaluation import Measured
-from quant.joint import JointModel, check_days
-from quant.random import LANES
-from quant.returns import DAYS
-from quant.simulation import threads as available_threads
-from quant.wealth import BINS, FIGURES, MONTH, WIDE, Account, Kept, empty, merge, pilot, run_block, run_span
-from quant.wealth_summary import Sums, WealthSummary, summarise
+from quant.numeric.arguments import checked_arguments
+from quant.numeric.elementary import power
+from quant.numeric.errors import DataError
+from quant.numeric.measured import Measured
+from quant.numeric.random_numbers import LANES
+from quant.numeric.returns import DAYS
+from quant.numeric.thread_count import thread_count
+from quant.wealth.kernel import BINS, FIGURES, MONTH, WIDE, Account, Kept, empty, merge, pilot, run_block, run_span
+from quant.wealth.summary import Sums, WealthSummary, summarise
+from quant.worlds.joint import JointModel, check_days
 
 Floats: TypeAlias = NDArray[np.float64]
 Rebalancing: TypeAlias = Literal["daily", "weekly", "monthly", "quarterly", "yearly", "none"]
@@ -147,7 +147,7 @@ def simulate_wealth(
 
     Examples
     --------
-    >>> from quant.joint import joint_model
+    >>> from quant.worlds.joint import joint_model
     >>> model = joint_model("gbm", mu=[0.07], sigma=[0.16], cash_rate=0.02, seed=1)
     >>> summary = simulate_wealth(model, [0.6], initial=100_000.0, years=2, paths=1_000)
     >>> summary.bands.shape, bool(summary.terminal.mean.error < 1_000.0)
@@ -174,7 +174,7 @@ def simulate_wealth(
         raise DataError(f"`levels` must increase within (0, 1); got {levels}")
     if threads is not None and threads < 1:
         raise DataError(f"`threads` must be positive; got {threads}")
-    sums = _run(model, account, paths, threads or available_threads(), cancelled)
+    sums = _run(model, account, paths, threads or thread_count(), cancelled)
     return summarise(sums, times, prices, levels, with_goal=goal is not None)
 
 
@@ -276,7 +276,7 @@ def trajectories(
 
     Examples
     --------
-    >>> from quant.joint import joint_model
+    >>> from quant.worlds.joint import joint_model
     >>> model = joint_model("gbm", mu=[0.07], sigma=[0.16], cash_rate=0.02, seed=1)
     >>> trajectories(model, [0.6], initial=1_000.0, days=5, paths=3).shape
     (3, 6)

@@ -6,10 +6,10 @@ from typing import Final
 
 import numpy as np
 
-from quant.elementary import exp
-from quant.evaluation import Measured
-from quant.returns import Floats
-from quant.wealth import BINS, GOAL, GROWTH, KEPT, LOSS, MULTIPLE, RUIN, Kept
+from quant.numeric.elementary import exp
+from quant.numeric.measured import Measured
+from quant.numeric.returns import Floats
+from quant.wealth.kernel import BINS, GOAL, GROWTH, KEPT, LOSS, MULTIPLE, RUIN, Kept
 
 _TAILS: Final = (0.95, 0.99)
 

@@ -18,14 +18,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.arguments import check_fields, checked_arguments
-from quant.compiled import compiled
-from quant.elementary import Word, exp, normal
-from quant.errors import DataError
-from quant.paths import implied_moments
-from quant.random import LANES, fill_words
-from quant.returns import DAYS
-from quant.scenario import Scenario
+from quant.numeric.arguments import check_fields, checked_arguments
+from quant.numeric.compilation import compiled
+from quant.numeric.elementary import Word, exp, normal
+from quant.numeric.errors import DataError
+from quant.numeric.random_numbers import LANES, fill_words
+from quant.numeric.returns import DAYS
+from quant.worlds.paths import implied_moments
+from quant.worlds.scenario import Scenario
 
 Floats = NDArray[np.float64]
 Dates = NDArray[np.datetime64]
@@ -151,7 +151,7 @@ def bond_paths(bond: Bond, scenario: Scenario, equity: ArrayLike, *, seed: int, 
     scenario : Scenario
         That the equity was simulated in; gives the correlation of returns, `bond_correlation`, of either sign.
     equity : array_like, shape (T, 64 * blocks)
-        Daily simple returns from `quant.paths.sample_paths`.
+        Daily simple returns from `quant.worlds.paths.sample_paths`.
     seed : int
         Of the run, as for the equity.
     first_block : int
@@ -169,13 +169,13 @@ def bond_paths(bond: Bond, scenario: Scenario, equity: ArrayLike, *, seed: int, 
     """
     risky = np.ascontiguousarray(equity, dtype=np.float64)
     if risky.ndim != 2 or risky.size == 0 or risky.shape[1] % LANES:
-        raise DataError(f"`equity` has shape {risky.shape}; allowed: (days, a multiple of {LANES} paths)")
+        raise DataError(f"`equity` has shape {risky.shape}; expected (days, a multiple of {LANES} paths)")
     good = np.isfinite(risky) & (risky > -1.0)
     if not good.all():
         day, path = (int(i) for i in np.argwhere(~good)[0])
-        raise DataError(f"`equity` has {risky[day, path]} on day {day} of path {path}; allowed: finite, above -1")
+        raise DataError(f"`equity` has {risky[day, path]} on day {day} of path {path}; expected finite, above -1")
     if first_block < 0:
-        raise DataError(f"`first_block` is {first_block}; allowed: 0 and more")
+        raise DataError(f"`first_block` is {first_block}; expected 0 and more")
     model = bond_model(bond, scenario, seed=seed)
     returns, yields = np.empty(risky.shape), np.empty(risky.shape)
     block, made, level = (np.empty((risky.shape[0], LANES)) for _ in range(3))
@@ -189,7 +189,7 @@ def bond_paths(bond: Bond, scenario: Scenario, equity: ArrayLike, *, seed: int, 
 
 @checked_arguments
 def bond_model(bond: Bond, scenario: Scenario, *, seed: int) -> BondModel:
-    """The bond of `bond_paths`, for `quant.simulation.simulate` to make its paths where they are used.
+    """The bond of `bond_paths`, for `quant.strategies.simulation.simulate` to make its paths where they are used.
 
     Parameters
     ----------
@@ -281,14 +281,14 @@ def bond_history(dates: ArrayLike, yields: ArrayLike, *, duration: float, convex
     days = np.asarray(dates, dtype="datetime64[D]")
     y = np.ascontiguousarray(yields, dtype=np.float64)
     if y.ndim != 1 or y.size < 2 or days.shape != y.shape:
-        raise DataError(f"`dates` {days.shape} and `yields` {y.shape} do not fit; allowed: one shape (T,), T > 1")
+        raise DataError(f"`dates` {days.shape} and `yields` {y.shape} do not fit; expected one shape (T,), T > 1")
     gaps = np.diff(days).astype(np.int64)
     if np.isnat(days).any() or (gaps <= 0).any():
         raise DataError("`dates` must be given and strictly increase")
     inside = np.isfinite(y) & (y >= -0.05) & (y <= 0.25)
     if not inside.all():
         place = int(inside.argmin())
-        raise DataError(f"`yields` has {y[place]} on {days[place]}; allowed: fractions from -0.05 to 0.25")
+        raise DataError(f"`yields` has {y[place]} on {days[place]}; expected fractions from -0.05 to 0.25")
     change = np.diff(y)
     returns = y[:-1] * gaps / YEAR - duration * change + 0.5 * convexity * change * change
     return BondHistory(days[1:], returns)
@@ -340,4 +340,4 @@ def par_duration(yield_: float, years: int) -> tuple[float, float]:
 def _check(name: str, value: float, low: float, high: float, *, open_below: bool = False) -> None:
     if not (low <= value <= high) or (open_below and value == low):
         allowed = f"above {low:g}, at most {high:g}" if open_below else f"{low:g} to {high:g}"
-        raise DataError(f"`{name}` is {value!r}; allowed: {allowed}")
+        raise DataError(f"`{name}` is {value!r}; expected {allowed}")

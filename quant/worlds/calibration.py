@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import ValidationError
 
-from quant.arguments import checked_arguments, refuse_overflow
-from quant.compiled import compiled
-from quant.diagnostics import LAGS, implied_shape
-from quant.elementary import exp, log
-from quant.errors import DataError
-from quant.garch import fit_garch
-from quant.paths import PathModel, implied_moments, path_model, sample_paths
-from quant.random import LANES
-from quant.regime import Label, fit_hidden_markov, labels
-from quant.returns import DAYS, Returns
-from quant.scenario import BUILT_IN, JUMP, PERSISTENCE, Engine, RegimeState, Scenario
+from quant.numeric.arguments import checked_arguments, refuse_overflow
+from quant.numeric.compilation import compiled
+from quant.numeric.elementary import exp, log
+from quant.numeric.errors import DataError
+from quant.numeric.random_numbers import LANES
+from quant.numeric.returns import DAYS, Returns
+from quant.volatility.garch import fit_garch
+from quant.worlds.diagnostics import LAGS, implied_shape
+from quant.worlds.paths import PathModel, implied_moments, path_model, sample_paths
+from quant.worlds.regimes import Label, fit_hidden_markov, labels
+from quant.worlds.scenario import BUILT_IN, JUMP, PERSISTENCE, Engine, RegimeState, Scenario
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -110,8 +110,8 @@ def calibrate(
       Econometrics 109, with daily in place of intraday squares);
     - merton: the excess kurtosis gives the rate of jumps, whose size is a fixed share of sigma;
     - bates: Heston's moments, and the rate of jumps by the kurtosis that they leave;
-    - garch: maximum likelihood of GJR-GARCH-t (`quant.garch.fit_garch`);
-    - regime_switching: two states of a hidden Markov model (`quant.regime.fit_hidden_markov`);
+    - garch: maximum likelihood of GJR-GARCH-t (`quant.volatility.garch.fit_garch`);
+    - regime_switching: two states of a hidden Markov model (`quant.worlds.regimes.fit_hidden_markov`);
     - bootstrap, conditional_bootstrap: the mean block that is best for the mean of absolute returns (Politis and
       White 2004, Econometric Reviews 23(1), corrected 2009), within 20 and 60; conditional_bootstrap takes mu and
       sigma from the days with `label`;
@@ -203,7 +203,7 @@ def shocked(base: Scenario) -> tuple[Scenario, ...]:
     [('bull_market', 0.15, 0.12), ('bear_market', -0.05, 0.35)]
     """
     if base.states:
-        raise DataError("`base` has states, which carry their own means; allowed: a scenario without states")
+        raise DataError("`base` has states, which carry their own means; expected a scenario without states")
     probabilities = {s.name: s.probability for s in BUILT_IN}
     worlds: list[Scenario] = []
     for name, (shift, factor, cash_shift, correlation) in SHOCKS.items():
@@ -231,7 +231,7 @@ def empirical(base: Scenario, returns: Returns | ArrayLike, label: Label) -> Sce
     returns : Returns of one asset, or array_like, shape (T,)
         Daily simple returns: training data only.
     label : {"base", "bull", "bear", "high_volatility", "low_volatility"}
-        As known at the close of each day (`quant.regime.labels`).
+        As known at the close of each day (`quant.worlds.regimes.labels`).
 
     Returns
     -------
@@ -268,7 +268,7 @@ def implied(
     paths : int
         In [64, 100000], in steps of 64 upwards.
     history, labelled : ndarray, shape (H,), optional
-        As `quant.paths.path_model` takes them.
+        As `quant.worlds.paths.path_model` takes them.
 
     Raises
     ------
@@ -276,7 +276,7 @@ def implied(
         If `paths` is out of its range, or the engine cannot be simulated (`path_model`).
     """
     if not LANES <= paths <= 100_000:
-        raise DataError(f"`paths` is {paths}; allowed: {LANES} to 100000")
+        raise DataError(f"`paths` is {paths}; expected {LANES} to 100000")
     if history is not None:
         refuse_overflow(history, "history")
     model = path_model(scenario, seed=0, history=history, labelled=labelled)
@@ -301,16 +301,16 @@ class _Moments:
 def _series(returns: Returns | ArrayLike, fewest: int) -> Floats:
     if isinstance(returns, Returns):
         if len(returns.assets) != 1:
-            raise DataError(f"`returns` has {len(returns.assets)} assets; allowed: one")
+            raise DataError(f"`returns` has {len(returns.assets)} assets; expected one")
         values = returns.values[:, 0]
     else:
         values = np.asarray(returns, dtype=np.float64)
     if values.ndim != 1 or values.size < fewest:
-        raise DataError(f"`returns` has shape {values.shape}; allowed: one series of at least {fewest} days")
+        raise DataError(f"`returns` has shape {values.shape}; expected one series of at least {fewest} days")
     good = np.isfinite(values) & (values > -1.0)
     if not good.all():
         day = int(good.argmin())
-        raise DataError(f"`returns` has {values[day]} on day {day}; allowed: finite returns above -1")
+        raise DataError(f"`returns` has {values[day]} on day {day}; expected finite returns above -1")
     return np.ascontiguousarray(values)
 
 
@@ -319,7 +319,7 @@ def _moments(x: Floats) -> _Moments:
     _central(x, found)
     mean, second, third, fourth = (float(v) for v in found)
     if not second > 1e-16:
-        raise DataError(f"`returns` has a deviation of {math.sqrt(max(second, 0.0)):.3g}; allowed: returns that vary")
+        raise DataError(f"`returns` has a deviation of {math.sqrt(max(second, 0.0)):.3g}; expected returns that vary")
     return _Moments(mean, second, third / (second * math.sqrt(second)), fourth / (second * second))
 
 
@@ -402,7 +402,7 @@ def _stochastic(series: Floats, moments: _Moments, *, jumps: bool, at_bounds: li
     if memory[0] <= 0.0 or early <= 0.0:
         raise DataError(
             f"`returns` has variances of neighbouring months with a covariance of {memory[0]:.3g}: there is no "
-            "lasting variance to fit; allowed: an engine without one, such as merton"
+            "lasting variance to fit; expected an engine without one, such as merton"
         )
     share = late / early
     kappa = _bounded("mean_reversion", -12.0 * log(share) if share > 0.0 else math.inf, 0.1, 20.0, at_bounds)
@@ -462,7 +462,7 @@ def _states(series: Floats) -> tuple[RegimeState, ...]:
         gross = exp(mean + 0.5 * variance)  # of the simple return of a log-normal day
         if not 5.0 <= days < math.inf:
             raise DataError(
-                f"`returns` has a {name} state that lasts {days:.3g} days on average; allowed: at least 5, an end"
+                f"`returns` has a {name} state that lasts {days:.3g} days on average; expected at least 5, an end"
             )
         sigma = gross * math.sqrt(DAYS * (exp(variance) - 1.0))
         states.append(RegimeState(name=name, mu=DAYS * (gross - 1.0), sigma=sigma, mean_days=days))
@@ -475,7 +475,7 @@ def _scenario(fields: dict[str, Any]) -> Scenario:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "scenario"
-        raise DataError(f"`{where}` of {fields['name']!r} is {first['input']!r}; allowed: {first['msg']}") from error
+        raise DataError(f"`{where}` of {fields['name']!r} is {first['input']!r}; expected {first['msg']}") from error
 
 
 def _fits(scenario: Scenario, model: PathModel, sample: Floats, moments: _Moments) -> tuple[Fit, ...]:

@@ -7,14 +7,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.arguments import checked_arguments
-from quant.compiled import compiled
-from quant.elementary import exp, log, log_gamma, normal_cdf
-from quant.errors import DataError
-from quant.paths import PathModel, engine_of, fill_block, implied_moments, path_model
-from quant.random import LANES
-from quant.returns import DAYS
-from quant.scenario import Scenario
+from quant.numeric.arguments import checked_arguments
+from quant.numeric.compilation import compiled
+from quant.numeric.elementary import exp, log, log_gamma, normal_cdf
+from quant.numeric.errors import DataError
+from quant.numeric.random_numbers import LANES
+from quant.numeric.returns import DAYS
+from quant.worlds.paths import PathModel, engine_of, fill_block, implied_moments, path_model
+from quant.worlds.scenario import Scenario
 
 Floats = NDArray[np.float64]
 
@@ -115,8 +115,8 @@ def diagnose(scenario: Scenario, model: PathModel, *, paths: int | None = None, 
 
     Examples
     --------
-    >>> from quant.paths import path_model
-    >>> from quant.scenario import BUILT_IN
+    >>> from quant.worlds.paths import path_model
+    >>> from quant.worlds.scenario import BUILT_IN
     >>> base, bear = BUILT_IN[0], BUILT_IN[2]
     >>> diagnose(base, path_model(base, seed=1), paths=2_000, days=252).passed
     True
@@ -127,10 +127,10 @@ def diagnose(scenario: Scenario, model: PathModel, *, paths: int | None = None, 
     length = scenario.years * DAYS if days is None else days
     if count < 100 or length <= max(LAGS):
         raise DataError(
-            f"`paths` {count} and `days` {length} are too few; allowed: at least 100 paths and {max(LAGS) + 1} days"
+            f"`paths` {count} and `days` {length} are too few; expected at least 100 paths and {max(LAGS) + 1} days"
         )
     if scenario.engine in _REAL_DAYS and engine_of(model) != scenario.engine:
-        raise DataError(f"`model` is of the engine {engine_of(model)!r}; allowed: {scenario.engine!r}")
+        raise DataError(f"`model` is of the engine {engine_of(model)!r}; expected {scenario.engine!r}")
     mu, sigma = implied_moments(scenario)
     mean, products, falls = np.zeros(_MOMENTS), np.zeros((_MOMENTS, _MOMENTS)), np.zeros(_BINS, dtype=np.int64)
     block, rows = np.empty((length, LANES)), np.empty((_MOMENTS, LANES))

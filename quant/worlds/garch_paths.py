@@ -17,11 +17,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.compiled import compiled
-from quant.elementary import Word, power, uniform
-from quant.random import LANES, fill_words, philox
-from quant.returns import DAYS
-from quant.scenario import FLOOR, Scenario
+from quant.numeric.compilation import compiled
+from quant.numeric.elementary import Word, power, uniform
+from quant.numeric.random_numbers import LANES, fill_words, philox
+from quant.numeric.returns import DAYS
+from quant.worlds.scenario import FLOOR, Scenario
 
 Floats = NDArray[np.float64]
 

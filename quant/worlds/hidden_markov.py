@@ -7,11 +7,11 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.arguments import checked_arguments
-from quant.compiled import compiled
-from quant.elementary import exp, log
-from quant.errors import DataError
-from quant.returns import Returns
+from quant.numeric.arguments import checked_arguments
+from quant.numeric.compilation import compiled
+from quant.numeric.elementary import exp, log
+from quant.numeric.errors import DataError
+from quant.numeric.returns import Returns
 
 Floats: TypeAlias = NDArray[np.float64]
 FEWEST_OBSERVATIONS: Final = 250

@@ -25,7 +25,7 @@ Where the premium moves with volatility (`premium_power` 1 and 2), the means of 
 under `heston` and `bates` it comes on top of the variance, a quarter of a percent of it in the method's scenarios,
 under `regime_switching` it is part of it; the correlation rises by as little.
 
-One asset alone has the law that `quant.paths` gives it.
+One asset alone has the law that `quant.worlds.paths` gives it.
 """
 
 import hashlib
@@ -36,17 +36,17 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant import joint_engines as engines
-from quant.arguments import checked_arguments
-from quant.elementary import power
-from quant.errors import DataError
-from quant.joint_engines import Tables
-from quant.joint_history import FilteredResiduals, filtered_residuals, garch_law, history_law
-from quant.joint_laws import MarketState, lognormal_law, states_law
-from quant.joint_moments import Settings, between, given_moments, moments_of
-from quant.random import LANES
-from quant.resampling import SHORTEST_BLOCK
-from quant.returns import DAYS, Returns
+from quant.numeric.arguments import checked_arguments
+from quant.numeric.elementary import power
+from quant.numeric.errors import DataError
+from quant.numeric.random_numbers import LANES
+from quant.numeric.returns import DAYS, Returns
+from quant.worlds import joint_engines as engines
+from quant.worlds.joint_engines import Tables
+from quant.worlds.joint_history import FilteredResiduals, filtered_residuals, garch_law, history_law
+from quant.worlds.joint_laws import MarketState, lognormal_law, states_law
+from quant.worlds.joint_moments import Settings, between, given_moments, moments_of
+from quant.worlds.resampling import SHORTEST_BLOCK
 
 __all__ = [
     "FilteredResiduals",
@@ -299,7 +299,7 @@ def check_days(model: JointModel, days: int) -> None:
         raise DataError(f"`days` must be positive; got {days}")
     rows = model.tables.history.shape[0]
     if model.engine == "replay" and days > rows:
-        raise DataError(f"`days` {days} is more than the history of the replay has; allowed: up to {rows}")
+        raise DataError(f"`days` {days} is more than the history of the replay has; expected up to {rows}")
 
 
 def _refuse_what_has_no_effect(engine: str, **given: object) -> None:

@@ -2,7 +2,7 @@
 
 Every number is counted by (day, path, group of four assets, stream), so that a path is the same whichever others are
 drawn with it. Given the state at the start of a day, the returns of the log-normal engines are
-(1 + m) exp(s z - s**2 / 2) - 1 with s**2 = ln(1 + v / (1 + m)**2), as those of one asset in `quant.paths`.
+(1 + m) exp(s z - s**2 / 2) - 1 with s**2 = ln(1 + v / (1 + m)**2), as those of one asset in `quant.worlds.paths`.
 """
 
 import math
@@ -11,12 +11,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.compiled import compiled
-from quant.elementary import Word, exp, log, normal, normal_cdf, uniform
-from quant.random import LANES, fill_counted_words, gamma_draw, philox
-from quant.resampling import SHORTEST_BLOCK, first_age, first_day
-from quant.returns import DAYS
-from quant.scenario import FLOOR
+from quant.numeric.compilation import compiled
+from quant.numeric.elementary import Word, exp, log, normal, normal_cdf, uniform
+from quant.numeric.random_numbers import LANES, fill_counted_words, gamma_draw, philox
+from quant.numeric.returns import DAYS
+from quant.worlds.resampling import SHORTEST_BLOCK, first_age, first_day
+from quant.worlds.scenario import FLOOR
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -61,7 +61,7 @@ class Tables(NamedTuple):
     starts : ndarray, shape (B,)
         Rows at which a labelled block may begin.
     runs : ndarray, shape (H, 4)
-        Of labelled rows: see `quant.resampling.labelled_blocks`.
+        Of labelled rows: see `quant.worlds.resampling.labelled_blocks`.
     key : uint64
     """
 

@@ -7,12 +7,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.arguments import checked_arguments
-from quant.compiled import compiled
-from quant.covariance import checked_correlation
-from quant.errors import DataError
-from quant.garch import fit_garch, garch_variances
-from quant.joint_moments import (
+from quant.covariance.estimators import checked_correlation
+from quant.numeric.arguments import checked_arguments
+from quant.numeric.compilation import compiled
+from quant.numeric.errors import DataError
+from quant.numeric.returns import DAYS, Returns
+from quant.volatility.garch import fit_garch, garch_variances
+from quant.worlds.joint_moments import (
     Built,
     Covariance,
     Floats,
@@ -24,8 +25,7 @@ from quant.joint_moments import (
     moments_of,
     vector,
 )
-from quant.resampling import SHORTEST_BLOCK, labelled_blocks
-from quant.returns import DAYS, Returns
+from quant.worlds.resampling import SHORTEST_BLOCK, labelled_blocks
 
 SHORTEST_HISTORY: Final = 250
 

@@ -7,11 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.elementary import exp, log, log_gamma
-from quant.errors import DataError
-from quant.joint_moments import Built, Covariance, Floats, Settings, built_for, cholesky, correlation_of, moments_of
-from quant.returns import DAYS
-from quant.scenario import CALM_DAYS, JUMP, TURBULENCE, TURBULENT_DAYS
+from quant.numeric.elementary import exp, log, log_gamma
+from quant.numeric.errors import DataError
+from quant.numeric.returns import DAYS
+from quant.worlds.joint_moments import (
+    Built,
+    Covariance,
+    Floats,
+    Settings,
+    built_for,
+    cholesky,
+    correlation_of,
+    moments_of,
+)
+from quant.worlds.scenario import CALM_DAYS, JUMP, TURBULENCE, TURBULENT_DAYS
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +102,7 @@ def _jumps(built: Built, moments: Covariance, settings: Settings) -> tuple[Float
     if rate * 2.0 * JUMP * JUMP >= 1.0:
         raise DataError(
             f"`jumps_per_year` {rate:g} gives the jumps more variance than the assets have; "
-            f"allowed: below {1.0 / (2.0 * JUMP * JUMP):.2f}"
+            f"expected below {1.0 / (2.0 * JUMP * JUMP):.2f}"
         )
     jump = -JUMP * sigma * _market(sigma, correlation)
     total = sigma[:, None] * sigma[None, :] * correlation
@@ -129,7 +138,7 @@ def _stochastic_volatility(
 
 
 def _two_states(built: Built, moments: Covariance, settings: Settings, links: NDArray[np.int64]) -> None:
-    """A calm and a turbulent state, as `quant.paths` has them."""
+    """A calm and a turbulent state, as `quant.worlds.paths` has them."""
     mu, sigma, correlation = moments
     share = TURBULENT_DAYS / (CALM_DAYS + TURBULENT_DAYS)
     shares = np.array([1.0 - share, share])
@@ -146,7 +155,7 @@ def _two_states(built: Built, moments: Covariance, settings: Settings, links: ND
         i = int(((variance <= 0.0) & (sigma > 0.0)).argmax())
         raise DataError(
             f"`mu` {mu[i]:g} of asset {i} gives the means of the regimes more variance than `sigma` {sigma[i]:g} has; "
-            f"allowed: sigma above {math.sqrt(between[i] * DAYS):.3g}, or `premium_power` 0"
+            f"expected sigma above {math.sqrt(between[i] * DAYS):.3g}, or `premium_power` 0"
         )
     _fill_states(built, means, ratios[:, None] * np.maximum(variance, 0.0), np.stack([correlation, correlation]))
     stay = np.array([1.0 - 1.0 / CALM_DAYS, 1.0 - 1.0 / TURBULENT_DAYS])

@@ -7,9 +7,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.compiled import compiled
-from quant.covariance import checked_correlation
-from quant.errors import DataError
+from quant.covariance.estimators import checked_correlation
+from quant.numeric.compilation import compiled
+from quant.numeric.errors import DataError
 
 Floats: TypeAlias = NDArray[np.float64]
 Covariance: TypeAlias = tuple[Floats, Floats, Floats]

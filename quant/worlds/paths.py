@@ -15,20 +15,20 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.compiled import compiled, inlined
-from quant.elementary import Word, exp, log, log_gamma, normal, power, uniform
-from quant.errors import DataError
-from quant.garch_paths import garch_model, garch_paths
-from quant.random import LANES, fill_words, gamma_draw, philox
-from quant.resampling import (
+from quant.numeric.compilation import compiled, inlined
+from quant.numeric.elementary import Word, exp, log, log_gamma, normal, power, uniform
+from quant.numeric.errors import DataError
+from quant.numeric.random_numbers import LANES, fill_words, gamma_draw, philox
+from quant.numeric.returns import DAYS
+from quant.worlds.garch_paths import garch_model, garch_paths
+from quant.worlds.resampling import (
     SHORTEST_BLOCK,
     conditional_paths,
     labelled_blocks,
     replay_paths,
     standardised,
 )
-from quant.returns import DAYS
-from quant.scenario import CALM_DAYS, FLOOR, JUMP, TURBULENCE, TURBULENT_DAYS, Engine, Scenario
+from quant.worlds.scenario import CALM_DAYS, FLOOR, JUMP, TURBULENCE, TURBULENT_DAYS, Engine, Scenario
 
 _CODES: Final[dict[Engine, int]] = {
     "gbm": 0,
@@ -61,7 +61,7 @@ class PathModel:
         Engine constants, per day.
     states : ndarray, shape (S, M)
         Regimes: daily mean, daily variance, stationary probability. GARCH: variances to start from
-        (`quant.garch_paths.garch_model`). Conditional bootstrap: its days (`quant.resampling.labelled_blocks`).
+        (`quant.worlds.garch_paths.garch_model`). Conditional bootstrap: its days (`quant.worlds.resampling.labelled_blocks`).
     stay : ndarray, shape (S,)
         Probability of staying in a regime for a day; leaving goes to each other regime alike. Conditional bootstrap:
         where blocks begin.
@@ -186,7 +186,7 @@ def _merton(scenario: Scenario, mean: float) -> list[float]:
     if diffusion <= 0.0:
         msg = (
             f"`jumps_per_year` {rate:g} gives the jumps more variance than the scenario has; "
-            f"allowed: below {1.0 / (2.0 * JUMP * JUMP):.2f}"
+            f"expected below {1.0 / (2.0 * JUMP * JUMP):.2f}"
         )
         raise DataError(msg)
     daily = rate / DAYS
@@ -215,7 +215,7 @@ def _two_states(scenario: Scenario, cash: float, premium: float, p: int) -> tupl
     if variance <= 0.0:
         msg = (
             f"`mu` {scenario.mu:g} gives the means of the regimes more variance than `sigma` {scenario.sigma:g} has; "
-            f"allowed: sigma above {math.sqrt(between * DAYS):.3g}, or `premium_power` 0"
+            f"expected sigma above {math.sqrt(between * DAYS):.3g}, or `premium_power` 0"
         )
         raise DataError(msg)
     states = np.column_stack([means, variance * ratios, shares])
@@ -237,9 +237,9 @@ def _centred(history: Floats | None, fewest: int) -> Floats:
         raise DataError(f"`history` must hold at least {fewest} daily returns for this engine, got {size}")
     if not np.isfinite(history).all():
         day = int(np.argmin(np.isfinite(history)))
-        raise DataError(f"`history` has {history[day]} on day {day}; allowed: finite returns")
+        raise DataError(f"`history` has {history[day]} on day {day}; expected finite returns")
     if history.min() == history.max():
-        raise DataError(f"`history` has {history[0]} on every day; allowed: returns that vary")
+        raise DataError(f"`history` has {history[0]} on every day; expected returns that vary")
     mean = float(np.sum(history)) / history.size
     return history - mean
 
@@ -252,12 +252,12 @@ def _standardised(history: Floats | None, fewest: int) -> Floats:
 def _conditional(scenario: Scenario, history: Floats | None, labelled: Flags | None) -> tuple[Floats, Floats, Floats]:
     days = _standardised(history, _ENOUGH_DAYS)
     if labelled is None and scenario.label != "base":
-        raise DataError(f"`labelled` is missing; allowed: the days of the history with the label {scenario.label!r}")
+        raise DataError(f"`labelled` is missing; expected the days of the history with the label {scenario.label!r}")
     chosen = np.ones(days.size, dtype=np.bool_) if labelled is None else labelled
     if chosen.shape != days.shape or chosen.dtype != np.bool_:
         raise DataError(
             f"`labelled` has shape {chosen.shape} and type {chosen.dtype}; "
-            f"allowed: one bool for each of {days.size} days"
+            f"expected one bool for each of {days.size} days"
         )
     places, states, starts = labelled_blocks(chosen, scenario.mean_block)
     return standardised(np.ascontiguousarray(days[places]), np.ascontiguousarray(states[:, 2])), states, starts

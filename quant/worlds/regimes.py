@@ -10,11 +10,12 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.arguments import checked_arguments
-from quant.compiled import compiled
-from quant.elementary import log
-from quant.errors import DataError
-from quant.hidden_markov import (
+from quant.numeric.arguments import checked_arguments
+from quant.numeric.compilation import compiled
+from quant.numeric.elementary import log
+from quant.numeric.errors import DataError
+from quant.numeric.returns import DAYS, Returns
+from quant.worlds.hidden_markov import (
     FEWEST_OBSERVATIONS,
     HiddenMarkov,
     filtered_probabilities,
@@ -23,8 +24,7 @@ from quant.hidden_markov import (
     regime_signal,
     single_series,
 )
-from quant.returns import DAYS, Returns
-from quant.scenario import Label
+from quant.worlds.scenario import Label
 
 __all__ = [
     "MARKETS",

@@ -1,6 +1,6 @@
 """Paths made of real days: blocks from the days of one regime, and history in its own order.
 
-The stationary bootstrap itself stands with the other engines in `quant.paths`.
+The stationary bootstrap itself stands with the other engines in `quant.worlds.paths`.
 """
 
 import math
@@ -9,11 +9,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.compiled import compiled
-from quant.elementary import Word, uniform
-from quant.errors import DataError
-from quant.random import LANES, fill_words, philox
-from quant.scenario import FLOOR
+from quant.numeric.compilation import compiled
+from quant.numeric.elementary import Word, uniform
+from quant.numeric.errors import DataError
+from quant.numeric.random_numbers import LANES, fill_words, philox
+from quant.worlds.scenario import FLOOR
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -67,7 +67,7 @@ def labelled_blocks(
     if size < LABELLED_DAYS:
         raise DataError(
             f"`{name}` has {int(np.count_nonzero(labelled))} days, {size} of them in runs of {SHORTEST_BLOCK} and "
-            f"more; allowed: at least {LABELLED_DAYS} in such runs"
+            f"more; expected at least {LABELLED_DAYS} in such runs"
         )
     days = np.concatenate([np.arange(a, b) for a, b in runs])
     states = np.empty((size, 4))
@@ -114,7 +114,7 @@ def standardised(days: Floats, weights: Floats) -> Floats:
     deviation = _standardise(days, weights, out)
     if not deviation > 1e-12:
         raise DataError(
-            f"`history` has a deviation of {deviation:.3g} on the days that are drawn; allowed: returns that vary"
+            f"`history` has a deviation of {deviation:.3g} on the days that are drawn; expected returns that vary"
         )
     return out
 

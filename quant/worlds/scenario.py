@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
-from quant.strategy import Frozen
+from quant.numeric.frozen import Frozen
 
 Engine: TypeAlias = Literal[
     "heston",
@@ -89,10 +89,10 @@ class Scenario(Frozen):
     @model_validator(mode="after")
     def _states_belong_to_regime_switching(self) -> Self:
         if self.states and self.engine != "regime_switching":
-            msg = f"states are given but the engine is {self.engine!r}; allowed: regime_switching"
+            msg = f"states are given but the engine is {self.engine!r}; expected regime_switching"
             raise ValueError(msg)
         if len(self.states) == 1:
-            msg = "states has one entry; allowed: none, or two and more"
+            msg = "states has one entry; expected none, or two and more"
             raise ValueError(msg)
         return self
 
@@ -102,7 +102,7 @@ class Scenario(Frozen):
         if persistence > PERSISTENCE:
             msg = (
                 f"garch_alpha + garch_gamma / 2 + garch_beta is {persistence:g}; "
-                f"allowed: at most {PERSISTENCE:g}, or the variance has no mean to return to"
+                f"expected at most {PERSISTENCE:g}, or the variance has no mean to return to"
             )
             raise ValueError(msg)
         return self

@@ -5,13 +5,13 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 
-from store.bell import Bell
-from store.bodies import Bodies, Body
-from store.documents import Document, encode
-from store.errors import StoreError, Unanswered, Unavailable
+from store.aws.item_documents import Body, ItemDocuments
+from store.aws.table import CONTENDED_PAUSE, ConditionFailed, Item, Table
+from store.errors import OutcomeUnknown, StoreError, Unavailable
 from store.events import MAX_PAGE, Event, conflict
 from store.keys import LARGEST, check_id, check_log, check_range
-from store.table import CONTENDED_PAUSE, Item, Refused, Table
+from store.listeners import Listeners
+from store.serialization import Document, encode
 
 POLL_SECONDS = 0.5
 TOGETHER = 50  # two items each, and a transaction takes 100
@@ -19,10 +19,10 @@ ABSENT = {"ConditionExpression": "attribute_not_exists(#pk)", "ExpressionAttribu
 
 
 class DynamoEvents:
-    def __init__(self, table: Table, bodies: Bodies) -> None:
+    def __init__(self, table: Table, bodies: ItemDocuments) -> None:
         self._table = table
-        self._bodies = bodies
-        self._bell = Bell()
+        self._documents = bodies
+        self._listeners = Listeners()
         self._seen: dict[tuple[str, str], tuple[int, float]] = {}
         """The last number of a log, and when somebody of this process looked."""
 
@@ -58,7 +58,7 @@ class DynamoEvents:
             number = after + len(events) + 1
             if item["sk"]["S"] != _place(number):
                 break  # a query may see a part of a transaction; the rest comes with the next
-            events.append(Event(number, item["event_id"]["S"], await self._bodies.read(item)))
+            events.append(Event(number, item["event_id"]["S"], await self._documents.read(item)))
         if not events:
             self._seen.pop((owner, run_id), None)  # another process may have deleted the log since somebody looked
         return events
@@ -74,7 +74,7 @@ class DynamoEvents:
         deadline = clock() + timeout
         while True:
             # listening starts before the look: an append between the two rings
-            with self._bell.listen(owner, run_id) as rung:
+            with self._listeners.listen(owner, run_id) as rung:
                 last_look = (left := deadline - clock()) <= 0
                 if await self._goes_beyond(owner, run_id, after, at_once=last_look):
                     return True
@@ -90,7 +90,7 @@ class DynamoEvents:
         while items := await self._latest(owner, run_id, ("sk", "event_id", "blob"), TOGETHER):
             keys = [key for item in items for key in (item["sk"], {"S": f"i#{item['event_id']['S']}"})]
             await self._table.delete([{"pk": log, "sk": key} for key in keys])
-            await self._bodies.discard(*items)
+            await self._documents.discard(*items)
             deleted += len(items)
         self._seen.pop((owner, run_id), None)
         return deleted
@@ -110,15 +110,15 @@ class DynamoEvents:
         known, _ = self._seen.get((owner, run_id), (0, 0.0))
         self._seen[owner, run_id] = (max(known, number), time.monotonic())
         if number > known:
-            self._bell.ring(owner, run_id)
+            self._listeners.notify(owner, run_id)
 
     async def _append(self, owner: str, run_id: str, texts: dict[str, str], expected: int | None) -> dict[str, int]:
         bodies: dict[str, Body] = {}
         try:
             return await self._number(owner, run_id, texts, bodies, expected)
         except StoreError as error:
-            if not isinstance(error, Unanswered):  # else the events may be there, and need their blobs
-                await self._bodies.discard(*bodies.values())
+            if not isinstance(error, OutcomeUnknown):  # else the events may be there, and need their blobs
+                await self._documents.discard(*bodies.values())
             raise
 
     async def _number(
@@ -126,14 +126,14 @@ class DynamoEvents:
     ) -> dict[str, int]:
         """Number those that the log has not; each transaction refuses a number or an id that is taken."""
         log = {"S": _log(owner, run_id)}
-        patience = self._table.patience(CONTENDED_PAUSE)
+        backoff = self._table.backoff(CONTENDED_PAUSE)
         unanswered = False
         while True:
             try:
                 found = await self._table.find([{"pk": log, "sk": {"S": f"i#{id_}"}} for id_ in texts], ("number",))
                 last = await self.last(owner, run_id)
             except Unavailable as error:
-                raise (Unanswered(str(error)) if unanswered else error) from error
+                raise (OutcomeUnknown(str(error)) if unanswered else error) from error
             numbers = {item["sk"]["S"].removeprefix("i#"): int(item["number"]["N"]) for item in found}
             new = [id_ for id_ in texts if id_ not in numbers]
             if not new:
@@ -142,19 +142,19 @@ class DynamoEvents:
                 raise conflict(run_id, last, expected)
             items: list[Item] = []
             for number, id_ in enumerate(new, last + 1):
-                bodies[id_] = bodies.get(id_) or await self._bodies.write(owner, texts[id_])
+                bodies[id_] = bodies.get(id_) or await self._documents.write(owner, texts[id_])
                 items.append({"pk": log, "sk": {"S": _place(number)}, "event_id": {"S": id_}} | bodies[id_])
                 items.append({"pk": log, "sk": {"S": f"i#{id_}"}, "number": {"N": str(number)}})
                 numbers[id_] = number
             try:
                 await self._table.put(items, [ABSENT] * len(items))
                 break
-            except Refused as refused:
-                unanswered = unanswered or refused.perhaps_done
-                kind = Unanswered if unanswered else Unavailable
-                await patience.rest(kind(f"the log of {run_id!r}: others append to it without end"))
+            except ConditionFailed as refused:
+                unanswered = unanswered or refused.may_have_applied
+                kind = OutcomeUnknown if unanswered else Unavailable
+                await backoff.wait(kind(f"the log of {run_id!r}: others append to it without end"))
         if not unanswered:
-            await self._bodies.discard(*(body for id_, body in bodies.items() if id_ not in new))
+            await self._documents.discard(*(body for id_, body in bodies.items() if id_ not in new))
         return numbers
 
     async def _latest(self, owner: str, run_id: str, attributes: tuple[str, ...], limit: int) -> list[Item]:

@@ -7,8 +7,8 @@ from contextlib import suppress
 from typing import Any, TypeAlias
 
 from store.blobs import Blobs
-from store.documents import Document, decode
-from store.errors import Damaged, Unavailable
+from store.errors import Corrupted, Unavailable
+from store.serialization import Document, decode
 
 Body: TypeAlias = dict[str, Any]
 """The attribute of an item that holds its document."""
@@ -18,7 +18,7 @@ LARGEST_PACKED = 32_000
 """Bytes. An item takes 400 KB with its copy in each of four indexes, a transaction of 100 items takes 4 MB."""
 
 
-class Bodies:
+class ItemDocuments:
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
 
@@ -41,7 +41,7 @@ class Bodies:
         try:
             text = zlib.decompress(packed).decode()
         except (zlib.error, UnicodeDecodeError) as error:
-            raise Damaged(f"what is stored cannot be unpacked: {error}") from error
+            raise Corrupted(f"what is stored cannot be unpacked: {error}") from error
         return decode(text)
 
     async def discard(self, *bodies: Body) -> None:

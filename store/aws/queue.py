@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[reportMissingTypeStubs]
 
-from store.aws import connect
-from store.documents import Document, encode
+from store.aws.session import connect
+from store.aws.table import Backoff, reason
 from store.errors import Unavailable
 from store.keys import check_range
 from store.queue import Delivery
-from store.table import Patience, reason
+from store.serialization import Document, encode
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ LONGEST_POLL = 4.0
 LONGEST_LEASE = 43_200
 LOOK_SECONDS = 30
 """For which dead letters are held while somebody looks through them."""
-PATIENCE_SECONDS = 20.0
+RETRY_SECONDS = 20.0
 CALLS_AT_ONCE = 16
 NOT_HELD = {
     "InvalidParameterValue",
@@ -41,11 +41,11 @@ SENT = "SentTimestamp"
 class SqsQueue:
     """Adapter of `store.queue.Queue`."""
 
-    def __init__(self, client: Any, url: str, dead: str, *, patience: float = PATIENCE_SECONDS) -> None:
+    def __init__(self, client: Any, url: str, dead: str, *, retry_seconds: float = RETRY_SECONDS) -> None:
         self._client = client
         self._url = url
         self._dead = dead
-        self._patience = patience
+        self._retry_seconds = retry_seconds
         self._threads = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="sqs")
         self._until: dict[str, float] = {}
         """When the lease of a receipt ends; SQS may take an old one for the one that somebody else has by now."""
@@ -110,7 +110,7 @@ class SqsQueue:
         )
         await self._delete(delivery)
 
-    async def dead(self, limit: int = 100) -> list[Delivery]:
+    async def dead_letters(self, limit: int = 100) -> list[Delivery]:
         check_range("limit", limit, 1, 1000)
         async with self._letters(limit) as letters:
             return list(letters)
@@ -194,7 +194,7 @@ class SqsQueue:
 
     async def _call(self, operation: str, **request: Any) -> Any:
         """The answer, `NotHeld` or `Unavailable`; what passes is tried again."""
-        patience = Patience(self._patience, 1.0)
+        backoff = Backoff(self._retry_seconds, 1.0)
         call: Callable[[], Any] = partial(getattr(self._client, operation), **request)
         while True:
             try:
@@ -207,9 +207,9 @@ class SqsQueue:
                 unavailable = Unavailable(f"the queue is unavailable ({reason(error)})")
                 if code not in PASSING and answer["ResponseMetadata"]["HTTPStatusCode"] < 500:
                     raise unavailable from error
-                await patience.rest(unavailable)
+                await backoff.wait(unavailable)
             except BotoCoreError as error:
-                await patience.rest(Unavailable(f"the queue is unavailable ({reason(error)})"))
+                await backoff.wait(Unavailable(f"the queue is unavailable ({reason(error)})"))
 
 
 class NotHeld(Exception):
@@ -217,10 +217,10 @@ class NotHeld(Exception):
 
 
 @asynccontextmanager
-async def open_sqs_queue(url: str, dead: str, *, patience: float = PATIENCE_SECONDS) -> AsyncGenerator[SqsQueue]:
+async def open_sqs_queue(url: str, dead: str, *, retry_seconds: float = RETRY_SECONDS) -> AsyncGenerator[SqsQueue]:
     """`Unavailable` where there are no such queues."""
     with closing(await asyncio.to_thread(connect, "sqs")) as client:
-        queue = SqsQueue(client, url, dead, patience=patience)
+        queue = SqsQueue(client, url, dead, retry_seconds=retry_seconds)
         try:
             await queue.depth()
             yield queue

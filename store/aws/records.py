@@ -11,12 +11,12 @@ from contextlib import aclosing, suppress
 from datetime import datetime
 from typing import Any
 
-from store.bodies import Bodies, Body
-from store.documents import Document, encode
-from store.errors import Conflict, Invalid, Missing, StoreError, Unanswered, Unavailable
+from store.aws.item_documents import Body, ItemDocuments
+from store.aws.table import CONTENDED_PAUSE, ConditionFailed, Item, Table
+from store.errors import Conflict, Invalid, Missing, OutcomeUnknown, StoreError, Unavailable
 from store.keys import ABOVE_EVERY_ID, Key, check_id, check_kind, check_label, check_owner, check_prefix, check_range
 from store.records import MAX_PAGE, LabelName, Labels, Page, Put, Record, check_batch
-from store.table import CONTENDED_PAUSE, Item, Refused, Table
+from store.serialization import Document, encode
 
 LEAST_ID = " "  # the least printable character
 STAMP = re.compile(r"\d{28}", re.ASCII)
@@ -28,9 +28,9 @@ PLACE = ("write", "created", "version", "expires", "blob")
 class DynamoRecords:
     """Writers are optimistic: each write replaces exactly the one that was read, or is tried again."""
 
-    def __init__(self, table: Table, bodies: Bodies) -> None:
+    def __init__(self, table: Table, bodies: ItemDocuments) -> None:
         self._table = table
-        self._bodies = bodies
+        self._documents = bodies
         self._stamps = Stamps()
 
     async def put(
@@ -53,38 +53,38 @@ class DynamoRecords:
         bodies: list[Body] = []
         try:
             for put, text in zip(puts, texts, strict=True):
-                bodies.append(await self._bodies.write(put.key.owner, text))
+                bodies.append(await self._documents.write(put.key.owner, text))
             return await self._put(puts, bodies)
         except StoreError as error:
-            if not isinstance(error, Unanswered):  # else the items may be there, and need their blobs
-                await self._bodies.discard(*bodies)
+            if not isinstance(error, OutcomeUnknown):  # else the items may be there, and need their blobs
+                await self._documents.discard(*bodies)
             raise
 
     async def _put(self, puts: Sequence[Put], bodies: list[Body]) -> tuple[int, ...]:
         write = uuid.uuid4().hex
-        patience = self._table.patience(CONTENDED_PAUSE)
+        backoff = self._table.backoff(CONTENDED_PAUSE)
         unanswered = False
         replaced: Sequence[Item | None] = ()
         while True:
             try:
                 before = await self._before(puts)
             except Unavailable as error:
-                raise (Unanswered(str(error)) if unanswered else error) from error
+                raise (OutcomeUnknown(str(error)) if unanswered else error) from error
             if unanswered and all(item is not None and item["write"]["S"] == write for item in before):
-                await self._bodies.discard(*filter(None, replaced))
+                await self._documents.discard(*filter(None, replaced))
                 return tuple(_version(item) for item in before)  # it went through before its answer was lost
             for put, item in zip(puts, before, strict=True):
                 _expect(put.key, item, put.expected)
             if unanswered:  # ours may have been there, and its blob be gone with it
-                raise Unanswered(f"the answer to a write of {puts[0].key} was lost, and others have written since")
+                raise OutcomeUnknown(f"the answer to a write of {puts[0].key} was lost, and others have written since")
             items = [self._item(put, item, body, write) for put, item, body in zip(puts, before, bodies, strict=True)]
             try:
                 await self._table.put(items, [_unchanged(item) for item in before])
-            except Refused as refused:
-                unanswered, replaced = refused.perhaps_done, before
-                await patience.rest(_contended(puts[0].key, unanswered=unanswered))
+            except ConditionFailed as refused:
+                unanswered, replaced = refused.may_have_applied, before
+                await backoff.wait(_contended(puts[0].key, unanswered=unanswered))
                 continue
-            await self._bodies.discard(*filter(None, before))
+            await self._documents.discard(*filter(None, before))
             return tuple(_version(item) for item in items)
 
     async def get(self, key: Key) -> Record | None:
@@ -97,7 +97,7 @@ class DynamoRecords:
             if _expired(item):
                 return None
             with suppress(Missing):  # replaced since; whoever deletes a blob has replaced its item before
-                return Record(key, await self._bodies.read(item), _version(item))
+                return Record(key, await self._documents.read(item), _version(item))
         raise Unavailable(f"the document of {key} is missing from the bucket")
 
     async def list(
@@ -137,7 +137,7 @@ class DynamoRecords:
         return Page(tuple(records), None)
 
     async def delete(self, key: Key, *, expected: int | None = None) -> bool:
-        patience = self._table.patience(CONTENDED_PAUSE)
+        backoff = self._table.backoff(CONTENDED_PAUSE)
         while True:
             (item,) = await self._find([key]) or [None]
             _expect(key, item, expected)
@@ -145,8 +145,8 @@ class DynamoRecords:
                 return False
             try:
                 await self._delete(item)
-            except Refused as refused:
-                await patience.rest(_contended(key, unanswered=refused.perhaps_done))
+            except ConditionFailed as refused:
+                await backoff.wait(_contended(key, unanswered=refused.may_have_applied))
                 continue
             return True
 
@@ -163,7 +163,7 @@ class DynamoRecords:
         while True:
             answer = await self._table.call("scan", **request)
             for item in answer["Items"]:
-                with suppress(Refused):  # somebody wrote it anew
+                with suppress(ConditionFailed):  # somebody wrote it anew
                     await self._delete(item)
                     swept += 1
             if "LastEvaluatedKey" not in answer:
@@ -174,10 +174,10 @@ class DynamoRecords:
         key = {"pk": item["pk"], "sk": item["sk"]}
         try:
             await self._table.call("delete_item", TableName=self._table.name, Key=key, **_unchanged(item))
-        except Refused as refused:
-            if not refused.perhaps_done or await self._table.find([key], PLACE):
+        except ConditionFailed as refused:
+            if not refused.may_have_applied or await self._table.find([key], PLACE):
                 raise
-        await self._bodies.discard(item)
+        await self._documents.discard(item)
 
     async def _before(self, puts: Sequence[Put]) -> Sequence[Item | None]:
         found = {(item["pk"]["S"], item["sk"]["S"]): item for item in await self._find([put.key for put in puts])}
@@ -209,7 +209,7 @@ class DynamoRecords:
 
     async def _record(self, key: Key, item: Item) -> Record | None:
         try:
-            return Record(key, await self._bodies.read(item), _version(item))
+            return Record(key, await self._documents.read(item), _version(item))
         except Missing:
             return await self.get(key)
 
@@ -269,7 +269,7 @@ def _expect(key: Key, item: Item | None, expected: int | None) -> None:
 
 
 def _contended(key: Key, *, unanswered: bool) -> Unavailable:
-    kind = Unanswered if unanswered else Unavailable
+    kind = OutcomeUnknown if unanswered else Unavailable
     return kind(f"{key}: others write it without end")
 
 

@@ -14,15 +14,15 @@ from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[re
 from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store
 
+from store.aws.events import DynamoEvents
+from store.aws.item_documents import ItemDocuments
+from store.aws.records import CREATION, DynamoRecords
+from store.aws.table import CALLS_AT_ONCE, RETRY_SECONDS, Table, check_length, reason
 from store.blobs import Blobs
-from store.bodies import Bodies
-from store.dynamo import CREATION, DynamoRecords
-from store.dynamo_events import DynamoEvents
 from store.errors import Unavailable
 from store.keys import LABELS
-from store.objects import ObjectBlobs
+from store.object_storage import ObjectBlobs
 from store.store import Store
-from store.table import CALLS_AT_ONCE, PATIENCE_SECONDS, Table, check_length, reason
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 10.0
@@ -32,12 +32,12 @@ LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 @asynccontextmanager
 async def open_aws_store(
-    table: str, bucket: str, *, patience: float = PATIENCE_SECONDS, checked: bool = True
+    table: str, bucket: str, *, retry_seconds: float = RETRY_SECONDS, checked: bool = True
 ) -> AsyncGenerator[Store]:
     """`Unavailable` where there is no such table or bucket; what passes is waited for, `patience` seconds long."""
-    blobs = await asyncio.to_thread(open_bucket, bucket, patience=patience)
+    blobs = await asyncio.to_thread(open_bucket, bucket, retry_seconds=retry_seconds)
     with closing(await asyncio.to_thread(connect, "dynamodb")) as client:
-        async with aws_store(client, table, blobs, patience=patience) as store:
+        async with aws_store(client, table, blobs, retry_seconds=retry_seconds) as store:
             if checked:
                 await asyncio.to_thread(check, client, table, bucket)
             yield store
@@ -45,10 +45,10 @@ async def open_aws_store(
 
 @asynccontextmanager
 async def aws_store(
-    client: Any, table: str, blobs: Blobs, *, patience: float = PATIENCE_SECONDS
+    client: Any, table: str, blobs: Blobs, *, retry_seconds: float = RETRY_SECONDS
 ) -> AsyncGenerator[Store]:
-    with closing(Table(client, table, patience=patience)) as dynamodb:
-        bodies = Bodies(blobs)
+    with closing(Table(client, table, retry_seconds=retry_seconds)) as dynamodb:
+        bodies = ItemDocuments(blobs)
         yield Store(DynamoRecords(dynamodb, bodies), DynamoEvents(dynamodb, bodies), blobs)
 
 
@@ -70,7 +70,7 @@ def create_table(client: Any, name: str) -> None:
     client.update_time_to_live(TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl"})
 
 
-def open_bucket(name: str, *, patience: float = PATIENCE_SECONDS) -> ObjectBlobs:
+def open_bucket(name: str, *, retry_seconds: float = RETRY_SECONDS) -> ObjectBlobs:
     session = boto3.Session()
     try:
         credentials = Boto3CredentialProvider(session, ttl=timedelta(minutes=5))  # boto3 renews those that end in ten
@@ -91,7 +91,7 @@ def open_bucket(name: str, *, patience: float = PATIENCE_SECONDS) -> ObjectBlobs
             retry_config={
                 "max_retries": 10,
                 "backoff": {"init_backoff": timedelta(seconds=0.05), "max_backoff": timedelta(seconds=2), "base": 2},
-                "retry_timeout": timedelta(seconds=patience),
+                "retry_timeout": timedelta(seconds=retry_seconds),
             },
         )
     )
@@ -128,7 +128,7 @@ def check(client: Any, table: str, bucket: str) -> None:
     indexes = {index["IndexName"]: index["KeySchema"] for index in found.get("LocalSecondaryIndexes", ())}
     expected = {index: _keys(attribute) for index, attribute in INDEXES.items()}
     if found["KeySchema"] != _keys("sk") or expected != {name: indexes.get(name) for name in expected}:
-        raise Unavailable(f"the table {table!r} has other keys or indexes than store.aws.create_table gives it")
+        raise Unavailable(f"the table {table!r} has other keys or indexes than store.aws.session.create_table gives it")
 
 
 def _keys(sort: str) -> list[dict[str, str]]:

@@ -17,12 +17,12 @@ from botocore.exceptions import (  # pyright: ignore[reportMissingTypeStubs]
     ParamValidationError,
 )
 
-from store.errors import StoreError, Unanswered, Unavailable
+from store.errors import OutcomeUnknown, StoreError, Unavailable
 
 Item: TypeAlias = dict[str, Any]
 
 CALLS_AT_ONCE = 32
-PATIENCE_SECONDS = 20.0
+RETRY_SECONDS = 20.0
 LONGEST_PAUSE = 1.0
 CONTENDED_PAUSE = 0.1
 THROTTLED = {
@@ -34,19 +34,19 @@ THROTTLED = {
     "TransactionInProgressException",
 }
 THROTTLED_IN_TRANSACTION = {"ProvisionedThroughputExceeded", "ThrottlingError", "TransactionConflict"}
-OUR_FAULTS = {"ValidationException", "SerializationException"}
+INVALID_REQUEST = {"ValidationException", "SerializationException"}
 MAX_KEYS = 100
 
 
-class Refused(StoreError):
-    """A condition did not hold; `perhaps_done` where an earlier try went unanswered and may be the reason."""
+class ConditionFailed(StoreError):
+    """A condition did not hold; `may_have_applied` where an earlier try went unanswered and may be the reason."""
 
-    def __init__(self, *, perhaps_done: bool) -> None:
+    def __init__(self, *, may_have_applied: bool) -> None:
         super().__init__("a condition did not hold")
-        self.perhaps_done = perhaps_done
+        self.may_have_applied = may_have_applied
 
 
-class Patience:
+class Backoff:
     """Pauses that grow, each of a random length, until the time is over."""
 
     def __init__(self, seconds: float, longest: float) -> None:
@@ -54,7 +54,7 @@ class Patience:
         self._longest = longest
         self._pause = 0.01
 
-    async def rest(self, unavailable: Unavailable) -> None:
+    async def wait(self, unavailable: Unavailable) -> None:
         self._pause = min(2 * self._pause, self._longest)
         pause = random.uniform(0, self._pause)  # noqa: S311 - spreads retries, hides nothing
         if time.monotonic() + pause > self._end:
@@ -65,36 +65,36 @@ class Patience:
 class Table:
     """boto3's blocking calls in threads of their own, so that numeric work never holds them up."""
 
-    def __init__(self, client: Any, name: str, *, patience: float = PATIENCE_SECONDS) -> None:
+    def __init__(self, client: Any, name: str, *, retry_seconds: float = RETRY_SECONDS) -> None:
         self.name = name
         self._client = client
-        self._patience = patience
+        self._retry_seconds = retry_seconds
         self._threads = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="dynamodb")
 
     def close(self) -> None:
         self._threads.shutdown(cancel_futures=True)
 
-    def patience(self, longest: float = LONGEST_PAUSE) -> Patience:
-        return Patience(self._patience, longest)
+    def backoff(self, longest: float = LONGEST_PAUSE) -> Backoff:
+        return Backoff(self._retry_seconds, longest)
 
     async def call(self, operation: str, **request: Any) -> Any:
-        """The answer, `Refused` or `Unavailable`; what is throttled or fails on the way is tried again."""
+        """The answer, `ConditionFailed` or `Unavailable`; what is throttled or fails on the way is tried again."""
         work = partial(getattr(self._client, operation), **request)
-        patience = self.patience()
+        backoff = self.backoff()
         unanswered = False
         while True:
             try:
                 return await asyncio.get_running_loop().run_in_executor(self._threads, work)
             except (ClientError, BotoCoreError) as error:
                 if _refused(error):
-                    raise Refused(perhaps_done=unanswered) from error
-                if is_our_fault(error):
+                    raise ConditionFailed(may_have_applied=unanswered) from error
+                if is_invalid_request(error):
                     raise
                 unanswered = unanswered or _is_unanswered(error)
                 unavailable = self._unavailable(error, unanswered=unanswered)
                 if not _passes(error):
                     raise unavailable from error
-                await patience.rest(unavailable)
+                await backoff.wait(unavailable)
 
     async def put(self, items: list[Item], conditions: list[Item]) -> None:
         """All or none; each condition is that of the item at its place."""
@@ -121,17 +121,17 @@ class Table:
             "ExpressionAttributeNames": names,
         }
         found: list[Item] = []
-        patience = self.patience()
+        backoff = self.backoff()
         while keys:
             answer = await self.call("batch_get_item", RequestItems={self.name: {"Keys": keys} | options})
             found += answer["Responses"].get(self.name, [])
             keys = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
             if keys:
-                await patience.rest(Unavailable(f"the table {self.name!r} is unavailable (throttled)"))
+                await backoff.wait(Unavailable(f"the table {self.name!r} is unavailable (throttled)"))
         return found
 
     def _unavailable(self, error: Exception, *, unanswered: bool) -> Unavailable:
-        kind = Unanswered if unanswered else Unavailable
+        kind = OutcomeUnknown if unanswered else Unavailable
         return kind(f"the table {self.name!r} is unavailable ({reason(error)})")
 
 
@@ -175,11 +175,11 @@ def _refused(error: ClientError | BotoCoreError) -> bool:
     return _code(error) == "ConditionalCheckFailedException" or ("ConditionalCheckFailed" in _cancellations(error))
 
 
-def is_our_fault(error: ClientError | BotoCoreError) -> bool:
+def is_invalid_request(error: ClientError | BotoCoreError) -> bool:
     """The request is wrong in itself, and no storage the reason."""
     if not isinstance(error, ClientError):
         return isinstance(error, ParamValidationError)
-    return _code(error) in OUR_FAULTS or "ValidationError" in _cancellations(error)
+    return _code(error) in INVALID_REQUEST or "ValidationError" in _cancellations(error)
 
 
 def _passes(error: ClientError | BotoCoreError) -> bool:

@@ -10,9 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from store.bell import Bell
-from store.documents import Document, decode, encode
-from store.errors import Conflict, Damaged, Invalid, Unavailable
+from store.errors import Conflict, Corrupted, Invalid, Unavailable
 from store.events import MAX_PAGE as MAX_EVENTS
 from store.events import Event, conflict
 from store.keys import (
@@ -27,8 +25,10 @@ from store.keys import (
     check_prefix,
     check_range,
 )
-from store.migrations import migrate, transaction
+from store.listeners import Listeners
 from store.records import MAX_PAGE, LabelName, Labels, Page, Put, Record, check_batch
+from store.serialization import Document, decode, encode
+from store.sqlite.migrations import migrate, transaction
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
@@ -180,7 +180,7 @@ class SqliteRecords:
 class SqliteEvents:
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._bell = Bell()
+        self._listeners = Listeners()
 
     async def append(self, owner: str, run_id: str, event_id: str, payload: Document) -> int:
         (number,) = await self.append_many(owner, run_id, [(event_id, payload)])
@@ -203,7 +203,7 @@ class SqliteEvents:
             return numbers
 
         numbers = await self._database.write(work)
-        self._bell.ring(owner, run_id)
+        self._listeners.notify(owner, run_id)
         return numbers
 
     async def read(self, owner: str, run_id: str, after: int = 0, limit: int = MAX_EVENTS) -> list[Event]:
@@ -230,7 +230,7 @@ class SqliteEvents:
         deadline = clock() + timeout
         while True:
             # listening starts before the look: an append between the two rings
-            with self._bell.listen(owner, run_id) as rung:
+            with self._listeners.listen(owner, run_id) as rung:
                 if await self.last(owner, run_id) > after:
                     return True
                 if (left := deadline - clock()) <= 0:
@@ -307,7 +307,7 @@ def faults() -> Generator[None]:
         yield
     except sqlite3.OperationalError as error:
         if not hasattr(error, "sqlite_errorcode"):  # of Python, which cannot read a text
-            raise Damaged(f"what is stored is no text: {error}") from error
+            raise Corrupted(f"what is stored is no text: {error}") from error
         cause = FAULTS.get(error.sqlite_errorcode & 0xFF)  # the low byte is the primary code
         if cause is None:
             raise

@@ -118,7 +118,7 @@ def m003_messages(connection: sqlite3.Connection) -> None:
 
 @migration
 def m004_owners(connection: sqlite3.Connection) -> None:
-    # see `tools.owners`: those who kept something before there was this list
+    # see `desk.base.owners`: those who kept something before there was this list
     connection.execute("""
         INSERT OR IGNORE INTO records (owner, kind, id, document, version)
         SELECT DISTINCT '_desk', 'owner', owner, '{}', 1 FROM records WHERE kind IN ('run', 'simulation_id')""")

@@ -8,11 +8,11 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from store.bell import Bell
-from store.documents import decode, encode
 from store.keys import check_range
+from store.listeners import Listeners
 from store.queue import Delivery, Document
-from store.sqlite import Database
+from store.serialization import decode, encode
+from store.sqlite.database import Database
 
 POLL_SECONDS = 0.1
 LONGEST = 12 * 3600.0  # what SQS takes as a lease and as a delay of what is given back
@@ -25,7 +25,7 @@ class SqliteQueue:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._bell = Bell()
+        self._listeners = Listeners()
 
     async def send(self, body: Document) -> str:
         text, id_ = encode("the body of the message", body), uuid.uuid4().hex
@@ -34,7 +34,7 @@ class SqliteQueue:
             connection.execute("INSERT INTO messages (id, body) VALUES (?, ?)", (id_, text))
 
         await self._database.write(work)
-        self._bell.ring(*RUNG)
+        self._listeners.notify(*RUNG)
         return id_
 
     async def receive(self, *, lease: float, wait: float) -> Delivery | None:
@@ -42,7 +42,7 @@ class SqliteQueue:
         clock = asyncio.get_running_loop().time
         deadline = clock() + wait
         while True:
-            with self._bell.listen(*RUNG) as rung:
+            with self._listeners.listen(*RUNG) as rung:
                 if (delivery := await self._take(lease)) is not None:
                     return delivery
                 if (left := deadline - clock()) <= 0:
@@ -63,12 +63,12 @@ class SqliteQueue:
     async def release(self, delivery: Delivery, *, after: float = 0.0) -> None:
         _check_seconds("after", after)
         await self._held(delivery, "UPDATE messages SET receipt = NULL, visible = ?", time.time() + after)
-        self._bell.ring(*RUNG)
+        self._listeners.notify(*RUNG)
 
     async def bury(self, delivery: Delivery, reason: str) -> None:
         await self._held(delivery, "UPDATE messages SET receipt = NULL, dead = ?", reason)
 
-    async def dead(self, limit: int = 100) -> list[Delivery]:
+    async def dead_letters(self, limit: int = 100) -> list[Delivery]:
         check_range("limit", limit, 1, 1000)
 
         def work(connection: sqlite3.Connection) -> list[Delivery]:
@@ -90,7 +90,7 @@ class SqliteQueue:
             return replayed.rowcount > 0
 
         replayed = await self._database.write(work)
-        self._bell.ring(*RUNG)
+        self._listeners.notify(*RUNG)
         return replayed
 
     async def depth(self) -> int:

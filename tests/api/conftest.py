@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quant.evaluation import Evaluation, Measured, Metrics
-from quant.scenario import BUILT_IN
-from quant.strategy import Mandate, StrategyConfig
-from quant.trial import Trial
-from tools import optimization as words
-from tools.figures import Figure, shown
-from tools.optimization import OptimizationRequest, OptimizationResult
+from desk.figures.figures import Figure, shown
+from desk.optimization import request as words
+from desk.optimization.request import OptimizationRequest
+from desk.optimization.result import OptimizationResult
+from quant.numeric.measured import Measured
+from quant.strategies.config import StrategyConfig
+from quant.strategies.evaluation import Evaluation, Metrics
+from quant.strategies.mandate import Mandate
+from quant.strategies.trial import Trial
+from quant.worlds.scenario import BUILT_IN
 
 WINNER = StrategyConfig(
     weight_function="inverse_vol",

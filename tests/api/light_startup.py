@@ -1,4 +1,4 @@
-"""Answers what must be answered before anything heavy is imported: `python -m tests.api.lightly HOME`.
+"""Answers what must be answered before anything heavy is imported: `python -m tests.api.light_startup HOME`.
 
 Whoever imports one of the heavy libraries is told so by an error that nobody handles.
 """
@@ -34,12 +34,12 @@ class Refuse(MetaPathFinder):
 async def answer(home: str) -> None:
     import httpx
 
-    from api.app import create_app, create_desk
+    from api.app import create_app, create_dependencies
     from api.models import maker_of
     from api.settings import Settings
 
     settings = Settings.model_validate({"STRATIGOS_HOME": home})
-    app = create_app(settings, create_desk(settings, maker_of(settings), queued=True))
+    app = create_app(settings, create_dependencies(settings, maker_of(settings), queued=True))
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),

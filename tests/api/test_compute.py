@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from api.app import create_desk
-from api.cli import run
+from api.app import create_dependencies
+from api.cli.main import run
 from api.compute import cluster_of
-from api.examining import compute
+from api.operations.examination import compute
 from api.settings import read_settings
-from tests.aws import point_at
-from tools.errors import InvalidInput
+from desk.base.errors import InvalidInput
+from tests.doubles.aws import point_at
 
 pytestmark = pytest.mark.anyio
 
@@ -67,7 +67,7 @@ def given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None
         ("SAGEMAKER_TAGS", "a=1,a=2", "other names"),
         ("SAGEMAKER_MAX_HOURS", "217", "at most 216"),
         ("SAGEMAKER_ATTEMPTS", "0", "a whole number, 1 to 20"),
-        ("INSTANCE_PRICES", "no/such/file", "a file like tools/instance_prices.toml"),
+        ("INSTANCE_PRICES", "no/such/file", "a file like desk/compute/instance_prices.toml"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(
@@ -82,13 +82,13 @@ def test_what_cannot_be_is_refused_by_name(
 
 def test_all_that_is_missing_is_told_at_once(given: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
     given(SAGEMAKER_IMAGE=None, SAGEMAKER_STORAGE=None, SAGEMAKER_SUBNETS="subnet-0a1b2c3d")
-    missing = "SAGEMAKER_IMAGE, SAGEMAKER_STORAGE, SAGEMAKER_SECURITY_GROUPS: are not set; allowed: a value of each"
+    missing = "SAGEMAKER_IMAGE, SAGEMAKER_STORAGE, SAGEMAKER_SECURITY_GROUPS: are not set; expected a value of each"
     with pytest.raises(InvalidInput) as refused:
         read_settings()
     assert str(refused.value) == f"{missing}, since STRATIGOS_COMPUTE is sagemaker and SAGEMAKER_SUBNETS is set"
     given(STRATIGOS_COMPUTE=None, SAGEMAKER_ROLE=None, SAGEMAKER_STORAGE=None, SAGEMAKER_SUBNETS=None)
     assert run(["pipeline", "definition"]) == 2
-    told = "SAGEMAKER_ROLE, SAGEMAKER_STORAGE: are not set; allowed: a value of each, since a pipeline of SageMaker"
+    told = "SAGEMAKER_ROLE, SAGEMAKER_STORAGE: are not set; expected a value of each, since a pipeline of SageMaker"
     assert capsys.readouterr().err == f"{told} is asked for\n"
 
 
@@ -120,13 +120,13 @@ async def test_machines_are_those_of_the_settings_and_aws_is_not_asked(
     given(
         SAGEMAKER_INSTANCES="3", SAGEMAKER_INSTANCE_TYPE="ml.own.large", INSTANCE_PRICES=str(tmp_path / "prices.toml")
     )
-    async with create_desk(read_settings()) as desk:
-        machines = desk.jobs.machines
+    async with create_dependencies(read_settings()) as dependencies:
+        machines = dependencies.jobs.machines
     assert (machines.kind, machines.instances, machines.cores, machines.remote) == ("sagemaker", 3, 9, True)
     assert (machines.instance_type, machines.dollars_per_hour) == ("ml.own.large", 0.5)
     given(STRATIGOS_COMPUTE=None)
-    async with create_desk(read_settings()) as desk:
-        assert (desk.jobs.machines.kind, desk.jobs.machines.remote) == ("local", False)
+    async with create_dependencies(read_settings()) as dependencies:
+        assert (dependencies.jobs.machines.kind, dependencies.jobs.machines.remote) == ("local", False)
 
 
 async def test_doctor_tells_where_searches_are_computed(

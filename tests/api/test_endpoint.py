@@ -17,22 +17,22 @@ from typing import Any
 import httpx
 import pytest
 
-from api.cli import run
+from api.cli.main import run
 from api.endpoint import LARGEST, create_endpoint
-from quant.scenario import BUILT_IN
-from quant.search import sobol
-from quant.trial import Trial
-from tests.api.serving import application, running, served, settings_of
-from tests.aws import free_port
-from tools.bundled import BundledPrices
-from tools.completed import completed, problem_of
-from tools.evaluation import World
-from tools.invocations import FILE, artifact_in
-from tools.market import build_market
-from tools.optimization import OptimizationRequest
-from tools.prices import Prices
-from tools.surrogate import fit
-from tools.surrogate_file import encode
+from desk.compute.endpoint import FILE, artifact_in
+from desk.market.bundled import BundledPrices
+from desk.market.prices import Prices
+from desk.optimization.evaluation import World
+from desk.optimization.inputs.market_data import build_market
+from desk.optimization.request import OptimizationRequest
+from desk.surrogates.file_format import encode
+from desk.surrogates.gaussian_process import fit
+from desk.surrogates.problem import completed, problem_of
+from quant.strategies.search import sobol
+from quant.strategies.trial import Trial
+from quant.worlds.scenario import BUILT_IN
+from tests.api.http.application import application, running, served, settings_of
+from tests.doubles.aws import free_port
 
 ROOT = Path(__file__).parents[2]
 RULE = {"weight_function": "inverse_vol", "estimator": "rolling", "lookback_days": 63, "rebalancing": "monthly"}
@@ -149,8 +149,8 @@ BAD: dict[str, tuple[Any, int, str]] = {
     "an unknown asset": ({"config": RULE, "universe": "stocks:MARS"}, 422, "AAPL"),
     "an unknown scenario": ({"config": RULE, "scenario": "atlantis"}, 422, "bear_market"),
     "a heavy scenario": ({"config": RULE, "scenario": HEAVY}, 422, "at most 50000 paths"),
-    "no request of several": ({"requests": []}, 422, "allowed: 1 to 10"),
-    "too many requests": ({"requests": [BEAR] * 11}, 422, "allowed: 1 to 10"),
+    "no request of several": ({"requests": []}, 422, "expected 1 to 10"),
+    "too many requests": ({"requests": [BEAR] * 11}, 422, "expected 1 to 10"),
     "requests that are none": ({"requests": 1}, 422, "body.requests"),
     "more beside several": ({"requests": [BEAR], "points": 3}, 422, "body.points"),
     "the second of several": ({"requests": [BEAR, {"config": 1}]}, 422, "body.requests.1.config"),
@@ -185,10 +185,10 @@ def test_what_is_wrong_in_one_of_several_is_told_field_by_field(client) -> None:
         (b"[" * 15_000, {}, 400, "JSON"),
         (b"[" * 30_000, {}, 413, "parts"),
         (b'{"config": 1' + b"0" * 5_000 + b"}", {}, 400, "no JSON"),
-        (b" " * (LARGEST + 1), {}, 413, "allowed: 6 MB"),
-        (b"1,2,3", {"Content-Type": "text/csv"}, 415, "allowed: application/json"),
+        (b" " * (LARGEST + 1), {}, 413, "expected 6 MB"),
+        (b"1,2,3", {"Content-Type": "text/csv"}, 415, "expected application/json"),
         (json.dumps(BEAR).encode(), {"Content-Type": "application/octet-stream"}, 415, "application/octet-stream"),
-        (json.dumps(BEAR).encode(), {"Accept": "text/csv"}, 406, "allowed: application/json"),
+        (json.dumps(BEAR).encode(), {"Accept": "text/csv"}, 406, "expected application/json"),
     ],
 )
 def test_a_body_that_cannot_be_read_is_the_senders_error(client, content, headers, status, word) -> None:

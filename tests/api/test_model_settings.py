@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from agents.model import make_models
-from agents.options import ModelOptions
-from api.cli import run
+from agents.models.factory import make_models
+from agents.models.options import ModelOptions
+from api.cli.main import run
 from api.settings import MODEL_VARIABLES, read_model_options
-from tests.bedrock import replies
-from tests.bedrock.clients import CREDENTIALS
-from tests.bedrock.double import Double
-from tests.bedrock.drivers import at_first, embedded, faulty
-from tests.graphs.wired import ONE, OTHER, OTHER_MODEL, point_at
-from tools.errors import InvalidInput
+from desk.base.errors import InvalidInput
+from tests.doubles.bedrock import replies
+from tests.doubles.bedrock.clients import CREDENTIALS
+from tests.doubles.bedrock.double import Double
+from tests.doubles.bedrock.drivers import at_first, embedded, faulty
+from tests.graphs.bedrock_runs import ONE, OTHER, OTHER_MODEL, point_at
 
 SECRET = CREDENTIALS["aws_secret_access_key"]
 CLAUDE = "bedrock_converse:anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -110,12 +110,12 @@ def test_a_wrong_value_is_refused_by_the_name_of_its_variable(variable, value, a
     message = str(raised.value)
     assert message.startswith(f"{variable}: ")
     assert value[:40] in message, "a long value is shortened"
-    assert allowed in message.partition("; allowed: ")[2]
+    assert allowed in message.partition("; expected ")[2]
 
 
 @pytest.mark.parametrize("given", COMPANION)
 def test_a_guardrail_needs_its_id_and_its_version(given: str, monkeypatch) -> None:
-    with pytest.raises(InvalidInput, match=f"^{COMPANION[given]}: is not set; allowed: ") as raised:
+    with pytest.raises(InvalidInput, match=f"^{COMPANION[given]}: is not set; expected ") as raised:
         read(monkeypatch, **{given: "1"})
     assert raised.value.field == COMPANION[given]
 
@@ -159,7 +159,7 @@ def test_a_guardrail_needs_its_id_and_its_version(given: str, monkeypatch) -> No
             "BUDGET_RUN_DOLLARS",
             [],
         ),
-        ({"MODEL_PRICES": "no/such.toml"}, "MODEL_PRICES", ["no/such.toml", "agents/model_prices.toml"]),
+        ({"MODEL_PRICES": "no/such.toml"}, "MODEL_PRICES", ["no/such.toml", "agents/models/prices.toml"]),
         ({"MODEL": "bedrock_converse:arn:aws:s3:::a-bucket"}, "MODEL", ["arn:aws:s3:::a-bucket", "inference profile"]),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
@@ -202,7 +202,7 @@ def test_expired_credentials_end_a_command_which_goes_on_once_they_are_renewed(h
     told = capsys.readouterr()
     last = told.err.splitlines()[-1]
     assert (
-        last == f"MODEL: {OTHER!r} did not accept the credentials; allowed: credentials that are valid and not expired"
+        last == f"MODEL: {OTHER!r} did not accept the credentials; expected credentials that are valid and not expired"
     )
     assert "The run ended: model failed (credentials)" in told.err
     assert "Traceback" not in told.err + told.out

@@ -5,9 +5,9 @@ import os
 import pytest
 
 from api.settings import MODEL_VARIABLES, read_model_options, read_settings
-from tools.approval import Thresholds
-from tools.budget import UNLIMITED, Budgets
-from tools.errors import InvalidInput
+from desk.base.errors import InvalidInput
+from desk.governance.approvals import Thresholds
+from desk.governance.budgets import UNLIMITED, Budgets
 
 KEY = "AKIAIOSFODNN7EXAMPLE"  # of AWS's own documentation
 
@@ -77,7 +77,7 @@ def test_a_wrong_setting_is_refused_with_its_name_and_what_is_allowed(variable, 
     told = str(refused.value)
     named = "BEDROCK_GUARDRAIL_VERSION" if variable == "BEDROCK_GUARDRAIL_ID" else variable
     assert told.startswith(f"{named}: ")
-    assert allowed in told.partition("; allowed: ")[2]
+    assert allowed in told.partition("; expected ")[2]
     assert "should" not in told  # pydantic's own words
     assert len(told) < 300
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from api.app import create_desk
+from api.app import create_dependencies
 from api.settings import read_settings
-from store.aws import create_table
+from desk.base.errors import InvalidInput
+from store.aws.session import create_table
 from store.records import Key
-from tests.aws import Aws, moto, point_at
-from tools.errors import InvalidInput
+from tests.doubles.aws import Aws, moto, point_at
 
 pytestmark = pytest.mark.anyio
 
@@ -33,20 +33,20 @@ def aws(served: Aws, monkeypatch: pytest.MonkeyPatch) -> Aws:
 
 async def test_the_setting_chooses_the_place(aws, home, monkeypatch):
     monkeypatch.setenv("STRATIGOS_STORE", "dynamodb:stratigos,s3:documents")
-    async with create_desk(read_settings()) as desk:
-        await desk.store.records.put(KEY, {"n": 1})
-        await desk.store.events.append("local", "r1", "e1", {})
-        await desk.store.blobs.put("local/x", b"bytes")
+    async with create_dependencies(read_settings()) as dependencies:
+        await dependencies.store.records.put(KEY, {"n": 1})
+        await dependencies.store.events.append("local", "r1", "e1", {})
+        await dependencies.store.blobs.put("local/x", b"bytes")
     assert not list(home.glob("store.sqlite*"))
     assert len(aws.items("stratigos")) == 3
     assert aws.objects("documents") == ["local/x"]
-    async with create_desk(read_settings()) as desk:
-        record = await desk.store.records.get(KEY)
+    async with create_dependencies(read_settings()) as dependencies:
+        record = await dependencies.store.records.get(KEY)
     assert record is not None
     assert record.document == {"n": 1}
     monkeypatch.delenv("STRATIGOS_STORE")
-    async with create_desk(read_settings()) as desk:
-        assert await desk.store.records.get(KEY) is None
+    async with create_dependencies(read_settings()) as dependencies:
+        assert await dependencies.store.records.get(KEY) is None
     assert (home / "store.sqlite").exists()
 
 
@@ -61,8 +61,8 @@ async def test_the_setting_chooses_the_place(aws, home, monkeypatch):
 async def test_a_place_that_cannot_be_the_store_stops_the_start(aws, monkeypatch, setting, told):
     monkeypatch.setenv("STRATIGOS_STORE", setting)
     with pytest.raises(InvalidInput) as refused:
-        async with create_desk(read_settings()):
+        async with create_dependencies(read_settings()):
             pass
     assert str(refused.value).startswith("STRATIGOS_STORE: ")
     assert told in str(refused.value)
-    assert "allowed: a table that store.aws.create_table has made" in str(refused.value)
+    assert "expected a table that store.aws.session.create_table has made" in str(refused.value)

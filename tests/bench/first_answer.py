@@ -9,18 +9,18 @@ import os
 import sys
 import time
 
-from tests.api.lightly import HEAVY
+from tests.api.light_startup import HEAVY
 
 
 async def answer(home: str, method: str, path: str, body: str) -> dict[str, object]:
     import httpx
 
-    from api.app import create_app, create_desk
+    from api.app import create_app, create_dependencies
     from api.models import maker_of
     from api.settings import Settings
 
     settings = Settings.model_validate({"STRATIGOS_HOME": home, "STRATIGOS_LOG_LEVEL": "error"})
-    app = create_app(settings, create_desk(settings, maker_of(settings), queued=True))
+    app = create_app(settings, create_dependencies(settings, maker_of(settings), queued=True))
     imported = since_it_began()
     async with app.router.lifespan_context(app):
         started = since_it_began()

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from quant.constrained import maximum_sharpe, minimum_variance
+from quant.allocation.constrained import maximum_sharpe, minimum_variance
 from tests.bench.comparison import Comparison
 
 pytestmark = pytest.mark.bench

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from graphs.conversations import begin_conversation, turn_of
+from graphs.conversations.conversations import begin_conversation, turn_of
 from tests.bench.comparison import Comparison, Row
-from tests.graphs.conftest import OWNER, open_desk
-from tests.graphs.conversing import CHEAP, TALK, said, stored
-from tests.graphs.test_conversations import SEARCH
+from tests.graphs.conversations.conversation_process import CHEAP, TALK, said, stored
+from tests.graphs.conversations.test_conversations import SEARCH
+from tests.graphs.dependencies import OWNER, open_dependencies
 
 pytestmark = pytest.mark.bench
 
@@ -21,22 +21,22 @@ FLAT = 1.25
 
 async def conversed(home: Path) -> tuple[list[float], list[float], list[int]]:
     """Seconds of each turn, those of the processor, and the bytes in use before the first and after each window."""
-    async with open_desk(home) as desk:
-        await begin_conversation(desk, OWNER, conversation_id=TALK)
-        await said(desk, SEARCH)
+    async with open_dependencies(home) as dependencies:
+        await begin_conversation(dependencies, OWNER, conversation_id=TALK)
+        await said(dependencies, SEARCH)
         for text in CHEAP:  # what is imported and read once is no part of a turn
-            await said(desk, text)
+            await said(dependencies, text)
         taken: list[float] = []
         worked: list[float] = []
         sizes = [sum(stored(home))]
         for number in range(TURNS):
             begun, began = time.perf_counter(), time.process_time()
-            await said(desk, CHEAP[number % len(CHEAP)])
+            await said(dependencies, CHEAP[number % len(CHEAP)])
             taken.append(time.perf_counter() - begun)
             worked.append(time.process_time() - began)
             if (number + 1) % WINDOW == 0:
                 sizes.append(sum(stored(home)))
-        first, last = [await turn_of(desk.store, OWNER, TALK, number) for number in (2, 2 + TURNS)]
+        first, last = [await turn_of(dependencies.store, OWNER, TALK, number) for number in (2, 2 + TURNS)]
         assert [claim.text for claim in first.claims] == [claim.text for claim in last.claims]
         return taken, worked, sizes
 

@@ -11,22 +11,23 @@ from pathlib import Path
 import psutil
 import pytest
 
-from quant.scenario import BUILT_IN
-from quant.search import sobol
-from quant.trial import Trial
+from desk.compute import ray_cluster
+from desk.compute.local import LocalRunner
+from desk.compute.ray_cluster import ray_runner
+from desk.compute.shards import sharded_search as sharding
+from desk.compute.shards.shards import Cutter, compute, decode
+from desk.market.bundled import BundledPrices
+from desk.optimization.evaluation import World
+from desk.optimization.inputs.market_data import Market, build_market
+from desk.optimization.repositories.trial_repository import stored_trials
+from desk.optimization.request import OptimizationRequest
+from quant.strategies.search import sobol
+from quant.strategies.trial import Trial
+from quant.worlds.scenario import BUILT_IN
 from store.store import Store, open_store
 from tests.bench.comparison import Comparison, Row
-from tests.tools.conftest import job_of
-from tests.tools.ray_nodes import Nodes, two_nodes
-from tools import ray_cluster, sharding
-from tools.bundled import BundledPrices
-from tools.evaluation import World
-from tools.local import LocalRunner
-from tools.market import Market, build_market
-from tools.optimization import OptimizationRequest
-from tools.ray_cluster import ray_runner
-from tools.shards import Cutter, compute, decode
-from tools.trials import stored_trials
+from tests.desk.conftest import job_of
+from tests.doubles.ray_nodes import Nodes, two_nodes
 
 pytestmark = pytest.mark.bench
 

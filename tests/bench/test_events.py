@@ -11,12 +11,12 @@ import httpx
 import pytest
 from fastapi import FastAPI, Response
 
-from graphs.desk import Desk
+from graphs.dependencies import Dependencies
 from store.store import Store
-from tests.api.live import RUN, Written, frames, written
-from tests.api.serving import application, running
+from tests.api.http.application import application, running
+from tests.api.http.live_run import RUN, Written, frames, written
 from tests.bench.comparison import Comparison, Row
-from tests.graphs.conftest import open_desk
+from tests.graphs.dependencies import open_dependencies
 
 pytestmark = pytest.mark.bench
 
@@ -46,13 +46,13 @@ async def latencies(home: Path, *, readers: int, elsewhere: bool) -> list[float]
     stores: list[Store] = []
 
     @asynccontextmanager
-    async def desk() -> AsyncGenerator[Desk]:
-        async with open_desk(home) as opened:
+    async def dependencies() -> AsyncGenerator[Dependencies]:
+        async with open_dependencies(home) as opened:
             stores.append(opened.store)
             yield opened
 
     async with written(home, trials=APPENDS) as other:
-        with running(application(home, desk())) as address:
+        with running(application(home, dependencies())) as address:
             log = other if elsewhere else Written(stores[0], trials=APPENDS)
             read, begun, appended = Read(), asyncio.Semaphore(0), dict[int, float]()
             limits = httpx.Limits(max_connections=None)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quant.frontier import Frontier, efficient_frontier
+from quant.allocation.frontier import Frontier, efficient_frontier
 from tests.bench.comparison import Comparison
 
 pytestmark = [pytest.mark.bench, pytest.mark.filterwarnings("ignore:Solution may be inaccurate")]

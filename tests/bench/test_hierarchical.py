@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from quant.covariance import sample
-from quant.hierarchical import hierarchical_risk_parity, hrp_weights
+from quant.allocation.hierarchical import hierarchical_risk_parity, hrp_weights
+from quant.covariance.estimators import sample
 from tests.bench.comparison import Comparison
 
 pytestmark = pytest.mark.bench

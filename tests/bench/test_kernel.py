@@ -10,15 +10,17 @@ import time
 import numpy as np
 import pytest
 
-from quant.family import FAMILY, WeightFunction
-from quant.paths import path_model, sample_paths
-from quant.regime import filtered_probabilities, fit_hidden_markov
-from quant.rules import Rules, lay_out, simulated_trading_days
-from quant.scenario import BUILT_IN
-from quant.simulation import simulate, threads
-from quant.strategy import Mandate, StrategyConfig
+from quant.numeric.thread_count import thread_count
+from quant.strategies.config import StrategyConfig
+from quant.strategies.family import FAMILY, WeightFunction
+from quant.strategies.mandate import Mandate
+from quant.strategies.rules import Rules, lay_out, simulated_trading_days
+from quant.strategies.simulation import simulate
+from quant.worlds.paths import path_model, sample_paths
+from quant.worlds.regimes import filtered_probabilities, fit_hidden_markov
+from quant.worlds.scenario import BUILT_IN
 from tests.bench.comparison import Comparison, Row
-from tests.quant.accounts import trend
+from tests.quant.strategies.accounts import trend
 
 DAYS, WARM_UP, LAG, CHUNK, A = 1260, 254, 2, 64, 252
 LOOKBACKS = (21, 42, 63, 126, 252)
@@ -269,7 +271,7 @@ def test_kernel_against_numpy_in_chunks(comparison: Comparison, count: int, path
             ours,
             {"numpy, 64 paths at a time": numpy_seconds * paths / CHUNK},
             wanted=15.0,
-            note=f"{speed / 1e9:.2f} G strategy-path-days/s on {threads()} threads (0.6 wanted)",
+            note=f"{speed / 1e9:.2f} G strategy-path-days/s on {thread_count()} threads (0.6 wanted)",
         )
     )
 

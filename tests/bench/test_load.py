@@ -18,11 +18,11 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from api.api_keys import KeyTerms, create
-from quant.scenario import BUILT_IN
+from api.http.identity.api_keys import KeyTerms, create
+from desk.optimization.request import OptimizationRequest
+from quant.worlds.scenario import BUILT_IN
 from store.store import open_store
 from tests.bench.loading import serving
-from tools.optimization import OptimizationRequest
 
 pytestmark = pytest.mark.bench
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from quant.joint import JointModel, joint_model, sample_joint
-from quant.montecarlo import simulate_wealth, trajectory
+from quant.wealth.montecarlo import simulate_wealth, trajectory
+from quant.worlds.joint import JointModel, joint_model, sample_joint
 from tests.bench.comparison import Comparison
 
 ASSETS, DAYS, PATHS, MONTH = 20, 252, 10_000, 21

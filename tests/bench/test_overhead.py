@@ -17,24 +17,26 @@ from langgraph.runtime import Runtime
 
 import prompts
 from agents.build import Agent, build
-from agents.model import only
-from agents.planner import EmbeddedPlanner
-from graphs.checkpoints import open_checkpoints
-from graphs.deciding import Question, decide
-from graphs.log import EventLog, Place
+from agents.models.factory import only
+from agents.planner.planner import EmbeddedPlanner
+from desk.compute.local import LocalRunner
+from desk.figures.figures import Claim, Figure
+from desk.figures.guard.claims import violations
+from desk.governance.principals import Principal
+from desk.market.bundled import BundledPrices
+from desk.optimization.answers import Decision, RiskAssessment
+from desk.optimization.briefing.mandate_risk import RiskReport, Subject
+from desk.optimization.inputs.market_data import load_market
+from desk.optimization.request import OptimizationRequest
+from desk.runs.context import Context, RunMarket
+from desk.runs.events import NodeFinished, NodeStarted
+from graphs.agent_decisions import Question, decide
+from graphs.checkpoints.checkpointer import open_checkpoints
 from graphs.optimization import Execution
-from graphs.stream import Stopped, events
+from graphs.runs.event_log import EventLog, Place
+from graphs.stream_parts import Stopped, events
 from store.store import Store, open_store
 from tests.bench.comparison import Comparison, Row
-from tools.bundled import BundledPrices
-from tools.claims import violations
-from tools.context import Context, Principal, RunMarket
-from tools.figures import Claim, Figure
-from tools.local import LocalRunner
-from tools.market import load_market
-from tools.optimization import Decision, OptimizationRequest, RiskAssessment
-from tools.risk import RiskReport, Subject
-from tools.trace import NodeFinished, NodeStarted
 
 pytestmark = pytest.mark.bench
 

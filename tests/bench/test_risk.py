@@ -8,10 +8,10 @@ import warnings
 import numpy as np
 import pytest
 
-from quant.garch import Garch, Innovations, fit_garch
-from quant.risk import drawdown_table, expected_shortfall, tail_risk, value_at_risk
+from desk.market.bundled import BundledPrices
+from quant.risk.portfolio import drawdown_table, expected_shortfall, tail_risk, value_at_risk
+from quant.volatility.garch import Garch, Innovations, fit_garch
 from tests.bench.comparison import Comparison
-from tools.bundled import BundledPrices
 
 pytestmark = pytest.mark.bench
 

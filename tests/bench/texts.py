@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.figures import Figure
-from tools.numbers import Number, unexplained
+from desk.figures.figures import Figure
+from desk.figures.guard.numbers import Number, unexplained
 
 TEXTS = Path(__file__).with_name("numbers.json")
 

@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from quant.scenario import BUILT_IN
-from quant.trial import Trial
-from tools.bundled import BundledPrices
-from tools.evaluation import World
-from tools.jobs import JobStatus, SearchJob
-from tools.judge import Judgement, judge
-from tools.market import build_market
-from tools.optimization import Counts, OptimizationRequest
-from tools.prices import Prices
-from tools.search import run_search
+from desk.market.bundled import BundledPrices
+from desk.market.prices import Prices
+from desk.optimization.evaluation import World
+from desk.optimization.inputs.market_data import build_market
+from desk.optimization.jobs import JobStatus, SearchJob
+from desk.optimization.judgement.judge import Judgement, judge
+from desk.optimization.request import OptimizationRequest
+from desk.optimization.result import Counts
+from desk.optimization.search.search import run_search
+from quant.strategies.trial import Trial
+from quant.worlds.scenario import BUILT_IN
 
 Saved = list[tuple[Trial, NDArray[np.float64]]]
 SCENARIOS = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in (BUILT_IN[0], BUILT_IN[2]))

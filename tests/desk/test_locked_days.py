@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from quant.scenario import BUILT_IN
-from tests.tools.sources import Given
-from tools.allocations import compare_allocations
-from tools.market_regime import analyse_market
-from tools.portfolio_risk import assess
-from tools.quick import evaluate_strategy
-from tools.strategies import StrategyValues, strategy_of
-from tools.wealth import SavingsPlan, simulate
+from desk.portfolios.allocations import compare_allocations
+from desk.portfolios.market_regimes import analyse_market
+from desk.portfolios.risk import assess
+from desk.strategies.evaluation import evaluate_strategy
+from desk.strategies.templates import StrategyValues, strategy_of
+from desk.wealth.projection import SavingsPlan, simulate
+from quant.worlds.scenario import BUILT_IN
+from tests.doubles.price_source import Given
 
 DRAWN = BUILT_IN[0].model_copy(update={"engine": "bootstrap"})
 INDEX = SavingsPlan(holdings={"sp500": 1.0}, scenario=DRAWN, paths=200, years=2)

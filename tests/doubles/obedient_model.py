@@ -8,15 +8,15 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 
-from agents.planner import ASSISTANT, EmbeddedPlanner
-from graphs.conversations import Turn, ask, begin_conversation, turn_of
-from graphs.desk import Desk
-from graphs.run_book import events_of, list_runs
-from graphs.runs import create_run, execute
-from quant.scenario import BUILT_IN
-from tests.graphs.conftest import OWNER, open_desk
-from tools.optimization import OptimizationRequest
-from tools.trace import DecisionMade
+from agents.planner.planner import ASSISTANT, EmbeddedPlanner
+from desk.optimization.request import OptimizationRequest
+from desk.runs.events import DecisionMade
+from graphs.conversations.conversations import Turn, ask, begin_conversation, turn_of
+from graphs.dependencies import Dependencies
+from graphs.runs.execution import create_run, execute
+from graphs.runs.repository import events_of, list_runs
+from quant.worlds.scenario import BUILT_IN
+from tests.graphs.dependencies import OWNER, open_dependencies
 
 OTHER = "other"
 MINE, THEIRS = "0a" * 16, "0b" * 16
@@ -95,25 +95,27 @@ class Talked:
         return [event for event in self.events if isinstance(event, kind)]
 
 
-async def talk(desk: Desk, script: Script, text: str = "List my runs.", *, conversation: str | None = None) -> Talked:
+async def talk(
+    dependencies: Dependencies, script: Script, text: str = "List my runs.", *, conversation: str | None = None
+) -> Talked:
     """A message of the person's, answered by a model that follows `script`."""
-    from agents.model import only
-    from tests.graphs.conftest import QUICK
+    from agents.models.factory import only
+    from tests.graphs.dependencies import QUICK
 
     model = obeying(script)
-    desk = replace(desk, models=only(model, QUICK))
-    conversation = conversation or await begin_conversation(desk, OWNER)
-    events = [event async for event in ask(desk, OWNER, conversation, text)]
+    dependencies = replace(dependencies, models=only(model, QUICK))
+    conversation = conversation or await begin_conversation(dependencies, OWNER)
+    events = [event async for event in ask(dependencies, OWNER, conversation, text)]
     number = max(int(event.turn) for event in events if event.event == "turn_started")
-    turn = await turn_of(desk.store, OWNER, conversation, number)
-    assert [e for e in events if e.run == turn.id] == await events_of(desk.store, OWNER, turn.id)
-    return Talked(turn, events, model, [run.id for run in await list_runs(desk.store, OWNER)])
+    turn = await turn_of(dependencies.store, OWNER, conversation, number)
+    assert [e for e in events if e.run == turn.id] == await events_of(dependencies.store, OWNER, turn.id)
+    return Talked(turn, events, model, [run.id for run in await list_runs(dependencies.store, OWNER)])
 
 
 async def talked(home: Path, script: Script, text: str = "List my runs.", **changes: Any) -> Talked:
     """The same on a desk of its own, which is closed, so that the home holds what is left."""
-    async with opened(home, **changes) as desk:
-        return await talk(desk, script, text)
+    async with opened(home, **changes) as dependencies:
+        return await talk(dependencies, script, text)
 
 
 def request(**changes: Any) -> OptimizationRequest:
@@ -122,19 +124,19 @@ def request(**changes: Any) -> OptimizationRequest:
     return OptimizationRequest(**{"trials": 10, "scenarios": (scenario,), "stopping": "budget", "seed": 3} | changes)
 
 
-async def desk_of_two(home: Path) -> None:
+async def run_for_two_owners(home: Path) -> None:
     """A result of the owner's, whose name is poisoned, and one of somebody else's."""
-    async with open_desk(home) as desk:
+    async with open_dependencies(home) as dependencies:
         for owner, run, name in ((OWNER, MINE, POISON), (OTHER, THEIRS, SECRET)):
-            await create_run(desk, owner, request(name=name), run_id=run)
-            async for _ in execute(desk, owner, run):
+            await create_run(dependencies, owner, request(name=name), run_id=run)
+            async for _ in execute(dependencies, owner, run):
                 pass
 
 
 @asynccontextmanager
-async def opened(home: Path, **changes: Any) -> AsyncGenerator[Desk]:
-    async with open_desk(home) as desk:
-        yield replace(desk, **changes)
+async def opened(home: Path, **changes: Any) -> AsyncGenerator[Dependencies]:
+    async with open_dependencies(home) as dependencies:
+        yield replace(dependencies, **changes)
 
 
 def nowhere(home: Path, *values: Any, words: Sequence[str] = (OWN, WORDS, "I believe")) -> None:

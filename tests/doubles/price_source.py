@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from tools.figures import Figure, shown
-from tools.price_facts import PriceFacts
-from tools.prices import Prices
-from tools.universe import split_universe
+from desk.figures.figures import Figure, shown
+from desk.market.price_facts import PriceFacts
+from desk.market.prices import Prices
+from desk.market.universe import split_universe
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Given:
 
     async def load(self, universe: str) -> Prices:
         name, assets = split_universe(universe)
-        return self.prices[name].only(assets) if assets else self.prices[name]
+        return self.prices[name].select(assets) if assets else self.prices[name]
 
 
 def with_returns(prices: Prices, assets: tuple[str, ...], returns: np.ndarray) -> Prices:

@@ -16,8 +16,8 @@ import psutil
 import pytest
 from numpy.typing import NDArray
 
-from tools.market import Market
-from tools.ray_cluster import ENVIRONMENT, connected
+from desk.compute.ray_cluster import ENVIRONMENT, connected
+from desk.optimization.inputs.market_data import Market
 
 MEMORY = 100_000_000
 # Ray reads it when it is imported, and means by the last: nothing listens but on loopback.
@@ -117,9 +117,9 @@ def begun(book: Path) -> int:
 
 def coordinate(home: Path, address: str, job: str, market: Market) -> None:
     """Run a job until this process is killed."""
+    from desk.compute.ray_cluster import ray_runner
+    from desk.optimization.jobs import SearchJob
     from store.store import open_store
-    from tools.jobs import SearchJob
-    from tools.ray_cluster import ray_runner
 
     async def run() -> None:
         asked = SearchJob.model_validate_json(job)

@@ -7,14 +7,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from graphs.desk import Desk
-from quant.scenario import BUILT_IN
+from desk.compute.local import LocalRunner
+from desk.governance.estimates import Machines
+from desk.optimization.inputs.owned_market import load_owned
+from desk.optimization.jobs import JobStatus, Report, SearchJob
+from desk.optimization.request import OptimizationRequest
+from graphs.dependencies import Dependencies
+from quant.worlds.scenario import BUILT_IN
 from store.errors import Unavailable
-from tests.graphs.queued import eventually, queued_desk
-from tools.datasets import load_owned
-from tools.jobs import JobStatus, Machines, Report, SearchJob
-from tools.local import LocalRunner
-from tools.optimization import OptimizationRequest
+from tests.graphs.jobs.queued_runs import eventually, queued_dependencies
 
 SMALL = OptimizationRequest(
     trials=10, scenarios=tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:2]), seed=3
@@ -77,10 +78,10 @@ class Elsewhere:
         return status
 
 
-async def compute(desk: Desk, account: Account) -> None:
+async def compute(dependencies: Dependencies, account: Account) -> None:
     """Bring the job that was submitted last to its end."""
     job = account.jobs[account.submitted[-1]]
-    runner = LocalRunner(desk.store, partial(load_owned, desk.store, desk.prices))
+    runner = LocalRunner(dependencies.store, partial(load_owned, dependencies.store, dependencies.prices))
     await runner.submit(job)
 
     async def ended() -> bool:
@@ -91,7 +92,7 @@ async def compute(desk: Desk, account: Account) -> None:
 
 
 @asynccontextmanager
-async def cloud_desk(home: Path, account: Account, **changes: Any) -> AsyncGenerator[Desk]:
+async def cloud_dependencies(home: Path, account: Account, **changes: Any) -> AsyncGenerator[Dependencies]:
     """A desk with a queue whose searches are computed elsewhere."""
-    async with queued_desk(home) as desk:
-        yield replace(desk, **({"jobs": Elsewhere(account), "thresholds": None} | changes))
+    async with queued_dependencies(home) as dependencies:
+        yield replace(dependencies, **({"jobs": Elsewhere(account), "thresholds": None} | changes))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from graphs.desk import Desk
+from graphs.dependencies import Dependencies
 
 WRITES = ("append_many", "put", "put_many", "delete", "send", "finish", "submit", "cancel")
 
@@ -19,11 +19,14 @@ class Life:
     since: str = ""
     """Counted from the first write of this kind of record on."""
 
-    def desk(self, desk: Desk) -> Desk:
+    def dependencies(self, dependencies: Dependencies) -> Dependencies:
         """The same desk, as the mortal process uses it."""
-        ports = {name: Mortal(self, getattr(desk.store, name)) for name in ("records", "events", "blobs")}
+        ports = {name: Mortal(self, getattr(dependencies.store, name)) for name in ("records", "events", "blobs")}
         return replace(
-            desk, store=replace(desk.store, **ports), queue=Mortal(self, desk.queue), jobs=Mortal(self, desk.jobs)
+            dependencies,
+            store=replace(dependencies.store, **ports),
+            queue=Mortal(self, dependencies.queue),
+            jobs=Mortal(self, dependencies.jobs),
         )
 
     def spend(self, name: str, arguments: tuple[Any, ...]) -> None:

@@ -13,16 +13,15 @@ import boto3
 import pytest
 
 import store
-from graphs.checkpoint_table import DynamoTable
-from graphs.checkpoints import open_checkpoints
-from store.aws import aws_store, connect, create_table, open_bucket
+from graphs.checkpoints.checkpointer import open_checkpoints
+from graphs.checkpoints.table import DynamoTable
+from store.aws.queue import SqsQueue
+from store.aws.session import aws_store, connect, create_table, open_bucket
 from store.errors import Unavailable
-from store.records import Key, Put, every
-from store.sqs import SqsQueue
+from store.records import Key, Put, iterate_records
 from store.store import Store
-from tests.aws import CREDENTIALS, REGION, Aws, moto, point_at
-from tests.graphs.test_checkpoints import KEYS, THREAD, asking, go_on
-from tests.store.faulty import (
+from tests.doubles.aws import CREDENTIALS, REGION, Aws, moto, point_at
+from tests.doubles.faulty_aws import (
     CUT,
     EXPIRED,
     HALF,
@@ -40,6 +39,7 @@ from tests.store.faulty import (
     Proxy,
     proxied,
 )
+from tests.graphs.checkpoints.test_dynamodb import KEYS, THREAD, asking, go_on
 
 pytestmark = pytest.mark.anyio
 
@@ -71,7 +71,7 @@ async def get(world: World) -> Any:
 
 
 async def listed(world: World) -> Any:
-    return [record.document async for record in every(world.store.records, "ann", "run")]
+    return [record.document async for record in iterate_records(world.store.records, "ann", "run")]
 
 
 async def append(world: World) -> Any:
@@ -251,9 +251,9 @@ def opened(aws: Aws, proxy: Proxy) -> Callable[[float], Any]:
 
     @asynccontextmanager
     async def world(patience: float) -> AsyncGenerator[World]:
-        blobs = open_bucket("calls", patience=patience)
-        queue = SqsQueue(client_of(proxy.url, "sqs"), urls[0], urls[1], patience=patience)
-        async with aws_store(client_of(proxy.url, "dynamodb"), "calls", blobs, patience=patience) as opened:
+        blobs = open_bucket("calls", retry_seconds=patience)
+        queue = SqsQueue(client_of(proxy.url, "sqs"), urls[0], urls[1], retry_seconds=patience)
+        async with aws_store(client_of(proxy.url, "dynamodb"), "calls", blobs, retry_seconds=patience) as opened:
             yield World(opened, queue)
         queue.close()
 
@@ -270,7 +270,10 @@ async def prepared(world: World) -> None:
 async def state(world: World) -> Any:
     """All that is kept."""
     return (
-        [(record.key, record.version, record.document) async for record in every(world.store.records, "ann", "run")],
+        [
+            (record.key, record.version, record.document)
+            async for record in iterate_records(world.store.records, "ann", "run")
+        ],
         [(event.number, event.event_id, event.payload) for event in await world.store.events.read("ann", "log")],
         [await world.store.blobs.exists(f"ann/{name}") for name in ("blob", "new")],
     )

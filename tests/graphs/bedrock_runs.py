@@ -9,18 +9,28 @@ from typing import Any
 
 import pytest
 
-from agents.failures import ModelFailure
-from agents.model import Models, make_models
-from agents.options import BEDROCK, ModelOptions, Patience
-from graphs.deciding import ABSTAINED
-from graphs.desk import Desk
-from graphs.run_book import events_of, result_of, run_of
-from graphs.runs import create_run, execute
-from quant.scenario import BUILT_IN
-from tests.bedrock.clients import CREDENTIALS, MODEL, REGION
-from tests.graphs.conftest import OWNER, open_desk
-from tools.optimization import AgentName, OptimizationRequest, OptimizationResult
-from tools.trace import DecisionMade, DraftRejected, ModelAnswered, ModelReplaced, ModelRetried, RunFailed, TraceEvent
+from agents.models.factory import Models, make_models
+from agents.models.failures import ModelFailure
+from agents.models.options import BEDROCK, ModelOptions, Patience
+from desk.governance.usage import AgentName
+from desk.optimization.request import OptimizationRequest
+from desk.optimization.result import OptimizationResult
+from desk.runs.events import (
+    DecisionMade,
+    DraftRejected,
+    ModelAnswered,
+    ModelReplaced,
+    ModelRetried,
+    RunFailed,
+    TraceEvent,
+)
+from graphs.agent_decisions import ABSTAINED
+from graphs.dependencies import Dependencies
+from graphs.runs.execution import create_run, execute
+from graphs.runs.repository import events_of, result_of, run_of
+from quant.worlds.scenario import BUILT_IN
+from tests.doubles.bedrock.clients import CREDENTIALS, MODEL, REGION
+from tests.graphs.dependencies import OWNER, open_dependencies
 
 ONE = BEDROCK + MODEL
 OTHER_MODEL = "eu.amazon.nova-pro-v1:0"
@@ -122,29 +132,29 @@ def _said(event: Any) -> Said:
 
 
 @asynccontextmanager
-async def wired(home: Path, options: ModelOptions | Models = OPTIONS) -> AsyncGenerator[Desk]:
+async def wired(home: Path, options: ModelOptions | Models = OPTIONS) -> AsyncGenerator[Dependencies]:
     """A desk over `home` whose models are made as the command line makes them."""
     models = options if isinstance(options, Models) else make_models(options)
-    async with open_desk(home) as desk:
-        yield replace(desk, models=models)
+    async with open_dependencies(home) as dependencies:
+        yield replace(dependencies, models=models)
 
 
 async def ran(home: Path, request: OptimizationRequest | str = REQUEST, options: ModelOptions = OPTIONS) -> Ran:
     """A new run of a request, or an earlier one resumed; the events are those of this execution."""
-    async with wired(home, options) as desk:
-        name = request if isinstance(request, str) else await create_run(desk, OWNER, request)
-        before = await events_of(desk.store, OWNER, name)
+    async with wired(home, options) as dependencies:
+        name = request if isinstance(request, str) else await create_run(dependencies, OWNER, request)
+        before = await events_of(dependencies.store, OWNER, name)
         events: list[TraceEvent] = []
         failure = None
         try:
-            async for event in execute(desk, OWNER, name):
+            async for event in execute(dependencies, OWNER, name):
                 events.append(event)  # noqa: PERF401  (what was seen before a failure counts)
         except ModelFailure as error:
             failure = error
-        assert await events_of(desk.store, OWNER, name) == [*before, *events]
-        assert (await run_of(desk.store, OWNER, name)).state == ("failed" if failure else "completed")
+        assert await events_of(dependencies.store, OWNER, name) == [*before, *events]
+        assert (await run_of(dependencies.store, OWNER, name)).state == ("failed" if failure else "completed")
         last = events[-1]
         if failure:
             assert isinstance(last, RunFailed)
             assert (last.code, last.kind) == ("model_failed", failure.reason)
-        return Ran(name, events, await result_of(desk.store, OWNER, name), failure)
+        return Ran(name, events, await result_of(dependencies.store, OWNER, name), failure)

@@ -7,16 +7,19 @@ from typing import Literal
 
 import pytest
 
-from agents.conversation import unfenced
-from agents.options import Guardrail
-from graphs.deciding import ROUNDS
-from quant.strategy import SearchSpace
-from tests.bedrock.double import Double
-from tests.bedrock.drivers import Fault, embedded, faulty
-from tests.bedrock.received import Received
-from tests.bedrock.replies import EXPIRED, Blocked, Call, Reply, Say
-from tests.graphs.test_nonsense import OWN, TOOL, WORDS, no_trace_of_it
-from tests.graphs.wired import (
+from agents.messages import unfenced
+from agents.models.options import Guardrail
+from desk.governance.usage import AgentName
+from desk.optimization.request import OptimizationRequest
+from desk.optimization.result import OptimizationResult
+from desk.runs.events import DecisionMade, ToolCalled
+from graphs.agent_decisions import ROUNDS
+from quant.strategies.config import SearchSpace
+from tests.doubles.bedrock.calls import Received
+from tests.doubles.bedrock.double import Double
+from tests.doubles.bedrock.drivers import Fault, embedded, faulty
+from tests.doubles.bedrock.replies import EXPIRED, Blocked, Call, Reply, Say
+from tests.graphs.bedrock_runs import (
     EXPLAINER,
     MARKET,
     OPTIMIZER,
@@ -28,9 +31,8 @@ from tests.graphs.wired import (
     point_at,
     ran,
 )
-from tests.soaking import a_few
-from tools.optimization import AgentName, OptimizationRequest, OptimizationResult
-from tools.trace import DecisionMade, ToolCalled
+from tests.graphs.test_nonsense import OWN, TOOL, WORDS, no_trace_of_it
+from tests.soak_variants import a_few
 
 pytestmark = pytest.mark.anyio
 

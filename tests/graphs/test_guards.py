@@ -10,22 +10,34 @@ import pytest
 from langchain_core.messages import AIMessage, BaseMessage
 
 from agents.assistant import assistant
-from agents.model import ModelChain, only
-from agents.planner import ASSISTANT
-from graphs.desk import Desk
+from agents.models.factory import ModelChain, only
+from agents.planner.planner import ASSISTANT
+from desk.base.clock import utc_now
+from desk.governance.approvals import Decided, Thresholds
+from desk.governance.budgets import Budgets
+from desk.optimization.judgement.verification import Unverified
+from desk.optimization.repositories.result_repository import result_key
+from desk.runs.events import DraftRejected, FiguresChecked, ModelAnswered, ToolCalled, ToolReturned, Warned
+from graphs.dependencies import Dependencies
 from graphs.optimization import AGENTS
-from graphs.run_book import events_of, list_runs, result_of, run_of
-from graphs.runs import create_run, decide_approval, execute
-from quant.scenario import BUILT_IN
-from store.records import every
-from tests.graphs.conftest import OWNER, QUICK, open_desk
-from tests.graphs.obeying import OWN, Call, Script, calling, nowhere, obeying, opened, request, saying, steps, talked
-from tools.approval import Decided, Thresholds
-from tools.budget import Budgets
-from tools.context import utc_now
-from tools.results import result_key
-from tools.trace import DraftRejected, FiguresChecked, ModelAnswered, ToolCalled, ToolReturned, Warned
-from tools.verification import Unverified
+from graphs.runs.execution import create_run, decide_approval, execute
+from graphs.runs.repository import events_of, list_runs, result_of, run_of
+from quant.worlds.scenario import BUILT_IN
+from store.records import iterate_records
+from tests.doubles.obedient_model import (
+    OWN,
+    Call,
+    Script,
+    calling,
+    nowhere,
+    obeying,
+    opened,
+    request,
+    saying,
+    steps,
+    talked,
+)
+from tests.graphs.dependencies import OWNER, QUICK, open_dependencies
 
 pytestmark = pytest.mark.anyio
 
@@ -83,13 +95,13 @@ class Tampered:
 
 
 async def test_a_result_whose_figures_were_changed_is_not_kept(home: Path):
-    async with open_desk(home) as desk:
-        object.__setattr__(desk.store, "blobs", Tampered(desk.store.blobs))
-        run = await create_run(desk, OWNER, request())
+    async with open_dependencies(home) as dependencies:
+        object.__setattr__(dependencies.store, "blobs", Tampered(dependencies.store.blobs))
+        run = await create_run(dependencies, OWNER, request())
         with pytest.raises(Unverified, match="changed_figure: trials"):
-            [event async for event in execute(desk, OWNER, run)]
-        assert (await run_of(desk.store, OWNER, run)).state == "failed"
-        assert await result_of(desk.store, OWNER, run) is None
+            [event async for event in execute(dependencies, OWNER, run)]
+        assert (await run_of(dependencies.store, OWNER, run)).state == "failed"
+        assert await result_of(dependencies.store, OWNER, run) is None
         assert result_key(OWNER, run, "final")
 
 
@@ -140,9 +152,9 @@ async def test_a_tool_of_another_agent_is_not_called(agent: str, home: Path):
         assert (done.refused, done.of(ToolCalled)) == (1, [])
         return
     assessment = ("RiskAssessment", {"concerns": ["none"]})
-    async with opened(home, models=only(obeying(RiskAssessment=steps([foreign], [assessment])), QUICK)) as desk:
-        run = await create_run(desk, OWNER, request())
-        events = [event async for event in execute(desk, OWNER, run)]
+    async with opened(home, models=only(obeying(RiskAssessment=steps([foreign], [assessment])), QUICK)) as dependencies:
+        run = await create_run(dependencies, OWNER, request())
+        events = [event async for event in execute(dependencies, OWNER, run)]
     [made] = [e for e in events if e.event == "decision_made" and e.decision.agent == agent]
     assert made.refused_calls == 1
     assert [e.tool for e in events if isinstance(e, ToolCalled) and e.agent == agent] == []
@@ -186,35 +198,37 @@ async def test_a_soft_budget_warns_and_goes_on(home: Path):
     assert [(event.code, event.subject) for event in done.of(Warned)] == [("budget_nearly_spent", "run tokens")]
 
 
-async def waiting(desk: Desk) -> str:
-    run = await create_run(desk, OWNER, request())
-    assert [event async for event in execute(desk, OWNER, run)][-1].event == "approval_requested"
+async def waiting(dependencies: Dependencies) -> str:
+    run = await create_run(dependencies, OWNER, request())
+    assert [event async for event in execute(dependencies, OWNER, run)][-1].event == "approval_requested"
     return run
 
 
-async def trials(desk: Desk) -> int:
-    return len([record async for record in every(desk.store.records, OWNER, "trial")])
+async def trials(dependencies: Dependencies) -> int:
+    return len([record async for record in iterate_records(dependencies.store.records, OWNER, "trial")])
 
 
 async def test_a_job_above_a_threshold_waits_before_any_model_is_asked(home: Path):
     model = obeying(lambda _: calling())
-    async with opened(home, thresholds=NOTHING, models=only(model, QUICK)) as desk:
-        run = await waiting(desk)
-        assert [event async for event in execute(desk, OWNER, run)] == await events_of(desk.store, OWNER, run)
-        assert (await run_of(desk.store, OWNER, run)).state == "waiting"
-        assert await trials(desk) == 0
+    async with opened(home, thresholds=NOTHING, models=only(model, QUICK)) as dependencies:
+        run = await waiting(dependencies)
+        assert [event async for event in execute(dependencies, OWNER, run)] == await events_of(
+            dependencies.store, OWNER, run
+        )
+        assert (await run_of(dependencies.store, OWNER, run)).state == "waiting"
+        assert await trials(dependencies) == 0
     assert model.asked == []
 
 
 async def test_a_rejected_job_leaves_nothing(home: Path):
-    async with opened(home, thresholds=NOTHING) as desk:
-        run = await waiting(desk)
+    async with opened(home, thresholds=NOTHING) as dependencies:
+        run = await waiting(dependencies)
         no = Decided(verdict="rejected", by="a person", at=utc_now(), reason="too dear")
-        await decide_approval(desk, OWNER, run, no)
-        assert [event async for event in execute(desk, OWNER, run)][-1].event == "run_failed"
-        assert (await run_of(desk.store, OWNER, run)).state == "rejected"
-        assert await trials(desk) == 0
-        assert await result_of(desk.store, OWNER, run) is None
+        await decide_approval(dependencies, OWNER, run, no)
+        assert [event async for event in execute(dependencies, OWNER, run)][-1].event == "run_failed"
+        assert (await run_of(dependencies.store, OWNER, run)).state == "rejected"
+        assert await trials(dependencies) == 0
+        assert await result_of(dependencies.store, OWNER, run) is None
 
 
 async def test_what_a_tool_returned_stands_between_marks_of_its_own(home: Path):
@@ -228,9 +242,9 @@ async def test_what_a_tool_returned_stands_between_marks_of_its_own(home: Path):
 
 async def test_what_a_model_wrote_is_forgotten_once_it_is_decided(home: Path):
     done = await talked(home, steps([WORLDS], saying("Done.")))
-    async with opened(home) as desk:
-        assert [record async for record in every(desk.store.records, OWNER, "answer")] == []
-        assert await list_runs(desk.store, "other") == []
+    async with opened(home) as dependencies:
+        assert [record async for record in iterate_records(dependencies.store.records, OWNER, "answer")] == []
+        assert await list_runs(dependencies.store, "other") == []
     nowhere(home, done.turn, *done.events)
 
 
@@ -247,9 +261,9 @@ ELSEWHERE = {
     "tests.graphs.test_invented_numbers": (
         *("test_no_agent_of_a_search_gets_it_anywhere", "test_no_argument_of_the_assistant_takes_it"),
     ),
-    "tests.graphs.test_holdout": ("test_a_holdout_whose_opening_was_rejected_stays_locked",),
+    "tests.graphs.runs.test_holdout": ("test_a_holdout_whose_opening_was_rejected_stays_locked",),
     "tests.store.test_records": ("test_another_owner_finds_nothing",),
-    "tests.graphs.test_runs": ("test_weights_of_the_holdout_are_shown_to_the_reader_and_to_no_agent",),
+    "tests.graphs.runs.test_execution": ("test_weights_of_the_holdout_are_shown_to_the_reader_and_to_no_agent",),
 }
 """Guards that are tested where more is tested."""
 

@@ -11,17 +11,27 @@ from typing import Any
 
 import pytest
 
-from agents.model import only
-from api.app import create_desk
-from api.report import render
+from agents.models.factory import only
+from api.app import create_dependencies
+from api.export.report import render
 from api.settings import Settings
-from graphs.conversations import ask, begin_conversation, turn_of
-from graphs.run_book import result_of
-from graphs.runs import create_run, execute
-from tests.graphs.conftest import OWNER, QUICK
-from tests.graphs.obeying import Call, Obeying, calling, desk_of_two, obeying, request, saying, steps, talked
-from tests.soaking import a_few
-from tools.trace import DecisionMade, DraftRejected
+from desk.runs.events import DecisionMade, DraftRejected
+from graphs.conversations.conversations import ask, begin_conversation, turn_of
+from graphs.runs.execution import create_run, execute
+from graphs.runs.repository import result_of
+from tests.doubles.obedient_model import (
+    Call,
+    Obeying,
+    calling,
+    obeying,
+    request,
+    run_for_two_owners,
+    saying,
+    steps,
+    talked,
+)
+from tests.graphs.dependencies import OWNER, QUICK
+from tests.soak_variants import a_few
 
 pytestmark = pytest.mark.anyio
 
@@ -93,11 +103,11 @@ async def run_with(home: Path, monkeypatch: pytest.MonkeyPatch, model: Obeying) 
     """The events, the result and the report of a run on the desk that the command line opens, with its log."""
     for name, value in {"STRATIGOS_HOME": str(home), "STRATIGOS_LOG_LEVEL": "debug"}.items():
         monkeypatch.setenv(name, value)
-    async with create_desk(Settings()) as opened:
-        desk = replace(opened, models=only(model, QUICK))
-        run = await create_run(desk, OWNER, request())
-        events = [event async for event in execute(desk, OWNER, run)]
-        result = await result_of(desk.store, OWNER, run)
+    async with create_dependencies(Settings()) as opened:
+        dependencies = replace(opened, models=only(model, QUICK))
+        run = await create_run(dependencies, OWNER, request())
+        events = [event async for event in execute(dependencies, OWNER, run)]
+        result = await result_of(dependencies.store, OWNER, run)
     assert result is not None
     return events, result, render(result, run=run, made=datetime(2026, 1, 1, tzinfo=UTC))
 
@@ -126,7 +136,7 @@ async def test_no_agent_of_a_search_gets_it_anywhere(disguises: list[str], home,
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("made") / "home"
-    asyncio.run(desk_of_two(home))
+    asyncio.run(run_for_two_owners(home))
     (home / "stratigos.log").touch()
     return home
 
@@ -185,14 +195,14 @@ async def test_no_argument_of_the_assistant_takes_it(disguise: str, made: Path, 
     monkeypatch.setenv("STRATIGOS_LOG_LEVEL", "debug")
     calls = everywhere(INVENTED[disguise])
     seen: list[str] = []
-    async with create_desk(Settings()) as opened:
+    async with create_dependencies(Settings()) as opened:
         for first in range(0, len(calls), 8):
             some = calls[first : first + 8]
             model = obeying(steps(some, saying("What stands in the way: {{refusal}}."), saying("Done.")))
-            desk = replace(opened, models=only(model, QUICK))
-            conversation = await begin_conversation(desk, OWNER)
-            events = [event async for event in ask(desk, OWNER, conversation, "Was it worth it?")]
-            turn = await turn_of(desk.store, OWNER, conversation, 1)
+            dependencies = replace(opened, models=only(model, QUICK))
+            conversation = await begin_conversation(dependencies, OWNER)
+            events = [event async for event in ask(dependencies, OWNER, conversation, "Was it worth it?")]
+            turn = await turn_of(dependencies.store, OWNER, conversation, 1)
             seen += [*(event.model_dump_json() for event in events), turn.model_dump_json()]
             told = [event for event in events if event.event == "tool_called"]
             assert {event.tool for event in told} <= {"list_results"}

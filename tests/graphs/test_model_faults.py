@@ -9,15 +9,14 @@ from dataclasses import dataclass
 
 import pytest
 
-from agents.options import ModelOptions, Patience
-from tests.bedrock import replies
-from tests.bedrock.clients import MODEL
-from tests.bedrock.double import Double
-from tests.bedrock.drivers import Fault, at_first, dead, embedded, faulty
-from tests.bedrock.received import Received
-from tests.bedrock.replies import Broken, Call, Reply, Reset, Say, Slow
-from tests.graphs.test_nonsense import OWN, no_trace_of_it
-from tests.graphs.wired import (
+from agents.models.options import ModelOptions, Patience
+from tests.doubles.bedrock import replies
+from tests.doubles.bedrock.calls import Received
+from tests.doubles.bedrock.clients import MODEL
+from tests.doubles.bedrock.double import Double
+from tests.doubles.bedrock.drivers import Fault, at_first, dead, embedded, faulty
+from tests.doubles.bedrock.replies import Broken, Call, Reply, Reset, Say, Slow
+from tests.graphs.bedrock_runs import (
     ASKED,
     EXPLAINER,
     MARKET,
@@ -34,7 +33,8 @@ from tests.graphs.wired import (
     replaced,
     retried,
 )
-from tests.soaking import a_few
+from tests.graphs.test_nonsense import OWN, no_trace_of_it
+from tests.soak_variants import a_few
 
 pytestmark = pytest.mark.anyio
 

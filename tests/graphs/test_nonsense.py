@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage
 
-from agents.planner import EmbeddedPlanner
-from graphs.deciding import ABSTAINED, ROUNDS
-from graphs.run_book import events_of, result_of, run_of
-from graphs.runs import create_run, execute
-from tests.soaking import a_few
-from tools.trace import DecisionMade, DraftRejected
+from agents.planner.planner import EmbeddedPlanner
+from desk.runs.events import DecisionMade, DraftRejected
+from graphs.agent_decisions import ABSTAINED, ROUNDS
+from graphs.runs.execution import create_run, execute
+from graphs.runs.repository import events_of, result_of, run_of
+from tests.soak_variants import a_few
 
 OWNER = "local"
 OWN = "7342189655"
@@ -110,10 +110,10 @@ REJECTED: dict[str, Reply] = {
 def play(home: Path, opened, small):
     async def played(reply: Reply, roles: tuple[str, ...] = ROLES):
         model = Nonsense(reply=reply, roles=roles, heard=[])
-        async with opened(home, model) as desk:
-            name = await create_run(desk, OWNER, small())
-            events = [event async for event in execute(desk, OWNER, name)]
-            result = await result_of(desk.store, OWNER, name)
+        async with opened(home, model) as dependencies:
+            name = await create_run(dependencies, OWNER, small())
+            events = [event async for event in execute(dependencies, OWNER, name)]
+            result = await result_of(dependencies.store, OWNER, name)
         return events, result, model.heard
 
     return played
@@ -211,14 +211,14 @@ async def test_a_model_that_raises_is_a_fault_that_ends_the_run(role: str, home,
                 raise LookupError(f"secret host {OWN}")
             return super()._reply(messages)
 
-    async with opened(home, Broken()) as desk:
-        name = await create_run(desk, OWNER, small())
+    async with opened(home, Broken()) as dependencies:
+        name = await create_run(dependencies, OWNER, small())
         seen = []
         with pytest.raises(LookupError):  # noqa: PT012  (what was seen before it counts)
-            async for event in execute(desk, OWNER, name):
+            async for event in execute(dependencies, OWNER, name):
                 seen.append(event)  # noqa: PERF401
         assert (seen[-1].event, seen[-1].code, seen[-1].kind) == ("run_failed", "fault", "LookupError")
-        assert (await run_of(desk.store, OWNER, name)).state == "failed"
-        assert await result_of(desk.store, OWNER, name) is None
-        assert await events_of(desk.store, OWNER, name) == seen
+        assert (await run_of(dependencies.store, OWNER, name)).state == "failed"
+        assert await result_of(dependencies.store, OWNER, name) is None
+        assert await events_of(dependencies.store, OWNER, name) == seen
     no_trace_of_it(home, *seen)

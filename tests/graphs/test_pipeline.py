@@ -10,19 +10,19 @@ from typing import Any
 
 import pytest
 
-from api.cli import run
-from graphs.new_runs import tried_before
+from api.cli.main import run
+from desk.compute.container.job_files import BadOutput
+from desk.compute.pipeline.definition import STEPS, step_of
+from desk.compute.pipeline.step_files import DONE, digests, mark
+from desk.compute.pipeline.steps import Alone
+from desk.compute.shards.shards import Task
+from desk.optimization.judgement.verification import verify
+from desk.optimization.request import OptimizationRequest
 from graphs.pipeline import StepFailed, Told, answer, execute, pipeline, prepare
-from quant.scenario import BUILT_IN
+from graphs.runs.creation import tried_before
+from quant.worlds.scenario import BUILT_IN
 from store.errors import Unavailable
-from tests.graphs.conftest import OWNER, open_desk
-from tools.container import BadOutput
-from tools.optimization import OptimizationRequest
-from tools.pipeline import STEPS, step_of
-from tools.shards import Task
-from tools.step_files import DONE, digests, mark
-from tools.steps import Alone
-from tools.verification import verify
+from tests.graphs.dependencies import OWNER, open_dependencies
 
 pytestmark = pytest.mark.anyio
 SEARCH = "distributed_optimization"
@@ -32,8 +32,8 @@ ASKED = OptimizationRequest(trials=12, scenarios=SCENARIOS, seed=3, stopping="bu
 
 
 async def prepared(home: Path, request: OptimizationRequest = ASKED) -> Path:
-    async with open_desk(home) as desk:
-        return await prepare(desk, OWNER, home, request)
+    async with open_dependencies(home) as dependencies:
+        return await prepare(dependencies, OWNER, home, request)
 
 
 async def told(folder: Path, **how: Any) -> list[Told]:
@@ -118,14 +118,14 @@ async def test_data_that_cannot_be_used_fail_the_first_step(home: Path, tmp_path
     days = [f"2015-01-{day:02d}" for day in (5, 6, 7, 8, 9, 12, 13)]
     prices.write_text("date,MINE\n" + "\n".join(f"{day},{100 + n}" for n, day in enumerate(days)) + "\n")
     folder = await prepared(home, ASKED.model_copy(update={"universe": "file", "prices_file": str(prices)}))
-    with pytest.raises(StepFailed, match=r"^data_validation: .* allowed: at most .* 6 returns") as failed:
+    with pytest.raises(StepFailed, match=r"^data_validation: .* expected at most .* 6 returns") as failed:
         await told(folder)
     assert failed.value.step == "data_validation"
     assert not (folder / "data_validation" / DONE).exists()
 
 
 async def test_too_few_trials_for_a_surrogate_fail_the_training_alone(done: Path) -> None:
-    with pytest.raises(StepFailed, match=r"^training: trials: 12 stored trials .* allowed: at least 20"):
+    with pytest.raises(StepFailed, match=r"^training: trials: 12 stored trials .* expected at least 20"):
         await told(done, training=True)
     assert (done / "aggregation" / DONE).exists()
 
@@ -169,8 +169,8 @@ def test_the_command_shows_the_answer_and_does_nothing_twice(
     assert (home / "reports" / f"{done.name}.html").exists()
 
     async def tried() -> set[str]:
-        async with open_desk(home) as desk:
-            return await tried_before(desk.store, OWNER, answer(done)[0].manifest.data_digest)
+        async with open_dependencies(home) as dependencies:
+            return await tried_before(dependencies.store, OWNER, answer(done)[0].manifest.data_digest)
 
     assert len(asyncio.run(tried())) == 12  # they count in whatever comes after
 

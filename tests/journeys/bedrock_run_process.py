@@ -8,16 +8,16 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from agents.model import make_models
-from api.app import create_desk
+from agents.models.factory import make_models
+from api.app import create_dependencies
 from api.settings import read_model_options, read_settings
-from graphs.runs import execute
+from desk.runs.model_answers import KIND
+from graphs.runs.execution import execute
 from store.events import Events
 from store.records import Put, Records
 from store.store import Store
-from tests.bedrock.clients import MODEL, REGION
-from tests.graphs.conftest import OWNER
-from tools.answers import KIND
+from tests.doubles.bedrock.clients import MODEL, REGION
+from tests.graphs.dependencies import OWNER
 
 SETTINGS = {
     "MODEL": f"bedrock_converse:{MODEL}",
@@ -91,9 +91,9 @@ def execute_run(home: Path, run: str, endpoint: str, deadly: Collection[str] = (
 
 
 async def _execute(home: Path, run: str, deadly: Collection[str], *, before: bool) -> None:
-    async with create_desk(read_settings(), make_models(read_model_options())) as desk:
-        _watch(desk.store, home, deadly, before=before)
-        async for _ in execute(desk, OWNER, run):
+    async with create_dependencies(read_settings(), make_models(read_model_options())) as dependencies:
+        _watch(dependencies.store, home, deadly, before=before)
+        async for _ in execute(dependencies, OWNER, run):
             pass
 
 

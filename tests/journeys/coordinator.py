@@ -1,4 +1,4 @@
-"""Executes the reference run until it ends or this process is killed: `-m tests.fleet.coordinator [ADDRESS BOOK]`.
+"""Executes the reference run until it ends or this process is killed: `-m tests.journeys.coordinator [ADDRESS BOOK]`.
 
 Where its search is computed is chosen by the settings of the environment, or, with an address, is a Ray cluster: then
 `BOOK` tells how often shards were begun, and `BOOK.puts` which ones were stored.
@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from api.settings import read_settings
-from graphs.desk import Desk
+from desk.compute.local import LocalRunner, MakeSimulator
+from desk.compute.ray_cluster import ray_runner
+from desk.optimization.inputs.owned_market import load_owned
+from graphs.dependencies import Dependencies
 from store.blobs import Blobs
 from store.keys import SYSTEM
-from tests.fleet.reference import RUN, carried_on, desk_of_settings
-from tests.graphs.conftest import OWNER, open_desk
-from tests.tools.ray_nodes import counted
-from tools.datasets import load_owned
-from tools.local import LocalRunner, MakeSimulator
-from tools.ray_cluster import ray_runner
+from tests.doubles.ray_nodes import counted
+from tests.graphs.dependencies import OWNER, open_dependencies
+from tests.journeys.reference_job import RUN, carried_on, dependencies_of_settings
 
 
 class ToldBlobs:
@@ -42,36 +42,40 @@ class ToldBlobs:
 
 
 @asynccontextmanager
-async def ray_desk(
+async def ray_dependencies(
     home: Path, address: str, book: Path, simulator: MakeSimulator | None = None
-) -> AsyncGenerator[Desk]:
-    async with open_desk(home) as desk:
-        store = replace(desk.store, blobs=ToldBlobs(desk.store.blobs, book.with_suffix(".puts")))
+) -> AsyncGenerator[Dependencies]:
+    async with open_dependencies(home) as dependencies:
+        store = replace(dependencies.store, blobs=ToldBlobs(dependencies.store.blobs, book.with_suffix(".puts")))
 
         async def load(owner: str, request: Any) -> Any:
-            return counted(await load_owned(store, desk.prices, owner, request), book)
+            return counted(await load_owned(store, dependencies.prices, owner, request), book)
 
         runner = LocalRunner(store, load, simulator=simulator) if simulator else ray_runner(store, load, address)
-        yield replace(desk, store=store, jobs=runner, thresholds=None)
+        yield replace(dependencies, store=store, jobs=runner, thresholds=None)
 
 
 async def coordinate(given: list[str]) -> None:
-    ray = (lambda: ray_desk(read_settings().home, given[0], Path(given[1]))) if given else desk_of_settings
-    async with ray() as desk:
+    ray = (
+        (lambda: ray_dependencies(read_settings().home, given[0], Path(given[1])))
+        if given
+        else dependencies_of_settings
+    )
+    async with ray() as dependencies:
         sys.stdout.write("begun\n")
         sys.stdout.flush()
-        await carried_on(desk)
-        if desk.jobs.machines.kind == "local":
-            sys.stdout.write(f"computed {await computed(desk)}\n")
+        await carried_on(dependencies)
+        if dependencies.jobs.machines.kind == "local":
+            sys.stdout.write(f"computed {await computed(dependencies)}\n")
 
 
-async def computed(desk: Desk) -> int:
+async def computed(dependencies: Dependencies) -> int:
     """Trials that this process computed."""
     plans = [f"{OWNER}-{RUN}-plan-{plan}" for plan in range(3)]
     found = 0
     for plan in plans:
         try:
-            found += (await desk.jobs.status(plan)).computed
+            found += (await dependencies.jobs.status(plan)).computed
         except KeyError:  # another process saw it to its end, or there was no need for it
             continue
     return found

@@ -8,16 +8,16 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from desk.optimization.repositories.trial_repository import stored_trials
 from store.store import open_store
-from tests.fleet.instances import REPOSITORY
-from tests.fleet.reference import RUN
-from tests.graphs.conftest import OWNER
-from tools.trials import stored_trials
+from tests.doubles.sagemaker.instances import REPOSITORY
+from tests.graphs.dependencies import OWNER
+from tests.journeys.reference_job import RUN
 
 
 async def started(*arguments: str) -> asyncio.subprocess.Process:
     coordinator = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.fleet.coordinator", *arguments, cwd=REPOSITORY, stdout=subprocess.PIPE
+        sys.executable, "-m", "tests.journeys.coordinator", *arguments, cwd=REPOSITORY, stdout=subprocess.PIPE
     )
     assert coordinator.stdout is not None
     assert await coordinator.stdout.readline() == b"begun\n"

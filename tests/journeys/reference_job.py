@@ -17,23 +17,23 @@ import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 
-from agents.model import only
-from agents.planner import EmbeddedPlanner
-from api.app import create_desk
+from agents.models.factory import only
+from agents.planner.planner import EmbeddedPlanner
+from api.app import create_dependencies
 from api.settings import read_settings
-from graphs.desk import Desk
-from graphs.remote import carried_out
-from graphs.run_book import events_of
-from graphs.runs import create_run
-from quant.scenario import BUILT_IN
-from tests.fleet.fleet import IMAGE_URI, ROLE, Fleet
-from tests.fleet.instances import IMAGE, Instance
-from tests.fleet.job import Conduct, Job
-from tests.graphs.conftest import OWNER
-from tools.jobs import Report
-from tools.optimization import OptimizationRequest
-from tools.results import load_result
-from tools.trace import ComputationReported
+from desk.optimization.jobs import Report
+from desk.optimization.repositories.result_repository import load_result
+from desk.optimization.request import OptimizationRequest
+from desk.runs.events import ComputationReported
+from graphs.dependencies import Dependencies
+from graphs.jobs.remote import carried_out
+from graphs.runs.execution import create_run
+from graphs.runs.repository import events_of
+from quant.worlds.scenario import BUILT_IN
+from tests.doubles.sagemaker.fleet import IMAGE_URI, ROLE, Fleet
+from tests.doubles.sagemaker.instances import IMAGE, Instance
+from tests.doubles.sagemaker.job import Conduct, Job
+from tests.graphs.dependencies import OWNER
 
 RUN = "reference"
 LOOK_SECONDS = 0.25
@@ -87,30 +87,32 @@ class AllAtOnce(EmbeddedPlanner):
 
 
 @asynccontextmanager
-async def desk_of_settings(model: BaseChatModel | None = None, *, queued: bool = False) -> AsyncGenerator[Desk]:
+async def dependencies_of_settings(
+    model: BaseChatModel | None = None, *, queued: bool = False
+) -> AsyncGenerator[Dependencies]:
     """As the settings compose it; nobody is asked for an approval."""
-    async with create_desk(read_settings(), only(model or EmbeddedPlanner()), queued=queued) as desk:
-        yield replace(desk, thresholds=None)
+    async with create_dependencies(read_settings(), only(model or EmbeddedPlanner()), queued=queued) as dependencies:
+        yield replace(dependencies, thresholds=None)
 
 
-async def asked(desk: Desk, request: OptimizationRequest) -> None:
-    await create_run(desk, OWNER, request, run_id=RUN)
+async def asked(dependencies: Dependencies, request: OptimizationRequest) -> None:
+    await create_run(dependencies, OWNER, request, run_id=RUN)
 
 
-async def carried_on(desk: Desk) -> None:
+async def carried_on(dependencies: Dependencies) -> None:
     """To the end, from wherever it is."""
-    async with aclosing(carried_out(desk, OWNER, RUN, seconds=LOOK_SECONDS)) as told:
+    async with aclosing(carried_out(dependencies, OWNER, RUN, seconds=LOOK_SECONDS)) as told:
         async for _ in told:
             pass
 
 
-async def digest_of(desk: Desk, run: str = RUN) -> str:
-    return (await load_result(desk.store, OWNER, run, "final")).digest()
+async def digest_of(dependencies: Dependencies, run: str = RUN) -> str:
+    return (await load_result(dependencies.store, OWNER, run, "final")).digest()
 
 
-async def reports_of(desk: Desk, run: str = RUN) -> list[Report]:
+async def reports_of(dependencies: Dependencies, run: str = RUN) -> list[Report]:
     """Those in the trace."""
-    return [e.report for e in await events_of(desk.store, OWNER, run) if isinstance(e, ComputationReported)]
+    return [e.report for e in await events_of(dependencies.store, OWNER, run) if isinstance(e, ComputationReported)]
 
 
 async def until(true: Callable[[], bool], seconds: float = 300.0) -> None:

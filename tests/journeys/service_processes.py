@@ -13,7 +13,7 @@ from typing import IO
 
 import httpx
 
-from tests.aws import free_port
+from tests.doubles.aws import free_port
 
 ROOT = Path(__file__).parents[2]
 SOON = 20.0

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Callable
 
-from tools.jobs import Shard
-from tools.shards import decode, encode
+from desk.compute.shards.shards import decode, encode
+from desk.optimization.jobs import Shard
 
 MAGIC, OTHER = b"stratigos shard 2\n", b"stratigos shard 9\n"
 

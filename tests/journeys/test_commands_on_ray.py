@@ -15,15 +15,15 @@ from time import monotonic
 import psutil
 import pytest
 
-from graphs import jobs
-from graphs.desk import Desk
-from graphs.run_book import run_of
-from quant.scenario import BUILT_IN
+from desk.optimization.repositories.trial_repository import stored_trials
+from desk.optimization.request import OptimizationRequest
+from graphs.dependencies import Dependencies
+from graphs.jobs import jobs
+from graphs.runs.repository import run_of
+from quant.worlds.scenario import BUILT_IN
 from store.store import open_store
-from tests.graphs.conftest import OWNER
-from tests.graphs.queued import eventually, queued_desk
-from tools.optimization import OptimizationRequest
-from tools.trials import stored_trials
+from tests.graphs.dependencies import OWNER
+from tests.graphs.jobs.queued_runs import eventually, queued_dependencies
 
 pytestmark = [pytest.mark.soak, pytest.mark.anyio]
 ROOT = Path(__file__).parents[2]
@@ -60,11 +60,11 @@ def worker_on_ray(home: Path) -> Generator["subprocess.Popen[str]"]:
 
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
 async def test_a_worker_that_is_told_to_end_gives_its_job_back_and_leaves_no_cluster_behind(home, told):
-    async with queued_desk(home) as desk:
-        run = await jobs.submit(desk, OWNER, LONG)
+    async with queued_dependencies(home) as dependencies:
+        run = await jobs.submit(dependencies, OWNER, LONG)
 
         async def begun() -> bool:
-            return len(await stored_trials(desk.store, OWNER, run.id)) > 0
+            return len(await stored_trials(dependencies.store, OWNER, run.id)) > 0
 
         with worker_on_ray(home) as worker:
             await eventually(begun, seconds=120.0)
@@ -78,20 +78,22 @@ async def test_a_worker_that_is_told_to_end_gives_its_job_back_and_leaves_no_clu
         assert re.fullmatch(r"worker \d+ takes jobs\n", said), said
         _, left = psutil.wait_procs(cluster, timeout=2)
         assert not left
-        assert (await run_of(desk.store, OWNER, run.id)).state == "running"
-        assert await jobs.queue_of(desk).receive(lease=1.0, wait=0.0) is not None, "it waits for the next worker"
+        assert (await run_of(dependencies.store, OWNER, run.id)).state == "running"
+        assert await jobs.queue_of(dependencies).receive(lease=1.0, wait=0.0) is not None, (
+            "it waits for the next worker"
+        )
 
 
 async def test_a_cluster_lasts_from_one_search_of_a_process_to_the_next(home):
-    async with queued_desk(home) as desk:
-        runs = [(await jobs.submit(desk, OWNER, small(seed))).id for seed in (3, 4)]
+    async with queued_dependencies(home) as dependencies:
+        runs = [(await jobs.submit(dependencies, OWNER, small(seed))).id for seed in (3, 4)]
         with worker_on_ray(home):
             for run in runs:
-                await eventually(lambda run=run: completed(desk, run), seconds=120.0)
+                await eventually(lambda run=run: completed(dependencies, run), seconds=120.0)
 
 
-async def completed(desk: Desk, run: str) -> bool:
-    state = (await run_of(desk.store, OWNER, run)).state
+async def completed(dependencies: Dependencies, run: str) -> bool:
+    state = (await run_of(dependencies.store, OWNER, run)).state
     assert state != "failed"
     return state == "completed"
 

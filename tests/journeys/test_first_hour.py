@@ -1,13 +1,13 @@
 """Minutes 5 to 45 of a portfolio manager's first hour, typed into `python -m api chat` with the embedded planner.
 
-The sizes are those of a test; the README's chapter on the assistant has the same hour in full.
+The sizes are those of a test; docs/assistant.md has the same messages in full.
 """
 
 import re
 
 import pytest
 
-from api.cli import run
+from api.cli.main import run
 
 SMALL = "20 trials, 100 paths, 1 year"
 

@@ -15,15 +15,15 @@ from typing import Any, Self
 
 import pytest
 
-from graphs.run_book import events_of, run_of
-from graphs.runs import create_run
+from desk.optimization.request import OptimizationRequest
+from graphs.runs.execution import create_run
+from graphs.runs.repository import events_of, run_of
 from store.store import open_store
-from tests.bedrock.double import Double
-from tests.bedrock.drivers import embedded
-from tests.bedrock.received import Received
-from tests.graphs.conftest import OWNER, open_desk
-from tests.graphs.interrupted import STORED, execute_run
-from tools.optimization import OptimizationRequest
+from tests.doubles.bedrock.calls import Received
+from tests.doubles.bedrock.double import Double
+from tests.doubles.bedrock.drivers import embedded
+from tests.graphs.dependencies import OWNER, open_dependencies
+from tests.journeys.bedrock_run_process import STORED, execute_run
 
 RUN = "same"
 DEADLY = ("model_answered", "node_finished")
@@ -34,15 +34,15 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 # each execution is a process of its own, forked from one that has imported everything
 FRESH = get_context("forkserver")
 HEAVY = [
-    "agents.bedrock",
+    "agents.models.bedrock",
     "exchange_calendars",
     "numba.np.linalg",
     "numba.typed",
     "scipy.linalg",
-    "tools.judge",
-    "tools.search",
+    "desk.optimization.judgement.judge",
+    "desk.optimization.search.search",
 ]
-FRESH.set_forkserver_preload(["tests.graphs.interrupted", *HEAVY])
+FRESH.set_forkserver_preload(["tests.journeys.bedrock_run_process", *HEAVY])
 
 
 def start(home: Path, double: Double, deadly: Collection[str] = (), *, before: bool = False) -> Any:
@@ -137,8 +137,8 @@ def kept(home: Path) -> list[str]:
 
 
 async def prepare(home: Path, request: OptimizationRequest) -> None:
-    async with open_desk(home) as desk:
-        await create_run(desk, OWNER, request, run_id=RUN)
+    async with open_dependencies(home) as dependencies:
+        await create_run(dependencies, OWNER, request, run_id=RUN)
 
 
 async def outcome(home: Path) -> tuple[str | None, list[dict[str, Any]]]:

@@ -13,28 +13,28 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from api.cli import run
+from api.cli.main import run
+from desk.base.code_version import code_version
+from desk.base.errors import Conflicting, InvalidInput, NotFound, UserError
+from desk.compute.container.job_files import BadOutput
+from desk.compute.pipeline.definition import STEPS
+from desk.compute.pipeline.step_files import Asked, mark
+from desk.compute.sagemaker.pipelines import PipelineState, SageMakerPipelines, Start
+from desk.compute.sagemaker.processing import Cluster
+from desk.optimization.jobs import JobStatus
+from desk.optimization.repositories.trial_repository import series_address
+from desk.optimization.request import OptimizationRequest
 from graphs.pipeline import answer, asked_for, execute, prepare
-from quant.scenario import BUILT_IN
-from tests.api import canned_step
+from quant.worlds.scenario import BUILT_IN
+from tests.api.cli.commands.test_approve import Terminal
 from tests.api.conftest import found
-from tests.api.test_approving import Terminal
-from tests.aws import moto, point_at
-from tests.fleet.definitions import parsed
-from tests.fleet.fleet import IMAGE_URI, ROLE, Fleet
-from tests.fleet.job import Conduct
-from tests.graphs.conftest import OWNER, open_desk
-from tests.graphs.queued import eventually
-from tools.code import code_version
-from tools.container import BadOutput
-from tools.errors import Conflicting, InvalidInput, NotFound, UserError
-from tools.jobs import JobStatus
-from tools.optimization import OptimizationRequest
-from tools.pipeline import STEPS
-from tools.processing import Cluster
-from tools.sagemaker_pipeline import PipelineState, SageMakerPipelines, Start
-from tools.step_files import Asked, mark
-from tools.trials import series_address
+from tests.doubles.aws import moto, point_at
+from tests.doubles.sagemaker import fixed_step as canned_step
+from tests.doubles.sagemaker.definitions import parsed
+from tests.doubles.sagemaker.fleet import IMAGE_URI, ROLE, Fleet
+from tests.doubles.sagemaker.job import Conduct
+from tests.graphs.dependencies import OWNER, open_dependencies
+from tests.graphs.jobs.queued_runs import eventually
 
 pytestmark = pytest.mark.anyio
 USUAL = [step.name for step in STEPS if not step.optional]
@@ -51,9 +51,9 @@ class Finished(NamedTuple):
 
 async def finished(home: Path, request: OptimizationRequest) -> Finished:
     """A pipeline that has passed through its steps in this process."""
-    async with open_desk(home) as desk:
-        folder = await prepare(desk, OWNER, home, request)
-        asked, prices = await asked_for(desk, OWNER, request)
+    async with open_dependencies(home) as dependencies:
+        folder = await prepare(dependencies, OWNER, home, request)
+        asked, prices = await asked_for(dependencies, OWNER, request)
     async for _ in execute(folder):
         pass
     return Finished(folder, asked, prices)
@@ -177,7 +177,7 @@ async def test_what_is_executed_is_not_started_in_another_way(here: Finished, am
     try:
         arn = await pipelines.start(here.asked, here.prices, training=False)
         assert await pipelines.start(here.asked, here.prices, training=False) == arn
-        with pytest.raises(Conflicting, match="executes the same request with Training false; allowed: once it has"):
+        with pytest.raises(Conflicting, match="executes the same request with Training false; try again once it has"):
             await pipelines.start(here.asked, here.prices, training=True)
     finally:
         waits.unlink()
@@ -192,7 +192,7 @@ def test_the_command_starts_follows_and_fetches(
     request.write_text(ASKED.model_dump_json())
     begun = amazon.fleet.counts()["StartPipelineExecution"]
     assert run(["pipeline", "start", "--request", str(request)]) == 2
-    missing = "SAGEMAKER_IMAGE, SAGEMAKER_ROLE, SAGEMAKER_STORAGE: are not set; allowed: a value of each"
+    missing = "SAGEMAKER_IMAGE, SAGEMAKER_ROLE, SAGEMAKER_STORAGE: are not set; expected a value of each"
     assert capsys.readouterr().err.startswith(missing)
     for name, value in {"IMAGE": IMAGE_URI, "ROLE": ROLE, "STORAGE": f"s3://{amazon.bucket}/desk"}.items():
         monkeypatch.setenv(f"SAGEMAKER_{name}", value)
@@ -285,7 +285,7 @@ async def test_a_failed_step_names_its_cause(here: Finished, amazon: Amazon) -> 
         ("scenario_generation", "failed"),
     ]
     assert state.steps[1].cause == "scenarios.base_case: the mean of its paths is another"
-    with pytest.raises(Conflicting, match="it is failed; allowed: an execution that has succeeded"):
+    with pytest.raises(Conflicting, match="it is failed; expected an execution that has succeeded"):
         await pipelines.fetch(state)
     fleet.no_capacity(1)  # the retry policy goes on
     later = await ended(amazon, await pipelines.start(here.asked, here.prices, training=False))
@@ -299,11 +299,11 @@ async def test_what_aws_refuses_is_told(here: Finished, amazon: Amazon) -> None:
     with pytest.raises(UserError, match=r"sagemaker:CreatePipeline is denied.*iam:PassRole for 'fleet'"):
         await pipelines.start(here.asked, here.prices, training=False)
     fleet.refuse("StartPipelineExecution", "ResourceLimitExceeded", "The account has 200 executions")
-    with pytest.raises(UserError, match="200 executions; allowed: fewer at a time, or a higher quota"):
+    with pytest.raises(UserError, match="200 executions; expected fewer at a time, or a higher quota"):
         await pipelines.start(here.asked, here.prices, training=False)
     await ended(amazon, await pipelines.start(here.asked, here.prices, training=True))  # nothing of it was executed
     unknown = f"arn:aws:sagemaker:eu-west-1:123456789012:pipeline/{pipelines.name}/execution/abcdefgh1234"
-    with pytest.raises(NotFound, match="allowed: the ARN that `pipeline start` printed"):
+    with pytest.raises(NotFound, match="expected the ARN that `pipeline start` printed"):
         await pipelines.state(unknown)
 
 

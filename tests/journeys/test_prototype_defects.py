@@ -10,21 +10,23 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from quant.evaluation import Evaluation, Metrics
-from quant.family import CODES, FAMILY, WeightFunction
-from quant.history import history, replay
-from quant.kernel import raw_weight
-from quant.paths import path_model, sample_paths
-from quant.rules import lay_out
-from quant.scenario import BUILT_IN, GBM_BANNER, Engine, Scenario
-from quant.search import sobol
-from quant.simulation import evaluations, simulate
-from quant.strategy import Mandate, SearchSpace, StrategyConfig
-from tools.bundled import BundledPrices
-from tools.evaluation import World
-from tools.market import build_market
-from tools.optimization import Benchmark, Luck, OptimizationRequest, OptimizationResult
-from tools.prices import Prices
+from desk.market.bundled import BundledPrices
+from desk.market.prices import Prices
+from desk.optimization.evaluation import World
+from desk.optimization.inputs.market_data import build_market
+from desk.optimization.request import OptimizationRequest
+from desk.optimization.result import Benchmark, Luck, OptimizationResult
+from quant.strategies.config import SearchSpace, StrategyConfig
+from quant.strategies.evaluation import Evaluation, Metrics
+from quant.strategies.family import CODES, FAMILY, WeightFunction
+from quant.strategies.history import history, replay
+from quant.strategies.kernel import raw_weight
+from quant.strategies.mandate import Mandate
+from quant.strategies.rules import lay_out
+from quant.strategies.search import sobol
+from quant.strategies.simulation import evaluations, simulate
+from quant.worlds.paths import path_model, sample_paths
+from quant.worlds.scenario import BUILT_IN, GBM_BANNER, Engine, Scenario
 
 YEAR = 252
 WARM_UP = 254

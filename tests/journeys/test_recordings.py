@@ -5,16 +5,16 @@ from collections.abc import Sequence
 
 import pytest
 
-from agents.cassette import Cassette
-from agents.wiretap import CassetteMiss, Player
-from api.recording import label_of, replay
+from agents.recording.cassette import Cassette
+from agents.recording.interception import CassetteMiss, Player
+from api.recording.recording import label_of, replay
 from api.settings import read_settings
-from graphs.deciding import ABSTAINED
-from graphs.run_book import result_of
-from graphs.runs import create_run, execute
-from tests.bedrock.recordings import RECORDINGS
-from tests.playing import CASSETTES, Played, played
-from tools.trace import DecisionMade, DraftRejected, ModelAnswered, ModelReplaced, ModelRetried
+from desk.runs.events import DecisionMade, DraftRejected, ModelAnswered, ModelReplaced, ModelRetried
+from graphs.agent_decisions import ABSTAINED
+from graphs.runs.execution import create_run, execute
+from graphs.runs.repository import result_of
+from tests.cassette_playback import CASSETTES, Played, played
+from tests.doubles.bedrock.recordings import RECORDINGS
 
 OWNER = "local"
 
@@ -26,10 +26,10 @@ def replayed(home, opened, cassette: Played):
     """The recorded run, executed again: its events and its result."""
 
     async def replayed():
-        async with opened(home, cassette.models) as desk:
-            run = await create_run(desk, OWNER, cassette.request, run_id=cassette.run.run)
-            events = [event async for event in execute(desk, OWNER, run)]
-            return events, await result_of(desk.store, OWNER, run)
+        async with opened(home, cassette.models) as dependencies:
+            run = await create_run(dependencies, OWNER, cassette.request, run_id=cassette.run.run)
+            events = [event async for event in execute(dependencies, OWNER, run)]
+            return events, await result_of(dependencies.store, OWNER, run)
 
     return replayed
 
@@ -63,10 +63,10 @@ def test_each_recording_of_the_double_ships() -> None:
 @pytest.mark.cassette("optimization")
 async def test_a_run_on_bedrock_ends_as_the_run_of_the_embedded_planner(home, opened, cassette, replayed) -> None:
     events, result = await replayed()
-    async with opened(home / "embedded") as desk:
-        run = await create_run(desk, OWNER, cassette.request)
-        embedded = [event async for event in execute(desk, OWNER, run)]
-        same = await result_of(desk.store, OWNER, run)
+    async with opened(home / "embedded") as dependencies:
+        run = await create_run(dependencies, OWNER, cassette.request)
+        embedded = [event async for event in execute(dependencies, OWNER, run)]
+        same = await result_of(dependencies.store, OWNER, run)
     assert same is not None
     assert same.explanation is not None
     assert [call.stop for call in of(ModelAnswered, events)] == ["answered"] * len(of(ModelAnswered, embedded))
@@ -123,11 +123,11 @@ async def test_a_changed_question_is_a_miss_that_shows_the_difference(home, open
         with played("optimization") as playing:
             request = playing.request.model_copy(update={"limits": playing.request.limits.model_copy()})
             limits = request.limits.model_validate({"max_drawdown": {"bound": 0.4}})
-            async with opened(home, playing.models) as desk:
+            async with opened(home, playing.models) as dependencies:
                 changed = request.model_copy(update={"limits": limits})
-                run = await create_run(desk, OWNER, changed, run_id=playing.run.run)
+                run = await create_run(dependencies, OWNER, changed, run_id=playing.run.run)
                 with pytest.raises(CassetteMiss, match="max_drawdown"):
-                    [event async for event in execute(desk, OWNER, run)]
+                    [event async for event in execute(dependencies, OWNER, run)]
 
     with pytest.raises(AssertionError, match="max_drawdown"):
         await ask_something_else()

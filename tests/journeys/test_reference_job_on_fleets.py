@@ -16,16 +16,17 @@ from typing import Any
 
 import pytest
 
-from graphs import jobs
-from graphs.run_book import run_of
-from graphs.runs import execute
-from graphs.states import STOPPED
-from tests.aws import Aws, point_at
-from tests.fleet.fleet import Fleet
-from tests.fleet.function import function
-from tests.fleet.job import Conduct
-from tests.fleet.killing import ended, killed
-from tests.fleet.reference import (
+from desk.compute.shards.shards import decode
+from graphs.jobs import jobs
+from graphs.runs.execution import execute
+from graphs.runs.repository import run_of
+from graphs.runs.states import STOPPED
+from tests.doubles.aws import Aws, point_at
+from tests.doubles.sagemaker.fleet import Fleet
+from tests.doubles.sagemaker.job import Conduct
+from tests.graphs.dependencies import OWNER, open_dependencies
+from tests.journeys.coordinator_processes import ended, killed
+from tests.journeys.reference_job import (
     REDUCED,
     REFERENCE,
     RUN,
@@ -34,7 +35,7 @@ from tests.fleet.reference import (
     asked,
     carried_on,
     computed_by_sagemaker,
-    desk_of_settings,
+    dependencies_of_settings,
     dice,
     digest_of,
     lines,
@@ -42,9 +43,8 @@ from tests.fleet.reference import (
     telling,
     until,
 )
-from tests.fleet.spoiling import SPOIL, shard_of
-from tests.graphs.conftest import OWNER, open_desk
-from tools.shards import decode
+from tests.journeys.spoiled_shards import SPOIL, shard_of
+from tests.journeys.worker_function import function
 
 pytestmark = pytest.mark.anyio
 
@@ -67,15 +67,15 @@ def playing(
 
 
 async def test_a_small_run_has_one_result_here_and_on_a_fleet(tmp_path: Path, playing: Any) -> None:
-    async with open_desk(tmp_path / "here", AllAtOnce()) as desk:
-        await asked(desk, REDUCED)
-        await carried_on(desk)
-        digest = await digest_of(desk)
+    async with open_dependencies(tmp_path / "here", AllAtOnce()) as dependencies:
+        await asked(dependencies, REDUCED)
+        await carried_on(dependencies)
+        digest = await digest_of(dependencies)
     with playing(2, telling()) as watch:
-        async with desk_of_settings(AllAtOnce()) as desk:
-            await asked(desk, REDUCED)
-            await carried_on(desk)
-            assert await digest_of(desk) == digest
+        async with dependencies_of_settings(AllAtOnce()) as dependencies:
+            await asked(dependencies, REDUCED)
+            await carried_on(dependencies)
+            assert await digest_of(dependencies) == digest
         counts = watch.counted()
         assert (counts.attempts, counts.shards) == (1, counts.computed)
 
@@ -85,11 +85,11 @@ async def test_a_small_run_has_one_result_here_and_on_a_fleet(tmp_path: Path, pl
 async def test_the_reference_job_on_a_fleet_told_of_by_events(playing: Any, local: str, instances: int) -> None:
     with playing(instances, telling()) as watch:
         async with function(watch.fleet) as one:
-            await jobs.submit(one.desk, OWNER, REFERENCE, run_id=RUN)
+            await jobs.submit(one.dependencies, OWNER, REFERENCE, run_id=RUN)
             await one.work()
-            while (await run_of(one.desk.store, OWNER, RUN)).state not in STOPPED:
+            while (await run_of(one.dependencies.store, OWNER, RUN)).state not in STOPPED:
                 await one.hear()
-            assert await digest_of(one.desk) == local
+            assert await digest_of(one.dependencies) == local
         counts = watch.counted()
         counts.check(local)
         assert counts.computed == counts.shards + counts.taken_twice
@@ -100,17 +100,17 @@ async def test_the_reference_job_on_a_fleet_told_of_by_events(playing: Any, loca
 async def test_three_of_eight_instances_are_killed(playing: Any, local: str, lost: Any) -> None:
     chance = dice()
     with playing(8, telling(lost=lost)) as watch:
-        async with desk_of_settings() as desk:
-            await asked(desk, REFERENCE)
-            running = asyncio.create_task(carried_on(desk))
+        async with dependencies_of_settings() as dependencies:
+            await asked(dependencies, REFERENCE)
+            running = asyncio.create_task(carried_on(dependencies))
             try:
                 for _ in range(3):
                     await _kill_one(watch, chance)
                 await running
             finally:
                 running.cancel()
-            assert await digest_of(desk) == local
-            reports = Counter(report.code for report in await reports_of(desk))
+            assert await digest_of(dependencies) == local
+            reports = Counter(report.code for report in await reports_of(dependencies))
         counts = watch.counted()
         counts.check(local)
         assert sum(each.lost for job in watch.fleet.jobs.values() for each in job.instances) == 3
@@ -134,15 +134,15 @@ async def _kill_one(watch: Watch, chance: random.Random) -> None:
 async def test_results_of_a_fleet_that_are_late_and_come_twice(playing: Any, local: str) -> None:
     """An instance stands still with a shard until somebody else has computed it, and then goes on."""
     with playing(3, telling()) as watch:
-        async with desk_of_settings() as desk:
-            await asked(desk, REFERENCE)
-            running = asyncio.create_task(carried_on(desk))
+        async with dependencies_of_settings() as dependencies:
+            await asked(dependencies, REFERENCE)
+            running = asyncio.create_task(carried_on(dependencies))
             job = await watch.begins(1)
             instance, shard = await _stopped(job)
             await until(lambda: shard in watch.stored(job.name))
             instance.signal(signal.SIGCONT)
             await running
-            assert await digest_of(desk) == local
+            assert await digest_of(dependencies) == local
         counts = watch.counted()
         counts.check(local)
         (account, *_) = [each for each in watch.accounts() if each["late"]]
@@ -169,13 +169,13 @@ async def _stopped(job: Any) -> tuple[Any, str]:
 async def test_the_coordinator_of_a_fleet_is_killed(playing: Any, local: str, home: Path) -> None:
     chance = dice()
     with playing(3, telling()) as watch:
-        async with desk_of_settings() as desk:
-            await asked(desk, REFERENCE)
+        async with dependencies_of_settings() as dependencies:
+            await asked(dependencies, REFERENCE)
         await killed(home, chance)
         await ended()
-        async with desk_of_settings() as desk:
-            assert await digest_of(desk) == local
-            assert {report.code for report in await reports_of(desk)} == {"begun"}
+        async with dependencies_of_settings() as dependencies:
+            assert await digest_of(dependencies) == local
+            assert {report.code for report in await reports_of(dependencies)} == {"begun"}
         counts = watch.counted()
         counts.check(local)
         assert counts.computed == counts.shards + counts.taken_twice
@@ -185,12 +185,12 @@ async def test_the_coordinator_of_a_fleet_is_killed(playing: Any, local: str, ho
 @pytest.mark.soak
 async def test_the_coordinator_of_this_machine_is_killed(local: str, home: Path) -> None:
     chance = dice()
-    async with open_desk(home) as desk:
-        await asked(desk, REFERENCE)
+    async with open_dependencies(home) as dependencies:
+        await asked(dependencies, REFERENCE)
     kept = (await killed(home, chance))[-1].stored
     said = await ended()
-    async with open_desk(home) as desk:
-        assert await digest_of(desk) == local
+    async with open_dependencies(home) as dependencies:
+        assert await digest_of(dependencies) == local
     sys.stdout.write(f"\n{local[:16]} computed after the last kill: {said['computed']} trials\n")
     assert said["computed"] == REFERENCE.trials - kept < REFERENCE.trials
 
@@ -198,9 +198,9 @@ async def test_the_coordinator_of_this_machine_is_killed(local: str, home: Path)
 @pytest.mark.soak
 async def test_bad_shards_in_s3_are_refused_named_and_computed_again(playing: Any, local: str) -> None:
     with playing(2, telling()) as watch:
-        async with desk_of_settings() as desk:
-            await asked(desk, REFERENCE)
-            async with aclosing(execute(desk, OWNER, RUN)) as told:
+        async with dependencies_of_settings() as dependencies:
+            await asked(dependencies, REFERENCE)
+            async with aclosing(execute(dependencies, OWNER, RUN)) as told:
                 async for _ in told:
                     pass
             (attempt,) = watch.fleet.jobs
@@ -212,9 +212,11 @@ async def test_bad_shards_in_s3_are_refused_named_and_computed_again(playing: An
                 watch.fleet.put(uri, spoil(watch.fleet.content(uri)))
             flaws = {Path(uri).stem: flaw for uri, (flaw, _) in spoiled.items()}
             watch.left[attempt] -= set(flaws)
-            await carried_on(desk)
-            assert await digest_of(desk) == local
-            bad = {report.name: report.reason for report in await reports_of(desk) if report.code == "bad_shard"}
+            await carried_on(dependencies)
+            assert await digest_of(dependencies) == local
+            bad = {
+                report.name: report.reason for report in await reports_of(dependencies) if report.code == "bad_shard"
+            }
         assert bad == flaws
         counts = watch.counted()
         counts.check(local)

@@ -11,18 +11,18 @@ from typing import Any
 
 import pytest
 
-from graphs.run_book import events_of
-from graphs.runs import create_run, execute
-from tests.fleet.coordinator import ray_desk
-from tests.fleet.killing import ended, killed
-from tests.fleet.reference import REFERENCE, asked, carried_on, dice, digest_of, reports_of, until
-from tests.fleet.spoiling import SPOIL
-from tests.graphs.conftest import OWNER, open_desk
-from tests.tools.ray_nodes import Nodes, two_nodes
-from tests.tools.test_ray import Stuttering
-from tools.ray_cluster import AHEAD, CHUNK, RayEngine
-from tools.shard_book import BlobShelf
-from tools.sharding import Sharded
+from desk.compute.ray_cluster import AHEAD, CHUNK, RayEngine
+from desk.compute.shards.repository import BlobShelf
+from desk.compute.shards.sharded_search import Sharded
+from graphs.runs.execution import create_run, execute
+from graphs.runs.repository import events_of
+from tests.desk.compute.test_ray_cluster import Stuttering
+from tests.doubles.ray_nodes import Nodes, two_nodes
+from tests.graphs.dependencies import OWNER, open_dependencies
+from tests.journeys.coordinator import ray_dependencies
+from tests.journeys.coordinator_processes import ended, killed
+from tests.journeys.reference_job import REFERENCE, asked, carried_on, dice, digest_of, reports_of, until
+from tests.journeys.spoiled_shards import SPOIL
 
 pytestmark = [pytest.mark.anyio, pytest.mark.soak]
 IN_FLIGHT = 2 * AHEAD
@@ -64,37 +64,37 @@ class Shelved:
 
 
 async def test_the_reference_job_on_two_nodes_of_ray(nodes: Nodes, local: str, tmp_path: Path) -> None:
-    async with ray_desk(tmp_path / "home", nodes.address, tmp_path / "book") as desk:
-        await asked(desk, REFERENCE)
-        await carried_on(desk)
-        assert await digest_of(desk) == local
+    async with ray_dependencies(tmp_path / "home", nodes.address, tmp_path / "book") as dependencies:
+        await asked(dependencies, REFERENCE)
+        await carried_on(dependencies)
+        assert await digest_of(dependencies) == local
     told = Shelved(tmp_path / "book").told(local)
     assert told.computed == told.shards
 
 
 async def test_the_coordinator_of_a_ray_cluster_is_killed(nodes: Nodes, local: str, home: Path, tmp_path: Path) -> None:
     chance, book = dice(), Shelved(tmp_path / "book")
-    async with open_desk(home) as desk:
-        await asked(desk, REFERENCE)
+    async with open_dependencies(home) as dependencies:
+        await asked(dependencies, REFERENCE)
     given = nodes.address, str(book.path)
     book.apart += [each.process for each in await killed(home, chance, *given)]
     book.apart.append((await ended(*given))["pid"])
-    async with open_desk(home) as desk:
-        assert await digest_of(desk) == local
+    async with open_dependencies(home) as dependencies:
+        assert await digest_of(dependencies) == local
     told = book.told(local)
     assert told.computed - told.shards <= 3 * IN_FLIGHT
 
 
 async def test_a_worker_of_a_ray_cluster_is_killed(nodes: Nodes, local: str, tmp_path: Path) -> None:
     chance, book = dice(), Shelved(tmp_path / "book")
-    async with ray_desk(tmp_path / "home", nodes.address, book.path) as desk:
-        await asked(desk, REFERENCE)
-        running = asyncio.create_task(carried_on(desk))
+    async with ray_dependencies(tmp_path / "home", nodes.address, book.path) as dependencies:
+        await asked(dependencies, REFERENCE)
+        running = asyncio.create_task(carried_on(dependencies))
         moment = chance.randrange(3, 20)
         await until(lambda: len(book.begun) >= moment)
         nodes.kill()
         await running
-        assert await digest_of(desk) == local
+        assert await digest_of(dependencies) == local
     told = book.told(local)
     assert told.computed - told.shards <= IN_FLIGHT
 
@@ -104,14 +104,14 @@ async def test_results_of_a_ray_cluster_that_are_late_and_come_twice(nodes: Node
 
     def simulator(world: Any, happened: Any) -> Sharded:
         engines.append(Stuttering(RayEngine(world, nodes.address)))
-        shelf = BlobShelf(desk.store, loop, desk.now)
+        shelf = BlobShelf(dependencies.store, loop, dependencies.now)
         return Sharded(world, engines[-1], shelf, chunk=CHUNK)
 
     loop = asyncio.get_running_loop()
-    async with ray_desk(tmp_path / "home", nodes.address, book.path, simulator) as desk:
-        await asked(desk, REFERENCE)
-        await carried_on(desk)
-        assert await digest_of(desk) == local
+    async with ray_dependencies(tmp_path / "home", nodes.address, book.path, simulator) as dependencies:
+        await asked(dependencies, REFERENCE)
+        await carried_on(dependencies)
+        assert await digest_of(dependencies) == local
     told = book.told(local)
     assert told.computed == told.shards < sum(engine.said for engine in engines)
 
@@ -120,21 +120,25 @@ async def test_bad_shards_on_rays_shelf_are_refused_named_and_computed_again(
     nodes: Nodes, local: str, tmp_path: Path
 ) -> None:
     home, book = tmp_path / "home", Shelved(tmp_path / "book")
-    async with ray_desk(home, nodes.address, book.path) as desk:
-        await asked(desk, REFERENCE)
-        await carried_on(desk)
+    async with ray_dependencies(home, nodes.address, book.path) as dependencies:
+        await asked(dependencies, REFERENCE)
+        await carried_on(dependencies)
         flaws: dict[str, str] = {}
         for path, (flaw, spoil) in zip(sorted((home / "blobs").glob("*/shards*/*")), SPOIL.items(), strict=False):
             path.write_bytes(spoil(path.read_bytes()))
             flaws[path.name] = flaw
         before = len(book.begun)
         book.path.with_suffix(".puts").unlink()
-        again = await create_run(desk, OWNER, REFERENCE, run_id="again")
-        events = [event async for event in execute(desk, OWNER, again)]
-        assert await digest_of(desk, again) == local
-        bad = {report.name: report.reason for report in await reports_of(desk, again) if report.code == "bad_shard"}
+        again = await create_run(dependencies, OWNER, REFERENCE, run_id="again")
+        events = [event async for event in execute(dependencies, OWNER, again)]
+        assert await digest_of(dependencies, again) == local
+        bad = {
+            report.name: report.reason for report in await reports_of(dependencies, again) if report.code == "bad_shard"
+        }
         assert bad == flaws
-        assert [event.id for event in events] == [event.id for event in await events_of(desk.store, OWNER, again)]
+        assert [event.id for event in events] == [
+            event.id for event in await events_of(dependencies.store, OWNER, again)
+        ]
     puts = book.path.with_suffix(".puts").read_text(encoding="utf-8").split()
     assert sorted(puts) == sorted(flaws)
     assert len(book.begun) - before == len(flaws)

@@ -6,23 +6,23 @@ from datetime import UTC, datetime
 
 import pytest
 
-from api.cli import run
-from api.optimize import follow
-from api.progress import describe, estimated
+from api.cli.commands.optimize import follow
+from api.cli.main import run
+from api.cli.output.progress import describe, estimated
 from api.settings import read_settings
-from graphs import jobs
-from graphs.new_runs import create_run
-from graphs.run_book import list_runs, run_of
-from graphs.worker import Worker
+from desk.optimization.estimate import estimate
+from desk.optimization.jobs import JobStatus, Report, SearchJob
+from desk.runs.events import ComputationReported
+from graphs.jobs import jobs
+from graphs.jobs.worker import Worker
+from graphs.runs.creation import create_run
+from graphs.runs.repository import list_runs, run_of
 from store.errors import Unavailable
-from tests.api.driving import driven
-from tests.api.test_lambda_events import batch, desk_of, received, told
-from tests.graphs.conftest import OWNER
-from tests.graphs.elsewhere import CLOUD, SMALL, Account, Elsewhere, cloud_desk
-from tests.graphs.queued import eventually
-from tools.estimate import estimate
-from tools.jobs import JobStatus, Report, SearchJob
-from tools.trace import ComputationReported
+from tests.api.lambda_.function import driven
+from tests.api.lambda_.test_events import batch, dependencies_of, received, told
+from tests.doubles.remote_jobs import CLOUD, SMALL, Account, Elsewhere, cloud_dependencies
+from tests.graphs.dependencies import OWNER
+from tests.graphs.jobs.queued_runs import eventually
 
 BEGUN = Report(attempt=1, name="stratigos-1", code="begun")
 
@@ -30,17 +30,17 @@ BEGUN = Report(attempt=1, name="stratigos-1", code="begun")
 @pytest.mark.anyio
 async def test_the_end_of_a_processing_job_lets_its_run_go_on(home):
     account = Account()
-    async with driven(home, cloud_desk(home, account)) as one:
-        desk = desk_of(one)
-        await jobs.submit(desk, OWNER, SMALL)
+    async with driven(home, cloud_dependencies(home, account)) as one:
+        dependencies = dependencies_of(one)
+        await jobs.submit(dependencies, OWNER, SMALL)
         assert await told(one, batch(*await received(one, 1))) == {"batchItemFailures": []}
-        (computing,) = await list_runs(desk.store, OWNER)
-        assert (computing.state, await jobs.queue_of(desk).depth()) == ("computing", 0)
+        (computing,) = await list_runs(dependencies.store, OWNER)
+        assert (computing.state, await jobs.queue_of(dependencies).depth()) == ("computing", 0)
         account.say(state="running", reports=(BEGUN,))
         name = "stratigos-" + hashlib.sha256(account.submitted[0].encode()).hexdigest()[:24] + "-1"
         for outcome in ("goes on", "no news"):
             assert await told(one, changed(name)) == {"processing_job": name, "outcome": outcome}
-        assert await jobs.queue_of(desk).depth() == 1
+        assert await jobs.queue_of(dependencies).depth() == 1
         assert (await told(one, changed("nightly-report")))["outcome"] == "not ours"
         assert (await told(one, {"task": "sweep"}))["going_on"] == 0
         for detail in (None, {}, {"ProcessingJobName": 1}, "x"):
@@ -61,13 +61,13 @@ def changed(name: str) -> dict:
 
 def test_ctrl_c_leaves_the_run_computing_and_says_how_to_come_back_and_how_to_end_it(home, capsys):
     async def interrupted() -> str:
-        async with cloud_desk(home, Account(), queue=None) as desk:
-            made = await create_run(desk, OWNER, SMALL)
+        async with cloud_dependencies(home, Account(), queue=None) as dependencies:
+            made = await create_run(dependencies, OWNER, SMALL)
 
             async def computing() -> bool:
-                return (await run_of(desk.store, OWNER, made)).state == "computing"
+                return (await run_of(dependencies.store, OWNER, made)).state == "computing"
 
-            following = asyncio.create_task(follow(read_settings(), desk, made, as_json=False))
+            following = asyncio.create_task(follow(read_settings(), dependencies, made, as_json=False))
             await eventually(computing)
             following.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -90,13 +90,13 @@ def test_ctrl_c_leaves_the_run_computing_and_says_how_to_come_back_and_how_to_en
 def test_what_could_not_be_stopped_can_be_cancelled_again(home, capsys):
     async def unstopped() -> str:
         account = Account()
-        async with cloud_desk(home, account) as desk:
-            made = (await jobs.submit(desk, OWNER, SMALL)).id
-            delivery = await jobs.queue_of(desk).receive(lease=60.0, wait=0.0)
+        async with cloud_dependencies(home, account) as dependencies:
+            made = (await jobs.submit(dependencies, OWNER, SMALL)).id
+            delivery = await jobs.queue_of(dependencies).receive(lease=60.0, wait=0.0)
             assert delivery is not None
-            assert await Worker(desk).deliver(delivery)
+            assert await Worker(dependencies).deliver(delivery)
             account.unreachable = True
-            assert (await jobs.cancel(desk, OWNER, made, by=OWNER)).state == "cancelled"
+            assert (await jobs.cancel(dependencies, OWNER, made, by=OWNER)).state == "cancelled"
             return made
 
     made = asyncio.run(unstopped())
@@ -111,10 +111,10 @@ class OutOfReach(Elsewhere):
 
 @pytest.mark.anyio
 async def test_a_job_that_could_not_be_submitted_is_not_said_to_go_on(home, capsys):
-    async with cloud_desk(home, Account(), queue=None, jobs=OutOfReach(Account())) as desk:
-        made = await create_run(desk, OWNER, SMALL)
+    async with cloud_dependencies(home, Account(), queue=None, jobs=OutOfReach(Account())) as dependencies:
+        made = await create_run(dependencies, OWNER, SMALL)
         with pytest.raises(Unavailable):
-            await follow(read_settings(), desk, made, as_json=False)
+            await follow(read_settings(), dependencies, made, as_json=False)
     said = capsys.readouterr().err
     assert f"Run {made} may not have begun elsewhere; come back: python -m api optimize --resume {made}" in said
     assert "goes on" not in said

@@ -5,23 +5,23 @@ from typing import Any
 
 import pytest
 
-from agents.model import only
-from agents.planner import EmbeddedPlanner
-from api.app import create_desk
+from agents.models.factory import only
+from agents.planner.planner import EmbeddedPlanner
+from api.app import create_dependencies
 from api.settings import read_settings
-from graphs import jobs
-from graphs.computations import computation_of
-from graphs.remote import notice
-from graphs.run_book import events_of, run_of
-from graphs.runs import create_run, decide_approval, execute
-from graphs.worker import Worker
-from tests.fleet.fleet import IMAGE_URI, ROLE, Fleet
-from tests.graphs.conftest import OWNER, open_desk
-from tests.graphs.elsewhere import SMALL
-from tests.graphs.mortal import Life
-from tools.approval import Decided, approval_of
-from tools.context import utc_now
-from tools.trace import ComputationReported, TraceEvent
+from desk.base.clock import utc_now
+from desk.governance.approvals import Decided, approval_of
+from desk.runs.events import ComputationReported, TraceEvent
+from graphs.jobs import jobs
+from graphs.jobs.remote import notice
+from graphs.jobs.worker import Worker
+from graphs.runs.computations import computation_of
+from graphs.runs.execution import create_run, decide_approval, execute
+from graphs.runs.repository import events_of, run_of
+from tests.doubles.remote_jobs import SMALL
+from tests.doubles.sagemaker.fleet import IMAGE_URI, ROLE, Fleet
+from tests.doubles.simulated_kill import Life
+from tests.graphs.dependencies import OWNER, open_dependencies
 
 pytestmark = [pytest.mark.anyio, pytest.mark.soak]
 
@@ -39,9 +39,9 @@ def settings(home: Any, fleet: Fleet, bucket: str, monkeypatch: pytest.MonkeyPat
     return read_settings()
 
 
-async def worked(desk: Any) -> None:
-    while (delivery := await jobs.queue_of(desk).receive(lease=60.0, wait=0.0)) is not None:
-        await Worker(desk, lease=3.0).deliver(delivery)
+async def worked(dependencies: Any) -> None:
+    while (delivery := await jobs.queue_of(dependencies).receive(lease=60.0, wait=0.0)) is not None:
+        await Worker(dependencies, lease=3.0).deliver(delivery)
 
 
 async def test_a_run_on_sagemaker_comes_to_the_result_of_this_machine(
@@ -50,32 +50,32 @@ async def test_a_run_on_sagemaker_comes_to_the_result_of_this_machine(
     heard: asyncio.Queue[Any] = asyncio.Queue()
     loop = asyncio.get_running_loop()
     fleet.listeners.append(lambda event: loop.call_soon_threadsafe(heard.put_nowait, event))
-    async with open_desk(tmp_path / "here") as here:
+    async with open_dependencies(tmp_path / "here") as here:
         run = await create_run(here, OWNER, SMALL, run_id="same")
         told = [event async for event in execute(here, OWNER, run)]
         digest = (await run_of(here.store, OWNER, run)).result_digest
-    async with create_desk(settings, only(EmbeddedPlanner()), queued=True) as desk:
-        run = (await jobs.submit(desk, settings.owner, SMALL, run_id="same")).id
-        await worked(desk)
-        approval = await approval_of(desk.store, settings.owner, run)
+    async with create_dependencies(settings, only(EmbeddedPlanner()), queued=True) as dependencies:
+        run = (await jobs.submit(dependencies, settings.owner, SMALL, run_id="same")).id
+        await worked(dependencies)
+        approval = await approval_of(dependencies.store, settings.owner, run)
         assert approval is not None
         assert "instances" in approval.asked.exceeded
         decided = Decided(verdict="approved", by=settings.owner, at=utc_now())
-        await decide_approval(desk, settings.owner, run, decided)
+        await decide_approval(dependencies, settings.owner, run, decided)
         life = Life(3, since="computation")  # a process that dies in the middle of submitting
-        delivery = await jobs.queue_of(desk).receive(lease=0.01, wait=0.0)
+        delivery = await jobs.queue_of(dependencies).receive(lease=0.01, wait=0.0)
         assert delivery is not None
-        assert not await Worker(life.desk(desk), lease=3.0).deliver(delivery)
+        assert not await Worker(life.dependencies(dependencies), lease=3.0).deliver(delivery)
         assert life.left == 0
-        while (await run_of(desk.store, settings.owner, run)).state not in ("completed", "failed"):
-            await worked(desk)
+        while (await run_of(dependencies.store, settings.owner, run)).state not in ("completed", "failed"):
+            await worked(dependencies)
             await asyncio.sleep(0.1)  # the lease of the dead one holds for a while
-            if (await run_of(desk.store, settings.owner, run)).state == "computing":
+            if (await run_of(dependencies.store, settings.owner, run)).state == "computing":
                 event = await asyncio.wait_for(heard.get(), 120.0)
-                await notice(desk, event["detail"]["ProcessingJobName"])
-        done = await run_of(desk.store, settings.owner, run)
-        stored = await events_of(desk.store, settings.owner, run)
-        assert await computation_of(desk.store, settings.owner, run) is None
+                await notice(dependencies, event["detail"]["ProcessingJobName"])
+        done = await run_of(dependencies.store, settings.owner, run)
+        stored = await events_of(dependencies.store, settings.owner, run)
+        assert await computation_of(dependencies.store, settings.owner, run) is None
     assert (done.state, done.result_digest) == ("completed", digest)
     reports = [event.report.code for event in stored if isinstance(event, ComputationReported)]
     assert set(reports) == {"begun"}

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SMALL = ("--trials", "12", "--paths", "150", "--years", "1", "--scenarios", "base_case,bear_market")
 
 PROCESSOR = {
@@ -49,7 +49,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> str:
     return digest(tmp_path_factory.mktemp("first"))
 
 
-@pytest.mark.soak  # in short: tests/quant/test_elementary.py and test_montecarlo.py, for the kernels themselves
+@pytest.mark.soak  # in short: tests/quant/numeric/test_elementary.py and test_montecarlo.py, for the kernels themselves
 @pytest.mark.timeout(300)
 def test_another_processor_and_another_number_of_threads_change_no_bit(first: str, tmp_path: Path) -> None:
     assert digest(tmp_path / "home", **PROCESSOR) == first

@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quant.scenario import BUILT_IN
-from tests.aws import Aws
-from tests.fleet.fleet import IMAGE_URI, ROLE, Fleet
-from tests.fleet.job import Conduct
-from tools.bundled import BundledPrices
-from tools.code import code_version
-from tools.container import Work, decode_trials, write_work
-from tools.evaluation import World
-from tools.jobs import SearchJob
-from tools.market import build_market
-from tools.optimization import OptimizationRequest
-from tools.processing import Cluster, request
-from tools.search import run_search
+from desk.base.code_version import code_version
+from desk.compute.container.job_files import Work, decode_trials, write_work
+from desk.compute.sagemaker.processing import Cluster, request
+from desk.market.bundled import BundledPrices
+from desk.optimization.evaluation import World
+from desk.optimization.inputs.market_data import build_market
+from desk.optimization.jobs import SearchJob
+from desk.optimization.request import OptimizationRequest
+from desk.optimization.search.search import run_search
+from quant.worlds.scenario import BUILT_IN
+from tests.doubles.aws import Aws
+from tests.doubles.sagemaker.fleet import IMAGE_URI, ROLE, Fleet
+from tests.doubles.sagemaker.job import Conduct
 
 pytestmark = pytest.mark.soak
 

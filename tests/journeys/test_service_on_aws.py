@@ -10,20 +10,20 @@ from typing import Any
 import httpx
 import pytest
 
-from agents.model import only
-from agents.planner import EmbeddedPlanner
-from api.app import create_app, create_desk
+from agents.models.factory import only
+from agents.planner.planner import EmbeddedPlanner
+from api.app import create_app, create_dependencies
 from api.settings import Settings
-from quant.scenario import BUILT_IN
-from store.aws import create_table
-from tests.api.serving import served
-from tests.api.test_market_data import wide
-from tests.api.test_monte_carlo import TWO
-from tests.api.test_portfolios import TECH
-from tests.api.test_threads import RISK, begun, told
-from tests.aws import Aws, ministack, point_at
-from tests.graphs.conftest import QUICK
-from tests.graphs.queued import eventually, working
+from quant.worlds.scenario import BUILT_IN
+from store.aws.session import create_table
+from tests.api.http.application import served
+from tests.api.http.routes.test_market_data import wide
+from tests.api.http.routes.test_monte_carlo import TWO
+from tests.api.http.routes.test_portfolios import TECH
+from tests.api.http.routes.test_threads import RISK, begun, told
+from tests.doubles.aws import Aws, ministack, point_at
+from tests.graphs.dependencies import QUICK
+from tests.graphs.jobs.queued_runs import eventually, working
 
 pytestmark = pytest.mark.anyio
 
@@ -67,10 +67,10 @@ async def service(home: Path, chosen: dict[str, str]) -> AsyncGenerator[httpx.As
     """The application, and a worker with a desk of its own, as another process has."""
     settings = Settings.model_validate({"STRATIGOS_HOME": home} | chosen)
 
-    def desk():
-        return create_desk(settings, only(EmbeddedPlanner(), QUICK), queued=True)
+    def dependencies():
+        return create_dependencies(settings, only(EmbeddedPlanner(), QUICK), queued=True)
 
-    async with desk() as workers, working(workers), served(create_app(settings, desk())) as client:
+    async with dependencies() as workers, working(workers), served(create_app(settings, dependencies())) as client:
         yield client
 
 

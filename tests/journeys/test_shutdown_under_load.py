@@ -15,25 +15,25 @@ from time import monotonic, sleep
 import httpx
 import pytest
 
-from api.api_keys import KeyTerms, create
-from graphs.desk import Desk
-from graphs.leases import KIND as LEASE
-from graphs.run_book import Run, events_of, run_of
-from graphs.runs import reproduce
-from graphs.worker import executed
-from store.records import every
+from api.http.identity.api_keys import KeyTerms, create
+from desk.base.clock import utc_now
+from desk.optimization.repositories.trial_repository import KIND as TRIAL
+from graphs.dependencies import Dependencies
+from graphs.jobs.worker import executed
+from graphs.runs.execution import reproduce
+from graphs.runs.leases import KIND as LEASE
+from graphs.runs.repository import Run, events_of, run_of
+from store.records import iterate_records
 from store.store import Store, open_store
-from tests.api.listening import Reader, begun, until
-from tests.api.live import RUN, written
-from tests.api.serving import application
-from tests.api.supervised import ROOT, Supervised
-from tests.api.test_on_aws import SMALL
-from tests.api.test_shutdown import ending
-from tests.api.test_workers import alive
-from tests.graphs.conftest import OWNER, open_desk
-from tests.graphs.queued import queued_desk, working
-from tools.context import utc_now
-from tools.trials import KIND as TRIAL
+from tests.api.cli.test_worker_processes import alive
+from tests.api.http.application import application
+from tests.api.http.live_run import RUN, written
+from tests.api.http.stream_readers import Reader, begun, until
+from tests.api.http.test_server import ending
+from tests.graphs.dependencies import OWNER, open_dependencies
+from tests.graphs.jobs.queued_runs import queued_dependencies, working
+from tests.journeys.service_processes import ROOT, Supervised
+from tests.journeys.test_service_on_aws import SMALL
 
 LONG = 300.0
 """Seconds after which a test gives up."""
@@ -76,7 +76,7 @@ async def through_a_restart(
         first = executions()
         async with open_store(home) as store:
             left = {job: await run_of(store, owner, job) for job, owner in owners.items()}
-            assert not [each for owner in people async for each in every(store.records, owner, LEASE)]
+            assert not [each for owner in people async for each in iterate_records(store.records, owner, LEASE)]
         cut = {job for job in first if left[job].state != "completed"}
         assert cut, "nothing was executed when the service ended"
         assert {run.state for job, run in left.items() if job not in first} <= {"queued"}
@@ -84,13 +84,13 @@ async def through_a_restart(
             await until(lambda: all(reader.done for reader in following), seconds=LONG)
     assert executions() == {job: 1 + (job in cut) for job in owners}
     assert sum(reader.cuts for reader in following)
-    async with open_desk(home) as desk:
+    async with open_dependencies(home) as dependencies:
         for job, owner in owners.items():
-            run = await run_of(desk.store, owner, job)
-            await _is_whole(desk.store, run, [reader for reader in following if reader.job == job])
+            run = await run_of(dependencies.store, owner, job)
+            await _is_whole(dependencies.store, run, [reader for reader in following if reader.job == job])
         for job in sorted(cut)[:2]:
-            again = await reproduce(desk, owners[job], job)
-            assert again.digest() == (await run_of(desk.store, owners[job], job)).result_digest
+            again = await reproduce(dependencies, owners[job], job)
+            assert again.digest() == (await run_of(dependencies.store, owners[job], job)).result_digest
 
 
 async def _is_whole(store: Store, run: Run, readers: list[Reader]) -> None:
@@ -102,7 +102,7 @@ async def _is_whole(store: Store, run: Run, readers: list[Reader]) -> None:
     assert len({event.id for event in log}) == len(log)
     kinds = Counter(event.event for event in log)
     assert (kinds["run_started"], kinds["run_finished"], kinds["run_failed"]) == (1, 1, 0)
-    trials = [record async for record in every(store.records, run.owner, TRIAL, prefix=f"{run.id}.")]
+    trials = [record async for record in iterate_records(store.records, run.owner, TRIAL, prefix=f"{run.id}.")]
     assert kinds["trial_finished"] == len(trials) == SMALL["trials"]
     assert {record.version for record in trials} == {1}, "a trial that was stored was computed again"
     for reader in readers:
@@ -113,15 +113,15 @@ async def _is_whole(store: Store, run: Run, readers: list[Reader]) -> None:
 async def test_jobs_and_readers_go_on_after_a_restart(home):
     executions: Counter[str] = Counter()
 
-    async def counted(desk: Desk, owner: str, job: str) -> None:
+    async def counted(dependencies: Dependencies, owner: str, job: str) -> None:
         executions[job] += 1
-        await executed(desk, owner, job)
+        await executed(dependencies, owner, job)
 
     @asynccontextmanager
     async def here() -> AsyncGenerator[str]:
-        async with queued_desk(home) as desk:
-            with ending(application(home, queued_desk(home)), grace=3.0) as (address, server):
-                async with working(desk, execution=counted):
+        async with queued_dependencies(home) as dependencies:
+            with ending(application(home, queued_dependencies(home)), grace=3.0) as (address, server):
+                async with working(dependencies, execution=counted):
                     yield address
                     server.should_exit = True
 

@@ -15,18 +15,18 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from agents.model import only
-from agents.planner import EmbeddedPlanner
-from api.app import create_desk
+from agents.models.factory import only
+from agents.planner.planner import EmbeddedPlanner
+from api.app import create_dependencies
 from api.settings import Settings
-from graphs.connections import KIND
-from store.aws import create_table
+from graphs.streaming.connections import KIND
+from store.aws.session import create_table
 from store.keys import SYSTEM
-from tests.api.driving import Driven, driven
-from tests.api.live import OWNER, RUN, Written
-from tests.aws import Aws, ministack, point_at
-from tests.graphs.conftest import QUICK
-from tests.graphs.queued import eventually
+from tests.api.http.live_run import OWNER, RUN, Written
+from tests.api.lambda_.function import Driven, driven
+from tests.doubles.aws import Aws, ministack, point_at
+from tests.graphs.dependencies import QUICK
+from tests.graphs.jobs.queued_runs import eventually
 
 pytestmark = [pytest.mark.anyio, pytest.mark.soak]
 
@@ -116,10 +116,10 @@ async def test_a_run_is_followed_over_a_real_socket(home: Path, aws: Aws):
         create_table(aws.dynamodb, "desk")
         given = {"STRATIGOS_SOCKETS": place, "STRATIGOS_STORE": f"dynamodb:desk,s3:{aws.bucket('desk')}"}
         settings = Settings.model_validate({"STRATIGOS_HOME": home, **given})
-        desk = create_desk(settings, only(EmbeddedPlanner(), QUICK), queued=True)
-        async with driven(home, desk, **given) as function:
+        dependencies = create_dependencies(settings, only(EmbeddedPlanner(), QUICK), queued=True)
+        async with driven(home, dependencies, **given) as function:
             hands_on.function = function
-            store = function.app.state.served.desk.store
+            store = function.app.state.served.dependencies.store
             log = Written(store)
             await log.begin()
             address = place.replace("http://", "ws://")

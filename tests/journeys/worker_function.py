@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from api.app import create_app
-from api.lambda_events import answered
+from api.lambda_.dispatch import answered
 from api.settings import read_settings
-from graphs import jobs
-from tests.api.test_lambda_events import batch
-from tests.fleet.fleet import Fleet
-from tests.fleet.reference import desk_of_settings
+from graphs.jobs import jobs
+from tests.api.lambda_.test_events import batch
+from tests.doubles.sagemaker.fleet import Fleet
+from tests.journeys.reference_job import dependencies_of_settings
 
 
 class OneFunction:
@@ -24,14 +24,14 @@ class OneFunction:
         fleet.listeners.append(lambda event: loop.call_soon_threadsafe(self._heard.put_nowait, event))
 
     @property
-    def desk(self) -> Any:
-        return self._app.state.served.desk
+    def dependencies(self) -> Any:
+        return self._app.state.served.dependencies
 
     async def told(self, event: dict[str, Any]) -> Any:
         return await answered(self._app, event, asyncio.get_running_loop().time() + 600.0)
 
     async def work(self) -> None:
-        while (delivery := await jobs.queue_of(self.desk).receive(lease=60.0, wait=0.0)) is not None:
+        while (delivery := await jobs.queue_of(self.dependencies).receive(lease=60.0, wait=0.0)) is not None:
             assert await self.told(batch(delivery)) == {"batchItemFailures": []}
 
     async def hear(self) -> None:
@@ -45,6 +45,6 @@ class OneFunction:
 
 @asynccontextmanager
 async def function(fleet: Fleet) -> AsyncGenerator[OneFunction]:
-    app = create_app(read_settings(), desk_of_settings(queued=True))
+    app = create_app(read_settings(), dependencies_of_settings(queued=True))
     async with app.router.lifespan_context(app):
         yield OneFunction(app, fleet)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from quant import allocate
-from quant.errors import DataError, Infeasible, QuantError
+from quant.numeric.errors import DataError, Infeasible, QuantError
 
 COV = np.array([[1e-4, 2e-5, 0.0], [2e-5, 4e-4, 1e-5], [0.0, 1e-5, 9e-4]])
 MEAN = np.array([2e-4, 4e-4, 6e-4])

@@ -14,12 +14,12 @@ PROGRAM = (
     PEAK
     + """
 import sys
-from quant.paths import path_model
-from quant.rules import lay_out
-from quant.scenario import BUILT_IN
-from quant.search import sobol
-from quant.simulation import simulate
-from quant.strategy import Mandate, SearchSpace
+from quant.worlds.paths import path_model
+from quant.strategies.rules import lay_out
+from quant.worlds.scenario import BUILT_IN
+from quant.strategies.search import sobol
+from quant.strategies.simulation import simulate
+from quant.strategies.config import Mandate, SearchSpace
 
 paths, days, count = map(int, sys.argv[1:])
 space = SearchSpace(variance_constant=("target",))

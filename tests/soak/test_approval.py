@@ -2,10 +2,7 @@
 
 import pytest
 
-from tests.graphs.conftest import small
-from tests.graphs.test_approval import killed_again_and_again
-
-__all__ = ["small"]
+from tests.graphs.runs.test_approval import killed_again_and_again
 
 pytestmark = [pytest.mark.anyio, pytest.mark.soak]
 

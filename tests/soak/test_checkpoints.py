@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.graphs import test_checkpoints
-from tests.graphs.test_checkpoints import killed
+from tests.graphs.checkpoints import test_dynamodb as test_checkpoints
+from tests.graphs.checkpoints.test_dynamodb import killed
 
 served, aws, place = test_checkpoints.served, test_checkpoints.aws, test_checkpoints.place
 

@@ -5,10 +5,10 @@ import signal
 
 import pytest
 
-from tests.api import test_chat
-from tests.api.test_chat import CTRL_C, CTRL_D
-from tests.graphs import test_conversations
-from tests.graphs.test_conversations import SEARCH, prepare, process, questions, traces
+from tests.api.cli.commands import test_chat
+from tests.api.cli.commands.test_chat import CTRL_C, CTRL_D
+from tests.graphs.conversations import test_conversations
+from tests.graphs.conversations.test_conversations import SEARCH, prepare, process, questions, traces
 
 searched = test_conversations.searched
 terminal = test_chat.terminal
@@ -83,7 +83,7 @@ def test_a_person_talks_interrupts_looks_up_figures_and_branches(terminal):
     chat.until("Known here: /help, /figures, /turns, /branch N, /quit.")
     chat.until("› ")
     chat.type("/branch 1")
-    chat.until("turn: 1 is not allowed; allowed: a turn of a conversation that has some")
+    chat.until("turn: 1 is not allowed; expected a turn of a conversation that has some")
     chat.until("› ")
     chat.type("/help")
     assert "optimize the S&P 500 with 10% volatility" in chat.until("open the holdout")
@@ -126,7 +126,7 @@ def test_an_approval_is_answered_in_place(terminal):
     chat.type(test_chat.SEARCH)
     chat.until("a = approve, e = edit the trials, r = reject, Enter = leave it waiting: ")
     chat.type("x")
-    chat.until("answer: 'x' is not allowed; allowed: a, e, r, or Enter")
+    chat.until("answer: 'x' is not allowed; expected a, e, r, or Enter")
     chat.until("waiting: ")
     chat.press(CTRL_C)
     chat.until("Interrupted; what was finished is kept.")
@@ -150,7 +150,7 @@ def test_an_approval_is_answered_in_place(terminal):
     again.type("open the holdout")
     assert "e = edit" not in again.until("a = approve, r = reject, Enter = leave it waiting: ")
     again.type("e")
-    again.until("allowed: a, r, or Enter")
+    again.until("expected a, r, or Enter")
     again.until("waiting: ")
     again.type("a")
     again.until("The locked holdout was opened")

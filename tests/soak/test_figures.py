@@ -5,15 +5,16 @@ from typing import Any
 
 import pytest
 
-from graphs.run_book import result_of
-from graphs.runs import create_run, execute
-from quant.scenario import BUILT_IN
-from tests.graphs.conftest import OWNER, open_desk
-from tests.tools.deceptions import all_found, changed, perturbed
-from tools.findings import explainable
-from tools.optimization import Limit, Limits, OptimizationRequest, OptimizationResult
-from tools.template import template_claims
-from tools.verification import verify
+from desk.optimization.judgement.verification import verify
+from desk.optimization.reading.findings import explainable
+from desk.optimization.reading.template import template_claims
+from desk.optimization.request import Limit, Limits, OptimizationRequest
+from desk.optimization.result import OptimizationResult
+from graphs.runs.execution import create_run, execute
+from graphs.runs.repository import result_of
+from quant.worlds.scenario import BUILT_IN
+from tests.desk.figures.guard.deceptions import all_found, changed, perturbed
+from tests.graphs.dependencies import OWNER, open_dependencies
 
 pytestmark = [pytest.mark.soak, pytest.mark.anyio]
 
@@ -35,11 +36,11 @@ REQUESTS: dict[str, dict[str, Any]] = {
 async def ran(home: Path, changes: dict[str, Any]) -> OptimizationResult:
     scenarios = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN)
     request = OptimizationRequest(**{"trials": 10, "scenarios": scenarios, "seed": 3} | changes)
-    async with open_desk(home) as desk:
-        run = await create_run(desk, OWNER, request)
-        async for _ in execute(desk, OWNER, run):
+    async with open_dependencies(home) as dependencies:
+        run = await create_run(dependencies, OWNER, request)
+        async for _ in execute(dependencies, OWNER, run):
             pass
-        result = await result_of(desk.store, OWNER, run)
+        result = await result_of(dependencies.store, OWNER, run)
     assert result is not None
     return result
 

@@ -6,12 +6,9 @@ from collections import Counter
 
 import pytest
 
-from tests.graphs import conftest
-from tests.graphs.test_interrupted import Interrupted, calm, kept, outcome, prepare
+from tests.journeys.test_interrupted_runs import Interrupted, calm, kept, outcome, prepare
 
 DEADLY = ("node_started", "model_answered", "tool_called", "decision_made", "node_finished")
-
-small = conftest.small
 
 pytestmark = [pytest.mark.anyio, pytest.mark.soak]
 

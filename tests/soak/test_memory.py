@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.peak_memory import PEAK
-from tests.quant import test_bounded
+from tests.quant import test_memory as test_bounded
 
 ROOT = Path(__file__).parents[2]
 MEASURED = (

@@ -2,10 +2,7 @@
 
 import pytest
 
-from tests.graphs import conftest
-from tests.graphs.storm import storm
-
-small = conftest.small
+from tests.graphs.jobs.storm import storm
 
 pytestmark = [pytest.mark.anyio, pytest.mark.soak]
 

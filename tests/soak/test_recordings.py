@@ -1,7 +1,7 @@
 import pytest
 
-from agents.cassette import Cassette
-from tests.graphs.test_parallel_recordings import PATH, credentials, record_once, replay_once
+from agents.recording.cassette import Cassette
+from tests.api.recording.test_parallel_recordings import PATH, credentials, record_once, replay_once
 
 __all__ = ["credentials"]
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from agents.options import Patience
-from tests.bedrock.double import Double
-from tests.bedrock.drivers import embedded
-from tests.bedrock.received import Received
-from tests.bedrock.replies import Reply, Say, Slow
-from tests.graphs.wired import ASKED, OPTIONS, RISK, answered, point_at, ran
+from agents.models.options import Patience
+from tests.doubles.bedrock.calls import Received
+from tests.doubles.bedrock.double import Double
+from tests.doubles.bedrock.drivers import embedded
+from tests.doubles.bedrock.replies import Reply, Say, Slow
+from tests.graphs.bedrock_runs import ASKED, OPTIONS, RISK, answered, point_at, ran
 
 pytestmark = [pytest.mark.soak, pytest.mark.anyio]
 

@@ -4,9 +4,8 @@ from pathlib import Path
 import pytest
 
 from store.store import Store
-from tests.aws import Aws, ministack, moto, point_at
-
-from .openers import OPENERS, Opener
+from tests.doubles.aws import Aws, ministack, moto, point_at
+from tests.store.openers import OPENERS, Opener
 
 # the contract below holds for every adapter that stands here
 ADAPTERS = ("embedded", "moto", "ministack")

@@ -18,7 +18,7 @@ REGION = "eu-west-1"
 @asynccontextmanager
 async def open_aws(home: Path) -> AsyncIterator[Store]:
     """A table and a bucket of the AWS that the environment names."""
-    from store.aws import aws_store, create_table, open_bucket  # boto3 takes half a second to import
+    from store.aws.session import aws_store, create_table, open_bucket  # boto3 takes half a second to import
 
     name = name_of(home)
     dynamodb, s3 = clients(os.environ["AWS_ENDPOINT_URL_DYNAMODB"])
@@ -37,7 +37,7 @@ def name_of(home: Path) -> str:
 @cache
 def clients(_url: str) -> tuple[Any, Any]:
     """Made once: each takes a good part of a second."""
-    from store.aws import connect
+    from store.aws.session import connect
 
     return connect("dynamodb"), connect("s3")
 

@@ -6,7 +6,7 @@ import pytest
 
 from store.blobs import Blobs
 from store.errors import Invalid, Missing, Unavailable
-from store.files import FileBlobs
+from store.local_files import FileBlobs
 from store.store import Store
 
 pytestmark = pytest.mark.anyio

@@ -9,8 +9,7 @@ import pytest
 from store.errors import Conflict, Invalid
 from store.events import Event, Events, follow
 from store.store import Store
-
-from .openers import Opener
+from tests.store.openers import Opener
 
 pytestmark = pytest.mark.anyio
 

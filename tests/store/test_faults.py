@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from store.aws import aws_store, connect, create_table, open_aws_store, open_bucket
-from store.errors import Conflict, Missing, Unanswered, Unavailable
-from store.records import Key, Put, every
-from store.sqlite import Database, SqliteEvents, SqliteRecords
+from store.aws.session import aws_store, connect, create_table, open_aws_store, open_bucket
+from store.errors import Conflict, Missing, OutcomeUnknown, Unavailable
+from store.records import Key, Put, iterate_records
+from store.sqlite.database import Database, SqliteEvents, SqliteRecords
 from store.store import Store, open_store
-from tests.aws import Aws, point_at
-
-from .faulty import (
+from tests.doubles.aws import Aws, point_at
+from tests.doubles.faulty_aws import (
     EXPIRED,
     IN_CONFLICT,
     INTERNAL,
@@ -30,7 +29,7 @@ from .faulty import (
     Proxy,
     proxied,
 )
-from .openers import clients
+from tests.store.openers import clients
 
 pytestmark = pytest.mark.anyio
 
@@ -77,8 +76,8 @@ async def store(anyio_backend: str, aws: Aws, proxy: Proxy) -> AsyncIterator[Sto
 
 @pytest.fixture
 async def impatient(anyio_backend: str, aws: Aws, proxy: Proxy) -> AsyncIterator[Store]:
-    blobs = open_bucket(BUCKET, patience=IMPATIENT)
-    async with aws_store(clients(proxy.url)[0], TABLE, blobs, patience=IMPATIENT) as store:
+    blobs = open_bucket(BUCKET, retry_seconds=IMPATIENT)
+    async with aws_store(clients(proxy.url)[0], TABLE, blobs, retry_seconds=IMPATIENT) as store:
         yield store
 
 
@@ -93,7 +92,11 @@ async def test_what_fails_twice_succeeds_once(store: Store, aws: Aws, proxy: Pro
     found = await store.records.get(KEY)
     assert found is not None
     assert found.version == 1
-    assert [record.document async for record in every(store.records, "ann", "run")] == [{"n": 1}, LARGE, LARGE]
+    assert [record.document async for record in iterate_records(store.records, "ann", "run")] == [
+        {"n": 1},
+        LARGE,
+        LARGE,
+    ]
     assert await store.events.append_many("ann", "r", [("e1", {}), ("e2", LARGE)]) == [1, 2]
     assert [event.number for event in await store.events.read("ann", "r")] == [1, 2]
     assert len(aws.objects(BUCKET)) == 3
@@ -135,7 +138,7 @@ async def test_what_is_refused_to_the_end_leaves_nothing(
 async def test_a_write_whose_answers_are_all_lost_is_there_as_a_whole(impatient: Store, aws: Aws, proxy: Proxy) -> None:
     await impatient.records.put(KEY, {"text": "before"})
     proxy.fail("PutItem", LOST)
-    with pytest.raises(Unanswered):
+    with pytest.raises(OutcomeUnknown):
         await impatient.records.put(KEY, LARGE, expected=1)
     proxy.heal()
     found = await impatient.records.get(KEY)
@@ -239,7 +242,9 @@ async def test_an_endpoint_that_nobody_listens_at_is_unavailable(
     with pytest.raises(Unavailable, match=r"the table 'nowhere' is unavailable \(it cannot be reached\)"):
         async with open_aws_store("nowhere", "nowhere"):
             pass
-    async with aws_store(connect("dynamodb"), TABLE, open_bucket(BUCKET, patience=0.1), patience=0.1) as store:
+    async with aws_store(
+        connect("dynamodb"), TABLE, open_bucket(BUCKET, retry_seconds=0.1), retry_seconds=0.1
+    ) as store:
         with pytest.raises(Unavailable, match="it cannot be reached"):
             await store.records.put(KEY, {})
         with pytest.raises(Unavailable, match="blob storage failed at 'ann/x'"):
@@ -358,7 +363,7 @@ async def test_files_that_cannot_grow_hold_what_was_acknowledged_and_no_part_of_
     assert "the database is unavailable (disk" in of_records
     assert "the blob storage failed at 'ann,/large'" in of_blobs
     async with open_store(tmp_path) as store:
-        found = [record async for record in every(store.records, "ann", "run")]
+        found = [record async for record in iterate_records(store.records, "ann", "run")]
         assert {f"{int(n):02}" for n in acknowledged} <= {record.key.id for record in found}
         assert all(record.document == {"text": "x" * 100_000} for record in found)
         events = await store.events.read("ann", "r")

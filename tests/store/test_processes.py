@@ -9,11 +9,10 @@ import pytest
 
 from store.errors import Missing
 from store.events import Event
-from store.records import every
+from store.records import iterate_records
 from store.store import Store
-
-from .openers import Opener
-from .writer import content
+from tests.store.openers import Opener
+from tests.store.writer import content
 
 pytestmark = pytest.mark.anyio
 
@@ -73,7 +72,7 @@ async def test_a_killed_writer_loses_nothing_it_acknowledged(adapter: str, opene
             assert len(set(ids)) == len(ids)
             assert {f"{w}-{n}" for w in ("w", "shared") for n in range(done)} <= set(ids)
 
-            records = [record async for record in every(store.records, "ann", "w")]
+            records = [record async for record in iterate_records(store.records, "ann", "w")]
             assert [record.document["n"] for record in records] == list(range(len(records)))
             assert len(records) >= done
             assert {record.version for record in records} == {1}

@@ -7,10 +7,10 @@ from uuid import uuid4
 
 import pytest
 
+from store.aws.queue import SqsQueue, open_sqs_queue
 from store.errors import Unavailable
 from store.queue import Delivery, Queue
-from store.sqlite_queue import open_sqlite_queue
-from store.sqs import SqsQueue, open_sqs_queue
+from store.sqlite.queue import open_sqlite_queue
 
 pytestmark = pytest.mark.anyio
 
@@ -93,7 +93,7 @@ async def test_who_has_lost_the_lease_can_do_nothing_any_more(queue: Queue) -> N
     await queue.release(first)
     assert not await queue.extend(first, lease=LEASE)
     assert await nothing(queue)
-    assert await queue.dead() == []
+    assert await queue.dead_letters() == []
     assert await queue.extend(second, lease=LEASE)
 
 
@@ -111,15 +111,15 @@ async def test_a_dead_letter_is_delivered_to_nobody_until_it_is_replayed(queue: 
         await queue.send({"job": job})
         await queue.bury(await received(queue), "three workers died")
     assert await nothing(queue)
-    letters = await queue.dead()
+    letters = await queue.dead_letters()
     assert [letter.body["job"] for letter in letters] == ["one", "two"]
-    assert [letter.attempt for letter in await queue.dead(limit=1)] == [1]
+    assert [letter.attempt for letter in await queue.dead_letters(limit=1)] == [1]
     assert not await queue.replay("nothing")
     assert await queue.replay(letters[0].id)
     assert not await queue.replay(letters[0].id)
     again = await received(queue)
     assert (again.body, again.attempt) == ({"job": "one"}, 1)
-    assert [letter.body["job"] for letter in await queue.dead()] == ["two"]
+    assert [letter.body["job"] for letter in await queue.dead_letters()] == ["two"]
 
 
 async def test_of_many_takers_each_message_goes_to_one(queue: Queue) -> None:
@@ -145,5 +145,7 @@ async def test_messages_of_a_process_come_in_order_to_another(tmp_path: Path) ->
 async def test_a_queue_that_is_not_there_is_unavailable(adapter: str) -> None:
     assert adapter == "aws"
     with pytest.raises(Unavailable, match="the queue is unavailable"):
-        async with open_sqs_queue("http://127.0.0.1:9/000000000000/nowhere", "http://127.0.0.1:9/0/none", patience=0.1):
+        async with open_sqs_queue(
+            "http://127.0.0.1:9/000000000000/nowhere", "http://127.0.0.1:9/0/none", retry_seconds=0.1
+        ):
             pass

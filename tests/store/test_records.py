@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from store.errors import Conflict, Invalid
-from store.records import Key, Put, Record, Records, every
+from store.records import Key, Put, Record, Records, iterate_records
 from store.store import Store
 
 KEY = Key("ann", "run", "r1")
@@ -103,7 +103,7 @@ async def test_many_are_put_together_or_not_at_all(store: Store) -> None:
     assert await store.records.put_many([Put(key, {}) for key in keys]) == (1, 1, 1)
     with pytest.raises(Conflict, match="'t2'"):
         await store.records.put_many([Put(key, {}, expected) for key, expected in zip(keys, (1, 1, 2), strict=True)])
-    assert [record.version async for record in every(store.records, "ann", "trial")] == [1, 1, 1]
+    assert [record.version async for record in iterate_records(store.records, "ann", "trial")] == [1, 1, 1]
     assert await store.records.put_many([]) == ()
 
 
@@ -133,7 +133,7 @@ async def fill(records: Records, *ids: str) -> None:
 
 
 async def ids(records: Records, **options: object) -> list[str]:
-    return [record.key.id async for record in every(records, "ann", "run", **options)]  # type: ignore[arg-type]
+    return [record.key.id async for record in iterate_records(records, "ann", "run", **options)]  # type: ignore[arg-type]
 
 
 async def test_listing_is_by_id_or_the_newest_first(store: Store) -> None:

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 
 from store.errors import Conflict
-from store.records import Key, Put, every
+from store.records import Key, Put, iterate_records
 
 KEYS = st.builds(
     Key,
@@ -101,7 +101,9 @@ def machine(opener: Any) -> type[RuleBasedStateMachine]:  # noqa: C901  (one cla
         )
         def walk(self, owner: str, kind: str, prefix: str, label: Any) -> None:
             async def listed(newest_first: bool) -> list[Key]:
-                walked = every(self.records, owner, kind, prefix=prefix, label=label, newest_first=newest_first)
+                walked = iterate_records(
+                    self.records, owner, kind, prefix=prefix, label=label, newest_first=newest_first
+                )
                 return [record.key async for record in walked]
 
             def stands(key: Key) -> bool:

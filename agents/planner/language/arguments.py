@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from agents.language.form import Call, Form, plain
-from agents.language.grammar import Reading
-from agents.language.holdings import assess, compare_allocations, simulate
-from agents.language.strategies import estimate, evaluate, given, optimize
+from agents.planner.language.form import Call, Form, plain
+from agents.planner.language.grammar import Reading
+from agents.planner.language.holdings import assess, compare_allocations, simulate
+from agents.planner.language.strategies import estimate, evaluate, given, optimize
 
 SCENARIO: Final = {
     "return": "expected_return", "volatility": "volatility", "cash_rate": "cash_rate",

@@ -4,12 +4,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, get_args
 
-from agents.language.amounts import Amount
-from agents.language.grammar import Mark, Reading
-from agents.language.slots import FRACTION, UNITS, Pair, match
-from quant.scenario import BUILT_IN, CYCLE
-from quant.strategy import Frozen, Rebalancing, SearchSpace
-from tools.focus import Focus
+from agents.planner.language.amounts import Amount
+from agents.planner.language.grammar import Mark, Reading
+from agents.planner.language.slots import FRACTION, UNITS, Pair, match
+from desk.conversation.focus import Focus
+from quant.numeric.frozen import Frozen
+from quant.strategies.config import Rebalancing, SearchSpace
+from quant.worlds.scenario import BUILT_IN, CYCLE
 
 EXCEPTIONS: Final = frozenset({"except", "except for", "apart", "other than", "everything except", "all except"})
 """What follows "the same, except" is changed, and not denied."""

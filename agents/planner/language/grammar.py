@@ -8,10 +8,10 @@ from functools import cache
 from itertools import pairwise
 from typing import Final
 
-from agents.language import cues, ordinary, outside, topics, vocabulary
-from agents.language.amounts import Amount, amounts_in, fold
-from agents.language.naming import Mark, specials
-from agents.language.spelling import distance, slips, stem
+from agents.planner.language import cues, ordinary, outside, topics, vocabulary
+from agents.planner.language.amounts import Amount, amounts_in, fold
+from agents.planner.language.naming import Mark, specials
+from agents.planner.language.spelling import distance, slips, stem
 
 NAMES: Final = {
     "function": vocabulary.FUNCTIONS,

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from agents.language.amounts import Amount
-from agents.language.form import Call, Form, plain
-from agents.language.grammar import Mark, Reading
-from agents.language.levels import levels
-from agents.language.strategies import given
+from agents.planner.language.amounts import Amount
+from agents.planner.language.form import Call, Form, plain
+from agents.planner.language.grammar import Mark, Reading
+from agents.planner.language.levels import levels
+from agents.planner.language.strategies import given
 
 SAVINGS: Final = {
     "years": "years", "contribution": "contribution", "withdrawal": "withdrawal", "money_goal": "goal",

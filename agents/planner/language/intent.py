@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final, Literal, TypeAlias
 
-from agents.language.amounts import Amount
-from agents.language.grammar import Reading
-from tools.focus import Focus
-from tools.wishes import Offer
+from agents.planner.language.amounts import Amount
+from agents.planner.language.grammar import Reading
+from desk.conversation.focus import Focus
+from desk.conversation.wishes import Offer
 
 Action: TypeAlias = Offer | Literal["help", "cannot"]
 

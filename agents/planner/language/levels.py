@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from agents.language.amounts import Amount
-from agents.language.form import Form
+from agents.planner.language.amounts import Amount
+from agents.planner.language.form import Form
 
 
 def levels(form: Form) -> Iterator[Amount]:

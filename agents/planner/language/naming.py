@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from agents.language.amounts import fold
+from agents.planner.language.amounts import fold
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from agents.language.amounts import Amount
-from agents.language.grammar import Mark, Reading
+from agents.planner.language.amounts import Amount
+from agents.planner.language.grammar import Mark, Reading
 
 FRACTION: Final = frozenset({"percent", "plain", "share", "bps"})
 PLAIN: Final = frozenset({"plain", "m"})

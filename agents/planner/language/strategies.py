@@ -6,11 +6,11 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Final
 
-from agents.language.form import Call, Form, plain
-from agents.language.grammar import Mark, Reading
-from agents.language.levels import levels
-from agents.language.slots import Pair
-from tools.wishes import Offer
+from agents.planner.language.form import Call, Form, plain
+from agents.planner.language.grammar import Mark, Reading
+from agents.planner.language.levels import levels
+from agents.planner.language.slots import Pair
+from desk.conversation.wishes import Offer
 
 OPTIMIZATION: Final = {
     "volatility": "target_volatility", "drawdown": "max_drawdown", "var": "value_at_risk", "es": "expected_shortfall",

@@ -4,13 +4,13 @@ import re
 from itertools import pairwise
 from typing import Final
 
-from agents.language.arguments import BUILDERS
-from agents.language.form import Call, Form
-from agents.language.grammar import Reading, read
-from agents.language.intent import Action, action_of
-from quant.strategy import Frozen
-from tools.focus import Focus
-from tools.wishes import Offer
+from agents.planner.language.arguments import BUILDERS
+from agents.planner.language.form import Call, Form
+from agents.planner.language.grammar import Reading, read
+from agents.planner.language.intent import Action, action_of
+from desk.conversation.focus import Focus
+from desk.conversation.wishes import Offer
+from quant.numeric.frozen import Frozen
 
 EVERYTHING: Final[tuple[Offer, ...]] = (
     "optimize", "estimate", "evaluate", "save_strategy", "scenarios", "add_scenario", "assess_risk",

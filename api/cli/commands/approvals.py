@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api import options
+from api.cli import options
 from api.settings import read_settings, server_at
-from tools.errors import InvalidInput
+from desk.base.errors import InvalidInput
 
 if TYPE_CHECKING:
     from api.settings import Settings
-    from tools.questions import Filed, Question
+    from desk.governance.approval_requests import Filed, Question
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -22,7 +22,7 @@ def approvals(*, server: options.Server = None, json_: AsJson = False) -> int:
     """List what waits for your decision, at a server also what others have asked; the newest first."""
     settings = read_settings()
     if url := server_at(server):
-        from api.remote import client_of
+        from api.cli.server_runs import client_of
 
         with client_of(url) as client:
             questions = list(client.approvals())
@@ -38,9 +38,9 @@ def approvals(*, server: options.Server = None, json_: AsJson = False) -> int:
 
 async def _filed(settings: "Settings") -> "list[Filed]":
     from api.app import opened_store, prepare_home
-    from tools.context import Principal
-    from tools.questions import question_page
-    from tools.roles import ROLES
+    from desk.governance.approval_requests import question_page
+    from desk.governance.principals import Principal
+    from desk.governance.roles import ROLES
 
     prepare_home(settings)
     person = Principal(owner=settings.owner, roles=ROLES)
@@ -51,8 +51,8 @@ async def _filed(settings: "Settings") -> "list[Filed]":
 def _told(questions: "Sequence[Question]", names: Sequence[str], there: str, *, as_json: bool) -> int:
     from rich.table import Table
 
-    from api.progress import wanted
-    from api.terminal import plain, stdout
+    from api.cli.output.progress import wanted
+    from api.cli.terminal import plain, stdout
 
     if as_json:
         print(json.dumps([one.model_dump(mode="json") for one in questions]))

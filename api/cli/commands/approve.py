@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from api import options
-from api.allowed import at, in_words, short
-from api.past import AsJson
-from api.questions import approvals
+from api.accepted_values import at, in_words, short
+from api.cli import options
+from api.cli.commands.approvals import approvals
+from api.cli.commands.runs import AsJson
 from api.settings import Settings, read_settings, server_at
-from tools.approval import Asked, Decided, Subject
-from tools.errors import InvalidInput
+from desk.base.errors import InvalidInput
+from desk.governance.approvals import Asked, Decided, Subject
 
 if TYPE_CHECKING:
-    from graphs.desk import Desk
+    from graphs.dependencies import Dependencies
 
 THERE = " --server URL"
 """Where a terminal does not tell who sits at it."""
@@ -85,7 +85,7 @@ def approve(
         return asyncio.run(_open(settings, run, _made(settings, "approved", reason=reason), as_json=json_))
     decided = _made(settings, "edited" if changes else "approved", reason=reason, **changes)
     if url := server_at(server):
-        from api import remote
+        from api.cli import server_runs as remote
 
         return remote.decide(url, run, decided, as_json=json_)
     return settle(settings, asyncio.run(_decide(settings, run, decided, as_json=json_)), as_json=json_)
@@ -98,7 +98,7 @@ def reject(run: Decidable, *, reason: Reason, holdout: Holdout = False, server: 
     if holdout:
         _not_there(server)
     elif url := server_at(server):
-        from api import remote
+        from api.cli import server_runs as remote
 
         return remote.decide(url, run, decided, as_json=False)
     asyncio.run(_open(settings, run, decided) if holdout else _decide(settings, run, decided))
@@ -116,15 +116,15 @@ def _not_there(server: str | None) -> None:
         )
 
 
-async def waiting_for(desk: "Desk", owner: str, run: str) -> Waiting | None:
-    from graphs.run_book import run_of
-    from tools.approval import approval_of
+async def waiting_for(dependencies: "Dependencies", owner: str, run: str) -> Waiting | None:
+    from desk.governance.approvals import approval_of
+    from graphs.runs.repository import run_of
 
-    if (await run_of(desk.store, owner, run)).state != "waiting":
+    if (await run_of(dependencies.store, owner, run)).state != "waiting":
         return None
-    approval = await approval_of(desk.store, owner, run)
+    approval = await approval_of(dependencies.store, owner, run)
     assert approval is not None
-    return Waiting(run, approval.asked, second_person=bool(desk.second_person), question=approval.question)
+    return Waiting(run, approval.asked, second_person=bool(dependencies.second_person), question=approval.question)
 
 
 def settle(settings: Settings, waiting: Waiting | None, *, as_json: bool) -> int:
@@ -171,40 +171,40 @@ def ask_here(settings: Settings, waiting: Waiting, *, server: str = "", talking:
 
 
 async def _decide(settings: Settings, name: str, decided: Decided, *, as_json: bool = False) -> Waiting | None:
-    from api.app import create_desk
-    from api.finding import find
+    from api.app import create_dependencies
+    from api.cli.commands.optimize import follow
+    from api.cli.run_lookup import find
     from api.models import maker_of
-    from api.optimize import follow
 
     rejects = decided.verdict == "rejected"
     models = None if rejects else maker_of(settings)()
-    async with create_desk(settings, models) as desk:
-        run = (await find(desk.store, settings.owner, name)).id
-        held = await _record(desk, settings.owner, run, decided, "launch")
+    async with create_dependencies(settings, models) as dependencies:
+        run = (await find(dependencies.store, settings.owner, name)).id
+        held = await _record(dependencies, settings.owner, run, decided, "launch")
         if rejects:
             print(f"Run {run} is rejected; nothing of it was computed", file=sys.stderr)
             return None
         if held != decided:  # whoever decided first goes on with the run
             print(f"It was decided before; if it was cut off: python -m api optimize --resume {run}", file=sys.stderr)
             return None
-        return await follow(settings, desk, run, as_json=as_json)
+        return await follow(settings, dependencies, run, as_json=as_json)
 
 
 async def _open(settings: Settings, name: str, decided: Decided, *, as_json: bool = False) -> int:
     """Ask for the holdout, decide, and show what is found there."""
-    from api.app import create_desk
-    from api.finding import find
-    from graphs.holdout import open_holdout
-    from tools.figures import shown
+    from api.app import create_dependencies
+    from api.cli.run_lookup import find
+    from desk.figures.figures import shown
+    from graphs.runs.holdout import open_holdout
 
-    async with create_desk(settings) as desk:
-        run = (await find(desk.store, settings.owner, name)).id
-        opened = await open_holdout(desk, settings.owner, run)
+    async with create_dependencies(settings) as dependencies:
+        run = (await find(dependencies.store, settings.owner, name)).id
+        opened = await open_holdout(dependencies, settings.owner, run)
         if opened is None or decided.verdict == "rejected":
-            await _record(desk, settings.owner, run, decided, "holdout")
+            await _record(dependencies, settings.owner, run, decided, "holdout")
             if decided.verdict == "rejected":
                 return 0
-            opened = await open_holdout(desk, settings.owner, run)
+            opened = await open_holdout(dependencies, settings.owner, run)
         assert opened is not None
         if as_json:
             print(json.dumps({"run": run, "holdout": opened.model_dump(mode="json")}))
@@ -215,46 +215,46 @@ async def _open(settings: Settings, name: str, decided: Decided, *, as_json: boo
         return 0
 
 
-async def _record(desk: "Desk", owner: str, run: str, decided: Decided, subject: Subject) -> Decided:
+async def _record(dependencies: "Dependencies", owner: str, run: str, decided: Decided, subject: Subject) -> Decided:
     """Record the decision and tell the one that holds."""
-    from api.auditing import audited
-    from api.progress import ruled
-    from api.terminal import plain
-    from graphs.runs import decide_approval
-    from tools.approval import approval_of
-    from tools.context import Principal
-    from tools.roles import ROLES
+    from api.cli.output.progress import ruled
+    from api.cli.terminal import plain
+    from api.http.middleware.audit import audited
+    from desk.governance.approvals import approval_of
+    from desk.governance.principals import Principal
+    from desk.governance.roles import ROLES
+    from graphs.runs.execution import decide_approval
 
     action = f"{'jobs' if subject == 'launch' else subject}.{'reject' if decided.verdict == 'rejected' else 'approve'}"
-    async with audited(desk.store, Principal(owner=owner, roles=ROLES), action, f"jobs/{run}"):
-        await decide_approval(desk, owner, run, decided, subject)
-    approval = await approval_of(desk.store, owner, run, subject)
+    async with audited(dependencies.store, Principal(owner=owner, roles=ROLES), action, f"jobs/{run}"):
+        await decide_approval(dependencies, owner, run, decided, subject)
+    approval = await approval_of(dependencies.store, owner, run, subject)
     assert approval is not None
     assert approval.decided is not None
     print(plain(ruled(approval.decided, subject)), file=sys.stderr)
     return approval.decided
 
 
-async def decided_here(desk: "Desk", settings: Settings, run: str, subject: Subject) -> bool:
+async def decided_here(dependencies: "Dependencies", settings: Settings, run: str, subject: Subject) -> bool:
     """Whether the person at this terminal decides, or has decided elsewhere meanwhile."""
-    from tools.approval import approval_of
+    from desk.governance.approvals import approval_of
 
-    approval = await approval_of(desk.store, settings.owner, run, subject)
+    approval = await approval_of(dependencies.store, settings.owner, run, subject)
     assert approval is not None
     if approval.decided is not None:
         return True
-    other = bool(desk.second_person) or approval.second_person
+    other = bool(dependencies.second_person) or approval.second_person
     waiting = Waiting(run, approval.asked, second_person=other, question=approval.question)
     decided = ask_here(settings, waiting, talking=True)
     if decided is None:
         return False
-    await _record(desk, settings.owner, run, decided, subject)
+    await _record(dependencies, settings.owner, run, decided, subject)
     return True
 
 
 def _tell(waiting: Waiting) -> None:
-    from api.progress import estimated, wanted
-    from graphs.approval import rented
+    from api.cli.output.progress import estimated, wanted
+    from graphs.runs.approval import rented
 
     print(f"Run {waiting.run} waits for approval: {wanted(waiting.asked)}", file=sys.stderr)
     asked, whole = waiting.asked, waiting.asked.estimate

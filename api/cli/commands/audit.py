@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.past import AsJson
+from api.cli.commands.runs import AsJson
 from api.settings import Settings, read_settings
-from tools.errors import InvalidInput
+from desk.base.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from tools.audit import Link, Logged
-    from tools.audit_verification import Verification
+    from desk.governance.audit_log import Link, Logged
+    from desk.governance.audit_verification import Verification
 
 PAGE = 1000
 
@@ -68,8 +68,8 @@ def list_(
 async def _verified(settings: Settings, keyed_after: int, expected: "list[Link]") -> "tuple[Verification, bool]":
     """What is found, and whether there is anything that somebody has run."""
     from api.app import opened_store, prepare_home
-    from tools.audit_verification import verify
-    from tools.owners import owners
+    from desk.base.owners import owners
+    from desk.governance.audit_verification import verify
 
     prepare_home(settings)
     async with opened_store(settings) as store:
@@ -78,7 +78,7 @@ async def _verified(settings: Settings, keyed_after: int, expected: "list[Link]"
 
 
 def _tell(found: "Verification") -> None:
-    from api.terminal import plain
+    from api.cli.terminal import plain
 
     last = f"entry {found.entries} of {plain(found.at or 'no time')}"
     if found.fault is None:
@@ -99,7 +99,7 @@ def _tell(found: "Verification") -> None:
 async def _list(settings: Settings, owner: str | None, after: int, *, as_json: bool) -> None:
     from rich.table import Table
 
-    from api.terminal import plain, stdout
+    from api.cli.terminal import plain, stdout
 
     console = stdout()
     table = Table(box=None, pad_edge=False)
@@ -132,7 +132,7 @@ def _columns(entry: "Logged") -> tuple[str, ...]:
 
 async def _entries(settings: Settings, after: int) -> "AsyncGenerator[Logged]":
     from api.app import opened_store, prepare_home
-    from tools.audit import AuditLog
+    from desk.governance.audit_log import AuditLog
 
     prepare_home(settings)
     async with opened_store(settings) as store:
@@ -145,7 +145,7 @@ async def _entries(settings: Settings, after: int) -> "AsyncGenerator[Logged]":
 
 
 def _link(text: str) -> "Link":
-    from tools.audit import Link
+    from desk.governance.audit_log import Link
 
     if not re.fullmatch("[0-9]{1,15}:[0-9a-f]{64}", text):
         raise InvalidInput("--expect", text, allowed="NUMBER:HASH, as an earlier verification told it")

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api import options
+from api.cli import options
 from api.settings import Settings, read_settings, server_at
-from tools.errors import InvalidInput, UserError
+from desk.base.errors import InvalidInput, UserError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from api.partners import Partner
-    from tools.exhibits import Exhibit
-    from tools.figures import Figure
-    from tools.trace import TraceEvent
-    from tools.turns import Conversation, Turn
+    from api.cli.chat_backends import Partner
+    from desk.conversation.schemas import Conversation, Turn
+    from desk.figures.figures import Figure
+    from desk.figures.tables import Exhibit
+    from desk.runs.events import TraceEvent
 
 WAITING = 3
 """Exit code where a message waits for an approval that nobody here can give."""
@@ -108,18 +108,18 @@ def chat(
 def chats(*, server: options.Server = None) -> int:
     """List your conversations, newest first."""
     if url := server_at(server):
-        from api.remote import client_of
+        from api.cli.server_runs import client_of
 
         with client_of(url) as client:
             return _list(list(client.threads()))
 
     async def listed() -> int:
-        from api.app import create_desk
-        from graphs.conversations import conversations
+        from api.app import create_dependencies
+        from graphs.conversations.conversations import conversations
 
         settings = read_settings()
-        async with create_desk(settings) as desk:
-            return _list(await conversations(desk.store, settings.owner))
+        async with create_dependencies(settings) as dependencies:
+            return _list(await conversations(dependencies.store, settings.owner))
 
     return asyncio.run(listed())
 
@@ -127,7 +127,7 @@ def chats(*, server: options.Server = None) -> int:
 def _list(found: "Sequence[Conversation]") -> int:
     from rich.table import Table
 
-    from api.terminal import plain, stdout
+    from api.cli.terminal import plain, stdout
 
     if not found:
         print("No conversation yet: python -m api chat begins one.")
@@ -144,30 +144,30 @@ def _list(found: "Sequence[Conversation]") -> int:
 async def _opened(
     settings: Settings, stack: AsyncExitStack, named: str | None, turn: int | None, url: str
 ) -> "Partner":
-    partner = _at_server(settings, stack, named, url) if url else await _at_desk(settings, stack, named)
+    partner = _at_server(settings, stack, named, url) if url else await _open_local_chat(settings, stack, named)
     if turn is not None:
         await partner.branch(turn)
     return partner
 
 
-async def _at_desk(settings: Settings, stack: AsyncExitStack, named: str | None) -> "Partner":
-    from api.app import create_desk
+async def _open_local_chat(settings: Settings, stack: AsyncExitStack, named: str | None) -> "Partner":
+    from api.app import create_dependencies
+    from api.cli.chat_backends import LocalChat
     from api.models import maker_of
-    from api.partners import AtDesk
-    from graphs.conversations import begin_conversation, conversations
+    from graphs.conversations.conversations import begin_conversation, conversations
 
     models = maker_of(settings)()
-    desk = await stack.enter_async_context(create_desk(settings, models))
+    dependencies = await stack.enter_async_context(create_dependencies(settings, models))
     if named is None:
-        found = await begin_conversation(desk, settings.owner)
+        found = await begin_conversation(dependencies, settings.owner)
     else:
-        found = _chosen(await conversations(desk.store, settings.owner), named)
-    return AtDesk(desk, settings, found)
+        found = _chosen(await conversations(dependencies.store, settings.owner), named)
+    return LocalChat(dependencies, settings, found)
 
 
 def _at_server(settings: Settings, stack: AsyncExitStack, named: str | None, url: str) -> "Partner":
-    from api.partners import AtServer
-    from api.remote import client_of
+    from api.cli.chat_backends import AtServer
+    from api.cli.server_runs import client_of
 
     client = stack.enter_context(client_of(url))
     found = client.start_thread().id if named is None else _chosen(list(client.threads()), named)
@@ -187,7 +187,7 @@ class Talk:
     """One conversation on this terminal."""
 
     def __init__(self, partner: "Partner") -> None:
-        from api.terminal import stderr, stdout
+        from api.cli.terminal import stderr, stdout
 
         self._partner = partner
         self._out: Console = stdout()
@@ -237,7 +237,7 @@ class Talk:
 
     async def _go_on(self) -> str:
         """With a turn that was left unfinished."""
-        from tools.turns import UNANSWERED
+        from desk.conversation.schemas import UNANSWERED
 
         last, state = await self._partner.last(), await self._state()
         missed, self._cut_off = self._cut_off and self._partner.detached, False
@@ -271,8 +271,8 @@ class Talk:
             events = lambda: self._partner.resume(number)  # noqa: E731
 
     async def _show(self, events: "AsyncGenerator[TraceEvent]") -> None:
-        from api.progress import Reporter
-        from tools.trace import ClaimReleased
+        from api.cli.output.progress import Reporter
+        from desk.runs.events import ClaimReleased
 
         with Reporter(self._aside) as reporter:
             async with aclosing(events) as following:
@@ -283,7 +283,7 @@ class Talk:
                         reporter.show(event)
 
     def _close(self, turn: "Turn") -> None:
-        from tools.reply import OFFERS
+        from desk.conversation.reply import OFFERS
 
         for exhibit in turn.exhibits:
             self._exhibit(exhibit, {figure.id: figure for figure in turn.figures})
@@ -296,7 +296,7 @@ class Talk:
             self._out.print(f"  · {does}: “{example}”")
 
     async def _command(self, text: str) -> str:
-        from tools.reply import OFFERS
+        from desk.conversation.reply import OFFERS
 
         last = await self._partner.last()
         match text.split():
@@ -319,7 +319,7 @@ class Talk:
     def _exhibit(self, exhibit: "Exhibit", figures: "dict[str, Figure]") -> None:
         from rich.table import Table
 
-        from tools.figures import brief
+        from desk.figures.figures import brief
 
         self._out.print()
         self._out.print(_shown(exhibit.title), style="italic")
@@ -334,7 +334,7 @@ class Talk:
     def _figures(self, turn: "Turn") -> None:
         from rich.table import Table
 
-        from tools.figures import shown
+        from desk.figures.figures import shown
 
         table = Table(box=None, pad_edge=False)
         for heading in ("Figure", "What it measures", "Computed as"):
@@ -369,6 +369,6 @@ def _lines() -> Iterator[str]:
 
 
 def _shown(text: str) -> Any:
-    from api.terminal import plain
+    from api.cli.terminal import plain
 
     return plain(text)

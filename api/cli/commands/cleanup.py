@@ -4,15 +4,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.past import AsJson, at_desk
+from api.cli.commands.runs import AsJson, with_dependencies
 from api.settings import Settings
-from tools.errors import InvalidInput
+from desk.base.errors import InvalidInput
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
-    from graphs.cleanup import Report
-    from graphs.desk import Desk
+    from graphs.dependencies import Dependencies
+    from graphs.runs.cleanup import Report
 
 LONGEST = 300
 """Letters of a reason."""
@@ -38,14 +38,14 @@ def cleanup(
 ) -> int:
     """Archive the runs of all users that ended 30 days ago, and delete what has expired."""
 
-    async def answer(_: Settings, desk: "Desk") -> int:
-        from graphs.cleanup import clean_up
+    async def answer(_: Settings, dependencies: "Dependencies") -> int:
+        from graphs.runs.cleanup import clean_up
 
-        report = await clean_up(desk, desk.now(), dry_run=dry_run)
+        report = await clean_up(dependencies, dependencies.now(), dry_run=dry_run)
         print(report.model_dump_json()) if json_ else _tell(report)
         return 0
 
-    return at_desk(answer)
+    return with_dependencies(answer)
 
 
 def restore(run: Anyones) -> int:
@@ -54,17 +54,17 @@ def restore(run: Anyones) -> int:
     The audit log names STRATIGOS_OWNER as who did it.
     """
 
-    async def answer(settings: Settings, desk: "Desk") -> int:
-        from api.finding import find_anyones
-        from graphs import archive
+    async def answer(settings: Settings, dependencies: "Dependencies") -> int:
+        from api.cli.run_lookup import find_anyones
+        from graphs.runs import archive
 
-        found = await find_anyones(desk.store, settings.owner, run)
-        async with _told(settings, desk, "restore", found.id):
-            restored = await archive.restore(desk, found.owner, found.id)
+        found = await find_anyones(dependencies.store, settings.owner, run)
+        async with _told(settings, dependencies, "restore", found.id):
+            restored = await archive.restore(dependencies, found.owner, found.id)
         print(f"Restored {restored.id}: it is {restored.state}, and stays for another 30 days at least.")
         return 0
 
-    return at_desk(answer)
+    return with_dependencies(answer)
 
 
 def hold(
@@ -86,36 +86,36 @@ def hold(
         what = f"has {len(reason)} characters" if reason else "is missing"
         raise InvalidInput("--reason", reason, reason=what, allowed=f"1 to {LONGEST} characters, why the run is held")
 
-    async def answer(settings: Settings, desk: "Desk") -> int:
-        from api.finding import find_anyones
-        from api.terminal import plain
-        from graphs import archive
+    async def answer(settings: Settings, dependencies: "Dependencies") -> int:
+        from api.cli.run_lookup import find_anyones
+        from api.cli.terminal import plain
+        from graphs.runs import archive
 
-        found = await find_anyones(desk.store, settings.owner, run)
+        found = await find_anyones(dependencies.store, settings.owner, run)
         if release:
-            async with _told(settings, desk, "release", found.id):
-                await archive.release(desk, found.owner, found.id)
+            async with _told(settings, dependencies, "release", found.id):
+                await archive.release(dependencies, found.owner, found.id)
             print(f"Released {found.id}.")
             return 0
-        async with _told(settings, desk, "hold", found.id):
-            held = (await archive.hold(desk, found.owner, found.id, by=settings.owner, reason=reason)).held
+        async with _told(settings, dependencies, "hold", found.id):
+            held = (await archive.hold(dependencies, found.owner, found.id, by=settings.owner, reason=reason)).held
         assert held is not None
         print(f"{found.id} is held by {held.by} since {held.at:%Y-%m-%d %H:%M} UTC: {plain(held.reason)}")
         return 0
 
-    return at_desk(answer)
+    return with_dependencies(answer)
 
 
-def _told(settings: Settings, desk: "Desk", does: str, run: str) -> "AbstractAsyncContextManager[None]":
-    from api.auditing import audited
-    from tools.context import Principal
-    from tools.roles import ROLES
+def _told(settings: Settings, dependencies: "Dependencies", does: str, run: str) -> "AbstractAsyncContextManager[None]":
+    from api.http.middleware.audit import audited
+    from desk.governance.principals import Principal
+    from desk.governance.roles import ROLES
 
-    return audited(desk.store, Principal(owner=settings.owner, roles=ROLES), f"jobs.{does}", f"jobs/{run}")
+    return audited(dependencies.store, Principal(owner=settings.owner, roles=ROLES), f"jobs.{does}", f"jobs/{run}")
 
 
 def _tell(report: "Report") -> None:
-    from api.terminal import plain
+    from api.cli.terminal import plain
 
     would = "would be " if report.dry_run else ""
     for run in report.archived:

@@ -31,8 +31,8 @@ def check(
     """Look at a price file through every gate (exit code 2 when it cannot be used)."""
     from pathlib import Path
 
-    from tools.gates import inspect
-    from tools.price_file import PriceFile
+    from desk.market.checks.prices import inspect
+    from desk.market.files.price_file import PriceFile
 
     prices = asyncio.run(PriceFile(Path(file)).load("file"))
     report = inspect(prices, None if calendar == "none" else calendar)
@@ -41,7 +41,7 @@ def check(
         return 0 if report.usable else 2
     from rich.table import Table
 
-    from api.terminal import plain, stdout
+    from api.cli.terminal import plain, stdout
 
     console = stdout()
     console.print(plain(f"{report.source}: {report.sessions} sessions, {report.first} to {report.last}"))

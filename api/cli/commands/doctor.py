@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.past import AsJson
+from api.cli.commands.runs import AsJson
 from api.settings import read_settings
 
 if TYPE_CHECKING:
-    from api.examining import Finding
+    from api.operations.examination import Finding
 
 _SIGNS = {"ok": "✔", "warning": "◆", "failed": "✖", "skipped": "–"}
 _STYLES = {"warning": "yellow", "failed": "bold red", "skipped": "dim"}
@@ -39,7 +39,7 @@ def dead_letters(
 
 
 async def _doctor(*, as_json: bool) -> int:
-    from api.examining import examine
+    from api.operations.examination import examine
 
     found: list[Finding] = []
     async for finding in examine():
@@ -56,7 +56,7 @@ async def _doctor(*, as_json: bool) -> int:
 
 
 def _tell(finding: "Finding") -> None:
-    from api.terminal import plain, stdout
+    from api.cli.terminal import plain, stdout
 
     console = stdout()
     line = f"{_SIGNS[finding.state]} {finding.name:9} {plain(finding.found)}"
@@ -66,12 +66,12 @@ def _tell(finding: "Finding") -> None:
 
 
 async def _dead_letters(*, as_json: bool) -> int:
-    from api.examining import opened
-    from api.terminal import plain
+    from api.cli.terminal import plain
+    from api.operations.examination import opened
 
-    async with opened(read_settings()) as desk:
-        assert desk.queue is not None
-        letters = await desk.queue.dead(MOST)
+    async with opened(read_settings()) as dependencies:
+        assert dependencies.queue is not None
+        letters = await dependencies.queue.dead_letters(MOST)
     if as_json:
         print(json.dumps([{"id": each.id, "attempts": each.attempt, "message": each.body} for each in letters]))
         return 0
@@ -84,11 +84,11 @@ async def _dead_letters(*, as_json: bool) -> int:
 
 
 async def _replay(letter: str) -> int:
-    from api.examining import opened
-    from graphs import jobs
+    from api.operations.examination import opened
+    from graphs.jobs import jobs
 
     settings = read_settings()
-    async with opened(settings) as desk:
-        run = await jobs.replay(desk, letter, by=settings.owner)
+    async with opened(settings) as dependencies:
+        run = await jobs.replay(dependencies, letter, by=settings.owner)
     print(f"Job {run.id} is {run.state}")
     return 0

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 from pydantic import ValidationError
 
-from api import api_keys
+from api.http.identity import api_keys
 from api.settings import FORMS, Settings, read_settings
-from tools.context import Principal, utc_now
-from tools.errors import InvalidInput
-from tools.roles import ROLES, Permission
+from desk.base.clock import utc_now
+from desk.base.errors import InvalidInput
+from desk.governance.principals import Principal
+from desk.governance.roles import ROLES, Permission
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
-    from api.api_keys import ApiKey
+    from api.http.identity.api_keys import ApiKey
     from store.store import Store
 
 
@@ -107,7 +108,7 @@ def _terms(**given: Any) -> api_keys.KeyTerms:
 def _show(found: "list[ApiKey]", *, as_json: bool) -> None:
     import json
 
-    from api.terminal import plain, stdout
+    from api.cli.terminal import plain, stdout
 
     now = utc_now()
     if as_json:
@@ -142,7 +143,7 @@ def _allowed(key: "ApiKey") -> str:
 
 def _told(settings: Settings, store: "Store", does: str, key: str) -> "AbstractAsyncContextManager[None]":
     """In the audit log: whoever is at this terminal acts for the owner of the home."""
-    from api.auditing import audited
+    from api.http.middleware.audit import audited
 
     return audited(store, Principal(owner=settings.owner, roles=ROLES), f"keys.{does}", f"keys/{key}")
 

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from api import options
+from api.cli import options
 from api.settings import Settings, read_settings, server_at
+from desk.base.errors import InvalidInput, UserError
+from desk.optimization.request import OptimizationRequest
+from desk.optimization.result import OptimizationResult
 from store.errors import Unavailable
-from tools.errors import InvalidInput, UserError
-from tools.optimization import OptimizationRequest, OptimizationResult
 
 if TYPE_CHECKING:
-    from api.approving import Waiting
-    from graphs.desk import Desk
+    from api.cli.commands.approve import Waiting
+    from graphs.dependencies import Dependencies
 
 STARTED = time.monotonic()
 
@@ -49,7 +50,7 @@ def parsed(arguments: Sequence[str]) -> OptimizationRequest:
     found: list[OptimizationRequest] = []
 
     def take(given: Mapping[str, Any], file: str | None, resume: str | None, *, as_json: bool) -> int:
-        from api.asking import request_from
+        from api.cli.request_options import request_from
 
         for name, value in (("--resume", resume), ("--json", as_json or None)):
             if value is not None:
@@ -127,13 +128,13 @@ def optimize(
                 raise InvalidInput(name, value, reason="is no part of a request", allowed="without it")
         return context.obj(given, request, resume, as_json=json_)
     if url := server_at(server):
-        from api import remote
+        from api.cli import server_runs as remote
 
         if warm:
             allowed = "without it, or a request file of `python -m api surrogate suggest`"
             raise InvalidInput("--warm", url, reason="looks at the trials of this home", allowed=allowed)
         return remote.optimize(url, given, request, resume, as_json=json_)
-    from api.approving import settle
+    from api.cli.commands.approve import settle
 
     settings = read_settings()
     waiting = asyncio.run(_optimize(settings, given, request, resume, warm=warm, as_json=json_))
@@ -149,58 +150,60 @@ async def _optimize(
     warm: bool,
     as_json: bool,
 ) -> "Waiting | None":
-    from api.asking import called, request_from
+    from api.cli.request_options import called, request_from
 
     asked = None if resume else request_from(given, file)
-    from api.app import create_desk
-    from api.finding import find
+    from api.app import create_dependencies
+    from api.cli.run_lookup import find
     from api.models import maker_of
-    from graphs.new_runs import create_run
+    from graphs.runs.creation import create_run
 
     models = maker_of(settings)()
-    async with create_desk(settings, models) as desk:
+    async with create_dependencies(settings, models) as dependencies:
         if asked is None:
-            run = (await find(desk.store, settings.owner, resume or "")).id
+            run = (await find(dependencies.store, settings.owner, resume or "")).id
             print(f"Resuming run {run}, agents driven by {models.name}", file=sys.stderr)
         else:
             try:
-                run = await create_run(desk, settings.owner, await _warmed(settings, desk, asked) if warm else asked)
+                run = await create_run(
+                    dependencies, settings.owner, await _warmed(settings, dependencies, asked) if warm else asked
+                )
             except InvalidInput as error:
                 raise called(error, by_options=file is None) from error
-        return await follow(settings, desk, run, as_json=as_json)
+        return await follow(settings, dependencies, run, as_json=as_json)
 
 
-async def _warmed(settings: Settings, desk: "Desk", asked: OptimizationRequest) -> OptimizationRequest:
-    from api.surrogate import tell as tell_source
-    from graphs.surrogates import warm
+async def _warmed(settings: Settings, dependencies: "Dependencies", asked: OptimizationRequest) -> OptimizationRequest:
+    from api.cli.commands.surrogate import tell as tell_source
+    from graphs.runs.surrogates import warm
 
-    found = await warm(desk, settings.owner, asked)
+    found = await warm(dependencies, settings.owner, asked)
     tell_source(found.surrogate, len(found.request.start))
     return found.request
 
 
-async def follow(settings: Settings, desk: "Desk", run: str, *, as_json: bool) -> "Waiting | None":
+async def follow(settings: Settings, dependencies: "Dependencies", run: str, *, as_json: bool) -> "Waiting | None":
     """Execute the run, show what happens and print its result; or tell what it waits for."""
-    from api.approving import waiting_for
-    from api.finding import finished
-    from api.progress import Reporter
-    from api.reporting import report, report_path, write
-    from api.terminal import stderr
-    from graphs.computations import computation_of
-    from graphs.remote import carried_out
-    from graphs.run_book import Cancelled
+    from api.cli.commands.approve import waiting_for
+    from api.cli.output.progress import Reporter
+    from api.cli.run_lookup import finished
+    from api.cli.terminal import stderr
+    from api.export.reporting import report, report_path, write
+    from graphs.jobs.remote import carried_out
+    from graphs.runs.computations import computation_of
+    from graphs.runs.repository import Cancelled
 
-    if desk.jobs.machines.kind == "ray":
+    if dependencies.jobs.machines.kind == "ray":
         print("Its search is computed on a Ray cluster (STRATIGOS_COMPUTE)", file=sys.stderr)
     timer = _compilations()
     try:
         with Reporter(stderr()) as reporter:
-            async for event in carried_out(desk, settings.owner, run):
+            async for event in carried_out(dependencies, settings.owner, run):
                 reporter.show(event)
     except (KeyboardInterrupt, asyncio.CancelledError, Unavailable) as error:
         stopped = "It stopped" if isinstance(error, Unavailable) else "Interrupted"
         told = f"{stopped}; finished trials are kept: python -m api optimize --resume {run}"
-        known = await computation_of(desk.store, settings.owner, run)
+        known = await computation_of(dependencies.store, settings.owner, run)
         if known is not None:
             place = "is computed elsewhere and goes on" if known.submitted else "may not have begun elsewhere"
             told = (
@@ -211,12 +214,12 @@ async def follow(settings: Settings, desk: "Desk", run: str, *, as_json: bool) -
         raise
     except Cancelled as error:
         resume = f"python -m api optimize --resume {run}"
-        raise UserError(f"run: {run} was cancelled; allowed: to go on with it ({resume})") from error
-    if waiting := await waiting_for(desk, settings.owner, run):
+        raise UserError(f"run: {run} was cancelled; expected to go on with it ({resume})") from error
+    if waiting := await waiting_for(dependencies, settings.owner, run):
         return waiting
-    result = await finished(desk.store, settings.owner, run)
+    result = await finished(dependencies.store, settings.owner, run)
     path = report_path(settings, run)
-    write(path, await report(desk.store, settings.owner, run, result))
+    write(path, await report(dependencies.store, settings.owner, run, result))
     compiled = timer.duration if timer.done else 0.0
     seconds = {"wall": time.monotonic() - STARTED - compiled, "compilation": compiled}
     apart = f"; kernels compiled in {compiled:.1f} s apart" if compiled else "; kernels came from the cache"
@@ -242,8 +245,8 @@ def tell(
         found = {**partial, "run": run, "report": path, "seconds": seconds, "result_digest": result.digest()}
         sys.stdout.write(json.dumps(found | {"result": result.model_dump(mode="json")}) + "\n")
         return
-    from api.summary import show
-    from api.terminal import stdout
+    from api.cli.output.summary import show
+    from api.cli.terminal import stdout
 
     show(stdout(), result)
     print(f"Took {seconds['wall']:.1f} s, {included}")

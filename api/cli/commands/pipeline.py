@@ -9,23 +9,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.allowed import short
-from api.approving import WAITING, confirmed
-from api.past import at_desk, show_it
+from api.accepted_values import short
+from api.cli.commands.approve import WAITING, confirmed
+from api.cli.commands.runs import show_it, with_dependencies
+from api.cli.terminal import plain
+from api.export.formatting import sentence_case
 from api.settings import Settings, read_settings
-from api.terminal import plain
-from api.words import sentence_case
-from tools.errors import InvalidInput, UserError
-from tools.pipeline import STEPS
+from desk.base.errors import InvalidInput, UserError
+from desk.compute.pipeline.definition import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from graphs.desk import Desk
+    from desk.compute.sagemaker.pipelines import PipelineState, SageMakerPipelines
+    from desk.compute.sagemaker.processing import Cluster
+    from desk.optimization.request import OptimizationRequest
+    from desk.optimization.result import OptimizationResult
+    from graphs.dependencies import Dependencies
     from graphs.pipeline import MakeEngine, Told
-    from tools.optimization import OptimizationRequest, OptimizationResult
-    from tools.processing import Cluster
-    from tools.sagemaker_pipeline import PipelineState, SageMakerPipelines
 
 RUN = """
 Examples:
@@ -76,28 +77,28 @@ def run(asked: Options = None, *, training: Training = False, json_: AsJson = Fa
     """Execute the steps in this process, those that are not finished; what is interrupted goes on where it stopped."""
     request = _request(asked)
 
-    async def answer(settings: Settings, desk: "Desk") -> int:
+    async def answer(settings: Settings, dependencies: "Dependencies") -> int:
         from graphs.pipeline import answer as answered
         from graphs.pipeline import execute, prepare, register_surrogate
 
         with _named_as_typed(asked):
-            folder = await prepare(desk, settings.owner, settings.home, request)
+            folder = await prepare(dependencies, settings.owner, settings.home, request)
         print(f"Pipeline {folder.name} in {folder}", file=sys.stderr)
         show = _Progress()
         async for told in execute(folder, training=training, engine=_engine(settings)):
             show(told)
         if training:
-            made = await register_surrogate(desk, settings.owner, folder)
+            made = await register_surrogate(dependencies, settings.owner, folder)
             print(f"Surrogate {made.problem[:12]}, version {made.version}, of {made.trials} trials", file=sys.stderr)
         result, history = await asyncio.to_thread(answered, folder)
-        return await _tell(settings, desk, folder.name, result, history, as_json=json_)
+        return await _tell(settings, dependencies, folder.name, result, history, as_json=json_)
 
-    return at_desk(answer)
+    return with_dependencies(answer)
 
 
 def definition() -> int:
     """Print the pipeline as SageMaker reads it (JSON)."""
-    from tools.pipeline_definition import definition as made
+    from desk.compute.sagemaker.pipeline_definition import definition as made
 
     print(json.dumps(made(_cluster(read_settings())), indent=2))
     return 0
@@ -112,54 +113,54 @@ def start(asked: Options = None, *, training: Training = False, approve: Approve
     """
     request = _request(asked)
 
-    async def answer(settings: Settings, desk: "Desk") -> int:
+    async def answer(settings: Settings, dependencies: "Dependencies") -> int:
         from graphs.pipeline import asked_for
 
         with closing(_pipelines(settings)) as pipelines:
             with _named_as_typed(asked):
-                given, prices = await asked_for(desk, settings.owner, request)
-            if not (_told(settings, desk, request) or approve or confirmed()):
+                given, prices = await asked_for(dependencies, settings.owner, request)
+            if not (_told(settings, dependencies, request) or approve or confirmed()):
                 return WAITING
             arn = await pipelines.start(given, prices, training=training)
         print(json.dumps({"arn": arn, "pipeline": given.run}) if json_ else arn)
         return 0
 
-    return at_desk(answer)
+    return with_dependencies(answer)
 
 
 def status(arn: Arn, *, fetch: Fetch = False, json_: AsJson = False) -> int:
     """Show the steps of an execution on SageMaker, how far the search is, and why one failed (exit code 1)."""
-    from tools.container import BadOutput
+    from desk.compute.container.job_files import BadOutput
 
     if not _ARN.fullmatch(arn):
         allowed = "arn:aws:sagemaker:REGION:ACCOUNT:pipeline/NAME/execution/ID, as `pipeline start` printed it"
         raise InvalidInput("ARN", arn, reason=f"{short(arn)} names no execution of a pipeline", allowed=allowed)
 
-    async def answer(settings: Settings, desk: "Desk") -> int:
+    async def answer(settings: Settings, dependencies: "Dependencies") -> int:
         with closing(_pipelines(settings)) as pipelines:
             state = await pipelines.state(arn)
             try:
                 found = await pipelines.fetch(state) if fetch else None
             except BadOutput as error:
-                raise UserError(f"{state.folder}: {error}; allowed: what the last step left there, whole") from error
+                raise UserError(f"{state.folder}: {error}; expected what the last step left there, whole") from error
         if found is not None:
             result, history = found
-            return await _tell(settings, desk, state.folder.rpartition("/")[2], result, history, as_json=json_)
+            return await _tell(settings, dependencies, state.folder.rpartition("/")[2], result, history, as_json=json_)
         print(state.model_dump_json()) if json_ else _show(state)
         return 1 if state.state == "failed" else 0
 
-    return at_desk(answer)
+    return with_dependencies(answer)
 
 
-def _told(settings: Settings, desk: "Desk", request: "OptimizationRequest") -> bool:
+def _told(settings: Settings, dependencies: "Dependencies", request: "OptimizationRequest") -> bool:
     """Say what the search will take; whether nobody has to be asked about it."""
+    from api.cli.output.progress import estimated
     from api.compute import machines_of
-    from api.progress import estimated
-    from tools.estimate import estimate
+    from desk.optimization.estimate import estimate
 
     whole = estimate(request, request.trials, machines_of(settings))  # one job, whatever plans a run would have
     print(f"Estimate: {estimated(whole)}; besides, an instance for each other step", file=sys.stderr)
-    return desk.thresholds is None or not desk.thresholds.exceeded(whole)
+    return dependencies.thresholds is None or not dependencies.thresholds.exceeded(whole)
 
 
 class _Progress:
@@ -202,19 +203,19 @@ def _show(state: "PipelineState") -> None:
 
 async def _tell(
     settings: Settings,
-    desk: "Desk",
+    dependencies: "Dependencies",
     name: str,
     result: "OptimizationResult",
     history: bytes | None,
     *,
     as_json: bool,
 ) -> int:
-    from api.reporting import report, report_path, write
+    from api.export.reporting import report, report_path, write
     from graphs.pipeline import take_over
 
-    await take_over(desk, settings.owner, name, result, history)
+    await take_over(dependencies, settings.owner, name, result, history)
     path = report_path(settings, name)
-    write(path, await report(desk.store, settings.owner, name, result))
+    write(path, await report(dependencies.store, settings.owner, name, result))
     if as_json:
         found = {"pipeline": name, "report": str(path), "result_digest": result.digest()}
         sys.stdout.write(json.dumps(found | {"result": result.model_dump(mode="json")}) + "\n")
@@ -224,7 +225,7 @@ async def _tell(
 
 
 def _request(asked: list[str] | None) -> "OptimizationRequest":
-    from api.optimize import parsed
+    from api.cli.commands.optimize import parsed
 
     return parsed(asked or [])
 
@@ -232,7 +233,7 @@ def _request(asked: list[str] | None) -> "OptimizationRequest":
 @contextmanager
 def _named_as_typed(asked: list[str] | None) -> "Iterator[None]":
     """What the prices refuse is told by the option that asked for it."""
-    from api.asking import called
+    from api.cli.request_options import called
 
     try:
         yield
@@ -244,7 +245,7 @@ def _engine(settings: Settings) -> "MakeEngine | None":
     """What computes shards; the steps of `run` are this process's own even where jobs go to SageMaker."""
     if not settings.compute.startswith("ray"):
         return None
-    from tools.ray_cluster import RayEngine
+    from desk.compute.ray_cluster import RayEngine
 
     address = settings.compute.removeprefix("ray").removeprefix(":")
     return lambda world: RayEngine(world, address)
@@ -258,6 +259,6 @@ def _cluster(settings: Settings) -> "Cluster":
 
 
 def _pipelines(settings: Settings) -> "SageMakerPipelines":
-    from tools.sagemaker_pipeline import SageMakerPipelines
+    from desk.compute.sagemaker.pipelines import SageMakerPipelines
 
     return SageMakerPipelines(_cluster(settings))

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.settings import read_model_options, read_settings
-from tools.errors import InvalidInput
+from desk.base.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from api.recording import Script
+    from api.recording.recording import Script
 
 _RECORD = """
 Examples:
@@ -60,19 +60,19 @@ def record(arguments: Arguments, *, output: Output = Path("cassette.yaml"), agai
 
 def _script(arguments: list[str]) -> "Script":
     if arguments[0] == "optimize":
-        from api.optimize import parsed
+        from api.cli.commands.optimize import parsed
 
         return parsed(arguments[1:])
-    from api.chat import said
+    from api.cli.commands.chat import said
 
     return said(arguments[1:])
 
 
 def replay(cassette: Tape) -> int:
     """Execute the runs of a cassette again with the network shut off; exit code 1 if their traces differ."""
-    from agents.cassette import Cassette
-    from agents.wiretap import Player
-    from api import recording
+    from agents.recording.cassette import Cassette
+    from agents.recording.interception import Player
+    from api.recording import recording
 
     loaded = Cassette.load(cassette)
     label = recording.label_of(loaded, cassette)
@@ -89,8 +89,8 @@ def replay(cassette: Tape) -> int:
 
 
 def _again(path: Path) -> int:
-    from agents.cassette import Cassette
-    from api import recording
+    from agents.recording.cassette import Cassette
+    from api.recording import recording
 
     label = recording.label_of(Cassette.load(path), path)
     if label.scripted:
@@ -114,9 +114,9 @@ def _check_place(path: Path) -> None:
 
 
 def _record(scripts: "list[Script]", made_by: str, path: Path) -> int:
-    from api import recording
-    from api.progress import Reporter
-    from api.terminal import stderr
+    from api.cli.output.progress import Reporter
+    from api.cli.terminal import stderr
+    from api.recording import recording
 
     options = read_model_options()
     _check_place(path)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from api import options
+from api.cli import options
 from api.settings import Settings, read_settings, server_at
-from tools.errors import InvalidInput
+from desk.base.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from graphs.desk import Desk
-    from graphs.reports import JobSummary
-    from tools.optimization import OptimizationResult
+    from desk.optimization.result import OptimizationResult
+    from graphs.dependencies import Dependencies
+    from graphs.runs.reports import JobSummary
 
 RunName = Annotated[
     str,
@@ -33,21 +33,21 @@ def register(app: typer.Typer) -> None:
 def runs(*, server: options.Server = None, json_: AsJson = False) -> int:
     """List your runs, newest first."""
     if url := server_at(server):
-        from api import remote
+        from api.cli import server_runs as remote
 
         return remote.runs(url, as_json=json_)
 
-    async def answer(settings: Settings, desk: "Desk") -> int:
-        from graphs.reports import summary
-        from graphs.run_book import list_runs
+    async def answer(settings: Settings, dependencies: "Dependencies") -> int:
+        from graphs.runs.reports import summary
+        from graphs.runs.repository import list_runs
 
-        return list_them([summary(run) for run in await list_runs(desk.store, settings.owner)], as_json=json_)
+        return list_them([summary(run) for run in await list_runs(dependencies.store, settings.owner)], as_json=json_)
 
-    return at_desk(answer)
+    return with_dependencies(answer)
 
 
 def list_them(found: "Sequence[JobSummary]", *, as_json: bool) -> int:
-    from api.terminal import plain, stdout
+    from api.cli.terminal import plain, stdout
 
     if as_json:
         fields = {"id", "state", "created_at", "result_digest", "name"}
@@ -75,34 +75,34 @@ def list_them(found: "Sequence[JobSummary]", *, as_json: bool) -> int:
 def show(run: RunName, *, server: options.Server = None, json_: AsJson = False) -> int:
     """Show the result of a run, and write its report again."""
     if url := server_at(server):
-        from api import remote
+        from api.cli import server_runs as remote
 
         return remote.show(url, run, as_json=json_)
 
-    async def answer(settings: Settings, desk: "Desk") -> int:
-        from api.exports import as_json
-        from api.finding import find, finished
-        from api.reporting import report, report_path, write
+    async def answer(settings: Settings, dependencies: "Dependencies") -> int:
+        from api.cli.run_lookup import find, finished
+        from api.export.formats import as_json
+        from api.export.reporting import report, report_path, write
 
-        found = (await find(desk.store, settings.owner, run)).id
-        result = await finished(desk.store, settings.owner, found)
+        found = (await find(dependencies.store, settings.owner, run)).id
+        result = await finished(dependencies.store, settings.owner, found)
         if json_:
             sys.stdout.write(as_json(result))
             return 0
-        from tools.holdout import opened_holdout
+        from desk.optimization.holdout import opened_holdout
 
         path = report_path(settings, found)
-        write(path, await report(desk.store, settings.owner, found, result))
-        opened = await opened_holdout(desk.store, settings.owner, found)
+        write(path, await report(dependencies.store, settings.owner, found, result))
+        opened = await opened_holdout(dependencies.store, settings.owner, found)
         show_it(result, path, watermark=opened and opened.watermark)
         return 0
 
-    return at_desk(answer)
+    return with_dependencies(answer)
 
 
 def show_it(result: "OptimizationResult", path: Path, *, watermark: str | None) -> None:
-    from api import summary
-    from api.terminal import stdout
+    from api.cli.output import summary
+    from api.cli.terminal import stdout
 
     summary.show(stdout(), result, watermark=watermark)
     print(f"Report {path}")
@@ -120,19 +120,19 @@ def trace(
 ) -> int:
     """Draw what happened in a run as a tree: every step, agent and call, with its time and cost."""
 
-    async def answer(settings: Settings, desk: "Desk") -> int:
-        from api.finding import find_logs, logs_of
-        from graphs.run_book import events_of
+    async def answer(settings: Settings, dependencies: "Dependencies") -> int:
+        from api.cli.run_lookup import find_logs, logs_of
+        from graphs.runs.repository import events_of
 
-        for found in await find_logs(desk.store, settings.owner, run):
+        for found in await find_logs(dependencies.store, settings.owner, run):
             if json_:
-                for event in await events_of(desk.store, settings.owner, found):
+                for event in await events_of(dependencies.store, settings.owner, found):
                     print(event.model_dump_json())
                 continue
-            from api.terminal import stdout
-            from api.tree import draw, totals, tree
+            from api.cli.output.tree import draw, totals, tree
+            from api.cli.terminal import stdout
 
-            logs, goals = await logs_of(desk.store, settings.owner, found)
+            logs, goals = await logs_of(dependencies.store, settings.owner, found)
             if not logs:
                 print(f"Nothing has happened in {found} yet.")
                 continue
@@ -140,27 +140,27 @@ def trace(
             print(totals(logs))
         return 0
 
-    return at_desk(answer)
+    return with_dependencies(answer)
 
 
 def reproduce(run: RunName, *, server: options.Server = None) -> int:
     """Repeat a run from its manifest, without any model, and compare the digests (exit code 1 if they differ)."""
     if url := server_at(server):
-        from api import remote
+        from api.cli import server_runs as remote
 
         return remote.reproduce(url, run)
 
-    async def answer(settings: Settings, desk: "Desk") -> int:
-        import graphs.runs
-        from api.finding import find, finished
+    async def answer(settings: Settings, dependencies: "Dependencies") -> int:
+        import graphs.runs.execution
+        from api.cli.run_lookup import find, finished
 
-        found = (await find(desk.store, settings.owner, run)).id
-        then = await finished(desk.store, settings.owner, found)
-        now = await graphs.runs.reproduce(desk, settings.owner, found)
+        found = (await find(dependencies.store, settings.owner, run)).id
+        then = await finished(dependencies.store, settings.owner, found)
+        now = await graphs.runs.execution.reproduce(dependencies, settings.owner, found)
         same_code = then.manifest.code_version == now.manifest.code_version
         return compare(then.digest(), now.digest(), same_code=same_code)
 
-    return at_desk(answer)
+    return with_dependencies(answer)
 
 
 def compare(stored: str, reproduced: str, *, same_code: bool) -> int:
@@ -189,14 +189,14 @@ def export(
 ) -> int:
     """Write a result as JSON, its trials as CSV, both as a workbook, or its report as HTML."""
     if url := server_at(server):
-        from api import remote
+        from api.cli import server_runs as remote
 
         return _put(remote.export(url, run, format_), output, force=force)
 
-    async def answer(settings: Settings, desk: "Desk") -> int:
-        return _put(await _content(settings, desk, run, format_), output, force=force)
+    async def answer(settings: Settings, dependencies: "Dependencies") -> int:
+        return _put(await _content(settings, dependencies, run, format_), output, force=force)
 
-    return at_desk(answer)
+    return with_dependencies(answer)
 
 
 def _put(content: str | bytes, output: str, *, force: bool) -> int:
@@ -219,18 +219,18 @@ def cancel(
     Another run of this terminal ends with Ctrl-C.
     """
     if url := server_at(server):
-        from api import remote
+        from api.cli import server_runs as remote
 
         return remote.cancel(url, run, reason)
 
-    async def answer(settings: Settings, desk: "Desk") -> int:
-        from api.finding import chosen, find
-        from graphs.computations import computation_of
-        from graphs.jobs import cancel as end
-        from graphs.run_book import list_runs
-        from graphs.states import STOPPED
+    async def answer(settings: Settings, dependencies: "Dependencies") -> int:
+        from api.cli.run_lookup import chosen, find
+        from graphs.jobs.jobs import cancel as end
+        from graphs.runs.computations import computation_of
+        from graphs.runs.repository import list_runs
+        from graphs.runs.states import STOPPED
 
-        store, owner = desk.store, settings.owner
+        store, owner = dependencies.store, settings.owner
         runs = await list_runs(store, owner)
         # a cancelled one of which something may still be computed is cancelled again
         endable = [each.id for each in runs if each.state not in STOPPED or each.state == "cancelled"]
@@ -243,39 +243,41 @@ def cancel(
             allowed = "a URL, here or in STRATIGOS_SERVER; without one a run that is computed elsewhere"
             raise InvalidInput("--server", "", reason="whose job is not said", allowed=allowed)
         found = chosen(elsewhere, run)
-        if not desk.jobs.machines.remote:
+        if not dependencies.jobs.machines.remote:
             said = "does not say where the run is computed"
             raise InvalidInput("STRATIGOS_COMPUTE", "", reason=said, allowed="what it was when the run began")
-        ended = await end(desk, settings.owner, found, by=settings.owner, reason=reason)
+        ended = await end(dependencies, settings.owner, found, by=settings.owner, reason=reason)
         print(f"Run {found} is {ended.state}", file=sys.stderr)
         return 0
 
-    return at_desk(answer)
+    return with_dependencies(answer)
 
 
-async def _content(settings: Settings, desk: "Desk", run: str, format_: str) -> str | bytes:
-    from api.exports import as_csv, as_json, provenance
-    from api.finding import find, finished
-    from api.reporting import report
-    from api.workbook import as_workbook
-    from tools.trials import stored_trials
+async def _content(settings: Settings, dependencies: "Dependencies", run: str, format_: str) -> str | bytes:
+    from api.cli.run_lookup import find, finished
+    from api.export.formats import as_csv, as_json, provenance
+    from api.export.reporting import report
+    from api.export.workbook import as_workbook
+    from desk.optimization.repositories.trial_repository import stored_trials
 
-    found = (await find(desk.store, settings.owner, run)).id
-    result = await finished(desk.store, settings.owner, found)
+    found = (await find(dependencies.store, settings.owner, run)).id
+    result = await finished(dependencies.store, settings.owner, found)
     match format_:
         case "json":
             return as_json(result)
         case "csv":
-            return as_csv(result, await stored_trials(desk.store, settings.owner, found), provenance(found, result))
+            return as_csv(
+                result, await stored_trials(dependencies.store, settings.owner, found), provenance(found, result)
+            )
         case "xlsx":
-            trials = await stored_trials(desk.store, settings.owner, found)
+            trials = await stored_trials(dependencies.store, settings.owner, found)
             return as_workbook(result, trials, provenance(found, result))
         case _:
-            return await report(desk.store, settings.owner, found, result)
+            return await report(dependencies.store, settings.owner, found, result)
 
 
 def _save(path: Path, content: str | bytes, *, force: bool) -> None:
-    from api.reporting import write
+    from api.export.reporting import write
 
     if path.is_dir() or (path.exists() and not force):
         reason = "it is a folder" if path.is_dir() else "it exists already"
@@ -292,12 +294,12 @@ def _save(path: Path, content: str | bytes, *, force: bool) -> None:
         raise InvalidInput("--output", str(path), reason=reason, allowed="a file in a folder of yours") from error
 
 
-def at_desk(answer: "Callable[[Settings, Desk], Awaitable[int]]") -> int:
+def with_dependencies(answer: "Callable[[Settings, Dependencies], Awaitable[int]]") -> int:
     async def answered() -> int:
-        from api.app import create_desk
+        from api.app import create_dependencies
 
         settings = read_settings()
-        async with create_desk(settings) as desk:
-            return await answer(settings, desk)
+        async with create_dependencies(settings) as dependencies:
+            return await answer(settings, dependencies)
 
     return asyncio.run(answered())

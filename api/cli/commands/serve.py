@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.loopback import LOOPBACK
+from api.http.identity.loopback import LOOPBACK
 from api.settings import Settings, read_settings
-from tools.context import utc_now
-from tools.errors import InvalidInput
+from desk.base.clock import utc_now
+from desk.base.errors import InvalidInput
 
 if TYPE_CHECKING:
     from socket import socket
 
     from fastapi import FastAPI
 
-    from api.server import Announced
+    from api.http.server import Announced
 
 CANNOT_START = 2
 GRACE = 3
 """Seconds that requests have to end once the server is told to."""
 LARGEST_HEAD = 32_768
-"""Bytes of a request above its body, some more than `api.bodies` allows, so that it can say so."""
+"""Bytes of a request above its body, some more than `api.http.body_limits` allows, so that it can say so."""
 LARGEST_MESSAGE = 4_096
 """Bytes that a socket may be sent, none of which is heard."""
 
@@ -46,12 +46,12 @@ def serve(
     """
     from uvicorn.config import LOGGING_CONFIG
 
-    from api.app import create_app, create_desk
-    from api.identity import check
+    from api.app import create_app, create_dependencies
+    from api.cli.worker_processes import workers
+    from api.http.identity.authentication import check
+    from api.http.server import Server, listening
     from api.models import maker_of
-    from api.process import process
-    from api.server import Server, listening
-    from api.workers import workers
+    from api.operations.process import process
 
     settings = read_settings()
     if settings.serves == "endpoint":
@@ -77,7 +77,7 @@ def serve(
         process(settings, "serve") as metrics,
         workers(settings.workers),
     ):
-        app = create_app(settings, create_desk(settings, models, queued=True, metrics=metrics), metrics)
+        app = create_app(settings, create_dependencies(settings, models, queued=True, metrics=metrics), metrics)
         if "keys" in settings.auth:
             asyncio.run(warn_without_keys(settings))
         threading.Thread(target=_warm, args=[app], name="warm", daemon=True).start()
@@ -110,8 +110,8 @@ def run(server: "Announced", sockets: "list[socket]") -> int:
 
 
 async def warn_without_keys(settings: Settings) -> None:
-    from api.api_keys import nobody_signs_in
     from api.app import opened_store
+    from api.http.identity.api_keys import nobody_signs_in
 
     async with opened_store(settings) as store:
         if await nobody_signs_in(store, now=utc_now()):
@@ -122,4 +122,4 @@ async def warn_without_keys(settings: Settings) -> None:
 def _warm(app: "FastAPI") -> None:
     """The document and the libraries of the numeric core take seconds: the first request shall not wait for them."""
     app.openapi()
-    import_module("tools.evaluation")
+    import_module("desk.optimization.evaluation")

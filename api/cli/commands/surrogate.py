@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import ValidationError
 
-from api.past import AsJson, at_desk
+from api.cli.commands.runs import AsJson, with_dependencies
 from api.settings import Settings
-from tools.errors import InvalidInput
+from desk.base.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from graphs.desk import Desk
-    from graphs.run_book import Run
-    from quant.strategy import StrategyConfig
-    from tools.optimization import OptimizationRequest
-    from tools.surrogate_words import HeldOut, Predicted, Surrogate, Target
+    from desk.optimization.request import OptimizationRequest
+    from desk.surrogates.schemas import HeldOut, Predicted, Surrogate, Target
+    from graphs.dependencies import Dependencies
+    from graphs.runs.repository import Run
+    from quant.strategies.config import StrategyConfig
 
 LARGEST = 100_000
 BPS = 1e4
@@ -55,11 +55,11 @@ def fit(run: Problem = "last", *, json_: AsJson = False) -> int:
     Those of a `pipeline run` are in no run: its option --training fits them, with those of the runs.
     """
 
-    async def answer(settings: Settings, desk: "Desk") -> int:
-        from graphs.surrogates import fit_surrogate
+    async def answer(settings: Settings, dependencies: "Dependencies") -> int:
+        from graphs.runs.surrogates import fit_surrogate
 
-        found = await _found(settings, desk, run)
-        made = await fit_surrogate(desk, settings.owner, found.id)
+        found = await _found(settings, dependencies, run)
+        made = await fit_surrogate(dependencies, settings.owner, found.id)
         if json_:
             print(made.model_dump_json())
             return 0
@@ -71,18 +71,18 @@ def fit(run: Problem = "last", *, json_: AsJson = False) -> int:
             print("On trials that it has not seen it is no better than their mean: more trials may help.")
         return 0
 
-    return at_desk(answer)
+    return with_dependencies(answer)
 
 
 def list_(*, json_: AsJson = False) -> int:
     """List every version, newest first."""
 
-    async def answer(settings: Settings, desk: "Desk") -> int:
-        from tools.surrogates import surrogates
+    async def answer(settings: Settings, dependencies: "Dependencies") -> int:
+        from desk.surrogates.registry import surrogates
 
-        return _list(await surrogates(desk.store, settings.owner), as_json=json_)
+        return _list(await surrogates(dependencies.store, settings.owner), as_json=json_)
 
-    return at_desk(answer)
+    return with_dependencies(answer)
 
 
 def predict(
@@ -97,18 +97,18 @@ def predict(
     """Predict what an evaluation of a configuration would say, with a 95% interval; nothing is computed."""
     wanted = _config(config)
 
-    async def answer(settings: Settings, desk: "Desk") -> int:
-        from graphs.surrogates import predict as predicted
+    async def answer(settings: Settings, dependencies: "Dependencies") -> int:
+        from graphs.runs.surrogates import predict as predicted
 
-        asked = await _asked(settings, desk, run, request)
-        found = await predicted(desk, settings.owner, wanted, request=asked)
+        asked = await _asked(settings, dependencies, run, request)
+        found = await predicted(dependencies, settings.owner, wanted, request=asked)
         if json_:
             print(found.model_dump_json())
         else:
             _show(found)
         return 0
 
-    return at_desk(answer)
+    return with_dependencies(answer)
 
 
 def suggest(
@@ -119,15 +119,15 @@ def suggest(
 ) -> int:
     """Print a request that begins with the best so far and the most promising: for `optimize --request`."""
 
-    async def answer(settings: Settings, desk: "Desk") -> int:
-        from graphs.surrogates import warm
+    async def answer(settings: Settings, dependencies: "Dependencies") -> int:
+        from graphs.runs.surrogates import warm
 
-        found = await warm(desk, settings.owner, await _asked(settings, desk, run, request), count)
+        found = await warm(dependencies, settings.owner, await _asked(settings, dependencies, run, request), count)
         tell(found.surrogate, len(found.request.start))
         print(found.request.model_dump_json(indent=2))
         return 0
 
-    return at_desk(answer)
+    return with_dependencies(answer)
 
 
 def tell(surrogate: "Surrogate", count: int) -> None:
@@ -138,30 +138,30 @@ def tell(surrogate: "Surrogate", count: int) -> None:
     print(f"{count} configurations to begin with, from {source} ({surrogate.trials} trials{said})", file=sys.stderr)
 
 
-async def _asked(settings: Settings, desk: "Desk", run: str, file: str | None) -> "OptimizationRequest":
-    from api.asking import request_from
+async def _asked(settings: Settings, dependencies: "Dependencies", run: str, file: str | None) -> "OptimizationRequest":
+    from api.cli.request_options import request_from
 
     if file is not None:
         return request_from({}, file)
-    return (await _found(settings, desk, run)).request
+    return (await _found(settings, dependencies, run)).request
 
 
-async def _found(settings: Settings, desk: "Desk", run: str) -> "Run":
-    from api.finding import find
-    from graphs.run_book import list_runs
+async def _found(settings: Settings, dependencies: "Dependencies", run: str) -> "Run":
+    from api.cli.run_lookup import find
+    from graphs.runs.repository import list_runs
 
     try:
-        return await find(desk.store, settings.owner, run)
+        return await find(dependencies.store, settings.owner, run)
     except InvalidInput as error:
-        if error.code != "no_such_run" or await list_runs(desk.store, settings.owner):
+        if error.code != "no_such_run" or await list_runs(dependencies.store, settings.owner):
             raise
         steps = "`python -m api optimize` makes one, and `python -m api surrogate fit` then fits its trials"
         raise InvalidInput("RUN", run, reason="there is no run yet", allowed=steps, code=error.code) from error
 
 
 def _config(text: str) -> "StrategyConfig":
-    from api.allowed import refuse
-    from tools.optimization import OptimizationRequest
+    from api.accepted_values import refuse
+    from desk.optimization.request import OptimizationRequest
 
     typed = text.lstrip().startswith(("{", "["))
     if not text.strip():
@@ -194,7 +194,7 @@ def _list(found: "list[Surrogate]", *, as_json: bool) -> int:
         return 0
     from rich.table import Table
 
-    from api.terminal import plain, stdout
+    from api.cli.terminal import plain, stdout
 
     table = Table(box=None, pad_edge=False)
     for heading in ("Problem", "Version", "Made (UTC)", "Trials", "Error (bps)", "Naive (bps)", "Universe", "Name"):
@@ -218,7 +218,7 @@ def _list(found: "list[Surrogate]", *, as_json: bool) -> int:
 def _show_errors(held_out: "Mapping[Target, HeldOut]") -> None:
     from rich.table import Table
 
-    from api.terminal import stdout
+    from api.cli.terminal import stdout
 
     table = Table(box=None, pad_edge=False)
     for heading in ("On held-out trials", "Trials", "Error (bps)", "Naive (bps)", "R²", "In the interval", "Widened"):
@@ -239,7 +239,7 @@ def _show_errors(held_out: "Mapping[Target, HeldOut]") -> None:
 def _show(found: "Predicted") -> None:
     from rich.table import Table
 
-    from api.terminal import stdout
+    from api.cli.terminal import stdout
 
     print(f"PREDICTED, not computed: version {found.version} of {found.problem[:12]}, {found.trials} trials")
     if found.tried:

@@ -12,8 +12,8 @@ import typer
 from api.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    from agents.model import Models
-    from api.metrics import Metrics
+    from agents.models.factory import Models
+    from api.operations.metrics import Metrics
 
 STDIN = 0
 
@@ -31,7 +31,7 @@ def work(
 ) -> int:
     """Execute queued jobs until a signal ends it; what it is at goes back to the queue and is resumed by another."""
     from api.models import maker_of
-    from api.process import process
+    from api.operations.process import process
 
     settings = read_settings()
     models = maker_of(settings)()
@@ -41,13 +41,16 @@ def work(
 
 
 async def _work(settings: Settings, models: "Models", metrics: "Metrics | None", jobs: int, *, while_fed: bool) -> None:
-    from api.app import create_desk
-    from api.metrics import watched
-    from graphs.worker import Worker
+    from api.app import create_dependencies
+    from api.operations.metrics import watched
+    from graphs.jobs.worker import Worker
 
     loop = asyncio.get_running_loop()
-    async with create_desk(settings, models, queued=True, metrics=metrics) as desk, watched(desk, metrics):
-        worker = Worker(desk, concurrency=jobs)
+    async with (
+        create_dependencies(settings, models, queued=True, metrics=metrics) as dependencies,
+        watched(dependencies, metrics),
+    ):
+        worker = Worker(dependencies, concurrency=jobs)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, worker.stop)
         if while_fed:

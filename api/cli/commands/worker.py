@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.log import Secrets, libraries_told, log_to
+from api.operations.log import Secrets, libraries_told, log_to
 from api.settings import read_settings
-from tools.errors import InvalidInput, UserError
-from tools.pipeline import STEPS
-from tools.processing import FAULT, MENDABLE
+from desk.base.errors import InvalidInput, UserError
+from desk.compute.pipeline.definition import STEPS
+from desk.compute.sagemaker.processing import FAULT, MENDABLE
 
 if TYPE_CHECKING:
-    from tools.container import Tree
+    from desk.compute.container.job_files import Tree
 
 LOST, STOPPED = 75, 143
 LONGEST_MESSAGE = 1_000
@@ -48,7 +48,7 @@ def worker(
     Exit codes: 0 done, 1 a fault, 2 something to mend, 75 the first host is gone, 143 ended by SIGTERM. The reason of
     the first three failures stands in output/message. Begun again, it computes no shard that is there.
     """
-    from tools.container import Tree
+    from desk.compute.container.job_files import Tree
 
     settings = read_settings()
     tree = Tree(settings.container_root)
@@ -79,8 +79,8 @@ async def _work(tree: "Tree", stop: threading.Event, step: str | None) -> None:
         allowed = "the folder of a container of SageMaker Processing; without one, `optimize` or `pipeline run`"
         reason = f"there is no folder {tree.inputs}, which would hold the work"
         raise InvalidInput("STRATIGOS_CONTAINER_ROOT", str(tree.root), reason=reason, allowed=allowed)
-    from tools.stepping import perform
-    from tools.working import work
+    from desk.compute.container.worker import work
+    from desk.compute.pipeline.step_worker import perform
 
     stopped = asyncio.Event()
 

@@ -14,12 +14,13 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from api.terminal import plain
-from api.words import COLOURS, number, plural, sentence_case, title
-from tools import trace
-from tools.approval import Asked, Decided
-from tools.jobs import ReportCode
-from tools.optimization import Decision, Estimate
+from api.cli.terminal import plain
+from api.export.formatting import COLOURS, number, plural, sentence_case, title
+from desk.governance.approvals import Asked, Decided
+from desk.governance.estimates import Estimate
+from desk.optimization.answers import Decision
+from desk.optimization.jobs import ReportCode
+from desk.runs import events as trace
 
 NODES = {
     "prepare": "Loading and checking the prices",

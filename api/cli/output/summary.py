@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from api.terminal import plain
-from api.words import (
+from api.cli.terminal import plain
+from api.export.formatting import (
     COLOURS,
     LIMITS,
     ONE_HISTORY,
@@ -21,10 +21,10 @@ from api.words import (
     title,
     tokens,
 )
-from quant.scenario import GBM_BANNER
-from tools.figures_of import simulated_timing
-from tools.optimization import Case, OptimizationResult, ScenarioOutcome
-from tools.usage import total
+from desk.governance.usage import total
+from desk.optimization.judgement.result_figures import simulated_timing
+from desk.optimization.result import Case, OptimizationResult, ScenarioOutcome
+from quant.worlds.scenario import GBM_BANNER
 
 _STYLES = {
     "green": "bold green",

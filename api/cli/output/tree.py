@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from api.progress import NODES, decided, describe, ended, estimated
-from api.terminal import plain
-from api.words import number, plural, title
-from graphs.usage import usage_of
-from quant.goal import Goal
-from tools import trace
-from tools.usage import Usage
+from api.cli.output.progress import NODES, decided, describe, ended, estimated
+from api.cli.terminal import plain
+from api.export.formatting import number, plural, title
+from desk.governance.usage import Usage
+from desk.runs import events as trace
+from graphs.runs.usage import usage_of
+from quant.strategies.goal import Goal
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -9,14 +9,15 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from api import words
-from api.report.charts import Chart, charts
-from quant.scenario import GBM_BANNER
-from tools.charting import History
-from tools.claims import parts
-from tools.figures import Figure, shown
-from tools.figures_of import simulated_timing
-from tools.optimization import CURRENT_RULE, OptimizationResult, RenderedClaim
+from api.export import formatting as words
+from api.export.report.charts import Chart, charts
+from desk.figures.figures import Figure, RenderedClaim, shown
+from desk.figures.guard.claims import parts
+from desk.optimization.judgement.result_figures import simulated_timing
+from desk.optimization.reading.charts import History
+from desk.optimization.request import CURRENT_RULE
+from desk.optimization.result import OptimizationResult
+from quant.worlds.scenario import GBM_BANNER
 
 __all__ = ["History", "render"]
 

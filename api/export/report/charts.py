@@ -15,9 +15,9 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from api.words import number, title
-from tools.charting import History
-from tools.optimization import OptimizationResult
+from api.export.formatting import number, title
+from desk.optimization.reading.charts import History
+from desk.optimization.result import OptimizationResult
 
 INK, MUTED, RULE, OURS, THEIRS, THIRD = (
     "#010101",

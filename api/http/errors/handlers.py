@@ -11,9 +11,9 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.middleware.errors import ServerErrorMiddleware
 
-from api.refusals import Fields, fields_of, refusals
-from store.errors import Conflict, Invalid, Unanswered, Unavailable
-from tools.errors import Conflicting, Forbidden, Gone, InvalidInput, NotFound, UserError
+from api.http.errors.validation import Fields, fields_of, refusals
+from desk.base.errors import EXPECTED, Conflicting, Forbidden, Gone, InvalidInput, NotFound, UserError
+from store.errors import Conflict, Invalid, OutcomeUnknown, Unavailable
 
 Code: TypeAlias = Literal[
     "BAD_REQUEST",
@@ -104,7 +104,7 @@ class Unauthorized(Problem):
     """Nobody that is known asks; which part of what was shown is wrong is nobody's business."""
 
     def __init__(self, *, expired: bool = False) -> None:
-        allowed = "allowed: an API key or access token that holds, as `Authorization: Bearer`, or a key as `X-API-Key`"
+        allowed = "expected an API key or access token that holds, as `Authorization: Bearer`, or a key as `X-API-Key`"
         wrong = "what you signed in with has expired" if expired else "it is not known who asks"
         super().__init__(401, f"{wrong}; {allowed}", headers={"WWW-Authenticate": "Bearer"})
 
@@ -177,7 +177,7 @@ def install(app: FastAPI) -> None:
     async def unavailable(request: Request, error: Unavailable) -> JSONResponse:
         _logger().warning("storage_unavailable", path=request.url.path, reason=str(error))
         message = f"the storage cannot answer now, and nothing is half-written; try again in {RETRY_AFTER} seconds"
-        if isinstance(error, Unanswered):
+        if isinstance(error, OutcomeUnknown):
             message = (
                 "the answer of the storage was lost: what you sent is written as a whole or not at all; read it first"
             )
@@ -207,7 +207,7 @@ def refused(found: Sequence[Any], fields: Fields) -> Problem:
     """What pydantic has found in a request."""
     status = 400 if any(one["type"] == "json_invalid" for one in found) else 422
     details = [Detail(**told) for told in refusals(found, fields)]
-    message = "; ".join(f"{one.field}: {one.message} (allowed: {one.allowed})" for one in details[:3])
+    message = "; ".join(f"{one.field}: {one.message}; expected {one.allowed}" for one in details[:3])
     return Problem(status, message, details=details)
 
 
@@ -224,7 +224,7 @@ def status_of(error: UserError) -> int:
 def details_of(error: UserError) -> list[Detail]:
     if not isinstance(error, InvalidInput):
         return []
-    reason = str(error).removeprefix(f"{error.field}: ").removesuffix(f"; allowed: {error.allowed}")
+    reason = str(error).removeprefix(f"{error.field}: ").removesuffix(f"{EXPECTED}{error.allowed}")
     return [Detail(field=error.field, message=reason, allowed=error.allowed)]
 
 

@@ -8,7 +8,8 @@ from typing import Any, TypedDict
 
 from starlette.requests import HTTPConnection
 
-from api.allowed import at, in_words, short
+from api.accepted_values import at, in_words, short
+from desk.base.errors import reason_and_allowed
 
 Fields = dict[str, Any]
 """A JSON schema of everything that a request may hold: `body`, `query`, `path` and `header`."""
@@ -66,8 +67,7 @@ def _words(one: Any, path: list[str | int], fields: Fields) -> tuple[str, str]:
     if kind == "extra_forbidden":
         return "there is no such field", _near(str(path[-1]), list(at(path[:-1], fields).get("properties", {})))
     if kind == "value_error":
-        reason, _, allowed = one["msg"].removeprefix("Value error, ").partition("; allowed: ")
-        return reason, allowed
+        return reason_and_allowed(one["msg"])
     if kind == "json_invalid":
         return f"it is no JSON: {context.get('error', one['msg'])}", "JSON"
     refused = f"{short(one.get('input'))} is not allowed"

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from api.problems import Unauthorized
-from quant.strategy import Frozen
+from api.http.errors.handlers import Unauthorized
+from desk.base.clock import utc_now
+from desk.base.errors import InvalidInput, NotFound
+from desk.governance.principals import Principal, User
+from desk.governance.roles import PERMISSIONS, Permission, Role
+from quant.numeric.frozen import Frozen
 from store.keys import SYSTEM, Key
-from tools.context import Principal, User, utc_now
-from tools.errors import InvalidInput, NotFound
-from tools.roles import PERMISSIONS, Permission, Role
 
 if TYPE_CHECKING:
     from store.store import Store
@@ -74,9 +75,9 @@ async def create(store: "Store", terms: KeyTerms, *, days: int, now: datetime) -
 
 async def listed(store: "Store") -> list[ApiKey]:
     """The newest first, those that have ended among them."""
-    from store.records import every
+    from store.records import iterate_records
 
-    found = every(store.records, SYSTEM, KIND, newest_first=True)
+    found = iterate_records(store.records, SYSTEM, KIND, newest_first=True)
     return [ApiKey.model_validate(record.document) async for record in found]
 
 
@@ -97,7 +98,7 @@ async def revoke(store: "Store", name: str, *, now: datetime) -> ApiKey:
     """End a key; one that has been ended before stays as it is."""
     record = await store.records.get(_place(name)) if re.fullmatch("[0-9a-f]{12}", name) else None
     if record is None:
-        raise NotFound(f"there is no key {name[:40]!r}; allowed: an id that `keys list` shows")
+        raise NotFound(f"there is no key {name[:40]!r}; expected an id that `keys list` shows")
     key = ApiKey.model_validate(record.document)
     if key.revoked is None:
         key = key.model_copy(update={"revoked": now})

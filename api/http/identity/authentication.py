@@ -7,14 +7,14 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
-from api.api_keys import PREFIX, ApiKeys
-from api.loopback import LOOPBACK
-from api.problems import Unauthorized
+from api.http.errors.handlers import Unauthorized
+from api.http.identity.api_keys import PREFIX, ApiKeys
+from api.http.identity.loopback import LOOPBACK
+from api.http.identity.tokens import Tokens
 from api.settings import FORMS, Settings
-from api.tokens import Tokens
-from tools.context import Principal
-from tools.errors import InvalidInput
-from tools.roles import ROLES
+from desk.base.errors import InvalidInput
+from desk.governance.principals import Principal
+from desk.governance.roles import ROLES
 
 if TYPE_CHECKING:
     from store.store import Store

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import structlog
 from pydantic import BaseModel, Field
 
-from api.problems import Problem
+from api.http.errors.handlers import Problem
 
 if TYPE_CHECKING:
     from joserfc.jwk import RSAKey

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import HTTPConnection
 
-from api import api_keys, tickets
-from api.problems import Problem
+from api.http.errors.handlers import Problem
+from api.http.identity import api_keys, tickets
+from desk.base.clock import utc_now
+from desk.governance.principals import Principal
 from store.errors import Unavailable
-from tools.context import Principal, utc_now
 
 if TYPE_CHECKING:
-    from api.dependencies import Served
+    from api.http.dependencies import Served
 
 AGAIN = 10.0
 """Seconds for which it is believed that a reader is known."""
@@ -51,4 +52,4 @@ class Standing:
         if not tickets.shown(self._connection):
             return await self._serving.identity.principal(self._connection) == self._asking
         kind, _, name = self._asking.via.partition(":")  # a ticket is good once, so its key is looked at
-        return kind != "key" or await api_keys.holds(self._serving.desk.store, name, now=utc_now())
+        return kind != "key" or await api_keys.holds(self._serving.dependencies.store, name, now=utc_now())

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, Field
 from starlette.requests import HTTPConnection
 
-from api.problems import Unauthorized
+from api.http.errors.handlers import Unauthorized
+from desk.governance.principals import Principal
 from store.errors import Conflict
 from store.keys import SYSTEM, Key
-from tools.context import Principal
 
 if TYPE_CHECKING:
     from store.store import Store

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from api.jwks import PoolKeys
-from api.problems import Unauthorized
-from tools.context import Principal, User, utc_now
-from tools.roles import ROLES, Role
+from api.http.errors.handlers import Unauthorized
+from api.http.identity.jwks import PoolKeys
+from desk.base.clock import utc_now
+from desk.governance.principals import Principal, User
+from desk.governance.roles import ROLES, Role
 
 if TYPE_CHECKING:
     from joserfc.jwk import RSAKey

@@ -13,12 +13,13 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.dependencies import Asking, Serving
-from api.requests import address, request_id, template
+from api.http.dependencies import Asking, Serving
+from api.http.middleware.request_log import address, request_id, template
 from api.settings import read_settings
+from desk.base.clock import utc_now
+from desk.governance.audit_log import LONGEST, AuditLog, Entry
+from desk.governance.principals import Principal
 from store.errors import StoreError
-from tools.audit import LONGEST, AuditLog, Entry
-from tools.context import Principal, utc_now
 
 if TYPE_CHECKING:
     from store.store import Store

@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.loopback import LOOPBACK
-from api.problems import Error, answer
+from api.http.errors.handlers import Error, answer
+from api.http.identity.loopback import LOOPBACK
 
 
 class OnThisMachine:
@@ -30,7 +30,7 @@ def refused(headers: Headers) -> Error | None:
     for name, url in (("Host", f"//{headers.get('host', '')}"), ("Origin", headers.get("origin", "//localhost"))):
         if (host := _host(url)) not in LOOPBACK:
             allowed = ", ".join(LOOPBACK)
-            return Error(code="FORBIDDEN", message=f"{name}: {host!r} is not this machine; allowed: {allowed}")
+            return Error(code="FORBIDDEN", message=f"{name}: {host!r} is not this machine; expected {allowed}")
     return None
 
 

@@ -3,10 +3,10 @@
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from api.bodies import Formed
-from api.headers import Guarded
-from api.limits import ByAddress, Limits
-from api.requests import Numbered
+from api.http.body_limits import Formed
+from api.http.middleware.request_log import Numbered
+from api.http.middleware.security_headers import Guarded
+from api.http.rate_limits import ByAddress, Limits
 from api.settings import Settings
 
 CORS_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")

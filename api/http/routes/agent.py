@@ -13,17 +13,17 @@ from fastapi.sse import EventSourceResponse, format_sse_event
 from pydantic import ValidationError
 from starlette.responses import StreamingResponse
 
-from api import problems
-from api.bodies import at_most
-from api.dependencies import STREAMING, Asking, Reading, Served, Serving
-from api.routes.events import beating, event_stream, last_event_id, streamed
+from api.http.body_limits import at_most
+from api.http.dependencies import STREAMING, Asking, Reading, Served, Serving
+from api.http.errors import handlers as problems
+from api.http.routes.events import beating, event_stream, last_event_id, streamed
+from desk.base.errors import InvalidInput, NotFound
+from desk.governance.approvals import Ruling
+from desk.governance.principals import Principal
 from store.errors import Unavailable
-from tools.approval import Ruling
-from tools.context import Principal
-from tools.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
-    from graphs.agent_runs import AgentRun
+    from graphs.conversations.agui_runs import AgentRun
 
 router = APIRouter(tags=["agent"], route_class=at_most(2_000_000))
 
@@ -48,17 +48,17 @@ class Attached:
 
 async def attached(given: RunAgentInput, after: LastEvent, asking: Asking, serving: Serving) -> Attached:
     """The run that the input names: known already, or begun now; every refusal comes before the stream."""
-    from graphs.agent_runs import begin, go_on, known
-    from graphs.turns import check_conversation_id
+    from graphs.conversations.agui_runs import begin, go_on, known
+    from graphs.conversations.turns import check_conversation_id
 
-    desk, answering, owner = serving.desk, serving.answering, asking.owner
+    dependencies, answering, owner = serving.dependencies, serving.answering, asking.owner
     thread, run = given.thread_id, given.run_id
     check_conversation_id("body.threadId", thread)
-    found = await known(desk, answering, owner, thread, run)
+    found = await known(dependencies, answering, owner, thread, run)
     if found is None and given.resume:
-        found = await go_on(desk, answering, asking, thread, run, _answers(given))
+        found = await go_on(dependencies, answering, asking, thread, run, _answers(given))
     if found is None:
-        found = await begin(desk, answering, owner, thread, run, _said(given))
+        found = await begin(dependencies, answering, owner, thread, run, _said(given))
     return Attached(found, given, after)
 
 
@@ -83,13 +83,13 @@ async def agent(
 
 
 async def _frames(attached: Attached, asking: Principal, serving: Served) -> AsyncGenerator[bytes]:
-    from graphs.agent_runs import told
-    from graphs.agui import as_json
+    from graphs.conversations.agui import as_json
+    from graphs.conversations.agui_runs import told
 
     number = 0
     try:
         async with aclosing(
-            told(serving.desk, serving.following, asking, attached.run, attached.given.messages)
+            told(serving.dependencies, serving.following, asking, attached.run, attached.given.messages)
         ) as events:
             async for event in events:
                 number += 1

@@ -4,12 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
 
-from api.bodies import at_most
-from api.dependencies import Asking, Serving
-from api.paging import After, Limit, Listed
-from api.problems import Problem, errors
-from tools.approval import Ruling
-from tools.questions import NEEDED, Question, filed_of, question_page
+from api.http.body_limits import at_most
+from api.http.dependencies import Asking, Serving
+from api.http.errors.handlers import Problem, errors
+from api.http.pagination import After, Limit, Listed
+from desk.governance.approval_requests import NEEDED, Question, filed_of, question_page
+from desk.governance.approvals import Ruling
 
 QuestionId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", examples=["3f6c0e8a5f0e4a0f9a5d8c1b2e7f4a6d"])]
 
@@ -17,7 +17,7 @@ QuestionId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", examples=["3f6c0e8a5
 async def deciding(asking: Asking) -> None:
     """Whoever may decide nothing of all that is asked has no such list."""
     if not any(asking.may(permission) for permission in NEEDED.values()):
-        raise Problem(403, f"your roles permit no decision; allowed: {' or '.join(NEEDED.values())}")
+        raise Problem(403, f"your roles permit no decision; expected {' or '.join(NEEDED.values())}")
 
 
 router = APIRouter(tags=["approvals"], route_class=at_most(10_000), dependencies=[Depends(deciding)])
@@ -30,15 +30,17 @@ async def listed(serving: Serving, asking: Asking, limit: Limit = 100, after: Af
     What you have asked yourself is not among it where a second person has to decide. A page may hold fewer than
     `limit`; the last page is the one whose `next` is null. A question tells nothing else of its run.
     """
-    desk = serving.desk
-    found, cursor = await question_page(desk.store, asking, desk.second_person, after=after, limit=limit)
+    dependencies = serving.dependencies
+    found, cursor = await question_page(
+        dependencies.store, asking, dependencies.second_person, after=after, limit=limit
+    )
     return Listed(items=[filed.question for filed in found], next=cursor)
 
 
 @router.get("/approvals/{question}", summary="A question", responses=errors(404))
 async def read(question: QuestionId, serving: Serving, asking: Asking) -> Question:
     """It can be read for 30 days after it was decided or withdrawn."""
-    return (await filed_of(serving.desk.store, asking, question)).question
+    return (await filed_of(serving.dependencies.store, asking, question)).question
 
 
 @router.post("/approvals/{question}", summary="Approve, edit or reject", responses=errors(400, 404, 409, 410, 413))
@@ -47,6 +49,6 @@ async def decide(question: QuestionId, body: Ruling, serving: Serving, asking: A
 
     403 for whoever asked, where a second person has to decide: another key of the same user is the same person.
     """
-    from graphs.questions import decide_question
+    from graphs.runs.approval_requests import decide_question
 
-    return await decide_question(serving.desk, serving.answering, asking, question, body)
+    return await decide_question(serving.dependencies, serving.answering, asking, question, body)

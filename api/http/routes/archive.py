@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter
 
-from api.dependencies import Asking, Serving
-from api.problems import errors
-from api.routes.results import JobId
-from graphs.reports import JobSummary
+from api.http.dependencies import Asking, Serving
+from api.http.errors.handlers import errors
+from api.http.routes.results import JobId
+from graphs.runs.reports import JobSummary
 
 router = APIRouter(tags=["jobs"])
 
@@ -16,7 +16,7 @@ async def unarchive(job_id: JobId, serving: Serving, asking: Asking) -> JobSumma
 
     409 also where its archive was changed after it was written: nothing is taken from it then.
     """
-    from graphs.archive import restore
-    from graphs.reports import summary
+    from graphs.runs.archive import restore
+    from graphs.runs.reports import summary
 
-    return summary(await restore(serving.desk, asking.owner, job_id))
+    return summary(await restore(serving.dependencies, asking.owner, job_id))

@@ -5,11 +5,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.dependencies import Serving
-from api.paging import Limit, Listed
-from api.problems import errors
-from tools.audit import Logged
-from tools.errors import InvalidInput
+from api.http.dependencies import Serving
+from api.http.errors.handlers import errors
+from api.http.pagination import Limit, Listed
+from desk.base.errors import InvalidInput
+from desk.governance.audit_log import Logged
 
 router = APIRouter(tags=["audit"])
 

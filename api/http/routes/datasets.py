@@ -8,11 +8,12 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from starlette.datastructures import UploadFile
 
-from api.bodies import at_most
-from api.dependencies import Asking, Serving
-from api.paging import After, Limit, Listed
-from api.problems import Detail, Problem, errors
-from tools.dataset_words import (
+from api.http.body_limits import at_most
+from api.http.dependencies import Asking, Serving
+from api.http.errors.handlers import Detail, Problem, errors
+from api.http.pagination import After, Limit, Listed
+from desk.base.errors import InvalidInput
+from desk.market.datasets.schemas import (
     Adjust,
     Calendar,
     Commit,
@@ -32,7 +33,6 @@ from tools.dataset_words import (
     Terms,
     Version,
 )
-from tools.errors import InvalidInput
 
 MAX_BODY = 101_000_000
 """A file of 100 MB, and what a form puts around it."""
@@ -130,13 +130,19 @@ async def import_(
     A dry run, which is the default, answers what was understood, every gate, and what would change; a version whose
     content is already the latest is not stored again. A gate that fails stops a commit, unless a reason accepts it.
     """
-    from tools.arrivals import import_file
+    from desk.market.datasets.ingestion import import_file
 
     terms = options.terms()
     content = await _content(request)
-    desk = serving.desk
+    dependencies = serving.dependencies
     report = await import_file(
-        desk.store, asking.owner, options.dataset, content, terms, commit=not options.dry_run, now=desk.now()
+        dependencies.store,
+        asking.owner,
+        options.dataset,
+        content,
+        terms,
+        commit=not options.dry_run,
+        now=dependencies.now(),
     )
     if report.committed:
         response.status_code = 201
@@ -163,10 +169,12 @@ async def _content(request: Request) -> bytes:
 
 @router.get("/market-data/datasets", summary="Your data sets, by name", responses=errors())
 async def datasets(serving: Serving, asking: Asking, limit: Limit = 100, after: After = None) -> Listed[Dataset]:
-    from tools.dataset_lists import datasets
+    from desk.market.datasets.queries import list_datasets
 
-    desk = serving.desk
-    items, following = await datasets(desk.store, asking.owner, desk.now(), limit=limit, after=after)
+    dependencies = serving.dependencies
+    items, following = await list_datasets(
+        dependencies.store, asking.owner, dependencies.now(), limit=limit, after=after
+    )
     return Listed[Dataset](items=items, next=following)
 
 
@@ -181,18 +189,18 @@ async def dataset(
     asking: Asking,
     as_of: Annotated[datetime | None, Query(description="Show the version that was known then")] = None,
 ) -> Series:
-    from tools.dataset_lists import dataset
+    from desk.market.datasets.queries import read_dataset
 
-    return await dataset(serving.desk.store, asking.owner, name, serving.desk.now(), as_of)
+    return await read_dataset(serving.dependencies.store, asking.owner, name, serving.dependencies.now(), as_of)
 
 
 @router.get("/market-data/datasets/{name}/versions", summary="All commits, newest first", responses=errors(404))
 async def versions(
     name: Name, serving: Serving, asking: Asking, limit: Limit = 100, after: After = None
 ) -> Listed[Commit]:
-    from tools.dataset_lists import commits
+    from desk.market.datasets.queries import list_commits
 
-    items, following = await commits(serving.desk.store, asking.owner, name, limit=limit, after=after)
+    items, following = await list_commits(serving.dependencies.store, asking.owner, name, limit=limit, after=after)
     return Listed[Commit](items=items, next=following)
 
 
@@ -207,9 +215,9 @@ async def version(
     serving: Serving,
     asking: Asking,
 ) -> Version:
-    from tools.datasets import version_of
+    from desk.market.datasets.repository import read_version
 
-    return await version_of(serving.desk.store, asking.owner, name, hash_)
+    return await read_version(serving.dependencies.store, asking.owner, name, hash_)
 
 
 @router.get(
@@ -218,9 +226,9 @@ async def version(
     responses=errors(),
 )
 async def stale_runs(serving: Serving, asking: Asking, limit: Limit = 100, after: After = None) -> Listed[Stale]:
-    from tools.dataset_lists import stale_runs
+    from desk.market.datasets.queries import list_stale_runs
 
-    items, following = await stale_runs(serving.desk.store, asking.owner, limit=limit, after=after)
+    items, following = await list_stale_runs(serving.dependencies.store, asking.owner, limit=limit, after=after)
     return Listed[Stale](items=items, next=following)
 
 
@@ -232,18 +240,20 @@ async def stale_runs(serving: Serving, asking: Asking, limit: Limit = 100, after
 )
 async def mark(body: NewMarker, serving: Serving, asking: Asking, response: Response) -> Marker:
     """It holds for 30 days, or until a new version that covers the days and passes every gate lifts it."""
-    from tools.markers import mark
+    from desk.market.datasets.markers import mark
 
-    made = await mark(serving.desk.store, asking.owner, body, serving.desk.now())
+    made = await mark(serving.dependencies.store, asking.owner, body, serving.dependencies.now())
     response.headers["Location"] = f"/api/market-data/markers/{made.id}"
     return made
 
 
 @marking.get("/market-data/markers", summary="Your marks on bad data, expired ones too", responses=errors())
 async def marked(serving: Serving, asking: Asking, limit: Limit = 100, after: After = None) -> Listed[Marker]:
-    from tools.markers import page
+    from desk.market.datasets.markers import list_markers
 
-    items, following = await page(serving.desk.store, asking.owner, serving.desk.now(), limit=limit, after=after)
+    items, following = await list_markers(
+        serving.dependencies.store, asking.owner, serving.dependencies.now(), limit=limit, after=after
+    )
     return Listed[Marker](items=items, next=following)
 
 
@@ -254,6 +264,6 @@ async def marked(serving: Serving, asking: Asking, limit: Limit = 100, after: Af
     responses=errors(404),
 )
 async def unmark(marker: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], serving: Serving, asking: Asking) -> None:
-    from tools.markers import unmark
+    from desk.market.datasets.markers import unmark
 
-    await unmark(serving.desk.store, asking.owner, marker, serving.desk.now())
+    await unmark(serving.dependencies.store, asking.owner, marker, serving.dependencies.now())

@@ -4,17 +4,17 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body
 
-from api import problems
-from api.bodies import at_most
-from api.dependencies import Asking, Serving
-from api.paging import After, Limit, Listed, sliced
-from tools.completed import no_file
-from tools.estimate_words import Foreseen
-from tools.optimization import OptimizationRequest
-from tools.quick_words import DetailedEvaluation, EvaluationRequest
-from tools.scenario_words import ScenarioShown
-from tools.strategies import StrategyTemplate, templates
-from tools.surrogate_words import Predicted, PredictionRequest
+from api.http.body_limits import at_most
+from api.http.dependencies import Asking, Serving
+from api.http.errors import handlers as problems
+from api.http.pagination import After, Limit, Listed, sliced
+from desk.optimization.estimate_schemas import Foreseen
+from desk.optimization.request import OptimizationRequest
+from desk.scenarios.schemas import ScenarioShown
+from desk.strategies.evaluation_schemas import DetailedEvaluation, EvaluationRequest
+from desk.strategies.templates import StrategyTemplate, templates
+from desk.surrogates.problem import no_file
+from desk.surrogates.schemas import Predicted, PredictionRequest
 
 router = APIRouter(tags=["evaluations"], route_class=at_most(1_000_000))
 
@@ -28,10 +28,10 @@ _READ = problems.errors(400, 413)
     responses=_READ,
 )
 async def evaluate(request: EvaluationRequest, asking: Asking, serving: Serving) -> DetailedEvaluation:
-    from tools.quick_lines import evaluate_in_detail
+    from desk.strategies.evaluation_details import evaluate_in_detail
 
-    desk = serving.desk
-    return await evaluate_in_detail(desk.store, desk.prices_of(asking.owner), asking.owner, request)
+    dependencies = serving.dependencies
+    return await evaluate_in_detail(dependencies.store, dependencies.prices_of(asking.owner), asking.owner, request)
 
 
 @router.post(
@@ -44,11 +44,11 @@ async def evaluate(request: EvaluationRequest, asking: Asking, serving: Serving)
     responses=problems.errors(400, 404, 409, 410, 413),
 )
 async def predicted(asked: PredictionRequest, asking: Asking, serving: Serving) -> Predicted:
-    from graphs.surrogates import predict
+    from graphs.runs.surrogates import predict
 
     if asked.request is not None:
         no_file(asked.request)
-    return await predict(serving.desk, asking.owner, asked.config, job=asked.job, request=asked.request)
+    return await predict(serving.dependencies, asking.owner, asked.config, job=asked.job, request=asked.request)
 
 
 _ESTIMATED = Body(openapi_examples={"usual": {"summary": "100 trials in five scenarios", "value": {"trials": 100}}})
@@ -58,18 +58,20 @@ _ESTIMATED = Body(openapi_examples={"usual": {"summary": "100 trials in five sce
     "/estimates", summary="What an optimization would take, and whether a person must approve it", responses=_READ
 )
 async def estimates(request: Annotated[OptimizationRequest, _ESTIMATED], asking: Asking, serving: Serving) -> Foreseen:
-    from tools.estimate import foresee
+    from desk.optimization.estimate import foresee
 
     no_file(request)
-    desk = serving.desk
-    return await foresee(desk.prices_of(asking.owner), request, desk.thresholds, desk.jobs.machines)
+    dependencies = serving.dependencies
+    return await foresee(
+        dependencies.prices_of(asking.owner), request, dependencies.thresholds, dependencies.jobs.machines
+    )
 
 
 @router.get("/scenarios", summary="Scenarios that are built in, and your own, with what they imply")
 async def scenarios(asking: Asking, serving: Serving, limit: Limit = 100, after: After = None) -> Listed[ScenarioShown]:
-    from tools.scenario_book import shown_scenarios
+    from desk.scenarios.repository import shown_scenarios
 
-    shown = await shown_scenarios(serving.desk.store, asking.owner)
+    shown = await shown_scenarios(serving.dependencies.store, asking.owner)
     return sliced(shown, lambda item: item.scenario.name, limit, after)
 
 

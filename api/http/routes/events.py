@@ -13,15 +13,15 @@ from pydantic import BaseModel, Field
 from starlette.responses import StreamingResponse
 from starlette.websockets import WebSocketDisconnect
 
-from api import problems
-from api.dependencies import STREAMING, Asking, Reading, Served, Serving
-from api.standing import Standing
+from api.http.dependencies import STREAMING, Asking, Reading, Served, Serving
+from api.http.errors import handlers as problems
+from api.http.identity.revocation import Standing
+from desk.base.errors import InvalidInput, NotFound
+from desk.runs.progress import LiveEvent
 from store.errors import Invalid, Unavailable
-from tools.errors import InvalidInput, NotFound
-from tools.progress import LiveEvent
 
 if TYPE_CHECKING:
-    from graphs.following import Followed, Told
+    from graphs.streaming.followers import Followed, Told
 
 router = APIRouter(tags=["events"])
 
@@ -69,7 +69,7 @@ async def ticket(
         Query(max_length=200, description="Of POST /api/tickets, for clients that cannot send a key or a token"),
     ] = None,
 ) -> str | None:
-    """Who asks is known from it before the route is entered: see `api.tickets.redeemed`."""
+    """Who asks is known from it before the route is entered: see `api.http.identity.tickets.redeemed`."""
     return ticket
 
 
@@ -130,7 +130,7 @@ async def poll(
     ] = 0.0,
     limit: Annotated[int, Query(ge=1, le=1000, description="At most so many events")] = 1000,
 ) -> Polled:
-    from graphs.following import check_after
+    from graphs.streaming.followers import check_after
 
     async with serving.following.of(asking.owner, run) as log:
         check_after(log, after, "query.after")
@@ -213,7 +213,7 @@ def _frame(told: "Told") -> bytes:
 
 async def _has_all(serving: Served, owner: str, run: str, after: int) -> bool:
     """Raises what cannot be said any more once the stream has begun."""
-    from graphs.following import check_after
+    from graphs.streaming.followers import check_after
 
     async with serving.following.of(owner, run) as log:
         check_after(log, after, "after")
@@ -240,7 +240,7 @@ def _may_read(websocket: WebSocket, sites: list[str]) -> bool:
 
 async def _served(websocket: WebSocket, log: "Followed", after: int, reading: Standing) -> tuple[int, str]:
     """The code to close with, and why."""
-    from graphs.following import check_after
+    from graphs.streaming.followers import check_after
 
     check_after(log, after, "after")
     doing = [asyncio.create_task(_send(websocket, log, after, reading)), asyncio.create_task(_hear(websocket))]

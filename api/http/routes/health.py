@@ -5,8 +5,8 @@ from typing import Literal
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from api.dependencies import Serving
-from api.readiness import Readiness
+from api.http.dependencies import Serving
+from api.operations.readiness import Readiness
 
 router = APIRouter(tags=["health"])
 

@@ -4,17 +4,17 @@ from typing import Annotated, Any, TypeAlias
 
 from fastapi import APIRouter, Body, Header, Query, Response
 
-from api.bodies import at_most
-from api.dependencies import Asking, Serving
-from api.paging import After, Limit
-from api.problems import errors
-from api.routes.results import JobId
-from graphs.reports import Job, JobPage, JobSummary
-from graphs.reproductions import Reproduction
-from graphs.states import RunState
-from tools.approval import Ruling
-from tools.errors import InvalidInput
-from tools.optimization import OptimizationRequest
+from api.http.body_limits import at_most
+from api.http.dependencies import Asking, Serving
+from api.http.errors.handlers import errors
+from api.http.pagination import After, Limit
+from api.http.routes.results import JobId
+from desk.base.errors import InvalidInput
+from desk.governance.approvals import Ruling
+from desk.optimization.request import OptimizationRequest
+from graphs.runs.reports import Job, JobPage, JobSummary
+from graphs.runs.reproductions import Reproduction
+from graphs.runs.states import RunState
 
 router = APIRouter(tags=["jobs"], route_class=at_most(1_000_000))
 
@@ -54,14 +54,14 @@ async def submit(
     ] = None,
 ) -> JobSummary:
     """The job waits in the queue; two of a user are worked on at a time. What the data cannot serve is refused now."""
-    from graphs import jobs
-    from graphs.reports import summary
+    from graphs.jobs import jobs
+    from graphs.runs.reports import summary
 
     if body.prices_file is not None:
         reason = "a server reads no files of its clients by their place"
         allowed = "null; import the file with POST /api/market-data/imports and name the data set in `universe`"
         raise InvalidInput("body.prices_file", body.prices_file, reason=reason, allowed=allowed)
-    run = await jobs.submit(serving.desk, asking.owner, body, idempotency_key=idempotency_key)
+    run = await jobs.submit(serving.dependencies, asking.owner, body, idempotency_key=idempotency_key)
     response.headers["Location"] = f"/api/jobs/{run.id}"
     return summary(run)
 
@@ -77,26 +77,26 @@ async def listed(
     after: After = None,
 ) -> JobPage:
     """A page with `name` may hold fewer than `limit`; the last page is the one whose `next` is null."""
-    from graphs.reports import job_page
+    from graphs.runs.reports import job_page
 
-    return await job_page(serving.desk.store, asking.owner, state=state, name=name, after=after, limit=limit)
+    return await job_page(serving.dependencies.store, asking.owner, state=state, name=name, after=after, limit=limit)
 
 
 @router.get("/jobs/{job_id}", summary="How far a job is", responses=errors(404, 410))
 async def read(job_id: JobId, serving: Serving, asking: Asking) -> Job:
     """`progress` never falls and is at most 0.99 before the end; its best objective is in sample, no promise."""
-    from graphs.reports import job_of
+    from graphs.runs.reports import job_of
 
-    return await job_of(serving.desk.store, asking.owner, job_id)
+    return await job_of(serving.dependencies.store, asking.owner, job_id)
 
 
 @router.delete("/jobs/{job_id}", status_code=202, summary="Cancel a job", responses=errors(404, 409, 410))
 async def cancel(job_id: JobId, serving: Serving, asking: Asking, *, reason: Why = "") -> JobSummary:
     """It stops within ten seconds; what it has tried stays. 409 for one that has ended."""
-    from graphs import jobs
-    from graphs.reports import summary
+    from graphs.jobs import jobs
+    from graphs.runs.reports import summary
 
-    return summary(await jobs.cancel(serving.desk, asking.owner, job_id, by=asking.owner, reason=reason))
+    return summary(await jobs.cancel(serving.dependencies, asking.owner, job_id, by=asking.owner, reason=reason))
 
 
 @router.post(
@@ -107,10 +107,10 @@ async def cancel(job_id: JobId, serving: Serving, asking: Asking, *, reason: Why
 )
 async def restart(job_id: JobId, serving: Serving, asking: Asking, *, reason: Why = "") -> JobSummary:
     """It goes on where it stopped; what agents decided and what was tried is kept."""
-    from graphs import jobs
-    from graphs.reports import summary
+    from graphs.jobs import jobs
+    from graphs.runs.reports import summary
 
-    return summary(await jobs.restart(serving.desk, asking.owner, job_id, by=asking.owner, reason=reason))
+    return summary(await jobs.restart(serving.dependencies, asking.owner, job_id, by=asking.owner, reason=reason))
 
 
 @router.post(
@@ -124,12 +124,12 @@ async def decide(job_id: JobId, body: Ruling, serving: Serving, asking: Asking) 
 
     403 without `launch:approve`: then another person decides, at `/approvals`.
     """
-    from graphs.reports import summary
-    from graphs.runs import decide_approval
-    from tools.approval import Decided
+    from desk.governance.approvals import Decided
+    from graphs.runs.execution import decide_approval
+    from graphs.runs.reports import summary
 
-    decided = Decided(**body.model_dump(), by=asking.owner, at=serving.desk.now())
-    run = await decide_approval(serving.desk, asking.owner, job_id, decided, decider=asking)
+    decided = Decided(**body.model_dump(), by=asking.owner, at=serving.dependencies.now())
+    run = await decide_approval(serving.dependencies, asking.owner, job_id, decided, decider=asking)
     await serving.answering.ensure_all(asking.owner)  # a thread may wait for it
     return summary(run)
 
@@ -137,9 +137,9 @@ async def decide(job_id: JobId, body: Ruling, serving: Serving, asking: Asking) 
 @router.get("/jobs/{job_id}/request", summary="What was asked of a job", responses=errors(404, 410))
 async def request(job_id: JobId, serving: Serving, asking: Asking) -> OptimizationRequest:
     """The body to submit again: with the newest data, or with changes of one's own."""
-    from graphs.run_book import run_of
+    from graphs.runs.repository import run_of
 
-    return (await run_of(serving.desk.store, asking.owner, job_id)).request
+    return (await run_of(serving.dependencies.store, asking.owner, job_id)).request
 
 
 @router.post(
@@ -150,18 +150,18 @@ async def request(job_id: JobId, serving: Serving, asking: Asking) -> Optimizati
 )
 async def reproduce(job_id: JobId, serving: Serving, asking: Asking, response: Response) -> Reproduction:
     """Without any model. It takes as long as the search did; one that has not ended is answered again."""
-    from graphs import reproductions
+    from graphs.runs import reproductions
 
     response.headers["Location"] = f"/api/jobs/{job_id}/reproductions"
-    return await reproductions.ask(serving.desk, asking.owner, job_id)
+    return await reproductions.ask(serving.dependencies, asking.owner, job_id)
 
 
 @router.get(
     "/jobs/{job_id}/reproductions", summary="What came out when a job was run again", responses=errors(404, 410)
 )
 async def reproduced(job_id: JobId, serving: Serving, asking: Asking) -> list[Reproduction]:
-    from graphs import reproductions
-    from graphs.run_book import run_of
+    from graphs.runs import reproductions
+    from graphs.runs.repository import run_of
 
-    await run_of(serving.desk.store, asking.owner, job_id)
-    return await reproductions.reproductions(serving.desk.store, asking.owner, job_id)
+    await run_of(serving.dependencies.store, asking.owner, job_id)
+    return await reproductions.reproductions(serving.dependencies.store, asking.owner, job_id)

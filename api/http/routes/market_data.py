@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal, TypeAlias
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.dependencies import Asking, Serving
-from api.etags import TAGGED, UNCHANGED, IfNoneMatch, tagged
-from api.problems import errors
-from api.routes import imports
+from api.http.dependencies import Asking, Serving
+from api.http.errors.handlers import errors
+from api.http.etags import TAGGED, UNCHANGED, IfNoneMatch, tagged
+from api.http.routes import datasets as imports
 
 router = APIRouter(tags=["market-data"])
 router.include_router(imports.router)
@@ -96,11 +96,11 @@ async def prices(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """By symbol. A week's open is its first, its high the highest, its close the last and its volume the sum."""
-    from tools import quotes
+    from desk.market import price_history
 
-    asked = quotes.Asked(symbols=_symbols(symbols), start=start, end=end, dataset=dataset, as_of=as_of)
-    source = serving.desk.prices_of(asking.owner)
-    return tagged(await quotes.prices(source, asked, quotes.PERIODS[interval]), if_none_match)
+    asked = price_history.PriceQuery(symbols=_symbols(symbols), start=start, end=end, dataset=dataset, as_of=as_of)
+    source = serving.dependencies.prices_of(asking.owner)
+    return tagged(await price_history.price_series(source, asked, price_history.PERIODS[interval]), if_none_match)
 
 
 @router.get(
@@ -126,12 +126,12 @@ async def returns(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """From the last close of a period to the last close of the next, as fractions."""
-    from tools import quotes
+    from desk.market import price_history
 
-    asked = quotes.Asked(symbols=_symbols(symbols), start=start, end=end, dataset=dataset, as_of=as_of)
-    source = serving.desk.prices_of(asking.owner)
-    found = await quotes.returns(
-        source, asked, quotes.PERIODS[return_type], inner=alignment == "inner", logarithmic=kind == "log"
+    asked = price_history.PriceQuery(symbols=_symbols(symbols), start=start, end=end, dataset=dataset, as_of=as_of)
+    source = serving.dependencies.prices_of(asking.owner)
+    found = await price_history.return_series(
+        source, asked, price_history.PERIODS[return_type], inner=alignment == "inner", logarithmic=kind == "log"
     )
     return tagged(found, if_none_match)
 

@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from api.dependencies import STREAMING, Asking, Serving
-from api.problems import errors
-from tools.market_events import MarketEvent
+from api.http.dependencies import STREAMING, Asking, Serving
+from api.http.errors.handlers import errors
+from desk.market.datasets.events import MarketEvent
 
 router = APIRouter(tags=["market-data"])
 
@@ -35,12 +35,12 @@ async def events(
     limit: Annotated[int, Query(ge=1, le=1000, description="At most so many events")] = 1000,
 ) -> MarketEvents:
     """Imports with the regime at the end of the data, runs that became stale, marks set, lifted and expired."""
-    from tools.markers import markers
-    from tools.market_events import LOG, told
+    from desk.market.datasets.events import LOG, read_events
+    from desk.market.datasets.markers import all_markers
 
-    desk = serving.desk
-    await markers(desk.store, asking.owner, desk.now())  # marks whose time is over are told now
+    dependencies = serving.dependencies
+    await all_markers(dependencies.store, asking.owner, dependencies.now())  # marks whose time is over are told now
     if wait:
-        await desk.store.events.wait(asking.owner, LOG, after, timeout=wait)
-    found = await told(desk.store, asking.owner, after=after, limit=limit)
+        await dependencies.store.events.wait(asking.owner, LOG, after, timeout=wait)
+    found = await read_events(dependencies.store, asking.owner, after=after, limit=limit)
     return MarketEvents(events=found, last=found[-1].number if found else after)

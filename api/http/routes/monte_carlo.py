@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from fastapi import APIRouter, Path
 from fastapi.responses import StreamingResponse
 
-from api import problems
-from api.bodies import at_most
-from api.dependencies import Asking, Serving
-from api.paging import After, Limit, Listed
-from tools.camel import Camel
-from tools.simulations import Analysis, Simulation, SimulationRequest, SimulationSummary
+from api.http.body_limits import at_most
+from api.http.dependencies import Asking, Serving
+from api.http.errors import handlers as problems
+from api.http.pagination import After, Limit, Listed
+from desk.base.camel_case import Camel
+from desk.wealth.schemas import Analysis, Simulation, SimulationRequest, SimulationSummary
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,10 +38,12 @@ class AnalysisRequest(Camel):
     responses=problems.errors(400, 404, 413),
 )
 async def simulate(request: SimulationRequest, asking: Asking, serving: Serving) -> Simulation:
-    from tools import simulation_book as book
+    from desk.wealth import repository as book
 
-    desk = serving.desk
-    return await book.simulate(desk.store, desk.prices_of(asking.owner), asking.owner, request, now=desk.now())
+    dependencies = serving.dependencies
+    return await book.simulate(
+        dependencies.store, dependencies.prices_of(asking.owner), asking.owner, request, now=dependencies.now()
+    )
 
 
 @router.post(
@@ -50,10 +52,10 @@ async def simulate(request: SimulationRequest, asking: Asking, serving: Serving)
     responses=problems.errors(400, 404, 410, 413),
 )
 async def analyze(request: AnalysisRequest, asking: Asking, serving: Serving) -> Analysis:
-    from tools import simulation_book as book
+    from desk.wealth import repository as book
 
     async with _expiring():
-        return await book.analysis_of(serving.desk.store, asking.owner, request.simulation_id)
+        return await book.analysis_of(serving.dependencies.store, asking.owner, request.simulation_id)
 
 
 @router.get("/monte-carlo/simulations", summary="Your simulations of the last 30 days, the newest first")
@@ -63,18 +65,18 @@ async def simulations(
     limit: Limit = 100,
     after: After = None,
 ) -> Listed[SimulationSummary]:
-    from tools import simulation_book as book
+    from desk.wealth import repository as book
 
-    page = await book.simulations(serving.desk.store, asking.owner, limit=limit, after=after)
+    page = await book.simulations(serving.dependencies.store, asking.owner, limit=limit, after=after)
     return Listed(items=list(page.simulations), next=page.after)
 
 
 @router.get("/monte-carlo/simulations/{simulation_id}", summary="One simulation", responses=_EXPIRED)
 async def simulation(simulation_id: Identity, asking: Asking, serving: Serving) -> Simulation:
-    from tools import simulation_book as book
+    from desk.wealth import repository as book
 
     async with _expiring():
-        return await book.simulation_of(serving.desk.store, asking.owner, simulation_id)
+        return await book.simulation_of(serving.dependencies.store, asking.owner, simulation_id)
 
 
 _TRAJECTORIES: dict[int | str, dict[str, Any]] = {
@@ -111,11 +113,11 @@ async def trajectories(
     serving: Serving,
     format: Literal["json", "csv"] = "json",  # noqa: A002
 ) -> StreamingResponse:
-    from tools import simulation_book as book
-    from tools.simulating import closes_of
+    from desk.wealth import repository as book
+    from desk.wealth.simulation import closes_of
 
     async with _expiring():
-        closes = closes_of(await book.trajectories_of(serving.desk.store, asking.owner, simulation_id))
+        closes = closes_of(await book.trajectories_of(serving.dependencies.store, asking.owner, simulation_id))
     if format == "csv":
         named = {"Content-Disposition": f'attachment; filename="{simulation_id}.csv"'}
         return StreamingResponse(_as_csv(closes), media_type="text/csv", headers=named)
@@ -124,7 +126,7 @@ async def trajectories(
 
 @asynccontextmanager
 async def _expiring() -> AsyncGenerator[None]:
-    from tools.simulation_book import SimulationExpired
+    from desk.wealth.repository import SimulationExpired
 
     try:
         yield

@@ -4,19 +4,19 @@ from typing import Annotated, Any, TypeAlias
 
 from fastapi import APIRouter, Path, Query
 
-from api.bodies import at_most
-from api.dependencies import Asking, Served, Serving
-from api.problems import Problem, errors
-from api.routes.portfolios import PortfolioId
-from tools.context import Principal
-from tools.optimizer_answers import (
+from api.http.body_limits import at_most
+from api.http.dependencies import Asking, Served, Serving
+from api.http.errors.handlers import Problem, errors
+from api.http.routes.portfolios import PortfolioId
+from desk.governance.principals import Principal
+from desk.portfolios.optimizers.requests import FrontierRequest, HrpRequest, RiskParityRequest, Unsolvable
+from desk.portfolios.optimizers.responses import (
     FrontierOptimization,
     HrpOptimization,
     Optimization,
     OptimizationPage,
     RiskParityOptimization,
 )
-from tools.optimizer_requests import FrontierRequest, HrpRequest, RiskParityRequest, Unsolvable
 
 router = APIRouter(tags=["optimization"], route_class=at_most(16_000_000, parts=50_000, numbers=True))
 
@@ -61,9 +61,9 @@ async def efficient_frontier(body: FrontierRequest, serving: Serving, asking: As
     responses=errors(404),
 )
 async def result(optimization_id: OptimizationId, serving: Serving, asking: Asking) -> Any:
-    from tools.optimizer_book import kept_optimization
+    from desk.portfolios.optimizers.repository import kept_optimization
 
-    return await kept_optimization(serving.desk.store, asking.owner, optimization_id)
+    return await kept_optimization(serving.dependencies.store, asking.owner, optimization_id)
 
 
 @router.get(
@@ -79,18 +79,18 @@ async def listed(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     after: Annotated[str | None, Query(max_length=500, description="`next` of the page before")] = None,
 ) -> Any:
-    from tools.optimizer_book import optimizations_of
+    from desk.portfolios.optimizers.repository import optimizations_of
 
-    return await optimizations_of(serving.desk.store, asking.owner, portfolio_id, limit=limit, after=after)
+    return await optimizations_of(serving.dependencies.store, asking.owner, portfolio_id, limit=limit, after=after)
 
 
 async def _optimized(
     serving: Served, asking: Principal, request: RiskParityRequest | HrpRequest | FrontierRequest
 ) -> Optimization:
-    from tools.optimizer_book import optimize
+    from desk.portfolios.optimizers.repository import optimize
 
-    desk = serving.desk
+    dependencies = serving.dependencies
     try:
-        return await optimize(desk.prices_of(asking.owner), request, now=desk.now())
+        return await optimize(dependencies.prices_of(asking.owner), request, now=dependencies.now())
     except Unsolvable as error:
         raise Problem(422, str(error), code="OPTIMIZATION_ERROR") from error

@@ -6,13 +6,13 @@ from typing import Annotated, Any, TypeAlias
 from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
 from pydantic import Discriminator, Tag
 
-from api.bodies import at_most
-from api.dependencies import Asking, Serving
-from api.etags import UNCHANGED, IfNoneMatch, etag, expected_versions, is_known
-from api.problems import Problem, errors
-from tools import portfolio_book as book
-from tools.camel import Camel
-from tools.portfolio_words import Portfolio, PortfolioDraft, PortfolioPatch
+from api.http.body_limits import at_most
+from api.http.dependencies import Asking, Serving
+from api.http.errors.handlers import Problem, errors
+from api.http.etags import UNCHANGED, IfNoneMatch, etag, expected_versions, is_known
+from desk.base.camel_case import Camel
+from desk.portfolios import repository as book
+from desk.portfolios.schemas import Portfolio, PortfolioDraft, PortfolioPatch
 
 router = APIRouter(tags=["portfolios"], route_class=at_most(1_000_000))
 
@@ -84,8 +84,8 @@ def _answers(status: int, *failures: int, headers: dict[str, Any] | None = None)
 )
 async def create(body: Draft, serving: Serving, asking: Asking, response: Response) -> Portfolio:
     draft = body.portfolio if isinstance(body, NewPortfolio) else body
-    desk = serving.desk
-    made = await book.create_portfolio(desk.store, asking.owner, draft, now=desk.now())
+    dependencies = serving.dependencies
+    made = await book.create_portfolio(dependencies.store, asking.owner, draft, now=dependencies.now())
     response.headers["Location"] = f"/api/portfolios/{made.id}"
     return _tagged(made, response)
 
@@ -110,7 +110,7 @@ async def listed(
 ) -> Any:
     """A page with `tag` may hold fewer than `limit`; the last page is the one without `X-Next-Cursor`."""
     page = await book.kept_portfolios(
-        serving.desk.store, asking.owner, limit=limit, after=after, tag=tag, deleted=deleted
+        serving.dependencies.store, asking.owner, limit=limit, after=after, tag=tag, deleted=deleted
     )
     shown = "".join(f"{portfolio.id} {portfolio.version}\n" for portfolio in page.portfolios) + str(page.after)
     headers = {"ETag": etag(hashlib.sha256(shown.encode()).hexdigest()[:32])}
@@ -133,7 +133,7 @@ async def listed(
 async def read(
     portfolio_id: PortfolioId, serving: Serving, asking: Asking, response: Response, if_none_match: IfNoneMatch = None
 ) -> Any:
-    found = await book.kept_portfolio(serving.desk.store, asking.owner, portfolio_id)
+    found = await book.kept_portfolio(serving.dependencies.store, asking.owner, portfolio_id)
     if is_known(if_none_match, etag(found.version)):
         return Response(status_code=304, headers={"ETag": etag(found.version)})
     return _tagged(found, response)
@@ -155,10 +155,10 @@ async def change(
 ) -> Portfolio:
     """What is not named stays as it is. With `If-Match` nobody's change is overwritten unseen."""
     patch = body.portfolio if isinstance(body, PortfolioChange) else body
-    desk, versions = serving.desk, expected_versions(if_match)
+    dependencies, versions = serving.dependencies, expected_versions(if_match)
     try:
         changed = await book.change_portfolio(
-            desk.store, asking.owner, portfolio_id, patch, now=desk.now(), versions=versions
+            dependencies.store, asking.owner, portfolio_id, patch, now=dependencies.now(), versions=versions
         )
     except book.Changed as error:
         raise Problem(412, str(error)) from error
@@ -172,9 +172,11 @@ async def change(
     responses=_answers(204, 404, 412),
 )
 async def delete(portfolio_id: PortfolioId, serving: Serving, asking: Asking, if_match: IfMatch = None) -> Response:
-    desk, versions = serving.desk, expected_versions(if_match)
+    dependencies, versions = serving.dependencies, expected_versions(if_match)
     try:
-        deleted = await book.delete_portfolio(desk.store, asking.owner, portfolio_id, now=desk.now(), versions=versions)
+        deleted = await book.delete_portfolio(
+            dependencies.store, asking.owner, portfolio_id, now=dependencies.now(), versions=versions
+        )
     except book.Changed as error:
         raise Problem(412, str(error)) from error
     return Response(status_code=204, headers={"ETag": etag(deleted.version)})
@@ -190,10 +192,10 @@ async def restore(
     portfolio_id: PortfolioId, serving: Serving, asking: Asking, response: Response, if_match: IfMatch = None
 ) -> Portfolio:
     """Within 30 days of its deletion; one that is not deleted stays as it is."""
-    desk, versions = serving.desk, expected_versions(if_match)
+    dependencies, versions = serving.dependencies, expected_versions(if_match)
     try:
         restored = await book.restore_portfolio(
-            desk.store, asking.owner, portfolio_id, now=desk.now(), versions=versions
+            dependencies.store, asking.owner, portfolio_id, now=dependencies.now(), versions=versions
         )
     except book.Changed as error:
         raise Problem(412, str(error)) from error

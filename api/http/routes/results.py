@@ -4,19 +4,20 @@ from typing import Annotated, TypeAlias
 
 from fastapi import APIRouter, Path, Query, Response
 
-from api.dependencies import Asking, Serving
-from api.etags import TAGGED, UNCHANGED, IfNoneMatch, tagged
-from api.exporting import MEDIA, Format, Table
-from api.paging import After, Limit
-from api.problems import errors
-from quant.family import WeightFunction
-from quant.trial import Trial
-from tools.charts import MOST_POINTS, ChartName, Charts
-from tools.errors import InvalidInput
-from tools.optimization import HISTORY, OptimizationResult
-from tools.side_by_side import SideBySide
-from tools.trial_pages import Asked, Order, SortBy, TrialPage
-from tools.unfinished import PartialResult
+from api.export.job_files import MEDIA, Format, Table
+from api.http.dependencies import Asking, Serving
+from api.http.errors.handlers import errors
+from api.http.etags import TAGGED, UNCHANGED, IfNoneMatch, tagged
+from api.http.pagination import After, Limit
+from desk.base.errors import InvalidInput
+from desk.optimization.reading.chart_schemas import MOST_POINTS, ChartName, Charts
+from desk.optimization.reading.side_by_side import SideBySide
+from desk.optimization.reading.trial_pages import Asked, Order, SortBy, TrialPage
+from desk.optimization.result import OptimizationResult
+from desk.optimization.unfinished import PartialResult
+from desk.scenarios.schemas import HISTORY
+from quant.strategies.family import WeightFunction
+from quant.strategies.trial import Trial
 
 router = APIRouter(tags=["jobs"])
 
@@ -49,12 +50,12 @@ async def compare(
     ],
 ) -> SideBySide:
     """What was asked differently, what came out, and a test of the difference on the days that both have."""
-    from graphs.outcomes import compared
+    from graphs.runs.outcomes import compared
 
     jobs = ids.split(",")
     if len(set(jobs)) < len(jobs):
         raise InvalidInput("query.ids", ids, reason="a job is named twice", allowed="each job once")
-    return await compared(serving.desk.store, asking.owner, jobs)
+    return await compared(serving.dependencies.store, asking.owner, jobs)
 
 
 @router.get(
@@ -69,9 +70,9 @@ async def result(job_id: JobId, serving: Serving, asking: Asking, if_none_match:
     409 while the job goes on: its state is at `/api/jobs/{id}`, what it has tried at `/api/jobs/{id}/trials`.
     """
 
-    from graphs.outcomes import answer_of
+    from graphs.runs.outcomes import answer_of
 
-    content = await answer_of(serving.desk.store, asking.owner, job_id)
+    content = await answer_of(serving.dependencies.store, asking.owner, job_id)
     return tagged(content, if_none_match, media_type=MEDIA["json"])
 
 
@@ -97,8 +98,8 @@ async def trials(
     after: After = None,
 ) -> TrialPage:
     """In sample. Those without an objective, because they were dropped after few paths, come last."""
-    from api import exporting
-    from graphs.outcomes import found_by
+    from api.export import job_files as exporting
+    from graphs.runs.outcomes import found_by
 
     asked = Asked(
         sort=sort,
@@ -108,8 +109,8 @@ async def trials(
         feasible=feasible,
         screened=screened,
     )
-    found = await found_by(serving.desk.store, asking.owner, job_id)
-    return await exporting.trials(serving.desk, found, asked, after=after, limit=limit)
+    found = await found_by(serving.dependencies.store, asking.owner, job_id)
+    return await exporting.trials(serving.dependencies, found, asked, after=after, limit=limit)
 
 
 @router.get(
@@ -123,9 +124,9 @@ async def trial(
     serving: Serving,
     asking: Asking,
 ) -> Trial:
-    from graphs.outcomes import trial_of
+    from graphs.runs.outcomes import trial_of
 
-    return await trial_of(serving.desk.store, asking.owner, job_id, digest)
+    return await trial_of(serving.dependencies.store, asking.owner, job_id, digest)
 
 
 @router.get(
@@ -144,11 +145,11 @@ async def charts(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Of a job without a result what its trials so far allow; `partial` says so then."""
-    from api import exporting
-    from graphs.outcomes import found_by
+    from api.export import job_files as exporting
+    from graphs.runs.outcomes import found_by
 
-    found = await found_by(serving.desk.store, asking.owner, job_id)
-    made = await exporting.charts(serving.desk, found, chart, points)
+    found = await found_by(serving.dependencies.store, asking.owner, job_id)
+    made = await exporting.charts(serving.dependencies, found, chart, points)
     return tagged(
         made.content, if_none_match, media_type=MEDIA["json"], digest=made.digest, headers=_cached(hit=made.hit)
     )
@@ -183,11 +184,11 @@ async def export(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The same bytes whenever it is asked for. No cell of a csv or xlsx file is a formula."""
-    from api import exporting
-    from graphs.outcomes import completed
+    from api.export import job_files as exporting
+    from graphs.runs.outcomes import completed
 
-    found = await completed(serving.desk.store, asking.owner, job_id)
-    made = await exporting.export(serving.desk, found, format_, table)
+    found = await completed(serving.dependencies.store, asking.owner, job_id)
+    made = await exporting.export(serving.dependencies, found, format_, table)
     name = f"stratigos-{job_id}" + ("-figures" if (format_, table) == ("csv", "figures") else "")
     headers = {"Content-Disposition": f'attachment; filename="{name}.{format_}"'}
     headers |= _cached(hit=made.hit)

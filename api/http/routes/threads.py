@@ -5,15 +5,15 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
-from api import problems
-from api.bodies import at_most
-from api.dependencies import Asking, Serving
-from api.paging import After, Limit, Listed
-from quant.strategy import Frozen
-from tools.focus import Focus
-from tools.interrupts import Interrupt
-from tools.messages import Message
-from tools.turns import Conversation, TurnState
+from api.http.body_limits import at_most
+from api.http.dependencies import Asking, Serving
+from api.http.errors import handlers as problems
+from api.http.pagination import After, Limit, Listed
+from desk.conversation.focus import Focus
+from desk.conversation.interrupts import Interrupt
+from desk.conversation.messages import Message
+from desk.conversation.schemas import Conversation, TurnState
+from quant.numeric.frozen import Frozen
 
 router = APIRouter(tags=["threads"], route_class=at_most(100_000))
 
@@ -50,34 +50,34 @@ class ThreadState(Frozen):
 
 @router.post("/threads", status_code=201, summary="Begin a thread", responses=problems.errors(400, 413))
 async def begin(asking: Asking, serving: Serving, response: Response, body: NewThread | None = None) -> Conversation:
-    from graphs.turns import begin_conversation, conversation_of
+    from graphs.conversations.turns import begin_conversation, conversation_of
 
     title = (body.title if body else None) or ""
-    id_ = await begin_conversation(serving.desk, asking.owner, title=title.strip())
+    id_ = await begin_conversation(serving.dependencies, asking.owner, title=title.strip())
     response.headers["Location"] = f"/api/threads/{id_}"
-    return await conversation_of(serving.desk.store, asking.owner, id_)
+    return await conversation_of(serving.dependencies.store, asking.owner, id_)
 
 
 @router.get("/threads", summary="Your threads, newest first", responses=problems.errors())
 async def threads(asking: Asking, serving: Serving, limit: Limit = 100, after: After = None) -> Listed[Conversation]:
-    from graphs.turns import conversation_page
+    from graphs.conversations.turns import conversation_page
 
-    items, cursor = await conversation_page(serving.desk.store, asking.owner, after=after, limit=limit)
+    items, cursor = await conversation_page(serving.dependencies.store, asking.owner, after=after, limit=limit)
     return Listed(items=items, next=cursor)
 
 
 @router.get("/threads/{thread}", summary="A thread", responses=problems.errors(404))
 async def thread(thread: ThreadId, asking: Asking, serving: Serving) -> Conversation:
-    from graphs.turns import conversation_of
+    from graphs.conversations.turns import conversation_of
 
-    return await conversation_of(serving.desk.store, asking.owner, thread)
+    return await conversation_of(serving.dependencies.store, asking.owner, thread)
 
 
 @router.patch("/threads/{thread}", summary="Rename a thread", responses=problems.errors(400, 404, 413))
 async def rename(thread: ThreadId, body: Renamed, asking: Asking, serving: Serving) -> Conversation:
-    from graphs import turns
+    from graphs.conversations import turns
 
-    return await turns.rename(serving.desk.store, asking.owner, thread, body.title.strip())
+    return await turns.rename(serving.dependencies.store, asking.owner, thread, body.title.strip())
 
 
 @router.delete(
@@ -88,19 +88,19 @@ async def rename(thread: ThreadId, body: Renamed, asking: Asking, serving: Servi
 )
 async def delete(thread: ThreadId, asking: Asking, serving: Serving) -> None:
     """Refused while a turn is being answered, and while other threads go on from it."""
-    from graphs.turns import delete_conversation
+    from graphs.conversations.turns import delete_conversation
 
-    await delete_conversation(serving.desk, asking.owner, thread)
+    await delete_conversation(serving.dependencies, asking.owner, thread)
 
 
 @router.get(
     "/threads/{thread}/state", summary="What a thread is about, and what it waits for", responses=problems.errors(404)
 )
 async def state(thread: ThreadId, asking: Asking, serving: Serving) -> ThreadState:
-    from graphs.interrupts import interrupts
-    from graphs.turns import conversation_of
+    from graphs.conversations.interrupts import interrupts
+    from graphs.conversations.turns import conversation_of
 
-    store = serving.desk.store
+    store = serving.dependencies.store
     found = await conversation_of(store, asking.owner, thread)
     last = await serving.answering.ensure(asking.owner, thread, found.turns) if found.turns else None
     return ThreadState(
@@ -108,7 +108,7 @@ async def state(thread: ThreadId, asking: Asking, serving: Serving) -> ThreadSta
         turns=found.turns,
         state=last.state if last else None,
         focus=last.focus if last else Focus(),
-        interrupts=tuple(await interrupts(serving.desk, asking, thread)),
+        interrupts=tuple(await interrupts(serving.dependencies, asking, thread)),
     )
 
 
@@ -121,9 +121,9 @@ async def messages(
     thread: ThreadId, asking: Asking, serving: Serving, limit: Limit = 100, after: After = None
 ) -> Listed[Message]:
     """The numbers of an answer are in its `figures`, each with the result and the field that it came from."""
-    from graphs.turns import message_page
+    from graphs.conversations.turns import message_page
 
-    items, cursor = await message_page(serving.desk.store, asking.owner, thread, after=after, limit=limit)
+    items, cursor = await message_page(serving.dependencies.store, asking.owner, thread, after=after, limit=limit)
     return Listed(items=items, next=cursor)
 
 
@@ -136,8 +136,8 @@ async def messages(
 async def branch(
     thread: ThreadId, body: Branching, asking: Asking, serving: Serving, response: Response
 ) -> Conversation:
-    from graphs import turns
+    from graphs.conversations import turns
 
-    id_ = await turns.branch(serving.desk, asking.owner, thread, body.after)
+    id_ = await turns.branch(serving.dependencies, asking.owner, thread, body.after)
     response.headers["Location"] = f"/api/threads/{id_}"
-    return await turns.conversation_of(serving.desk.store, asking.owner, id_)
+    return await turns.conversation_of(serving.dependencies.store, asking.owner, id_)

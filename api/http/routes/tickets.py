@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api import tickets
-from api.bodies import at_most
-from api.dependencies import Asking, Serving
-from api.problems import errors
-from api.tickets import Ticket
+from api.http.body_limits import at_most
+from api.http.dependencies import Asking, Serving
+from api.http.errors.handlers import errors
+from api.http.identity import tickets
+from api.http.identity.tickets import Ticket
 
 router = APIRouter(tags=["events"], route_class=at_most(4_096))
 
@@ -41,4 +41,4 @@ async def issue(body: Wanted, asking: Asking, serving: Serving, response: Respon
     stream that is cut needs another one. The one local user needs none, but one that is sent has to be good.
     """
     response.headers["Cache-Control"] = "no-store"
-    return await tickets.issue(serving.desk.store, asking, body.path, now=serving.desk.now())
+    return await tickets.issue(serving.dependencies.store, asking, body.path, now=serving.dependencies.now())

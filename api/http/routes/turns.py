@@ -6,16 +6,16 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import Field
 
-from api import problems
-from api.bodies import at_most
-from api.dependencies import STREAMING, Asking, Reading, Serving
-from api.paging import After, Limit, Listed
-from api.routes.events import event_stream, frames_of, streamed
-from api.routes.threads import ThreadId
-from quant.strategy import Frozen
-from tools.approval import Ruling
-from tools.interrupts import Interrupt
-from tools.turns import LONGEST_MESSAGE, Feedback, Opinion, Turn
+from api.http.body_limits import at_most
+from api.http.dependencies import STREAMING, Asking, Reading, Serving
+from api.http.errors import handlers as problems
+from api.http.pagination import After, Limit, Listed
+from api.http.routes.events import event_stream, frames_of, streamed
+from api.http.routes.threads import ThreadId
+from desk.conversation.interrupts import Interrupt
+from desk.conversation.schemas import LONGEST_MESSAGE, Feedback, Opinion, Turn
+from desk.governance.approvals import Ruling
+from quant.numeric.frozen import Frozen
 
 router = APIRouter(tags=["threads"], route_class=at_most(100_000))
 
@@ -81,9 +81,9 @@ async def say(
 async def runs(
     thread: ThreadId, asking: Asking, serving: Serving, limit: Limit = 100, after: After = None
 ) -> Listed[Turn]:
-    from graphs.turns import turn_page
+    from graphs.conversations.turns import turn_page
 
-    items, cursor = await turn_page(serving.desk.store, asking.owner, thread, after=after, limit=limit)
+    items, cursor = await turn_page(serving.dependencies.store, asking.owner, thread, after=after, limit=limit)
     return Listed(items=items, next=cursor)
 
 
@@ -110,9 +110,9 @@ async def resume(thread: ThreadId, number: Number, asking: Asking, serving: Serv
     responses=problems.errors(404),
 )
 async def interrupts(thread: ThreadId, asking: Asking, serving: Serving) -> Listed[Interrupt]:
-    from graphs import interrupts
+    from graphs.conversations import interrupts
 
-    return Listed(items=await interrupts.interrupts(serving.desk, asking, thread), next=None)
+    return Listed(items=await interrupts.interrupts(serving.dependencies, asking, thread), next=None)
 
 
 @router.post(
@@ -126,9 +126,9 @@ async def decide(thread: ThreadId, run: RunId, body: Ruling, asking: Asking, ser
 
     403 where it waits for a second person, as the interrupt says.
     """
-    from graphs import interrupts
+    from graphs.conversations import interrupts
 
-    return await interrupts.decide(serving.desk, serving.answering, asking, thread, run, body)
+    return await interrupts.decide(serving.dependencies, serving.answering, asking, thread, run, body)
 
 
 @router.post(
@@ -138,12 +138,14 @@ async def decide(thread: ThreadId, run: RunId, body: Ruling, asking: Asking, ser
     responses=problems.errors(400, 404, 413),
 )
 async def give_feedback(thread: ThreadId, number: Number, body: Opinion, asking: Asking, serving: Serving) -> Feedback:
-    from graphs.turns import turn_of
-    from tools import feedback
+    from desk.conversation import feedback
+    from graphs.conversations.turns import turn_of
 
-    store = serving.desk.store
+    store = serving.dependencies.store
     turn = await turn_of(store, asking.owner, thread, number)
-    return await feedback.give_feedback(store, asking.owner, turn.id, body, by=asking.owner, at=serving.desk.now())
+    return await feedback.give_feedback(
+        store, asking.owner, turn.id, body, by=asking.owner, at=serving.dependencies.now()
+    )
 
 
 @router.get(
@@ -154,10 +156,10 @@ async def give_feedback(thread: ThreadId, number: Number, body: Opinion, asking:
 async def feedback(
     thread: ThreadId, number: Number, asking: Asking, serving: Serving, limit: Limit = 100, after: After = None
 ) -> Listed[Feedback]:
-    from graphs.turns import turn_of
-    from tools.feedback import feedback_page
+    from desk.conversation.feedback import feedback_page
+    from graphs.conversations.turns import turn_of
 
-    store = serving.desk.store
+    store = serving.dependencies.store
     turn = await turn_of(store, asking.owner, thread, number)
     items, cursor = await feedback_page(store, asking.owner, turn.id, after=after, limit=limit)
     return Listed(items=items, next=cursor)

@@ -18,12 +18,12 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 
-from quant.simulation import threads
-from tools.board import Board, Flight, Tally
-from tools.container import Resources, Work
-from tools.evaluation import World
-from tools.sharding import Shelf
-from tools.shards import BadShard, Cutter, Task, check, compute, decode
+from desk.compute.container.job_files import Resources, Work
+from desk.compute.container.task_queue import Board, Flight, Tally
+from desk.compute.shards.sharded_search import Shelf
+from desk.compute.shards.shards import BadShard, Cutter, Task, check, compute, decode
+from desk.optimization.evaluation import World
+from quant.numeric.thread_count import thread_count
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ class LeaderLost(ConnectionError):
 
 
 class Peers:
-    """A `tools.sharding.Engine`, where the leader runs: this instance and whoever connects to it.
+    """A `desk.compute.shards.sharded_search.Engine`, where the leader runs: this instance and whoever connects to it.
 
     A context: at its end the others are told that nothing is left to do, or, after an error, that the leader is gone.
     """
@@ -66,7 +66,7 @@ class Peers:
         self._host = resources.current_host
         self._others = frozenset(resources.hosts) - {self._host}
         self._refused = refused
-        self._count = slots or threads()
+        self._count = slots or thread_count()
         self._start, self._linger = start_seconds, linger_seconds
         self._board = board or Board()
         self._arrived: queue.SimpleQueue[tuple[str, bytes] | BaseException] = queue.SimpleQueue()
@@ -204,7 +204,7 @@ async def follow(
     start_seconds: float = START_SECONDS,
 ) -> None:
     """Compute what the leader hands out until it tells the end; `LeaderLost` where it goes without."""
-    count = slots or threads()
+    count = slots or thread_count()
     cutter = Cutter(world)
     with ThreadPoolExecutor(count, thread_name_prefix="shard") as pool:
 

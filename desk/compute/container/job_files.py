@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, TypeVar
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from quant.strategy import Frozen
-from quant.trial import Trial
-from tools.code import code_version
-from tools.errors import UserError
-from tools.jobs import SearchJob
-from tools.prices import Prices
+from desk.base.code_version import code_version
+from desk.base.errors import UserError
+from desk.market.prices import Prices
+from desk.optimization.jobs import SearchJob
+from quant.numeric.frozen import Frozen
+from quant.strategies.trial import Trial
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,9 +101,9 @@ def read_resources(path: Path) -> Resources:
         return Resources.model_validate(json.loads(path.read_bytes()))
     except FileNotFoundError as error:
         allowed = f"the current host and all hosts of the job, in {path.parent}"
-        raise Foreign(f"{path.name}: it is not there; allowed: {allowed}") from error
+        raise Foreign(f"{path.name}: it is not there; expected {allowed}") from error
     except ValueError as error:
-        raise Foreign(f"{path.name}: it cannot be read; allowed: current_host and hosts") from error
+        raise Foreign(f"{path.name}: it cannot be read; expected current_host and hosts") from error
 
 
 class Work(Frozen):
@@ -141,15 +141,15 @@ def read_work(folder: Path) -> tuple[Work, Prices, list[Trial]]:
         document = json.loads(path.read_bytes())
         if document.get("format") != FORMAT or document.get("code") != code_version():
             allowed = "the image with which the job was submitted"
-            raise Foreign(f"work.json: it was written by another version of the program; allowed: {allowed}")
+            raise Foreign(f"work.json: it was written by another version of the program; expected {allowed}")
         work = Work.model_validate(document)
         known = TypeAdapter(list[Trial]).validate_json((folder / "known.json").read_bytes())
         content = (folder / "prices.npz").read_bytes()
     except FileNotFoundError as error:
         name = Path(str(error.filename)).name
-        raise Foreign(f"{name}: it is not there; allowed: work.json, known.json and prices.npz, in {folder}") from error
+        raise Foreign(f"{name}: it is not there; expected work.json, known.json and prices.npz, in {folder}") from error
     except (ValidationError, ValueError, AttributeError) as error:
-        raise Foreign("work.json: it cannot be read; allowed: what this program has written") from error
+        raise Foreign("work.json: it cannot be read; expected what this program has written") from error
     return work, unpack_prices(content, work.data), known
 
 
@@ -196,9 +196,9 @@ def unpack_prices(content: bytes, digest: str) -> Prices:
                 accepted=tuple((gate, reason) for gate, reason in about["accepted"]),
             )
     except (*archive, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise Foreign("prices.npz: it cannot be read; allowed: what this program has written") from error
+        raise Foreign("prices.npz: it cannot be read; expected what this program has written") from error
     if prices.digest != digest:
-        raise Foreign(f"prices.npz: its digest is {prices.digest[:16]}; allowed: {digest[:16]}, as in work.json")
+        raise Foreign(f"prices.npz: its digest is {prices.digest[:16]}; expected {digest[:16]}, as in work.json")
     return prices
 
 
@@ -268,7 +268,7 @@ def decode_trials(name: str, content: bytes, work: Work) -> "list[tuple[Trial, N
     """The finished trials in a checkpoint file; `BadOutput` for one of anything else."""
     import numpy as np
 
-    from tools.trials import series_address
+    from desk.optimization.repositories.trial_repository import series_address
 
     checkpoint = _read(name, content, work, _Checkpoint)
     found: list[tuple[Trial, NDArray[np.float64]]] = []

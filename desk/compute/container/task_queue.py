@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from tools.shards import Task
+from desk.compute.shards.shards import Task
 
 LATE = 3.0
 """A shard that takes so many times the usual is given to somebody else too."""

@@ -13,8 +13,8 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from quant.trial import Trial
-from tools.container import (
+from desk.compute.container.coordination import Peers, follow
+from desk.compute.container.job_files import (
     PROGRESS,
     REFUSED,
     SUMMARY,
@@ -29,13 +29,13 @@ from tools.container import (
     read_resources,
     read_work,
 )
-from tools.evaluation import World
-from tools.jobs import JobStatus
-from tools.market import build_market
-from tools.peers import Peers, follow
-from tools.search import Stopped, run_search
-from tools.sharding import FolderShelf, Sharded
-from tools.shards import BadShard
+from desk.compute.shards.sharded_search import FolderShelf, Sharded
+from desk.compute.shards.shards import BadShard
+from desk.optimization.evaluation import World
+from desk.optimization.inputs.market_data import build_market
+from desk.optimization.jobs import JobStatus
+from desk.optimization.search.search import Stopped, run_search
+from quant.strategies.trial import Trial
 
 PROGRESS_SECONDS = 0.5
 

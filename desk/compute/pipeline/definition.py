@@ -2,8 +2,8 @@
 
 from typing import Literal, TypeAlias
 
-from quant.frozen import Frozen
-from tools.container import SUMMARY
+from desk.compute.container.job_files import SUMMARY
+from quant.numeric.frozen import Frozen
 
 StepName: TypeAlias = Literal[
     "data_validation", "scenario_generation", "distributed_optimization", "training", "aggregation"

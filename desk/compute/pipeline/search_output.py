@@ -4,8 +4,8 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from quant.trial import Trial
-from tools.container import SUMMARY, BadOutput, Summary, Work, decode_summary, decode_trials
+from desk.compute.container.job_files import SUMMARY, BadOutput, Summary, Work, decode_summary, decode_trials
+from quant.strategies.trial import Trial
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,11 +8,11 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
-from quant.frozen import Frozen
-from tools.code import code_version
-from tools.container import FORMAT, Foreign
-from tools.optimization import OptimizationRequest
-from tools.pipeline import StepName
+from desk.base.code_version import code_version
+from desk.compute.container.job_files import FORMAT, Foreign
+from desk.compute.pipeline.definition import StepName
+from desk.optimization.request import OptimizationRequest
+from quant.numeric.frozen import Frozen
 
 DONE = "done.json"
 
@@ -30,7 +30,7 @@ class Asked(Frozen):
     """With which the instances of a search show each other that they belong together."""
     request: OptimizationRequest
     ledger: tuple[str, ...] = ()
-    """What the owner had tried on these prices before: see `tools.ledger`."""
+    """What the owner had tried on these prices before: see `desk.optimization.repositories.ledger`."""
 
 
 class Done(Frozen):
@@ -51,12 +51,12 @@ def read_asked(folder: Path) -> Asked:
         document = json.loads((folder / "request.json").read_bytes())
         if document.get("format") != FORMAT or document.get("code") != code_version():
             reason = "request.json: it was written by another version of the program"
-            raise Foreign(f"{reason}; allowed: the image with which the pipeline was started")
+            raise Foreign(f"{reason}; expected the image with which the pipeline was started")
         return Asked.model_validate(document)
     except FileNotFoundError as error:
-        raise Foreign(f"request.json: it is not there; allowed: request.json and prices.npz, in {folder}") from error
+        raise Foreign(f"request.json: it is not there; expected request.json and prices.npz, in {folder}") from error
     except (ValidationError, ValueError, AttributeError) as error:
-        raise Foreign("request.json: it cannot be read; allowed: what this program has written") from error
+        raise Foreign("request.json: it cannot be read; expected what this program has written") from error
 
 
 def digests(folder: Path) -> dict[str, str]:

@@ -3,11 +3,11 @@
 import asyncio
 import threading
 
-from tools.container import Tree, read_resources
-from tools.pipeline import Step, step_of
-from tools.step_files import mark
-from tools.steps import Hands, Inputs, check_models, run
-from tools.working import unless_stopped, work
+from desk.compute.container.job_files import Tree, read_resources
+from desk.compute.container.worker import unless_stopped, work
+from desk.compute.pipeline.definition import Step, step_of
+from desk.compute.pipeline.step_files import mark
+from desk.compute.pipeline.steps import Hands, Inputs, check_models, run
 
 
 async def perform(name: str, tree: Tree, stop: threading.Event, stopped: asyncio.Event) -> None:

@@ -7,32 +7,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from quant.frozen import Frozen
-from tools.claims import render
-from tools.container import Account, Foreign, Work, read_work, unpack_prices, write_work
-from tools.counting import counted
-from tools.data_report import DataReport
-from tools.evaluation import World
-from tools.finished_search import read_result
-from tools.gates import inspect
-from tools.jobs import JobStatus, SearchJob
-from tools.judge import judge
-from tools.ledger import entry
-from tools.limits import check_minimum_exposure
-from tools.market import build_market
-from tools.optimization import Explanation, OptimizationResult
-from tools.pipeline import REQUEST, StepName, step_of
-from tools.scenario_check import ScenarioChecks, check_paths, require_same
-from tools.search import run_search
-from tools.sensitivity import check_scenarios
-from tools.sharding import Engine, FolderShelf, Sharded
-from tools.shards import Task, compute
-from tools.splits import resolved
-from tools.step_files import Done, mark, read_asked
-from tools.surrogate_words import HeldOut, Problem, Target
-from tools.template import AUTHOR, template_claims
-from tools.verification import require_verified
-from tools.working import Result
+from desk.compute.container.job_files import Account, Foreign, Work, read_work, unpack_prices, write_work
+from desk.compute.container.worker import Result
+from desk.compute.pipeline.definition import REQUEST, StepName, step_of
+from desk.compute.pipeline.search_output import read_result
+from desk.compute.pipeline.step_files import Done, mark, read_asked
+from desk.compute.shards.sharded_search import Engine, FolderShelf, Sharded
+from desk.compute.shards.shards import Task, compute
+from desk.figures.guard.claims import render
+from desk.market.checks.prices import inspect
+from desk.market.checks.report import DataReport
+from desk.optimization.answers import Explanation
+from desk.optimization.counts import counted
+from desk.optimization.evaluation import World
+from desk.optimization.inputs.market_data import build_market
+from desk.optimization.inputs.splits import resolved
+from desk.optimization.jobs import JobStatus, SearchJob
+from desk.optimization.judgement.judge import judge
+from desk.optimization.judgement.sensitivity import check_scenarios
+from desk.optimization.judgement.verification import require_verified
+from desk.optimization.limits import check_minimum_exposure
+from desk.optimization.reading.template import AUTHOR, template_claims
+from desk.optimization.repositories.ledger import entry
+from desk.optimization.result import OptimizationResult
+from desk.optimization.scenario_checks import ScenarioChecks, check_paths, require_same
+from desk.optimization.search.search import run_search
+from desk.surrogates.schemas import HeldOut, Problem, Target
+from quant.numeric.frozen import Frozen
 
 Inputs: TypeAlias = Mapping[str, Path]
 """Folders by name: `request`, and what earlier steps have left."""
@@ -142,7 +143,7 @@ def _require_checked(inputs: Inputs, world: World) -> None:
 
 
 class Alone:
-    """A `tools.sharding.Engine`: this process, with every core for one shard after the other."""
+    """A `desk.compute.shards.sharded_search.Engine`: this process, with every core for one shard after the other."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -192,8 +193,8 @@ def search(
 
 def training(inputs: Inputs, output: Path, hands: Hands) -> None:
     """Fit a surrogate of the evaluation on the trials of this search; no other step reads it."""
-    from tools.surrogate import fit
-    from tools.surrogate_file import encode
+    from desk.surrogates.file_format import encode
+    from desk.surrogates.gaussian_process import fit
 
     work, world = _world(inputs, hands)
     market = world.market
@@ -259,7 +260,7 @@ def _content(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError as error:
         raise Foreign(
-            f"{path.name}: it is not there; allowed: what an earlier step has left, in {path.parent}"
+            f"{path.name}: it is not there; expected what an earlier step has left, in {path.parent}"
         ) from error
 
 

@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
+from desk.base.errors import UserError
 from store.errors import Unavailable
-from tools.errors import UserError
 
 Answer = TypeVar("Answer")
 
@@ -27,7 +27,7 @@ class Denied(UserError):
 
     def __init__(self, action: str) -> None:
         self.action = action
-        super().__init__(f"AWS: {action} is denied; allowed: credentials, a role and a key whose policies permit it")
+        super().__init__(f"AWS: {action} is denied; expected credentials, a role and a key whose policies permit it")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Denied, (self.action,)
@@ -41,7 +41,7 @@ class Refusal(UserError):
     def __init__(self, action: str, aws_code: str, message: str) -> None:
         """`message` is AWS's own; it may hold accounts, and is not repeated."""
         self.action, self.aws_code, self.message = action, aws_code, message
-        super().__init__(f"AWS: {action} is answered with {aws_code}; allowed: settings that AWS takes")
+        super().__init__(f"AWS: {action} is answered with {aws_code}; expected settings that AWS takes")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Refusal, (self.action, self.aws_code, self.message)
@@ -66,7 +66,7 @@ class Calls:
     def _made(self, call: "Callable[[Any], Answer]") -> "Answer":
         from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[reportMissingTypeStubs]
 
-        from store.table import reason
+        from store.aws.table import reason
 
         try:
             return call(self._connected())
@@ -88,7 +88,7 @@ class Calls:
         return Refusal(action, code, message)
 
     def _connected(self) -> Any:
-        from store.aws import connect
+        from store.aws.session import connect
 
         with self._lock:
             if self._client is None:
@@ -164,7 +164,7 @@ class NoBucket(UserError):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__(f"SAGEMAKER_STORAGE: there is no bucket {name!r}; allowed: s3://BUCKET/PREFIX of yours")
+        super().__init__(f"SAGEMAKER_STORAGE: there is no bucket {name!r}; expected s3://BUCKET/PREFIX of yours")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return NoBucket, (self.name,)

@@ -6,12 +6,12 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import AwareDatetime
 
-from quant.frozen import Frozen
+from desk.compute.container.job_files import Work
+from desk.optimization.jobs import JobStatus, Report, ReportCode
+from quant.numeric.frozen import Frozen
 from store.keys import SYSTEM
 from store.records import Key, Put
 from store.store import Store
-from tools.container import Work
-from tools.jobs import JobStatus, Report, ReportCode
 
 KIND = "remote-job"
 INDEX = "remote-job-owner"

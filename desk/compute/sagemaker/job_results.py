@@ -7,10 +7,7 @@ from typing import Literal, NamedTuple
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from quant.frozen import Frozen
-from store.store import Store
-from tools.aws_calls import Bucket
-from tools.container import (
+from desk.compute.container.job_files import (
     PROGRESS,
     REFUSED,
     SUMMARY,
@@ -19,10 +16,13 @@ from tools.container import (
     decode_summary,
     decode_trials,
 )
-from tools.jobs import JobStatus
-from tools.processing import Cluster
-from tools.remote_jobs import RemoteJob
-from tools.trials import save_trials
+from desk.compute.sagemaker.aws_client import Bucket
+from desk.compute.sagemaker.job_repository import RemoteJob
+from desk.compute.sagemaker.processing import Cluster
+from desk.optimization.jobs import JobStatus
+from desk.optimization.repositories.trial_repository import save_trials
+from quant.numeric.frozen import Frozen
+from store.store import Store
 
 FILES_AT_ONCE = 50
 """That one look takes over: it is short, whatever has been computed since the last."""

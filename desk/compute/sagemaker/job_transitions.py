@@ -3,11 +3,11 @@
 import secrets
 from datetime import datetime, timedelta
 
-from tools.code import code_version
-from tools.container import BadOutput, Work
-from tools.jobs import ReportCode, SearchJob
-from tools.processing import Cluster, Outcome, is_capacity, plain
-from tools.remote_jobs import Attempt, RemoteJob, job_name
+from desk.base.code_version import code_version
+from desk.compute.container.job_files import BadOutput, Work
+from desk.compute.sagemaker.job_repository import Attempt, RemoteJob, job_name
+from desk.compute.sagemaker.processing import Cluster, Outcome, is_capacity, plain
+from desk.optimization.jobs import ReportCode, SearchJob
 
 FIRST_PAUSE = timedelta(minutes=1)
 """After there was no capacity; each further one is twice as long."""
@@ -41,7 +41,7 @@ def refused(job: RemoteJob, cluster: Cluster, code: str, message: str, now: date
         count, type_ = job.attempt.instances, job.attempt.instance_type
         quota = f"{type_} for processing job usage"
         sentence = (
-            f"SAGEMAKER_INSTANCES: the account's quota has no room for {count} x {type_}; allowed: fewer, or as many "
+            f"SAGEMAKER_INSTANCES: the account's quota has no room for {count} x {type_}; expected fewer, or as many "
             f"later, another SAGEMAKER_INSTANCE_TYPE, or a higher quota {quota!r}"
         )
         return ended(job, sentence, told)
@@ -63,10 +63,10 @@ def judged(job: RemoteJob, cluster: Cluster, outcome: Outcome, now: datetime) ->
         case "lost" | "capacity" | "fault":
             return again(job, cluster, outcome.meaning, reason, now)
         case "stopped":
-            sentence = f"{job.attempt_name}: it was stopped in AWS; allowed: to submit the job again, which goes on"
+            sentence = f"{job.attempt_name}: it was stopped in AWS; submit the job again to continue it"
             return job.telling("stopped_outside", sentence).changed(state="failed", error=sentence, mendable=True)
         case "too_long":
-            sentence = f"SAGEMAKER_MAX_HOURS: {reason}; allowed: more hours, or more SAGEMAKER_INSTANCES"
+            sentence = f"SAGEMAKER_MAX_HOURS: {reason}; expected more hours, or more SAGEMAKER_INSTANCES"
             return ended(job, sentence, reason)
         case _:
             return ended(job, reason, reason)

@@ -3,8 +3,8 @@
 import re
 from typing import Any, cast
 
-from tools.pipeline import EXPIRY_DAYS, REQUEST, RETRIES, STEPS, Retry, Step
-from tools.processing import APPLICATION, Cluster, request
+from desk.compute.pipeline.definition import EXPIRY_DAYS, REQUEST, RETRIES, STEPS, Retry, Step
+from desk.compute.sagemaker.processing import APPLICATION, Cluster, request
 
 VERSION = "2020-12-01"
 SHARDS = "shards"

@@ -10,17 +10,17 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 from pydantic import ValidationError
 
-from quant.frozen import Frozen
-from tools.aws_calls import Bucket, Calls, Denied, Refusal, Stored
-from tools.container import BadOutput
-from tools.errors import Conflicting, InvalidInput, NotFound, UserError
-from tools.jobs import JobStatus
-from tools.optimization import OptimizationResult
-from tools.pipeline import REQUEST, step_of
-from tools.pipeline_definition import SHARDS, definition
-from tools.processing import APPLICATION, Cluster, outcome_of, plain
-from tools.remote_results import PROGRESS
-from tools.step_files import DONE, Asked, Done
+from desk.base.errors import Conflicting, InvalidInput, NotFound, UserError
+from desk.compute.container.job_files import BadOutput
+from desk.compute.pipeline.definition import REQUEST, step_of
+from desk.compute.pipeline.step_files import DONE, Asked, Done
+from desk.compute.sagemaker.aws_client import Bucket, Calls, Denied, Refusal, Stored
+from desk.compute.sagemaker.job_results import PROGRESS
+from desk.compute.sagemaker.pipeline_definition import SHARDS, definition
+from desk.compute.sagemaker.processing import APPLICATION, Cluster, outcome_of, plain
+from desk.optimization.jobs import JobStatus
+from desk.optimization.result import OptimizationResult
+from quant.numeric.frozen import Frozen
 
 Answer = TypeVar("Answer")
 State: TypeAlias = Literal["executing", "stopping", "stopped", "failed", "succeeded"]
@@ -118,7 +118,7 @@ class SageMakerPipelines:
             if found.values != values:
                 other = [f"{name} {value}" for name, value in found.values.items() if values.get(name) != value]
                 told = f"it executes the same request with {plain(', '.join(other))}"
-                raise Conflicting(f"{found.arn}: {told}; allowed: once it has ended")
+                raise Conflicting(f"{found.arn}: {told}; try again once it has ended")
             return found.arn
 
     async def _over(self, start: Start) -> bool:
@@ -131,7 +131,7 @@ class SageMakerPipelines:
         except NotFound:
             return True
         if described["PipelineExecutionStatus"] == "Stopping":
-            raise Conflicting(f"{start.arn}: it is being stopped; allowed: once it has ended")
+            raise Conflicting(f"{start.arn}: it is being stopped; try again once it has ended")
         return described["PipelineExecutionStatus"] != "Executing"
 
     async def _started(self, run: str, start: Start, key: str, kept: Stored | None) -> Start:
@@ -162,7 +162,7 @@ class SageMakerPipelines:
     async def fetch(self, state: PipelineState) -> tuple[OptimizationResult, bytes | None]:
         """The result and its history; `BadOutput` names a file that is not what the last step left."""
         if state.state != "succeeded":
-            raise Conflicting(f"{state.arn}: it is {state.state}; allowed: an execution that has succeeded")
+            raise Conflicting(f"{state.arn}: it is {state.state}; expected an execution that has succeeded")
         try:
             done = Done.model_validate_json(await self._left(state, DONE, None))
         except ValidationError as error:
@@ -265,7 +265,7 @@ class SageMakerPipelines:
         for each in given["PipelineParameters"]:
             if each["Name"] == "Folder":
                 return each["Value"]
-        raise NotFound(f"{arn}: it is no pipeline of this program; allowed: the ARN that `pipeline start` printed")
+        raise NotFound(f"{arn}: it is no pipeline of this program; expected the ARN that `pipeline start` printed")
 
     async def _called(self, call: Callable[[Any], "Answer"]) -> "Answer":
         """What of AWS's answers a person can mend is told as such."""
@@ -276,9 +276,9 @@ class SageMakerPipelines:
         except Refusal as refusal:
             message = plain(refusal.message)
             if refusal.aws_code == "ResourceLimitExceeded":
-                raise UserError(f"SageMaker: {message}; allowed: fewer at a time, or a higher quota") from refusal
+                raise UserError(f"SageMaker: {message}; expected fewer at a time, or a higher quota") from refusal
             if refusal.aws_code == "ResourceNotFound":
-                raise NotFound(f"{message}; allowed: the ARN that `pipeline start` printed") from refusal
+                raise NotFound(f"{message}; expected the ARN that `pipeline start` printed") from refusal
             raise
 
     def _key(self, run: str) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import Field
 
-from quant.frozen import Frozen
+from quant.numeric.frozen import Frozen
 
 PROCESSING = "/opt/ml/processing"
 VOLUME_GB = 30

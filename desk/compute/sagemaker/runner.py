@@ -13,24 +13,25 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from desk.base.clock import utc_now
+from desk.base.errors import NotFound
+from desk.compute.container.job_files import BadOutput, write_work
+from desk.compute.sagemaker import processing
+from desk.compute.sagemaker.aws_client import Bucket, Calls, Denied, Refusal
+from desk.compute.sagemaker.job_repository import Kept, RemoteJob, find, job_name, keep
+from desk.compute.sagemaker.job_results import Results, result_key
+from desk.compute.sagemaker.job_transitions import begun, ended, judged, outdated, passed_over, refused, spoiled
+from desk.compute.sagemaker.processing import Cluster, Outcome, outcome_of, tags_of
+from desk.governance.estimates import Machines
+from desk.optimization.jobs import JobStatus, SearchJob
+from desk.optimization.repositories.trial_repository import stored_trials
+from desk.optimization.request import OptimizationRequest
 from store.errors import Conflict
 from store.store import Store
-from tools import processing
-from tools.attempts import begun, ended, judged, outdated, passed_over, refused, spoiled
-from tools.aws_calls import Bucket, Calls, Denied, Refusal
-from tools.container import BadOutput, write_work
-from tools.context import utc_now
-from tools.errors import NotFound
-from tools.jobs import JobStatus, Machines, SearchJob
-from tools.optimization import OptimizationRequest
-from tools.processing import Cluster, Outcome, outcome_of, tags_of
-from tools.remote_jobs import Kept, RemoteJob, find, job_name, keep
-from tools.remote_results import Results, result_key
-from tools.trials import stored_trials
 
 if TYPE_CHECKING:
-    from quant.trial import Trial
-    from tools.prices import Prices
+    from desk.market.prices import Prices
+    from quant.strategies.trial import Trial
 
 IN_FLIGHT = timedelta(minutes=15)
 """After which an order to make a job that AWS does not know will not arrive any more: its signature is too old."""
@@ -42,7 +43,7 @@ logger = structlog.get_logger()
 
 
 class SageMakerRunner:
-    """Adapter of `tools.jobs.JobRunner`."""
+    """Adapter of `desk.optimization.jobs.JobRunner`."""
 
     def __init__(
         self,
@@ -86,7 +87,7 @@ class SageMakerRunner:
     async def status(self, job_id: str) -> JobStatus:
         kept = await find(self._store, job_name(job_id))
         if kept is None:
-            raise NotFound(f"{job_id}: there is no such job; allowed: one that was submitted in the last months")
+            raise NotFound(f"{job_id}: there is no such job; expected one that was submitted in the last months")
         return await self._looked(kept)
 
     async def cancel(self, job_id: str) -> JobStatus:
@@ -131,7 +132,7 @@ class SageMakerRunner:
             return kept
         if outdated(job):
             await self._halt(job.attempt_name)  # who made it may have died before it was noted
-            sentence = f"{job.name}: another version of the program began it; allowed: to submit the job again"
+            sentence = f"{job.name}: another version of the program began it; submit the job again"
             return await self._keep(ended(job, sentence, "the program has changed"), kept)
         if not job.handed:
             await self._hand_over(job, prices)

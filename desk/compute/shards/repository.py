@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 from pydantic import AwareDatetime
 
-from quant.frozen import Frozen
+from quant.numeric.frozen import Frozen
 from store.errors import Missing
 from store.keys import SYSTEM
-from store.records import Key, every
+from store.records import Key, iterate_records
 from store.store import Store
 
 KIND = "shard_use"
@@ -38,7 +38,7 @@ class Use(Frozen):
 
 
 class BlobShelf:
-    """A `tools.sharding.Shelf`: blobs of the store, used from the thread of a search while the loop goes on."""
+    """A `desk.compute.shards.sharded_search.Shelf`: blobs of the store, used from the thread of a search while the loop goes on."""
 
     def __init__(self, store: Store, loop: asyncio.AbstractEventLoop, now: Callable[[], datetime]) -> None:
         self._store = store
@@ -104,7 +104,7 @@ async def forget_shards(store: Store, now: datetime, *, dry_run: bool) -> int:
     """Delete those that no search of the last 30 days used; how many."""
     unused: set[str] = set()
     past: list[Key] = []
-    async for record in every(store.records, SYSTEM, KIND):  # the oldest first
+    async for record in iterate_records(store.records, SYSTEM, KIND):  # the oldest first
         use = Use.model_validate(record.document)
         if use.at > now - KEPT:
             unused.difference_update(use.shards)

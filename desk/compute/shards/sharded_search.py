@@ -6,10 +6,10 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
-from quant.evaluation import Evaluation
-from quant.strategy import StrategyConfig
-from tools.evaluation import World
-from tools.shards import CHUNK, BadShard, Cutter, Task, decode, spans
+from desk.compute.shards.shards import CHUNK, BadShard, Cutter, Task, decode, spans
+from desk.optimization.evaluation import World
+from quant.strategies.config import StrategyConfig
+from quant.strategies.evaluation import Evaluation
 
 SUFFIX = ".shard"
 AHEAD = 2048
@@ -23,7 +23,7 @@ READERS = 16
 class Shelf(Protocol):
     """Port: where the files of shards are kept. Called in the thread of a search, and read from several.
 
-    Adapters: `FolderShelf`, `tools.shard_book.BlobShelf`.
+    Adapters: `FolderShelf`, `desk.compute.shards.repository.BlobShelf`.
     """
 
     def using(self, ids: Collection[str]) -> AbstractContextManager[None]:
@@ -36,7 +36,7 @@ class Shelf(Protocol):
 
 
 class Engine(Protocol):
-    """Port: what computes shards. Adapters: `tools.peers.Peers`, `tools.ray_cluster.RayEngine`."""
+    """Port: what computes shards. Adapters: `desk.compute.container.coordination.Peers`, `desk.compute.ray_cluster.RayEngine`."""
 
     def compute(self, tasks: Sequence[Task]) -> Iterator[tuple[str, bytes]]:
         """Id and file of each shard as it ends, in any order, each at least once; those of other tasks do no harm."""
@@ -44,7 +44,7 @@ class Engine(Protocol):
 
 
 class Sharded:
-    """A `tools.search.Simulator`."""
+    """A `desk.optimization.search.search.Simulator`."""
 
     def __init__(
         self,

@@ -13,15 +13,16 @@ from typing import Literal, TypeAlias
 import numpy as np
 from pydantic import ValidationError
 
-from quant.evaluation import Evaluation
-from quant.kernel import FALL_BINS, LOSS_BINS, STATISTICS, Counts
-from quant.random import LANES
-from quant.scenario import Scenario
-from quant.simulation import GROUP, Part, evaluations, merged
-from quant.strategy import Frozen, StrategyConfig, digest_of
-from tools.code import code_version
-from tools.evaluation import World
-from tools.jobs import Shard
+from desk.base.code_version import code_version
+from desk.optimization.evaluation import World
+from desk.optimization.jobs import Shard
+from quant.numeric.frozen import Frozen, digest_of
+from quant.numeric.random_numbers import LANES
+from quant.strategies.config import StrategyConfig
+from quant.strategies.evaluation import Evaluation
+from quant.strategies.kernel import FALL_BINS, LOSS_BINS, STATISTICS, Counts
+from quant.strategies.simulation import GROUP, Part, evaluations, merged
+from quant.worlds.scenario import Scenario
 
 CHUNK = 10
 """Configs of a shard: what is lost with one is less than a checkpoint apart."""

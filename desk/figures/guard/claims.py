@@ -14,12 +14,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from quant.strategy import Frozen
-from tools.figures import Claim, Figure, shown
-from tools.numbers import unexplained
-from tools.optimization import OptimizationRequest, RenderedClaim
-from tools.quantities import REFERENCE, wrong_quantities
-from tools.universe import split_universe
+from desk.figures.figures import Claim, Figure, RenderedClaim, shown
+from desk.figures.guard.numbers import unexplained
+from desk.figures.guard.quantities import REFERENCE, wrong_quantities
+from quant.numeric.frozen import Frozen
 
 MAX_CLAIMS = 20
 
@@ -163,13 +161,6 @@ def recited(claims: Sequence[Claim], prompt: str) -> list[str]:
         for n, claim in enumerate(claims, 1)
         if not told.isdisjoint(_in_a_row(claim.text))
     ]
-
-
-def permitted_by(request: OptimizationRequest, assets: Iterable[str] = ()) -> tuple[str, ...]:
-    """What a text may name as the request does: its name, its scenarios and its assets."""
-    scenarios = [scenario.name for scenario in request.scenarios]
-    _, chosen = split_universe(request.universe)
-    return tuple(dict.fromkeys((request.name, *scenarios, *chosen, *assets)))
 
 
 def codes(problems: Iterable[str]) -> tuple[str, ...]:

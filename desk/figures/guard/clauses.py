@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from tools.lexicon import CONCEPT, Mention, mentions, stems
+from desk.figures.guard.lexicon import CONCEPT, Mention, mentions, stems
 
 IN_CLAUSE, IN_ZONE, BEFORE, BEHIND, EARLIER, NOWHERE = range(6)
 """Where words stand, seen from a number: in its clause, in its part of the sentence, before and behind that part, in

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from tools.figures import Figure, shown
-from tools.folding import Folded, fold, foreign_words
-from tools.numerals import Found, dates, digits, letters, measured
-from tools.units import NumberUnit
-from tools.worded import worded
+from desk.figures.figures import Figure, shown
+from desk.figures.guard.numerals import Found, dates, digits, letters, measured
+from desk.figures.guard.spelled_numbers import worded
+from desk.figures.guard.unicode import Folded, fold, foreign_words
+from desk.figures.guard.units import NumberUnit
 
 
 @dataclass(frozen=True)

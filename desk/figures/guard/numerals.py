@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Context, Decimal, DecimalException
 
-from tools.folding import MINUS
-from tools.units import AFTER, BEFORE, CURRENCIES, DATE, NOT_A_DATE, SCALE_VALUES, SCALED, SIGN, NumberUnit
+from desk.figures.guard.unicode import MINUS
+from desk.figures.guard.units import AFTER, BEFORE, CURRENCIES, DATE, NOT_A_DATE, SCALE_VALUES, SCALED, SIGN, NumberUnit
 
 _EXACT = Context(prec=40)
 """Powers with the same digits on every machine."""

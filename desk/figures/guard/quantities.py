@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from tools.clauses import BEFORE, BEHIND, EARLIER, IN_CLAUSE, IN_ZONE, Place, layout
-from tools.figures import Figure, shown
-from tools.lexicon import AGAINST, CONCEPT, DEMANDED, OPTIONAL, STRICT, Mention, mentions, stems
+from desk.figures.figures import Figure, shown
+from desk.figures.guard.clauses import BEFORE, BEHIND, EARLIER, IN_CLAUSE, IN_ZONE, Place, layout
+from desk.figures.guard.lexicon import AGAINST, CONCEPT, DEMANDED, OPTIONAL, STRICT, Mention, mentions, stems
 
 REFERENCE = re.compile(r"\{\{([a-z][a-z0-9_]{0,79})\}\}")
 _QUOTED = re.compile(r'"([^"]+)"')

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from tools.idioms import IDIOM, ONCE, OTHERS, QUARTER
-from tools.number_words import (
+from desk.figures.guard.idioms import IDIOM, ONCE, OTHERS, QUARTER
+from desk.figures.guard.number_words import (
     CARDINALS,
     ENGLISH_TOO,
     MULTIPLES,
@@ -16,8 +16,8 @@ from tools.number_words import (
     is_number_word,
     unmasked,
 )
-from tools.spelled import value_of_words
-from tools.units import AFTER, ALONE, NumberUnit
+from desk.figures.guard.spelled_values import value_of_words
+from desk.figures.guard.units import AFTER, ALONE, NumberUnit
 
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)*")
 _MASKED = re.compile(r"(?:\\/\\/|[a-z$€£!|@+¥]){3,}")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tools.number_words import CARDINALS, FOREIGN, MULTIPLES, ONES, ORDINALS, PARTS, SCALES, TENS, WORDS
+from desk.figures.guard.number_words import CARDINALS, FOREIGN, MULTIPLES, ONES, ORDINALS, PARTS, SCALES, TENS, WORDS
 
 _ARTICLES = {"a", "an"}
 _JOINING = {"and", "und", "et", "y", "e"}

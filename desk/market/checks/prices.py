@@ -7,20 +7,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.data_report import DataReport, Gate, Status
-from tools.errors import InvalidInput
-from tools.prices import Prices
+from desk.base.errors import InvalidInput
+from desk.market.checks.report import DataReport, Gate, Status
+from desk.market.prices import Prices
 
 __all__ = [
     "BREAKING",
     "DataReport",
     "Gate",
     "Status",
-    "accepted",
-    "first_of",
+    "apply_acceptances",
+    "first_marked",
     "inspect",
     "require_usable",
-    "sessions_of",
+    "sessions_between",
 ]
 
 BREAKING = ("length", "duplicate_dates", "asset_calendars", "asset_histories", "positive_prices")
@@ -48,7 +48,7 @@ def inspect(prices: Prices, calendar: str | None = "XNYS") -> DataReport:
         *_moves(prices),
         Gate(name="high_low", status="SKIP", detail="not looked at: only closes are carried"),
     )
-    gates = accepted(found, dict(prices.accepted))
+    gates = apply_acceptances(found, dict(prices.accepted))
     known = prices.dates[~np.isnat(prices.dates)]
     return DataReport(
         source=prices.source,
@@ -79,7 +79,7 @@ def require_usable(prices: Prices, calendar: str | None = "XNYS") -> DataReport:
     return report
 
 
-def accepted(gates: Iterable[Gate], reasons: Mapping[str, str]) -> tuple[Gate, ...]:
+def apply_acceptances(gates: Iterable[Gate], reasons: Mapping[str, str]) -> tuple[Gate, ...]:
     """What fails and somebody accepted is a caveat with the reason."""
     return tuple(
         gate.model_copy(update={"status": "WARN", "detail": f"{gate.detail}; accepted: {reasons[gate.name]}"})
@@ -89,7 +89,7 @@ def accepted(gates: Iterable[Gate], reasons: Mapping[str, str]) -> tuple[Gate, .
     )
 
 
-def first_of(mask: NDArray[np.bool_], most: int = _MAX_ROWS) -> list[tuple[int, int]]:
+def first_marked(mask: NDArray[np.bool_], most: int = _MAX_ROWS) -> list[tuple[int, int]]:
     """Row and column of the first that are marked: of millions of holes twenty are named."""
     rows = np.flatnonzero(mask.any(axis=1))[:most]
     return [(int(rows[i]), int(n)) for i, n in np.argwhere(mask[rows])[:most]]
@@ -141,7 +141,7 @@ def _calendar(prices: Prices, calendar: str | None) -> Iterator[Gate]:
         )
         yield from (Gate(name=name, status="SKIP", detail=reason) for name in names)
         return
-    sessions = sessions_of(calendar, known.min(), known.max())
+    sessions = sessions_between(calendar, known.min(), known.max())
     extra = [str(day) for day in np.setdiff1d(known, sessions)]
     yield _gate(
         names[0],
@@ -160,7 +160,7 @@ def _calendar(prices: Prices, calendar: str | None) -> Iterator[Gate]:
     )
 
 
-def sessions_of(calendar: str, first: np.datetime64, last: np.datetime64) -> NDArray[np.datetime64]:
+def sessions_between(calendar: str, first: np.datetime64, last: np.datetime64) -> NDArray[np.datetime64]:
     library: Any = import_module("exchange_calendars")  # it has no types
     errors: Any = import_module("exchange_calendars.errors")
 
@@ -192,7 +192,7 @@ def _alignment(prices: Prices) -> Gate:
     holes = np.isnan(prices.closes)
     return _gate(
         "asset_calendars",
-        [f"{prices.dates[t]} {prices.assets[n]}" for t, n in first_of(holes)],
+        [f"{prices.dates[t]} {prices.assets[n]}" for t, n in first_marked(holes)],
         "FAIL",
         "prices are missing on a date of the other assets",
         "every asset has a price on every date",
@@ -205,7 +205,7 @@ def _positive(prices: Prices) -> Gate:
     bad = (closes <= 0.0) | np.isinf(closes)
     return _gate(
         "positive_prices",
-        [f"{prices.dates[t]} {prices.assets[n]} {closes[t, n]:g}" for t, n in first_of(bad)],
+        [f"{prices.dates[t]} {prices.assets[n]} {closes[t, n]:g}" for t, n in first_marked(bad)],
         "FAIL",
         "prices are zero, negative or infinite",
         "every price is positive",
@@ -220,7 +220,7 @@ def _moves(prices: Prices) -> Iterator[Gate]:
     ratio = np.where(both, closes[1:], 1.0) / np.where(both, closes[:-1], 1.0)
 
     def places(mask: NDArray[np.bool_]) -> list[str]:
-        return [f"{prices.dates[t + 1]} {prices.assets[n]} {ratio[t, n] - 1.0:+.1%}" for t, n in first_of(mask)]
+        return [f"{prices.dates[t + 1]} {prices.assets[n]} {ratio[t, n] - 1.0:+.1%}" for t, n in first_marked(mask)]
 
     large = (ratio > _LARGE) | (ratio < 1.0 / _LARGE) | _outliers(ratio)
     yield _gate(

@@ -1,6 +1,6 @@
 """Make the bundled data sets out of the wheels that carry them; see PROVENANCE.md.
 
-python tools/data/extract.py skfolio-1.12.0-py3-none-any.whl arch-8.0.0-*.whl
+python desk/market/data/extract.py skfolio-1.12.0-py3-none-any.whl arch-8.0.0-*.whl
 
 A wheel may also be given as the folder it was unpacked into.
 """

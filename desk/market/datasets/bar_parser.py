@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tools.bars import FIELDS, Bars, Field, rescaled
-from tools.data_report import Gate
-from tools.dataset_words import Role, Terms, Understood
-from tools.errors import InvalidInput
-from tools.table_formats import Format, read_table
-from tools.tables import A_HEADER, MISSING, NUMBER, Table, cells_of, check_name, day_of, quoted
+from desk.base.errors import InvalidInput
+from desk.market.bars import FIELDS, Bars, Field, rescale
+from desk.market.checks.report import Gate
+from desk.market.datasets.schemas import Role, Terms, Understood
+from desk.market.files.formats import Format, read_table
+from desk.market.files.tables import A_HEADER, MISSING, NUMBER, Table, check_name, iterate_rows, parse_day, quote
 
 MAX_ASSETS = 2_000
 MAX_TABLE = 40_000_000
@@ -73,10 +73,10 @@ def parse(content: bytes, terms: Terms, *, symbol: str) -> Parsed:
     days = len({day for series in {id(s.days): s.days for s in rows.values()}.values() for day in series})
     if days * sum(len(series.values) for series in rows.values()) > MAX_TABLE:
         reason = f"has {len(rows):,} assets with hardly a day in common"
-        raise table.refuse(reason, allowed="assets that trade on the same days", code="file_too_large")
+        raise table.error(reason, allowed="assets that trade on the same days", code="file_too_large")
     bars = _bars(rows) if days else None
     if bars is None or not bars.dates.size:
-        raise table.refuse("has no price", allowed=A_HEADER, code="empty")
+        raise table.error("has no price", allowed=A_HEADER, code="empty")
     reverse, order = _order(rows, named=layout == "long")
     understood = Understood(
         format=kind,
@@ -89,9 +89,7 @@ def parse(content: bytes, terms: Terms, *, symbol: str) -> Parsed:
 
 
 def _too_many_assets(table: Table) -> InvalidInput:
-    return table.refuse(
-        f"has more than {MAX_ASSETS:,} assets", allowed=f"at most {MAX_ASSETS:,}", code="file_too_large"
-    )
+    return table.error(f"has more than {MAX_ASSETS:,} assets", allowed=f"at most {MAX_ASSETS:,}", code="file_too_large")
 
 
 def _columns(table: Table, mapping: Mapping[Role, str]) -> dict[Role, int]:
@@ -99,13 +97,13 @@ def _columns(table: Table, mapping: Mapping[Role, str]) -> dict[Role, int]:
     folded = [name.casefold() for name in names]
     for index, name in enumerate(folded):
         if name in folded[:index]:
-            reason = f"two columns are named {quoted(names[index])}"
-            raise table.refuse(reason, allowed="distinct column names", code="duplicate_column", value=names[index])
+            reason = f"two columns are named {quote(names[index])}"
+            raise table.error(reason, allowed="distinct column names", code="duplicate_column", value=names[index])
     found: dict[Role, int] = {}
     for role, name in mapping.items():
         if name.strip().casefold() not in folded:
-            shown = ", ".join(map(quoted, names[:20]))
-            raise InvalidInput(f"mapping.{role}", name, reason=f"there is no column {quoted(name)}", allowed=shown)
+            shown = ", ".join(map(quote, names[:20]))
+            raise InvalidInput(f"mapping.{role}", name, reason=f"there is no column {quote(name)}", allowed=shown)
         found[role] = folded.index(name.strip().casefold())
     if len(set(found.values())) < len(found):
         raise InvalidInput("mapping", dict(mapping), allowed="each column in one role")
@@ -114,8 +112,8 @@ def _columns(table: Table, mapping: Mapping[Role, str]) -> dict[Role, int]:
         if role not in found and place is not None and place not in found.values():
             found[role] = place
     if "date" not in found:
-        reason = f"has no date column, but {', '.join(map(quoted, names[:8]))}"
-        raise table.refuse(reason, allowed=f"{A_HEADER}; or a mapping of date", code="no_date_column")
+        reason = f"has no date column, but {', '.join(map(quote, names[:8]))}"
+        raise table.error(reason, allowed=f"{A_HEADER}; or a mapping of date", code="no_date_column")
     return found
 
 
@@ -123,10 +121,10 @@ def _is_wide(table: Table, columns: Mapping[Role, int]) -> bool:
     """Without a symbol and without a close every other column is an asset."""
     if "symbol" in columns or "close" in columns or "adjusted" in columns:
         if "close" not in columns and "adjusted" not in columns:
-            raise table.refuse("has no close column", allowed=f"{A_HEADER}; or a mapping", code="no_price_column")
+            raise table.error("has no close column", allowed=f"{A_HEADER}; or a mapping", code="no_price_column")
         return False
     if len(columns) > 1 or len(table.header) < 2:
-        raise table.refuse("has no close column", allowed=f"{A_HEADER}; or a mapping", code="no_price_column")
+        raise table.error("has no close column", allowed=f"{A_HEADER}; or a mapping", code="no_price_column")
     return True
 
 
@@ -136,8 +134,8 @@ def _wide(table: Table, columns: Mapping[Role, int]) -> dict[str, _Rows]:
         check_name(table, table.header[i].strip(), row=None, column=f"{i + 1}")
     rows = {table.header[i].strip(): _Rows(values={"close": array("d")}) for i in places}
     days: list[str] = []
-    for number, cells in cells_of(table):
-        days.append(day_of(table, number, columns["date"], cells[columns["date"]]))
+    for number, cells in iterate_rows(table):
+        days.append(parse_day(table, number, columns["date"], cells[columns["date"]]))
         for i, series in zip(places, rows.values(), strict=True):
             series.values["close"].append(_number(table, number, i, cells[i]))
     for series in rows.values():
@@ -148,8 +146,8 @@ def _wide(table: Table, columns: Mapping[Role, int]) -> dict[str, _Rows]:
 def _long(table: Table, columns: Mapping[Role, int], symbol: str, *, positive: bool) -> dict[str, _Rows]:
     roles: dict[Role, int] = {role: i for role, i in columns.items() if role not in ("date", "symbol")}
     rows: dict[str, _Rows] = {}
-    for number, cells in cells_of(table):
-        day = day_of(table, number, columns["date"], cells[columns["date"]])
+    for number, cells in iterate_rows(table):
+        day = parse_day(table, number, columns["date"], cells[columns["date"]])
         asset = cells[columns["symbol"]].strip() if "symbol" in columns else symbol
         if asset not in rows:
             check_name(table, asset, row=number, column=table.header[columns.get("symbol", 0)])
@@ -160,7 +158,7 @@ def _long(table: Table, columns: Mapping[Role, int], symbol: str, *, positive: b
         for role, i in roles.items():
             value = _number(table, number, i, cells[i])
             if positive and role in ("dividend", "volume") and value < 0.0:
-                raise table.refuse(
+                raise table.error(
                     f"{cells[i].strip()[:40]} is negative",
                     row=number,
                     column=table.header[i],
@@ -179,8 +177,8 @@ def _number(table: Table, row: int, column: int, cell: str) -> float:
             return value
     elif text.casefold() in MISSING:
         return float("nan")
-    raise table.refuse(
-        f"{quoted(text)} is not a number",
+    raise table.error(
+        f"{quote(text)} is not a number",
         row=row,
         column=table.header[column],
         allowed="a decimal number below 1e15, or nothing where there is none",
@@ -248,7 +246,7 @@ def _bars(rows: Mapping[str, _Rows]) -> Bars:
     if "adjusted" not in tables or "close" not in tables:
         return bars
     with np.errstate(divide="ignore", invalid="ignore"):
-        return rescaled(bars, tables["adjusted"][kept])
+        return rescale(bars, tables["adjusted"][kept])
 
 
 def _notes(kind: Format, table: Table, rows: Mapping[str, _Rows], *, reverse: bool) -> tuple[str, ...]:

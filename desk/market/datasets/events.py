@@ -5,18 +5,20 @@ from typing import Literal, TypeAlias
 
 from pydantic import Field
 
-from quant.strategy import Frozen
+from desk.market.datasets.schemas import AssetRegime
+from quant.numeric.frozen import Frozen
 from store.store import Store
-from tools.dataset_words import AssetRegime
 
 LOG = "market-data"
 
-What: TypeAlias = Literal["imported", "runs_stale", "marker_set", "marker_cleared", "marker_removed", "marker_expired"]
+EventName: TypeAlias = Literal[
+    "imported", "runs_stale", "marker_set", "marker_cleared", "marker_removed", "marker_expired"
+]
 
 
 class MarketEvent(Frozen):
     number: int = Field(default=0, description="1, 2, 3, ... without gaps")
-    event: What
+    event: EventName
     at: datetime
     text: str
     dataset: str | None = None
@@ -26,11 +28,11 @@ class MarketEvent(Frozen):
     regimes: tuple[AssetRegime, ...] = ()
 
 
-async def tell(store: Store, owner: str, event_id: str, event: MarketEvent) -> None:
+async def publish(store: Store, owner: str, event_id: str, event: MarketEvent) -> None:
     """The same id again adds nothing."""
     await store.events.append(owner, LOG, event_id, event.model_dump(mode="json", exclude={"number"}))
 
 
-async def told(store: Store, owner: str, *, after: int, limit: int) -> list[MarketEvent]:
+async def read_events(store: Store, owner: str, *, after: int, limit: int) -> list[MarketEvent]:
     found = await store.events.read(owner, LOG, after, limit)
     return [MarketEvent.model_validate(event.payload | {"number": event.number}) for event in found]

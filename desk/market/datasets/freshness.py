@@ -6,27 +6,27 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.dataset_words import Freshness
-from tools.gates import sessions_of
+from desk.market.checks.prices import sessions_between
+from desk.market.datasets.schemas import Freshness
 
 SESSIONS_ALLOWED = 1
 DAYS_ALLOWED = 3
 RECENT = 400
 
 
-def freshness(last: date, calendar: str, today: date) -> Freshness:
+def measure_freshness(last: date, calendar: str, today: date) -> Freshness:
     """Sessions that are over and that the data lack; today's is not over."""
     days = max((today - last).days, 0)
     if calendar == "none":
         return Freshness(last_day=last, sessions_behind=None, days_behind=days, fresh=days <= DAYS_ALLOWED)
-    known = _recent(calendar, today) if days < RECENT else sessions_of(calendar, np.datetime64(last), _of(today))
+    known = _recent(calendar, today) if days < RECENT else sessions_between(calendar, np.datetime64(last), _of(today))
     behind = int(((known > np.datetime64(last)) & (known < _of(today))).sum())
     return Freshness(last_day=last, sessions_behind=behind, days_behind=days, fresh=behind <= SESSIONS_ALLOWED)
 
 
 @lru_cache(maxsize=32)
 def _recent(calendar: str, today: date) -> NDArray[np.datetime64]:
-    return sessions_of(calendar, _of(today) - np.timedelta64(RECENT, "D"), _of(today))
+    return sessions_between(calendar, _of(today) - np.timedelta64(RECENT, "D"), _of(today))
 
 
 def _of(day: date) -> np.datetime64:

@@ -3,12 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.bars import Bars, Field
-from tools.data_report import Gate
-from tools.dataset_words import Kind, Terms
-from tools.errors import InvalidInput
-from tools.gates import BREAKING, accepted, first_of, inspect
-from tools.prices import Prices
+from desk.base.errors import InvalidInput
+from desk.market.bars import Bars, Field
+from desk.market.checks.prices import BREAKING, apply_acceptances, first_marked, inspect
+from desk.market.checks.report import Gate
+from desk.market.datasets.schemas import Kind, Terms
+from desk.market.prices import Prices
 
 SHOWN = 20
 ROUNDING = 1e-6
@@ -23,7 +23,7 @@ _OF_KIND: dict[Kind, frozenset[str] | None] = {
 }
 
 
-def gates_of(bars: Bars, terms: Terms, of_rows: tuple[Gate, ...]) -> tuple[Gate, ...]:
+def check_import(bars: Bars, terms: Terms, of_rows: tuple[Gate, ...]) -> tuple[Gate, ...]:
     """Every gate, with what `terms` accept; raises `InvalidInput` for an acceptance that cannot be."""
     prices = Prices(
         dates=bars.dates,
@@ -47,7 +47,7 @@ def gates_of(bars: Bars, terms: Terms, of_rows: tuple[Gate, ...]) -> tuple[Gate,
             reason = f"{name} does not fail"
             allowed = ", ".join(sorted(failed - set(BREAKING))) or "nothing: no gate that can be accepted fails"
             raise InvalidInput(f"accept.{name}", terms.accept[name], reason=reason, allowed=allowed)
-    return accepted(gates, terms.accept)
+    return apply_acceptances(gates, terms.accept)
 
 
 def _of_assets(bars: Bars) -> tuple[Gate, Gate]:
@@ -56,7 +56,7 @@ def _of_assets(bars: Bars) -> tuple[Gate, Gate]:
     first, last = known.argmax(axis=0), known.shape[0] - 1 - known[::-1].argmax(axis=0)
     rows: NDArray[np.int64] = np.arange(len(bars.dates))[:, None]
     hole: NDArray[np.bool_] = ~known & (rows > first) & (rows < last)
-    found = [f"{bars.dates[t]} {bars.assets[n]}" for t, n in first_of(hole, SHOWN)]
+    found = [f"{bars.dates[t]} {bars.assets[n]}" for t, n in first_marked(hole, SHOWN)]
     calendars = Gate(
         name="asset_calendars",
         status="FAIL" if found else "PASS",
@@ -65,7 +65,7 @@ def _of_assets(bars: Bars) -> tuple[Gate, Gate]:
         else "every asset has a price on every date from its first to its last",
         rows=tuple(found),
     )
-    whole = bars.common()
+    whole = bars.common_rows()
     days = whole.stop - whole.start
     ragged = [
         f"{asset} {bars.dates[first[n]]} to {bars.dates[last[n]]}"
@@ -92,7 +92,7 @@ def _positive(bars: Bars) -> Gate:
         if values is not None:
             wrong: NDArray[np.bool_] = (values <= 0.0) | np.isinf(values)
             count += int(wrong.sum())
-            places = first_of(wrong, SHOWN - len(found))
+            places = first_marked(wrong, SHOWN - len(found))
             found += [f"{bars.dates[t]} {bars.assets[n]} {name} {values[t, n]:g}" for t, n in places]
     detail = f"prices are zero, negative or infinite: {count}" if found else "every price is positive"
     return Gate(name="positive_prices", status="FAIL" if found else "PASS", detail=detail, rows=tuple(found))
@@ -104,7 +104,9 @@ def _of_bars(bars: Bars) -> tuple[Gate, ...]:
         return ()
     high, low = fields["high"], fields["low"]
     below: NDArray[np.bool_] = high < low * (1.0 - ROUNDING)
-    shown = [f"{bars.dates[t]} {bars.assets[n]} {high[t, n]:g} below {low[t, n]:g}" for t, n in first_of(below, SHOWN)]
+    shown = [
+        f"{bars.dates[t]} {bars.assets[n]} {high[t, n]:g} below {low[t, n]:g}" for t, n in first_marked(below, SHOWN)
+    ]
     high_low = Gate(
         name="high_low",
         status="FAIL" if shown else "PASS",
@@ -115,7 +117,7 @@ def _of_bars(bars: Bars) -> tuple[Gate, ...]:
     for values in (fields.get("open"), fields["close"]):
         if values is not None:
             outside |= (values > high * (1.0 + ROUNDING)) | (values < low * (1.0 - ROUNDING))
-    places = first_of(outside, SHOWN)
+    places = first_marked(outside, SHOWN)
     consistent = Gate(
         name="open_close_range",
         status="WARN" if len(places) else "PASS",

@@ -8,19 +8,28 @@ from datetime import UTC, date, datetime
 
 import numpy as np
 
+from desk.base.errors import InvalidInput
+from desk.market.bars import Bars, extend, reinvest_dividends
+from desk.market.checks.prices import BREAKING
+from desk.market.checks.report import Gate
+from desk.market.datasets import version_changes as changes
+from desk.market.datasets.bar_parser import Parsed, parse
+from desk.market.datasets.events import MarketEvent, publish
+from desk.market.datasets.import_checks import check_import
+from desk.market.datasets.markers import all_markers, clear
+from desk.market.datasets.repository import (
+    as_prices,
+    blob_key,
+    common_rows,
+    find_head,
+    head_key,
+    read_bars,
+    read_version,
+    version_key,
+)
+from desk.market.datasets.schemas import Changes, Commit, Head, ImportReport, Marker, Terms, Version
 from store.records import Put
 from store.store import Store
-from tools import changes
-from tools.bars import Bars, adjusted, extended
-from tools.data_report import Gate
-from tools.dataset_words import Changes, Commit, Head, ImportReport, Marker, Terms, Version
-from tools.datasets import as_prices, bars_of, blob_key, find_head, head_key, shared_rows, version_key, version_of
-from tools.errors import InvalidInput
-from tools.gates import BREAKING
-from tools.import_gates import gates_of
-from tools.importing import Parsed, parse
-from tools.markers import clear, markers
-from tools.market_events import MarketEvent, tell
 
 MOST_COMMITS = 2_000
 RESERVED = ("sp500", "stocks", "file", "cash", "history")
@@ -48,7 +57,7 @@ async def import_file(
     before = await _before(store, owner, name, terms)
     version, bars, given = await asyncio.to_thread(_looked, owner, name, content, terms, before, at)
     changed = {one.symbol for one in version.changes.adjustments}
-    runs = await changes.runs_on(store, owner, name, changed, version.hash) if changed else ()
+    runs = await changes.affected_runs(store, owner, name, changed, version.hash) if changed else ()
     if runs:
         update = {"stale_count": len(runs), "stale_runs": runs[:SHOWN]}
         version = version.model_copy(update={"changes": version.changes.model_copy(update=update)})
@@ -57,7 +66,7 @@ async def import_file(
     usable = all(gate.status != "FAIL" for gate in version.gates)
     if commit and not unchanged:
         _require(usable, version.gates)
-        flags = changes.flags(owner, runs, name, version.hash, at, changed)
+        flags = changes.stale_records(owner, runs, name, version.hash, at, changed)
         await _write(store, owner, before, version, bars, flags)
         for marker in lifted:
             await clear(store, owner, marker, at, version.hash)
@@ -86,10 +95,10 @@ async def _before(store: Store, owner: str, name: str, terms: Terms) -> _Before:
     if len(head.history) >= MOST_COMMITS:
         reason = f"{name} has {len(head.history)} commits"
         raise InvalidInput("dataset", name, reason=reason, allowed="a data set of another name")
-    version = await version_of(store, owner, name, head.history[-1].hash)
+    version = await read_version(store, owner, name, head.history[-1].hash)
     if terms.mode == "extend":
         _require_same_terms(version, terms)
-    return _Before(head=head, record=record, version=version, bars=await bars_of(store, owner, version))
+    return _Before(head=head, record=record, version=version, bars=await read_bars(store, owner, version))
 
 
 def _require_same_terms(version: Version, terms: Terms) -> None:
@@ -106,21 +115,21 @@ def _looked(
     owner: str, name: str, content: bytes, terms: Terms, before: _Before, at: datetime
 ) -> tuple[Version, Bars, Bars]:
     """The version, its bars, and those of them that came with the file."""
-    from tools.arrival_regime import regimes_of
+    from desk.market.datasets.latest_regimes import asset_regimes
 
     parsed = parse(content, terms, symbol=name.upper())
     bars = parsed.bars
     if terms.adjust != "none":
-        bars = adjusted(bars, splits=terms.adjust == "dividends_and_splits")
+        bars = reinvest_dividends(bars, splits=terms.adjust == "dividends_and_splits")
     given = bars
     if terms.mode == "extend" and before.bars is not None:
-        bars = extended(before.bars, bars)
-    gates = gates_of(bars, terms, parsed.gates)
+        bars = extend(before.bars, bars)
+    gates = check_import(bars, terms, parsed.gates)
     usable = all(gate.status != "FAIL" for gate in gates)
     version = _version(owner, name, terms, parsed, bars, gates, at)
     found = {
         "changes": _changes(before, bars),
-        "regimes": regimes_of(bars) if usable and terms.kind == "prices" else (),
+        "regimes": asset_regimes(bars) if usable and terms.kind == "prices" else (),
         "prices_digest": _digest(version, bars) if usable else None,
     }
     return version.model_copy(update=found), bars, given
@@ -145,7 +154,7 @@ def _version(
         last=_day(bars.dates[-1]),
         days=len(bars.dates),
         assets=bars.assets,
-        fields=bars.names,
+        fields=bars.field_names,
         understood=parsed.understood,
         gates=gates,
         accepted=terms.accept,
@@ -163,13 +172,13 @@ def _changes(before: _Before, bars: Bars) -> Changes:
         removed_days=int(np.setdiff1d(earlier.dates, bars.dates).size),
         added_assets=tuple(asset for asset in bars.assets if asset not in earlier.assets),
         removed_assets=tuple(asset for asset in earlier.assets if asset not in bars.assets),
-        adjustments=changes.adjustments(earlier, bars),
+        adjustments=changes.find_adjustments(earlier, bars),
     )
 
 
 def _digest(version: Version, bars: Bars) -> str | None:
     """None for histories that are not used whole, and for what nobody can invest in."""
-    whole = shared_rows(bars, bars.assets)
+    whole = common_rows(bars, bars.assets)
     if version.kind != "prices" or whole != slice(0, len(bars.dates)):
         return None
     return as_prices(version, bars).digest
@@ -181,7 +190,7 @@ async def _lifted(store: Store, owner: str, version: Version, bars: Bars, given:
         return []
     return [
         marker
-        for marker in await markers(store, owner, now)
+        for marker in await all_markers(store, owner, now)
         if marker.state == "active" and marker.dataset in (None, version.dataset) and _covers(bars, given, marker)
     ]
 
@@ -190,11 +199,11 @@ def _covers(bars: Bars, given: Bars, marker: Marker) -> bool:
     """Whether each marked day was given anew: what was kept from the version before is still what was marked."""
     if marker.symbol not in given.assets:
         return False
-    own = bars.only([marker.symbol])
+    own = bars.select([marker.symbol])
     first, last = _day(own.dates[0]), _day(own.dates[-1])
     start, end = marker.start or first, marker.end or last
     marked = own.between(np.datetime64(start), np.datetime64(end)).dates
-    return start >= first and end <= last and bool(np.isin(marked, given.only([marker.symbol]).dates).all())
+    return start >= first and end <= last and bool(np.isin(marked, given.select([marker.symbol]).dates).all())
 
 
 def _require(usable: bool, gates: tuple[Gate, ...]) -> None:  # noqa: FBT001
@@ -227,7 +236,7 @@ async def _write(store: Store, owner: str, before: _Before, version: Version, ba
     Flags that have no room in it come before: the import that is repeated after a crash writes them again, and would
     find nothing to flag once the version stands.
     """
-    await store.blobs.put(blob_key(owner, version.hash), await asyncio.to_thread(bars.packed))
+    await store.blobs.put(blob_key(owner, version.hash), await asyncio.to_thread(bars.to_bytes))
     commit = Commit(hash=version.hash, at=version.at, by=owner)
     history = before.head.history if before.head else ()
     head = Head(name=version.dataset, kind=version.kind, history=(*history, commit))
@@ -254,14 +263,14 @@ async def _tell(store: Store, owner: str, before: _Before, version: Version, *, 
         version=version.hash,
         regimes=version.regimes,
     )
-    await tell(store, owner, f"imported-{key}", told)
+    await publish(store, owner, f"imported-{key}", told)
     runs = version.changes.stale_count
     if runs and not unchanged:
         text = f"closes of {version.dataset} were changed after the fact; {runs} runs on earlier versions are stale"
         event = MarketEvent(
             event="runs_stale", at=version.at, text=text, dataset=version.dataset, version=version.hash, runs=runs
         )
-        await tell(store, owner, f"stale-{key}", event)
+        await publish(store, owner, f"stale-{key}", event)
 
 
 def _day(value: object) -> date:

@@ -5,9 +5,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.errors import DataError
-from quant.hidden_markov import FEWEST_OBSERVATIONS
-from quant.regime import (
+from desk.market.bars import Bars
+from desk.market.datasets.schemas import AssetRegime
+from quant.numeric.errors import DataError
+from quant.worlds.hidden_markov import FEWEST_OBSERVATIONS
+from quant.worlds.regimes import (
     TRENDS,
     VOLATILITY_BANDS,
     filtered_probabilities,
@@ -16,24 +18,22 @@ from quant.regime import (
     trend_state,
     volatility_state,
 )
-from tools.bars import Bars
-from tools.dataset_words import AssetRegime
 
 MOST = 20
 """Assets that are looked at one by one; of more, only their mix in equal shares is."""
 MIX = "equal shares"
 
 
-def regimes_of(bars: Bars) -> tuple[AssetRegime, ...]:
+def asset_regimes(bars: Bars) -> tuple[AssetRegime, ...]:
     """Of positive closes without holes."""
     if len(bars.assets) > MOST:
-        rows = bars.common()
+        rows = bars.common_rows()
         closes = bars.closes[rows]
         mix = np.mean(closes[1:] / closes[:-1] - 1.0, axis=1)
         return _regime(MIX, bars.dates[rows][-1], mix)
     found: list[AssetRegime] = []
     for n, asset in enumerate(bars.assets):
-        own = bars.only([asset])
+        own = bars.select([asset])
         closes = own.closes[:, 0]
         found += _regime(bars.assets[n], own.dates[-1], closes[1:] / closes[:-1] - 1.0)
     return tuple(found)

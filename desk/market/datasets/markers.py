@@ -4,11 +4,11 @@ import uuid
 from collections.abc import Collection, Iterable
 from datetime import date, datetime, timedelta
 
-from store.records import Key, every
+from desk.base.errors import InvalidInput, NotFound
+from desk.market.datasets.events import MarketEvent, publish
+from desk.market.datasets.schemas import Marker, NewMarker
+from store.records import Key, iterate_records
 from store.store import Store
-from tools.dataset_words import Marker, NewMarker
-from tools.errors import InvalidInput, NotFound
-from tools.market_events import MarketEvent, tell
 
 KIND = "marker"
 LIFE = timedelta(days=30)
@@ -19,17 +19,17 @@ async def mark(store: Store, owner: str, new: NewMarker, now: datetime) -> Marke
         raise InvalidInput("end", str(new.end), allowed=f"a day from {new.start} on")
     marker = Marker(**new.model_dump(), id=uuid.uuid4().hex, at=now, by=owner, expires_at=now + LIFE, state="active")
     await store.records.put(Key(owner, KIND, marker.id), marker.model_dump(mode="json"), expected=0)
-    await _tell(store, owner, marker, "marker_set", now, f"{named(marker)} was marked as bad: {marker.reason}")
+    await _tell(store, owner, marker, "marker_set", now, f"{describe(marker)} was marked as bad: {marker.reason}")
     return marker
 
 
-async def markers(store: Store, owner: str, now: datetime) -> list[Marker]:
+async def all_markers(store: Store, owner: str, now: datetime) -> list[Marker]:
     """All of them; those whose time is over are said to have expired, once."""
-    found = [Marker.model_validate(record.document) async for record in every(store.records, owner, KIND)]
+    found = [Marker.model_validate(record.document) async for record in iterate_records(store.records, owner, KIND)]
     return [await _aged(store, owner, marker, now) for marker in found]
 
 
-async def page(
+async def list_markers(
     store: Store, owner: str, now: datetime, *, limit: int, after: str | None
 ) -> tuple[list[Marker], str | None]:
     found = await store.records.list(owner, KIND, limit=limit, after=after)
@@ -40,16 +40,16 @@ async def page(
 async def unmark(store: Store, owner: str, marker_id: str, now: datetime) -> None:
     record = await store.records.get(Key(owner, KIND, marker_id))
     if record is None:
-        raise NotFound(f"marker: there is no marker {marker_id!r}; allowed: the id of one of your markers")
+        raise NotFound(f"marker: there is no marker {marker_id!r}; expected the id of one of your markers")
     marker = Marker.model_validate(record.document)
     await store.records.delete(record.key)
-    await _tell(store, owner, marker, "marker_removed", now, f"the mark on {named(marker)} was removed by {owner}")
+    await _tell(store, owner, marker, "marker_removed", now, f"the mark on {describe(marker)} was removed by {owner}")
 
 
 async def clear(store: Store, owner: str, marker: Marker, now: datetime, version: str) -> None:
     """The data that it marked have been replaced."""
     await store.records.delete(Key(owner, KIND, marker.id))
-    text = f"the mark on {named(marker)} was lifted: version {version[:12]} has these days and passes every gate"
+    text = f"the mark on {describe(marker)} was lifted: version {version[:12]} has these days and passes every gate"
     await _tell(store, owner, marker, "marker_cleared", now, text)
 
 
@@ -62,14 +62,14 @@ def require_unmarked(found: Iterable[Marker], dataset: str, assets: Collection[s
             raise InvalidInput(
                 "universe",
                 marker.symbol,
-                reason=f"{named(marker)} is marked as bad data ({marker.reason})",
+                reason=f"{describe(marker)} is marked as bad data ({marker.reason})",
                 allowed=f"{dataset} without {marker.symbol}, a new version that mends it, or removing the marker "
                 f"{marker.id}",
                 code="bad_data",
             )
 
 
-def named(marker: Marker) -> str:
+def describe(marker: Marker) -> str:
     where = f" in {marker.dataset}" if marker.dataset else ""
     if marker.start is None and marker.end is None:
         return f"{marker.symbol}{where}"
@@ -79,7 +79,7 @@ def named(marker: Marker) -> str:
 async def _aged(store: Store, owner: str, marker: Marker, now: datetime) -> Marker:
     if marker.expires_at > now:
         return marker
-    text = f"the mark on {named(marker)} has expired without new data; runs may use it again"
+    text = f"the mark on {describe(marker)} has expired without new data; runs may use it again"
     await _tell(store, owner, marker, "marker_expired", marker.expires_at, text)
     return marker.model_copy(update={"state": "expired"})
 
@@ -88,4 +88,4 @@ async def _tell(store: Store, owner: str, marker: Marker, event: str, at: dateti
     told = MarketEvent.model_validate(
         {"event": event, "at": at, "text": text, "dataset": marker.dataset, "marker": marker.id}
     )
-    await tell(store, owner, f"{event}-{marker.id}", told)
+    await publish(store, owner, f"{event}-{marker.id}", told)

@@ -3,16 +3,16 @@
 import asyncio
 from datetime import UTC, datetime
 
+from desk.market.datasets.freshness import measure_freshness
+from desk.market.datasets.repository import HEAD, read_head, read_version, resolve_commit
+from desk.market.datasets.schemas import Commit, Dataset, Head, Series, Stale, Version
 from store.errors import Invalid
 from store.store import Store
-from tools.dataset_words import Commit, Dataset, Head, Series, Stale, Version
-from tools.datasets import HEAD, head_of, resolved, version_of
-from tools.freshness import freshness
 
 SHOWN = 100
 
 
-async def datasets(
+async def list_datasets(
     store: Store, owner: str, now: datetime, *, limit: int, after: str | None
 ) -> tuple[list[Dataset], str | None]:
     page = await store.records.list(owner, HEAD, limit=limit, after=after)
@@ -20,38 +20,38 @@ async def datasets(
     return [await _shown(head, await _latest(store, owner, head), now) for head in heads], page.after
 
 
-async def dataset(store: Store, owner: str, name: str, now: datetime, as_of: datetime | None) -> Series:
+async def read_dataset(store: Store, owner: str, name: str, now: datetime, as_of: datetime | None) -> Series:
     """With its commits, newest first, and the version that is current, or was known at `as_of`."""
-    head = await head_of(store, owner, name)
+    head = await read_head(store, owner, name)
     at = as_of.replace(tzinfo=UTC) if as_of is not None and as_of.tzinfo is None else as_of
-    current = await version_of(store, owner, name, resolved(head, as_of=at).hash)
+    current = await read_version(store, owner, name, resolve_commit(head, as_of=at).hash)
     latest = await _latest(store, owner, head)
     return Series(
         dataset=await _shown(head, latest, now), versions=tuple(reversed(head.history))[:SHOWN], current=current
     )
 
 
-async def commits(
+async def list_commits(
     store: Store, owner: str, name: str, *, limit: int, after: str | None
 ) -> tuple[list[Commit], str | None]:
     """Newest first; the cursor is the number of the commit that was shown last."""
-    history = (await head_of(store, owner, name)).history
+    history = (await read_head(store, owner, name)).history
     if after is not None and not (after.isascii() and after.isdecimal() and len(after) < 10):
-        raise Invalid(f"`after` is {after[:80]!r}; allowed is the cursor of a page of this list")
+        raise Invalid(f"`after` is {after[:80]!r}; expected the cursor of a page of this list")
     stop = len(history) if after is None else min(int(after), len(history))
     start = max(stop - limit, 0)
     return list(reversed(history[start:stop])), str(start) if start else None
 
 
-async def stale_runs(store: Store, owner: str, *, limit: int, after: str | None) -> tuple[list[Stale], str | None]:
-    from tools.changes import KIND
+async def list_stale_runs(store: Store, owner: str, *, limit: int, after: str | None) -> tuple[list[Stale], str | None]:
+    from desk.market.datasets.version_changes import KIND
 
     page = await store.records.list(owner, KIND, limit=limit, after=after)
     return [Stale.model_validate(record.document) for record in page.records], page.after
 
 
 async def _latest(store: Store, owner: str, head: Head) -> Version:
-    return await version_of(store, owner, head.name, head.history[-1].hash)
+    return await read_version(store, owner, head.name, head.history[-1].hash)
 
 
 async def _shown(head: Head, version: Version, now: datetime) -> Dataset:
@@ -64,5 +64,5 @@ async def _shown(head: Head, version: Version, now: datetime) -> Dataset:
         last=version.last,
         assets=version.assets,
         currency=version.currency,
-        freshness=await asyncio.to_thread(freshness, version.last, version.calendar, now.date()),
+        freshness=await asyncio.to_thread(measure_freshness, version.last, version.calendar, now.date()),
     )

@@ -8,20 +8,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from store.records import Key, every
+from desk.base.clock import utc_now
+from desk.base.errors import InvalidInput, NotFound
+from desk.market.datasets.markers import all_markers, require_unmarked
+from desk.market.datasets.schemas import Commit, Head, Version
+from desk.market.price_facts import PriceFacts
+from desk.market.prices import Prices, PriceSource, facts_of
+from desk.market.universe import split_universe
+from store.records import Key, iterate_records
 from store.store import Store
-from tools.context import utc_now
-from tools.dataset_words import Commit, Head, Version
-from tools.errors import InvalidInput, NotFound
-from tools.markers import markers, require_unmarked
-from tools.optimization import OptimizationRequest
-from tools.price_facts import PriceFacts, facts_of
-from tools.prices import Prices, PriceSource
-from tools.universe import split_universe
 
 if TYPE_CHECKING:
-    from tools.bars import Bars
-    from tools.market import Market
+    from desk.market.bars import Bars
+
 
 HEAD, VERSION, FACTS = "dataset", "dataset-version", "price-facts"
 PIN = 16
@@ -37,7 +36,7 @@ class NoSuchDataset(NotFound):
     code = "no_such_dataset"
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"dataset: there is no data set {name!r}; allowed: the name of one of yours")
+        super().__init__(f"dataset: there is no data set {name!r}; expected the name of one of yours")
 
 
 def head_key(owner: str, name: str) -> Key:
@@ -60,35 +59,35 @@ async def find_head(store: Store, owner: str, name: str) -> tuple[Head | None, i
     return (None, 0) if record is None else (Head.model_validate(record.document), record.version)
 
 
-async def head_of(store: Store, owner: str, name: str) -> Head:
+async def read_head(store: Store, owner: str, name: str) -> Head:
     head, _ = await find_head(store, owner, name)
     if head is None:
         raise NoSuchDataset(name)
     return head
 
 
-async def version_of(store: Store, owner: str, name: str, hash_: str) -> Version:
+async def read_version(store: Store, owner: str, name: str, hash_: str) -> Version:
     """By its whole hash, or the beginning of it."""
-    found = resolved(await head_of(store, owner, name), hash_)
+    found = resolve_commit(await read_head(store, owner, name), hash_)
     record = await store.records.get(version_key(owner, name, found.hash))
     assert record is not None, "a version is written together with the head that names it"
     return Version.model_validate(record.document)
 
 
-async def bars_of(store: Store, owner: str, version: Version) -> "Bars":
-    from tools.bars import Bars
+async def read_bars(store: Store, owner: str, version: Version) -> "Bars":
+    from desk.market.bars import Bars
 
-    return await asyncio.to_thread(Bars.unpacked, await store.blobs.get(blob_key(owner, version.hash)))
+    return await asyncio.to_thread(Bars.from_bytes, await store.blobs.get(blob_key(owner, version.hash)))
 
 
-def resolved(head: Head, hash_: str | None = None, as_of: datetime | None = None) -> Commit:
+def resolve_commit(head: Head, hash_: str | None = None, as_of: datetime | None = None) -> Commit:
     """The version of that hash, or the one that was known at a time, or the latest."""
     if hash_:
         found = {commit.hash: commit for commit in head.history if commit.hash.startswith(hash_)}
         if not _PREFIX.fullmatch(hash_) or len(found) != 1:
             raise NotFound(
                 f"version: {len(found) if _PREFIX.fullmatch(hash_) else 0} versions of {head.name} begin with "
-                f"{hash_[:64]!r}; allowed: the first {PIN} characters of a version's hash, such as "
+                f"{hash_[:64]!r}; expected the first {PIN} characters of a version's hash, such as "
                 f"{head.history[-1].hash[:PIN]}"
             )
         return next(iter(found.values()))
@@ -102,7 +101,7 @@ def resolved(head: Head, hash_: str | None = None, as_of: datetime | None = None
 
 @dataclass(frozen=True)
 class OwnedPrices:
-    """Adapter of `tools.prices.PriceSource`: an owner's data sets, beside the prices that all have.
+    """Adapter of `desk.market.prices.PriceSource`: an owner's data sets, beside the prices that all have.
 
     `mydata` is its latest version, `mydata@HASH` the version whose hash begins so, `mydata:A,B` some of its assets.
     """
@@ -120,7 +119,7 @@ class OwnedPrices:
         name, assets = split_universe(universe)
         version = await self._version(name)
         if version is not None:
-            return as_prices(version, await bars_of(self.store, self.owner, version), assets)
+            return as_prices(version, await read_bars(self.store, self.owner, version), assets)
         try:
             return await self.shared.load(universe)
         except InvalidInput as error:
@@ -140,7 +139,7 @@ class OwnedPrices:
         record = None if key is None else await self.store.records.get(key)
         return None if record is None else PriceFacts.model_validate(record.document)
 
-    async def remember(self, universe: str, facts: PriceFacts) -> None:
+    async def save_facts(self, universe: str, facts: PriceFacts) -> None:
         """Keep what is known of prices that can be used; `universe` names a version, or what every owner has."""
         name, assets = split_universe(universe)
         version = await self._version(name)
@@ -153,11 +152,11 @@ class OwnedPrices:
         """The universe with the version that it means now."""
         return _at(universe, await self._version(split_universe(universe)[0]))
 
-    async def pinned(self, universe: str) -> str:
+    async def pin(self, universe: str) -> str:
         """As `at_version`; raises `InvalidInput` for data that are marked as bad."""
         name, _ = split_universe(universe)
         version = await self._version(name)
-        found = await markers(self.store, self.owner, self.now())
+        found = await all_markers(self.store, self.owner, self.now())
         if found:
             facts = await self.facts(universe) or facts_of(await self.load(universe))
             dataset = name if version is None else version.dataset
@@ -172,7 +171,7 @@ class OwnedPrices:
         return Key(self.owner, FACTS, hashlib.sha256(named.encode()).hexdigest())
 
     async def _own(self) -> tuple[str, ...]:
-        heads = [Head.model_validate(r.document) async for r in every(self.store.records, self.owner, HEAD)]
+        heads = [Head.model_validate(r.document) async for r in iterate_records(self.store.records, self.owner, HEAD)]
         return tuple(head.name for head in heads if head.kind == "prices")
 
     async def _version(self, name: str) -> Version | None:
@@ -183,25 +182,11 @@ class OwnedPrices:
         if at and not hash_:
             raise InvalidInput("universe", name, allowed=f"{base}, or {base}@ and a hash", code="unknown_universe")
         try:
-            commit = resolved(head, hash_ or None)
+            commit = resolve_commit(head, hash_ or None)
         except NotFound as error:
             allowed = f"{base}@{head.history[-1].hash[:PIN]}, or another version of it"
             raise InvalidInput("universe", name, allowed=allowed, code="unknown_universe") from error
-        return await version_of(self.store, self.owner, base, commit.hash)
-
-
-async def owned_prices(store: Store, shared: PriceSource, owner: str, request: OptimizationRequest) -> Prices:
-    """The prices of that market: what a machine elsewhere is handed."""
-    from tools.market import load_prices
-
-    return await load_prices(OwnedPrices(store, owner, shared), request)
-
-
-async def load_owned(store: Store, shared: PriceSource, owner: str, request: OptimizationRequest) -> "Market":
-    """The market of an owner's request: what `tools.local.LocalRunner` loads a job's data with."""
-    from tools.market import load_market
-
-    return await load_market(OwnedPrices(store, owner, shared), request)
+        return await read_version(self.store, self.owner, base, commit.hash)
 
 
 def as_prices(version: Version, bars: "Bars", assets: tuple[str, ...] = ()) -> Prices:
@@ -226,19 +211,19 @@ def as_prices(version: Version, bars: "Bars", assets: tuple[str, ...] = ()) -> P
         currency=version.currency,
         accepted=tuple(sorted(version.accepted.items())),
     )
-    chosen = whole.only(assets) if assets else whole
-    rows = shared_rows(bars, chosen.assets)
+    chosen = whole.select(assets) if assets else whole
+    rows = common_rows(bars, chosen.assets)
     if rows.stop - rows.start < 2:
         reason = f"{', '.join(chosen.assets[:10])} share no two days"
         raise InvalidInput("universe", name, reason=reason, allowed="assets whose days overlap", code="too_short")
     return replace(chosen, dates=chosen.dates[rows], closes=chosen.closes[rows])
 
 
-def shared_rows(bars: "Bars", assets: tuple[str, ...]) -> slice:
-    from tools.bars import Bars
+def common_rows(bars: "Bars", assets: tuple[str, ...]) -> slice:
+    from desk.market.bars import Bars
 
     columns = [bars.assets.index(asset) for asset in assets]
-    return Bars(dates=bars.dates, assets=assets, fields={"close": bars.closes[:, columns]}).common()
+    return Bars(dates=bars.dates, assets=assets, fields={"close": bars.closes[:, columns]}).common_rows()
 
 
 def _facts_in(version: Version) -> PriceFacts | None:

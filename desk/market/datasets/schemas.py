@@ -5,8 +5,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, StringConstraints
 
-from quant.strategy import Frozen
-from tools.data_report import Gate
+from desk.market.checks.report import Gate
+from quant.numeric.frozen import Frozen
 
 Role: TypeAlias = Literal["date", "symbol", "open", "high", "low", "close", "adjusted", "volume", "dividend", "split"]
 Kind: TypeAlias = Literal["prices", "curve", "index"]

@@ -4,12 +4,12 @@ from datetime import date, datetime
 
 import numpy as np
 
-from store.records import Key, Put, every
+from desk.market.bars import Bars
+from desk.market.datasets.repository import PIN
+from desk.market.datasets.schemas import Adjustment, Stale
+from desk.market.universe import split_universe
+from store.records import Key, Put, iterate_records
 from store.store import Store
-from tools.bars import Bars
-from tools.dataset_words import Adjustment, Stale
-from tools.datasets import PIN
-from tools.universe import split_universe
 
 KIND = "stale"
 TOLERATED = 0.005
@@ -17,7 +17,7 @@ TOLERATED = 0.005
 SHOWN = 20
 
 
-def adjustments(earlier: Bars, later: Bars) -> tuple[Adjustment, ...]:
+def find_adjustments(earlier: Bars, later: Bars) -> tuple[Adjustment, ...]:
     """Assets whose closes of days known before have changed by more than half a percent."""
     _, before, after = np.intersect1d(earlier.dates, later.dates, assume_unique=True, return_indices=True)
     found: list[Adjustment] = []
@@ -45,10 +45,10 @@ def adjustments(earlier: Bars, later: Bars) -> tuple[Adjustment, ...]:
     return tuple(found)
 
 
-async def runs_on(store: Store, owner: str, dataset: str, changed: set[str], version: str) -> tuple[str, ...]:
+async def affected_runs(store: Store, owner: str, dataset: str, changed: set[str], version: str) -> tuple[str, ...]:
     """Runs on other versions of the data set that use an asset whose closes have changed."""
     found: list[str] = []
-    async for record in every(store.records, owner, "run"):
+    async for record in iterate_records(store.records, owner, "run"):
         request = record.document["request"]
         if request.get("prices_file") is not None:
             continue
@@ -59,7 +59,9 @@ async def runs_on(store: Store, owner: str, dataset: str, changed: set[str], ver
     return tuple(found)
 
 
-def flags(owner: str, runs: tuple[str, ...], dataset: str, version: str, now: datetime, changed: set[str]) -> list[Put]:
+def stale_records(
+    owner: str, runs: tuple[str, ...], dataset: str, version: str, now: datetime, changed: set[str]
+) -> list[Put]:
     """The records that say so; the latest reason stands."""
     reason = f"closes of {', '.join(sorted(changed)[:10])} were changed after the fact by {dataset}@{version[:PIN]}"
     return [
@@ -71,7 +73,7 @@ def flags(owner: str, runs: tuple[str, ...], dataset: str, version: str, now: da
     ]
 
 
-async def stale(store: Store, owner: str, run: str) -> Stale | None:
+async def read_stale(store: Store, owner: str, run: str) -> Stale | None:
     """Why a run's prices are no longer what they were; None where they are."""
     record = await store.records.get(Key(owner, KIND, run))
     return None if record is None else Stale.model_validate(record.document)

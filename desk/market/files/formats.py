@@ -12,7 +12,7 @@ from importlib import import_module
 from itertools import chain
 from typing import IO, Any, Literal, NoReturn, TypeAlias
 
-from tools.tables import (
+from desk.market.files.tables import (
     A_HEADER,
     MAX_BYTES,
     MAX_CELLS,
@@ -20,8 +20,8 @@ from tools.tables import (
     Table,
     csv_table,
     parquet_table,
-    quoted,
-    too_many,
+    quote,
+    too_many_cells,
 )
 
 Format: TypeAlias = Literal["csv", "xlsx", "parquet", "json"]
@@ -56,22 +56,22 @@ def read_table(content: bytes) -> tuple[Format, Table]:
     """Raises `InvalidInput` for what is none of the formats, or too large once it is unpacked."""
     bare = Table("file", [], iter(()))
     if not content.strip():
-        raise bare.refuse("is empty", allowed=A_HEADER, code="empty")
+        raise bare.error("is empty", allowed=A_HEADER, code="empty")
     if len(content) > MAX_BYTES:
-        raise bare.refuse(f"holds {len(content):,} bytes", allowed=f"at most {MAX_BYTES:,}", code="file_too_large")
+        raise bare.error(f"holds {len(content):,} bytes", allowed=f"at most {MAX_BYTES:,}", code="file_too_large")
     if content.startswith(b"PAR1"):
         kind, table = "parquet", parquet_table(bare, content)
     elif content.startswith(b"PK\x03\x04"):
         kind, table = "xlsx", _workbook(bare, content)
     elif content.startswith((b"\xd0\xcf\x11\xe0", b"%PDF")):
-        raise bare.refuse("is an old Excel workbook, an encrypted one, or a PDF", allowed=_ALLOWED, code="encoding")
+        raise bare.error("is an old Excel workbook, an encrypted one, or a PDF", allowed=_ALLOWED, code="encoding")
     elif content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"[", b"{"):
         kind, table = "json", _json(bare, content)
     else:
         kind, table = "csv", csv_table(bare, content)
     if len(table.header) > MAX_COLUMNS:
         reason = f"has {len(table.header):,} columns"
-        raise bare.refuse(reason, allowed=f"at most {MAX_COLUMNS:,}", code="file_too_large")
+        raise bare.error(reason, allowed=f"at most {MAX_COLUMNS:,}", code="file_too_large")
     return kind, table
 
 
@@ -84,15 +84,15 @@ def _workbook(bare: Table, content: bytes) -> Table:
             book: Any = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
         sheet: Any = next((one for one in book.worksheets if one.sheet_state == "visible"), None)
         if sheet is None:
-            raise bare.refuse("has no visible sheet", allowed=_A_WORKBOOK, code="file_unreadable")
+            raise bare.error("has no visible sheet", allowed=_A_WORKBOOK, code="file_unreadable")
         sheet.reset_dimensions()  # the file may claim any size
         rows = _sheet_rows(bare, sheet)
         _, header = next(rows, (0, None))
     except BROKEN as e:
         raise _unreadable(bare, "an Excel workbook", e) from e  # what openpyxl raises for broken parts
     if header is None:
-        raise bare.refuse("is empty", allowed=A_HEADER, code="empty")
-    return Table(f"sheet {quoted(str(sheet.title))}", header, rows)
+        raise bare.error("is empty", allowed=A_HEADER, code="empty")
+    return Table(f"sheet {quote(str(sheet.title))}", header, rows)
 
 
 def _check_parts(bare: Table, content: bytes) -> None:
@@ -104,12 +104,12 @@ def _check_parts(bare: Table, content: bytes) -> None:
             if len(parts) > MAX_PARTS or size > MAX_UNPACKED:
                 reason = f"unpacks to {len(parts):,} parts of {size:,} bytes"
                 allowed = f"at most {MAX_PARTS:,} parts of {MAX_UNPACKED:,} bytes"
-                raise bare.refuse(reason, allowed=allowed, code="file_too_large")
+                raise bare.error(reason, allowed=allowed, code="file_too_large")
             names = {part.filename for part in parts}
             if any("vbaproject" in name.lower() for name in names):
-                raise bare.refuse("holds macros", allowed=_A_WORKBOOK, code="macros")
+                raise bare.error("holds macros", allowed=_A_WORKBOOK, code="macros")
             if "xl/workbook.xml" not in names:
-                raise bare.refuse("is an archive, and no Excel workbook", allowed=_ALLOWED, code="encoding")
+                raise bare.error("is an archive, and no Excel workbook", allowed=_ALLOWED, code="encoding")
             for name in names:
                 for start, most in MAX_TAGS.items():
                     if name.startswith(start):
@@ -124,14 +124,14 @@ def _check_tags(bare: Table, part: IO[bytes], most: int, *, in_rows: bool) -> No
     count, total, end = 0, 0, b""
     while text := part.read(1_000_000):
         if b"<!DOCTYPE" in end + text or b"\0" in text:  # as UTF-16 would hide it
-            raise bare.refuse("declares XML entities, or is not UTF-8", allowed=_A_WORKBOOK, code="file_unreadable")
+            raise bare.error("declares XML entities, or is not UTF-8", allowed=_A_WORKBOOK, code="file_unreadable")
         end = text[-8:]
         total += text.count(b"<")
         for n, between in enumerate(_ROW.split(text) if in_rows else [text]):
             count = between.count(b"<") + (0 if n else count)
             if count > most or total > MAX_SHEET_TAGS:
                 reason = f"has more than {most if count > most else MAX_SHEET_TAGS:,} XML tags in one place"
-                raise bare.refuse(reason, allowed=_A_WORKBOOK, code="file_too_large")
+                raise bare.error(reason, allowed=_A_WORKBOOK, code="file_too_large")
 
 
 def _sheet_rows(bare: Table, sheet: Any) -> Iterator[tuple[int, list[str]]]:
@@ -140,7 +140,7 @@ def _sheet_rows(bare: Table, sheet: Any) -> Iterator[tuple[int, list[str]]]:
         for number, cells in enumerate(sheet.iter_rows(values_only=True), start=1):
             laid_out += len(cells)
             if number > MAX_ROWS or laid_out > MAX_LAID_OUT:
-                raise too_many(bare)
+                raise too_many_cells(bare)
             texts = [_text(cell) for cell in cells]
             while texts and not texts[-1].strip():
                 texts.pop()
@@ -165,9 +165,9 @@ def _text(cell: object) -> str:
 def _json(bare: Table, content: bytes) -> Table:
     if len(content) > MAX_JSON:
         allowed = f"at most {MAX_JSON:,} bytes of JSON; Parquet or CSV beyond"
-        raise bare.refuse(f"holds {len(content):,} bytes", allowed=allowed, code="file_too_large")
+        raise bare.error(f"holds {len(content):,} bytes", allowed=allowed, code="file_too_large")
     if content.count(b"{") + content.count(b"[") > MAX_CELLS:
-        raise too_many(bare)
+        raise too_many_cells(bare)
     try:
         found: Any = json.loads(content.decode("utf-8-sig"), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
@@ -182,7 +182,7 @@ def _json(bare: Table, content: bytes) -> Table:
         case _:
             pass
     allowed = "a list of records, an object of columns, or an object of symbols with dates and close"
-    raise bare.refuse("is JSON of another shape", allowed=allowed, code="file_unreadable")
+    raise bare.error("is JSON of another shape", allowed=allowed, code="file_unreadable")
 
 
 def _values(found: Any) -> list[Any]:
@@ -192,7 +192,7 @@ def _values(found: Any) -> list[Any]:
 def _of_records(bare: Table, records: list[dict[str, Any]]) -> Table:
     header = list(dict.fromkeys(chain.from_iterable(records)))
     if len(header) * len(records) > MAX_CELLS:
-        raise too_many(bare)
+        raise too_many_cells(bare)
     rows = ((n, [_plain(record.get(name)) for name in header]) for n, record in enumerate(records, start=1))
     return Table(bare.name, header, rows, row="record")
 
@@ -201,9 +201,9 @@ def _of_columns(bare: Table, columns: dict[str, list[Any]]) -> Table:
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
         reason = f"columns have {min(lengths.values())} to {max(lengths.values())} values"
-        raise bare.refuse(reason, allowed="columns of one length", code="ragged_row")
+        raise bare.error(reason, allowed="columns of one length", code="ragged_row")
     if len(columns) * max(lengths.values()) > MAX_CELLS:
-        raise too_many(bare)
+        raise too_many_cells(bare)
     rows = ((n, [_plain(cell) for cell in row]) for n, row in enumerate(zip(*columns.values(), strict=True), start=1))
     return Table(bare.name, list(columns), rows, row="record")
 
@@ -212,21 +212,21 @@ def _of_series(bare: Table, series: dict[str, dict[str, Any]]) -> Table:
     """The form in which prices are given out."""
     fields = list(dict.fromkeys(f for one in series.values() for f, v in one.items() if isinstance(v, list)))
     if "dates" not in fields:
-        raise bare.refuse("has symbols without dates", allowed="dates and close of each symbol", code="no_date_column")
+        raise bare.error("has symbols without dates", allowed="dates and close of each symbol", code="no_date_column")
     records: list[dict[str, Any]] = []
     for symbol, one in series.items():
         columns = {field: one[field] for field in fields if isinstance(one.get(field), list)}
         length = len(columns.get("dates", []))
         if any(len(column) not in (0, length) for column in columns.values()) or "dates" not in columns:
-            reason = f"{quoted(symbol)} has lists of several lengths"
-            raise bare.refuse(reason, allowed="as many values as dates, or none", code="ragged_row")
+            reason = f"{quote(symbol)} has lists of several lengths"
+            raise bare.error(reason, allowed="as many values as dates, or none", code="ragged_row")
         if (len(records) + length) * (len(fields) + 1) > MAX_CELLS:
-            raise too_many(bare)
+            raise too_many_cells(bare)
         for n in range(length):
             row = {field: column[n] for field, column in columns.items() if column}
             records.append({"date": row.pop("dates"), "symbol": symbol, **row})
     if not records:
-        raise bare.refuse("is empty", allowed=A_HEADER, code="empty")
+        raise bare.error("is empty", allowed=A_HEADER, code="empty")
     return _of_records(bare, records)
 
 
@@ -244,4 +244,4 @@ def _no_constant(name: str) -> NoReturn:
 
 def _unreadable(bare: Table, what: str, error: BaseException) -> Exception:
     reason = (str(error).splitlines() or [""])[0][:120] or type(error).__name__
-    return bare.refuse(f"cannot be read as {what}: {reason}", allowed=_ALLOWED, code="file_unreadable")
+    return bare.error(f"cannot be read as {what}: {reason}", allowed=_ALLOWED, code="file_unreadable")

@@ -11,25 +11,25 @@ from typing import Any
 
 import numpy as np
 
-from tools.errors import InvalidInput
-from tools.price_facts import PriceFacts
-from tools.prices import Prices
-from tools.tables import (
+from desk.base.errors import InvalidInput
+from desk.market.files.tables import (
     A_HEADER,
     MAX_BYTES,
     MISSING,
     NUMBER,
     Table,
-    cells_of,
     check_name,
-    count_of,
+    count_noun,
     csv_table,
-    day_of,
+    escape_unprintable,
+    iterate_rows,
     parquet_table,
-    printable,
-    quoted,
+    parse_day,
+    quote,
 )
-from tools.universe import split_universe
+from desk.market.price_facts import PriceFacts
+from desk.market.prices import Prices
+from desk.market.universe import split_universe
 
 _DATE_COLUMNS = ("date", "datetime", "timestamp", "day", "session", "__index_level_0__", "")
 _SYMBOL_COLUMNS = ("symbol", "ticker", "asset")
@@ -66,7 +66,7 @@ class PriceFile:
                 code="unknown_universe",
             )
         prices = await asyncio.to_thread(self._read)
-        return prices if assets == ("file",) else prices.only(assets)
+        return prices if assets == ("file",) else prices.select(assets)
 
     def _read(self) -> Prices:
         sheet = _open(self._path)
@@ -74,8 +74,8 @@ class PriceFile:
         series = _long(sheet, layout) if layout.symbol is not None else _wide(sheet, layout)
         dates, assets, closes = series
         if len(dates) < 2:
-            raise sheet.refuse(
-                f"has {count_of(len(dates), 'date')} of prices",
+            raise sheet.error(
+                f"has {count_noun(len(dates), 'date')} of prices",
                 allowed="at least two dates: one price has no return",
                 code="too_short",
             )
@@ -108,23 +108,23 @@ class _Series:
 
 
 def _open(path: Path) -> Table:
-    name = printable(path.name or str(path))
+    name = escape_unprintable(path.name or str(path))
     bare = Table(name, [], iter(()))
     allowed = "the path of a CSV or Parquet file"
     try:
         if not path.exists():
-            raise bare.refuse("there is no such file", allowed=allowed, code="file_missing")
+            raise bare.error("there is no such file", allowed=allowed, code="file_missing")
         if not path.is_file():
-            raise bare.refuse("is not a regular file", allowed=allowed, code="file_unreadable")
+            raise bare.error("is not a regular file", allowed=allowed, code="file_unreadable")
         size = path.stat().st_size
         if size > MAX_BYTES:
-            raise bare.refuse(f"holds {size:,} bytes", allowed=f"at most {MAX_BYTES:,}", code="file_too_large")
+            raise bare.error(f"holds {size:,} bytes", allowed=f"at most {MAX_BYTES:,}", code="file_too_large")
         content = path.read_bytes()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise bare.refuse(f"cannot be read: {reason}", allowed=allowed, code="file_unreadable") from error
+        raise bare.error(f"cannot be read: {reason}", allowed=allowed, code="file_unreadable") from error
     if not content.strip():
-        raise bare.refuse("is empty", allowed=A_HEADER, code="empty")
+        raise bare.error("is empty", allowed=A_HEADER, code="empty")
     if content.startswith(b"PAR1") or path.suffix.lower() in {".parquet", ".pq"}:
         return parquet_table(bare, content)
     return csv_table(bare, content)
@@ -135,16 +135,16 @@ def _layout(sheet: Table) -> _Layout:
     folded = [name.casefold() for name in names]
     for index, name in enumerate(folded):
         if name in folded[:index]:
-            raise sheet.refuse(
-                f"two columns are named {quoted(names[index])}",
+            raise sheet.error(
+                f"two columns are named {quote(names[index])}",
                 allowed="distinct column names",
                 code="duplicate_column",
                 value=names[index],
             )
     date = next((folded.index(name) for name in _DATE_COLUMNS if name in folded), None)
     if date is None:
-        raise sheet.refuse(
-            f"has no date column, but {', '.join(map(quoted, names[:8]))}",
+        raise sheet.error(
+            f"has no date column, but {', '.join(map(quote, names[:8]))}",
             allowed=A_HEADER,
             code="no_date_column",
         )
@@ -155,7 +155,7 @@ def _layout(sheet: Table) -> _Layout:
         price = next((folded.index(name) for name in _PRICE_COLUMNS if name in folded), None)
         others = () if price is None else (price,)
     if not others:
-        raise sheet.refuse("has no price column", allowed=A_HEADER, code="no_price_column")
+        raise sheet.error("has no price column", allowed=A_HEADER, code="no_price_column")
     for i in others:
         check_name(sheet, names[i], row=None, column=f"{i + 1}")
     return _Layout(date, symbol, others)
@@ -166,8 +166,8 @@ def _wide(sheet: Table, layout: _Layout) -> tuple[list[str], tuple[str, ...], np
     days: list[str] = []
     numbers: list[int] = []
     closes = array("d")
-    for number, cells in cells_of(sheet):
-        day = day_of(sheet, number, layout.date, cells[layout.date])
+    for number, cells in iterate_rows(sheet):
+        day = parse_day(sheet, number, layout.date, cells[layout.date])
         _check_order(sheet, layout, day, number, days, numbers)
         days.append(day)
         numbers.append(number)
@@ -179,8 +179,8 @@ def _long(sheet: Table, layout: _Layout) -> tuple[list[str], tuple[str, ...], np
     assert layout.symbol is not None
     (price,) = layout.prices
     table: dict[str, _Series] = {}
-    for number, cells in cells_of(sheet):
-        day = day_of(sheet, number, layout.date, cells[layout.date])
+    for number, cells in iterate_rows(sheet):
+        day = parse_day(sheet, number, layout.date, cells[layout.date])
         asset = cells[layout.symbol].strip()
         if asset not in table:
             check_name(sheet, asset, row=number, column=sheet.header[layout.symbol])
@@ -204,8 +204,8 @@ def _hole(sheet: Table, asset: str, table: dict[str, _Series]) -> InvalidInput:
     day = min(set(ours.days).symmetric_difference(theirs.days))
     lacking, having = (asset, first) if day in theirs.days else (first, asset)
     row = table[having].rows[table[having].days.index(day)]
-    return sheet.refuse(
-        f"{quoted(lacking)} has no price on {day}, {quoted(having)} has: a hole",
+    return sheet.error(
+        f"{quote(lacking)} has no price on {day}, {quote(having)} has: a hole",
         row=row,
         allowed=_EVERY_DATE,
         code="hole",
@@ -225,7 +225,7 @@ def _check_order(
 ) -> None:
     if not days or day > days[-1]:
         return
-    whose = "" if asset is None else f" of {quoted(asset)}"
+    whose = "" if asset is None else f" of {quote(asset)}"
     if day in days:
         reason, code = (
             f"{day}{whose} stands already in {sheet.row} {rows[days.index(day)]}",
@@ -233,7 +233,7 @@ def _check_order(
         )
     else:
         reason, code = f"{day}{whose} comes after {days[-1]} ({sheet.row} {rows[-1]})", "date_order"
-    raise sheet.refuse(
+    raise sheet.error(
         reason,
         row=number,
         column=sheet.header[layout.date],
@@ -252,8 +252,8 @@ def _close(sheet: Table, number: int, column: int, cell: str) -> float:
         fault = "is not positive" if value <= 0.0 else "is too far from any price"
         reason, allowed, code = f"{text[:40]} {fault}", _A_PRICE, "price"
     elif text.casefold() in MISSING:
-        shown = f"{quoted(text)} is a missing price" if text else "the price is missing"
+        shown = f"{quote(text)} is a missing price" if text else "the price is missing"
         reason, allowed, code = f"{shown}: a hole", _EVERY_DATE, "hole"
     else:
-        reason, allowed, code = f"{quoted(text)} is not a number", _A_PRICE, "not_a_number"
-    raise sheet.refuse(reason, row=number, column=sheet.header[column], allowed=allowed, code=code, value=text)
+        reason, allowed, code = f"{quote(text)} is not a number", _A_PRICE, "not_a_number"
+    raise sheet.error(reason, row=number, column=sheet.header[column], allowed=allowed, code=code, value=text)

@@ -10,7 +10,7 @@ from datetime import date
 from importlib import import_module
 from typing import Any
 
-from tools.errors import InvalidInput
+from desk.base.errors import InvalidInput
 
 MAX_BYTES = 100_000_000
 MAX_CELLS = 5_000_000
@@ -33,7 +33,7 @@ class Table:
     rows: Iterator[tuple[int, list[str]]]
     row: str = "row"
 
-    def refuse(
+    def error(
         self,
         reason: str,
         *,
@@ -47,7 +47,7 @@ class Table:
         if row is not None:
             place += f" {self.row} {row}"
         if column is not None:
-            place += f", column {quoted(column)}"
+            place += f", column {quote(column)}"
         return InvalidInput(place, value, reason=reason, allowed=allowed, code=code)
 
 
@@ -56,14 +56,14 @@ def csv_table(bare: Table, content: bytes) -> Table:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise bare.refuse(
+        raise bare.error(
             f"byte 0x{content[error.start]:02x} is not UTF-8",
             row=line,
             allowed="a CSV file in UTF-8, or Parquet",
             code="encoding",
         ) from error
     if "\0" in text or content.startswith(b"PK\x03\x04"):
-        raise bare.refuse("is not a text file", allowed="a CSV file in UTF-8, or Parquet", code="encoding")
+        raise bare.error("is not a text file", allowed="a CSV file in UTF-8, or Parquet", code="encoding")
     lines = text.lstrip("\r\n").splitlines()
     first = lines[0] if lines else ""
     delimiter = max((",", ";", "\t"), key=first.count)
@@ -71,7 +71,7 @@ def csv_table(bare: Table, content: bytes) -> Table:
     rows = _csv_rows(bare, reader)
     _, header = next(rows, (0, None))
     if header is None:
-        raise bare.refuse("is empty", allowed=A_HEADER, code="empty")
+        raise bare.error("is empty", allowed=A_HEADER, code="empty")
     return Table(bare.name, header, rows)
 
 
@@ -81,7 +81,7 @@ def _csv_rows(bare: Table, reader: Any) -> Iterator[tuple[int, list[str]]]:
             if any(cell.strip() for cell in cells):
                 yield reader.line_num, cells
     except csv.Error as error:
-        raise bare.refuse(
+        raise bare.error(
             f"is not well-formed CSV: {error}",
             row=reader.line_num,
             allowed="cells between commas, quotes in pairs",
@@ -96,7 +96,7 @@ def parquet_table(bare: Table, content: bytes) -> Table:
     try:
         names, columns = _parquet_columns(bare, parquet, content)
     except (arrow.ArrowException, OSError, ValueError, OverflowError) as error:
-        raise bare.refuse(
+        raise bare.error(
             f"cannot be read as Parquet: {str(error).splitlines()[0][:120]}",
             allowed="a Parquet file with plain columns, or CSV",
             code="file_unreadable",
@@ -114,16 +114,16 @@ def _parquet_columns(bare: Table, parquet: Any, content: bytes) -> tuple[list[st
     leaves: Any = metadata.schema
     groups = range(metadata.num_row_groups)
     if metadata.num_rows * metadata.num_columns > MAX_CELLS:
-        raise too_many(bare)
+        raise too_many_cells(bare)
     size = sum(int(metadata.row_group(i).total_byte_size) for i in groups)
     if size > MAX_UNPACKED:
-        raise bare.refuse(f"unpacks to {size:,} bytes", allowed=f"at most {MAX_UNPACKED:,}", code="file_too_large")
+        raise bare.error(f"unpacks to {size:,} bytes", allowed=f"at most {MAX_UNPACKED:,}", code="file_too_large")
     leaf: Any
     texts: list[str] = []
     for leaf in map(leaves.column, range(metadata.num_columns)):
         if leaf.max_repetition_level:  # one record may hold a million numbers
-            reason = f"column {quoted(leaf.path)} holds lists"
-            raise bare.refuse(reason, allowed="one number, text or date a cell", code="file_unreadable")
+            reason = f"column {quote(leaf.path)} holds lists"
+            raise bare.error(reason, allowed="one number, text or date a cell", code="file_unreadable")
         if leaf.physical_type == "FIXED_LEN_BYTE_ARRAY" and leaf.length > MAX_TEXT:
             raise _long_texts(bare)
         if leaf.physical_type == "BYTE_ARRAY":
@@ -138,31 +138,31 @@ def _parquet_columns(bare: Table, parquet: Any, content: bytes) -> tuple[list[st
 
 
 def _long_texts(bare: Table) -> InvalidInput:
-    return bare.refuse("holds long texts", allowed=f"texts of {MAX_TEXT} characters", code="file_unreadable")
+    return bare.error("holds long texts", allowed=f"texts of {MAX_TEXT} characters", code="file_unreadable")
 
 
-def cells_of(sheet: Table) -> Iterator[tuple[int, list[str]]]:
+def iterate_rows(sheet: Table) -> Iterator[tuple[int, list[str]]]:
     width = len(sheet.header)
     for count, (number, cells) in enumerate(sheet.rows, start=1):
         if len(cells) != width:
-            raise sheet.refuse(
-                f"has {count_of(len(cells), 'cell')}, the header has {width}",
+            raise sheet.error(
+                f"has {count_noun(len(cells), 'cell')}, the header has {width}",
                 row=number,
                 allowed="as many cells as the header; a decimal point, no thousands separator",
                 code="ragged_row",
             )
         if count * width > MAX_CELLS:
-            raise too_many(sheet)
+            raise too_many_cells(sheet)
         yield number, cells
 
 
-def day_of(sheet: Table, row: int, column: int, cell: str) -> str:
+def parse_day(sheet: Table, row: int, column: int, cell: str) -> str:
     text = cell.strip()
     match = _DATE.fullmatch(text)
     if match and "1800" <= match[1] < "2200" and _exists(match[1]):
         return match[1]
-    raise sheet.refuse(
-        f"{quoted(text)} is not a date" if text else "the date is missing",
+    raise sheet.error(
+        f"{quote(text)} is not a date" if text else "the date is missing",
         row=row,
         column=sheet.header[column],
         allowed=_A_DATE,
@@ -182,8 +182,8 @@ def _exists(day: str) -> bool:
 def check_name(sheet: Table, name: str, *, row: int | None, column: str) -> None:
     if 0 < len(name) <= 64 and name.isprintable() and not set(name) & set(",:"):
         return
-    raise sheet.refuse(
-        f"{quoted(name)} is not the name of an asset" if name else "the name of an asset is missing",
+    raise sheet.error(
+        f"{quote(name)} is not the name of an asset" if name else "the name of an asset is missing",
         row=row,
         column=column,
         allowed="1 to 64 printable characters without comma and colon",
@@ -192,22 +192,22 @@ def check_name(sheet: Table, name: str, *, row: int | None, column: str) -> None
     )
 
 
-def too_many(sheet: Table) -> InvalidInput:
-    return sheet.refuse(
+def too_many_cells(sheet: Table) -> InvalidInput:
+    return sheet.error(
         f"has more than {MAX_CELLS:,} cells",
         allowed=f"at most {MAX_CELLS:,}",
         code="file_too_large",
     )
 
 
-def count_of(number: int, noun: str) -> str:
+def count_noun(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def quoted(text: str) -> str:
+def quote(text: str) -> str:
     """In double quotes, shortened, and without characters that could move a terminal's cursor."""
-    return json.dumps(printable(text if len(text) <= 40 else text[:37] + "..."), ensure_ascii=False)
+    return json.dumps(escape_unprintable(text if len(text) <= 40 else text[:37] + "..."), ensure_ascii=False)
 
 
-def printable(text: str) -> str:
+def escape_unprintable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,16 +1,14 @@
 """How far the search is, as the optimizer sees it."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
-from langchain.tools import ToolRuntime, tool
-
-from quant.strategy import Frozen, SearchSpace, StrategyConfig
-from quant.trial import Trial
-from tools.context import Context
-from tools.figures import Figure
-from tools.optimization import OptimizationRequest
-from tools.plans import ranked, remaining
+from desk.figures.figures import Figure
+from desk.optimization.request import OptimizationRequest
+from desk.optimization.search.plans import ranked, remaining
+from quant.numeric.frozen import Frozen
+from quant.strategies.config import SearchSpace, StrategyConfig
+from quant.strategies.trial import Trial
 
 
 class BestOf(Frozen):
@@ -76,16 +74,3 @@ def _of(after: str, function: str, trial: Trial) -> tuple[Figure, ...]:
 
 def _figure(id_: str, quantity: str, value: float, unit: Literal["count", "percent"]) -> Figure:
     return Figure(id=id_, quantity=quantity, value=value, unit=unit, source=f"search_status.{id_}")
-
-
-@tool(response_format="content_and_artifact")
-async def search_status(runtime: ToolRuntime[Context, Any]) -> tuple[str, SearchStatus]:
-    """What was tried, the best trial of each weight function, the trials left, and the values that a plan may use."""
-    from tools.decisions import count_decisions
-    from tools.trials import stored_trials
-
-    context = runtime.context
-    trials = await stored_trials(context.store, context.owner, context.run)
-    plans = await count_decisions(context.store, context.owner, context.run, "optimizer")
-    status = search_report(context.request, trials, plans=plans)
-    return status.model_dump_json(), status

@@ -2,10 +2,10 @@
 
 from datetime import date
 
-from quant.scenario import Scenario
-from tools.optimization import OptimizationRequest
-from tools.price_facts import PriceFacts
-from tools.splits import MIXES, check_mixes, resolved, split, warm_up_of
+from desk.market.price_facts import PriceFacts
+from desk.optimization.inputs.splits import MIXES, check_mixes, resolved, split, warm_up_of
+from desk.optimization.request import OptimizationRequest
+from quant.worlds.scenario import Scenario
 
 CASH_GAINS = date(1942, 1, 1)
 """From here on the bundled cash rate is known, and in no month below zero."""
@@ -16,7 +16,7 @@ _PLAIN = 1e-3
 def admitted(request: OptimizationRequest, facts: PriceFacts) -> OptimizationRequest | None:
     """The request as its prices complete it; None where only the numeric core can say whether they serve it.
 
-    Raises `InvalidInput` as `tools.market.build_market` does.
+    Raises `InvalidInput` as `desk.optimization.inputs.market_data.build_market` does.
     """
     if facts.first < CASH_GAINS:
         return None

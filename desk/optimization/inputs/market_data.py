@@ -8,20 +8,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.cash import accrual
-from quant.elementary import log
-from quant.garch import fit_garch
-from quant.history import History, history
-from quant.regime import fit_hidden_markov
-from quant.returns import Returns
-from quant.strategy import InnerPortfolio
-from tools.bundled import cash_rates
-from tools.errors import InvalidInput
-from tools.gates import require_usable
-from tools.optimization import OptimizationRequest
-from tools.price_file import PriceFile
-from tools.prices import Prices, PriceSource
-from tools.splits import DAYS, MIXES, check_mixes, resolved, split, warm_up_of
+from desk.base.errors import InvalidInput
+from desk.market.bundled import cash_rates
+from desk.market.checks.prices import require_usable
+from desk.market.files.price_file import PriceFile
+from desk.market.prices import Prices, PriceSource
+from desk.optimization.inputs.splits import DAYS, MIXES, check_mixes, resolved, split, warm_up_of
+from desk.optimization.request import OptimizationRequest
+from quant.numeric.elementary import log
+from quant.numeric.returns import Returns
+from quant.strategies.config import InnerPortfolio
+from quant.strategies.history import History, history
+from quant.volatility.garch import fit_garch
+from quant.worlds.cash import accrual
+from quant.worlds.regimes import fit_hidden_markov
 
 CASH_CURRENCY = "USD"
 

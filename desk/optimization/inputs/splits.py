@@ -1,8 +1,8 @@
 """How a request uses its days and assets, by their numbers alone: no price is needed."""
 
-from quant.strategy import InnerPortfolio, SearchSpace
-from tools.errors import InvalidInput
-from tools.optimization import OptimizationRequest
+from desk.base.errors import InvalidInput
+from desk.optimization.request import OptimizationRequest
+from quant.strategies.config import InnerPortfolio, SearchSpace
 
 DAYS = 252
 TRAIN, VALIDATE = 0.60, 0.20

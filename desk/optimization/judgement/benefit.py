@@ -6,10 +6,11 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.evaluation import Measured
-from tools.evaluation import World
-from tools.finalists import Scored, Z, fresh_block, variance
-from tools.optimization import HISTORY, Benefit
+from desk.optimization.evaluation import World
+from desk.optimization.judgement.finalists import Scored, Z, fresh_block, variance
+from desk.optimization.result import Benefit
+from desk.scenarios.schemas import HISTORY
+from quant.numeric.measured import Measured
 
 Floats = NDArray[np.float64]
 BPS = 10_000.0

@@ -8,19 +8,21 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.evaluation import Evaluation, Measured
-from quant.goal import Goal
-from quant.objective import scenario_weights, scores
-from quant.random import LANES
-from quant.scenario import Scenario
-from quant.search import neighbours
-from quant.simulation import evaluations
-from quant.strategy import StrategyConfig
-from quant.trial import Trial
-from tools.evaluation import World, objectives, values_of
-from tools.limits import check_limits, violation
-from tools.optimization import HISTORY, Finalist, LimitCheck
-from tools.search import selectable
+from desk.optimization.evaluation import World, objectives, values_of
+from desk.optimization.limits import check_limits, violation
+from desk.optimization.result import Finalist, LimitCheck
+from desk.optimization.search.search import selectable
+from desk.scenarios.schemas import HISTORY
+from quant.numeric.measured import Measured
+from quant.numeric.random_numbers import LANES
+from quant.strategies.config import StrategyConfig
+from quant.strategies.evaluation import Evaluation
+from quant.strategies.goal import Goal
+from quant.strategies.objective import scenario_weights, scores
+from quant.strategies.search import neighbours
+from quant.strategies.simulation import evaluations
+from quant.strategies.trial import Trial
+from quant.worlds.scenario import Scenario
 
 Floats = NDArray[np.float64]
 

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.calendar_returns import CRISES
-from quant.growth import Drawdown, calendar_years, worst_drawdown
-from quant.metrics import break_even_cost_bps, utility, volatility_target_error
-from quant.moments import skewness
-from quant.regression import alpha_beta, tracking_error
-from tools.evaluation import World
-from tools.luck import Records
-from tools.optimization import Crisis, Fact, Year
+from desk.optimization.evaluation import World
+from desk.optimization.judgement.luck import Records
+from desk.optimization.result import Crisis, Fact, Year
+from quant.numeric.moments import skewness
+from quant.performance.calendar_returns import CRISES
+from quant.performance.growth import Drawdown, calendar_years, worst_drawdown
+from quant.performance.regression import alpha_beta, tracking_error
+from quant.strategies.metrics import break_even_cost_bps, utility, volatility_target_error
 
 Floats = NDArray[np.float64]
 

@@ -8,42 +8,50 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.evaluation import Measured
-from quant.importance import main_effects
-from quant.kernel import VOLATILITY
-from quant.luck import traffic_light
-from quant.objective import retention
-from quant.scenario import GBM_BANNER
-from quant.strategy import SHAPES, StrategyConfig
-from quant.trial import Trial
-from tools.benefit import BPS, benefit_of, difference, timing_of
-from tools.code import code_version
-from tools.evaluation import World, objectives
-from tools.figures_of import figures_of
-from tools.finalists import Choice, NoneFeasible, Scored, choose, judge_plateaus, objective_of, score, variance
-from tools.limits import check_limits, violation
-from tools.luck import Records, judge_luck
-from tools.optimization import (
-    HISTORY,
+from desk.base.code_version import code_version
+from desk.optimization.answers import Decision, MarketView
+from desk.optimization.evaluation import World, objectives
+from desk.optimization.judgement.benefit import BPS, benefit_of, difference, timing_of
+from desk.optimization.judgement.finalists import (
+    Choice,
+    NoneFeasible,
+    Scored,
+    choose,
+    judge_plateaus,
+    objective_of,
+    score,
+    variance,
+)
+from desk.optimization.judgement.historical_record import crises, facts, seen, years
+from desk.optimization.judgement.luck import Records, judge_luck
+from desk.optimization.judgement.plotted_trials import plotted
+from desk.optimization.judgement.result_figures import figures_of
+from desk.optimization.judgement.sensitivity import Sensitivity, linked, named_weights, over_rebalancing_days
+from desk.optimization.limits import check_limits, violation
+from desk.optimization.repositories.trial_repository import series_address
+from desk.optimization.request import LimitName
+from desk.optimization.result import (
     Benchmark,
     Counts,
-    Decision,
     Finalist,
     LimitCheck,
-    LimitName,
     Luck,
     Manifest,
-    MarketView,
     NextStep,
     OptimizationResult,
     ScenarioOutcome,
     Verdict,
 )
-from tools.plotting import plotted
-from tools.record import crises, facts, seen, years
-from tools.search import by_scenario
-from tools.sensitivity import Sensitivity, linked, named_weights, over_rebalancing_days
-from tools.trials import series_address
+from desk.optimization.search.search import by_scenario
+from desk.scenarios.schemas import HISTORY
+from quant.luck import traffic_light
+from quant.numeric.measured import Measured
+from quant.strategies.config import SHAPES, StrategyConfig
+from quant.strategies.importance import main_effects
+from quant.strategies.kernel import VOLATILITY
+from quant.strategies.objective import retention
+from quant.strategies.trial import Trial
+from quant.worlds.scenario import GBM_BANNER
 
 Floats = NDArray[np.float64]
 

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from desk.optimization.evaluation import World, goal_values
+from desk.optimization.judgement.finalists import weights_of
+from desk.optimization.result import Luck
+from desk.optimization.search.search import selectable
 from quant.luck import (
     backtest_overfitting,
     deflated_sharpe_of_series,
@@ -16,14 +20,10 @@ from quant.luck import (
     sharpe_variance,
     superior_predictive_ability,
 )
-from quant.metrics import utility
-from quant.moments import kurtosis, moments, skewness
-from quant.search import stream_seed
-from quant.trial import Trial
-from tools.evaluation import World, goal_values
-from tools.finalists import weights_of
-from tools.optimization import Luck
-from tools.search import selectable
+from quant.numeric.moments import kurtosis, moments, skewness
+from quant.strategies.metrics import utility
+from quant.strategies.search import stream_seed
+from quant.strategies.trial import Trial
 
 Floats = NDArray[np.float64]
 DAYS = 252

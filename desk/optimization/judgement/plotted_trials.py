@@ -3,12 +3,13 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from quant.trial import Trial
-from tools.evaluation import objectives
-from tools.limits import check_limits, violation
-from tools.optimization import LimitCheck, OptimizationRequest, Plotted
-from tools.search import by_scenario
-from tools.sensitivity import named_weights
+from desk.optimization.evaluation import objectives
+from desk.optimization.judgement.sensitivity import named_weights
+from desk.optimization.limits import check_limits, violation
+from desk.optimization.request import OptimizationRequest
+from desk.optimization.result import LimitCheck, Plotted
+from desk.optimization.search.search import by_scenario
+from quant.strategies.trial import Trial
 
 __all__ = ["by_scenario", "plotted"]
 

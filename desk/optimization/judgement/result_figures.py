@@ -3,20 +3,12 @@
 import math
 from collections.abc import Iterator, Mapping
 
-from quant.evaluation import Measured
-from quant.trial import Trial
-from tools import naming
-from tools.figures import Figure, Unit
-from tools.optimization import (
-    HISTORY,
-    Benefit,
-    Fact,
-    Luck,
-    Manifest,
-    OptimizationResult,
-    ScenarioOutcome,
-    Year,
-)
+from desk.figures import labels as naming
+from desk.figures.figures import Figure, Unit
+from desk.optimization.result import Benefit, Fact, Luck, Manifest, OptimizationResult, ScenarioOutcome, Year
+from desk.scenarios.schemas import HISTORY
+from quant.numeric.measured import Measured
+from quant.strategies.trial import Trial
 
 _FACT_UNITS: dict[str, Unit] = {
     "fraction": "percent",

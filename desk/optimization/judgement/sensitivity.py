@@ -6,16 +6,25 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.errors import DataError
-from quant.kernel import UTILITY
-from quant.objective import scenario_weights
-from quant.scenario import CYCLE, Scenario
-from quant.strategy import REBALANCING_DAYS, StrategyConfig
-from tools.benefit import BPS, difference
-from tools.errors import InvalidInput
-from tools.evaluation import World
-from tools.finalists import Choice, Scored, goal_metric, objective_against, paired_objective_error, score
-from tools.optimization import HISTORY, TILT, Case, MarketView
+from desk.base.errors import InvalidInput, reason_and_allowed
+from desk.optimization.answers import TILT, MarketView
+from desk.optimization.evaluation import World
+from desk.optimization.judgement.benefit import BPS, difference
+from desk.optimization.judgement.finalists import (
+    Choice,
+    Scored,
+    goal_metric,
+    objective_against,
+    paired_objective_error,
+    score,
+)
+from desk.optimization.result import Case
+from desk.scenarios.schemas import HISTORY
+from quant.numeric.errors import DataError
+from quant.strategies.config import REBALANCING_DAYS, StrategyConfig
+from quant.strategies.kernel import UTILITY
+from quant.strategies.objective import scenario_weights
+from quant.worlds.scenario import CYCLE, Scenario
 
 Floats = NDArray[np.float64]
 
@@ -120,7 +129,7 @@ def check_scenarios(world: World) -> None:
         try:
             world.model(scenario)
         except DataError as error:
-            reason, _, allowed = str(error).partition("; allowed: ")
+            reason, allowed = reason_and_allowed(str(error))
             raise InvalidInput(f"scenarios.{scenario.name}", scenario.engine, reason=reason, allowed=allowed) from error
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from tools.claims import REFERENCE, render
-from tools.figures import Claim, Figure
-from tools.figures_of import figures_of
-from tools.optimization import OptimizationResult, RenderedClaim
-from tools.scenarios import scenario_figures
+from desk.figures.figures import Claim, Figure, RenderedClaim
+from desk.figures.guard.claims import REFERENCE, render
+from desk.optimization.briefing.scenario_list import scenario_figures
+from desk.optimization.judgement.result_figures import figures_of
+from desk.optimization.result import OptimizationResult
 
 _TOOLS = ("assess_risk.", "read_market.", "list_scenarios.", "search_status.")
 """Where the figures come from that agents used before there was a result."""

@@ -7,19 +7,21 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.evaluation import Measured
-from quant.objective import scenario_weights
-from quant.strategy import Frozen, StrategyConfig, WeightFunction
-from quant.trial import Trial
-from tools import naming
-from tools.evaluation import goal_values
-from tools.figures import Figure, Unit
-from tools.finalists import goal_metric, objective_against
-from tools.limits import check_limits
-from tools.optimization import Finalist, LimitName, OptimizationRequest, OptimizationResult
-from tools.ranking import in_unit
-from tools.search import by_scenario, selectable
-from tools.sheet import Sheet
+from desk.figures import labels as naming
+from desk.figures.figures import Figure, Unit
+from desk.figures.sheet import Sheet
+from desk.optimization.evaluation import goal_values
+from desk.optimization.judgement.finalists import goal_metric, objective_against
+from desk.optimization.limits import check_limits
+from desk.optimization.reading.ranking import in_unit
+from desk.optimization.request import LimitName, OptimizationRequest
+from desk.optimization.result import Finalist, OptimizationResult
+from desk.optimization.search.search import by_scenario, selectable
+from quant.numeric.frozen import Frozen
+from quant.numeric.measured import Measured
+from quant.strategies.config import StrategyConfig, WeightFunction
+from quant.strategies.objective import scenario_weights
+from quant.strategies.trial import Trial
 
 Floats = NDArray[np.float64]
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from quant.strategy import Frozen
+from quant.numeric.frozen import Frozen
 
 MOST_POINTS = 5_000
 """Of one line or cloud; more are thinned out the same way every time."""

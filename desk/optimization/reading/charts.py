@@ -7,21 +7,22 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.growth import drawdowns
-from quant.history import rebalancing_days
-from quant.joint import joint_model
-from quant.montecarlo import simulate_wealth
-from quant.regime import MARKETS, market_state
-from quant.returns import DAYS
-from quant.rules import FREQUENCIES
-from quant.trial import Trial
-from tools import charts
-from tools.charts import ChartName, Charts, Provenance
-from tools.optimization import OptimizationRequest, OptimizationResult, Plotted
-from tools.plotting import by_scenario
+from desk.optimization.judgement.plotted_trials import by_scenario
+from desk.optimization.reading import chart_schemas as charts
+from desk.optimization.reading.chart_schemas import ChartName, Charts, Provenance
+from desk.optimization.request import OptimizationRequest
+from desk.optimization.result import OptimizationResult, Plotted
+from quant.numeric.returns import DAYS
+from quant.performance.growth import drawdowns
+from quant.strategies.history import rebalancing_days
+from quant.strategies.rules import FREQUENCIES
+from quant.strategies.trial import Trial
+from quant.wealth.montecarlo import simulate_wealth
+from quant.worlds.joint import joint_model
+from quant.worlds.regimes import MARKETS, market_state
 
 if TYPE_CHECKING:
-    from tools.optimization import Luck
+    from desk.optimization.result import Luck
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]

@@ -4,12 +4,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from quant.evaluation import Measured
-from quant.strategy import Frozen
-from tools import naming
-from tools.figures import Figure, Unit
-from tools.optimization import OptimizationRequest, OptimizationResult
-from tools.sheet import Sheet
+from desk.figures import labels as naming
+from desk.figures.figures import Figure, Unit
+from desk.figures.sheet import Sheet
+from desk.optimization.request import OptimizationRequest
+from desk.optimization.result import OptimizationResult
+from quant.numeric.frozen import Frozen
+from quant.numeric.measured import Measured
 
 _PERCENT = frozenset(
     "target_volatility min_weight max_weight max_change expected_premium mu sigma cash_rate probability bound "

@@ -2,12 +2,9 @@
 
 from typing import Any, Literal, TypeAlias
 
-from langchain.tools import ToolRuntime, tool
-
-from quant.strategy import Frozen
-from tools.context import Context
-from tools.figures import Figure
-from tools.optimization import OptimizationResult
+from desk.figures.figures import Figure
+from desk.optimization.result import OptimizationResult
+from quant.numeric.frozen import Frozen
 
 Sign: TypeAlias = Literal["positive", "unclear", "negative"]
 
@@ -63,14 +60,3 @@ def _sign(low: float, high: float) -> Sign:
 
 def _all_positive(cases: tuple[Any, ...]) -> bool | None:
     return all(case.benefit_bps.value > 0.0 for case in cases) if cases else None
-
-
-@tool(response_format="content_and_artifact")
-async def list_figures(runtime: ToolRuntime[Context, Any]) -> tuple[str, Findings]:
-    """The figures that a claim may refer to by id, and the comparisons that code made with them."""
-    from tools.results import load_result
-
-    context = runtime.context
-    result = await load_result(context.store, context.owner, context.run, "judged")
-    findings = findings_of(result)
-    return findings.model_dump_json(), findings

@@ -1,11 +1,11 @@
 """The finalists of a result in their order, and how many of them chance could have exchanged."""
 
-from quant.evaluation import Measured
-from quant.strategy import Frozen
-from tools import naming
-from tools.figures import Figure, Unit
-from tools.optimization import Finalist, OptimizationResult
-from tools.sheet import Sheet
+from desk.figures import labels as naming
+from desk.figures.figures import Figure, Unit
+from desk.figures.sheet import Sheet
+from desk.optimization.result import Finalist, OptimizationResult
+from quant.numeric.frozen import Frozen
+from quant.numeric.measured import Measured
 
 TOOL = "rank_finalists"
 BPS = 10_000.0

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from quant.strategy import Frozen, StrategyConfig
-from tools.comparing import Comparison, compare
-from tools.optimization import OptimizationResult, Verdict
+from desk.optimization.reading.comparison import Comparison, compare
+from desk.optimization.result import OptimizationResult, Verdict
+from quant.numeric.frozen import Frozen
+from quant.strategies.config import StrategyConfig
 
 if TYPE_CHECKING:
-    from tools.charting import History
+    from desk.optimization.reading.charts import History
 
 MOST = 5
 REPLICATIONS = 2_000
@@ -81,8 +82,8 @@ def difference(first: "History | None", second: "History | None", risk_aversion:
         return None
     import numpy as np
 
-    from quant.predictive_ability import performance_differences, resampled_means
-    from quant.returns import DAYS
+    from quant.numeric.returns import DAYS
+    from quant.overfitting.predictive_ability import performance_differences, resampled_means
 
     common, ours, theirs = np.intersect1d(first.days, second.days, assume_unique=True, return_indices=True)
     if common.size < SHORTEST:

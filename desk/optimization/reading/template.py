@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from tools.figures import Claim, Section
-from tools.findings import Findings, findings_of
-from tools.optimization import OptimizationResult
+from desk.figures.figures import Claim, Section
+from desk.optimization.reading.findings import Findings, findings_of
+from desk.optimization.result import OptimizationResult
 
 AUTHOR = "template"
 

@@ -2,12 +2,37 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Literal, TypeAlias
 
-from tools import naming
-from tools.figures import Claim, Figure, Section
-from tools.findings import Findings
-from tools.template import claims_of
-from tools.wishes import Topic
+from desk.figures import labels as naming
+from desk.figures.figures import Claim, Figure, Section
+from desk.optimization.reading.findings import Findings
+from desk.optimization.reading.template import claims_of
+
+Topic: TypeAlias = Literal[
+    "summary",
+    "ranking",
+    "why",
+    "where_it_loses",
+    "scenario",
+    "costs",
+    "premium",
+    "parameter_error",
+    "probabilities",
+    "limits",
+    "luck",
+    "benchmarks",
+    "plateau",
+    "alternative",
+    "counter_argument",
+    "years",
+    "data",
+    "next_trade",
+    "what_would_change",
+    "computed",
+]
+"""What of a result is asked; `alternative` is why another weight function did not win."""
+
 
 _SECTIONS: Mapping[Topic, tuple[Section, ...]] = {
     "why": ("why",),

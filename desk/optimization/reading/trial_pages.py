@@ -8,12 +8,14 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from quant.evaluation import Metrics
-from quant.family import WeightFunction
-from quant.strategy import Frozen, StrategyConfig
-from quant.trial import Trial
-from tools.errors import InvalidInput
-from tools.optimization import HISTORY, Plotted
+from desk.base.errors import InvalidInput
+from desk.optimization.result import Plotted
+from desk.scenarios.schemas import HISTORY
+from quant.numeric.frozen import Frozen
+from quant.strategies.config import StrategyConfig
+from quant.strategies.evaluation import Metrics
+from quant.strategies.family import WeightFunction
+from quant.strategies.trial import Trial
 
 SortBy: TypeAlias = Literal[
     "number",

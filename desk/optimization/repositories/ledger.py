@@ -7,10 +7,11 @@ however often it is asked. What was tried before a run is fixed when the run is 
 import hashlib
 from collections.abc import Iterable
 
-from quant.strategy import Mandate, digest_of
-from store.records import Key, every
+from desk.optimization.repositories.trial_repository import KIND
+from quant.numeric.frozen import digest_of
+from quant.strategies.mandate import Mandate
+from store.records import Key, iterate_records
 from store.store import Store
-from tools.trials import KIND
 
 PIPELINE = "pipeline"
 """Kind of the records of pipelines that have finished, which are no runs."""
@@ -25,7 +26,7 @@ def entry(mandate: Mandate, digest: str) -> str:
 
 async def tried(store: Store, owner: str, run: str, mandate: Mandate) -> set[str]:
     """What a run has tried by now."""
-    found = every(store.records, owner, KIND, prefix=f"{run}.")
+    found = iterate_records(store.records, owner, KIND, prefix=f"{run}.")
     return {entry(mandate, record.key.id.rpartition(".")[2]) async for record in found}
 
 
@@ -49,6 +50,6 @@ async def note_pipeline(store: Store, owner: str, name: str, data_digest: str, e
 
 async def tried_by_pipelines(store: Store, owner: str, data_digest: str) -> set[str]:
     found: set[str] = set()
-    async for record in every(store.records, owner, PIPELINE, label=("about", data_digest)):
+    async for record in iterate_records(store.records, owner, PIPELINE, label=("about", data_digest)):
         found |= await load_ledger(store, owner, str(record.document["tried"]))
     return found

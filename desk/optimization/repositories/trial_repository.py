@@ -4,8 +4,8 @@ import asyncio
 import hashlib
 from typing import TYPE_CHECKING
 
-from quant.trial import Trial
-from store.records import Document, Key, Put, every
+from quant.strategies.trial import Trial
+from store.records import Document, Key, Put, iterate_records
 from store.store import Store
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ async def save_trials(store: Store, owner: str, run: str, trials: "list[tuple[Tr
 
 async def stored_trials(store: Store, owner: str, run: str) -> tuple[Trial, ...]:
     """The run's finished trials in the order in which they were proposed."""
-    found = [record.document async for record in every(store.records, owner, KIND, prefix=f"{run}.")]
+    found = [record.document async for record in iterate_records(store.records, owner, KIND, prefix=f"{run}.")]
     return await asyncio.to_thread(_in_order, found)  # thousands of them would hold up everybody else
 
 

@@ -3,11 +3,12 @@
 import math
 from collections.abc import Sequence
 
-from quant.family import Grids
-from quant.search import off_grid
-from quant.strategy import SearchSpace, StrategyConfig
-from quant.trial import Trial
-from tools.optimization import OptimizationRequest, SearchPlan
+from desk.optimization.answers import SearchPlan
+from desk.optimization.request import OptimizationRequest
+from quant.strategies.config import SearchSpace, StrategyConfig
+from quant.strategies.family import Grids
+from quant.strategies.search import off_grid
+from quant.strategies.trial import Trial
 
 TOP = 5
 """Trials whose surroundings `around_best` keeps."""
@@ -41,7 +42,7 @@ def problems(plan: SearchPlan, space: SearchSpace, trials: int) -> list[str]:
     if plan.action == "stop":
         return [] if trials else ["nothing_tried: stop is possible once something was tried"]
     found = [
-        f"unknown_value: weight function {name!r}; allowed: {list(space.weight_functions)}"
+        f"unknown_value: weight function {name!r}; expected {list(space.weight_functions)}"
         for name in plan.weight_functions
         if name not in space.weight_functions
     ]
@@ -55,7 +56,7 @@ def problems(plan: SearchPlan, space: SearchSpace, trials: int) -> list[str]:
 def outside(config: StrategyConfig, space: SearchSpace) -> list[str]:
     """The values of `config` that are not on the grid of `space`."""
     return [
-        f"unknown_value: {name} {'is missing' if value is None else repr(value)}; allowed: {list(allowed)}"
+        f"unknown_value: {name} {'is missing' if value is None else repr(value)}; expected {list(allowed)}"
         for name, value, allowed in off_grid(space, config)
     ]
 
@@ -88,7 +89,7 @@ def _around(best: Sequence[StrategyConfig], space: SearchSpace) -> SearchSpace:
 
 def ranked(request: OptimizationRequest, trials: Sequence[Trial]) -> list[Trial]:
     """Trials on all paths, best first by the request's goal; equal ones in the order of proposal."""
-    from quant.objective import scenario_weights, scores
+    from quant.strategies.objective import scenario_weights, scores
 
     whole = [t for t in trials if not t.screened]
     if not whole:

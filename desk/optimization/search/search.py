@@ -7,15 +7,16 @@ from typing import Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.evaluation import Evaluation
-from quant.search import ROUND, SOBOL_SHARE, propose, sobol, stream_seed
-from quant.strategy import StrategyConfig
-from quant.trial import Trial
-from tools.evaluation import World, objectives
-from tools.jobs import JobStatus, SearchJob
-from tools.limits import check_limits, violation
-from tools.optimization import HISTORY, OptimizationRequest
-from tools.trials import series_address
+from desk.optimization.evaluation import World, objectives
+from desk.optimization.jobs import JobStatus, SearchJob
+from desk.optimization.limits import check_limits, violation
+from desk.optimization.repositories.trial_repository import series_address
+from desk.optimization.request import OptimizationRequest
+from desk.scenarios.schemas import HISTORY
+from quant.strategies.config import StrategyConfig
+from quant.strategies.evaluation import Evaluation
+from quant.strategies.search import ROUND, SOBOL_SHARE, propose, sobol, stream_seed
+from quant.strategies.trial import Trial
 
 Save: TypeAlias = Callable[[list[tuple[Trial, NDArray[np.float64]]]], None]
 Report: TypeAlias = Callable[[JobStatus], None]

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from desk.base.errors import InvalidInput
+from desk.portfolios.optimizers.requests import Constraints
+from desk.portfolios.optimizers.sample import Sample
 from quant.allocate import Group
-from quant.constraints import checked_bounds
-from quant.errors import Infeasible
-from tools.errors import InvalidInput
-from tools.optimizer_requests import Constraints
-from tools.optimizer_sample import Sample
+from quant.allocation.constraints import checked_bounds
+from quant.numeric.errors import Infeasible
 
 Floats = NDArray[np.float64]
 
@@ -119,7 +119,7 @@ def _between(low: float, high: float) -> str:
 
 def _broken(what: str, value: float, allowed: str) -> Infeasible:
     return Infeasible(
-        f"the method has one answer only, in which {what} is {value:.6g}; allowed: {allowed}. The efficient frontier "
+        f"the method has one answer only, in which {what} is {value:.6g}; expected {allowed}. The efficient frontier "
         "takes constraints"
     )
 

@@ -3,19 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.allocate import (
-    efficient_frontier,
-    maximum_sharpe,
-    minimum_variance,
-    minimum_variance_at,
-    resampled_frontier,
-)
-from quant.constraints import Constraints, highest
-from quant.errors import Infeasible
-from quant.frontier import Frontier
-from quant.optimality import sharpe_gap, variance_gap
-from tools.errors import InvalidInput
-from tools.optimizer_answers import (
+from desk.base.errors import InvalidInput
+from desk.portfolios.optimizers.constraints import by_symbol, named
+from desk.portfolios.optimizers.requests import FrontierRequest
+from desk.portfolios.optimizers.responses import (
     Corner,
     FrontierIntervals,
     FrontierPortfolio,
@@ -24,9 +15,18 @@ from tools.optimizer_answers import (
     Residual,
     SharpePortfolio,
 )
-from tools.optimizer_limits import by_symbol, named
-from tools.optimizer_requests import FrontierRequest
-from tools.optimizers import LONGEST, Answer, Problem, check_draws, intervals_of
+from desk.portfolios.optimizers.risk_based import LONGEST, Answer, Problem, check_draws, intervals_of
+from quant.allocate import (
+    efficient_frontier,
+    maximum_sharpe,
+    minimum_variance,
+    minimum_variance_at,
+    resampled_frontier,
+)
+from quant.allocation.constraints import Constraints, highest
+from quant.allocation.frontier import Frontier
+from quant.allocation.optimality import sharpe_gap, variance_gap
+from quant.numeric.errors import Infeasible
 
 Floats = NDArray[np.float64]
 

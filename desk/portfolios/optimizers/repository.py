@@ -7,24 +7,24 @@ from datetime import datetime
 
 from pydantic import TypeAdapter
 
-from quant.errors import Infeasible, QuantError
-from store.records import Key, Labels, Put
-from store.store import Store
-from tools.datasets import OwnedPrices
-from tools.errors import NotFound
-from tools.optimizer_answers import (
+from desk.base.errors import NotFound
+from desk.market.datasets.repository import OwnedPrices
+from desk.portfolios.optimizers.constraints import named
+from desk.portfolios.optimizers.frontier import frontier_of
+from desk.portfolios.optimizers.requests import FrontierRequest, HrpRequest, RiskParityRequest, Unsolvable
+from desk.portfolios.optimizers.responses import (
     Kind,
     Optimization,
     OptimizationPage,
     OptimizationSummary,
     Residual,
 )
-from tools.optimizer_frontier import frontier_of
-from tools.optimizer_limits import named
-from tools.optimizer_requests import FrontierRequest, HrpRequest, RiskParityRequest, Unsolvable
-from tools.optimizer_sample import Sample, sample_of
-from tools.optimizers import Problem, hrp_of, risk_parity_of
-from tools.portfolio_book import kept_portfolio
+from desk.portfolios.optimizers.risk_based import Problem, hrp_of, risk_parity_of
+from desk.portfolios.optimizers.sample import Sample, sample_of
+from desk.portfolios.repository import kept_portfolio
+from quant.numeric.errors import Infeasible, QuantError
+from store.records import Key, Labels, Put
+from store.store import Store
 
 KIND = "optimization"
 WHOLE = "optimization-result"
@@ -39,7 +39,7 @@ class NoSuchOptimization(NotFound):
     code = "no_such_optimization"
 
     def __init__(self, optimization_id: str) -> None:
-        super().__init__(f"optimization: there is none called {optimization_id!r}; allowed: the id of one of yours")
+        super().__init__(f"optimization: there is none called {optimization_id!r}; expected the id of one of yours")
 
 
 async def optimize(
@@ -85,7 +85,7 @@ async def optimizations_of(
 
 def _require_exact(residual: Residual) -> None:
     if not residual.value <= residual.accepted:
-        shown = f"{residual.meaning} is {residual.value:.3g}; allowed: at most {residual.accepted:g}"
+        shown = f"{residual.meaning} is {residual.value:.3g}; expected at most {residual.accepted:g}"
         raise Infeasible(f"no answer is exact enough for these returns: {shown}")
 
 

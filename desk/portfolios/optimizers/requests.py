@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal, Self, TypeAlias, cast
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
-from tools.camel import Camel
-from tools.errors import UserError
-from tools.portfolio_words import MOST_ASSETS, Ticker, each_once
+from desk.base.camel_case import Camel
+from desk.base.errors import UserError
+from desk.portfolios.schemas import MOST_ASSETS, Ticker, each_once
 
 MOST_PERIODS = 20_000
 
@@ -29,11 +29,11 @@ def _sized(value: Any) -> Any:
         return cast("object", value)
     series = cast("dict[Any, Any]", value)
     if not 2 <= len(series) <= MOST_ASSETS:
-        raise ValueError(f"{len(series)} assets; allowed: 2 to {MOST_ASSETS}")
+        raise ValueError(f"{len(series)} assets; expected 2 to {MOST_ASSETS}")
     for name, periods in series.items():
         if isinstance(periods, list) and not 2 <= len(cast("list[Any]", periods)) <= MOST_PERIODS:
             count = len(cast("list[Any]", periods))
-            raise ValueError(f"{str(name)[:40]} has {count} periods; allowed: 2 to {MOST_PERIODS}")
+            raise ValueError(f"{str(name)[:40]} has {count} periods; expected 2 to {MOST_PERIODS}")
     return each_once(series)
 
 
@@ -42,14 +42,14 @@ def _of_one_length(returns: dict[str, list[float]]) -> dict[str, list[float]]:
     for name in others:
         if len(returns[name]) != len(returns[first]):
             counts = f"{first} has {len(returns[first])} periods and {name} has {len(returns[name])}"
-            raise ValueError(f"{counts}; allowed: returns of the same periods for every asset")
+            raise ValueError(f"{counts}; expected returns of the same periods for every asset")
     return returns
 
 
 def _rising(dates: list[date]) -> list[date]:
     later = next((d for before, d in pairwise(dates) if d <= before), None)
     if later is not None:
-        raise ValueError(f"{later} does not come after the date before it; allowed: dates that increase")
+        raise ValueError(f"{later} does not come after the date before it; expected dates that increase")
     return dates
 
 
@@ -81,7 +81,7 @@ class Group(Camel):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.lower is not None and self.upper is not None and self.lower > self.upper:
-            raise ValueError(f"lower {self.lower:g} is above upper {self.upper:g}; allowed: lower up to upper")
+            raise ValueError(f"lower {self.lower:g} is above upper {self.upper:g}; expected lower up to upper")
         return self
 
 
@@ -138,22 +138,22 @@ class OptimizerRequest(Camel):
     @model_validator(mode="after")
     def _one_history(self) -> Self:
         if self.returns is None and self.symbols is None and self.portfolio_id is None:
-            raise ValueError("no assets are named; allowed: returns, symbols, or portfolioId")
+            raise ValueError("no assets are named; expected returns, symbols, or portfolioId")
         if self.returns is not None:
             given = [
                 name for name in ("symbols", "dataset", "start_date", "end_date") if getattr(self, name) is not None
             ]
             if given:
                 name = OptimizerRequest.model_fields[given[0]].alias
-                raise ValueError(f"{name} is given beside returns; allowed: either returns, or prices at hand")
+                raise ValueError(f"{name} is given beside returns; expected either returns, or prices at hand")
         periods = None if self.returns is None else len(next(iter(self.returns.values())))
         if self.dates is not None and len(self.dates) != periods:
             counts = f"there are {len(self.dates)} dates" + (
                 f" for {periods} periods" if periods else " and no returns"
             )
-            raise ValueError(f"{counts}; allowed: one date for each period of returns")
+            raise ValueError(f"{counts}; expected one date for each period of returns")
         if self.start_date is not None and self.end_date is not None and self.end_date <= self.start_date:
-            raise ValueError(f"endDate {self.end_date} is not after startDate; allowed: a later day")
+            raise ValueError(f"endDate {self.end_date} is not after startDate; expected a later day")
         return self
 
     @property

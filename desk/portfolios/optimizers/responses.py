@@ -5,8 +5,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, JsonValue
 
-from tools.camel import Camel
-from tools.optimizer_requests import Covariance
+from desk.base.camel_case import Camel
+from desk.portfolios.optimizers.requests import Covariance
 
 Kind: TypeAlias = Literal["risk-parity", "hrp", "efficient-frontier"]
 

@@ -10,22 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from quant.allocate import hierarchical_risk_parity, risk_parity
-from quant.covariance import (
-    ILL_CONDITIONED,
-    RECOMMENDED_OBSERVATIONS,
-    condition_number,
-    denoised,
-    exponential,
-    ledoit_wolf,
-    nonlinear_shrinkage,
-    sample,
-)
-from quant.hierarchical import VARIANTS, Distance, HierarchicalPortfolio
-from quant.resampled_frontier import weight_intervals
-from quant.risk_parity import ACCEPTED, risk_contributions
-from tools.errors import InvalidInput
-from tools.optimizer_answers import (
+from desk.base.errors import InvalidInput
+from desk.portfolios.optimizers.constraints import Limits, budgets_of, by_symbol, limits_of, require
+from desk.portfolios.optimizers.requests import Covariance, HrpRequest, OptimizerRequest, RiskParityRequest
+from desk.portfolios.optimizers.responses import (
     FrontierResult,
     HrpMetrics,
     HrpResult,
@@ -35,16 +23,28 @@ from tools.optimizer_answers import (
     RiskParityResult,
     WeightInterval,
 )
-from tools.optimizer_limits import Limits, budgets_of, by_symbol, limits_of, require
-from tools.optimizer_requests import Covariance, HrpRequest, OptimizerRequest, RiskParityRequest
-from tools.optimizer_sample import Sample, warnings_on
+from desk.portfolios.optimizers.sample import Sample, warnings_on
+from quant.allocate import hierarchical_risk_parity, risk_parity
+from quant.allocation.hierarchical import VARIANTS, Distance, HierarchicalPortfolio
+from quant.allocation.resampled_frontier import weight_intervals
+from quant.allocation.risk_parity import ACCEPTED, risk_contributions
+from quant.covariance.estimators import (
+    ILL_CONDITIONED,
+    RECOMMENDED_OBSERVATIONS,
+    condition_number,
+    denoised,
+    exponential,
+    ledoit_wolf,
+    nonlinear_shrinkage,
+    sample,
+)
 
 Floats = NDArray[np.float64]
 Result = TypeVar("Result", RiskParityResult, HrpResult, FrontierResult)
 Rule = Callable[[Floats], Floats]
 
 MOST_ITERATIONS = 200
-"""Of `quant.risk_parity`: a hundred cycles of its descent, a hundred steps of what finishes where that is slow."""
+"""Of `quant.allocation.risk_parity`: a hundred cycles of its descent, a hundred steps of what finishes where that is slow."""
 LONGEST = 20.0
 """Seconds that one request may take, about."""
 

@@ -10,15 +10,15 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.errors import DataError
-from quant.returns import Returns
-from tools.datasets import OwnedPrices, head_of, resolved, version_of
-from tools.errors import InvalidInput
-from tools.optimizer_answers import History
-from tools.optimizer_requests import OptimizerRequest
-from tools.portfolio_words import Portfolio
-from tools.prices import Prices
-from tools.splits import days_of_holdout
+from desk.base.errors import InvalidInput
+from desk.market.datasets.repository import OwnedPrices, read_head, read_version, resolve_commit
+from desk.market.prices import Prices
+from desk.optimization.inputs.splits import days_of_holdout
+from desk.portfolios.optimizers.requests import OptimizerRequest
+from desk.portfolios.optimizers.responses import History
+from desk.portfolios.schemas import Portfolio
+from quant.numeric.errors import DataError
+from quant.numeric.returns import Returns
 
 Floats = NDArray[np.float64]
 
@@ -104,7 +104,7 @@ async def _loaded(source: OwnedPrices, symbols: Sequence[str], dataset: str | No
     sets: dict[str, tuple[str, Prices]] = {}
     for name in dict.fromkeys(name for name, _ in found.values()):
         chosen = ",".join(asset for place, asset in found.values() if place == name)
-        pinned = await source.pinned(f"{name}:{chosen}")
+        pinned = await source.pin(f"{name}:{chosen}")
         sets[name] = (pinned.partition(":")[0], await source.load(pinned))
     return [_Column(*sets[name], asset) for name, asset in (found[symbol] for symbol in symbols)]
 
@@ -113,8 +113,8 @@ async def _assets(source: OwnedPrices, dataset: str) -> tuple[str, ...]:
     if dataset in await source.shared.universes():
         return (await source.shared.load(dataset)).assets
     name, _, hash_ = dataset.partition("@")
-    commit = resolved(await head_of(source.store, source.owner, name), hash_ or None)
-    return (await version_of(source.store, source.owner, name, commit.hash)).assets
+    commit = resolve_commit(await read_head(source.store, source.owner, name), hash_ or None)
+    return (await read_version(source.store, source.owner, name, commit.hash)).assets
 
 
 def _from_prices(

@@ -19,24 +19,26 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from agents.build import build
-from agents.calling import ModelCall, Replaced, Retried
-from agents.failures import ModelFailure
-from agents.metering import Notice
-from agents.model import ModelChain, NamedModel
-from agents.options import Patience
-from agents.pricing import FREE
-from agents.wiretap import CassetteMiss
+from agents.models.calls import ModelCall, Replaced, Retried
+from agents.models.factory import ModelChain, NamedModel
+from agents.models.failures import ModelFailure
+from agents.models.metering import Notice
+from agents.models.options import Patience
+from agents.models.prices import FREE
+from agents.recording.interception import CassetteMiss
+from desk.compute.local import LocalRunner
+from desk.governance.budgets import Budgets, BudgetSpent
+from desk.governance.principals import Principal
+from desk.governance.spending import spent
+from desk.market.bundled import BundledPrices
+from desk.optimization.answers import RiskAssessment
+from desk.optimization.inputs.market_data import load_market
+from desk.optimization.inputs.owned_market import load_owned
+from desk.optimization.request import OptimizationRequest
+from desk.runs.context import Context, RunMarket
+from desk.runs.model_answers import forget_answers, load_answer
 from store.store import open_store
-from tools.answers import forget_answers, load_answer
-from tools.budget import Budgets, BudgetSpent
-from tools.bundled import BundledPrices
-from tools.context import Context, Principal, RunMarket
-from tools.datasets import load_owned
-from tools.local import LocalRunner
-from tools.market import load_market
-from tools.optimization import OptimizationRequest, RiskAssessment
 from tools.risk import assess_risk
-from tools.spending import spent
 
 pytestmark = pytest.mark.anyio
 
@@ -333,7 +335,7 @@ async def test_no_model_is_called_once_a_budget_is_spent(name, home):
         assert len(model.asked) == 2
         assert await ask(context, chain(model, spare)) == first, "what is kept costs nothing"
         with pytest.raises(
-            BudgetSpent, match=f"^BUDGET_{name.upper()}: 34 is spent; allowed: a larger budget"
+            BudgetSpent, match=f"^BUDGET_{name.upper()}: 34 is spent; expected a larger budget"
         ) as raised:
             await ask(context, chain(model, spare), text="Something else.")
         other = replace(context, principal=Principal(owner="somebody"))

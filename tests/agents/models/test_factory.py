@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-from agents.model import Models, make_models
-from agents.options import BEDROCK, Guardrail, ModelOptions, Patience
-from agents.planner import PLANNER, EmbeddedPlanner
-from tests.agents.test_calling import ask, context_at
-from tests.bedrock import replies
-from tests.bedrock.clients import MODEL
-from tests.bedrock.double import Double
-from tests.bedrock.drivers import dead, embedded, faulty
-from tests.bedrock.received import Received
-from tests.bedrock.replies import Call, Reply, Say, call
-from tests.graphs.wired import ASKED, ONE, OPENS, OPTIONS, OTHER, OTHER_MODEL, point_at, ran
-from tools.errors import InvalidInput
-from tools.optimization import RiskAssessment
+from agents.models.factory import Models, make_models
+from agents.models.options import BEDROCK, Guardrail, ModelOptions, Patience
+from agents.planner.planner import PLANNER, EmbeddedPlanner
+from desk.base.errors import InvalidInput
+from desk.optimization.answers import RiskAssessment
+from tests.agents.models.test_calls import ask, context_at
+from tests.doubles.bedrock import replies
+from tests.doubles.bedrock.calls import Received
+from tests.doubles.bedrock.clients import MODEL
+from tests.doubles.bedrock.double import Double
+from tests.doubles.bedrock.drivers import dead, embedded, faulty
+from tests.doubles.bedrock.replies import Call, Reply, Say, call
+from tests.graphs.bedrock_runs import ASKED, ONE, OPENS, OPTIONS, OTHER, OTHER_MODEL, point_at, ran
 
 pytestmark = pytest.mark.anyio
 
@@ -171,7 +171,7 @@ async def test_what_a_model_thought_is_repeated_to_itself_alone(home, monkeypatc
 
 @pytest.mark.parametrize("name", ["bedrock:meta.llama3-3-70b-instruct-v1:0", "meta.llama3-3-70b-instruct-v1:0"])
 def test_a_model_on_bedrock_is_not_asked_in_another_way(name) -> None:
-    with pytest.raises(InvalidInput, match=rf"^MODEL: .*; allowed: {ONE.partition(':')[0]}:meta\.llama3") as raised:
+    with pytest.raises(InvalidInput, match=rf"^MODEL: .*; expected {ONE.partition(':')[0]}:meta\.llama3") as raised:
         make_models(changed(model=name))
     assert raised.value.value == name
 
@@ -234,7 +234,7 @@ def test_a_bearer_token_will_do(monkeypatch) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME")
     assert make_models(changed()).name == ONE
     monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "http://127.0.0.1:9")
-    with pytest.raises(InvalidInput, match=r"a bearer token is not sent to 'http://127.0.0.1:9'; allowed: an https"):
+    with pytest.raises(InvalidInput, match=r"a bearer token is not sent to 'http://127.0.0.1:9'; expected an https"):
         make_models(changed())
 
 

@@ -14,10 +14,10 @@ from langchain_aws.chat_models.bedrock_converse import BedrockContextOverflowErr
 from langchain_core import exceptions as langchain
 from langchain_core.exceptions import OutputParserException
 
-from agents.failures import PASSING, ModelFailure, reason_of, retry_after
-from agents.wiretap import CassetteMiss
-from tests.bedrock.replies import STATUS
+from agents.models.failures import PASSING, ModelFailure, reason_of, retry_after
+from agents.recording.interception import CassetteMiss
 from tests.conftest import NetworkBlocked
+from tests.doubles.bedrock.replies import STATUS
 
 URL = "https://bedrock-runtime.us-east-1.amazonaws.com"
 OPERATION = "ConverseStream"
@@ -177,7 +177,7 @@ def test_an_error_without_headers_asks_for_no_wait() -> None:
 def test_a_failure_names_the_setting_and_what_is_allowed_and_survives_pickling(reason: Any) -> None:
     failure = ModelFailure("bedrock_converse:x.y", reason)
     assert str(failure).startswith("MODEL: 'bedrock_converse:x.y' ")
-    assert "; allowed: " in str(failure)
+    assert "; expected " in str(failure)
     copied = pickle.loads(pickle.dumps(failure))
     assert (copied.model, copied.reason, str(copied), copied.code) == (
         "bedrock_converse:x.y",

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from agents.model import make_models
-from agents.options import BEDROCK, ModelOptions
-from agents.pricing import FREE, Price, PriceTable, check_priced, read_prices, usage_of
-from tests.graphs.wired import point_at
-from tools.budget import Budgets
-from tools.errors import InvalidInput
+from agents.models.factory import make_models
+from agents.models.options import BEDROCK, ModelOptions
+from agents.models.prices import FREE, Price, PriceTable, check_priced, read_prices, usage_of
+from desk.base.errors import InvalidInput
+from desk.governance.budgets import Budgets
+from tests.graphs.bedrock_runs import point_at
 
 CLAUDE = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 ARN = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/"
@@ -126,7 +126,7 @@ def test_a_table_that_cannot_be_used_is_refused_by_its_setting(text, part, tmp_p
     told = str(refused.value)
     assert told.startswith("MODEL_PRICES: ")
     assert part in told
-    assert told.endswith("; allowed: a file like agents/model_prices.toml")
+    assert told.endswith("; expected a file like agents/models/prices.toml")
 
 
 def said(**details: int) -> dict[str, Any]:

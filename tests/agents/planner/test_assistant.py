@@ -7,26 +7,30 @@ from typing import Any, get_args
 import pytest
 from langchain.tools import ToolRuntime
 
-from agents.telling import told
-from quant.strategy import StrategyConfig
+from agents.planner.sentences import told
+from desk.conversation.answers import Explained, RunSummary
+from desk.conversation.context import ChatContext, Evidence
+from desk.conversation.focus import Focus
+from desk.conversation.tables import exhibits_of
+from desk.conversation.wishes import Holding, PortfolioWish, SavingsWish, ScenarioWish, StrategyWish, Wish
+from desk.figures.figures import Figure, figures_in
+from desk.figures.guard.claims import MAX_CLAIMS, check, render
+from desk.governance.estimates import Estimate
+from desk.governance.principals import Principal
+from desk.market.bundled import BundledPrices
+from desk.optimization.judgement.result_figures import figures_of
+from desk.optimization.reading.alternative import Alternative, Standing, alternative
+from desk.optimization.reading.findings import findings_of
+from desk.optimization.reading.topics import Topic
+from desk.optimization.request import Limit, Limits
+from desk.optimization.result import Finalist, OptimizationResult, Verdict
+from quant.strategies.config import StrategyConfig
 from store.store import open_store
 from tests.api.conftest import found, limit_checks
-from tools.alternative import Alternative, Standing, alternative
-from tools.book_tools import add_scenario, evaluate_strategy, save_strategy, show_scenarios
-from tools.bundled import BundledPrices
-from tools.chat import ChatContext, Evidence, RunSummary
-from tools.claims import MAX_CLAIMS, check, render
-from tools.context import Principal
-from tools.desk_tools import analyse_market, assess_portfolio, compare_allocations, simulate_wealth
-from tools.exhibits import exhibits_of
-from tools.explaining import Explained, compare_results, explain_result, list_results, open_holdout
-from tools.figures import Figure, figures_in
-from tools.figures_of import figures_of
-from tools.findings import findings_of
-from tools.focus import Focus
-from tools.launching import estimate_optimization, run_optimization
-from tools.optimization import Estimate, Finalist, Limit, Limits, OptimizationResult, Verdict
-from tools.wishes import Holding, PortfolioWish, SavingsWish, ScenarioWish, StrategyWish, Topic, Wish
+from tools.portfolios import analyse_market, assess_portfolio, compare_allocations, simulate_wealth
+from tools.results import compare_results, explain_result, list_results, open_holdout
+from tools.searches import estimate_optimization, run_optimization
+from tools.strategies import add_scenario, evaluate_strategy, save_strategy, show_scenarios
 
 NOTHING = "premium parameter_error probabilities costs facts years crises scenarios benchmarks finalists trials".split()
 NO_WINNER = dict.fromkeys(("benefit", "winner", "depends_on_premium", "next_step", "luck", "explanation"))

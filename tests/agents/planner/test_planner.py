@@ -10,19 +10,22 @@ from langchain_core.messages import HumanMessage, ToolMessage
 from agents.build import Agent
 from agents.explainer import explainer
 from agents.market_analyst import market_analyst
-from agents.model import only
+from agents.models.factory import only
 from agents.optimizer import optimizer
-from agents.planner import PLANNER, ROLES, EmbeddedPlanner
+from agents.planner.planner import PLANNER, ROLES, EmbeddedPlanner
 from agents.risk_manager import risk_manager
-from quant.strategy import Frozen, SearchSpace, StrategyConfig
-from tools.bundled import BundledPrices
-from tools.claims import Draft, check
-from tools.market import build_market
-from tools.optimization import MarketView, OptimizationRequest, RiskAssessment, SearchPlan
-from tools.regime import RegimeReport, regime_report
-from tools.risk import RiskReport, risk_figures
-from tools.scenarios import ScenarioCard, ScenarioList, scenario_figures
-from tools.status import BestOf, SearchStatus
+from desk.figures.guard.claims import Draft, check
+from desk.market.bundled import BundledPrices
+from desk.market.regimes import RegimeReport
+from desk.optimization.answers import MarketView, RiskAssessment, SearchPlan
+from desk.optimization.briefing.mandate_risk import RiskReport, risk_figures
+from desk.optimization.briefing.scenario_list import ScenarioCard, ScenarioList, scenario_figures
+from desk.optimization.briefing.search_status import BestOf, SearchStatus
+from desk.optimization.briefing.training_regime import regime_report
+from desk.optimization.inputs.market_data import build_market
+from desk.optimization.request import OptimizationRequest
+from quant.numeric.frozen import Frozen
+from quant.strategies.config import SearchSpace, StrategyConfig
 
 Answer = TypeVar("Answer", bound=Frozen)
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EventStreamError
 
-from agents.cassette import Cassette
-from agents.wiretap import Player
-from tests.agents.wire import client
-from tools.errors import InvalidInput
+from agents.recording.cassette import Cassette
+from agents.recording.interception import Player
+from desk.base.errors import InvalidInput
+from tests.doubles.bedrock.fixed_responses import client
 
-FOLDER = Path(__file__).parent / "cassettes_of_others"
+FOLDER = Path(__file__).parent / "foreign_cassettes"
 NOVA = "amazon.nova-micro-v1:0"
 
 

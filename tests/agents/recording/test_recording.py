@@ -11,9 +11,20 @@ import pytest
 from botocore.exceptions import ClientError, EventStreamError, HTTPClientError
 from urllib3.exceptions import ProtocolError
 
-from agents.cassette import Cassette
-from agents.wiretap import CassetteMiss, IncompleteRecording, Player, Recorder
-from tests.agents.wire import MODEL, STREAM, Reply, ask, client, endpoint, frame, said, streamed, text_of
+from agents.recording.cassette import Cassette
+from agents.recording.interception import CassetteMiss, IncompleteRecording, Player, Recorder
+from tests.doubles.bedrock.fixed_responses import (
+    MODEL,
+    STREAM,
+    Reply,
+    ask,
+    client,
+    endpoint,
+    frame,
+    said,
+    streamed,
+    text_of,
+)
 
 
 def echo(request: dict[str, Any]) -> Reply:

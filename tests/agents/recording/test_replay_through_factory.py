@@ -6,13 +6,13 @@ import pytest
 from botocore.exceptions import ClientError
 from langchain_core.messages import AIMessageChunk
 
-from agents.cassette import Cassette
-from agents.failures import reason_of
-from agents.model import make_models
-from agents.options import ModelOptions
-from agents.wiretap import CassetteMiss, Player
+from agents.models.factory import make_models
+from agents.models.failures import reason_of
+from agents.models.options import ModelOptions
+from agents.recording.cassette import Cassette
+from agents.recording.interception import CassetteMiss, Player
 
-FOLDER = Path(__file__).parent / "cassettes_of_others"
+FOLDER = Path(__file__).parent / "foreign_cassettes"
 TOOL = {
     "name": "price_of",
     "description": "What an asset costs.",

@@ -9,10 +9,21 @@ from botocore.eventstream import EventStreamBuffer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.cassette import Cassette, Interaction
-from agents.scrubbing import scrub_body, scrub_uri
-from agents.wiretap import Player, Recorder
-from tests.agents.wire import MODEL, STREAM, Reply, ask, client, endpoint, frame, said, streamed, text_of
+from agents.recording.cassette import Cassette, Interaction
+from agents.recording.interception import Player, Recorder
+from agents.recording.scrubbing import scrub_body, scrub_uri
+from tests.doubles.bedrock.fixed_responses import (
+    MODEL,
+    STREAM,
+    Reply,
+    ask,
+    client,
+    endpoint,
+    frame,
+    said,
+    streamed,
+    text_of,
+)
 
 KEY = "AKIAQWERTYUIOPASDFGH"
 TEMPORARY = "ASIAZXCVBNMASDFGHJKL"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ASKED = ["optimize", "--trials", "10", "--paths", "100", "--years", "1"]
 WAITED = 10
 """Seconds in which the program has to end; the call itself may last three minutes."""

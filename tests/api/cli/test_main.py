@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from api.cli import run
-from api.words import ONE_HISTORY
+from api.cli.main import run
+from api.export.formatting import ONE_HISTORY
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SMALL = ["--trials", "12", "--paths", "100", "--years", "1", "--lookback", "21", "--lookback", "63"]
 
 
@@ -59,7 +59,7 @@ def at_made(made, monkeypatch):
 def test_help_opens_without_the_heavy_libraries(arguments):
     heavy = "{'numpy','numba','langgraph','langchain_core','pandas','matplotlib','scipy','aiosqlite'}"
     loaded = f"print(sorted({heavy} & set(sys.modules)))"
-    code = f"import sys; from api.cli import run; code = run({arguments!r}); {loaded}; sys.exit(code)"
+    code = f"import sys; from api.cli.main import run; code = run({arguments!r}); {loaded}; sys.exit(code)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().endswith("[]")
@@ -247,14 +247,14 @@ def test_show_runs_trace_and_reproduce_agree(capfd, at_made, made):
 
 
 def test_reproduce_exits_with_1_when_the_digests_differ(capfd, at_made, monkeypatch):
-    import graphs.runs
+    import graphs.runs.execution
 
-    async def otherwise(desk, owner, run_id):
-        found = await graphs.runs.result_of(desk.store, owner, run_id)
+    async def otherwise(dependencies, owner, run_id):
+        found = await graphs.runs.execution.result_of(dependencies.store, owner, run_id)
         assert found is not None
         return found.model_copy(update={"caveats": ("another",)})
 
-    monkeypatch.setattr(graphs.runs, "reproduce", otherwise)
+    monkeypatch.setattr(graphs.runs.execution, "reproduce", otherwise)
     assert run(["reproduce", "last"]) == 1
     assert "DIFFERS" in capfd.readouterr().out
 

@@ -2,12 +2,13 @@ import json
 
 import pytest
 
-from api.allowed import allowed, field
-from api.asking import request_from
-from api.options import PATHS
-from quant.scenario import BUILT_IN
-from tools.errors import InvalidInput
-from tools.optimization import HISTORY, OptimizationRequest
+from api.accepted_values import allowed, field
+from api.cli.options import PATHS
+from api.cli.request_options import request_from
+from desk.base.errors import InvalidInput
+from desk.optimization.request import OptimizationRequest
+from desk.scenarios.schemas import HISTORY
+from quant.worlds.scenario import BUILT_IN
 
 
 @pytest.mark.parametrize("option", PATHS)
@@ -60,7 +61,7 @@ def test_a_refusal_names_the_option_the_value_and_what_is_allowed(given, parts):
         request_from(given, None)
     for part in parts:
         assert part in str(refusal.value)
-    assert "allowed: " in str(refusal.value)
+    assert "expected " in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
 
@@ -158,7 +159,7 @@ def test_a_request_file_round_trips(tmp_path):
             json.dumps(
                 {"start": [{"weight_function": "inverse_vol", "estimator": "rolling", "lookback_days": 63}] * 21}
             ),
-            ["start: it holds 21; allowed: at most 20"],
+            ["start: it holds 21; expected at most 20"],
         ),
         ('{"space": {"lookback_days": [5]}}', ["space.lookback_days[0]", "5", "10 to 504"]),
         (json.dumps({"name": "x" * 1_000_001}), ["too large"]),

@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from api.cli import run
-from api.client import Client
-from tests.api.cutting import scripted
-from tests.api.serving import application, running
-from tests.api.test_interrupting import INTERRUPTIBLE
-from tests.graphs.queued import queued_desk, working
-from tests.graphs.waiting import LOW
+from api.cli.main import run
+from api.client.client import Client
+from tests.api.cli.test_interrupt import INTERRUPTIBLE
+from tests.api.http.application import application, running
+from tests.doubles.http_servers import scripted
+from tests.graphs.jobs.queued_runs import queued_dependencies, working
+from tests.graphs.runs.approval_process import LOW
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SMALL = ["--trials", "12", "--paths", "100", "--years", "1", "--scenarios", "base_case"]
 SEARCH = "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year, base case and bear market"
 JOKE = "tell me a joke"
@@ -29,8 +29,8 @@ JOKE = "tell me a joke"
 
 @asynccontextmanager
 async def worked(home: Path):
-    async with queued_desk(home, thresholds=LOW) as desk, working(desk):
-        yield desk
+    async with queued_dependencies(home, thresholds=LOW) as dependencies, working(dependencies):
+        yield dependencies
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +185,7 @@ def test_no_server_is_one_line(capsys, monkeypatch):
 
 
 def test_ctrl_c_leaves_the_job_where_it_is(home, capsys):
-    with running(application(home, queued_desk(home))) as url:  # without a worker: it waits for ever
+    with running(application(home, queued_dependencies(home))) as url:  # without a worker: it waits for ever
         started = subprocess.Popen(
             [sys.executable, "-c", INTERRUPTIBLE, "optimize", "--server", url, *SMALL],
             cwd=ROOT,

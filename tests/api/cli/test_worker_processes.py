@@ -10,9 +10,9 @@ from time import monotonic, sleep
 
 import pytest
 
-from api.workers import workers
+from api.cli.worker_processes import workers
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 OBEDIENT = "import os, sys; print(os.getpid(), file=open(sys.argv[1], 'a')); sys.stdin.read()"
 SECONDS = 60.0
 

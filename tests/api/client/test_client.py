@@ -11,31 +11,31 @@ from pathlib import Path
 
 import pytest
 
-from api.client import Client, Refused, ServerError
-from api.wire import checked
-from quant.scenario import BUILT_IN
-from quant.strategy import StrategyConfig
-from tests.api.cutting import cut_wire, scripted
-from tests.api.live import RUN, written
-from tests.api.serving import application, running
-from tests.api.test_market_data import wide
-from tests.graphs.conftest import open_desk
-from tests.graphs.queued import queued_desk
-from tests.graphs.waiting import LOW
-from tools.approval import Ruling
-from tools.dataset_words import Terms
-from tools.errors import InvalidInput, UserError
-from tools.messages import AssistantMessage, UserMessage
-from tools.optimization import OptimizationRequest
-from tools.optimizer_requests import FrontierRequest, HrpRequest, RiskParityRequest
-from tools.portfolio_words import PortfolioDraft, PortfolioPatch
-from tools.quick_words import EvaluationRequest
-from tools.simulations import SimulationRequest
-from tools.trace import TurnPaused
-from tools.trial_pages import Asked
-from tools.turns import Opinion
+from api.client.client import Client, Refused, ServerError
+from api.client.transport import checked
+from desk.base.errors import InvalidInput, UserError
+from desk.conversation.messages import AssistantMessage, UserMessage
+from desk.conversation.schemas import Opinion
+from desk.governance.approvals import Ruling
+from desk.market.datasets.schemas import Terms
+from desk.optimization.reading.trial_pages import Asked
+from desk.optimization.request import OptimizationRequest
+from desk.portfolios.optimizers.requests import FrontierRequest, HrpRequest, RiskParityRequest
+from desk.portfolios.schemas import PortfolioDraft, PortfolioPatch
+from desk.runs.events import TurnPaused
+from desk.strategies.evaluation_schemas import EvaluationRequest
+from desk.wealth.schemas import SimulationRequest
+from quant.strategies.config import StrategyConfig
+from quant.worlds.scenario import BUILT_IN
+from tests.api.http.application import application, running
+from tests.api.http.live_run import RUN, written
+from tests.api.http.routes.test_market_data import wide
+from tests.doubles.http_servers import cut_wire, scripted
+from tests.graphs.dependencies import open_dependencies
+from tests.graphs.jobs.queued_runs import queued_dependencies
+from tests.graphs.runs.approval_process import LOW
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 JOKE = "tell me a joke"
 SEARCH = "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year, base case and bear market"
 REQUEST = OptimizationRequest(
@@ -52,15 +52,15 @@ DATA_SETS = {"items": [], "next": None}
 @asynccontextmanager
 async def guarded(home: Path):
     """A person is asked before every search."""
-    async with open_desk(home) as desk:
-        yield replace(desk, thresholds=LOW)
+    async with open_dependencies(home) as dependencies:
+        yield replace(dependencies, thresholds=LOW)
 
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
     """Of a server without a worker."""
     home = tmp_path_factory.mktemp("served")
-    with running(application(home, queued_desk(home))) as url, Client(url) as client:
+    with running(application(home, queued_dependencies(home))) as url, Client(url) as client:
         yield client
 
 
@@ -76,7 +76,7 @@ def write_log(home: Path, trials: int = 100, *, finished: bool = True) -> None:
 
 def test_it_is_light_to_import():
     heavy = "{'numpy','numba','langgraph','langchain_core','pandas','scipy','boto3','aiosqlite'}"
-    code = f"import sys, api.client, api.remote; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, api.client.client, api.cli.server_runs; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 

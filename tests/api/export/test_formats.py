@@ -4,10 +4,10 @@ import io
 import pytest
 from openpyxl import load_workbook
 
-from api.exports import as_csv, as_document, as_figures, as_json, provenance
-from api.workbook import as_workbook
-from quant.strategy import StrategyConfig
-from tools.optimization import OptimizationResult
+from api.export.formats import as_csv, as_document, as_figures, as_json, provenance
+from api.export.workbook import as_workbook
+from desk.optimization.result import OptimizationResult
+from quant.strategies.config import StrategyConfig
 
 FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1")
 

@@ -5,15 +5,15 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from api.report import History, linked, render
-from api.summary import benefit
-from api.words import ONE_HISTORY, limit_row, number, sentence, shape
-from quant.family import FAMILY, Grids
-from quant.scenario import GBM_BANNER
-from quant.strategy import StrategyConfig
-from tools import optimization as words
-from tools.figures import shown
-from tools.figures_of import simulated_timing
+from api.cli.output.summary import benefit
+from api.export.formatting import ONE_HISTORY, limit_row, number, sentence, shape
+from api.export.report import History, linked, render
+from desk.figures.figures import shown
+from desk.optimization import request as words
+from desk.optimization.judgement.result_figures import simulated_timing
+from quant.strategies.config import StrategyConfig
+from quant.strategies.family import FAMILY, Grids
+from quant.worlds.scenario import GBM_BANNER
 
 MADE = dt.datetime(2026, 1, 2, 3, 4, tzinfo=dt.UTC)
 VOID = {"meta", "br", "link", "img", "input", "hr"}

@@ -15,8 +15,8 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.settings import Settings
-from graphs.desk import Desk
-from tests.graphs.conftest import open_desk
+from graphs.dependencies import Dependencies
+from tests.graphs.dependencies import open_dependencies
 
 BASE = "http://127.0.0.1"
 
@@ -25,8 +25,10 @@ def settings_of(home: Path, owner: str = "local") -> Settings:
     return Settings.model_validate({"STRATIGOS_HOME": home, "STRATIGOS_OWNER": owner})
 
 
-def application(home: Path, desk: AbstractAsyncContextManager[Desk] | None = None, *, owner: str = "local") -> FastAPI:
-    app = create_app(settings_of(home, owner), desk or open_desk(home))
+def application(
+    home: Path, dependencies: AbstractAsyncContextManager[Dependencies] | None = None, *, owner: str = "local"
+) -> FastAPI:
+    app = create_app(settings_of(home, owner), dependencies or open_dependencies(home))
     return documented(app)
 
 
@@ -40,7 +42,7 @@ def documented(app: FastAPI) -> FastAPI:
 def document() -> dict[str, Any]:
     """The same for every application; it takes most of a second to make."""
     nowhere = Path("/nowhere")
-    return create_app(settings_of(nowhere), open_desk(nowhere)).openapi()
+    return create_app(settings_of(nowhere), open_dependencies(nowhere)).openapi()
 
 
 @asynccontextmanager

@@ -9,11 +9,11 @@ from typing import Any
 
 import httpx
 
-from graphs.log import EventLog
+from desk.governance.estimates import Estimate
+from desk.runs.events import EstimateMade, JobProgressed, NodeStarted, RunFailed, RunFinished, TraceEvent, TrialFinished
+from graphs.runs.event_log import EventLog
 from store.records import Key
 from store.store import Store, open_store
-from tools.optimization import Estimate
-from tools.trace import EstimateMade, JobProgressed, NodeStarted, RunFailed, RunFinished, TraceEvent, TrialFinished
 
 OWNER, RUN = "local", "run-of-a-test"
 BEGUN = datetime(2026, 1, 5, tzinfo=UTC)

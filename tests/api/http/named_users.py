@@ -11,13 +11,13 @@ from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 
 from api.app import create_app
-from api.problems import Problem
+from api.http.errors.handlers import Problem
 from api.settings import Settings
-from graphs.desk import Desk
-from tests.api.serving import BASE, document
-from tests.graphs.conftest import open_desk
-from tools.context import Principal
-from tools.roles import ROLES
+from desk.governance.principals import Principal
+from desk.governance.roles import ROLES
+from graphs.dependencies import Dependencies
+from tests.api.http.application import BASE, document
+from tests.graphs.dependencies import open_dependencies
 
 
 class Named:
@@ -34,8 +34,8 @@ def settings_with(home: Path, **changed: Any) -> Settings:
     return Settings.model_validate({"STRATIGOS_HOME": home, "STRATIGOS_AUTH": "keys", **changed})
 
 
-def guarded(home: Path, desk: Any = None, **changed: Any) -> FastAPI:
-    app = create_app(settings_with(home, **changed), desk or open_desk(home))
+def guarded(home: Path, dependencies: Any = None, **changed: Any) -> FastAPI:
+    app = create_app(settings_with(home, **changed), dependencies or open_dependencies(home))
     app.openapi_schema = document()
     return app
 
@@ -50,6 +50,6 @@ async def asked(app: FastAPI, host: str = "127.0.0.1") -> AsyncGenerator[httpx.A
             yield client
 
 
-def let_in(app: FastAPI) -> Desk:
+def let_in(app: FastAPI) -> Dependencies:
     app.state.served = replace(app.state.served, identity=Named())
-    return app.state.served.desk
+    return app.state.served.dependencies

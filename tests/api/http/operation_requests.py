@@ -1,4 +1,4 @@
-"""Requests for each operation of the document, with names of `tests.api.two_users` in place of ids."""
+"""Requests for each operation of the document, with names of `tests.api.http.two_users` in place of ids."""
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 
-from tests.api.serving import document
-from tests.api.two_users import DAYS, HIDDEN, Words, filled
+from tests.api.http.application import document
+from tests.api.http.two_users import DAYS, HIDDEN, Words, filled
 
 RULE = {"weight_function": "inverse_vol", "estimator": "rolling", "lookback_days": 63}
 PLACES = {

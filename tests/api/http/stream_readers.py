@@ -10,7 +10,7 @@ import httpx
 import websockets
 from websockets.asyncio.client import connect
 
-from tests.api.live import frames, payload
+from tests.api.http.live_run import frames, payload
 
 PAUSE = 0.1
 ENDED = 1000

@@ -14,21 +14,21 @@ import pytest
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from api.auditing import told
-from api.cli import run
-from api.log import log_to
-from graphs.desk import Desk
+from api.cli.main import run
+from api.http.middleware.audit import told
+from api.operations.log import log_to
+from desk.base.owners import note_owner
+from desk.governance.audit_log import AuditLog, Logged
+from desk.governance.audit_verification import verify
+from desk.governance.principals import Principal
+from desk.governance.roles import Role
+from graphs.dependencies import Dependencies
 from store.errors import Unavailable
 from store.keys import SYSTEM
 from store.store import open_store
-from tests.api.serving import application, document, served
-from tests.api.test_portfolios import TECH
-from tests.graphs.queued import queued_desk
-from tools.audit import AuditLog, Logged
-from tools.audit_verification import verify
-from tools.context import Principal
-from tools.owners import note_owner
-from tools.roles import Role
+from tests.api.http.application import application, document, served
+from tests.api.http.routes.test_portfolios import TECH
+from tests.graphs.jobs.queued_runs import queued_dependencies
 
 pytestmark = pytest.mark.anyio
 
@@ -68,12 +68,12 @@ def made(home: Path) -> None:
 
 @pytest.fixture
 async def faulty(anyio_backend: str, home: Path, made: None) -> AsyncIterator[tuple[httpx.AsyncClient, Faulty]]:
-    async with queued_desk(home) as desk:
-        events = Faulty(desk.store.events)
+    async with queued_dependencies(home) as dependencies:
+        events = Faulty(dependencies.store.events)
 
         @asynccontextmanager
-        async def kept() -> AsyncGenerator[Desk]:
-            yield replace(desk, store=replace(desk.store, events=events))
+        async def kept() -> AsyncGenerator[Dependencies]:
+            yield replace(dependencies, store=replace(dependencies.store, events=events))
 
         app = application(home, kept())
         with log_to(home, "info"):

@@ -6,9 +6,9 @@ import httpx
 import pytest
 from fastapi import APIRouter, FastAPI, Request
 
-from api import problems
-from api.bodies import at_most
-from tests.api.serving import application, document, running, served
+from api.http.body_limits import at_most
+from api.http.errors import handlers as problems
+from tests.api.http.application import application, document, running, served
 
 pytestmark = pytest.mark.anyio
 

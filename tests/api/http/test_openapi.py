@@ -22,15 +22,15 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from graphs.runs import create_run, execute
-from quant.scenario import BUILT_IN
-from tests.api.serving import application, running
-from tests.api.signing import pool
-from tests.api.test_identity import bearer, key_of
-from tests.api.two_users import elsewhere, people_sign_in
-from tests.graphs.conftest import open_desk
-from tests.graphs.queued import queued_desk
-from tools.optimization import OptimizationRequest
+from desk.optimization.request import OptimizationRequest
+from graphs.runs.execution import create_run, execute
+from quant.worlds.scenario import BUILT_IN
+from tests.api.http.application import application, running
+from tests.api.http.identity.test_identity import bearer, key_of
+from tests.api.http.two_users import elsewhere, people_sign_in
+from tests.doubles.cognito import pool
+from tests.graphs.dependencies import open_dependencies
+from tests.graphs.jobs.queued_runs import queued_dependencies
 
 CHECKS = [
     not_a_server_error,
@@ -42,7 +42,7 @@ CHECKS = [
 FEW, MANY = 2, 60
 PATIENCE = 20.0
 PUBLIC = {"GET /api/health", "GET /api/ready"}
-ROOT = str(Path(__file__).parents[2])
+ROOT = str(Path(__file__).parents[3])
 PLANTED = {
     "AWS_SECRET_ACCESS_KEY": "planted-among-the-variables-of-aws",
     "STRATIGOS_KEY": "planted-as-the-key-of-a-client",
@@ -79,7 +79,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     with (
         pytest.MonkeyPatch.context() as environment,
         pool() as signing,
-        running(application(home, queued_desk(home))) as base,
+        running(application(home, queued_dependencies(home))) as base,
         running(people_sign_in(home, signing)) as guarded,
         httpx.Client(base_url=f"{base}/api", timeout=60) as client,
     ):
@@ -90,9 +90,9 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 
 async def _search(home: Path) -> None:
     scenarios = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:1])
-    async with open_desk(home) as desk:
-        await create_run(desk, "local", OptimizationRequest(trials=10, scenarios=scenarios, seed=3), run_id=JOB)
-        async for _ in execute(desk, "local", JOB):
+    async with open_dependencies(home) as dependencies:
+        await create_run(dependencies, "local", OptimizationRequest(trials=10, scenarios=scenarios, seed=3), run_id=JOB)
+        async for _ in execute(dependencies, "local", JOB):
             pass
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.api.asked_of_all import operations
-from tests.api.signing import pool
-from tests.api.test_identity import bearer, key_of, reached
-from tests.api.two_users import people_sign_in
-from tools.roles import ROLES, Permission
+from desk.governance.roles import ROLES, Permission
+from tests.api.http.identity.test_identity import bearer, key_of, reached
+from tests.api.http.operation_requests import operations
+from tests.api.http.two_users import people_sign_in
+from tests.doubles.cognito import pool
 
 pytestmark = pytest.mark.anyio
 

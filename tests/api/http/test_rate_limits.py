@@ -8,10 +8,10 @@ import httpx
 import pytest
 import websockets
 
-from api.limits import AT_ONCE, FAILURES, Limits, Rate, network
-from api.problems import Problem
-from tests.api.named import Named, asked, guarded, let_in, settings_with
-from tests.api.serving import document, running
+from api.http.errors.handlers import Problem
+from api.http.rate_limits import AT_ONCE, FAILURES, Limits, Rate, network
+from tests.api.http.application import document, running
+from tests.api.http.named_users import Named, asked, guarded, let_in, settings_with
 
 pytestmark = pytest.mark.anyio
 

@@ -5,8 +5,8 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from api.log import log_to
-from tests.api.serving import application, served
+from api.operations.log import log_to
+from tests.api.http.application import application, served
 
 pytestmark = pytest.mark.anyio
 

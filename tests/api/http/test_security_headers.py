@@ -5,8 +5,8 @@ import re
 import httpx
 import pytest
 
-from tests.api.named import asked, guarded
-from tests.api.serving import application, served
+from tests.api.http.application import application, served
+from tests.api.http.named_users import asked, guarded
 
 pytestmark = pytest.mark.anyio
 

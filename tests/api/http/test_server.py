@@ -19,16 +19,16 @@ import pytest
 import websockets
 from fastapi import FastAPI
 
-from api.server import Server, listening
-from graphs.following import Following
+from api.http.server import Server, listening
+from desk.base.errors import InvalidInput
+from graphs.streaming.followers import Following
 from store.errors import Unavailable
 from store.store import open_store
-from tests.api.live import RUN, written
-from tests.api.serving import application
-from tests.aws import free_port
-from tools.errors import InvalidInput
+from tests.api.http.application import application
+from tests.api.http.live_run import RUN, written
+from tests.doubles.aws import free_port
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 QUICKLY = 10.0
 
 pytestmark = pytest.mark.anyio

@@ -14,29 +14,31 @@ from typing import Any
 import httpx
 import pytest
 
-from graphs import jobs
-from graphs.desk import Desk
-from graphs.run_book import Run, run_of
-from graphs.runs import create_run, execute
-from graphs.states import STOPPED
-from store.aws import aws_store, create_table, open_bucket
+from desk.base.clock import utc_now
+from desk.compute.local import LocalRunner
+from desk.optimization.inputs.owned_market import load_owned
+from desk.optimization.request import OptimizationRequest
+from desk.runs.events import RunFinished
+from graphs.dependencies import Dependencies
+from graphs.jobs import jobs
+from graphs.runs.execution import create_run, execute
+from graphs.runs.repository import Run, run_of
+from graphs.runs.states import STOPPED
+from store.aws.queue import open_sqs_queue
+from store.aws.session import aws_store, create_table, open_bucket
 from store.errors import Unavailable
-from store.files import FileBlobs
 from store.keys import SYSTEM
+from store.local_files import FileBlobs
 from store.queue import Queue
-from store.sqlite import Database, SqliteEvents, SqliteRecords
-from store.sqlite_queue import SqliteQueue, open_sqlite_queue
-from store.sqs import open_sqs_queue
+from store.sqlite.database import Database, SqliteEvents, SqliteRecords
+from store.sqlite.queue import SqliteQueue, open_sqlite_queue
 from store.store import Store
-from tests.api.serving import application, served
-from tests.api.test_market_data import wide
-from tests.api.test_monte_carlo import TWO
-from tests.api.test_on_aws import SMALL
-from tests.api.test_portfolios import TECH
-from tests.aws import Aws, moto, point_at
-from tests.graphs.conftest import OWNER, open_desk
-from tests.graphs.queued import eventually, fake, queued_desk, working
-from tests.store.faulty import (
+from tests.api.http.application import application, served
+from tests.api.http.routes.test_market_data import wide
+from tests.api.http.routes.test_monte_carlo import TWO
+from tests.api.http.routes.test_portfolios import TECH
+from tests.doubles.aws import Aws, moto, point_at
+from tests.doubles.faulty_aws import (
     EXPIRED,
     INTERNAL,
     LOST,
@@ -48,13 +50,11 @@ from tests.store.faulty import (
     Proxy,
     proxied,
 )
+from tests.graphs.dependencies import OWNER, open_dependencies
+from tests.graphs.jobs.queued_runs import eventually, fake, queued_dependencies, working
+from tests.journeys.test_service_on_aws import SMALL
 from tests.store.openers import clients
 from tests.store.test_faults import start_locker
-from tools.context import utc_now
-from tools.datasets import load_owned
-from tools.local import LocalRunner
-from tools.optimization import OptimizationRequest
-from tools.trace import RunFinished
 
 pytestmark = pytest.mark.anyio
 
@@ -118,12 +118,14 @@ def queues(aws: Aws, sqs: Any, proxy: Proxy, name: str) -> list[str]:
 
 
 @asynccontextmanager
-async def desk_on_aws(home: Path, name: str, queue: Queue, *, patience: float = IMPATIENT) -> AsyncGenerator[Desk]:
-    blobs = open_bucket(name, patience=patience)
+async def dependencies_on_aws(
+    home: Path, name: str, queue: Queue, *, patience: float = IMPATIENT
+) -> AsyncGenerator[Dependencies]:
+    blobs = open_bucket(name, retry_seconds=patience)
     table, _ = clients(os.environ["AWS_ENDPOINT_URL_DYNAMODB"])
-    async with open_desk(home) as desk, aws_store(table, name, blobs, patience=patience) as store:
-        runner = LocalRunner(store, partial(load_owned, store, desk.prices))
-        yield replace(desk, store=store, jobs=runner, queue=queue)
+    async with open_dependencies(home) as dependencies, aws_store(table, name, blobs, retry_seconds=patience) as store:
+        runner = LocalRunner(store, partial(load_owned, store, dependencies.prices))
+        yield replace(dependencies, store=store, jobs=runner, queue=queue)
 
 
 @pytest.fixture
@@ -132,24 +134,24 @@ def patience() -> float:
 
 
 @pytest.fixture
-async def desk(
+async def dependencies(
     anyio_backend: str, home: Path, queues: list[str], proxy: Proxy, name: str, patience: float
-) -> AsyncIterator[Desk]:
+) -> AsyncIterator[Dependencies]:
     async with (
-        open_sqs_queue(*queues, patience=patience) as queue,
-        desk_on_aws(home, name, queue, patience=patience) as desk,
+        open_sqs_queue(*queues, retry_seconds=patience) as queue,
+        dependencies_on_aws(home, name, queue, patience=patience) as dependencies,
     ):
-        yield desk
+        yield dependencies
 
 
 @asynccontextmanager
-async def _kept(desk: Desk) -> AsyncGenerator[Desk]:
-    yield desk
+async def _kept(dependencies: Dependencies) -> AsyncGenerator[Dependencies]:
+    yield dependencies
 
 
 @pytest.fixture
-async def client(home: Path, desk: Desk) -> AsyncIterator[httpx.AsyncClient]:
-    async with served(application(home, _kept(desk))) as client:
+async def client(home: Path, dependencies: Dependencies) -> AsyncIterator[httpx.AsyncClient]:
+    async with served(application(home, _kept(dependencies))) as client:
         yield client
 
 
@@ -199,7 +201,7 @@ async def test_a_table_that_fails_to_the_end_is_told_and_nothing_is_written(clie
 
 @pytest.mark.parametrize("patience", [20.0])
 @pytest.mark.parametrize("fault", [pytest.param(THROTTLED, marks=pytest.mark.soak), LOST], ids=lambda fault: fault.code)
-async def test_what_fails_once_is_written_once(client, desk, proxy, fault: Fault):
+async def test_what_fails_once_is_written_once(client, dependencies, proxy, fault: Fault):
     for request in WRITING:
         for operation in (*READS, *WRITES, "SendMessage"):
             proxy.fail(operation, replace(fault, code="RequestThrottled") if operation[0] == "S" else fault, times=1)
@@ -225,51 +227,51 @@ async def test_a_bucket_that_fails_leaves_no_record_of_what_it_did_not_take(clie
     assert (await client.get("/api/market-data/prices", params=prices)).status_code == 200
 
 
-async def test_a_job_is_accepted_while_the_queue_is_down_and_comes_to_it_later(client, desk, proxy):
+async def test_a_job_is_accepted_while_the_queue_is_down_and_comes_to_it_later(client, dependencies, proxy):
     for fault in (Fault(500, "InternalError"), Fault(400, "ExpiredToken"), LOST):
         proxy.fail("SendMessage", fault)
         job = (await post(client, **JOB)).json()
         assert (job["state"], (await post(client, **JOB)).json()["id"]) == ("queued", job["id"])
     assert await counts(client) == [0, 0, 1, 0, 0]
     proxy.heal()
-    assert await jobs.sweep(replace(desk, now=lambda: utc_now() + timedelta(minutes=1))) == 1
-    received = await desk.queue.receive(lease=30.0, wait=0.0)
+    assert await jobs.sweep(replace(dependencies, now=lambda: utc_now() + timedelta(minutes=1))) == 1
+    received = await dependencies.queue.receive(lease=30.0, wait=0.0)
     assert received is not None
     assert received.body["job"] == job["id"]
 
 
-async def test_a_cancellation_that_was_cut_off_is_told_by_the_next_one(client, desk, proxy):
+async def test_a_cancellation_that_was_cut_off_is_told_by_the_next_one(client, dependencies, proxy):
     job = (await post(client, **JOB)).json()["id"]
     proxy.fail("Query", INTERNAL)  # its events are read before one is added
     with pytest.raises(Unavailable):  # asked for over HTTP it would not begin: the audit log could not tell it
-        await jobs.cancel(desk, OWNER, job, by=OWNER)
+        await jobs.cancel(dependencies, OWNER, job, by=OWNER)
     proxy.heal()
-    assert (await run_of(desk.store, OWNER, job)).state == "cancelled"
+    assert (await run_of(dependencies.store, OWNER, job)).state == "cancelled"
     for _ in range(2):
         assert (await client.delete(f"/api/jobs/{job}")).status_code == 202
         told = (await client.get(f"/api/runs/{job}/events/poll")).json()
         assert [each["event"]["event"] for each in told["events"]] == ["run_failed"]
 
 
-async def ended(desk: Desk, job: str) -> Run | None:
-    run = await run_of(desk.store, OWNER, job)
+async def ended(dependencies: Dependencies, job: str) -> Run | None:
+    run = await run_of(dependencies.store, OWNER, job)
     return run if run.state in STOPPED else None
 
 
 async def test_a_storage_that_fails_again_and_again_makes_no_dead_letter_of_a_job(home):
     tries = 0
 
-    async def failing(desk: Desk, owner: str, run: str) -> None:
+    async def failing(dependencies: Dependencies, owner: str, run: str) -> None:
         nonlocal tries
         tries += 1
         if tries < 6:
             raise Unavailable("the table is unavailable (throttled)")
-        await fake(home)(desk, owner, run)
+        await fake(home)(dependencies, owner, run)
 
-    async with queued_desk(home) as desk:
-        run = await jobs.submit(desk, OWNER, OptimizationRequest(**SMALL))
-        async with working(desk, lease=0.6, execution=failing):
-            found = await eventually(lambda: ended(desk, run.id))
+    async with queued_dependencies(home) as dependencies:
+        run = await jobs.submit(dependencies, OWNER, OptimizationRequest(**SMALL))
+        async with working(dependencies, lease=0.6, execution=failing):
+            found = await eventually(lambda: ended(dependencies, run.id))
     assert found is not None
     assert (tries, found.state) == (6, "completed")
 
@@ -278,13 +280,13 @@ async def test_a_storage_that_fails_again_and_again_makes_no_dead_letter_of_a_jo
 async def test_a_worker_goes_on_after_the_storage_was_out_and_readers_miss_nothing(home, proxy, name, tmp_path):
     async with (
         open_sqlite_queue(home) as queue,
-        desk_on_aws(home, name, queue) as desk,
-        served(application(home, _kept(desk))) as client,
+        dependencies_on_aws(home, name, queue) as dependencies,
+        served(application(home, _kept(dependencies))) as client,
     ):
         job = (await post(client, **JOB)).json()["id"]
         told: list[dict[str, Any]] = []
         cuts = 0
-        async with working(desk, lease=3.0):
+        async with working(dependencies, lease=3.0):
             while not told or told[-1]["event"]["event"] not in ("run_finished", "run_failed"):
                 after = {"after": len(told), "wait": 0.5}
                 answer = await client.get(f"/api/runs/{job}/events/poll", params=after)
@@ -298,15 +300,15 @@ async def test_a_worker_goes_on_after_the_storage_was_out_and_readers_miss_nothi
                     for operation in (*READS, *WRITES, "PUT", "GET"):
                         proxy.fail(operation, INTERNAL)
                     await asyncio.sleep(0.5)
-            found = await eventually(lambda: ended(desk, job))
+            found = await eventually(lambda: ended(dependencies, job))
     assert found is not None
     assert cuts == 2
     assert [each["sequence"] for each in told] == list(range(1, len(told) + 1))
     assert found.state == "completed"
     assert "failed" not in {move.state for move in found.history}
-    async with open_desk(tmp_path / "undisturbed") as desk:
-        run = await create_run(desk, OWNER, OptimizationRequest(**SMALL))
-        undisturbed = [event async for event in execute(desk, OWNER, run)]
+    async with open_dependencies(tmp_path / "undisturbed") as dependencies:
+        run = await create_run(dependencies, OWNER, OptimizationRequest(**SMALL))
+        undisturbed = [event async for event in execute(dependencies, OWNER, run)]
     assert isinstance(undisturbed[-1], RunFinished)
     assert found.result_digest == told[-1]["event"]["result_digest"] == undisturbed[-1].result_digest
 
@@ -319,8 +321,8 @@ async def on_file(home: Path) -> AsyncGenerator[tuple[httpx.AsyncClient, Databas
     """A client of a desk that waits for a lock for a moment only."""
     database = await Database.open(home / "store.sqlite", busy_seconds=IMPATIENT)
     store = Store(SqliteRecords(database), SqliteEvents(database), FileBlobs(home / "blobs"))
-    async with open_desk(home) as desk:
-        replaced = replace(desk, store=store, queue=SqliteQueue(database))
+    async with open_dependencies(home) as dependencies:
+        replaced = replace(dependencies, store=store, queue=SqliteQueue(database))
         async with served(application(home, _kept(replaced))) as client:
             yield client, database
     database.close()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.api.serving import application, served
+from tests.api.http.application import application, served
 
 pytestmark = pytest.mark.anyio
 

@@ -17,24 +17,24 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from api.api_keys import revoke
 from api.app import create_app
+from api.http.identity.api_keys import revoke
 from api.settings import Settings
-from graphs import desk as desks
-from graphs.archive import archive
-from graphs.cleanup import LAST
-from graphs.runs import create_run, execute
-from quant.scenario import BUILT_IN
+from desk.optimization.request import OptimizationRequest
+from desk.scenarios.repository import ScenarioValues, add_scenario
+from graphs.dependencies import Dependencies
+from graphs.runs.archive import archive
+from graphs.runs.cleanup import LAST
+from graphs.runs.execution import create_run, execute
+from quant.worlds.scenario import BUILT_IN
 from store.store import open_store
-from tests.api.serving import document, running, served
-from tests.api.signing import CLIENT, PERSON, Pool, rsa
-from tests.api.test_identity import bearer, key_of
-from tests.api.test_tokens import disguised
-from tests.graphs.conftest import open_desk
-from tests.graphs.queued import queued_desk
-from tests.graphs.waiting import LOW
-from tools.optimization import OptimizationRequest
-from tools.scenario_book import ScenarioValues, add_scenario
+from tests.api.http.application import document, running, served
+from tests.api.http.identity.test_identity import bearer, key_of
+from tests.api.http.identity.test_tokens import disguised
+from tests.doubles.cognito import CLIENT, PERSON, Pool, rsa
+from tests.graphs.dependencies import open_dependencies
+from tests.graphs.jobs.queued_runs import queued_dependencies
+from tests.graphs.runs.approval_process import LOW
 
 ANNA, BEN = PERSON, "b41f6a02-93c7-4e58-8d1d-6e0f52c7aa34"
 HIDDEN = "zephyr"
@@ -49,7 +49,7 @@ Words = Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Desk:
+class SharedServer:
     address: str
     home: Path
     pool: Pool
@@ -60,12 +60,12 @@ class Desk:
 
 
 @contextmanager
-def desk_of_two(home: Path, pool: Pool) -> Generator[Desk]:
+def serve_two_users(home: Path, pool: Pool) -> Generator[SharedServer]:
     ids, refused = asyncio.run(_prepared(home, pool))
     with running(people_sign_in(home, pool)) as address, client(address, bearer(pool.token())) as anna:
         ids |= _made(anna)
         asyncio.run(_archived(home, ids["archived"]))
-        yield Desk(address, home, pool, ids, refused)
+        yield SharedServer(address, home, pool, ids, refused)
 
 
 def client(address: str, shown: dict[str, str]) -> httpx.Client:
@@ -94,30 +94,30 @@ def people_sign_in(home: Path, pool: Pool, *, queued: bool = True) -> FastAPI:
         "REQUESTS_PER_ADDRESS": 10**9,
         "TRUSTED_PROXIES": "127.0.0.1",
     }
-    app = create_app(Settings.model_validate(given), queued_desk(home) if queued else _asking(home))
+    app = create_app(Settings.model_validate(given), queued_dependencies(home) if queued else _asking(home))
     app.openapi_schema = document()
     return app
 
 
 @asynccontextmanager
-async def _asking(home: Path) -> AsyncGenerator[desks.Desk]:
+async def _asking(home: Path) -> AsyncGenerator[Dependencies]:
     """A desk that asks a person before every search."""
-    async with open_desk(home) as desk:
-        yield replace(desk, thresholds=LOW)
+    async with open_dependencies(home) as dependencies:
+        yield replace(dependencies, thresholds=LOW)
 
 
 async def _prepared(home: Path, pool: Pool) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
     """What takes a search, or a clock."""
     scenarios = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:1])
     request = OptimizationRequest(name=f"{HIDDEN} search", trials=10, scenarios=scenarios, seed=3)
-    async with open_desk(home) as desk:
-        jobs = [await create_run(desk, ANNA, request) for _ in range(3)]
-        async for _ in execute(desk, ANNA, jobs[0]):
+    async with open_dependencies(home) as dependencies:
+        jobs = [await create_run(dependencies, ANNA, request) for _ in range(3)]
+        async for _ in execute(dependencies, ANNA, jobs[0]):
             pass
-        asking = replace(desk, thresholds=LOW)
+        asking = replace(dependencies, thresholds=LOW)
         async for _ in execute(asking, ANNA, jobs[1]):
             pass
-        await add_scenario(desk.store, ANNA, ScenarioValues(name=f"{HIDDEN}_crash", mu=-0.11))
+        await add_scenario(dependencies.store, ANNA, ScenarioValues(name=f"{HIDDEN}_crash", mu=-0.11))
     async with served(people_sign_in(home, pool, queued=False)) as anna:
         anna.headers.update(bearer(pool.token()))
         thread = (await anna.post("/api/threads", json={"title": f"{HIDDEN} thoughts"})).json()["id"]
@@ -216,8 +216,8 @@ def _made(anna: httpx.Client) -> dict[str, str]:
 
 
 async def _archived(home: Path, job: str) -> None:
-    async with open_desk(home) as desk:
-        await archive(desk, ANNA, job)
+    async with open_dependencies(home) as dependencies:
+        await archive(dependencies, ANNA, job)
 
 
 def another(value: str) -> str:

@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 from fastapi import FastAPI
 
 from api.app import create_app, prepare_home
-from api.lambda_events import Function
-from api.lambda_runtime import RuntimeApi, run
-from api.log import log_to
+from api.lambda_.dispatch import Function
+from api.lambda_.runtime import RuntimeApi, run
+from api.operations.log import log_to
 from api.settings import Settings
-from graphs.desk import Desk
-from tests.api import odd
-from tests.api.runtime_api import Answer, Lambda, runtime_api
-from tests.api.serving import documented
-from tests.graphs.conftest import open_desk
+from graphs.dependencies import Dependencies
+from tests.api.http.application import documented
+from tests.api.lambda_ import sample_routes as odd
+from tests.doubles.lambda_.runtime_api import Answer, Lambda, runtime_api
+from tests.graphs.dependencies import open_dependencies
 
 
 class Driven(NamedTuple):
@@ -39,12 +39,12 @@ class Driven(NamedTuple):
 
 @asynccontextmanager
 async def driven(
-    home: Path, desk: AbstractAsyncContextManager[Desk] | None = None, **given: str
+    home: Path, dependencies: AbstractAsyncContextManager[Dependencies] | None = None, **given: str
 ) -> AsyncGenerator[Driven]:
     """The own runtime client in this event loop, and Lambda in threads of its own."""
     gate = asyncio.Event()
     settings = Settings.model_validate({"STRATIGOS_HOME": home, **given})
-    app = documented(odd.with_routes(create_app(settings, desk or open_desk(home)), gate))
+    app = documented(odd.with_routes(create_app(settings, dependencies or open_dependencies(home)), gate))
     prepare_home(settings)
     with log_to(home, "info"), runtime_api() as lambda_:
         running = asyncio.create_task(run(RuntimeApi(lambda_.address), lambda: nullcontext(Function(app))))

@@ -13,16 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from api import api_keys
-from api.api_keys import KeyTerms
-from api.lambda_events import function
-from api.lambda_runtime import LAST_WORDS, RuntimeApi, run
+from api.http.identity import api_keys
+from api.http.identity.api_keys import KeyTerms
+from api.lambda_.dispatch import function
+from api.lambda_.runtime import LAST_WORDS, RuntimeApi, run
 from api.settings import ROOT
-from tests.api.driving import Driven, driven
-from tests.api.invoking import rest, url
-from tests.api.runtime_api import Lambda, runtime_api
-from tools.context import utc_now
-from tools.errors import InvalidInput
+from desk.base.clock import utc_now
+from desk.base.errors import InvalidInput
+from tests.api.lambda_.function import Driven, driven
+from tests.doubles.lambda_.gateway_events import rest, url
+from tests.doubles.lambda_.runtime_api import Lambda, runtime_api
 
 pytestmark = pytest.mark.anyio
 
@@ -192,7 +192,7 @@ async def test_without_signing_in_nobody_from_elsewhere_is_answered(streaming: D
 async def test_who_signs_in_is_answered_from_anywhere(home):
     async with driven(home, STRATIGOS_AUTH="keys") as one:
         terms = KeyTerms(owner="alice", roles=("analyst",))
-        _, shown = await api_keys.create(one.app.state.served.desk.store, terms, days=1, now=utc_now())
+        _, shown = await api_keys.create(one.app.state.served.dependencies.store, terms, days=1, now=utc_now())
         host = {"Host": ["abc123.execute-api.eu-central-1.amazonaws.com"]}
         for headers, status in ((host, 401), ({**host, "X-API-Key": [shown]}, 200)):
             listed = await one.answer(rest("GET", "/api/threads", headers=headers))
@@ -214,7 +214,7 @@ def process(lambda_: Lambda, home: Path, *command: str, **environment: str) -> G
 
 @pytest.mark.soak
 def test_the_command_begins_serves_and_ends_with_sigterm(home):
-    with runtime_api() as lambda_, process(lambda_, home, "api.lambda_runtime") as runtime:
+    with runtime_api() as lambda_, process(lambda_, home, "api.lambda_.runtime") as runtime:
         first = lambda_.invoke(rest("GET", "/api/health")).wait()
         assert first.prelude["statusCode"] == 200
         assert lambda_.asked.acquire(timeout=10)
@@ -235,7 +235,7 @@ async def test_a_function_whose_files_would_be_lost_does_not_begin(home, monkeyp
 
 
 def test_the_official_client_drives_the_buffered_handler(home):
-    command = ("awslambdaric", "api.lambda_events.handler")
+    command = ("awslambdaric", "api.lambda_.dispatch.handler")
     with runtime_api() as lambda_, process(lambda_, home, *command, AWS_EXECUTION_ENV="AWS_Lambda_Image"):
         for n in range(2):
             made = lambda_.invoke(rest("POST", "/api/threads")).told()

@@ -9,28 +9,29 @@ from typing import Any
 
 import pytest
 
-from agents.model import only
-from agents.planner import EmbeddedPlanner
-from api import api_keys
-from api.api_keys import KeyTerms
-from api.app import create_desk
+from agents.models.factory import only
+from agents.planner.planner import EmbeddedPlanner
+from api.app import create_dependencies
+from api.http.identity import api_keys
+from api.http.identity.api_keys import KeyTerms
 from api.settings import Settings
-from graphs import jobs
-from graphs.connections import KIND, LISTENING
-from graphs.desk import Desk
-from quant.scenario import BUILT_IN
+from desk.base.clock import utc_now
+from desk.governance.principals import Principal
+from desk.optimization.request import OptimizationRequest
+from graphs.dependencies import Dependencies
+from graphs.jobs import jobs
+from graphs.streaming.connections import KIND, LISTENING
+from quant.worlds.scenario import BUILT_IN
 from store.events import Events
 from store.keys import SYSTEM, Key
 from store.store import Store
-from tests.api.driving import Driven, driven
-from tests.api.invoking import HOST, rest
-from tests.api.live import OWNER, RUN, Written
-from tests.api.management_api import Gateway, management_api
-from tests.api.test_lambda_events import batch, received
-from tests.graphs.conftest import QUICK
-from tests.graphs.queued import eventually
-from tools.context import Principal, utc_now
-from tools.optimization import OptimizationRequest
+from tests.api.http.live_run import OWNER, RUN, Written
+from tests.api.lambda_.function import Driven, driven
+from tests.api.lambda_.test_events import batch, received
+from tests.doubles.lambda_.gateway_events import HOST, rest
+from tests.doubles.lambda_.management_api import Gateway, management_api
+from tests.graphs.dependencies import QUICK
+from tests.graphs.jobs.queued_runs import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -76,8 +77,8 @@ class Sockets:
         self.gateway = gateway
 
     @property
-    def desk(self) -> Desk:
-        return self.function.app.state.served.desk
+    def dependencies(self) -> Dependencies:
+        return self.function.app.state.served.dependencies
 
     async def answer(self, event: dict[str, Any]) -> int:
         answer = await self.function.answer(event)
@@ -102,7 +103,7 @@ class Sockets:
     async def left(self, owner: str = OWNER) -> list[str]:
         """Kinds of what is stored about connections."""
         places = [(SYSTEM, KIND), (owner, KIND), (owner, LISTENING)]
-        pages = [await self.desk.store.records.list(*place) for place in places]
+        pages = [await self.dependencies.store.records.list(*place) for place in places]
         return [record.key.kind for page in pages for record in page.records]
 
     async def polled(self, run: str = RUN) -> list[Any]:
@@ -125,16 +126,16 @@ def gateway(monkeypatch):
 
 @asynccontextmanager
 async def served(home: Path, gateway: Gateway, **more: str) -> AsyncGenerator[Sockets]:
-    desk = create_desk(given(home, gateway, **more), only(EmbeddedPlanner(), QUICK), queued=True)
-    async with driven(home, desk, STRATIGOS_SOCKETS=gateway.url, **more) as function:
+    dependencies = create_dependencies(given(home, gateway, **more), only(EmbeddedPlanner(), QUICK), queued=True)
+    async with driven(home, dependencies, STRATIGOS_SOCKETS=gateway.url, **more) as function:
         yield Sockets(function, gateway)
 
 
 @asynccontextmanager
 async def worker(home: Path, gateway: Gateway) -> AsyncGenerator[Written]:
     """Another process, as far as the sockets can tell: it appends with a desk of its own."""
-    async with create_desk(given(home, gateway), queued=True) as desk:
-        log = Written(desk.store)
+    async with create_dependencies(given(home, gateway), queued=True) as dependencies:
+        log = Written(dependencies.store)
         await log.begin()
         yield log
 
@@ -260,7 +261,7 @@ async def test_an_event_that_no_message_holds_is_named(sockets: Sockets, log: Wr
         ("", "no JSON"),
         ("\x00\ud800", "no JSON"),
         ("[" * 4_000, "no JSON"),
-        ("x" * 131_072, "131072 characters; allowed: 4096"),
+        ("x" * 131_072, "131072 characters; expected 4096"),
         ("[]", "message: "),
         ("null", "message: "),
         ({"action": "trade"}, "one of follow, stop or ping"),
@@ -269,7 +270,7 @@ async def test_an_event_that_no_message_holds_is_named(sockets: Sockets, log: Wr
         ({"action": "follow", "run": "../#"}, "allowed are printable characters"),
         ({"action": "follow", "run": RUN, "after": -1}, "after: -1 is not allowed"),
         ({"action": "follow", "run": RUN, "after": 1e400}, "after: "),
-        ({"action": "follow", "run": RUN, "after": 4}, "allowed: 0 to 3"),
+        ({"action": "follow", "run": RUN, "after": 4}, "expected 0 to 3"),
         ({"action": "follow", "run": RUN, "owner": "other"}, "there is no such field"),
         ({"action": "stop", "run": RUN}, "is not followed"),
     ],
@@ -320,7 +321,7 @@ async def key_of(store: Store, owner: str, *scopes: Any) -> str:
 
 async def test_a_second_user_can_follow_nothing_of_the_first(home, gateway: Gateway):
     async with served(home, gateway, STRATIGOS_AUTH="keys") as sockets, worker(home, gateway) as log:
-        store = sockets.desk.store
+        store = sockets.dependencies.store
         mine, theirs = await key_of(store, OWNER), await key_of(store, "other")
         assert await sockets.connect(ONE, Authorization=f"Bearer {mine}") == 200
         assert await sockets.connect(OTHER, Authorization=f"Bearer {theirs}") == 200
@@ -342,7 +343,7 @@ async def test_a_second_user_can_follow_nothing_of_the_first(home, gateway: Gate
 
 async def test_a_ticket_opens_one_socket_and_a_user_so_many(home, gateway: Gateway):
     async with served(home, gateway, STRATIGOS_AUTH="keys", STREAMS_PER_USER="2") as sockets, worker(home, gateway):
-        key = await key_of(sockets.desk.store, OWNER)
+        key = await key_of(sockets.dependencies.store, OWNER)
 
         async def ticket(path: str) -> str:
             headers = {"Authorization": [f"Bearer {key}"]}
@@ -362,7 +363,7 @@ async def test_a_ticket_opens_one_socket_and_a_user_so_many(home, gateway: Gatew
 
 async def test_messages_count_as_requests_of_their_user(home, gateway: Gateway):
     async with served(home, gateway, STRATIGOS_AUTH="keys", REQUESTS_PER_SECOND="0.001") as sockets:
-        key = await key_of(sockets.desk.store, OWNER)
+        key = await key_of(sockets.dependencies.store, OWNER)
         assert await sockets.connect(ONE, Authorization=f"Bearer {key}") == 200
         refused = (await sockets.ask(ONE, {"action": "ping"}))["error"]
         assert (refused["code"], "try again in" in refused["message"]) == ("TOO_MANY_REQUESTS", True)
@@ -370,13 +371,13 @@ async def test_messages_count_as_requests_of_their_user(home, gateway: Gateway):
 
 
 async def test_a_connection_is_forgotten_when_the_gateway_would_close_it(sockets: Sockets, gateway: Gateway):
-    assert sockets.desk.sockets is not None
+    assert sockets.dependencies.sockets is not None
     ago = utc_now() - timedelta(hours=2, seconds=1)
-    await sockets.desk.sockets.connect(ONE, Principal(owner=OWNER), now=ago)
+    await sockets.dependencies.sockets.connect(ONE, Principal(owner=OWNER), now=ago)
     gateway.open.add(ONE)
     assert (await sockets.follow(ONE))["error"]["code"] == "UNAUTHORIZED"
-    assert await sockets.desk.store.records.get(Key(SYSTEM, KIND, ONE)) is None
-    assert await sockets.desk.store.records.sweep() == 2
+    assert await sockets.dependencies.store.records.get(Key(SYSTEM, KIND, ONE)) is None
+    assert await sockets.dependencies.store.records.sweep() == 2
 
 
 async def test_a_function_without_the_setting_says_so(home):
@@ -392,7 +393,7 @@ def little() -> OptimizationRequest:
 
 
 async def test_what_a_request_appends_is_sent_before_the_function_is_frozen(sockets: Sockets, gateway: Gateway):
-    run = (await jobs.submit(sockets.desk, OWNER, little())).id
+    run = (await jobs.submit(sockets.dependencies, OWNER, little())).id
     await sockets.connect(ONE)
     assert (await sockets.follow(ONE, run=run))["last"] == 0
     cancelled = await sockets.function.answer(rest("DELETE", f"/api/jobs/{run}"))
@@ -404,8 +405,8 @@ async def test_what_a_request_appends_is_sent_before_the_function_is_frozen(sock
 
 @pytest.mark.soak
 async def test_a_job_of_the_queue_is_followed_to_its_end(sockets: Sockets, gateway: Gateway):
-    desk = sockets.desk
-    run = (await jobs.submit(desk, OWNER, little())).id
+    dependencies = sockets.dependencies
+    run = (await jobs.submit(dependencies, OWNER, little())).id
     await sockets.connect(ONE)
     await sockets.follow(ONE, run=run)
     (delivery,) = await received(sockets.function, 1)
@@ -414,4 +415,4 @@ async def test_a_job_of_the_queue_is_followed_to_its_end(sockets: Sockets, gatew
     await ends(gateway, ONE)
     assert gateway.events(ONE) == await sockets.polled(run)
     assert gateway.numbers(ONE)[-1] > 20
-    assert isinstance(desk.store.events, Events)
+    assert isinstance(dependencies.store.events, Events)

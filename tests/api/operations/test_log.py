@@ -11,17 +11,17 @@ import httpx
 import pytest
 import structlog
 
-from agents.model import Models, only
-from agents.options import Patience
-from agents.planner import EmbeddedPlanner
-from api.app import create_desk
-from api.log import libraries_told, log_to, record
+from agents.models.factory import Models, only
+from agents.models.options import Patience
+from agents.planner.planner import EmbeddedPlanner
+from api.app import create_dependencies
+from api.operations.log import libraries_told, log_to, record
 from api.settings import Settings
-from graphs.runs import create_run, execute
-from quant.scenario import BUILT_IN
-from tests.api.serving import application, served
-from tests.graphs.queued import queued_desk, working
-from tools.optimization import OptimizationRequest
+from desk.optimization.request import OptimizationRequest
+from graphs.runs.execution import create_run, execute
+from quant.worlds.scenario import BUILT_IN
+from tests.api.http.application import application, served
+from tests.graphs.jobs.queued_runs import queued_dependencies, working
 
 pytestmark = pytest.mark.anyio
 
@@ -54,10 +54,10 @@ async def logged(home: Path, monkeypatch: pytest.MonkeyPatch, runs: int, **varia
     for name, value in {"STRATIGOS_HOME": str(home), "STRATIGOS_LOG_LEVEL": "debug", **variables}.items():
         monkeypatch.setenv(name, value)
     settings = Settings()
-    async with create_desk(settings) as desk:
-        names = [await create_run(desk, settings.owner, REQUEST, run_id=f"run-{n}") for n in range(runs)]
+    async with create_dependencies(settings) as dependencies:
+        names = [await create_run(dependencies, settings.owner, REQUEST, run_id=f"run-{n}") for n in range(runs)]
         logger: Any = structlog.get_logger()
-        open_ = [execute(replace(desk, models=talkative()), settings.owner, name) for name in names]
+        open_ = [execute(replace(dependencies, models=talkative()), settings.owner, name) for name in names]
         while open_:  # in one task, so that one context is shared
             for events in list(open_):
                 if await anext(events, None) is None:
@@ -177,9 +177,9 @@ async def test_a_job_and_a_turn_leave_few_lines_with_their_ids_and_none_of_their
     asked = REQUEST.model_dump(mode="json", exclude={"prices_file"}) | {"name": SECRET}
     with log_to(home, "debug", place="stdout"):
         async with (
-            served(application(home, queued_desk(home))) as client,
-            queued_desk(home, models=talkative()) as desk,
-            working(desk),
+            served(application(home, queued_dependencies(home))) as client,
+            queued_dependencies(home, models=talkative()) as dependencies,
+            working(dependencies),
         ):
             submitted = await client.post(f"/api/jobs?ticket={SECRET}", json=asked, headers=headers)
             assert submitted.status_code == 422, "there is no such parameter"

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api import metrics as module
-from api.metrics import MOST_KNOWN, MOST_RUNS, Measured, Metrics, look, measured
-from tests.graphs.queued import queued_desk
-from tools import trace
-from tools.optimization import Estimate
-from tools.usage import Usage
+from api.operations import metrics as module
+from api.operations.metrics import MOST_KNOWN, MOST_RUNS, Measured, Metrics, look, measured
+from desk.governance.estimates import Estimate
+from desk.governance.usage import Usage
+from desk.runs import events as trace
+from tests.graphs.jobs.queued_runs import queued_dependencies
 
 pytestmark = pytest.mark.anyio
 
@@ -221,10 +221,10 @@ async def test_requests_are_counted_by_class_and_timed_until_they_begin_to_be_an
 
 async def test_the_depth_of_the_queue_and_the_age_of_the_prices_are_looked_at(home):
     heard = Heard()
-    async with queued_desk(home, now=lambda: datetime(2022, 12, 30, tzinfo=UTC)) as desk:
-        assert desk.queue is not None
-        await desk.queue.send({})
-        await look(desk, heard.metrics)
+    async with queued_dependencies(home, now=lambda: datetime(2022, 12, 30, tzinfo=UTC)) as dependencies:
+        assert dependencies.queue is not None
+        await dependencies.queue.send({})
+        await look(dependencies, heard.metrics)
     line = heard.lines()[None]
     assert (line["QueueDepth"], line["DataAgeDays"]) == (1, 2)
 

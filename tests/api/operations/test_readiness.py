@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from agents.model import ModelChain, Models, NamedModel
-from agents.planner import EmbeddedPlanner
-from agents.reaching import endpoints
-from api.readiness import Looked, Watch, look_at_models, look_at_store
+from agents.models.factory import ModelChain, Models, NamedModel
+from agents.models.reachability import endpoints
+from agents.planner.planner import EmbeddedPlanner
+from api.operations.readiness import Looked, Watch, look_at_models, look_at_store
 from store.errors import Unavailable
 from store.keys import SYSTEM
-from tests.api.serving import application, served
-from tests.aws import free_port
-from tests.graphs.queued import eventually, queued_desk, working
+from tests.api.http.application import application, served
+from tests.doubles.aws import free_port
+from tests.graphs.jobs.queued_runs import eventually, queued_dependencies, working
 
 pytestmark = pytest.mark.anyio
 
@@ -41,8 +41,8 @@ async def ready(home, **changes):
 
     @asynccontextmanager
     async def changed():
-        async with queued_desk(home) as desk:
-            yield replace(desk, **{name: change(desk) for name, change in changes.items()})
+        async with queued_dependencies(home) as dependencies:
+            yield replace(dependencies, **{name: change(dependencies) for name, change in changes.items()})
 
     async with served(application(home, changed())) as client:
         yield client
@@ -65,7 +65,7 @@ async def test_old_prices_and_missing_workers_are_warnings(home):
 
 async def test_everything_is_ready_when_a_worker_is_seen_and_the_prices_are_fresh(home):
     fresh = {"now": lambda _: lambda: datetime(2022, 12, 29, 12, tzinfo=UTC)}
-    async with queued_desk(home) as desk, working(desk), ready(home, **fresh) as client:
+    async with queued_dependencies(home) as dependencies, working(dependencies), ready(home, **fresh) as client:
 
         async def is_ready():
             return (await states(client))[1] == "ready"
@@ -75,8 +75,10 @@ async def test_everything_is_ready_when_a_worker_is_seen_and_the_prices_are_fres
 
 @pytest.mark.parametrize("broken", ["store", "queue"])
 async def test_without_store_or_queue_it_is_not_ready_and_tells_no_details(home, broken):
-    def change(desk):
-        return Broken() if broken == "queue" else replace(desk.store, records=Failing(desk.store.records))
+    def change(dependencies):
+        return (
+            Broken() if broken == "queue" else replace(dependencies.store, records=Failing(dependencies.store.records))
+        )
 
     async with ready(home, **{broken: change}) as client:
         status, overall, found = await states(client)
@@ -99,8 +101,8 @@ class Failing:
 
 
 async def test_a_store_that_a_newer_program_went_on_with_is_not_ready(home):
-    async with queued_desk(home) as desk:
-        watch = Watch("store", lambda: look_at_store(desk, home / "store.sqlite"), holds=0.0, worst="failed")
+    async with queued_dependencies(home) as dependencies:
+        watch = Watch("store", lambda: look_at_store(dependencies, home / "store.sqlite"), holds=0.0, worst="failed")
         assert (await watch.check(NOW)).status == "ok"
         with closing(sqlite3.connect(home / "store.sqlite")) as connection:
             connection.execute("PRAGMA user_version = 999")

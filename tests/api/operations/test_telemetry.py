@@ -14,9 +14,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
-from api.telemetry import CONVENTIONS, Telemetry, exported
-from tools import trace
-from tools.usage import Usage
+from api.operations.telemetry import CONVENTIONS, Telemetry, exported
+from desk.governance.usage import Usage
+from desk.runs import events as trace
 
 BEGIN = datetime(2026, 1, 2, tzinfo=UTC)
 MODEL = "bedrock_converse:eu.amazon.nova-pro-v1:0"

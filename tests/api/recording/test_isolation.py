@@ -8,7 +8,7 @@ import pytest
 
 PRELUDE = """
 import asyncio, multiprocessing, os, socket, subprocess, sys, threading
-from api.isolation import SocketBlocked, sockets_blocked
+from api.recording.isolation import SocketBlocked, sockets_blocked
 
 server = socket.create_server(("127.0.0.1", 0))
 address = server.getsockname()
@@ -188,8 +188,8 @@ def test_an_event_loop_and_a_played_cassette_open_nothing() -> None:
     answer = run("""
         with sockets_blocked() as block:
             import boto3
-            from agents.cassette import Cassette, Interaction
-            from agents.wiretap import Player
+            from agents.recording.cassette import Cassette, Interaction
+            from agents.recording.interception import Player
             body = b'{"messages": [{"role": "user", "content": [{"text": "hi"}]}]}'
             reply = b'{"output": {"message": {"role": "assistant", "content": [{"text": "yes"}]}}}'
             uri, headers = "https://x/model/m/converse", {"Content-Type": "application/json"}.items()

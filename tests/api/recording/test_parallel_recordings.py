@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from agents.cassette import Cassette
-from agents.wiretap import BEFORE_SEND, Player
-from api.recording import label_of, record, replay
+from agents.recording.cassette import Cassette
+from agents.recording.interception import BEFORE_SEND, Player
+from api.recording.recording import label_of, record, replay
 from api.settings import read_settings
-from tests.bedrock.double import Double
-from tests.bedrock.recordings import AT_ONCE, RECORDINGS
-from tests.playing import CASSETTES
+from tests.cassette_playback import CASSETTES
+from tests.doubles.bedrock.double import Double
+from tests.doubles.bedrock.recordings import AT_ONCE, RECORDINGS
 
 PATH = CASSETTES / "parallel.yaml"
 

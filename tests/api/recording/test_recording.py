@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from api.cli import run
-from tests.bedrock.double import Double
-from tests.bedrock.drivers import embedded, faulty
-from tests.bedrock.recordings import ARN, by_agent
-from tests.bedrock.replies import EXPIRED
-from tests.playing import CASSETTES
+from api.cli.main import run
+from tests.cassette_playback import CASSETTES
+from tests.doubles.bedrock.double import Double
+from tests.doubles.bedrock.drivers import embedded, faulty
+from tests.doubles.bedrock.recordings import ARN, by_agent
+from tests.doubles.bedrock.replies import EXPIRED
 
 SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY00"  # of AWS's own documentation
 ASKED = ["optimize", "--trials", "10", "--paths", "100", "--years", "1", "--scenarios", "base_case"]
@@ -119,7 +119,7 @@ def test_a_recording_that_could_not_be_kept_is_not_made(double, tmp_path, capfd)
         assert run(["record", "-o", str(place), "--", *ASKED]) == 2
         err = capfd.readouterr().err
         assert err.startswith(f"cassette: '{place}' {reason}")
-        assert "; allowed: a file" in err
+        assert "; expected a file" in err
     assert not double.received
     assert sorted(tmp_path.iterdir()) == [file, folder]
 
@@ -164,7 +164,7 @@ def test_a_file_that_is_no_cassette_is_refused_in_one_line(content, told, tmp_pa
     [line] = capfd.readouterr().err.splitlines()
     assert line.startswith(f"cassette: '{tape}' cannot be read: ")
     assert told in line
-    assert line.endswith("allowed: a cassette of vcrpy (YAML, or YAML in gzip)")
+    assert line.endswith("expected a cassette of vcrpy (YAML, or YAML in gzip)")
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
 import pickle
 
-from tools.errors import InvalidInput, UserError
+from desk.base.errors import InvalidInput, UserError
 
 
 def test_the_message_names_field_value_and_what_is_allowed() -> None:
     error = InvalidInput("target_vol", 0, allowed="above 0, at most 1")
-    assert str(error) == "target_vol: 0 is not allowed; allowed: above 0, at most 1"
+    assert str(error) == "target_vol: 0 is not allowed; expected above 0, at most 1"
     assert (error.field, error.value, error.code) == ("target_vol", 0, "invalid_input")
     assert isinstance(error, UserError)
 
@@ -13,5 +13,5 @@ def test_the_message_names_field_value_and_what_is_allowed() -> None:
 def test_it_survives_another_process() -> None:
     error = InvalidInput("a", "b", allowed="c", reason="b is wrong", code="d")
     again = pickle.loads(pickle.dumps(error))
-    assert str(again) == str(error) == "a: b is wrong; allowed: c"
+    assert str(again) == str(error) == "a: b is wrong; expected c"
     assert vars(again) == vars(error)

@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, cast
 
-from quant.random import LANES
-from quant.search import ROUND, SOBOL_SHARE
-from quant.strategy import StrategyConfig
-from tools.board import Board, Flight
-from tools.jobs import Shard
-from tools.search import SCREENING_FROM, screening_paths
-from tools.sharding import chunks_ahead
-from tools.shards import CHUNK, Task, spans
+from desk.compute.container.task_queue import Board, Flight
+from desk.compute.shards.sharded_search import chunks_ahead
+from desk.compute.shards.shards import CHUNK, Task, spans
+from desk.optimization.jobs import Shard
+from desk.optimization.search.search import SCREENING_FROM, screening_paths
+from quant.numeric.random_numbers import LANES
+from quant.strategies.config import StrategyConfig
+from quant.strategies.search import ROUND, SOBOL_SHARE
 
 LATER = 500
 CONFIG = StrategyConfig(weight_function="constant", constant_weight=1.0)

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from quant.scenario import BUILT_IN
-from tools.approval import USUAL
-from tools.errors import InvalidInput
-from tools.estimate import estimate
-from tools.instances import read_instances
-from tools.jobs import Machines
-from tools.optimization import OptimizationRequest
+from desk.base.errors import InvalidInput
+from desk.compute.instance_types import read_instances
+from desk.governance.approvals import USUAL
+from desk.governance.estimates import Machines
+from desk.optimization.estimate import estimate
+from desk.optimization.request import OptimizationRequest
+from quant.worlds.scenario import BUILT_IN
 
 FLEET = Machines(
     kind="sagemaker", instances=4, cores=64, instance_type="ml.c5.4xlarge", dollars_per_hour=0.816, starting_seconds=240

@@ -3,9 +3,9 @@ import itertools
 
 import pytest
 
+from desk.compute.local import LocalRunner
+from desk.optimization.repositories.trial_repository import stored_trials
 from store.store import open_store
-from tools.local import LocalRunner
-from tools.trials import stored_trials
 
 pytestmark = pytest.mark.anyio
 ENDED = {"completed", "failed", "cancelled"}
@@ -92,7 +92,7 @@ async def test_what_a_cancelled_job_finished_stays_and_is_not_computed_again(wor
 
 
 async def test_a_job_that_was_cut_off_is_finished_by_another_process(world, searched, job, tmp_path) -> None:
-    from tools.trials import save_trials
+    from desk.optimization.repositories.trial_repository import save_trials
 
     async with open_store(tmp_path) as store:
         await save_trials(store, "anne", "r1", searched.saved[:7])

@@ -16,25 +16,25 @@ from pathlib import Path
 
 import pytest
 
-from graphs.desk import Desk
-from graphs.runs import create_run, execute
-from quant.errors import DataError
+from desk.base.errors import InvalidInput, UserError
+from desk.compute.ray_cluster import AHEAD, CHUNK, RayEngine, ray_runner
+from desk.compute.shards.sharded_search import Engine, Sharded
+from desk.compute.shards.shards import Cutter, Task
+from desk.optimization.evaluation import World
+from desk.optimization.inputs.owned_market import load_owned
+from desk.optimization.repositories.result_repository import load_result
+from desk.optimization.repositories.trial_repository import stored_trials
+from desk.optimization.request import OptimizationRequest
+from desk.optimization.search.search import run_search
+from graphs.dependencies import Dependencies
+from graphs.runs.execution import create_run, execute
+from quant.numeric.errors import DataError
 from store.errors import Unavailable
 from store.store import open_store
-from tests.tools.ray_nodes import Nodes, begun, counted, two_nodes
-from tools.datasets import load_owned
-from tools.errors import InvalidInput, UserError
-from tools.evaluation import World
-from tools.optimization import OptimizationRequest
-from tools.ray_cluster import AHEAD, CHUNK, RayEngine, ray_runner
-from tools.results import load_result
-from tools.search import run_search
-from tools.sharding import Engine, Sharded
-from tools.shards import Cutter, Task
-from tools.trials import stored_trials
+from tests.doubles.ray_nodes import Nodes, begun, counted, two_nodes
 
 pytestmark = pytest.mark.anyio
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ENDED = {"completed", "failed", "cancelled"}
 IN_FLIGHT = 2 * AHEAD
 SHARDS = 2 * 2 * 8
@@ -113,7 +113,7 @@ def runner_of(store, world: World, address: str):
 
 @pytest.mark.parametrize("address", ["head", "head:", ":6379", "head:0", "head:65536", "ray://head:10001", "head:x"])
 def test_an_address_that_is_none_is_refused_at_once(world, address) -> None:
-    with pytest.raises(InvalidInput, match=r"STRATIGOS_COMPUTE: 'ray:.*' is not allowed; allowed: ray, ray:auto"):
+    with pytest.raises(InvalidInput, match=r"STRATIGOS_COMPUTE: 'ray:.*' is not allowed; expected ray, ray:auto"):
         runner_of(None, world, address)
 
 
@@ -187,7 +187,7 @@ async def test_a_search_whose_process_was_killed_goes_on_in_another(nodes, long,
     (tmp_path / "market").write_bytes(pickle.dumps(world.market))
     home = tmp_path / "home"
     given = [str(home), nodes.address, asked.model_dump_json(), str(tmp_path / "market")]
-    with subprocess.Popen([sys.executable, "-m", "tests.tools.ray_nodes", *given], cwd=ROOT) as coordinator:  # noqa: ASYNC220
+    with subprocess.Popen([sys.executable, "-m", "tests.doubles.ray_nodes", *given], cwd=ROOT) as coordinator:  # noqa: ASYNC220
         await reached(lambda: len(stored(home)) >= ENOUGH or coordinator.poll() is not None)
         coordinator.kill()
     kept, before = stored(home), begun(tmp_path / "book")
@@ -280,24 +280,26 @@ def test_an_error_of_a_simulation_is_told_and_not_tried_again(nodes, long, alone
 @pytest.mark.parametrize("killed", [False, True])
 async def test_the_reference_job_has_the_digest_of_a_local_run(nodes, tmp_path, killed) -> None:
     """100 configurations in five scenarios on 1,000 paths of five years, as `make demo` runs it."""
-    from quant.scenario import BUILT_IN
-    from tests.graphs.conftest import OWNER, open_desk
+    from quant.worlds.scenario import BUILT_IN
+    from tests.graphs.dependencies import OWNER, open_dependencies
 
     scenarios = tuple(s.model_copy(update={"paths": 1000, "years": 5}) for s in BUILT_IN)
     request = OptimizationRequest(trials=100, scenarios=scenarios, stopping="budget")
-    async with open_desk(tmp_path / "local") as desk:
-        expected = await digest_of(desk, OWNER, request)
-    async with open_desk(tmp_path / "ray") as desk:
-        runner = ray_runner(desk.store, partial(load_owned, desk.store, desk.prices), nodes.address)
-        running = asyncio.create_task(digest_of(replace(desk, jobs=runner), OWNER, request))
+    async with open_dependencies(tmp_path / "local") as dependencies:
+        expected = await digest_of(dependencies, OWNER, request)
+    async with open_dependencies(tmp_path / "ray") as dependencies:
+        runner = ray_runner(
+            dependencies.store, partial(load_owned, dependencies.store, dependencies.prices), nodes.address
+        )
+        running = asyncio.create_task(digest_of(replace(dependencies, jobs=runner), OWNER, request))
         if killed:
             await reached(lambda: len(stored(tmp_path / "ray")) >= 30)
             nodes.kill()
         assert await running == expected
 
 
-async def digest_of(desk: Desk, owner: str, request: OptimizationRequest) -> str:
-    run = await create_run(desk, owner, request)
-    async for _ in execute(desk, owner, run):
+async def digest_of(dependencies: Dependencies, owner: str, request: OptimizationRequest) -> str:
+    run = await create_run(dependencies, owner, request)
+    async for _ in execute(dependencies, owner, run):
         pass
-    return (await load_result(desk.store, owner, run, "final")).digest()
+    return (await load_result(dependencies.store, owner, run, "final")).digest()

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.fleet.simulation import Costs, Fleet, Load, least_seconds, simulated
-from tools.instances import read_instances
-from tools.jobs import Machines
+from desk.compute.instance_types import read_instances
+from desk.governance.estimates import Machines
+from tests.desk.compute.scaling_simulation import Costs, Fleet, Load, least_seconds, simulated
 
-PAGE = (Path(__file__).parents[2] / "docs" / "scaling.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "scaling.md").read_text(encoding="utf-8")
 START = 240.0
 PUT = 0.005 / 1_000
 """Dollars of a request."""

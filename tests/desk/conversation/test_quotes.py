@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.errors import InvalidInput
-from tools.quoting import basis_points, fraction, is_quote, money, multiple, ratio, sessions, whole, years
+from desk.base.errors import InvalidInput
+from desk.conversation.quotes import basis_points, fraction, is_quote, money, multiple, ratio, sessions, whole, years
 
 
 @pytest.mark.parametrize(

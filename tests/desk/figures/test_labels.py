@@ -2,8 +2,8 @@ from typing import get_args
 
 import pytest
 
-from quant.strategy import InnerPortfolio, StrategyConfig
-from tools import naming
+from desk.figures import labels as naming
+from quant.strategies.config import InnerPortfolio, StrategyConfig
 
 
 def test_a_forecast_without_length_is_named():

@@ -1,9 +1,9 @@
 import pytest
 from pydantic import ValidationError
 
-from quant.evaluation import Measured
-from tools.figures import Figure, shown
-from tools.sheet import Money, Sheet
+from desk.figures.figures import Figure, shown
+from desk.figures.sheet import Money, Sheet
+from quant.numeric.measured import Measured
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
-from quant.strategy import Frozen
-from tools.exhibits import Exhibit, exhibits_of, listing, notes, table
-from tools.figures import Figure
+from desk.conversation.tables import exhibits_of
+from desk.figures.figures import Figure
+from desk.figures.tables import Exhibit, listing, notes, table
+from quant.numeric.frozen import Frozen
 
 
 def figure(id_: str) -> Figure:

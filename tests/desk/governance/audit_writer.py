@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from desk.governance.audit_log import AuditLog, Entry
 from tests.store.openers import OPENERS
-from tools.audit import AuditLog, Entry
 
 
 class Deadly:

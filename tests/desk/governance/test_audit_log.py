@@ -17,18 +17,18 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from desk.base.errors import Conflicting
+from desk.governance.audit_log import HEAD, RUN, TOGETHER, AuditLog, Entry, Link
+from desk.governance.audit_verification import Verification, verify
 from store.errors import Unavailable
 from store.records import Key
 from store.store import Store, open_store
-from tests.aws import moto, point_at
+from tests.doubles.aws import moto, point_at
 from tests.store.openers import OPENERS, Opener
-from tools.audit import HEAD, RUN, TOGETHER, AuditLog, Entry, Link
-from tools.audit_verification import Verification, verify
-from tools.errors import Conflicting
 
 pytestmark = pytest.mark.anyio
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 WRITER = Path(__file__).with_name("audit_writer.py")
 SECRET = "k" * 32
 

@@ -11,16 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from desk.figures.figures import Claim
+from desk.figures.guard.claims import check
+from desk.governance.budgets import BUDGETS, Budgets, BudgetSpent, Spent, Totals, setting_of
+from desk.governance.principals import Principal
+from desk.governance.scope import Scope
+from desk.governance.spending import agents_usage, charge, spent, spent_by_owner, totals
+from desk.governance.usage import AgentName, Usage
+from desk.optimization.answers import Decision
+from desk.optimization.partial_results import label_claims, reasons
 from store.records import Key, Put
 from store.store import open_store
-from tools.budget import BUDGETS, Budgets, BudgetSpent, Spent, Totals, setting_of
-from tools.claims import check
-from tools.context import Principal, Scope
-from tools.figures import Claim
-from tools.optimization import AgentName, Decision
-from tools.partial import label_claims, reasons
-from tools.spending import agents_usage, charge, spent, spent_by_owner, totals
-from tools.usage import Usage
 
 pytestmark = pytest.mark.anyio
 
@@ -114,7 +115,7 @@ def test_a_budget_is_spent_when_as_much_was_taken(totals, data):
 
 def test_a_spent_budget_names_its_setting():
     error = BudgetSpent("agent dollars", 0.5)
-    assert str(error) == "BUDGET_AGENT_DOLLARS: 0.5 is spent; allowed: a larger budget, or none"
+    assert str(error) == "BUDGET_AGENT_DOLLARS: 0.5 is spent; expected a larger budget, or none"
     assert setting_of("run tokens") == "BUDGET_RUN_TOKENS"
 
 

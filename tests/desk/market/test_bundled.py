@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from quant.cash import accrual
-from quant.returns import Returns
-from tools.bundled import BundledPrices, cash_rates
-from tools.errors import InvalidInput
-from tools.gates import require_usable
-from tools.prices import Prices, PriceSource
+from desk.base.errors import InvalidInput
+from desk.market.bundled import BundledPrices, cash_rates
+from desk.market.checks.prices import require_usable
+from desk.market.prices import Prices, PriceSource
+from quant.numeric.returns import Returns
+from quant.worlds.cash import accrual
 
 pytestmark = pytest.mark.anyio
 
@@ -91,16 +91,16 @@ async def test_some_of_the_stocks_whatever_their_order() -> None:
 @pytest.mark.parametrize(
     ("universe", "message"),
     [
-        ("nasdaq", "universe: 'nasdaq' is not allowed; allowed: sp500, stocks, or some of"),
+        ("nasdaq", "universe: 'nasdaq' is not allowed; expected sp500, stocks, or some of"),
         ("", "universe: '' is not allowed"),
         ("stocks:", "name:A,B with distinct assets"),
         ("stocks:KO,,PG", "name:A,B with distinct assets"),
         ("stocks:KO,KO", "name:A,B with distinct assets"),
         (
             "stocks:KO,TSLA,IBM",
-            "universe: IBM, TSLA is not in twenty S&P 500 stocks.*allowed: AAPL, AMD",
+            "universe: IBM, TSLA is not in twenty S&P 500 stocks.*expected AAPL, AMD",
         ),
-        ("sp500:KO", "universe: KO is not in S&P 500 index.*allowed: SP500"),
+        ("sp500:KO", "universe: KO is not in S&P 500 index.*expected SP500"),
     ],
 )
 async def test_refuses_a_universe_it_does_not_have(universe: str, message: str) -> None:

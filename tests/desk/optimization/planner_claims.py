@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 from langchain_core.messages import HumanMessage, ToolMessage
 
-from agents.planner import EmbeddedPlanner
-from quant.strategy import Frozen
-from tools.evaluation import World
-from tools.figures import Claim, Figure
-from tools.regime import regime_report
-from tools.risk import risk_figures, risk_report
-from tools.scenarios import scenario_figures, scenario_list
+from agents.planner.planner import EmbeddedPlanner
+from desk.figures.figures import Claim, Figure
+from desk.optimization.briefing.mandate_risk import risk_figures, risk_report
+from desk.optimization.briefing.scenario_list import scenario_figures, scenario_list
+from desk.optimization.briefing.training_regime import regime_report
+from desk.optimization.evaluation import World
+from quant.numeric.frozen import Frozen
 
 Said = tuple[list[Claim], tuple[Figure, ...]]
 

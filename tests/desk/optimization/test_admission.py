@@ -6,17 +6,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quant.scenario import BUILT_IN
-from tools.admission import CASH_GAINS, admitted
-from tools.bundled import BundledPrices, cash_rates
-from tools.errors import InvalidInput
-from tools.evaluation import World
-from tools.limits import check_minimum_exposure
-from tools.market import build_market
-from tools.optimization import CURRENT_RULE, HISTORY
-from tools.price_facts import facts_of
-from tools.sensitivity import check_scenarios
-from tools.splits import resolved
+from desk.base.errors import InvalidInput
+from desk.market.bundled import BundledPrices, cash_rates
+from desk.market.prices import facts_of
+from desk.optimization.evaluation import World
+from desk.optimization.inputs.admission import CASH_GAINS, admitted
+from desk.optimization.inputs.market_data import build_market
+from desk.optimization.inputs.splits import resolved
+from desk.optimization.judgement.sensitivity import check_scenarios
+from desk.optimization.limits import check_minimum_exposure
+from desk.optimization.request import CURRENT_RULE
+from desk.scenarios.schemas import HISTORY
+from quant.worlds.scenario import BUILT_IN
 
 pytestmark = pytest.mark.anyio
 

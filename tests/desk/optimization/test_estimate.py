@@ -1,6 +1,6 @@
 import pytest
 
-from tools.estimate import STARTING_SECONDS, estimate
+from desk.optimization.estimate import STARTING_SECONDS, estimate
 
 
 def resized(request, **changes):

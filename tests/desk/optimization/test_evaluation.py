@@ -3,12 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from quant.objective import REGRET_AVERSION, TAIL_MASS
-from quant.scenario import BUILT_IN
-from quant.strategy import Mandate, StrategyConfig
-from tools.evaluation import World, deepest_fall, goal_values, objectives, with_next_session
-from tools.market import build_market
-from tools.optimization import Limit, Limits
+from desk.optimization.evaluation import World, deepest_fall, goal_values, objectives, with_next_session
+from desk.optimization.inputs.market_data import build_market
+from desk.optimization.request import Limit, Limits
+from quant.strategies.config import StrategyConfig
+from quant.strategies.mandate import Mandate
+from quant.strategies.objective import REGRET_AVERSION, TAIL_MASS
+from quant.worlds.scenario import BUILT_IN
 
 MONTHLY = StrategyConfig(weight_function="inverse_vol", lookback_days=63, rebalancing="monthly")
 TRAINED = StrategyConfig(

@@ -2,11 +2,12 @@ from dataclasses import replace
 
 import pytest
 
-from quant.strategy import Mandate
-from tools.errors import InvalidInput
-from tools.limits import check_limits, check_minimum_exposure, statistic, violation
-from tools.optimization import HISTORY, Limit, Limits
-from tools.search import by_scenario
+from desk.base.errors import InvalidInput
+from desk.optimization.limits import check_limits, check_minimum_exposure, statistic, violation
+from desk.optimization.request import Limit, Limits
+from desk.optimization.search.search import by_scenario
+from desk.scenarios.schemas import HISTORY
+from quant.strategies.mandate import Mandate
 
 FIELDS = {
     "max_drawdown": ("drawdown_breach", 1.0),

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quant.strategy import SearchSpace, StrategyConfig
-from tools.bundled import BundledPrices, cash_rates
-from tools.errors import InvalidInput
-from tools.market import build_market, load_market
-from tools.optimization import OptimizationRequest
-from tools.splits import MIXES, resolved
+from desk.base.errors import InvalidInput
+from desk.market.bundled import BundledPrices, cash_rates
+from desk.optimization.inputs.market_data import build_market, load_market
+from desk.optimization.inputs.splits import MIXES, resolved
+from desk.optimization.request import OptimizationRequest
+from quant.strategies.config import SearchSpace, StrategyConfig
 
 QUICK = SearchSpace(
     weight_functions=("inverse_vol",), estimators=("rolling",), lookback_days=(10, 21), rebalancing=("daily",)

@@ -1,8 +1,14 @@
 import numpy as np
 import pytest
 
+from desk.optimization.repositories.trial_repository import (
+    load_series,
+    save_series,
+    save_trials,
+    series_address,
+    stored_trials,
+)
 from store.store import open_store
-from tools.trials import load_series, save_series, save_trials, series_address, stored_trials
 
 pytestmark = pytest.mark.anyio
 

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from tests.tools.sources import Given, assert_well_formed, value, with_returns
-from tools.allocations import METHODS, TOOL, compare_allocations
-from tools.bundled import BundledPrices
-from tools.errors import InvalidInput
-from tools.holdings import load_assets
-from tools.sheet import Money
+from desk.base.errors import InvalidInput
+from desk.figures.sheet import Money
+from desk.market.bundled import BundledPrices
+from desk.portfolios.allocations import METHODS, TOOL, compare_allocations
+from desk.portfolios.holdings import load_assets
+from tests.doubles.price_source import Given, assert_well_formed, value, with_returns
 
 ASSETS = ("AAPL", "XOM", "sp500")
 MONEY = Money(amount=1_000_000.0, currency="USD")

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.tools.sources import Given
-from tools.bundled import BundledPrices
-from tools.errors import InvalidInput
-from tools.holdings import load_assets, load_holdings
-from tools.market import build_market
-from tools.optimization import OptimizationRequest
+from desk.base.errors import InvalidInput
+from desk.market.bundled import BundledPrices
+from desk.optimization.inputs.market_data import build_market
+from desk.optimization.request import OptimizationRequest
+from desk.portfolios.holdings import load_assets, load_holdings
+from tests.doubles.price_source import Given
 
 
 def test_assets_of_two_universes_stand_side_by_side_in_the_order_in_which_they_were_named(prices, stocks) -> None:

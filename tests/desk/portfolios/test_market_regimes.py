@@ -3,11 +3,11 @@ import asyncio
 import numpy as np
 import pytest
 
-from quant.regime import fit_hidden_markov
-from tests.tools.sources import Given, assert_well_formed, value, with_returns
-from tools.bundled import BundledPrices
-from tools.holdings import load_assets
-from tools.market_regime import TOOL, analyse_market
+from desk.market.bundled import BundledPrices
+from desk.portfolios.holdings import load_assets
+from desk.portfolios.market_regimes import TOOL, analyse_market
+from quant.worlds.regimes import fit_hidden_markov
+from tests.doubles.price_source import Given, assert_well_formed, value, with_returns
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.tools.sources import Given, assert_well_formed, value, with_returns
-from tools.bundled import BundledPrices
-from tools.figures import shown
-from tools.holdings import load_holdings
-from tools.portfolio_risk import TOOL, assess
-from tools.sheet import Money
+from desk.figures.figures import shown
+from desk.figures.sheet import Money
+from desk.market.bundled import BundledPrices
+from desk.portfolios.holdings import load_holdings
+from desk.portfolios.risk import TOOL, assess
+from tests.doubles.price_source import Given, assert_well_formed, value, with_returns
 
 HOLDINGS = {"AAPL": 0.5, "XOM": 0.3, "cash": 0.2}
 MONEY = Money(amount=2_500_000.0, currency="EUR")

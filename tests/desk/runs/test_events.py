@@ -2,7 +2,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 
-from tools.trace import TRACE_EVENT, JobProgressed, NodeStarted, event_id
+from desk.runs.events import TRACE_EVENT, JobProgressed, NodeStarted, event_id
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -26,6 +26,6 @@ def test_an_id_names_a_place_in_a_run() -> None:
 
 def test_the_words_of_a_trace_are_light_to_import() -> None:
     heavy = "{'numpy', 'numba', 'scipy', 'pandas', 'langgraph', 'langchain'}"
-    code = f"import sys, tools.trace, tools.claims, tools.figures_of; print({heavy} & set(sys.modules))"
+    code = f"import sys, desk.runs.events, desk.figures.guard.claims, desk.optimization.judgement.result_figures; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quant.paths import path_model
-from quant.scenario import BUILT_IN, CYCLE, Scenario
+from desk.base.errors import InvalidInput
+from desk.base.names import cleaned, identifier, key_of
+from desk.optimization.request import OptimizationRequest
+from desk.scenarios.repository import MOST, TOOL, ScenarioValues, add_scenario, chosen, named, scenario_book, weighted
+from quant.worlds.paths import path_model
+from quant.worlds.scenario import BUILT_IN, CYCLE, Scenario
 from store.store import open_store
-from tests.tools.sources import assert_well_formed, value
-from tools.errors import InvalidInput
-from tools.named import cleaned, identifier, key_of
-from tools.optimization import OptimizationRequest
-from tools.scenario_book import MOST, TOOL, ScenarioValues, add_scenario, chosen, named, scenario_book, weighted
+from tests.doubles.price_source import assert_well_formed, value
 
 pytestmark = pytest.mark.anyio
 

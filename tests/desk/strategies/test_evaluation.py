@@ -6,18 +6,19 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from quant.family import FAMILY
-from quant.strategy import Mandate, WeightFunction
-from tests.tools.sources import assert_well_formed, value
-from tools.bundled import BundledPrices
-from tools.errors import InvalidInput
-from tools.evaluation import World
-from tools.judge import matched_weight
-from tools.market import build_market
-from tools.optimization import OptimizationRequest
-from tools.quick import CURVE, TOOL, evaluate_strategy
-from tools.record import seen
-from tools.strategies import StrategyValues, strategy_of
+from desk.base.errors import InvalidInput
+from desk.market.bundled import BundledPrices
+from desk.optimization.evaluation import World
+from desk.optimization.inputs.market_data import build_market
+from desk.optimization.judgement.historical_record import seen
+from desk.optimization.judgement.judge import matched_weight
+from desk.optimization.request import OptimizationRequest
+from desk.strategies.evaluation import CURVE, TOOL, evaluate_strategy
+from desk.strategies.templates import StrategyValues, strategy_of
+from quant.strategies.config import WeightFunction
+from quant.strategies.family import FAMILY
+from quant.strategies.mandate import Mandate
+from tests.doubles.price_source import assert_well_formed, value
 
 
 def run(universe: str = "sp500", **said: Any) -> Any:

@@ -2,11 +2,11 @@ import asyncio
 
 import pytest
 
+from desk.base.errors import InvalidInput
+from desk.strategies.repository import TOOL, figures_of_saved, save_strategy, saved_strategies, saved_strategy
+from desk.strategies.templates import StrategyValues, strategy_of
 from store.store import open_store
-from tests.tools.sources import assert_well_formed
-from tools.errors import InvalidInput
-from tools.strategies import StrategyValues, strategy_of
-from tools.strategy_book import TOOL, figures_of_saved, save_strategy, saved_strategies, saved_strategy
+from tests.doubles.price_source import assert_well_formed
 
 pytestmark = pytest.mark.anyio
 

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quant.family import ACTIVE, FAMILY
-from quant.strategy import Mandate, StrategyConfig, WeightFunction
-from tools.errors import InvalidInput
-from tools.optimization import CURRENT_RULE
-from tools.strategies import TEMPLATES, Rule, StrategyValues, strategy_of
-from tools.wishes import Template
+from desk.base.errors import InvalidInput
+from desk.optimization.request import CURRENT_RULE
+from desk.strategies.templates import TEMPLATES, Rule, StrategyValues, Template, strategy_of
+from quant.strategies.config import StrategyConfig, WeightFunction
+from quant.strategies.family import ACTIVE, FAMILY
+from quant.strategies.mandate import Mandate
 
 
 def test_every_template_of_the_words_has_a_rule() -> None:

@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quant.family import FAMILY
-from quant.search import contains, sobol
-from quant.strategy import SearchSpace, StrategyConfig
-from tools.errors import InvalidInput
-from tools.evaluation import World, objectives
-from tools.optimization import OptimizationRequest
-from tools.strategy_features import feature_names, features
-from tools.suggestions import beside, suggested
-from tools.surrogate import TARGETS, Fitted, fit, posterior, predict, targets_of
-from tools.surrogate_file import decode, encode
-from tools.surrogate_words import BadSurrogate, Problem, TooFewTrials
+from desk.base.errors import InvalidInput
+from desk.optimization.evaluation import World, objectives
+from desk.optimization.request import OptimizationRequest
+from desk.surrogates.features import feature_names, features
+from desk.surrogates.file_format import decode, encode
+from desk.surrogates.gaussian_process import TARGETS, Fitted, fit, posterior, predict, targets_of
+from desk.surrogates.schemas import BadSurrogate, Problem, TooFewTrials
+from desk.surrogates.suggestions import beside, suggested
+from quant.strategies.config import SearchSpace, StrategyConfig
+from quant.strategies.family import FAMILY
+from quant.strategies.search import contains, sobol
 
 TRIALS = 60
 

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quant.scenario import BUILT_IN, CYCLE
-from tests.tools.sources import assert_well_formed, value
-from tools.bundled import BundledPrices
-from tools.errors import InvalidInput
-from tools.holdings import load_assets
-from tools.wealth import TOOL, SavingsPlan, simulate
+from desk.base.errors import InvalidInput
+from desk.market.bundled import BundledPrices
+from desk.portfolios.holdings import load_assets
+from desk.wealth.projection import TOOL, SavingsPlan, simulate
+from quant.worlds.scenario import BUILT_IN, CYCLE
+from tests.doubles.price_source import assert_well_formed, value
 
 PLAN = SavingsPlan(
     holdings={"sp500": 0.6, "cash": 0.4},

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
 
-from tests.bedrock.replies import Usage
-from tests.bedrock.wire import encode
+from tests.doubles.bedrock.replies import Usage
+from tests.doubles.bedrock.wire import encode
 
 Operation = Literal["Converse", "ConverseStream"]
 

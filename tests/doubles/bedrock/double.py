@@ -14,12 +14,12 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import unquote
 
-from tests.bedrock.drivers import Driver
-from tests.bedrock.received import Operation, Received
-from tests.bedrock.rendering import body_of, events_of, usage_of
-from tests.bedrock.replies import Blocked, Broken, Fail, Raise, Reset, Say, Slow
-from tests.bedrock.validation import refusal
-from tests.bedrock.wire import EVENT_STREAM, encode, error_headers, exception
+from tests.doubles.bedrock.calls import Operation, Received
+from tests.doubles.bedrock.drivers import Driver
+from tests.doubles.bedrock.rendering import body_of, events_of, usage_of
+from tests.doubles.bedrock.replies import Blocked, Broken, Fail, Raise, Reset, Say, Slow
+from tests.doubles.bedrock.validation import refusal
+from tests.doubles.bedrock.wire import EVENT_STREAM, encode, error_headers, exception
 
 OPERATIONS: dict[str, Operation] = {"converse": "Converse", "converse-stream": "ConverseStream"}
 

@@ -8,10 +8,10 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
-from agents.planner import ASSISTANT, PLANNER, ROLES, EmbeddedPlanner
-from tests.bedrock.received import Received
-from tests.bedrock.replies import Call, Reply, Say, say
-from tests.bedrock.wire import encode
+from agents.planner.planner import ASSISTANT, PLANNER, ROLES, EmbeddedPlanner
+from tests.doubles.bedrock.calls import Received
+from tests.doubles.bedrock.replies import Call, Reply, Say, say
+from tests.doubles.bedrock.wire import encode
 
 Driver = Callable[[Received], Reply]
 Fault = Callable[[Received], Reply | None]

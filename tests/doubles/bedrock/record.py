@@ -1,4 +1,4 @@
-"""Makes the cassettes again, each against the double: `python -m tests.bedrock.record [NAME ...]`."""
+"""Makes the cassettes again, each against the double: `python -m tests.doubles.bedrock.record [NAME ...]`."""
 
 import asyncio
 import os
@@ -6,14 +6,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from agents.cassette import Cassette
-from api.recording import label_of, record
+from agents.recording.cassette import Cassette
+from api.recording.recording import label_of, record
 from api.settings import read_settings
-from tests.bedrock.double import Double
-from tests.bedrock.drivers import embedded
-from tests.bedrock.recordings import RECORDINGS, Recording
+from tests.doubles.bedrock.double import Double
+from tests.doubles.bedrock.drivers import embedded
+from tests.doubles.bedrock.recordings import RECORDINGS, Recording
 
-CASSETTES = Path(__file__).parents[1] / "cassettes"
+CASSETTES = Path(__file__).parents[2] / "cassettes"
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "double",
     "AWS_SECRET_ACCESS_KEY": "double",

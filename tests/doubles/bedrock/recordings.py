@@ -5,12 +5,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from agents.options import BEDROCK, Guardrail, ModelOptions, Patience
-from api.recording import Script
-from quant.scenario import BUILT_IN
-from tests.bedrock.drivers import Driver, at_first, dead, embedded, faulty
-from tests.bedrock.received import Received
-from tests.bedrock.replies import (
+from agents.models.options import BEDROCK, Guardrail, ModelOptions, Patience
+from api.recording.recording import Script
+from desk.optimization.request import OptimizationRequest
+from quant.worlds.scenario import BUILT_IN
+from tests.doubles.bedrock.calls import Received
+from tests.doubles.bedrock.drivers import Driver, at_first, dead, embedded, faulty
+from tests.doubles.bedrock.replies import (
     DENIED,
     EXPIRED,
     INTERNAL_MIDWAY,
@@ -24,7 +25,6 @@ from tests.bedrock.replies import (
     call,
     say,
 )
-from tools.optimization import OptimizationRequest
 
 CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 NOVA = "us.amazon.nova-pro-v1:0"

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from tests.bedrock.received import Received
-from tests.bedrock.replies import MODEL_ERROR, Blocked, Call, Fail, Say, Usage
-from tests.bedrock.usage import estimate
-from tests.bedrock.wire import encode, event
+from tests.doubles.bedrock.calls import Received
+from tests.doubles.bedrock.replies import MODEL_ERROR, Blocked, Call, Fail, Say, Usage
+from tests.doubles.bedrock.usage import estimate
+from tests.doubles.bedrock.wire import encode, event
 
 LATENCY_MS = 321
 FRAGMENT = 12

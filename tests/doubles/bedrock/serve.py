@@ -1,4 +1,4 @@
-"""`python -m tests.bedrock.serve`: the double, for a person to point boto3 at."""
+"""`python -m tests.doubles.bedrock.serve`: the double, for a person to point boto3 at."""
 
 import argparse
 import logging
@@ -8,10 +8,10 @@ import threading
 
 from langchain.chat_models import init_chat_model
 
-from tests.bedrock.clients import MODEL, REGION
-from tests.bedrock.double import Double
-from tests.bedrock.drivers import Driver, by_model, embedded, faulty
-from tests.bedrock.replies import THROTTLED
+from tests.doubles.bedrock.clients import MODEL, REGION
+from tests.doubles.bedrock.double import Double
+from tests.doubles.bedrock.drivers import Driver, by_model, embedded, faulty
+from tests.doubles.bedrock.replies import THROTTLED
 
 WELCOME = """\
 Amazon Bedrock's Converse and ConverseStream, on this machine only. In another shell:
@@ -25,7 +25,7 @@ One line per call follows; Ctrl-C ends it."""
 
 
 def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.bedrock.serve", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.doubles.bedrock.serve", description=__doc__)
     parser.add_argument("--port", type=port, default=8770, help="0 for any that is free (default: %(default)s)")
     parser.add_argument(
         "--driver",
@@ -47,7 +47,7 @@ def count(text: str) -> int:
 
 def whole(text: str, most: int) -> int:
     if not text.isdecimal() or int(text) > most:
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; allowed: a whole number, 0 to {most}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; expected a whole number, 0 to {most}")
     return int(text)
 
 
@@ -56,7 +56,7 @@ def driver_of(options: argparse.Namespace) -> Driver:
         driver = embedded() if options.driver == "embedded" else by_model(init_chat_model(options.driver))
     except (ImportError, ValueError) as error:
         told = str(error).partition("\n")[0]
-        sys.exit(f"--driver: {options.driver!r}: {told}; allowed: embedded, or a name for LangChain's init_chat_model")
+        sys.exit(f"--driver: {options.driver!r}: {told}; expected embedded, or a name for LangChain's init_chat_model")
     return faulty(driver, dict.fromkeys(range(1, options.throttle + 1), THROTTLED))
 
 
@@ -69,7 +69,7 @@ def main() -> None:
     try:
         double = Double(driver_of(options), port=options.port)
     except OSError as error:
-        sys.exit(f"--port: {options.port} cannot be served: {error.strerror}; allowed: a free one, or 0 for any")
+        sys.exit(f"--port: {options.port} cannot be served: {error.strerror}; expected a free one, or 0 for any")
     double.start()
     print(WELCOME.format(url=double.url, region=REGION, model=MODEL), flush=True)
     try:

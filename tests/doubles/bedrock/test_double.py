@@ -12,7 +12,7 @@ from botocore.eventstream import EventStreamBuffer
 from botocore.exceptions import ConnectionClosedError
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
-from tests.bedrock.clients import (
+from tests.doubles.bedrock.clients import (
     GUARDRAIL,
     MESSAGES,
     MODEL,
@@ -26,10 +26,10 @@ from tests.bedrock.clients import (
     streamed,
     texts_of,
 )
-from tests.bedrock.double import Double
-from tests.bedrock.drivers import scripted
-from tests.bedrock.rendering import LATENCY_MS
-from tests.bedrock.replies import Call, Say, Usage, call, say
+from tests.doubles.bedrock.double import Double
+from tests.doubles.bedrock.drivers import scripted
+from tests.doubles.bedrock.rendering import LATENCY_MS
+from tests.doubles.bedrock.replies import Call, Say, Usage, call, say
 
 ARGUMENTS = {"where": "drawdown of the größte Verlust", "weights": [0.1, 2, None], "deep": {"a": '"\\'}}
 WHOLE = Say(("Reading the market.",), (Call("look", ARGUMENTS), Call("look")), reasoning="Two looks are needed.")

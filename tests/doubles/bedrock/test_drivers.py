@@ -16,16 +16,16 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
-from agents.planner import PLANNER, ROLES, EmbeddedPlanner
-from graphs.run_book import result_of
-from graphs.runs import create_run, execute
-from quant.scenario import BUILT_IN
-from tests.bedrock.clients import MODEL, chat, connect
-from tests.bedrock.double import Double
-from tests.bedrock.drivers import INTRODUCTION, by_model, embedded
-from tests.graphs.conftest import OWNER, open_desk
-from tools.optimization import OptimizationRequest
-from tools.trace import DecisionMade
+from agents.planner.planner import PLANNER, ROLES, EmbeddedPlanner
+from desk.optimization.request import OptimizationRequest
+from desk.runs.events import DecisionMade
+from graphs.runs.execution import create_run, execute
+from graphs.runs.repository import result_of
+from quant.worlds.scenario import BUILT_IN
+from tests.doubles.bedrock.clients import MODEL, chat, connect
+from tests.doubles.bedrock.double import Double
+from tests.doubles.bedrock.drivers import INTRODUCTION, by_model, embedded
+from tests.graphs.dependencies import OWNER, open_dependencies
 
 LOOK: dict[str, Any] = {"toolSpec": {"name": "look", "inputSchema": {"json": {"type": "object"}}}}
 DRAFT: dict[str, Any] = {"toolSpec": {"name": "Draft", "inputSchema": {"json": {"type": "object"}}}}
@@ -114,16 +114,16 @@ def test_to_everybody_else_the_planner_says_what_it_is(tools, served) -> None:
 @pytest.mark.parametrize("tool", [DRAFT, {"type": "function", "function": {"name": "Draft"}}, {"name": "Draft"}])
 def test_the_planner_takes_tools_in_every_form(tool) -> None:
     assert EmbeddedPlanner().bind_tools([LOOK, tool]).answers_with == "Draft"  # pyright: ignore[reportAttributeAccessIssue]
-    with pytest.raises(ValueError, match=r"tools: \['look'\] hold no answer of an agent; allowed: one of"):
+    with pytest.raises(ValueError, match=r"tools: \['look'\] hold no answer of an agent; expected one of"):
         EmbeddedPlanner().bind_tools([LOOK])
 
 
 async def run(home: Path, model: BaseChatModel) -> tuple[list[Any], Any]:
     scenarios = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:2])
-    async with open_desk(home, model) as desk:
-        name = await create_run(desk, OWNER, OptimizationRequest(trials=10, scenarios=scenarios, seed=3))
-        events = [event async for event in execute(desk, OWNER, name)]
-        return events, await result_of(desk.store, OWNER, name)
+    async with open_dependencies(home, model) as dependencies:
+        name = await create_run(dependencies, OWNER, OptimizationRequest(trials=10, scenarios=scenarios, seed=3))
+        events = [event async for event in execute(dependencies, OWNER, name)]
+        return events, await result_of(dependencies.store, OWNER, name)
 
 
 @pytest.mark.anyio
@@ -139,7 +139,7 @@ async def test_all_four_agents_decide_over_the_wire_as_the_planner_does_without(
 
 
 def started(*arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.bedrock.serve", *arguments]
+    command = [sys.executable, "-m", "tests.doubles.bedrock.serve", *arguments]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -176,14 +176,14 @@ def test_a_port_that_is_taken_is_said_so() -> None:
         with started("--port", port) as process:
             _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert errors == f"--port: {port} cannot be served: Address already in use; allowed: a free one, or 0 for any\n"
+    assert errors == f"--port: {port} cannot be served: Address already in use; expected a free one, or 0 for any\n"
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
         pytest.param(
-            ("--port", "99999"), "'99999' is not allowed; allowed: a whole number, 0 to 65535", marks=pytest.mark.soak
+            ("--port", "99999"), "'99999' is not allowed; expected a whole number, 0 to 65535", marks=pytest.mark.soak
         ),
         pytest.param(("--throttle", "-1"), "'-1' is not allowed", marks=pytest.mark.soak),
         (("--port", "0", "--driver", "nonsense"), "--driver: 'nonsense'"),

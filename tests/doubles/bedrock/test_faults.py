@@ -8,8 +8,8 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, EventStreamError, ReadTimeoutError
 from urllib3.exceptions import ProtocolError
 
-from tests.bedrock import replies
-from tests.bedrock.clients import (
+from tests.doubles.bedrock import replies
+from tests.doubles.bedrock.clients import (
     GUARDRAIL,
     MESSAGES,
     MODEL,
@@ -22,9 +22,9 @@ from tests.bedrock.clients import (
     streamed,
     texts_of,
 )
-from tests.bedrock.double import Double
-from tests.bedrock.drivers import Driver, at_first, dead, faulty, scripted
-from tests.bedrock.replies import Blocked, Broken, Call, Fail, Raise, Reply, Reset, Say, Slow, say
+from tests.doubles.bedrock.double import Double
+from tests.doubles.bedrock.drivers import Driver, at_first, dead, faulty, scripted
+from tests.doubles.bedrock.replies import Blocked, Broken, Call, Fail, Raise, Reply, Reset, Say, Slow, say
 
 WHOLE = Say(("Reading the market.",), (Call("look", {"where": "top"}),), reasoning="A look is needed.")
 FAILURES = [v for v in vars(replies).values() if isinstance(v, Fail)]

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.bedrock.clients import MODEL, connect
-from tests.bedrock.double import Double
-from tests.bedrock.drivers import Driver
-from tests.bedrock.replies import say
+from tests.doubles.bedrock.clients import MODEL, connect
+from tests.doubles.bedrock.double import Double
+from tests.doubles.bedrock.drivers import Driver
+from tests.doubles.bedrock.replies import say
 
 INVALID = "ValidationException"
 UNREADABLE = "SerializationException"

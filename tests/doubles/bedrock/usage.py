@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tests.bedrock.replies import Say, Usage
-from tests.bedrock.wire import encode
+from tests.doubles.bedrock.replies import Say, Usage
+from tests.doubles.bedrock.wire import encode
 
 BYTES_A_TOKEN = 4
 

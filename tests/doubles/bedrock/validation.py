@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterator
 from itertools import pairwise
 from typing import Any
 
-from tests.bedrock.received import Received
-from tests.bedrock.replies import Fail
-from tests.bedrock.shapes import WrongType, input_shape, violations
+from tests.doubles.bedrock.calls import Received
+from tests.doubles.bedrock.replies import Fail
+from tests.doubles.bedrock.shapes import WrongType, input_shape, violations
 
 MOST_CACHE_POINTS = 4
 

@@ -4,9 +4,9 @@ import json
 import time
 from dataclasses import dataclass
 
-from tests.fleet.definitions import ProcessingStep
-from tests.fleet.job import Job
-from tests.fleet.validation import Request
+from tests.doubles.sagemaker.definitions import ProcessingStep
+from tests.doubles.sagemaker.job import Job
+from tests.doubles.sagemaker.validation import Request
 
 KEY = ("AppSpecification", "Environment", "ProcessingInputs")
 """Outputs, resources and the role are no part of what makes a processing step another one."""

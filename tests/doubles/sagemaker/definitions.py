@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_pascal
 
-from tests.fleet.references import EXECUTION, STEP, references
-from tests.fleet.validation import Request, Unfit
+from tests.doubles.sagemaker.references import EXECUTION, STEP, references
+from tests.doubles.sagemaker.validation import Request, Unfit
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9\-_]{1,64}$")]
 Value = str | int | float | bool

@@ -4,8 +4,8 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.aws import REGION
-from tests.fleet.validation import Request
+from tests.doubles.aws import REGION
+from tests.doubles.sagemaker.validation import Request
 
 TIMES = ("CreationTime", "LastModifiedTime", "ProcessingStartTime", "ProcessingEndTime")
 

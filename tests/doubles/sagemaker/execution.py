@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, Protocol
 
-from tests.fleet.cache import Cache
-from tests.fleet.definitions import (
+from tests.doubles.sagemaker.cache import Cache
+from tests.doubles.sagemaker.definitions import (
     AnyStep,
     Cause,
     ConditionStep,
@@ -21,9 +21,9 @@ from tests.fleet.definitions import (
     Value,
     placed,
 )
-from tests.fleet.job import Job
-from tests.fleet.references import STEP, looked_up, resolved
-from tests.fleet.validation import Fault, Request, Unfit, refuse_unfit
+from tests.doubles.sagemaker.job import Job
+from tests.doubles.sagemaker.references import STEP, looked_up, resolved
+from tests.doubles.sagemaker.validation import Fault, Request, Unfit, refuse_unfit
 
 ALWAYS = Retrying.model_validate({"ExceptionType": ["Step.SERVICE_FAULT", "Step.THROTTLING"]})
 """What the service does where a definition says nothing about these causes."""

@@ -1,11 +1,12 @@
-import asyncio
+"""Fixtures: a SageMaker fleet, and the AWS services behind it."""
+
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.aws import Aws, moto, point_at
-from tests.fleet.fleet import Fleet
+from tests.doubles.aws import Aws, moto, point_at
+from tests.doubles.sagemaker.fleet import Fleet
 
 
 @pytest.fixture(scope="session")
@@ -28,19 +29,3 @@ def fleet(behind: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
 def bucket(behind: Aws, tmp_path: Path) -> str:
     """A bucket of this test alone."""
     return behind.bucket(f"fleet-{abs(hash(tmp_path)):x}")
-
-
-@pytest.fixture(scope="session")
-def local(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The digest of the reference job on this machine."""
-
-    from tests.fleet.reference import REFERENCE, asked, carried_on, digest_of
-    from tests.graphs.conftest import open_desk
-
-    async def computed(home: Path) -> str:
-        async with open_desk(home) as desk:
-            await asked(desk, REFERENCE)
-            await carried_on(desk)
-            return await digest_of(desk)
-
-    return asyncio.run(computed(tmp_path_factory.mktemp("local")))

@@ -14,15 +14,15 @@ from typing import Any, NamedTuple, Self
 import boto3
 from botocore.config import Config
 
-from tests.aws import CREDENTIALS, REGION, SERVICES, Aws
-from tests.fleet.events import state_change
-from tests.fleet.instances import Instance
-from tests.fleet.job import CAPACITY, INTERNAL, Conduct, Job
-from tests.fleet.listing import page
-from tests.fleet.pipelines import Pipelines
-from tests.fleet.server import Behind, Server
-from tests.fleet.transfer import Traffic, keys, split
-from tests.fleet.validation import Fault, Request, Unfit, answer_of, refuse_unfit
+from tests.doubles.aws import CREDENTIALS, REGION, SERVICES, Aws
+from tests.doubles.sagemaker.events import state_change
+from tests.doubles.sagemaker.instances import Instance
+from tests.doubles.sagemaker.job import CAPACITY, INTERNAL, Conduct, Job
+from tests.doubles.sagemaker.listing import page
+from tests.doubles.sagemaker.pipelines import Pipelines
+from tests.doubles.sagemaker.server import Behind, Server
+from tests.doubles.sagemaker.transfer import Traffic, keys, split
+from tests.doubles.sagemaker.validation import Fault, Request, Unfit, answer_of, refuse_unfit
 
 IMAGE_URI = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/stratigos:test"
 ROLE = "arn:aws:iam::123456789012:role/fleet"

@@ -13,9 +13,9 @@ from contextlib import contextmanager, suppress
 from itertools import product
 from pathlib import Path
 
-from tests.fleet.transfer import Upload
+from tests.doubles.sagemaker.transfer import Upload
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 IMAGE = [sys.executable, "-m", "api"]
 """The entry point of the image."""
 ALONE = {

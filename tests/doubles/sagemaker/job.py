@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from tests.fleet.instances import IMAGE, Instance, addresses, environment, write
-from tests.fleet.transfer import NothingThere, Traffic, Upload, download
-from tests.fleet.validation import Request
+from tests.doubles.sagemaker.instances import IMAGE, Instance, addresses, environment, write
+from tests.doubles.sagemaker.transfer import NothingThere, Traffic, Upload, download
+from tests.doubles.sagemaker.validation import Request
 
 Status = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
 

@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from tests.fleet.fleet import IMAGE_URI, ROLE
-from tests.fleet.validation import Request
+from tests.doubles.sagemaker.fleet import IMAGE_URI, ROLE
+from tests.doubles.sagemaker.validation import Request
 
 SCRIPT = Path(__file__).with_name("container.py")
 

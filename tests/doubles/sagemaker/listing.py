@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.fleet.validation import Request, Unfit
+from tests.doubles.sagemaker.validation import Request, Unfit
 
 ORDER = {"Name": "ProcessingJobName", "CreationTime": "CreationTime", "Status": "ProcessingJobStatus"}
 SHOWN = (

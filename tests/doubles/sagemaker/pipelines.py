@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from tests.fleet.cache import Cache
-from tests.fleet.definitions import parsed
-from tests.fleet.execution import Execution, Serving
-from tests.fleet.listing import slice_of
-from tests.fleet.validation import Fault, Request
+from tests.doubles.sagemaker.cache import Cache
+from tests.doubles.sagemaker.definitions import parsed
+from tests.doubles.sagemaker.execution import Execution, Serving
+from tests.doubles.sagemaker.listing import slice_of
+from tests.doubles.sagemaker.validation import Fault, Request
 
 Play = Callable[[Request], Request]
 

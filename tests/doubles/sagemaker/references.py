@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tests.fleet.validation import Unfit
+from tests.doubles.sagemaker.validation import Unfit
 
 STEP = re.compile(r"Steps\.([A-Za-z0-9\-_]+)\.(.+)")
 PART = re.compile(r"\.?([A-Za-z0-9]+)|\['([^']+)'\]|\[(\d+)\]")

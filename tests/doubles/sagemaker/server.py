@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.fleet.validation import Fault, Request, Unfit
+from tests.doubles.sagemaker.validation import Fault, Request, Unfit
 
 JSON = "application/x-amz-json-1.1"
 PREFIX = "SageMaker."

@@ -12,12 +12,12 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.aws import Aws
-from tests.fleet.asking import arguments_of, job_of, output
-from tests.fleet.fleet import Fleet
-from tests.fleet.instances import addresses
-from tests.fleet.job import Conduct
-from tests.fleet.transfer import Upload
+from tests.doubles.aws import Aws
+from tests.doubles.sagemaker.fleet import Fleet
+from tests.doubles.sagemaker.instances import addresses
+from tests.doubles.sagemaker.job import Conduct
+from tests.doubles.sagemaker.job_requests import arguments_of, job_of, output
+from tests.doubles.sagemaker.transfer import Upload
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.fleet.asking import arguments_of
-from tests.fleet.definitions import parsed
-from tests.fleet.fleet import ROLE, Fleet
-from tests.fleet.references import looked_up, resolved
-from tests.fleet.validation import Request, Unfit
+from tests.doubles.sagemaker.definitions import parsed
+from tests.doubles.sagemaker.fleet import ROLE, Fleet
+from tests.doubles.sagemaker.job_requests import arguments_of
+from tests.doubles.sagemaker.references import looked_up, resolved
+from tests.doubles.sagemaker.validation import Request, Unfit
 
 CACHED = {"Enabled": True, "ExpireAfter": "PT1H"}
 RETRIED: Request = {"ExceptionType": ["SageMaker.CAPACITY_ERROR"], "IntervalSeconds": 1, "MaxAttempts": 2}

@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.fleet.asking import job_of
-from tests.fleet.fleet import Fleet
-from tests.fleet.validation import Fault, Request, answer_of, refuse_unfit
+from tests.doubles.sagemaker.fleet import Fleet
+from tests.doubles.sagemaker.job_requests import job_of
+from tests.doubles.sagemaker.validation import Fault, Request, answer_of, refuse_unfit
 
 
 def changed(path: str, value: Any) -> Request:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.fleet.validation import Request
+from tests.doubles.sagemaker.validation import Request
 
 Version = tuple[int, int, int]
 

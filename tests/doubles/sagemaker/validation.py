@@ -7,7 +7,7 @@ from typing import Any
 import botocore.session
 from botocore.model import OperationModel, OperationNotFoundError, ServiceModel
 
-from tests.bedrock.shapes import WrongType, violations
+from tests.doubles.bedrock.shapes import WrongType, violations
 
 INSIDE = "/opt/ml/processing/"
 """Where a container's inputs and outputs must be."""

@@ -15,19 +15,19 @@ from pydantic import BaseModel
 
 import graphs.assistant
 import graphs.optimization
-from agents.model import only
-from agents.planner import EmbeddedPlanner
-from api.app import create_desk
+from agents.models.factory import only
+from agents.planner.planner import EmbeddedPlanner
+from api.app import create_dependencies
 from api.settings import read_settings
-from graphs.checkpoint_table import DynamoTable
-from graphs.checkpoints import WORDS, open_checkpoints
-from graphs.desk import Desk
-from graphs.run_book import run_of
-from graphs.runs import create_run, decide_approval, execute
-from tests.aws import REGION, Aws, moto, point_at
-from tests.graphs.conftest import OWNER
-from tests.graphs.test_approval import decided, guarded
-from tools.errors import InvalidInput
+from desk.base.errors import InvalidInput
+from graphs.checkpoints.checkpointer import WORDS, open_checkpoints
+from graphs.checkpoints.table import DynamoTable
+from graphs.dependencies import Dependencies
+from graphs.runs.execution import create_run, decide_approval, execute
+from graphs.runs.repository import run_of
+from tests.doubles.aws import REGION, Aws, moto, point_at
+from tests.graphs.dependencies import OWNER
+from tests.graphs.runs.test_approval import decided, guarded
 
 BUCKET = "large-checkpoints"
 KEYS = {"PK": "HASH", "SK": "RANGE"}
@@ -101,25 +101,25 @@ async def streamed(graph: Any, begun: Any) -> None:
         pass
 
 
-async def ran(desk: Desk, name: str) -> str | None:
+async def ran(dependencies: Dependencies, name: str) -> str | None:
     """The digest of the result, if the run came to one."""
-    async for _ in execute(desk, OWNER, name):
+    async for _ in execute(dependencies, OWNER, name):
         pass
-    return (await run_of(desk.store, OWNER, name)).result_digest
+    return (await run_of(dependencies.store, OWNER, name)).result_digest
 
 
 @pytest.mark.soak
 async def test_a_run_that_waits_and_goes_on_elsewhere_comes_to_what_it_comes_to_with_sqlite(
     tmp_path, opened, small, aws, place
 ):
-    async with opened(tmp_path / "file") as desk:
-        expected = await ran(desk, await create_run(desk, OWNER, small()))
-    async with guarded(tmp_path / "table", checkpoints=place) as desk:
-        name = await create_run(desk, OWNER, small())
-        assert await ran(desk, name) is None
-        await decide_approval(desk, OWNER, name, decided())
-    async with guarded(tmp_path / "table", checkpoints=DynamoTable(place.name)) as desk:
-        assert await ran(desk, name) == expected is not None
+    async with opened(tmp_path / "file") as dependencies:
+        expected = await ran(dependencies, await create_run(dependencies, OWNER, small()))
+    async with guarded(tmp_path / "table", checkpoints=place) as dependencies:
+        name = await create_run(dependencies, OWNER, small())
+        assert await ran(dependencies, name) is None
+        await decide_approval(dependencies, OWNER, name, decided())
+    async with guarded(tmp_path / "table", checkpoints=DynamoTable(place.name)) as dependencies:
+        assert await ran(dependencies, name) == expected is not None
     assert not list((tmp_path / "table").glob("checkpoints*"))
     assert len(aws.items(place.name)) > 20
 
@@ -229,21 +229,21 @@ def test_every_word_of_a_state_comes_back_from_a_checkpoint(state):
 
 async def start(*, models: bool = True) -> Any:
     async with AsyncExitStack() as stack:
-        desk = await stack.enter_async_context(
-            create_desk(read_settings(), only(EmbeddedPlanner()) if models else None)
+        dependencies = await stack.enter_async_context(
+            create_dependencies(read_settings(), only(EmbeddedPlanner()) if models else None)
         )
-        return desk.checkpoints
+        return dependencies.checkpoints
 
 
 @pytest.mark.parametrize(
     ("setting", "told"),
     [
-        ("dynamodb:nowhere", "the table 'nowhere' AWS answers ResourceNotFoundException; allowed: a table of yours"),
-        ("dynamodb:other-keys", "the table 'other-keys' has other keys: PK; allowed: a table of yours"),
-        ("dynamodb:checkpoints,s3:nowhere", "the bucket 'nowhere' AWS answers 404; allowed: a table of yours"),
-        ("dynamodb:x", "'dynamodb:x' is not allowed; allowed: dynamodb:TABLE, dynamodb:TABLE,s3:BUCKET"),
-        ("dynamodb:checkpoints,s3:", "is not allowed; allowed: dynamodb:TABLE"),
-        ("s3:checkpoints", "is not allowed; allowed: dynamodb:TABLE"),
+        ("dynamodb:nowhere", "the table 'nowhere' AWS answers ResourceNotFoundException; expected a table of yours"),
+        ("dynamodb:other-keys", "the table 'other-keys' has other keys: PK; expected a table of yours"),
+        ("dynamodb:checkpoints,s3:nowhere", "the bucket 'nowhere' AWS answers 404; expected a table of yours"),
+        ("dynamodb:x", "'dynamodb:x' is not allowed; expected dynamodb:TABLE, dynamodb:TABLE,s3:BUCKET"),
+        ("dynamodb:checkpoints,s3:", "is not allowed; expected dynamodb:TABLE"),
+        ("s3:checkpoints", "is not allowed; expected dynamodb:TABLE"),
     ],
 )
 async def test_a_place_that_cannot_keep_checkpoints_stops_the_start(setting, told, aws, place, monkeypatch):

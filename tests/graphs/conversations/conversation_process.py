@@ -8,11 +8,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from agents.planner import EmbeddedPlanner
-from graphs.conversations import UNANSWERED, ask, conversation_of, resume, turn_of
-from graphs.desk import Desk
-from tests.graphs.conftest import OWNER, open_desk
-from tests.graphs.interrupted import DeadlyEvents
+from agents.planner.planner import EmbeddedPlanner
+from graphs.conversations.conversations import UNANSWERED, ask, conversation_of, resume, turn_of
+from graphs.dependencies import Dependencies
+from tests.graphs.dependencies import OWNER, open_dependencies
+from tests.journeys.bedrock_run_process import DeadlyEvents
 
 TALK = "talk"
 HEARD = "heard.jsonl"
@@ -64,12 +64,12 @@ class Noting(EmbeddedPlanner):
         return super()._reply(messages)
 
 
-async def said(desk: Desk, text: str, conversation: str = TALK, owner: str = OWNER) -> list[Any]:
-    return [event async for event in ask(desk, owner, conversation, text)]
+async def said(dependencies: Dependencies, text: str, conversation: str = TALK, owner: str = OWNER) -> list[Any]:
+    return [event async for event in ask(dependencies, owner, conversation, text)]
 
 
-async def gone_on(desk: Desk, number: int, conversation: str = TALK) -> list[Any]:
-    return [event async for event in resume(desk, OWNER, conversation, number)]
+async def gone_on(dependencies: Dependencies, number: int, conversation: str = TALK) -> list[Any]:
+    return [event async for event in resume(dependencies, OWNER, conversation, number)]
 
 
 def talk(home: Path, text: str, deadly: Collection[str], *, before: bool = False, writes: int = 0) -> None:
@@ -78,16 +78,16 @@ def talk(home: Path, text: str, deadly: Collection[str], *, before: bool = False
 
 
 async def _talk(home: Path, text: str, deadly: Collection[str], *, before: bool, writes: int) -> None:
-    async with open_desk(home, Noting(file=home / HEARD)) as desk:
-        object.__setattr__(desk.store, "events", DeadlyEvents(desk.store.events, deadly, before=before))
+    async with open_dependencies(home, Noting(file=home / HEARD)) as dependencies:
+        object.__setattr__(dependencies.store, "events", DeadlyEvents(dependencies.store.events, deadly, before=before))
         if writes:
-            from tests.graphs.killed import Deadly  # a script of its own, which changes the path
+            from tests.graphs.runs.run_process import Deadly  # a script of its own, which changes the path
 
             Deadly.left = writes
             for port in ("records", "events", "blobs"):
-                object.__setattr__(desk.store, port, Deadly(getattr(desk.store, port)))
-        last = (await conversation_of(desk.store, OWNER, TALK)).turns
-        if last and (await turn_of(desk.store, OWNER, TALK, last)).state in UNANSWERED:
-            await gone_on(desk, last)
-        elif not last or (await turn_of(desk.store, OWNER, TALK, last)).asked != text:
-            await said(desk, text)
+                object.__setattr__(dependencies.store, port, Deadly(getattr(dependencies.store, port)))
+        last = (await conversation_of(dependencies.store, OWNER, TALK)).turns
+        if last and (await turn_of(dependencies.store, OWNER, TALK, last)).state in UNANSWERED:
+            await gone_on(dependencies, last)
+        elif not last or (await turn_of(dependencies.store, OWNER, TALK, last)).asked != text:
+            await said(dependencies, text)

@@ -9,53 +9,53 @@ from pathlib import Path
 
 import pytest
 
-from agents.failures import ModelFailure
-from agents.planner import EmbeddedPlanner
-from graphs.answering import Answering, Slots
-from graphs.conversations import ask, begin_conversation, turn_of
-from graphs.desk import Desk
-from graphs.leases import Held, is_leased
-from graphs.run_book import events_of
-from graphs.turns import delete_conversation
+from agents.models.failures import ModelFailure
+from agents.planner.planner import EmbeddedPlanner
+from desk.base.clock import utc_now
+from desk.base.errors import Conflicting, NotFound
+from graphs.conversations.answering import Answering, Slots
+from graphs.conversations.conversations import ask, begin_conversation, turn_of
+from graphs.conversations.turns import delete_conversation
+from graphs.dependencies import Dependencies
+from graphs.runs.leases import Held, is_leased
+from graphs.runs.repository import events_of
 from store.errors import Conflict, Unavailable
-from store.records import Records, every
-from tests.graphs.conftest import OWNER, open_desk
-from tests.graphs.conversing import TALK
-from tests.graphs.interrupted import DeadlyEvents
-from tests.graphs.test_interrupted import FRESH
-from tools.context import utc_now
-from tools.errors import Conflicting, NotFound
+from store.records import Records, iterate_records
+from tests.graphs.conversations.conversation_process import TALK
+from tests.graphs.dependencies import OWNER, open_dependencies
+from tests.journeys.bedrock_run_process import DeadlyEvents
+from tests.journeys.test_interrupted_runs import FRESH
 
 JOKE, RISK = "tell me a joke", "how volatile is the S&P 500?"
 
 pytestmark = pytest.mark.anyio
 
 
-async def answered(desk, turn, owner: str = OWNER):
+async def answered(dependencies, turn, owner: str = OWNER):
     """The turn once somebody has answered it."""
-    while (found := await turn_of(desk.store, owner, turn.conversation, turn.number)).state == "running":
-        await desk.store.events.wait(owner, turn.id, 1_000, timeout=0.02)
+    while (found := await turn_of(dependencies.store, owner, turn.conversation, turn.number)).state == "running":
+        await dependencies.store.events.wait(owner, turn.id, 1_000, timeout=0.02)
     return found
 
 
 async def test_a_message_is_answered_while_nobody_reads(home):
-    async with open_desk(home) as desk, aclosing(Answering(desk)) as answering:
-        await begin_conversation(desk, OWNER, conversation_id=TALK)
+    async with open_dependencies(home) as dependencies, aclosing(Answering(dependencies)) as answering:
+        await begin_conversation(dependencies, OWNER, conversation_id=TALK)
         asked = await answering.ask(OWNER, TALK, RISK)
         assert (asked.number, asked.state) == (1, "running")
-        turn = await answered(desk, asked)
+        turn = await answered(dependencies, asked)
         assert (turn.state, turn.outcome) == ("completed", "answered")
-        events = await events_of(desk.store, OWNER, turn.id)
+        events = await events_of(dependencies.store, OWNER, turn.id)
         assert [event.sequence for event in events] == list(range(1, len(events) + 1))
         assert (events[0].event, events[-1].event) == ("turn_started", "turn_finished")
 
 
 async def test_the_same_key_gives_the_same_turn(home):
-    async with open_desk(home) as desk, aclosing(Answering(desk)) as answering:
-        await begin_conversation(desk, OWNER, conversation_id=TALK)
+    async with open_dependencies(home) as dependencies, aclosing(Answering(dependencies)) as answering:
+        await begin_conversation(dependencies, OWNER, conversation_id=TALK)
         turns = await asyncio.gather(*(answering.ask(OWNER, TALK, JOKE, key="k") for _ in range(5)))
         assert {turn.id for turn in turns} == {f"{TALK}-1"}
-        await answered(desk, turns[0])
+        await answered(dependencies, turns[0])
         again = await answering.ask(OWNER, TALK, JOKE, key="k")
         assert (again.number, again.state) == (1, "completed")
         with pytest.raises(Conflicting, match="turn 1, which says something else"):
@@ -91,10 +91,10 @@ def serve(home: Path, text: str, deadly: list[str]) -> None:
 
 
 async def _serve(home: Path, text: str, deadly: list[str]) -> None:
-    async with open_desk(home) as desk, aclosing(Answering(desk)) as answering:
-        object.__setattr__(desk.store, "events", DeadlyEvents(desk.store.events, deadly, before=False))
-        await begin_conversation(desk, OWNER, conversation_id=TALK)
-        await answered(desk, await answering.ask(OWNER, TALK, text))
+    async with open_dependencies(home) as dependencies, aclosing(Answering(dependencies)) as answering:
+        object.__setattr__(dependencies.store, "events", DeadlyEvents(dependencies.store.events, deadly, before=False))
+        await begin_conversation(dependencies, OWNER, conversation_id=TALK)
+        await answered(dependencies, await answering.ask(OWNER, TALK, text))
 
 
 async def killed(home: Path, text: str, kind: str) -> None:
@@ -104,24 +104,24 @@ async def killed(home: Path, text: str, kind: str) -> None:
     assert process.exitcode == -signal.SIGKILL
 
 
-def later(desk: Desk) -> Desk:
+def later(dependencies: Dependencies) -> Dependencies:
     """The same desk once every lease of before has ended."""
-    return replace(desk, now=lambda: utc_now() + timedelta(minutes=2))
+    return replace(dependencies, now=lambda: utc_now() + timedelta(minutes=2))
 
 
 async def test_the_next_process_goes_on_with_what_a_killed_one_left(home):
     await killed(home, RISK, "tool_returned")
-    async with open_desk(home) as desk:
-        left = await turn_of(desk.store, OWNER, TALK, 1)
+    async with open_dependencies(home) as dependencies:
+        left = await turn_of(dependencies.store, OWNER, TALK, 1)
         assert left.state == "running"
-        async with aclosing(Answering(desk)) as early:
+        async with aclosing(Answering(dependencies)) as early:
             await early.ensure_all(OWNER)
-            assert await is_leased(desk.store, OWNER, left.id)
-        async with aclosing(Answering(later(desk))) as answering:
+            assert await is_leased(dependencies.store, OWNER, left.id)
+        async with aclosing(Answering(later(dependencies))) as answering:
             await answering.ensure_all(OWNER)
-            turn = await answered(desk, left)
+            turn = await answered(dependencies, left)
         assert (turn.state, turn.outcome) == ("completed", "answered")
-        kinds = [event.event for event in await events_of(desk.store, OWNER, turn.id)]
+        kinds = [event.event for event in await events_of(dependencies.store, OWNER, turn.id)]
         assert [kinds.count(kind) for kind in ("turn_started", "tool_returned", "turn_finished")] == [1, 1, 1]
 
 
@@ -134,8 +134,8 @@ async def test_of_two_processes_one_answers(home):
             return super()._reply(messages)
 
     async with (
-        open_desk(home, Counting()) as one,
-        open_desk(home, Counting()) as other,
+        open_dependencies(home, Counting()) as one,
+        open_dependencies(home, Counting()) as other,
         aclosing(Answering(one, lease=1.0)) as first,
         aclosing(Answering(other, lease=1.0)) as second,
     ):
@@ -145,35 +145,35 @@ async def test_of_two_processes_one_answers(home):
         assert (await answered(other, turn)).outcome == "answered"
     once = len(asked)
     asked.clear()
-    async with open_desk(home, Counting()) as desk, aclosing(Answering(desk)) as alone:
-        await begin_conversation(desk, OWNER, conversation_id="alone")
-        await answered(desk, await alone.ask(OWNER, "alone", RISK))
+    async with open_dependencies(home, Counting()) as dependencies, aclosing(Answering(dependencies)) as alone:
+        await begin_conversation(dependencies, OWNER, conversation_id="alone")
+        await answered(dependencies, await alone.ask(OWNER, "alone", RISK))
     assert once == len(asked)
 
 
 async def test_what_a_server_was_doing_when_it_stopped_goes_on_in_the_next(home):
-    async with open_desk(home) as desk:
-        await begin_conversation(desk, OWNER, conversation_id=TALK)
-        async with aclosing(Answering(desk)) as answering:
+    async with open_dependencies(home) as dependencies:
+        await begin_conversation(dependencies, OWNER, conversation_id=TALK)
+        async with aclosing(Answering(dependencies)) as answering:
             turn = await answering.ask(OWNER, TALK, RISK)
-            await desk.store.events.wait(OWNER, turn.id, 0, timeout=20.0)
-        assert (await turn_of(desk.store, OWNER, TALK, 1)).state == "running"
-        assert not await is_leased(desk.store, OWNER, turn.id)
-        async with aclosing(Answering(desk)) as answering:
+            await dependencies.store.events.wait(OWNER, turn.id, 0, timeout=20.0)
+        assert (await turn_of(dependencies.store, OWNER, TALK, 1)).state == "running"
+        assert not await is_leased(dependencies.store, OWNER, turn.id)
+        async with aclosing(Answering(dependencies)) as answering:
             await answering.ensure_all(OWNER)
-            assert (await answered(desk, turn)).outcome == "answered"
+            assert (await answered(dependencies, turn)).outcome == "answered"
 
 
 async def test_what_was_left_goes_on_once_its_owner_asks_again(home):
-    async with open_desk(home) as desk:
-        await begin_conversation(desk, OWNER, conversation_id=TALK)
-        async with aclosing(Answering(desk)) as answering:
+    async with open_dependencies(home) as dependencies:
+        await begin_conversation(dependencies, OWNER, conversation_id=TALK)
+        async with aclosing(Answering(dependencies)) as answering:
             turn = await answering.ask(OWNER, TALK, RISK)
-            await desk.store.events.wait(OWNER, turn.id, 0, timeout=20.0)
-        async with aclosing(Answering(desk)) as answering:
+            await dependencies.store.events.wait(OWNER, turn.id, 0, timeout=20.0)
+        async with aclosing(Answering(dependencies)) as answering:
             for owner in ("another", OWNER, OWNER):
                 answering.attend(owner)
-            assert (await answered(desk, turn)).outcome == "answered"
+            assert (await answered(dependencies, turn)).outcome == "answered"
 
 
 async def test_what_the_storage_could_not_tell_of_is_looked_for_again(home):
@@ -190,34 +190,34 @@ async def test_what_the_storage_could_not_tell_of_is_looked_for_again(home):
                 raise Unavailable("for now")
             return await self.records.list(*args, **how)
 
-    async with open_desk(home) as desk:
-        await begin_conversation(desk, OWNER, conversation_id=TALK)
-        async with aclosing(Answering(desk)) as answering:
+    async with open_dependencies(home) as dependencies:
+        await begin_conversation(dependencies, OWNER, conversation_id=TALK)
+        async with aclosing(Answering(dependencies)) as answering:
             turn = await answering.ask(OWNER, TALK, RISK)
-        failing = Failing(desk.store.records)
-        failing_desk = replace(desk, store=replace(desk.store, records=failing))
-        async with aclosing(Answering(failing_desk)) as answering:
+        failing = Failing(dependencies.store.records)
+        failing_dependencies = replace(dependencies, store=replace(dependencies.store, records=failing))
+        async with aclosing(Answering(failing_dependencies)) as answering:
             answering.attend(OWNER)
             await asyncio.sleep(0.05)
             failing.fails = False
-            assert (await turn_of(desk.store, OWNER, TALK, 1)).state == "running"
+            assert (await turn_of(dependencies.store, OWNER, TALK, 1)).state == "running"
             answering.attend(OWNER)
-            assert (await answered(desk, turn)).outcome == "answered"
+            assert (await answered(dependencies, turn)).outcome == "answered"
 
 
 async def test_a_turn_at_a_terminal_is_left_to_it(home):
-    async with open_desk(home) as desk, aclosing(Answering(desk)) as answering:
-        await begin_conversation(desk, OWNER, conversation_id=TALK)
-        asking = ask(desk, OWNER, TALK, RISK)
+    async with open_dependencies(home) as dependencies, aclosing(Answering(dependencies)) as answering:
+        await begin_conversation(dependencies, OWNER, conversation_id=TALK)
+        asking = ask(dependencies, OWNER, TALK, RISK)
         await anext(asking)
-        before = await desk.store.events.last(OWNER, f"{TALK}-1")
+        before = await dependencies.store.events.last(OWNER, f"{TALK}-1")
         await answering.ensure_all(OWNER)
         await answering.ensure(OWNER, TALK, 1)
         await asyncio.sleep(0.1)
-        assert await desk.store.events.last(OWNER, f"{TALK}-1") == before
+        assert await dependencies.store.events.last(OWNER, f"{TALK}-1") == before
         await asking.aclose()
         turn = await answering.ensure(OWNER, TALK, 1, adopted=True)
-        assert (await answered(desk, turn)).outcome == "answered"
+        assert (await answered(dependencies, turn)).outcome == "answered"
 
 
 @pytest.mark.soak
@@ -226,11 +226,11 @@ async def test_a_turn_that_fails_says_so_in_its_log(home):
         def _reply(self, messages):
             raise ModelFailure("model", "access_denied")
 
-    async with open_desk(home, Failing()) as desk, aclosing(Answering(desk)) as answering:
-        await begin_conversation(desk, OWNER, conversation_id=TALK)
-        turn = await answered(desk, await answering.ask(OWNER, TALK, RISK))
+    async with open_dependencies(home, Failing()) as dependencies, aclosing(Answering(dependencies)) as answering:
+        await begin_conversation(dependencies, OWNER, conversation_id=TALK)
+        turn = await answered(dependencies, await answering.ask(OWNER, TALK, RISK))
         assert turn.state == "failed"
-        assert (await events_of(desk.store, OWNER, turn.id))[-1].event == "run_failed"
+        assert (await events_of(dependencies.store, OWNER, turn.id))[-1].event == "run_failed"
         assert (await answering.ask(OWNER, TALK, JOKE)).number == 2
 
 
@@ -252,31 +252,31 @@ async def test_a_storage_that_cannot_answer_for_a_while_does_not_end_a_turn(home
                 raise Unavailable("disk full")
             return await self._port.append_many(*arguments)
 
-    async with open_desk(home) as desk, aclosing(Answering(desk, again=0.05)) as answering:
-        await begin_conversation(desk, OWNER, conversation_id=TALK)
-        object.__setattr__(desk.store, "events", Faulty(desk.store.events))
-        turn = await answered(desk, await answering.ask(OWNER, TALK, RISK))
+    async with open_dependencies(home) as dependencies, aclosing(Answering(dependencies, again=0.05)) as answering:
+        await begin_conversation(dependencies, OWNER, conversation_id=TALK)
+        object.__setattr__(dependencies.store, "events", Faulty(dependencies.store.events))
+        turn = await answered(dependencies, await answering.ask(OWNER, TALK, RISK))
         assert Faulty.left == 0
         assert turn.state in ("completed", "failed")
-        assert (await events_of(desk.store, OWNER, turn.id))[-1].event in ("turn_finished", "run_failed")
+        assert (await events_of(dependencies.store, OWNER, turn.id))[-1].event in ("turn_finished", "run_failed")
 
 
 async def test_a_deleted_conversation_is_answered_no_more(home):
-    async with open_desk(home) as desk, aclosing(Answering(desk)) as answering:
-        await begin_conversation(desk, OWNER, conversation_id=TALK)
+    async with open_dependencies(home) as dependencies, aclosing(Answering(dependencies)) as answering:
+        await begin_conversation(dependencies, OWNER, conversation_id=TALK)
         turn = await answering.ask(OWNER, TALK, RISK)
-        await desk.store.events.wait(OWNER, turn.id, 0, timeout=20.0)
+        await dependencies.store.events.wait(OWNER, turn.id, 0, timeout=20.0)
         with pytest.raises(Held):
-            await delete_conversation(desk, OWNER, TALK)
-        await answered(desk, turn)
-        await delete_conversation(desk, OWNER, TALK)
+            await delete_conversation(dependencies, OWNER, TALK)
+        await answered(dependencies, turn)
+        await delete_conversation(dependencies, OWNER, TALK)
         for kind in ("turn", "evidence", "message", "feedback", "answer"):
-            assert [record async for record in every(desk.store.records, OWNER, kind)] == []
-        assert await desk.store.events.last(OWNER, turn.id) == 0
+            assert [record async for record in iterate_records(dependencies.store.records, OWNER, kind)] == []
+        assert await dependencies.store.events.last(OWNER, turn.id) == 0
         with pytest.raises(NotFound):
             await answering.ask(OWNER, TALK, RISK)
         with pytest.raises(Conflict):
-            await begin_conversation(desk, OWNER, conversation_id=TALK)
+            await begin_conversation(dependencies, OWNER, conversation_id=TALK)
 
 
 async def test_what_a_broken_off_deletion_left_is_gone_once_it_is_asked_for_again(home):
@@ -292,16 +292,16 @@ async def test_what_a_broken_off_deletion_left_is_gone_once_it_is_asked_for_agai
         async def delete(self, *arguments, **options):
             raise Unavailable("connection lost")
 
-    async with open_desk(home) as desk:
-        await begin_conversation(desk, OWNER, conversation_id=TALK)
-        [event async for event in ask(desk, OWNER, TALK, RISK)]
-        records = desk.store.records
-        object.__setattr__(desk.store, "records", Cut(records))
+    async with open_dependencies(home) as dependencies:
+        await begin_conversation(dependencies, OWNER, conversation_id=TALK)
+        [event async for event in ask(dependencies, OWNER, TALK, RISK)]
+        records = dependencies.store.records
+        object.__setattr__(dependencies.store, "records", Cut(records))
         with pytest.raises(Unavailable):
-            await delete_conversation(desk, OWNER, TALK)
-        object.__setattr__(desk.store, "records", records)
-        assert [record async for record in every(records, OWNER, "turn")]
+            await delete_conversation(dependencies, OWNER, TALK)
+        object.__setattr__(dependencies.store, "records", records)
+        assert [record async for record in iterate_records(records, OWNER, "turn")]
         with pytest.raises(NotFound):
-            await delete_conversation(desk, OWNER, TALK)
+            await delete_conversation(dependencies, OWNER, TALK)
         for kind in ("turn", "evidence", "message", "feedback", "answer"):
-            assert [record async for record in every(records, OWNER, kind)] == []
+            assert [record async for record in iterate_records(records, OWNER, kind)] == []

@@ -6,35 +6,35 @@ from typing import Any
 
 import pytest
 
-from api.cli import run
-from graphs.conversations import begin_conversation, turn_of
-from graphs.desk import Desk
-from graphs.run_book import events_of
-from graphs.usage import usage_of
-from tests.bedrock.clients import MODEL
-from tests.bedrock.double import Double
-from tests.bedrock.drivers import at_first, embedded, faulty
-from tests.bedrock.received import Received
-from tests.bedrock.recordings import CHAT, first_of
-from tests.bedrock.replies import THROTTLED, THROTTLED_MIDWAY, Broken, say
-from tests.graphs.conftest import OWNER, open_desk
-from tests.graphs.conversing import TALK, said
-from tests.graphs.test_budgets import cost, reported, tokens_of
-from tests.graphs.wired import OPTIONS, point_at, wired
-from tools.trace import RunLaunched, TurnFinished
-from tools.usage import total
+from api.cli.main import run
+from desk.governance.usage import total
+from desk.runs.events import RunLaunched, TurnFinished
+from graphs.conversations.conversations import begin_conversation, turn_of
+from graphs.dependencies import Dependencies
+from graphs.runs.repository import events_of
+from graphs.runs.usage import usage_of
+from tests.doubles.bedrock.calls import Received
+from tests.doubles.bedrock.clients import MODEL
+from tests.doubles.bedrock.double import Double
+from tests.doubles.bedrock.drivers import at_first, embedded, faulty
+from tests.doubles.bedrock.recordings import CHAT, first_of
+from tests.doubles.bedrock.replies import THROTTLED, THROTTLED_MIDWAY, Broken, say
+from tests.graphs.bedrock_runs import OPTIONS, point_at, wired
+from tests.graphs.conversations.conversation_process import TALK, said
+from tests.graphs.dependencies import OWNER, open_dependencies
+from tests.graphs.runs.test_budgets import cost, reported, tokens_of
 
 pytestmark = pytest.mark.anyio
 
 OUTCOMES = ["answered", "answered", "answered", "answered", "answered", "declined"]
 
 
-async def conversed(desk: Desk, texts: Sequence[str] = CHAT) -> list[dict[str, Any]]:
+async def conversed(dependencies: Dependencies, texts: Sequence[str] = CHAT) -> list[dict[str, Any]]:
     """What the turns came to."""
-    await begin_conversation(desk, OWNER, conversation_id=TALK)
+    await begin_conversation(dependencies, OWNER, conversation_id=TALK)
     for text in texts:
-        await said(desk, text)
-    turns = [await turn_of(desk.store, OWNER, TALK, number) for number in range(1, len(texts) + 1)]
+        await said(dependencies, text)
+    turns = [await turn_of(dependencies.store, OWNER, TALK, number) for number in range(1, len(texts) + 1)]
     return [turn.model_dump(exclude={"at"}) for turn in turns]
 
 
@@ -43,8 +43,8 @@ def told(tmp_path_factory) -> list[dict[str, Any]]:
     """What the embedded planner answers without the wire."""
 
     async def talk() -> list[dict[str, Any]]:
-        async with open_desk(tmp_path_factory.mktemp("embedded")) as desk:
-            return await conversed(desk)
+        async with open_dependencies(tmp_path_factory.mktemp("embedded")) as dependencies:
+            return await conversed(dependencies)
 
     return asyncio.run(talk())
 
@@ -62,10 +62,10 @@ async def test_the_same_is_answered_and_counted_over_the_wire(streaming, fault, 
     options = OPTIONS.model_copy(update={"streaming": streaming})
     with Double(driver) as double:
         point_at(monkeypatch, double.url)
-        async with wired(home, options) as desk:
-            assert await conversed(desk) == told
+        async with wired(home, options) as dependencies:
+            assert await conversed(dependencies) == told
             assert [turn["outcome"] for turn in told] == OUTCOMES
-            logs = [await events_of(desk.store, OWNER, turn["id"]) for turn in told]
+            logs = [await events_of(dependencies.store, OWNER, turn["id"]) for turn in told]
             launched = [event.launched for log in logs for event in log if isinstance(event, RunLaunched)]
             for turn, log in zip(told, logs, strict=True):
                 [used] = [event.usage for event in log if isinstance(event, TurnFinished)]
@@ -73,7 +73,7 @@ async def test_the_same_is_answered_and_counted_over_the_wire(streaming, fault, 
                 assert tokens_of(used) == reported(calls)
                 assert used.dollars == pytest.approx(cost(calls), rel=1e-12)
                 assert (used.answers + used.retries, used.retries) == (len(calls), 1)
-            runs = [usage_of(await events_of(desk.store, OWNER, name)) for name in launched]
+            runs = [usage_of(await events_of(dependencies.store, OWNER, name)) for name in launched]
             whole = total([*runs, *(usage_of(log) for log in logs)])
             assert tokens_of(whole) == reported(double.received)
             assert {each.operation for each in double.received} == {"ConverseStream" if streaming else "Converse"}
@@ -116,10 +116,10 @@ def test_what_cannot_be_recorded_says_why(arguments, allowed, home, tmp_path, mo
 
 @pytest.mark.cassette("chat")
 async def test_the_conversation_that_ships_is_answered_as_by_the_embedded_planner(home, cassette, told):
-    async with open_desk(home, cassette.models) as desk:
+    async with open_dependencies(home, cassette.models) as dependencies:
         recorded = cassette.run
-        await begin_conversation(desk, OWNER, conversation_id=recorded.run)
+        await begin_conversation(dependencies, OWNER, conversation_id=recorded.run)
         for number, text in enumerate(recorded.messages):
-            await said(desk, text, recorded.run)
-            answer = await turn_of(desk.store, OWNER, recorded.run, number + 1)
+            await said(dependencies, text, recorded.run)
+            answer = await turn_of(dependencies.store, OWNER, recorded.run, number + 1)
             assert [claim.model_dump() for claim in answer.claims] == [dict(each) for each in told[number]["claims"]]

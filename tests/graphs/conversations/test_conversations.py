@@ -17,10 +17,13 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from pydantic import Field
 
-from agents.failures import ModelFailure
-from agents.model import only
-from agents.planner import ASSISTANT, EmbeddedPlanner
-from graphs.conversations import (
+from agents.models.factory import only
+from agents.models.failures import ModelFailure
+from agents.planner.planner import ASSISTANT, EmbeddedPlanner
+from desk.base.errors import InvalidInput, NotFound
+from desk.governance.approvals import Decided
+from desk.runs.events import ClaimReleased, ToolCalled
+from graphs.conversations.conversations import (
     LONGEST_MESSAGE,
     REMEMBERED,
     Unanswered,
@@ -32,17 +35,14 @@ from graphs.conversations import (
     resume,
     turn_of,
 )
-from graphs.run_book import events_of, list_runs, result_of
-from graphs.runs import decide_approval
-from store.records import every
+from graphs.runs.execution import decide_approval
+from graphs.runs.repository import events_of, list_runs, result_of
+from store.records import iterate_records
 from store.store import open_store
-from tests.graphs.conftest import OWNER, open_desk
-from tests.graphs.conversing import CHEAP, HEARD, TALK, Noting, gone_on, said, stored, talk
-from tests.graphs.test_interrupted import FRESH, HEAVY
-from tests.graphs.waiting import LOW
-from tools.approval import Decided
-from tools.errors import InvalidInput, NotFound
-from tools.trace import ClaimReleased, ToolCalled
+from tests.graphs.conversations.conversation_process import CHEAP, HEARD, TALK, Noting, gone_on, said, stored, talk
+from tests.graphs.dependencies import OWNER, open_dependencies
+from tests.graphs.runs.approval_process import LOW
+from tests.journeys.test_interrupted_runs import FRESH, HEAVY
 
 SEARCH = "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year, base case and bear market"
 AGAIN = "the same with 20 trials"
@@ -54,7 +54,9 @@ THURSDAY = MONDAY + timedelta(days=3)
 
 pytestmark = pytest.mark.anyio
 
-FRESH.set_forkserver_preload(["tests.graphs.interrupted", "tests.graphs.conversing", *HEAVY])
+FRESH.set_forkserver_preload(
+    ["tests.journeys.bedrock_run_process", "tests.graphs.conversations.conversation_process", *HEAVY]
+)
 
 
 class Scripted(EmbeddedPlanner):
@@ -82,9 +84,9 @@ def searched(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("searched")
 
     async def search() -> None:
-        async with open_desk(folder, Noting(file=folder / HEARD)) as desk:
-            await begin_conversation(desk, OWNER, conversation_id=TALK)
-            await said(desk, SEARCH)
+        async with open_dependencies(folder, Noting(file=folder / HEARD)) as dependencies:
+            await begin_conversation(dependencies, OWNER, conversation_id=TALK)
+            await said(dependencies, SEARCH)
 
     asyncio.run(search())
     return folder
@@ -98,78 +100,78 @@ def known(searched: Path, home: Path) -> Path:
 
 @asynccontextmanager
 async def guarded(home: Path, model: Any = None, *, now: datetime = MONDAY):
-    async with open_desk(home, model) as desk:
-        yield replace(desk, thresholds=LOW, now=lambda: now)
+    async with open_dependencies(home, model) as dependencies:
+        yield replace(dependencies, thresholds=LOW, now=lambda: now)
 
 
-async def turn(desk, number: int, conversation: str = TALK):
-    return await turn_of(desk.store, OWNER, conversation, number)
+async def turn(dependencies, number: int, conversation: str = TALK):
+    return await turn_of(dependencies.store, OWNER, conversation, number)
 
 
-async def found(desk, kind: str) -> list[Any]:
-    return [record async for record in every(desk.store.records, OWNER, kind)]
+async def found(dependencies, kind: str) -> list[Any]:
+    return [record async for record in iterate_records(dependencies.store.records, OWNER, kind)]
 
 
 def decided(verdict: Any = "approved", **changes: Any) -> Decided:
     return Decided(verdict=verdict, by="risk officer", at=MONDAY, **changes)
 
 
-async def approved(desk, number: int = 1, **changes: Any) -> None:
-    waits_for = (await turn(desk, number)).waits_for
+async def approved(dependencies, number: int = 1, **changes: Any) -> None:
+    waits_for = (await turn(dependencies, number)).waits_for
     assert waits_for is not None
     run, subject = waits_for
-    await decide_approval(desk, OWNER, run, decided(**changes), subject)
+    await decide_approval(dependencies, OWNER, run, decided(**changes), subject)
 
 
 # ---- kept, listed, read again
 
 
 async def test_a_conversation_is_kept_and_listed(known):
-    async with open_desk(known) as desk:
-        [kept] = await conversations(desk.store, OWNER)
+    async with open_dependencies(known) as dependencies:
+        [kept] = await conversations(dependencies.store, OWNER)
         assert (kept.id, kept.turns, kept.parent) == (TALK, 1, None)
         assert kept.title == SEARCH[:60]
-        first = await turn(desk, 1)
+        first = await turn(dependencies, 1)
         assert (first.state, first.outcome, first.asked) == ("completed", "answered", SEARCH)
         assert [name for name, _ in first.did] == ["run_optimization"]
-        stored = await events_of(desk.store, OWNER, first.id)
-        assert await gone_on(desk, 1) == stored
+        stored = await events_of(dependencies.store, OWNER, first.id)
+        assert await gone_on(dependencies, 1) == stored
         assert [e.claim for e in stored if isinstance(e, ClaimReleased)] == list(first.claims)
-        assert await begin_conversation(desk, OWNER) != await begin_conversation(desk, OWNER)
-        assert [each.turns for each in await conversations(desk.store, OWNER)] == [0, 0, 1]
+        assert await begin_conversation(dependencies, OWNER) != await begin_conversation(dependencies, OWNER)
+        assert [each.turns for each in await conversations(dependencies.store, OWNER)] == [0, 0, 1]
 
 
 async def test_each_number_of_an_answer_is_a_figure_of_a_run_of_the_person(known):
-    async with open_desk(known) as desk:
-        await said(desk, LUCK)
-        [run] = await list_runs(desk.store, OWNER)
-        result = await result_of(desk.store, OWNER, run.id)
+    async with open_dependencies(known) as dependencies:
+        await said(dependencies, LUCK)
+        [run] = await list_runs(dependencies.store, OWNER)
+        result = await result_of(dependencies.store, OWNER, run.id)
         assert result is not None
         of_result = {(figure.id, figure.value, figure.source) for figure in result.figures}
         for number in (1, 2):
-            answer = await turn(desk, number)
+            answer = await turn(dependencies, number)
             used = {id_ for claim in answer.claims for id_ in claim.figures}
             assert used
             assert used <= {figure.id for figure in answer.figures}
             assert {(f.id, f.value, f.source) for f in answer.figures if f.id in used} <= of_result
             assert answer.focus.run == run.id
-        assert len(await found(desk, "run")) == 1
+        assert len(await found(dependencies, "run")) == 1
 
 
 async def test_an_old_result_is_explained_from_the_store(known):
     model = Scripted()
-    async with open_desk(known, model) as desk:
+    async with open_dependencies(known, model) as dependencies:
         for _ in range(REMEMBERED + 1):
-            await said(desk, JOKE)
+            await said(dependencies, JOKE)
         model.heard.clear()
-        await said(desk, LUCK)
-        late = await turn(desk, REMEMBERED + 3)
+        await said(dependencies, LUCK)
+        late = await turn(dependencies, REMEMBERED + 3)
         assert [before["asked"] for before in model.heard[0]["before"]] == [JOKE] * REMEMBERED
-        early = await branch(desk, OWNER, TALK, 1)
-        await said(desk, LUCK, early)
+        early = await branch(dependencies, OWNER, TALK, 1)
+        await said(dependencies, LUCK, early)
         assert late.claims
-        assert late.claims == (await turn(desk, 2, early)).claims
-        assert late.figures == (await turn(desk, 2, early)).figures
+        assert late.claims == (await turn(dependencies, 2, early)).claims
+        assert late.figures == (await turn(dependencies, 2, early)).figures
 
 
 async def test_what_a_tool_returned_is_stored_once_a_turn(known):
@@ -183,22 +185,22 @@ async def test_what_a_tool_returned_is_stored_once_a_turn(known):
                 reply.tool_calls[0]["args"]["claims"][0]["text"] = "It earns 4711."
             return reply
 
-    async with open_desk(known, Twice()) as desk:
-        before = await found(desk, "evidence")
-        events = await said(desk, LUCK)
+    async with open_dependencies(known, Twice()) as dependencies:
+        before = await found(dependencies, "evidence")
+        events = await said(dependencies, LUCK)
         assert sum(isinstance(event, ToolCalled) for event in events) == 2
-        assert len(await found(desk, "evidence")) == len(before) + 1
-        assert {record.version for record in await found(desk, "evidence")} == {1}
-        assert (await turn(desk, 2)).outcome == "answered"
+        assert len(await found(dependencies, "evidence")) == len(before) + 1
+        assert {record.version for record in await found(dependencies, "evidence")} == {1}
+        assert (await turn(dependencies, 2)).outcome == "answered"
         assert "4711" not in str(events)
 
 
 async def test_a_turn_stores_as_much_late_as_early(known):
     sizes = [stored(known)]
-    async with open_desk(known) as desk:
+    async with open_dependencies(known) as dependencies:
         for _ in range(3):
             for text in CHEAP:
-                await said(desk, text)
+                await said(dependencies, text)
             sizes.append(stored(known))
     (store, graph, blobs), *grown = [[b - a for a, b in zip(*pair, strict=True)] for pair in pairwise(sizes)]
     assert store > 0
@@ -214,46 +216,49 @@ async def test_a_turn_stores_as_much_late_as_early(known):
 
 async def test_both_sides_of_a_branch_go_on_by_themselves(known):
     model = Scripted()
-    async with open_desk(known, model) as desk:
-        await said(desk, LUCK)
-        side = await branch(desk, OWNER, TALK, 1)
-        assert (await conversation_of(desk.store, OWNER, side)).title == SEARCH[:60]
-        assert await turn(desk, 1, side) == await turn(desk, 1)
+    async with open_dependencies(known, model) as dependencies:
+        await said(dependencies, LUCK)
+        side = await branch(dependencies, OWNER, TALK, 1)
+        assert (await conversation_of(dependencies.store, OWNER, side)).title == SEARCH[:60]
+        assert await turn(dependencies, 1, side) == await turn(dependencies, 1)
         with pytest.raises(NotFound, match="turn"):
-            await turn(desk, 2, side)
+            await turn(dependencies, 2, side)
         model.heard.clear()
-        await said(desk, COSTS, side)
+        await said(dependencies, COSTS, side)
         assert [before["asked"] for before in model.heard[0]["before"]] == [SEARCH]
         assert "topic" not in model.heard[0]["focus"]
-        await said(desk, JOKE)
-        assert [(await turn(desk, n)).asked for n in (1, 2, 3)] == [SEARCH, LUCK, JOKE]
-        assert [(await turn(desk, n, side)).asked for n in (1, 2)] == [SEARCH, COSTS]
-        assert ((await turn(desk, 2)).focus.topic, (await turn(desk, 2, side)).focus.topic) == ("luck", "costs")
-        twig = await branch(desk, OWNER, side, 1)
-        await said(desk, JOKE, twig)
-        assert [(await turn(desk, n, twig)).asked for n in (1, 2)] == [SEARCH, JOKE]
+        await said(dependencies, JOKE)
+        assert [(await turn(dependencies, n)).asked for n in (1, 2, 3)] == [SEARCH, LUCK, JOKE]
+        assert [(await turn(dependencies, n, side)).asked for n in (1, 2)] == [SEARCH, COSTS]
+        assert ((await turn(dependencies, 2)).focus.topic, (await turn(dependencies, 2, side)).focus.topic) == (
+            "luck",
+            "costs",
+        )
+        twig = await branch(dependencies, OWNER, side, 1)
+        await said(dependencies, JOKE, twig)
+        assert [(await turn(dependencies, n, twig)).asked for n in (1, 2)] == [SEARCH, JOKE]
 
 
 @pytest.mark.parametrize("number", [0, -1, 2, 10**9])
 async def test_a_branch_needs_a_turn_that_there_is(number, known):
-    async with open_desk(known) as desk:
-        with pytest.raises(InvalidInput, match=r"turn: .*allowed: 1 to 1"):
-            await branch(desk, OWNER, TALK, number)
-        assert len(await conversations(desk.store, OWNER)) == 1
+    async with open_dependencies(known) as dependencies:
+        with pytest.raises(InvalidInput, match=r"turn: .*expected 1 to 1"):
+            await branch(dependencies, OWNER, TALK, number)
+        assert len(await conversations(dependencies.store, OWNER)) == 1
 
 
 # ---- one message at a time
 
 
 async def test_of_two_messages_at_once_one_is_answered_and_the_other_told(known):
-    async def tried(desk, text: str) -> bool:
+    async def tried(dependencies, text: str) -> bool:
         try:
-            await said(desk, text)
+            await said(dependencies, text)
         except Unanswered:
             return False
         return True
 
-    async with open_desk(known) as one, open_desk(known) as other:
+    async with open_dependencies(known) as one, open_dependencies(known) as other:
         answered = await asyncio.gather(tried(one, LUCK), tried(other, COSTS))
         assert sorted(answered) == [False, True]
         assert (await conversation_of(one.store, OWNER, TALK)).turns == 2
@@ -262,99 +267,99 @@ async def test_of_two_messages_at_once_one_is_answered_and_the_other_told(known)
 
 
 async def test_a_message_comes_after_the_answer_before_it(known):
-    async with open_desk(known) as desk:
-        following = ask(desk, OWNER, TALK, LUCK)
+    async with open_dependencies(known) as dependencies:
+        following = ask(dependencies, OWNER, TALK, LUCK)
         await anext(following)
         with pytest.raises(Unanswered, match="turn 2 is not answered yet"):
-            await said(desk, COSTS)
+            await said(dependencies, COSTS)
         with pytest.raises(InvalidInput, match="turn 2 is not answered yet"):
-            await branch(desk, OWNER, TALK, 2)
+            await branch(dependencies, OWNER, TALK, 2)
         await following.aclose()
-        await gone_on(desk, 2)
-        await said(desk, COSTS)
-        assert [(await turn(desk, n)).asked for n in (2, 3)] == [LUCK, COSTS]
+        await gone_on(dependencies, 2)
+        await said(dependencies, COSTS)
+        assert [(await turn(dependencies, n)).asked for n in (2, 3)] == [LUCK, COSTS]
 
 
 # ---- approvals
 
 
-async def asked_for_search(desk) -> None:
-    await begin_conversation(desk, OWNER, conversation_id=TALK)
-    await said(desk, SEARCH)
-    first = await turn(desk, 1)
+async def asked_for_search(dependencies) -> None:
+    await begin_conversation(dependencies, OWNER, conversation_id=TALK)
+    await said(dependencies, SEARCH)
+    first = await turn(dependencies, 1)
     assert first.state == "waiting"
     assert first.claims == ()
 
 
 async def test_a_turn_waits_for_a_person_and_goes_on_days_later_elsewhere(home, searched):
-    async with guarded(home) as desk:
-        await asked_for_search(desk)
-        assert await gone_on(desk, 1) == []
-        [run] = await list_runs(desk.store, OWNER)
+    async with guarded(home) as dependencies:
+        await asked_for_search(dependencies)
+        assert await gone_on(dependencies, 1) == []
+        [run] = await list_runs(dependencies.store, OWNER)
         assert run.state == "waiting"
-        assert (await turn(desk, 1)).waits_for == (run.id, "launch")
-        assert not [e for e in await events_of(desk.store, OWNER, run.id) if e.event == "agent_started"]
+        assert (await turn(dependencies, 1)).waits_for == (run.id, "launch")
+        assert not [e for e in await events_of(dependencies.store, OWNER, run.id) if e.event == "agent_started"]
         with pytest.raises(Unanswered, match=f"turn 1 waits for an approval .launch of run {run.id}"):
-            await said(desk, LUCK)
+            await said(dependencies, LUCK)
         with pytest.raises(InvalidInput, match="not answered yet"):
-            await branch(desk, OWNER, TALK, 1)
+            await branch(dependencies, OWNER, TALK, 1)
     async with guarded(home, now=THURSDAY) as elsewhere:
         await approved(elsewhere)
         await approved(elsewhere)
-    async with guarded(home, now=THURSDAY) as desk:
-        events = await gone_on(desk, 1)
+    async with guarded(home, now=THURSDAY) as dependencies:
+        events = await gone_on(dependencies, 1)
         assert events[-1].at == THURSDAY
-        again = await gone_on(desk, 1)
+        again = await gone_on(dependencies, 1)
         assert [event for event in again if event in events] == [event for event in events if event.run == again[0].run]
-        assert len(await found(desk, "run")) == 1
+        assert len(await found(dependencies, "run")) == 1
         assert sum(event.event == "run_finished" for event in events) == 1
-        claims = (await turn(desk, 1)).claims
-    async with open_desk(searched) as other:
+        claims = (await turn(dependencies, 1)).claims
+    async with open_dependencies(searched) as other:
         assert claims == (await turn(other, 1)).claims
 
 
 async def test_a_search_is_answered_as_the_person_edited_it(home):
-    async with guarded(home) as desk:
-        await asked_for_search(desk)
-        await approved(desk, verdict="edited", trials=12)
-        await gone_on(desk, 1)
-        [run] = await list_runs(desk.store, OWNER)
-        answer = await turn(desk, 1)
+    async with guarded(home) as dependencies:
+        await asked_for_search(dependencies)
+        await approved(dependencies, verdict="edited", trials=12)
+        await gone_on(dependencies, 1)
+        [run] = await list_runs(dependencies.store, OWNER)
+        answer = await turn(dependencies, 1)
         assert answer.focus.request == run.request
         assert (run.request.trials, answer.focus.run) == (12, run.id)
         assert answer.outcome == "answered"
 
 
 async def test_a_rejected_search_leaves_no_job_and_the_reason(home):
-    async with guarded(home) as desk:
-        await asked_for_search(desk)
-        await approved(desk, verdict="rejected", reason="too dear")
-        await gone_on(desk, 1)
-        answer = await turn(desk, 1)
+    async with guarded(home) as dependencies:
+        await asked_for_search(dependencies)
+        await approved(dependencies, verdict="rejected", reason="too dear")
+        await gone_on(dependencies, 1)
+        answer = await turn(dependencies, 1)
         assert answer.state == "completed"
         assert any("too dear" in claim.text for claim in answer.claims)
         assert (answer.focus.run, answer.focus.request) == (None, None)
-        assert [run.state for run in await list_runs(desk.store, OWNER)] == ["rejected"]
-        assert await found(desk, "trial") == []
-        await said(desk, JOKE)
+        assert [run.state for run in await list_runs(dependencies.store, OWNER)] == ["rejected"]
+        assert await found(dependencies, "trial") == []
+        await said(dependencies, JOKE)
 
 
 async def test_a_turn_may_wait_twice(known):
     wish = {"wish": {"base": "last", "trials": "20 trials"}}
     model = Scripted(calls=(("run_optimization", wish), ("open_holdout", {"run": "last"})))
-    async with guarded(known, model) as desk:
-        before = await list_runs(desk.store, OWNER)
-        await said(desk, AGAIN)
+    async with guarded(known, model) as dependencies:
+        before = await list_runs(dependencies.store, OWNER)
+        await said(dependencies, AGAIN)
         waited = []
-        while (await turn(desk, 2)).state == "waiting":
-            waited.append((await turn(desk, 2)).waits_for)
-            assert await gone_on(desk, 2) == []
-            await approved(desk, 2)
-            await gone_on(desk, 2)
+        while (await turn(dependencies, 2)).state == "waiting":
+            waited.append((await turn(dependencies, 2)).waits_for)
+            assert await gone_on(dependencies, 2) == []
+            await approved(dependencies, 2)
+            await gone_on(dependencies, 2)
         assert {subject for _, subject in waited} == {"launch", "holdout"}
         assert len(waited) == 2
-        assert (await turn(desk, 2)).outcome == "answered"
-        assert len(await list_runs(desk.store, OWNER)) == len(before) + 1
+        assert (await turn(dependencies, 2)).outcome == "answered"
+        assert len(await list_runs(dependencies.store, OWNER)) == len(before) + 1
 
 
 # ---- whose it is
@@ -362,31 +367,31 @@ async def test_a_turn_may_wait_twice(known):
 
 async def test_nothing_of_another_person_is_found(known):
     model = Scripted()
-    async with open_desk(known, model) as desk:
-        [run] = await list_runs(desk.store, OWNER)
+    async with open_dependencies(known, model) as dependencies:
+        [run] = await list_runs(dependencies.store, OWNER)
         for number in (1, 2):
             with pytest.raises(NotFound, match="conversation"):
-                await turn_of(desk.store, "somebody", TALK, number)
+                await turn_of(dependencies.store, "somebody", TALK, number)
         with pytest.raises(NotFound, match="there is no"):
-            await said(desk, LUCK, owner="somebody")
+            await said(dependencies, LUCK, owner="somebody")
         with pytest.raises(NotFound, match="there is no"):
-            await branch(desk, "somebody", TALK, 1)
+            await branch(dependencies, "somebody", TALK, 1)
         with pytest.raises(NotFound, match="there is no"):
-            [event async for event in resume(desk, "somebody", TALK, 1)]
-        assert await conversations(desk.store, "somebody") == []
+            [event async for event in resume(dependencies, "somebody", TALK, 1)]
+        assert await conversations(dependencies.store, "somebody") == []
 
         other = Scripted(calls=(("explain_result", {"topic": "luck", "run": run.id}), ("list_results", {})))
-        theirs = replace(desk, models=only(other))
+        theirs = replace(dependencies, models=only(other))
         await begin_conversation(theirs, "somebody", conversation_id=TALK)
         asked = f"Is {run.id} luck?"
         await said(theirs, asked, owner="somebody")
-        records = [record async for record in every(desk.store.records, "somebody", "evidence")]
+        records = [record async for record in iterate_records(dependencies.store.records, "somebody", "evidence")]
         assert [record.document["refused"] for record in records].count(True) == 1
         figures = str([record.document["figures"] for record in records])
         assert "0 of your results begin with" in figures
         assert "deflated" not in figures
-        assert (await turn(desk, 1)).asked == SEARCH
-        assert (await turn_of(desk.store, "somebody", TALK, 1)).asked == asked
+        assert (await turn(dependencies, 1)).asked == SEARCH
+        assert (await turn_of(dependencies.store, "somebody", TALK, 1)).asked == asked
 
 
 # ---- what may be said
@@ -405,23 +410,23 @@ async def test_nothing_of_another_person_is_found(known):
     ],
 )
 async def test_whatever_is_said_gets_an_answer(text, outcome, known):
-    async with open_desk(known) as desk:
-        await said(desk, text)
-        answer = await turn(desk, 2)
+    async with open_dependencies(known) as dependencies:
+        await said(dependencies, text)
+        answer = await turn(dependencies, 2)
         assert answer.state == "completed"
         assert answer.asked == text.strip()
         assert outcome in (None, answer.outcome)
         assert answer.outcome != "answered"
-        await said(desk, LUCK)
-        assert (await turn(desk, 3)).outcome == "answered"
+        await said(dependencies, LUCK)
+        assert (await turn(dependencies, 3)).outcome == "answered"
 
 
 @pytest.mark.parametrize("text", ["", " \n\t ", "x" * (LONGEST_MESSAGE + 1), "half \ud83d of a face"])
 async def test_what_no_message_can_be_is_refused_and_not_kept(text, known):
-    async with open_desk(known) as desk:
-        with pytest.raises(InvalidInput, match=r"message: .*allowed: 1 to 4000 characters"):
-            await said(desk, text)
-        assert (await conversation_of(desk.store, OWNER, TALK)).turns == 1
+    async with open_dependencies(known) as dependencies:
+        with pytest.raises(InvalidInput, match=r"message: .*expected 1 to 4000 characters"):
+            await said(dependencies, text)
+        assert (await conversation_of(dependencies.store, OWNER, TALK)).turns == 1
 
 
 # ---- several tools, several processes
@@ -432,13 +437,13 @@ async def test_a_tool_goes_on_from_what_the_one_before_it_found(home):
         return "evaluate_strategy", {"strategy": {"template": template}}
 
     await prepare(home)
-    async with open_desk(home, Scripted(calls=(evaluated("sixty_forty"),))) as desk:
-        await said(desk, "look at 60/40")
+    async with open_dependencies(home, Scripted(calls=(evaluated("sixty_forty"),))) as dependencies:
+        await said(dependencies, "look at 60/40")
     calls = (evaluated("twelve_month_rule"), ("save_strategy", {"name": "Core"}))
-    async with open_desk(home, Scripted(calls=calls)) as desk:
-        await said(desk, "evaluate the 12-month rule and save it as Core")
-        [saved] = await found(desk, "strategy")
-        rule = (await turn(desk, 2)).focus.rule
+    async with open_dependencies(home, Scripted(calls=calls)) as dependencies:
+        await said(dependencies, "evaluate the 12-month rule and save it as Core")
+        [saved] = await found(dependencies, "strategy")
+        rule = (await turn(dependencies, 2)).focus.rule
         assert rule is not None
         assert rule.config.weight_function != "constant"
         assert saved.document["rule"] == rule.model_dump(mode="json")
@@ -446,8 +451,8 @@ async def test_a_tool_goes_on_from_what_the_one_before_it_found(home):
 
 async def test_a_launch_is_told_before_the_run_that_it_begins(home):
     await prepare(home)
-    async with open_desk(home) as desk:
-        told = [(event.event, event.run) for event in await said(desk, SEARCH)]
+    async with open_dependencies(home) as dependencies:
+        told = [(event.event, event.run) for event in await said(dependencies, SEARCH)]
     launched = told.index(("run_launched", f"{TALK}-1"))
     assert launched < next(n for n, (name, _) in enumerate(told) if name == "run_started")
     assert told[-1] == ("turn_finished", f"{TALK}-1")
@@ -455,21 +460,21 @@ async def test_a_launch_is_told_before_the_run_that_it_begins(home):
 
 async def test_two_processes_that_answer_the_same_message_come_to_one_answer(home):
     await prepare(home)
-    async with open_desk(home) as desk:
-        asking = ask(desk, OWNER, TALK, SEARCH)
+    async with open_dependencies(home) as dependencies:
+        asking = ask(dependencies, OWNER, TALK, SEARCH)
         await anext(asking)
         await asking.aclose()
 
     async def answered() -> list[str]:
-        async with open_desk(home) as desk:
-            return [event.event for event in await gone_on(desk, 1)]
+        async with open_dependencies(home) as dependencies:
+            return [event.event for event in await gone_on(dependencies, 1)]
 
     both = await asyncio.gather(answered(), answered())
     assert all(told[-1] == "turn_finished" for told in both)
-    async with open_desk(home) as desk:
-        assert (await turn(desk, 1)).state == "completed"
-        assert [run.state for run in await list_runs(desk.store, OWNER)] == ["completed"]
-        names = Counter(event.event for event in await events_of(desk.store, OWNER, f"{TALK}-1"))
+    async with open_dependencies(home) as dependencies:
+        assert (await turn(dependencies, 1)).state == "completed"
+        assert [run.state for run in await list_runs(dependencies.store, OWNER)] == ["completed"]
+        names = Counter(event.event for event in await events_of(dependencies.store, OWNER, f"{TALK}-1"))
         assert (names["run_launched"], names["run_failed"], names["decision_made"]) == (1, 0, 1)
 
 
@@ -481,19 +486,19 @@ async def test_a_turn_whose_model_failed_goes_on_or_is_left(known):
         def _reply(self, messages):
             raise ModelFailure("model", "access_denied")
 
-    async with open_desk(known, Failing()) as desk:
+    async with open_dependencies(known, Failing()) as dependencies:
         with pytest.raises(ModelFailure):
-            await said(desk, LUCK)
-        assert (await turn(desk, 2)).state == "failed"
+            await said(dependencies, LUCK)
+        assert (await turn(dependencies, 2)).state == "failed"
         with pytest.raises(ModelFailure):
-            await gone_on(desk, 2)
-        assert (await turn(desk, 2)).state == "failed"
-        failed = [e for e in await events_of(desk.store, OWNER, f"{TALK}-2") if e.event == "run_failed"]
+            await gone_on(dependencies, 2)
+        assert (await turn(dependencies, 2)).state == "failed"
+        failed = [e for e in await events_of(dependencies.store, OWNER, f"{TALK}-2") if e.event == "run_failed"]
         assert [(e.code, e.kind) for e in failed] == [("model_failed", "access_denied")] * 2
-    async with open_desk(known) as desk:
-        await said(desk, COSTS)
-        await gone_on(desk, 2)
-        assert [(await turn(desk, n)).outcome for n in (2, 3)] == ["answered", "answered"]
+    async with open_dependencies(known) as dependencies:
+        await said(dependencies, COSTS)
+        await gone_on(dependencies, 2)
+        assert [(await turn(dependencies, n)).outcome for n in (2, 3)] == ["answered", "answered"]
 
 
 async def test_a_draft_that_was_refused_does_not_outlive_a_turn_that_failed(known):
@@ -504,31 +509,31 @@ async def test_a_draft_that_was_refused_does_not_outlive_a_turn_that_failed(know
             claims = [{"section": "answer", "text": "It gained 4321 bps."}]
             return AIMessage("", tool_calls=[{"name": ASSISTANT, "args": {"claims": claims}, "id": "1"}])
 
-    async with open_desk(known, Inventing()) as desk:
+    async with open_dependencies(known, Inventing()) as dependencies:
         with pytest.raises(ModelFailure):
-            await said(desk, LUCK)
-        assert (await turn(desk, 2)).state == "failed"
-        assert await found(desk, "answer") == []
+            await said(dependencies, LUCK)
+        assert (await turn(dependencies, 2)).state == "failed"
+        assert await found(dependencies, "answer") == []
 
 
 async def test_the_same_ids_of_two_people_are_two_conversations(home):
-    async with guarded(home) as desk:
+    async with guarded(home) as dependencies:
         for owner in (OWNER, "somebody"):
-            await begin_conversation(desk, owner, conversation_id=TALK)
-            await said(desk, SEARCH, owner=owner)
-        await approved(desk)
-        await gone_on(desk, 1)
-        assert (await turn(desk, 1)).state == "completed"
-    async with guarded(home) as desk:
-        other = await turn_of(desk.store, "somebody", TALK, 1)
+            await begin_conversation(dependencies, owner, conversation_id=TALK)
+            await said(dependencies, SEARCH, owner=owner)
+        await approved(dependencies)
+        await gone_on(dependencies, 1)
+        assert (await turn(dependencies, 1)).state == "completed"
+    async with guarded(home) as dependencies:
+        other = await turn_of(dependencies.store, "somebody", TALK, 1)
         assert other.waits_for is not None
-        await decide_approval(desk, "somebody", other.waits_for[0], decided("edited", trials=12))
-        async for _ in resume(desk, "somebody", TALK, 1):
+        await decide_approval(dependencies, "somebody", other.waits_for[0], decided("edited", trials=12))
+        async for _ in resume(dependencies, "somebody", TALK, 1):
             pass
-        assert (await turn_of(desk.store, "somebody", TALK, 1)).state == "completed"
+        assert (await turn_of(dependencies.store, "somebody", TALK, 1)).state == "completed"
         for owner, trials in ((OWNER, 10), ("somebody", 12)):
-            [run] = await list_runs(desk.store, owner)
-            result = await result_of(desk.store, owner, run.id)
+            [run] = await list_runs(dependencies.store, owner)
+            result = await result_of(dependencies.store, owner, run.id)
             assert result is not None
             assert result.counts.trials == trials
 
@@ -550,7 +555,9 @@ async def traces(home: Path) -> dict[str, Any]:
         return {
             "turns": [each.model_dump(exclude={"at"}) for each in turns],
             "logs": {log: [e.comparable() for e in await events_of(store, OWNER, log)] for log in logs},
-            "evidence": [(r.key.id, r.document, r.version) async for r in every(store.records, OWNER, "evidence")],
+            "evidence": [
+                (r.key.id, r.document, r.version) async for r in iterate_records(store.records, OWNER, "evidence")
+            ],
         }
 
 
@@ -559,8 +566,8 @@ def questions(home: Path) -> Counter[str]:
 
 
 async def prepare(home: Path) -> None:
-    async with open_desk(home) as desk:
-        await begin_conversation(desk, OWNER, conversation_id=TALK)
+    async with open_dependencies(home) as dependencies:
+        await begin_conversation(dependencies, OWNER, conversation_id=TALK)
 
 
 async def until_done(home: Path, text: str, deadly: Collection[str], **options: Any) -> int:
@@ -585,16 +592,16 @@ async def test_a_killed_turn_goes_on_where_it_was(home, searched):
 
 
 async def test_an_opened_holdout_is_answered_in_checked_sentences(opened, home) -> None:
-    async with opened(home) as desk:
-        conversation = await begin_conversation(desk, OWNER)
+    async with opened(home) as dependencies:
+        conversation = await begin_conversation(dependencies, OWNER)
         for text in ("optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year", "open the holdout"):
-            _ = [event async for event in ask(desk, OWNER, conversation, text)]
-        waits = (await turn_of(desk.store, OWNER, conversation, 2)).waits_for
+            _ = [event async for event in ask(dependencies, OWNER, conversation, text)]
+        waits = (await turn_of(dependencies.store, OWNER, conversation, 2)).waits_for
         assert waits is not None
-        approved = Decided(verdict="approved", by=OWNER, at=desk.now())
-        await decide_approval(desk, OWNER, waits[0], approved, "holdout")
-        _ = [event async for event in resume(desk, OWNER, conversation, 2)]
-        turn = await turn_of(desk.store, OWNER, conversation, 2)
+        approved = Decided(verdict="approved", by=OWNER, at=dependencies.now())
+        await decide_approval(dependencies, OWNER, waits[0], approved, "holdout")
+        _ = [event async for event in resume(dependencies, OWNER, conversation, 2)]
+        turn = await turn_of(dependencies.store, OWNER, conversation, 2)
     assert turn.outcome == "answered"
     assert "holdout_advantage_bps" in turn.claims[0].figures
     request = turn.focus.request

@@ -5,13 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from graphs.following import Following
-from graphs.log import EventLog
-from graphs.story import story
-from store.records import Key
-from store.store import Store, open_store
-from tools.approval import USUAL, Asked
-from tools.trace import (
+from desk.governance.approvals import USUAL, Asked
+from desk.governance.usage import Usage
+from desk.runs.events import (
     ApprovalRequested,
     NodeStarted,
     RunFailed,
@@ -22,7 +18,11 @@ from tools.trace import (
     TurnPaused,
     TurnStarted,
 )
-from tools.usage import Usage
+from graphs.conversations.event_sequence import story
+from graphs.runs.event_log import EventLog
+from graphs.streaming.followers import Following
+from store.records import Key
+from store.store import Store, open_store
 
 pytestmark = pytest.mark.anyio
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from graphs.desk import Desk
-from graphs.run_book import Run, change_run
-from graphs.states import RunState
-from graphs.worker import Execution, Worker
-from store.sqlite_queue import open_sqlite_queue
-from tests.graphs.conftest import open_desk
+from graphs.dependencies import Dependencies
+from graphs.jobs.worker import Execution, Worker
+from graphs.runs.repository import Run, change_run
+from graphs.runs.states import RunState
+from store.sqlite.queue import open_sqlite_queue
+from tests.graphs.dependencies import open_dependencies
 
 BEGUN = "executions"
 PAUSE = 0.02
@@ -30,14 +30,14 @@ async def eventually(look: Callable[[], Awaitable[T]], *, seconds: float = 60.0)
 
 
 @asynccontextmanager
-async def queued_desk(home: Path, **changes) -> AsyncGenerator[Desk]:
-    async with open_desk(home) as desk, open_sqlite_queue(home) as queue:
-        yield replace(desk, queue=queue, **changes)
+async def queued_dependencies(home: Path, **changes) -> AsyncGenerator[Dependencies]:
+    async with open_dependencies(home) as dependencies, open_sqlite_queue(home) as queue:
+        yield replace(dependencies, queue=queue, **changes)
 
 
 @asynccontextmanager
-async def working(desk: Desk, **options) -> AsyncGenerator[Worker]:
-    worker = Worker(desk, **options)
+async def working(dependencies: Dependencies, **options) -> AsyncGenerator[Worker]:
+    worker = Worker(dependencies, **options)
     task = asyncio.create_task(worker.work())
     try:
         yield worker
@@ -56,18 +56,18 @@ class Begun:
 def fake(home: Path, seconds: float = 0.0) -> Execution:
     """Instead of a search: a durable line for each execution that begins, and the states of one."""
 
-    async def execution(desk: Desk, owner: str, run_id: str) -> None:
+    async def execution(dependencies: Dependencies, owner: str, run_id: str) -> None:
         def to(stage: RunState):
             def advanced(run: Run) -> Run:
-                return run.advanced(stage, at=desk.now(), by="worker")
+                return run.advanced(stage, at=dependencies.now(), by="worker")
 
             return advanced
 
         with (home / BEGUN).open("a") as lines:
             lines.write(f"{owner} {run_id} {os.getpid()}\n")
-        await change_run(desk.store, owner, run_id, to("validating"))
+        await change_run(dependencies.store, owner, run_id, to("validating"))
         await asyncio.sleep(seconds)
-        await change_run(desk.store, owner, run_id, to("completed"))
+        await change_run(dependencies.store, owner, run_id, to("completed"))
 
     return execution
 

@@ -8,13 +8,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from graphs import jobs, turnstile
-from graphs.desk import Desk
-from graphs.run_book import list_runs
-from tests.graphs.queued import Begun, eventually, executions, queued_desk
-from tools.optimization import OptimizationRequest
+from desk.optimization.request import OptimizationRequest
+from graphs.dependencies import Dependencies
+from graphs.jobs import fair_queue as turnstile
+from graphs.jobs import jobs
+from graphs.runs.repository import list_runs
+from tests.graphs.jobs.queued_runs import Begun, eventually, executions, queued_dependencies
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SECONDS = 240
 
 
@@ -22,16 +23,16 @@ async def storm(home: Path, request: OptimizationRequest, *, wanted: Sequence[in
     """User k submits `wanted[k]` jobs, the greediest first; all are in before a worker begins."""
     users = {f"user{k}": count for k, count in enumerate(wanted)}
     total = sum(wanted)
-    async with queued_desk(home) as desk:
+    async with queued_dependencies(home) as dependencies:
         for user, count in users.items():
-            await asyncio.gather(*(jobs.submit(desk, user, request) for _ in range(count)))
-        command = [sys.executable, "-m", "tests.graphs.storming", str(home), str(processes)]
+            await asyncio.gather(*(jobs.submit(dependencies, user, request) for _ in range(count)))
+        command = [sys.executable, "-m", "tests.graphs.jobs.storm_workers", str(home), str(processes)]
         working = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdin=asyncio.subprocess.PIPE)
         killed = await _killed(home, total * 2 // 3)
-        await eventually(lambda: _finished(desk, users), seconds=SECONDS)
+        await eventually(lambda: _finished(dependencies, users), seconds=SECONDS)
         await working.communicate(b"")
-        ended = {user: await list_runs(desk.store, user) for user in users}
-        assert await jobs.queue_of(desk).depth() == 0
+        ended = {user: await list_runs(dependencies.store, user) for user in users}
+        assert await jobs.queue_of(dependencies).depth() == 0
     assert working.returncode == 0
     assert {user: Counter(run.state for run in runs) for user, runs in ended.items()} == {
         user: {"completed": count} for user, count in users.items()
@@ -51,8 +52,8 @@ async def _killed(home: Path, after: int) -> int:
     return process
 
 
-async def _finished(desk: Desk, users: Iterable[str]) -> bool:
-    gates = [(await turnstile.read(desk.store, user))[0] for user in users]
+async def _finished(dependencies: Dependencies, users: Iterable[str]) -> bool:
+    gates = [(await turnstile.read(dependencies.store, user))[0] for user in users]
     return not any(gate.places or gate.waiting for gate in gates)
 
 

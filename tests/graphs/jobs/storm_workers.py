@@ -1,4 +1,4 @@
-"""Worker processes over one home, until standard input ends: `python -m tests.graphs.storming HOME PROCESSES`."""
+"""Worker processes over one home, until standard input ends: `python -m tests.graphs.jobs.storm_workers HOME N`."""
 
 import asyncio
 import os
@@ -6,15 +6,15 @@ import signal
 import sys
 from pathlib import Path
 
-from graphs.worker import Worker
-from tests.graphs.queued import fake, queued_desk
+from graphs.jobs.worker import Worker
+from tests.graphs.jobs.queued_runs import fake, queued_dependencies
 
 LEASE = 1.0
 
 
 async def work(home: Path) -> None:
-    async with queued_desk(home) as desk:
-        worker = Worker(desk, lease=LEASE, execution=fake(home, seconds=0.01))
+    async with queued_dependencies(home) as dependencies:
+        worker = Worker(dependencies, lease=LEASE, execution=fake(home, seconds=0.01))
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, worker.stop)
         await worker.work()
 

@@ -9,21 +9,23 @@ from typing import Any
 
 import pytest
 
-from graphs import jobs, turnstile
-from graphs.computations import KIND, computation_of
-from graphs.remote import carried_out, look, notice
-from graphs.run_book import Cancelled, JobFailed, events_of, run_of
-from graphs.runs import create_run, decide_approval, execute
-from graphs.worker import Worker
-from tests.graphs.conftest import OWNER, open_desk
-from tests.graphs.elsewhere import CLOUD, Account, Elsewhere, cloud_desk, compute
-from tests.graphs.mortal import Killed, Life
-from tests.graphs.queued import eventually, working
-from tools.approval import USUAL, Decided
-from tools.context import utc_now
-from tools.errors import UserError
-from tools.jobs import Machines, Report
-from tools.trace import ComputationReported, JobProgressed, RunFailed
+from desk.base.clock import utc_now
+from desk.base.errors import UserError
+from desk.governance.approvals import USUAL, Decided
+from desk.governance.estimates import Machines
+from desk.optimization.jobs import Report
+from desk.runs.events import ComputationReported, JobProgressed, RunFailed
+from graphs.jobs import fair_queue as turnstile
+from graphs.jobs import jobs
+from graphs.jobs.remote import carried_out, look, notice
+from graphs.jobs.worker import Worker
+from graphs.runs.computations import KIND, computation_of
+from graphs.runs.execution import create_run, decide_approval, execute
+from graphs.runs.repository import Cancelled, JobFailed, events_of, run_of
+from tests.doubles.remote_jobs import CLOUD, Account, Elsewhere, cloud_dependencies, compute
+from tests.doubles.simulated_kill import Killed, Life
+from tests.graphs.dependencies import OWNER, open_dependencies
+from tests.graphs.jobs.queued_runs import eventually, working
 
 pytestmark = pytest.mark.anyio
 
@@ -35,46 +37,46 @@ def account() -> Account:
     return Account()
 
 
-async def state(desk, run: str) -> str:
-    return (await run_of(desk.store, OWNER, run)).state
+async def state(dependencies, run: str) -> str:
+    return (await run_of(dependencies.store, OWNER, run)).state
 
 
-async def begun(desk, request) -> str:
+async def begun(dependencies, request) -> str:
     """A job that a worker has brought to its machines."""
-    run = (await jobs.submit(desk, OWNER, request)).id
-    await worked(desk)
-    assert await state(desk, run) == "computing"
+    run = (await jobs.submit(dependencies, OWNER, request)).id
+    await worked(dependencies)
+    assert await state(dependencies, run) == "computing"
     return run
 
 
-async def worked(desk) -> int:
+async def worked(dependencies) -> int:
     """What is in the queue now is dealt with; how many messages there were."""
     count = 0
-    while (delivery := await jobs.queue_of(desk).receive(lease=60.0, wait=0.0)) is not None:
-        assert await Worker(desk).deliver(delivery)
+    while (delivery := await jobs.queue_of(dependencies).receive(lease=60.0, wait=0.0)) is not None:
+        assert await Worker(dependencies).deliver(delivery)
         count += 1
     return count
 
 
-async def finished(desk, account: Account, run: str) -> None:
+async def finished(dependencies, account: Account, run: str) -> None:
     """The machines compute whatever plan comes."""
-    while await state(desk, run) == "computing":
-        await compute(desk, account)
-        assert await look(later(desk)) == 1
-        await worked(desk)
+    while await state(dependencies, run) == "computing":
+        await compute(dependencies, account)
+        assert await look(later(dependencies)) == 1
+        await worked(dependencies)
 
 
-def later(desk, seconds: float = 60.0):
+def later(dependencies, seconds: float = 60.0):
     """The same desk, by a clock that goes ahead."""
-    return replace(desk, now=lambda: utc_now() + timedelta(seconds=seconds))
+    return replace(dependencies, now=lambda: utc_now() + timedelta(seconds=seconds))
 
 
-async def executed(desk, run: str) -> list[Any]:
-    return [event async for event in execute(desk, OWNER, run)]
+async def executed(dependencies, run: str) -> list[Any]:
+    return [event async for event in execute(dependencies, OWNER, run)]
 
 
-async def places(desk) -> list[str]:
-    return [ticket.job for ticket in (await turnstile.read(desk.store, OWNER))[0].places]
+async def places(dependencies) -> list[str]:
+    return [ticket.job for ticket in (await turnstile.read(dependencies.store, OWNER))[0].places]
 
 
 def name_of(job: str, attempt: int = 1) -> str:
@@ -84,22 +86,22 @@ def name_of(job: str, attempt: int = 1) -> str:
 async def test_a_run_is_executed_by_nobody_while_its_search_is_computed_and_comes_to_the_same_result(
     tmp_path, small, account
 ):
-    async with open_desk(tmp_path / "here") as desk:
-        here = await executed(desk, await create_run(desk, OWNER, small(), run_id="same"))
-    async with cloud_desk(tmp_path / "there", account) as desk:
-        run = (await jobs.submit(desk, OWNER, small(), run_id="same")).id
-        await worked(desk)
-        assert await places(desk) == [run]
-        assert await jobs.queue_of(desk).depth() == 0
+    async with open_dependencies(tmp_path / "here") as dependencies:
+        here = await executed(dependencies, await create_run(dependencies, OWNER, small(), run_id="same"))
+    async with cloud_dependencies(tmp_path / "there", account) as dependencies:
+        run = (await jobs.submit(dependencies, OWNER, small(), run_id="same")).id
+        await worked(dependencies)
+        assert await places(dependencies) == [run]
+        assert await jobs.queue_of(dependencies).depth() == 0
         account.say(state="running", reports=(BEGUN,))
-        assert await look(later(desk)) == 1
-        assert await worked(desk) == 1
-        assert await state(desk, run) == "computing"
-        await finished(desk, account, run)
-        done = await run_of(desk.store, OWNER, run)
-        assert await places(desk) == []
-        assert await computation_of(desk.store, OWNER, run) is None
-        stored = await events_of(desk.store, OWNER, run)
+        assert await look(later(dependencies)) == 1
+        assert await worked(dependencies) == 1
+        assert await state(dependencies, run) == "computing"
+        await finished(dependencies, account, run)
+        done = await run_of(dependencies.store, OWNER, run)
+        assert await places(dependencies) == []
+        assert await computation_of(dependencies.store, OWNER, run) is None
+        stored = await events_of(dependencies.store, OWNER, run)
     assert (done.state, done.result_digest) == ("completed", here[-1].result_digest)
     plans = len(account.submitted)
     passed = [
@@ -121,98 +123,104 @@ async def test_a_run_is_executed_by_nobody_while_its_search_is_computed_and_come
 
 
 async def test_what_is_told_twice_is_told_once_and_the_history_does_not_grow(home, small, account):
-    async with cloud_desk(home, account) as desk:
-        run = await begun(desk, small())
-        before = (await run_of(desk.store, OWNER, run)).history
+    async with cloud_dependencies(home, account) as dependencies:
+        run = await begun(dependencies, small())
+        before = (await run_of(dependencies.store, OWNER, run)).history
         account.say(state="running", reports=(BEGUN,), done=0)
         name = name_of(account.submitted[0])
-        assert await asyncio.gather(*(notice(desk, name) for _ in range(3))) == ["goes on", "no news", "no news"]
-        assert await look(later(desk)) == 0
-        assert await worked(desk) == 1
-        assert await notice(desk, name) == "no news"
-        assert (await run_of(desk.store, OWNER, run)).history == before
-        assert await places(desk) == [run]
+        assert await asyncio.gather(*(notice(dependencies, name) for _ in range(3))) == [
+            "goes on",
+            "no news",
+            "no news",
+        ]
+        assert await look(later(dependencies)) == 0
+        assert await worked(dependencies) == 1
+        assert await notice(dependencies, name) == "no news"
+        assert (await run_of(dependencies.store, OWNER, run)).history == before
+        assert await places(dependencies) == [run]
         for odd in (name_of("another"), "stratigos", "", "-", "x" * 600, "a/b#c-1", "\x00-1", name + "-2"):
-            assert await notice(desk, odd) == "not ours"
-        assert [type(event) for event in (await events_of(desk.store, OWNER, run))[-1:]] == [ComputationReported]
+            assert await notice(dependencies, odd) == "not ours"
+        assert [type(event) for event in (await events_of(dependencies.store, OWNER, run))[-1:]] == [
+            ComputationReported
+        ]
 
 
 async def test_progress_that_the_machines_report_is_told_by_a_look(home, small, account):
-    async with cloud_desk(home, account) as desk:
-        run = await begun(desk, small(trials=20))
-        await compute(desk, account)
+    async with cloud_dependencies(home, account) as dependencies:
+        run = await begun(dependencies, small(trials=20))
+        await compute(dependencies, account)
         account.say(state="running", done=9, stopped=None)
-        assert await look(later(desk)) == 1
-        await worked(desk)
-        told = [e.done for e in await events_of(desk.store, OWNER, run) if isinstance(e, JobProgressed)]
+        assert await look(later(dependencies)) == 1
+        await worked(dependencies)
+        told = [e.done for e in await events_of(dependencies.store, OWNER, run) if isinstance(e, JobProgressed)]
         total = account.last.total
         assert told == [-(-total * tenth // 10) for tenth in range(1, 9 * 10 // total + 1)]
-        assert await look(later(desk, 120.0)) == 0
+        assert await look(later(dependencies, 120.0)) == 0
         account.say(done=total - 1)
-        assert await look(later(desk, 180.0)) == 1
+        assert await look(later(dependencies, 180.0)) == 1
 
 
 async def test_an_end_before_the_run_is_written_as_computing_is_found_by_the_next_look(home, small, account):
     class Quick(Elsewhere):
         async def submit(self, job):
             status = await super().submit(job)
-            await compute(desk, account)
-            assert await notice(desk, name_of(job.id())) == "no news"  # the run is still executed
+            await compute(dependencies, account)
+            assert await notice(dependencies, name_of(job.id())) == "no news"  # the run is still executed
             return status
 
-    async with cloud_desk(home, account) as desk:
-        run = await begun(replace(desk, jobs=Quick(account)), small())
-        assert await look(later(desk)) == 1
-        await worked(desk)
-        assert account.submitted[1:] or await state(desk, run) == "completed"
+    async with cloud_dependencies(home, account) as dependencies:
+        run = await begun(replace(dependencies, jobs=Quick(account)), small())
+        assert await look(later(dependencies)) == 1
+        await worked(dependencies)
+        assert account.submitted[1:] or await state(dependencies, run) == "completed"
 
 
 @pytest.mark.parametrize("reachable", [True, False])
 async def test_a_cancel_ends_the_run_at_once_and_its_job_as_soon_as_can_be(home, small, account, reachable):
-    async with cloud_desk(home, account, jobs_per_user=1) as desk:
-        run = await begun(desk, small())
-        other = await jobs.submit(desk, OWNER, small(seed=4))
+    async with cloud_dependencies(home, account, jobs_per_user=1) as dependencies:
+        run = await begun(dependencies, small())
+        other = await jobs.submit(dependencies, OWNER, small(seed=4))
         account.unreachable = not reachable
-        cancelled = await jobs.cancel(desk, OWNER, run, by=OWNER, reason="enough")
+        cancelled = await jobs.cancel(dependencies, OWNER, run, by=OWNER, reason="enough")
         assert (cancelled.state, cancelled.history[-1].reason) == ("cancelled", "enough")
         assert account.last.state == ("cancelled" if reachable else "queued")
-        assert await places(desk) == [other.id]
+        assert await places(dependencies) == [other.id]
         account.unreachable = False
-        assert await look(later(desk)) == 0
+        assert await look(later(dependencies)) == 0
         assert account.last.state == "cancelled"
-        assert await computation_of(desk.store, OWNER, run) is None
-        assert await notice(desk, name_of(account.submitted[0])) == "not ours"
-        failed = [e for e in await events_of(desk.store, OWNER, run) if isinstance(e, RunFailed)]
+        assert await computation_of(dependencies.store, OWNER, run) is None
+        assert await notice(dependencies, name_of(account.submitted[0])) == "not ours"
+        failed = [e for e in await events_of(dependencies.store, OWNER, run) if isinstance(e, RunFailed)]
         assert [event.code for event in failed] == ["cancelled"]
-        await worked(desk)
-        await jobs.cancel(desk, OWNER, other.id, by=OWNER)
-        await jobs.restart(desk, OWNER, run, by=OWNER)
-        await worked(desk)
-        assert await state(desk, run) == "computing"
+        await worked(dependencies)
+        await jobs.cancel(dependencies, OWNER, other.id, by=OWNER)
+        await jobs.restart(dependencies, OWNER, run, by=OWNER)
+        await worked(dependencies)
+        assert await state(dependencies, run) == "computing"
         assert account.submitted.count(f"{OWNER}-{run}-plan-0") == 2
 
 
 async def test_a_job_that_may_yet_begin_is_cancelled_again_until_it_cannot(home, small, account):
-    async with cloud_desk(home, account) as desk:
-        run = await begun(desk, small())
+    async with cloud_dependencies(home, account) as dependencies:
+        run = await begun(dependencies, small())
         account.say(state="cancelled", stopping=True)
-        await jobs.cancel(desk, OWNER, run, by=OWNER)
-        await look(later(desk))
-        assert await computation_of(desk.store, OWNER, run) is not None
+        await jobs.cancel(dependencies, OWNER, run, by=OWNER)
+        await look(later(dependencies))
+        assert await computation_of(dependencies.store, OWNER, run) is not None
         account.say(stopping=False)
-        await look(later(desk, 120.0))
-        assert await computation_of(desk.store, OWNER, run) is None
+        await look(later(dependencies, 120.0))
+        assert await computation_of(dependencies.store, OWNER, run) is None
 
 
 async def test_a_second_cancel_stops_what_the_first_could_not(home, small, account):
-    async with cloud_desk(home, account) as desk:
-        run = await begun(desk, small())
+    async with cloud_dependencies(home, account) as dependencies:
+        run = await begun(dependencies, small())
         account.unreachable = True
-        await jobs.cancel(desk, OWNER, run, by=OWNER)
+        await jobs.cancel(dependencies, OWNER, run, by=OWNER)
         account.unreachable = False
-        await jobs.cancel(desk, OWNER, run, by=OWNER)
+        await jobs.cancel(dependencies, OWNER, run, by=OWNER)
         assert account.last.state == "cancelled"
-        assert await computation_of(desk.store, OWNER, run) is None
+        assert await computation_of(dependencies.store, OWNER, run) is None
 
 
 async def test_a_cancel_during_a_look_stops_what_is_executed_then(home, small, account):
@@ -224,20 +232,20 @@ async def test_a_cancel_during_a_look_stops_what_is_executed_then(home, small, a
             await wanted.wait()
             return await super().status(job_id)
 
-    async with cloud_desk(home, account) as desk:
-        run = await begun(desk, small())
+    async with cloud_dependencies(home, account) as dependencies:
+        run = await begun(dependencies, small())
         account.say(state="running", reports=(BEGUN,))
-        assert await notice(desk, name_of(account.submitted[0])) == "goes on"
-        async with working(replace(desk, jobs=Slow(account))):
+        assert await notice(dependencies, name_of(account.submitted[0])) == "goes on"
+        async with working(replace(dependencies, jobs=Slow(account))):
             await looking.wait()
-            assert (await jobs.cancel(desk, OWNER, run, by=OWNER)).state == "cancelled"
+            assert (await jobs.cancel(dependencies, OWNER, run, by=OWNER)).state == "cancelled"
             wanted.set()
 
             async def nothing_left() -> bool:
-                return await places(desk) == [] and await jobs.queue_of(desk).depth() == 0
+                return await places(dependencies) == [] and await jobs.queue_of(dependencies).depth() == 0
 
             await eventually(nothing_left, seconds=10.0)
-        assert (await state(desk, run), account.last.state) == ("cancelled", "cancelled")
+        assert (await state(dependencies, run), account.last.state) == ("cancelled", "cancelled")
 
 
 async def test_a_worker_that_is_stopped_leaves_the_job_where_it_is(home, small, account):
@@ -250,13 +258,13 @@ async def test_a_worker_that_is_stopped_leaves_the_job_where_it_is(home, small, 
             await asyncio.Event().wait()
             return status
 
-    async with cloud_desk(home, account) as desk:
-        run = (await jobs.submit(desk, OWNER, small())).id
-        async with working(replace(desk, jobs=Slow(account))):
+    async with cloud_dependencies(home, account) as dependencies:
+        run = (await jobs.submit(dependencies, OWNER, small())).id
+        async with working(replace(dependencies, jobs=Slow(account))):
             await looking.wait()
         assert account.last.state == "queued"
-        await worked(desk)
-        assert await state(desk, run) == "computing"
+        await worked(dependencies)
+        assert await state(dependencies, run) == "computing"
         assert len(account.submitted) == 1
 
 
@@ -268,19 +276,19 @@ async def test_a_worker_that_is_stopped_leaves_the_job_where_it_is(home, small, 
     ],
 )
 async def test_a_job_that_fails_fails_its_run_and_begins_anew_with_it(home, small, account, end, code, reason):
-    async with cloud_desk(home, account) as desk:
-        run = await begun(desk, small())
+    async with cloud_dependencies(home, account) as dependencies:
+        run = await begun(dependencies, small())
         account.say(state="failed", **end)
-        assert await look(later(desk)) == 1
-        await worked(desk)
-        failed = await run_of(desk.store, OWNER, run)
+        assert await look(later(dependencies)) == 1
+        await worked(dependencies)
+        failed = await run_of(dependencies.store, OWNER, run)
         assert (failed.state, failed.history[-1].reason) == ("failed", reason)
-        assert [e.code for e in await events_of(desk.store, OWNER, run) if isinstance(e, RunFailed)] == [code]
+        assert [e.code for e in await events_of(dependencies.store, OWNER, run) if isinstance(e, RunFailed)] == [code]
         assert len(account.submitted) == 1
-        assert await places(desk) == []
-        await jobs.restart(desk, OWNER, run, by=OWNER)
-        await worked(desk)
-        assert (await state(desk, run), len(account.submitted)) == ("computing", 2)
+        assert await places(dependencies) == []
+        await jobs.restart(dependencies, OWNER, run, by=OWNER)
+        await worked(dependencies)
+        assert (await state(dependencies, run), len(account.submitted)) == ("computing", 2)
 
 
 async def test_a_run_that_began_where_nothing_is_paid_for_does_not_begin_to_pay_unasked(home, small, account):
@@ -290,37 +298,37 @@ async def test_a_run_that_began_where_nothing_is_paid_for_does_not_begin_to_pay_
         async def submit(self, job):
             raise UserError("these machines are too few")
 
-    async with cloud_desk(home, account, thresholds=USUAL) as desk:
-        here = replace(desk, jobs=Here(account))
+    async with cloud_dependencies(home, account, thresholds=USUAL) as dependencies:
+        here = replace(dependencies, jobs=Here(account))
         run = (await jobs.submit(here, OWNER, small())).id
         await worked(here)
-        assert (await run_of(desk.store, OWNER, run)).history[-1].reason == "these machines are too few"
-        await jobs.restart(desk, OWNER, run, by=OWNER)
-        await worked(desk)
-        failed = await run_of(desk.store, OWNER, run)
+        assert (await run_of(dependencies.store, OWNER, run)).history[-1].reason == "these machines are too few"
+        await jobs.restart(dependencies, OWNER, run, by=OWNER)
+        await worked(dependencies)
+        failed = await run_of(dependencies.store, OWNER, run)
         assert (failed.state, account.submitted) == ("failed", [])
-        assert "nobody was asked about 2 instances; allowed: STRATIGOS_COMPUTE as it was" in failed.history[-1].reason
-        nobody_asks = replace(desk, thresholds=None)
+        assert "nobody was asked about 2 instances; expected STRATIGOS_COMPUTE as it was" in failed.history[-1].reason
+        nobody_asks = replace(dependencies, thresholds=None)
         await jobs.restart(nobody_asks, OWNER, run, by=OWNER)
         await worked(nobody_asks)
-        await jobs.cancel(desk, OWNER, run, by=OWNER)
+        await jobs.cancel(dependencies, OWNER, run, by=OWNER)
         assert len(account.submitted) == 1
 
 
-def renting(desk, account, **changes: Any):
+def renting(dependencies, account, **changes: Any):
     """The desk with other settings of its machines."""
 
     class Other(Elsewhere):
         machines = CLOUD.model_copy(update={"dollars_per_hour": 0.8} | changes)
 
-    return replace(desk, jobs=Other(account))
+    return replace(dependencies, jobs=Other(account))
 
 
-async def approved(desk, request) -> str:
-    run = (await jobs.submit(desk, OWNER, request)).id
-    await worked(desk)
-    assert await state(desk, run) == "waiting"
-    await decide_approval(desk, OWNER, run, Decided(verdict="approved", by=OWNER, at=utc_now()))
+async def approved(dependencies, request) -> str:
+    run = (await jobs.submit(dependencies, OWNER, request)).id
+    await worked(dependencies)
+    assert await state(dependencies, run) == "waiting"
+    await decide_approval(dependencies, OWNER, run, Decided(verdict="approved", by=OWNER, at=utc_now()))
     return run
 
 
@@ -336,60 +344,60 @@ async def approved(desk, request) -> str:
     ],
 )
 async def test_an_approval_holds_for_what_was_shown_and_nothing_dearer(home, small, account, changes, now):
-    async with cloud_desk(home, account, thresholds=USUAL) as cloud:
-        desk = renting(cloud, account)
-        run = await approved(desk, small())
-        await worked(renting(desk, account, **changes))
-        failed = await run_of(desk.store, OWNER, run)
+    async with cloud_dependencies(home, account, thresholds=USUAL) as cloud:
+        dependencies = renting(cloud, account)
+        run = await approved(dependencies, small())
+        await worked(renting(dependencies, account, **changes))
+        failed = await run_of(dependencies.store, OWNER, run)
         assert (failed.state, account.submitted) == ("failed", [])
         assert f"for 2 x ml.c5.4xlarge at 0.8 dollars an hour each, and takes {now}" in failed.history[-1].reason
-        assert "allowed: settings with which it takes no more" in failed.history[-1].reason
-        await jobs.restart(desk, OWNER, run, by=OWNER)
-        await worked(renting(desk, account, instances=1, instance_type="ml.small", dollars_per_hour=0.1))
-        assert (await state(desk, run), len(account.submitted)) == ("computing", 1)
+        assert "expected settings with which it takes no more" in failed.history[-1].reason
+        await jobs.restart(dependencies, OWNER, run, by=OWNER)
+        await worked(renting(dependencies, account, instances=1, instance_type="ml.small", dollars_per_hour=0.1))
+        assert (await state(dependencies, run), len(account.submitted)) == ("computing", 1)
 
 
 async def test_a_later_plan_is_not_computed_on_dearer_machines(home, small, account):
-    async with cloud_desk(home, account, thresholds=USUAL) as cloud:
-        desk = renting(cloud, account)
-        run = await approved(desk, small(trials=20))
-        await worked(desk)
-        dearer = renting(desk, account, dollars_per_hour=4.9)
-        await compute(desk, account)
+    async with cloud_dependencies(home, account, thresholds=USUAL) as cloud:
+        dependencies = renting(cloud, account)
+        run = await approved(dependencies, small(trials=20))
+        await worked(dependencies)
+        dearer = renting(dependencies, account, dollars_per_hour=4.9)
+        await compute(dependencies, account)
         assert await look(later(dearer)) == 1
         await worked(dearer)
-        assert (await state(desk, run), len(account.submitted)) == ("failed", 1)
-        await jobs.restart(desk, OWNER, run, by=OWNER)
-        await worked(desk)
-        await finished(desk, account, run)
-        assert await state(desk, run) == "completed"
+        assert (await state(dependencies, run), len(account.submitted)) == ("failed", 1)
+        await jobs.restart(dependencies, OWNER, run, by=OWNER)
+        await worked(dependencies)
+        await finished(dependencies, account, run)
+        assert await state(dependencies, run) == "completed"
 
 
 async def test_a_storage_that_stopped_the_job_has_it_submitted_again(home, small, account):
-    async with cloud_desk(home, account) as desk:
-        run = await begun(desk, small())
+    async with cloud_dependencies(home, account) as dependencies:
+        run = await begun(dependencies, small())
         account.say(state="failed", error="the bucket does not answer", unavailable=True)
-        assert await look(later(desk)) == 1
-        delivery = await jobs.queue_of(desk).receive(lease=60.0, wait=0.0)
+        assert await look(later(dependencies)) == 1
+        delivery = await jobs.queue_of(dependencies).receive(lease=60.0, wait=0.0)
         assert delivery is not None
-        assert not await Worker(desk, lease=3.0).deliver(delivery)  # it comes again
-        assert await state(desk, run) == "computing"
-        await eventually(lambda: worked(desk))
-        assert (await state(desk, run), len(account.submitted)) == ("computing", 2)
+        assert not await Worker(dependencies, lease=3.0).deliver(delivery)  # it comes again
+        assert await state(dependencies, run) == "computing"
+        await eventually(lambda: worked(dependencies))
+        assert (await state(dependencies, run), len(account.submitted)) == ("computing", 2)
         assert account.last.state == "queued"
 
 
 async def test_machines_that_do_not_answer_are_asked_again(home, small, account):
-    async with cloud_desk(home, account) as desk:
-        run = await begun(desk, small())
+    async with cloud_dependencies(home, account) as dependencies:
+        run = await begun(dependencies, small())
         account.say(state="running", reports=(BEGUN,))
         account.unreachable = True
-        assert await look(later(desk)) == 0
-        assert await look(later(desk)) == 0  # it was looked at just now
+        assert await look(later(dependencies)) == 0
+        assert await look(later(dependencies)) == 0  # it was looked at just now
         account.unreachable = False
-        assert await look(later(desk, 120.0)) == 1
-        await worked(desk)
-        assert await state(desk, run) == "computing"
+        assert await look(later(dependencies, 120.0)) == 1
+        await worked(dependencies)
+        assert await state(dependencies, run) == "computing"
 
 
 async def test_an_error_that_a_person_can_mend_is_told_by_the_run(home, small, account):
@@ -397,12 +405,12 @@ async def test_an_error_that_a_person_can_mend_is_told_by_the_run(home, small, a
         async def status(self, job_id):
             raise UserError("role: may not describe the job")
 
-    async with cloud_desk(home, account) as desk:
-        run = await begun(desk, small())
-        denied = later(replace(desk, jobs=Denied(account)))
+    async with cloud_dependencies(home, account) as dependencies:
+        run = await begun(dependencies, small())
+        denied = later(replace(dependencies, jobs=Denied(account)))
         assert await look(denied) == 1
         await worked(denied)
-        assert (await run_of(desk.store, OWNER, run)).history[-1].reason == "role: may not describe the job"
+        assert (await run_of(dependencies.store, OWNER, run)).history[-1].reason == "role: may not describe the job"
 
 
 async def test_a_fault_of_the_machines_ends_no_worker(home, small, account):
@@ -413,29 +421,29 @@ async def test_a_fault_of_the_machines_ends_no_worker(home, small, account):
             self.asked.set()
             raise RuntimeError("nobody has thought of that")
 
-    async with cloud_desk(home, account) as desk:
-        run = await begun(desk, small())
-        async with working(later(replace(desk, jobs=Faulty(account)))):
+    async with cloud_dependencies(home, account) as dependencies:
+        run = await begun(dependencies, small())
+        async with working(later(replace(dependencies, jobs=Faulty(account)))):
             await Faulty.asked.wait()
-        assert await state(desk, run) == "computing"
+        assert await state(dependencies, run) == "computing"
 
 
 async def test_a_round_looks_at_whom_nobody_has_looked_at_and_at_each_once(home, small, account):
-    async with cloud_desk(home, account, jobs_per_user=4) as desk:
+    async with cloud_dependencies(home, account, jobs_per_user=4) as dependencies:
         for seed in range(4):
-            await jobs.submit(desk, OWNER, small(seed=seed))
-        await worked(desk)
+            await jobs.submit(dependencies, OWNER, small(seed=seed))
+        await worked(dependencies)
         account.asked = 0
-        assert await asyncio.gather(look(later(desk)), look(later(desk))) == [0, 0]
+        assert await asyncio.gather(look(later(dependencies)), look(later(dependencies))) == [0, 0]
         assert account.asked == 4
 
 
-async def process(desk, *, lease: float = 60.0) -> None:
+async def process(dependencies, *, lease: float = 60.0) -> None:
     """What a worker does: it sends what was left unsent, looks at what is computed elsewhere, and executes."""
-    await jobs.sweep(desk)
-    await look(desk)
-    while (delivery := await jobs.queue_of(desk).receive(lease=lease, wait=0.0)) is not None:
-        await Worker(desk).deliver(delivery)
+    await jobs.sweep(dependencies)
+    await look(dependencies)
+    while (delivery := await jobs.queue_of(dependencies).receive(lease=lease, wait=0.0)) is not None:
+        await Worker(dependencies).deliver(delivery)
 
 
 async def dying(life: Life, doing) -> None:
@@ -446,44 +454,52 @@ async def dying(life: Life, doing) -> None:
 
 @pytest.mark.parametrize("write", [1, *(pytest.param(k, marks=pytest.mark.soak) for k in range(2, 8))])
 async def test_whatever_write_a_process_dies_at_nothing_is_lost_and_nothing_done_twice(home, small, account, write):
-    async with cloud_desk(home, account) as desk:
-        run = (await jobs.submit(desk, OWNER, small())).id
+    async with cloud_dependencies(home, account) as dependencies:
+        run = (await jobs.submit(dependencies, OWNER, small())).id
         life = Life(min(write, 5), since=KIND)
-        await dying(life, process(life.desk(desk), lease=0.01))
-        await process(later(desk))
-        assert await state(desk, run) == "computing"
+        await dying(life, process(life.dependencies(dependencies), lease=0.01))
+        await process(later(dependencies))
+        assert await state(dependencies, run) == "computing"
         account.say(state="running", reports=(BEGUN,))
         life = Life(write)
-        await dying(life, process(life.desk(later(desk, 120.0)), lease=0.01))
-        await process(later(desk, 240.0))
-        reports = [e.report for e in await events_of(desk.store, OWNER, run) if isinstance(e, ComputationReported)]
-        assert (await state(desk, run), reports, await places(desk)) == ("computing", [BEGUN], [run])
+        await dying(life, process(life.dependencies(later(dependencies, 120.0)), lease=0.01))
+        await process(later(dependencies, 240.0))
+        reports = [
+            e.report for e in await events_of(dependencies.store, OWNER, run) if isinstance(e, ComputationReported)
+        ]
+        assert (await state(dependencies, run), reports, await places(dependencies)) == ("computing", [BEGUN], [run])
         life = Life(min(write, 5))
-        ending = later(desk, 300.0)
-        await dying(life, jobs.cancel(life.desk(ending), OWNER, run, by=OWNER))
-        await process(later(desk, 360.0))
+        ending = later(dependencies, 300.0)
+        await dying(life, jobs.cancel(life.dependencies(ending), OWNER, run, by=OWNER))
+        await process(later(dependencies, 360.0))
         await jobs.cancel(ending, OWNER, run, by=OWNER)
-        assert (await state(desk, run), account.last.state, await places(desk)) == ("cancelled", "cancelled", [])
-        assert await computation_of(desk.store, OWNER, run) is None
-        assert await jobs.queue_of(desk).depth() == 0
-        assert [e.code for e in await events_of(desk.store, OWNER, run) if isinstance(e, RunFailed)] == ["cancelled"]
+        assert (await state(dependencies, run), account.last.state, await places(dependencies)) == (
+            "cancelled",
+            "cancelled",
+            [],
+        )
+        assert await computation_of(dependencies.store, OWNER, run) is None
+        assert await jobs.queue_of(dependencies).depth() == 0
+        assert [e.code for e in await events_of(dependencies.store, OWNER, run) if isinstance(e, RunFailed)] == [
+            "cancelled"
+        ]
     assert len(account.submitted) == 1
 
 
 @pytest.mark.parametrize("end", ["cancelled", "failed"])
 async def test_a_terminal_follows_what_is_computed_elsewhere(home, small, account, end):
-    async with cloud_desk(home, account, queue=None) as desk:
-        run = await create_run(desk, OWNER, small())
+    async with cloud_dependencies(home, account, queue=None) as dependencies:
+        run = await create_run(dependencies, OWNER, small())
 
         async def follow() -> None:
-            async for _ in carried_out(desk, OWNER, run, seconds=0.01):
+            async for _ in carried_out(dependencies, OWNER, run, seconds=0.01):
                 pass
 
         async def computing() -> bool:
-            return await state(desk, run) == "computing"
+            return await state(dependencies, run) == "computing"
 
         async def heard() -> bool:
-            return isinstance((await events_of(desk.store, OWNER, run))[-1], ComputationReported)
+            return isinstance((await events_of(dependencies.store, OWNER, run))[-1], ComputationReported)
 
         following = asyncio.create_task(follow())
         await eventually(computing)
@@ -492,8 +508,8 @@ async def test_a_terminal_follows_what_is_computed_elsewhere(home, small, accoun
         if end == "failed":
             account.say(state="failed", error="3 attempts were lost")
         else:  # from another terminal
-            await jobs.cancel(desk, OWNER, run, by=OWNER)
+            await jobs.cancel(dependencies, OWNER, run, by=OWNER)
         with pytest.raises(JobFailed if end == "failed" else Cancelled):
             await following
-        assert (await state(desk, run), account.last.state) == (end, end)
-        assert await computation_of(desk.store, OWNER, run) is None
+        assert (await state(dependencies, run), account.last.state) == (end, end)
+        assert await computation_of(dependencies.store, OWNER, run) is None

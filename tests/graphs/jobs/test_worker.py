@@ -9,19 +9,21 @@ from datetime import timedelta
 
 import pytest
 
-from graphs import jobs, reproductions, turnstile
-from graphs.conversations import ask, begin_conversation, resume, turn_of
-from graphs.run_book import Run, change_run, events_of, list_runs, run_of
-from graphs.runs import create_run, decide_approval, execute
-from store.errors import Unanswered
+from desk.base.clock import utc_now
+from desk.base.errors import InvalidInput
+from desk.governance.approvals import Decided, Thresholds
+from desk.optimization.repositories.trial_repository import KIND as TRIALS
+from graphs.conversations.conversations import ask, begin_conversation, resume, turn_of
+from graphs.jobs import fair_queue as turnstile
+from graphs.jobs import jobs
+from graphs.runs import reproductions
+from graphs.runs.execution import create_run, decide_approval, execute
+from graphs.runs.repository import Run, change_run, events_of, list_runs, run_of
+from store.errors import OutcomeUnknown
 from store.records import Key
-from tests.graphs.conftest import OWNER, open_desk
-from tests.graphs.queued import eventually, executions, fake, queued_desk, working
-from tests.graphs.storm import storm
-from tools.approval import Decided, Thresholds
-from tools.context import utc_now
-from tools.errors import InvalidInput
-from tools.trials import KIND as TRIALS
+from tests.graphs.dependencies import OWNER, open_dependencies
+from tests.graphs.jobs.queued_runs import eventually, executions, fake, queued_dependencies, working
+from tests.graphs.jobs.storm import storm
 
 TALK = "talk"
 SEARCH = "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year, base case and bear market"
@@ -29,9 +31,9 @@ SEARCH = "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year
 pytestmark = pytest.mark.anyio
 
 
-async def until(desk, run: str, state: str) -> Run:
+async def until(dependencies, run: str, state: str) -> Run:
     async def look() -> Run | None:
-        found = await run_of(desk.store, OWNER, run)
+        found = await run_of(dependencies.store, OWNER, run)
         return found if found.state == state else None
 
     found = await eventually(look)
@@ -39,18 +41,18 @@ async def until(desk, run: str, state: str) -> Run:
     return found
 
 
-async def trials(desk, run: str) -> int:
-    return len((await desk.store.records.list(OWNER, TRIALS, prefix=run, limit=1000)).records)
+async def trials(dependencies, run: str) -> int:
+    return len((await dependencies.store.records.list(OWNER, TRIALS, prefix=run, limit=1000)).records)
 
 
-async def nothing_left(desk) -> bool:
-    return await left(desk) == (0, 0)
+async def nothing_left(dependencies) -> bool:
+    return await left(dependencies) == (0, 0)
 
 
-async def left(desk, owner: str = OWNER) -> tuple[int, int]:
+async def left(dependencies, owner: str = OWNER) -> tuple[int, int]:
     """Places and messages that are still taken."""
-    gate, _ = await turnstile.read(desk.store, owner)
-    return len(gate.places), await jobs.queue_of(desk).depth()
+    gate, _ = await turnstile.read(dependencies.store, owner)
+    return len(gate.places), await jobs.queue_of(dependencies).depth()
 
 
 def stored(home, query: str) -> list[tuple[str]]:
@@ -64,17 +66,17 @@ async def absent(home, query: str) -> bool:
 
 
 async def test_a_worker_comes_to_the_result_that_is_computed_in_place(tmp_path, small):
-    async with open_desk(tmp_path / "place") as desk:
-        run = await create_run(desk, OWNER, small())
-        place = [event async for event in execute(desk, OWNER, run)]
-        digest = (await run_of(desk.store, OWNER, run)).result_digest
-    async with queued_desk(tmp_path / "queue") as desk:
-        run = await jobs.submit(desk, OWNER, small())
-        async with working(desk):
-            followed = [event async for event in jobs.followed(desk, OWNER, run.id)]
-            done = await until(desk, run.id, "completed")
-        assert await left(desk) == (0, 0)
-        assert await events_of(desk.store, OWNER, run.id) == followed
+    async with open_dependencies(tmp_path / "place") as dependencies:
+        run = await create_run(dependencies, OWNER, small())
+        place = [event async for event in execute(dependencies, OWNER, run)]
+        digest = (await run_of(dependencies.store, OWNER, run)).result_digest
+    async with queued_dependencies(tmp_path / "queue") as dependencies:
+        run = await jobs.submit(dependencies, OWNER, small())
+        async with working(dependencies):
+            followed = [event async for event in jobs.followed(dependencies, OWNER, run.id)]
+            done = await until(dependencies, run.id, "completed")
+        assert await left(dependencies) == (0, 0)
+        assert await events_of(dependencies.store, OWNER, run.id) == followed
     assert done.result_digest == digest
     assert [event.comparable() | {"run": "", "id": ""} for event in followed if event.event != "job_progressed"] == [
         event.comparable() | {"run": "", "id": ""} for event in place if event.event != "job_progressed"
@@ -85,17 +87,17 @@ async def test_a_worker_comes_to_the_result_that_is_computed_in_place(tmp_path, 
 
 
 async def test_a_search_of_a_conversation_is_executed_by_a_worker_and_reproduced_by_one(home):
-    async with queued_desk(home) as desk, working(desk):
-        await begin_conversation(desk, OWNER, conversation_id=TALK)
-        told = [event async for event in ask(desk, OWNER, TALK, SEARCH)]
-        [run] = await list_runs(desk.store, OWNER)
+    async with queued_dependencies(home) as dependencies, working(dependencies):
+        await begin_conversation(dependencies, OWNER, conversation_id=TALK)
+        told = [event async for event in ask(dependencies, OWNER, TALK, SEARCH)]
+        [run] = await list_runs(dependencies.store, OWNER)
         assert (run.state, run.history[-1].by) == ("completed", "worker")
-        assert [event for event in told if event.run == run.id] == await events_of(desk.store, OWNER, run.id)
-        assert (await turn_of(desk.store, OWNER, TALK, 1)).outcome == "answered"
-        await reproductions.ask(desk, OWNER, run.id)
+        assert [event for event in told if event.run == run.id] == await events_of(dependencies.store, OWNER, run.id)
+        assert (await turn_of(dependencies.store, OWNER, TALK, 1)).outcome == "answered"
+        await reproductions.ask(dependencies, OWNER, run.id)
 
         async def ended() -> list[reproductions.Reproduction]:
-            found = await reproductions.reproductions(desk.store, OWNER, run.id)
+            found = await reproductions.reproductions(dependencies.store, OWNER, run.id)
             return [each for each in found if each.ended_at is not None]
 
         [again] = await eventually(ended)
@@ -103,92 +105,92 @@ async def test_a_search_of_a_conversation_is_executed_by_a_worker_and_reproduced
 
 
 async def test_a_conversation_whose_waiting_search_was_cancelled_goes_on_once_that_is_rejected(home):
-    async with queued_desk(home, thresholds=Thresholds(evaluations=1)) as desk, working(desk):
-        await begin_conversation(desk, OWNER, conversation_id=TALK)
-        [event async for event in ask(desk, OWNER, TALK, SEARCH)]
-        assert (await turn_of(desk.store, OWNER, TALK, 1)).state == "waiting"
-        [run] = await list_runs(desk.store, OWNER)
-        await jobs.cancel(desk, OWNER, run.id, by=OWNER)
+    async with queued_dependencies(home, thresholds=Thresholds(evaluations=1)) as dependencies, working(dependencies):
+        await begin_conversation(dependencies, OWNER, conversation_id=TALK)
+        [event async for event in ask(dependencies, OWNER, TALK, SEARCH)]
+        assert (await turn_of(dependencies.store, OWNER, TALK, 1)).state == "waiting"
+        [run] = await list_runs(dependencies.store, OWNER)
+        await jobs.cancel(dependencies, OWNER, run.id, by=OWNER)
         rejected = Decided(verdict="rejected", reason="not needed", by=OWNER, at=utc_now())
-        await decide_approval(desk, OWNER, run.id, rejected)
-        [event async for event in resume(desk, OWNER, TALK, 1)]
-        turn = await turn_of(desk.store, OWNER, TALK, 1)
+        await decide_approval(dependencies, OWNER, run.id, rejected)
+        [event async for event in resume(dependencies, OWNER, TALK, 1)]
+        turn = await turn_of(dependencies.store, OWNER, TALK, 1)
         assert any("not needed" in claim.text for claim in turn.claims)
 
 
 async def test_a_cancel_stops_the_search_and_keeps_what_it_found(home, small):
-    async with queued_desk(home) as desk:
-        run = await jobs.submit(desk, OWNER, small(trials=2000))
-        async with working(desk):
-            await eventually(lambda: trials(desk, run.id))
+    async with queued_dependencies(home) as dependencies:
+        run = await jobs.submit(dependencies, OWNER, small(trials=2000))
+        async with working(dependencies):
+            await eventually(lambda: trials(dependencies, run.id))
             begun = time.monotonic()
-            await jobs.cancel(desk, OWNER, run.id, by=OWNER, reason="enough")
-            cancelled = await until(desk, run.id, "cancelled")
+            await jobs.cancel(dependencies, OWNER, run.id, by=OWNER, reason="enough")
+            cancelled = await until(dependencies, run.id, "cancelled")
             assert time.monotonic() - begun < 10.0
         assert cancelled.history[-1].reason == "enough"
-        assert 0 < await trials(desk, run.id) < 1000
-        assert (await events_of(desk.store, OWNER, run.id))[-1].event == "run_failed"
-        assert await left(desk) == (0, 0)
+        assert 0 < await trials(dependencies, run.id) < 1000
+        assert (await events_of(dependencies.store, OWNER, run.id))[-1].event == "run_failed"
+        assert await left(dependencies) == (0, 0)
 
 
 async def test_a_worker_that_is_stopped_gives_its_job_back_at_once(home, small):
     begun = asyncio.Event()
 
-    async def endless(desk, owner, run):
+    async def endless(dependencies, owner, run):
         begun.set()
         await asyncio.Event().wait()
 
-    async with queued_desk(home) as desk:
-        run = await jobs.submit(desk, OWNER, small())
+    async with queued_dependencies(home) as dependencies:
+        run = await jobs.submit(dependencies, OWNER, small())
         for _ in range(4):  # as often as a job may not die
             begun.clear()
-            async with working(desk, execution=endless):
+            async with working(dependencies, execution=endless):
                 await begun.wait()
-        assert await left(desk) == (1, 1)
-        async with working(desk, execution=fake(home)):
-            await until(desk, run.id, "completed")
-        assert await left(desk) == (0, 0)
+        assert await left(dependencies) == (1, 1)
+        async with working(dependencies, execution=fake(home)):
+            await until(dependencies, run.id, "completed")
+        assert await left(dependencies) == (0, 0)
 
 
 async def test_what_cannot_be_served_fails_and_is_not_tried_again(home, small):
     tries = []
 
-    async def refused(desk, owner, run):
+    async def refused(dependencies, owner, run):
         tries.append(run)
         raise InvalidInput("prices_file", "x", allowed="the prices with which the run began")
 
-    async with queued_desk(home) as desk:
-        run = await jobs.submit(desk, OWNER, small())
-        async with working(desk, execution=refused):
-            failed = await until(desk, run.id, "failed")
+    async with queued_dependencies(home) as dependencies:
+        run = await jobs.submit(dependencies, OWNER, small())
+        async with working(dependencies, execution=refused):
+            failed = await until(dependencies, run.id, "failed")
         assert "prices_file" in failed.history[-1].reason
-        assert await left(desk) == (0, 0)
+        assert await left(dependencies) == (0, 0)
         with pytest.raises(jobs.Failed, match="prices_file"):
-            [event async for event in jobs.followed(desk, OWNER, run.id)]
+            [event async for event in jobs.followed(dependencies, OWNER, run.id)]
     assert tries == [run.id]
 
 
 async def test_a_job_that_kills_three_workers_is_put_aside_and_can_be_replayed(home, small):
-    async def deadly(desk, owner, run):
+    async def deadly(dependencies, owner, run):
         tries.append(run)
         raise RuntimeError("as a process that dies: it leaves no word in the store")
 
     tries: list[str] = []
-    async with queued_desk(home) as desk:
-        poison = await jobs.submit(desk, OWNER, small())
-        async with working(desk, execution=deadly, lease=0.6):
-            failed = await until(desk, poison.id, "failed")
+    async with queued_dependencies(home) as dependencies:
+        poison = await jobs.submit(dependencies, OWNER, small())
+        async with working(dependencies, execution=deadly, lease=0.6):
+            failed = await until(dependencies, poison.id, "failed")
         assert tries == [poison.id] * 3
         assert "dead letter" in failed.history[-1].reason
-        assert (await events_of(desk.store, OWNER, poison.id))[-1].event == "run_failed"
-        assert await left(desk) == (0, 0)
-        [letter] = await jobs.queue_of(desk).dead()
+        assert (await events_of(dependencies.store, OWNER, poison.id))[-1].event == "run_failed"
+        assert await left(dependencies) == (0, 0)
+        [letter] = await jobs.queue_of(dependencies).dead_letters()
         with pytest.raises(jobs.NoSuchLetter):
-            await jobs.replay(desk, "nothing", by="operator")
-        assert (await jobs.replay(desk, letter.id, by="operator")).state == "queued"
-        async with working(desk, execution=fake(home)):
-            await until(desk, poison.id, "completed")
-        assert await jobs.queue_of(desk).dead() == []
+            await jobs.replay(dependencies, "nothing", by="operator")
+        assert (await jobs.replay(dependencies, letter.id, by="operator")).state == "queued"
+        async with working(dependencies, execution=fake(home)):
+            await until(dependencies, poison.id, "completed")
+        assert await jobs.queue_of(dependencies).dead_letters() == []
 
 
 async def test_a_job_that_is_put_aside_gives_its_place_back_whatever_happens_meanwhile(home, small):
@@ -203,63 +205,65 @@ async def test_a_job_that_is_put_aside_gives_its_place_back_whatever_happens_mea
 
         async def bury(self, delivery, reason):
             await self._queue.bury(delivery, reason)
-            raise Unanswered("connection lost")
+            raise OutcomeUnknown("connection lost")
 
-    async def deadly(desk, owner, run):
+    async def deadly(dependencies, owner, run):
         raise RuntimeError("as a process that dies: it leaves no word in the store")
 
-    async with queued_desk(home) as desk:
-        await jobs.submit(desk, OWNER, small())
-        async with working(replace(desk, queue=Cut(desk.queue)), execution=deadly, lease=0.6):
-            [_] = await eventually(jobs.queue_of(desk).dead)
-            await eventually(lambda: nothing_left(desk), seconds=5.0)
+    async with queued_dependencies(home) as dependencies:
+        await jobs.submit(dependencies, OWNER, small())
+        async with working(replace(dependencies, queue=Cut(dependencies.queue)), execution=deadly, lease=0.6):
+            [_] = await eventually(jobs.queue_of(dependencies).dead_letters)
+            await eventually(lambda: nothing_left(dependencies), seconds=5.0)
 
 
 async def test_a_run_that_waits_for_approval_gives_its_place_to_the_next(home, small):
-    async with queued_desk(home, jobs_per_user=1, thresholds=Thresholds(evaluations=1)) as desk:
-        dear = await jobs.submit(desk, OWNER, small())
-        async with working(desk):
-            await until(desk, dear.id, "waiting")
-            await eventually(lambda: nothing_left(desk))
+    async with queued_dependencies(home, jobs_per_user=1, thresholds=Thresholds(evaluations=1)) as dependencies:
+        dear = await jobs.submit(dependencies, OWNER, small())
+        async with working(dependencies):
+            await until(dependencies, dear.id, "waiting")
+            await eventually(lambda: nothing_left(dependencies))
             decided = Decided(verdict="approved", by="chief", at=utc_now())
-            assert (await decide_approval(desk, OWNER, dear.id, decided)).state == "queued"
-            await until(desk, dear.id, "completed")
+            assert (await decide_approval(dependencies, OWNER, dear.id, decided)).state == "queued"
+            await until(dependencies, dear.id, "completed")
 
 
 async def test_a_job_that_waited_for_a_week_has_expired(home, small):
-    async with queued_desk(home) as desk:
-        old = await jobs.submit(replace(desk, now=lambda: utc_now() - timedelta(days=8)), OWNER, small())
-        async with working(desk, execution=fake(home)):
-            expired = await until(desk, old.id, "expired")
+    async with queued_dependencies(home) as dependencies:
+        old = await jobs.submit(replace(dependencies, now=lambda: utc_now() - timedelta(days=8)), OWNER, small())
+        async with working(dependencies, execution=fake(home)):
+            expired = await until(dependencies, old.id, "expired")
         assert "7 days" in expired.history[-1].reason
         assert executions(home) == []
-        assert await left(desk) == (0, 0)
+        assert await left(dependencies) == (0, 0)
 
 
 async def test_a_job_whose_end_was_cut_off_is_told_that_it_has_expired(home, small):
-    async with queued_desk(home) as desk:
-        run = await jobs.submit(desk, OWNER, small())
-        await change_run(desk.store, OWNER, run.id, lambda found: found.moved("expired", at=desk.now(), by="worker"))
-        async with working(desk, execution=fake(home)):
-            await eventually(lambda: nothing_left(desk))
-        assert [event.event for event in await events_of(desk.store, OWNER, run.id)] == ["run_failed"]
+    async with queued_dependencies(home) as dependencies:
+        run = await jobs.submit(dependencies, OWNER, small())
+        await change_run(
+            dependencies.store, OWNER, run.id, lambda found: found.moved("expired", at=dependencies.now(), by="worker")
+        )
+        async with working(dependencies, execution=fake(home)):
+            await eventually(lambda: nothing_left(dependencies))
+        assert [event.event for event in await events_of(dependencies.store, OWNER, run.id)] == ["run_failed"]
         assert executions(home) == []
 
 
 async def test_a_reproduction_that_nobody_asked_for_is_thrown_away(home):
-    async with queued_desk(home) as desk:
-        await jobs.queue_of(desk).send({"owner": OWNER, "job": "job", "reproduction": "none"})
+    async with queued_dependencies(home) as dependencies:
+        await jobs.queue_of(dependencies).send({"owner": OWNER, "job": "job", "reproduction": "none"})
         assert stored(home, "SELECT id FROM messages")
-        async with working(desk, lease=0.6):
+        async with working(dependencies, lease=0.6):
             assert await eventually(lambda: absent(home, "SELECT id FROM messages"))
 
 
 async def test_a_worker_deletes_what_has_expired(home):
     notes = "SELECT id FROM records WHERE kind = 'note'"
-    async with queued_desk(home) as desk:
-        await desk.store.records.put(Key(OWNER, "note", "n"), {}, expires=utc_now() - timedelta(seconds=1))
+    async with queued_dependencies(home) as dependencies:
+        await dependencies.store.records.put(Key(OWNER, "note", "n"), {}, expires=utc_now() - timedelta(seconds=1))
         assert stored(home, notes)
-        async with working(desk):
+        async with working(dependencies):
             assert await eventually(lambda: absent(home, notes))
 
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from graphs.runs import decide_approval, execute
-from tests.graphs.conftest import OWNER, open_desk
-from tools.approval import Decided, Thresholds
+from desk.governance.approvals import Decided, Thresholds
+from graphs.runs.execution import decide_approval, execute
+from tests.graphs.dependencies import OWNER, open_dependencies
 
 LOW = Thresholds(evaluations=5)
 
@@ -18,14 +18,14 @@ def go_on(home: Path, run: str, now: datetime, decided: Decided | None, writes: 
 
 
 async def _go_on(home: Path, run: str, now: datetime, decided: Decided | None, writes: int) -> None:
-    from tests.graphs.killed import Deadly  # a script of its own, which changes the path
+    from tests.graphs.runs.run_process import Deadly  # a script of its own, which changes the path
 
-    async with open_desk(home) as opened:
-        desk = replace(opened, thresholds=LOW, now=lambda: now)
+    async with open_dependencies(home) as opened:
+        dependencies = replace(opened, thresholds=LOW, now=lambda: now)
         Deadly.left = writes
         for port in ("records", "events", "blobs"):
-            object.__setattr__(desk.store, port, Deadly(getattr(desk.store, port)))
+            object.__setattr__(dependencies.store, port, Deadly(getattr(dependencies.store, port)))
         if decided is not None:
-            await decide_approval(desk, OWNER, run, decided)
-        async for _ in execute(desk, OWNER, run):
+            await decide_approval(dependencies, OWNER, run, decided)
+        async for _ in execute(dependencies, OWNER, run):
             pass

@@ -1,4 +1,4 @@
-"""Executes a run and dies by SIGKILL around its n-th write: `killed.py HOME RUN N`."""
+"""Executes a run and dies by SIGKILL around its n-th write: `run_process.py HOME RUN N`."""
 
 import asyncio
 import os
@@ -6,11 +6,8 @@ import signal
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from conftest import OWNER, open_desk  # pyright: ignore[reportMissingImports]
-
-from graphs.runs import execute
+from graphs.runs.execution import execute
+from tests.graphs.dependencies import OWNER, open_dependencies
 
 
 class Deadly:
@@ -42,11 +39,11 @@ class Deadly:
 
 async def main(home: Path, run: str, writes: int) -> None:
     Deadly.left = writes
-    async with open_desk(home) as desk:
-        store = desk.store
+    async with open_dependencies(home) as dependencies:
+        store = dependencies.store
         for port in ("records", "events", "blobs"):
             object.__setattr__(store, port, Deadly(getattr(store, port)))
-        async for _ in execute(desk, OWNER, run):
+        async for _ in execute(dependencies, OWNER, run):
             pass
 
 

@@ -15,25 +15,34 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
 from pydantic import ValidationError
 
-from agents.planner import EmbeddedPlanner
-from graphs.checkpoints import open_checkpoints
-from graphs.desk import Desk
-from graphs.log import EventLog
+from agents.planner.planner import EmbeddedPlanner
+from desk.base.errors import InvalidInput, UserError
+from desk.compute.local import LocalRunner
+from desk.governance.approvals import (
+    AlreadyDecided,
+    Approval,
+    Decided,
+    NothingAsked,
+    Thresholds,
+    approval_key,
+    approval_of,
+)
+from desk.governance.principals import Principal
+from desk.optimization.estimate import estimate
+from desk.optimization.inputs.market_data import load_market
+from desk.optimization.inputs.owned_market import load_owned
+from desk.runs.context import Context, RunMarket
+from desk.runs.events import ApprovalDecided, ApprovalRequested, RunFailed
+from graphs.checkpoints.checkpointer import open_checkpoints
+from graphs.dependencies import Dependencies
 from graphs.optimization import Execution, optimization
-from graphs.run_book import events_of, result_of, run_of
-from graphs.runs import create_run, decide_approval, execute, reproduce
-from store.records import every
-from tests.graphs.conftest import OWNER, open_desk
-from tests.graphs.test_interrupted import FRESH, ended
-from tests.graphs.waiting import LOW, go_on
-from tools.approval import AlreadyDecided, Approval, Decided, NothingAsked, Thresholds, approval_key, approval_of
-from tools.context import Context, Principal, RunMarket
-from tools.datasets import load_owned
-from tools.errors import InvalidInput, UserError
-from tools.estimate import estimate
-from tools.local import LocalRunner
-from tools.market import load_market
-from tools.trace import ApprovalDecided, ApprovalRequested, RunFailed
+from graphs.runs.event_log import EventLog
+from graphs.runs.execution import create_run, decide_approval, execute, reproduce
+from graphs.runs.repository import events_of, result_of, run_of
+from store.records import iterate_records
+from tests.graphs.dependencies import OWNER, open_dependencies
+from tests.graphs.runs.approval_process import LOW, go_on
+from tests.journeys.test_interrupted_runs import FRESH, ended
 
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 THURSDAY = MONDAY + timedelta(days=3)
@@ -65,51 +74,53 @@ class Submitting(LocalRunner):
 
 
 @asynccontextmanager
-async def guarded(home: Path, *, now: datetime = MONDAY, model: Any = None, **changes: Any) -> AsyncGenerator[Desk]:
+async def guarded(
+    home: Path, *, now: datetime = MONDAY, model: Any = None, **changes: Any
+) -> AsyncGenerator[Dependencies]:
     """A desk that asks a person about every run, at that time of the clock."""
-    async with open_desk(home, model) as desk:
-        jobs = Submitting(desk.store, partial(load_owned, desk.store, desk.prices))
-        yield replace(desk, **({"thresholds": LOW, "now": lambda: now, "jobs": jobs} | changes))
+    async with open_dependencies(home, model) as dependencies:
+        jobs = Submitting(dependencies.store, partial(load_owned, dependencies.store, dependencies.prices))
+        yield replace(dependencies, **({"thresholds": LOW, "now": lambda: now, "jobs": jobs} | changes))
 
 
-async def executed(desk: Desk, run: str = RUN) -> list[Any]:
-    return [event async for event in execute(desk, OWNER, run)]
+async def executed(dependencies: Dependencies, run: str = RUN) -> list[Any]:
+    return [event async for event in execute(dependencies, OWNER, run)]
 
 
-async def waiting(desk: Desk, request: Any) -> list[Any]:
-    await create_run(desk, OWNER, request, run_id=RUN)
-    return await executed(desk)
+async def waiting(dependencies: Dependencies, request: Any) -> list[Any]:
+    await create_run(dependencies, OWNER, request, run_id=RUN)
+    return await executed(dependencies)
 
 
 def decided(verdict: Any = "approved", *, at: datetime = MONDAY, **changes: Any) -> Decided:
     return Decided(verdict=verdict, by="risk officer", at=at, **changes)
 
 
-async def log(desk: Desk) -> list[Any]:
-    return list(await events_of(desk.store, OWNER, RUN))
+async def log(dependencies: Dependencies) -> list[Any]:
+    return list(await events_of(dependencies.store, OWNER, RUN))
 
 
-async def state(desk: Desk) -> str:
-    return (await run_of(desk.store, OWNER, RUN)).state
+async def state(dependencies: Dependencies) -> str:
+    return (await run_of(dependencies.store, OWNER, RUN)).state
 
 
-def submitted(desk: Desk) -> int:
-    assert isinstance(desk.jobs, Submitting)
-    return desk.jobs.jobs
+def submitted(dependencies: Dependencies) -> int:
+    assert isinstance(dependencies.jobs, Submitting)
+    return dependencies.jobs.jobs
 
 
-async def trials(desk: Desk) -> int:
-    return len([record async for record in every(desk.store.records, OWNER, "trial")])
+async def trials(dependencies: Dependencies) -> int:
+    return len([record async for record in iterate_records(dependencies.store.records, OWNER, "trial")])
 
 
 async def test_above_a_threshold_a_run_waits_before_any_agent_is_asked(home, small):
     model = Counting(heard=[])
-    async with guarded(home, model=model) as desk:
-        events = await waiting(desk, small())
-        assert await state(desk) == "waiting"
-        assert await log(desk) == events
-        assert await executed(desk) == events
-        approval = await approval_of(desk.store, OWNER, RUN)
+    async with guarded(home, model=model) as dependencies:
+        events = await waiting(dependencies, small())
+        assert await state(dependencies) == "waiting"
+        assert await log(dependencies) == events
+        assert await executed(dependencies) == events
+        approval = await approval_of(dependencies.store, OWNER, RUN)
 
         [asked] = [event.asked for event in events if isinstance(event, ApprovalRequested)]
         assert approval is not None
@@ -121,7 +132,7 @@ async def test_above_a_threshold_a_run_waits_before_any_agent_is_asked(home, sma
         assert asked.request_digest == events[0].request_digest == small().content_digest()
         assert asked.at == MONDAY
         assert model.heard == []
-        assert submitted(desk) == await trials(desk) == 0
+        assert submitted(dependencies) == await trials(dependencies) == 0
 
 
 @pytest.mark.parametrize(
@@ -134,24 +145,24 @@ async def test_above_a_threshold_a_run_waits_before_any_agent_is_asked(home, sma
     ],
 )
 async def test_what_is_above_no_threshold_is_asked_of_nobody(home, small, thresholds):
-    async with guarded(home, thresholds=thresholds) as desk:
-        events = await waiting(desk, small())
-        assert await approval_of(desk.store, OWNER, RUN) is None
+    async with guarded(home, thresholds=thresholds) as dependencies:
+        events = await waiting(dependencies, small())
+        assert await approval_of(dependencies.store, OWNER, RUN) is None
     assert events[-1].event == "run_finished"
     assert not [event for event in events if event.node == "approve"]
 
 
 async def test_an_approved_run_comes_to_what_it_would_have_come_to(tmp_path, small):
-    async with open_desk(tmp_path / "calm") as desk:
-        calm = await waiting(desk, small())
-    async with guarded(tmp_path / "asked") as desk:
-        first = await waiting(desk, small())
-        run = await decide_approval(desk, OWNER, RUN, decided(reason="within the budget"))
+    async with open_dependencies(tmp_path / "calm") as dependencies:
+        calm = await waiting(dependencies, small())
+    async with guarded(tmp_path / "asked") as dependencies:
+        first = await waiting(dependencies, small())
+        run = await decide_approval(dependencies, OWNER, RUN, decided(reason="within the budget"))
         assert run.state == "running"
-        later = await executed(desk)
-        stored = await log(desk)
-        assert await state(desk) == "completed"
-        assert (await reproduce(desk, OWNER, RUN)).digest() == calm[-1].result_digest
+        later = await executed(dependencies)
+        stored = await log(dependencies)
+        assert await state(dependencies) == "completed"
+        assert (await reproduce(dependencies, OWNER, RUN)).digest() == calm[-1].result_digest
     [told] = [event for event in stored if isinstance(event, ApprovalDecided)]
     assert (told.decided.verdict, told.decided.by, told.decided.reason) == (
         "approved",
@@ -164,15 +175,15 @@ async def test_an_approved_run_comes_to_what_it_would_have_come_to(tmp_path, sma
 
 async def test_an_edited_run_is_executed_as_it_was_edited(tmp_path, small):
     wanted = small(trials=12, scenarios=tuple(s.model_copy(update={"paths": 200}) for s in small().scenarios))
-    async with open_desk(tmp_path / "calm") as desk:
-        calm = await waiting(desk, wanted)
-    async with guarded(tmp_path / "asked") as desk:
-        await waiting(desk, small())
-        run = await decide_approval(desk, OWNER, RUN, decided("edited", trials=12, paths=200))
+    async with open_dependencies(tmp_path / "calm") as dependencies:
+        calm = await waiting(dependencies, wanted)
+    async with guarded(tmp_path / "asked") as dependencies:
+        await waiting(dependencies, small())
+        run = await decide_approval(dependencies, OWNER, RUN, decided("edited", trials=12, paths=200))
         assert run.request == wanted
-        events = await executed(desk)
-        result = await result_of(desk.store, OWNER, RUN)
-        stored = await log(desk)
+        events = await executed(dependencies)
+        result = await result_of(dependencies.store, OWNER, RUN)
+        stored = await log(dependencies)
     assert result is not None
     assert result.manifest.request == wanted
     assert events[-1].result_digest == calm[-1].result_digest
@@ -183,36 +194,36 @@ async def test_an_edited_run_is_executed_as_it_was_edited(tmp_path, small):
 
 async def test_a_rejected_run_leaves_no_job(home, small):
     model = Counting(heard=[])
-    async with guarded(home, model=model) as desk:
-        first = await waiting(desk, small())
-        run = await decide_approval(desk, OWNER, RUN, decided("rejected", reason="too dear"))
+    async with guarded(home, model=model) as dependencies:
+        first = await waiting(dependencies, small())
+        run = await decide_approval(dependencies, OWNER, RUN, decided("rejected", reason="too dear"))
         assert run.state == "rejected"
-        events = await executed(desk)
-        assert events == await log(desk) == await executed(desk)
-        assert await state(desk) == "rejected"
-        assert submitted(desk) == await trials(desk) == 0
-        assert await result_of(desk.store, OWNER, RUN) is None
+        events = await executed(dependencies)
+        assert events == await log(dependencies) == await executed(dependencies)
+        assert await state(dependencies) == "rejected"
+        assert submitted(dependencies) == await trials(dependencies) == 0
+        assert await result_of(dependencies.store, OWNER, RUN) is None
         with pytest.raises(AlreadyDecided, match="rejected by risk officer on 2026-03-02"):
-            await decide_approval(desk, OWNER, RUN, decided())
+            await decide_approval(dependencies, OWNER, RUN, decided())
     assert model.heard == []
     assert [type(event) for event in events[len(first) :]] == [ApprovalDecided, RunFailed]
     assert events[-1].code == "rejected"
 
 
 async def test_approving_twice_runs_once(home, small):
-    async with guarded(home) as desk, guarded(home) as other:
-        await waiting(desk, small())
-        await asyncio.gather(*(decide_approval(each, OWNER, RUN, decided()) for each in (desk, other)))
+    async with guarded(home) as dependencies, guarded(home) as other:
+        await waiting(dependencies, small())
+        await asyncio.gather(*(decide_approval(each, OWNER, RUN, decided()) for each in (dependencies, other)))
         with pytest.raises(AlreadyDecided, match="approved by risk officer on 2026-03-02 at 09:00 UTC"):
-            await decide_approval(desk, OWNER, RUN, decided("rejected", reason="too late"))
+            await decide_approval(dependencies, OWNER, RUN, decided("rejected", reason="too late"))
         with pytest.raises(AlreadyDecided):
-            await decide_approval(desk, OWNER, RUN, decided("edited", trials=20))
-        both = await asyncio.gather(executed(desk), executed(other))
+            await decide_approval(dependencies, OWNER, RUN, decided("edited", trials=20))
+        both = await asyncio.gather(executed(dependencies), executed(other))
         await decide_approval(other, OWNER, RUN, decided(at=THURSDAY))
-        approval = await approval_of(desk.store, OWNER, RUN)
-        stored = await log(desk)
-        assert await trials(desk) == small().trials
-        assert await state(desk) == "completed"
+        approval = await approval_of(dependencies.store, OWNER, RUN)
+        stored = await log(dependencies)
+        assert await trials(dependencies) == small().trials
+        assert await state(dependencies) == "completed"
     assert approval is not None
     assert approval.decided is not None
     assert approval.decided.at == MONDAY
@@ -222,15 +233,15 @@ async def test_approving_twice_runs_once(home, small):
 
 
 async def test_of_two_decisions_at_once_one_holds(home, small):
-    async with guarded(home) as desk, guarded(home) as other:
-        await waiting(desk, small())
+    async with guarded(home) as dependencies, guarded(home) as other:
+        await waiting(dependencies, small())
         answers = await asyncio.gather(
-            decide_approval(desk, OWNER, RUN, decided("edited", trials=12)),
+            decide_approval(dependencies, OWNER, RUN, decided("edited", trials=12)),
             decide_approval(other, OWNER, RUN, decided("rejected", reason="no")),
             return_exceptions=True,
         )
-        approval = await approval_of(desk.store, OWNER, RUN)
-        run = await run_of(desk.store, OWNER, RUN)
+        approval = await approval_of(dependencies.store, OWNER, RUN)
+        run = await run_of(dependencies.store, OWNER, RUN)
     [refused] = [answer for answer in answers if isinstance(answer, BaseException)]
     assert isinstance(refused, AlreadyDecided)
     assert approval is not None
@@ -260,20 +271,20 @@ async def test_a_decision_between_the_reads_of_another_one_holds(home, small, fi
             if key == approval_key(OWNER, RUN, "launch"):
                 self._left -= 1
                 if self._left == 0:
-                    await decide_approval(desk, OWNER, RUN, decided(first, **choices[first]))
+                    await decide_approval(dependencies, OWNER, RUN, decided(first, **choices[first]))
             return found
 
-    async with guarded(home) as desk:
-        await waiting(desk, small())
-        slow = replace(desk, store=replace(desk.store, records=Slow(desk.store.records)))
+    async with guarded(home) as dependencies:
+        await waiting(dependencies, small())
+        slow = replace(dependencies, store=replace(dependencies.store, records=Slow(dependencies.store.records)))
         late = decided(second, at=THURSDAY, **choices[second])
         if first == second:
             answer = await decide_approval(slow, OWNER, RUN, late)
-            assert answer == await run_of(desk.store, OWNER, RUN)
+            assert answer == await run_of(dependencies.store, OWNER, RUN)
         else:
             with pytest.raises(AlreadyDecided, match=f"was {first} by risk officer on 2026-03-02"):
                 await decide_approval(slow, OWNER, RUN, late)
-        run = await run_of(desk.store, OWNER, RUN)
+        run = await run_of(dependencies.store, OWNER, RUN)
     assert (run.state, run.request.trials) == (("rejected", 10) if first == "rejected" else ("running", 12))
 
 
@@ -291,62 +302,62 @@ async def test_a_process_that_read_the_request_before_its_edit_does_not_execute_
             return await self._prices.load(universe)
 
     model = Counting(heard=[])
-    async with guarded(home) as desk, guarded(home, model=model) as other:
-        await create_run(desk, OWNER, small(), run_id=RUN)
+    async with guarded(home) as dependencies, guarded(home, model=model) as other:
+        await create_run(dependencies, OWNER, small(), run_id=RUN)
         late = asyncio.create_task(executed(replace(other, prices=Slow(other.prices))))
         await loading.wait()
-        await executed(desk)
-        await decide_approval(desk, OWNER, RUN, decided("edited", trials=12))
+        await executed(dependencies)
+        await decide_approval(dependencies, OWNER, RUN, decided("edited", trials=12))
         edited.set()
         await late
         assert model.heard == []
-        assert await state(desk) == "running"
-        await executed(desk)
-        result = await result_of(desk.store, OWNER, RUN)
+        assert await state(dependencies) == "running"
+        await executed(dependencies)
+        result = await result_of(dependencies.store, OWNER, RUN)
     assert result is not None
     assert result.counts.trials == result.manifest.request.trials == 12
 
 
 async def test_a_resume_that_no_decision_stands_behind_passes_nobody(home, small):
-    async with guarded(home) as desk:
-        await waiting(desk, small())
-        run = await run_of(desk.store, OWNER, RUN)
+    async with guarded(home) as dependencies:
+        await waiting(dependencies, small())
+        run = await run_of(dependencies.store, OWNER, RUN)
         context = Context(
             principal=Principal(owner=OWNER),
             run=RUN,
             request=run.request,
-            store=desk.store,
-            jobs=desk.jobs,
-            market=RunMarket(partial(load_market, desk.prices), run.request),
+            store=dependencies.store,
+            jobs=dependencies.jobs,
+            market=RunMarket(partial(load_market, dependencies.prices), run.request),
             ledger=run.ledger,
         )
         execution = Execution(
             context=context,
-            log=EventLog(desk.store, OWNER, RUN, await log(desk)),
+            log=EventLog(dependencies.store, OWNER, RUN, await log(dependencies)),
             agents={},
             author="nobody",
-            approval=await approval_of(desk.store, OWNER, RUN),
+            approval=await approval_of(dependencies.store, OWNER, RUN),
         )
-        async with open_checkpoints(desk.checkpoints) as checkpoints:
+        async with open_checkpoints(dependencies.checkpoints) as checkpoints:
             graph = optimization(checkpoints)
             place: RunnableConfig = {"configurable": {"thread_id": f"{OWNER}/{RUN}"}}
             for _ in range(2):
                 await graph.ainvoke(Command(resume="approved"), place, context=execution)
                 assert (await graph.aget_state(place)).next == ("approve",)
-        assert submitted(desk) == await trials(desk) == 0
+        assert submitted(dependencies) == await trials(dependencies) == 0
 
 
 async def test_only_what_can_be_executed_may_be_decided(home, small):
-    async with guarded(home) as desk:
+    async with guarded(home) as dependencies:
         with pytest.raises(UserError, match="there is no run"):
-            await decide_approval(desk, OWNER, RUN, decided())
-        await create_run(desk, OWNER, small(), run_id=RUN)
+            await decide_approval(dependencies, OWNER, RUN, decided())
+        await create_run(dependencies, OWNER, small(), run_id=RUN)
         with pytest.raises(NothingAsked, match="waits for no decision"):
-            await decide_approval(desk, OWNER, RUN, decided())
-        await executed(desk)
+            await decide_approval(dependencies, OWNER, RUN, decided())
+        await executed(dependencies)
         with pytest.raises(UserError, match="there is no run"):
-            await decide_approval(desk, "other", RUN, decided())
-        assert await state(desk) == "waiting"
+            await decide_approval(dependencies, "other", RUN, decided())
+        assert await state(dependencies) == "waiting"
 
 
 @pytest.mark.parametrize(
@@ -375,25 +386,25 @@ async def process(home: Path, now: datetime, decision: Decided | None, writes: i
 
 async def killed_again_and_again(folder: Path, request: Any, asking: Sequence[int], deciding: Sequence[int]) -> None:
     """Each number is the write at which a process dies: of those that ask, then of those that decide and go on."""
-    async with open_desk(folder / "unasked") as desk:
-        unasked = await waiting(desk, request)
+    async with open_dependencies(folder / "unasked") as dependencies:
+        unasked = await waiting(dependencies, request)
     home, approved = folder / "rough", decided(reason="go", at=THURSDAY)
-    async with guarded(home) as desk:
-        await create_run(desk, OWNER, request, run_id=RUN)
+    async with guarded(home) as dependencies:
+        await create_run(dependencies, OWNER, request, run_id=RUN)
     for writes in asking:
         assert await process(home, MONDAY, None, writes) == -signal.SIGKILL
-    async with guarded(home) as desk:
-        assert await state(desk) == "waiting"
-        assert await trials(desk) == 0
+    async with guarded(home) as dependencies:
+        assert await state(dependencies) == "waiting"
+        assert await trials(dependencies) == 0
     for writes in deciding:
         assert await process(home, THURSDAY, approved, writes) == -signal.SIGKILL
     assert await process(home, THURSDAY, approved, THROUGH) == 0
 
-    async with guarded(home) as desk:
-        assert await state(desk) == "completed"
-        events = await log(desk)
-        records = [record async for record in every(desk.store.records, OWNER, "trial")]
-        approval = await approval_of(desk.store, OWNER, RUN)
+    async with guarded(home) as dependencies:
+        assert await state(dependencies) == "completed"
+        events = await log(dependencies)
+        records = [record async for record in iterate_records(dependencies.store.records, OWNER, "trial")]
+        approval = await approval_of(dependencies.store, OWNER, RUN)
     assert [e.event for e in events if e.node == "approve"] == ["approval_requested", "approval_decided"]
     assert [e.comparable() for e in events if e.node != "approve"] == [e.comparable() for e in unasked]
     assert events[-1].result_digest == unasked[-1].result_digest
@@ -413,19 +424,19 @@ async def test_a_run_that_waits_survives_kill_and_three_days(tmp_path, small):
 
 @pytest.mark.soak
 async def test_a_rejection_whose_process_died_is_told_when_the_run_is_read(home, small):
-    async with guarded(home) as desk:
-        await waiting(desk, small())
+    async with guarded(home) as dependencies:
+        await waiting(dependencies, small())
     assert await process(home, THURSDAY, decided("rejected", reason="too dear"), 1) == -signal.SIGKILL
-    async with guarded(home) as desk:
-        assert await state(desk) == "rejected"
-        events = await executed(desk)
+    async with guarded(home) as dependencies:
+        assert await state(dependencies) == "rejected"
+        events = await executed(dependencies)
         assert [event.event for event in events[-3:]] == ["approval_requested", "approval_decided", "run_failed"]
-        assert await executed(desk) == events
-        assert await trials(desk) == 0
+        assert await executed(dependencies) == events
+        assert await trials(dependencies) == 0
 
 
 async def test_an_edit_that_cannot_be_served_is_refused_and_the_run_waits_on(home, small, tmp_path):
-    from tools.bundled import BundledPrices
+    from desk.market.bundled import BundledPrices
 
     prices = await BundledPrices().load("sp500")
     file = tmp_path / "prices.csv"
@@ -435,12 +446,12 @@ async def test_an_edit_that_cannot_be_served_is_refused_and_the_run_waits_on(hom
         file.write_text("\n".join(["date,index", *rows[:-1], f"{prices.dates[-1]},{last}"]))
 
     write(3800.0)
-    async with guarded(home) as desk:
-        await waiting(desk, small(universe="index", prices_file=str(file)))
+    async with guarded(home) as dependencies:
+        await waiting(dependencies, small(universe="index", prices_file=str(file)))
         write(3801.0)
         with pytest.raises(InvalidInput, match="the prices with which the run began"):
-            await decide_approval(desk, OWNER, RUN, decided("edited", trials=20))
-        approval = await approval_of(desk.store, OWNER, RUN)
-        assert await state(desk) == "waiting"
+            await decide_approval(dependencies, OWNER, RUN, decided("edited", trials=20))
+        approval = await approval_of(dependencies.store, OWNER, RUN)
+        assert await state(dependencies) == "waiting"
     assert approval is not None
     assert approval.decided is None

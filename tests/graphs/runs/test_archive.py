@@ -10,26 +10,26 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from langchain_core.runnables import RunnableConfig
 
-from graphs.archive import Kept, NotArchived, archive, hold, release, restore
-from graphs.checkpoints import open_checkpoints
-from graphs.cleanup import Report, clean_up, daily
-from graphs.desk import Desk
-from graphs.following import state_of
-from graphs.holdout import open_holdout
-from graphs.new_runs import create_run, new_run
-from graphs.packing import Damaged, belongings
-from graphs.run_book import Run, RunArchived, events_of, list_runs, record_of, result_of, run_of
-from graphs.runs import execute
+from desk.compute.shards.repository import note_use
+from desk.governance.approvals import Approval, Asked, Decided, Thresholds
+from desk.optimization.repositories.result_repository import result_key
+from desk.optimization.repositories.trial_repository import stored_trials
+from desk.runs.cached_answers import derived
+from desk.wealth.repository import Expiry
+from graphs.checkpoints.checkpointer import open_checkpoints
+from graphs.dependencies import Dependencies
+from graphs.runs.archive import Kept, NotArchived, archive, hold, release, restore
+from graphs.runs.cleanup import Report, clean_up, daily
+from graphs.runs.creation import create_run, new_run
+from graphs.runs.execution import execute
+from graphs.runs.holdout import open_holdout
+from graphs.runs.packing import Damaged, belongings
+from graphs.runs.repository import Run, RunArchived, events_of, list_runs, record_of, result_of, run_of
+from graphs.streaming.followers import state_of
 from store.keys import SYSTEM
-from store.records import Key, every
+from store.records import Key, iterate_records
 from store.store import Store
-from tests.graphs.conftest import OWNER, open_desk
-from tools.approval import Approval, Asked, Decided, Thresholds
-from tools.derived import derived
-from tools.results import result_key
-from tools.shard_book import note_use
-from tools.simulation_book import Expiry
-from tools.trials import stored_trials
+from tests.graphs.dependencies import OWNER, open_dependencies
 
 pytestmark = pytest.mark.anyio
 
@@ -72,40 +72,42 @@ class Deadly:
         return write
 
 
-def deadly(desk: Desk, writes: int) -> Desk:
-    left, store = [writes], desk.store
+def deadly(dependencies: Dependencies, writes: int) -> Dependencies:
+    left, store = [writes], dependencies.store
     return replace(
-        desk,
+        dependencies,
         store=Store(*(Deadly(port, left) for port in (store.records, store.events, store.blobs))),  # pyright: ignore[reportArgumentType]
     )
 
 
 @asynccontextmanager
-async def timed(home) -> AsyncGenerator[tuple[Desk, Clock]]:
+async def timed(home) -> AsyncGenerator[tuple[Dependencies, Clock]]:
     clock = Clock()
-    async with open_desk(home) as desk:
-        yield replace(desk, now=clock), clock
+    async with open_dependencies(home) as dependencies:
+        yield replace(dependencies, now=clock), clock
 
 
-async def made(desk: Desk, template: Run, run_id: str) -> str:
+async def made(dependencies: Dependencies, template: Run, run_id: str) -> str:
     """A run that failed, with a little of everything."""
-    run = template.model_copy(update={"id": run_id, "created_at": desk.now(), "history": ()})
-    await desk.store.records.put_many([run.moved("failed", at=desk.now(), by=OWNER, reason="made so").put(0)])
+    run = template.model_copy(update={"id": run_id, "created_at": dependencies.now(), "history": ()})
+    await dependencies.store.records.put_many(
+        [run.moved("failed", at=dependencies.now(), by=OWNER, reason="made so").put(0)]
+    )
     records = [("trial", f"{n:064x}", {"number": 3 - n, "of": run_id}) for n in range(3)]
     records += [("decision", "optimizer.0", {"decision": 1}), ("usage", "explainer", {"dollars": 0.1})]
     for kind, name, document in records:
-        await desk.store.records.put(Key(OWNER, kind, f"{run_id}.{name}"), document)
-    await desk.store.records.put(Key(OWNER, "holdout", run_id), {"figures": [0.5]})
-    await desk.store.events.append_many(OWNER, run_id, [(f"e{n}", {"n": n, "t": "é\ud800"}) for n in range(5)])
+        await dependencies.store.records.put(Key(OWNER, kind, f"{run_id}.{name}"), document)
+    await dependencies.store.records.put(Key(OWNER, "holdout", run_id), {"figures": [0.5]})
+    await dependencies.store.events.append_many(OWNER, run_id, [(f"e{n}", {"n": n, "t": "é\ud800"}) for n in range(5)])
     for stage in ("judged", "final"):
-        await desk.store.blobs.put(result_key(OWNER, run_id, stage), json.dumps([run_id, stage]).encode())
+        await dependencies.store.blobs.put(result_key(OWNER, run_id, stage), json.dumps([run_id, stage]).encode())
     return run_id
 
 
 async def content(store: Store, run_id: str) -> tuple[object, ...]:
     """Of the run, and its trials in the order of their creation."""
     found = await belongings(store, OWNER, run_id)
-    trials = every(store.records, OWNER, "trial", prefix=f"{run_id}.", newest_first=True)
+    trials = iterate_records(store.records, OWNER, "trial", prefix=f"{run_id}.", newest_first=True)
     order = [record.document["number"] async for record in trials if record.key.id.startswith(run_id)]
     return {record.key: record.document for record in found.records}, found.events, found.results, sorted(order)
 
@@ -115,67 +117,69 @@ def runs(report: Report) -> tuple[list[str], list[str]]:
 
 
 async def test_an_archived_run_comes_back_to_the_last_byte(home, small):
-    async with timed(home) as (desk, clock):
-        run = await create_run(desk, OWNER, small())
-        events = [event async for event in execute(desk, OWNER, run)]
-        before = await content(desk.store, run)
-        result = await result_of(desk.store, OWNER, run)
-        trials = await stored_trials(desk.store, OWNER, run)
-        later = await new_run(desk, OWNER, small(seed=4))
+    async with timed(home) as (dependencies, clock):
+        run = await create_run(dependencies, OWNER, small())
+        events = [event async for event in execute(dependencies, OWNER, run)]
+        before = await content(dependencies.store, run)
+        result = await result_of(dependencies.store, OWNER, run)
+        trials = await stored_trials(dependencies.store, OWNER, run)
+        later = await new_run(dependencies, OWNER, small(seed=4))
         assert result is not None
 
         clock.time += 30 * DAY
-        report = await clean_up(desk, clock())
+        report = await clean_up(dependencies, clock())
         assert runs(report) == ([run], [])
-        assert await clean_up(desk, clock()) == report.model_copy(update={"archived": (), "bytes": 0, "expired": 0})
-        there = await belongings(desk.store, OWNER, run)
+        assert await clean_up(dependencies, clock()) == report.model_copy(
+            update={"archived": (), "bytes": 0, "expired": 0}
+        )
+        there = await belongings(dependencies.store, OWNER, run)
         assert (there.records, there.events, there.results) == ((), (), {})
         for reading in (run_of, state_of):
             with pytest.raises(RunArchived, match="api restore"):
-                await reading(desk.store, OWNER, run)
-        [listed] = await list_runs(desk.store, OWNER)
+                await reading(dependencies.store, OWNER, run)
+        [listed] = await list_runs(dependencies.store, OWNER)
         assert listed.archived is not None
         assert listed.archived.bytes == report.bytes
-        assert (await new_run(desk, OWNER, small(seed=4))).ledger == later.ledger  # what was tried still counts
+        assert (await new_run(dependencies, OWNER, small(seed=4))).ledger == later.ledger  # what was tried still counts
 
-        restored = await restore(desk, OWNER, run)
+        restored = await restore(dependencies, OWNER, run)
         assert (restored.state, restored.archived, restored.restored_at) == ("completed", None, clock())
-        assert await content(desk.store, run) == before
-        assert await events_of(desk.store, OWNER, run) == events
-        assert await stored_trials(desk.store, OWNER, run) == trials
-        again = await result_of(desk.store, OWNER, run)
+        assert await content(dependencies.store, run) == before
+        assert await events_of(dependencies.store, OWNER, run) == events
+        assert await stored_trials(dependencies.store, OWNER, run) == trials
+        again = await result_of(dependencies.store, OWNER, run)
         assert again is not None
         assert again.digest() == result.digest() == restored.result_digest
-        assert not await desk.store.blobs.exists(listed.archived.blob)
+        assert not await dependencies.store.blobs.exists(listed.archived.blob)
         with pytest.raises(NotArchived):
-            await restore(desk, OWNER, run)
+            await restore(dependencies, OWNER, run)
 
         clock.time += 29 * DAY
-        assert runs(await clean_up(desk, clock())) == ([], [])  # it was brought back
+        assert runs(await clean_up(dependencies, clock())) == ([], [])  # it was brought back
         clock.time += DAY
-        assert runs(await clean_up(desk, clock())) == ([run], [])
+        assert runs(await clean_up(dependencies, clock())) == ([run], [])
 
 
 async def test_whoever_is_cut_off_anywhere_loses_nothing(home, small):
-    async with timed(home) as (desk, clock):
-        template = await new_run(desk, OWNER, small())
+    async with timed(home) as (dependencies, clock):
+        template = await new_run(dependencies, OWNER, small())
         writes = 0
         for writes in range(1, 100):
-            run = await made(desk, template, f"r{writes}")
-            before = await content(desk.store, run)
+            run = await made(dependencies, template, f"r{writes}")
+            before = await content(dependencies.store, run)
             clock.time += 30 * DAY
-            cut = await is_cut_off(clean_up(deadly(desk, writes), clock()))
+            cut = await is_cut_off(clean_up(deadly(dependencies, writes), clock()))
             clock.time += timedelta(minutes=2)  # the lease of whoever died
-            await clean_up(desk, clock())
-            emptied = await belongings(desk.store, OWNER, run)
+            await clean_up(dependencies, clock())
+            emptied = await belongings(dependencies.store, OWNER, run)
             assert (emptied.records, emptied.events, emptied.results) == ((), (), {})
-            cut = await is_cut_off(restore(deadly(desk, writes), OWNER, run)) or cut
+            cut = await is_cut_off(restore(deadly(dependencies, writes), OWNER, run)) or cut
             clock.time += timedelta(minutes=2)
-            found = Run.model_validate((await record_of(desk.store, OWNER, run, archived=True)).document)
+            found = Run.model_validate((await record_of(dependencies.store, OWNER, run, archived=True)).document)
             if found.archived is not None:
-                await restore(desk, OWNER, run)
-            assert await content(desk.store, run) == before
-            await desk.store.records.delete(Key(OWNER, "run", run))  # the next round is about another
+                await restore(dependencies, OWNER, run)
+            assert await content(dependencies.store, run) == before
+            await dependencies.store.records.delete(Key(OWNER, "run", run))  # the next round is about another
             if not cut:
                 break
         assert 15 < writes < 99
@@ -190,66 +194,66 @@ async def is_cut_off(work) -> bool:
 
 
 async def test_what_was_added_while_it_was_archived_keeps_the_run(home, small):
-    async with timed(home) as (desk, clock):
-        run = await made(desk, await new_run(desk, OWNER, small()), "r")
+    async with timed(home) as (dependencies, clock):
+        run = await made(dependencies, await new_run(dependencies, OWNER, small()), "r")
         clock.time += 30 * DAY
         for writes in range(1, 20):
-            await is_cut_off(archive(deadly(desk, writes), OWNER, run))
+            await is_cut_off(archive(deadly(dependencies, writes), OWNER, run))
             clock.time += timedelta(minutes=2)
-            if (await list_runs(desk.store, OWNER))[0].archived is not None:
+            if (await list_runs(dependencies.store, OWNER))[0].archived is not None:
                 break
-        await desk.store.events.append(OWNER, run, "late", {"late": True})
-        report = await clean_up(desk, clock())
+        await dependencies.store.events.append(OWNER, run, "late", {"late": True})
+        report = await clean_up(dependencies, clock())
         assert runs(report) == ([], [run])
-        assert (await run_of(desk.store, OWNER, run)).archived is None
-        assert len((await belongings(desk.store, OWNER, run)).events) == 6
-        assert runs(await clean_up(desk, clock())) == ([run], [])
+        assert (await run_of(dependencies.store, OWNER, run)).archived is None
+        assert len((await belongings(dependencies.store, OWNER, run)).events) == 6
+        assert runs(await clean_up(dependencies, clock())) == ([run], [])
 
 
 async def test_what_was_added_after_a_part_was_deleted_costs_nothing(home, small):
-    async with timed(home) as (desk, clock):
-        run = await made(desk, await new_run(desk, OWNER, small()), "r")
-        whole = await content(desk.store, run)
+    async with timed(home) as (dependencies, clock):
+        run = await made(dependencies, await new_run(dependencies, OWNER, small()), "r")
+        whole = await content(dependencies.store, run)
         clock.time += 30 * DAY
         writes = 0
-        while len((await belongings(desk.store, OWNER, run)).records) == len(whole[0]):  # pyright: ignore[reportArgumentType]
+        while len((await belongings(dependencies.store, OWNER, run)).records) == len(whole[0]):  # pyright: ignore[reportArgumentType]
             writes += 1
-            await is_cut_off(archive(deadly(desk, writes), OWNER, run))
+            await is_cut_off(archive(deadly(dependencies, writes), OWNER, run))
             clock.time += timedelta(minutes=2)
-        await desk.store.records.put(Key(OWNER, "decision", f"{run}.late"), {"late": True})
-        assert runs(await clean_up(desk, clock())) == ([], [run])
-        assert (await restore(desk, OWNER, run)).archived is None
-        records, *rest = await content(desk.store, run)
+        await dependencies.store.records.put(Key(OWNER, "decision", f"{run}.late"), {"late": True})
+        assert runs(await clean_up(dependencies, clock())) == ([], [run])
+        assert (await restore(dependencies, OWNER, run)).archived is None
+        records, *rest = await content(dependencies.store, run)
         assert records == whole[0] | {Key(OWNER, "decision", f"{run}.late"): {"late": True}}  # pyright: ignore[reportOperatorIssue]
         assert rest == list(whole[1:])
 
 
 @pytest.mark.parametrize("change", ["one byte", "missing"])
 async def test_a_file_that_was_changed_is_refused(home, small, change):
-    async with timed(home) as (desk, clock):
-        run = await made(desk, await new_run(desk, OWNER, small()), "r")
+    async with timed(home) as (dependencies, clock):
+        run = await made(dependencies, await new_run(dependencies, OWNER, small()), "r")
         clock.time += 30 * DAY
-        archived = await archive(desk, OWNER, run)
-        file = await desk.store.blobs.get(archived.blob)
+        archived = await archive(dependencies, OWNER, run)
+        file = await dependencies.store.blobs.get(archived.blob)
         if change == "missing":
-            await desk.store.blobs.delete(archived.blob)
+            await dependencies.store.blobs.delete(archived.blob)
         else:
-            await desk.store.blobs.put(archived.blob, file[:200] + bytes([file[200] ^ 1]) + file[201:])
+            await dependencies.store.blobs.put(archived.blob, file[:200] + bytes([file[200] ^ 1]) + file[201:])
         with pytest.raises(Damaged, match="is missing" if change == "missing" else "was changed"):
-            await restore(desk, OWNER, run)
-        assert (await belongings(desk.store, OWNER, run)).records == ()
-        await desk.store.blobs.put(archived.blob, file)
-        assert (await restore(desk, OWNER, run)).state == "failed"
+            await restore(dependencies, OWNER, run)
+        assert (await belongings(dependencies.store, OWNER, run)).records == ()
+        await dependencies.store.blobs.put(archived.blob, file)
+        assert (await restore(dependencies, OWNER, run)).state == "failed"
 
 
 async def test_runs_that_are_young_held_open_or_asked_about_stay(home, small):
-    async with timed(home) as (desk, clock):
-        template = await new_run(desk, OWNER, small())
+    async with timed(home) as (dependencies, clock):
+        template = await new_run(dependencies, OWNER, small())
         for name in ("held", "reproduced", "asked", "opening", "unreadable", "old"):
-            await made(desk, template, name)
-        await create_run(desk, OWNER, small(), run_id="created")
-        await hold(desk, OWNER, "held", by="another", reason="a first one")
-        await hold(desk, OWNER, "held", by="a lawyer", reason="a case")
+            await made(dependencies, template, name)
+        await create_run(dependencies, OWNER, small(), run_id="created")
+        await hold(dependencies, OWNER, "held", by="another", reason="a first one")
+        await hold(dependencies, OWNER, "held", by="a lawyer", reason="a case")
         open_one = {
             "id": "1",
             "job": "reproduced",
@@ -257,7 +261,7 @@ async def test_runs_that_are_young_held_open_or_asked_about_stay(home, small):
             "asked_at": BEGIN.isoformat(),
             "stored_digest": "",
         }
-        await desk.store.records.put(Key(OWNER, "reproduction", "reproduced.1"), open_one)
+        await dependencies.store.records.put(Key(OWNER, "reproduction", "reproduced.1"), open_one)
         asked = Asked(
             subject="holdout",
             estimate=None,
@@ -267,20 +271,20 @@ async def test_runs_that_are_young_held_open_or_asked_about_stay(home, small):
             request_digest="",
         )
         document = Approval(asked=asked).model_dump(mode="json")
-        await desk.store.records.put(Key(OWNER, "approval", "asked.holdout"), document)
+        await dependencies.store.records.put(Key(OWNER, "approval", "asked.holdout"), document)
         decided = Approval(asked=asked, decided=Decided(verdict="approved", by="another", at=BEGIN))
-        await desk.store.records.put(Key(OWNER, "approval", "opening.holdout"), decided.model_dump(mode="json"))
-        await desk.store.records.delete(Key(OWNER, "holdout", "opening"))
+        await dependencies.store.records.put(Key(OWNER, "approval", "opening.holdout"), decided.model_dump(mode="json"))
+        await dependencies.store.records.delete(Key(OWNER, "holdout", "opening"))
         with sqlite3.connect(home / "store.sqlite") as file:
             file.execute("UPDATE events SET payload = 'no JSON' WHERE run_id = 'unreadable' AND number = 2")
 
         clock.time += 20 * DAY
-        await made(desk, template, "young")
+        await made(dependencies, template, "young")
         clock.time += 10 * DAY
-        foreseen = await clean_up(desk, clock(), dry_run=True)
-        assert (await run_of(desk.store, OWNER, "old")).archived is None
+        foreseen = await clean_up(dependencies, clock(), dry_run=True)
+        assert (await run_of(dependencies.store, OWNER, "old")).archived is None
         assert foreseen.expired is None
-        report = await clean_up(desk, clock())
+        report = await clean_up(dependencies, clock())
         assert {each.run: each.reason for each in report.kept} == {
             "held": "a lawyer holds it (a case)",
             "reproduced": "it is being reproduced",
@@ -292,38 +296,38 @@ async def test_runs_that_are_young_held_open_or_asked_about_stay(home, small):
         assert runs(report) == (["old"], runs(report)[1])
         assert foreseen.model_copy(update={"dry_run": False, "expired": report.expired}) == report
 
-        await release(desk, OWNER, "held")
-        assert runs(await clean_up(desk, clock()))[0] == ["held"]
+        await release(dependencies, OWNER, "held")
+        assert runs(await clean_up(dependencies, clock()))[0] == ["held"]
         with pytest.raises(RunArchived):
-            await open_holdout(desk, OWNER, "held")
-        await hold(desk, OWNER, "held", by="a lawyer", reason="a case")
+            await open_holdout(dependencies, OWNER, "held")
+        await hold(dependencies, OWNER, "held", by="a lawyer", reason="a case")
         with pytest.raises(Kept, match="a lawyer holds it"):
-            await archive(desk, OWNER, "held")
-        assert (await restore(desk, OWNER, "held")).held is not None
+            await archive(dependencies, OWNER, "held")
+        assert (await restore(dependencies, OWNER, "held")).held is not None
 
 
 async def test_checkpoints_of_ended_runs_stay_ninety_days(home, small):
-    async with timed(home) as (desk, clock):
-        run = await made(desk, await new_run(desk, OWNER, small()), "r")
+    async with timed(home) as (dependencies, clock):
+        run = await made(dependencies, await new_run(dependencies, OWNER, small()), "r")
         config: RunnableConfig = {"configurable": {"thread_id": f"{OWNER}/{run}", "checkpoint_ns": ""}}
-        async with open_checkpoints(desk.checkpoints) as checkpoints:
+        async with open_checkpoints(dependencies.checkpoints) as checkpoints:
             from langgraph.checkpoint.base import empty_checkpoint
 
             await checkpoints.aput(config, empty_checkpoint(), {}, {})
             clock.time += 90 * DAY - timedelta(seconds=1)
-            assert (await clean_up(desk, clock())).checkpoints == ()
+            assert (await clean_up(dependencies, clock())).checkpoints == ()
             assert await checkpoints.aget_tuple(config) is not None
             clock.time += timedelta(seconds=1)
-            assert [one.run for one in (await clean_up(desk, clock(), dry_run=True)).checkpoints] == [run]
-            assert [one.run for one in (await clean_up(desk, clock())).checkpoints] == [run]
+            assert [one.run for one in (await clean_up(dependencies, clock(), dry_run=True)).checkpoints] == [run]
+            assert [one.run for one in (await clean_up(dependencies, clock())).checkpoints] == [run]
             assert await checkpoints.aget_tuple(config) is None
-            assert (await clean_up(desk, clock())).checkpoints == ()
+            assert (await clean_up(dependencies, clock())).checkpoints == ()
 
 
 async def test_kept_answers_and_files_of_simulations_go_when_they_have_expired(home, small):
-    async with timed(home) as (desk, clock):
-        store = desk.store
-        await made(desk, await new_run(desk, OWNER, small()), "r")
+    async with timed(home) as (dependencies, clock):
+        store = dependencies.store
+        await made(dependencies, await new_run(dependencies, OWNER, small()), "r")
 
         async def make() -> bytes:
             return b"answer"
@@ -343,46 +347,46 @@ async def test_kept_answers_and_files_of_simulations_go_when_they_have_expired(h
         assert (await answer()).hit
         clock.time += timedelta(hours=11, minutes=59)
         for dry_run in (True, False):
-            report = await clean_up(desk, clock(), dry_run=dry_run)
+            report = await clean_up(dependencies, clock(), dry_run=dry_run)
             assert (report.derived, report.trajectories) == (0, 1)
         clock.time += timedelta(minutes=1)
-        report = await clean_up(desk, clock())
+        report = await clean_up(dependencies, clock())
         assert (report.derived, report.trajectories) == (1, 1)
         assert not await store.blobs.exists(f"{OWNER}/derived/r/charts.all")
         assert [await store.blobs.exists(file) for file in files] == [False, False]
-        report = await clean_up(desk, clock())
+        report = await clean_up(dependencies, clock())
         assert (report.derived, report.trajectories, report.owners) == (0, 0, 1)
 
 
 async def test_shards_go_when_no_search_used_them_for_thirty_days(home):
-    async with timed(home) as (desk, clock):
-        store, shard = desk.store, f"{SYSTEM}/shards/a"
+    async with timed(home) as (dependencies, clock):
+        store, shard = dependencies.store, f"{SYSTEM}/shards/a"
         await store.blobs.put(shard, b"file")
         await note_use(store, ["a"], now=clock())
         clock.time += 30 * DAY
-        assert (await clean_up(desk, clock(), dry_run=True)).shards == 1
+        assert (await clean_up(dependencies, clock(), dry_run=True)).shards == 1
         assert await store.blobs.exists(shard)
         await note_use(store, ["a"], now=clock())  # by a run of whomever
-        assert (await clean_up(desk, clock())).shards == 0
+        assert (await clean_up(dependencies, clock())).shards == 0
         assert await store.blobs.exists(shard)
         clock.time += 30 * DAY
-        assert [(await clean_up(desk, clock())).shards for _ in range(2)] == [1, 0]
+        assert [(await clean_up(dependencies, clock())).shards for _ in range(2)] == [1, 0]
         assert not await store.blobs.exists(shard)
 
 
 async def test_it_is_done_once_a_day_and_never_touches_the_audit_log(home, small):
-    async with timed(home) as (desk, clock):
-        await made(desk, await new_run(desk, OWNER, small()), "r")
-        await desk.store.events.append(SYSTEM, "audit", "1", {"did": "something"})
+    async with timed(home) as (dependencies, clock):
+        await made(dependencies, await new_run(dependencies, OWNER, small()), "r")
+        await dependencies.store.events.append(SYSTEM, "audit", "1", {"did": "something"})
         clock.time += 30 * DAY
-        first = await daily(desk)
+        first = await daily(dependencies)
         assert first is not None
         assert runs(first) == (["r"], [])
         clock.time += timedelta(hours=23)
-        assert await daily(desk) is None
+        assert await daily(dependencies) is None
         clock.time += timedelta(hours=1)
-        assert await daily(desk) is not None
+        assert await daily(dependencies) is not None
         clock.time += 3650 * DAY
-        await clean_up(desk, clock())
-        assert await desk.store.events.last(SYSTEM, "audit") == 1
-        assert (await list_runs(desk.store, OWNER))[0].archived is not None
+        await clean_up(dependencies, clock())
+        assert await dependencies.store.events.last(SYSTEM, "audit") == 1
+        assert (await list_runs(dependencies.store, OWNER))[0].archived is not None

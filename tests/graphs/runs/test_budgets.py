@@ -13,24 +13,38 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from agents.failures import ModelFailure
-from agents.model import make_models
-from agents.pricing import PriceTable
-from api.exports import as_json
-from api.report import render
-from api.summary import show
-from graphs.deciding import ABSTAINED
-from graphs.desk import Desk
-from graphs.run_book import events_of, result_of
-from graphs.runs import create_run, execute, reproduce
-from tests.bedrock import replies
-from tests.bedrock.clients import MODEL
-from tests.bedrock.double import Double
-from tests.bedrock.drivers import dead, embedded, faulty
-from tests.bedrock.received import Received
-from tests.bedrock.replies import Broken, Call, Reply, Say
-from tests.graphs.conftest import OWNER, open_desk
-from tests.graphs.wired import (
+from agents.models.factory import make_models
+from agents.models.failures import ModelFailure
+from agents.models.prices import PriceTable
+from api.cli.output.summary import show
+from api.export.formats import as_json
+from api.export.report import render
+from desk.base.errors import InvalidInput
+from desk.governance.budgets import UNLIMITED, Budgets
+from desk.governance.spending import spent, spent_by_owner
+from desk.governance.usage import Usage, total
+from desk.optimization.partial_results import LABEL
+from desk.optimization.result import OptimizationResult
+from desk.runs.events import (
+    ClaimReleased,
+    ModelAnswered,
+    ModelReplaced,
+    ModelRetried,
+    TrialsFinished,
+    VerdictReached,
+    Warned,
+)
+from graphs.agent_decisions import ABSTAINED
+from graphs.dependencies import Dependencies
+from graphs.runs.execution import create_run, execute, reproduce
+from graphs.runs.repository import events_of, result_of
+from tests.doubles.bedrock import replies
+from tests.doubles.bedrock.calls import Received
+from tests.doubles.bedrock.clients import MODEL
+from tests.doubles.bedrock.double import Double
+from tests.doubles.bedrock.drivers import dead, embedded, faulty
+from tests.doubles.bedrock.replies import Broken, Call, Reply, Say
+from tests.graphs.bedrock_runs import (
     ASKED,
     EXPLAINER,
     MARKET,
@@ -43,21 +57,7 @@ from tests.graphs.wired import (
     RISK,
     point_at,
 )
-from tools.budget import UNLIMITED, Budgets
-from tools.errors import InvalidInput
-from tools.optimization import OptimizationResult
-from tools.partial import LABEL
-from tools.spending import spent, spent_by_owner
-from tools.trace import (
-    ClaimReleased,
-    ModelAnswered,
-    ModelReplaced,
-    ModelRetried,
-    TrialsFinished,
-    VerdictReached,
-    Warned,
-)
-from tools.usage import Usage, total
+from tests.graphs.dependencies import OWNER, open_dependencies
 
 pytestmark = pytest.mark.anyio
 
@@ -121,17 +121,17 @@ class Ran:
         return total(each.usage for each in self.result.usage)
 
 
-async def ran(desk: Desk) -> Ran:
+async def ran(dependencies: Dependencies) -> Ran:
     """A new run, whose result tells what the store counted, and which is the same without any model."""
-    name = await create_run(desk, OWNER, REQUEST)
-    before = await spent_by_owner(desk.store, OWNER, today())
-    events = [event async for event in execute(desk, OWNER, name)]
-    assert events == await events_of(desk.store, OWNER, name)
-    result = await result_of(desk.store, OWNER, name)
+    name = await create_run(dependencies, OWNER, REQUEST)
+    before = await spent_by_owner(dependencies.store, OWNER, today())
+    events = [event async for event in execute(dependencies, OWNER, name)]
+    assert events == await events_of(dependencies.store, OWNER, name)
+    result = await result_of(dependencies.store, OWNER, name)
     assert result is not None
-    assert {used.agent: used.usage for used in result.usage} == await spent(desk.store, OWNER, name)
+    assert {used.agent: used.usage for used in result.usage} == await spent(dependencies.store, OWNER, name)
     done = Ran(name, events, result)
-    after = await spent_by_owner(desk.store, OWNER, today())
+    after = await spent_by_owner(dependencies.store, OWNER, today())
     assert after.tokens == before.tokens + done.used.tokens
     return done
 
@@ -141,9 +141,9 @@ def wired(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     @asynccontextmanager
     async def wire(double: Double, budgets: Budgets = UNLIMITED, *, prices: PriceTable | None = None, **options: Any):
         point_at(monkeypatch, double.url)
-        async with open_desk(home) as desk:
+        async with open_dependencies(home) as dependencies:
             models = make_models(OPTIONS.model_copy(update=options), prices=prices)
-            yield replace(desk, models=models, budgets=budgets)
+            yield replace(dependencies, models=models, budgets=budgets)
 
     return wire
 
@@ -153,8 +153,8 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     """Without faults and budgets."""
 
     async def undisturbed() -> Ran:
-        async with open_desk(tmp_path_factory.mktemp("plain")) as desk:
-            return await ran(replace(desk, models=make_models(OPTIONS)))
+        async with open_dependencies(tmp_path_factory.mktemp("plain")) as dependencies:
+            return await ran(replace(dependencies, models=make_models(OPTIONS)))
 
     with pytest.MonkeyPatch.context() as patch, Double(embedded()) as double:
         point_at(patch, double.url)
@@ -181,8 +181,8 @@ FAULTS: dict[str, tuple[Any, dict[str, Any], int]] = {
 async def test_the_result_counts_what_the_endpoint_counted(case, wired):
     fault, options, paid_for_nothing = FAULTS[case]
     with Double(faulty(embedded(), fault)) as double:
-        async with wired(double, **options) as desk:
-            done = await ran(desk)
+        async with wired(double, **options) as dependencies:
+            done = await ran(dependencies)
     used, answers = done.used, done.of(ModelAnswered)
     assert tokens_of(used) == reported(double.received)
     assert used.dollars == pytest.approx(cost(double.received), rel=1e-12)
@@ -197,15 +197,15 @@ async def test_the_result_counts_what_the_endpoint_counted(case, wired):
 
 async def test_what_a_run_took_before_it_failed_counts_once(wired, plain):
     with Double(faulty(embedded(), {6: replies.DENIED, 9: replies.DENIED})) as double:
-        async with wired(double) as desk:
-            name = await create_run(desk, OWNER, REQUEST)
+        async with wired(double) as dependencies:
+            name = await create_run(dependencies, OWNER, REQUEST)
             for _ in range(2):
                 with pytest.raises(ModelFailure):
-                    async for _ in execute(desk, OWNER, name):
+                    async for _ in execute(dependencies, OWNER, name):
                         pass
-            async for _ in execute(desk, OWNER, name):
+            async for _ in execute(dependencies, OWNER, name):
                 pass
-            result = await result_of(desk.store, OWNER, name)
+            result = await result_of(dependencies.store, OWNER, name)
     assert result is not None
     used = total(each.usage for each in result.usage)
     assert tokens_of(used) == reported(double.received)
@@ -228,9 +228,9 @@ async def test_a_run_ends_with_what_it_has_when_its_tokens_are_spent(calls, wire
     answers = plain.of(ModelAnswered)
     limit = sum(map(tokens_told, answers[:calls]))
     with Double(embedded()) as double:
-        async with wired(double, Budgets(run_tokens=limit)) as desk:
-            done = await ran(desk)
-            again = await reproduce(desk, OWNER, done.run)
+        async with wired(double, Budgets(run_tokens=limit)) as dependencies:
+            done = await ran(dependencies)
+            again = await reproduce(dependencies, OWNER, done.run)
     assert len(double.received) == calls, "no call after the limit, and every one before it"
     assert done.used.tokens == limit
     silent = [RISK, MARKET, OPTIMIZER, EXPLAINER][0 if calls == NO_CALL else 2 :]
@@ -273,8 +273,8 @@ async def test_an_agent_is_cut_at_its_own_budget_after_one_call_at_most(wired, p
     answers = plain.of(ModelAnswered)
     limit = min(next(a.dollars for a in answers if a.agent == agent) for agent in ASKED)
     with Double(embedded()) as double:
-        async with wired(double, Budgets(agent_dollars=limit)) as desk:
-            done = await ran(desk)
+        async with wired(double, Budgets(agent_dollars=limit)) as dependencies:
+            done = await ran(dependencies)
     assert [used.usage.answers for used in done.result.usage] == [1] * 4
     assert len(double.received) == 4
     agents = [RISK, MARKET, OPTIMIZER, EXPLAINER]
@@ -287,8 +287,8 @@ async def test_what_a_user_took_in_earlier_runs_counts_and_a_person_is_warned_in
     used = plain.used
     assert used.dollars is not None
     with Double(embedded()) as double:
-        async with wired(double, Budgets(user_dollars=used.dollars * 1.2, run_tokens=used.tokens + 1)) as desk:
-            first, second = await ran(desk), await ran(desk)
+        async with wired(double, Budgets(user_dollars=used.dollars * 1.2, run_tokens=used.tokens + 1)) as dependencies:
+            first, second = await ran(dependencies), await ran(dependencies)
     assert (first.result.partial, first.result.digest()) == ((), plain.result.digest())
     assert sorted(first.warned) == [("budget_nearly_spent", "run tokens"), ("budget_nearly_spent", "user dollars")]
     assert len(second.cut) > 0
@@ -302,13 +302,13 @@ async def test_what_a_user_took_in_earlier_runs_counts_and_a_person_is_warned_in
 async def test_a_model_without_a_price_has_no_cost_and_is_told_once(wired):
     nothing = PriceTable(as_of=date(2026, 1, 1), source="a test", prices=())
     with Double(embedded()) as double:
-        async with wired(double, prices=nothing) as desk:
-            done = await ran(desk)
-        async with wired(double, Budgets(user_dollars=1.0), prices=nothing) as desk:
-            name = await create_run(desk, OWNER, REQUEST)
+        async with wired(double, prices=nothing) as dependencies:
+            done = await ran(dependencies)
+        async with wired(double, Budgets(user_dollars=1.0), prices=nothing) as dependencies:
+            name = await create_run(dependencies, OWNER, REQUEST)
             before = len(double.received)
             with pytest.raises(InvalidInput, match=r"BUDGET_USER_DOLLARS: the price of .* is not known"):
-                async for _ in execute(desk, OWNER, name):
+                async for _ in execute(dependencies, OWNER, name):
                     pass
             assert len(double.received) == before
     assert tokens_of(done.used) == reported(double.received)

@@ -4,17 +4,16 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from graphs.new_runs import new_run
+from desk.base.errors import InvalidInput
+from desk.market.bundled import BundledPrices
+from desk.market.datasets.ingestion import import_file
+from desk.market.datasets.markers import mark
+from desk.market.datasets.repository import PIN, OwnedPrices, blob_key
+from desk.market.datasets.schemas import NewMarker, Terms
+from desk.market.prices import Prices, facts_of
+from graphs.runs.creation import new_run
 from store.errors import Missing
-from tests.graphs.test_data_sets import file_of
-from tools.arrivals import import_file
-from tools.bundled import BundledPrices
-from tools.dataset_words import NewMarker, Terms
-from tools.datasets import PIN, OwnedPrices, blob_key
-from tools.errors import InvalidInput
-from tools.markers import mark
-from tools.price_facts import facts_of
-from tools.prices import Prices
+from tests.graphs.runs.test_data_sets import file_of
 
 pytestmark = pytest.mark.anyio
 OWNER = "local"
@@ -33,60 +32,64 @@ class Counted(BundledPrices):
 async def test_bundled_prices_are_loaded_once_for_a_choice_of_them_and_never_whole(home, opened, small):
     prices = Counted()
     async with opened(home) as usual:
-        desk = replace(usual, prices=prices)
+        dependencies = replace(usual, prices=prices)
         runs = [
-            await new_run(desk, OWNER, small(universe=universe))
+            await new_run(dependencies, OWNER, small(universe=universe))
             for universe in ("sp500", "stocks", "stocks:MSFT,AAPL", "stocks:AAPL,MSFT", "stocks:AAPL")
         ]
         assert prices.loaded == ["stocks:MSFT,AAPL", "stocks:AAPL"]
         for run in runs:
-            assert run.data_digest == (await desk.prices.load(run.request.universe)).digest
+            assert run.data_digest == (await dependencies.prices.load(run.request.universe)).digest
             assert bool(run.request.space.inner) == (run.request.universe not in ("sp500", "stocks:AAPL"))
-        await new_run(desk, "another", small(universe="stocks:AAPL"))  # what one owner's runs told is not another's
+        await new_run(
+            dependencies, "another", small(universe="stocks:AAPL")
+        )  # what one owner's runs told is not another's
         assert prices.loaded[-1] == "stocks:AAPL"
 
 
 async def test_a_data_set_is_not_read_for_a_run_on_all_of_it(home, opened, small):
-    async with opened(home) as desk:
-        done = await import_file(desk.store, OWNER, "mydata", await file_of(since=SINCE), Terms(), commit=True)
-        own = desk.prices_of(OWNER)
+    async with opened(home) as dependencies:
+        done = await import_file(dependencies.store, OWNER, "mydata", await file_of(since=SINCE), Terms(), commit=True)
+        own = dependencies.prices_of(OWNER)
         assert await own.facts("mydata") == facts_of(await own.load("mydata"))
-        part = await new_run(desk, OWNER, small(universe="mydata:MSFT"))
-        await desk.store.blobs.delete(blob_key(OWNER, done.version.hash))
+        part = await new_run(dependencies, OWNER, small(universe="mydata:MSFT"))
+        await dependencies.store.blobs.delete(blob_key(OWNER, done.version.hash))
         with pytest.raises(Missing):
             await own.load("mydata")
-        run = await new_run(desk, OWNER, small(universe="mydata"))
-        again = await new_run(desk, OWNER, small(universe="mydata:MSFT"))
+        run = await new_run(dependencies, OWNER, small(universe="mydata"))
+        again = await new_run(dependencies, OWNER, small(universe="mydata:MSFT"))
         assert run.request.universe == f"mydata@{done.version.hash[:PIN]}"
         assert (run.data_digest, again.data_digest) == (done.version.prices_digest, part.data_digest)
 
 
 async def test_a_new_version_is_looked_at_anew_and_a_mark_still_holds(home, opened, small):
-    async with opened(home) as desk:
-        await import_file(desk.store, OWNER, "mydata", await file_of(since=SINCE), Terms(), commit=True)
-        before = await new_run(desk, OWNER, small(universe="mydata:AAPL"))
-        await import_file(desk.store, OWNER, "mydata", await file_of(since=SINCE, scale=1.01), Terms(), commit=True)
-        after = await new_run(desk, OWNER, small(universe="mydata:AAPL"))
-        assert after.data_digest != before.data_digest
-        assert await desk.prices_of(OWNER).facts("mydata:AAPL") == facts_of(
-            await desk.prices_of(OWNER).load("mydata:AAPL")
+    async with opened(home) as dependencies:
+        await import_file(dependencies.store, OWNER, "mydata", await file_of(since=SINCE), Terms(), commit=True)
+        before = await new_run(dependencies, OWNER, small(universe="mydata:AAPL"))
+        await import_file(
+            dependencies.store, OWNER, "mydata", await file_of(since=SINCE, scale=1.01), Terms(), commit=True
         )
-        await mark(desk.store, OWNER, NewMarker(symbol="AAPL", reason="a wrong tick"), desk.now())
+        after = await new_run(dependencies, OWNER, small(universe="mydata:AAPL"))
+        assert after.data_digest != before.data_digest
+        assert await dependencies.prices_of(OWNER).facts("mydata:AAPL") == facts_of(
+            await dependencies.prices_of(OWNER).load("mydata:AAPL")
+        )
+        await mark(dependencies.store, OWNER, NewMarker(symbol="AAPL", reason="a wrong tick"), dependencies.now())
         for universe in ("mydata:AAPL", "mydata", "stocks:AAPL", "stocks"):
             with pytest.raises(InvalidInput, match="AAPL is marked as bad data"):
-                await new_run(desk, OWNER, small(universe=universe))
-        assert (await new_run(desk, OWNER, small(universe="mydata:MSFT"))).data_digest
+                await new_run(dependencies, OWNER, small(universe=universe))
+        assert (await new_run(dependencies, OWNER, small(universe="mydata:MSFT"))).data_digest
 
 
 async def test_prices_that_cannot_be_used_are_refused_each_time(home, opened, small):
-    async with opened(home) as desk:
+    async with opened(home) as dependencies:
         short = await file_of(since="2018-01-01")
-        await import_file(desk.store, OWNER, "mydata", short, Terms(), commit=True)
+        await import_file(dependencies.store, OWNER, "mydata", short, Terms(), commit=True)
         for universe in ("mydata", "mydata:AAPL"):
             told = set()
             for _ in range(2):
                 with pytest.raises(InvalidInput) as refused:
-                    await new_run(desk, OWNER, small(universe=universe))
+                    await new_run(dependencies, OWNER, small(universe=universe))
                 told.add(str(refused.value))
             assert len(told) == 1
-        assert await OwnedPrices(desk.store, OWNER, BundledPrices()).facts("mydata:AAPL") is None
+        assert await OwnedPrices(dependencies.store, OWNER, BundledPrices()).facts("mydata:AAPL") is None

@@ -9,26 +9,26 @@ from pathlib import Path
 
 import pytest
 
-from agents.planner import PLANNER, EmbeddedPlanner
-from graphs.run_book import events_of, list_runs, result_of, run_of
-from graphs.runs import create_run, execute, reproduce
-from store.records import Key, every
-from tools.datasets import load_owned
-from tools.errors import InvalidInput, UserError
-from tools.findings import explainable
-from tools.local import LocalRunner
-from tools.optimization import Limit, Limits
-from tools.trace import ClaimReleased, DecisionMade, DraftRejected, RunFailed
+from agents.planner.planner import PLANNER, EmbeddedPlanner
+from desk.base.errors import InvalidInput, UserError
+from desk.compute.local import LocalRunner
+from desk.optimization.inputs.owned_market import load_owned
+from desk.optimization.reading.findings import explainable
+from desk.optimization.request import Limit, Limits
+from desk.runs.events import ClaimReleased, DecisionMade, DraftRejected, RunFailed
+from graphs.runs.execution import create_run, execute, reproduce
+from graphs.runs.repository import events_of, list_runs, result_of, run_of
+from store.records import Key, iterate_records
 
 OWNER = "local"
-CHILD = Path(__file__).with_name("killed.py")
+CHILD = Path(__file__).with_name("run_process.py")
 
 pytestmark = pytest.mark.anyio
 
 
-async def run(desk, request, **options) -> list:
-    name = await create_run(desk, OWNER, request, **options)
-    return [event async for event in execute(desk, OWNER, name)]
+async def run(dependencies, request, **options) -> list:
+    name = await create_run(dependencies, OWNER, request, **options)
+    return [event async for event in execute(dependencies, OWNER, name)]
 
 
 def kinds(events) -> list[str]:
@@ -36,16 +36,16 @@ def kinds(events) -> list[str]:
 
 
 async def test_the_embedded_planner_drives_a_run_from_request_to_result(home, opened, small):
-    async with opened(home) as desk:
-        events = await run(desk, small())
-        [done] = await list_runs(desk.store, OWNER)
-        result = await result_of(desk.store, OWNER, done.id)
+    async with opened(home) as dependencies:
+        events = await run(dependencies, small())
+        [done] = await list_runs(dependencies.store, OWNER)
+        result = await result_of(dependencies.store, OWNER, done.id)
 
         assert done.state == "completed"
         assert result is not None
         assert result.explanation is not None
         assert events[-1].result_digest == done.result_digest == result.digest()
-        assert await events_of(desk.store, OWNER, done.id) == events
+        assert await events_of(dependencies.store, OWNER, done.id) == events
 
         decisions = [event.decision for event in events if isinstance(event, DecisionMade)]
         assert tuple(decisions) == result.manifest.decisions
@@ -62,9 +62,9 @@ async def test_the_embedded_planner_drives_a_run_from_request_to_result(home, op
 
 
 async def test_a_completed_run_is_read_out_and_not_executed_again(home, opened, small):
-    async with opened(home) as desk:
-        first = await run(desk, small())
-        again = [event async for event in execute(desk, OWNER, first[0].run)]
+    async with opened(home) as dependencies:
+        first = await run(dependencies, small())
+        again = [event async for event in execute(dependencies, OWNER, first[0].run)]
     assert again == first
 
 
@@ -73,20 +73,20 @@ async def test_the_manifest_reproduces_the_result_without_a_model(home, opened, 
         def _reply(self, messages):
             raise AssertionError("a model was asked")
 
-    async with opened(home) as desk:
-        events = await run(desk, small())
+    async with opened(home) as dependencies:
+        events = await run(dependencies, small())
         digest = events[-1].result_digest
-    async with opened(home, Unasked()) as desk:
-        assert (await reproduce(desk, OWNER, events[0].run)).digest() == digest
-        assert len(await list_runs(desk.store, OWNER)) == 1
+    async with opened(home, Unasked()) as dependencies:
+        assert (await reproduce(dependencies, OWNER, events[0].run)).digest() == digest
+        assert len(await list_runs(dependencies.store, OWNER)) == 1
 
 
 async def test_limits_that_no_candidate_meets_end_in_an_explained_verdict(home, opened, small):
     limits = Limits(expected_shortfall=Limit(bound=0.0005, scenarios=("base_case",)))
     request = small(limits=limits, mandate={"min_weight": 0.0})
-    async with opened(home) as desk:
-        events = await run(desk, request)
-        result = await result_of(desk.store, OWNER, events[0].run)
+    async with opened(home) as dependencies:
+        events = await run(dependencies, request)
+        result = await result_of(dependencies.store, OWNER, events[0].run)
     assert result is not None
     assert result.explanation is not None
     assert result.verdict.colour == "infeasible"
@@ -96,26 +96,26 @@ async def test_limits_that_no_candidate_meets_end_in_an_explained_verdict(home, 
 
 
 async def test_a_bad_request_leaves_nothing_in_the_store(home, opened, small):
-    async with opened(home) as desk:
+    async with opened(home) as dependencies:
         with pytest.raises(InvalidInput):
-            await create_run(desk, OWNER, small(universe="no_such_universe"))
+            await create_run(dependencies, OWNER, small(universe="no_such_universe"))
         tight = Limits(max_drawdown=Limit(bound=0.01, tolerated=0.0))
         with pytest.raises(InvalidInput, match="max_drawdown"):
-            await create_run(desk, OWNER, small(limits=tight, mandate={"min_weight": 0.9}))
+            await create_run(dependencies, OWNER, small(limits=tight, mandate={"min_weight": 0.9}))
         wild = [
             s.model_copy(update={"engine": "regime_switching", "mu": 0.5, "sigma": 0.01}) for s in small().scenarios
         ]
-        with pytest.raises(InvalidInput, match=r"scenarios\.base_case: .*allowed: sigma above"):
-            await create_run(desk, OWNER, small(scenarios=tuple(wild)))
-        assert await list_runs(desk.store, OWNER) == []
+        with pytest.raises(InvalidInput, match=r"scenarios\.base_case: .*expected sigma above"):
+            await create_run(dependencies, OWNER, small(scenarios=tuple(wild)))
+        assert await list_runs(dependencies.store, OWNER) == []
 
 
 async def test_nobody_else_sees_a_run(home, opened, small):
-    async with opened(home) as desk:
-        events = await run(desk, small())
-        assert await list_runs(desk.store, "other") == []
-        assert await result_of(desk.store, "other", events[0].run) is None
-        assert await events_of(desk.store, "other", events[0].run) == []
+    async with opened(home) as dependencies:
+        events = await run(dependencies, small())
+        assert await list_runs(dependencies.store, "other") == []
+        assert await result_of(dependencies.store, "other", events[0].run) is None
+        assert await events_of(dependencies.store, "other", events[0].run) == []
 
 
 async def test_a_stored_decision_is_not_asked_for_again(home, opened, small):
@@ -128,18 +128,18 @@ async def test_a_stored_decision_is_not_asked_for_again(home, opened, small):
                 raise LookupError("the model is gone")
             return super()._reply(messages)
 
-    async with opened(home, Counting()) as desk:
-        name = await create_run(desk, OWNER, small())
+    async with opened(home, Counting()) as dependencies:
+        name = await create_run(dependencies, OWNER, small())
         with pytest.raises(LookupError):
-            [event async for event in execute(desk, OWNER, name)]
-        assert (await run_of(desk.store, OWNER, name)).state == "failed"
+            [event async for event in execute(dependencies, OWNER, name)]
+        assert (await run_of(dependencies.store, OWNER, name)).state == "failed"
         assert "RiskAssessment" in asked
     asked.clear()
 
-    async with opened(home) as desk:
-        resumed = [event async for event in execute(desk, OWNER, name)]
-        assert (await run_of(desk.store, OWNER, name)).state == "completed"
-        events = await events_of(desk.store, OWNER, name)
+    async with opened(home) as dependencies:
+        resumed = [event async for event in execute(dependencies, OWNER, name)]
+        assert (await run_of(dependencies.store, OWNER, name)).state == "completed"
+        events = await events_of(dependencies.store, OWNER, name)
     assert asked == []
     assert kinds(resumed)[0] == "explainer.model_answered"
     assert kinds(events).count("run_failed") == 1
@@ -147,7 +147,7 @@ async def test_a_stored_decision_is_not_asked_for_again(home, opened, small):
 
 
 async def test_changed_prices_are_refused_on_a_resume(home, opened, small, tmp_path):
-    from tools.bundled import BundledPrices
+    from desk.market.bundled import BundledPrices
 
     prices = await BundledPrices().load("sp500")
     file = tmp_path / "prices.csv"
@@ -163,26 +163,26 @@ async def test_changed_prices_are_refused_on_a_resume(home, opened, small, tmp_p
             return super()._reply(messages)
 
     write(3800.0)
-    async with opened(home, Gone()) as desk:
-        name = await create_run(desk, OWNER, small(universe="index", prices_file=str(file)))
+    async with opened(home, Gone()) as dependencies:
+        name = await create_run(dependencies, OWNER, small(universe="index", prices_file=str(file)))
         with pytest.raises(LookupError):
-            [event async for event in execute(desk, OWNER, name)]
+            [event async for event in execute(dependencies, OWNER, name)]
     write(3801.0)
-    async with opened(home) as desk:
+    async with opened(home) as dependencies:
         with pytest.raises(InvalidInput, match="the prices with which the run began"):
-            [event async for event in execute(desk, OWNER, name)]
-        last = (await events_of(desk.store, OWNER, name))[-1]
+            [event async for event in execute(dependencies, OWNER, name)]
+        last = (await events_of(dependencies.store, OWNER, name))[-1]
         assert isinstance(last, RunFailed)
         assert last.code == "unusable_input"
 
 
 @pytest.mark.soak
 async def test_the_same_request_asked_again_has_the_same_digest_and_another_one_adds_to_the_ledger(home, opened, small):
-    async with opened(home) as desk:
+    async with opened(home) as dependencies:
         digests, ledger = [], []
         for request in (small(), small(), small(seed=4), small()):
-            events = await run(desk, request)
-            result = await result_of(desk.store, OWNER, events[0].run)
+            events = await run(dependencies, request)
+            result = await result_of(dependencies.store, OWNER, events[0].run)
             assert result is not None
             assert result.luck is not None
             digests.append(result.digest())
@@ -194,20 +194,20 @@ async def test_the_same_request_asked_again_has_the_same_digest_and_another_one_
 
 
 async def test_a_run_that_other_code_began_is_not_resumed(home, opened, small):
-    async with opened(home) as desk:
-        name = await create_run(desk, OWNER, small())
-        record = await desk.store.records.get(Key(OWNER, "run", name))
+    async with opened(home) as dependencies:
+        name = await create_run(dependencies, OWNER, small())
+        record = await dependencies.store.records.get(Key(OWNER, "run", name))
         assert record is not None
-        await desk.store.records.put(record.key, {**record.document, "code_version": "0" * 64})
+        await dependencies.store.records.put(record.key, {**record.document, "code_version": "0" * 64})
         with pytest.raises(UserError, match="another version of the program"):
-            [event async for event in execute(desk, OWNER, name)]
-        assert await events_of(desk.store, OWNER, name) == []
+            [event async for event in execute(dependencies, OWNER, name)]
+        assert await events_of(dependencies.store, OWNER, name) == []
 
 
 async def test_weights_of_the_holdout_are_shown_to_the_reader_and_to_no_agent(home, opened, small):
-    async with opened(home) as desk:
-        events = await run(desk, small())
-        result = await result_of(desk.store, OWNER, events[0].run)
+    async with opened(home) as dependencies:
+        events = await run(dependencies, small())
+        result = await result_of(dependencies.store, OWNER, events[0].run)
     assert result is not None
     hidden = {figure.id for figure in result.figures} - {figure.id for figure in explainable(result)}
     assert {"today_weight", "next_trade"} <= hidden
@@ -224,9 +224,9 @@ async def test_a_process_that_lags_behind_another_with_the_same_run_comes_to_the
             await released.wait()
             return await super().submit(job)
 
-    async with opened(home) as desk, opened(home) as other:
+    async with opened(home) as dependencies, opened(home) as other:
         late = replace(other, jobs=Late(other.store, partial(load_owned, other.store, other.prices)))
-        name = await create_run(desk, OWNER, small())
+        name = await create_run(dependencies, OWNER, small())
 
         async def lag() -> None:
             async for _ in execute(late, OWNER, name):
@@ -234,13 +234,13 @@ async def test_a_process_that_lags_behind_another_with_the_same_run_comes_to_the
 
         lagging = asyncio.create_task(lag())
         await asyncio.wait_for(waiting.wait(), 60)
-        async for _ in execute(desk, OWNER, name):
+        async for _ in execute(dependencies, OWNER, name):
             pass
-        first = await run_of(desk.store, OWNER, name)
+        first = await run_of(dependencies.store, OWNER, name)
         released.set()
         await lagging
-        result = await result_of(desk.store, OWNER, name)
-        assert await run_of(desk.store, OWNER, name) == first
+        result = await result_of(dependencies.store, OWNER, name)
+        assert await run_of(dependencies.store, OWNER, name) == first
         assert first.state == "completed"
         assert result is not None
         assert result.digest() == first.result_digest
@@ -256,9 +256,9 @@ async def test_a_fault_of_a_second_process_leaves_a_completed_run_completed(home
             await finished.wait()
             raise ConnectionError
 
-    async with opened(home) as desk, opened(home) as other:
+    async with opened(home) as dependencies, opened(home) as other:
         late = replace(other, jobs=Dead(other.store, partial(load_owned, other.store, other.prices)))
-        name = await create_run(desk, OWNER, small())
+        name = await create_run(dependencies, OWNER, small())
 
         async def fail() -> None:
             async for _ in execute(late, OWNER, name):
@@ -266,22 +266,22 @@ async def test_a_fault_of_a_second_process_leaves_a_completed_run_completed(home
 
         failing = asyncio.create_task(fail())
         await asyncio.wait_for(waiting.wait(), 60)
-        async for _ in execute(desk, OWNER, name):
+        async for _ in execute(dependencies, OWNER, name):
             pass
         finished.set()
         with pytest.raises(ConnectionError):
             await failing
-        assert (await run_of(desk.store, OWNER, name)).state == "completed"
+        assert (await run_of(dependencies.store, OWNER, name)).state == "completed"
 
 
 @pytest.mark.soak
 async def test_a_run_killed_again_and_again_ends_as_if_it_never_was(tmp_path, opened, small):
     calm, rough = tmp_path / "calm", tmp_path / "rough"
     request = small()
-    async with opened(calm) as desk:
-        expected = await run(desk, request, run_id="same")
-    async with opened(rough) as desk:
-        await create_run(desk, OWNER, request, run_id="same")
+    async with opened(calm) as dependencies:
+        expected = await run(dependencies, request, run_id="same")
+    async with opened(rough) as dependencies:
+        await create_run(dependencies, OWNER, request, run_id="same")
 
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
     codes = []
@@ -294,9 +294,9 @@ async def test_a_run_killed_again_and_again_ends_as_if_it_never_was(tmp_path, op
     assert len(codes) > 6
     assert set(codes[:-1]) == {-signal.SIGKILL}
 
-    async with opened(rough) as desk:
-        events = await events_of(desk.store, OWNER, "same")
-        trials = [record async for record in every(desk.store.records, OWNER, "trial")]
+    async with opened(rough) as dependencies:
+        events = await events_of(dependencies.store, OWNER, "same")
+        trials = [record async for record in iterate_records(dependencies.store.records, OWNER, "trial")]
     assert [e.comparable() for e in events] == [e.comparable() for e in expected]
     assert len(trials) == request.trials
     assert all(record.version == 1 for record in trials)

@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphs.desk import Desk
-from graphs.holdout import open_holdout
-from graphs.run_book import events_of, result_of, run_of
-from graphs.runs import create_run, decide_approval, execute
+from desk.base.errors import InvalidInput, UserError
+from desk.governance.approvals import AlreadyDecided, Decided, NothingAsked, approval_of
+from desk.optimization.holdout import KIND, opened_holdout
+from desk.optimization.inputs.market_data import load_market
+from desk.optimization.reading.findings import explainable
+from desk.optimization.request import Limit, Limits
+from graphs.dependencies import Dependencies
+from graphs.runs.execution import create_run, decide_approval, execute
+from graphs.runs.holdout import open_holdout
+from graphs.runs.repository import events_of, result_of, run_of
 from store.records import Key
-from tests.graphs.conftest import OWNER, open_desk
-from tools.approval import AlreadyDecided, Decided, NothingAsked, approval_of
-from tools.errors import InvalidInput, UserError
-from tools.findings import explainable
-from tools.holdout import KIND, opened_holdout
-from tools.market import load_market
-from tools.optimization import Limit, Limits
+from tests.graphs.dependencies import OWNER, open_dependencies
 
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 FRIDAY = MONDAY + timedelta(days=4)
@@ -32,48 +32,48 @@ pytestmark = pytest.mark.anyio
 
 
 @asynccontextmanager
-async def at(home: Path, now: datetime = MONDAY) -> AsyncGenerator[Desk]:
-    async with open_desk(home) as desk:
-        yield replace(desk, now=lambda: now)
+async def at(home: Path, now: datetime = MONDAY) -> AsyncGenerator[Dependencies]:
+    async with open_dependencies(home) as dependencies:
+        yield replace(dependencies, now=lambda: now)
 
 
-async def finished(desk: Desk, request: Any) -> list[Any]:
-    await create_run(desk, OWNER, request, run_id=RUN)
-    return [event async for event in execute(desk, OWNER, RUN)]
+async def finished(dependencies: Dependencies, request: Any) -> list[Any]:
+    await create_run(dependencies, OWNER, request, run_id=RUN)
+    return [event async for event in execute(dependencies, OWNER, RUN)]
 
 
 def decided(verdict: Any = "approved", **changes: Any) -> Decided:
     return Decided(verdict=verdict, by="risk officer", at=MONDAY, **changes)
 
 
-async def kinds(desk: Desk) -> list[str]:
-    return [f"{event.node}.{event.event}" for event in await events_of(desk.store, OWNER, RUN)]
+async def kinds(dependencies: Dependencies) -> list[str]:
+    return [f"{event.node}.{event.event}" for event in await events_of(dependencies.store, OWNER, RUN)]
 
 
 async def test_the_holdout_opens_once_and_only_after_a_person_approved_it(home, small):
-    async with at(home) as desk:
-        events = await finished(desk, small())
+    async with at(home) as dependencies:
+        events = await finished(dependencies, small())
         with pytest.raises(NothingAsked):
-            await decide_approval(desk, OWNER, RUN, decided(), "holdout")
-        assert [await open_holdout(desk, OWNER, RUN) for _ in range(2)] == [None, None]
-        approval = await approval_of(desk.store, OWNER, RUN, "holdout")
+            await decide_approval(dependencies, OWNER, RUN, decided(), "holdout")
+        assert [await open_holdout(dependencies, OWNER, RUN) for _ in range(2)] == [None, None]
+        approval = await approval_of(dependencies.store, OWNER, RUN, "holdout")
         assert approval is not None
         assert approval.asked.at == MONDAY
         assert approval.asked.estimate is None
-        assert await approval_of(desk.store, OWNER, RUN) is None
-        assert await opened_holdout(desk.store, OWNER, RUN) is None
-        before = await run_of(desk.store, OWNER, RUN)
-        await decide_approval(desk, OWNER, RUN, decided(), "holdout")
-        first = await open_holdout(desk, OWNER, RUN)
-    async with at(home, FRIDAY) as desk:
-        assert await open_holdout(desk, OWNER, RUN) == first
-        assert await run_of(desk.store, OWNER, RUN) == before
-        result = await result_of(desk.store, OWNER, RUN)
-        record = await desk.store.records.get(Key(OWNER, KIND, RUN))
-        told = await kinds(desk)
-        market = await load_market(desk.prices, before.request)
+        assert await approval_of(dependencies.store, OWNER, RUN) is None
+        assert await opened_holdout(dependencies.store, OWNER, RUN) is None
+        before = await run_of(dependencies.store, OWNER, RUN)
+        await decide_approval(dependencies, OWNER, RUN, decided(), "holdout")
+        first = await open_holdout(dependencies, OWNER, RUN)
+    async with at(home, FRIDAY) as dependencies:
+        assert await open_holdout(dependencies, OWNER, RUN) == first
+        assert await run_of(dependencies.store, OWNER, RUN) == before
+        result = await result_of(dependencies.store, OWNER, RUN)
+        record = await dependencies.store.records.get(Key(OWNER, KIND, RUN))
+        told = await kinds(dependencies)
+        market = await load_market(dependencies.prices, before.request)
         with pytest.raises(UserError, match="there is no run"):
-            await open_holdout(desk, "other", RUN)
+            await open_holdout(dependencies, "other", RUN)
     assert record is not None
     assert record.version == 1
     assert result is not None
@@ -102,47 +102,47 @@ async def test_the_holdout_opens_once_and_only_after_a_person_approved_it(home, 
 
 
 async def test_a_holdout_whose_opening_was_rejected_stays_locked(home, small):
-    async with at(home) as desk:
-        await finished(desk, small())
-        await open_holdout(desk, OWNER, RUN)
-        await decide_approval(desk, OWNER, RUN, decided("rejected", reason="keep it"), "holdout")
+    async with at(home) as dependencies:
+        await finished(dependencies, small())
+        await open_holdout(dependencies, OWNER, RUN)
+        await decide_approval(dependencies, OWNER, RUN, decided("rejected", reason="keep it"), "holdout")
         with pytest.raises(UserError, match="was rejected by risk officer on 2026-03-02"):
-            await open_holdout(desk, OWNER, RUN)
+            await open_holdout(dependencies, OWNER, RUN)
         with pytest.raises(AlreadyDecided):
-            await decide_approval(desk, OWNER, RUN, decided(), "holdout")
-        assert await opened_holdout(desk.store, OWNER, RUN) is None
-        assert (await run_of(desk.store, OWNER, RUN)).state == "completed"
-        assert "holdout.node_started" not in await kinds(desk)
+            await decide_approval(dependencies, OWNER, RUN, decided(), "holdout")
+        assert await opened_holdout(dependencies.store, OWNER, RUN) is None
+        assert (await run_of(dependencies.store, OWNER, RUN)).state == "completed"
+        assert "holdout.node_started" not in await kinds(dependencies)
 
 
 async def test_an_approval_that_its_process_did_not_live_to_use_still_holds(home, small):
-    async with at(home) as desk:
-        await finished(desk, small())
-        await open_holdout(desk, OWNER, RUN)
-        await decide_approval(desk, OWNER, RUN, decided(), "holdout")
-    async with at(home, FRIDAY) as desk:
-        await decide_approval(desk, OWNER, RUN, decided(), "holdout")
-        opened = await open_holdout(desk, OWNER, RUN)
+    async with at(home) as dependencies:
+        await finished(dependencies, small())
+        await open_holdout(dependencies, OWNER, RUN)
+        await decide_approval(dependencies, OWNER, RUN, decided(), "holdout")
+    async with at(home, FRIDAY) as dependencies:
+        await decide_approval(dependencies, OWNER, RUN, decided(), "holdout")
+        opened = await open_holdout(dependencies, OWNER, RUN)
     assert opened is not None
     assert (opened.at, opened.by) == (FRIDAY, "risk officer")
 
 
 async def test_there_is_nothing_to_open_without_a_winner_or_an_end(home, small):
     tight = Limits(expected_shortfall=Limit(bound=0.0005, scenarios=("base_case",)))
-    async with at(home) as desk:
-        await create_run(desk, OWNER, small(limits=tight, mandate={"min_weight": 0.0}), run_id=RUN)
+    async with at(home) as dependencies:
+        await create_run(dependencies, OWNER, small(limits=tight, mandate={"min_weight": 0.0}), run_id=RUN)
         with pytest.raises(UserError, match="no result yet"):
-            await open_holdout(desk, OWNER, RUN)
-        async for _ in execute(desk, OWNER, RUN):
+            await open_holdout(dependencies, OWNER, RUN)
+        async for _ in execute(dependencies, OWNER, RUN):
             pass
         with pytest.raises(UserError, match="has no winner"):
-            await open_holdout(desk, OWNER, RUN)
-        assert await approval_of(desk.store, OWNER, RUN, "holdout") is None
+            await open_holdout(dependencies, OWNER, RUN)
+        assert await approval_of(dependencies.store, OWNER, RUN, "holdout") is None
 
 
 async def test_an_edit_fits_no_holdout(home, small):
-    async with at(home) as desk:
-        await finished(desk, small())
-        await open_holdout(desk, OWNER, RUN)
+    async with at(home) as dependencies:
+        await finished(dependencies, small())
+        await open_holdout(dependencies, OWNER, RUN)
         with pytest.raises(InvalidInput, match="verdict"):
-            await decide_approval(desk, OWNER, RUN, decided("edited", trials=20), "holdout")
+            await decide_approval(dependencies, OWNER, RUN, decided("edited", trials=20), "holdout")

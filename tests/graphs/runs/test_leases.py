@@ -5,11 +5,11 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from graphs.leases import Held, is_leased, leased
-from store.errors import Unanswered, Unavailable
+from graphs.runs.leases import Held, is_leased, leased
+from store.errors import OutcomeUnknown, Unavailable
 from store.records import Key
 from store.store import Store, open_store
-from tests.graphs.conftest import OWNER
+from tests.graphs.dependencies import OWNER
 
 pytestmark = pytest.mark.anyio
 
@@ -29,7 +29,7 @@ class Faulty:
 
     async def put(self, key, document, **options):
         version, fault = 0, self.faults.pop() if self.faults else None
-        if fault is None or isinstance(fault, Unanswered):
+        if fault is None or isinstance(fault, OutcomeUnknown):
             version = await self._records.put(key, document, **options)
         if fault is not None:
             raise fault
@@ -52,7 +52,7 @@ async def hold(store: Store, faults: list[Unavailable], seconds: float) -> None:
                 pass
 
 
-@pytest.mark.parametrize("fault", [Unavailable("disk full"), Unanswered("connection lost")])
+@pytest.mark.parametrize("fault", [Unavailable("disk full"), OutcomeUnknown("connection lost")])
 async def test_a_fault_of_the_storage_does_not_lose_it(store, fault):
     await hold(store, [fault, fault], 1.25 * SECONDS)
     assert not await is_leased(store, OWNER, JOB)

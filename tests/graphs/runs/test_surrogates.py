@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from graphs.run_book import run_of
-from graphs.runs import create_run, execute
-from graphs.surrogates import fit_surrogate, predict, warm
-from quant.search import sobol
-from quant.strategy import StrategyConfig
-from quant.trial import Trial
-from tests.graphs.conftest import OWNER, open_desk
-from tools.errors import InvalidInput
-from tools.evaluation import objectives
-from tools.optimization import OptimizationRequest
-from tools.surrogate_words import BadSurrogate, NoSurrogate, Surrogate, TooFewTrials
-from tools.surrogates import surrogates
-from tools.trials import stored_trials
+from desk.base.errors import InvalidInput
+from desk.optimization.evaluation import objectives
+from desk.optimization.repositories.trial_repository import stored_trials
+from desk.optimization.request import OptimizationRequest
+from desk.surrogates.registry import surrogates
+from desk.surrogates.schemas import BadSurrogate, NoSurrogate, Surrogate, TooFewTrials
+from graphs.runs.execution import create_run, execute
+from graphs.runs.repository import run_of
+from graphs.runs.surrogates import fit_surrogate, predict, warm
+from quant.strategies.config import StrategyConfig
+from quant.strategies.search import sobol
+from quant.strategies.trial import Trial
+from tests.graphs.dependencies import OWNER, open_dependencies
 
 pytestmark = pytest.mark.anyio
 RULE = StrategyConfig(weight_function="inverse_vol", lookback_days=63)
@@ -43,7 +43,7 @@ class Searched:
 
 @pytest.fixture(scope="module")
 def small() -> Callable[..., OptimizationRequest]:
-    from quant.scenario import BUILT_IN
+    from quant.worlds.scenario import BUILT_IN
 
     scenarios = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:1])
     return lambda **changes: OptimizationRequest(
@@ -56,113 +56,113 @@ def searched(tmp_path_factory, small) -> Searched:
     home = tmp_path_factory.mktemp("home")
 
     async def search() -> Searched:
-        async with open_desk(home) as desk:
-            first = await run(desk, small())
-            made = await fit_surrogate(desk, OWNER, first)
-            second = await run(desk, small())
-            digests = [(await run_of(desk.store, OWNER, one)).result_digest for one in (first, second)]
+        async with open_dependencies(home) as dependencies:
+            first = await run(dependencies, small())
+            made = await fit_surrogate(dependencies, OWNER, first)
+            second = await run(dependencies, small())
+            digests = [(await run_of(dependencies.store, OWNER, one)).result_digest for one in (first, second)]
             return Searched(home, small(), (first, second), tuple(digests), made)
 
     return asyncio.run(search())
 
 
-async def run(desk, request: OptimizationRequest) -> str:
-    made = await create_run(desk, OWNER, request)
-    async for _ in execute(desk, OWNER, made):
+async def run(dependencies, request: OptimizationRequest) -> str:
+    made = await create_run(dependencies, OWNER, request)
+    async for _ in execute(dependencies, OWNER, made):
         pass
     return made
 
 
-async def trials_of(desk, run: str) -> tuple[Trial, ...]:
-    return await stored_trials(desk.store, OWNER, run)
+async def trials_of(dependencies, run: str) -> tuple[Trial, ...]:
+    return await stored_trials(dependencies.store, OWNER, run)
 
 
 @pytest.fixture
-async def desk(searched, tmp_path):
+async def dependencies(searched, tmp_path):
     """Over a copy of the home."""
     shutil.copytree(searched.home, tmp_path / "copy")
-    async with open_desk(tmp_path / "copy") as desk:
-        yield desk
+    async with open_dependencies(tmp_path / "copy") as dependencies:
+        yield dependencies
 
 
 async def test_a_registered_surrogate_changes_no_result(searched) -> None:
     assert searched.digests[0] == searched.digests[1] is not None
 
 
-async def test_the_same_trials_are_one_version_and_more_are_the_next(searched, desk, small) -> None:
+async def test_the_same_trials_are_one_version_and_more_are_the_next(searched, dependencies, small) -> None:
     """The others are those of a start for which the first plan, two thirds of the trials, has no room."""
     assert searched.made.version == 1
     assert searched.made.trials == 25
-    again = await fit_surrogate(desk, OWNER, searched.runs[1])  # its configs were tried before
+    again = await fit_surrogate(dependencies, OWNER, searched.runs[1])  # its configs were tried before
     assert again == searched.made
     start = tuple(sobol(small().space, 10, seed=8))
-    trials = await trials_of(desk, await run(desk, small(trials=12, start=start, name="more")))
+    trials = await trials_of(dependencies, await run(dependencies, small(trials=12, start=start, name="more")))
     assert [trial.config for trial in trials[:8]] == list(start[:8])
     assert {trial.digest for trial in trials} >= {config.digest() for config in start}
-    more = await fit_surrogate(desk, OWNER, searched.runs[0])
+    more = await fit_surrogate(dependencies, OWNER, searched.runs[0])
     assert (more.version, more.problem, more.name) == (2, searched.made.problem, "more")
     assert more.trials > 25
-    assert await surrogates(desk.store, OWNER) == [more, again]
+    assert await surrogates(dependencies.store, OWNER) == [more, again]
 
 
-async def test_trials_of_another_problem_are_never_mixed_in(searched, desk, small) -> None:
-    other = await create_run(desk, OWNER, small(seed=4))
+async def test_trials_of_another_problem_are_never_mixed_in(searched, dependencies, small) -> None:
+    other = await create_run(dependencies, OWNER, small(seed=4))
     with pytest.raises(TooFewTrials, match="0 stored trials"):
-        await fit_surrogate(desk, OWNER, other)
+        await fit_surrogate(dependencies, OWNER, other)
     with pytest.raises(NoSurrogate):
-        await predict(desk, OWNER, RULE, request=small(seed=4))
+        await predict(dependencies, OWNER, RULE, request=small(seed=4))
 
 
-async def test_a_prediction_is_labelled_and_says_how_far_it_may_be_off(searched, desk) -> None:
-    by_job = await predict(desk, OWNER, RULE, job=searched.runs[0])
-    assert by_job == await predict(desk, OWNER, RULE, request=searched.request)
+async def test_a_prediction_is_labelled_and_says_how_far_it_may_be_off(searched, dependencies) -> None:
+    by_job = await predict(dependencies, OWNER, RULE, job=searched.runs[0])
+    assert by_job == await predict(dependencies, OWNER, RULE, request=searched.request)
     assert (by_job.label, by_job.version, by_job.trials, by_job.tried) == ("predicted", 1, 25, False)
     assert [one.target for one in by_job.values] == ["objective", "excess_return", "volatility", "max_drawdown"]
     for one in by_job.values:
         assert one.low < one.value < one.high
         assert one.held_out == searched.made.held_out[one.target]
-    trial = (await trials_of(desk, searched.runs[0]))[3]
-    known = await predict(desk, OWNER, trial.config, job=searched.runs[0])
+    trial = (await trials_of(dependencies, searched.runs[0]))[3]
+    known = await predict(dependencies, OWNER, trial.config, job=searched.runs[0])
     assert known.tried
     assert known.values[0].low <= objectives(searched.request, [trial])[0] <= known.values[0].high
     with pytest.raises(InvalidInput, match=r"config\.inner"):
-        await predict(desk, OWNER, RULE.model_copy(update={"inner": "equal_weight"}), job=searched.runs[0])
+        await predict(dependencies, OWNER, RULE.model_copy(update={"inner": "equal_weight"}), job=searched.runs[0])
 
 
-async def test_a_warm_search_begins_with_its_start_and_finds_no_less(searched, desk) -> None:
-    found = await warm(desk, OWNER, searched.request)
+async def test_a_warm_search_begins_with_its_start_and_finds_no_less(searched, dependencies) -> None:
+    found = await warm(dependencies, OWNER, searched.request)
     assert found.surrogate == searched.made
     assert len(found.request.start) == 6
     assert OptimizationRequest.model_validate_json(found.request.model_dump_json()) == found.request
-    cold = await trials_of(desk, searched.runs[0])
+    cold = await trials_of(dependencies, searched.runs[0])
     tried = {trial.digest for trial in cold}
     assert [config.digest() in tried for config in found.request.start] == [True, *[False] * 5]
-    hot = await trials_of(desk, await run(desk, found.request))
+    hot = await trials_of(dependencies, await run(dependencies, found.request))
     assert tuple(trial.config for trial in hot[:6]) == found.request.start
     assert [trial.origin for trial in hot[:6]] == ["candidate"] * 6
     best = [max(objectives(searched.request, [trial])[0] for trial in trials) for trials in (cold, hot)]
     assert best[1] >= best[0]
 
 
-async def test_ones_own_start_stays_first_and_the_count_has_bounds(searched, desk) -> None:
+async def test_ones_own_start_stays_first_and_the_count_has_bounds(searched, dependencies) -> None:
     own = sobol(searched.request.space, 2, seed=8)
     asked = searched.request.model_copy(update={"start": tuple(own)})
-    assert list((await warm(desk, OWNER, asked, 5)).request.start[:2]) == own
-    assert len((await warm(desk, OWNER, asked, 1)).request.start) == 1
+    assert list((await warm(dependencies, OWNER, asked, 5)).request.start[:2]) == own
+    assert len((await warm(dependencies, OWNER, asked, 1)).request.start) == 1
     for count in (0, 21):
         with pytest.raises(InvalidInput, match="1 to 20"):
-            await warm(desk, OWNER, asked, count)
+            await warm(dependencies, OWNER, asked, count)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"stratigos surrogate 1\n{}\nx"])
-async def test_a_bad_file_is_refused_by_name_and_made_again(searched, desk, content) -> None:
-    blobs = desk.store.blobs
+async def test_a_bad_file_is_refused_by_name_and_made_again(searched, dependencies, content) -> None:
+    blobs = dependencies.store.blobs
     whole = await blobs.get(searched.file)
     if content is None:
         await blobs.delete(searched.file)
     else:
         await blobs.put(searched.file, content)
     with pytest.raises(BadSurrogate, match=r"missing|damaged|no surrogate"):
-        await predict(desk, OWNER, RULE, job=searched.runs[0])
-    assert await fit_surrogate(desk, OWNER, searched.runs[0]) == searched.made
+        await predict(dependencies, OWNER, RULE, job=searched.runs[0])
+    assert await fit_surrogate(dependencies, OWNER, searched.runs[0]) == searched.made
     assert await blobs.get(searched.file) == whole

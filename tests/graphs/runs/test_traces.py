@@ -9,17 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agents.planner import EmbeddedPlanner
-from graphs.log import EventLog, Place
-from graphs.run_book import events_of, result_of
-from graphs.runs import create_run, execute
-from graphs.trials import Telling
-from quant.objective import scenario_weights
-from quant.scenario import BUILT_IN
-from tests.graphs.conftest import OWNER, open_desk
-from tests.graphs.test_nonsense import calls
-from tools.optimization import OptimizationRequest, OptimizationResult
-from tools.trace import (
+from agents.planner.planner import EmbeddedPlanner
+from desk.optimization.repositories.trial_repository import save_trials, stored_trials
+from desk.optimization.request import OptimizationRequest
+from desk.optimization.result import OptimizationResult
+from desk.runs.events import (
     AgentFinished,
     AgentStarted,
     DecisionMade,
@@ -31,7 +25,14 @@ from tools.trace import (
     TraceEvent,
     TrialFinished,
 )
-from tools.trials import save_trials, stored_trials
+from graphs.runs.event_log import EventLog, Place
+from graphs.runs.execution import create_run, execute
+from graphs.runs.repository import events_of, result_of
+from graphs.runs.trials import Telling
+from quant.strategies.objective import scenario_weights
+from quant.worlds.scenario import BUILT_IN
+from tests.graphs.dependencies import OWNER, open_dependencies
+from tests.graphs.test_nonsense import calls
 
 SCENARIOS = tuple(s.model_copy(update={"paths": 128, "years": 1}) for s in BUILT_IN[:2])
 REQUEST = OptimizationRequest(trials=10, scenarios=SCENARIOS, seed=3)
@@ -65,21 +66,21 @@ class Traced:
     result: OptimizationResult
 
     async def make(self, home) -> None:
-        async with open_desk(home, Hasty(drafts=[])) as unobserved:
+        async with open_dependencies(home, Hasty(drafts=[])) as unobserved:
             observed: list[TraceEvent] = []
-            desk = replace(unobserved, observe=observed.append)
-            run = await create_run(desk, OWNER, REQUEST)
-            self.events = [event async for event in execute(desk, OWNER, run)]
-            self.again = [event async for event in execute(desk, OWNER, run)]
+            dependencies = replace(unobserved, observe=observed.append)
+            run = await create_run(dependencies, OWNER, REQUEST)
+            self.events = [event async for event in execute(dependencies, OWNER, run)]
+            self.again = [event async for event in execute(dependencies, OWNER, run)]
             self.observed = observed
-            self.stored = await events_of(desk.store, OWNER, run)
-            self.payloads = [event.payload for event in await desk.store.events.read(OWNER, run)]
-            self.trials = await stored_trials(desk.store, OWNER, run)
-            result = await result_of(desk.store, OWNER, run)
+            self.stored = await events_of(dependencies.store, OWNER, run)
+            self.payloads = [event.payload for event in await dependencies.store.events.read(OWNER, run)]
+            self.trials = await stored_trials(dependencies.store, OWNER, run)
+            result = await result_of(dependencies.store, OWNER, run)
             assert result is not None
             self.result = result
-            other = await create_run(desk, OWNER, REQUEST)
-            decided = execute(desk, OWNER, other, decisions=result.manifest.decisions)
+            other = await create_run(dependencies, OWNER, REQUEST)
+            decided = execute(dependencies, OWNER, other, decisions=result.manifest.decisions)
             self.followed = [event async for event in decided]
 
     def of(self, kind: type) -> list:
@@ -156,10 +157,10 @@ def test_trials_are_told_in_order_each_before_the_tenth_that_counts_it(traced):
 @pytest.mark.anyio
 async def test_a_trial_that_was_dropped_has_no_objective_and_those_told_are_not_read_again(home, traced):
     stored = [trial.model_copy(update={"screened": trial.number % 2 == 0}) for trial in traced.trials]
-    async with open_desk(home) as desk:
-        await save_trials(desk.store, OWNER, "one", [(trial, np.zeros((2, 3))) for trial in stored])
-        context: Any = SimpleNamespace(store=desk.store, owner=OWNER, run="one", request=REQUEST)
-        telling = Telling(context, Place(EventLog(desk.store, OWNER, "one", ()), "search"), stored[:2], 1)
+    async with open_dependencies(home) as dependencies:
+        await save_trials(dependencies.store, OWNER, "one", [(trial, np.zeros((2, 3))) for trial in stored])
+        context: Any = SimpleNamespace(store=dependencies.store, owner=OWNER, run="one", request=REQUEST)
+        telling = Telling(context, Place(EventLog(dependencies.store, OWNER, "one", ()), "search"), stored[:2], 1)
         told: list[Any] = [*await telling.until(3), *await telling.until(3), *await telling.until(10)]
     assert [event.trial for event in told] == list(range(1, 10))
     assert [event.objective is None for event in told] == [trial.screened for trial in stored[1:]]

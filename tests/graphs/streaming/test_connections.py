@@ -8,13 +8,14 @@ from contextlib import aclosing, suppress
 
 import pytest
 
-from graphs.connections import KEPT, MOST, Left, Sockets
-from graphs.following import NoSuchLog
+from desk.base.clock import utc_now
+from desk.base.errors import InvalidInput
+from desk.governance.principals import Principal
+from graphs.streaming.connections import KEPT, MOST, Left, Sockets
+from graphs.streaming.followers import NoSuchLog
 from store.errors import Unavailable
 from store.store import Store, open_store
-from tests.api.live import OWNER, RUN, Written
-from tools.context import Principal, utc_now
-from tools.errors import InvalidInput
+from tests.api.http.live_run import OWNER, RUN, Written
 
 pytestmark = pytest.mark.anyio
 

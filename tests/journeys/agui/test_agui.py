@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.api.serving import application, running
+from tests.api.http.application import application, running
 
-FOLDER = Path(__file__).parents[1] / "agui"
-CACHE = FOLDER.parents[1] / ".cache"
+FOLDER = Path(__file__).parent
+CACHE = FOLDER.parents[2] / ".cache"
 UNREACHABLE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ENETUNREACH")
 
 

@@ -6,15 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog, minimize
 
-from quant.constrained import (
+from quant.allocation.constrained import (
     Group,
     maximum_diversification,
     maximum_sharpe,
     minimum_variance,
     minimum_variance_at,
 )
-from quant.errors import DataError, Infeasible
-from quant.frontier import efficient_frontier
+from quant.allocation.frontier import efficient_frontier
+from quant.numeric.errors import DataError, Infeasible
 
 FREE: dict = {"lower": -np.inf, "upper": np.inf}
 few = settings(max_examples=15, deadline=None)

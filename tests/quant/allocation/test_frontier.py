@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quant.critical_line import minimum_variance_weights
-from quant.errors import DataError, Infeasible
-from quant.frontier import Frontier, efficient_frontier
+from quant.allocation.critical_line import minimum_variance_weights
+from quant.allocation.frontier import Frontier, efficient_frontier
+from quant.numeric.errors import DataError, Infeasible
 
 # Bailey and Lopez de Prado (2013), "An open-source implementation of the critical-line algorithm for portfolio
 # optimization", Algorithms 6, 169-196: mean and covariance of CLA_Data.csv, ten assets.

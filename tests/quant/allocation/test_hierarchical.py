@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import pdist, squareform
 
-from quant.errors import DataError
-from quant.hierarchical import VARIANTS, HierarchicalPortfolio, hierarchical_risk_parity, hrp_weights
+from quant.allocation.hierarchical import VARIANTS, HierarchicalPortfolio, hierarchical_risk_parity, hrp_weights
+from quant.numeric.errors import DataError
 
 seeds = st.integers(0, 2**32 - 1)
 few = settings(max_examples=25, deadline=None)

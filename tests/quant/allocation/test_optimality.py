@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from quant.allocate import Group, efficient_frontier, maximum_sharpe, minimum_variance, minimum_variance_at
-from quant.errors import DataError, Infeasible
-from quant.optimality import sharpe_gap, variance_gap
+from quant.allocation.optimality import sharpe_gap, variance_gap
+from quant.numeric.errors import DataError, Infeasible
 
 CASES = [
     {},

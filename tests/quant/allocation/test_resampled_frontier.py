@@ -3,10 +3,10 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from quant.errors import DataError, Infeasible
-from quant.frontier import efficient_frontier
-from quant.resampled_frontier import WeightIntervals, resampled_frontier, weight_intervals
-from quant.returns import Returns
+from quant.allocation.frontier import efficient_frontier
+from quant.allocation.resampled_frontier import WeightIntervals, resampled_frontier, weight_intervals
+from quant.numeric.errors import DataError, Infeasible
+from quant.numeric.returns import Returns
 
 
 def history(seed: int, count: int = 400, assets: int = 4) -> np.ndarray:

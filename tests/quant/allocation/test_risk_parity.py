@@ -6,14 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from quant.covariance import checked_covariance
-from quant.errors import DataError, Infeasible
-from quant.risk_parity import (
+from quant.allocation.risk_parity import (
     ACCEPTED,
     risk_contributions,
     risk_parity,
     risk_parity_weights,
 )
+from quant.covariance.estimators import checked_covariance
+from quant.numeric.errors import DataError, Infeasible
 
 RICHARD_RONCALLI = [
     [0.01, 0.0075, 0.01, 0.015],

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from quant.covariance import (
+from quant.covariance.estimators import (
     ILL_CONDITIONED,
     checked_covariance,
     condition_number,
@@ -23,8 +23,8 @@ from quant.covariance import (
     pairwise,
     sample,
 )
-from quant.errors import DataError
-from quant.returns import Returns
+from quant.numeric.errors import DataError
+from quant.numeric.returns import Returns
 
 seeds = st.integers(0, 2**32 - 1)
 few = settings(max_examples=25, deadline=None)

@@ -16,20 +16,20 @@ from quant.allocate import (
     resampled_frontier,
     weight_intervals,
 )
-from quant.arguments import checked_arguments, floats
-from quant.bond import Bond, bond_history
-from quant.calibration import implied
-from quant.covariance import correlation, exponential, ledoit_wolf, pairwise, sample
-from quant.errors import DataError
-from quant.evaluation import Measured
-from quant.garch import Garch, next_variance
-from quant.joint import joint_model, sample_joint
+from quant.covariance.estimators import correlation, exponential, ledoit_wolf, pairwise, sample
 from quant.luck import combinatorial_purged_splits, deflated_sharpe, sharpe_error, walk_forward
-from quant.montecarlo import paths_for_error, simulate_wealth
-from quant.regime import market_state
-from quant.risk import drawdown_table, reverse_stress, stressed_covariance, tail_risk, value_at_risk
-from quant.scenario import Scenario
-from quant.tearsheet import tearsheet
+from quant.numeric.arguments import checked_arguments, floats
+from quant.numeric.errors import DataError
+from quant.numeric.measured import Measured
+from quant.performance.tearsheet import tearsheet
+from quant.risk.portfolio import drawdown_table, reverse_stress, stressed_covariance, tail_risk, value_at_risk
+from quant.volatility.garch import Garch, next_variance
+from quant.wealth.montecarlo import paths_for_error, simulate_wealth
+from quant.worlds.bond import Bond, bond_history
+from quant.worlds.calibration import implied
+from quant.worlds.joint import joint_model, sample_joint
+from quant.worlds.regimes import market_state
+from quant.worlds.scenario import Scenario
 
 COV = np.array([[0.04, 0.01], [0.01, 0.09]])
 DAYS = 0.01 * np.random.default_rng(2).standard_normal((300, 2))

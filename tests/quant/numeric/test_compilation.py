@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from quant.compiled import writable
+from quant.numeric.compilation import writable
 
-ROOT = Path(__file__).parent.parent.parent
-PROGRAM = "from quant.elementary import exp; print(exp(1.0))"
+ROOT = Path(__file__).parents[3]
+PROGRAM = "from quant.numeric.elementary import exp; print(exp(1.0))"
 CANNOT_OVERRIDE = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.getuid() == 0 else []
 """The superuser writes to what is read-only, unless it gives up to."""
 

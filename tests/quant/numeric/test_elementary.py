@@ -20,9 +20,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
-from quant import elementary
+from quant.numeric import elementary
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 RNG = np.random.default_rng(0)
 
 
@@ -161,7 +161,7 @@ BITS = """
 import hashlib
 import numpy as np
 from quant import elementary, importance, luck, metrics, objective, regression, tearsheet
-from quant.random import philox
+from quant.numeric.random_numbers import philox
 
 
 def show(name, values):

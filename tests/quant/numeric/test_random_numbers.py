@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from quant.elementary import normal, uniform
-from quant.random import philox
+from quant.numeric.elementary import normal, uniform
+from quant.numeric.random_numbers import philox
 
 words = st.integers(0, 2**32 - 1)
 

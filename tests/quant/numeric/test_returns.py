@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quant.errors import DataError, QuantError
-from quant.returns import Returns
+from quant.numeric.errors import DataError, QuantError
+from quant.numeric.returns import Returns
 
 DAYS = np.array(["2024-01-02", "2024-01-03", "2024-01-05"], dtype="datetime64[D]")
 VALUES = np.array([[0.01, -0.02], [0.0, 0.5], [-0.5, 0.03]])

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quant.errors import DataError
 from quant.luck import backtest_paths, combinatorial_purged_splits, highest_sharpe, walk_forward
+from quant.numeric.errors import DataError
 
 
 def noise(seed: int, days: int, trials: int) -> np.ndarray:

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from quant.errors import DataError
 from quant.luck import OverfittingProbability, highest_sharpe, probability_of_overfitting
-from quant.returns import Returns
+from quant.numeric.errors import DataError
+from quant.numeric.returns import Returns
 
 
 def noise(seed: int, days: int, trials: int) -> np.ndarray:

@@ -9,8 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from quant.errors import DataError
-from quant.goal import Goal
 from quant.luck import (
     backtest_overfitting,
     deflated_sharpe,
@@ -25,7 +23,9 @@ from quant.luck import (
     superior_predictive_ability,
     traffic_light,
 )
-from quant.objective import scenario_weights, scores
+from quant.numeric.errors import DataError
+from quant.strategies.goal import Goal
+from quant.strategies.objective import scenario_weights, scores
 
 WEIGHTS = scenario_weights([0.50, 0.15, 0.10, 0.10, 0.15])
 

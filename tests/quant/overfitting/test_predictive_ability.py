@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from quant.errors import DataError
-from quant.predictive_ability import resampled_means
+from quant.numeric.errors import DataError
+from quant.overfitting.predictive_ability import resampled_means
 
 
 def test_independent_rows_scatter_as_their_mean_does():

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import optimize, stats
 
-from quant.errors import DataError
-from quant.returns import Returns
-from quant.tearsheet import CRISES, Tearsheet, tearsheet
+from quant.numeric.errors import DataError
+from quant.numeric.returns import Returns
+from quant.performance.tearsheet import CRISES, Tearsheet, tearsheet
 
-DATA = Path(__file__).parents[2] / "tools" / "data"
+DATA = Path(__file__).parents[3] / "desk" / "market" / "data"
 A = 252
 
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from quant.errors import DataError
-from quant.garch import Garch
-from quant.risk import Method, christoffersen, kupiec, rolling_value_at_risk, value_at_risk
+from quant.numeric.errors import DataError
+from quant.risk.portfolio import Method, christoffersen, kupiec, rolling_value_at_risk, value_at_risk
+from quant.volatility.garch import Garch
 
 
 def days_of(hits: list[bool] | np.ndarray) -> np.ndarray:

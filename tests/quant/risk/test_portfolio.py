@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
+from desk.market.bundled import BundledPrices
 from quant.allocate import minimum_cvar
-from quant.errors import DataError
-from quant.returns import Returns
-from quant.risk import (
+from quant.numeric.errors import DataError
+from quant.numeric.returns import Returns
+from quant.performance.tearsheet import tearsheet
+from quant.risk.portfolio import (
     Measure,
     christoffersen,
     component_contributions,
@@ -28,8 +30,6 @@ from quant.risk import (
     tail_risk,
     value_at_risk,
 )
-from quant.tearsheet import tearsheet
-from tools.bundled import BundledPrices
 
 few = settings(max_examples=40, deadline=None)
 MEASURES: tuple[Measure, ...] = ("volatility", "value_at_risk", "expected_shortfall")

@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from quant.crises import HistoricalWindow
-from quant.errors import DataError, Infeasible
-from quant.returns import Returns
-from quant.risk import (
+from desk.market.bundled import BundledPrices
+from quant.numeric.errors import DataError, Infeasible
+from quant.numeric.returns import Returns
+from quant.performance.crises import HistoricalWindow
+from quant.risk.portfolio import (
     HISTORICAL_WINDOWS,
     equicorrelation,
     factor_exposures,
@@ -24,7 +25,6 @@ from quant.risk import (
     stressed_correlation,
     stressed_covariance,
 )
-from tools.bundled import BundledPrices
 
 few = settings(max_examples=40, deadline=None)
 

@@ -10,10 +10,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from quant.errors import DataError
-from quant.garch import fit_garch, garch_variances, next_variance
-from quant.risk import METHODS, Method, expected_shortfall, tail_risk, value_at_risk
-from tools.bundled import BundledPrices
+from desk.market.bundled import BundledPrices
+from quant.numeric.errors import DataError
+from quant.risk.portfolio import METHODS, Method, expected_shortfall, tail_risk, value_at_risk
+from quant.volatility.garch import fit_garch, garch_variances, next_variance
 
 SAMPLES = [np.random.default_rng(seed).standard_t(5, 800) / 100 + 3e-4 for seed in range(3)]
 few = settings(max_examples=30, deadline=None)

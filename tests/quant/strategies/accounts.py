@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from quant.strategy import Mandate, StrategyConfig
+from quant.strategies.config import StrategyConfig
+from quant.strategies.mandate import Mandate
 
 A = 252
 LOCKED_SESSIONS, LOCKED_WEIGHT = 63, 0.01

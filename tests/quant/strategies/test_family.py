@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quant.family import ACTIVE, CODES, FAMILY, Grids, Known, Shape, WeightFunction
-from quant.kernel import raw_weight
+from quant.strategies.family import ACTIVE, CODES, FAMILY, Grids, Known, Shape, WeightFunction
+from quant.strategies.kernel import raw_weight
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "strategies.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "strategies.md"
 HEADINGS = (
     "name",
     "number",

@@ -10,18 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quant.cash import accrual
-from quant.errors import DataError
-from quant.family import FAMILY, WeightFunction
-from quant.garch import fit_garch, garch_volatility
-from quant.history import History, Replayed, history, rebalancing_days, replay, trained_constant
-from quant.regime import filtered_probabilities, fit_hidden_markov
-from quant.rules import lay_out
-from quant.search import compose
-from quant.strategy import Estimator, InnerPortfolio, Mandate, SearchSpace, StrategyConfig
-from quant.volatility import range_volatility
-from tests.quant.accounts import Account, keep, windows
-from tools.bundled import BundledPrices, cash_rates
+from desk.market.bundled import BundledPrices, cash_rates
+from quant.numeric.errors import DataError
+from quant.strategies.config import Estimator, InnerPortfolio, SearchSpace, StrategyConfig
+from quant.strategies.family import FAMILY, WeightFunction
+from quant.strategies.history import History, Replayed, history, rebalancing_days, replay, trained_constant
+from quant.strategies.mandate import Mandate
+from quant.strategies.rules import lay_out
+from quant.strategies.search import compose
+from quant.volatility.estimators import range_volatility
+from quant.volatility.garch import fit_garch, garch_volatility
+from quant.worlds.cash import accrual
+from quant.worlds.regimes import filtered_probabilities, fit_hidden_markov
+from tests.quant.strategies.accounts import Account, keep, windows
 
 RULES: tuple[WeightFunction, ...] = tuple(name for name in FAMILY if name != "constant")
 SPACE = SearchSpace(weight_functions=RULES, lookback_days=(10, 21, 63), rebalancing=("daily", "weekly", "monthly"))
@@ -365,7 +366,7 @@ def test_signals_that_would_look_ahead_are_refused(index: History) -> None:
         (example_of("trend_overlay", lookback_days=21), 252),
     ):
         run(config, Mandate(), index, start=needed + 2, end=needed + 50)
-        with pytest.raises(DataError, match=f"`start` .* too early; allowed: at least {needed + 2}"):
+        with pytest.raises(DataError, match=f"`start` .* too early; expected at least {needed + 2}"):
             run(config, Mandate(), index, start=needed + 1, end=needed + 50)
 
 
@@ -574,7 +575,7 @@ def test_refuses_shapes_and_mixes_that_do_not_fit() -> None:
 def test_refuses_series_of_another_length_than_the_returns(index: History) -> None:
     config, alone = example_of("inverse_vol", estimator="implied", lookback_days=None), example_of("inverse_vol")
     short = np.full(index.returns.size - 1, 0.2)
-    with pytest.raises(DataError, match=r"volatilities of shape .* for estimator 'implied'; allowed: "):
+    with pytest.raises(DataError, match=r"volatilities of shape .* for estimator 'implied'; expected "):
         run(config, Mandate(), replace(index, volatilities={("implied", 0): short}))
     with pytest.raises(DataError, match="bonds of shape"):
         run(alone, Mandate(), replace(index, bonds=short))
@@ -582,7 +583,7 @@ def test_refuses_series_of_another_length_than_the_returns(index: History) -> No
 
 def test_refuses_a_fitted_model_of_another_size() -> None:
     three = fit_hidden_markov(_OTHER, states=3).parameters
-    with pytest.raises(DataError, match=r"`fitted` gives the regime model .*\(21,\); allowed: \(12,\)"):
+    with pytest.raises(DataError, match=r"`fitted` gives the regime model .*\(21,\); expected \(12,\)"):
         lay_out([example_of("regime_switch")], Mandate(), fitted=lambda _: three)
     with pytest.raises(DataError, match="`fitted` is missing"):
         lay_out([example_of("regime_switch")], Mandate())

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quant.errors import DataError
-from quant.importance import main_effects
+from quant.numeric.errors import DataError
+from quant.strategies.importance import main_effects
 
 
 def epsilon_squared(groups: list[np.ndarray]) -> float:

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq, minimize
 
-from quant.errors import DataError
-from quant.hierarchical import hierarchical_risk_parity
-from quant.mixes import daily_mix
-from quant.risk_parity import risk_parity
-from quant.strategy import InnerPortfolio
+from quant.allocation.hierarchical import hierarchical_risk_parity
+from quant.allocation.risk_parity import risk_parity
+from quant.numeric.errors import DataError
+from quant.strategies.config import InnerPortfolio
+from quant.strategies.inner_portfolios import daily_mix
 
 LOOKBACK = 60
 MIXES: tuple[InnerPortfolio, ...] = (

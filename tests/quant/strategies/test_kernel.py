@@ -5,13 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quant.family import CODES, FAMILY, WeightFunction
-from quant.kernel import FALL_BINS, LOSS_BINS, STATISTICS, raw_weight, run_rule
-from quant.rules import ESTIMATORS, lay_out, simulated_trading_days
-from quant.search import compose
-from quant.signals import trend_signal, volatility_signal
-from quant.strategy import Estimator, Mandate, Rebalancing, SearchSpace, StrategyConfig
-from tests.quant import accounts
+from quant.strategies.config import Estimator, Rebalancing, SearchSpace, StrategyConfig
+from quant.strategies.family import CODES, FAMILY, WeightFunction
+from quant.strategies.kernel import FALL_BINS, LOSS_BINS, STATISTICS, raw_weight, run_rule
+from quant.strategies.mandate import Mandate
+from quant.strategies.rules import ESTIMATORS, lay_out, simulated_trading_days
+from quant.strategies.search import compose
+from quant.strategies.signals import trend_signal, volatility_signal
+from tests.quant.strategies import accounts
 
 FROM_RETURNS: tuple[Estimator, ...] = ("rolling", "ewma", "ewma_max", "downside")
 """The estimators that need neither a fitted model nor other data."""

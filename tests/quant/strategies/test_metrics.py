@@ -9,10 +9,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from quant import luck, metrics, moments, regression, risk
-from quant.errors import DataError
-from quant.evaluation import Metrics
-from quant.growth import calendar_years, worst_drawdown
+from quant import luck
+from quant.numeric import moments
+from quant.numeric.errors import DataError
+from quant.performance import regression
+from quant.performance.growth import calendar_years, worst_drawdown
+from quant.risk import portfolio as risk
+from quant.strategies import metrics
+from quant.strategies.evaluation import Metrics
 
 SAMPLES = [np.random.default_rng(seed).standard_t(df=4, size=750) / 100 for seed in range(4)]
 daily = arrays(np.float64, st.integers(25, 60), elements=st.floats(-0.25, 0.25, width=32))

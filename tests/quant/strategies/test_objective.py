@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.optimize import linprog
 
-from quant.errors import DataError
-from quant.goal import Goal
-from quant.objective import (
+from quant.numeric.errors import DataError
+from quant.strategies.goal import Goal
+from quant.strategies.objective import (
     paired_error,
     retention,
     scenario_weights,

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quant.errors import DataError
-from quant.paths import path_model
-from quant.random import LANES
-from quant.rules import lay_out
-from quant.simulation import GROUP, Part, Simulated, merged, simulate_part
-from tests.quant.test_simulation import BASE, MANDATE, SEVERAL, WARM_UP, fitted, run, same
+from quant.numeric.errors import DataError
+from quant.numeric.random_numbers import LANES
+from quant.strategies.rules import lay_out
+from quant.strategies.simulation import GROUP, Part, Simulated, merged, simulate_part
+from quant.worlds.paths import path_model
+from tests.quant.strategies.test_simulation import BASE, MANDATE, SEVERAL, WARM_UP, fitted, run, same
 
 GROUP_PATHS = GROUP * LANES
 PATHS, GROUPS, DAYS = 5 * GROUP_PATHS + 330, 6, 63

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quant.family import FAMILY
-from quant.search import choices, compose, contains, neighbours, propose, size, sobol, stream_seed
-from quant.strategy import (
+from quant.strategies.config import (
     ACTIVE,
     REBALANCING_DAYS,
     SHAPES,
     SearchSpace,
     StrategyConfig,
 )
+from quant.strategies.family import FAMILY
+from quant.strategies.search import choices, compose, contains, neighbours, propose, size, sobol, stream_seed
 
 WHOLE = SearchSpace()
 WITH_ALL = SearchSpace(inner=("equal_weight", "inverse_volatility"), target_volatility=(0.08, 0.10, 0.12))

@@ -7,20 +7,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quant.bond import Bond, bond_model, bond_paths
-from quant.errors import DataError
-from quant.evaluation import Evaluation
-from quant.family import ACTIVE
-from quant.garch import fit_garch
-from quant.kernel import BINS, DRAWDOWN, UTILITY
-from quant.paths import path_model, sample_paths
-from quant.regime import filtered_probabilities, fit_hidden_markov
-from quant.rules import lay_out
-from quant.scenario import BUILT_IN, CYCLE, Scenario
-from quant.search import sobol
-from quant.simulation import Simulated, evaluations, simulate, threads
-from quant.strategy import REBALANCING_DAYS, Estimator, Mandate, SearchSpace, StrategyConfig
-from tests.quant.accounts import keep
+from quant.numeric.errors import DataError
+from quant.numeric.thread_count import thread_count
+from quant.strategies.config import REBALANCING_DAYS, Estimator, SearchSpace, StrategyConfig
+from quant.strategies.evaluation import Evaluation
+from quant.strategies.family import ACTIVE
+from quant.strategies.kernel import BINS, DRAWDOWN, UTILITY
+from quant.strategies.mandate import Mandate
+from quant.strategies.rules import lay_out
+from quant.strategies.search import sobol
+from quant.strategies.simulation import Simulated, evaluations, simulate
+from quant.volatility.garch import fit_garch
+from quant.worlds.bond import Bond, bond_model, bond_paths
+from quant.worlds.paths import path_model, sample_paths
+from quant.worlds.regimes import filtered_probabilities, fit_hidden_markov
+from quant.worlds.scenario import BUILT_IN, CYCLE, Scenario
+from tests.quant.strategies.accounts import keep
 
 BASE = BUILT_IN[0]
 MANDATE = Mandate(max_weight=1.5)
@@ -63,7 +65,7 @@ def test_every_number_of_threads_gives_the_same_bits(monkeypatch: pytest.MonkeyP
     results = []
     for count in ("1", "2", "3"):
         monkeypatch.setenv("NUMBA_NUM_THREADS", count)
-        assert threads() == int(count)
+        assert thread_count() == int(count)
         results.append(run(SEVERAL, paths=700, keep_paths=True))
     same(results[0], results[1])
     same(results[0], results[2])
@@ -271,7 +273,7 @@ def test_an_engine_of_several_regimes_runs_like_any_other() -> None:
 def test_a_warm_up_that_would_look_ahead_is_refused() -> None:
     needed = max(c.longest_lookback() for c in SEVERAL)
     assert needed == SPACE.longest_lookback()
-    with pytest.raises(DataError, match=f"`warm_up` .* too short; allowed: at least {needed + MANDATE.decision_lag}"):
+    with pytest.raises(DataError, match=f"`warm_up` .* too short; expected at least {needed + MANDATE.decision_lag}"):
         run(SEVERAL, warm_up=needed + MANDATE.decision_lag - 1)
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quant.errors import DataError
-from quant.volatility import Range, implied_volatility, range_volatility
+from quant.numeric.errors import DataError
+from quant.volatility.estimators import Range, implied_volatility, range_volatility
 
 METHODS: tuple[Range, ...] = ("parkinson", "garman_klass", "rogers_satchell", "yang_zhang")
 

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from quant.errors import DataError
-from quant.garch import (
+from desk.market.bundled import BundledPrices
+from quant.numeric.errors import DataError
+from quant.volatility.garch import (
     Garch,
     Innovations,
     fit_garch,
@@ -21,7 +22,6 @@ from quant.garch import (
     garch_volatility,
     next_variance,
 )
-from tools.bundled import BundledPrices
 
 TRUTH = Garch(mu=4e-4, omega=2e-6, alpha=0.03, gamma=0.12, beta=0.88, nu=6.0)
 few = settings(max_examples=25, deadline=None)

@@ -15,14 +15,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from quant.errors import DataError
-from quant.evaluation import Measured
-from quant.joint import JointModel, joint_model, sample_joint
-from quant.montecarlo import Rebalancing, WealthSummary, paths_for_error, simulate_wealth, trajectories, trajectory
+from quant.numeric.errors import DataError
+from quant.numeric.measured import Measured
+from quant.wealth.montecarlo import (
+    Rebalancing,
+    WealthSummary,
+    paths_for_error,
+    simulate_wealth,
+    trajectories,
+    trajectory,
+)
+from quant.worlds.joint import JointModel, joint_model, sample_joint
 from tests.peak_memory import PEAK
 
 A, MONTH = 252, 21
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 MU, SIGMA = np.array([0.08, 0.06, 0.02]), np.array([0.18, 0.25, 0.06])
 R = np.array([[1.0, 0.6, -0.3], [0.6, 1.0, -0.2], [-0.3, -0.2, 1.0]])
 WEIGHTS = np.array([0.4, 0.2, 0.3])
@@ -447,8 +454,8 @@ PROGRAM = (
     + """
 import hashlib, sys
 import numpy as np
-from quant.joint import joint_model
-from quant.montecarlo import simulate_wealth
+from quant.worlds.joint import joint_model
+from quant.wealth.montecarlo import simulate_wealth
 paths, years, assets = (int(x) for x in sys.argv[1:])
 correlation = np.full((assets, assets), 0.4) + 0.6 * np.eye(assets)
 model = joint_model("merton", mu=np.full(assets, 0.07), sigma=np.full(assets, 0.2), correlation=correlation,

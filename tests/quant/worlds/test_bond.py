@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quant.bond import PROXY, Bond, bond_history, bond_paths, par_duration
-from quant.errors import DataError
-from quant.paths import path_model, sample_paths
-from quant.scenario import BUILT_IN, CYCLE, Engine, Scenario
+from quant.numeric.errors import DataError
+from quant.worlds.bond import PROXY, Bond, bond_history, bond_paths, par_duration
+from quant.worlds.paths import path_model, sample_paths
+from quant.worlds.scenario import BUILT_IN, CYCLE, Engine, Scenario
 
 A = 252
 ENGINES = get_args(Engine)
@@ -128,14 +128,14 @@ def test_no_bond_loses_everything(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"duration": 0.0}, "`duration` is 0.0; allowed: above 0, at most 50"),
+        ({"duration": 0.0}, "`duration` is 0.0; expected above 0, at most 50"),
         ({"duration": math.nan}, "`duration` is nan"),
-        ({"convexity": 63.9}, "`convexity` is 63.9; allowed: 64 to 5000"),
-        ({"level": 4.0}, "`level` is 4.0; allowed: -0.05 to 0.25"),
-        ({"mean_reversion": 0.0}, "`mean_reversion` is 0.0; allowed: above 0"),
-        ({"volatility": 1.1}, "`volatility` is 1.1; allowed: above 0, at most 0.1"),
+        ({"convexity": 63.9}, "`convexity` is 63.9; expected 64 to 5000"),
+        ({"level": 4.0}, "`level` is 4.0; expected -0.05 to 0.25"),
+        ({"mean_reversion": 0.0}, "`mean_reversion` is 0.0; expected above 0"),
+        ({"volatility": 1.1}, "`volatility` is 1.1; expected above 0, at most 0.1"),
         ({"volatility": math.inf}, "`volatility` is inf"),
-        ({"start": 0.5}, "`start` is 0.5; allowed: -0.05 to 0.25"),
+        ({"start": 0.5}, "`start` is 0.5; expected -0.05 to 0.25"),
     ],
 )
 def test_impossible_bonds_are_refused(changes: dict[str, float], message: str) -> None:
@@ -219,12 +219,12 @@ def test_moodys_yields_make_a_century_of_proxy_returns() -> None:
     [
         ({"yields": [0.05]}, "`dates` .* do not fit"),
         ({"yields": [0.05, 0.05, 0.05]}, "`dates` .* do not fit"),
-        ({"yields": [5.0, 5.1]}, "`yields` has 5.0 on 2020-01-31; allowed: fractions"),
+        ({"yields": [5.0, 5.1]}, "`yields` has 5.0 on 2020-01-31; expected fractions"),
         ({"yields": [0.05, math.nan]}, "`yields` has nan on 2020-02-29"),
         ({"dates": ["2020-01-31", "2020-01-31"]}, "`dates` must be given and strictly increase"),
         ({"dates": ["2020-01-31", "NaT"]}, "`dates` must be given and strictly increase"),
         ({"duration": -1.0}, "`duration` is -1.0"),
-        ({"convexity": 10.0}, "`convexity` is 10.0; allowed: 64 to 5000"),
+        ({"convexity": 10.0}, "`convexity` is 10.0; expected 64 to 5000"),
     ],
 )
 def test_a_proxy_refuses_by_name(changes: dict[str, Any], message: str) -> None:

@@ -6,12 +6,12 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from quant.calibration import calibrate, empirical, implied, shocked
-from quant.errors import DataError
-from quant.paths import path_model, sample_paths
-from quant.regime import labels
-from quant.returns import Returns
-from quant.scenario import BUILT_IN, CYCLE, Engine, Scenario
+from quant.numeric.errors import DataError
+from quant.numeric.returns import Returns
+from quant.worlds.calibration import calibrate, empirical, implied, shocked
+from quant.worlds.paths import path_model, sample_paths
+from quant.worlds.regimes import labels
+from quant.worlds.scenario import BUILT_IN, CYCLE, Engine, Scenario
 
 A = 252
 BASE = BUILT_IN[0]
@@ -143,16 +143,16 @@ def test_a_short_history_is_refused(engine: Engine, fewest: int) -> None:
 def test_a_history_that_cannot_be_used_is_refused() -> None:
     broken = HISTORY.copy()
     broken[5] = np.inf
-    with pytest.raises(DataError, match="`returns` has inf on day 5; allowed: finite"):
+    with pytest.raises(DataError, match="`returns` has inf on day 5; expected finite"):
         calibrate(broken, "gbm")
-    with pytest.raises(DataError, match="`returns` has a deviation of 0; allowed: returns that vary"):
+    with pytest.raises(DataError, match="`returns` has a deviation of 0; expected returns that vary"):
         calibrate(np.zeros(300), "gbm")
     with pytest.raises(DataError, match=r"`returns` has shape \(300, 2\)"):
         calibrate(np.zeros((300, 2)), "gbm")
     two = Returns(np.arange("1990-01-01", 300, dtype="datetime64[D]"), ("A", "B"), np.zeros((300, 2)))
-    with pytest.raises(DataError, match="`returns` has 2 assets; allowed: one"):
+    with pytest.raises(DataError, match="`returns` has 2 assets; expected one"):
         calibrate(two, "gbm")
-    with pytest.raises(DataError, match=r"`mu` of 'calibrated' is 2\.\d+; allowed: .* 0.5"):
+    with pytest.raises(DataError, match=r"`mu` of 'calibrated' is 2\.\d+; expected .* 0.5"):
         calibrate(HISTORY + 0.01, "gbm")
 
 
@@ -196,7 +196,7 @@ def test_shocks_keep_the_engine_and_move_with_the_asset() -> None:
 
 
 def test_shocks_beyond_what_a_scenario_may_be_are_refused() -> None:
-    with pytest.raises(DataError, match=r"`sigma` of 'high_volatility' is 1\.1\d*; allowed: .* 1"):
+    with pytest.raises(DataError, match=r"`sigma` of 'high_volatility' is 1\.1\d*; expected .* 1"):
         shocked(BASE.model_copy(update={"sigma": 0.5}))
     with pytest.raises(DataError, match="`base` has states"):
         shocked(CYCLE)
@@ -227,5 +227,5 @@ def test_what_a_scenario_means_is_read_off_its_paths() -> None:
     wealth = np.vstack([np.ones(256), np.cumprod(1.0 + x, axis=0)])
     assert found.worst_month == pytest.approx(np.median((wealth[21:] / wealth[:-21] - 1.0).min(axis=0)), rel=1e-9)
     for paths in (63, 100_001):
-        with pytest.raises(DataError, match=r"`paths` is .* allowed: 64 to 100000"):
+        with pytest.raises(DataError, match=r"`paths` is .* expected 64 to 100000"):
             implied(scenario, paths=paths)

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quant.cash import accrual
-from quant.errors import DataError
+from quant.numeric.errors import DataError
+from quant.worlds.cash import accrual
 
 MONTHS = np.arange("2000-01", "2003-01", dtype="datetime64[M]")
 RATES = 0.004 + 0.0001 * np.arange(36)

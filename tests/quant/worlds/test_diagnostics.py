@@ -6,10 +6,10 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from quant.diagnostics import LAGS, Check, Diagnostics, diagnose
-from quant.errors import DataError
-from quant.paths import path_model, sample_paths
-from quant.scenario import BUILT_IN, CYCLE, Engine, Scenario
+from quant.numeric.errors import DataError
+from quant.worlds.diagnostics import LAGS, Check, Diagnostics, diagnose
+from quant.worlds.paths import path_model, sample_paths
+from quant.worlds.scenario import BUILT_IN, CYCLE, Engine, Scenario
 
 A = 252
 ENGINES = get_args(Engine)
@@ -87,7 +87,7 @@ def test_the_shape_of_another_engine_is_stopped(stated: Engine, made: Engine, fa
 @pytest.mark.parametrize("engine", ["bootstrap", "conditional_bootstrap", "replay"])
 def test_without_days_of_history_there_is_nothing_to_compare_with(engine: Engine) -> None:
     stated, other = world(BUILT_IN[0], engine), world(BUILT_IN[0], "gbm")
-    with pytest.raises(DataError, match=f"`model` is of the engine 'gbm'; allowed: '{engine}'"):
+    with pytest.raises(DataError, match=f"`model` is of the engine 'gbm'; expected '{engine}'"):
         diagnose(stated, path_model(other, seed=1), paths=100, days=30)
 
 
@@ -147,5 +147,5 @@ def test_the_same_arguments_give_the_same_bits_and_defaults_are_the_scenarios() 
 @pytest.mark.parametrize(("paths", "days"), [(99, 100), (100, 21)])
 def test_too_few_paths_or_days_are_refused(paths: int, days: int) -> None:
     scenario = world(BUILT_IN[0], "gbm")
-    with pytest.raises(DataError, match=r"`paths` .* `days` .* allowed: at least 100 paths and 22 days"):
+    with pytest.raises(DataError, match=r"`paths` .* `days` .* expected at least 100 paths and 22 days"):
         diagnose(scenario, path_model(scenario, seed=1), paths=paths, days=days)

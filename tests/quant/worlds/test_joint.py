@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from quant.errors import DataError
-from quant.joint import (
+from quant.numeric.errors import DataError
+from quant.numeric.random_numbers import philox
+from quant.numeric.returns import Returns
+from quant.worlds.joint import (
     FilteredResiduals,
     JointEngine,
     JointModel,
@@ -21,10 +23,8 @@ from quant.joint import (
     joint_model,
     sample_joint,
 )
-from quant.paths import path_model, sample_paths
-from quant.random import philox
-from quant.returns import Returns
-from quant.scenario import Engine, Scenario
+from quant.worlds.paths import path_model, sample_paths
+from quant.worlds.scenario import Engine, Scenario
 
 A = 252
 DAYS = 63
@@ -589,7 +589,7 @@ BAD = np.array([[1.0, 0.9, -0.9], [0.9, 1.0, 0.9], [-0.9, 0.9, 1.0]])
         ({"vol_of_vol": 0.0}, "`vol_of_vol` must lie in"),
         ({"mean_reversion": 0.0}, "`mean_reversion` must lie in"),
         ({"leverage": -1.5}, "`leverage` must lie in"),
-        ({"jumps_per_year": 6.4}, r"`jumps_per_year` 6.4 .* allowed: below 6.38"),
+        ({"jumps_per_year": 6.4}, r"`jumps_per_year` 6.4 .* expected below 6.38"),
         ({"history": HISTORY}, "`history` has no effect under 'bates'"),
         ({"labels": LABELS}, "`labels` has no effect under 'bates'"),
         ({"states": STATES}, "`states` has no effect under 'bates'"),
@@ -696,5 +696,5 @@ def test_impossible_samples_are_refused() -> None:
         sample_joint(model, days=1, first_block=-1)
     with pytest.raises(DataError, match="got 0 and 0"):
         sample_joint(model, days=1, blocks=0)
-    with pytest.raises(DataError, match="`days` 1201 is more than the history of the replay has; allowed: up to 1200"):
+    with pytest.raises(DataError, match="`days` 1201 is more than the history of the replay has; expected up to 1200"):
         sample_joint(own_history("replay"), days=1_201)

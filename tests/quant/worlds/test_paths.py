@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from quant.errors import DataError
-from quant.paths import implied_moments, path_model, sample_paths
-from quant.scenario import BUILT_IN, CYCLE, Engine, RegimeState, Scenario
+from quant.numeric.errors import DataError
+from quant.worlds.paths import implied_moments, path_model, sample_paths
+from quant.worlds.scenario import BUILT_IN, CYCLE, Engine, RegimeState, Scenario
 
 A = 252
 DAYS = 63
@@ -110,7 +110,7 @@ def test_jumps_beyond_the_variance_are_refused() -> None:
     with pytest.raises(ValueError, match="jumps_per_year"):
         with_engine("base_case", "merton", jumps_per_year=6.5)
     unchecked = with_engine("base_case", "merton").model_copy(update={"jumps_per_year": 6.5})
-    with pytest.raises(DataError, match=r"`jumps_per_year` 6.5 .* allowed: below 6.38"):
+    with pytest.raises(DataError, match=r"`jumps_per_year` 6.5 .* expected below 6.38"):
         path_model(unchecked, seed=1)
 
 
@@ -199,7 +199,7 @@ def test_the_cycle_spends_its_time_by_duration() -> None:
 @pytest.mark.parametrize("power", [1, 2])
 def test_a_premium_beyond_all_volatility_is_refused(power: int) -> None:
     absurd = with_engine("base_case", "regime_switching", mu=0.5, sigma=0.01, premium_power=power)
-    with pytest.raises(DataError, match=r"`sigma` 0.01 .* allowed: sigma above .* or `premium_power` 0"):
+    with pytest.raises(DataError, match=r"`sigma` 0.01 .* expected sigma above .* or `premium_power` 0"):
         path_model(absurd, seed=1)
 
 
@@ -455,7 +455,7 @@ def test_the_mean_premium_of_garch_does_not_depend_on_its_link() -> None:
 
 def test_a_variance_without_a_mean_is_refused() -> None:
     for gamma, beta in ((0.2, 0.9), (0.161, 0.9)):
-        with pytest.raises(ValueError, match=r"garch_alpha .* allowed: at most 0.999"):
+        with pytest.raises(ValueError, match=r"garch_alpha .* expected at most 0.999"):
             with_engine("base_case", "garch", garch_gamma=gamma, garch_beta=beta)
 
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quant import metrics
-from quant.errors import DataError
-from quant.regime import (
+from quant.numeric.errors import DataError
+from quant.numeric.returns import Returns
+from quant.strategies import metrics
+from quant.worlds.regimes import (
     HiddenMarkov,
     filtered_probabilities,
     fit_hidden_markov,
@@ -20,7 +21,6 @@ from quant.regime import (
     trend_state,
     volatility_state,
 )
-from quant.returns import Returns
 
 seeds = st.integers(0, 2**32 - 1)
 few = settings(max_examples=20, deadline=None)

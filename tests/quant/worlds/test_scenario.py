@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from quant.scenario import BUILT_IN, CYCLE, GBM_BANNER, RegimeState, Scenario
+from quant.worlds.scenario import BUILT_IN, CYCLE, GBM_BANNER, RegimeState, Scenario
 
 PLAIN: dict[str, Any] = {"name": "mine", "mu": 0.08, "sigma": 0.18, "cash_rate": 0.03}
 
@@ -67,8 +67,8 @@ def test_constant_volatility_is_allowed_with_a_banner() -> None:
         ({"mean_block": 5}, "mean_block", "20"),
         ({"leverage": -2.0}, "leverage", "-1"),
         ({"drift": 0.1}, "drift", "not permitted"),
-        ({"states": CYCLE.states}, "states", "allowed: regime_switching"),
-        ({"engine": "regime_switching", "states": CYCLE.states[:1]}, "states", "allowed: none, or two and more"),
+        ({"states": CYCLE.states}, "states", "expected regime_switching"),
+        ({"engine": "regime_switching", "states": CYCLE.states[:1]}, "states", "expected none, or two and more"),
     ],
 )
 def test_a_scenario_refuses_by_name(changes: dict[str, Any], field: str, allowed: str) -> None:

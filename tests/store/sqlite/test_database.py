@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from store.errors import NewerSchema, Unavailable
-from store.migrations import MIGRATIONS
 from store.records import Key, Record
-from store.sqlite import SWEEP, Database, SqliteEvents, SqliteRecords, listing
+from store.sqlite.database import SWEEP, Database, SqliteEvents, SqliteRecords, listing
+from store.sqlite.migrations import MIGRATIONS
 from store.store import open_store
 
 pytestmark = pytest.mark.anyio
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ async def test_a_failed_migration_leaves_the_schema_as_it_was(tmp_path: Path, mo
         connection.execute("DROP TABLE records")
         raise ZeroDivisionError
 
-    monkeypatch.setattr("store.migrations.MIGRATIONS", [*MIGRATIONS, m999_fails])
+    monkeypatch.setattr("store.sqlite.migrations.MIGRATIONS", [*MIGRATIONS, m999_fails])
     with pytest.raises(ZeroDivisionError):
         async with open_store(tmp_path):
             pass

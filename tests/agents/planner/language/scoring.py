@@ -5,13 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import tools.quoting as quoting
-from agents.language.understanding import Call, Understood, understand
-from quant.strategy import SearchSpace
-from tools.errors import InvalidInput
-from tools.focus import Focus
-from tools.optimization import Limit, Limits, OptimizationRequest
-from tools.wishes import Holding, PortfolioWish, StrategyWish
+import desk.conversation.quotes as quoting
+from agents.planner.language.understanding import Call, Understood, understand
+from desk.base.errors import InvalidInput
+from desk.conversation.focus import Focus
+from desk.conversation.wishes import Holding, PortfolioWish, StrategyWish
+from desk.optimization.request import Limit, Limits, OptimizationRequest
+from quant.strategies.config import SearchSpace
 
 WIDE = (-(10**12), 10**12)
 """What is out of range is understood all the same; the tools refuse it."""

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from agents.language.understanding import understand
-from tests.agents.language.scoring import FOCI, items, score
+from agents.planner.language.understanding import understand
+from tests.agents.planner.language.scoring import FOCI, items, score
 
 PARAPHRASES = items(Path(__file__).with_name("paraphrases.json"))
 

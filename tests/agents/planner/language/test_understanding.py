@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.language.understanding import Understood, understand
-from tests.agents.language.scoring import FOCI, items, score
-from tools.focus import Focus
-from tools.quoting import is_quote
-from tools.reply import OFFERS
-from tools.wishes import PortfolioWish, SavingsWish, ScenarioWish, StrategyWish, Wish
+from agents.planner.language.understanding import Understood, understand
+from desk.conversation.focus import Focus
+from desk.conversation.quotes import is_quote
+from desk.conversation.reply import OFFERS
+from desk.conversation.wishes import PortfolioWish, SavingsWish, ScenarioWish, StrategyWish, Wish
+from tests.agents.planner.language.scoring import FOCI, items, score
 
 WORDINGS = items(Path(__file__).with_name("wordings.json"))
 UNDERSTOOD = [item for item in WORDINGS if understand(item["text"], FOCI[item["context"]]).calls]

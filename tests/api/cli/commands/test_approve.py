@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from api.cli import run
+from api.cli.main import run
 
 SMALL = ["--trials", "10", "--paths", "100", "--years", "1", "--scenarios", "base_case", "--lookback", "21"]
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from api.cli import run
+from api.cli.main import run
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[4]
 SEARCH = "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year, base case and bear market"
 JOKE = "tell me a joke"
 LUCK = "is it luck?"
@@ -155,8 +155,8 @@ def test_lines_of_stdin_are_messages_and_answers_go_to_stdout(home, capfd):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (b"x" * 4001 + b"\n", "message: it has 4001 characters; allowed: 1 to 4000 characters"),
-        (b"caf\xe9\n", "holds what is no character; allowed: "),
+        (b"x" * 4001 + b"\n", "message: it has 4001 characters; expected 1 to 4000 characters"),
+        (b"caf\xe9\n", "holds what is no character; expected "),
     ],
 )
 def test_a_line_that_is_no_message_ends_with_what_to_mend(text, told):
@@ -214,7 +214,7 @@ def test_what_can_be_mended_is_named(arguments, told, home, capfd):
     assert run(["chat", *arguments]) == 2
     err = capfd.readouterr().err
     assert told in err
-    assert "allowed: " in err
+    assert "expected " in err
 
 
 def test_the_last_conversation_is_one_in_which_something_was_said(home, capfd):

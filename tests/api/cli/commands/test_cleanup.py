@@ -7,41 +7,44 @@ from dataclasses import replace
 
 import pytest
 
-from api.cli import run
-from graphs.archive import archive
-from graphs.new_runs import new_run
-from tests.api.serving import application, served
-from tests.graphs.conftest import OWNER, open_desk
-from tests.graphs.queued import queued_desk
-from tests.graphs.test_archive import BEGIN, content, made
-from tools.optimization import OptimizationRequest
+from api.cli.main import run
+from desk.optimization.request import OptimizationRequest
+from graphs.runs.archive import archive
+from graphs.runs.creation import new_run
+from tests.api.http.application import application, served
+from tests.graphs.dependencies import OWNER, open_dependencies
+from tests.graphs.jobs.queued_runs import queued_dependencies
+from tests.graphs.runs.test_archive import BEGIN, content, made
 
 OLD = "0d8f4a1f0c9c2be5b79f0c9c2be5b74d"
 HELD = "9f0c9c2be5b74d0d8f4a1f0c9c2be5b7"
 
 
-async def old_runs(desk) -> None:
+async def old_runs(dependencies) -> None:
     """Two runs that failed long ago, whose logs are those of runs."""
-    desk = replace(desk, now=lambda: BEGIN)
-    template = await new_run(desk, OWNER, OptimizationRequest(trials=10, seed=3))
+    dependencies = replace(dependencies, now=lambda: BEGIN)
+    template = await new_run(dependencies, OWNER, OptimizationRequest(trials=10, seed=3))
     for name in (OLD, HELD):
-        await made(desk, template, name)
-        await desk.store.events.delete(OWNER, name)
+        await made(dependencies, template, name)
+        await dependencies.store.events.delete(OWNER, name)
 
 
 @asynccontextmanager
-async def client_and_desk(home):
-    async with queued_desk(home) as desk, served(application(home, queued_desk(home))) as client:
-        await old_runs(desk)
-        yield client, desk
+async def client_and_dependencies(home):
+    async with (
+        queued_dependencies(home) as dependencies,
+        served(application(home, queued_dependencies(home))) as client,
+    ):
+        await old_runs(dependencies)
+        yield client, dependencies
 
 
 @pytest.mark.anyio
 async def test_an_archived_job_says_so_and_is_brought_back(home):
-    async with client_and_desk(home) as (client, desk):
+    async with client_and_dependencies(home) as (client, dependencies):
         before = (await client.get(f"/api/jobs/{OLD}")).json()
         assert (before["archived_at"], before["held"]) == (None, False)
-        await archive(desk, OWNER, OLD)
+        await archive(dependencies, OWNER, OLD)
         listed = {job["id"]: job for job in (await client.get("/api/jobs")).json()["items"]}
         assert listed[OLD]["archived_at"] is not None
         assert listed[HELD]["archived_at"] is None
@@ -68,13 +71,13 @@ async def test_an_archived_job_says_so_and_is_brought_back(home):
 
 @pytest.mark.anyio
 async def test_an_archive_of_another_owner_is_not_there_and_a_changed_one_is_refused(home):
-    async with queued_desk(home) as desk:
-        await old_runs(desk)
-        archived = await archive(desk, OWNER, OLD)
-        async with served(application(home, queued_desk(home), owner="other")) as client:
+    async with queued_dependencies(home) as dependencies:
+        await old_runs(dependencies)
+        archived = await archive(dependencies, OWNER, OLD)
+        async with served(application(home, queued_dependencies(home), owner="other")) as client:
             assert (await client.post(f"/api/jobs/{OLD}/unarchive")).status_code == 404
-        await desk.store.blobs.put(archived.blob, b"another file")
-        async with served(application(home, queued_desk(home))) as client:
+        await dependencies.store.blobs.put(archived.blob, b"another file")
+        async with served(application(home, queued_dependencies(home))) as client:
             refused = await client.post(f"/api/jobs/{OLD}/unarchive")
             assert refused.status_code == 409
             assert "was changed after it was written" in refused.json()["error"]["message"]
@@ -84,17 +87,17 @@ async def test_an_archive_of_another_owner_is_not_there_and_a_changed_one_is_ref
 def test_the_commands_archive_hold_and_restore(home, monkeypatch, capsys):
     monkeypatch.setenv("STRATIGOS_HOME", str(home))
 
-    async def at_desk(work):
-        async with open_desk(home) as desk:
-            return await work(desk)
+    async def with_dependencies(work):
+        async with open_dependencies(home) as dependencies:
+            return await work(dependencies)
 
     def said(*arguments: str, code: int = 0) -> str:
         assert run(arguments) == code
         captured = capsys.readouterr()
         return captured.out if code == 0 else captured.err
 
-    asyncio.run(at_desk(old_runs))
-    before = asyncio.run(at_desk(lambda desk: content(desk.store, OLD)))
+    asyncio.run(with_dependencies(old_runs))
+    before = asyncio.run(with_dependencies(lambda dependencies: content(dependencies.store, OLD)))
     assert f"{HELD} is held by {OWNER}" in said("hold", HELD[:6], "--reason", "a case")
     foreseen = json.loads(said("cleanup", "--dry-run", "--json"))
     assert [each["run"] for each in foreseen["archived"]] == [OLD]
@@ -111,7 +114,7 @@ def test_the_commands_archive_hold_and_restore(home, monkeypatch, capsys):
         assert f"python -m api restore {OLD}" in said(command, OLD, code=2)
 
     assert f"Restored {OLD}: it is failed" in said("restore", OLD[:6])
-    assert asyncio.run(at_desk(lambda desk: content(desk.store, OLD))) == before
+    assert asyncio.run(with_dependencies(lambda dependencies: content(dependencies.store, OLD))) == before
     assert "is not archived" in said("restore", OLD, code=2)
     assert "Released" in said("hold", HELD, "--release")
     assert [each["run"] for each in json.loads(said("cleanup", "--json"))["archived"]] == [HELD]
@@ -125,16 +128,16 @@ def test_the_commands_archive_hold_and_restore(home, monkeypatch, capsys):
 
 
 def test_an_operator_holds_and_restores_the_runs_of_others(home, monkeypatch, capsys):
-    async def at_desk(work):
-        async with open_desk(home) as desk:
-            return await work(desk)
+    async def with_dependencies(work):
+        async with open_dependencies(home) as dependencies:
+            return await work(dependencies)
 
     def said(*arguments: str, code: int = 0) -> str:
         assert run(arguments) == code
         captured = capsys.readouterr()
         return captured.out if code == 0 else captured.err
 
-    asyncio.run(at_desk(old_runs))
+    asyncio.run(with_dependencies(old_runs))
     for name, value in (("HOME", str(home)), ("OWNER", "operator")):
         monkeypatch.setenv(f"STRATIGOS_{name}", value)
     assert "of another user's the whole id" in said("hold", HELD[:6], "--reason", "a case", code=2)
@@ -158,7 +161,7 @@ def test_an_operator_holds_and_restores_the_runs_of_others(home, monkeypatch, ca
 
 @pytest.mark.anyio
 async def test_a_restored_job_can_be_begun_again(home):
-    async with client_and_desk(home) as (client, desk):
-        await archive(desk, OWNER, OLD)
+    async with client_and_dependencies(home) as (client, dependencies):
+        await archive(dependencies, OWNER, OLD)
         assert (await client.post(f"/api/jobs/{OLD}/unarchive")).status_code == 200
         assert (await client.post(f"/api/jobs/{OLD}/restart")).json()["state"] == "queued"

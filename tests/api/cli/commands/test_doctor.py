@@ -17,21 +17,22 @@ from typing import Any
 
 import pytest
 
-from api import examining, examining_work
-from api.api_keys import KeyTerms, create
-from api.cli import run
+from api.cli.main import run
+from api.http.identity.api_keys import KeyTerms, create
+from api.operations import examination as examining
+from api.operations import queue_examination as examining_work
 from api.settings import Settings, read_settings
-from graphs import jobs
-from graphs.computations import Computation
-from graphs.run_book import Run, run_of
+from desk.governance.audit_log import AuditLog, Entry
+from desk.optimization.request import OptimizationRequest
+from graphs.jobs import jobs
+from graphs.runs.computations import Computation
+from graphs.runs.repository import Run, run_of
 from store.records import Key
-from tests.api.serving import settings_of
+from tests.api.http.application import settings_of
 from tests.api.test_compute import SAGEMAKER
-from tests.aws import free_port, point_at
-from tests.graphs.elsewhere import Account, cloud_desk
-from tests.graphs.queued import queued_desk
-from tools.audit import AuditLog, Entry
-from tools.optimization import OptimizationRequest
+from tests.doubles.aws import free_port, point_at
+from tests.doubles.remote_jobs import Account, cloud_dependencies
+from tests.graphs.jobs.queued_runs import queued_dependencies
 
 pytestmark = pytest.mark.anyio
 
@@ -146,7 +147,7 @@ def test_a_port_that_is_taken(home):
 
 
 def test_kernels_that_are_not_compiled(tmp_path, monkeypatch):
-    from quant.compiled import cache_folder
+    from quant.numeric.compilation import cache_folder
 
     monkeypatch.setenv("STRATIGOS_KERNEL_CACHE", str(tmp_path))
     cache_folder.cache_clear()
@@ -224,17 +225,17 @@ async def test_a_pool_that_cannot_be_reached(home, monkeypatch):
 @pytest.mark.parametrize(("days", "state"), [(None, "warning"), (3, "warning"), (30, "ok")])
 async def test_keys_that_end_soon_or_are_missing(home, days, state):
     settings = settings_of(home).model_copy(update={"auth": "keys"})
-    async with queued_desk(home) as desk:
+    async with queued_dependencies(home) as dependencies:
         if days is not None:
             terms = KeyTerms(owner="anna", roles=("analyst",))
-            _, shown = await create(desk.store, terms, days=days, now=desk.now())
-            assert shown not in str(await examining_work.keys(desk, settings))
-        found = await examining_work.keys(desk, settings)
+            _, shown = await create(dependencies.store, terms, days=days, now=dependencies.now())
+            assert shown not in str(await examining_work.keys(dependencies, settings))
+        found = await examining_work.keys(dependencies, settings)
     assert found.state == state
 
 
-def left(desk: Any, **changes: Any) -> Run:
-    long_ago = desk.now() - timedelta(hours=5)
+def left(dependencies: Any, **changes: Any) -> Run:
+    long_ago = dependencies.now() - timedelta(hours=5)
     told = {"request": OptimizationRequest(), "data_digest": "d", "ledger": "l", "code_version": "c"}
     run = Run(id="left-alone", owner="local", state="created", created_at=long_ago, **told)
     return run.moved("validating", at=long_ago, by="worker").moved("running", at=long_ago, by="worker")
@@ -242,66 +243,68 @@ def left(desk: Any, **changes: Any) -> Run:
 
 async def test_runs_that_nobody_executes_and_jobs_that_were_never_sent(home):
     settings = settings_of(home)
-    async with queued_desk(home) as desk:
-        assert (await examining_work.interrupted(desk, settings)).state == "ok"
-        await desk.store.records.put_many([left(desk).put(0)])
-        found = await examining_work.interrupted(desk, settings)
+    async with queued_dependencies(home) as dependencies:
+        assert (await examining_work.interrupted(dependencies, settings)).state == "ok"
+        await dependencies.store.records.put_many([left(dependencies).put(0)])
+        found = await examining_work.interrupted(dependencies, settings)
         assert (found.state, "left-alone" in found.found) == ("warning", True)
-        assert (await examining_work.tickets(desk, settings)).state == "ok"
-        place = {"job": "j", "number": 1, "at": (desk.now() - timedelta(minutes=1)).isoformat()}
-        await desk.store.records.put(Key("_desk", "turnstile", "anna"), {"count": 1, "places": [place]})
-        assert (await examining_work.tickets(desk, settings)).state == "warning"
+        assert (await examining_work.tickets(dependencies, settings)).state == "ok"
+        place = {"job": "j", "number": 1, "at": (dependencies.now() - timedelta(minutes=1)).isoformat()}
+        await dependencies.store.records.put(Key("_desk", "turnstile", "anna"), {"count": 1, "places": [place]})
+        assert (await examining_work.tickets(dependencies, settings)).state == "warning"
 
 
 async def test_computations_that_nobody_looks_at(home):
     settings = settings_of(home)
-    async with cloud_desk(home, Account()) as desk:
-        assert (await examining_work.computations(desk, settings)).state == "ok"
-        known = Computation(owner="local", run="r", job="local-r-plan-0", looked_at=desk.now())
-        await desk.store.records.put_many([known.put(0)])
-        assert (await examining_work.computations(desk, settings)).state == "ok"
-        later = replace(desk, now=lambda: known.looked_at + timedelta(hours=1))
+    async with cloud_dependencies(home, Account()) as dependencies:
+        assert (await examining_work.computations(dependencies, settings)).state == "ok"
+        known = Computation(owner="local", run="r", job="local-r-plan-0", looked_at=dependencies.now())
+        await dependencies.store.records.put_many([known.put(0)])
+        assert (await examining_work.computations(dependencies, settings)).state == "ok"
+        later = replace(dependencies, now=lambda: known.looked_at + timedelta(hours=1))
         assert "nobody has asked" in (await examining_work.computations(later, settings)).found
-    async with queued_desk(home) as desk:
-        assert "STRATIGOS_COMPUTE" in str(await examining_work.computations(desk, settings))
+    async with queued_dependencies(home) as dependencies:
+        assert "STRATIGOS_COMPUTE" in str(await examining_work.computations(dependencies, settings))
 
 
 async def test_an_audit_log_that_was_changed(home):
     settings = settings_of(home)
-    async with queued_desk(home) as desk:
+    async with queued_dependencies(home) as dependencies:
         who = {"owner": "anna", "via": "local", "roles": (), "request": "r", "address": ""}
         for action in ("POST /api/jobs", "DELETE /api/jobs/{job_id}"):
-            await AuditLog(desk.store).append(Entry(at=desk.now(), action=action, object="jobs/1", **who))
-        assert (await examining_work.audit_log(desk, settings)).state == "ok"
+            await AuditLog(dependencies.store).append(
+                Entry(at=dependencies.now(), action=action, object="jobs/1", **who)
+            )
+        assert (await examining_work.audit_log(dependencies, settings)).state == "ok"
     with closing(sqlite3.connect(home / "store.sqlite")) as connection:
         connection.execute("UPDATE events SET payload = replace(payload, 'anna', 'anne') WHERE number = 2")
         connection.commit()
-    async with queued_desk(home) as desk:
-        found = await examining_work.audit_log(desk, settings)
+    async with queued_dependencies(home) as dependencies:
+        found = await examining_work.audit_log(dependencies, settings)
     assert (found.state, "entry 2" in found.found) == ("failed", True)
 
 
 async def buried(home: Path, body: dict[str, Any]) -> str:
-    async with queued_desk(home) as desk:
-        assert desk.queue is not None
-        id_ = await desk.queue.send(body)
-        delivery = await desk.queue.receive(lease=60.0, wait=1.0)
+    async with queued_dependencies(home) as dependencies:
+        assert dependencies.queue is not None
+        id_ = await dependencies.queue.send(body)
+        delivery = await dependencies.queue.receive(lease=60.0, wait=1.0)
         assert delivery is not None
-        await desk.queue.bury(delivery, "3 workers did not survive it")
-        assert "dead-letters" in (await examining_work.queue(desk, settings_of(home))).todo
+        await dependencies.queue.bury(delivery, "3 workers did not survive it")
+        assert "dead-letters" in (await examining_work.queue(dependencies, settings_of(home))).todo
         return id_
 
 
 async def submitted(home: Path) -> str:
     """A job that failed as a dead letter does."""
-    async with queued_desk(home) as desk:
-        run = await jobs.submit(desk, "local", OptimizationRequest())
-        assert desk.queue is not None
-        delivery = await desk.queue.receive(lease=60.0, wait=1.0)
+    async with queued_dependencies(home) as dependencies:
+        run = await jobs.submit(dependencies, "local", OptimizationRequest())
+        assert dependencies.queue is not None
+        delivery = await dependencies.queue.receive(lease=60.0, wait=1.0)
         assert delivery is not None
-        await desk.queue.finish(delivery)
-        await jobs.fail(desk, "local", run.id, reason="dead letter", code="fault")
-        await jobs.release_next(desk, "local", run.id, 1)
+        await dependencies.queue.finish(delivery)
+        await jobs.fail(dependencies, "local", run.id, reason="dead letter", code="fault")
+        await jobs.release_next(dependencies, "local", run.id, 1)
         return run.id
 
 
@@ -322,8 +325,8 @@ def test_dead_letters_are_listed_and_sent_again(home, capsys):
     assert run(["dead-letters", "--replay", "nothing"]) == 2
 
     async def state() -> str:
-        async with queued_desk(home) as desk:
-            return (await run_of(desk.store, "local", job)).state
+        async with queued_dependencies(home) as dependencies:
+            return (await run_of(dependencies.store, "local", job)).state
 
     assert asyncio.run(state()) == "queued"
 

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from api.asking import request_from
-from api.cli import run
-from graphs.new_runs import create_run
-from graphs.surrogates import fit_surrogate
-from quant.scenario import BUILT_IN
-from tests.api.serving import application, served
-from tests.graphs.conftest import OWNER, open_desk
-from tools.jobs import SearchJob
-from tools.optimization import OptimizationRequest
-from tools.trials import stored_trials
+from api.cli.main import run
+from api.cli.request_options import request_from
+from desk.optimization.jobs import SearchJob
+from desk.optimization.repositories.trial_repository import stored_trials
+from desk.optimization.request import OptimizationRequest
+from graphs.runs.creation import create_run
+from graphs.runs.surrogates import fit_surrogate
+from quant.worlds.scenario import BUILT_IN
+from tests.api.http.application import application, served
+from tests.graphs.dependencies import OWNER, open_dependencies
 
 pytestmark = pytest.mark.anyio
 RULE = {"weight_function": "inverse_vol", "estimator": "rolling", "lookback_days": 63}
@@ -32,15 +32,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     home = tmp_path_factory.mktemp("home")
 
     async def search() -> str:
-        async with open_desk(home) as desk:
-            name = await create_run(desk, OWNER, REQUEST)
+        async with open_dependencies(home) as dependencies:
+            name = await create_run(dependencies, OWNER, REQUEST)
             asked = {"owner": OWNER, "run": name, "plan": 0, "request": REQUEST, "space": REQUEST.space}
             job = SearchJob(**asked, candidates=(), first=0, budget=REQUEST.trials)
-            status = await desk.jobs.submit(job)
+            status = await dependencies.jobs.submit(job)
             while status.state in ("queued", "running"):
                 await asyncio.sleep(0.02)
-                status = await desk.jobs.status(job.id())
-            assert len(await stored_trials(desk.store, OWNER, name)) == REQUEST.trials
+                status = await dependencies.jobs.status(job.id())
+            assert len(await stored_trials(dependencies.store, OWNER, name)) == REQUEST.trials
             return name
 
     return home, asyncio.run(search())
@@ -52,8 +52,8 @@ def fitted(made, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     home = shutil.copytree(made[0], tmp_path_factory.mktemp("fitted") / "home")
 
     async def fit() -> None:
-        async with open_desk(home) as desk:
-            await fit_surrogate(desk, OWNER, made[1])
+        async with open_dependencies(home) as dependencies:
+            await fit_surrogate(dependencies, OWNER, made[1])
 
     asyncio.run(fit())
     return home, made[1]

@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from api.cli import run
-from quant.scenario import BUILT_IN
-from tools.bundled import BundledPrices
-from tools.code import code_version
-from tools.container import Tree, Work, decode_summary, write_work
-from tools.jobs import SearchJob
-from tools.optimization import OptimizationRequest
+from api.cli.main import run
+from desk.base.code_version import code_version
+from desk.compute.container.job_files import Tree, Work, decode_summary, write_work
+from desk.market.bundled import BundledPrices
+from desk.optimization.jobs import SearchJob
+from desk.optimization.request import OptimizationRequest
+from quant.worlds.scenario import BUILT_IN
 
 HOSTS = ["127.0.0.1", "127.0.0.2"]
 KEPT = ("STRATIGOS_KERNEL_CACHE", "NUMBA_CACHE_DIR")
@@ -97,10 +97,10 @@ def alone(tree: Tree) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (removed, "known.json: it is not there; allowed: work.json, known.json and prices.npz"),
-        (damaged, "prices.npz: it cannot be read; allowed: what this program has written"),
-        (from_elsewhere, "work.json: it was written by another version of the program; allowed: the image with which"),
-        (alone, "resourceconfig.json: it is not there; allowed: the current host and all hosts of the job"),
+        (removed, "known.json: it is not there; expected work.json, known.json and prices.npz"),
+        (damaged, "prices.npz: it cannot be read; expected what this program has written"),
+        (from_elsewhere, "work.json: it was written by another version of the program; expected the image with which"),
+        (alone, "resourceconfig.json: it is not there; expected the current host and all hosts of the job"),
     ],
 )
 def test_what_can_be_mended_is_told_with_code_2(prepare, change, reason, capfd) -> None:
@@ -208,7 +208,7 @@ class Instances:
     """Processes of the command, one a tree, with nothing but what a container has."""
 
     def __init__(self, trees: list[Tree]) -> None:
-        root = Path(__file__).parents[2]
+        root = Path(__file__).parents[4]
         kept = {
             name: value for name, value in os.environ.items() if name.startswith(("NUMBA", "STRATIGOS_KERNEL", "PATH"))
         }

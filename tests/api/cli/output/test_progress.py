@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 
-from api.progress import describe
-from tools.optimization import Decision
-from tools.trace import DecisionMade, DraftRejected, FiguresChecked, RunLaunched, TurnFinished, Warned
-from tools.usage import Usage
+from api.cli.output.progress import describe
+from desk.governance.usage import Usage
+from desk.optimization.answers import Decision
+from desk.runs.events import DecisionMade, DraftRejected, FiguresChecked, RunLaunched, TurnFinished, Warned
 
 PLACE: dict[str, Any] = {"id": "0" * 32, "run": "r", "node": "risk_manager", "at": datetime(2026, 1, 1, tzinfo=UTC)}
 

@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from api.progress import estimated
-from api.tree import Branch, draw, totals, tree
-from tools import trace
-from tools.approval import Asked, Decided, Thresholds
-from tools.estimate import estimate
-from tools.optimization import Decision, OptimizationRequest, RenderedClaim
-from tools.usage import Usage
+from api.cli.output.progress import estimated
+from api.cli.output.tree import Branch, draw, totals, tree
+from desk.figures.figures import RenderedClaim
+from desk.governance.approvals import Asked, Decided, Thresholds
+from desk.governance.usage import Usage
+from desk.optimization.answers import Decision
+from desk.optimization.estimate import estimate
+from desk.optimization.request import OptimizationRequest
+from desk.runs import events as trace
 
 BEGIN = datetime(2026, 1, 2, tzinfo=UTC)
 AGENT: dict[str, Any] = {"agent": "risk_manager"}

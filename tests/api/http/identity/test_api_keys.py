@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from api.api_keys import AT_MOST, FORM, KIND, REMEMBERED, ApiKeys, KeyTerms, create, revoke
-from api.cli import run
-from api.problems import Unauthorized
+from api.cli.main import run
+from api.http.errors.handlers import Unauthorized
+from api.http.identity.api_keys import AT_MOST, FORM, KIND, REMEMBERED, ApiKeys, KeyTerms, create, revoke
+from desk.base.errors import InvalidInput
 from store.keys import SYSTEM
 from store.records import Key, Record, Records
 from store.store import open_store
-from tools.errors import InvalidInput
 
 pytestmark = pytest.mark.anyio
 

@@ -12,18 +12,18 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from api.api_keys import KeyTerms, create, revoke
 from api.app import create_app
-from api.cli import run
-from api.client import Client, Refused
-from api.serve import warn_without_keys
+from api.cli.commands.serve import warn_without_keys
+from api.cli.main import run
+from api.client.client import Client, Refused
+from api.http.identity.api_keys import KeyTerms, create, revoke
 from api.settings import Settings
+from desk.base.errors import InvalidInput
 from store.store import open_store
-from tests.api.live import RUN, written
-from tests.api.serving import document, running, served
-from tests.api.signing import CLIENT, PERSON, Pool, pool
-from tests.graphs.conftest import open_desk
-from tools.errors import InvalidInput
+from tests.api.http.application import document, running, served
+from tests.api.http.live_run import RUN, written
+from tests.doubles.cognito import CLIENT, PERSON, Pool, pool
+from tests.graphs.dependencies import open_dependencies
 
 pytestmark = pytest.mark.anyio
 
@@ -33,7 +33,7 @@ ELSEWHERE = "http://desk.example"
 def guarded(home: Path, auth: str = "keys", **changed: Any) -> FastAPI:
     """An application where people sign in."""
     app = create_app(
-        Settings.model_validate({"STRATIGOS_HOME": home, "STRATIGOS_AUTH": auth} | changed), open_desk(home)
+        Settings.model_validate({"STRATIGOS_HOME": home, "STRATIGOS_AUTH": auth} | changed), open_dependencies(home)
     )
     app.openapi_schema = document()
     return app

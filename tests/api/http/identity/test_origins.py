@@ -2,7 +2,7 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from tests.api.serving import application, served
+from tests.api.http.application import application, served
 
 pytestmark = pytest.mark.anyio
 

@@ -11,12 +11,12 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from api.api_keys import ApiKeys, revoke
-from api.identity import SignedIn
+from api.http.identity.api_keys import ApiKeys, revoke
+from api.http.identity.authentication import SignedIn
 from store.store import open_store
-from tests.api.live import RUN, frames, written
-from tests.api.serving import running
-from tests.api.test_identity import bearer, guarded, key_of
+from tests.api.http.application import running
+from tests.api.http.identity.test_identity import bearer, guarded, key_of
+from tests.api.http.live_run import RUN, frames, written
 
 pytestmark = pytest.mark.anyio
 
@@ -34,7 +34,7 @@ async def two_readers(home):
         with running(app) as address:
             served = app.state.served
             seconds = iter(range(0, 10**6, 60))
-            known = SignedIn(ApiKeys(served.desk.store, clock=lambda: next(seconds)), None)
+            known = SignedIn(ApiKeys(served.dependencies.store, clock=lambda: next(seconds)), None)
             app.state.served = replace(served, identity=known, ask_again=0.0)
             async with httpx.AsyncClient(base_url=address, timeout=20) as client:
                 yield keys, client, log

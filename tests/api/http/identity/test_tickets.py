@@ -8,15 +8,15 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from api.api_keys import KIND as KEYS
-from api.tickets import KIND, SECONDS, issue, redeem
+from api.http.identity.api_keys import KIND as KEYS
+from api.http.identity.tickets import KIND, SECONDS, issue, redeem
+from desk.governance.principals import Principal
 from store.keys import SYSTEM
-from store.records import Key, every
+from store.records import Key, iterate_records
 from store.store import open_store
-from tests.api.live import RUN, written
-from tests.api.serving import application, running, served
-from tests.api.test_identity import bearer, guarded, key_of, reached
-from tools.context import Principal
+from tests.api.http.application import application, running, served
+from tests.api.http.identity.test_identity import bearer, guarded, key_of, reached
+from tests.api.http.live_run import RUN, written
 
 pytestmark = pytest.mark.anyio
 
@@ -56,7 +56,7 @@ async def test_neither_a_key_nor_a_ticket_can_be_read_in_the_store(home):
     async with open_store(home) as store:
         shown = (await issue(store, ANNA, EVENTS, now=datetime.now(UTC))).ticket
         for kind in (KEYS, KIND):
-            (record,) = [record async for record in every(store.records, SYSTEM, kind)]
+            (record,) = [record async for record in iterate_records(store.records, SYSTEM, kind)]
             assert key[-43:] not in f"{record}"
             assert shown not in f"{record}"
         assert await store.records.get(Key(SYSTEM, KIND, shown)) is None

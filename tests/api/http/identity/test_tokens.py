@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from joserfc import jws
 
-from api.jwks import FRESH, KEPT, PAUSE, PoolKeys
-from api.problems import Problem, Unauthorized
-from api.tokens import Tokens
-from tests.api.signing import CLIENT, PERSON, Pool, pool, rsa
+from api.http.errors.handlers import Problem, Unauthorized
+from api.http.identity.jwks import FRESH, KEPT, PAUSE, PoolKeys
+from api.http.identity.tokens import Tokens
+from tests.doubles.cognito import CLIENT, PERSON, Pool, pool, rsa
 
 pytestmark = pytest.mark.anyio
 

@@ -10,10 +10,10 @@ import pytest
 from ag_ui.core import Event
 from pydantic import TypeAdapter
 
-from store.records import every
+from store.records import iterate_records
 from store.store import open_store
-from tests.api.live import frames
-from tests.api.serving import application, running, served
+from tests.api.http.application import application, running, served
+from tests.api.http.live_run import frames
 
 pytestmark = pytest.mark.anyio
 
@@ -69,7 +69,7 @@ def state_of(events: list[dict[str, Any]]) -> dict[str, Any]:
 
 async def turns(home) -> int:
     async with open_store(home) as store:
-        return len([record async for record in every(store.records, "local", "turn")])
+        return len([record async for record in iterate_records(store.records, "local", "turn")])
 
 
 async def test_the_same_run_again_is_told_again_and_asked_once(home):
@@ -206,7 +206,7 @@ async def test_what_cannot_be_asked_is_refused_before_the_stream_begins(home, bo
     ("body", "status", "words"),
     [
         (said(JOKE, thread="a/b"), 422, "body.threadId: 'a/b' is not allowed"),
-        (said("x" * 2_000_000), 413, "allowed: 2 MB"),
+        (said("x" * 2_000_000), 413, "expected 2 MB"),
     ],
 )
 async def test_a_refusal_names_the_field_or_the_size(home, body, status, words):

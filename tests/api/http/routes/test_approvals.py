@@ -14,19 +14,19 @@ import pytest
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.cli import run
-from api.client import Client
+from api.cli.main import run
+from api.client.client import Client
 from api.settings import Settings
-from graphs.desk import Desk
-from graphs.runs import create_run, execute
-from quant.scenario import BUILT_IN
-from tests.api.serving import document, running, served
-from tests.api.test_agent import answered, said, told
-from tests.api.test_identity import bearer, key_of
-from tests.graphs.conftest import open_desk
-from tests.graphs.queued import eventually, queued_desk
-from tests.graphs.waiting import LOW
-from tools.optimization import OptimizationRequest
+from desk.optimization.request import OptimizationRequest
+from graphs.dependencies import Dependencies
+from graphs.runs.execution import create_run, execute
+from quant.worlds.scenario import BUILT_IN
+from tests.api.http.application import document, running, served
+from tests.api.http.identity.test_identity import bearer, key_of
+from tests.api.http.routes.test_agent import answered, said, told
+from tests.graphs.dependencies import open_dependencies
+from tests.graphs.jobs.queued_runs import eventually, queued_dependencies
+from tests.graphs.runs.approval_process import LOW
 
 SMALL = {"name": "Small", "trials": 10, "seed": 3}
 DONE = "done"
@@ -37,9 +37,9 @@ pytestmark = pytest.mark.anyio
 
 
 @asynccontextmanager
-async def strict(home: Path) -> AsyncGenerator[Desk]:
-    async with queued_desk(home, second_person=frozenset({"holdout"}), thresholds=LOW) as desk:
-        yield desk
+async def strict(home: Path) -> AsyncGenerator[Dependencies]:
+    async with queued_dependencies(home, second_person=frozenset({"holdout"}), thresholds=LOW) as dependencies:
+        yield dependencies
 
 
 def signing_in(home: Path) -> FastAPI:
@@ -59,10 +59,10 @@ def searched(tmp_path_factory) -> Path:
     scenarios = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:1])
 
     async def search() -> None:
-        async with open_desk(folder) as desk:
+        async with open_dependencies(folder) as dependencies:
             request = OptimizationRequest(name="Reserves", trials=10, scenarios=scenarios, seed=3)
-            await create_run(desk, "anna", request, run_id=DONE)
-            async for _ in execute(replace(desk, thresholds=None), "anna", DONE):
+            await create_run(dependencies, "anna", request, run_id=DONE)
+            async for _ in execute(replace(dependencies, thresholds=None), "anna", DONE):
                 pass
 
     asyncio.run(search())
@@ -77,8 +77,8 @@ async def waits(home: Path, owner: dict[str, str], client: httpx.AsyncClient) ->
     """A job of the owner that has asked a person."""
     made = await client.post("/api/jobs", json=SMALL, headers=owner)
     assert made.status_code == 202
-    async with strict(home) as desk:
-        async for _ in execute(desk, "anna", made.json()["id"]):
+    async with strict(home) as dependencies:
+        async for _ in execute(dependencies, "anna", made.json()["id"]):
             pass
     return made.json()["id"]
 
@@ -116,7 +116,7 @@ async def test_whoever_asked_for_a_holdout_is_refused_at_every_door(searched, ho
             monkeypatch.setenv("STRATIGOS_AUTH", auth)
             for command in (["approve", DONE, "--holdout"], ["reject", DONE, "--holdout", "--reason", "no"]):
                 assert await asyncio.to_thread(run, command) == 2
-                assert "waits for a second person; allowed: another one" in (err := capfd.readouterr().err)
+                assert "waits for a second person; expected another one" in (err := capfd.readouterr().err)
                 assert f"python -m api approve {waiting['question']} --server URL" in err
         assert await asyncio.to_thread(run, ["approvals"]) == 2
         assert "people sign in here" in capfd.readouterr().err

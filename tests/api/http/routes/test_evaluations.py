@@ -11,17 +11,17 @@ import httpx
 import numpy as np
 import pytest
 
-from quant.scenario import BUILT_IN
+from desk.governance.approvals import Thresholds
+from desk.market.bundled import BundledPrices
+from desk.optimization.estimate import estimate
+from desk.optimization.request import OptimizationRequest
+from desk.scenarios.repository import ScenarioValues, add_scenario
+from desk.strategies.evaluation import evaluate_strategy
+from desk.strategies.templates import Rule, templates
+from quant.worlds.scenario import BUILT_IN
 from store.store import open_store
-from tests.api.serving import application, running
-from tests.graphs.conftest import open_desk
-from tools.approval import Thresholds
-from tools.bundled import BundledPrices
-from tools.estimate import estimate
-from tools.optimization import OptimizationRequest
-from tools.quick import evaluate_strategy
-from tools.scenario_book import ScenarioValues, add_scenario
-from tools.strategies import Rule, templates
+from tests.api.http.application import application, running
+from tests.graphs.dependencies import open_dependencies
 
 RULE = {"weight_function": "inverse_vol", "estimator": "rolling", "lookback_days": 63, "rebalancing": "monthly"}
 TEN_YEARS = {"first_day": "2005-01-01", "last_day": "2014-12-31"}
@@ -175,8 +175,8 @@ def test_an_estimate_says_what_a_job_takes_and_whether_a_person_is_asked(client)
 def test_who_asks_nobody_needs_no_approval(home) -> None:
     @asynccontextmanager
     async def alone():
-        async with open_desk(home) as desk:
-            yield replace(desk, thresholds=None)
+        async with open_dependencies(home) as dependencies:
+            yield replace(dependencies, thresholds=None)
 
     with running(application(home, alone())) as address:
         answer = httpx.post(f"{address}/api/estimates", json={"trials": 5_000}, timeout=120).json()

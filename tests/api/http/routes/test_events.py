@@ -15,16 +15,16 @@ import websockets
 from websockets.asyncio.client import connect
 from websockets.typing import Origin
 
-from api.routes.events import beating
-from api.routes.events import frames as frames_of
-from graphs.desk import Desk
-from graphs.following import Following
+from api.http.routes.events import beating
+from api.http.routes.events import frames as frames_of
+from graphs.dependencies import Dependencies
+from graphs.streaming.followers import Following
 from store.errors import Unavailable
 from store.events import Events
 from store.store import open_store
-from tests.api.live import RUN, frames, payload, written
-from tests.api.serving import application, running, served
-from tests.graphs.conftest import open_desk
+from tests.api.http.application import application, running, served
+from tests.api.http.live_run import RUN, frames, payload, written
+from tests.graphs.dependencies import open_dependencies
 
 pytestmark = pytest.mark.anyio
 
@@ -270,10 +270,10 @@ class Observed:
 
 
 @asynccontextmanager
-async def observed(home: Path, made: list[Observed]) -> AsyncGenerator[Desk]:
-    async with open_desk(home) as desk:
-        made.append(Observed(desk.store.events))
-        yield replace(desk, store=replace(desk.store, events=made[0]))
+async def observed(home: Path, made: list[Observed]) -> AsyncGenerator[Dependencies]:
+    async with open_dependencies(home) as dependencies:
+        made.append(Observed(dependencies.store.events))
+        yield replace(dependencies, store=replace(dependencies.store, events=made[0]))
 
 
 async def test_many_readers_ask_the_storage_no_more_than_one_does(home):

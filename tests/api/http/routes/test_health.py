@@ -3,7 +3,7 @@ import re
 import httpx
 import pytest
 
-from tests.api.serving import application, running, served
+from tests.api.http.application import application, running, served
 
 pytestmark = pytest.mark.anyio
 

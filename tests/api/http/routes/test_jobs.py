@@ -5,15 +5,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from graphs.leases import leased
-from graphs.run_book import change_run
-from graphs.states import RunState
+from desk.governance.approvals import Approval, Asked, Thresholds
+from desk.optimization.estimate import estimate
+from desk.optimization.request import OptimizationRequest
+from graphs.runs.leases import leased
+from graphs.runs.repository import change_run
+from graphs.runs.states import RunState
 from store.records import Key
-from tests.api.serving import application, served
-from tests.graphs.queued import queued_desk
-from tools.approval import Approval, Asked, Thresholds
-from tools.estimate import estimate
-from tools.optimization import OptimizationRequest
+from tests.api.http.application import application, served
+from tests.graphs.jobs.queued_runs import queued_dependencies
 
 pytestmark = pytest.mark.anyio
 
@@ -21,21 +21,27 @@ SMALL = {"name": "Small", "trials": 10, "seed": 3}
 
 
 @asynccontextmanager
-async def desk_and_client(home, owner: str = "local"):
+async def dependencies_and_client(home, owner: str = "local"):
     """The application, and a desk over the same home: another process, as a worker is."""
-    async with queued_desk(home) as desk, served(application(home, queued_desk(home), owner=owner)) as client:
-        yield desk, client
+    async with (
+        queued_dependencies(home) as dependencies,
+        served(application(home, queued_dependencies(home), owner=owner)) as client,
+    ):
+        yield dependencies, client
 
 
-async def moved(desk, job: str, *states: RunState) -> None:
+async def moved(dependencies, job: str, *states: RunState) -> None:
     for state in states:
         await change_run(
-            desk.store, "local", job, lambda run, state=state: run.moved(state, at=datetime.now(UTC), by="worker")
+            dependencies.store,
+            "local",
+            job,
+            lambda run, state=state: run.moved(state, at=datetime.now(UTC), by="worker"),
         )
 
 
 async def test_a_job_is_submitted_and_can_be_read(home):
-    async with desk_and_client(home) as (_, client):
+    async with dependencies_and_client(home) as (_, client):
         answer = await client.post("/api/jobs", json=SMALL)
         assert answer.status_code == 202
         job = answer.json()
@@ -52,7 +58,7 @@ async def test_a_job_is_submitted_and_can_be_read(home):
 
 
 async def test_the_same_key_is_the_same_job_and_with_another_request_a_conflict(home):
-    async with desk_and_client(home) as (_, client):
+    async with dependencies_and_client(home) as (_, client):
         first, again, other = [
             await client.post("/api/jobs", json=SMALL | changes, headers={"Idempotency-Key": "monday"})
             for changes in ({}, {}, {"seed": 4})
@@ -75,7 +81,7 @@ async def test_the_same_key_is_the_same_job_and_with_another_request_a_conflict(
     ],
 )
 async def test_a_wrong_or_missing_field_is_named_and_nothing_is_stored(home, changes, field, allowed):
-    async with desk_and_client(home) as (_, client):
+    async with dependencies_and_client(home) as (_, client):
         answer = await client.post("/api/jobs", json=SMALL | changes)
         assert answer.status_code == 422
         [detail] = answer.json()["error"]["details"]
@@ -85,14 +91,14 @@ async def test_a_wrong_or_missing_field_is_named_and_nothing_is_stored(home, cha
 
 
 async def test_jobs_are_listed_by_page_state_and_name(home):
-    async with desk_and_client(home) as (desk, client):
+    async with dependencies_and_client(home) as (dependencies, client):
         ids = [
             (await client.post("/api/jobs", json=SMALL | {"name": f"Core {n}" if n % 2 else f"Fringe {n}"})).json()[
                 "id"
             ]
             for n in range(5)
         ]
-        await moved(desk, ids[0], "validating", "running")
+        await moved(dependencies, ids[0], "validating", "running")
         newest = ids[::-1]
 
         async def walk(**query) -> list[str]:
@@ -113,12 +119,12 @@ async def test_jobs_are_listed_by_page_state_and_name(home):
 
 
 async def test_a_name_that_nothing_has_is_looked_for_in_a_few_pages_at_a_time(home):
-    async with desk_and_client(home) as (desk, client):
+    async with dependencies_and_client(home) as (dependencies, client):
         first = (await client.post("/api/jobs", json=SMALL)).json()["id"]
-        [record] = (await desk.store.records.list("local", "run")).records
+        [record] = (await dependencies.store.records.list("local", "run")).records
         assert record.key.id == first
         for n in range(60):
-            await desk.store.records.put(Key("local", "run", f"copy{n}"), {**record.document, "id": f"copy{n}"})
+            await dependencies.store.records.put(Key("local", "run", f"copy{n}"), {**record.document, "id": f"copy{n}"})
         page = (await client.get("/api/jobs", params={"name": "nothing", "limit": 1})).json()
         assert page["items"] == []
         last = (await client.get("/api/jobs", params={"name": "nothing", "limit": 1, "after": page["next"]})).json()
@@ -126,7 +132,7 @@ async def test_a_name_that_nothing_has_is_looked_for_in_a_few_pages_at_a_time(ho
 
 
 async def test_a_waiting_job_is_cancelled_at_once_and_a_finished_one_never(home):
-    async with desk_and_client(home) as (desk, client):
+    async with dependencies_and_client(home) as (dependencies, client):
         job = (await client.post("/api/jobs", json=SMALL)).json()
         answer = await client.delete(f"/api/jobs/{job['id']}", params={"reason": "wrong seed"})
         assert (answer.status_code, answer.json()["state"]) == (202, "cancelled")
@@ -136,15 +142,15 @@ async def test_a_waiting_job_is_cancelled_at_once_and_a_finished_one_never(home)
         assert (await client.get(f"/api/jobs/{job['id']}/result")).status_code == 409
 
         other = (await client.post("/api/jobs", json=SMALL)).json()
-        await moved(desk, other["id"], "validating", "running", "aggregating", "completed")
+        await moved(dependencies, other["id"], "validating", "running", "aggregating", "completed")
         assert (await client.delete(f"/api/jobs/{other['id']}")).status_code == 409
 
 
 async def test_a_job_that_a_worker_has_is_told_to_end(home):
-    async with desk_and_client(home) as (desk, client):
+    async with dependencies_and_client(home) as (dependencies, client):
         job = (await client.post("/api/jobs", json=SMALL)).json()
-        async with leased(desk.store, "local", job["id"]):
-            await moved(desk, job["id"], "validating", "running")
+        async with leased(dependencies.store, "local", job["id"]):
+            await moved(dependencies, job["id"], "validating", "running")
             answer = await client.delete(f"/api/jobs/{job['id']}")
         assert (answer.status_code, answer.json()["state"], answer.json()["cancelling"]) == (202, "running", True)
         refused = await client.get(f"/api/jobs/{job['id']}/result")
@@ -153,7 +159,7 @@ async def test_a_job_that_a_worker_has_is_told_to_end(home):
 
 
 async def test_a_cancelled_job_goes_on_and_a_running_one_cannot(home):
-    async with desk_and_client(home) as (_, client):
+    async with dependencies_and_client(home) as (_, client):
         job = (await client.post("/api/jobs", json=SMALL)).json()
         assert (await client.post(f"/api/jobs/{job['id']}/restart")).status_code == 409
         await client.delete(f"/api/jobs/{job['id']}")
@@ -162,21 +168,21 @@ async def test_a_cancelled_job_goes_on_and_a_running_one_cannot(home):
 
 
 async def test_a_person_decides_about_a_job_that_waits(home):
-    async with desk_and_client(home) as (desk, client):
+    async with dependencies_and_client(home) as (dependencies, client):
         job = (await client.post("/api/jobs", json=SMALL)).json()
         at = f"/api/jobs/{job['id']}/approval"
         nothing = await client.post(at, json={"verdict": "approved"})
         assert nothing.status_code == 409
-        await moved(desk, job["id"], "validating", "waiting")
+        await moved(dependencies, job["id"], "validating", "waiting")
         asked = Asked(
             subject="launch",
             estimate=estimate(OptimizationRequest(**SMALL)),
             exceeded=("evaluations",),
             thresholds=Thresholds(evaluations=1),
-            at=desk.now(),
+            at=dependencies.now(),
         )
         key = Key("local", "approval", f"{job['id']}.launch")
-        await desk.store.records.put(key, Approval(asked=asked).model_dump(mode="json"))
+        await dependencies.store.records.put(key, Approval(asked=asked).model_dump(mode="json"))
         assert (await client.get(f"/api/jobs/{job['id']}")).json()["approval"]["decided"] is None
         for wrong in ({"verdict": "rejected"}, {"verdict": "edited"}, {"verdict": "approved", "trials": 20}, {}):
             assert (await client.post(at, json=wrong)).status_code == 422
@@ -188,17 +194,17 @@ async def test_a_person_decides_about_a_job_that_waits(home):
 
 
 async def test_a_job_says_that_its_data_were_revised(home):
-    async with desk_and_client(home) as (desk, client):
+    async with dependencies_and_client(home) as (dependencies, client):
         job = (await client.post("/api/jobs", json=SMALL)).json()
-        await desk.store.records.put(Key("local", "stale", job["id"]), {"reason": "closes changed"})
+        await dependencies.store.records.put(Key("local", "stale", job["id"]), {"reason": "closes changed"})
         assert (await client.get(f"/api/jobs/{job['id']}")).json()["stale"] == {"reason": "closes changed"}
 
 
 async def test_a_job_of_somebody_else_is_not_found(home):
-    async with desk_and_client(home) as (_, client):
+    async with dependencies_and_client(home) as (_, client):
         job = (await client.post("/api/jobs", json=SMALL)).json()
     at = f"/api/jobs/{job['id']}"
-    async with desk_and_client(home, owner="anne") as (_, client):
+    async with dependencies_and_client(home, owner="anne") as (_, client):
         answers = [
             await client.request(method, at + rest, json=body)
             for method, rest, body in (

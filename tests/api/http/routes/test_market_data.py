@@ -12,9 +12,9 @@ import httpx
 import numpy as np
 import pytest
 
-from api.routes.market_data import PriceSeries, ReturnSeries
-from tests.api.serving import application, served
-from tools.bundled import BundledPrices
+from api.http.routes.market_data import PriceSeries, ReturnSeries
+from desk.market.bundled import BundledPrices
+from tests.api.http.application import application, served
 
 pytestmark = pytest.mark.anyio
 

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.api.serving import application, running, served
-from tests.graphs.conftest import open_desk
+from tests.api.http.application import application, running, served
+from tests.graphs.dependencies import open_dependencies
 
 pytestmark = pytest.mark.anyio  # the others ask a server that runs beside them
 
@@ -249,8 +249,8 @@ async def test_another_owner_finds_nothing(client, home) -> None:
 async def test_an_expired_simulation_is_gone_and_an_unknown_one_is_not_found(home) -> None:
     @asynccontextmanager
     async def a_month_ago():
-        async with open_desk(home) as desk:
-            yield replace(desk, now=lambda: datetime.now(UTC) - timedelta(days=30, seconds=1))
+        async with open_dependencies(home) as dependencies:
+            yield replace(dependencies, now=lambda: datetime.now(UTC) - timedelta(days=30, seconds=1))
 
     async with served(application(home, a_month_ago())) as client:
         found = await made(client, trajectories=1)

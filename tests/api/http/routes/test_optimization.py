@@ -6,11 +6,11 @@ import httpx
 import numpy as np
 import pytest
 
+from desk.market.bundled import BundledPrices
 from quant.allocate import maximum_sharpe, minimum_variance
-from quant.covariance import ledoit_wolf, sample
-from quant.returns import Returns
-from tests.api.serving import application, served
-from tools.bundled import BundledPrices
+from quant.covariance.estimators import ledoit_wolf, sample
+from quant.numeric.returns import Returns
+from tests.api.http.application import application, served
 
 pytestmark = pytest.mark.anyio
 
@@ -233,7 +233,7 @@ async def test_a_rate_that_nothing_beats_leaves_no_sharpe_portfolio(client):
 @pytest.mark.parametrize("kind", KINDS)
 async def test_prices_at_hand_give_what_their_returns_give(client, kind):
     found = await solved(client, kind, **WINDOW)
-    prices = (await BundledPrices().load("stocks")).only(WINDOW["symbols"])
+    prices = (await BundledPrices().load("stocks")).select(WINDOW["symbols"])
     days = (prices.dates >= np.datetime64("2015-01-02")) & (prices.dates <= np.datetime64("2019-12-31"))
     returns = Returns.from_prices(prices.dates[days], prices.assets, prices.closes[days])
     given = {name: returns.values[:, n].tolist() for n, name in enumerate(returns.assets)}

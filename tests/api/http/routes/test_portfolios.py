@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.etags import etag, expected_versions, is_known
-from tests.api.serving import application, served
-from tests.graphs.conftest import open_desk
+from api.http.etags import etag, expected_versions, is_known
+from tests.api.http.application import application, served
+from tests.graphs.dependencies import open_dependencies
 
 pytestmark = pytest.mark.anyio
 
@@ -247,8 +247,8 @@ async def test_what_is_deleted_is_out_of_sight_and_can_be_restored(client):
 
 
 async def test_after_a_month_there_is_nothing_to_restore(home):
-    async with open_desk(home) as desk:
-        long_ago = replace(desk, now=lambda: datetime.now(UTC) - timedelta(days=31))
+    async with open_dependencies(home) as dependencies:
+        long_ago = replace(dependencies, now=lambda: datetime.now(UTC) - timedelta(days=31))
         async with served(application(home, nullcontext(long_ago))) as client:
             path = f"/api/portfolios/{(await made(client)).json()['id']}"
             assert (await client.delete(path)).status_code == 204

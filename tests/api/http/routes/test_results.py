@@ -15,24 +15,25 @@ import httpx
 import pytest
 from openpyxl import load_workbook
 
-from graphs import reproductions
-from graphs.jobs import queue_of
-from graphs.run_book import list_runs, run_of
-from graphs.runs import create_run, execute
-from quant.evaluation import Metrics
-from quant.scenario import BUILT_IN
+from desk.base.errors import UserError
+from desk.optimization.reading.chart_schemas import Charts
+from desk.optimization.reading.trial_pages import SortBy
+from desk.optimization.request import OptimizationRequest
+from desk.optimization.result import OptimizationResult
+from desk.optimization.unfinished import PartialResult
+from graphs.jobs.jobs import queue_of
+from graphs.runs import reproductions
+from graphs.runs.execution import create_run, execute
+from graphs.runs.repository import list_runs, run_of
+from quant.strategies.evaluation import Metrics
+from quant.worlds.scenario import BUILT_IN
 from store.errors import Unavailable
 from store.queue import Document, Queue
-from store.records import Key, every
-from tests.api.serving import application, served
-from tests.graphs.conftest import open_desk
-from tests.graphs.queued import eventually, queued_desk
-from tests.graphs.test_worker import working
-from tools.charts import Charts
-from tools.errors import UserError
-from tools.optimization import OptimizationRequest, OptimizationResult
-from tools.trial_pages import SortBy
-from tools.unfinished import PartialResult
+from store.records import Key, iterate_records
+from tests.api.http.application import application, served
+from tests.graphs.dependencies import open_dependencies
+from tests.graphs.jobs.queued_runs import eventually, queued_dependencies
+from tests.graphs.jobs.test_worker import working
 
 pytestmark = pytest.mark.anyio
 
@@ -50,29 +51,29 @@ def searched(tmp_path_factory) -> Path:
 
 
 async def _search(home: Path) -> None:
-    async with open_desk(home) as desk:
+    async with open_dependencies(home) as dependencies:
         for name in (DONE, BROKEN):
-            await create_run(desk, OWNER, REQUEST, run_id=name)
-        await create_run(desk, OWNER, REQUEST.model_copy(update={"seed": 4, "trials": 10}), run_id=OTHER)
+            await create_run(dependencies, OWNER, REQUEST, run_id=name)
+        await create_run(dependencies, OWNER, REQUEST.model_copy(update={"seed": 4, "trials": 10}), run_id=OTHER)
         for name in (DONE, OTHER):
-            async for _ in execute(desk, OWNER, name):
+            async for _ in execute(dependencies, OWNER, name):
                 pass
-        async for record in every(desk.store.records, OWNER, "trial", prefix=f"{DONE}."):
+        async for record in iterate_records(dependencies.store.records, OWNER, "trial", prefix=f"{DONE}."):
             if record.document["number"] < 12:
                 digest = record.key.id.partition(".")[2]
-                await desk.store.records.put(Key(OWNER, "trial", f"{BROKEN}.{digest}"), record.document)
-        record = await desk.store.records.get(Key(OWNER, "run", BROKEN))
+                await dependencies.store.records.put(Key(OWNER, "trial", f"{BROKEN}.{digest}"), record.document)
+        record = await dependencies.store.records.get(Key(OWNER, "run", BROKEN))
         assert record is not None
         document = {**record.document, "code_version": "0" * 64}
-        await desk.store.records.put(record.key, document)
+        await dependencies.store.records.put(record.key, document)
         with pytest.raises(UserError):
-            [_ async for _ in execute(desk, OWNER, BROKEN)]
-        await desk.store.records.put(record.key, {**record.document, "state": "cancelled"})
+            [_ async for _ in execute(dependencies, OWNER, BROKEN)]
+        await dependencies.store.records.put(record.key, {**record.document, "state": "cancelled"})
 
 
 @asynccontextmanager
 async def client_of(home: Path) -> AsyncGenerator[httpx.AsyncClient]:
-    async with served(application(home, queued_desk(home))) as client:
+    async with served(application(home, queued_dependencies(home))) as client:
         yield client
 
 
@@ -228,10 +229,10 @@ async def test_a_file_says_where_it_comes_from_and_is_the_same_each_time(searche
     said = _said(format_, first.content)
     for part in (DONE, result.manifest.last_day, result.manifest.data_digest):
         assert part in said
-    async with open_desk(searched) as desk:
-        run = await run_of(desk.store, OWNER, DONE)
-        await desk.store.records.delete(Key(OWNER, "derived", f"{run.id}.export.{format_}"))
-        await desk.store.records.delete(Key(OWNER, "derived", f"{run.id}.export.trials.csv"))
+    async with open_dependencies(searched) as dependencies:
+        run = await run_of(dependencies.store, OWNER, DONE)
+        await dependencies.store.records.delete(Key(OWNER, "derived", f"{run.id}.export.{format_}"))
+        await dependencies.store.records.delete(Key(OWNER, "derived", f"{run.id}.export.trials.csv"))
     async with client_of(searched) as client:
         anew = await client.get(f"/api/jobs/{DONE}/export", params={"format": format_})
     assert (anew.headers["X-Cache"], anew.content) == ("miss", first.content)
@@ -302,9 +303,9 @@ class Down:
 
 async def test_a_finished_job_is_reproduced_by_a_worker_without_a_model(searched):
     at = f"/api/jobs/{DONE}"
-    async with client_of(searched) as client, queued_desk(searched) as desk:
+    async with client_of(searched) as client, queued_dependencies(searched) as dependencies:
         with pytest.raises(Unavailable):
-            await reproductions.ask(replace(desk, queue=Down(queue_of(desk))), OWNER, DONE)
+            await reproductions.ask(replace(dependencies, queue=Down(queue_of(dependencies))), OWNER, DONE)
         assert (await client.get(f"{at}/reproductions")).json() == []
         asked = await client.post(f"{at}/reproduce")
         assert (asked.status_code, asked.json()["state"], asked.json()["same"]) == (202, "queued", None)
@@ -312,8 +313,8 @@ async def test_a_finished_job_is_reproduced_by_a_worker_without_a_model(searched
         assert (await client.post(f"/api/jobs/{BROKEN}/reproduce")).status_code == 409
         other = (await client.post(f"/api/jobs/{OTHER}/reproduce")).json()
         forged = {**other, "stored_digest": "0" * 64}
-        await desk.store.records.put(Key(OWNER, "reproduction", f"{OTHER}.{other['id']}"), forged)
-        async with working(replace(desk, models=None)):
+        await dependencies.store.records.put(Key(OWNER, "reproduction", f"{OTHER}.{other['id']}"), forged)
+        async with working(replace(dependencies, models=None)):
 
             async def ended() -> bool:
                 lists = [(await client.get(f"/api/jobs/{job}/reproductions")).json() for job in (DONE, OTHER)]
@@ -325,5 +326,5 @@ async def test_a_finished_job_is_reproduced_by_a_worker_without_a_model(searched
         assert done["reproduced_digest"] == done["stored_digest"]
         [differs] = (await client.get(f"/api/jobs/{OTHER}/reproductions")).json()
         assert (differs["state"], differs["same"]) == ("done", False)
-        assert await queue_of(desk).depth() == 0
-        assert [run.id for run in await list_runs(desk.store, OWNER)] == [OTHER, BROKEN, DONE]
+        assert await queue_of(dependencies).depth() == 0
+        assert [run.id for run in await list_runs(dependencies.store, OWNER)] == [OTHER, BROKEN, DONE]

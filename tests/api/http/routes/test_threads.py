@@ -11,10 +11,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.serving import application, running, served
-from tests.graphs.conftest import OWNER, open_desk
-from tests.graphs.waiting import LOW
-from tools.context import utc_now
+from desk.base.clock import utc_now
+from tests.api.http.application import application, running, served
+from tests.graphs.dependencies import OWNER, open_dependencies
+from tests.graphs.runs.approval_process import LOW
 
 JOKE, RISK = "tell me a joke", "how volatile is the S&P 500?"
 SEARCH = "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year, base case and bear market"
@@ -25,8 +25,8 @@ pytestmark = pytest.mark.anyio
 @asynccontextmanager
 async def guarded(home: Path, later: timedelta = timedelta(0)):
     """A person is asked before every search."""
-    async with open_desk(home) as desk:
-        yield replace(desk, thresholds=LOW, now=lambda: utc_now() + later)
+    async with open_dependencies(home) as dependencies:
+        yield replace(dependencies, thresholds=LOW, now=lambda: utc_now() + later)
 
 
 @pytest.fixture

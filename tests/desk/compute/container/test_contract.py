@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tools.code import code_version
-from tools.container import (
+from desk.base.code_version import code_version
+from desk.compute.container.job_files import (
     BadOutput,
     Foreign,
     Resources,
@@ -71,7 +71,7 @@ def test_a_missing_file_is_named(folder, name) -> None:
 def test_work_of_another_version_is_refused(folder, change) -> None:
     path = folder / "work.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    with pytest.raises(Foreign, match="another version of the program; allowed: the image"):
+    with pytest.raises(Foreign, match="another version of the program; expected the image"):
         read_work(folder)
 
 
@@ -86,7 +86,7 @@ def test_documents_that_cannot_be_read_are_refused(folder, name, content) -> Non
 def test_other_prices_are_refused(folder, prices) -> None:
     other = replace(prices, closes=prices.closes * 1.01)
     (folder / "prices.npz").write_bytes(pack_prices(other))
-    with pytest.raises(Foreign, match=rf"its digest is {other.digest[:16]}; allowed: {prices.digest[:16]}"):
+    with pytest.raises(Foreign, match=rf"its digest is {other.digest[:16]}; expected {prices.digest[:16]}"):
         read_work(folder)
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tools.code import code_version
-from tools.container import Tree, Work, decode_summary, decode_trials, write_work
-from tools.jobs import JobStatus
-from tools.working import work
+from desk.base.code_version import code_version
+from desk.compute.container.job_files import Tree, Work, decode_summary, decode_trials, write_work
+from desk.compute.container.worker import work
+from desk.optimization.jobs import JobStatus
 
 pytestmark = pytest.mark.anyio
 HOSTS = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]

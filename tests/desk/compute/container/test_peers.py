@@ -14,17 +14,17 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from quant.evaluation import Evaluation
-from quant.search import sobol
-from quant.strategy import StrategyConfig
-from tests.tools.test_shards import resealed
-from tools.board import Board
-from tools.container import Resources, Work
-from tools.evaluation import World
-from tools.peers import LARGEST_SHARD, LeaderLost, Peers, follow
-from tools.search import Direct
-from tools.sharding import FolderShelf, Sharded
-from tools.shards import BadShard, Task, compute, spans
+from desk.compute.container.coordination import LARGEST_SHARD, LeaderLost, Peers, follow
+from desk.compute.container.job_files import Resources, Work
+from desk.compute.container.task_queue import Board
+from desk.compute.shards.sharded_search import FolderShelf, Sharded
+from desk.compute.shards.shards import BadShard, Task, compute, spans
+from desk.optimization.evaluation import World
+from desk.optimization.search.search import Direct
+from quant.strategies.config import StrategyConfig
+from quant.strategies.evaluation import Evaluation
+from quant.strategies.search import sobol
+from tests.desk.compute.shards.test_shards import resealed
 
 pytestmark = pytest.mark.anyio
 PATHS = 4_172

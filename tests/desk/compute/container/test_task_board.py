@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quant.strategy import StrategyConfig
-from tools.board import LATE, Board, Flight
-from tools.jobs import Shard
-from tools.shards import Task
+from desk.compute.container.task_queue import LATE, Board, Flight
+from desk.compute.shards.shards import Task
+from desk.optimization.jobs import Shard
+from quant.strategies.config import StrategyConfig
 
 CONFIG = StrategyConfig(weight_function="constant", constant_weight=1.0)
 

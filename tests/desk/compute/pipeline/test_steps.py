@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from quant.paths import path_model
-from quant.scenario import BUILT_IN
-from tests.tools.conftest import Searched
-from tools.code import code_version
-from tools.container import BadOutput, Foreign, Tree, encode_summary, pack_prices, read_work
-from tools.errors import InvalidInput
-from tools.finished_search import read_result
-from tools.optimization import OptimizationRequest
-from tools.pipeline import step_of
-from tools.prices import Prices
-from tools.scenario_check import check_scenario, require
-from tools.step_files import Asked, finished
-from tools.stepping import perform
+from desk.base.code_version import code_version
+from desk.base.errors import InvalidInput
+from desk.compute.container.job_files import BadOutput, Foreign, Tree, encode_summary, pack_prices, read_work
+from desk.compute.pipeline.definition import step_of
+from desk.compute.pipeline.search_output import read_result
+from desk.compute.pipeline.step_files import Asked, finished
+from desk.compute.pipeline.step_worker import perform
+from desk.market.prices import Prices
+from desk.optimization.request import OptimizationRequest
+from desk.optimization.scenario_checks import check_scenario, require
+from quant.worlds.paths import path_model
+from quant.worlds.scenario import BUILT_IN
+from tests.desk.conftest import Searched
 
 
 def executed(name: str, tree: Tree) -> Path:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.fleet.fleet import IMAGE_URI, ROLE
-from tools.attempts import begun, judged, outdated, refused, spoiled
-from tools.container import BadOutput
-from tools.processing import Cluster, Outcome
-from tools.remote_jobs import RemoteJob
+from desk.compute.container.job_files import BadOutput
+from desk.compute.sagemaker.job_repository import RemoteJob
+from desk.compute.sagemaker.job_transitions import begun, judged, outdated, refused, spoiled
+from desk.compute.sagemaker.processing import Cluster, Outcome
+from tests.doubles.sagemaker.fleet import IMAGE_URI, ROLE
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 CLUSTER = Cluster(image=IMAGE_URI, role=ROLE, bucket="desk", instances=8, attempts=9)
@@ -74,7 +74,7 @@ def test_the_same_fault_in_a_row_is_an_end_and_another_one_is_not(fresh: RemoteJ
     ("meaning", "code", "said"),
     [
         ("stopped", "stopped_outside", "it was stopped in AWS"),
-        ("too_long", "fault", "SAGEMAKER_MAX_HOURS: as AWS says; allowed: more hours"),
+        ("too_long", "fault", "SAGEMAKER_MAX_HOURS: as AWS says; expected more hours"),
         ("mendable", "fault", "as AWS says"),
     ],
 )

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from tests.fleet.definitions import parsed, placed
-from tests.fleet.references import resolved
-from tests.fleet.validation import refuse_unfit
-from tools.pipeline import RETRIES, STEPS
-from tools.pipeline_definition import definition
-from tools.processing import Cluster
+from desk.compute.pipeline.definition import RETRIES, STEPS
+from desk.compute.sagemaker.pipeline_definition import definition
+from desk.compute.sagemaker.processing import Cluster
+from tests.doubles.sagemaker.definitions import parsed, placed
+from tests.doubles.sagemaker.references import resolved
+from tests.doubles.sagemaker.validation import refuse_unfit
 
 ROLE = "arn:aws:iam::123456789012:role/stratigos"
 SEALED = Cluster(

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.fleet.fleet import IMAGE_URI, ROLE
-from tests.fleet.validation import refuse_unfit
-from tools.processing import LONGEST_REASON, Cluster, outcome_of, plain, request, tags_of
+from desk.compute.sagemaker.processing import LONGEST_REASON, Cluster, outcome_of, plain, request, tags_of
+from tests.doubles.sagemaker.fleet import IMAGE_URI, ROLE
+from tests.doubles.sagemaker.validation import refuse_unfit
 
 LONGEST = timedelta(hours=24)
 BEGUN = datetime(2026, 3, 2, tzinfo=UTC)
@@ -68,7 +68,7 @@ def test_neither_a_name_nor_a_secret_stands_in_a_request() -> None:
         ("AlgorithmError: , exit code: 1", "KeyError", "fault", "KeyError"),
         ("AlgorithmError: See job logs for more information", "KeyError", "fault", "KeyError"),
         ("AlgorithmError: , exit code: 1", "", "lost", "AlgorithmError"),
-        ("AlgorithmError: , exit code: 2", "prices.npz: x; allowed: y", "mendable", "prices.npz: x; allowed: y"),
+        ("AlgorithmError: , exit code: 2", "prices.npz: x; expected y", "mendable", "prices.npz: x; expected y"),
         ("AlgorithmError: exit code of 127.2.1.2: 137, 127.2.1.1: 1", "gone", "lost", "AlgorithmError"),
         ("AlgorithmError: exit code of 127.2.1.1: 2, 127.2.1.2: 75", "x: y", "mendable", "x: y"),
         ("ClientError: Data download failed: access denied", "", "mendable", "ClientError: Data"),

@@ -13,26 +13,27 @@ from typing import Any
 
 import pytest
 
+from desk.base.clock import utc_now
+from desk.base.code_version import code_version
+from desk.base.errors import NotFound, UserError
+from desk.compute.container.job_files import Summary, Work, checkpoint_name, encode_summary, encode_trials
+from desk.compute.sagemaker.aws_client import Calls
+from desk.compute.sagemaker.job_repository import INDEX, KIND, REMEMBERED, job_name
+from desk.compute.sagemaker.job_results import FILES_AT_ONCE
+from desk.compute.sagemaker.processing import Cluster
+from desk.compute.sagemaker.runner import IN_FLIGHT, SageMakerRunner, reach
+from desk.governance.estimates import Machines
+from desk.optimization.jobs import JobStatus, SearchJob
+from desk.optimization.repositories.trial_repository import stored_trials
 from store.errors import Unavailable
 from store.keys import SYSTEM
 from store.records import Key
 from store.store import Store, open_store
-from tests.aws import moto, point_at
-from tests.fleet.fleet import IMAGE_URI, ROLE, Fleet
-from tests.fleet.job import Conduct
-from tests.soaking import a_few
-from tests.tools import canned
-from tools.aws_calls import Calls
-from tools.code import code_version
-from tools.container import Summary, Work, checkpoint_name, encode_summary, encode_trials
-from tools.context import utc_now
-from tools.errors import NotFound, UserError
-from tools.jobs import JobStatus, Machines, SearchJob
-from tools.processing import Cluster
-from tools.remote_jobs import INDEX, KIND, REMEMBERED, job_name
-from tools.remote_results import FILES_AT_ONCE
-from tools.sagemaker import IN_FLIGHT, SageMakerRunner, reach
-from tools.trials import stored_trials
+from tests.doubles.aws import moto, point_at
+from tests.doubles.sagemaker import fixed_results as canned
+from tests.doubles.sagemaker.fleet import IMAGE_URI, ROLE, Fleet
+from tests.doubles.sagemaker.job import Conduct
+from tests.soak_variants import a_few
 
 pytestmark = pytest.mark.anyio
 
@@ -337,11 +338,11 @@ async def test_an_end_is_made_of_attempts(case: Case) -> None:
 
 async def test_what_a_container_says_can_be_mended_is_told_at_once(case: Case) -> None:
     case.attempts(
-        a1={"code": 2, "message": "prices.npz: it cannot be read; allowed: another", "without": ["summary.json"]}
+        a1={"code": 2, "message": "prices.npz: it cannot be read; expected another", "without": ["summary.json"]}
     )
     status = await case.searched()
     assert (status.state, status.mendable, len(case.jobs)) == ("failed", True, 1)
-    assert status.error == "prices.npz: it cannot be read; allowed: another"
+    assert status.error == "prices.npz: it cannot be read; expected another"
 
 
 @pytest.mark.soak

@@ -9,18 +9,19 @@ from typing import Any
 
 import pytest
 
-from quant.trial import Trial
+from desk.compute.container.job_files import Account
+from desk.compute.sagemaker.aws_client import Calls
+from desk.compute.sagemaker.job_repository import job_name
+from desk.compute.sagemaker.processing import Cluster
+from desk.compute.sagemaker.runner import SageMakerRunner
+from desk.governance.estimates import Machines
+from desk.optimization.jobs import JobStatus, SearchJob
+from desk.optimization.repositories.trial_repository import stored_trials
+from quant.strategies.trial import Trial
 from store.store import Store, open_store
-from tests.aws import moto, point_at
-from tests.fleet.fleet import IMAGE_URI, ROLE, Fleet
-from tests.fleet.job import Conduct
-from tools.aws_calls import Calls
-from tools.container import Account
-from tools.jobs import JobStatus, Machines, SearchJob
-from tools.processing import Cluster
-from tools.remote_jobs import job_name
-from tools.sagemaker import SageMakerRunner
-from tools.trials import stored_trials
+from tests.doubles.aws import moto, point_at
+from tests.doubles.sagemaker.fleet import IMAGE_URI, ROLE, Fleet
+from tests.doubles.sagemaker.job import Conduct
 
 pytestmark = pytest.mark.anyio
 

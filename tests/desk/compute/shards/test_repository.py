@@ -9,15 +9,15 @@ from functools import partial
 
 import pytest
 
+from desk.compute.local import LocalRunner
+from desk.compute.shards.repository import KIND, MOST, WRITERS, BlobShelf, forget_shards, note_use
+from desk.compute.shards.sharded_search import Sharded
+from desk.compute.shards.shards import compute
+from desk.optimization.jobs import JobStatus
 from store.errors import Unavailable
 from store.keys import SYSTEM
-from store.records import every
+from store.records import iterate_records
 from store.store import Store, open_store
-from tools.jobs import JobStatus
-from tools.local import LocalRunner
-from tools.shard_book import KIND, MOST, WRITERS, BlobShelf, forget_shards, note_use
-from tools.sharding import Sharded
-from tools.shards import compute
 
 pytestmark = pytest.mark.anyio
 BEGIN = datetime(2026, 1, 5, tzinfo=UTC)
@@ -70,7 +70,7 @@ async def there(store: Store, *ids: str) -> list[bool]:
 
 
 async def uses(store: Store) -> int:
-    return len([record async for record in every(store.records, SYSTEM, KIND)])
+    return len([record async for record in iterate_records(store.records, SYSTEM, KIND)])
 
 
 async def finished(store: Store, world, job, nth: int) -> tuple[JobStatus, Failing]:

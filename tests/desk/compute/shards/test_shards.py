@@ -14,16 +14,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quant.evaluation import Evaluation
-from quant.kernel import STATISTICS
-from quant.random import LANES
-from quant.search import sobol
-from quant.simulation import GROUP
-from quant.strategy import StrategyConfig
-from tools.evaluation import World
-from tools.search import Direct
-from tools.sharding import ATTEMPTS, FolderShelf, Sharded
-from tools.shards import BadShard, Cutter, Task, compute, decode, encode, spans
+from desk.compute.shards.sharded_search import ATTEMPTS, FolderShelf, Sharded
+from desk.compute.shards.shards import BadShard, Cutter, Task, compute, decode, encode, spans
+from desk.optimization.evaluation import World
+from desk.optimization.search.search import Direct
+from quant.numeric.random_numbers import LANES
+from quant.strategies.config import StrategyConfig
+from quant.strategies.evaluation import Evaluation
+from quant.strategies.kernel import STATISTICS
+from quant.strategies.search import sobol
+from quant.strategies.simulation import GROUP
 
 PATHS = 4_172
 """Three shards of a scenario, the last of them short."""

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import Any
 
-from quant.strategy import Frozen
-from tools.claims import check, render
-from tools.figures import Claim, Figure, shown
-from tools.optimization import Explanation, OptimizationResult
-from tools.quantities import REFERENCE
+from desk.figures.figures import Claim, Figure, shown
+from desk.figures.guard.claims import check, render
+from desk.figures.guard.quantities import REFERENCE
+from desk.optimization.answers import Explanation
+from desk.optimization.result import OptimizationResult
+from quant.numeric.frozen import Frozen
 
 UNITS = (" bps a year", "%", " points", " years", " days")
 

@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.claims import check, codes, parts, permitted_by, render
-from tools.figures import Claim, Figure, shown
-from tools.optimization import OptimizationRequest
-from tools.quantities import REFERENCE
+from desk.figures.figures import Claim, Figure, shown
+from desk.figures.guard.claims import check, codes, parts, render
+from desk.figures.guard.quantities import REFERENCE
+from desk.optimization.permitted_names import permitted_by
+from desk.optimization.request import OptimizationRequest
 
 FIGURES = (
     Figure(id="benefit_bps", quantity="benefit", value=37.2, unit="bps", error=9.1, source="result.benefit"),

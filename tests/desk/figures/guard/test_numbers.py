@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import agents.planner
-import tools.template
-from tools.claims import REFERENCE
-from tools.figures import Figure, shown
-from tools.numbers import Number, numbers_in, unexplained
+import agents.planner.planner
+import desk.optimization.reading.template
+from desk.figures.figures import Figure, shown
+from desk.figures.guard.claims import REFERENCE
+from desk.figures.guard.numbers import Number, numbers_in, unexplained
 
 BENEFIT = Figure(id="benefit", quantity="benefit", value=37.2, unit="bps", error=9.1, source="r")
 WEIGHT = Figure(id="weight", quantity="average weight", value=0.12, unit="weight", source="r")
@@ -25,7 +25,7 @@ LOSS = Figure(id="loss", quantity="return", value=-0.034, unit="percent", source
 RARE = Figure(id="rare", quantity="probability", value=0.001, unit="probability", source="r")
 REFERRING = sorted(
     text
-    for module in (tools.template, agents.planner)
+    for module in (desk.optimization.reading.template, agents.planner.planner)
     for node in ast.walk(ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8")))
     if isinstance(node, ast.Constant) and isinstance(text := node.value, str) and REFERENCE.search(text)
 )

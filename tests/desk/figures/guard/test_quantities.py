@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from desk.figures.figures import Claim, Figure, shown
+from desk.figures.guard.claims import check, codes
+from desk.optimization.judgement.result_figures import figures_of
 from tests.api.conftest import found
-from tools.claims import check, codes
-from tools.figures import Claim, Figure, shown
-from tools.figures_of import figures_of
 
 FIGURES = figures_of(found())
 KNOWN = {figure.id: figure for figure in FIGURES}

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.errors import InvalidInput
-from tools.gates import Gate, inspect, require_usable
-from tools.prices import Prices
+from desk.base.errors import InvalidInput
+from desk.market.checks.prices import Gate, inspect, require_usable
+from desk.market.prices import Prices
 
 YEAR = np.arange("2019-01-01", "2023-01-01", dtype="datetime64[D]")
 HOLIDAYS = np.array(
@@ -98,7 +98,7 @@ def test_without_a_calendar_the_report_says_so() -> None:
 
 
 def test_a_calendar_nobody_knows() -> None:
-    with pytest.raises(InvalidInput, match="calendar: 'MOON' is not allowed; allowed: the name of"):
+    with pytest.raises(InvalidInput, match="calendar: 'MOON' is not allowed; expected the name of"):
         inspect(made(), "MOON")
     far = np.arange("1700-01-01", "1700-02-01", dtype="datetime64[D]")
     with pytest.raises(InvalidInput, match="calendar: XKRX is not known over 1700-01-01"):

@@ -9,19 +9,19 @@ from typing import Any, cast
 
 import pytest
 
+from desk.base.errors import InvalidInput
+from desk.market.bundled import BundledPrices
+from desk.market.datasets.events import read_events
+from desk.market.datasets.freshness import measure_freshness
+from desk.market.datasets.ingestion import BESIDE, import_file
+from desk.market.datasets.markers import LIFE, all_markers, mark
+from desk.market.datasets.repository import PIN, OwnedPrices, blob_key, find_head, read_head
+from desk.market.datasets.schemas import NewMarker, Terms
+from desk.market.datasets.version_changes import read_stale
+from desk.market.price_history import PriceQuery, price_series
 from store.errors import Conflict
 from store.records import Key, Put, Records
 from store.store import Store, open_store
-from tools.arrivals import BESIDE, import_file
-from tools.bundled import BundledPrices
-from tools.changes import stale
-from tools.dataset_words import NewMarker, Terms
-from tools.datasets import PIN, OwnedPrices, blob_key, find_head, head_of
-from tools.errors import InvalidInput
-from tools.freshness import freshness
-from tools.markers import LIFE, mark, markers
-from tools.market_events import told
-from tools.quotes import Asked, prices
 
 pytestmark = pytest.mark.anyio
 
@@ -40,7 +40,7 @@ async def imported(store: Store, content: str = FILE, owner: str = "ann", at: da
 
 
 async def events(store: Store) -> list[str]:
-    return [event.event for event in await told(store, "ann", after=0, limit=100)]
+    return [event.event for event in await read_events(store, "ann", after=0, limit=100)]
 
 
 async def test_a_mark_that_nobody_mends_expires_and_says_so_once(store):
@@ -49,22 +49,22 @@ async def test_a_mark_that_nobody_mends_expires_and_says_so_once(store):
     await mark(store, "ann", new, NOW)
     before = OwnedPrices(store, "ann", BundledPrices(), lambda: NOW + LIFE - timedelta(seconds=1))
     with pytest.raises(InvalidInput, match="A is marked as bad data"):
-        await before.pinned("mydata")
-    assert (await before.pinned("mydata:B")).endswith(":B")
+        await before.pin("mydata")
+    assert (await before.pin("mydata:B")).endswith(":B")
     after = replace(before, now=lambda: NOW + LIFE)
     for _ in range(2):
-        assert (await after.pinned("mydata")).startswith("mydata@")
-    assert [marker.state for marker in await markers(store, "ann", NOW + LIFE)] == ["expired"]
+        assert (await after.pin("mydata")).startswith("mydata@")
+    assert [marker.state for marker in await all_markers(store, "ann", NOW + LIFE)] == ["expired"]
     assert await events(store) == ["imported", "marker_set", "marker_expired"]
 
 
 async def test_a_mark_of_one_data_set_leaves_the_others(store):
     await imported(store)
     await mark(store, "ann", NewMarker(symbol="A", reason="a wrong tick", dataset="another"), NOW)
-    await OwnedPrices(store, "ann", BundledPrices(), lambda: NOW).pinned("mydata")
+    await OwnedPrices(store, "ann", BundledPrices(), lambda: NOW).pin("mydata")
     await mark(store, "ann", NewMarker(symbol="AAPL", reason="a wrong tick", dataset="stocks"), NOW)
     with pytest.raises(InvalidInput, match="AAPL in stocks is marked as bad data"):
-        await OwnedPrices(store, "ann", BundledPrices(), lambda: NOW).pinned("stocks:AAPL,MSFT")
+        await OwnedPrices(store, "ann", BundledPrices(), lambda: NOW).pin("stocks:AAPL,MSFT")
 
 
 async def test_a_mark_is_lifted_by_data_that_pass_by_themselves_only(store):
@@ -89,7 +89,7 @@ async def test_a_mark_stays_on_days_that_were_not_given_again(store):
     later = "date,A,B\n2024-01-04,1.71,12\n2024-01-05,1.7,12\n"
     report = await imported(store, later, mode="extend")
     assert (report.committed, report.markers_cleared) == (True, (made[1].id,))
-    assert sum(marker.state == "active" for marker in await markers(store, "ann", NOW)) == 2
+    assert sum(marker.state == "active" for marker in await all_markers(store, "ann", NOW)) == 2
 
 
 class Dying:
@@ -118,7 +118,7 @@ async def test_every_run_on_changed_closes_is_stale_after_a_crash_and_another_tr
     with pytest.raises(KeyboardInterrupt):
         await imported(replace(store, records=dying), changed)
     assert (await imported(store, changed)).version.changes.stale_count == 2 * BESIDE
-    assert all([await stale(store, "ann", f"r{n:03}") for n in range(2 * BESIDE)])
+    assert all([await read_stale(store, "ann", f"r{n:03}") for n in range(2 * BESIDE)])
 
 
 async def test_the_terms_are_part_of_the_version(store):
@@ -135,7 +135,7 @@ async def test_what_comes_back_is_the_version_that_it_was(store):
     first = await imported(store)
     second = await imported(store, FILE.replace("1.7", "1.8"), at=NOW + timedelta(hours=1))
     third = await imported(store, at=NOW + timedelta(hours=2))
-    head = await head_of(store, "ann", "mydata")
+    head = await read_head(store, "ann", "mydata")
     assert [commit.hash for commit in head.history] == [v.version.hash for v in (first, second, third)]
     assert third.version.hash == first.version.hash
     assert third.version.changes.adjustments[0].symbol == "A"
@@ -159,7 +159,7 @@ async def test_a_change_of_half_a_percent_is_rounding(store):
     assert report.version.changes.adjustments == ()
     report = await imported(store, FILE.replace("10\n", "10.11\n"))
     assert [one.symbol for one in report.version.changes.adjustments] == ["B"]
-    assert await stale(store, "ann", "nothing") is None
+    assert await read_stale(store, "ann", "nothing") is None
 
 
 async def test_assets_of_different_lives_are_used_where_they_share_days(store):
@@ -182,16 +182,16 @@ async def test_prices_are_read_from_the_data_sets_that_have_them(store):
     await imported(store)
     other = await import_file(store, "ann", "other", FILE.replace(",A,B", ",C,D").encode(), Terms(), commit=True)
     await store.blobs.delete(blob_key("ann", other.version.hash))
-    asked = Asked(symbols=("A", "B"), start=date(2024, 1, 2), end=date(2024, 1, 4))
-    found = json.loads(await prices(OwnedPrices(store, "ann", BundledPrices()), asked, "day"))
+    asked = PriceQuery(symbols=("A", "B"), start=date(2024, 1, 2), end=date(2024, 1, 4))
+    found = json.loads(await price_series(OwnedPrices(store, "ann", BundledPrices()), asked, "day"))
     assert {name: one["close"] for name, one in found.items()} == {"A": [1.5, 1.6, 1.7], "B": [10.0, 11.0, 12.0]}
 
 
 async def test_how_fresh_data_are():
     friday = date(2024, 1, 12)
     for today, behind in (("2024-01-12", 0), ("2024-01-16", 0), ("2024-01-17", 1), ("2024-01-18", 2)):
-        found = freshness(friday, "XNYS", date.fromisoformat(today))
+        found = measure_freshness(friday, "XNYS", date.fromisoformat(today))
         assert (found.sessions_behind, found.fresh) == (behind, behind <= 1)
-    assert freshness(friday, "none", date(2024, 1, 15)).fresh
-    assert not freshness(friday, "none", date(2024, 1, 16)).fresh
-    assert freshness(friday, "XNYS", date(2026, 1, 12)).sessions_behind == 499
+    assert measure_freshness(friday, "none", date(2024, 1, 15)).fresh
+    assert not measure_freshness(friday, "none", date(2024, 1, 16)).fresh
+    assert measure_freshness(friday, "XNYS", date(2026, 1, 12)).sessions_behind == 499

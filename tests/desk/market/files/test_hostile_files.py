@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import tools.table_formats
-from tools.bars import Bars, extended
-from tools.dataset_words import Terms
-from tools.errors import InvalidInput
-from tools.importing import Parsed, parse
+import desk.market.files.formats
+from desk.base.errors import InvalidInput
+from desk.market.bars import Bars, extend
+from desk.market.datasets.bar_parser import Parsed, parse
+from desk.market.datasets.schemas import Terms
 
 GOOD = "date,A,B\n2024-01-02,1.5,10\n2024-01-03,1.6,11\n2024-01-04,1.7,12\n"
 
@@ -85,7 +85,7 @@ def test_a_formula_without_a_stored_value_is_no_price() -> None:
     ],
 )
 def test_workbooks_that_would_do_harm(part: str, data: bytes, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tools.table_formats, "MAX_UNPACKED", 2_000_000)
+    monkeypatch.setattr(desk.market.files.formats, "MAX_UNPACKED", 2_000_000)
     assert words in refused(with_part(workbook(), part, data))
 
 
@@ -127,7 +127,7 @@ def test_rows_are_read_however_many_tags_all_of_them_have(monkeypatch: pytest.Mo
     )
     sheet = '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
     xml = f"{sheet}{rows}</sheetData></worksheet>".encode()
-    monkeypatch.setitem(tools.table_formats.MAX_TAGS, "xl/worksheets/", 20)
+    monkeypatch.setitem(desk.market.files.formats.MAX_TAGS, "xl/worksheets/", 20)
     parsed = read(with_part(workbook(), "xl/worksheets/sheet1.xml", xml))
     assert parsed.bars.closes.tolist() == [[2.0], [3.0]]
 
@@ -241,8 +241,8 @@ def test_bars_come_back_and_extend_like_a_dictionary(first, second) -> None:
         }
 
     (one, earlier), (two, later) = bars(first), bars(second)
-    assert cells(Bars.unpacked(earlier.packed())) == cells(earlier) == one
-    assert cells(extended(earlier, later)) == one | two
+    assert cells(Bars.from_bytes(earlier.to_bytes())) == cells(earlier) == one
+    assert cells(extend(earlier, later)) == one | two
 
 
 @given(st.data())

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import tools.price_file
-import tools.tables
-from tools.errors import InvalidInput, UserError
-from tools.price_file import PriceFile
-from tools.prices import Prices, PriceSource
+import desk.market.files.price_file
+import desk.market.files.tables
+from desk.base.errors import InvalidInput, UserError
+from desk.market.files.price_file import PriceFile
+from desk.market.prices import Prices, PriceSource
 
 pytestmark = pytest.mark.anyio
 
@@ -120,12 +120,12 @@ async def test_every_float_comes_back(tmp_path: Path, drawn) -> None:
     assert wide.digest == (await load(tmp_path / "long.csv")).digest
 
 
-A_PRICE = "allowed: a positive decimal number"
-A_DATE = "allowed: a date as 2024-01-31, from 1800 to 2199"
-ONE_EACH = "allowed: one price of every asset on every date"
-IN_ORDER = "allowed: each date once, in increasing order"
-CELLS = "allowed: as many cells as the header; a decimal point, no thousands separator"
-HEADER = "allowed: date and one column an asset, or date, symbol and close"
+A_PRICE = "expected a positive decimal number"
+A_DATE = "expected a date as 2024-01-31, from 1800 to 2199"
+ONE_EACH = "expected one price of every asset on every date"
+IN_ORDER = "expected each date once, in increasing order"
+CELLS = "expected as many cells as the header; a decimal point, no thousands separator"
+HEADER = "expected date and one column an asset, or date, symbol and close"
 
 
 @pytest.mark.parametrize(
@@ -161,18 +161,18 @@ HEADER = "allowed: date and one column an asset, or date, symbol and close"
         ("2024-01-03", "0024-01-03", f'column "date": "0024-01-03" is not a date; {A_DATE}'),
         ("2024-01-03", "2024-01-03 16:00", f'"2024-01-03 16:00" is not a date; {A_DATE}'),
         ("date", "when", f'prices.csv: has no date column, but "when", "A", "B"; {HEADER}'),
-        (",A,B", ",A,a", 'two columns are named "a"; allowed: distinct column names'),
-        (",A,B", ",A,date", 'two columns are named "date"; allowed: distinct column names'),
+        (",A,B", ",A,a", 'two columns are named "a"; expected distinct column names'),
+        (",A,B", ",A,date", 'two columns are named "date"; expected distinct column names'),
         (
             ",A,B",
             ",A,",
-            'prices.csv, column "3": the name of an asset is missing; allowed: 1 to 64',
+            'prices.csv, column "3": the name of an asset is missing; expected 1 to 64',
         ),
         (",A,B", ',A,"B:C"', 'prices.csv, column "3": "B:C" is not the name of an asset'),
         (",A,B", ",open,volume", f"prices.csv: has no price column; {HEADER}"),
         ("1.6", '"1.6', "prices.csv row 4: is not well-formed CSV: unexpected end of data"),
         ("1.6", "1" * 200_000, "prices.csv row 3: is not well-formed CSV: field larger than"),
-        ("1.6", "1.6\0", "prices.csv: is not a text file; allowed: a CSV file in UTF-8"),
+        ("1.6", "1.6\0", "prices.csv: is not a text file; expected a CSV file in UTF-8"),
     ],
 )
 async def test_says_what_is_wrong_and_where(tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -203,12 +203,12 @@ async def test_says_what_is_wrong_in_a_long_file(tmp_path: Path, old: str, new: 
         (" \n\n", f"prices.csv: is empty; {HEADER}"),
         (",,\n,,\n", f"prices.csv: is empty; {HEADER}"),
         ("\x1e", f"prices.csv: is empty; {HEADER}"),
-        ("date,A\n", "prices.csv: has 0 dates of prices; allowed: at least two dates"),
-        ("date,symbol,close\n", "prices.csv: has 0 dates of prices; allowed: at least two dates"),
-        ("date,A\n2024-01-02,1\n", "prices.csv: has 1 date of prices; allowed: at least two dates"),
+        ("date,A\n", "prices.csv: has 0 dates of prices; expected at least two dates"),
+        ("date,symbol,close\n", "prices.csv: has 0 dates of prices; expected at least two dates"),
+        ("date,A\n2024-01-02,1\n", "prices.csv: has 1 date of prices; expected at least two dates"),
         ("date\n2024-01-02\n", f"prices.csv: has no price column; {HEADER}"),
         ("2024-01-02,1\n2024-01-03,2\n", "prices.csv: has no date column"),
-        (GOOD.encode("utf-16"), "prices.csv row 1: byte 0xff is not UTF-8; allowed: a CSV file in"),
+        (GOOD.encode("utf-16"), "prices.csv row 1: byte 0xff is not UTF-8; expected a CSV file in"),
         (GOOD.replace("B", "\xe9").encode("latin-1"), "prices.csv row 1: byte 0xe9 is not UTF-8"),
         (b"PK\x03\x04 a workbook", "prices.csv: is not a text file"),
         (b"\x1f\x8b\x08 squeezed", "prices.csv row 1: byte 0x8b is not UTF-8"),
@@ -222,7 +222,7 @@ async def test_says_that_it_is_no_price_file(tmp_path: Path, content: str | byte
 async def test_says_that_there_is_no_file(tmp_path: Path) -> None:
     missing, folder = tmp_path / "no.csv", tmp_path / "prices.csv"
     folder.mkdir()
-    assert "no.csv: there is no such file; allowed: the path" in str(await refusal(missing))
+    assert "no.csv: there is no such file; expected the path" in str(await refusal(missing))
     assert "prices.csv: is not a regular file" in str(await refusal(folder))
     for name in ("x" * 5000, "a\0b"):  # which of the two is said depends on Python's version
         assert (await refusal(tmp_path / name)).code in {"file_missing", "file_unreadable"}
@@ -254,9 +254,9 @@ async def test_parquet_names_the_record(tmp_path: Path) -> None:
 
 async def test_huge_files_are_refused_before_they_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with (tmp_path / "huge.csv").open("wb") as file:
-        file.truncate(tools.price_file.MAX_BYTES + 1)
-    assert "holds 100,000,001 bytes; allowed: at most 100,000,000" in str(await refusal(tmp_path / "huge.csv"))
-    monkeypatch.setattr(tools.tables, "MAX_CELLS", 8)
+        file.truncate(desk.market.files.price_file.MAX_BYTES + 1)
+    assert "holds 100,000,001 bytes; expected at most 100,000,000" in str(await refusal(tmp_path / "huge.csv"))
+    monkeypatch.setattr(desk.market.files.tables, "MAX_CELLS", 8)
     assert "has more than 8 cells" in str(await refusal(write(tmp_path, GOOD)))
     pd.read_csv(tmp_path / "prices.csv").to_parquet(tmp_path / "prices.parquet")
     assert "has more than 8 cells" in str(await refusal(tmp_path / "prices.parquet"))
@@ -269,8 +269,8 @@ async def test_universes_of_a_file(tmp_path: Path) -> None:
     assert await source.universes() == ("file", "A", "B")
     assert (await source.load("B")).assets == ("B",)
     assert (await source.load("file:B,A")).digest == (await source.load("file")).digest
-    assert "universe: C is not in file prices.csv; allowed: A, B" in str(await refusal(path, "C"))
-    assert "allowed: file, or assets of the file" in str(await refusal(path, "stocks:A"))
+    assert "universe: C is not in file prices.csv; expected A, B" in str(await refusal(path, "C"))
+    assert "expected file, or assets of the file" in str(await refusal(path, "stocks:A"))
 
 
 async def test_dividends_are_as_the_owner_states(tmp_path: Path) -> None:

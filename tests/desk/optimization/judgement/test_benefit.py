@@ -1,9 +1,9 @@
 import pytest
 
-from quant.evaluation import Measured
-from tools.benefit import benefit_of, difference
-from tools.finalists import score
-from tools.optimization import HISTORY
+from desk.optimization.judgement.benefit import benefit_of, difference
+from desk.optimization.judgement.finalists import score
+from desk.scenarios.schemas import HISTORY
+from quant.numeric.measured import Measured
 
 WEIGHTS = {"base_case": 0.5, "bear_market": 0.2, HISTORY: 0.3}
 

@@ -3,9 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from quant.objective import REGRET_AVERSION
-from quant.search import neighbours
-from tools.finalists import (
+from desk.optimization.judgement.finalists import (
     Choice,
     NoneFeasible,
     choose,
@@ -18,9 +16,12 @@ from tools.finalists import (
     variance,
     weights_of,
 )
-from tools.limits import check_limits, violation
-from tools.optimization import HISTORY, Limit, Limits
-from tools.search import by_scenario
+from desk.optimization.limits import check_limits, violation
+from desk.optimization.request import Limit, Limits
+from desk.optimization.search.search import by_scenario
+from desk.scenarios.schemas import HISTORY
+from quant.strategies.objective import REGRET_AVERSION
+from quant.strategies.search import neighbours
 
 GOALS = ["robust_utility", "worst_case", "cvar_utility"]
 
@@ -76,7 +77,7 @@ def test_a_higher_plateau_wins_over_a_better_objective(world, searched) -> None:
 
 
 def test_the_shortlist_is_the_best_of_the_search(world, searched, choice) -> None:
-    from tools.evaluation import objectives
+    from desk.optimization.evaluation import objectives
 
     values = dict(zip((t.config for t in searched.trials), objectives(world.request, searched.trials), strict=True))
     shown = {f.config for f in choice.finalists}

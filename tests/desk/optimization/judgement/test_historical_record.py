@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tools.luck import Records
-from tools.market import build_market
-from tools.record import CRISES, crises, facts, seen, years
+from desk.optimization.inputs.market_data import build_market
+from desk.optimization.judgement.historical_record import CRISES, crises, facts, seen, years
+from desk.optimization.judgement.luck import Records
 
 
 @pytest.fixture(scope="module")

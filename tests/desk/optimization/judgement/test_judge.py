@@ -3,14 +3,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from quant.scenario import BUILT_IN, GBM_BANNER
-from quant.strategy import Mandate, StrategyConfig
-from tools.evaluation import World
-from tools.judge import FEW_CRISES, matched_weight
-from tools.market import build_market
-from tools.optimization import HISTORY, Decision, Explanation, Limit, Limits, OptimizationResult
-from tools.record import seen
-from tools.trials import series_address
+from desk.optimization.answers import Decision, Explanation
+from desk.optimization.evaluation import World
+from desk.optimization.inputs.market_data import build_market
+from desk.optimization.judgement.historical_record import seen
+from desk.optimization.judgement.judge import FEW_CRISES, matched_weight
+from desk.optimization.repositories.trial_repository import series_address
+from desk.optimization.request import Limit, Limits
+from desk.optimization.result import OptimizationResult
+from desk.scenarios.schemas import HISTORY
+from quant.strategies.config import StrategyConfig
+from quant.strategies.mandate import Mandate
+from quant.worlds.scenario import BUILT_IN, GBM_BANNER
 
 SPREADSHEET = StrategyConfig(weight_function="inverse_vol", lookback_days=252, rebalancing="monthly")
 
@@ -284,7 +288,7 @@ def test_the_seed_and_the_ledger_change_the_result(world, asked, prices, result,
 
 
 def test_a_mix_of_stocks_is_judged_like_one_asset(stocks, asked, searching, judging) -> None:
-    from tools.splits import resolved
+    from desk.optimization.inputs.splits import resolved
 
     request = resolved(asked(trials=10), assets=3)
     searched = searching(World(build_market(stocks, request), request))

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from desk.optimization.judgement.historical_record import seen
+from desk.optimization.judgement.luck import Records, judge_luck
+from desk.optimization.request import Limit, Limits
 from quant.luck import traffic_light
-from tools.luck import Records, judge_luck
-from tools.optimization import Limit, Limits
-from tools.record import seen
 
 
 @pytest.fixture(scope="module")

@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quant.scenario import BUILT_IN, CYCLE
-from quant.strategy import StrategyConfig
-from tools.benefit import difference
-from tools.finalists import choose, score
-from tools.optimization import HISTORY, MarketView, ScenarioTilt
-from tools.sensitivity import Sensitivity, linked, named_weights, over_rebalancing_days, tilted
+from desk.optimization.answers import MarketView, ScenarioTilt
+from desk.optimization.judgement.benefit import difference
+from desk.optimization.judgement.finalists import choose, score
+from desk.optimization.judgement.sensitivity import Sensitivity, linked, named_weights, over_rebalancing_days, tilted
+from desk.scenarios.schemas import HISTORY
+from quant.strategies.config import StrategyConfig
+from quant.worlds.scenario import BUILT_IN, CYCLE
 
 LEANS = st.sampled_from(["less", "default", "more"])
 PROBABILITIES = {s.name: s.probability for s in BUILT_IN}

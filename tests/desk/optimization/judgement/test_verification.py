@@ -4,17 +4,16 @@ from collections.abc import Callable
 
 import pytest
 
+from desk.figures.guard.claims import check
+from desk.optimization.judgement.result_figures import figures_of
+from desk.optimization.judgement.verification import verify
+from desk.optimization.reading.findings import explainable, findings_of
+from desk.optimization.reading.template import template_claims
+from desk.optimization.reading.topics import Topic, topic_claims
+from desk.optimization.result import OptimizationResult, Verdict
 from tests.api.conftest import found, limit_checks
-from tests.tools.deceptions import all_found, changed, explained, perturbed
-from tests.tools.planned import market_claims, risk_claims
-from tools.claims import check
-from tools.figures_of import figures_of
-from tools.findings import explainable, findings_of
-from tools.optimization import OptimizationResult, Verdict
-from tools.template import template_claims
-from tools.topics import topic_claims
-from tools.verification import verify
-from tools.wishes import Topic
+from tests.desk.figures.guard.deceptions import all_found, changed, explained, perturbed
+from tests.desk.optimization.planner_claims import market_claims, risk_claims
 
 NOTHING = (
     "premium parameter_error probabilities costs facts years crises scenarios benchmarks finalists trials caveats"

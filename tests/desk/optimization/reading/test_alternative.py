@@ -3,11 +3,11 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from quant.strategy import WeightFunction
-from tests.tools.sources import assert_well_formed, value
-from tools.alternative import alternative
-from tools.evaluation import objectives
-from tools.optimization import Limit, Limits
+from desk.optimization.evaluation import objectives
+from desk.optimization.reading.alternative import alternative
+from desk.optimization.request import Limit, Limits
+from quant.strategies.config import WeightFunction
+from tests.doubles.price_source import assert_well_formed, value
 
 TOOL = "explain_alternative"
 

@@ -3,12 +3,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from quant.history import rebalancing_days
-from quant.rules import FREQUENCIES
-from tools.charting import FAN_LEVELS, WINDOW, History, Material, draw, kept, pareto
-from tools.charts import Charts, Provenance
-from tools.optimization import HISTORY, Limit, Limits
-from tools.plotting import plotted
+from desk.optimization.judgement.plotted_trials import plotted
+from desk.optimization.reading.chart_schemas import Charts, Provenance
+from desk.optimization.reading.charts import FAN_LEVELS, WINDOW, History, Material, draw, kept, pareto
+from desk.optimization.request import Limit, Limits
+from desk.scenarios.schemas import HISTORY
+from quant.strategies.history import rebalancing_days
+from quant.strategies.rules import FREQUENCIES
 
 PROVENANCE = Provenance(job="r1", as_of="2022-12-28", data_version="d", code_version="c", result_digest="r")
 

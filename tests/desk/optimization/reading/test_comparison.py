@@ -1,10 +1,11 @@
 import pytest
 
-from quant.evaluation import Measured
-from quant.strategy import Mandate
-from tests.tools.sources import assert_well_formed, value
-from tools.comparing import compare
-from tools.optimization import Decision, Limit, Limits
+from desk.optimization.answers import Decision
+from desk.optimization.reading.comparison import compare
+from desk.optimization.request import Limit, Limits
+from quant.numeric.measured import Measured
+from quant.strategies.mandate import Mandate
+from tests.doubles.price_source import assert_well_formed, value
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,8 @@
 import pytest
 
-from tests.tools.sources import assert_well_formed, value
-from tools.optimization import Finalist
-from tools.ranking import TOOL, ranking
+from desk.optimization.reading.ranking import TOOL, ranking
+from desk.optimization.result import Finalist
+from tests.doubles.price_source import assert_well_formed, value
 
 
 @pytest.fixture(scope="module")

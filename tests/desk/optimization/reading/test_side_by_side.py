@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from tools.charting import History
-from tools.side_by_side import SHORTEST, difference, side_by_side
+from desk.optimization.reading.charts import History
+from desk.optimization.reading.side_by_side import SHORTEST, difference, side_by_side
 
 
 def record(winner: np.ndarray, first_day: int = 10_000) -> History:

@@ -4,14 +4,16 @@ from pathlib import Path
 
 import pytest
 
-import tools.template
+import desk.optimization.reading.template
+from desk.figures.guard.claims import MAX_CLAIMS, check
+from desk.optimization.judgement.result_figures import figures_of
+from desk.optimization.reading.findings import Findings
+from desk.optimization.reading.template import claims_of
 from tests.api.conftest import found
-from tools.claims import MAX_CLAIMS, check
-from tools.figures_of import figures_of
-from tools.findings import Findings
-from tools.template import claims_of
 
-REFERRED = sorted(set(re.findall(r"\{\{+([a-z][a-z0-9_]*)\}+\}", Path(tools.template.__file__).read_text())))
+REFERRED = sorted(
+    set(re.findall(r"\{\{+([a-z][a-z0-9_]*)\}+\}", Path(desk.optimization.reading.template.__file__).read_text()))
+)
 BINDING = found(verdict=found().verdict.model_copy(update={"binding_limit": "max_drawdown"}))
 FIGURES = tuple(figure for figure in figures_of(BINDING) if figure.id in REFERRED)
 SOMETIMES = [True, False, None]

@@ -1,10 +1,12 @@
 import pytest
 
-from quant.evaluation import Evaluation, Measured, Metrics
-from quant.strategy import StrategyConfig
-from quant.trial import Trial
-from tools.optimization import OptimizationRequest, SearchPlan
-from tools.plans import budget, narrowed, outside, problems, ranked, remaining
+from desk.optimization.answers import SearchPlan
+from desk.optimization.request import OptimizationRequest
+from desk.optimization.search.plans import budget, narrowed, outside, problems, ranked, remaining
+from quant.numeric.measured import Measured
+from quant.strategies.config import StrategyConfig
+from quant.strategies.evaluation import Evaluation, Metrics
+from quant.strategies.trial import Trial
 
 REQUEST = OptimizationRequest()
 

@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
 
-from quant.evaluation import Measured
-from quant.search import contains, size
-from quant.strategy import SearchSpace
-from tools.evaluation import objectives
-from tools.jobs import SearchJob
-from tools.limits import check_limits, violation
-from tools.optimization import Limit, Limits
-from tools.search import SCREENING_FROM, by_scenario, converged, guide, selectable
-from tools.trials import series_address
+from desk.optimization.evaluation import objectives
+from desk.optimization.jobs import SearchJob
+from desk.optimization.limits import check_limits, violation
+from desk.optimization.repositories.trial_repository import series_address
+from desk.optimization.request import Limit, Limits
+from desk.optimization.search.search import SCREENING_FROM, by_scenario, converged, guide, selectable
+from quant.numeric.measured import Measured
+from quant.strategies.config import SearchSpace
+from quant.strategies.search import contains, size
 
 TINY = SearchSpace(
     weight_functions=("inverse_vol",),

@@ -3,11 +3,11 @@
 import pytest
 from pydantic import ValidationError
 
-from quant.search import contains, off_grid, sobol
-from quant.strategy import SearchSpace, StrategyConfig
-from tools.errors import InvalidInput
-from tools.optimization import OptimizationRequest
-from tools.splits import MIXES, check_mixes, resolved
+from desk.base.errors import InvalidInput
+from desk.optimization.inputs.splits import MIXES, check_mixes, resolved
+from desk.optimization.request import OptimizationRequest
+from quant.strategies.config import SearchSpace, StrategyConfig
+from quant.strategies.search import contains, off_grid, sobol
 
 SPACE = SearchSpace()
 RULE = StrategyConfig(weight_function="inverse_vol", lookback_days=63)

@@ -1,0 +1,1 @@
+"""The embedded planner: a rule-based chat model that needs no account."""

@@ -1,0 +1,1 @@
+"""Cassettes: recording, replaying and scrubbing of Amazon Bedrock calls."""

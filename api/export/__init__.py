@@ -1,0 +1,1 @@
+"""Results as files: report, charts, CSV, JSON and XLSX."""

@@ -1,0 +1,1 @@
+"""The HTTP interface: middleware, errors, limits, identity and routes."""

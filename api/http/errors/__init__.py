@@ -1,0 +1,1 @@
+"""Errors of the HTTP interface: one envelope, and the handlers that produce it."""

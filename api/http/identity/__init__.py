@@ -1,0 +1,1 @@
+"""Who makes a request: local user, API keys, access tokens, tickets, and their revocation."""

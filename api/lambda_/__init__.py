@@ -1,0 +1,1 @@
+"""AWS Lambda: runtime client, event types, HTTP and WebSocket events."""

@@ -1,0 +1,1 @@
+"""Logs, metrics, telemetry, readiness and the installation check."""

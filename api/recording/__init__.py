@@ -1,0 +1,1 @@
+"""Recording runs into cassettes, and replaying them without a network."""

@@ -1,0 +1,1 @@
+"""What every package may use: errors, names, identifiers, clock and code version; no subject of the domain."""

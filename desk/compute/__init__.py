@@ -1,0 +1,1 @@
+"""Where a search runs: adapters of the job port of `desk.optimization`, and the real-time endpoint."""

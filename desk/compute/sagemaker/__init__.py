@@ -1,0 +1,1 @@
+"""SageMaker adapters: processing jobs and pipelines."""

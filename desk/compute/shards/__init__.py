@@ -1,0 +1,1 @@
+"""Shards: how a simulation is cut into pieces, stored and merged."""

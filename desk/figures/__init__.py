@@ -1,0 +1,1 @@
+"""Figures, and the tables made of them; the guard that lets no other number through is in `guard`."""

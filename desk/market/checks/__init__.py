@@ -1,0 +1,1 @@
+"""Quality checks of prices and imports; not the parsing of files."""

@@ -1,0 +1,1 @@
+"""Imported data sets of an owner: ingestion, immutable versions, markers, freshness and events."""

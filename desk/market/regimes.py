@@ -1,0 +1,88 @@
+"""Market regimes of a return series: volatility band, trend, and drawdown from the peak."""
+
+import math
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from desk.figures.figures import Figure, Unit
+from quant.numeric.frozen import Frozen
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+Band: TypeAlias = Literal["low", "middle", "high"]
+Direction: TypeAlias = Literal["rising", "flat", "falling"]
+
+YEAR = 252
+"""Sessions."""
+CORRECTION = 0.10
+"""A fall from the peak beyond which the market counts as being in a drawdown."""
+
+
+class RegimeReport(Frozen):
+    """What the training window shows; the bands and directions are comparisons made by code."""
+
+    volatility_band: Band
+    """Of the latest volatility among all before it: lowest fifth, middle, highest fifth."""
+    trend: Direction
+    in_drawdown: bool
+    figures: tuple[Figure, ...]
+
+
+def regime_of(asset: "NDArray[np.float64]", prefix: str, source: str, where: str) -> RegimeReport:
+    """The regime after the last of daily returns; `where` ends the name of each figure."""
+    from quant.worlds.regimes import TRENDS, VOLATILITY_BANDS, market_state, trend_state, volatility_state
+
+    level, trend = volatility_state(asset), trend_state(asset)
+    fall = float(market_state(asset).drawdown[-1])
+    rows: tuple[tuple[str, str, float, Unit], ...] = (
+        (
+            "volatility_percentile",
+            "calmer share of the past days",
+            float(level.percentile[-1]),
+            "probability",
+        ),
+        (
+            "current_volatility",
+            "latest yearly volatility, of the last weeks",
+            float(level.volatility[-1]),
+            "percent",
+        ),
+        (
+            "long_run_volatility",
+            "long-run yearly volatility",
+            volatility(asset),
+            "percent",
+        ),
+        (
+            "trend_distance",
+            "distance of the price from its mean of the past year, either way",
+            abs(float(trend.distance[-1])),
+            "percent",
+        ),
+        ("current_drawdown", "fall from the peak", fall, "percent"),
+    )
+    return RegimeReport(
+        volatility_band=VOLATILITY_BANDS[int(level.state[-1]) + 1],
+        trend=TRENDS[int(trend.state[-1]) + 1],
+        in_drawdown=fall > CORRECTION,
+        figures=tuple(
+            Figure(
+                id=f"{prefix}_{name}",
+                quantity=f"{quantity}, {where}",
+                value=value,
+                unit=unit,
+                source=f"{source}.{name}",
+            )
+            for name, quantity, value, unit in rows
+        ),
+    )
+
+
+def volatility(returns: "NDArray[np.float64]") -> float:
+    """Annual."""
+    from quant.numeric.moments import moments
+
+    own = moments(returns)
+    return math.sqrt(own.second * own.count / (own.count - 1) * YEAR)

@@ -1,0 +1,1 @@
+"""The main job as code decides it: request, market data, evaluation, job port, trials, ledger and result."""

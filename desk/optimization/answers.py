@@ -1,0 +1,83 @@
+"""What agents answer in an optimization, and the record of a decision."""
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import Field
+
+from desk.figures.figures import Claim, RenderedClaim
+from desk.governance.budgets import BudgetName
+from desk.governance.usage import AgentName
+from quant.numeric.frozen import Frozen
+from quant.strategies.config import StrategyConfig
+
+Concern: TypeAlias = Literal[
+    "drawdown_limit_tight",
+    "tail_limit_tight",
+    "cost_limit_tight",
+    "target_unreachable",
+    "short_history",
+    "none",
+]
+
+
+class RiskAssessment(Frozen):
+    """The risk manager's answer: what deserves attention. It names concerns; limits and checks are code's."""
+
+    concerns: Annotated[tuple[Concern, ...], Field(min_length=1, max_length=5)]
+    claims: Annotated[tuple[Claim, ...], Field(max_length=6)] = ()
+
+
+class ScenarioTilt(Frozen):
+    """How the analyst leans for one scenario; code turns it into a probability within the allowed band."""
+
+    scenario: str
+    lean: Literal["less", "default", "more"]
+
+
+TILT: dict[str, float] = {"less": 0.75, "default": 1.0, "more": 4 / 3}
+"""Factors on the default probability; after normalising every one stays within [1/2, 2] times its default."""
+
+
+class MarketView(Frozen):
+    """The market analyst's answer: the regime and how the scenarios should be weighted, with reasons."""
+
+    regime: Literal["calm", "normal", "stressed"]
+    trend: Literal["rising", "flat", "falling"]
+    tilts: Annotated[tuple[ScenarioTilt, ...], Field(max_length=20)] = ()
+    claims: Annotated[tuple[Claim, ...], Field(max_length=6)] = ()
+
+
+class SearchPlan(Frozen):
+    """The optimizer's answer: search on, and where; or stop. Every value comes from the request's own space."""
+
+    action: Literal["search", "stop"]
+    focus: Literal["broad", "around_best"] = "broad"
+    """`around_best` keeps the values next to those of the best trials."""
+    share: Literal["all", "two_thirds", "half"] = "all"
+    """Of the trials that are left."""
+    weight_functions: Annotated[tuple[str, ...], Field(max_length=8)] = ()
+    """Narrows the space; empty keeps it."""
+    candidates: Annotated[tuple[StrategyConfig, ...], Field(max_length=8)] = ()
+    claims: Annotated[tuple[Claim, ...], Field(max_length=4)] = ()
+
+
+class Decision(Frozen):
+    """What an agent decided: with these the run is reproduced without any model."""
+
+    agent: AgentName
+    ordinal: int
+    author: str
+    """Model name, `embedded planner (rule-based)`, or `abstained`."""
+    answer: dict[str, Any]
+    """The typed answer as JSON; empty for an abstention."""
+    rejected: tuple[str, ...] = ()
+    """SHA-256 of every draft that was refused; the drafts themselves are not kept."""
+    abstained_for: Literal["no_answer", "blocked", "budget"] | None = None
+    """None for a decision that is no abstention."""
+    budget: BudgetName | None = None
+    """What was spent, for an abstention for a budget."""
+
+
+class Explanation(Frozen):
+    claims: tuple[RenderedClaim, ...]
+    author: str

@@ -1,0 +1,17 @@
+"""The request that a person's ruling approves."""
+
+from typing import Any
+
+from desk.governance.approvals import Ruling
+from desk.optimization.request import OptimizationRequest
+
+
+def approved_request(request: OptimizationRequest, ruling: Ruling) -> OptimizationRequest:
+    """`request` with the ruling's edits, validated like a new one."""
+    if ruling.verdict != "edited":
+        return request
+    content: dict[str, Any] = request.model_dump()
+    content["trials"] = ruling.trials or request.trials
+    if ruling.paths is not None:
+        content["scenarios"] = [scenario | {"paths": ruling.paths} for scenario in content["scenarios"]]
+    return OptimizationRequest.model_validate(content)

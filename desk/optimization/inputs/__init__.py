@@ -1,0 +1,1 @@
+"""Market data of a request: loading, checks, splits, and whether the data can serve the request."""

@@ -1,0 +1,1 @@
+"""Views of a finished result: its figures, findings, template text, charts, tables and comparisons."""

@@ -1,0 +1,1 @@
+"""Trials, results and the ledger of all trials in the store."""

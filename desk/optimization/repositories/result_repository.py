@@ -1,0 +1,22 @@
+"""Results in the store: one blob per run and stage."""
+
+from typing import Literal, TypeAlias
+
+from desk.optimization.result import OptimizationResult
+from store.store import Store
+
+Stage: TypeAlias = Literal["judged", "final"]
+"""Before and after the explanation."""
+
+
+def result_key(owner: str, run: str, stage: Stage) -> str:
+    return f"{owner}/results/{run}/{stage}"
+
+
+async def save_result(store: Store, owner: str, run: str, stage: Stage, result: OptimizationResult) -> None:
+    await store.blobs.put(result_key(owner, run, stage), result.model_dump_json().encode())
+
+
+async def load_result(store: Store, owner: str, run: str, stage: Stage) -> OptimizationResult:
+    """The result of a stage; `store.errors.Missing` if the run has not reached it."""
+    return OptimizationResult.model_validate_json(await store.blobs.get(result_key(owner, run, stage)))

@@ -1,0 +1,175 @@
+"""The words of an optimization: what is asked, what each agent and each code step answers, what reproduces it."""
+
+from typing import Annotated, Literal, Self, TypeAlias
+
+from pydantic import Field, model_validator
+
+from desk.scenarios.schemas import HISTORY
+from quant.numeric.frozen import Frozen, digest_of
+from quant.strategies.config import SearchSpace, StrategyConfig
+from quant.strategies.goal import Goal
+from quant.strategies.mandate import Mandate
+from quant.strategies.search import off_grid, size
+from quant.worlds.scenario import BUILT_IN, Scenario
+
+MAX_PLANS = 3
+
+
+LimitName: TypeAlias = Literal[
+    "max_drawdown", "value_at_risk", "expected_shortfall", "turnover", "cost_bps", "leverage"
+]
+
+CURRENT_RULE = StrategyConfig(
+    weight_function="inverse_vol", estimator="rolling", lookback_days=252, rebalancing="monthly"
+)
+"""The 12-month, monthly, inverse-volatility spreadsheet."""
+
+
+class Limit(Frozen):
+    """A bound on one statistic in a set of scenarios."""
+
+    bound: Annotated[float, Field(gt=0.0)]
+    scenarios: Annotated[tuple[str, ...], Field(min_length=1)] = ("base_case", HISTORY)
+    tolerated: Annotated[float, Field(ge=0.0, le=1.0, description="Breach probability; drawdown only")] = 0.20
+
+
+class Limits(Frozen):
+    """Losses, costs and turnover are positive annual fractions; value at risk and shortfall cover 21 sessions."""
+
+    max_drawdown: Limit | None = None
+    """P(drawdown over the horizon beyond the bound) must not exceed `tolerated`."""
+    value_at_risk: Limit | None = None
+    expected_shortfall: Limit | None = None
+    turnover: Limit | None = None
+    cost_bps: Limit | None = None
+    leverage: Limit | None = None
+
+    @model_validator(mode="after")
+    def _losses_are_fractions(self) -> Self:
+        for name in ("max_drawdown", "value_at_risk", "expected_shortfall"):
+            limit: Limit | None = getattr(self, name)
+            if limit and limit.bound >= 1.0:
+                msg = (
+                    f"{name}.bound {limit.bound:g} is no fraction of wealth that can be lost; "
+                    "expected above 0, below 1 (20% is written 0.20)"
+                )
+                raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _do_not_contradict(self) -> Self:
+        var, shortfall = self.value_at_risk, self.expected_shortfall
+        if var and shortfall and shortfall.bound < var.bound:
+            msg = (
+                f"expected_shortfall {shortfall.bound:g} is below value_at_risk {var.bound:g}, and the mean loss "
+                "beyond a quantile is never below the quantile; expected expected_shortfall >= value_at_risk"
+            )
+            raise ValueError(msg)
+        return self
+
+    def given(self) -> dict[LimitName, Limit]:
+        return {name: limit for name in Limits.model_fields if (limit := getattr(self, name))}  # pyright: ignore[reportReturnType]
+
+
+class OptimizationRequest(Frozen):
+    """A dynamic asset allocation, asked for in a form or in words."""
+
+    name: Annotated[str, Field(min_length=1, max_length=120)] = "New strategy"
+    universe: Annotated[str, Field(min_length=1, max_length=400)] = "sp500"
+    prices_file: str | None = None
+    """A CSV or Parquet file instead of the bundled prices; its content, not its place, enters the result."""
+    price_index: Annotated[
+        bool, Field(description="The price file leaves dividends out, so that `dividend_yield` accrues")
+    ] = False
+    calendar: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9/_]{1,20}$", description="Exchange of the price file's sessions, or none")
+    ] = "XNYS"
+    mandate: Mandate = Mandate()
+    limits: Limits = Limits()
+    space: SearchSpace = SearchSpace()
+    goal: Goal = "robust_utility"
+    scenarios: Annotated[tuple[Scenario, ...], Field(min_length=1, max_length=20)] = BUILT_IN
+    trials: Annotated[int, Field(ge=10, le=5_000)] = 100
+    stopping: Literal["converged", "budget"] = "converged"
+    """`converged` also stops when the best objective gains less than 2 basis points over 20 trials."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
+    dividend_yield: Annotated[float, Field(ge=0.0, le=0.10, description="Accrues on a price index; an assumption")] = (
+        0.02
+    )
+    cash_rate_after: Annotated[
+        float, Field(ge=-0.02, le=0.15, description="Annual rate after the rate series ends")
+    ] = 0.02
+    current_rule: StrategyConfig = CURRENT_RULE
+    start: Annotated[
+        tuple[StrategyConfig, ...], Field(max_length=20, description="Tried first, before what the search proposes")
+    ] = ()
+
+    @model_validator(mode="after")
+    def _space_can_be_searched(self) -> Self:
+        widest = max(self.space.no_trade_band)
+        if self.mandate.max_change <= widest:
+            msg = (
+                f"mandate.max_change {self.mandate.max_change:g} does not exceed the no_trade_band {widest:g}: such a "
+                "rule would never trade; expected max_change above every no_trade_band"
+            )
+            raise ValueError(msg)
+        if size(self.space) < 2:
+            msg = "space holds a single config; expected at least two, or there is nothing to search"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        if self.prices_file is None and (self.price_index or self.calendar != "XNYS"):
+            msg = "price_index and calendar describe a price file; expected prices_file beside them"
+            raise ValueError(msg)
+        names = [s.name for s in self.scenarios]
+        if len(set(names)) != len(names):
+            msg = f"scenarios {names!r} repeat a name; expected distinct names"
+            raise ValueError(msg)
+        if HISTORY in names:
+            msg = "scenarios: 'history' is the training history's own name; expected another name"
+            raise ValueError(msg)
+        if not any(s.probability > 0.0 for s in self.scenarios):
+            msg = (
+                "scenarios: every probability is 0, and such a scenario only tests a winner; expected at least one "
+                "above 0"
+            )
+            raise ValueError(msg)
+        if len({(s.paths, s.years) for s in self.scenarios}) > 1:
+            msg = "scenarios differ in paths or years; expected the same for all"
+            raise ValueError(msg)
+        leverage = self.limits.leverage
+        if leverage and leverage.bound < self.mandate.min_weight:
+            msg = (
+                f"limits.leverage {leverage.bound:g} is below mandate.min_weight {self.mandate.min_weight:g}; "
+                "expected leverage >= min_weight"
+            )
+            raise ValueError(msg)
+        for name, limit in self.limits.given().items():
+            unknown = set(limit.scenarios) - {*names, HISTORY}
+            if unknown:
+                msg = f"limits.{name}.scenarios names {sorted(unknown)}; expected {[*names, HISTORY]}"
+                raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _start_can_be_tried(self) -> Self:
+        if len(set(self.start)) < len(self.start):
+            msg = "start repeats a config; expected distinct configs"
+            raise ValueError(msg)
+        if len(self.start) > self.trials:
+            msg = f"start holds {len(self.start)} configs for {self.trials} trials; expected at most one for each trial"
+            raise ValueError(msg)
+        for place, config in enumerate(self.start):
+            # several assets fill an empty `space.inner` in: then it is judged by `desk.optimization.inputs.splits.check_mixes`
+            judged = config if self.space.inner else config.model_copy(update={"inner": None})
+            for name, value, allowed in off_grid(self.space, judged):
+                among = ", ".join("null" if one is None else str(one) for one in allowed)
+                msg = f"start.{place}.{name} {value!r} is not in the space; expected {among}"
+                raise ValueError(msg)
+        return self
+
+    def content_digest(self) -> str:
+        """Names what is asked: everything but the place of the price file."""
+        return digest_of(self.model_copy(update={"prices_file": None}))

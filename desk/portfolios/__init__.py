@@ -1,0 +1,1 @@
+"""Portfolios of an owner, their risk, and ways to allocate between assets."""

@@ -1,0 +1,1 @@
+"""The portfolio optimizers: risk parity, hierarchical risk parity, frontier; requests, responses, storage."""

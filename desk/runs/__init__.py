@@ -1,0 +1,1 @@
+"""What an execution receives and leaves: run context, trace events, progress, decisions, cached answers."""

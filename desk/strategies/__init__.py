@@ -1,0 +1,1 @@
+"""Strategy templates, saved strategies, and the immediate evaluation of one configuration."""

@@ -1,0 +1,1 @@
+"""Money over years: simulated wealth of a portfolio with contributions and withdrawals."""

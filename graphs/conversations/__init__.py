@@ -1,0 +1,1 @@
+"""Conversations: turns, their answers in the background, interrupts, and AG-UI."""

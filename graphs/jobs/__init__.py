@@ -1,0 +1,1 @@
+"""Jobs: runs in a queue, fairness between owners, workers, and runs computed elsewhere."""

@@ -1,0 +1,1 @@
+"""Followers of live event logs, and WebSocket connections held by a gateway."""

@@ -1,0 +1,1 @@
+"""Portfolio construction: risk parity, hierarchical risk parity, frontier, minimum CVaR, constraints."""

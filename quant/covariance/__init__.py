@@ -1,0 +1,1 @@
+"""Covariance estimation, shrinkage, denoising and repair."""

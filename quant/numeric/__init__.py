@@ -1,0 +1,1 @@
+"""Returns, argument checks, random numbers, elementary functions and compilation; no finance."""

@@ -1,0 +1,1 @@
+"""Tests of a selection: probability of overfitting, superior predictive ability, cross-validation."""

@@ -1,0 +1,1 @@
+"""Statistics of one return series: growth, ratios, drawdowns, calendar returns, tearsheet."""

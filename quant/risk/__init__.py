@@ -1,0 +1,1 @@
+"""Risk of a portfolio: tail losses, contributions, backtests and stress."""

@@ -1,0 +1,1 @@
+"""The strategy family: configuration, compiled kernel, simulation, history, search and objective."""

@@ -1,0 +1,1 @@
+"""Volatility from ranges and implied indices, and GARCH models."""

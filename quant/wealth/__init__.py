@@ -1,0 +1,1 @@
+"""Simulated wealth of a portfolio with cash flows, fees and inflation."""

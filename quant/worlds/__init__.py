@@ -1,0 +1,1 @@
+"""Simulated markets: scenarios, engines, calibration, diagnostics, regimes, bond and cash legs."""

@@ -1,0 +1,1 @@
+"""Adapters of the store's ports on one SQLite file."""
