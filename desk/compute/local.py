@@ -44,7 +44,7 @@ class _Running:
 
 
 class LocalRunner:
-    """Adapter of `desk.optimization.jobs.JobRunner`: this process coordinates, and computes itself unless told what does."""
+    """Adapter of `desk.optimization.jobs.JobRunner` that coordinates here and computes here or on `engine`."""
 
     def __init__(
         self,

@@ -69,7 +69,7 @@ def ray_runner(store: Store, market: LoadMarket, address: str = "") -> LocalRunn
 
 
 class RayRunner(LocalRunner):
-    """Adapter of `desk.optimization.jobs.JobRunner`; the cluster is looked for, or started, by the first search of a process."""
+    """Adapter of `desk.optimization.jobs.JobRunner`; the first search of a process finds or starts the cluster."""
 
     def __init__(self, store: Store, market: LoadMarket, address: str = "") -> None:
         self._cores = os.cpu_count() or 1

@@ -115,7 +115,11 @@ class CashRates:
 
 @runtime_checkable
 class PriceSource(Protocol):
-    """Port. Adapters: `desk.market.bundled.BundledPrices`, `desk.market.files.price_file.PriceFile`, `desk.market.datasets.repository.OwnedPrices`."""
+    """Port that loads prices.
+
+    Adapters: `desk.market.bundled.BundledPrices`, `desk.market.files.price_file.PriceFile`,
+    `desk.market.datasets.repository.OwnedPrices`.
+    """
 
     async def universes(self) -> tuple[str, ...]:
         """The names that `load` takes; `name:A,B` loads only the assets A and B of it."""

@@ -88,7 +88,11 @@ class JobStatus(Frozen):
 
 @runtime_checkable  # pydantic checks a Context by isinstance when it builds tool schemas
 class JobRunner(Protocol):
-    """Port. Adapters: `desk.compute.local.LocalRunner`, `desk.compute.ray_cluster.RayRunner`, `desk.compute.sagemaker.runner.SageMakerRunner`."""
+    """Port that executes searches.
+
+    Adapters: `desk.compute.local.LocalRunner`, `desk.compute.ray_cluster.RayRunner`,
+    `desk.compute.sagemaker.runner.SageMakerRunner`.
+    """
 
     @property
     def machines(self) -> Machines: ...

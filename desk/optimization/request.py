@@ -162,7 +162,7 @@ class OptimizationRequest(Frozen):
             msg = f"start holds {len(self.start)} configs for {self.trials} trials; expected at most one for each trial"
             raise ValueError(msg)
         for place, config in enumerate(self.start):
-            # several assets fill an empty `space.inner` in: then it is judged by `desk.optimization.inputs.splits.check_mixes`
+            # with several assets an empty `space.inner` is filled in later: `inputs.splits.check_mixes` checks it then
             judged = config if self.space.inner else config.model_copy(update={"inner": None})
             for name, value, allowed in off_grid(self.space, judged):
                 among = ", ".join("null" if one is None else str(one) for one in allowed)

@@ -43,4 +43,4 @@ class Context(Scope):
     jobs: JobRunner
     market: RunMarket
     ledger: str
-    """Address of what the owner had tried on the same prices before this run: see `desk.optimization.repositories.ledger`."""
+    """Address of the owner's earlier trials on the same prices: see `desk.optimization.repositories.ledger`."""

@@ -1,6 +1,7 @@
 """Whether a matrix is the covariance, or the correlation, of anything: finite, symmetric, positive semidefinite.
 
-In loops without BLAS, so that a matrix is taken or refused alike on every machine. `quant.covariance.estimators` is the door.
+Loops without BLAS, so that every machine accepts and rejects the same matrices. `quant.covariance.estimators` is the
+public interface.
 """
 
 import math
@@ -229,7 +230,7 @@ def checked_covariance(cov: ArrayLike, *, name: str = "cov", allow_zero_variance
     >>> checked_covariance([[0.04, 0.07], [0.07, 0.09]])  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    quant.numeric.errors.DataError: `cov` must be positive semidefinite; the smallest eigenvalue of its correlations is ...
+    quant.numeric.errors.DataError: `cov` must be positive semidefinite; the smallest eigenvalue of ...
     """
     matrix, correlation = symmetric_covariance(cov, name, allow_zero_variance=allow_zero_variance)
     if not factorises(correlation, INDEFINITE):

@@ -48,7 +48,7 @@ def tail_of(ordered: NDArray[np.float64], count: int, level: float) -> tuple[flo
 def tail_losses(total: ArrayLike | Returns, horizon: int, level: float) -> tuple[float, float]:
     """Value at risk and expected shortfall of overlapping windows of compounded returns.
 
-    Unlike the two of `quant.risk.portfolio` it also answers where the tail holds less than one window: with the worst one.
+    Where the tail holds less than one window, the worst window is the answer, unlike in `quant.risk.portfolio`.
 
     Raises
     ------

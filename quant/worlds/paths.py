@@ -61,7 +61,8 @@ class PathModel:
         Engine constants, per day.
     states : ndarray, shape (S, M)
         Regimes: daily mean, daily variance, stationary probability. GARCH: variances to start from
-        (`quant.worlds.garch_paths.garch_model`). Conditional bootstrap: its days (`quant.worlds.resampling.labelled_blocks`).
+        (`quant.worlds.garch_paths.garch_model`). Conditional bootstrap: its days
+        (`quant.worlds.resampling.labelled_blocks`).
     stay : ndarray, shape (S,)
         Probability of staying in a regime for a day; leaving goes to each other regime alike. Conditional bootstrap:
         where blocks begin.

@@ -9,10 +9,27 @@ from typing import Any
 import numpy as np
 import pytest
 
-from desk.figures.figures import Figure, shown
-from desk.optimization import request as words
-from desk.optimization.request import OptimizationRequest
-from desk.optimization.result import OptimizationResult
+from desk.figures.figures import Figure, RenderedClaim, shown
+from desk.optimization.answers import Decision, Explanation
+from desk.optimization.request import CURRENT_RULE, Limit, Limits, OptimizationRequest
+from desk.optimization.result import (
+    Benchmark,
+    Benefit,
+    Case,
+    Counts,
+    Crisis,
+    Fact,
+    Finalist,
+    LimitCheck,
+    Luck,
+    Manifest,
+    NextStep,
+    OptimizationResult,
+    Plotted,
+    ScenarioOutcome,
+    Verdict,
+    Year,
+)
 from quant.numeric.measured import Measured
 from quant.strategies.config import StrategyConfig
 from quant.strategies.evaluation import Evaluation, Metrics
@@ -72,7 +89,7 @@ def constant(weight: float) -> StrategyConfig:
     return StrategyConfig(weight_function="constant", constant_weight=weight)
 
 
-def outcomes() -> tuple[words.ScenarioOutcome, ...]:
+def outcomes() -> tuple[ScenarioOutcome, ...]:
     rows = [
         ("base_case", 0.333, 0.031, 0.0262, 0.10),
         ("bull_market", 0.10, 0.075, 0.0764, 0.095),
@@ -82,7 +99,7 @@ def outcomes() -> tuple[words.ScenarioOutcome, ...]:
         ("history", 0.333, 0.034, 0.0296, 0.101),
     ]
     return tuple(
-        words.ScenarioOutcome(
+        ScenarioOutcome(
             scenario=name,
             weight=weight,
             winner=evaluation(WINNER, name, ours, volatility),
@@ -97,7 +114,7 @@ def outcomes() -> tuple[words.ScenarioOutcome, ...]:
     )
 
 
-def plotted() -> tuple[words.Plotted, ...]:
+def plotted() -> tuple[Plotted, ...]:
     chance = random.Random(7)
     functions = (
         "inverse_vol",
@@ -109,7 +126,7 @@ def plotted() -> tuple[words.Plotted, ...]:
         "trend_overlay",
     )
     return tuple(
-        words.Plotted(
+        Plotted(
             number=number,
             digest=WINNER.digest() if number == 71 else f"{number:064x}",
             objective=0.0301 if number == 71 else 0.029 - abs(chance.gauss(0, 0.005)),
@@ -124,10 +141,10 @@ def plotted() -> tuple[words.Plotted, ...]:
     )
 
 
-def cases(rows: list[tuple[str, float, float, bool]]) -> tuple[words.Case, ...]:
+def cases(rows: list[tuple[str, float, float, bool]]) -> tuple[Case, ...]:
     other = constant(0.5).digest()
     return tuple(
-        words.Case(
+        Case(
             label=label,
             winner=WINNER.digest() if same else other,
             same_winner=same,
@@ -137,8 +154,8 @@ def cases(rows: list[tuple[str, float, float, bool]]) -> tuple[words.Case, ...]:
     )
 
 
-def luck() -> words.Luck:
-    return words.Luck(
+def luck() -> Luck:
+    return Luck(
         trials=100,
         ledger_trials=340,
         observations=6649,
@@ -159,7 +176,7 @@ def luck() -> words.Luck:
     )
 
 
-def benchmarks() -> tuple[words.Benchmark, ...]:
+def benchmarks() -> tuple[Benchmark, ...]:
     rows: list[tuple[Any, str, float, float]] = [
         ("equity", "100% equity", 1.0, 88.0),
         ("cash", "Cash", 0.0, 210.0),
@@ -169,7 +186,7 @@ def benchmarks() -> tuple[words.Benchmark, ...]:
         ("current_rule", "Current rule: 12-month inverse volatility, monthly", 0.62, 22.0),
     ]
     return tuple(
-        words.Benchmark(
+        Benchmark(
             name=name,
             label=label,
             config=constant(weight),
@@ -223,7 +240,7 @@ def figures() -> tuple[Figure, ...]:
     )
 
 
-def explanation() -> words.Explanation:
+def explanation() -> Explanation:
     known = {figure.id: figure for figure in figures()}
     rows = [
         (
@@ -250,7 +267,7 @@ def explanation() -> words.Explanation:
         ),
     ]
     claims = tuple(
-        words.RenderedClaim(
+        RenderedClaim(
             section=section,
             text=text.format(shown(known[id_])),
             figures=(id_,),
@@ -258,10 +275,10 @@ def explanation() -> words.Explanation:
         )
         for section, text, id_ in rows
     )
-    return words.Explanation(claims=claims, author="embedded planner (rule-based)")
+    return Explanation(claims=claims, author="embedded planner (rule-based)")
 
 
-def facts() -> tuple[words.Fact, ...]:
+def facts() -> tuple[Fact, ...]:
     rows: list[tuple[str, str, float | None, Any, float | None]] = [
         ("upside_given_up", "Upside given up", 0.021, "fraction", None),
         ("recovery", "Longest recovery", 731.0, "days", 1402.0),
@@ -274,24 +291,24 @@ def facts() -> tuple[words.Fact, ...]:
         ("skewness", "Skewness of daily returns", -0.41, "ratio", -0.27),
         ("target_error", "Volatility-target error (noise floor 0.7 points)", 1.4, "points", None),
     ]
-    return tuple(words.Fact(name=n, label=label, value=v, unit=u, benchmark=b) for n, label, v, u, b in rows)
+    return tuple(Fact(name=n, label=label, value=v, unit=u, benchmark=b) for n, label, v, u, b in rows)
 
 
-def manifest(request: OptimizationRequest) -> words.Manifest:
+def manifest(request: OptimizationRequest) -> Manifest:
     decisions = (
-        words.Decision(
+        Decision(
             agent="risk_manager",
             ordinal=0,
             author="embedded planner (rule-based)",
             answer={"concerns": ["none"], "claims": []},
         ),
-        words.Decision(
+        Decision(
             agent="market_analyst",
             ordinal=0,
             author="embedded planner (rule-based)",
             answer={"regime": "normal", "trend": "flat", "tilts": [], "claims": []},
         ),
-        words.Decision(
+        Decision(
             agent="optimizer",
             ordinal=0,
             author="embedded planner (rule-based)",
@@ -299,7 +316,7 @@ def manifest(request: OptimizationRequest) -> words.Manifest:
             rejected=("b" * 64,),
         ),
     )
-    return words.Manifest(
+    return Manifest(
         request=request,
         data_digest="1" * 64,
         rates_digest="2" * 64,
@@ -327,15 +344,15 @@ def winner() -> Trial:
     )
 
 
-def finalists() -> tuple[words.Finalist, ...]:
+def finalists() -> tuple[Finalist, ...]:
     other = StrategyConfig(weight_function="inverse_vol", estimator="ewma", decay=0.96, rebalancing="weekly")
     rows = [
         (WINNER, 0.0301, 0.0, True),
         (other, 0.0299, 0.0002, True),
-        (words.CURRENT_RULE, 0.0271, 0.003, False),
+        (CURRENT_RULE, 0.0271, 0.003, False),
     ]
     return tuple(
-        words.Finalist(
+        Finalist(
             digest=config.digest(),
             config=config,
             objective=objective,
@@ -352,9 +369,9 @@ def finalists() -> tuple[words.Finalist, ...]:
     )
 
 
-def limit_checks(*, passed: bool) -> tuple[words.LimitCheck, ...]:
+def limit_checks(*, passed: bool) -> tuple[LimitCheck, ...]:
     return tuple(
-        words.LimitCheck(
+        LimitCheck(
             limit="max_drawdown",
             scenario=scenario,
             statistic=statistic if passed else 0.56,
@@ -370,7 +387,7 @@ def limit_checks(*, passed: bool) -> tuple[words.LimitCheck, ...]:
 def found(**changes: Any) -> OptimizationResult:
     chance = random.Random(3)
     years = tuple(
-        words.Year(
+        Year(
             year=year,
             winner=(r := chance.gauss(0.05, 0.09)),
             benchmark=0.9 * r - 0.002,
@@ -382,17 +399,17 @@ def found(**changes: Any) -> OptimizationResult:
     request = OptimizationRequest(
         name="Balanced <script>alert(1)</script>",
         mandate=Mandate(),
-        limits=words.Limits(max_drawdown=words.Limit(bound=0.20)),
+        limits=Limits(max_drawdown=Limit(bound=0.20)),
         scenarios=BUILT_IN,
     )
     result = OptimizationResult(
         manifest=manifest(request),
-        verdict=words.Verdict(
+        verdict=Verdict(
             colour="amber",
             headline="Better than the benchmark, but luck is not excluded",
             reason="The active deflated Sharpe ratio is below 0.95.",
         ),
-        counts=words.Counts(
+        counts=Counts(
             trials=100,
             screened=0,
             scenarios=5,
@@ -403,7 +420,7 @@ def found(**changes: Any) -> OptimizationResult:
             stopped="budget",
             plans=2,
         ),
-        benefit=words.Benefit(
+        benefit=Benefit(
             basis_points=Measured(value=38.0, error=6.0),
             low=26.2,
             high=49.8,
@@ -427,7 +444,7 @@ def found(**changes: Any) -> OptimizationResult:
         ),
         probabilities=cases([("equal", 44.0, 6.0, True), ("analyst", 38.0, 6.0, True), ("cycle", 52.0, 11.0, True)]),
         costs=cases([("0 x cost", 49.0, 6.0, True), ("1 x cost", 38.0, 6.0, True), ("2 x cost", 27.0, 6.0, True)]),
-        next_step=words.NextStep(
+        next_step=NextStep(
             as_of="2016-05-24",
             today_weight=0.71,
             current_rule_weight=0.83,
@@ -438,10 +455,8 @@ def found(**changes: Any) -> OptimizationResult:
         facts=facts(),
         years=years,
         crises=(
-            words.Crisis(
-                name="Dot-com", start="2000-03-24", end="2002-10-09", winner=-0.19, benchmark=-0.27, asset=-0.49
-            ),
-            words.Crisis(
+            Crisis(name="Dot-com", start="2000-03-24", end="2002-10-09", winner=-0.19, benchmark=-0.27, asset=-0.49),
+            Crisis(
                 name="Financial crisis",
                 start="2007-10-09",
                 end="2009-03-09",
@@ -473,7 +488,7 @@ def result() -> OptimizationResult:
 @pytest.fixture
 def infeasible() -> OptimizationResult:
     """No trial met the drawdown limit."""
-    verdict = words.Verdict(
+    verdict = Verdict(
         colour="infeasible",
         headline="No strategy meets the limits",
         reason="The limit max_drawdown binds: every one of the 100 trials breaks it.",

@@ -38,7 +38,7 @@ class Use(Frozen):
 
 
 class BlobShelf:
-    """A `desk.compute.shards.sharded_search.Shelf`: blobs of the store, used from the thread of a search while the loop goes on."""
+    """A `desk.compute.shards.sharded_search.Shelf` of the store's blobs, usable from the thread of a search."""
 
     def __init__(self, store: Store, loop: asyncio.AbstractEventLoop, now: Callable[[], datetime]) -> None:
         self._store = store

@@ -36,7 +36,10 @@ class Shelf(Protocol):
 
 
 class Engine(Protocol):
-    """Port: what computes shards. Adapters: `desk.compute.container.coordination.Peers`, `desk.compute.ray_cluster.RayEngine`."""
+    """Port that computes shards.
+
+    Adapters: `desk.compute.container.coordination.Peers`, `desk.compute.ray_cluster.RayEngine`.
+    """
 
     def compute(self, tasks: Sequence[Task]) -> Iterator[tuple[str, bytes]]:
         """Id and file of each shard as it ends, in any order, each at least once; those of other tasks do no harm."""

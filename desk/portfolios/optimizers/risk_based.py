@@ -44,7 +44,7 @@ Result = TypeVar("Result", RiskParityResult, HrpResult, FrontierResult)
 Rule = Callable[[Floats], Floats]
 
 MOST_ITERATIONS = 200
-"""Of `quant.allocation.risk_parity`: a hundred cycles of its descent, a hundred steps of what finishes where that is slow."""
+"""Iterations of `quant.allocation.risk_parity`: a hundred cycles of descent, a hundred steps of the final method."""
 LONGEST = 20.0
 """Seconds that one request may take, about."""
 

@@ -8,9 +8,10 @@ import pytest
 from api.cli.output.summary import benefit
 from api.export.formatting import ONE_HISTORY, limit_row, number, sentence, shape
 from api.export.report import History, linked, render
-from desk.figures.figures import shown
-from desk.optimization import request as words
+from desk.figures.figures import RenderedClaim, shown
+from desk.optimization.answers import Explanation
 from desk.optimization.judgement.result_figures import simulated_timing
+from desk.optimization.result import LimitCheck, Verdict
 from quant.strategies.config import StrategyConfig
 from quant.strategies.family import FAMILY, Grids
 from quant.worlds.scenario import GBM_BANNER
@@ -127,10 +128,10 @@ def test_tables_have_headings(page):
 def test_hostile_text_stays_text(made, history):
     hostile = '"><img src=x onerror=alert(1)><script>alert(2)</script>{{ 7*7 }}'
     result = made(
-        verdict=words.Verdict(colour="amber", headline=hostile, reason=hostile),
+        verdict=Verdict(colour="amber", headline=hostile, reason=hostile),
         caveats=(hostile,),
-        explanation=words.Explanation(
-            claims=(words.RenderedClaim(section="why", text=hostile, figures=("benefit_bps",), template=hostile),),
+        explanation=Explanation(
+            claims=(RenderedClaim(section="why", text=hostile, figures=("benefit_bps",), template=hostile),),
             author=hostile,
         ),
     )
@@ -168,7 +169,7 @@ def test_figures_that_read_the_same_lead_each_to_its_own_computation(result):
     alike = {"value": 3, "unit": "count", "error": None}
     named = [figure.model_copy(update={"id": f"same_{n}", **alike}) for n, figure in enumerate(result.figures)]
     template = "Of {{same_1}} there are {{same_0}} & more."
-    claim = words.RenderedClaim(
+    claim = RenderedClaim(
         section="why", text="Of 3 there are 3 & more.", figures=("same_1", "same_0"), template=template
     )
     said = str(linked(claim, {figure.id: figure for figure in named}))
@@ -182,10 +183,8 @@ def test_a_figure_is_told_exactly_with_its_error_its_field_and_its_tool(made, re
         result.figures[0].model_copy(update={"value": 38.123456, "error": 6.0}),
         result.figures[1].model_copy(update={"quantity": hostile, "source": f"assess_risk.{hostile}"}),
     )
-    claim = words.RenderedClaim(
-        section="why", text=shown(figures[1]), figures=("bear_benefit",), template="{{bear_benefit}}"
-    )
-    explained = words.Explanation(claims=(claim,), author="test")
+    claim = RenderedClaim(section="why", text=shown(figures[1]), figures=("bear_benefit",), template="{{bear_benefit}}")
+    explained = Explanation(claims=(claim,), author="test")
     page = render(made(figures=figures, explanation=explained), run="abc", made=MADE)
     assert "<td>38.1235</td><td>bps</td><td>6</td>" in page
     assert "<code>benefit.basis_points</code>" in page
@@ -215,7 +214,7 @@ def test_infeasible_is_told_as_loudly_as_a_winner(infeasible):
 
 @pytest.mark.parametrize("colour", ["green", "amber", "red"])
 def test_the_colour_is_also_a_word_and_a_sign(made, colour):
-    verdict = words.Verdict(colour=colour, headline="h", reason="r")
+    verdict = Verdict(colour=colour, headline="h", reason="r")
     page = render(made(verdict=verdict, history_series=None), run="abc", made=MADE)
     assert f'class="verdict {colour}"' in page
     assert f"Verdict: {colour.capitalize()}" in page
@@ -263,7 +262,7 @@ def test_the_terminal_says_what_the_interval_leaves_out(result):
 
 
 def test_a_strict_bound_is_not_rounded_to_nothing(result):
-    check = words.LimitCheck(
+    check = LimitCheck(
         limit="max_drawdown", scenario="base_case", statistic=1.0, allowed=0.2, bound=0.001, passed=False, binds=True
     )
     assert limit_row(check)[3] == "at most 20% beyond 0.1%"
