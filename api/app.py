@@ -6,6 +6,8 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, as
 from functools import cache
 from typing import TYPE_CHECKING
 
+from api import VERSION
+from api.home import prepare_home
 from api.operations.log import log_to
 from api.settings import Settings
 from desk.base.errors import InvalidInput
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from store.store import Store
 
 
-VERSION = "0.1.0"
 AREAS = {
     "jobs": "Optimizations: submitted, followed, cancelled, decided, and what they found",
     "evaluations": "One configuration at once, what a search would take, and what there is to choose from",
@@ -292,16 +293,3 @@ async def _checkpoints(settings: Settings, *, checked: bool) -> "Path | DynamoTa
 
         await asyncio.to_thread(check, place)
     return place
-
-
-def prepare_home(settings: Settings) -> None:
-    """Make the home, or say that it cannot be written to."""
-    probe = settings.home / ".writable"
-    try:
-        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # runs and chats are nobody else's
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        reason = f"{str(settings.home)!r} cannot be written to: {error.strerror}"
-        allowed = "a folder of yours, or one that can be made"
-        raise InvalidInput("STRATIGOS_HOME", str(settings.home), reason=reason, allowed=allowed) from error

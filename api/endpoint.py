@@ -24,6 +24,8 @@ from api.http.errors.handlers import Problem
 from api.http.middleware.request_log import request_id
 from api.http.middleware.stack import guard
 from api.http.rate_limits import CALCULATIONS
+from api.http.server import LARGEST_HEAD, Announced, listening, run
+from api.operations.log import libraries_told, log_to
 from api.settings import Settings
 from desk.base.errors import InvalidInput, UserError
 from desk.compute.endpoint import Answer, Answers, Artifact, Asked, PredictionAsked, answer, artifact_in
@@ -201,10 +203,6 @@ def _valid(model: type[Model], value: Any, place: tuple[str | int, ...]) -> Mode
 
 def serve_endpoint(settings: Settings, host: str | None, port: int | None) -> int:
     """Until it is told to end."""
-    from api.cli.commands.serve import LARGEST_HEAD, run
-    from api.http.server import Announced, listening
-    from api.operations.log import libraries_told, log_to
-
     if settings.auth:
         reason = "an endpoint asks nobody who they are: IAM stands before it"
         raise InvalidInput("STRATIGOS_AUTH", settings.auth, reason=reason, allowed="nothing, with STRATIGOS_SERVES")

@@ -11,7 +11,7 @@ from pydantic_settings import SettingsConfigDict
 from agents.models.options import BEDROCK, EMBEDDED, MAX_TAGS, ModelOptions
 from agents.recording.scrubbing import scrub
 from api.accepted_values import at, in_words, short
-from api.compute_settings import COMPUTE_FORMS, ComputeSettings
+from api.compute_settings import COMPUTE_FORMS, ComputeSettings, check_compute
 from desk.base.errors import InvalidInput
 from desk.governance.approvals import USUAL, Thresholds
 from desk.governance.budgets import Budgets
@@ -428,15 +428,13 @@ SECRETS = {str(field.validation_alias) for field in Settings.model_fields.values
 
 
 def read_settings() -> Settings:
-    from api.compute import check
-
     try:
         settings = Settings()
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         variable = str(first["loc"][0])
         raise _invalid(variable, first["input"], first, at((variable,), Settings.model_json_schema())) from error
-    check(settings)
+    check_compute(settings)
     return settings
 
 

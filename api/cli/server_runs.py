@@ -285,8 +285,8 @@ def _is_mendable(job: Job) -> bool:
 
 
 def _report(client: Client, settings: Settings, job: str) -> Any:
-    from api.app import prepare_home
     from api.export.reporting import report_path, write
+    from api.home import prepare_home
 
     prepare_home(settings)
     path = report_path(settings, job)

@@ -1,8 +1,9 @@
 """How numbers, rules and limits are written for a reader, on the terminal and in the report."""
 
 from desk.governance.usage import Usage
+from desk.optimization.judgement.result_figures import simulated_timing
 from desk.optimization.request import LimitName
-from desk.optimization.result import Fact, LimitCheck
+from desk.optimization.result import Fact, LimitCheck, OptimizationResult
 from quant.strategies.config import REBALANCING_DAYS, Rebalancing, StrategyConfig, length_of
 from quant.strategies.family import ACTIVE, FAMILY
 
@@ -175,3 +176,20 @@ def sentence(config: StrategyConfig) -> str:
     plain = ("Estimator", "Rebalancing", "Target volatility")
     parts = [value if name in plain else f"{name.lower()} {value}" for name, value in others]
     return ", ".join([function, *parts]).capitalize()
+
+
+def benefit(result: OptimizationResult) -> str:
+    if result.benefit is None:
+        limit = result.verdict.binding_limit
+        named = f"; what binds: {LIMITS[limit].lower()}" if limit else ""
+        return f"None of {result.counts.trials} strategies meets the limits{named}"
+    b = result.benefit
+    simulated = simulated_timing(result)
+    alone = f" ({bps(simulated.value)} in the simulated scenarios)" if simulated else ""
+    more = "less" if b.drawdown_points.value >= 0 else "more"
+    return (
+        f"{bps(b.basis_points.value)} a year after costs (95% {number(b.low, signed=True)} to "
+        f"{number(b.high, signed=True)}, Monte Carlo error only), of it {bps(b.timing_bps.value)} by timing{alone}, "
+        f"and {number(abs(b.drawdown_points.value), 1)} points {more} mean drawdown, against a constant weight of "
+        f"{percent(b.benchmark_weight, 0)}, which has the same volatility"
+    )

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from api.cli.output.summary import benefit
 from api.export.formats import figure_table, trial_table
+from api.export.formatting import benefit
 from desk.optimization.reading.chart_schemas import Provenance
 from desk.optimization.result import OptimizationResult
 from quant.strategies.trial import Trial

@@ -5,7 +5,7 @@ import errno
 import logging
 import socket
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import uvicorn
@@ -13,6 +13,10 @@ from fastapi import FastAPI
 
 from desk.base.errors import InvalidInput
 
+CANNOT_START = 2
+"""Exit code."""
+LARGEST_HEAD = 32_768
+"""Bytes of a request above its body, some more than `api.http.body_limits` allows, so that it can say so."""
 OF_PORTS = {errno.EADDRINUSE, errno.EACCES}
 OF_ADDRESSES = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 """Where a name stands for several, as localhost does, one of them is enough."""
@@ -96,3 +100,13 @@ def _refused(host: str, port: int, error: Exception) -> InvalidInput:
     if isinstance(error, OSError) and error.errno in OF_PORTS:
         return InvalidInput("--port", port, reason=reason, allowed="a port that is free, or 0 for any (STRATIGOS_PORT)")
     return InvalidInput("--host", host, reason=reason, allowed="an address of this machine (STRATIGOS_HOST)")
+
+
+def run(server: Announced, sockets: list[socket.socket]) -> int:
+    """The exit code, once it was told to end."""
+    try:
+        with suppress(SystemExit):  # it has said why it could not start
+            server.run(sockets)
+    except KeyboardInterrupt:  # perhaps before it had started
+        return 0
+    return 0 if server.started else CANNOT_START

@@ -7,7 +7,8 @@ from typing import Any
 
 import structlog
 
-from api.app import VERSION, prepare_home
+from api import VERSION
+from api.home import prepare_home
 from api.operations.log import libraries_told, log_to
 from api.operations.metrics import Kind, Metrics, measured
 from api.settings import Settings

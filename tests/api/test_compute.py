@@ -8,8 +8,8 @@ import pytest
 
 from api.app import create_dependencies
 from api.cli.main import run
-from api.compute import cluster_of
-from api.operations.examination import compute
+from api.compute_settings import cluster_of
+from api.doctor.installation import compute
 from api.settings import read_settings
 from desk.base.errors import InvalidInput
 from tests.doubles.aws import point_at

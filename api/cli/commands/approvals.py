@@ -37,7 +37,8 @@ def approvals(*, server: options.Server = None, json_: AsJson = False) -> int:
 
 
 async def _filed(settings: "Settings") -> "list[Filed]":
-    from api.app import opened_store, prepare_home
+    from api.app import opened_store
+    from api.home import prepare_home
     from desk.governance.approval_requests import question_page
     from desk.governance.principals import Principal
     from desk.governance.roles import ROLES

@@ -67,7 +67,8 @@ def list_(
 
 async def _verified(settings: Settings, keyed_after: int, expected: "list[Link]") -> "tuple[Verification, bool]":
     """What is found, and whether there is anything that somebody has run."""
-    from api.app import opened_store, prepare_home
+    from api.app import opened_store
+    from api.home import prepare_home
     from desk.base.owners import owners
     from desk.governance.audit_verification import verify
 
@@ -131,7 +132,8 @@ def _columns(entry: "Logged") -> tuple[str, ...]:
 
 
 async def _entries(settings: Settings, after: int) -> "AsyncGenerator[Logged]":
-    from api.app import opened_store, prepare_home
+    from api.app import opened_store
+    from api.home import prepare_home
     from desk.governance.audit_log import AuditLog
 
     prepare_home(settings)

@@ -10,7 +10,7 @@ from api.cli.commands.runs import AsJson
 from api.settings import read_settings
 
 if TYPE_CHECKING:
-    from api.operations.examination import Finding
+    from api.doctor.findings import Finding
 
 _SIGNS = {"ok": "✔", "warning": "◆", "failed": "✖", "skipped": "–"}
 _STYLES = {"warning": "yellow", "failed": "bold red", "skipped": "dim"}
@@ -39,7 +39,7 @@ def dead_letters(
 
 
 async def _doctor(*, as_json: bool) -> int:
-    from api.operations.examination import examine
+    from api.doctor.examination import examine
 
     found: list[Finding] = []
     async for finding in examine():
@@ -67,7 +67,7 @@ def _tell(finding: "Finding") -> None:
 
 async def _dead_letters(*, as_json: bool) -> int:
     from api.cli.terminal import plain
-    from api.operations.examination import opened
+    from api.doctor.examination import opened
 
     async with opened(read_settings()) as dependencies:
         assert dependencies.queue is not None
@@ -84,7 +84,7 @@ async def _dead_letters(*, as_json: bool) -> int:
 
 
 async def _replay(letter: str) -> int:
-    from api.operations.examination import opened
+    from api.doctor.examination import opened
     from graphs.jobs import jobs
 
     settings = read_settings()

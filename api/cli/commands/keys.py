@@ -150,7 +150,8 @@ def _told(settings: Settings, store: "Store", does: str, key: str) -> "AbstractA
 
 def _in_store(answer: "Callable[[Settings, Store], Awaitable[int]]") -> int:
     async def in_store() -> int:
-        from api.app import opened_store, prepare_home
+        from api.app import opened_store
+        from api.home import prepare_home
 
         settings = read_settings()
         prepare_home(settings)

@@ -155,7 +155,7 @@ def status(arn: Arn, *, fetch: Fetch = False, json_: AsJson = False) -> int:
 def _told(settings: Settings, dependencies: "Dependencies", request: "OptimizationRequest") -> bool:
     """Say what the search will take; whether nobody has to be asked about it."""
     from api.cli.output.progress import estimated
-    from api.compute import machines_of
+    from api.compute_settings import machines_of
     from desk.optimization.estimate import estimate
 
     whole = estimate(request, request.trials, machines_of(settings))  # one job, whatever plans a run would have
@@ -252,9 +252,9 @@ def _engine(settings: Settings) -> "MakeEngine | None":
 
 
 def _cluster(settings: Settings) -> "Cluster":
-    from api.compute import cluster_of, require
+    from api.compute_settings import cluster_of, require_sagemaker
 
-    require(settings, "a pipeline of SageMaker is asked for")
+    require_sagemaker(settings, "a pipeline of SageMaker is asked for")
     return cluster_of(settings)
 
 

@@ -4,7 +4,6 @@ import asyncio
 import signal
 import sys
 import threading
-from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,17 +15,10 @@ from desk.base.clock import utc_now
 from desk.base.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from socket import socket
-
     from fastapi import FastAPI
 
-    from api.http.server import Announced
-
-CANNOT_START = 2
 GRACE = 3
 """Seconds that requests have to end once the server is told to."""
-LARGEST_HEAD = 32_768
-"""Bytes of a request above its body, some more than `api.http.body_limits` allows, so that it can say so."""
 LARGEST_MESSAGE = 4_096
 """Bytes that a socket may be sent, none of which is heard."""
 
@@ -49,7 +41,7 @@ def serve(
     from api.app import create_app, create_dependencies
     from api.cli.worker_processes import workers
     from api.http.identity.authentication import check
-    from api.http.server import Server, listening
+    from api.http.server import LARGEST_HEAD, Server, listening, run
     from api.models import maker_of
     from api.operations.process import process
 
@@ -97,16 +89,6 @@ def serve(
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)  # who is told twice shall still let its workers give back their jobs
         return answer
-
-
-def run(server: "Announced", sockets: "list[socket]") -> int:
-    """The exit code, once it was told to end."""
-    try:
-        with suppress(SystemExit):  # it has said why it could not start
-            server.run(sockets)
-    except KeyboardInterrupt:  # perhaps before it had started
-        return 0
-    return 0 if server.started else CANNOT_START
 
 
 async def warn_without_keys(settings: Settings) -> None:

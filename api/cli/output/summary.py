@@ -8,8 +8,8 @@ from rich.table import Table
 from api.cli.terminal import plain
 from api.export.formatting import (
     COLOURS,
-    LIMITS,
     ONE_HISTORY,
+    benefit,
     bps,
     limit_row,
     number,
@@ -22,7 +22,6 @@ from api.export.formatting import (
     tokens,
 )
 from desk.governance.usage import total
-from desk.optimization.judgement.result_figures import simulated_timing
 from desk.optimization.result import Case, OptimizationResult, ScenarioOutcome
 from quant.worlds.scenario import GBM_BANNER
 
@@ -58,23 +57,6 @@ def show(console: Console, result: OptimizationResult, *, watermark: str | None 
     for label, text in rows(result):
         table.add_row(label, plain(text))
     console.print(table)
-
-
-def benefit(result: OptimizationResult) -> str:
-    if result.benefit is None:
-        limit = result.verdict.binding_limit
-        named = f"; what binds: {LIMITS[limit].lower()}" if limit else ""
-        return f"None of {result.counts.trials} strategies meets the limits{named}"
-    b = result.benefit
-    simulated = simulated_timing(result)
-    alone = f" ({bps(simulated.value)} in the simulated scenarios)" if simulated else ""
-    more = "less" if b.drawdown_points.value >= 0 else "more"
-    return (
-        f"{bps(b.basis_points.value)} a year after costs (95% {number(b.low, signed=True)} to "
-        f"{number(b.high, signed=True)}, Monte Carlo error only), of it {bps(b.timing_bps.value)} by timing{alone}, "
-        f"and {number(abs(b.drawdown_points.value), 1)} points {more} mean drawdown, against a constant weight of "
-        f"{percent(b.benchmark_weight, 0)}, which has the same volatility"
-    )
 
 
 def rows(result: OptimizationResult) -> Iterator[tuple[str, str]]:

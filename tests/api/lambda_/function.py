@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from fastapi import FastAPI
 
-from api.app import create_app, prepare_home
+from api.app import create_app
+from api.home import prepare_home
 from api.lambda_.dispatch import Function
 from api.lambda_.runtime import RuntimeApi, run
 from api.operations.log import log_to

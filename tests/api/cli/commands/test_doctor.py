@@ -18,9 +18,8 @@ from typing import Any
 import pytest
 
 from api.cli.main import run
+from api.doctor import installation, stored_work
 from api.http.identity.api_keys import KeyTerms, create
-from api.operations import examination as examining
-from api.operations import queue_examination as examining_work
 from api.settings import Settings, read_settings
 from desk.governance.audit_log import AuditLog, Entry
 from desk.optimization.request import OptimizationRequest
@@ -117,11 +116,11 @@ def test_a_file_that_is_damaged_inside_is_found(home):
         connection.execute("CREATE TABLE a (b TEXT)")
         connection.executemany("INSERT INTO a VALUES (?)", [("x" * 500,)] * 100)
         connection.commit()
-    assert examining.database(settings_of(home)).state == "warning", "it has no write-ahead log"
+    assert installation.database(settings_of(home)).state == "warning", "it has no write-ahead log"
     content = bytearray(path.read_bytes())
     content[4096:4200] = bytes(104)
     path.write_bytes(content)
-    found = examining.database(settings_of(home))
+    found = installation.database(settings_of(home))
     assert (found.state, "is damaged" in found.found or "cannot be read" in found.found) == ("failed", True)
 
 
@@ -129,19 +128,19 @@ def test_a_file_that_is_damaged_inside_is_found(home):
     ("version", "state"), [((3, 10), "failed"), ((3, 11), "ok"), ((3, 13), "ok"), ((3, 99), "warning")]
 )
 def test_the_version_of_python(version, state):
-    assert examining.python(version).state == state
+    assert installation.python(version).state == state
 
 
 @pytest.mark.parametrize(("free", "state"), [(10**7, "failed"), (10**9, "warning"), (10**11, "ok")])
 def test_room_on_the_disk(home, free, state):
-    found = examining.home(settings_of(home), lambda _: free)
+    found = installation.home(settings_of(home), lambda _: free)
     assert (found.state, bool(found.todo)) == (state, state != "ok")
 
 
 def test_a_port_that_is_taken(home):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings = settings_of(home).model_copy(update={"port": taken.getsockname()[1]})
-        found = examining.port(settings)
+        found = installation.port(settings)
     assert found.state == "warning"
     assert "STRATIGOS_PORT" in found.todo
 
@@ -152,7 +151,7 @@ def test_kernels_that_are_not_compiled(tmp_path, monkeypatch):
     monkeypatch.setenv("STRATIGOS_KERNEL_CACHE", str(tmp_path))
     cache_folder.cache_clear()
     try:
-        found = examining.kernels(settings_of(tmp_path))
+        found = installation.kernels(settings_of(tmp_path))
     finally:
         cache_folder.cache_clear()
     assert found.state == "warning"
@@ -190,7 +189,7 @@ async def test_a_clock_that_differs_from_that_of_aws_is_told_although_aws_refuse
     with aws_at(hours) as url:
         point_at(monkeypatch, url)
         monkeypatch.setenv("STRATIGOS_STORE", "dynamodb:stratigos,s3:documents")
-        assert (await examining.clock(read_settings())).state == state
+        assert (await installation.clock(read_settings())).state == state
 
 
 @pytest.mark.parametrize(
@@ -208,7 +207,7 @@ async def test_the_clock_is_looked_at_wherever_aws_is_used(home, monkeypatch, se
         monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", url)
         for name, value in given.items():
             monkeypatch.setenv(name, value.replace("{url}", url))
-        found = await examining.clock(read_settings())
+        found = await installation.clock(read_settings())
     assert (found.state, found.found[:12]) == ("failed", "the clock is")
     assert "NTP" in found.todo
 
@@ -216,9 +215,9 @@ async def test_the_clock_is_looked_at_wherever_aws_is_used(home, monkeypatch, se
 async def test_a_pool_that_cannot_be_reached(home, monkeypatch):
     monkeypatch.setenv("STRATIGOS_AUTH", "cognito")
     monkeypatch.setenv("COGNITO_CLIENTS", "client")
-    assert "COGNITO_ISSUER" in (await examining.sign_in(Settings())).todo
+    assert "COGNITO_ISSUER" in (await installation.sign_in(Settings())).todo
     monkeypatch.setenv("COGNITO_ISSUER", f"http://127.0.0.1:{free_port()}/pool")
-    found = await examining.sign_in(Settings())
+    found = await installation.sign_in(Settings())
     assert (found.state, "cannot be read" in found.found) == ("failed", True)
 
 
@@ -229,8 +228,8 @@ async def test_keys_that_end_soon_or_are_missing(home, days, state):
         if days is not None:
             terms = KeyTerms(owner="anna", roles=("analyst",))
             _, shown = await create(dependencies.store, terms, days=days, now=dependencies.now())
-            assert shown not in str(await examining_work.keys(dependencies, settings))
-        found = await examining_work.keys(dependencies, settings)
+            assert shown not in str(await stored_work.keys(dependencies, settings))
+        found = await stored_work.keys(dependencies, settings)
     assert found.state == state
 
 
@@ -244,27 +243,27 @@ def left(dependencies: Any, **changes: Any) -> Run:
 async def test_runs_that_nobody_executes_and_jobs_that_were_never_sent(home):
     settings = settings_of(home)
     async with queued_dependencies(home) as dependencies:
-        assert (await examining_work.interrupted(dependencies, settings)).state == "ok"
+        assert (await stored_work.interrupted(dependencies, settings)).state == "ok"
         await dependencies.store.records.put_many([left(dependencies).put(0)])
-        found = await examining_work.interrupted(dependencies, settings)
+        found = await stored_work.interrupted(dependencies, settings)
         assert (found.state, "left-alone" in found.found) == ("warning", True)
-        assert (await examining_work.tickets(dependencies, settings)).state == "ok"
+        assert (await stored_work.tickets(dependencies, settings)).state == "ok"
         place = {"job": "j", "number": 1, "at": (dependencies.now() - timedelta(minutes=1)).isoformat()}
         await dependencies.store.records.put(Key("_desk", "turnstile", "anna"), {"count": 1, "places": [place]})
-        assert (await examining_work.tickets(dependencies, settings)).state == "warning"
+        assert (await stored_work.tickets(dependencies, settings)).state == "warning"
 
 
 async def test_computations_that_nobody_looks_at(home):
     settings = settings_of(home)
     async with cloud_dependencies(home, Account()) as dependencies:
-        assert (await examining_work.computations(dependencies, settings)).state == "ok"
+        assert (await stored_work.computations(dependencies, settings)).state == "ok"
         known = Computation(owner="local", run="r", job="local-r-plan-0", looked_at=dependencies.now())
         await dependencies.store.records.put_many([known.put(0)])
-        assert (await examining_work.computations(dependencies, settings)).state == "ok"
+        assert (await stored_work.computations(dependencies, settings)).state == "ok"
         later = replace(dependencies, now=lambda: known.looked_at + timedelta(hours=1))
-        assert "nobody has asked" in (await examining_work.computations(later, settings)).found
+        assert "nobody has asked" in (await stored_work.computations(later, settings)).found
     async with queued_dependencies(home) as dependencies:
-        assert "STRATIGOS_COMPUTE" in str(await examining_work.computations(dependencies, settings))
+        assert "STRATIGOS_COMPUTE" in str(await stored_work.computations(dependencies, settings))
 
 
 async def test_an_audit_log_that_was_changed(home):
@@ -275,12 +274,12 @@ async def test_an_audit_log_that_was_changed(home):
             await AuditLog(dependencies.store).append(
                 Entry(at=dependencies.now(), action=action, object="jobs/1", **who)
             )
-        assert (await examining_work.audit_log(dependencies, settings)).state == "ok"
+        assert (await stored_work.audit_log(dependencies, settings)).state == "ok"
     with closing(sqlite3.connect(home / "store.sqlite")) as connection:
         connection.execute("UPDATE events SET payload = replace(payload, 'anna', 'anne') WHERE number = 2")
         connection.commit()
     async with queued_dependencies(home) as dependencies:
-        found = await examining_work.audit_log(dependencies, settings)
+        found = await stored_work.audit_log(dependencies, settings)
     assert (found.state, "entry 2" in found.found) == ("failed", True)
 
 
@@ -291,7 +290,7 @@ async def buried(home: Path, body: dict[str, Any]) -> str:
         delivery = await dependencies.queue.receive(lease=60.0, wait=1.0)
         assert delivery is not None
         await dependencies.queue.bury(delivery, "3 workers did not survive it")
-        assert "dead-letters" in (await examining_work.queue(dependencies, settings_of(home))).todo
+        assert "dead-letters" in (await stored_work.queue(dependencies, settings_of(home))).todo
         return id_
 
 

@@ -1,10 +1,10 @@
-"""What `doctor` looks at in the store and in the queue: what waits, what was left, what is old."""
+"""Checks of the store and of the queue: waiting, interrupted and outdated work, keys, prices and the audit log."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from api.operations.examination import ABANDONED, SOON, Finding, failed, ok, skipped, warning
+from api.doctor.findings import Finding, failed, ok, skipped, warning
 from api.operations.readiness import age_of_prices, look_at_store, look_for_workers
 from api.settings import Settings
 from store.keys import SYSTEM
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from graphs.dependencies import Dependencies
     from graphs.jobs.fair_queue import Turnstile
 
+SOON = timedelta(days=7)
+ABANDONED = timedelta(hours=1)
 SHOWN = 5
 MANY = 1_000
 UNSEEN = timedelta(minutes=10)
@@ -143,7 +145,7 @@ async def _turnstiles(dependencies: "Dependencies") -> "list[tuple[str, Turnstil
     return [(record.key.id, Turnstile.model_validate(record.document)) async for record in found]
 
 
-LOOKS: tuple[Callable[["Dependencies", Settings], Awaitable[Finding]], ...] = (
+CHECKS: tuple[Callable[["Dependencies", Settings], Awaitable[Finding]], ...] = (
     store,
     queue,
     workers,

@@ -1,31 +1,26 @@
-"""What `doctor` looks at in an installation: each look says what it found, and what to do where that is not well."""
+"""Checks of the installation: Python, home, database, port, kernels, models, sign-in, clock and compute."""
 
 import asyncio
 import shutil
 import socket
 import sqlite3
-import sys
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, closing, suppress
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from contextlib import closing, suppress
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any
 
 from agents.models.options import BEDROCK
-from agents.recording.scrubbing import scrub
+from api.compute_settings import cluster_of
+from api.doctor.findings import Finding, failed, ok, refused, skipped, warning
+from api.home import prepare_home
 from api.http.errors.handlers import Problem
 from api.http.identity.loopback import LOOPBACK
-from api.settings import ROOT, Settings, read_model_options, read_settings
-from desk.base.errors import InvalidInput, UserError, reason_and_allowed
-from quant.numeric.frozen import Frozen
+from api.settings import ROOT, Settings, read_model_options
+from desk.base.errors import InvalidInput, UserError
 from store.errors import StoreError, Unavailable
-
-if TYPE_CHECKING:
-    from graphs.dependencies import Dependencies
-
-State: TypeAlias = Literal["ok", "warning", "failed", "skipped"]
 
 OLDEST_PYTHON, NEWEST_TRIED = (3, 11), (3, 13)
 OLDEST_SQLITE = (3, 38)
@@ -34,68 +29,6 @@ LITTLE, TOO_LITTLE = 2_000_000_000, 200_000_000
 """Bytes of a disk."""
 SKEW_SECONDS, REFUSED_SECONDS = 30.0, 300.0
 """From the second on AWS takes no signature."""
-SOON = timedelta(days=7)
-ABANDONED = timedelta(hours=1)
-
-
-class Finding(Frozen):
-    name: str
-    state: State
-    found: str
-    todo: str = ""
-    """What mends it."""
-
-
-def ok(name: str, found: str) -> Finding:
-    return Finding(name=name, state="ok", found=found)
-
-
-def warning(name: str, found: str, todo: str) -> Finding:
-    return Finding(name=name, state="warning", found=scrub(found), todo=scrub(todo))
-
-
-def failed(name: str, found: str, todo: str) -> Finding:
-    return Finding(name=name, state="failed", found=scrub(found), todo=scrub(todo))
-
-
-def skipped(name: str, found: str) -> Finding:
-    return Finding(name=name, state="skipped", found=found)
-
-
-async def examine() -> AsyncGenerator[Finding]:
-    """Everything, in an order in which what comes later needs what came before."""
-    from api.operations.queue_examination import LOOKS
-
-    yield python(sys.version_info[:2])
-    try:
-        settings = read_settings()
-    except InvalidInput as error:
-        yield _refused("settings", error)
-        return
-    yield ok("settings", "they can be read")
-    at_home = home(settings)
-    yield at_home
-    for look in (database, port, kernels):
-        yield look(settings)
-    for look_at in (models, sign_in, clock, compute):
-        yield await look_at(settings)
-    if at_home.state == "failed":
-        return
-    try:
-        async with opened(settings) as dependencies:
-            for look_into in LOOKS:
-                yield await look_into(dependencies, settings)
-    except (UserError, StoreError, OSError, sqlite3.Error) as error:
-        yield failed("store", str(error), "mend what stands above; nothing in the store was touched")
-
-
-@asynccontextmanager
-async def opened(settings: Settings) -> "AsyncGenerator[Dependencies]":
-    """The desk with its queue, and its log in the home: standard output is for the answer."""
-    from api.app import create_dependencies
-
-    async with create_dependencies(settings.model_copy(update={"log": "home"}), queued=True) as dependencies:
-        yield dependencies
 
 
 def python(version: tuple[int, int]) -> Finding:
@@ -108,12 +41,10 @@ def python(version: tuple[int, int]) -> Finding:
 
 
 def home(settings: Settings, free: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free) -> Finding:
-    from api.app import prepare_home
-
     try:
         prepare_home(settings)
     except InvalidInput as error:
-        return _refused("home", error)
+        return refused("home", error)
     left = free(settings.home)
     found = f"{settings.home} can be written to, {left / 1e9:.1f} GB are free"
     if left < LITTLE:
@@ -192,7 +123,7 @@ async def models(settings: Settings) -> Finding:
         async with asyncio.timeout(2 * LONGEST_SECONDS):
             looked = await look_at_models(made)
     except InvalidInput as error:
-        return _refused(name, error)
+        return refused(name, error)
     except (OSError, TimeoutError) as error:
         todo = "look at the network, AWS_REGION, and the proxy or endpoint that is set"
         return failed(name, f"Bedrock cannot be reached: {str(error) or 'no answer'}", todo)
@@ -219,7 +150,7 @@ async def sign_in(settings: Settings) -> Finding:
         if "cognito" in settings.auth:
             await PoolKeys(settings.cognito_issuer).find("doctor")
     except InvalidInput as error:
-        return _refused(name, error)
+        return refused(name, error)
     except Problem:
         todo = "look at COGNITO_ISSUER and the network; until then nobody can sign in with a token"
         return failed(name, f"the keys of {settings.cognito_issuer} cannot be read", todo)
@@ -242,8 +173,6 @@ async def clock(settings: Settings) -> Finding:
 
 
 async def compute(settings: Settings) -> Finding:
-    from api.compute import cluster_of
-
     name = "compute"
     if settings.compute.startswith("ray"):
         return await asyncio.to_thread(_ray, settings.compute)
@@ -267,7 +196,7 @@ def _ray(compute: str) -> Finding:
         if address not in ("local", "auto"):
             greet(address, setting)
     except InvalidInput as error:
-        return _refused(name, error)
+        return refused(name, error)
     except OSError as error:
         return failed(name, f"no cluster answers at {address} ({setting}): {error}", f"start it, or unset {setting}")
     if find_spec("ray") is None:
@@ -305,7 +234,3 @@ def _their_time(service: str, call: str, given: dict[str, Any]) -> datetime | No
         return None
     told = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
     return None if told is None else parsedate_to_datetime(told)
-
-
-def _refused(name: str, error: InvalidInput) -> Finding:
-    return failed(name, reason_and_allowed(str(error))[0], f"set {error.field} to {error.allowed}")

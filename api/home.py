@@ -1,0 +1,17 @@
+"""The folder of STRATIGOS_HOME."""
+
+from api.settings import Settings
+from desk.base.errors import InvalidInput
+
+
+def prepare_home(settings: Settings) -> None:
+    """Make the home, or say that it cannot be written to."""
+    probe = settings.home / ".writable"
+    try:
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # runs and chats are nobody else's
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        reason = f"{str(settings.home)!r} cannot be written to: {error.strerror}"
+        allowed = "a folder of yours, or one that can be made"
+        raise InvalidInput("STRATIGOS_HOME", str(settings.home), reason=reason, allowed=allowed) from error
