@@ -12,16 +12,11 @@ from api.compute_settings import cluster_of
 from api.doctor.installation import compute
 from api.settings import read_settings
 from desk.base.errors import InvalidInput
+from tests.api.sagemaker_settings import SAGEMAKER
 from tests.doubles.aws import point_at
 
 pytestmark = pytest.mark.anyio
 
-SAGEMAKER = {
-    "STRATIGOS_COMPUTE": "sagemaker",
-    "SAGEMAKER_IMAGE": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/stratigos:1.2",
-    "SAGEMAKER_ROLE": "arn:aws:iam::123456789012:role/service/desk",
-    "SAGEMAKER_STORAGE": "s3://desk-jobs/prod/desk-1/",
-}
 PRICES = """
 as_of = 2026-03-02
 source = "a contract"

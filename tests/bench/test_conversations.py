@@ -10,7 +10,7 @@ import pytest
 from graphs.conversations.conversations import begin_conversation, turn_of
 from tests.bench.comparison import Comparison, Row
 from tests.graphs.conversations.conversation_process import CHEAP, TALK, said, stored
-from tests.graphs.conversations.test_conversations import SEARCH
+from tests.graphs.conversations.interrupted_turns import SEARCH
 from tests.graphs.dependencies import OWNER, open_dependencies
 
 pytestmark = pytest.mark.bench

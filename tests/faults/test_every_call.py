@@ -39,7 +39,7 @@ from tests.doubles.faulty_aws import (
     Proxy,
     proxied,
 )
-from tests.graphs.checkpoints.test_dynamodb import KEYS, THREAD, asking, go_on
+from tests.graphs.checkpoints.interrupted_graph import KEYS, THREAD, graph_with_interrupt, run_to_end
 
 pytestmark = pytest.mark.anyio
 
@@ -352,12 +352,12 @@ async def test_a_graph_goes_on_from_its_checkpoints(
 ) -> None:
     told: list[Unavailable] = []
     async with open_checkpoints(place) as checkpointer:
-        graph, ended = asking(checkpointer), None
+        graph, ended = graph_with_interrupt(checkpointer), None
         proxy.asked.clear()
         proxy.fail(operation, fault, times=1)
         while ended is None:
             try:
-                ended = await go_on(graph, THREAD)
+                ended = await run_to_end(graph, THREAD)
             except Unavailable as error:
                 told.append(error)
     assert proxy.asked[operation] >= 2

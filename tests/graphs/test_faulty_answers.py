@@ -31,7 +31,7 @@ from tests.graphs.bedrock_runs import (
     point_at,
     ran,
 )
-from tests.graphs.test_nonsense import OWN, TOOL, WORDS, no_trace_of_it
+from tests.graphs.invented_answers import INVENTED_NUMBER, INVENTED_WORDS, TOOL_OF_ANSWER, assert_not_stored
 from tests.soak_variants import a_few
 
 pytestmark = pytest.mark.anyio
@@ -40,23 +40,25 @@ AGENTS: dict[AgentName, int] = {RISK: 6, MARKET: 6, OPTIMIZER: 5, EXPLAINER: 5}
 """The model calls that each may make in one round."""
 
 GUARDED = OPTIONS.model_copy(update={"guardrail": Guardrail(id="abc123", version="1")})
-BELIEF = f"I believe it is {OWN}."
+BELIEF = f"I believe it is {INVENTED_NUMBER}."
 
 
 def role_of(received: Received) -> str:
-    return next(tool["name"] for tool in received.tools if tool["name"] in TOOL)
+    return next(tool["name"] for tool in received.tools if tool["name"] in TOOL_OF_ANSWER)
 
 
 def everybody(reply) -> Fault:
     """Every call is answered so, in terms of the agent that asks."""
-    return lambda received: reply(*TOOL[role_of(received)], role_of(received))
+    return lambda received: reply(*TOOL_OF_ANSWER[role_of(received)], role_of(received))
 
 
 def whole(*calls: Call, stop: str | None = None) -> Say:
     return Say((BELIEF,), calls, stop=stop)
 
 
-ANSWER = json.dumps({"claims": [{"section": "winner", "text": BELIEF}], "concerns": ["none"], OWN: OWN})
+ANSWER = json.dumps(
+    {"claims": [{"section": "winner", "text": BELIEF}], "concerns": ["none"], INVENTED_NUMBER: INVENTED_NUMBER}
+)
 
 
 def answers(stop: str, calls: dict[AgentName, int]) -> list[tuple[object, ...]]:
@@ -68,7 +70,7 @@ AT_ITS_LIMIT: dict[AgentName, int] = {agent: ROUNDS * calls for agent, calls in 
 
 CASES = {
     "arguments_that_are_not_json": (
-        lambda tool, arguments, role: whole(Call(role, raw=("claims: ", OWN))),
+        lambda tool, arguments, role: whole(Call(role, raw=("claims: ", INVENTED_NUMBER))),
         "malformed",
         TWICE,
     ),
@@ -78,7 +80,7 @@ CASES = {
         TWICE,
     ),
     "arguments_that_are_a_list": (
-        lambda tool, arguments, role: whole(Call(role, raw=(f"[{OWN}]",))),
+        lambda tool, arguments, role: whole(Call(role, raw=(f"[{INVENTED_NUMBER}]",))),
         "malformed",
         TWICE,
     ),
@@ -88,7 +90,7 @@ CASES = {
         TWICE,
     ),
     "a_number_without_end": (
-        lambda tool, arguments, role: whole(Call(tool, raw=(f'{{"subject": 1e999, "x": {OWN}}}',))),
+        lambda tool, arguments, role: whole(Call(tool, raw=(f'{{"subject": 1e999, "x": {INVENTED_NUMBER}}}',))),
         "malformed",
         TWICE,
     ),
@@ -103,12 +105,14 @@ CASES = {
         TWICE,
     ),
     "a_name_that_is_none": (
-        lambda tool, arguments, role: whole(Call(f"launch {OWN}!", {"amount": int(OWN)})),
+        lambda tool, arguments, role: whole(Call(f"launch {INVENTED_NUMBER}!", {"amount": int(INVENTED_NUMBER)})),
         "malformed",
         TWICE,
     ),
     "two_answers_at_once": (
-        lambda tool, arguments, role: whole(*[Call(role, {"concerns": ["none"], OWN: OWN})] * 2),
+        lambda tool, arguments, role: whole(
+            *[Call(role, {"concerns": ["none"], INVENTED_NUMBER: INVENTED_NUMBER})] * 2
+        ),
         "answered",
         AT_ITS_LIMIT,
     ),
@@ -126,7 +130,7 @@ CASES = {
     "empty_answer": (lambda tool, arguments, role: Say(), "answered", TWICE),
     "prose": (lambda tool, arguments, role: whole(), "answered", TWICE),
     "unknown_tool": (
-        lambda tool, arguments, role: whole(Call(f"launch_{OWN}", {"amount": int(OWN)})),
+        lambda tool, arguments, role: whole(Call(f"launch_{INVENTED_NUMBER}", {"amount": int(INVENTED_NUMBER)})),
         "answered",
         AT_ITS_LIMIT,
     ),
@@ -182,7 +186,7 @@ async def test_an_answer_that_is_none_is_an_abstention(case, home, monkeypatch, 
     reason = "no_answer" if stop == "answered" else stop
     assert done.refused == [(reason,)] * ROUNDS * len(AGENTS)
     all_abstained(done, abstaining)
-    no_trace_of_it(home, done.result, *done.events)
+    assert_not_stored(home, done.result, *done.events)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +207,7 @@ async def test_a_guardrail_ends_the_question_at_once(reply: Reply, home, monkeyp
     assert len(double.received) == len(AGENTS), "the same question would be stopped again"
     assert done.refused == [("blocked",)] * len(AGENTS)
     all_abstained(done, abstaining, "blocked")
-    no_trace_of_it(home, done.result, *done.events)
+    assert_not_stored(home, done.result, *done.events)
 
 
 @pytest.mark.soak
@@ -222,7 +226,7 @@ async def test_two_hundred_tool_calls_at_once_are_refused_beyond_the_limit(home,
     used = [event for event in done.events if isinstance(event, ToolCalled) and event.agent == RISK]
     assert len(used) + decided.refused_calls == 200 * ROUNDS * AGENTS[RISK]
     assert 0 < len(used) <= ROUNDS * AGENTS[RISK]
-    no_trace_of_it(home, done.result, *done.events)
+    assert_not_stored(home, done.result, *done.events)
 
 
 @pytest.mark.soak
@@ -239,12 +243,12 @@ async def test_one_agent_that_is_blocked_leaves_the_others_their_say(home, monke
     assert [caveat for caveat in done.finished.caveats if "gave no answer" in caveat] == [
         "The market analyst gave no answer; the default probabilities were used."
     ]
-    no_trace_of_it(home, done.result, *done.events)
+    assert_not_stored(home, done.result, *done.events)
 
 
 async def test_what_was_refused_in_a_run_that_then_failed_is_gone_once_it_is_resumed(home, monkeypatch):
     """Until then the answers are kept, so that nothing is paid for twice."""
-    claims = [{"section": "risk", "text": f"It is {WORDS}."}]
+    claims = [{"section": "risk", "text": f"It is {INVENTED_WORDS}."}]
 
     def refused_then_expired(received: Received) -> Reply | None:
         if role_of(received) != "RiskAssessment":
@@ -263,7 +267,7 @@ async def test_what_was_refused_in_a_run_that_then_failed_is_gone_once_it_is_res
         resumed = await ran(home, failed.run)
     assert resumed.said[0] == answered(RISK), "the second draft; the first one was told"
     assert resumed.abstained == []
-    no_trace_of_it(home, resumed.result, *failed.events, *resumed.events)
+    assert_not_stored(home, resumed.result, *failed.events, *resumed.events)
 
 
 def numbered(count: int) -> Sequence[float]:

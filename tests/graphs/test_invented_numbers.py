@@ -1,136 +1,35 @@
 """A number that a model invents, in digits, in words, in disguise: it is nowhere, whoever says it and wherever."""
 
 import asyncio
-import json
 import shutil
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from agents.models.factory import only
 from api.app import create_dependencies
-from api.export.report import render
 from api.settings import Settings
-from desk.runs.events import DecisionMade, DraftRejected
+from desk.runs.events import DraftRejected
 from graphs.conversations.conversations import ask, begin_conversation, turn_of
-from graphs.runs.execution import create_run, execute
-from graphs.runs.repository import result_of
 from tests.doubles.obedient_model import (
     Call,
-    Obeying,
-    calling,
     obeying,
-    request,
     run_for_two_owners,
     saying,
     steps,
     talked,
 )
 from tests.graphs.dependencies import OWNER, QUICK
+from tests.graphs.invented_drafts import INVENTED, PAIRS, assert_none_is_released, disguises_in
 from tests.soak_variants import a_few
 
 pytestmark = pytest.mark.anyio
 
-INVENTED = {
-    "digits": "734219 bps",
-    "decimals": "73.4219%",
-    "words": "seventy-three percent",
-    "words_run_together": "seventythreepercent",
-    "other_digits": "٧٣٤٢١٩",
-    "full_width": "７３４２１９",
-    "letters_for_digits": "l2O34%",
-    "spelled_out": "s e v e n t y three",
-    "hidden_joint": "seven\u200bty",
-    "roman": "MDCCLXXVI",
-    "another_language": "dreiundsiebzig Prozent",
-    "exponent": "7e34219",
-    "fraction": "⅞ of it all",
-    "chinese": "七十三",
-    "glued": "x734219y",
-}
-"""By disguise. What is searched for afterwards is this very text, which nothing here writes."""
-RAW = "I believe"
-
-
-def drafts(texts: Sequence[str]) -> dict[str, Any]:
-    """Each agent of a search says one of `texts` in each draft: in its claims, and in a free field where it has one."""
-
-    def draft(role: str, text: str) -> Call:
-        claims = [{"section": s, "text": f"The benefit is {text} here."} for s in ("winner", "counter_argument")]
-        rest: dict[str, Any] = {
-            "RiskAssessment": {"concerns": ["none"]},
-            "MarketView": {"regime": "calm", "trend": "flat", "tilts": [{"scenario": text, "lean": "more"}]},
-            "SearchPlan": {"action": "search", "weight_functions": [text]},
-            "Draft": {},
-        }[role]
-        return role, {**rest, "claims": claims}
-
-    roles = ("RiskAssessment", "MarketView", "SearchPlan", "Draft")
-    tools = {"RiskAssessment": "assess_risk", "MarketView": "list_scenarios", "SearchPlan": "search_status"}
-    rounds: dict[str, int] = {}
-
-    def script(role: str) -> Any:
-        def reply(messages: Sequence[Any]) -> Any:
-            if len(messages) <= 2 and role in tools:  # first a tool, whose arguments hold a number too
-                text = texts[rounds.get(role, 0) % len(texts)]
-                return calling((tools[role], {"subject": text, "which": text, text: text}))
-            rounds[role] = rounds.get(role, 0) + 1
-            return calling(draft(role, texts[(rounds[role] - 1) % len(texts)]))
-
-        return reply
-
-    return {role: script(role) for role in roles}
-
-
-def left(home: Path, *shown: str) -> set[str]:
-    """What of it is in `shown` or in any byte of the home: the store, its blobs, the checkpoints, the log."""
-    files = [file for file in home.rglob("*") if file.is_file()]
-    assert {"store.sqlite", "stratigos.log"} <= {file.name for file in files}
-    content = [*(file.read_bytes() for file in files), *(text.encode() for text in shown)]
-    forms = {text: {text, json.dumps(text)[1:-1]} for text in (*INVENTED.values(), RAW)}
-    return {t for t, written in forms.items() if any(w.encode() in c for w in written for c in content)}
-
-
-PAIRS = [["digits", "words"], *(list(INVENTED)[n : n + 2] for n in range(0, len(INVENTED), 2))]
-"""An agent has two drafts: each pair takes a run, and all but the first are for the long tests."""
-
-
-async def run_with(home: Path, monkeypatch: pytest.MonkeyPatch, model: Obeying) -> tuple[list[Any], Any, str]:
-    """The events, the result and the report of a run on the desk that the command line opens, with its log."""
-    for name, value in {"STRATIGOS_HOME": str(home), "STRATIGOS_LOG_LEVEL": "debug"}.items():
-        monkeypatch.setenv(name, value)
-    async with create_dependencies(Settings()) as opened:
-        dependencies = replace(opened, models=only(model, QUICK))
-        run = await create_run(dependencies, OWNER, request())
-        events = [event async for event in execute(dependencies, OWNER, run)]
-        result = await result_of(dependencies.store, OWNER, run)
-    assert result is not None
-    return events, result, render(result, run=run, made=datetime(2026, 1, 1, tzinfo=UTC))
-
-
-async def nothing_is_left(home: Path, monkeypatch: pytest.MonkeyPatch, disguises: Sequence[str]) -> None:
-    texts = [INVENTED[name] for name in disguises]
-    events, result, report = await run_with(home, monkeypatch, obeying(**drafts(texts)))
-    shown = [report, result.model_dump_json(), *(event.model_dump_json() for event in events)]
-    assert left(home, *shown) == set()
-    refused = [event for event in events if isinstance(event, DraftRejected)]
-    assert len(refused) == 8, "two drafts of four agents"
-    assert all(len(event.digest) == 64 for event in refused)
-    decisions = [event for event in events if isinstance(event, DecisionMade)]
-    assert all(event.refused_calls for event in decisions[:2]), "whose tools have arguments"
-    assert [len(event.decision.rejected) for event in decisions] == [2] * 4
-    assert all(event.decision.answer.get("claims", []) == [] for event in decisions)
-    assert result.explanation is not None
-    assert result.explanation.author == "template"
-
 
 @pytest.mark.parametrize("disguises", PAIRS[:1], ids="-".join)
 async def test_no_agent_of_a_search_gets_it_anywhere(disguises: list[str], home, monkeypatch):
-    await nothing_is_left(home, monkeypatch, disguises)
+    await assert_none_is_released(home, monkeypatch, disguises)
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +51,7 @@ async def test_the_assistant_does_not_say_it(disguise: str, made: Path, home: Pa
     assert done.turn.outcome == "no_answer"
     assert done.turn.claims == ()
     assert [event.digest != "" for event in done.of(DraftRejected)] == [True, True]
-    assert left(home, *(event.model_dump_json() for event in done.events), done.turn.model_dump_json()) == set()
+    assert disguises_in(home, *(event.model_dump_json() for event in done.events), done.turn.model_dump_json()) == set()
 
 
 def everywhere(text: str) -> list[Call]:
@@ -206,4 +105,4 @@ async def test_no_argument_of_the_assistant_takes_it(disguise: str, made: Path, 
             seen += [*(event.model_dump_json() for event in events), turn.model_dump_json()]
             told = [event for event in events if event.event == "tool_called"]
             assert {event.tool for event in told} <= {"list_results"}
-    assert left(home, *seen) == set()
+    assert disguises_in(home, *seen) == set()

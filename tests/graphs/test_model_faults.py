@@ -33,14 +33,17 @@ from tests.graphs.bedrock_runs import (
     replaced,
     retried,
 )
-from tests.graphs.test_nonsense import OWN, no_trace_of_it
+from tests.graphs.invented_answers import INVENTED_NUMBER, assert_not_stored
 from tests.soak_variants import a_few
 
 pytestmark = pytest.mark.anyio
 
 FIVE = 5
 UNDISTURBED = [answered(agent) for agent in ASKED]
-HALF = Say((f"I believe it is {OWN}.",), (Call("RiskAssessment", {"concerns": ["none"], OWN: OWN}),))
+HALF = Say(
+    (f"I believe it is {INVENTED_NUMBER}.",),
+    (Call("RiskAssessment", {"concerns": ["none"], INVENTED_NUMBER: INVENTED_NUMBER}),),
+)
 
 
 def cut(by: "replies.Raise | replies.Break") -> Broken:
@@ -107,7 +110,7 @@ async def test_what_passes_is_waited_for_and_leaves_the_result_as_it_is(case, ho
     assert len(double.received) == (FIVE + 1) * len(ASKED)
     assert {received.operation for received in double.received} == {"ConverseStream" if fault.streaming else "Converse"}
     assert done.digest == undisturbed[ONE]
-    no_trace_of_it(home, *done.events)
+    assert_not_stored(home, *done.events)
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,7 @@ async def test_a_model_that_fails_for_good_ends_the_run_with_its_reason(case, ho
     assert failed.said == retried(RISK, fault.reason, fault.calls - 1)
     assert failed.result is None
     assert fault.calls <= len(double.received) <= 2 * fault.calls, "two agents ask side by side"
-    no_trace_of_it(home, *failed.events, failed.failure)
+    assert_not_stored(home, *failed.events, failed.failure)
 
 
 @pytest.mark.parametrize("case", a_few(["throttled", "expired_credentials", "dripping"], "expired_credentials"))
@@ -171,7 +174,7 @@ async def test_a_run_that_failed_is_resumed_to_the_same_result(case, home, monke
         resumed = await ran(home, failed.run)
     assert resumed.said == UNDISTURBED
     assert resumed.digest == undisturbed[ONE]
-    no_trace_of_it(home, *resumed.events)
+    assert_not_stored(home, *resumed.events)
 
 
 async def test_an_endpoint_that_is_down_ends_the_run_which_can_be_resumed(home, monkeypatch, undisturbed):
@@ -253,7 +256,7 @@ async def test_the_next_model_decides_where_the_first_is_dead(case, home, monkey
     assert done.authors == {OTHER}
     assert done.digest == undisturbed[OTHER]
     assert [received.model for received in double.received].count(OTHER_MODEL) == len(ASKED)
-    no_trace_of_it(home, *done.events)
+    assert_not_stored(home, *done.events)
 
 
 async def test_the_next_model_decides_where_the_first_is_silent(home, monkeypatch):
@@ -268,7 +271,7 @@ async def test_the_next_model_decides_where_the_first_is_silent(home, monkeypatc
     last = replaced(EXPLAINER, "time_limit"), answered(EXPLAINER, OTHER), answered(EXPLAINER, OTHER)
     assert done.said == [*UNDISTURBED[:-2], *last]
     assert done.authors == {ONE, OTHER}
-    no_trace_of_it(home, *done.events)
+    assert_not_stored(home, *done.events)
 
 
 async def test_when_all_models_are_dead_the_last_ones_failure_ends_the_run(home, monkeypatch):

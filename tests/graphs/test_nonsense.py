@@ -13,12 +13,16 @@ from desk.runs.events import DecisionMade, DraftRejected
 from graphs.agent_decisions import ABSTAINED, ROUNDS
 from graphs.runs.execution import create_run, execute
 from graphs.runs.repository import events_of, result_of, run_of
+from tests.graphs.invented_answers import (
+    INVENTED_NUMBER,
+    INVENTED_WORDS,
+    TOOL_OF_ANSWER,
+    answer_with_calls,
+    assert_not_stored,
+)
 from tests.soak_variants import a_few
 
 OWNER = "local"
-OWN = "7342189655"
-"""A number that nothing here computes; long enough not to stand in a digest by chance."""
-WORDS = "seventy-three percent"
 MODEL_CALLS = 6
 """The largest limit of an agent."""
 
@@ -41,11 +45,6 @@ class Nonsense(EmbeddedPlanner):
         return self.reply(self.answers_with, messages)
 
 
-def calls(*given: tuple[str, dict[str, Any]]) -> AIMessage:
-    made = [{"name": name, "args": args, "id": f"call-{n}"} for n, (name, args) in enumerate(given)]
-    return AIMessage(f"I believe it is {OWN}.", tool_calls=made)
-
-
 def claiming(text: str) -> Reply:
     """A complete answer of each agent, whose claim is `text`."""
 
@@ -57,49 +56,56 @@ def claiming(text: str) -> Reply:
             "SearchPlan": {"action": "search"},
             "Draft": {},
         }[role]
-        return calls((role, {**rest, "claims": claims}))
+        return answer_with_calls((role, {**rest, "claims": claims}))
 
     return reply
 
 
 def answering(**answers: dict[str, Any]) -> Reply:
-    return lambda role, messages: calls((role, answers[role]))
+    return lambda role, messages: answer_with_calls((role, answers[role]))
 
 
-TOOL = {
-    "RiskAssessment": ("assess_risk", {"subject": "asset"}),
-    "MarketView": ("read_market", {}),
-    "SearchPlan": ("search_status", {}),
-    "Draft": ("list_figures", {}),
-}
-ROLES = tuple(TOOL)
+ROLES = tuple(TOOL_OF_ANSWER)
 
 ABSTAINING: dict[str, Reply] = {
-    "wrong_tool": lambda role, _: calls((f"launch_{OWN}", {"amount": int(OWN)})),
-    "another_agents_tool": lambda role, _: calls(TOOL["Draft" if role != "Draft" else "SearchPlan"]),
-    "wrong_arguments": lambda role, _: calls((TOOL[role][0], {"subject": OWN, OWN: OWN})),
-    "wrong_answer": lambda role, _: calls((role, {"verdict": f"buy {OWN}", OWN: int(OWN)})),
-    "two_answers_at_once": lambda role, _: calls((role, {"claims": []}), (role, {"claims": [OWN]})),
+    "wrong_tool": lambda role, _: answer_with_calls((f"launch_{INVENTED_NUMBER}", {"amount": int(INVENTED_NUMBER)})),
+    "another_agents_tool": lambda role, _: answer_with_calls(
+        TOOL_OF_ANSWER["Draft" if role != "Draft" else "SearchPlan"]
+    ),
+    "wrong_arguments": lambda role, _: answer_with_calls(
+        (TOOL_OF_ANSWER[role][0], {"subject": INVENTED_NUMBER, INVENTED_NUMBER: INVENTED_NUMBER})
+    ),
+    "wrong_answer": lambda role, _: answer_with_calls(
+        (role, {"verdict": f"buy {INVENTED_NUMBER}", INVENTED_NUMBER: int(INVENTED_NUMBER)})
+    ),
+    "two_answers_at_once": lambda role, _: answer_with_calls(
+        (role, {"claims": []}), (role, {"claims": [INVENTED_NUMBER]})
+    ),
     "empty_text": lambda role, _: AIMessage(""),
-    "prose": lambda role, _: AIMessage(f"The benefit is {OWN} basis points, {WORDS}."),
-    "endless_tool_calls": lambda role, _: calls(TOOL[role]),
-    "two_hundred_tool_calls_at_once": lambda role, _: calls(*[TOOL[role]] * 200),
+    "prose": lambda role, _: AIMessage(f"The benefit is {INVENTED_NUMBER} basis points, {INVENTED_WORDS}."),
+    "endless_tool_calls": lambda role, _: answer_with_calls(TOOL_OF_ANSWER[role]),
+    "two_hundred_tool_calls_at_once": lambda role, _: answer_with_calls(*[TOOL_OF_ANSWER[role]] * 200),
     "values_that_are_not_on_the_menu": answering(
-        RiskAssessment={"concerns": [f"limit_{OWN}"]},
-        MarketView={"regime": "calm", "trend": "flat", "tilts": [{"scenario": f"crash_{OWN}", "lean": "more"}]},
-        SearchPlan={"action": "search", "weight_functions": [f"rule_{OWN}"]},
+        RiskAssessment={"concerns": [f"limit_{INVENTED_NUMBER}"]},
+        MarketView={
+            "regime": "calm",
+            "trend": "flat",
+            "tilts": [{"scenario": f"crash_{INVENTED_NUMBER}", "lean": "more"}],
+        },
+        SearchPlan={"action": "search", "weight_functions": [f"rule_{INVENTED_NUMBER}"]},
         Draft={"claims": []},
     ),
     "malformed_arguments": lambda role, _: AIMessage(
-        "", invalid_tool_calls=[{"name": role, "args": f'{{"claims": {OWN}', "id": "bad", "error": "not JSON"}]
+        "",
+        invalid_tool_calls=[{"name": role, "args": f'{{"claims": {INVENTED_NUMBER}', "id": "bad", "error": "not JSON"}],
     ),
 }
 
 REJECTED: dict[str, Reply] = {
-    "digits_of_its_own": claiming(f"The benefit is {OWN} basis points a year."),
+    "digits_of_its_own": claiming(f"The benefit is {INVENTED_NUMBER} basis points a year."),
     "digits_of_another_script": claiming("The benefit is ٧٣٤٢١ a year."),
-    "numbers_in_words": claiming(f"The benefit is {WORDS}."),
-    "a_figure_that_does_not_exist": claiming(f"The benefit is {{{{benefit_{OWN}}}}}."),
+    "numbers_in_words": claiming(f"The benefit is {INVENTED_WORDS}."),
+    "a_figure_that_does_not_exist": claiming(f"The benefit is {{{{benefit_{INVENTED_NUMBER}}}}}."),
     "a_figure_of_another_run": claiming("The benefit is {{after_7342189655_merton_utility}}."),
     "malformed_references": claiming("The benefit is {{benefit_bps} or {benefit_bps}}."),
     "markup": claiming("<script>alert(benefit)</script>"),
@@ -117,14 +123,6 @@ def play(home: Path, opened, small):
         return events, result, model.heard
 
     return played
-
-
-def no_trace_of_it(home: Path, *values: Any) -> None:
-    files = [file for file in home.rglob("*") if file.is_file()]
-    assert {"store.sqlite", "checkpoints.sqlite"} <= {file.name for file in files}
-    for word in (OWN, WORDS, "٧٣٤٢١", "<script", "I believe"):
-        assert not [value for value in values if word in str(value)], word
-        assert not [file for file in files if word.encode() in file.read_bytes()], word
 
 
 @pytest.mark.parametrize("case", a_few(ABSTAINING, "wrong_tool", "empty_text", "endless_tool_calls"))
@@ -145,7 +143,7 @@ async def test_an_agent_without_an_answer_abstains_and_code_goes_on(case: str, h
     assert result.explanation.author == "template"
     assert sum("gave no answer" in caveat for caveat in result.caveats) == 4
     assert max(heard.count(role) for role in ROLES) <= ROUNDS * MODEL_CALLS
-    no_trace_of_it(home, result, *events)
+    assert_not_stored(home, result, *events)
 
 
 @pytest.mark.parametrize(
@@ -163,13 +161,13 @@ async def test_a_refused_draft_is_kept_as_a_hash_only(case: str, home, play):
     assert all(len(draft.digest) == 64 and draft.reasons for draft in drafts)
     assert result.explanation.author == "template"
     assert max(heard.count(role) for role in ROLES) <= ROUNDS
-    no_trace_of_it(home, result, *events)
+    assert_not_stored(home, result, *events)
 
 
 @pytest.mark.parametrize(
     "candidate",
     [
-        {"weight_function": "inverse_vol", "lookback_days": int(OWN)},
+        {"weight_function": "inverse_vol", "lookback_days": int(INVENTED_NUMBER)},
         {"weight_function": "inverse_vol", "lookback_days": 17},
         {"weight_function": "linear_decay", "lookback_days": 21, "slope": 7.342189655},
         {"weight_function": "constant", "constant_weight": 0.7342189655},
@@ -182,7 +180,7 @@ async def test_a_candidate_off_the_grid_is_refused(candidate, home, play):
     events, result, _ = await play(reply, ("SearchPlan",))
     [decision] = [d for d in result.manifest.decisions if d.agent == "optimizer"]
     assert decision.author == ABSTAINED
-    no_trace_of_it(home, result, *events)
+    assert_not_stored(home, result, *events)
 
 
 @pytest.mark.parametrize("plan", [{"action": "stop"}, {"action": "search", "focus": "around_best"}])
@@ -194,7 +192,11 @@ async def test_a_search_cannot_stop_or_narrow_before_it_began(plan, play):
 async def test_the_second_draft_may_mend_what_was_wrong_with_the_first(play):
     def reply(role: str, messages: list[Any]) -> AIMessage:
         told = json.dumps([m.text for m in messages])
-        text = "The benefit is {{benefit_bps}}." if "last draft was refused" in told else f"The benefit is {OWN}."
+        text = (
+            "The benefit is {{benefit_bps}}."
+            if "last draft was refused" in told
+            else f"The benefit is {INVENTED_NUMBER}."
+        )
         return claiming(text)(role, messages)
 
     events, result, _ = await play(reply, ("Draft",))
@@ -208,7 +210,7 @@ async def test_a_model_that_raises_is_a_fault_that_ends_the_run(role: str, home,
     class Broken(EmbeddedPlanner):
         def _reply(self, messages):
             if self.answers_with == role:
-                raise LookupError(f"secret host {OWN}")
+                raise LookupError(f"secret host {INVENTED_NUMBER}")
             return super()._reply(messages)
 
     async with opened(home, Broken()) as dependencies:
@@ -221,4 +223,4 @@ async def test_a_model_that_raises_is_a_fault_that_ends_the_run(role: str, home,
         assert (await run_of(dependencies.store, OWNER, name)).state == "failed"
         assert await result_of(dependencies.store, OWNER, name) is None
         assert await events_of(dependencies.store, OWNER, name) == seen
-    no_trace_of_it(home, *seen)
+    assert_not_stored(home, *seen)

@@ -15,7 +15,7 @@ from websockets.sync.client import connect
 
 from desk.governance.roles import ROLES
 from tests.api.http.application import application
-from tests.api.http.identity.test_identity import bearer
+from tests.api.http.identity.sign_in import bearer
 from tests.api.http.operation_requests import PLACES, RULE, RUNS, Asked, asked, in_order, operations
 from tests.api.http.two_users import (
     ANNA,

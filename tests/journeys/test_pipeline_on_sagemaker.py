@@ -26,13 +26,13 @@ from desk.optimization.repositories.trial_repository import series_address
 from desk.optimization.request import OptimizationRequest
 from graphs.pipeline import answer, asked_for, execute, prepare
 from quant.worlds.scenario import BUILT_IN
-from tests.api.cli.commands.test_approve import Terminal
 from tests.api.conftest import found
 from tests.doubles.aws import moto, point_at
 from tests.doubles.sagemaker import fixed_step as canned_step
 from tests.doubles.sagemaker.definitions import parsed
 from tests.doubles.sagemaker.fleet import IMAGE_URI, ROLE, Fleet
 from tests.doubles.sagemaker.job import Conduct
+from tests.doubles.terminal_input import TerminalInput
 from tests.graphs.dependencies import OWNER, open_dependencies
 from tests.graphs.jobs.queued_runs import eventually
 
@@ -202,10 +202,10 @@ def test_the_command_starts_follows_and_fetches(
     assert "1 instance, 0.0" in (said := capsys.readouterr().err)
     assert said.endswith("Approve it: the same command with --approve\n")
     assert amazon.fleet.counts()["StartPipelineExecution"] == begun
-    monkeypatch.setattr("sys.stdin", Terminal("\n"))
+    monkeypatch.setattr("sys.stdin", TerminalInput("\n"))
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     assert run(["pipeline", "start", "--request", str(request)]) == 3
-    monkeypatch.setattr("sys.stdin", Terminal("a\n"))
+    monkeypatch.setattr("sys.stdin", TerminalInput("a\n"))
     assert run(["pipeline", "start", "--request", str(request)]) == 0
     arn = capsys.readouterr().out.strip()
     amazon.fleet.wait_for_execution(arn)
@@ -222,7 +222,7 @@ def test_the_command_starts_follows_and_fetches(
     assert run(["pipeline", "status", arn, "--fetch"]) == 2
     assert capsys.readouterr().err.startswith(f"{folder}: result.json: damaged")
     amazon.fleet.put(f"{folder}/aggregation/result.json", whole)
-    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr("sys.stdin", TerminalInput())
     assert run(["pipeline", "start", "--request", str(request), "--approve"]) == 0
     monkeypatch.setenv("APPROVE_INSTANCES", "1")
     assert run(["pipeline", "start", "--request", str(request)]) == 0

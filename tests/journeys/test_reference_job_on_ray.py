@@ -16,7 +16,7 @@ from desk.compute.shards.repository import BlobShelf
 from desk.compute.shards.sharded_search import Sharded
 from graphs.runs.execution import create_run, execute
 from graphs.runs.repository import events_of
-from tests.desk.compute.test_ray_cluster import Stuttering
+from tests.desk.compute.duplicating_engine import DuplicatingEngine
 from tests.doubles.ray_nodes import Nodes, two_nodes
 from tests.graphs.dependencies import OWNER, open_dependencies
 from tests.journeys.coordinator import ray_dependencies
@@ -100,10 +100,10 @@ async def test_a_worker_of_a_ray_cluster_is_killed(nodes: Nodes, local: str, tmp
 
 
 async def test_results_of_a_ray_cluster_that_are_late_and_come_twice(nodes: Nodes, local: str, tmp_path: Path) -> None:
-    book, engines = Shelved(tmp_path / "book"), list[Stuttering]()
+    book, engines = Shelved(tmp_path / "book"), list[DuplicatingEngine]()
 
     def simulator(world: Any, happened: Any) -> Sharded:
-        engines.append(Stuttering(RayEngine(world, nodes.address)))
+        engines.append(DuplicatingEngine(RayEngine(world, nodes.address)))
         shelf = BlobShelf(dependencies.store, loop, dependencies.now)
         return Sharded(world, engines[-1], shelf, chunk=CHUNK)
 

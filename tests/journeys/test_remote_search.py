@@ -19,7 +19,7 @@ from graphs.runs.creation import create_run
 from graphs.runs.repository import list_runs, run_of
 from store.errors import Unavailable
 from tests.api.lambda_.function import driven
-from tests.api.lambda_.test_events import batch, dependencies_of, received, told
+from tests.api.lambda_.function_events import answer_event, dependencies_of, queue_event, receive_deliveries
 from tests.doubles.remote_jobs import CLOUD, SMALL, Account, Elsewhere, cloud_dependencies
 from tests.graphs.dependencies import OWNER
 from tests.graphs.jobs.queued_runs import eventually
@@ -33,16 +33,16 @@ async def test_the_end_of_a_processing_job_lets_its_run_go_on(home):
     async with driven(home, cloud_dependencies(home, account)) as one:
         dependencies = dependencies_of(one)
         await jobs.submit(dependencies, OWNER, SMALL)
-        assert await told(one, batch(*await received(one, 1))) == {"batchItemFailures": []}
+        assert await answer_event(one, queue_event(*await receive_deliveries(one, 1))) == {"batchItemFailures": []}
         (computing,) = await list_runs(dependencies.store, OWNER)
         assert (computing.state, await jobs.queue_of(dependencies).depth()) == ("computing", 0)
         account.say(state="running", reports=(BEGUN,))
         name = "stratigos-" + hashlib.sha256(account.submitted[0].encode()).hexdigest()[:24] + "-1"
         for outcome in ("goes on", "no news"):
-            assert await told(one, changed(name)) == {"processing_job": name, "outcome": outcome}
+            assert await answer_event(one, changed(name)) == {"processing_job": name, "outcome": outcome}
         assert await jobs.queue_of(dependencies).depth() == 1
-        assert (await told(one, changed("nightly-report")))["outcome"] == "not ours"
-        assert (await told(one, {"task": "sweep"}))["going_on"] == 0
+        assert (await answer_event(one, changed("nightly-report")))["outcome"] == "not ours"
+        assert (await answer_event(one, {"task": "sweep"}))["going_on"] == 0
         for detail in (None, {}, {"ProcessingJobName": 1}, "x"):
             wrong = await one.answer({**changed(name), "detail": detail})
             assert wrong.failed

@@ -14,21 +14,16 @@ from agents.models.factory import only
 from agents.planner.planner import EmbeddedPlanner
 from api.app import create_app, create_dependencies
 from api.settings import Settings
-from quant.worlds.scenario import BUILT_IN
 from store.aws.session import create_table
 from tests.api.http.application import served
-from tests.api.http.routes.test_market_data import wide
-from tests.api.http.routes.test_monte_carlo import TWO
-from tests.api.http.routes.test_portfolios import TECH
-from tests.api.http.routes.test_threads import RISK, begun, told
+from tests.api.http.routes.thread_requests import RISK, answer_events, create_thread
+from tests.api.http.sample_requests import SMALL_JOB, TECH_PORTFOLIO, TWO_ASSET_SIMULATION, price_file
 from tests.doubles.aws import Aws, ministack, point_at
 from tests.graphs.dependencies import QUICK
 from tests.graphs.jobs.queued_runs import eventually, working
 
 pytestmark = pytest.mark.anyio
 
-SCENARIOS = [one.model_copy(update={"paths": 100, "years": 1}).model_dump(mode="json") for one in BUILT_IN[:2]]
-SMALL = {"name": "Small", "trials": 10, "seed": 3, "scenarios": SCENARIOS}
 OWN_TO_EACH = {
     *(
         "id",
@@ -95,10 +90,10 @@ class Journey:
         return body
 
     async def portfolios(self) -> None:
-        made = await self.ask("POST", "portfolios", json=TECH)
+        made = await self.ask("POST", "portfolios", json=TECH_PORTFOLIO)
         at = f"portfolios/{made['id']}"
-        await self.ask("PUT", at, json=TECH | {"name": "Renamed"}, headers={"If-Match": '"1"'})
-        refused = await self.client.put(f"/api/{at}", json=TECH, headers={"If-Match": '"1"'})
+        await self.ask("PUT", at, json=TECH_PORTFOLIO | {"name": "Renamed"}, headers={"If-Match": '"1"'})
+        refused = await self.client.put(f"/api/{at}", json=TECH_PORTFOLIO, headers={"If-Match": '"1"'})
         assert refused.status_code == 412
         await self.ask("GET", "portfolios")
         await self.ask("DELETE", at)
@@ -106,17 +101,19 @@ class Journey:
         await self.ask("GET", "portfolios")
 
     async def data(self) -> None:
-        await self.ask("POST", "market-data/imports", params={"dataset": "own", "dry_run": "false"}, content=wide())
+        await self.ask(
+            "POST", "market-data/imports", params={"dataset": "own", "dry_run": "false"}, content=price_file()
+        )
         await self.ask("GET", "market-data/datasets")
         await self.ask("GET", "market-data/prices", params={"symbols": "A,B"})
 
     async def wealth(self) -> None:
-        made = await self.ask("POST", "monte-carlo/simulate", json=TWO)
+        made = await self.ask("POST", "monte-carlo/simulate", json=TWO_ASSET_SIMULATION)
         await self.ask("POST", "monte-carlo/analyze", json={"simulationId": made["id"]})
 
     async def chat(self) -> None:
-        thread = await begun(self.client)
-        said = await told(self.client, thread, RISK)
+        thread = await create_thread(self.client)
+        said = await answer_events(self.client, thread, RISK)
         self.answers.append([event["event"] for event in said])
         await self.ask("GET", f"threads/{thread}/messages")
 
@@ -127,8 +124,8 @@ class Journey:
     async def job(self) -> str:
         """The digest of the result."""
         key = {"Idempotency-Key": "a key"}
-        made = await self.ask("POST", "jobs", json=SMALL, headers=key)
-        again = await self.client.post("/api/jobs", json=SMALL, headers=key)
+        made = await self.ask("POST", "jobs", json=SMALL_JOB, headers=key)
+        again = await self.client.post("/api/jobs", json=SMALL_JOB, headers=key)
         assert again.json()["id"] == made["id"]
         at = f"jobs/{made['id']}"
         found = await eventually(lambda: self.stopped(at))

@@ -25,15 +25,15 @@ from graphs.runs.leases import KIND as LEASE
 from graphs.runs.repository import Run, events_of, run_of
 from store.records import iterate_records
 from store.store import Store, open_store
-from tests.api.cli.test_worker_processes import alive
 from tests.api.http.application import application
 from tests.api.http.live_run import RUN, written
+from tests.api.http.running_server import running_server
+from tests.api.http.sample_requests import SMALL_JOB
 from tests.api.http.stream_readers import Reader, begun, until
-from tests.api.http.test_server import ending
 from tests.graphs.dependencies import OWNER, open_dependencies
 from tests.graphs.jobs.queued_runs import queued_dependencies, working
 from tests.journeys.service_processes import ROOT, Supervised
-from tests.journeys.test_service_on_aws import SMALL
+from tests.processes import is_alive
 
 LONG = 300.0
 """Seconds after which a test gives up."""
@@ -62,7 +62,7 @@ async def through_a_restart(
             owners: dict[str, str] = {}
             for number in range(jobs):
                 owner = list(people)[number % len(people)]
-                asked = SMALL | {"name": f"Job {number}"}
+                asked = SMALL_JOB | {"name": f"Job {number}"}
                 answer = await client.post(f"{place}/api/jobs", json=asked, headers=people[owner])
                 assert answer.status_code == 202, answer.text
                 owners[answer.json()["id"]] = owner
@@ -103,7 +103,7 @@ async def _is_whole(store: Store, run: Run, readers: list[Reader]) -> None:
     kinds = Counter(event.event for event in log)
     assert (kinds["run_started"], kinds["run_finished"], kinds["run_failed"]) == (1, 1, 0)
     trials = [record async for record in iterate_records(store.records, run.owner, TRIAL, prefix=f"{run.id}.")]
-    assert kinds["trial_finished"] == len(trials) == SMALL["trials"]
+    assert kinds["trial_finished"] == len(trials) == SMALL_JOB["trials"]
     assert {record.version for record in trials} == {1}, "a trial that was stored was computed again"
     for reader in readers:
         assert [each["sequence"] for each in reader.told] == [event.sequence for event in log], reader.door
@@ -120,7 +120,7 @@ async def test_jobs_and_readers_go_on_after_a_restart(home):
     @asynccontextmanager
     async def here() -> AsyncGenerator[str]:
         async with queued_dependencies(home) as dependencies:
-            with ending(application(home, queued_dependencies(home)), grace=3.0) as (address, server):
+            with running_server(application(home, queued_dependencies(home)), grace=3.0) as (address, server):
                 async with working(dependencies, execution=counted):
                     yield address
                     server.should_exit = True
@@ -193,7 +193,7 @@ def test_workers_end_by_themselves_when_the_server_is_killed(home):
         server.kill()
         server.wait()
         deadline = monotonic() + 20.0
-        while any(map(alive, pids)):
+        while any(map(is_alive, pids)):
             assert monotonic() < deadline
             sleep(0.05)
         assert "Traceback" not in server.stderr.read()

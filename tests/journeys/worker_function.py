@@ -9,7 +9,7 @@ from api.app import create_app
 from api.lambda_.dispatch import answered
 from api.settings import read_settings
 from graphs.jobs import jobs
-from tests.api.lambda_.test_events import batch
+from tests.api.lambda_.function_events import queue_event
 from tests.doubles.sagemaker.fleet import Fleet
 from tests.journeys.reference_job import dependencies_of_settings
 
@@ -32,7 +32,7 @@ class OneFunction:
 
     async def work(self) -> None:
         while (delivery := await jobs.queue_of(self.dependencies).receive(lease=60.0, wait=0.0)) is not None:
-            assert await self.told(batch(delivery)) == {"batchItemFailures": []}
+            assert await self.told(queue_event(delivery)) == {"batchItemFailures": []}
 
     async def hear(self) -> None:
         try:

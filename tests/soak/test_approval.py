@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.graphs.runs.test_approval import killed_again_and_again
+from tests.graphs.runs.runs_with_approval import check_kills_around_approval
 
 pytestmark = [pytest.mark.anyio, pytest.mark.soak]
 
 
 async def test_a_run_that_waits_is_killed_at_every_write_around_its_approval(tmp_path, small):
-    await killed_again_and_again(tmp_path, small(), (1, 2, 3, 4, 2, 3), (1, 1, 2, 3, 4, 5, 7, 9, 11, 13))
+    await check_kills_around_approval(tmp_path, small(), (1, 2, 3, 4, 2, 3), (1, 1, 2, 3, 4, 5, 7, 9, 11, 13))

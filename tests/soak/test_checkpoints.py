@@ -2,16 +2,13 @@
 
 import pytest
 
-from tests.graphs.checkpoints import test_dynamodb as test_checkpoints
-from tests.graphs.checkpoints.test_dynamodb import killed
-
-served, aws, place = test_checkpoints.served, test_checkpoints.aws, test_checkpoints.place
+from tests.graphs.checkpoints.interrupted_graph import lose_process_after
 
 pytestmark = [pytest.mark.anyio, pytest.mark.soak]
 
 
 async def test_a_process_killed_at_any_write_loses_and_doubles_nothing(place):
     writes = 0
-    while await killed(place, writes):
+    while await lose_process_after(place, writes):
         writes += 1
     assert writes > 15

@@ -5,48 +5,43 @@ import signal
 
 import pytest
 
-from tests.api.cli.commands import test_chat
-from tests.api.cli.commands.test_chat import CTRL_C, CTRL_D
-from tests.graphs.conversations import test_conversations
-from tests.graphs.conversations.test_conversations import SEARCH, prepare, process, questions, traces
-
-searched = test_conversations.searched
-terminal = test_chat.terminal
+from tests.api.cli.chat_terminal import CTRL_C, CTRL_D, JOKE, LUCK
+from tests.graphs.conversations.interrupted_turns import SEARCH, begin_talk, count_questions, run_process, stored_traces
 
 pytestmark = [pytest.mark.anyio, pytest.mark.soak]
 
 
 def lost(place, searched):
     """Questions that were asked more often than an undisturbed turn asks them."""
-    assert not questions(searched) - questions(place)
-    return (questions(place) - questions(searched)).total()
+    assert not count_questions(searched) - count_questions(place)
+    return (count_questions(place) - count_questions(searched)).total()
 
 
 @pytest.mark.parametrize("before", [True, False])
 async def test_a_turn_killed_at_each_event_comes_to_the_same(before: bool, home, searched):
-    expected = await traces(searched)
+    expected = await stored_traces(searched)
     for log in expected["logs"].values():
         for event in log:
             place = home / event["id"]
-            await prepare(place)
-            assert process(place, SEARCH, [event["id"]], before=before) == -signal.SIGKILL
-            assert process(place, SEARCH, []) == 0
-            assert await traces(place) == expected
+            await begin_talk(place)
+            assert run_process(place, SEARCH, [event["id"]], before=before) == -signal.SIGKILL
+            assert run_process(place, SEARCH, []) == 0
+            assert await stored_traces(place) == expected
             assert lost(place, searched) <= 2  # what was asked when the process died
             print(f"{event['node']} {event['event']}", flush=True)
 
 
 async def test_a_turn_killed_at_each_write_comes_to_the_same(home, searched):
-    expected = await traces(searched)
+    expected = await stored_traces(searched)
     writes, code = 0, None
     while code != 0:
         writes += 1
         place = home / str(writes)
-        await prepare(place)
-        code = process(place, SEARCH, [], writes=writes)
+        await begin_talk(place)
+        code = run_process(place, SEARCH, [], writes=writes)
         assert code in (0, -signal.SIGKILL)
-        assert code == 0 or process(place, SEARCH, []) == 0
-        assert await traces(place) == expected
+        assert code == 0 or run_process(place, SEARCH, []) == 0
+        assert await stored_traces(place) == expected
         assert lost(place, searched) <= 2
         print(f"write {writes}", flush=True)
     assert writes > 50
@@ -95,7 +90,7 @@ def test_a_person_talks_interrupts_looks_up_figures_and_branches(terminal):
     chat.press(CTRL_C)
     chat.until("Interrupted; what was finished is kept.")
     chat.until("› ")
-    chat.type(test_chat.LUCK)
+    chat.type(LUCK)
     chat.until(f"Going on with: {LONG}")
     chat.until("The verdict is ")
     chat.until("Assistant calls explain_result(topic=luck")
@@ -106,16 +101,16 @@ def test_a_person_talks_interrupts_looks_up_figures_and_branches(terminal):
     chat.type("/turns")
     assert [line.split(maxsplit=1)[1] for line in chat.until("› ").splitlines() if re.match(r" +\d", line)] == [
         LONG,
-        test_chat.LUCK,
+        LUCK,
     ]
     chat.type("/branch 1")
     chat.until("goes on after turn 1.")
     chat.until("› ")
-    chat.type(test_chat.JOKE)
+    chat.type(JOKE)
     chat.until("nothing this desk can do")
     chat.until("› ")
     chat.type("/turns")
-    assert test_chat.LUCK not in chat.until("› ")
+    assert LUCK not in chat.until("› ")
     chat.press(CTRL_C)
     assert chat.ended() == 0
 
@@ -123,7 +118,7 @@ def test_a_person_talks_interrupts_looks_up_figures_and_branches(terminal):
 def test_an_approval_is_answered_in_place(terminal):
     chat = terminal(APPROVE_EVALUATIONS="5")
     chat.until("› ")
-    chat.type(test_chat.SEARCH)
+    chat.type(SEARCH)
     chat.until("a = approve, e = edit the trials, r = reject, Enter = leave it waiting: ")
     chat.type("x")
     chat.until("answer: 'x' is not allowed; expected a, e, r, or Enter")
@@ -131,7 +126,7 @@ def test_an_approval_is_answered_in_place(terminal):
     chat.press(CTRL_C)
     chat.until("Interrupted; what was finished is kept.")
     chat.until("› ")
-    chat.type(test_chat.LUCK)
+    chat.type(LUCK)
     chat.until("Going on with: ")
     chat.until("waiting: ")
     chat.type("")

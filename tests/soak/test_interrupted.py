@@ -6,7 +6,13 @@ from collections import Counter
 
 import pytest
 
-from tests.journeys.test_interrupted_runs import Interrupted, calm, kept, outcome, prepare
+from tests.journeys.interrupted_runs import (
+    InterruptedRun,
+    answers_in_store,
+    create_prepared_run,
+    outcome_of,
+    run_undisturbed,
+)
 
 DEADLY = ("node_started", "model_answered", "tool_called", "decision_made", "node_finished")
 
@@ -14,35 +20,35 @@ pytestmark = [pytest.mark.anyio, pytest.mark.soak]
 
 
 async def test_a_call_that_is_held_at_a_kill_is_the_only_one_made_again(tmp_path, small) -> None:
-    expected, wanted = await calm(tmp_path / "calm", small())
+    expected, wanted = await run_undisturbed(tmp_path / "calm", small())
     for number, digest in enumerate(wanted):
         home = tmp_path / f"call-{number}"
-        await prepare(home, small())
-        with Interrupted(home, wanted, holds=Counter({digest: wanted[digest]})) as run:
+        await create_prepared_run(home, small())
+        with InterruptedRun(home, wanted, holds=Counter({digest: wanted[digest]})) as run:
             codes = [await asyncio.to_thread(run.execute) for _ in range(wanted[digest] + 1)]
             assert codes == [-signal.SIGKILL] * wanted[digest] + [0]
             assert run.asked == wanted + run.lost
             assert run.lost[digest] == wanted[digest]
             assert run.stored == wanted
-        assert await outcome(home) == expected
-        assert kept(home) == []
+        assert await outcome_of(home) == expected
+        assert answers_in_store(home) == []
         print(f"call {number + 1} of {len(wanted)}: {run.lost.total()} made again", flush=True)
 
 
 @pytest.mark.parametrize("before", [True, False])
 async def test_a_kill_at_an_event_costs_at_most_the_calls_in_flight(before: bool, tmp_path, small) -> None:
-    expected, wanted = await calm(tmp_path / "calm", small())
+    expected, wanted = await run_undisturbed(tmp_path / "calm", small())
     for event in expected[1]:
         if event["event"] not in DEADLY:
             continue
         home = tmp_path / event["id"]
-        await prepare(home, small())
-        with Interrupted(home, wanted) as run:
+        await create_prepared_run(home, small())
+        with InterruptedRun(home, wanted) as run:
             assert await asyncio.to_thread(run.execute, [event["id"]], before=before) == -signal.SIGKILL
             assert await asyncio.to_thread(run.execute) == 0
             assert run.asked == wanted + run.lost
             assert run.lost.total() <= 2  # two agents work side by side
             assert run.stored == wanted
-        assert await outcome(home) == expected
-        assert kept(home) == []
+        assert await outcome_of(home) == expected
+        assert answers_in_store(home) == []
         print(f"{event['node']} {event['event']}: {run.lost.total()} made again", flush=True)

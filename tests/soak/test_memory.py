@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.peak_memory import PEAK
-from tests.quant import test_memory as test_bounded
+from tests.quant import simulation_memory
 
 ROOT = Path(__file__).parents[2]
 MEASURED = (
@@ -49,6 +49,6 @@ def test_the_reference_job_stays_below_800_megabytes_and_paths_add_less_than_20(
 
 
 def test_a_hundred_thousand_paths_of_ten_years_under_fifty_configs_stay_below_800_megabytes() -> None:
-    peak = test_bounded.peak_megabytes(100_000, 2_520, 50)
+    peak = simulation_memory.peak_megabytes(100_000, 2_520, 50)
     print(f"100,000 paths x 2,520 days x 50 configs: {peak:.0f} MB")
     assert peak < 800.0

@@ -29,6 +29,7 @@ from tests.doubles.faulty_aws import (
     Proxy,
     proxied,
 )
+from tests.store.database_lock import start_locker
 from tests.store.openers import clients
 
 pytestmark = pytest.mark.anyio
@@ -277,22 +278,6 @@ async def test_without_credentials_or_region_the_store_does_not_open(
     with pytest.raises(Unavailable, match="there are no credentials"):
         async with open_aws_store(TABLE, BUCKET):
             pass
-
-
-LOCKER = """
-import sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], isolation_level=None)
-connection.execute("BEGIN EXCLUSIVE")
-print("locked", flush=True)
-sys.stdin.read()
-connection.execute("ROLLBACK")
-"""
-
-
-def start_locker(path: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", LOCKER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
 
 
 async def test_a_file_that_another_process_locks_is_unavailable_and_then_written(tmp_path: Path) -> None:

@@ -4,12 +4,8 @@ import asyncio
 import itertools
 import math
 import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,23 +22,16 @@ from agents.models.metering import Notice
 from agents.models.options import Patience
 from agents.models.prices import FREE
 from agents.recording.interception import CassetteMiss
-from desk.compute.local import LocalRunner
 from desk.governance.budgets import Budgets, BudgetSpent
 from desk.governance.principals import Principal
 from desk.governance.spending import spent
-from desk.market.bundled import BundledPrices
 from desk.optimization.answers import RiskAssessment
-from desk.optimization.inputs.market_data import load_market
-from desk.optimization.inputs.owned_market import load_owned
-from desk.optimization.request import OptimizationRequest
-from desk.runs.context import Context, RunMarket
 from desk.runs.model_answers import forget_answers, load_answer
-from store.store import open_store
+from tests.agents.models.agent_calls import AGENT, ask_agent, open_context
 from tools.risk import assess_risk
 
 pytestmark = pytest.mark.anyio
 
-AGENT = "risk_manager"
 AT_ONCE = Patience(attempts=3, first_delay=0.0, time_limit=20.0)
 SLACK = 2.0
 """Seconds that a busy machine may add to a wait; the last of nine that only double would take longer."""
@@ -98,36 +87,6 @@ def chain(*models: Script, patience: Patience = AT_ONCE) -> ModelChain:
     return ModelChain(tuple(NamedModel(f"m{n}", model, price=FREE) for n, model in enumerate(models)), patience)
 
 
-@asynccontextmanager
-async def context_at(home: Path) -> AsyncGenerator[Context]:
-    prices = BundledPrices()
-    request = OptimizationRequest()
-    async with open_store(home) as store:
-        yield Context(
-            principal=Principal(owner="local"),
-            run="r",
-            request=request,
-            store=store,
-            jobs=LocalRunner(store, partial(load_owned, store, prices)),
-            market=RunMarket(partial(load_market, prices), request),
-            ledger="",
-        )
-
-
-async def ask(context: Context, models: ModelChain, text: str = "Go.") -> list[Any]:
-    """What the agent's models did, and its answer."""
-    agent = build(AGENT, models, [assess_risk], RiskAssessment, max_tool_calls=2, max_model_calls=2)
-    question = {"messages": [HumanMessage(text)]}
-    told: list[Any] = []
-    async for part in agent.loop.astream(question, context=context, stream_mode=["custom", "updates"], version="v2"):
-        if part["type"] == "custom":
-            told.append(part["data"])
-        elif part["type"] == "updates":
-            updates: Any = part["data"]
-            told += [u["structured_response"] for u in updates.values() if (u or {}).get("structured_response")]
-    return told
-
-
 def asking(*subjects: str) -> AIMessage:
     calls = [{"name": "assess_risk", "args": {"subject": s}, "id": f"{s}-{n}"} for n, s in enumerate(subjects)]
     return AIMessage("", tool_calls=calls)
@@ -136,7 +95,7 @@ def asking(*subjects: str) -> AIMessage:
 async def test_tool_calls_beyond_the_limit_are_answered_and_not_made(home):
     model = script(asking("asset", "asset", "constant_exposure"), answer())
     agent = build(AGENT, chain(model), [assess_risk], RiskAssessment, max_tool_calls=2, max_model_calls=3)
-    async with context_at(home) as context:
+    async with open_context(home) as context:
         state = await agent.loop.ainvoke({"messages": [HumanMessage("Go.")]}, context=context)
     told = [message for message in state["messages"] if isinstance(message, ToolMessage)]
     by_call = {message.tool_call_id: (message.status, message.artifact is None) for message in told}
@@ -148,7 +107,7 @@ async def test_tool_calls_beyond_the_limit_are_answered_and_not_made(home):
 async def test_a_model_is_not_called_beyond_the_limit(home):
     model = script(*[asking("asset") for _ in range(9)])
     agent = build(AGENT, chain(model), [assess_risk], RiskAssessment, max_tool_calls=9, max_model_calls=3)
-    async with context_at(home) as context:
+    async with open_context(home) as context:
         state = await agent.loop.ainvoke({"messages": [HumanMessage("Go.")]}, context=context)
     assert len(model.asked) == 3
     assert state["structured_response"] is None
@@ -157,8 +116,8 @@ async def test_a_model_is_not_called_beyond_the_limit(home):
 async def test_each_wait_is_twice_the_last_up_to_the_largest_and_partly_random(home):
     model = script(*[throttled()] * 9, answer())
     patience = Patience(attempts=10, first_delay=0.02, largest_delay=0.06, time_limit=20.0)
-    async with context_at(home) as context:
-        *retries, call, _ = await ask(context, chain(model, patience=patience))
+    async with open_context(home) as context:
+        *retries, call, _ = await ask_agent(context, chain(model, patience=patience))
     assert retries == [Retried(model="m0", reason="throttled", attempt=n) for n in range(1, 10)]
     assert call.attempts == 10
     longest = [0.02, 0.04, *[0.06] * 7]
@@ -170,8 +129,8 @@ async def test_each_wait_is_twice_the_last_up_to_the_largest_and_partly_random(h
 async def test_calls_that_fail_together_do_not_come_back_together(home):
     model = script(*[throttled()] * 19, answer())
     patience = Patience(attempts=20, first_delay=0.04, largest_delay=0.04, time_limit=20.0)
-    async with context_at(home) as context:
-        await ask(context, chain(model, patience=patience))
+    async with open_context(home) as context:
+        await ask_agent(context, chain(model, patience=patience))
     assert max(model.gaps) - min(model.gaps) > 0.005
 
 
@@ -179,9 +138,9 @@ async def test_one_time_limit_holds_over_all_attempts_and_the_waits_between(home
     model = script(throttled())
     patience = Patience(attempts=20, first_delay=0.4, largest_delay=0.4, time_limit=1.0)
     begun = time.monotonic()
-    async with context_at(home) as context:
+    async with open_context(home) as context:
         with pytest.raises(ModelFailure) as raised:
-            await ask(context, chain(model, patience=patience))
+            await ask_agent(context, chain(model, patience=patience))
     assert raised.value.reason == "throttled"
     assert 2 <= len(model.asked) <= 5
     assert model.asked[-1] - model.asked[0] <= 1.0 <= time.monotonic() - begun
@@ -190,16 +149,16 @@ async def test_one_time_limit_holds_over_all_attempts_and_the_waits_between(home
 async def test_the_wait_that_the_provider_asks_for_is_kept(home):
     model = script(throttled(**{"retry-after": "30"}), answer())
     patience = Patience(attempts=5, first_delay=0.0, time_limit=1.0)
-    async with context_at(home) as context:
+    async with open_context(home) as context:
         with pytest.raises(ModelFailure, match="throttled"):
-            await ask(context, chain(model, patience=patience))
+            await ask_agent(context, chain(model, patience=patience))
     assert len(model.asked) == 1
 
 
 async def test_the_attempts_are_counted_for_each_model_and_each_is_told(home):
     first, second, third = script(throttled()), script(denied()), script(throttled(), answer())
-    async with context_at(home) as context:
-        *told, call, given = await ask(context, chain(first, second, third))
+    async with open_context(home) as context:
+        *told, call, given = await ask_agent(context, chain(first, second, third))
     assert told == [
         Retried(model="m0", reason="throttled", attempt=1),
         Retried(model="m0", reason="throttled", attempt=2),
@@ -225,24 +184,24 @@ async def test_the_attempts_are_counted_for_each_model_and_each_is_told(home):
 )
 async def test_what_is_no_failure_of_a_model_ends_the_call_as_it_is(error: Exception, home):
     broken, spare = script(error), script(answer())
-    async with context_at(home) as context:
+    async with open_context(home) as context:
         with pytest.raises(type(error)) as raised:
-            await ask(context, chain(broken, spare))
+            await ask_agent(context, chain(broken, spare))
     assert raised.value is error
     assert (len(broken.asked), len(spare.asked)) == (1, 0)
 
 
 async def test_an_answer_that_is_kept_is_not_asked_for_again_until_it_is_forgotten(home):
     model = script(throttled(), answer(), answer())
-    async with context_at(home) as context:
-        retry, *first = await ask(context, chain(model))
-        again = await ask(context, chain(model))
+    async with open_context(home) as context:
+        retry, *first = await ask_agent(context, chain(model))
+        again = await ask_agent(context, chain(model))
         assert again == first, "told with the attempts and seconds that it took then"
         assert len(model.asked) == 2
-        await ask(context, chain(model), text="Something else.")
+        await ask_agent(context, chain(model), text="Something else.")
         assert len(model.asked) == 3
         await forget_answers(context.store, context.owner, context.run, AGENT)
-        await ask(context, chain(model))
+        await ask_agent(context, chain(model))
         assert len(model.asked) == 4
     assert retry.attempt == 1
 
@@ -255,25 +214,25 @@ async def test_an_answer_is_kept_without_what_its_provider_tells_of_itself(home)
     hidden = {"type": "reasoning_content", "reasoning_content": {"redacted_content": b"\x80"}}
     about = {"at": datetime.now(UTC), "pair": (1, 2), "logprobs": [-math.inf], "stop_reason": "tool_use"}
     model = script(AIMessage([hidden], tool_calls=called("1"), response_metadata=about))
-    async with context_at(home) as context:
-        first = await ask(context, chain(model))
+    async with open_context(home) as context:
+        first = await ask_agent(context, chain(model))
         assert first[-1] == RiskAssessment(concerns=("none",))
-        assert await ask(context, chain(model)) == first
+        assert await ask_agent(context, chain(model)) == first
     assert len(model.asked) == 1
 
 
 @pytest.mark.parametrize("ids", [("1", "1"), ("",)], ids=str)
 async def test_calls_that_cannot_be_told_apart_are_no_answer(ids, home):
-    async with context_at(home) as context:
-        told = await ask(context, chain(script(AIMessage("", tool_calls=called(*ids)))))
+    async with open_context(home) as context:
+        told = await ask_agent(context, chain(script(AIMessage("", tool_calls=called(*ids)))))
     assert [each.stop for each in told] == ["malformed"]
 
 
 async def test_a_conversation_whose_second_model_dies_goes_back_to_the_first(home):
     first = script(throttled(), throttled(), throttled(), answer())
     second = script(AIMessage("", tool_calls=called("1", name="unknown")), denied())
-    async with context_at(home) as context:
-        *told, given = await ask(context, chain(first, second))
+    async with open_context(home) as context:
+        *told, given = await ask_agent(context, chain(first, second))
     assert [each for each in told if isinstance(each, Replaced)] == [
         Replaced(model="m0", by="m1", reason="throttled"),
         Replaced(model="m1", by="m0", reason="access_denied"),
@@ -283,18 +242,18 @@ async def test_a_conversation_whose_second_model_dies_goes_back_to_the_first(hom
 
 
 async def test_a_call_that_fails_keeps_nothing(home):
-    async with context_at(home) as context:
+    async with open_context(home) as context:
         with pytest.raises(ModelFailure):
-            await ask(context, chain(script(denied())))
+            await ask_agent(context, chain(script(denied())))
         model = script(answer())
-        [call, _] = await ask(context, chain(model))
+        [call, _] = await ask_agent(context, chain(model))
     assert (len(model.asked), call.attempts) == (1, 1)
 
 
 async def test_of_two_that_ask_at_once_both_get_the_answer_that_was_stored_first(home):
     one, two = script(answer(usage=used(10))), script(answer(usage=used(20)))
-    async with context_at(home) as context:
-        told = await asyncio.gather(ask(context, chain(one)), ask(context, chain(two)))
+    async with open_context(home) as context:
+        told = await asyncio.gather(ask_agent(context, chain(one)), ask_agent(context, chain(two)))
         assert await load_answer(context.store, context.owner, context.run, AGENT, "of nobody") is None
         taken = (await spent(context.store, context.owner, context.run))[AGENT]
     assert told[0] == told[1]
@@ -303,21 +262,21 @@ async def test_of_two_that_ask_at_once_both_get_the_answer_that_was_stored_first
 
 async def test_of_an_answer_that_is_kept_nothing_is_counted_again(home):
     model = script(throttled(), answer(usage=used(10)))
-    async with context_at(home) as context:
+    async with open_context(home) as context:
         for _ in range(3):
-            await ask(context, chain(model))
+            await ask_agent(context, chain(model))
         taken = (await spent(context.store, context.owner, context.run))[AGENT]
         assert (taken.answers, taken.retries, taken.input_tokens) == (1, 1, 10)
         await forget_answers(context.store, context.owner, context.run, AGENT)
-        await ask(context, chain(model))
+        await ask_agent(context, chain(model))
         taken = (await spent(context.store, context.owner, context.run))[AGENT]
     assert (taken.answers, taken.retries, taken.input_tokens) == (2, 1, 20), "the same question, asked again"
 
 
 async def test_calls_without_any_answer_are_counted(home):
-    async with context_at(home) as context:
+    async with open_context(home) as context:
         with pytest.raises(ModelFailure):
-            await ask(context, chain(script(throttled()), script(denied())))
+            await ask_agent(context, chain(script(throttled()), script(denied())))
         taken = (await spent(context.store, context.owner, context.run))[AGENT]
     assert (taken.answers, taken.retries, taken.tokens, taken.dollars) == (0, 3, 0, 0.0)
     assert taken.seconds > 0.0
@@ -328,31 +287,31 @@ async def test_no_model_is_called_once_a_budget_is_spent(name, home):
     budgets = Budgets(**{name: 34}, warn_at=0.5)
     model, spare = script(asking("asset"), answer(usage=used(10))), script(answer())
     model.lines[0].usage_metadata = used(10)
-    async with context_at(home) as plain:
+    async with open_context(home) as plain:
         context = replace(plain, budgets=budgets)
-        first = await ask(context, chain(model))
+        first = await ask_agent(context, chain(model))
         assert [each.subject for each in first if isinstance(each, Notice)] == [name.replace("_", " ")] * 2
         assert len(model.asked) == 2
-        assert await ask(context, chain(model, spare)) == first, "what is kept costs nothing"
+        assert await ask_agent(context, chain(model, spare)) == first, "what is kept costs nothing"
         with pytest.raises(
             BudgetSpent, match=f"^BUDGET_{name.upper()}: 34 is spent; expected a larger budget"
         ) as raised:
-            await ask(context, chain(model, spare), text="Something else.")
+            await ask_agent(context, chain(model, spare), text="Something else.")
         other = replace(context, principal=Principal(owner="somebody"))
-        await ask(other, chain(spare))
+        await ask_agent(other, chain(spare))
         tomorrow = replace(context, now=lambda: datetime.now(UTC) + timedelta(days=1))
         if name == "user_tokens":
-            await ask(tomorrow, chain(spare), text="Tomorrow.")
+            await ask_agent(tomorrow, chain(spare), text="Tomorrow.")
     assert raised.value.budget == name.replace("_", " ")
     assert (len(model.asked), len(spare.asked)) == (2, 2 if name == "user_tokens" else 1)
 
 
 async def test_a_spent_budget_stops_retries_and_fallbacks_too(home):
-    async with context_at(home) as plain:
+    async with open_context(home) as plain:
         context = replace(plain, budgets=Budgets(run_tokens=0))
         model, spare = script(answer()), script(answer())
         with pytest.raises(BudgetSpent):
-            await ask(context, chain(model, spare))
+            await ask_agent(context, chain(model, spare))
     assert model.asked + spare.asked == []
 
 
@@ -375,8 +334,8 @@ def used(input_tokens: int, **details: int) -> dict[str, Any]:
     ],
 )
 async def test_tokens_of_the_cache_are_told_apart(usage, tokens, home):
-    async with context_at(home) as context:
-        call, _ = await ask(context, chain(script(answer(usage=usage))))
+    async with open_context(home) as context:
+        call, _ = await ask_agent(context, chain(script(answer(usage=usage))))
     assert (call.input_tokens, call.cached_tokens, call.written_tokens, call.output_tokens) == tokens
 
 
@@ -400,8 +359,8 @@ async def test_tokens_of_the_cache_are_told_apart(usage, tokens, home):
     ],
 )
 async def test_an_answer_counts_only_if_it_ended_as_it_should(metadata, stop, home):
-    async with context_at(home) as context:
-        told = await ask(context, chain(script(answer(**metadata))))
+    async with open_context(home) as context:
+        told = await ask_agent(context, chain(script(answer(**metadata))))
     assert isinstance(told[0], ModelCall)
     assert told[0].stop == stop
     assert any(isinstance(each, RiskAssessment) for each in told) is (stop == "answered")

@@ -13,7 +13,7 @@ from agents.models.options import BEDROCK, Guardrail, ModelOptions, Patience
 from agents.planner.planner import PLANNER, EmbeddedPlanner
 from desk.base.errors import InvalidInput
 from desk.optimization.answers import RiskAssessment
-from tests.agents.models.test_calls import ask, context_at
+from tests.agents.models.agent_calls import ask_agent, open_context
 from tests.doubles.bedrock import replies
 from tests.doubles.bedrock.calls import Received
 from tests.doubles.bedrock.clients import MODEL
@@ -38,8 +38,8 @@ async def sent(home, monkeypatch, options: ModelOptions, reply: Reply = ASSESSED
     """The one call that an agent makes with these options."""
     with Double(lambda _: reply) as double:
         point_at(monkeypatch, double.url)
-        async with context_at(home) as context:
-            told = await ask(context, make_models(options).of("risk_manager"))
+        async with open_context(home) as context:
+            told = await ask_agent(context, make_models(options).of("risk_manager"))
     assert told[-1] == RiskAssessment(concerns=("none",))
     [received] = double.received
     return received
@@ -160,8 +160,8 @@ async def test_what_a_model_thought_is_repeated_to_itself_alone(home, monkeypatc
 
     with Double(drive) as double:
         point_at(monkeypatch, double.url)
-        async with context_at(home) as context:
-            told = await ask(context, make_models(changed(fallbacks=(OTHER,))).of("risk_manager"))
+        async with open_context(home) as context:
+            told = await ask_agent(context, make_models(changed(fallbacks=(OTHER,))).of("risk_manager"))
     assert told[-1] == RiskAssessment(concerns=("none",))
     _, own, others = [received.body["messages"] for received in double.received]
     assert [next(iter(block)) for block in own[1]["content"]][:3] == ["reasoningContent", "text", "toolUse"]
@@ -248,9 +248,9 @@ async def test_sixteen_calls_at_once_overlap(home, monkeypatch):
         point_at(monkeypatch, double.url)
         models = make_models(changed(threads=PARALLEL, patience=Patience(attempts=1, time_limit=15.0)))
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(threads_of(models)))
-        async with context_at(home) as context:
+        async with open_context(home) as context:
             chain = models.of("risk_manager")
-            told = await asyncio.gather(*(ask(context, chain, f"Go {n}.") for n in range(PARALLEL)))
+            told = await asyncio.gather(*(ask_agent(context, chain, f"Go {n}.") for n in range(PARALLEL)))
     assert [each[-1] for each in told] == [RiskAssessment(concerns=("none",))] * PARALLEL
     assert len(double.received) == PARALLEL
 

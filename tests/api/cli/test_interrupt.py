@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.api.cli.interruptible_process import INTERRUPTIBLE
+
 ROOT = Path(__file__).parents[3]
 ASKED = ["optimize", "--trials", "10", "--paths", "100", "--years", "1"]
 WAITED = 10
@@ -62,10 +64,3 @@ def test_the_program_ends_without_waiting_for_a_call_that_hangs(command, told, s
     assert told in err
     assert "Traceback" not in err
     assert not (tmp_path / "mine.yaml").exists()
-
-
-INTERRUPTIBLE = """
-import runpy, signal
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have set it to be ignored
-runpy.run_module("api", run_name="__main__", alter_sys=True)
-"""

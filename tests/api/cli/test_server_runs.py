@@ -15,7 +15,7 @@ import pytest
 
 from api.cli.main import run
 from api.client.client import Client
-from tests.api.cli.test_interrupt import INTERRUPTIBLE
+from tests.api.cli.interruptible_process import INTERRUPTIBLE
 from tests.api.http.application import application, running
 from tests.doubles.http_servers import scripted
 from tests.graphs.jobs.queued_runs import queued_dependencies, working

@@ -11,6 +11,7 @@ from time import monotonic, sleep
 import pytest
 
 from api.cli.worker_processes import workers
+from tests.processes import is_alive
 
 ROOT = Path(__file__).parents[3]
 OBEDIENT = "import os, sys; print(os.getpid(), file=open(sys.argv[1], 'a')); sys.stdin.read()"
@@ -24,14 +25,6 @@ def until(found: Callable[[], bool]) -> None:
         sleep(0.02)
 
 
-def alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 def test_a_worker_that_dies_is_followed_by_another_and_the_last_ends_with_the_server(tmp_path):
     began = tmp_path / "began"
     began.touch()
@@ -43,7 +36,7 @@ def test_a_worker_that_dies_is_followed_by_another_and_the_last_ends_with_the_se
         until(lambda: len(processes()) == 2)
         os.kill(processes()[0], signal.SIGKILL)
         until(lambda: len(processes()) == 3)
-    assert not [each for each in processes() if alive(each)]
+    assert not [each for each in processes() if is_alive(each)]
 
 
 def test_workers_end_side_by_side(tmp_path):

@@ -29,7 +29,7 @@ from quant.strategies.config import StrategyConfig
 from quant.worlds.scenario import BUILT_IN
 from tests.api.http.application import application, running
 from tests.api.http.live_run import RUN, written
-from tests.api.http.routes.test_market_data import wide
+from tests.api.http.sample_requests import price_file
 from tests.doubles.http_servers import cut_wire, scripted
 from tests.graphs.dependencies import open_dependencies
 from tests.graphs.jobs.queued_runs import queued_dependencies
@@ -290,10 +290,10 @@ def test_portfolios_are_changed_at_the_version_that_was_read(client):
 def test_prices_are_imported_and_read(client):
     terms = Terms(total_return=False, mapping={"date": "date"})
     with pytest.raises(Refused, match="movement does not fail"):
-        client.import_prices("mydata", wide().encode(), Terms(accept={"movement": "made up for a test"}))
-    report = client.import_prices("mydata", wide().encode(), terms)
+        client.import_prices("mydata", price_file().encode(), Terms(accept={"movement": "made up for a test"}))
+    report = client.import_prices("mydata", price_file().encode(), terms)
     assert (report.committed, list(client.datasets())) == (False, [])
-    stored = client.import_prices("mydata", wide().encode(), terms, commit=True)
+    stored = client.import_prices("mydata", price_file().encode(), terms, commit=True)
     assert (stored.committed, [each.name for each in client.datasets()]) == (True, ["mydata"])
     prices = client.prices(["A", "B"], dataset="mydata", start=date(2024, 1, 3), end=date(2024, 1, 5))
     assert prices["A"].close == [101.0, 99.5, 102.0]

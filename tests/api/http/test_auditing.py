@@ -27,7 +27,7 @@ from store.errors import Unavailable
 from store.keys import SYSTEM
 from store.store import open_store
 from tests.api.http.application import application, document, served
-from tests.api.http.routes.test_portfolios import TECH
+from tests.api.http.sample_requests import TECH_PORTFOLIO
 from tests.graphs.jobs.queued_runs import queued_dependencies
 
 pytestmark = pytest.mark.anyio
@@ -95,7 +95,7 @@ async def logged(home: Path) -> list[Logged]:
 
 
 async def test_a_change_is_told_before_it_is_done_and_with_its_outcome(client: httpx.AsyncClient, home: Path) -> None:
-    made = await client.post("/api/portfolios", json=TECH, headers={"X-Request-Id": "mine"})
+    made = await client.post("/api/portfolios", json=TECH_PORTFOLIO, headers={"X-Request-Id": "mine"})
     assert made.status_code == 201
     before, after = await logged(home)
     assert before.model_dump(exclude={"id", "at", "hash"}) == {
@@ -137,7 +137,7 @@ async def test_looking_is_not_told_and_taking_away_is(client: httpx.AsyncClient,
 async def test_what_is_refused_is_told_too(client: httpx.AsyncClient, home: Path) -> None:
     await client.delete("/api/threads/none")
     await client.post("/api/portfolios", json={"name": "s3cr3t"})
-    await client.post("/api/portfolios", json=TECH, headers={"X-User": "carl"})
+    await client.post("/api/portfolios", json=TECH_PORTFOLIO, headers={"X-User": "carl"})
     assert [(entry.owner, entry.action, entry.outcome) for entry in await logged(home) if entry.begun] == [
         ("ann", "DELETE /api/threads/{thread}", "404"),
         ("ann", "POST /api/portfolios", "422"),
@@ -166,13 +166,13 @@ async def test_every_route_that_changes_something_is_told(client: httpx.AsyncCli
 async def test_nothing_is_done_that_cannot_be_told(faulty: tuple[httpx.AsyncClient, Faulty], home: Path) -> None:
     client, events = faulty
     events.failing = True
-    answer = await client.post("/api/portfolios", json=TECH)
+    answer = await client.post("/api/portfolios", json=TECH_PORTFOLIO)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "SERVICE_UNAVAILABLE")
     assert "retry-after" in answer.headers
     assert (await client.get("/api/jobs/none/export")).status_code == 503
     assert (await client.get("/api/portfolios")).json() == []
     events.failing = False
-    assert (await client.post("/api/portfolios", json=TECH)).status_code == 201
+    assert (await client.post("/api/portfolios", json=TECH_PORTFOLIO)).status_code == 201
     assert len(await logged(home)) == 2
 
 
@@ -181,7 +181,7 @@ async def test_an_outcome_that_cannot_be_told_is_said_loudly_and_changes_no_answ
 ) -> None:
     client, events = faulty
     events.failing, events.left = True, 1
-    assert (await client.post("/api/portfolios", json=TECH)).status_code == 201
+    assert (await client.post("/api/portfolios", json=TECH_PORTFOLIO)).status_code == 201
     lines = [json.loads(line) for line in (home / "stratigos.log").read_text().splitlines()]
     [lost] = [line for line in lines if line["event"] == "audit_outcome_lost"]
     assert (lost["level"], lost["entry"], lost["outcome"]) == ("critical", 1, "201")
@@ -248,7 +248,7 @@ def four(home: Path) -> None:
 
     async def ask() -> None:
         async with served(application(home, owner="ann")) as client:
-            assert (await client.post("/api/portfolios", json=TECH)).status_code == 201
+            assert (await client.post("/api/portfolios", json=TECH_PORTFOLIO)).status_code == 201
             await client.delete("/api/threads/none")
 
     asyncio.run(ask())

@@ -26,7 +26,7 @@ from desk.optimization.request import OptimizationRequest
 from graphs.runs.execution import create_run, execute
 from quant.worlds.scenario import BUILT_IN
 from tests.api.http.application import application, running
-from tests.api.http.identity.test_identity import bearer, key_of
+from tests.api.http.identity.sign_in import bearer, create_key
 from tests.api.http.two_users import elsewhere, people_sign_in
 from tests.doubles.cognito import pool
 from tests.graphs.dependencies import open_dependencies
@@ -75,7 +75,7 @@ class Target:
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     home = tmp_path_factory.mktemp("home")
     asyncio.run(_search(home))
-    key = asyncio.run(key_of(home, "local", roles=("administrator",)))
+    key = asyncio.run(create_key(home, "local", roles=("administrator",)))
     with (
         pytest.MonkeyPatch.context() as environment,
         pool() as signing,

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from desk.governance.roles import ROLES, Permission
-from tests.api.http.identity.test_identity import bearer, key_of, reached
+from tests.api.http.identity.sign_in import bearer, create_key, remote_client
 from tests.api.http.operation_requests import operations
 from tests.api.http.two_users import people_sign_in
 from tests.doubles.cognito import pool
@@ -161,7 +161,7 @@ def by_need() -> dict[tuple[Permission, ...], list[Operation]]:
 
 async def try_roles(home: Path, operations: list[Operation]) -> None:
     with pool() as signing:
-        async with reached(people_sign_in(home, signing)) as client:
+        async with remote_client(people_sign_in(home, signing)) as client:
             for role, granted in GRANTED.items():
                 shown = signing.token(groups=[role])
                 for method, path, needed in operations:
@@ -174,12 +174,12 @@ async def test_a_key_does_no_more_than_its_scopes(home: Path) -> None:
     permissions = GRANTED["administrator"]
 
     async def key(*scopes: Permission) -> str:
-        return await key_of(home, roles=("administrator",), scopes=scopes)
+        return await create_key(home, roles=("administrator",), scopes=scopes)
 
     enough = {needed: [await key(scope) for scope in needed] for needed in DECIDED}
     others = {needed: await key(*permissions.difference(needed)) for needed in DECIDED}
     with pool() as signing:
-        async with reached(people_sign_in(home, signing)) as client:
+        async with remote_client(people_sign_in(home, signing)) as client:
             for method, path, needed in decided():
                 for shown in enough[needed]:
                     assert await ask(client, method, path, shown) not in (401, 403), (method, path)

@@ -6,9 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from types import SimpleNamespace
@@ -19,13 +17,14 @@ import pytest
 import websockets
 from fastapi import FastAPI
 
-from api.http.server import Server, listening
+from api.http.server import listening
 from desk.base.errors import InvalidInput
 from graphs.streaming.followers import Following
 from store.errors import Unavailable
 from store.store import open_store
 from tests.api.http.application import application
 from tests.api.http.live_run import RUN, written
+from tests.api.http.running_server import running_server
 from tests.doubles.aws import free_port
 
 ROOT = Path(__file__).parents[3]
@@ -34,26 +33,9 @@ QUICKLY = 10.0
 pytestmark = pytest.mark.anyio
 
 
-@contextmanager
-def ending(app: FastAPI, *, grace: float, level: str = "warning") -> Generator[tuple[str, Server]]:
-    """A server, which has ended at the latest when this is left."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    server = Server(app, log_level=level, timeout_graceful_shutdown=grace)
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])))
-    thread.start()
-    try:
-        while not server.started and thread.is_alive():
-            thread.join(0.01)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}", server
-    finally:
-        server.should_exit = True
-        thread.join()
-        listening.close()
-
-
 async def test_streams_are_closed_at_once(home, capsys):
     async with written(home), httpx.AsyncClient(timeout=QUICKLY) as client:
-        with ending(application(home), grace=60.0) as (address, server):
+        with running_server(application(home), grace=60.0) as (address, server):
             async with client.stream("GET", f"{address}/api/runs/{RUN}/events") as stream:
                 lines = stream.aiter_lines()
                 assert (await anext(lines)).startswith(("id", "event"))
@@ -67,7 +49,7 @@ async def test_streams_are_closed_at_once(home, capsys):
 
 async def test_the_ticket_of_a_socket_is_in_no_line(home, capfd):
     async with written(home):
-        with ending(application(home), grace=1.0, level="info") as (address, _):
+        with running_server(application(home), grace=1.0, level="info") as (address, _):
             place = f"{address.replace('http', 'ws')}/api/runs/{RUN}/events/ws?after=0&ticket=good-once"
             with suppress(websockets.WebSocketException):
                 async with websockets.connect(place) as socket:
@@ -101,7 +83,7 @@ async def test_a_request_that_is_cut_off_leaves_a_line_and_no_traceback(capsys):
 
     asking = asyncio.get_running_loop()
     async with httpx.AsyncClient(timeout=QUICKLY) as client:
-        with ending(app, grace=0.2) as (address, server):
+        with running_server(app, grace=0.2) as (address, server):
             async with anyio.create_task_group() as group:
 
                 async def ask():

@@ -34,9 +34,7 @@ from store.sqlite.database import Database, SqliteEvents, SqliteRecords
 from store.sqlite.queue import SqliteQueue, open_sqlite_queue
 from store.store import Store
 from tests.api.http.application import application, served
-from tests.api.http.routes.test_market_data import wide
-from tests.api.http.routes.test_monte_carlo import TWO
-from tests.api.http.routes.test_portfolios import TECH
+from tests.api.http.sample_requests import SMALL_JOB, TECH_PORTFOLIO, TWO_ASSET_SIMULATION, price_file
 from tests.doubles.aws import Aws, moto, point_at
 from tests.doubles.faulty_aws import (
     EXPIRED,
@@ -52,24 +50,23 @@ from tests.doubles.faulty_aws import (
 )
 from tests.graphs.dependencies import OWNER, open_dependencies
 from tests.graphs.jobs.queued_runs import eventually, fake, queued_dependencies, working
-from tests.journeys.test_service_on_aws import SMALL
+from tests.store.database_lock import start_locker
 from tests.store.openers import clients
-from tests.store.test_faults import start_locker
 
 pytestmark = pytest.mark.anyio
 
 IMPATIENT = 0.1
 READS = ("GetItem", "BatchGetItem", "Query")
 WRITES = ("PutItem", "TransactWriteItems")
-SIMULATION = {"path": "/api/monte-carlo/simulate", "json": TWO}
+SIMULATION = {"path": "/api/monte-carlo/simulate", "json": TWO_ASSET_SIMULATION}
 IMPORT = {
     "path": "/api/market-data/imports",
     "params": {"dataset": "own", "dry_run": "false"},
-    "content": wide(),
+    "content": price_file(),
 }
-JOB = {"path": "/api/jobs", "json": SMALL, "headers": {"Idempotency-Key": "monday"}}
+JOB = {"path": "/api/jobs", "json": SMALL_JOB, "headers": {"Idempotency-Key": "monday"}}
 WRITING = (
-    {"path": "/api/portfolios", "json": TECH},
+    {"path": "/api/portfolios", "json": TECH_PORTFOLIO},
     {"path": "/api/threads"},
     SIMULATION,
     IMPORT,
@@ -269,7 +266,7 @@ async def test_a_storage_that_fails_again_and_again_makes_no_dead_letter_of_a_jo
         await fake(home)(dependencies, owner, run)
 
     async with queued_dependencies(home) as dependencies:
-        run = await jobs.submit(dependencies, OWNER, OptimizationRequest(**SMALL))
+        run = await jobs.submit(dependencies, OWNER, OptimizationRequest(**SMALL_JOB))
         async with working(dependencies, lease=0.6, execution=failing):
             found = await eventually(lambda: ended(dependencies, run.id))
     assert found is not None
@@ -307,7 +304,7 @@ async def test_a_worker_goes_on_after_the_storage_was_out_and_readers_miss_nothi
     assert found.state == "completed"
     assert "failed" not in {move.state for move in found.history}
     async with open_dependencies(tmp_path / "undisturbed") as dependencies:
-        run = await create_run(dependencies, OWNER, OptimizationRequest(**SMALL))
+        run = await create_run(dependencies, OWNER, OptimizationRequest(**SMALL_JOB))
         undisturbed = [event async for event in execute(dependencies, OWNER, run)]
     assert isinstance(undisturbed[-1], RunFinished)
     assert found.result_digest == told[-1]["event"]["result_digest"] == undisturbed[-1].result_digest
@@ -349,7 +346,7 @@ async def test_a_full_disk_keeps_what_was_answered_and_no_part_of_the_rest(home)
         await database.read(lambda file: file.execute(f"PRAGMA max_page_count = {pages + 12}").fetchone())
         kept = []
         for n in range(60):
-            answer = await post(client, "/api/jobs", json=SMALL | {"name": f"Job {n}"})
+            answer = await post(client, "/api/jobs", json=SMALL_JOB | {"name": f"Job {n}"})
             if answer.status_code != 202:
                 assert unavailable(answer)
                 break

@@ -29,8 +29,8 @@ from graphs.runs.execution import create_run, execute
 from quant.worlds.scenario import BUILT_IN
 from store.store import open_store
 from tests.api.http.application import document, running, served
-from tests.api.http.identity.test_identity import bearer, key_of
-from tests.api.http.identity.test_tokens import disguised
+from tests.api.http.identity.forged_tokens import forged_tokens
+from tests.api.http.identity.sign_in import bearer, create_key
 from tests.doubles.cognito import CLIENT, PERSON, Pool, rsa
 from tests.graphs.dependencies import open_dependencies
 from tests.graphs.jobs.queued_runs import queued_dependencies
@@ -141,11 +141,11 @@ async def _prepared(home: Path, pool: Pool) -> tuple[dict[str, str], dict[str, d
 
 async def _strangers(home: Path, pool: Pool) -> dict[str, dict[str, str]]:
     """The tokens and keys of Anna that do not hold, and what others make of them."""
-    expired, revoked = await key_of(home, ANNA, age=91), await key_of(home, ANNA)
+    expired, revoked = await create_key(home, ANNA, age=91), await create_key(home, ANNA)
     async with open_store(home) as store:
         await revoke(store, revoked[10:22], now=datetime.now(UTC))
     shown = {
-        name: token for name, token in disguised(pool).items() if token and token.isascii() and token.isprintable()
+        name: token for name, token in forged_tokens(pool).items() if token and token.isascii() and token.isprintable()
     }
     shown |= {
         "expired token": pool.token(exp=int((datetime.now(UTC) - timedelta(hours=2)).timestamp())),

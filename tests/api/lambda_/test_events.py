@@ -1,6 +1,5 @@
 """What reaches a function on Lambda besides requests: batches of jobs, schedules, files put into the bucket."""
 
-import json
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -19,8 +18,9 @@ from graphs.runs.states import STOPPED
 from quant.worlds.scenario import BUILT_IN
 from store.queue import Delivery
 from store.records import Key, Put
-from tests.api.http.routes.test_market_data import wide
+from tests.api.http.sample_requests import price_file
 from tests.api.lambda_.function import Driven, driven
+from tests.api.lambda_.function_events import answer_event, dependencies_of, queue_event, receive_deliveries
 from tests.doubles.lambda_.gateway_events import rest
 from tests.graphs.dependencies import OWNER
 from tests.graphs.jobs.queued_runs import queued_dependencies
@@ -28,24 +28,6 @@ from tests.graphs.jobs.queued_runs import queued_dependencies
 pytestmark = pytest.mark.anyio
 
 BUCKET = "desk-files"
-
-
-def batch(*deliveries: Delivery) -> dict[str, Any]:
-    """As the queue's event source sends it: it has received the messages, and deletes those that are done."""
-    return {
-        "Records": [
-            {
-                "messageId": each.id,
-                "receiptHandle": each.receipt,
-                "body": json.dumps(each.body),
-                "attributes": {"ApproximateReceiveCount": str(each.attempt), "SentTimestamp": "1545082649183"},
-                "messageAttributes": {},
-                "eventSource": "aws:sqs",
-                "eventSourceARN": "arn:aws:sqs:eu-central-1:1:jobs",
-            }
-            for each in deliveries
-        ]
-    }
 
 
 def put(*keys: str, bucket: str = BUCKET, size: int = 1024) -> dict[str, Any]:
@@ -60,22 +42,6 @@ def put(*keys: str, bucket: str = BUCKET, size: int = 1024) -> dict[str, Any]:
             for key in keys
         ]
     }
-
-
-def dependencies_of(one: Driven):
-    return one.app.state.served.dependencies
-
-
-async def received(one: Driven, count: int) -> list[Delivery]:
-    queue = jobs.queue_of(dependencies_of(one))
-    found = [await queue.receive(lease=60.0, wait=5.0) for _ in range(count)]
-    return [each for each in found if each is not None]
-
-
-async def told(one: Driven, event: dict[str, Any], **options: Any) -> Any:
-    answer = await one.answer(event, **options)
-    assert not answer.failed, answer.body
-    return answer.told()
 
 
 def again(answer: dict[str, Any]) -> Sequence[str]:
@@ -99,8 +65,8 @@ async def given_back(one: Driven) -> Delivery:
     dependencies = dependencies_of(one)
     scenarios = tuple(each.model_copy(update={"paths": 100, "years": 1}) for each in BUILT_IN[:2])
     await jobs.submit(dependencies, OWNER, OptimizationRequest(trials=10, scenarios=scenarios, seed=3))
-    (delivery,) = await received(one, 1)
-    assert again(await told(one, batch(delivery), seconds=GIVE_BACK + MARGIN + 0.2)) == [delivery.id]
+    (delivery,) = await receive_deliveries(one, 1)
+    assert again(await answer_event(one, queue_event(delivery), seconds=GIVE_BACK + MARGIN + 0.2)) == [delivery.id]
     return delivery
 
 
@@ -108,15 +74,15 @@ async def test_a_job_that_outlasts_its_invocation_is_given_back(queued: Driven):
     first = await given_back(queued)
     (run,) = await list_runs(dependencies_of(queued).store, OWNER)
     assert run.state not in STOPPED
-    (second,) = await received(queued, 1)  # at once: it need not wait until a lease has ended
+    (second,) = await receive_deliveries(queued, 1)  # at once: it need not wait until a lease has ended
     assert (second.id, second.attempt) == (first.id, 2)
 
 
 @pytest.mark.soak
 async def test_a_job_that_was_given_back_goes_on_in_the_next_invocation(queued: Driven):
     await given_back(queued)
-    (delivery,) = await received(queued, 1)
-    assert again(await told(queued, batch(delivery), seconds=600.0)) == []
+    (delivery,) = await receive_deliveries(queued, 1)
+    assert again(await answer_event(queued, queue_event(delivery), seconds=600.0)) == []
     (run,) = await list_runs(dependencies_of(queued).store, OWNER)
     assert run.state == "completed"
     assert await jobs.queue_of(dependencies_of(queued)).depth() == 0
@@ -127,9 +93,11 @@ async def test_of_a_batch_only_what_cannot_be_done_now_comes_again(queued: Drive
     bodies = [{"owner": OWNER, "job": "gone", "number": 1}, {"owner": OWNER, "job": "held"}, {"what": "is this"}]
     for body in bodies:
         await queue.send(body)
-    done, held, odd = await received(queued, 3)
+    done, held, odd = await receive_deliveries(queued, 3)
     async with leased(dependencies.store, OWNER, "held"):
-        answer = await told(queued, batch(done, held, odd, Delivery("old", bodies[0], 1, "of another time")))
+        answer = await answer_event(
+            queued, queue_event(done, held, odd, Delivery("old", bodies[0], 1, "of another time"))
+        )
     assert again(answer) == [held.id, "old"]
     assert [each.id for each in await queue.dead_letters()] == [odd.id]
 
@@ -142,10 +110,10 @@ async def test_schedules_and_events_carry_out_tasks(queued: Driven):
         ({"task": "sweep"}, 1),
         ({"source": "stratigos", "detail-type": "sweep", "detail": {}}, 0),
     ):
-        assert await told(queued, event) == {"task": "sweep", "sent": 0, "going_on": 0, "expired": expired}
+        assert await answer_event(queued, event) == {"task": "sweep", "sent": 0, "going_on": 0, "expired": expired}
     counts = ("archived", "kept", "checkpoints", "bytes", "derived", "trajectories", "shards", "expired")
     nothing = dict.fromkeys(counts, 0)
-    assert await told(queued, {"task": "cleanup"}) == {"task": "cleanup", **nothing}
+    assert await answer_event(queued, {"task": "cleanup"}) == {"task": "cleanup", **nothing}
     wrong = await queued.answer({"task": "sleep"})
     assert (wrong.failed, "'sleep'" in wrong.told()["errorMessage"]) == (True, True)
     assert "expected sweep, cleanup" in wrong.told()["errorMessage"]
@@ -153,8 +121,8 @@ async def test_schedules_and_events_carry_out_tasks(queued: Driven):
 
 async def test_a_file_that_is_put_into_the_bucket_becomes_a_data_set(filed: Driven):
     blobs, key = dependencies_of(filed).store.blobs, f"imports/{OWNER}/mydata.csv"
-    await blobs.put(key, wide().encode())
-    answer = await told(filed, put(key))
+    await blobs.put(key, price_file().encode())
+    answer = await answer_event(filed, put(key))
     assert answer["refused"] == []
     report = answer["imported"][0]["report"]
     assert (answer["imported"][0]["key"], report["dataset"], report["committed"]) == (key, "mydata", True)
@@ -165,7 +133,7 @@ async def test_a_file_that_is_put_into_the_bucket_becomes_a_data_set(filed: Driv
         (OWNER, f"s3:{BUCKET}", "imports.put", None),
         (OWNER, f"s3:{BUCKET}", "imports.put", "done"),
     ]
-    twice = await told(filed, put(key))  # notifications may come twice
+    twice = await answer_event(filed, put(key))  # notifications may come twice
     assert twice["imported"][0]["report"]["unchanged"]
 
 
@@ -182,11 +150,11 @@ async def test_odd_files_are_refused_and_not_tried_for_ever(filed: Driven):
         f"imports/{OWNER}/mydata.exe",
         f"{OWNER}/imports/mydata.csv",
     ]
-    answer = await told(filed, put(*keys))
+    answer = await answer_event(filed, put(*keys))
     assert [each["key"] for each in answer["refused"]] == keys
     assert answer["imported"] == []
     for event, field in ((put(keys[1], bucket="another"), "bucket"), (put(keys[1], size=10**9), "object.size")):
-        assert (await told(filed, event))["refused"][0]["reason"].startswith(f"{field}: ")
+        assert (await answer_event(filed, event))["refused"][0]["reason"].startswith(f"{field}: ")
     removed = put(keys[0])
     removed["Records"][0]["eventName"] = "ObjectRemoved:Delete"
-    assert (await told(filed, removed))["refused"][0]["reason"].startswith("eventName: ")
+    assert (await answer_event(filed, removed))["refused"][0]["reason"].startswith("eventName: ")

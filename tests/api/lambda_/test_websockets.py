@@ -27,7 +27,7 @@ from store.keys import SYSTEM, Key
 from store.store import Store
 from tests.api.http.live_run import OWNER, RUN, Written
 from tests.api.lambda_.function import Driven, driven
-from tests.api.lambda_.test_events import batch, received
+from tests.api.lambda_.function_events import queue_event, receive_deliveries
 from tests.doubles.lambda_.gateway_events import HOST, rest
 from tests.doubles.lambda_.management_api import Gateway, management_api
 from tests.graphs.dependencies import QUICK
@@ -409,8 +409,8 @@ async def test_a_job_of_the_queue_is_followed_to_its_end(sockets: Sockets, gatew
     run = (await jobs.submit(dependencies, OWNER, little())).id
     await sockets.connect(ONE)
     await sockets.follow(ONE, run=run)
-    (delivery,) = await received(sockets.function, 1)
-    answer = await sockets.function.answer(batch(delivery), seconds=600.0)
+    (delivery,) = await receive_deliveries(sockets.function, 1)
+    answer = await sockets.function.answer(queue_event(delivery), seconds=600.0)
     assert answer.told() == {"batchItemFailures": []}
     await ends(gateway, ONE)
     assert gateway.events(ONE) == await sockets.polled(run)

@@ -1,64 +1,11 @@
 """Recordings and replays of runs whose model calls overlap: always whole, always equal. tests/soak has more of them."""
 
-import threading
-from typing import Any
-
 import pytest
 
 from agents.recording.cassette import Cassette
-from agents.recording.interception import BEFORE_SEND, Player
-from api.recording.recording import label_of, record, replay
-from api.settings import read_settings
-from tests.cassette_playback import CASSETTES
-from tests.doubles.bedrock.double import Double
-from tests.doubles.bedrock.recordings import AT_ONCE, RECORDINGS
-
-PATH = CASSETTES / "parallel.yaml"
+from tests.api.recording.parallel_recording import PATH, record_once, replay_once
 
 pytestmark = pytest.mark.anyio
-
-
-class Overlapping(Player):
-    """Holds the first calls until all of them are there."""
-
-    def attach(self, client: Any) -> None:
-        barrier, calls, lock = threading.Barrier(AT_ONCE), iter(range(1000)), threading.Lock()
-
-        def hold(**_: object) -> None:
-            with lock:
-                number = next(calls)
-            if number < AT_ONCE:
-                barrier.wait(30)
-
-        client.meta.events.register_first(BEFORE_SEND, hold)
-        super().attach(client)
-
-
-async def replay_once(cassette: Cassette) -> None:
-    result = await replay(Overlapping(cassette), label_of(cassette, PATH), settings=read_settings())
-    assert result.differences == ()
-    assert (result.runs, result.calls, result.attempts) == (2, len(cassette.interactions), 0)
-
-
-async def record_once(expected: bytes, folder: Any) -> None:
-    recording = RECORDINGS["parallel"]
-    with Double(recording.driver(), gate=recording.gate()) as double:
-        with pytest.MonkeyPatch.context() as environment:
-            environment.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", double.url)
-            made_by = label_of(Cassette.load(PATH), PATH).made_by
-            cassette = await record(recording.scripts, recording.options, made_by=made_by, settings=read_settings())
-        assert len(cassette.interactions) == len(double.received)
-    cassette.metadata["code_version"] = Cassette.load(PATH).metadata["code_version"]
-    for run, recorded in zip(cassette.metadata["runs"], Cassette.load(PATH).metadata["runs"], strict=True):
-        run["trace"][-1]["result_digest"] = recorded["trace"][-1]["result_digest"]  # holds the version of the code
-    cassette.save(folder / "again.yaml")
-    assert (folder / "again.yaml").read_bytes() == expected
-
-
-@pytest.fixture
-def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"AWS_ACCESS_KEY_ID": "double", "AWS_SECRET_ACCESS_KEY": "double"}.items():
-        monkeypatch.setenv(name, value)
 
 
 @pytest.mark.soak
@@ -69,6 +16,6 @@ async def test_each_replay_is_whole_and_equal() -> None:
 
 
 @pytest.mark.soak
-async def test_each_recording_is_whole_and_equal(tmp_path, credentials) -> None:
+async def test_each_recording_is_whole_and_equal(tmp_path) -> None:
     for _ in range(3):
         await record_once(PATH.read_bytes(), tmp_path)

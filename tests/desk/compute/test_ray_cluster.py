@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -31,6 +31,7 @@ from graphs.runs.execution import create_run, execute
 from quant.numeric.errors import DataError
 from store.errors import Unavailable
 from store.store import open_store
+from tests.desk.compute.duplicating_engine import DuplicatingEngine
 from tests.doubles.ray_nodes import Nodes, begun, counted, two_nodes
 
 pytestmark = pytest.mark.anyio
@@ -202,29 +203,10 @@ async def test_a_search_whose_process_was_killed_goes_on_in_another(nodes, long,
     assert before - len(kept) <= IN_FLIGHT
 
 
-class Stuttering:
-    """An engine of which every second result comes twice, and every fifth again with those of later rounds."""
-
-    def __init__(self, inner: Engine) -> None:
-        self._inner = inner
-        self._late: list[tuple[str, bytes]] = []
-        self.said = 0
-
-    def compute(self, tasks: Sequence[Task]) -> Iterator[tuple[str, bytes]]:
-        late, self._late = self._late, []
-        yield from late
-        for n, result in enumerate(self._inner.compute(tasks)):
-            if n % 5 == 0:
-                self._late.append(result)
-            for _ in range(1 + n % 2):
-                self.said += 1
-                yield result
-
-
 @pytest.mark.soak
 def test_results_that_come_twice_or_late_do_no_harm(nodes, long, alone, job) -> None:
     shelf = Shelved()
-    engine = Stuttering(RayEngine(long, nodes.address))
+    engine = DuplicatingEngine(RayEngine(long, nodes.address))
     assert search(long, job(long.request, budget=20), engine, shelf) == alone.trials
     assert len(shelf.puts) == len(set(shelf.puts)) == SHARDS < engine.said
 

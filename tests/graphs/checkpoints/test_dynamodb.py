@@ -2,15 +2,13 @@
 
 import asyncio
 import json
-import operator
 import threading
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, suppress
-from typing import Annotated, Any, TypedDict, get_args, get_type_hints
+from contextlib import AsyncExitStack
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from langgraph.graph import END, START, StateGraph
-from langgraph.types import Command, interrupt
 from pydantic import BaseModel
 
 import graphs.assistant
@@ -25,75 +23,26 @@ from graphs.checkpoints.table import DynamoTable
 from graphs.dependencies import Dependencies
 from graphs.runs.execution import create_run, decide_approval, execute
 from graphs.runs.repository import run_of
-from tests.doubles.aws import REGION, Aws, moto, point_at
+from tests.doubles.aws import REGION
+from tests.graphs.checkpoints.interrupted_graph import (
+    THREAD,
+    State,
+    first,
+    graph_with_interrupt,
+    lose_process_after,
+    run_to_end,
+)
 from tests.graphs.dependencies import OWNER
-from tests.graphs.runs.test_approval import decided, guarded
+from tests.graphs.runs.runs_with_approval import decision, open_with_approval
 
 BUCKET = "large-checkpoints"
-KEYS = {"PK": "HASH", "SK": "RANGE"}
 SECRET = "the model believes 73421"
-THREAD: Any = {"configurable": {"thread_id": "thread"}}
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="module")
-def served() -> Iterator[Aws]:
-    with moto() as server:
-        yield server
-
-
-@pytest.fixture
-def aws(served: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
-    point_at(monkeypatch, served.url)
-    yield served
-    for table in served.dynamodb.list_tables()["TableNames"]:
-        served.dynamodb.delete_table(TableName=table)
-
-
-@pytest.fixture
-def place(aws: Aws) -> DynamoTable:
-    return DynamoTable(aws.table("checkpoints", KEYS))
-
-
-class State(TypedDict):
-    done: Annotated[list[str], operator.add]
-    also: Annotated[list[str], operator.add]
-    text: str
-
-
-def first(state: State) -> dict[str, Any]:
-    return {"done": ["first"], "also": ["first"], "text": "x" * (500_000 if state["text"] == "large" else 5)}
-
-
-def second(state: State) -> dict[str, Any]:
-    answer = interrupt("may it go on?")
-    return {"done": [answer], "also": [answer], "text": state["text"][::-1]}
-
-
 def last(state: State) -> dict[str, Any]:
     return {"done": ["second"], "also": state["done"]}
-
-
-def asking(checkpointer: Any) -> Any:
-    graph = StateGraph(State)
-    graph.add_node("first", first)
-    graph.add_node("second", second)
-    graph.add_edge(START, "first")
-    graph.add_edge("first", "second")
-    graph.add_edge("second", END)
-    return graph.compile(checkpointer=checkpointer)
-
-
-async def go_on(graph: Any, config: Any, text: str = "small") -> Any:
-    """Until the graph ends, as who finds it somewhere goes on with it."""
-    while True:
-        place = await graph.aget_state(config)
-        if place.created_at is not None and not place.tasks:
-            return place.values
-        waits = any(task.interrupts for task in place.tasks)
-        begun = None if place.created_at else {"done": [], "also": [], "text": text}
-        await graph.ainvoke(Command(resume="yes") if waits else begun, config, durability="sync")
 
 
 async def streamed(graph: Any, begun: Any) -> None:
@@ -114,11 +63,11 @@ async def test_a_run_that_waits_and_goes_on_elsewhere_comes_to_what_it_comes_to_
 ):
     async with opened(tmp_path / "file") as dependencies:
         expected = await ran(dependencies, await create_run(dependencies, OWNER, small()))
-    async with guarded(tmp_path / "table", checkpoints=place) as dependencies:
+    async with open_with_approval(tmp_path / "table", checkpoints=place) as dependencies:
         name = await create_run(dependencies, OWNER, small())
         assert await ran(dependencies, name) is None
-        await decide_approval(dependencies, OWNER, name, decided())
-    async with guarded(tmp_path / "table", checkpoints=DynamoTable(place.name)) as dependencies:
+        await decide_approval(dependencies, OWNER, name, decision())
+    async with open_with_approval(tmp_path / "table", checkpoints=DynamoTable(place.name)) as dependencies:
         assert await ran(dependencies, name) == expected is not None
     assert not list((tmp_path / "table").glob("checkpoints*"))
     assert len(aws.items(place.name)) > 20
@@ -127,8 +76,8 @@ async def test_a_run_that_waits_and_goes_on_elsewhere_comes_to_what_it_comes_to_
 async def test_a_state_too_large_for_an_item_lies_in_the_bucket_until_its_thread_is_deleted(aws, place):
     place = DynamoTable(place.name, aws.bucket(BUCKET))
     async with open_checkpoints(place) as checkpointer:
-        graph = asking(checkpointer)
-        ended = await go_on(graph, THREAD, "large")
+        graph = graph_with_interrupt(checkpointer)
+        ended = await run_to_end(graph, THREAD, "large")
         assert ended == {"done": ["first", "yes"], "also": ["first", "yes"], "text": "x" * 500_000}
         assert len(aws.objects(BUCKET)) == 4  # two checkpoints, and the writes that led to each
         assert len([step async for step in graph.aget_state_history(THREAD)]) == 4
@@ -143,35 +92,12 @@ async def test_a_state_too_large_for_an_item_lies_in_the_bucket_until_its_thread
 async def test_without_a_bucket_a_state_too_large_for_an_item_is_a_fault(place):
     async with open_checkpoints(place) as checkpointer:
         with pytest.raises(place.saver.client.exceptions.ClientError, match=r"400|size"):
-            await go_on(asking(checkpointer), THREAD, "large")
-
-
-async def killed(place: DynamoTable, writes: int) -> bool:
-    """Whether that many writes are fewer than a graph makes; who goes on with it must not notice."""
-    left, client = iter(range(writes)), place.saver.client
-    died = False
-
-    def put(**_: object) -> None:
-        nonlocal died
-        if next(left, None) is None:
-            died = True
-            raise ConnectionError("dead")
-
-    config: Any = {"configurable": {"thread_id": f"killed-{writes}"}}
-    async with open_checkpoints(place) as checkpointer:
-        graph = asking(checkpointer)
-        client.meta.events.register("before-call.dynamodb.PutItem", put)
-        with suppress(ConnectionError):
-            await go_on(graph, config)
-        client.meta.events.unregister("before-call.dynamodb.PutItem", put)
-        ended = await go_on(graph, config)
-    assert ended == {"done": ["first", "yes"], "also": ["first", "yes"], "text": "xxxxx"}, writes
-    return died
+            await run_to_end(graph_with_interrupt(checkpointer), THREAD, "large")
 
 
 @pytest.mark.parametrize("writes", [1, 5, 6, 14])
 async def test_a_process_killed_between_its_writes_loses_and_doubles_nothing(writes, place):
-    assert await killed(place, writes)
+    assert await lose_process_after(place, writes)
 
 
 async def test_every_read_sees_what_was_written_last(place):
@@ -182,8 +108,8 @@ async def test_every_read_sees_what_was_written_last(place):
 
     async with open_checkpoints(place) as checkpointer:
         place.saver.client.meta.events.register("before-call.dynamodb", told)
-        graph = asking(checkpointer)
-        await go_on(graph, THREAD)
+        graph = graph_with_interrupt(checkpointer)
+        await run_to_end(graph, THREAD)
         before = (await anext(graph.aget_state_history(THREAD))).config
         assert (await graph.aget_state(before)).values["done"] == ["first", "yes"]
         await checkpointer.adelete_thread("thread")
@@ -308,4 +234,4 @@ async def test_a_node_that_ends_before_its_branch_is_chosen_is_done_again(tmp_pa
             await running
         let.set()
     async with open_checkpoints(where) as checkpointer:
-        assert (await go_on(graph.compile(checkpointer), THREAD))["done"] == ["first", "second"]
+        assert (await run_to_end(graph.compile(checkpointer), THREAD))["done"] == ["first", "second"]

@@ -24,7 +24,7 @@ from store.records import Records, iterate_records
 from tests.graphs.conversations.conversation_process import TALK
 from tests.graphs.dependencies import OWNER, open_dependencies
 from tests.journeys.bedrock_run_process import DeadlyEvents
-from tests.journeys.test_interrupted_runs import FRESH
+from tests.processes import FORK_SERVER
 
 JOKE, RISK = "tell me a joke", "how volatile is the S&P 500?"
 
@@ -98,7 +98,7 @@ async def _serve(home: Path, text: str, deadly: list[str]) -> None:
 
 
 async def killed(home: Path, text: str, kind: str) -> None:
-    process = FRESH.Process(target=serve, args=(home, text, [kind]))
+    process = FORK_SERVER.Process(target=serve, args=(home, text, [kind]))
     process.start()
     await asyncio.to_thread(process.join)
     assert process.exitcode == -signal.SIGKILL

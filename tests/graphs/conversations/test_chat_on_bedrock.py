@@ -22,7 +22,7 @@ from tests.doubles.bedrock.replies import THROTTLED, THROTTLED_MIDWAY, Broken, s
 from tests.graphs.bedrock_runs import OPTIONS, point_at, wired
 from tests.graphs.conversations.conversation_process import TALK, said
 from tests.graphs.dependencies import OWNER, open_dependencies
-from tests.graphs.runs.test_budgets import cost, reported, tokens_of
+from tests.graphs.reported_usage import cost_of, reported_tokens, tokens_of
 
 pytestmark = pytest.mark.anyio
 
@@ -70,12 +70,12 @@ async def test_the_same_is_answered_and_counted_over_the_wire(streaming, fault, 
             for turn, log in zip(told, logs, strict=True):
                 [used] = [event.usage for event in log if isinstance(event, TurnFinished)]
                 calls = of_run(double.received, turn["id"])
-                assert tokens_of(used) == reported(calls)
-                assert used.dollars == pytest.approx(cost(calls), rel=1e-12)
+                assert tokens_of(used) == reported_tokens(calls)
+                assert used.dollars == pytest.approx(cost_of(calls), rel=1e-12)
                 assert (used.answers + used.retries, used.retries) == (len(calls), 1)
             runs = [usage_of(await events_of(dependencies.store, OWNER, name)) for name in launched]
             whole = total([*runs, *(usage_of(log) for log in logs)])
-            assert tokens_of(whole) == reported(double.received)
+            assert tokens_of(whole) == reported_tokens(double.received)
             assert {each.operation for each in double.received} == {"ConverseStream" if streaming else "Converse"}
 
 

@@ -38,13 +38,11 @@ from graphs.conversations.conversations import (
 from graphs.runs.execution import decide_approval
 from graphs.runs.repository import events_of, list_runs, result_of
 from store.records import iterate_records
-from store.store import open_store
-from tests.graphs.conversations.conversation_process import CHEAP, HEARD, TALK, Noting, gone_on, said, stored, talk
+from tests.graphs.conversations.conversation_process import CHEAP, TALK, gone_on, said, stored
+from tests.graphs.conversations.interrupted_turns import SEARCH, begin_talk, count_questions, run_process, stored_traces
 from tests.graphs.dependencies import OWNER, open_dependencies
 from tests.graphs.runs.approval_process import LOW
-from tests.journeys.test_interrupted_runs import FRESH, HEAVY
 
-SEARCH = "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year, base case and bear market"
 AGAIN = "the same with 20 trials"
 LUCK = "is it luck?"
 COSTS = "and with double the costs?"
@@ -53,10 +51,6 @@ MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 THURSDAY = MONDAY + timedelta(days=3)
 
 pytestmark = pytest.mark.anyio
-
-FRESH.set_forkserver_preload(
-    ["tests.journeys.bedrock_run_process", "tests.graphs.conversations.conversation_process", *HEAVY]
-)
 
 
 class Scripted(EmbeddedPlanner):
@@ -76,20 +70,6 @@ class Scripted(EmbeddedPlanner):
         done = (ASSISTANT, {"claims": [{"section": "answer", "text": "It is done."}]})
         calls = [done] if returned else self.calls
         return AIMessage("", tool_calls=[{"name": n, "args": a, "id": n} for n, a in calls])
-
-
-@pytest.fixture(scope="module")
-def searched(tmp_path_factory) -> Path:
-    """A home in which a conversation has one result."""
-    folder = tmp_path_factory.mktemp("searched")
-
-    async def search() -> None:
-        async with open_dependencies(folder, Noting(file=folder / HEARD)) as dependencies:
-            await begin_conversation(dependencies, OWNER, conversation_id=TALK)
-            await said(dependencies, SEARCH)
-
-    asyncio.run(search())
-    return folder
 
 
 @pytest.fixture
@@ -436,7 +416,7 @@ async def test_a_tool_goes_on_from_what_the_one_before_it_found(home):
     def evaluated(template: str) -> tuple[str, dict[str, Any]]:
         return "evaluate_strategy", {"strategy": {"template": template}}
 
-    await prepare(home)
+    await begin_talk(home)
     async with open_dependencies(home, Scripted(calls=(evaluated("sixty_forty"),))) as dependencies:
         await said(dependencies, "look at 60/40")
     calls = (evaluated("twelve_month_rule"), ("save_strategy", {"name": "Core"}))
@@ -450,7 +430,7 @@ async def test_a_tool_goes_on_from_what_the_one_before_it_found(home):
 
 
 async def test_a_launch_is_told_before_the_run_that_it_begins(home):
-    await prepare(home)
+    await begin_talk(home)
     async with open_dependencies(home) as dependencies:
         told = [(event.event, event.run) for event in await said(dependencies, SEARCH)]
     launched = told.index(("run_launched", f"{TALK}-1"))
@@ -459,7 +439,7 @@ async def test_a_launch_is_told_before_the_run_that_it_begins(home):
 
 
 async def test_two_processes_that_answer_the_same_message_come_to_one_answer(home):
-    await prepare(home)
+    await begin_talk(home)
     async with open_dependencies(home) as dependencies:
         asking = ask(dependencies, OWNER, TALK, SEARCH)
         await anext(asking)
@@ -538,42 +518,10 @@ async def test_the_same_ids_of_two_people_are_two_conversations(home):
             assert result.counts.trials == trials
 
 
-def process(home: Path, text: str, deadly: Collection[str], **options: Any) -> int | None:
-    """The code with which a process ends that says `text`, or goes on with it."""
-    started = FRESH.Process(target=talk, args=(home, text, deadly), kwargs=options, daemon=True)
-    started.start()
-    started.join(120)
-    return started.exitcode
-
-
-async def traces(home: Path) -> dict[str, Any]:
-    """What the turns and the runs of a home came to."""
-    async with open_store(home) as store:
-        last = (await conversation_of(store, OWNER, TALK)).turns
-        turns = [await turn_of(store, OWNER, TALK, n) for n in range(1, last + 1)]
-        logs = [each.id for each in turns] + [run.id for run in await list_runs(store, OWNER)]
-        return {
-            "turns": [each.model_dump(exclude={"at"}) for each in turns],
-            "logs": {log: [e.comparable() for e in await events_of(store, OWNER, log)] for log in logs},
-            "evidence": [
-                (r.key.id, r.document, r.version) async for r in iterate_records(store.records, OWNER, "evidence")
-            ],
-        }
-
-
-def questions(home: Path) -> Counter[str]:
-    return Counter((home / HEARD).read_text().splitlines())
-
-
-async def prepare(home: Path) -> None:
-    async with open_dependencies(home) as dependencies:
-        await begin_conversation(dependencies, OWNER, conversation_id=TALK)
-
-
 async def until_done(home: Path, text: str, deadly: Collection[str], **options: Any) -> int:
     """How often a process that says `text` was killed before one came through."""
     killed = 0
-    while (code := await asyncio.to_thread(process, home, text, deadly, **options)) == -signal.SIGKILL:
+    while (code := await asyncio.to_thread(run_process, home, text, deadly, **options)) == -signal.SIGKILL:
         killed += 1
     assert code == 0
     return killed
@@ -582,13 +530,13 @@ async def until_done(home: Path, text: str, deadly: Collection[str], **options: 
 @pytest.mark.slow
 @pytest.mark.soak
 async def test_a_killed_turn_goes_on_where_it_was(home, searched):
-    expected = await traces(searched)
+    expected = await stored_traces(searched)
     turn_log, run_log = expected["logs"].values()
     deadly = [event["id"] for event in (*turn_log, *run_log) if event["event"] in ("turn_finished", "verdict_reached")]
-    await prepare(home)
+    await begin_talk(home)
     assert await until_done(home, SEARCH, deadly) == 2
-    assert await traces(home) == expected
-    assert questions(home) == questions(searched)
+    assert await stored_traces(home) == expected
+    assert count_questions(home) == count_questions(searched)
 
 
 async def test_an_opened_holdout_is_answered_in_checked_sentences(opened, home) -> None:

@@ -2,13 +2,8 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import pytest
 from langchain_core.runnables import RunnableConfig
@@ -17,11 +12,9 @@ from pydantic import ValidationError
 
 from agents.planner.planner import EmbeddedPlanner
 from desk.base.errors import InvalidInput, UserError
-from desk.compute.local import LocalRunner
 from desk.governance.approvals import (
     AlreadyDecided,
     Approval,
-    Decided,
     NothingAsked,
     Thresholds,
     approval_key,
@@ -30,25 +23,31 @@ from desk.governance.approvals import (
 from desk.governance.principals import Principal
 from desk.optimization.estimate import estimate
 from desk.optimization.inputs.market_data import load_market
-from desk.optimization.inputs.owned_market import load_owned
 from desk.runs.context import Context, RunMarket
 from desk.runs.events import ApprovalDecided, ApprovalRequested, RunFailed
 from graphs.checkpoints.checkpointer import open_checkpoints
 from graphs.dependencies import Dependencies
 from graphs.optimization import Execution, optimization
 from graphs.runs.event_log import EventLog
-from graphs.runs.execution import create_run, decide_approval, execute, reproduce
-from graphs.runs.repository import events_of, result_of, run_of
-from store.records import iterate_records
+from graphs.runs.execution import create_run, decide_approval, reproduce
+from graphs.runs.repository import result_of, run_of
 from tests.graphs.dependencies import OWNER, open_dependencies
-from tests.graphs.runs.approval_process import LOW, go_on
-from tests.journeys.test_interrupted_runs import FRESH, ended
-
-MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-THURSDAY = MONDAY + timedelta(days=3)
-RUN = "same"
-THROUGH = 1_000
-"""More writes than a process makes."""
+from tests.graphs.runs.approval_process import LOW
+from tests.graphs.runs.runs_with_approval import (
+    MONDAY,
+    RUN,
+    THURSDAY,
+    CountingRunner,
+    check_kills_around_approval,
+    count_trials,
+    decision,
+    events_of_run,
+    execute_run,
+    open_with_approval,
+    run_process,
+    run_until_approval,
+    state_of_run,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -63,63 +62,18 @@ class Counting(EmbeddedPlanner):
         return super()._reply(messages)
 
 
-class Submitting(LocalRunner):
-    """Counts the jobs that it is given."""
-
-    jobs = 0
-
-    async def submit(self, job):
-        self.jobs += 1
-        return await super().submit(job)
-
-
-@asynccontextmanager
-async def guarded(
-    home: Path, *, now: datetime = MONDAY, model: Any = None, **changes: Any
-) -> AsyncGenerator[Dependencies]:
-    """A desk that asks a person about every run, at that time of the clock."""
-    async with open_dependencies(home, model) as dependencies:
-        jobs = Submitting(dependencies.store, partial(load_owned, dependencies.store, dependencies.prices))
-        yield replace(dependencies, **({"thresholds": LOW, "now": lambda: now, "jobs": jobs} | changes))
-
-
-async def executed(dependencies: Dependencies, run: str = RUN) -> list[Any]:
-    return [event async for event in execute(dependencies, OWNER, run)]
-
-
-async def waiting(dependencies: Dependencies, request: Any) -> list[Any]:
-    await create_run(dependencies, OWNER, request, run_id=RUN)
-    return await executed(dependencies)
-
-
-def decided(verdict: Any = "approved", *, at: datetime = MONDAY, **changes: Any) -> Decided:
-    return Decided(verdict=verdict, by="risk officer", at=at, **changes)
-
-
-async def log(dependencies: Dependencies) -> list[Any]:
-    return list(await events_of(dependencies.store, OWNER, RUN))
-
-
-async def state(dependencies: Dependencies) -> str:
-    return (await run_of(dependencies.store, OWNER, RUN)).state
-
-
 def submitted(dependencies: Dependencies) -> int:
-    assert isinstance(dependencies.jobs, Submitting)
+    assert isinstance(dependencies.jobs, CountingRunner)
     return dependencies.jobs.jobs
-
-
-async def trials(dependencies: Dependencies) -> int:
-    return len([record async for record in iterate_records(dependencies.store.records, OWNER, "trial")])
 
 
 async def test_above_a_threshold_a_run_waits_before_any_agent_is_asked(home, small):
     model = Counting(heard=[])
-    async with guarded(home, model=model) as dependencies:
-        events = await waiting(dependencies, small())
-        assert await state(dependencies) == "waiting"
-        assert await log(dependencies) == events
-        assert await executed(dependencies) == events
+    async with open_with_approval(home, model=model) as dependencies:
+        events = await run_until_approval(dependencies, small())
+        assert await state_of_run(dependencies) == "waiting"
+        assert await events_of_run(dependencies) == events
+        assert await execute_run(dependencies) == events
         approval = await approval_of(dependencies.store, OWNER, RUN)
 
         [asked] = [event.asked for event in events if isinstance(event, ApprovalRequested)]
@@ -132,7 +86,7 @@ async def test_above_a_threshold_a_run_waits_before_any_agent_is_asked(home, sma
         assert asked.request_digest == events[0].request_digest == small().content_digest()
         assert asked.at == MONDAY
         assert model.heard == []
-        assert submitted(dependencies) == await trials(dependencies) == 0
+        assert submitted(dependencies) == await count_trials(dependencies) == 0
 
 
 @pytest.mark.parametrize(
@@ -145,8 +99,8 @@ async def test_above_a_threshold_a_run_waits_before_any_agent_is_asked(home, sma
     ],
 )
 async def test_what_is_above_no_threshold_is_asked_of_nobody(home, small, thresholds):
-    async with guarded(home, thresholds=thresholds) as dependencies:
-        events = await waiting(dependencies, small())
+    async with open_with_approval(home, thresholds=thresholds) as dependencies:
+        events = await run_until_approval(dependencies, small())
         assert await approval_of(dependencies.store, OWNER, RUN) is None
     assert events[-1].event == "run_finished"
     assert not [event for event in events if event.node == "approve"]
@@ -154,14 +108,14 @@ async def test_what_is_above_no_threshold_is_asked_of_nobody(home, small, thresh
 
 async def test_an_approved_run_comes_to_what_it_would_have_come_to(tmp_path, small):
     async with open_dependencies(tmp_path / "calm") as dependencies:
-        calm = await waiting(dependencies, small())
-    async with guarded(tmp_path / "asked") as dependencies:
-        first = await waiting(dependencies, small())
-        run = await decide_approval(dependencies, OWNER, RUN, decided(reason="within the budget"))
+        calm = await run_until_approval(dependencies, small())
+    async with open_with_approval(tmp_path / "asked") as dependencies:
+        first = await run_until_approval(dependencies, small())
+        run = await decide_approval(dependencies, OWNER, RUN, decision(reason="within the budget"))
         assert run.state == "running"
-        later = await executed(dependencies)
-        stored = await log(dependencies)
-        assert await state(dependencies) == "completed"
+        later = await execute_run(dependencies)
+        stored = await events_of_run(dependencies)
+        assert await state_of_run(dependencies) == "completed"
         assert (await reproduce(dependencies, OWNER, RUN)).digest() == calm[-1].result_digest
     [told] = [event for event in stored if isinstance(event, ApprovalDecided)]
     assert (told.decided.verdict, told.decided.by, told.decided.reason) == (
@@ -176,14 +130,14 @@ async def test_an_approved_run_comes_to_what_it_would_have_come_to(tmp_path, sma
 async def test_an_edited_run_is_executed_as_it_was_edited(tmp_path, small):
     wanted = small(trials=12, scenarios=tuple(s.model_copy(update={"paths": 200}) for s in small().scenarios))
     async with open_dependencies(tmp_path / "calm") as dependencies:
-        calm = await waiting(dependencies, wanted)
-    async with guarded(tmp_path / "asked") as dependencies:
-        await waiting(dependencies, small())
-        run = await decide_approval(dependencies, OWNER, RUN, decided("edited", trials=12, paths=200))
+        calm = await run_until_approval(dependencies, wanted)
+    async with open_with_approval(tmp_path / "asked") as dependencies:
+        await run_until_approval(dependencies, small())
+        run = await decide_approval(dependencies, OWNER, RUN, decision("edited", trials=12, paths=200))
         assert run.request == wanted
-        events = await executed(dependencies)
+        events = await execute_run(dependencies)
         result = await result_of(dependencies.store, OWNER, RUN)
-        stored = await log(dependencies)
+        stored = await events_of_run(dependencies)
     assert result is not None
     assert result.manifest.request == wanted
     assert events[-1].result_digest == calm[-1].result_digest
@@ -194,36 +148,36 @@ async def test_an_edited_run_is_executed_as_it_was_edited(tmp_path, small):
 
 async def test_a_rejected_run_leaves_no_job(home, small):
     model = Counting(heard=[])
-    async with guarded(home, model=model) as dependencies:
-        first = await waiting(dependencies, small())
-        run = await decide_approval(dependencies, OWNER, RUN, decided("rejected", reason="too dear"))
+    async with open_with_approval(home, model=model) as dependencies:
+        first = await run_until_approval(dependencies, small())
+        run = await decide_approval(dependencies, OWNER, RUN, decision("rejected", reason="too dear"))
         assert run.state == "rejected"
-        events = await executed(dependencies)
-        assert events == await log(dependencies) == await executed(dependencies)
-        assert await state(dependencies) == "rejected"
-        assert submitted(dependencies) == await trials(dependencies) == 0
+        events = await execute_run(dependencies)
+        assert events == await events_of_run(dependencies) == await execute_run(dependencies)
+        assert await state_of_run(dependencies) == "rejected"
+        assert submitted(dependencies) == await count_trials(dependencies) == 0
         assert await result_of(dependencies.store, OWNER, RUN) is None
         with pytest.raises(AlreadyDecided, match="rejected by risk officer on 2026-03-02"):
-            await decide_approval(dependencies, OWNER, RUN, decided())
+            await decide_approval(dependencies, OWNER, RUN, decision())
     assert model.heard == []
     assert [type(event) for event in events[len(first) :]] == [ApprovalDecided, RunFailed]
     assert events[-1].code == "rejected"
 
 
 async def test_approving_twice_runs_once(home, small):
-    async with guarded(home) as dependencies, guarded(home) as other:
-        await waiting(dependencies, small())
-        await asyncio.gather(*(decide_approval(each, OWNER, RUN, decided()) for each in (dependencies, other)))
+    async with open_with_approval(home) as dependencies, open_with_approval(home) as other:
+        await run_until_approval(dependencies, small())
+        await asyncio.gather(*(decide_approval(each, OWNER, RUN, decision()) for each in (dependencies, other)))
         with pytest.raises(AlreadyDecided, match="approved by risk officer on 2026-03-02 at 09:00 UTC"):
-            await decide_approval(dependencies, OWNER, RUN, decided("rejected", reason="too late"))
+            await decide_approval(dependencies, OWNER, RUN, decision("rejected", reason="too late"))
         with pytest.raises(AlreadyDecided):
-            await decide_approval(dependencies, OWNER, RUN, decided("edited", trials=20))
-        both = await asyncio.gather(executed(dependencies), executed(other))
-        await decide_approval(other, OWNER, RUN, decided(at=THURSDAY))
+            await decide_approval(dependencies, OWNER, RUN, decision("edited", trials=20))
+        both = await asyncio.gather(execute_run(dependencies), execute_run(other))
+        await decide_approval(other, OWNER, RUN, decision(at=THURSDAY))
         approval = await approval_of(dependencies.store, OWNER, RUN)
-        stored = await log(dependencies)
-        assert await trials(dependencies) == small().trials
-        assert await state(dependencies) == "completed"
+        stored = await events_of_run(dependencies)
+        assert await count_trials(dependencies) == small().trials
+        assert await state_of_run(dependencies) == "completed"
     assert approval is not None
     assert approval.decided is not None
     assert approval.decided.at == MONDAY
@@ -233,11 +187,11 @@ async def test_approving_twice_runs_once(home, small):
 
 
 async def test_of_two_decisions_at_once_one_holds(home, small):
-    async with guarded(home) as dependencies, guarded(home) as other:
-        await waiting(dependencies, small())
+    async with open_with_approval(home) as dependencies, open_with_approval(home) as other:
+        await run_until_approval(dependencies, small())
         answers = await asyncio.gather(
-            decide_approval(dependencies, OWNER, RUN, decided("edited", trials=12)),
-            decide_approval(other, OWNER, RUN, decided("rejected", reason="no")),
+            decide_approval(dependencies, OWNER, RUN, decision("edited", trials=12)),
+            decide_approval(other, OWNER, RUN, decision("rejected", reason="no")),
             return_exceptions=True,
         )
         approval = await approval_of(dependencies.store, OWNER, RUN)
@@ -271,13 +225,13 @@ async def test_a_decision_between_the_reads_of_another_one_holds(home, small, fi
             if key == approval_key(OWNER, RUN, "launch"):
                 self._left -= 1
                 if self._left == 0:
-                    await decide_approval(dependencies, OWNER, RUN, decided(first, **choices[first]))
+                    await decide_approval(dependencies, OWNER, RUN, decision(first, **choices[first]))
             return found
 
-    async with guarded(home) as dependencies:
-        await waiting(dependencies, small())
+    async with open_with_approval(home) as dependencies:
+        await run_until_approval(dependencies, small())
         slow = replace(dependencies, store=replace(dependencies.store, records=Slow(dependencies.store.records)))
-        late = decided(second, at=THURSDAY, **choices[second])
+        late = decision(second, at=THURSDAY, **choices[second])
         if first == second:
             answer = await decide_approval(slow, OWNER, RUN, late)
             assert answer == await run_of(dependencies.store, OWNER, RUN)
@@ -302,25 +256,25 @@ async def test_a_process_that_read_the_request_before_its_edit_does_not_execute_
             return await self._prices.load(universe)
 
     model = Counting(heard=[])
-    async with guarded(home) as dependencies, guarded(home, model=model) as other:
+    async with open_with_approval(home) as dependencies, open_with_approval(home, model=model) as other:
         await create_run(dependencies, OWNER, small(), run_id=RUN)
-        late = asyncio.create_task(executed(replace(other, prices=Slow(other.prices))))
+        late = asyncio.create_task(execute_run(replace(other, prices=Slow(other.prices))))
         await loading.wait()
-        await executed(dependencies)
-        await decide_approval(dependencies, OWNER, RUN, decided("edited", trials=12))
+        await execute_run(dependencies)
+        await decide_approval(dependencies, OWNER, RUN, decision("edited", trials=12))
         edited.set()
         await late
         assert model.heard == []
-        assert await state(dependencies) == "running"
-        await executed(dependencies)
+        assert await state_of_run(dependencies) == "running"
+        await execute_run(dependencies)
         result = await result_of(dependencies.store, OWNER, RUN)
     assert result is not None
     assert result.counts.trials == result.manifest.request.trials == 12
 
 
 async def test_a_resume_that_no_decision_stands_behind_passes_nobody(home, small):
-    async with guarded(home) as dependencies:
-        await waiting(dependencies, small())
+    async with open_with_approval(home) as dependencies:
+        await run_until_approval(dependencies, small())
         run = await run_of(dependencies.store, OWNER, RUN)
         context = Context(
             principal=Principal(owner=OWNER),
@@ -333,7 +287,7 @@ async def test_a_resume_that_no_decision_stands_behind_passes_nobody(home, small
         )
         execution = Execution(
             context=context,
-            log=EventLog(dependencies.store, OWNER, RUN, await log(dependencies)),
+            log=EventLog(dependencies.store, OWNER, RUN, await events_of_run(dependencies)),
             agents={},
             author="nobody",
             approval=await approval_of(dependencies.store, OWNER, RUN),
@@ -344,20 +298,20 @@ async def test_a_resume_that_no_decision_stands_behind_passes_nobody(home, small
             for _ in range(2):
                 await graph.ainvoke(Command(resume="approved"), place, context=execution)
                 assert (await graph.aget_state(place)).next == ("approve",)
-        assert submitted(dependencies) == await trials(dependencies) == 0
+        assert submitted(dependencies) == await count_trials(dependencies) == 0
 
 
 async def test_only_what_can_be_executed_may_be_decided(home, small):
-    async with guarded(home) as dependencies:
+    async with open_with_approval(home) as dependencies:
         with pytest.raises(UserError, match="there is no run"):
-            await decide_approval(dependencies, OWNER, RUN, decided())
+            await decide_approval(dependencies, OWNER, RUN, decision())
         await create_run(dependencies, OWNER, small(), run_id=RUN)
         with pytest.raises(NothingAsked, match="waits for no decision"):
-            await decide_approval(dependencies, OWNER, RUN, decided())
-        await executed(dependencies)
+            await decide_approval(dependencies, OWNER, RUN, decision())
+        await execute_run(dependencies)
         with pytest.raises(UserError, match="there is no run"):
-            await decide_approval(dependencies, "other", RUN, decided())
-        assert await state(dependencies) == "waiting"
+            await decide_approval(dependencies, "other", RUN, decision())
+        assert await state_of_run(dependencies) == "waiting"
 
 
 @pytest.mark.parametrize(
@@ -374,65 +328,26 @@ async def test_only_what_can_be_executed_may_be_decided(home, small):
 )
 def test_a_decision_fits_its_verdict(verdict, changes):
     with pytest.raises(ValidationError):
-        decided(verdict, **changes)
-
-
-async def process(home: Path, now: datetime, decision: Decided | None, writes: int) -> int | None:
-    """The code with which a process ends that goes on with the run."""
-    started = FRESH.Process(target=go_on, args=(home, RUN, now, decision, writes), daemon=True)
-    started.start()
-    return await ended(started)
-
-
-async def killed_again_and_again(folder: Path, request: Any, asking: Sequence[int], deciding: Sequence[int]) -> None:
-    """Each number is the write at which a process dies: of those that ask, then of those that decide and go on."""
-    async with open_dependencies(folder / "unasked") as dependencies:
-        unasked = await waiting(dependencies, request)
-    home, approved = folder / "rough", decided(reason="go", at=THURSDAY)
-    async with guarded(home) as dependencies:
-        await create_run(dependencies, OWNER, request, run_id=RUN)
-    for writes in asking:
-        assert await process(home, MONDAY, None, writes) == -signal.SIGKILL
-    async with guarded(home) as dependencies:
-        assert await state(dependencies) == "waiting"
-        assert await trials(dependencies) == 0
-    for writes in deciding:
-        assert await process(home, THURSDAY, approved, writes) == -signal.SIGKILL
-    assert await process(home, THURSDAY, approved, THROUGH) == 0
-
-    async with guarded(home) as dependencies:
-        assert await state(dependencies) == "completed"
-        events = await log(dependencies)
-        records = [record async for record in iterate_records(dependencies.store.records, OWNER, "trial")]
-        approval = await approval_of(dependencies.store, OWNER, RUN)
-    assert [e.event for e in events if e.node == "approve"] == ["approval_requested", "approval_decided"]
-    assert [e.comparable() for e in events if e.node != "approve"] == [e.comparable() for e in unasked]
-    assert events[-1].result_digest == unasked[-1].result_digest
-    assert len(records) == request.trials
-    assert all(record.version == 1 for record in records)
-    assert approval is not None
-    assert approval.decided == approved
-    assert approval.asked.at == MONDAY
-    assert {e.at for e in events} == {MONDAY, THURSDAY}
+        decision(verdict, **changes)
 
 
 @pytest.mark.slow
 @pytest.mark.soak
 async def test_a_run_that_waits_survives_kill_and_three_days(tmp_path, small):
-    await killed_again_and_again(tmp_path, small(), (7,), (1, 14))
+    await check_kills_around_approval(tmp_path, small(), (7,), (1, 14))
 
 
 @pytest.mark.soak
 async def test_a_rejection_whose_process_died_is_told_when_the_run_is_read(home, small):
-    async with guarded(home) as dependencies:
-        await waiting(dependencies, small())
-    assert await process(home, THURSDAY, decided("rejected", reason="too dear"), 1) == -signal.SIGKILL
-    async with guarded(home) as dependencies:
-        assert await state(dependencies) == "rejected"
-        events = await executed(dependencies)
+    async with open_with_approval(home) as dependencies:
+        await run_until_approval(dependencies, small())
+    assert await run_process(home, THURSDAY, decision("rejected", reason="too dear"), 1) == -signal.SIGKILL
+    async with open_with_approval(home) as dependencies:
+        assert await state_of_run(dependencies) == "rejected"
+        events = await execute_run(dependencies)
         assert [event.event for event in events[-3:]] == ["approval_requested", "approval_decided", "run_failed"]
-        assert await executed(dependencies) == events
-        assert await trials(dependencies) == 0
+        assert await execute_run(dependencies) == events
+        assert await count_trials(dependencies) == 0
 
 
 async def test_an_edit_that_cannot_be_served_is_refused_and_the_run_waits_on(home, small, tmp_path):
@@ -446,12 +361,12 @@ async def test_an_edit_that_cannot_be_served_is_refused_and_the_run_waits_on(hom
         file.write_text("\n".join(["date,index", *rows[:-1], f"{prices.dates[-1]},{last}"]))
 
     write(3800.0)
-    async with guarded(home) as dependencies:
-        await waiting(dependencies, small(universe="index", prices_file=str(file)))
+    async with open_with_approval(home) as dependencies:
+        await run_until_approval(dependencies, small(universe="index", prices_file=str(file)))
         write(3801.0)
         with pytest.raises(InvalidInput, match="the prices with which the run began"):
-            await decide_approval(dependencies, OWNER, RUN, decided("edited", trials=20))
+            await decide_approval(dependencies, OWNER, RUN, decision("edited", trials=20))
         approval = await approval_of(dependencies.store, OWNER, RUN)
-        assert await state(dependencies) == "waiting"
+        assert await state_of_run(dependencies) == "waiting"
     assert approval is not None
     assert approval.decided is None

@@ -1,18 +1,16 @@
 """Old runs as files and back; what expires; what a cleanup that is cut off leaves."""
 
-import json
 import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from langchain_core.runnables import RunnableConfig
 
 from desk.compute.shards.repository import note_use
 from desk.governance.approvals import Approval, Asked, Decided, Thresholds
-from desk.optimization.repositories.result_repository import result_key
 from desk.optimization.repositories.trial_repository import stored_trials
 from desk.runs.cached_answers import derived
 from desk.wealth.repository import Expiry
@@ -27,13 +25,13 @@ from graphs.runs.packing import Damaged, belongings
 from graphs.runs.repository import Run, RunArchived, events_of, list_runs, record_of, result_of, run_of
 from graphs.streaming.followers import state_of
 from store.keys import SYSTEM
-from store.records import Key, iterate_records
+from store.records import Key
 from store.store import Store
 from tests.graphs.dependencies import OWNER, open_dependencies
+from tests.graphs.runs.failed_runs import BEGIN, content_of, create_failed_run
 
 pytestmark = pytest.mark.anyio
 
-BEGIN = datetime(2026, 1, 5, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
@@ -87,31 +85,6 @@ async def timed(home) -> AsyncGenerator[tuple[Dependencies, Clock]]:
         yield replace(dependencies, now=clock), clock
 
 
-async def made(dependencies: Dependencies, template: Run, run_id: str) -> str:
-    """A run that failed, with a little of everything."""
-    run = template.model_copy(update={"id": run_id, "created_at": dependencies.now(), "history": ()})
-    await dependencies.store.records.put_many(
-        [run.moved("failed", at=dependencies.now(), by=OWNER, reason="made so").put(0)]
-    )
-    records = [("trial", f"{n:064x}", {"number": 3 - n, "of": run_id}) for n in range(3)]
-    records += [("decision", "optimizer.0", {"decision": 1}), ("usage", "explainer", {"dollars": 0.1})]
-    for kind, name, document in records:
-        await dependencies.store.records.put(Key(OWNER, kind, f"{run_id}.{name}"), document)
-    await dependencies.store.records.put(Key(OWNER, "holdout", run_id), {"figures": [0.5]})
-    await dependencies.store.events.append_many(OWNER, run_id, [(f"e{n}", {"n": n, "t": "é\ud800"}) for n in range(5)])
-    for stage in ("judged", "final"):
-        await dependencies.store.blobs.put(result_key(OWNER, run_id, stage), json.dumps([run_id, stage]).encode())
-    return run_id
-
-
-async def content(store: Store, run_id: str) -> tuple[object, ...]:
-    """Of the run, and its trials in the order of their creation."""
-    found = await belongings(store, OWNER, run_id)
-    trials = iterate_records(store.records, OWNER, "trial", prefix=f"{run_id}.", newest_first=True)
-    order = [record.document["number"] async for record in trials if record.key.id.startswith(run_id)]
-    return {record.key: record.document for record in found.records}, found.events, found.results, sorted(order)
-
-
 def runs(report: Report) -> tuple[list[str], list[str]]:
     return [each.run for each in report.archived], [each.run for each in report.kept]
 
@@ -120,7 +93,7 @@ async def test_an_archived_run_comes_back_to_the_last_byte(home, small):
     async with timed(home) as (dependencies, clock):
         run = await create_run(dependencies, OWNER, small())
         events = [event async for event in execute(dependencies, OWNER, run)]
-        before = await content(dependencies.store, run)
+        before = await content_of(dependencies.store, run)
         result = await result_of(dependencies.store, OWNER, run)
         trials = await stored_trials(dependencies.store, OWNER, run)
         later = await new_run(dependencies, OWNER, small(seed=4))
@@ -144,7 +117,7 @@ async def test_an_archived_run_comes_back_to_the_last_byte(home, small):
 
         restored = await restore(dependencies, OWNER, run)
         assert (restored.state, restored.archived, restored.restored_at) == ("completed", None, clock())
-        assert await content(dependencies.store, run) == before
+        assert await content_of(dependencies.store, run) == before
         assert await events_of(dependencies.store, OWNER, run) == events
         assert await stored_trials(dependencies.store, OWNER, run) == trials
         again = await result_of(dependencies.store, OWNER, run)
@@ -165,8 +138,8 @@ async def test_whoever_is_cut_off_anywhere_loses_nothing(home, small):
         template = await new_run(dependencies, OWNER, small())
         writes = 0
         for writes in range(1, 100):
-            run = await made(dependencies, template, f"r{writes}")
-            before = await content(dependencies.store, run)
+            run = await create_failed_run(dependencies, template, f"r{writes}")
+            before = await content_of(dependencies.store, run)
             clock.time += 30 * DAY
             cut = await is_cut_off(clean_up(deadly(dependencies, writes), clock()))
             clock.time += timedelta(minutes=2)  # the lease of whoever died
@@ -178,7 +151,7 @@ async def test_whoever_is_cut_off_anywhere_loses_nothing(home, small):
             found = Run.model_validate((await record_of(dependencies.store, OWNER, run, archived=True)).document)
             if found.archived is not None:
                 await restore(dependencies, OWNER, run)
-            assert await content(dependencies.store, run) == before
+            assert await content_of(dependencies.store, run) == before
             await dependencies.store.records.delete(Key(OWNER, "run", run))  # the next round is about another
             if not cut:
                 break
@@ -195,7 +168,7 @@ async def is_cut_off(work) -> bool:
 
 async def test_what_was_added_while_it_was_archived_keeps_the_run(home, small):
     async with timed(home) as (dependencies, clock):
-        run = await made(dependencies, await new_run(dependencies, OWNER, small()), "r")
+        run = await create_failed_run(dependencies, await new_run(dependencies, OWNER, small()), "r")
         clock.time += 30 * DAY
         for writes in range(1, 20):
             await is_cut_off(archive(deadly(dependencies, writes), OWNER, run))
@@ -212,8 +185,8 @@ async def test_what_was_added_while_it_was_archived_keeps_the_run(home, small):
 
 async def test_what_was_added_after_a_part_was_deleted_costs_nothing(home, small):
     async with timed(home) as (dependencies, clock):
-        run = await made(dependencies, await new_run(dependencies, OWNER, small()), "r")
-        whole = await content(dependencies.store, run)
+        run = await create_failed_run(dependencies, await new_run(dependencies, OWNER, small()), "r")
+        whole = await content_of(dependencies.store, run)
         clock.time += 30 * DAY
         writes = 0
         while len((await belongings(dependencies.store, OWNER, run)).records) == len(whole[0]):  # pyright: ignore[reportArgumentType]
@@ -223,7 +196,7 @@ async def test_what_was_added_after_a_part_was_deleted_costs_nothing(home, small
         await dependencies.store.records.put(Key(OWNER, "decision", f"{run}.late"), {"late": True})
         assert runs(await clean_up(dependencies, clock())) == ([], [run])
         assert (await restore(dependencies, OWNER, run)).archived is None
-        records, *rest = await content(dependencies.store, run)
+        records, *rest = await content_of(dependencies.store, run)
         assert records == whole[0] | {Key(OWNER, "decision", f"{run}.late"): {"late": True}}  # pyright: ignore[reportOperatorIssue]
         assert rest == list(whole[1:])
 
@@ -231,7 +204,7 @@ async def test_what_was_added_after_a_part_was_deleted_costs_nothing(home, small
 @pytest.mark.parametrize("change", ["one byte", "missing"])
 async def test_a_file_that_was_changed_is_refused(home, small, change):
     async with timed(home) as (dependencies, clock):
-        run = await made(dependencies, await new_run(dependencies, OWNER, small()), "r")
+        run = await create_failed_run(dependencies, await new_run(dependencies, OWNER, small()), "r")
         clock.time += 30 * DAY
         archived = await archive(dependencies, OWNER, run)
         file = await dependencies.store.blobs.get(archived.blob)
@@ -250,7 +223,7 @@ async def test_runs_that_are_young_held_open_or_asked_about_stay(home, small):
     async with timed(home) as (dependencies, clock):
         template = await new_run(dependencies, OWNER, small())
         for name in ("held", "reproduced", "asked", "opening", "unreadable", "old"):
-            await made(dependencies, template, name)
+            await create_failed_run(dependencies, template, name)
         await create_run(dependencies, OWNER, small(), run_id="created")
         await hold(dependencies, OWNER, "held", by="another", reason="a first one")
         await hold(dependencies, OWNER, "held", by="a lawyer", reason="a case")
@@ -279,7 +252,7 @@ async def test_runs_that_are_young_held_open_or_asked_about_stay(home, small):
             file.execute("UPDATE events SET payload = 'no JSON' WHERE run_id = 'unreadable' AND number = 2")
 
         clock.time += 20 * DAY
-        await made(dependencies, template, "young")
+        await create_failed_run(dependencies, template, "young")
         clock.time += 10 * DAY
         foreseen = await clean_up(dependencies, clock(), dry_run=True)
         assert (await run_of(dependencies.store, OWNER, "old")).archived is None
@@ -308,7 +281,7 @@ async def test_runs_that_are_young_held_open_or_asked_about_stay(home, small):
 
 async def test_checkpoints_of_ended_runs_stay_ninety_days(home, small):
     async with timed(home) as (dependencies, clock):
-        run = await made(dependencies, await new_run(dependencies, OWNER, small()), "r")
+        run = await create_failed_run(dependencies, await new_run(dependencies, OWNER, small()), "r")
         config: RunnableConfig = {"configurable": {"thread_id": f"{OWNER}/{run}", "checkpoint_ns": ""}}
         async with open_checkpoints(dependencies.checkpoints) as checkpoints:
             from langgraph.checkpoint.base import empty_checkpoint
@@ -327,7 +300,7 @@ async def test_checkpoints_of_ended_runs_stay_ninety_days(home, small):
 async def test_kept_answers_and_files_of_simulations_go_when_they_have_expired(home, small):
     async with timed(home) as (dependencies, clock):
         store = dependencies.store
-        await made(dependencies, await new_run(dependencies, OWNER, small()), "r")
+        await create_failed_run(dependencies, await new_run(dependencies, OWNER, small()), "r")
 
         async def make() -> bytes:
             return b"answer"
@@ -376,7 +349,7 @@ async def test_shards_go_when_no_search_used_them_for_thirty_days(home):
 
 async def test_it_is_done_once_a_day_and_never_touches_the_audit_log(home, small):
     async with timed(home) as (dependencies, clock):
-        await made(dependencies, await new_run(dependencies, OWNER, small()), "r")
+        await create_failed_run(dependencies, await new_run(dependencies, OWNER, small()), "r")
         await dependencies.store.events.append(SYSTEM, "audit", "1", {"did": "something"})
         clock.time += 30 * DAY
         first = await daily(dependencies)

@@ -3,7 +3,7 @@
 import asyncio
 import io
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -39,7 +39,6 @@ from graphs.dependencies import Dependencies
 from graphs.runs.execution import create_run, execute, reproduce
 from graphs.runs.repository import events_of, result_of
 from tests.doubles.bedrock import replies
-from tests.doubles.bedrock.calls import Received
 from tests.doubles.bedrock.clients import MODEL
 from tests.doubles.bedrock.double import Double
 from tests.doubles.bedrock.drivers import dead, embedded, faulty
@@ -52,12 +51,12 @@ from tests.graphs.bedrock_runs import (
     OPTIMIZER,
     OPTIONS,
     OTHER,
-    OTHER_MODEL,
     REQUEST,
     RISK,
     point_at,
 )
 from tests.graphs.dependencies import OWNER, open_dependencies
+from tests.graphs.reported_usage import cost_of, reported_tokens, tokens_of
 
 pytestmark = pytest.mark.anyio
 
@@ -69,31 +68,6 @@ def today() -> date:
 WHOLE = 100
 """More events than a small answer has: it breaks after all of them."""
 TOLD = Say(("Half of it.",), (Call("RiskAssessment", {"concerns": ["none"]}),), usage=replies.Usage(900, 40, 300, 50))
-
-
-def tokens_of(usage: Usage) -> tuple[int, int, int, int]:
-    return usage.input_tokens, usage.output_tokens, usage.cached_tokens, usage.written_tokens
-
-
-def reported(received: Iterable[Received]) -> tuple[int, int, int, int]:
-    told = [each.reported for each in received if each.reported]
-    return (
-        sum(one.input for one in told),
-        sum(one.output for one in told),
-        sum(one.cache_read for one in told),
-        sum(one.cache_write for one in told),
-    )
-
-
-def cost(received: Iterable[Received]) -> float:
-    """By hand, from the list: Claude Sonnet 4.5 in a region, Nova Pro."""
-    prices = {MODEL: (3.3, 16.5, 0.33, 4.125), OTHER_MODEL: (0.8, 3.2, 0.2, 0.8)}
-    return sum(
-        (one.input * a + one.output * b + one.cache_read * c + one.cache_write * d) / 1e6
-        for each in received
-        if (one := each.reported)
-        for a, b, c, d in [prices[each.model]]
-    )
 
 
 @dataclass
@@ -184,8 +158,8 @@ async def test_the_result_counts_what_the_endpoint_counted(case, wired):
         async with wired(double, **options) as dependencies:
             done = await ran(dependencies)
     used, answers = done.used, done.of(ModelAnswered)
-    assert tokens_of(used) == reported(double.received)
-    assert used.dollars == pytest.approx(cost(double.received), rel=1e-12)
+    assert tokens_of(used) == reported_tokens(double.received)
+    assert used.dollars == pytest.approx(cost_of(double.received), rel=1e-12)
     assert used.answers == len(answers)
     assert used.retries == len(done.of(ModelRetried)) + len(done.of(ModelReplaced))
     assert used.answers + used.retries == len(double.received)
@@ -208,7 +182,7 @@ async def test_what_a_run_took_before_it_failed_counts_once(wired, plain):
             result = await result_of(dependencies.store, OWNER, name)
     assert result is not None
     used = total(each.usage for each in result.usage)
-    assert tokens_of(used) == reported(double.received)
+    assert tokens_of(used) == reported_tokens(double.received)
     assert tokens_of(used) == tokens_of(plain.used)
     assert result.digest() == plain.result.digest()
 
@@ -311,7 +285,7 @@ async def test_a_model_without_a_price_has_no_cost_and_is_told_once(wired):
                 async for _ in execute(dependencies, OWNER, name):
                     pass
             assert len(double.received) == before
-    assert tokens_of(done.used) == reported(double.received)
+    assert tokens_of(done.used) == reported_tokens(double.received)
     assert done.used.dollars is None
     assert done.warned == [("price_unknown", ONE)]
     told = io.StringIO()

@@ -13,7 +13,7 @@ from desk.market.datasets.schemas import NewMarker, Terms
 from desk.market.prices import Prices, facts_of
 from graphs.runs.creation import new_run
 from store.errors import Missing
-from tests.graphs.runs.test_data_sets import file_of
+from tests.graphs.runs.price_files import price_file
 
 pytestmark = pytest.mark.anyio
 OWNER = "local"
@@ -49,7 +49,9 @@ async def test_bundled_prices_are_loaded_once_for_a_choice_of_them_and_never_who
 
 async def test_a_data_set_is_not_read_for_a_run_on_all_of_it(home, opened, small):
     async with opened(home) as dependencies:
-        done = await import_file(dependencies.store, OWNER, "mydata", await file_of(since=SINCE), Terms(), commit=True)
+        done = await import_file(
+            dependencies.store, OWNER, "mydata", await price_file(since=SINCE), Terms(), commit=True
+        )
         own = dependencies.prices_of(OWNER)
         assert await own.facts("mydata") == facts_of(await own.load("mydata"))
         part = await new_run(dependencies, OWNER, small(universe="mydata:MSFT"))
@@ -64,10 +66,10 @@ async def test_a_data_set_is_not_read_for_a_run_on_all_of_it(home, opened, small
 
 async def test_a_new_version_is_looked_at_anew_and_a_mark_still_holds(home, opened, small):
     async with opened(home) as dependencies:
-        await import_file(dependencies.store, OWNER, "mydata", await file_of(since=SINCE), Terms(), commit=True)
+        await import_file(dependencies.store, OWNER, "mydata", await price_file(since=SINCE), Terms(), commit=True)
         before = await new_run(dependencies, OWNER, small(universe="mydata:AAPL"))
         await import_file(
-            dependencies.store, OWNER, "mydata", await file_of(since=SINCE, scale=1.01), Terms(), commit=True
+            dependencies.store, OWNER, "mydata", await price_file(since=SINCE, scale=1.01), Terms(), commit=True
         )
         after = await new_run(dependencies, OWNER, small(universe="mydata:AAPL"))
         assert after.data_digest != before.data_digest
@@ -83,7 +85,7 @@ async def test_a_new_version_is_looked_at_anew_and_a_mark_still_holds(home, open
 
 async def test_prices_that_cannot_be_used_are_refused_each_time(home, opened, small):
     async with opened(home) as dependencies:
-        short = await file_of(since="2018-01-01")
+        short = await price_file(since="2018-01-01")
         await import_file(dependencies.store, OWNER, "mydata", short, Terms(), commit=True)
         for universe in ("mydata", "mydata:AAPL"):
             told = set()

@@ -1,12 +1,8 @@
 """Runs on an owner's own data."""
 
-import io
-
-import numpy as np
 import pytest
 
 from desk.base.errors import InvalidInput
-from desk.market.bundled import BundledPrices
 from desk.market.datasets.ingestion import import_file
 from desk.market.datasets.markers import all_markers, mark
 from desk.market.datasets.repository import PIN
@@ -20,22 +16,10 @@ from desk.strategies.templates import Rule
 from graphs.runs.execution import create_run, execute, reproduce
 from graphs.runs.repository import result_of, run_of
 from quant.strategies.mandate import Mandate
+from tests.graphs.runs.price_files import price_file
 
 pytestmark = pytest.mark.anyio
 OWNER = "local"
-
-
-async def file_of(assets="AAPL,MSFT", *, since="1998-01-01", scale=1.0) -> bytes:
-    """Bundled prices as a file; `scale` changes AAPL on the first thousand days."""
-    prices = await BundledPrices().load(f"stocks:{assets}")
-    rows = prices.dates >= np.datetime64(since)
-    closes = prices.closes[rows].copy()
-    closes[:1000, 0] *= scale
-    file = io.StringIO()
-    file.write("date," + ",".join(prices.assets) + "\n")
-    for day, row in zip(prices.dates[rows], closes.tolist(), strict=True):
-        file.write(f"{day}," + ",".join(map(repr, row)) + "\n")
-    return file.getvalue().encode()
 
 
 async def done(dependencies, run):
@@ -46,12 +30,12 @@ async def done(dependencies, run):
 
 async def test_a_run_keeps_the_version_that_it_began_with(home, opened, small):
     async with opened(home) as dependencies:
-        first = await import_file(dependencies.store, OWNER, "mydata", await file_of(), Terms(), commit=True)
+        first = await import_file(dependencies.store, OWNER, "mydata", await price_file(), Terms(), commit=True)
         run = await done(dependencies, await create_run(dependencies, OWNER, small(universe="mydata:AAPL")))
         other = await create_run(dependencies, OWNER, small(universe="mydata:MSFT"))
         assert run.request.universe == f"mydata@{first.version.hash[:PIN]}:AAPL"
 
-        again = await file_of(scale=1.01)
+        again = await price_file(scale=1.01)
         dry = await import_file(dependencies.store, OWNER, "mydata", again, Terms(), commit=False)
         assert dry.version.changes.stale_runs == (run.id,)
         assert await read_stale(dependencies.store, OWNER, run.id) is None
@@ -73,7 +57,7 @@ async def test_a_run_keeps_the_version_that_it_began_with(home, opened, small):
 
 
 async def test_what_was_accepted_is_said_with_every_result(home, opened):
-    content = (await file_of("AAPL")).replace(b"2003-03-03", b"2003-03-02")  # a Sunday
+    content = (await price_file("AAPL")).replace(b"2003-03-03", b"2003-03-02")  # a Sunday
     terms = Terms(accept={"closed_days": "the source stamps it so", "missing_sessions": "see above"})
     async with opened(home) as dependencies:
         await import_file(dependencies.store, OWNER, "mydata", content, terms, commit=True)
@@ -84,7 +68,7 @@ async def test_what_was_accepted_is_said_with_every_result(home, opened):
 
 
 async def test_tools_find_own_assets_beside_the_bundled_ones(home, opened):
-    content = (await file_of("AAPL,MSFT")).replace(b"AAPL", b"OWN1").replace(b"MSFT", b"OWN2")
+    content = (await price_file("AAPL,MSFT")).replace(b"AAPL", b"OWN1").replace(b"MSFT", b"OWN2")
     async with opened(home) as dependencies:
         await import_file(dependencies.store, OWNER, "mydata", content, Terms(), commit=True)
         prices = dependencies.prices_of(OWNER)
@@ -99,7 +83,7 @@ async def test_tools_find_own_assets_beside_the_bundled_ones(home, opened):
 
 async def test_no_new_run_uses_what_is_marked_as_bad(home, opened, small):
     async with opened(home) as dependencies:
-        await import_file(dependencies.store, OWNER, "mydata", await file_of(), Terms(), commit=True)
+        await import_file(dependencies.store, OWNER, "mydata", await price_file(), Terms(), commit=True)
         earlier = await create_run(dependencies, OWNER, small(universe="mydata"))
         new = NewMarker.model_validate(
             {"symbol": "AAPL", "reason": "a wrong tick", "start": "2003-03-03", "end": "2003-03-04"}
@@ -113,11 +97,11 @@ async def test_no_new_run_uses_what_is_marked_as_bad(home, opened, small):
         await create_run(dependencies, "somebody", small(universe="stocks:AAPL,MSFT"))
         assert (await load_market(dependencies.prices_of(OWNER), begun)).assets == ("AAPL", "MSFT")
 
-        short = await file_of("AAPL,MSFT", since="2004-01-01")
+        short = await price_file("AAPL,MSFT", since="2004-01-01")
         report = await import_file(dependencies.store, OWNER, "mydata", short, Terms(), commit=True)
         assert report.markers_cleared == ()
         report = await import_file(
-            dependencies.store, OWNER, "mydata", await file_of(scale=1.001), Terms(), commit=True
+            dependencies.store, OWNER, "mydata", await price_file(scale=1.001), Terms(), commit=True
         )
         assert report.markers_cleared == (made.id,)
         assert await all_markers(dependencies.store, OWNER, dependencies.now()) == []
@@ -126,7 +110,7 @@ async def test_no_new_run_uses_what_is_marked_as_bad(home, opened, small):
 
 async def test_a_bad_day_outside_of_the_data_stops_nothing(home, opened, small):
     async with opened(home) as dependencies:
-        await import_file(dependencies.store, OWNER, "mydata", await file_of(), Terms(), commit=True)
+        await import_file(dependencies.store, OWNER, "mydata", await price_file(), Terms(), commit=True)
         new = NewMarker.model_validate({"symbol": "AAPL", "reason": "a wrong tick", "end": "1997-01-01"})
         await mark(dependencies.store, OWNER, new, dependencies.now())
         await create_run(dependencies, OWNER, small(universe="mydata"))

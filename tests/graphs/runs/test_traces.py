@@ -32,7 +32,7 @@ from graphs.runs.trials import Telling
 from quant.strategies.objective import scenario_weights
 from quant.worlds.scenario import BUILT_IN
 from tests.graphs.dependencies import OWNER, open_dependencies
-from tests.graphs.test_nonsense import calls
+from tests.graphs.invented_answers import answer_with_calls
 
 SCENARIOS = tuple(s.model_copy(update={"paths": 128, "years": 1}) for s in BUILT_IN[:2])
 REQUEST = OptimizationRequest(trials=10, scenarios=SCENARIOS, seed=3)
@@ -47,7 +47,7 @@ class Hasty(EmbeddedPlanner):
         if self.answers_with == "Draft" and not self.drafts:
             self.drafts.append("one")
             claims = [{"section": name, "text": "It gains 5."} for name in ("winner", "counter_argument")]
-            reply = calls(("Draft", {"claims": claims}))
+            reply = answer_with_calls(("Draft", {"claims": claims}))
         else:
             reply = super()._reply(messages)
         usage = {"input_tokens": 7, "output_tokens": 3, "total_tokens": 10, "input_token_details": {"cache_read": 2}}

@@ -13,7 +13,15 @@ from quant.numeric.random_numbers import LANES
 from quant.strategies.rules import lay_out
 from quant.strategies.simulation import GROUP, Part, Simulated, merged, simulate_part
 from quant.worlds.paths import path_model
-from tests.quant.strategies.test_simulation import BASE, MANDATE, SEVERAL, WARM_UP, fitted, run, same
+from tests.quant.strategies.sample_simulations import (
+    BASE,
+    MANDATE,
+    SEVERAL,
+    WARM_UP,
+    assert_equal_results,
+    parameters_of,
+    simulate_configs,
+)
 
 GROUP_PATHS = GROUP * LANES
 PATHS, GROUPS, DAYS = 5 * GROUP_PATHS + 330, 6, 63
@@ -22,13 +30,13 @@ CONFIGS = SEVERAL[:5]
 
 @cache
 def whole() -> Simulated:
-    return run(CONFIGS, paths=PATHS, days=DAYS)
+    return simulate_configs(CONFIGS, paths=PATHS, days=DAYS)
 
 
 @cache
 def part(first: int, last: int, workers: int = 1) -> Part:
     return simulate_part(
-        lay_out(CONFIGS, MANDATE, fitted=fitted),
+        lay_out(CONFIGS, MANDATE, fitted=parameters_of),
         path_model(BASE, seed=7),
         paths=min(PATHS, last * GROUP_PATHS) - first * GROUP_PATHS,
         days=DAYS,
@@ -46,7 +54,7 @@ def test_any_partition_in_any_order_gives_the_bits_of_the_whole(data: st.DataObj
     cuts = sorted(data.draw(st.sets(st.integers(1, GROUPS - 1))))
     edges = [0, *cuts, GROUPS]
     parts = [part(first, last, data.draw(st.sampled_from((1, 3)))) for first, last in pairwise(edges)]
-    same(merged(data.draw(st.permutations(parts))), whole())
+    assert_equal_results(merged(data.draw(st.permutations(parts))), whole())
 
 
 def test_sums_lie_as_those_of_a_file_do() -> None:
@@ -56,7 +64,7 @@ def test_sums_lie_as_those_of_a_file_do() -> None:
 
 
 def test_a_part_of_everything_is_the_whole() -> None:
-    same(merged([part(0, GROUPS)]), whole())
+    assert_equal_results(merged([part(0, GROUPS)]), whole())
 
 
 @pytest.mark.parametrize(
@@ -75,7 +83,7 @@ def test_parts_that_are_not_a_whole_are_refused(parts: list[tuple[int, int]], re
 
 
 def test_a_part_that_begins_within_a_group_is_refused() -> None:
-    rules, model = lay_out(CONFIGS, MANDATE, fitted=fitted), path_model(BASE, seed=7)
+    rules, model = lay_out(CONFIGS, MANDATE, fitted=parameters_of), path_model(BASE, seed=7)
     with pytest.raises(DataError, match="multiples of 16"):
         simulate_part(rules, model, paths=64, days=DAYS, warm_up=WARM_UP, lag=1, risk_aversion=2.0, first_block=8)
 

@@ -9,56 +9,36 @@ import pytest
 
 from quant.numeric.errors import DataError
 from quant.numeric.thread_count import thread_count
-from quant.strategies.config import REBALANCING_DAYS, Estimator, SearchSpace, StrategyConfig
+from quant.strategies.config import REBALANCING_DAYS, Estimator, StrategyConfig
 from quant.strategies.evaluation import Evaluation
 from quant.strategies.family import ACTIVE
 from quant.strategies.kernel import BINS, DRAWDOWN, UTILITY
 from quant.strategies.mandate import Mandate
-from quant.strategies.rules import lay_out
 from quant.strategies.search import sobol
-from quant.strategies.simulation import Simulated, evaluations, simulate
-from quant.volatility.garch import fit_garch
+from quant.strategies.simulation import Simulated, evaluations
 from quant.worlds.bond import Bond, bond_model, bond_paths
 from quant.worlds.paths import path_model, sample_paths
-from quant.worlds.regimes import filtered_probabilities, fit_hidden_markov
-from quant.worlds.scenario import BUILT_IN, CYCLE, Scenario
+from quant.worlds.regimes import filtered_probabilities
+from quant.worlds.scenario import BUILT_IN, CYCLE
 from tests.quant.strategies.accounts import keep
+from tests.quant.strategies.sample_simulations import (
+    BASE,
+    MANDATE,
+    REGIMES,
+    SEVERAL,
+    SPACE,
+    WARM_UP,
+    YEAR,
+    assert_equal_results,
+    simulate_configs,
+)
 
-BASE = BUILT_IN[0]
-MANDATE = Mandate(max_weight=1.5)
-SPACE = SearchSpace(lookback_days=(10, 21, 63), variance_constant=("target",))
-WARM_UP = SPACE.longest_lookback() + MANDATE.decision_lag
-SEVERAL = sobol(SPACE, 24, seed=1)
-YEAR = 252
 CASH = StrategyConfig(weight_function="constant", constant_weight=0.0)
 ASSET = StrategyConfig(weight_function="constant", constant_weight=1.0)
-TRAINING = sample_paths(path_model(BASE, seed=3), days=2_000)[:, 0]
-REGIMES = fit_hidden_markov(TRAINING)
-
-
-def fitted(model: str) -> np.ndarray:
-    return REGIMES.parameters if model == "regime" else fit_garch(np.log1p(TRAINING)).parameters
-
-
-def run(configs: Sequence[StrategyConfig], *, scenario: Scenario = BASE, **changes: Any) -> Simulated:
-    mandate = changes.pop("mandate", MANDATE)
-    arguments: dict[str, Any] = {"paths": 130, "days": YEAR, "warm_up": WARM_UP} | changes
-    return simulate(
-        lay_out(configs, mandate, fitted=fitted),
-        path_model(scenario, seed=7),
-        lag=mandate.decision_lag,
-        risk_aversion=mandate.risk_aversion,
-        **arguments,
-    )
 
 
 def evaluated(configs: Sequence[StrategyConfig], **changes: Any) -> list[Evaluation]:
-    return evaluations(run(configs, **changes), [c.digest() for c in configs], BASE.name)
-
-
-def same(a: Simulated, b: Simulated) -> None:
-    for name in ("mean", "spread", "losses", "falls", "utilities", "drawdowns"):
-        assert getattr(a, name).tobytes() == getattr(b, name).tobytes(), name
+    return evaluations(simulate_configs(configs, **changes), [c.digest() for c in configs], BASE.name)
 
 
 def test_every_number_of_threads_gives_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,9 +46,9 @@ def test_every_number_of_threads_gives_the_same_bits(monkeypatch: pytest.MonkeyP
     for count in ("1", "2", "3"):
         monkeypatch.setenv("NUMBA_NUM_THREADS", count)
         assert thread_count() == int(count)
-        results.append(run(SEVERAL, paths=700, keep_paths=True))
-    same(results[0], results[1])
-    same(results[0], results[2])
+        results.append(simulate_configs(SEVERAL, paths=700, keep_paths=True))
+    assert_equal_results(results[0], results[1])
+    assert_equal_results(results[0], results[2])
 
 
 @pytest.mark.parametrize("size", [1, 5, 23])
@@ -105,7 +85,7 @@ def test_each_path_is_a_money_account(function: str, mandate: Mandate) -> None:
     configs = [example_of(function, place) for place in range(1 if function == "constant" else 2)]
     model = path_model(BASE, seed=7)
     returns = sample_paths(model, days=WARM_UP + YEAR)
-    simulated = run(configs, mandate=mandate, paths=64, keep_paths=True)
+    simulated = simulate_configs(configs, mandate=mandate, paths=64, keep_paths=True)
     for k, config in enumerate(configs):
         for path in (0, 31, 63):
             account = one_path(config, mandate, returns[:, path], model.cash)
@@ -123,18 +103,20 @@ def test_with_a_bond_beside_it_each_path_is_a_money_account(function: str) -> No
     bond = Bond(duration=7.0, convexity=60.0, level=0.04)
     returns = sample_paths(path_model(scenario, seed=7), days=WARM_UP + YEAR)
     bonds = bond_paths(bond, scenario, returns, seed=7).returns
-    simulated = run([config], scenario=scenario, paths=64, keep_paths=True, bond=bond_model(bond, scenario, seed=7))
+    simulated = simulate_configs(
+        [config], scenario=scenario, paths=64, keep_paths=True, bond=bond_model(bond, scenario, seed=7)
+    )
     cash = path_model(scenario, seed=7).cash
     for path in (0, 40):
         account = one_path(config, MANDATE, returns[:, path], cash, bonds=bonds[:, path])
         assert simulated.utilities[0, path] == pytest.approx(account.utility(MANDATE.risk_aversion), abs=1e-10)
     if function != "constant":
-        assert not np.array_equal(simulated.utilities, run([config], paths=64, keep_paths=True).utilities)
+        assert not np.array_equal(simulated.utilities, simulate_configs([config], paths=64, keep_paths=True).utilities)
 
 
 @pytest.fixture(scope="module")
 def kept() -> Simulated:
-    return run(SEVERAL, paths=1_000, keep_paths=True)
+    return simulate_configs(SEVERAL, paths=1_000, keep_paths=True)
 
 
 def test_a_merge_of_blocks_is_numpys_mean_and_variance(kept: Simulated) -> None:
@@ -146,7 +128,7 @@ def test_a_merge_of_blocks_is_numpys_mean_and_variance(kept: Simulated) -> None:
 
 def test_a_merge_of_groups_is_numpys_mean_and_variance() -> None:
     """2,500 paths are two groups of 1,024 and one of 452, whose last block has four."""
-    merged = run(SEVERAL[:4], paths=2_500, days=63, keep_paths=True)
+    merged = simulate_configs(SEVERAL[:4], paths=2_500, days=63, keep_paths=True)
     for row, sample in ((UTILITY, merged.utilities), (DRAWDOWN, merged.drawdowns)):
         np.testing.assert_allclose(merged.mean[:, row], sample.mean(axis=1), rtol=1e-12, atol=1e-15)
         np.testing.assert_allclose(merged.spread[:, row], sample.var(axis=1) * 2_500, rtol=1e-10)
@@ -222,27 +204,30 @@ def test_cash_has_neither_risk_nor_cost() -> None:
 
 
 def test_other_blocks_are_other_paths_and_parts_of_one_whole() -> None:
-    whole = run(SEVERAL[:3], paths=192, keep_paths=True)
+    whole = simulate_configs(SEVERAL[:3], paths=192, keep_paths=True)
     for first in range(3):
-        part = run(SEVERAL[:3], paths=64, first_block=first, keep_paths=True)
+        part = simulate_configs(SEVERAL[:3], paths=64, first_block=first, keep_paths=True)
         assert part.utilities.tobytes() == np.ascontiguousarray(whole.utilities[:, 64 * first :][:, :64]).tobytes()
     assert np.unique(whole.utilities[0]).size == 192
 
 
 def test_more_paths_begin_with_the_same_ones() -> None:
-    few, many = run(SEVERAL[:3], paths=100, keep_paths=True), run(SEVERAL[:3], paths=300, keep_paths=True)
+    few, many = (
+        simulate_configs(SEVERAL[:3], paths=100, keep_paths=True),
+        simulate_configs(SEVERAL[:3], paths=300, keep_paths=True),
+    )
     np.testing.assert_array_equal(few.utilities, many.utilities[:, :100])
 
 
 def test_paths_of_a_last_block_that_were_not_asked_for_do_not_count() -> None:
-    simulated = run(SEVERAL[:3], paths=130)
+    simulated = simulate_configs(SEVERAL[:3], paths=130)
     assert simulated.falls.sum(axis=1).tolist() == [130] * 3
     assert simulated.losses.sum(axis=1).tolist() == [130 * (YEAR // 21)] * 3
     assert simulated.utilities.size == simulated.drawdowns.size == 0
 
 
 def test_the_share_of_breaches_is_the_share_of_deeper_drawdowns() -> None:
-    simulated = run(SEVERAL, paths=300, keep_paths=True, drawdown_limit=0.08)
+    simulated = simulate_configs(SEVERAL, paths=300, keep_paths=True, drawdown_limit=0.08)
     found = evaluations(simulated, [c.digest() for c in SEVERAL], BASE.name)
     for k, one in enumerate(found):
         assert one.metrics.drawdown_breach.value == pytest.approx((simulated.drawdowns[k] > 0.08).mean(), abs=1e-12)
@@ -262,7 +247,7 @@ def test_a_floor_that_binds_is_counted_as_locked() -> None:
 def test_a_cancelled_simulation_stops() -> None:
     asked = iter([False, False, True])
     with pytest.raises(InterruptedError):
-        run(SEVERAL, paths=6_400, cancelled=lambda: next(asked, True))
+        simulate_configs(SEVERAL, paths=6_400, cancelled=lambda: next(asked, True))
 
 
 def test_an_engine_of_several_regimes_runs_like_any_other() -> None:
@@ -274,11 +259,11 @@ def test_a_warm_up_that_would_look_ahead_is_refused() -> None:
     needed = max(c.longest_lookback() for c in SEVERAL)
     assert needed == SPACE.longest_lookback()
     with pytest.raises(DataError, match=f"`warm_up` .* too short; expected at least {needed + MANDATE.decision_lag}"):
-        run(SEVERAL, warm_up=needed + MANDATE.decision_lag - 1)
+        simulate_configs(SEVERAL, warm_up=needed + MANDATE.decision_lag - 1)
 
 
 @pytest.mark.parametrize(("estimator", "lookback"), [("range", 21), ("implied", None)])
 def test_data_that_simulated_worlds_do_not_have_is_refused(estimator: Estimator, lookback: int | None) -> None:
     config = StrategyConfig(weight_function="inverse_vol", estimator=estimator, lookback_days=lookback)
     with pytest.raises(DataError, match=f"estimator '{estimator}' needs data that simulated worlds do not have"):
-        run([config])
+        simulate_configs([config])

@@ -1,21 +1,14 @@
 """A person at the command line decides about a run that waits."""
 
-import io
 import json
 import re
 
 import pytest
 
 from api.cli.main import run
+from tests.doubles.terminal_input import TerminalInput
 
 SMALL = ["--trials", "10", "--paths", "100", "--years", "1", "--scenarios", "base_case", "--lookback", "21"]
-
-
-class Terminal(io.StringIO):
-    """What a person types."""
-
-    def isatty(self) -> bool:
-        return True
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +22,7 @@ def typing(monkeypatch):
     """Answers of a person who sits at the terminal."""
 
     def typed(*lines: str) -> None:
-        monkeypatch.setattr("sys.stdin", Terminal("".join(f"{line}\n" for line in lines)))
+        monkeypatch.setattr("sys.stdin", TerminalInput("".join(f"{line}\n" for line in lines)))
         monkeypatch.setattr("sys.stderr.isatty", lambda: True)
 
     return typed

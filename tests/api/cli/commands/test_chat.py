@@ -1,117 +1,18 @@
 """`chat` as a person uses it: at a terminal, through a pipe, with --say."""
 
-import errno
-import fcntl
-import os
-import pty
 import re
-import select
 import subprocess
 import sys
-import termios
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from api.cli.main import run
-
-ROOT = Path(__file__).parents[4]
-SEARCH = "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year, base case and bear market"
-JOKE = "tell me a joke"
-LUCK = "is it luck?"
-PATIENCE = 60.0
-INTERRUPTIBLE = """
-import runpy, signal
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have set it to be ignored
-runpy.run_module("api", run_name="__main__", alter_sys=True)
-"""
-
-
-class Terminal:
-    """A chat at the end of a pty: what it prints, and what a person types."""
-
-    def __init__(self, *arguments: str, **settings: str) -> None:
-        self._ours, theirs = pty.openpty()
-        termios.tcsetwinsize(theirs, (50, 250))
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", INTERRUPTIBLE, "chat", *arguments],
-            cwd=ROOT,
-            env=os.environ | {"TERM": "xterm"} | settings,
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            start_new_session=True,
-            preexec_fn=lambda: _take_over(theirs),  # noqa: PLW1509  (no thread is in between)
-        )
-        os.close(theirs)
-        self.shown = ""
-
-    def until(self, text: str) -> str:
-        """What is shown up to and with `text`."""
-        deadline = time.monotonic() + PATIENCE
-        while text not in self.shown:
-            assert self._read(deadline), f"{text!r} is not shown, but: {self.shown[-2000:]}"
-        before, _, self.shown = self.shown.partition(text)
-        return before + text
-
-    def type(self, text: str) -> None:
-        os.write(self._ours, f"{text}\n".encode())
-
-    def press(self, key: bytes) -> None:
-        os.write(self._ours, key)
-
-    def ended(self) -> int:
-        """The exit code."""
-        deadline = time.monotonic() + PATIENCE
-        while self._read(deadline):
-            pass
-        return self._process.wait(PATIENCE)
-
-    def close(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        os.close(self._ours)
-
-    def _read(self, deadline: float) -> bool:
-        ready, _, _ = select.select([self._ours], [], [], max(deadline - time.monotonic(), 0.0))
-        assert ready, f"nothing more is shown than: {self.shown[-2000:]}"
-        try:
-            read = os.read(self._ours, 65536)
-        except OSError as error:
-            if error.errno != errno.EIO:
-                raise
-            return False
-        self.shown += re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", read.decode(errors="replace")).replace("\r", "")
-        return bool(read)
-
-
-def _take_over(terminal: int) -> None:
-    fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
-
-
-CTRL_C, CTRL_D = b"\x03", b"\x04"
-
-Open = Callable[..., Terminal]
-
-
-@pytest.fixture
-def terminal() -> Iterator[Open]:
-    opened: list[Terminal] = []
-
-    def start(*arguments: str, **settings: str) -> Terminal:
-        opened.append(Terminal(*arguments, **settings))
-        return opened[-1]
-
-    yield start
-    for each in opened:
-        each.close()
+from tests.api.cli.chat_terminal import JOKE, ROOT, SEARCH, TIMEOUT
 
 
 def piped(text: bytes, *arguments: str, **options) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
-        [sys.executable, "-m", "api", "chat", *arguments], cwd=ROOT, input=text, capture_output=True, timeout=PATIENCE
+        [sys.executable, "-m", "api", "chat", *arguments], cwd=ROOT, input=text, capture_output=True, timeout=TIMEOUT
     )
 
 
@@ -196,7 +97,7 @@ def test_whoever_stops_reading_ends_the_chat():
     started.stdout.close()
     assert started.stderr is not None
     told = started.stderr.read().decode()
-    assert started.wait(PATIENCE) == 141
+    assert started.wait(TIMEOUT) == 141
     assert "Traceback" not in told
     started.stderr.close()
 

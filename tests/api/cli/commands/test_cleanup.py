@@ -14,7 +14,7 @@ from graphs.runs.creation import new_run
 from tests.api.http.application import application, served
 from tests.graphs.dependencies import OWNER, open_dependencies
 from tests.graphs.jobs.queued_runs import queued_dependencies
-from tests.graphs.runs.test_archive import BEGIN, content, made
+from tests.graphs.runs.failed_runs import BEGIN, content_of, create_failed_run
 
 OLD = "0d8f4a1f0c9c2be5b79f0c9c2be5b74d"
 HELD = "9f0c9c2be5b74d0d8f4a1f0c9c2be5b7"
@@ -25,7 +25,7 @@ async def old_runs(dependencies) -> None:
     dependencies = replace(dependencies, now=lambda: BEGIN)
     template = await new_run(dependencies, OWNER, OptimizationRequest(trials=10, seed=3))
     for name in (OLD, HELD):
-        await made(dependencies, template, name)
+        await create_failed_run(dependencies, template, name)
         await dependencies.store.events.delete(OWNER, name)
 
 
@@ -97,7 +97,7 @@ def test_the_commands_archive_hold_and_restore(home, monkeypatch, capsys):
         return captured.out if code == 0 else captured.err
 
     asyncio.run(with_dependencies(old_runs))
-    before = asyncio.run(with_dependencies(lambda dependencies: content(dependencies.store, OLD)))
+    before = asyncio.run(with_dependencies(lambda dependencies: content_of(dependencies.store, OLD)))
     assert f"{HELD} is held by {OWNER}" in said("hold", HELD[:6], "--reason", "a case")
     foreseen = json.loads(said("cleanup", "--dry-run", "--json"))
     assert [each["run"] for each in foreseen["archived"]] == [OLD]
@@ -114,7 +114,7 @@ def test_the_commands_archive_hold_and_restore(home, monkeypatch, capsys):
         assert f"python -m api restore {OLD}" in said(command, OLD, code=2)
 
     assert f"Restored {OLD}: it is failed" in said("restore", OLD[:6])
-    assert asyncio.run(with_dependencies(lambda dependencies: content(dependencies.store, OLD))) == before
+    assert asyncio.run(with_dependencies(lambda dependencies: content_of(dependencies.store, OLD))) == before
     assert "is not archived" in said("restore", OLD, code=2)
     assert "Released" in said("hold", HELD, "--release")
     assert [each["run"] for each in json.loads(said("cleanup", "--json"))["archived"]] == [HELD]

@@ -28,7 +28,7 @@ from graphs.runs.computations import Computation
 from graphs.runs.repository import Run, run_of
 from store.records import Key
 from tests.api.http.application import settings_of
-from tests.api.test_compute import SAGEMAKER
+from tests.api.sagemaker_settings import SAGEMAKER
 from tests.doubles.aws import free_port, point_at
 from tests.doubles.remote_jobs import Account, cloud_dependencies
 from tests.graphs.jobs.queued_runs import queued_dependencies

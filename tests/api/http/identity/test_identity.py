@@ -2,69 +2,37 @@
 
 import asyncio
 import io
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, redirect_stderr, redirect_stdout
-from datetime import UTC, datetime, timedelta
+from contextlib import redirect_stderr, redirect_stdout
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from fastapi import FastAPI
 
-from api.app import create_app
 from api.cli.commands.serve import warn_without_keys
 from api.cli.main import run
 from api.client.client import Client, Refused
-from api.http.identity.api_keys import KeyTerms, create, revoke
+from api.http.identity.api_keys import revoke
 from api.settings import Settings
 from desk.base.errors import InvalidInput
 from store.store import open_store
-from tests.api.http.application import document, running, served
+from tests.api.http.application import document, running
+from tests.api.http.identity.sign_in import bearer, create_key, remote_client, secured_application
 from tests.api.http.live_run import RUN, written
 from tests.doubles.cognito import CLIENT, PERSON, Pool, pool
-from tests.graphs.dependencies import open_dependencies
 
 pytestmark = pytest.mark.anyio
 
-ELSEWHERE = "http://desk.example"
-
-
-def guarded(home: Path, auth: str = "keys", **changed: Any) -> FastAPI:
-    """An application where people sign in."""
-    app = create_app(
-        Settings.model_validate({"STRATIGOS_HOME": home, "STRATIGOS_AUTH": auth} | changed), open_dependencies(home)
-    )
-    app.openapi_schema = document()
-    return app
-
 
 def with_pool(home: Path, signing: Pool, auth: str = "cognito") -> FastAPI:
-    return guarded(home, auth, COGNITO_ISSUER=signing.issuer, COGNITO_CLIENTS=CLIENT)
-
-
-async def key_of(home: Path, owner: str = "anna", *, age: int = 0, **terms: Any) -> str:
-    async with open_store(home) as store:
-        made = KeyTerms(owner=owner, roles=("portfolio-manager",)).model_copy(update=terms)
-        return (await create(store, made, days=90, now=datetime.now(UTC) - timedelta(days=age)))[1]
-
-
-@asynccontextmanager
-async def reached(app: FastAPI) -> AsyncGenerator[httpx.AsyncClient]:
-    """As from another machine."""
-    async with served(app) as client:
-        client.base_url = ELSEWHERE
-        yield client
-
-
-def bearer(shown: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {shown}"}
+    return secured_application(home, auth, COGNITO_ISSUER=signing.issuer, COGNITO_CLIENTS=CLIENT)
 
 
 async def test_a_key_opens_the_desk_of_its_owner_and_no_other(home):
-    anna, ben = await key_of(home), await key_of(home, "ben")
+    anna, ben = await create_key(home), await create_key(home, "ben")
     draft = {"name": "Two", "assets": {"AAPL": 0.5, "JNJ": 0.5}}
-    async with reached(guarded(home)) as client:
+    async with remote_client(secured_application(home)) as client:
         made = await client.post("/api/portfolios", json=draft, headers=bearer(anna))
         place = f"/api/portfolios/{made.json()['id']}"
         assert made.status_code == 201
@@ -94,8 +62,8 @@ def refusals(key: str) -> dict[str, Any]:
 
 
 async def test_whoever_is_not_known_is_told_nothing_else(home):
-    key = await key_of(home)
-    async with reached(guarded(home)) as client:
+    key = await create_key(home)
+    async with remote_client(secured_application(home)) as client:
         for name, headers in refusals(key).items():
             answer = await client.get("/api/portfolios", headers=headers)
             assert (answer.status_code, answer.json()["error"]["code"]) == (401, "UNAUTHORIZED"), name
@@ -105,10 +73,10 @@ async def test_whoever_is_not_known_is_told_nothing_else(home):
 
 
 async def test_a_key_that_has_expired_is_told_so_and_one_that_was_revoked_is_not_known(home):
-    old, revoked = await key_of(home, age=91), await key_of(home)
+    old, revoked = await create_key(home, age=91), await create_key(home)
     async with open_store(home) as store:
         await revoke(store, revoked[10:22], now=datetime.now(UTC))
-    async with reached(guarded(home)) as client:
+    async with remote_client(secured_application(home)) as client:
         for key, told in ((old, "has expired"), (revoked, "not known"), (old[:-1] + "-", "not known")):
             answer = await client.get("/api/portfolios", headers=bearer(key))
             assert answer.status_code == 401
@@ -116,8 +84,8 @@ async def test_a_key_that_has_expired_is_told_so_and_one_that_was_revoked_is_not
 
 
 async def test_a_key_with_scopes_permits_no_more_than_they_do(home):
-    key = await key_of(home, scopes=("research:read",))
-    async with reached(guarded(home)) as client:
+    key = await create_key(home, scopes=("research:read",))
+    async with remote_client(secured_application(home)) as client:
         client.headers.update(bearer(key))
         assert (await client.get("/api/portfolios")).status_code == 200
         draft = {"name": "Two", "assets": {"AAPL": 0.5, "JNJ": 0.5}}
@@ -127,7 +95,7 @@ async def test_a_key_with_scopes_permits_no_more_than_they_do(home):
 
 async def test_a_token_of_the_pool_opens_what_its_groups_permit(home):
     with pool() as signing:
-        async with reached(with_pool(home, signing)) as client:
+        async with remote_client(with_pool(home, signing)) as client:
             draft = {"name": "Two", "assets": {"AAPL": 0.5, "JNJ": 0.5}}
             for group, status in (("portfolio-manager", 201), ("compliance-officer", 403), ("traders", 403)):
                 token = signing.token(groups=[group])
@@ -141,10 +109,10 @@ async def test_a_token_of_the_pool_opens_what_its_groups_permit(home):
 
 
 async def test_only_what_the_setting_names_is_taken(home):
-    key = await key_of(home)
+    key = await create_key(home)
     with pool() as signing:
         for auth, of_key, of_token in (("keys", 200, 401), ("cognito", 401, 200), ("keys,cognito", 200, 200)):
-            async with reached(with_pool(home, signing, auth)) as client:
+            async with remote_client(with_pool(home, signing, auth)) as client:
                 assert (await client.get("/api/portfolios", headers=bearer(key))).status_code == of_key
                 assert (await client.get("/api/portfolios", headers=bearer(signing.token()))).status_code == of_token
 
@@ -152,7 +120,7 @@ async def test_only_what_the_setting_names_is_taken(home):
 async def test_a_pool_that_cannot_be_asked_is_no_fault_of_whoever_asks(home):
     with pool() as signing:
         signing.status = 500
-        async with reached(with_pool(home, signing)) as client:
+        async with remote_client(with_pool(home, signing)) as client:
             answer = await client.get("/api/portfolios", headers=bearer(signing.token()))
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
 
@@ -169,7 +137,7 @@ async def test_a_pool_that_cannot_be_asked_is_no_fault_of_whoever_asks(home):
 )
 def test_settings_by_which_nobody_could_sign_in_are_refused_at_the_start(home, changed, named):
     with pytest.raises(InvalidInput) as refused:
-        guarded(home, "keys,cognito", **changed)
+        secured_application(home, "keys,cognito", **changed)
     assert refused.value.field == named
 
 
@@ -188,7 +156,7 @@ def said(*arguments: str) -> tuple[int, str, str]:
 
 
 def test_the_client_and_the_commands_show_the_key_of_their_setting(home, monkeypatch):
-    key = asyncio.run(key_of(home, "local", scopes=("research:read",)))
+    key = asyncio.run(create_key(home, "local", scopes=("research:read",)))
 
     async def prepared() -> None:
         async with written(home, trials=2) as log:
@@ -196,7 +164,7 @@ def test_the_client_and_the_commands_show_the_key_of_their_setting(home, monkeyp
             await log.finish()
 
     asyncio.run(prepared())
-    with running(guarded(home)) as address:
+    with running(secured_application(home)) as address:
         with Client(address, key=key) as client:
             assert list(client.portfolios()) == []
             assert len(list(client.events(RUN))) > 2
@@ -230,9 +198,9 @@ async def test_serve_says_how_to_make_the_first_key(home, capsys):
     settings = Settings.model_validate({"STRATIGOS_HOME": home, "STRATIGOS_AUTH": "keys"})
     await warn_without_keys(settings)
     assert "python -m api keys create" in capsys.readouterr().err
-    await key_of(home, age=91)
+    await create_key(home, age=91)
     await warn_without_keys(settings)
     assert "python -m api keys create" in capsys.readouterr().err
-    await key_of(home)
+    await create_key(home)
     await warn_without_keys(settings)
     assert capsys.readouterr().err == ""

@@ -15,7 +15,7 @@ from api.http.identity.api_keys import ApiKeys, revoke
 from api.http.identity.authentication import SignedIn
 from store.store import open_store
 from tests.api.http.application import running
-from tests.api.http.identity.test_identity import bearer, guarded, key_of
+from tests.api.http.identity.sign_in import bearer, create_key, secured_application
 from tests.api.http.live_run import RUN, frames, written
 
 pytestmark = pytest.mark.anyio
@@ -28,8 +28,8 @@ BEGUN = 3
 @asynccontextmanager
 async def two_readers(home):
     """One whose key will be revoked and another with one that holds, of a server that remembers neither."""
-    keys = [await key_of(home, "local"), await key_of(home, "local")]
-    app = guarded(home)
+    keys = [await create_key(home, "local"), await create_key(home, "local")]
+    app = secured_application(home)
     async with written(home) as log:
         with running(app) as address:
             served = app.state.served

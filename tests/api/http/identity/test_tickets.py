@@ -15,7 +15,7 @@ from store.keys import SYSTEM
 from store.records import Key, iterate_records
 from store.store import open_store
 from tests.api.http.application import application, running, served
-from tests.api.http.identity.test_identity import bearer, guarded, key_of, reached
+from tests.api.http.identity.sign_in import bearer, create_key, remote_client, secured_application
 from tests.api.http.live_run import RUN, written
 
 pytestmark = pytest.mark.anyio
@@ -52,7 +52,7 @@ async def test_of_many_that_show_a_ticket_at_once_one_is_let_in(home):
 
 
 async def test_neither_a_key_nor_a_ticket_can_be_read_in_the_store(home):
-    key = await key_of(home)
+    key = await create_key(home)
     async with open_store(home) as store:
         shown = (await issue(store, ANNA, EVENTS, now=datetime.now(UTC))).ticket
         for kind in (KEYS, KIND):
@@ -66,11 +66,11 @@ async def test_neither_a_key_nor_a_ticket_can_be_read_in_the_store(home):
 
 
 async def test_streams_polls_and_sockets_take_a_ticket_in_place_of_a_key(home):
-    key = await key_of(home, "local")
+    key = await create_key(home, "local")
     async with written(home, trials=2) as log:
         await log.append(*log.trials(0, 2))
         await log.finish()
-        with running(guarded(home)) as address:
+        with running(secured_application(home)) as address:
             async with httpx.AsyncClient(base_url=address, headers=bearer(key), timeout=20) as client:
                 shown = [await ticket(client) for _ in range(3)]
                 elsewhere = await ticket(client, "/api/runs/another/events")
@@ -93,8 +93,8 @@ async def test_streams_polls_and_sockets_take_a_ticket_in_place_of_a_key(home):
 
 
 async def test_a_ticket_gives_no_more_than_the_key_for_which_it_was_made(home):
-    anna, ben = await key_of(home), await key_of(home, "ben", scopes=("market-data:read",))
-    async with written(home, trials=2), reached(guarded(home)) as client:
+    anna, ben = await create_key(home), await create_key(home, "ben", scopes=("market-data:read",))
+    async with written(home, trials=2), remote_client(secured_application(home)) as client:
         theirs = await client.post("/api/tickets", json={"path": EVENTS}, headers=bearer(anna))
         answer = await client.get(f"{EVENTS}/poll", params={"ticket": theirs.json()["ticket"]})
         assert answer.status_code == 404  # of another owner

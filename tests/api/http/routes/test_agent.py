@@ -1,51 +1,22 @@
 """AG-UI over HTTP: what is asked once, what is told again, what waits for a person, what is refused."""
 
 import asyncio
-import json
 from copy import deepcopy
 from typing import Any
 
 import httpx
 import pytest
-from ag_ui.core import Event
-from pydantic import TypeAdapter
 
 from store.records import iterate_records
 from store.store import open_store
 from tests.api.http.application import application, running, served
 from tests.api.http.live_run import frames
+from tests.api.http.routes.agent_requests import agent_events, message_body, resume_body
 
 pytestmark = pytest.mark.anyio
 
-EVENT: TypeAdapter[Any] = TypeAdapter(Event)
 JOKE = "tell me a joke"
 TOO_LARGE = "run a search with 5,000 trials, 1,000 paths, 5 years"
-
-
-def said(text: str, run: str = "run-1", thread: str = "thread-1", **more: Any) -> dict[str, Any]:
-    return {
-        "threadId": thread,
-        "runId": run,
-        "messages": [{"id": f"message-of-{run}", "role": "user", "content": text}],
-        **more,
-    }
-
-
-def answered(interrupt: dict[str, Any], run: str, **payload: Any) -> dict[str, Any]:
-    entry = {"interruptId": interrupt["id"], "status": "resolved", "payload": payload}
-    return {"threadId": "thread-1", "runId": run, "messages": [], "resume": [entry]}
-
-
-async def told(client: httpx.AsyncClient, body: dict[str, Any], **headers: str) -> list[dict[str, Any]]:
-    """The events of one connection, each of which AG-UI's own model has accepted without unknown fields."""
-    async with client.stream("POST", "/api/agent", json=body, headers=headers, timeout=60) as response:
-        assert response.status_code == 200, await response.aread()
-        found = [(int(frame["id"]), json.loads(frame["data"])) async for frame in frames(response)]
-    first = int(headers.get("last_event_id", headers.get("Last-Event-ID", "0"))) + 1
-    assert [number for number, _ in found] == list(range(first, first + len(found)))
-    for _, event in found:
-        assert not EVENT.validate_python(event).model_extra, event
-    return [event for _, event in found]
 
 
 def of(events: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
@@ -74,9 +45,9 @@ async def turns(home) -> int:
 
 async def test_the_same_run_again_is_told_again_and_asked_once(home):
     async with served(application(home)) as client:
-        both = await asyncio.gather(told(client, said(JOKE)), told(client, said(JOKE)))
-        again = await told(client, said(JOKE))
-        tail = await told(client, said(JOKE), **{"Last-Event-ID": "5"})
+        both = await asyncio.gather(agent_events(client, message_body(JOKE)), agent_events(client, message_body(JOKE)))
+        again = await agent_events(client, message_body(JOKE))
+        tail = await agent_events(client, message_body(JOKE), **{"Last-Event-ID": "5"})
     assert both[0] == both[1] == again
     assert tail == again[5:]
     assert await turns(home) == 1
@@ -89,26 +60,26 @@ async def test_the_same_run_again_is_told_again_and_asked_once(home):
 async def test_what_a_client_already_has_of_the_run_is_replaced(home):
     earlier = {"id": "of-another-run", "role": "assistant", "content": "before"}
     async with served(application(home)) as client:
-        body = said(JOKE)
+        body = message_body(JOKE)
         body["messages"].insert(0, earlier)
-        await told(client, body)
+        await agent_events(client, body)
         body["messages"].append({"id": "thread-1-1.0.answer", "role": "assistant", "content": "half an ans"})
-        snapshot = of(await told(client, body), "MESSAGES_SNAPSHOT")[0]
+        snapshot = of(await agent_events(client, body), "MESSAGES_SNAPSHOT")[0]
     assert [message["id"] for message in snapshot["messages"]] == ["of-another-run", "message-of-run-1"]
 
 
 async def test_a_message_is_answered_whoever_stays_connected(home):
     with running(application(home)) as address:
         async with httpx.AsyncClient(base_url=address, timeout=30) as client:
-            async with client.stream("POST", "/api/agent", json=said(JOKE)) as response:
+            async with client.stream("POST", "/api/agent", json=message_body(JOKE)) as response:
                 assert "RUN_STARTED" in (await anext(frames(response)))["data"]
-            events = await told(client, said(JOKE))
+            events = await agent_events(client, message_body(JOKE))
     assert events[-1]["type"] == "RUN_FINISHED"
 
 
 async def test_a_launch_above_a_threshold_is_an_interrupt_that_a_person_edits(home):
     async with served(application(home)) as client:
-        asked = await told(client, said(TOO_LARGE))
+        asked = await agent_events(client, message_body(TOO_LARGE))
         outcome = asked[-1]["outcome"]
         (interrupt,) = outcome["interrupts"]
         run = interrupt["metadata"]["run"]
@@ -117,10 +88,10 @@ async def test_a_launch_above_a_threshold_is_an_interrupt_that_a_person_edits(ho
         assert interrupt["metadata"]["asked"]["exceeded"] == ["evaluations"]
         assert state_of(asked)["waiting"]["run"] == run
         assert "trials" in interrupt["responseSchema"]["properties"]
-        edited = answered(interrupt, "run-2", verdict="edited", trials=10, paths=100)
-        gone_on = await told(client, edited)
-        assert await told(client, edited) == gone_on
-        assert await told(client, said(TOO_LARGE)) == asked
+        edited = resume_body(interrupt, "run-2", verdict="edited", trials=10, paths=100)
+        gone_on = await agent_events(client, edited)
+        assert await agent_events(client, edited) == gone_on
+        assert await agent_events(client, message_body(TOO_LARGE)) == asked
     assert of(gone_on, "TOOL_CALL_RESULT")[-1]["toolCallId"] == interrupt["toolCallId"]
     assert gone_on[-1]["outcome"] == {"type": "success"}
     state = state_of(gone_on)
@@ -143,16 +114,18 @@ async def test_a_launch_above_a_threshold_is_an_interrupt_that_a_person_edits(ho
 
 async def test_a_cancelled_interrupt_rejects_and_the_first_decision_holds(home):
     async with served(application(home)) as client:
-        (interrupt,) = (await told(client, said(TOO_LARGE)))[-1]["outcome"]["interrupts"]
-        waiting = await client.post("/api/agent", json=said(JOKE, "run-2"))
+        (interrupt,) = (await agent_events(client, message_body(TOO_LARGE)))[-1]["outcome"]["interrupts"]
+        waiting = await client.post("/api/agent", json=message_body(JOKE, "run-2"))
         assert waiting.status_code == 409
         cancelled = {"interruptId": interrupt["id"], "status": "cancelled"}
-        rejected = await told(client, {"threadId": "thread-1", "runId": "run-3", "messages": [], "resume": [cancelled]})
+        rejected = await agent_events(
+            client, {"threadId": "thread-1", "runId": "run-3", "messages": [], "resume": [cancelled]}
+        )
         assert rejected[-1]["type"] == "RUN_FINISHED"
-        other = await client.post("/api/agent", json=answered(interrupt, "run-4", verdict="approved"))
+        other = await client.post("/api/agent", json=resume_body(interrupt, "run-4", verdict="approved"))
         assert other.status_code == 409
-        assert (await told(client, said(JOKE, "run-5")))[-1]["type"] == "RUN_FINISHED"
-        late = await client.post("/api/agent", json=answered(interrupt, "run-6", verdict="approved"))
+        assert (await agent_events(client, message_body(JOKE, "run-5")))[-1]["type"] == "RUN_FINISHED"
+        late = await client.post("/api/agent", json=resume_body(interrupt, "run-6", verdict="approved"))
         assert late.status_code == 422
 
 
@@ -164,15 +137,15 @@ async def test_a_wrong_answer_to_an_interrupt_decides_nothing_and_a_run_that_wai
         (None, "body.resume.0.payload"),
     ]
     async with served(application(home)) as client:
-        events = await told(client, said(TOO_LARGE))
+        events = await agent_events(client, message_body(TOO_LARGE))
         (interrupt,) = events[-1]["outcome"]["interrupts"]
         for payload, field in wrong:
-            body = answered(interrupt, "run-2")
+            body = resume_body(interrupt, "run-2")
             body["resume"][0]["payload"] = payload
             answer = await client.post("/api/agent", json=body)
             assert answer.status_code == 422
             assert answer.json()["error"]["details"][0]["field"].startswith(field)
-        rejected = await told(client, answered(interrupt, "run-2", verdict="rejected", reason="no"))
+        rejected = await agent_events(client, resume_body(interrupt, "run-2", verdict="rejected", reason="no"))
         assert rejected[-1]["type"] == "RUN_FINISHED"
     for kind, name in (("STEP", "stepName"), ("SUBAGENT", "subagentRunId")):
         opened = [event[name] for event in of(events, f"{kind}_STARTED")]
@@ -184,14 +157,14 @@ async def test_a_wrong_answer_to_an_interrupt_decides_nothing_and_a_run_that_wai
     "body",
     [
         {},
-        said(" "),
-        said("x" * 4001),
-        said(JOKE, thread="a/b"),
-        said(JOKE, thread=""),
+        message_body(" "),
+        message_body("x" * 4001),
+        message_body(JOKE, thread="a/b"),
+        message_body(JOKE, thread=""),
         {"threadId": "t", "runId": "r", "messages": []},
         {"threadId": "t", "runId": "r", "messages": [{"id": "1", "role": "assistant", "content": "hi"}]},
         {"threadId": "t", "runId": "r", "messages": [{"id": "1", "role": "user", "content": [{"type": "image"}]}]},
-        said(JOKE, resume=[{"interruptId": "x", "status": "resolved", "payload": {"verdict": "approved"}}]),
+        message_body(JOKE, resume=[{"interruptId": "x", "status": "resolved", "payload": {"verdict": "approved"}}]),
     ],
 )
 async def test_what_cannot_be_asked_is_refused_before_the_stream_begins(home, body):
@@ -205,8 +178,8 @@ async def test_what_cannot_be_asked_is_refused_before_the_stream_begins(home, bo
 @pytest.mark.parametrize(
     ("body", "status", "words"),
     [
-        (said(JOKE, thread="a/b"), 422, "body.threadId: 'a/b' is not allowed"),
-        (said("x" * 2_000_000), 413, "expected 2 MB"),
+        (message_body(JOKE, thread="a/b"), 422, "body.threadId: 'a/b' is not allowed"),
+        (message_body("x" * 2_000_000), 413, "expected 2 MB"),
     ],
 )
 async def test_a_refusal_names_the_field_or_the_size(home, body, status, words):
@@ -218,14 +191,14 @@ async def test_a_refusal_names_the_field_or_the_size(home, body, status, words):
 
 async def test_a_wrong_last_event_id_asks_nothing(home):
     async with served(application(home)) as client:
-        answer = await client.post("/api/agent", json=said(JOKE), headers={"Last-Event-ID": "x"})
+        answer = await client.post("/api/agent", json=message_body(JOKE), headers={"Last-Event-ID": "x"})
     assert answer.status_code == 422
     assert await turns(home) == 0
 
 
 async def test_threads_of_owners_are_apart_under_the_same_id(home):
     async with served(application(home)) as client:
-        await told(client, said(JOKE))
+        await agent_events(client, message_body(JOKE))
     async with served(application(home, owner="another")) as client:
-        events = await told(client, said(JOKE))
+        events = await agent_events(client, message_body(JOKE))
     assert events[-1]["result"]["turn"] == 1

@@ -22,8 +22,8 @@ from graphs.dependencies import Dependencies
 from graphs.runs.execution import create_run, execute
 from quant.worlds.scenario import BUILT_IN
 from tests.api.http.application import document, running, served
-from tests.api.http.identity.test_identity import bearer, key_of
-from tests.api.http.routes.test_agent import answered, said, told
+from tests.api.http.identity.sign_in import bearer, create_key
+from tests.api.http.routes.agent_requests import agent_events, message_body, resume_body
 from tests.graphs.dependencies import open_dependencies
 from tests.graphs.jobs.queued_runs import eventually, queued_dependencies
 from tests.graphs.runs.approval_process import LOW
@@ -49,7 +49,7 @@ def signing_in(home: Path) -> FastAPI:
 
 
 async def headers(home: Path, owner: str, role: str, **terms: Any) -> dict[str, str]:
-    return bearer(await key_of(home, owner, roles=(role,), **terms))
+    return bearer(await create_key(home, owner, roles=(role,), **terms))
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ async def test_whoever_asked_for_a_holdout_is_refused_at_every_door(searched, ho
     )
     async with served(signing_in(home)) as client:
         client.headers.update(anna)
-        asked = await told(client, said("open the holdout"))
+        asked = await agent_events(client, message_body("open the holdout"))
         (interrupt,) = asked[-1]["outcome"]["interrupts"]
         assert interrupt["message"].endswith("may the desk open its locked holdout? It waits for a second person.")
         thread = "/api/threads/thread-1"
@@ -102,7 +102,7 @@ async def test_whoever_asked_for_a_holdout_is_refused_at_every_door(searched, ho
         place = f"/api/approvals/{waiting['question']}"
 
         refused = [
-            await client.post("/api/agent", json=answered(interrupt, "run-2", verdict="approved")),
+            await client.post("/api/agent", json=resume_body(interrupt, "run-2", verdict="approved")),
             await client.post(f"{thread}/interrupts/{DONE}", json=APPROVED),
             await client.post(f"{thread}/interrupts/{DONE}", json={"verdict": "rejected", "reason": "no"}),
             await client.post(place, json=APPROVED),
@@ -212,7 +212,7 @@ async def test_a_bad_cursor_and_an_unknown_question_are_refused(home):
 
 def test_a_second_person_decides_at_a_terminal(home, monkeypatch, capfd):
     analyst = asyncio.run(headers(home, "anna", "analyst"))
-    keys = {name: asyncio.run(key_of(home, name, roles=(role,))) for name, role in PEOPLE.items()}
+    keys = {name: asyncio.run(create_key(home, name, roles=(role,))) for name, role in PEOPLE.items()}
     with running(signing_in(home)) as url:
 
         async def ask() -> str:

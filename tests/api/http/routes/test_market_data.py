@@ -15,17 +15,12 @@ import pytest
 from api.http.routes.market_data import PriceSeries, ReturnSeries
 from desk.market.bundled import BundledPrices
 from tests.api.http.application import application, served
+from tests.api.http.sample_requests import PRICES_A, PRICES_B, SESSIONS, price_file
 
 pytestmark = pytest.mark.anyio
 
 IMPORTS = "/api/market-data/imports"
 DATASETS = "/api/market-data/datasets"
-SESSIONS = [
-    *("2024-01-02", "2024-01-03", "2024-01-04", "2024-01-05", "2024-01-08", "2024-01-09", "2024-01-10"),
-    *("2024-01-11", "2024-01-12", "2024-01-16", "2024-01-17", "2024-01-18", "2024-01-19", "2024-01-22"),
-]
-A = [100.0, 101.0, 99.5, 102.0, 103.0, 102.5, 104.0, 103.0, 105.0, 106.0, 104.5, 105.5, 107.0, 108.0]
-B = [50.0, 50.5, 51.0, 50.2, 50.9, 51.3, 51.1, 51.9, 52.4, 52.0, 52.6, 53.1, 52.8, 53.4]
 
 
 WRONGLY_ASKED: list[tuple[str, dict[str, str], str]] = [
@@ -54,14 +49,10 @@ WRONG_OPTIONS: list[tuple[dict[str, str], str]] = [
 ]
 
 
-def wide(a: list[float] = A, b: list[float] = B) -> str:
-    return "date,A,B\n" + "".join(f"{d},{x},{y}\n" for d, x, y in zip(SESSIONS, a, b, strict=False))
-
-
 def bars() -> list[dict[str, Any]]:
     """Long, with bars; written down by hand, so that a week can be read off."""
     rows: list[dict[str, Any]] = []
-    for n, (day, close) in enumerate(zip(SESSIONS, A, strict=True)):
+    for n, (day, close) in enumerate(zip(SESSIONS, PRICES_A, strict=True)):
         rows.append(
             {
                 "Date": day,
@@ -98,7 +89,7 @@ def gate(report: dict[str, Any], name: str) -> dict[str, Any]:
 
 async def test_a_dry_run_says_what_would_be_and_stores_nothing(home):
     async with client_of(home) as client:
-        report = (await sent(client, wide())).json()
+        report = (await sent(client, price_file())).json()
         listed = (await client.get(DATASETS)).json()
         told = (await client.get("/api/market-data/events")).json()
     assert (report["committed"], report["usable"], report["version"]["assets"]) == (False, True, ["A", "B"])
@@ -112,12 +103,12 @@ async def test_a_dry_run_says_what_would_be_and_stores_nothing(home):
 async def test_a_committed_version_is_found_again(home):
     async with client_of(home) as client:
         answer = await client.post(
-            IMPORTS, params={"dataset": "mydata", "dry_run": False}, files={"file": ("../../x.csv", wide())}
+            IMPORTS, params={"dataset": "mydata", "dry_run": False}, files={"file": ("../../x.csv", price_file())}
         )
         assert answer.status_code == 201
         report = answer.json()
         hash_ = report["version"]["hash"]
-        again = await sent(client, wide(), dry_run=False)
+        again = await sent(client, price_file(), dry_run=False)
         shown = (await client.get(f"{DATASETS}/mydata")).json()
         version = await client.get(answer.headers["Location"])
         short = await client.get(f"{DATASETS}/mydata/versions/{hash_[:8]}")
@@ -194,7 +185,7 @@ async def test_prices_by_day_week_and_month(home):
         ]
     for one in (day, week, month):
         PriceSeries.model_validate(one)
-    assert (day["dates"], day["close"], day["partial"]) == (SESSIONS, A, [])
+    assert (day["dates"], day["close"], day["partial"]) == (SESSIONS, PRICES_A, [])
     assert week["dates"] == ["2024-01-05", "2024-01-12", "2024-01-19", "2024-01-22"]
     assert week["open"] == [99.5, 102.5, 105.5, 107.5]
     assert week["high"] == [103.0, 106.0, 108.0, 109.0]
@@ -206,7 +197,7 @@ async def test_prices_by_day_week_and_month(home):
 
 
 async def test_returns_align_inner_and_outer(home):
-    a, b = (dict(zip(SESSIONS, closes, strict=True)) for closes in (A, B))
+    a, b = (dict(zip(SESSIONS, closes, strict=True)) for closes in (PRICES_A, PRICES_B))
     del b["2024-01-04"], b["2024-01-22"]
     text = "date,symbol,close\n" + "".join(f"{d},{n},{v}\n" for n, one in (("A", a), ("B", b)) for d, v in one.items())
     async with client_of(home) as client:
@@ -270,8 +261,8 @@ async def test_what_is_asked_wrongly_is_said(home):
 
 async def test_what_was_known_at_a_time(home):
     async with client_of(home) as client:
-        first = await committed(client, wide())
-        second = await committed(client, wide([x * 1.02 for x in A]))
+        first = await committed(client, price_file())
+        second = await committed(client, price_file([x * 1.02 for x in PRICES_A]))
         at = {"asOf": first["version"]["at"], "symbols": "A", "dataset": "mydata", "endDate": "2024-02-01"}
         then = (await client.get("/api/market-data/prices", params=at)).json()["A"]
         now = (await client.get("/api/market-data/prices", params={**at, "asOf": second["version"]["at"]})).json()["A"]
@@ -282,13 +273,13 @@ async def test_what_was_known_at_a_time(home):
         before = await client.get("/api/market-data/prices", params={**at, "asOf": "2001-01-01T00:00:00Z"})
         shown = await client.get(f"{DATASETS}/mydata", params={"as_of": first["version"]["at"]})
         missing = await client.get("/api/market-data/prices", params={"symbols": "A", "dataset": "mydata@ffffff"})
-    assert then["close"] == by_hash.json()["A"]["close"] == A
-    assert now["close"] == [x * 1.02 for x in A]
+    assert then["close"] == by_hash.json()["A"]["close"] == PRICES_A
+    assert now["close"] == [x * 1.02 for x in PRICES_A]
     assert shown.json()["current"]["hash"] == first["version"]["hash"]
     assert shown.json()["dataset"]["latest"] == second["version"]["hash"]
     assert second["version"]["changes"]["adjustments"][0] | {"dates": None} == {
         "symbol": "A",
-        "count": len(A),
+        "count": len(PRICES_A),
         "first": SESSIONS[0],
         "last": SESSIONS[-1],
         "largest": pytest.approx(0.02),
@@ -301,7 +292,7 @@ async def test_what_was_known_at_a_time(home):
 async def test_extending_keeps_the_days_before_and_replaces_the_overlap(home):
     later = "date,A\n2024-01-22,108.1\n2024-01-23,109\n"
     async with client_of(home) as client:
-        await committed(client, wide())
+        await committed(client, price_file())
         report = await committed(client, later, mode="extend")
         wrong = await sent(client, later, mode="extend", currency="EUR")
         prices = await client.get(
@@ -316,7 +307,7 @@ async def test_extending_keeps_the_days_before_and_replaces_the_overlap(home):
 
 
 async def test_a_failing_gate_stops_a_commit_unless_a_reason_accepts_it(home):
-    text = wide().replace("2024-01-10,104.0,51.1\n", "")
+    text = price_file().replace("2024-01-10,104.0,51.1\n", "")
     async with client_of(home) as client:
         dry = (await sent(client, text)).json()
         refused = await sent(client, text, dry_run=False)
@@ -339,7 +330,7 @@ async def test_dividends_and_splits_make_total_returns(home):
     async with client_of(home) as client:
         report = await committed(client, text, symbol="SPX", adjust="dividends_and_splits")
         prices = await client.get("/api/market-data/prices", params=asked)
-        refused = await sent(client, wide(), adjust="dividends")
+        refused = await sent(client, price_file(), adjust="dividends")
     assert prices.json()["SPX"]["close"] == pytest.approx([100.0, 102.0, 102.0 * 51.02 / 51.0])
     assert {"unadjusted", "dividend", "split"} <= set(report["version"]["fields"])
     assert "no column of dividends" in refused.text
@@ -361,7 +352,7 @@ async def test_a_curve_is_kept_and_is_no_universe(home):
 
 async def test_another_owner_sees_nothing(home):
     async with client_of(home) as ann:
-        report = await committed(ann, wide())
+        report = await committed(ann, price_file())
         marker = (await ann.post("/api/market-data/markers", json={"symbol": "A", "reason": "a wrong tick"})).json()
     async with client_of(home, owner="ben") as ben:
         hash_ = report["version"]["hash"]
@@ -382,7 +373,7 @@ async def test_another_owner_sees_nothing(home):
 async def test_data_sets_come_in_pages(home):
     async with client_of(home) as client:
         for name in ("c", "a", "b"):
-            await committed(client, wide(), dataset=name)
+            await committed(client, price_file(), dataset=name)
         first = (await client.get(DATASETS, params={"limit": 2})).json()
         second = (await client.get(DATASETS, params={"limit": 2, "after": first["next"]})).json()
         wrong = await client.get(f"{DATASETS}/a/versions", params={"after": "x"})
@@ -394,7 +385,7 @@ async def test_data_sets_come_in_pages(home):
 async def test_options_that_cannot_be(home):
     async with client_of(home) as client:
         for options, words in WRONG_OPTIONS:
-            answer = await sent(client, wide(), **options)
+            answer = await sent(client, price_file(), **options)
             assert answer.status_code == 422, options
             assert words in json.dumps(answer.json(), ensure_ascii=False)
 
@@ -446,7 +437,7 @@ async def test_a_reader_waits_for_what_happens_next(home):
     async with client_of(home) as client:
         waiting = asyncio.create_task(client.get("/api/market-data/events", params={"wait": 20}))
         await asyncio.sleep(0.05)
-        await committed(client, wide())
+        await committed(client, price_file())
         told = (await waiting).json()
     assert [event["event"] for event in told["events"]] == ["imported"]
     assert told["events"][0]["regimes"][0]["asset"] == "A"

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.api.http.application import application, running, served
+from tests.api.http.sample_requests import RANDOM_RETURNS, TWO_ASSET_SIMULATION
 from tests.graphs.dependencies import open_dependencies
 
 pytestmark = pytest.mark.anyio  # the others ask a server that runs beside them
@@ -34,13 +35,6 @@ SEED_FORM: dict[str, Any] = {
     "numPeriods": 252,
 }
 TECH = {"AAPL": 0.25, "MSFT": 0.25, "GOOGL": 0.20, "AMZN": 0.20, "META": 0.10}
-DRAWN = np.random.default_rng(5).normal(0.0004, 0.01, (600, 2))
-TWO: dict[str, Any] = {
-    "weights": {"A": 0.6, "B": 0.4},
-    "returns": {"A": DRAWN[:, 0].tolist(), "B": DRAWN[:, 1].tolist()},
-    "numSimulations": 400,
-    "numPeriods": 50,
-}
 
 
 @pytest.fixture
@@ -50,7 +44,7 @@ async def client(home):
 
 
 async def made(client: Any, **changes: Any) -> dict[str, Any]:
-    answer = await client.post(f"{BASE}/simulate", json=TWO | changes)
+    answer = await client.post(f"{BASE}/simulate", json=TWO_ASSET_SIMULATION | changes)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -96,7 +90,9 @@ async def test_the_form_of_the_first_interface_is_served(client) -> None:
 
 async def test_the_same_request_gives_the_same_numbers_in_any_order(client) -> None:
     first, again = await made(client), await made(client)
-    turned = await made(client, **{name: dict(reversed(TWO[name].items())) for name in ("weights", "returns")})
+    turned = await made(
+        client, **{name: dict(reversed(TWO_ASSET_SIMULATION[name].items())) for name in ("weights", "returns")}
+    )
     other = await made(client, seed=2)
     assert first["id"] != again["id"]
     assert first["result"] == again["result"] == turned["result"]
@@ -106,7 +102,7 @@ async def test_the_same_request_gives_the_same_numbers_in_any_order(client) -> N
 
 async def test_assets_move_together(client) -> None:
     """Two that mirror each other leave nothing to chance; drawn one by one they would leave a tenth."""
-    mirrored = {"A": DRAWN[:, 0].tolist(), "B": (-DRAWN[:, 0]).tolist()}
+    mirrored = {"A": RANDOM_RETURNS[:, 0].tolist(), "B": (-RANDOM_RETURNS[:, 0]).tolist()}
     found = await made(
         client,
         returns=mirrored,
@@ -171,7 +167,7 @@ async def test_a_standard_error_is_reached_or_refused_with_what_is_possible(clie
     assert found["result"]["statistics"]["standardErrors"]["meanFinalValue"] <= 10.0
     assert 400 < found["parameters"]["numSimulations"] < 10_000
     for wanted in (1e-3, 1e-300):
-        answer = await client.post(f"{BASE}/simulate", json=TWO | {"standardError": wanted})
+        answer = await client.post(f"{BASE}/simulate", json=TWO_ASSET_SIMULATION | {"standardError": wanted})
         assert answer.status_code == 422
         (detail,) = answer.json()["error"]["details"]
         assert detail["field"] == "standardError"
@@ -215,7 +211,9 @@ async def test_prices_of_the_desk_are_drawn_without_the_locked_days(client) -> N
 )
 def test_every_engine_is_served(beside, engine) -> None:
     label = {"label": "base"} if engine == "conditional_bootstrap" else {}
-    found = beside.post("/simulate", json=TWO | label | {"engine": engine, "numSimulations": 64}).json()
+    found = beside.post(
+        "/simulate", json=TWO_ASSET_SIMULATION | label | {"engine": engine, "numSimulations": 64}
+    ).json()
     assert found["parameters"]["engine"] == engine
     assert found["result"]["statistics"]["meanFinalValue"] > 0.0
 
@@ -331,7 +329,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
 def test_what_is_refused_is_named_and_nothing_is_kept(beside, name) -> None:
     changes, word = BAD[name]
     before = beside.get("/simulations").json()
-    answer = beside.post("/simulate", json=TWO | changes)
+    answer = beside.post("/simulate", json=TWO_ASSET_SIMULATION | changes)
     assert answer.status_code == 422, answer.text
     assert beside.get("/simulations").json() == before
     error = answer.json()["error"]

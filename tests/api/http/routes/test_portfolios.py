@@ -12,15 +12,10 @@ from hypothesis import strategies as st
 
 from api.http.etags import etag, expected_versions, is_known
 from tests.api.http.application import application, served
+from tests.api.http.sample_requests import TECH_PORTFOLIO
 from tests.graphs.dependencies import open_dependencies
 
 pytestmark = pytest.mark.anyio
-
-TECH = {
-    "name": "Tech Concentrated",
-    "description": "Technology-focused portfolio with high concentration",
-    "assets": {"AAPL": 0.25, "MSFT": 0.25, "GOOGL": 0.20, "AMZN": 0.20, "META": 0.10},
-}
 
 
 @pytest.fixture
@@ -30,7 +25,7 @@ async def client(home):
 
 
 async def made(client: httpx.AsyncClient, **changes) -> httpx.Response:
-    answer = await client.post("/api/portfolios", json=TECH | changes)
+    answer = await client.post("/api/portfolios", json=TECH_PORTFOLIO | changes)
     assert answer.status_code == 201, answer.text
     return answer
 
@@ -42,12 +37,12 @@ def refusal(answer: httpx.Response) -> tuple[int, str, str]:
     return answer.status_code, error["code"], error["details"][0]["field"] if error["details"] else ""
 
 
-@pytest.mark.parametrize("body", [TECH, {"portfolio": TECH}])
+@pytest.mark.parametrize("body", [TECH_PORTFOLIO, {"portfolio": TECH_PORTFOLIO}])
 async def test_both_body_forms_make_the_same_portfolio(client, body):
     answer = await client.post("/api/portfolios", json=body)
     found = answer.json()
     assert answer.status_code == 201
-    assert {name: found[name] for name in TECH} == TECH
+    assert {name: found[name] for name in TECH_PORTFOLIO} == TECH_PORTFOLIO
     assert {"id", "createdAt", "updatedAt"} < set(found)
     assert answer.headers["location"] == f"/api/portfolios/{found['id']}"
     assert answer.headers["etag"] == '"1"'
@@ -117,7 +112,7 @@ WRONG = (
 
 async def test_what_is_wrong_is_refused_by_name_and_nothing_is_kept(client):
     for changes, field in WRONG:
-        for body, prefix in ((TECH | changes, ""), ({"portfolio": TECH | changes}, "portfolio.")):
+        for body, prefix in ((TECH_PORTFOLIO | changes, ""), ({"portfolio": TECH_PORTFOLIO | changes}, "portfolio.")):
             answer = await client.post("/api/portfolios", json=body)
             assert refusal(answer) == (422, "VALIDATION_ERROR", field.replace("body.", f"body.{prefix}"))
     assert (await client.get("/api/portfolios")).json() == []
@@ -139,7 +134,7 @@ async def test_a_body_of_another_kind_is_refused(client):
 
 
 async def test_a_body_that_is_too_large_is_refused_in_the_envelope(client):
-    answer = await client.post("/api/portfolios", json=TECH | {"notes": "x" * 1_000_000})
+    answer = await client.post("/api/portfolios", json=TECH_PORTFOLIO | {"notes": "x" * 1_000_000})
     assert refusal(answer)[:2] == (413, "PAYLOAD_TOO_LARGE")
 
     async def chunks():

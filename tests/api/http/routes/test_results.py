@@ -32,8 +32,7 @@ from store.queue import Document, Queue
 from store.records import Key, iterate_records
 from tests.api.http.application import application, served
 from tests.graphs.dependencies import open_dependencies
-from tests.graphs.jobs.queued_runs import eventually, queued_dependencies
-from tests.graphs.jobs.test_worker import working
+from tests.graphs.jobs.queued_runs import eventually, queued_dependencies, working
 
 pytestmark = pytest.mark.anyio
 

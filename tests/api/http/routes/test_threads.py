@@ -13,10 +13,10 @@ import pytest
 
 from desk.base.clock import utc_now
 from tests.api.http.application import application, running, served
+from tests.api.http.routes.thread_requests import JOKE, RISK, answer_events, create_thread
 from tests.graphs.dependencies import OWNER, open_dependencies
 from tests.graphs.runs.approval_process import LOW
 
-JOKE, RISK = "tell me a joke", "how volatile is the S&P 500?"
 SEARCH = "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year, base case and bear market"
 
 pytestmark = pytest.mark.anyio
@@ -33,27 +33,6 @@ async def guarded(home: Path, later: timedelta = timedelta(0)):
 async def client(home):
     async with served(application(home, guarded(home))) as client:
         yield client
-
-
-async def begun(client: httpx.AsyncClient) -> str:
-    made = await client.post("/api/threads")
-    assert made.status_code == 201
-    assert made.headers["location"] == f"/api/threads/{made.json()['id']}"
-    return made.json()["id"]
-
-
-async def told(client: httpx.AsyncClient, thread: str, text: str, **more: Any) -> list[dict[str, Any]]:
-    """The events of the answer."""
-    answer = await client.post(f"/api/threads/{thread}/runs", json={"message": text}, **more)
-    assert answer.status_code == 200, answer.text
-    assert answer.headers["content-type"].startswith("text/event-stream")
-    return events(answer.text)
-
-
-def events(text: str) -> list[dict[str, Any]]:
-    told = [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: ")]
-    assert told[-1] == {"last": len(told) - 1}
-    return [each["event"] for each in told[:-1]]
 
 
 async def got(client: httpx.AsyncClient, path: str) -> Any:
@@ -74,8 +53,8 @@ async def ended(client: httpx.AsyncClient, thread: str, number: int = 1) -> dict
 
 async def waiting(client: httpx.AsyncClient) -> tuple[str, dict[str, Any]]:
     """A thread that waits for an approval, and what it asks."""
-    thread = await begun(client)
-    said = await told(client, thread, SEARCH)
+    thread = await create_thread(client)
+    said = await answer_events(client, thread, SEARCH)
     assert said[-1]["event"] == "turn_paused"
     [asked] = (await got(client, f"{thread}/interrupts"))["items"]
     assert (asked["run"], asked["subject"]) == (said[-1]["waits_for"], "launch")
@@ -90,8 +69,8 @@ async def decided(client: httpx.AsyncClient, thread: str, run: str, **body: Any)
 
 
 async def test_a_question_is_answered_with_the_figures_behind_each_number(client):
-    thread = await begun(client)
-    said = await told(client, thread, RISK)
+    thread = await create_thread(client)
+    said = await answer_events(client, thread, RISK)
     assert [event["sequence"] for event in said] == list(range(1, len(said) + 1))
     assert (said[0]["event"], said[-1]["event"]) == ("turn_started", "turn_finished")
     asked, answered = (await got(client, f"{thread}/messages"))["items"]
@@ -128,7 +107,7 @@ async def test_a_search_waits_for_a_person_and_goes_on_once_approved(client):
     unknown = await decided(client, thread, "unknown", verdict="approved")
     assert unknown.status_code == 404
 
-    held = await told(client, thread, "open the holdout")
+    held = await answer_events(client, thread, "open the holdout")
     [asked] = (await got(client, f"{thread}/interrupts"))["items"]
     assert (held[-1]["subject"], asked["subject"], asked["editable"]) == ("holdout", "holdout", [])
     assert (await decided(client, thread, asked["run"], verdict="edited", trials=20)).status_code == 422
@@ -156,7 +135,7 @@ async def test_a_rejected_search_is_answered_with_the_reason(client):
     assert (await decided(client, thread, asked["run"], verdict="rejected", reason="too dear")).status_code == 202
     run = await ended(client, thread)
     assert any("too dear" in claim["text"] for claim in run["claims"])
-    assert (await told(client, thread, JOKE))[-1]["outcome"] == "declined"
+    assert (await answer_events(client, thread, JOKE))[-1]["outcome"] == "declined"
 
 
 async def test_a_decision_about_the_job_lets_the_thread_go_on(client):
@@ -167,14 +146,14 @@ async def test_a_decision_about_the_job_lets_the_thread_go_on(client):
 
 
 async def test_a_branch_goes_on_beside_its_thread(client):
-    thread = await begun(client)
+    thread = await create_thread(client)
     for text in (RISK, JOKE):
-        await told(client, thread, text)
+        await answer_events(client, thread, text)
     made = await client.post(f"/api/threads/{thread}/branches", json={"after": 1})
     assert made.status_code == 201
     side = made.json()["id"]
     assert (made.json()["parent"], made.json()["branched_at"]) == (thread, 1)
-    await told(client, side, "tell me another joke")
+    await answer_events(client, side, "tell me another joke")
     assert [run["asked"] for run in (await got(client, f"{side}/runs"))["items"]] == [RISK, "tell me another joke"]
     assert [run["asked"] for run in (await got(client, f"{thread}/runs"))["items"]] == [RISK, JOKE]
     twig = (await client.post(f"/api/threads/{side}/branches", json={"after": 1})).json()["id"]
@@ -184,8 +163,8 @@ async def test_a_branch_goes_on_beside_its_thread(client):
 
 
 async def test_feedback_is_kept_with_the_answer(client):
-    thread = await begun(client)
-    await told(client, thread, JOKE)
+    thread = await create_thread(client)
+    await answer_events(client, thread, JOKE)
     path = f"/api/threads/{thread}/runs/1/feedback"
     first = await client.post(
         path, json={"rating": 2, "category": "tone", "comment": "no joke", "action_taken": "rejected"}
@@ -201,14 +180,14 @@ async def test_feedback_is_kept_with_the_answer(client):
 
 
 async def test_threads_are_listed_renamed_and_deleted(client):
-    threads = [await begun(client) for _ in range(5)]
+    threads = [await create_thread(client) for _ in range(5)]
     first = (await client.get("/api/threads", params={"limit": 2})).json()
     second = (await client.get("/api/threads", params={"limit": 4, "after": first["next"]})).json()
     assert [each["id"] for each in (*first["items"], *second["items"])] == threads[::-1]
     assert second["next"] is None
     renamed = await client.patch(f"/api/threads/{threads[0]}", json={"title": " Rule of thumb "})
     assert renamed.json()["title"] == "Rule of thumb"
-    await told(client, threads[0], JOKE)
+    await answer_events(client, threads[0], JOKE)
     assert (await got(client, threads[0]))["title"] == "Rule of thumb"
     turn = (await got(client, f"{threads[0]}/runs/1"))["id"]
     assert (await client.delete(f"/api/threads/{threads[0]}")).status_code == 204
@@ -220,9 +199,9 @@ async def test_threads_are_listed_renamed_and_deleted(client):
 
 
 async def test_messages_come_in_pages(client):
-    thread = await begun(client)
+    thread = await create_thread(client)
     for n in range(3):
-        await told(client, thread, f"{JOKE} {n}")
+        await answer_events(client, thread, f"{JOKE} {n}")
     found, page = [], {"next": "0"}
     while page["next"] is not None:
         page = await got(client, f"{thread}/messages?limit=2&after={page['next']}")
@@ -254,7 +233,7 @@ async def test_messages_come_in_pages(client):
     ],
 )
 async def test_what_no_message_can_be_is_refused_and_not_kept(body, status, client):
-    thread = await begun(client)
+    thread = await create_thread(client)
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     answer = await client.post(
         f"/api/threads/{thread}/runs", content=content, headers={"content-type": "application/json"}
@@ -265,14 +244,14 @@ async def test_what_no_message_can_be_is_refused_and_not_kept(body, status, clie
 
 
 async def test_control_characters_are_heard_and_the_longest_message_too(client):
-    thread = await begun(client)
-    await told(client, thread, "\x00\x1b[2J what \u202eis this")
-    await told(client, thread, "é" * 4_000)
+    thread = await create_thread(client)
+    await answer_events(client, thread, "\x00\x1b[2J what \u202eis this")
+    await answer_events(client, thread, "é" * 4_000)
     assert [run["outcome"] != "answered" for run in (await got(client, f"{thread}/runs"))["items"]] == [True, True]
 
 
 async def test_a_bad_cursor_or_id_is_a_422(client):
-    thread = await begun(client)
+    thread = await create_thread(client)
     for path in ("threads?after=x", f"threads/{thread}/runs?after=-1", f"threads/{thread}/messages?after=1e3"):
         answer = await client.get(f"/api/{path}")
         assert (answer.status_code, answer.json()["error"]["code"]) == (422, "VALIDATION_ERROR"), path
@@ -287,7 +266,7 @@ async def test_nothing_of_another_person_is_found(home):
         assert (await client.get("/api/threads")).json()["items"] == []
         for path in ("", "/messages", "/runs", "/runs/1", "/state", "/interrupts", "/runs/1/feedback"):
             assert (await client.get(f"/api/threads/{thread}{path}")).status_code == 404
-        other = await begun(client)
+        other = await create_thread(client)
         for method, path, body in (
             ("POST", f"{thread}/runs", {"message": JOKE}),
             ("POST", f"{thread}/runs/1/resume", None),
@@ -306,13 +285,13 @@ async def test_nothing_of_another_person_is_found(home):
 
 
 async def test_a_message_sent_again_is_the_same_run(client):
-    thread = await begun(client)
+    thread = await create_thread(client)
     key = {"Idempotency-Key": "6f1d"}
     first = await client.post(
         f"/api/threads/{thread}/runs", params={"stream": False}, json={"message": JOKE}, headers=key
     )
     assert (first.status_code, first.headers["location"]) == (202, f"/api/threads/{thread}/runs/1")
-    again = await told(client, thread, JOKE, headers=key)
+    again = await answer_events(client, thread, JOKE, headers=key)
     assert again[-1]["event"] == "turn_finished"
     assert (await got(client, thread))["turns"] == 1
     other = await client.post(f"/api/threads/{thread}/runs", json={"message": RISK}, headers=key)
@@ -322,7 +301,7 @@ async def test_a_message_sent_again_is_the_same_run(client):
 async def test_a_dropped_connection_does_not_stop_the_answer(home):
     with running(application(home)) as address:
         async with httpx.AsyncClient(base_url=address, timeout=30) as client:
-            thread = await begun(client)
+            thread = await create_thread(client)
             async with client.stream("POST", f"/api/threads/{thread}/runs", json={"message": RISK}) as answer:
                 async for line in answer.aiter_lines():
                     if line.startswith("data: "):
@@ -332,8 +311,8 @@ async def test_a_dropped_connection_does_not_stop_the_answer(home):
 
 
 async def test_twenty_threads_at_once_are_all_answered(client):
-    threads = [await begun(client) for _ in range(20)]
-    answers = await asyncio.gather(*(told(client, thread, f"{JOKE} {thread}") for thread in threads))
+    threads = [await create_thread(client) for _ in range(20)]
+    answers = await asyncio.gather(*(answer_events(client, thread, f"{JOKE} {thread}") for thread in threads))
     assert all(answer[-1]["event"] == "turn_finished" for answer in answers)
     for thread in threads:
         [run] = (await got(client, f"{thread}/runs"))["items"]

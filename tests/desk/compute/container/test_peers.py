@@ -24,7 +24,7 @@ from desk.optimization.search.search import Direct
 from quant.strategies.config import StrategyConfig
 from quant.strategies.evaluation import Evaluation
 from quant.strategies.search import sobol
-from tests.desk.compute.shards.test_shards import resealed
+from tests.desk.compute.shards.sealed_shards import replace_body
 
 pytestmark = pytest.mark.anyio
 PATHS = 4_172
@@ -290,7 +290,9 @@ async def test_an_instance_with_another_request_fails_and_the_others_go_on(
         await follower
 
 
-@pytest.mark.parametrize("spoil", [lambda file: file[:-5], lambda file: resealed(file, zlib.compress(b"too short"))])
+@pytest.mark.parametrize(
+    "spoil", [lambda file: file[:-5], lambda file: replace_body(file, zlib.compress(b"too short"))]
+)
 async def test_an_instance_sends_what_it_has_stored_instead_of_computing_it(
     spoil, world, work, chunks, single, leading, following, tmp_path
 ) -> None:

@@ -1,7 +1,5 @@
 """Files of shards, and a search cut into them: the evaluations of the single run, whatever happens to a file."""
 
-import hashlib
-import json
 import struct
 import zlib
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -24,6 +22,7 @@ from quant.strategies.evaluation import Evaluation
 from quant.strategies.kernel import STATISTICS
 from quant.strategies.search import sobol
 from quant.strategies.simulation import GROUP
+from tests.desk.compute.shards.sealed_shards import replace_body
 
 PATHS = 4_172
 """Three shards of a scenario, the last of them short."""
@@ -160,25 +159,18 @@ def test_a_header_is_not_looked_for_for_ever(task, content) -> None:
     assert flaw(task, magic + b"{}\n") == "damaged"
 
 
-def resealed(content: bytes, body: bytes) -> bytes:
-    magic, header, _ = content.split(b"\n", 2)
-    said = json.loads(header)
-    said["sha256"] = hashlib.sha256(b"%d\n" % said["days"] + body).hexdigest()
-    return b"\n".join((magic, json.dumps(said).encode(), body))
-
-
 @pytest.mark.parametrize("body", [b"no stream", zlib.compress(b"too short"), zlib.compress(bytes(2**26))])
 def test_a_sealed_body_of_another_form_is_refused(task, content, body) -> None:
-    assert flaw(task, resealed(content, body)) == "damaged"
+    assert flaw(task, replace_body(content, body)) == "damaged"
 
 
 @pytest.mark.parametrize("bins", [(-1, 5, 2), (0, 10**6, 2), (5, 4, 2), (0, 1, 3), (0, 5120, 4), (0, 0, 2)])
 def test_a_sealed_histogram_of_other_bins_is_refused(task, content, bins) -> None:
     sums = 2 * 8 * -(-task.shard.paths // (GROUP * LANES)) * len(task.configs) * STATISTICS
     body = bytearray(zlib.decompress(content.split(b"\n", 2)[2]))
-    assert decode(task.shard, resealed(content, zlib.compress(body))).paths == task.shard.paths
+    assert decode(task.shard, replace_body(content, zlib.compress(body))).paths == task.shard.paths
     struct.pack_into("<iii", body, sums, *bins)
-    assert flaw(task, resealed(content, zlib.compress(body))) == "damaged"
+    assert flaw(task, replace_body(content, zlib.compress(body))) == "damaged"
 
 
 @pytest.mark.parametrize("most", [0, 1, 2**16 - 1, 2**16, 2**31 - 1])
@@ -251,7 +243,7 @@ def test_bad_stored_shards_are_refused_named_and_computed_again(world, chunks, s
     sound = dict(shelf.files)
     short, other, flipped, sealed = sorted(sound)[:4]
     shelf.files[short] = sound[short][:-9]
-    shelf.files[sealed] = resealed(sound[sealed], zlib.compress(b"too short"))
+    shelf.files[sealed] = replace_body(sound[sealed], zlib.compress(b"too short"))
     shelf.files[other] = sound[short]
     shelf.files[flipped] = sound[flipped][:-9] + bytes([sound[flipped][-9] ^ 1]) + sound[flipped][-8:]
     engine = Engine(world)
@@ -271,7 +263,7 @@ def test_a_shard_that_arrives_bad_is_refused_and_asked_for_again(world, chunks, 
             return results
         (cut, start), (sealed, whole), *others = results
         wrong.extend((cut, sealed))
-        return [(cut, start[:50]), (sealed, resealed(whole, zlib.compress(b"too short"))), *others]
+        return [(cut, start[:50]), (sealed, replace_body(whole, zlib.compress(b"too short"))), *others]
 
     engine, shelf = Engine(world, arrange), Memory()
     assert list(Sharded(world, engine, shelf, refused.append).evaluations(chunks, PATHS)) == single

@@ -1,0 +1,54 @@
+"""Runs one agent with a chain of models and collects what it emits."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from langchain_core.messages import HumanMessage
+
+from agents.build import build
+from agents.models.factory import ModelChain
+from desk.compute.local import LocalRunner
+from desk.governance.principals import Principal
+from desk.market.bundled import BundledPrices
+from desk.optimization.answers import RiskAssessment
+from desk.optimization.inputs.market_data import load_market
+from desk.optimization.inputs.owned_market import load_owned
+from desk.optimization.request import OptimizationRequest
+from desk.runs.context import Context, RunMarket
+from store.store import open_store
+from tools.risk import assess_risk
+
+AGENT = "risk_manager"
+
+
+@asynccontextmanager
+async def open_context(home: Path) -> AsyncGenerator[Context]:
+    prices = BundledPrices()
+    request = OptimizationRequest()
+    async with open_store(home) as store:
+        yield Context(
+            principal=Principal(owner="local"),
+            run="r",
+            request=request,
+            store=store,
+            jobs=LocalRunner(store, partial(load_owned, store, prices)),
+            market=RunMarket(partial(load_market, prices), request),
+            ledger="",
+        )
+
+
+async def ask_agent(context: Context, models: ModelChain, text: str = "Go.") -> list[Any]:
+    """What the agent's models did, and its answer."""
+    agent = build(AGENT, models, [assess_risk], RiskAssessment, max_tool_calls=2, max_model_calls=2)
+    question = {"messages": [HumanMessage(text)]}
+    told: list[Any] = []
+    async for part in agent.loop.astream(question, context=context, stream_mode=["custom", "updates"], version="v2"):
+        if part["type"] == "custom":
+            told.append(part["data"])
+        elif part["type"] == "updates":
+            updates: Any = part["data"]
+            told += [u["structured_response"] for u in updates.values() if (u or {}).get("structured_response")]
+    return told

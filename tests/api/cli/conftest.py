@@ -1,0 +1,3 @@
+from tests.api.cli.chat_terminal import terminal
+
+__all__ = ["terminal"]

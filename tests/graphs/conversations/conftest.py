@@ -1,0 +1,3 @@
+from tests.graphs.conversations.interrupted_turns import searched
+
+__all__ = ["searched"]

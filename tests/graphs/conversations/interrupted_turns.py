@@ -1,0 +1,65 @@
+"""Turns of a conversation in processes that a test kills, and what they store."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graphs.conversations.conversations import begin_conversation, conversation_of, turn_of
+from graphs.runs.repository import events_of, list_runs
+from store.records import iterate_records
+from store.store import open_store
+from tests.graphs.conversations.conversation_process import HEARD, TALK, Noting, said, talk
+from tests.graphs.dependencies import OWNER, open_dependencies
+from tests.processes import FORK_SERVER
+
+SEARCH = "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year, base case and bear market"
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory) -> Path:
+    """A home in which a conversation has one result."""
+    folder = tmp_path_factory.mktemp("searched")
+
+    async def search() -> None:
+        async with open_dependencies(folder, Noting(file=folder / HEARD)) as dependencies:
+            await begin_conversation(dependencies, OWNER, conversation_id=TALK)
+            await said(dependencies, SEARCH)
+
+    asyncio.run(search())
+    return folder
+
+
+def run_process(home: Path, text: str, deadly: Collection[str], **options: Any) -> int | None:
+    """The code with which a process ends that says `text`, or goes on with it."""
+    started = FORK_SERVER.Process(target=talk, args=(home, text, deadly), kwargs=options, daemon=True)
+    started.start()
+    started.join(120)
+    return started.exitcode
+
+
+async def stored_traces(home: Path) -> dict[str, Any]:
+    """What the turns and the runs of a home came to."""
+    async with open_store(home) as store:
+        last = (await conversation_of(store, OWNER, TALK)).turns
+        turns = [await turn_of(store, OWNER, TALK, n) for n in range(1, last + 1)]
+        logs = [each.id for each in turns] + [run.id for run in await list_runs(store, OWNER)]
+        return {
+            "turns": [each.model_dump(exclude={"at"}) for each in turns],
+            "logs": {log: [e.comparable() for e in await events_of(store, OWNER, log)] for log in logs},
+            "evidence": [
+                (r.key.id, r.document, r.version) async for r in iterate_records(store.records, OWNER, "evidence")
+            ],
+        }
+
+
+def count_questions(home: Path) -> Counter[str]:
+    return Counter((home / HEARD).read_text().splitlines())
+
+
+async def begin_talk(home: Path) -> None:
+    async with open_dependencies(home) as dependencies:
+        await begin_conversation(dependencies, OWNER, conversation_id=TALK)

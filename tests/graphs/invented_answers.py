@@ -1,0 +1,33 @@
+"""Model answers that hold invented numbers, and the check that none is stored."""
+
+from pathlib import Path
+from typing import Any
+
+from langchain_core.messages import AIMessage
+
+INVENTED_NUMBER = "7342189655"
+"""A number that nothing here computes; long enough not to stand in a digest by chance."""
+
+
+INVENTED_WORDS = "seventy-three percent"
+
+
+def answer_with_calls(*given: tuple[str, dict[str, Any]]) -> AIMessage:
+    made = [{"name": name, "args": args, "id": f"call-{n}"} for n, (name, args) in enumerate(given)]
+    return AIMessage(f"I believe it is {INVENTED_NUMBER}.", tool_calls=made)
+
+
+TOOL_OF_ANSWER = {
+    "RiskAssessment": ("assess_risk", {"subject": "asset"}),
+    "MarketView": ("read_market", {}),
+    "SearchPlan": ("search_status", {}),
+    "Draft": ("list_figures", {}),
+}
+
+
+def assert_not_stored(home: Path, *values: Any) -> None:
+    files = [file for file in home.rglob("*") if file.is_file()]
+    assert {"store.sqlite", "checkpoints.sqlite"} <= {file.name for file in files}
+    for word in (INVENTED_NUMBER, INVENTED_WORDS, "٧٣٤٢١", "<script", "I believe"):
+        assert not [value for value in values if word in str(value)], word
+        assert not [file for file in files if word.encode() in file.read_bytes()], word
