@@ -12,7 +12,7 @@ if [ -n "$(ls -A "$target")" ]; then
     exit 2
 fi
 target=$(cd "$target" && pwd)
-parts=(agents api graphs prompts quant store tools)
+parts=(agents api desk graphs prompts quant store tools)
 tar -C "$source" --exclude=__pycache__ -cf - "${parts[@]}" bootstrap.py pyproject.toml uv.lock LICENSE |
     tar -C "$target" -xf -
 if [ -d "$source/.tools" ]; then # its uv has been fetched already

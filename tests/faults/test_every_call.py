@@ -378,6 +378,6 @@ ELSEWHERE = {
 
 def test_no_call_is_missing_here() -> None:
     """By the names of the operations in the code."""
-    found = {name for file in Path(*store.__path__).glob("*.py") for name in SENT.findall(file.read_text())}
+    found = {name for file in Path(*store.__path__).rglob("*.py") for name in SENT.findall(file.read_text())}
     tried = {re.sub("(?<!^)([A-Z])", r"_\1", call.operation).lower() for call in CALLS if not call.operation.isupper()}
     assert found - {"close"} - ELSEWHERE.keys() == tried

@@ -127,7 +127,7 @@ async def test_a_connection_follows_so_many(store: Store):
         for n in range(MOST):
             await sockets.follow(connection, f"run-{n}", 3)
         await sockets.follow(connection, "run-0", 0)  # one that is followed already
-        with pytest.raises(InvalidInput, match="stop another one first"):
+        with pytest.raises(InvalidInput, match="stop following another one first"):
             await sockets.follow(connection, f"run-{MOST}", 0)
         await sockets.stop(connection, "run-1")
         await sockets.follow(connection, f"run-{MOST}", 0)
