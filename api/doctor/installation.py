@@ -97,7 +97,7 @@ def kernels(settings: Settings) -> Finding:  # noqa: ARG001
     """Compiled code is cached by module; a module that is not there takes seconds of the first job."""
     from quant.numeric.compilation import cache_folder, writable
 
-    sources = sorted((ROOT / "quant").glob("*.py"))
+    sources = sorted((ROOT / "quant").rglob("*.py"))
     folders = [cache_folder(path) for path in sources if "\n@compiled" in path.read_text(encoding="utf-8")]
     root = folders[0].parent
     cold = [folder for folder in folders if not any(folder.rglob("*.nbc"))]
