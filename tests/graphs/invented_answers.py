@@ -12,9 +12,9 @@ INVENTED_NUMBER = "7342189655"
 INVENTED_WORDS = "seventy-three percent"
 
 
-def answer_with_calls(*given: tuple[str, dict[str, Any]]) -> AIMessage:
-    made = [{"name": name, "args": args, "id": f"call-{n}"} for n, (name, args) in enumerate(given)]
-    return AIMessage(f"I believe it is {INVENTED_NUMBER}.", tool_calls=made)
+def answer_with_calls(*calls: tuple[str, dict[str, Any]]) -> AIMessage:
+    tool_calls = [{"name": name, "args": args, "id": f"call-{n}"} for n, (name, args) in enumerate(calls)]
+    return AIMessage(f"I believe it is {INVENTED_NUMBER}.", tool_calls=tool_calls)
 
 
 TOOL_OF_ANSWER = {

@@ -72,13 +72,13 @@ def draft_scripts(texts: Sequence[str]) -> dict[str, Any]:
     return {role: script(role) for role in roles}
 
 
-def disguises_in(home: Path, *shown: str) -> set[str]:
+def disguises_in(home: Path, *texts: str) -> set[str]:
     """What of it is in `shown` or in any byte of the home: the store, its blobs, the checkpoints, the log."""
     files = [file for file in home.rglob("*") if file.is_file()]
     assert {"store.sqlite", "stratigos.log"} <= {file.name for file in files}
-    content = [*(file.read_bytes() for file in files), *(text.encode() for text in shown)]
+    content = [*(file.read_bytes() for file in files), *(text.encode() for text in texts)]
     forms = {text: {text, json.dumps(text)[1:-1]} for text in (*INVENTED.values(), RAW)}
-    return {t for t, written in forms.items() if any(w.encode() in c for w in written for c in content)}
+    return {t for t, spellings in forms.items() if any(w.encode() in c for w in spellings for c in content)}
 
 
 PAIRS = [["digits", "words"], *(list(INVENTED)[n : n + 2] for n in range(0, len(INVENTED), 2))]
@@ -89,8 +89,8 @@ async def run_with(home: Path, monkeypatch: pytest.MonkeyPatch, model: Obeying) 
     """The events, the result and the report of a run on the desk that the command line opens, with its log."""
     for name, value in {"STRATIGOS_HOME": str(home), "STRATIGOS_LOG_LEVEL": "debug"}.items():
         monkeypatch.setenv(name, value)
-    async with create_dependencies(Settings()) as opened:
-        dependencies = replace(opened, models=only(model, QUICK))
+    async with create_dependencies(Settings()) as base:
+        dependencies = replace(base, models=only(model, QUICK))
         run = await create_run(dependencies, OWNER, request())
         events = [event async for event in execute(dependencies, OWNER, run)]
         result = await result_of(dependencies.store, OWNER, run)
@@ -101,11 +101,11 @@ async def run_with(home: Path, monkeypatch: pytest.MonkeyPatch, model: Obeying) 
 async def assert_none_is_released(home: Path, monkeypatch: pytest.MonkeyPatch, disguises: Sequence[str]) -> None:
     texts = [INVENTED[name] for name in disguises]
     events, result, report = await run_with(home, monkeypatch, obeying(**draft_scripts(texts)))
-    shown = [report, result.model_dump_json(), *(event.model_dump_json() for event in events)]
-    assert disguises_in(home, *shown) == set()
-    refused = [event for event in events if isinstance(event, DraftRejected)]
-    assert len(refused) == 8, "two drafts of four agents"
-    assert all(len(event.digest) == 64 for event in refused)
+    outputs = [report, result.model_dump_json(), *(event.model_dump_json() for event in events)]
+    assert disguises_in(home, *outputs) == set()
+    rejections = [event for event in events if isinstance(event, DraftRejected)]
+    assert len(rejections) == 8, "two drafts of four agents"
+    assert all(len(event.digest) == 64 for event in rejections)
     decisions = [event for event in events if isinstance(event, DecisionMade)]
     assert all(event.refused_calls for event in decisions[:2]), "whose tools have arguments"
     assert [len(event.decision.rejected) for event in decisions] == [2] * 4

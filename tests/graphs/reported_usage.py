@@ -13,12 +13,12 @@ def tokens_of(usage: Usage) -> tuple[int, int, int, int]:
 
 
 def reported_tokens(received: Iterable[Received]) -> tuple[int, int, int, int]:
-    told = [each.reported for each in received if each.reported]
+    usages = [each.reported for each in received if each.reported]
     return (
-        sum(one.input for one in told),
-        sum(one.output for one in told),
-        sum(one.cache_read for one in told),
-        sum(one.cache_write for one in told),
+        sum(one.input for one in usages),
+        sum(one.output for one in usages),
+        sum(one.cache_read for one in usages),
+        sum(one.cache_write for one in usages),
     )
 
 

@@ -27,8 +27,8 @@ RUN = "same"
 
 
 def start_process(home: Path, double: Double, deadly: Collection[str] = (), *, before: bool = False) -> Any:
-    given = (home, RUN, double.url, deadly)
-    process = FORK_SERVER.Process(target=execute_run, args=given, kwargs={"before": before}, daemon=True)
+    arguments = (home, RUN, double.url, deadly)
+    process = FORK_SERVER.Process(target=execute_run, args=arguments, kwargs={"before": before}, daemon=True)
     process.start()
     return process
 
@@ -102,8 +102,8 @@ class InterruptedRun:
 def _stored_answers(home: Path, digests: dict[str, bytes]) -> Counter[bytes]:
     """How often the answer to each call came to the store; who should write down the last may have died before."""
     file = home / STORED
-    told = file.read_text().splitlines() if file.exists() else []
-    return Counter(digests[_tool_call_id(text)] for text in told) | Counter(
+    documents = file.read_text().splitlines() if file.exists() else []
+    return Counter(digests[_tool_call_id(text)] for text in documents) | Counter(
         digests[_tool_call_id(text)] for text in answers_in_store(home)
     )
 

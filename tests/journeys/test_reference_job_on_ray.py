@@ -113,7 +113,7 @@ async def test_results_of_a_ray_cluster_that_are_late_and_come_twice(nodes: Node
         await carried_on(dependencies)
         assert await digest_of(dependencies) == local
     told = book.told(local)
-    assert told.computed == told.shards < sum(engine.said for engine in engines)
+    assert told.computed == told.shards < sum(engine.count for engine in engines)
 
 
 async def test_bad_shards_on_rays_shelf_are_refused_named_and_computed_again(

@@ -73,13 +73,13 @@ class ChatTerminal:
         ready, _, _ = select.select([self._ours], [], [], max(deadline - time.monotonic(), 0.0))
         assert ready, f"nothing more is shown than: {self.shown[-2000:]}"
         try:
-            read = os.read(self._ours, 65536)
+            chunk = os.read(self._ours, 65536)
         except OSError as error:
             if error.errno != errno.EIO:
                 raise
             return False
-        self.shown += re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", read.decode(errors="replace")).replace("\r", "")
-        return bool(read)
+        self.shown += re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", chunk.decode(errors="replace")).replace("\r", "")
+        return bool(chunk)
 
 
 def _take_over(terminal: int) -> None:
@@ -94,12 +94,12 @@ OpenTerminal = Callable[..., ChatTerminal]
 
 @pytest.fixture
 def terminal() -> Iterator[OpenTerminal]:
-    opened: list[ChatTerminal] = []
+    terminals: list[ChatTerminal] = []
 
     def start(*arguments: str, **settings: str) -> ChatTerminal:
-        opened.append(ChatTerminal(*arguments, **settings))
-        return opened[-1]
+        terminals.append(ChatTerminal(*arguments, **settings))
+        return terminals[-1]
 
     yield start
-    for each in opened:
+    for each in terminals:
         each.close()

@@ -32,8 +32,8 @@ def dependencies_of(one: Driven):
 
 async def receive_deliveries(one: Driven, count: int) -> list[Delivery]:
     queue = jobs.queue_of(dependencies_of(one))
-    found = [await queue.receive(lease=60.0, wait=5.0) for _ in range(count)]
-    return [each for each in found if each is not None]
+    deliveries = [await queue.receive(lease=60.0, wait=5.0) for _ in range(count)]
+    return [each for each in deliveries if each is not None]
 
 
 async def answer_event(one: Driven, event: dict[str, Any], **options: Any) -> Any:

@@ -52,7 +52,7 @@ async def record_once(expected: bytes, folder: Any) -> None:
             cassette = await record(recording.scripts, recording.options, made_by=made_by, settings=read_settings())
         assert len(cassette.interactions) == len(double.received)
     cassette.metadata["code_version"] = Cassette.load(PATH).metadata["code_version"]
-    for run, recorded in zip(cassette.metadata["runs"], Cassette.load(PATH).metadata["runs"], strict=True):
-        run["trace"][-1]["result_digest"] = recorded["trace"][-1]["result_digest"]  # holds the version of the code
+    for run, recorded_run in zip(cassette.metadata["runs"], Cassette.load(PATH).metadata["runs"], strict=True):
+        run["trace"][-1]["result_digest"] = recorded_run["trace"][-1]["result_digest"]  # holds the version of the code
     cassette.save(folder / "again.yaml")
     assert (folder / "again.yaml").read_bytes() == expected

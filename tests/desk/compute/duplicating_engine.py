@@ -12,7 +12,7 @@ class DuplicatingEngine:
     def __init__(self, inner: Engine) -> None:
         self._inner = inner
         self._late: list[tuple[str, bytes]] = []
-        self.said = 0
+        self.count = 0
 
     def compute(self, tasks: Sequence[Task]) -> Iterator[tuple[str, bytes]]:
         late, self._late = self._late, []
@@ -21,5 +21,5 @@ class DuplicatingEngine:
             if n % 5 == 0:
                 self._late.append(result)
             for _ in range(1 + n % 2):
-                self.said += 1
+                self.count += 1
                 yield result

@@ -208,7 +208,7 @@ def test_results_that_come_twice_or_late_do_no_harm(nodes, long, alone, job) -> 
     shelf = Shelved()
     engine = DuplicatingEngine(RayEngine(long, nodes.address))
     assert search(long, job(long.request, budget=20), engine, shelf) == alone.trials
-    assert len(shelf.puts) == len(set(shelf.puts)) == SHARDS < engine.said
+    assert len(shelf.puts) == len(set(shelf.puts)) == SHARDS < engine.count
 
 
 async def test_a_search_without_a_free_core_says_so_and_goes_on_when_there_is_one(nodes, long, alone, tmp_path) -> None:

@@ -68,28 +68,28 @@ async def run_to_end(graph: Any, config: Any, text: str = "small") -> Any:
         if place.created_at is not None and not place.tasks:
             return place.values
         waits = any(task.interrupts for task in place.tasks)
-        begun = None if place.created_at else {"done": [], "also": [], "text": text}
-        await graph.ainvoke(Command(resume="yes") if waits else begun, config, durability="sync")
+        first_input = None if place.created_at else {"done": [], "also": [], "text": text}
+        await graph.ainvoke(Command(resume="yes") if waits else first_input, config, durability="sync")
 
 
 async def lose_process_after(place: DynamoTable, writes: int) -> bool:
     """Whether that many writes are fewer than a graph makes; who goes on with it must not notice."""
-    left, client = iter(range(writes)), place.saver.client
+    remaining, client = iter(range(writes)), place.saver.client
     died = False
 
-    def put(**_: object) -> None:
+    def fail_after_writes(**_: object) -> None:
         nonlocal died
-        if next(left, None) is None:
+        if next(remaining, None) is None:
             died = True
             raise ConnectionError("dead")
 
     config: Any = {"configurable": {"thread_id": f"killed-{writes}"}}
     async with open_checkpoints(place) as checkpointer:
         graph = graph_with_interrupt(checkpointer)
-        client.meta.events.register("before-call.dynamodb.PutItem", put)
+        client.meta.events.register("before-call.dynamodb.PutItem", fail_after_writes)
         with suppress(ConnectionError):
             await run_to_end(graph, config)
-        client.meta.events.unregister("before-call.dynamodb.PutItem", put)
-        ended = await run_to_end(graph, config)
-    assert ended == {"done": ["first", "yes"], "also": ["first", "yes"], "text": "xxxxx"}, writes
+        client.meta.events.unregister("before-call.dynamodb.PutItem", fail_after_writes)
+        final_state = await run_to_end(graph, config)
+    assert final_state == {"done": ["first", "yes"], "also": ["first", "yes"], "text": "xxxxx"}, writes
     return died

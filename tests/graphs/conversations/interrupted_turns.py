@@ -35,10 +35,10 @@ def searched(tmp_path_factory) -> Path:
 
 def run_process(home: Path, text: str, deadly: Collection[str], **options: Any) -> int | None:
     """The code with which a process ends that says `text`, or goes on with it."""
-    started = FORK_SERVER.Process(target=talk, args=(home, text, deadly), kwargs=options, daemon=True)
-    started.start()
-    started.join(120)
-    return started.exitcode
+    child = FORK_SERVER.Process(target=talk, args=(home, text, deadly), kwargs=options, daemon=True)
+    child.start()
+    child.join(120)
+    return child.exitcode
 
 
 async def stored_traces(home: Path) -> dict[str, Any]:

@@ -33,7 +33,12 @@ async def create_failed_run(dependencies: Dependencies, template: Run, run_id: s
 
 async def content_of(store: Store, run_id: str) -> tuple[object, ...]:
     """Of the run, and its trials in the order of their creation."""
-    found = await belongings(store, OWNER, run_id)
+    contents = await belongings(store, OWNER, run_id)
     trials = iterate_records(store.records, OWNER, "trial", prefix=f"{run_id}.", newest_first=True)
     order = [record.document["number"] async for record in trials if record.key.id.startswith(run_id)]
-    return {record.key: record.document for record in found.records}, found.events, found.results, sorted(order)
+    return (
+        {record.key: record.document for record in contents.records},
+        contents.events,
+        contents.results,
+        sorted(order),
+    )

@@ -74,9 +74,9 @@ async def count_trials(dependencies: Dependencies) -> int:
 
 async def run_process(home: Path, now: datetime, decision: Decided | None, writes: int) -> int | None:
     """The code with which a process ends that goes on with the run."""
-    started = FORK_SERVER.Process(target=go_on, args=(home, RUN, now, decision, writes), daemon=True)
-    started.start()
-    return await exit_code_of(started)
+    child = FORK_SERVER.Process(target=go_on, args=(home, RUN, now, decision, writes), daemon=True)
+    child.start()
+    return await exit_code_of(child)
 
 
 async def check_kills_around_approval(

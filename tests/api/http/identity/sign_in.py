@@ -30,8 +30,8 @@ def secured_application(home: Path, auth: str = "keys", **changed: Any) -> FastA
 
 async def create_key(home: Path, owner: str = "anna", *, age: int = 0, **terms: Any) -> str:
     async with open_store(home) as store:
-        made = KeyTerms(owner=owner, roles=("portfolio-manager",)).model_copy(update=terms)
-        return (await create(store, made, days=90, now=datetime.now(UTC) - timedelta(days=age)))[1]
+        key_terms = KeyTerms(owner=owner, roles=("portfolio-manager",)).model_copy(update=terms)
+        return (await create(store, key_terms, days=90, now=datetime.now(UTC) - timedelta(days=age)))[1]
 
 
 @asynccontextmanager
@@ -42,5 +42,5 @@ async def remote_client(app: FastAPI) -> AsyncGenerator[httpx.AsyncClient]:
         yield client
 
 
-def bearer(shown: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {shown}"}
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}

@@ -30,9 +30,9 @@ async def agent_events(client: httpx.AsyncClient, body: dict[str, Any], **header
     """The events of one connection, each of which AG-UI's own model has accepted without unknown fields."""
     async with client.stream("POST", "/api/agent", json=body, headers=headers, timeout=60) as response:
         assert response.status_code == 200, await response.aread()
-        found = [(int(frame["id"]), json.loads(frame["data"])) async for frame in frames(response)]
+        numbered_events = [(int(frame["id"]), json.loads(frame["data"])) async for frame in frames(response)]
     first = int(headers.get("last_event_id", headers.get("Last-Event-ID", "0"))) + 1
-    assert [number for number, _ in found] == list(range(first, first + len(found)))
-    for _, event in found:
+    assert [number for number, _ in numbered_events] == list(range(first, first + len(numbered_events)))
+    for _, event in numbered_events:
         assert not EVENT.validate_python(event).model_extra, event
-    return [event for _, event in found]
+    return [event for _, event in numbered_events]
