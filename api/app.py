@@ -156,7 +156,7 @@ def create_app(
     )
     make_once(app)
     problems.install(app)
-    app.add_middleware(auditing.Audited)
+    app.add_middleware(auditing.AuditOutcomes)
     if not settings.auth:
         app.add_middleware(OnThisMachine)
     limits = Limits(settings) if settings.auth else None
@@ -198,7 +198,7 @@ def _routes() -> "list[BaseRoute]":
         turns,
     )
 
-    known = [Depends(each) for each in (BEARER, KEY, principal, only_known_parameters, auditing.told)]
+    known = [Depends(each) for each in (BEARER, KEY, principal, only_known_parameters, auditing.audit_request)]
     routes = APIRouter(responses=problems.errors(), dependencies=known)
     every = APIRouter()
     every.include_router(health.router, prefix="/api", responses=problems.errors() | problems.ENVELOPE)

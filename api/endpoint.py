@@ -21,9 +21,9 @@ from pydantic import BaseModel, ValidationError, field_validator
 from api.http.body_limits import at_most
 from api.http.errors import handlers as problems
 from api.http.errors.handlers import Problem
-from api.http.middleware.request_log import request_id
 from api.http.middleware.stack import guard
 from api.http.rate_limits import CALCULATIONS
+from api.http.request_context import request_id
 from api.http.server import LARGEST_HEAD, Announced, listening, run
 from api.operations.log import libraries_told, log_to
 from api.settings import Settings

@@ -1,1 +1,1 @@
-"""Checks of an installation and of its stored work, for the command `doctor`."""
+"""Checks of an installation, which `python -m api doctor` runs: environment, services, store and queue."""

@@ -1,4 +1,4 @@
-"""A finding of a check: its state, what was found, and what to do."""
+"""The result of one check and its constructors."""
 
 from typing import Literal, TypeAlias
 
@@ -10,11 +10,13 @@ State: TypeAlias = Literal["ok", "warning", "failed", "skipped"]
 
 
 class Finding(Frozen):
+    """What a check found."""
+
     name: str
     state: State
     found: str
     todo: str = ""
-    """What mends it."""
+    """How to fix it."""
 
 
 def ok(name: str, found: str) -> Finding:
@@ -33,5 +35,5 @@ def skipped(name: str, found: str) -> Finding:
     return Finding(name=name, state="skipped", found=found)
 
 
-def refused(name: str, error: InvalidInput) -> Finding:
+def invalid_setting(name: str, error: InvalidInput) -> Finding:
     return failed(name, reason_and_allowed(str(error))[0], f"set {error.field} to {error.allowed}")

@@ -11,13 +11,10 @@ from typing import Any
 from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive
 
 from api.http.dependencies import reading
-from api.http.errors.handlers import CODES, Error, answer
 
-LONGEST_URL = 8_000
-MOST_HEADERS, LARGEST_HEADERS = 100, 16_000
 PATIENCE = 30.0
 """Seconds that a body may take, and more as it arrives: see `SLOWEST`."""
 SLOWEST = 100_000
@@ -98,32 +95,3 @@ def _parts(content: bytes, most: int, *, numbers: bool) -> int:
         return texts
     bare = _TEXT.sub(b"", content)
     return texts + bare.count(b"[") + bare.count(b"{") + (0 if numbers else bare.count(b","))
-
-
-class Formed:
-    """ASGI middleware: what stands above the body is of a size that nobody needs to exceed."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refused = None if scope["type"] == "lifespan" else _refused(scope)
-        if refused is None:
-            await self._app(scope, receive, send)
-        else:
-            status, message = refused
-            await answer(status, Error(code=CODES[status], message=message))(scope, receive, send)
-
-
-def _refused(scope: Scope) -> tuple[int, str] | None:
-    url = len(scope.get("raw_path") or scope["path"].encode()) + len(scope["query_string"])
-    if url > LONGEST_URL:
-        return 414, f"the address has {url:,} bytes; expected {LONGEST_URL:,}"
-    headers = scope["headers"]
-    size = sum(len(name) + len(value) for name, value in headers)
-    if len(headers) > MOST_HEADERS or size > LARGEST_HEADERS:
-        allowed = f"{MOST_HEADERS} headers of {LARGEST_HEADERS:,} bytes together"
-        return 431, f"there are {len(headers)} headers of {size:,} bytes; expected {allowed}"
-    if not scope["path"].isprintable():
-        return 400, "the path holds a character that cannot be printed; expected those that can"
-    return None

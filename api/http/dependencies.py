@@ -15,8 +15,8 @@ from api.http.errors.validation import fields_of
 from api.http.identity.authentication import Identity
 from api.http.identity.revocation import AGAIN, Standing
 from api.http.identity.tickets import redeemed
-from api.http.middleware.request_log import known
 from api.http.rate_limits import Limits
+from api.http.request_context import bind_owner
 from api.operations.readiness import Watches
 from api.settings import Settings
 from desk.base.errors import InvalidInput
@@ -58,7 +58,7 @@ async def principal(connection: HTTPConnection, serving: Serving) -> AsyncGenera
     """Who asks, while it asks."""
     asking = await let_in(connection)
     with nullcontext() if serving.limits is None else serving.limits.working(asking.owner):
-        known(connection, asking.owner)
+        bind_owner(connection, asking.owner)
         serving.answering.attend(asking.owner)
         yield asking
 
@@ -90,7 +90,7 @@ Asking = Annotated[Principal, Depends(principal)]
 
 
 async def _standing(connection: HTTPConnection, serving: Serving, asking: Asking) -> Standing:
-    return Standing(serving, connection, asking)
+    return Standing(connection, asking, serving.identity, serving.dependencies.store, serving.ask_again)
 
 
 Reading = Annotated[Standing, Depends(_standing)]

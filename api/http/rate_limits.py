@@ -18,7 +18,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http.errors.handlers import Problem, answer
-from api.http.middleware.request_log import address
+from api.http.request_context import client_address
 from api.settings import Settings
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class Limits:
             yield
 
     async def _signed_in(self, connection: HTTPConnection, who: "Who") -> "Principal":
-        host, shown = network(address(connection)), _shown(connection)
+        host, shown = network(client_address(connection)), _shown(connection)
         if shown and shown not in self._good and (wait := self._failures.wait(host)):
             raise too_many(wait, "failed sign-ins of an address", f"{FAILURES} a minute")
         try:
@@ -196,7 +196,7 @@ class ByAddress:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
             try:
-                self._limits.arrive(address(HTTPConnection(scope)))
+                self._limits.arrive(client_address(HTTPConnection(scope)))
             except Problem as refused:
                 await answer(refused.status, refused.error, refused.headers)(scope, receive, send)
                 return

@@ -199,7 +199,7 @@ async def arrive(served: "Served", event: Event, until: float) -> Event:
 
 
 async def _import(served: "Served", notification: Notification, key: str) -> Event:
-    from api.http.middleware.audit import audited
+    from api.operations.audit import audited_command
     from desk.market.datasets.ingestion import import_file
     from desk.market.datasets.schemas import Terms
 
@@ -215,7 +215,7 @@ async def _import(served: "Served", notification: Notification, key: str) -> Eve
     store = served.dependencies.store
     content = await store.blobs.get(key)
     acting = Principal(owner=owner, roles=(), via=f"s3:{bucket}")
-    async with audited(store, acting, "imports.put", f"datasets/{dataset}"):
+    async with audited_command(store, acting, "imports.put", f"datasets/{dataset}"):
         report = await import_file(store, owner, dataset, content, Terms(), commit=True, now=served.dependencies.now())
     return report.model_dump(mode="json")
 

@@ -16,7 +16,7 @@ from anyio import EndOfStream, create_memory_object_stream
 from starlette.types import ASGIApp, Message, Scope
 
 from api.http.errors.handlers import CODES, Error, answer
-from api.http.middleware.request_log import HEADER
+from api.http.request_context import REQUEST_ID_HEADER
 
 Event: TypeAlias = dict[str, Any]
 
@@ -31,7 +31,7 @@ SILENCE = 0.5
 GRACE = 0.5
 """Seconds that a request has to end once it is interrupted."""
 SEPARATOR = bytes(8)
-REQUEST_ID = HEADER.lower().encode()
+REQUEST_ID = REQUEST_ID_HEADER.lower().encode()
 OF_THE_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "upgrade"}
 
 

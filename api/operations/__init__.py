@@ -1,1 +1,1 @@
-"""Logs, metrics, telemetry, readiness and the installation check."""
+"""Logs, metrics, telemetry, readiness and audit entries of a process."""

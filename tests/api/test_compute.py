@@ -9,7 +9,7 @@ import pytest
 from api.app import create_dependencies
 from api.cli.main import run
 from api.compute_settings import cluster_of
-from api.doctor.installation import compute
+from api.doctor.services import check_compute
 from api.settings import read_settings
 from desk.base.errors import InvalidInput
 from tests.api.sagemaker_settings import SAGEMAKER
@@ -131,28 +131,28 @@ async def test_doctor_tells_where_searches_are_computed(
     given()
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    found = await compute(read_settings())
+    found = await check_compute(read_settings())
     assert found.state == "failed"
     assert found.found.startswith("s3 is unavailable (neither AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY")
     assert "SAGEMAKER_STORAGE" in found.todo
     given(STRATIGOS_COMPUTE="ray:127.0.0.1:1")
-    found = await compute(read_settings())
+    found = await check_compute(read_settings())
     assert found.state == "failed"
-    assert found.found.startswith("no cluster answers at 127.0.0.1:1 (STRATIGOS_COMPUTE): [Err")
+    assert found.found.startswith("no cluster responds at 127.0.0.1:1 (STRATIGOS_COMPUTE): [Err")
     given(STRATIGOS_COMPUTE="ray:127.0.0.1:99999")
-    found = await compute(read_settings())
+    found = await check_compute(read_settings())
     assert (found.state, found.found) == ("failed", "STRATIGOS_COMPUTE: 'ray:127.0.0.1:99999' is not allowed")
     assert found.todo.startswith("set STRATIGOS_COMPUTE to ray, ray:auto, or ray:HOST:PORT of the head")
     given(STRATIGOS_COMPUTE="ray")
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    assert (await compute(read_settings())).found == "searches are computed on ray"
+    assert (await check_compute(read_settings())).found == "searches run on ray"
     for address, told in (("desk", "RAY_ADDRESS: 'desk' is not allowed"), ("127.0.0.1:1", "127.0.0.1:1 (RAY_ADDRESS)")):
         monkeypatch.setenv("RAY_ADDRESS", address)
-        found = await compute(read_settings())
+        found = await check_compute(read_settings())
         assert (found.state, told in found.found) == ("failed", True), found
     monkeypatch.setenv("RAY_ADDRESS", "auto")
     with monkeypatch.context() as without:
         without.setitem(sys.modules, "ray", None)
-        assert (await compute(read_settings())).found == "Ray is not installed"
+        assert (await check_compute(read_settings())).found == "Ray is not installed"
     given(STRATIGOS_COMPUTE=None)
-    assert (await compute(read_settings())).found == "searches are computed by this machine"
+    assert (await check_compute(read_settings())).found == "searches run on this machine"

@@ -219,14 +219,14 @@ async def _record(dependencies: "Dependencies", owner: str, run: str, decided: D
     """Record the decision and tell the one that holds."""
     from api.cli.output.progress import ruled
     from api.cli.terminal import plain
-    from api.http.middleware.audit import audited
+    from api.operations.audit import audited_command
     from desk.governance.approvals import approval_of
     from desk.governance.principals import Principal
     from desk.governance.roles import ROLES
     from graphs.runs.execution import decide_approval
 
     action = f"{'jobs' if subject == 'launch' else subject}.{'reject' if decided.verdict == 'rejected' else 'approve'}"
-    async with audited(dependencies.store, Principal(owner=owner, roles=ROLES), action, f"jobs/{run}"):
+    async with audited_command(dependencies.store, Principal(owner=owner, roles=ROLES), action, f"jobs/{run}"):
         await decide_approval(dependencies, owner, run, decided, subject)
     approval = await approval_of(dependencies.store, owner, run, subject)
     assert approval is not None

@@ -107,11 +107,13 @@ def hold(
 
 
 def _told(settings: Settings, dependencies: "Dependencies", does: str, run: str) -> "AbstractAsyncContextManager[None]":
-    from api.http.middleware.audit import audited
+    from api.operations.audit import audited_command
     from desk.governance.principals import Principal
     from desk.governance.roles import ROLES
 
-    return audited(dependencies.store, Principal(owner=settings.owner, roles=ROLES), f"jobs.{does}", f"jobs/{run}")
+    return audited_command(
+        dependencies.store, Principal(owner=settings.owner, roles=ROLES), f"jobs.{does}", f"jobs/{run}"
+    )
 
 
 def _tell(report: "Report") -> None:

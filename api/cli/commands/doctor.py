@@ -39,10 +39,10 @@ def dead_letters(
 
 
 async def _doctor(*, as_json: bool) -> int:
-    from api.doctor.examination import examine
+    from api.doctor.checks import run_checks
 
     found: list[Finding] = []
-    async for finding in examine():
+    async for finding in run_checks():
         found.append(finding)
         if not as_json:
             _tell(finding)
@@ -67,9 +67,9 @@ def _tell(finding: "Finding") -> None:
 
 async def _dead_letters(*, as_json: bool) -> int:
     from api.cli.terminal import plain
-    from api.doctor.examination import opened
+    from api.doctor.checks import open_dependencies
 
-    async with opened(read_settings()) as dependencies:
+    async with open_dependencies(read_settings()) as dependencies:
         assert dependencies.queue is not None
         letters = await dependencies.queue.dead_letters(MOST)
     if as_json:
@@ -84,11 +84,11 @@ async def _dead_letters(*, as_json: bool) -> int:
 
 
 async def _replay(letter: str) -> int:
-    from api.doctor.examination import opened
+    from api.doctor.checks import open_dependencies
     from graphs.jobs import jobs
 
     settings = read_settings()
-    async with opened(settings) as dependencies:
+    async with open_dependencies(settings) as dependencies:
         run = await jobs.replay(dependencies, letter, by=settings.owner)
     print(f"Job {run.id} is {run.state}")
     return 0

@@ -143,9 +143,9 @@ def _allowed(key: "ApiKey") -> str:
 
 def _told(settings: Settings, store: "Store", does: str, key: str) -> "AbstractAsyncContextManager[None]":
     """In the audit log: whoever is at this terminal acts for the owner of the home."""
-    from api.http.middleware.audit import audited
+    from api.operations.audit import audited_command
 
-    return audited(store, Principal(owner=settings.owner, roles=ROLES), f"keys.{does}", f"keys/{key}")
+    return audited_command(store, Principal(owner=settings.owner, roles=ROLES), f"keys.{does}", f"keys/{key}")
 
 
 def _in_store(answer: "Callable[[Settings, Store], Awaitable[int]]") -> int:

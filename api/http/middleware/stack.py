@@ -3,8 +3,8 @@
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from api.http.body_limits import Formed
-from api.http.middleware.request_log import Numbered
+from api.http.middleware.head_limits import HeadLimits
+from api.http.middleware.request_log import RequestLog
 from api.http.middleware.security_headers import Guarded
 from api.http.rate_limits import ByAddress, Limits
 from api.settings import Settings
@@ -25,7 +25,7 @@ CORS_EXPOSED = ("ETag", "Location", "Retry-After", "X-Request-Id")
 
 def guard(app: FastAPI, settings: Settings, limits: Limits | None) -> None:
     """From the inside out; what was added by the handlers of errors stands inside."""
-    app.add_middleware(Formed)
+    app.add_middleware(HeadLimits)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -37,4 +37,4 @@ def guard(app: FastAPI, settings: Settings, limits: Limits | None) -> None:
     if limits is not None:
         app.add_middleware(ByAddress, limits=limits)
     app.add_middleware(Guarded)
-    app.add_middleware(Numbered)
+    app.add_middleware(RequestLog)

@@ -15,7 +15,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from api.cli.main import run
-from api.http.middleware.audit import told
+from api.http.middleware.audit import audit_request
 from api.operations.log import log_to
 from desk.base.owners import note_owner
 from desk.governance.audit_log import AuditLog, Logged
@@ -193,11 +193,11 @@ async def test_a_fault_and_a_request_that_is_cut_off_are_told(home: Path, made: 
     app = application(home)
     reached = asyncio.Event()
 
-    @app.post("/api/broken", dependencies=[Depends(told)])
+    @app.post("/api/broken", dependencies=[Depends(audit_request)])
     async def broken() -> None:
         raise ZeroDivisionError
 
-    @app.post("/api/endless", dependencies=[Depends(told)])
+    @app.post("/api/endless", dependencies=[Depends(audit_request)])
     async def endless() -> None:
         reached.set()
         await asyncio.sleep(60)

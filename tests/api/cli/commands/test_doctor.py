@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from api.cli.main import run
-from api.doctor import installation, stored_work
+from api.doctor import environment, services, stored_work
 from api.http.identity.api_keys import KeyTerms, create
 from api.settings import Settings, read_settings
 from desk.governance.audit_log import AuditLog, Entry
@@ -91,12 +91,12 @@ def broken(home: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     ("how", "name", "told", "todo"),
     [
         ("home", "home", "cannot be written to", "set STRATIGOS_HOME to a folder of yours"),
-        ("database", "database", "file is not a database", "put the last backup in place"),
+        ("database", "database", "file is not a database", "with the last backup"),
         ("schema", "database", "schema 999", "update the program"),
         ("settings", "settings", "'many' is not allowed", "set STRATIGOS_WORKERS to"),
         ("models", "models", "half of a pair of keys is set", "set AWS_SECRET_ACCESS_KEY to"),
-        ("sign-in", "sign-in", "nobody signs in, and 0.0.0.0", "set STRATIGOS_AUTH to keys or cognito"),
-        ("table", "store", "the table 'stratigos' is unavailable", "mend what stands above"),
+        ("sign-in", "sign-in", "authentication is off, and 0.0.0.0", "set STRATIGOS_AUTH to keys or cognito"),
+        ("table", "store", "the table 'stratigos' is unavailable", "fix the failures above"),
     ],
 )
 def test_what_is_broken_is_named_with_what_to_do(home, capsys, monkeypatch, how, name, told, todo):
@@ -116,11 +116,11 @@ def test_a_file_that_is_damaged_inside_is_found(home):
         connection.execute("CREATE TABLE a (b TEXT)")
         connection.executemany("INSERT INTO a VALUES (?)", [("x" * 500,)] * 100)
         connection.commit()
-    assert installation.database(settings_of(home)).state == "warning", "it has no write-ahead log"
+    assert environment.check_database(settings_of(home)).state == "warning", "it has no write-ahead log"
     content = bytearray(path.read_bytes())
     content[4096:4200] = bytes(104)
     path.write_bytes(content)
-    found = installation.database(settings_of(home))
+    found = environment.check_database(settings_of(home))
     assert (found.state, "is damaged" in found.found or "cannot be read" in found.found) == ("failed", True)
 
 
@@ -128,19 +128,19 @@ def test_a_file_that_is_damaged_inside_is_found(home):
     ("version", "state"), [((3, 10), "failed"), ((3, 11), "ok"), ((3, 13), "ok"), ((3, 99), "warning")]
 )
 def test_the_version_of_python(version, state):
-    assert installation.python(version).state == state
+    assert environment.check_python(version).state == state
 
 
 @pytest.mark.parametrize(("free", "state"), [(10**7, "failed"), (10**9, "warning"), (10**11, "ok")])
 def test_room_on_the_disk(home, free, state):
-    found = installation.home(settings_of(home), lambda _: free)
+    found = environment.check_home(settings_of(home), lambda _: free)
     assert (found.state, bool(found.todo)) == (state, state != "ok")
 
 
 def test_a_port_that_is_taken(home):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings = settings_of(home).model_copy(update={"port": taken.getsockname()[1]})
-        found = installation.port(settings)
+        found = environment.check_port(settings)
     assert found.state == "warning"
     assert "STRATIGOS_PORT" in found.todo
 
@@ -151,7 +151,7 @@ def test_kernels_that_are_not_compiled(tmp_path, monkeypatch):
     monkeypatch.setenv("STRATIGOS_KERNEL_CACHE", str(tmp_path))
     cache_folder.cache_clear()
     try:
-        found = installation.kernels(settings_of(tmp_path))
+        found = environment.check_kernels(settings_of(tmp_path))
     finally:
         cache_folder.cache_clear()
     assert found.state == "warning"
@@ -189,7 +189,7 @@ async def test_a_clock_that_differs_from_that_of_aws_is_told_although_aws_refuse
     with aws_at(hours) as url:
         point_at(monkeypatch, url)
         monkeypatch.setenv("STRATIGOS_STORE", "dynamodb:stratigos,s3:documents")
-        assert (await installation.clock(read_settings())).state == state
+        assert (await services.check_clock(read_settings())).state == state
 
 
 @pytest.mark.parametrize(
@@ -207,17 +207,17 @@ async def test_the_clock_is_looked_at_wherever_aws_is_used(home, monkeypatch, se
         monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", url)
         for name, value in given.items():
             monkeypatch.setenv(name, value.replace("{url}", url))
-        found = await installation.clock(read_settings())
-    assert (found.state, found.found[:12]) == ("failed", "the clock is")
+        found = await services.check_clock(read_settings())
+    assert (found.state, found.found[:12]) == ("failed", "the clock di")
     assert "NTP" in found.todo
 
 
 async def test_a_pool_that_cannot_be_reached(home, monkeypatch):
     monkeypatch.setenv("STRATIGOS_AUTH", "cognito")
     monkeypatch.setenv("COGNITO_CLIENTS", "client")
-    assert "COGNITO_ISSUER" in (await installation.sign_in(Settings())).todo
+    assert "COGNITO_ISSUER" in (await services.check_sign_in(Settings())).todo
     monkeypatch.setenv("COGNITO_ISSUER", f"http://127.0.0.1:{free_port()}/pool")
-    found = await installation.sign_in(Settings())
+    found = await services.check_sign_in(Settings())
     assert (found.state, "cannot be read" in found.found) == ("failed", True)
 
 
@@ -228,8 +228,8 @@ async def test_keys_that_end_soon_or_are_missing(home, days, state):
         if days is not None:
             terms = KeyTerms(owner="anna", roles=("analyst",))
             _, shown = await create(dependencies.store, terms, days=days, now=dependencies.now())
-            assert shown not in str(await stored_work.keys(dependencies, settings))
-        found = await stored_work.keys(dependencies, settings)
+            assert shown not in str(await stored_work.check_keys(dependencies, settings))
+        found = await stored_work.check_keys(dependencies, settings)
     assert found.state == state
 
 
@@ -243,27 +243,27 @@ def left(dependencies: Any, **changes: Any) -> Run:
 async def test_runs_that_nobody_executes_and_jobs_that_were_never_sent(home):
     settings = settings_of(home)
     async with queued_dependencies(home) as dependencies:
-        assert (await stored_work.interrupted(dependencies, settings)).state == "ok"
+        assert (await stored_work.check_runs(dependencies, settings)).state == "ok"
         await dependencies.store.records.put_many([left(dependencies).put(0)])
-        found = await stored_work.interrupted(dependencies, settings)
+        found = await stored_work.check_runs(dependencies, settings)
         assert (found.state, "left-alone" in found.found) == ("warning", True)
-        assert (await stored_work.tickets(dependencies, settings)).state == "ok"
+        assert (await stored_work.check_tickets(dependencies, settings)).state == "ok"
         place = {"job": "j", "number": 1, "at": (dependencies.now() - timedelta(minutes=1)).isoformat()}
         await dependencies.store.records.put(Key("_desk", "turnstile", "anna"), {"count": 1, "places": [place]})
-        assert (await stored_work.tickets(dependencies, settings)).state == "warning"
+        assert (await stored_work.check_tickets(dependencies, settings)).state == "warning"
 
 
 async def test_computations_that_nobody_looks_at(home):
     settings = settings_of(home)
     async with cloud_dependencies(home, Account()) as dependencies:
-        assert (await stored_work.computations(dependencies, settings)).state == "ok"
+        assert (await stored_work.check_computations(dependencies, settings)).state == "ok"
         known = Computation(owner="local", run="r", job="local-r-plan-0", looked_at=dependencies.now())
         await dependencies.store.records.put_many([known.put(0)])
-        assert (await stored_work.computations(dependencies, settings)).state == "ok"
+        assert (await stored_work.check_computations(dependencies, settings)).state == "ok"
         later = replace(dependencies, now=lambda: known.looked_at + timedelta(hours=1))
-        assert "nobody has asked" in (await stored_work.computations(later, settings)).found
+        assert "not polled" in (await stored_work.check_computations(later, settings)).found
     async with queued_dependencies(home) as dependencies:
-        assert "STRATIGOS_COMPUTE" in str(await stored_work.computations(dependencies, settings))
+        assert "STRATIGOS_COMPUTE" in str(await stored_work.check_computations(dependencies, settings))
 
 
 async def test_an_audit_log_that_was_changed(home):
@@ -274,12 +274,12 @@ async def test_an_audit_log_that_was_changed(home):
             await AuditLog(dependencies.store).append(
                 Entry(at=dependencies.now(), action=action, object="jobs/1", **who)
             )
-        assert (await stored_work.audit_log(dependencies, settings)).state == "ok"
+        assert (await stored_work.check_audit_log(dependencies, settings)).state == "ok"
     with closing(sqlite3.connect(home / "store.sqlite")) as connection:
         connection.execute("UPDATE events SET payload = replace(payload, 'anna', 'anne') WHERE number = 2")
         connection.commit()
     async with queued_dependencies(home) as dependencies:
-        found = await stored_work.audit_log(dependencies, settings)
+        found = await stored_work.check_audit_log(dependencies, settings)
     assert (found.state, "entry 2" in found.found) == ("failed", True)
 
 
@@ -290,7 +290,7 @@ async def buried(home: Path, body: dict[str, Any]) -> str:
         delivery = await dependencies.queue.receive(lease=60.0, wait=1.0)
         assert delivery is not None
         await dependencies.queue.bury(delivery, "3 workers did not survive it")
-        assert "dead-letters" in (await stored_work.queue(dependencies, settings_of(home))).todo
+        assert "dead-letters" in (await stored_work.check_queue(dependencies, settings_of(home))).todo
         return id_
 
 
