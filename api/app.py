@@ -262,21 +262,21 @@ async def _queue(settings: Settings, *, queued: bool) -> "AsyncGenerator[Queue |
 
 @asynccontextmanager
 async def opened_store(settings: Settings) -> "AsyncGenerator[Store]":
+    from store.embedded import open_store
     from store.errors import Unavailable
-    from store.store import open_store
 
     if not settings.store:
         async with open_store(settings.home) as store:
             yield store
         return
-    from store.aws.session import open_aws_store
+    from store.aws.store import open_aws_store
 
     table, _, bucket = settings.store.removeprefix("dynamodb:").partition(",s3:")
     async with AsyncExitStack() as stack:
         try:
             opened = await stack.enter_async_context(open_aws_store(table, bucket))
         except Unavailable as error:
-            allowed = "a table that store.aws.session.create_table has made, and a bucket, both of yours"
+            allowed = "a table that store.aws.store.create_table has made, and a bucket, both of yours"
             raise InvalidInput("STRATIGOS_STORE", settings.store, reason=str(error), allowed=allowed) from error
         yield opened
 

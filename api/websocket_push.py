@@ -41,7 +41,8 @@ class ManagementApi:
         )
 
         from graphs.streaming.connections import Left
-        from store.aws.table import Backoff, reason
+        from store.aws.backoff import Backoff
+        from store.aws.client_errors import reason
 
         backoff = Backoff(self._patience, LONGEST_PAUSE)
         call = partial(self._client.post_to_connection, ConnectionId=connection, Data=text.encode("utf-8", "replace"))
@@ -106,7 +107,7 @@ async def pushed(settings: "Settings", store: Store) -> "AsyncGenerator[tuple[St
         yield store, None
         return
     from graphs.streaming.connections import Sockets
-    from store.aws.session import connect
+    from store.aws.clients import connect
 
     with (
         closing(await asyncio.to_thread(connect, "apigatewaymanagementapi", settings.sockets)) as client,

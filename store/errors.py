@@ -1,26 +1,26 @@
-"""What can go wrong in the store.
+"""Errors of the store.
 
 StoreError
-├── Invalid       a key, document, cursor or limit that no store takes (also a ValueError)
+├── Invalid       a key, document, cursor or limit that no adapter accepts (also a ValueError)
 ├── Conflict      the record is not at the version that the writer expected
 ├── Missing       there is no such blob (also a LookupError)
-├── Corrupted       what is stored was changed by something else, and reads back as nothing that was written
-├── Unavailable   the storage cannot answer now: disk full, locked, unreachable, throttled; nothing was written
-│   └── OutcomeUnknown  the answer was lost on the way: what was to be written is there as a whole, or not at all
+├── Corrupted     stored data cannot be decoded, because something else changed it
+├── Unavailable   the storage cannot serve the call now: disk full, locked, unreachable, throttled; nothing was written
+│   └── OutcomeUnknown  the response was lost: the write was applied completely or not at all
 └── NewerSchema   the database was written by a newer version of this program
 """
 
 
 class StoreError(Exception):
-    """Base of every error this package raises on purpose."""
+    """Base class of the errors that this package raises."""
 
 
 class Invalid(StoreError, ValueError):
-    """A value that no store takes; the message names field, value and what is allowed."""
+    """A value that no adapter accepts; the message names the field, the value and the accepted values."""
 
 
 class Conflict(StoreError):
-    """Somebody else wrote first: read again, decide again."""
+    """Another writer changed the record first; read it again before the next write."""
 
 
 class Missing(StoreError, LookupError):
@@ -28,15 +28,15 @@ class Missing(StoreError, LookupError):
 
 
 class Corrupted(StoreError):
-    """What is stored was changed by something else, and reads back as nothing that was written."""
+    """Stored data cannot be decoded, because something other than the store changed it."""
 
 
 class Unavailable(StoreError):
-    """The storage cannot answer now; trying later may help."""
+    """The storage cannot serve the call now; a later retry may succeed."""
 
 
 class OutcomeUnknown(Unavailable):
-    """Reading tells whether it was written; so does writing again with the version that was expected."""
+    """The response to a write was lost; a read, or a repeated write with an expected version, shows the outcome."""
 
 
 class NewerSchema(StoreError):

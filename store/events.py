@@ -1,4 +1,4 @@
-"""What happened, in order: one append-only log per owner and run."""
+"""Port of the event log: one append-only log per owner and run."""
 
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
@@ -22,49 +22,50 @@ class Event:
 
 @runtime_checkable
 class Events(Protocol):
-    """Port. Adapters: `store.sqlite.database.SqliteEvents`, `store.aws.events.DynamoEvents`."""
+    """Adapters: `store.sqlite.events.SqliteEvents` and `store.aws.events.DynamoEvents`."""
 
     async def append(self, owner: str, run_id: str, event_id: str, payload: Document) -> int:
-        """The event's number; an id that the log already has keeps its number and payload."""
+        """Append an event and return its number; an id already in the log keeps its number and payload."""
         ...
 
     async def append_many(
         self, owner: str, run_id: str, events: Iterable[tuple[str, Document]], *, expected: int | None = None
     ) -> list[int]:
-        """Like `append` of each (event_id, payload) in turn, in one transaction (DynamoDB: one for every 50).
+        """Append each (event_id, payload) in order, in one transaction (DynamoDB: one for every 50 events).
 
-        New ones come right after number `expected`, or it is a `Conflict` and none is written.
+        With `expected`, raises `Conflict` and writes nothing unless the log ends at that number.
         """
         ...
 
     async def read(self, owner: str, run_id: str, after: int = 0, limit: int = MAX_PAGE) -> list[Event]:
-        """The events numbered `after` + 1 and on; an unknown log is empty."""
+        """At most `limit` events from number `after` + 1; an unknown log is empty."""
         ...
 
     async def last(self, owner: str, run_id: str) -> int:
-        """The highest number, 0 for an unknown log."""
+        """The number of the last event, 0 for an unknown log."""
         ...
 
     async def wait(self, owner: str, run_id: str, after: int, *, timeout: float) -> bool:  # noqa: ASYNC109
-        """True as soon as the log goes beyond `after`, False after `timeout` seconds."""
+        """True as soon as the log has an event after number `after`, False after `timeout` seconds."""
         ...
 
     async def delete(self, owner: str, run_id: str) -> int:
-        """How many events there were; what is appended afterwards begins at 1.
+        """Delete the log and return the number of its events; the next event gets number 1.
 
-        One that is cut off leaves the first of them, without gaps, and may be repeated.
+        An interrupted deletion leaves the first events, without gaps, and may be repeated.
         """
         ...
 
 
 def conflict(run_id: str, last: int, expected: int) -> Conflict:
-    return Conflict(f"the log of {run_id!r} ends at {last}, expected was {expected}")
+    """The error for a log that does not end where the writer expected."""
+    return Conflict(f"the log of {run_id!r} ends at {last}; the writer expected {expected}")
 
 
 async def follow(events: Events, owner: str, run_id: str, *, after: int = 0) -> AsyncGenerator[Event]:
-    """Every event beyond `after`, then each new one as it comes; it ends only with its reader.
+    """Yield every event after number `after`, then each new one, without end.
 
-    Close it (`contextlib.aclosing`) when leaving the loop early.
+    Close the generator (`contextlib.aclosing`) when leaving the loop early.
     """
     while True:
         for event in await events.read(owner, run_id, after):

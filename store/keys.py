@@ -1,4 +1,4 @@
-"""What may stand in a key; one rule for every adapter, so that what one store takes all take."""
+"""Syntax of keys: owners, kinds, ids, labels and blob paths; every adapter accepts the same."""
 
 import re
 from dataclasses import dataclass
@@ -7,19 +7,19 @@ from store.errors import Invalid
 
 OWNER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+=-]{0,99}")
 KIND = re.compile(r"[a-z][a-z0-9_-]{0,49}")
-MAX_ID_BYTES = 512  # a DynamoDB sort key holds 1024 bytes, and an adapter adds its own prefix
+MAX_ID_BYTES = 512  # a DynamoDB sort key is limited to 1024 bytes, and an adapter adds its own prefix
 MAX_BLOB_KEY = 512  # S3 allows 1024
 LARGEST = 2**63 - 1
-ABOVE_EVERY_ID = "\U0010ffff"  # not printable, so no id holds it; the greatest in UTF-8
+ABOVE_EVERY_ID = "\U0010ffff"  # the greatest character in UTF-8; not printable, so no id contains it
 LABELS = ("state", "about", "content")
 SYSTEM = "_desk"
-"""Owns what no user does; no user has a name that begins with `_`."""
+"""Owner of the application's own records; no user name begins with `_`."""
 SEPARATORS = frozenset("#/\\")  # adapters join parts with `#` or `/`
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Names one record; the owner comes first in every store."""
+    """Identifies one record; every stored key begins with the owner."""
 
     owner: str
     kind: str
@@ -34,21 +34,23 @@ class Key:
 def check_owner(owner: str) -> None:
     if not OWNER.fullmatch(owner):
         raise Invalid(
-            f"`owner` is {_shown(owner)}; allowed are 1 to 100 letters a-z, A-Z, digits and "
+            f"`owner` is {_shorten(owner)}; allowed are 1 to 100 letters a-z, A-Z, digits and "
             "_ . @ + = -, the first a letter, digit or _"
         )
 
 
 def check_kind(kind: str) -> None:
     if not KIND.fullmatch(kind):
-        raise Invalid(f"`kind` is {_shown(kind)}; allowed are 1 to 50 of a-z, digits, _ and -, the first a letter")
+        raise Invalid(f"`kind` is {_shorten(kind)}; allowed are 1 to 50 of a-z, digits, _ and -, the first a letter")
 
 
 def check_id(field: str, value: str) -> None:
     if not value or not value.isprintable() or SEPARATORS & set(value):
-        raise Invalid(f"`{field}` is {_shown(value)}; allowed are printable characters other than # / \\, at least one")
+        raise Invalid(
+            f"`{field}` is {_shorten(value)}; allowed are printable characters other than # / \\, at least one"
+        )
     if (size := len(value.encode())) > MAX_ID_BYTES:
-        raise Invalid(f"`{field}` is {_shown(value)}, {size} bytes in UTF-8; allowed are {MAX_ID_BYTES}")
+        raise Invalid(f"`{field}` is {_shorten(value)}, {size} bytes in UTF-8; allowed are {MAX_ID_BYTES}")
 
 
 def check_prefix(prefix: str) -> None:
@@ -58,7 +60,7 @@ def check_prefix(prefix: str) -> None:
 
 def check_label(name: str, value: str) -> None:
     if name not in LABELS:
-        raise Invalid(f"a label is named {_shown(name)}; allowed are {', '.join(LABELS)}")
+        raise Invalid(f"a label is named {_shorten(name)}; allowed are {', '.join(LABELS)}")
     check_id(f"label {name}", value)
 
 
@@ -71,12 +73,12 @@ def check_blob_key(key: str) -> None:
     parts = key.split("/")
     if len(parts) < 2 or not all(OWNER.fullmatch(part) for part in parts):
         raise Invalid(
-            f"blob `key` is {_shown(key)}; allowed is owner/name with any number of further "
+            f"blob `key` is {_shorten(key)}; allowed is owner/name with any number of further "
             "parts, each 1 to 100 letters a-z, A-Z, digits and _ . @ + = -, the first a letter, "
             "digit or _"
         )
     if len(key) > MAX_BLOB_KEY:
-        raise Invalid(f"blob `key` is {_shown(key)}, {len(key)} characters; allowed are {MAX_BLOB_KEY}")
+        raise Invalid(f"blob `key` is {_shorten(key)}, {len(key)} characters; allowed are {MAX_BLOB_KEY}")
 
 
 def check_range(field: str, value: int, low: int, high: int) -> None:
@@ -84,5 +86,5 @@ def check_range(field: str, value: int, low: int, high: int) -> None:
         raise Invalid(f"`{field}` is {value}; allowed is {low} to {high}")
 
 
-def _shown(value: str) -> str:
+def _shorten(value: str) -> str:
     return repr(value) if len(value) <= 80 else f"{value[:80]!r}... ({len(value)} characters)"

@@ -1,4 +1,4 @@
-"""Wakes those in this process who wait for a log; what other processes append is polled for."""
+"""Wakes tasks of this process that wait for a log; events of other processes are found by polling."""
 
 import threading
 from collections import defaultdict
@@ -8,21 +8,23 @@ from contextlib import contextmanager
 
 
 class Listeners:
-    """Safe across threads and event loops: a future wakes whichever loop waits for it."""
+    """Safe across threads and event loops: each waiting task gets a `concurrent.futures.Future`."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: defaultdict[tuple[str, str], set[Future[None]]] = defaultdict(set)
 
     def notify(self, owner: str, run_id: str) -> None:
+        """Complete the futures of all tasks that listen to the log."""
         with self._lock:
-            rung = self._waiting.pop((owner, run_id), set[Future[None]]())
-        for future in rung:
+            listeners = self._waiting.pop((owner, run_id), set[Future[None]]())
+        for future in listeners:
             if future.set_running_or_notify_cancel():
                 future.set_result(None)
 
     @contextmanager
     def listen(self, owner: str, run_id: str) -> Generator[Future[None]]:
+        """A future that the next `notify` of the log completes."""
         future: Future[None] = Future()
         with self._lock:
             self._waiting[owner, run_id].add(future)

@@ -1,4 +1,4 @@
-"""Blobs as local files that survive a kill and a power cut."""
+"""Blobs as local files, durable across a killed process and a power failure."""
 
 import os
 import re
@@ -8,38 +8,41 @@ from pathlib import Path
 import obstore
 from obstore.store import LocalStore
 
-from store.object_storage import ObjectBlobs, faults
+from store.object_storage import ObjectBlobs, translate_errors
 
-STAGING = ".staging"  # no key starts with a dot, so nobody reads what a killed writer left here
+STAGING = ".staging"
+"""Folder of incomplete files; no key starts with a dot, so no reader opens one that a killed writer left."""
 
 
 class FileBlobs(ObjectBlobs):
+    """Adapter of `store.blobs.Blobs`."""
+
     def __init__(self, root: Path) -> None:
         super().__init__(LocalStore(root, mkdir=True))
         self._root = root
 
     def _path(self, key: str) -> str:
-        """Folders get a comma, so that `a/b` and `a/b/c` can both stand.
+        """Folders end with a comma, so that `a/b` and `a/b/c` can both exist.
 
-        Capitals get one too, since some file systems take `Ann` and `ann` for the same owner.
+        Capital letters get a comma and become small, because some file systems ignore case in names.
         """
-        *folders, name = re.sub("[A-Z]", _small, super()._path(key)).split("/")
+        *folders, name = re.sub("[A-Z]", _lower, super()._path(key)).split("/")
         return "/".join([*(f"{folder}," for folder in folders), name])
 
     def _put(self, path: str, data: bytes) -> None:
-        """obstore renames but never syncs: after a power cut the name could hold zeros."""
-        staged = f"{STAGING}/{uuid.uuid4().hex}"
-        with faults(path, exists=True):
-            obstore.put(self._objects, staged, data)
-            _sync(self._root / staged)
-            obstore.rename(self._objects, staged, path)
+        """Write, sync, rename: obstore does not sync, so the file could be empty after a power failure."""
+        draft = f"{STAGING}/{uuid.uuid4().hex}"
+        with translate_errors(path, exists=True):
+            obstore.put(self._objects, draft, data)
+            _sync(self._root / draft)
+            obstore.rename(self._objects, draft, path)
             for folder in (self._root / path).parents:
                 _sync(folder)
                 if folder == self._root:
                     break
 
 
-def _small(capital: re.Match[str]) -> str:
+def _lower(capital: re.Match[str]) -> str:
     return f",{capital[0].lower()}"
 
 

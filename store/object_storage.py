@@ -1,4 +1,4 @@
-"""Blobs in any object store that obstore knows."""
+"""Blobs in any object store that obstore supports."""
 
 import asyncio
 import re
@@ -17,9 +17,10 @@ CODE = re.compile(r"<Code>(\w{1,100})</Code>")
 
 
 class ObjectBlobs:
-    """obstore's blocking calls in threads: its async ones abort the process now and then at exit.
+    """Adapter of `store.blobs.Blobs`.
 
-    Its runtime wakes the event loop while the interpreter shuts down (pyo3-async-runtimes #40).
+    It runs obstore's blocking calls in threads, because the asynchronous ones may abort the process at exit: their
+    runtime wakes the event loop while the interpreter shuts down (pyo3-async-runtimes #40).
     """
 
     def __init__(self, objects: ObjectStore) -> None:
@@ -52,25 +53,25 @@ class ObjectBlobs:
         return key
 
     def _put(self, path: str, data: bytes) -> None:
-        with faults(path, exists=True):
+        with translate_errors(path, exists=True):
             obstore.put(self._objects, path, data)
 
     def _get(self, path: str) -> bytes:
-        with faults(path):
+        with translate_errors(path):
             return obstore.get(self._objects, path).bytes().to_bytes()
 
     def _head(self, path: str) -> None:
-        with faults(path):
+        with translate_errors(path):
             obstore.head(self._objects, path)
 
     def _delete(self, path: str) -> None:
-        with faults(path):
+        with translate_errors(path):
             obstore.delete(self._objects, path)
 
 
 @contextmanager
-def faults(path: str, *, exists: bool = False) -> Generator[None]:
-    """`FileNotFoundError` passes where the blob itself may be missing."""
+def translate_errors(path: str, *, exists: bool = False) -> Generator[None]:
+    """Raise `Unavailable` for errors of obstore; with `exists` a missing file is one too, else it passes through."""
     try:
         yield
     except (BaseError, OSError) as error:
@@ -79,8 +80,8 @@ def faults(path: str, *, exists: bool = False) -> Generator[None]:
             raise
         status, code = STATUS.search(text), CODE.search(text)
         if status is None:
-            reason = text.partition("\n")[0]  # obstore adds a page of debug text
+            reason = text.partition("\n")[0]  # obstore appends long debug text
             raise Unavailable(f"the blob storage failed at {path!r}: {reason}") from error
-        reason = f"it answers {status[1]}{f' {code[1]}' if code else ''}"
-        # what S3 says besides holds key ids and tokens
+        reason = f"status {status[1]}{f' {code[1]}' if code else ''}"
+        # the rest of an S3 response contains key ids and tokens
         raise Unavailable(f"the blob storage failed at {path!r}: {reason}") from None

@@ -1,4 +1,4 @@
-"""Work that waits for a worker: at least once, under a lease, and put aside when it kills its workers."""
+"""Port of the work queue: at-least-once delivery under a lease, with dead letters."""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -10,50 +10,50 @@ __all__ = ["Delivery", "Document", "Queue"]
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message in the hands of one worker until its lease ends."""
+    """A message that one worker holds until its lease ends."""
 
     id: str
     body: Document
     attempt: int
     """1 at its first delivery."""
     receipt: str
-    """Names this delivery; worthless once the lease has ended."""
+    """Identifies this delivery; invalid once the lease has ended."""
 
 
 @runtime_checkable
 class Queue(Protocol):
-    """Port. Adapters: `store.sqlite.queue.SqliteQueue`, `store.aws.queue.SqsQueue`.
+    """Adapters: `store.sqlite.queue.SqliteQueue` and `store.aws.queue.SqsQueue`.
 
-    Messages come roughly in the order in which they were sent. A worker that dies says nothing: its messages come
-    again when the lease ends.
+    Messages are delivered roughly in the order in which they were sent. A message whose worker dies is delivered
+    again when its lease ends.
     """
 
     async def send(self, body: Document) -> str:
-        """The id of the message; it is stored when this returns."""
+        """Store the message and return its id."""
         ...
 
     async def receive(self, *, lease: float, wait: float) -> Delivery | None:
-        """The next message, for `lease` seconds; None where none came within `wait` seconds."""
+        """The next message, leased for `lease` seconds; None if there is none within `wait` seconds."""
         ...
 
     async def adopt(self, delivery: Delivery, *, lease: float) -> bool:
-        """Hold a message that somebody else has received for this process; False where it is not to be had any more."""
+        """Lease a message that another component received for this process; False if it is no longer available."""
         ...
 
     async def extend(self, delivery: Delivery, *, lease: float) -> bool:
-        """Hold it for `lease` seconds from now; False where the lease has ended, and somebody else may have it."""
+        """Renew the lease for `lease` seconds from now; False if it has ended already."""
         ...
 
     async def finish(self, delivery: Delivery) -> None:
-        """It is done; finishing what is no longer held does nothing."""
+        """Delete the message; does nothing if the lease has ended."""
         ...
 
     async def release(self, delivery: Delivery, *, after: float = 0.0) -> None:
-        """Give it back, to be delivered again after so many seconds."""
+        """End the lease; the message is delivered again after `after` seconds."""
         ...
 
     async def bury(self, delivery: Delivery, reason: str) -> None:
-        """Put it aside: a dead letter is delivered to nobody until it is replayed."""
+        """Make the message a dead letter, which is not delivered until it is replayed."""
         ...
 
     async def dead_letters(self, limit: int = 100) -> list[Delivery]:
@@ -61,9 +61,9 @@ class Queue(Protocol):
         ...
 
     async def replay(self, message_id: str) -> bool:
-        """Send a dead letter again, as new; False where there is none."""
+        """Send a dead letter again as a new message; False if there is none with this id."""
         ...
 
     async def depth(self) -> int:
-        """About how many messages wait."""
+        """The approximate number of messages that wait for a worker."""
         ...

@@ -1,4 +1,4 @@
-"""Typed documents, one per key, each with a version."""
+"""Port of the record storage: one versioned JSON document per key, listed by id, creation or label."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,11 +11,11 @@ from store.serialization import Document
 
 __all__ = ["Document", "Key", "LabelName", "Labels", "Page", "Put", "Record", "Records", "iterate_records"]
 
-MAX_BATCH = 100  # what one DynamoDB transaction takes
+MAX_BATCH = 100  # the limit of a DynamoDB transaction
 MAX_PAGE = 1000
 
 LabelName: TypeAlias = Literal["state", "about", "content"]
-"""What records can be listed by, besides id and creation; DynamoDB has one local index for each."""
+"""Attributes by which records can be listed, besides id and creation; DynamoDB has one local index for each."""
 Labels: TypeAlias = Mapping[LabelName, str]
 
 
@@ -24,38 +24,38 @@ class Record:
     key: Key
     document: Document
     version: int
-    """1 after the first put, one more after each."""
+    """1 after the first put, incremented by each further one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """One write; `expected` is the version it replaces: 0 creates only, None replaces any."""
+    """One write; `expected` is the version that it replaces: 0 only creates, None replaces any version."""
 
     key: Key
     document: Document
     expected: int | None = None
     labels: Labels = field(default_factory=dict[LabelName, str])
-    """Replace those that the record had."""
+    """Replace all labels of the record."""
     expires: datetime | None = None
-    """From then on nobody finds the record, and some time later it is gone."""
+    """From this time the record is not found; it is deleted some time later."""
 
     def __post_init__(self) -> None:
         for name, value in self.labels.items():
             check_label(name, value)
         if self.expires is not None and self.expires.tzinfo is None:
-            raise Invalid(f"`expires` is {self.expires}; allowed is a time with its zone")
+            raise Invalid(f"`expires` is {self.expires}; allowed is a time with a time zone")
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     records: tuple[Record, ...]
     after: str | None
-    """The cursor of the next page, good for the same order only; None at the end."""
+    """The cursor of the next page in the same order; None on the last page."""
 
 
 @runtime_checkable
 class Records(Protocol):
-    """Port. Adapters: `store.sqlite.database.SqliteRecords`, `store.aws.records.DynamoRecords`."""
+    """Adapters: `store.sqlite.records.SqliteRecords` and `store.aws.records.DynamoRecords`."""
 
     async def put(
         self,
@@ -66,11 +66,11 @@ class Records(Protocol):
         labels: Labels | None = None,
         expires: datetime | None = None,
     ) -> int:
-        """Write and return the new version; `Conflict` unless `expected` fits (see `Put`)."""
+        """Write and return the new version; raises `Conflict` if the record is not at `expected` (see `Put`)."""
         ...
 
     async def put_many(self, puts: Sequence[Put]) -> tuple[int, ...]:
-        """All or none, in one transaction: at most 100 puts, each key once."""
+        """Write at most 100 records in one transaction, each key once, and return their versions."""
         ...
 
     async def get(self, key: Key) -> Record | None: ...
@@ -86,18 +86,18 @@ class Records(Protocol):
         limit: int = 100,
         newest_first: bool = False,
     ) -> Page:
-        """One page, ordered by id (as UTF-8 bytes), or by creation with the newest first; with `label` those only.
+        """One page, ordered by id (as UTF-8 bytes), or by creation with the newest first; `label` filters.
 
-        Records that stand through the whole walk appear exactly once, whatever others do.
+        A walk over all pages returns each record that exists throughout exactly once, despite concurrent writes.
         """
         ...
 
     async def delete(self, key: Key, *, expected: int | None = None) -> bool:
-        """True if there was something to delete; `Conflict` unless `expected` fits."""
+        """Whether the record existed; raises `Conflict` if it is not at version `expected`."""
         ...
 
     async def sweep(self) -> int:
-        """Delete what has expired, of all owners; how many there were."""
+        """Delete the expired records of all owners and return their number."""
         ...
 
 
@@ -105,7 +105,7 @@ def check_batch(puts: Sequence[Put]) -> None:
     if len(puts) > MAX_BATCH:
         raise Invalid(f"`puts` has {len(puts)} entries; allowed are {MAX_BATCH}")
     if len({put.key for put in puts}) < len(puts):
-        raise Invalid("`puts` has a key twice; allowed is once")
+        raise Invalid("`puts` contains a key twice; each key may occur once")
 
 
 async def iterate_records(
@@ -117,7 +117,7 @@ async def iterate_records(
     label: tuple[LabelName, str] | None = None,
     newest_first: bool = False,
 ) -> AsyncGenerator[Record]:
-    """Walk all pages."""
+    """Yield the records of all pages."""
     after = None
     while True:
         page = await records.list(

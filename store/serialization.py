@@ -1,4 +1,4 @@
-"""Documents as text: what is written reads back equal, or is refused."""
+"""Documents as JSON text; a document that would not read back equal is refused."""
 
 import json
 from typing import Any, TypeAlias
@@ -9,12 +9,12 @@ Document: TypeAlias = dict[str, Any]
 
 
 def encode(field: str, document: Document) -> str:
-    """JSON in ASCII, which also carries the lone surrogates that a model may write."""
+    """The document as JSON in ASCII, which can also represent the lone surrogates that a model may write."""
     try:
         text = json.dumps(document, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError) as error:
         raise Invalid(f"{field} is not JSON: {error}; {_ALLOWED}") from error
-    # json.dumps silently turns tuples into lists and number keys into text
+    # json.dumps turns tuples into lists and number keys into text without an error
     if json.loads(text) != document:
         raise Invalid(f"{field} would read back changed; {_ALLOWED}")
     return text
@@ -24,7 +24,7 @@ def decode(text: str) -> Document:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise Corrupted(f"what is stored is no JSON: {error}") from error
+        raise Corrupted(f"a stored document is not JSON: {error}") from error
 
 
 _ALLOWED = (

@@ -128,7 +128,7 @@ def _aws_time(service: str, operation: str, arguments: dict[str, Any]) -> dateti
     """The Date header of the response; an error response has one too."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    from store.aws.session import connect  # boto3
+    from store.aws.clients import connect  # boto3
 
     try:
         with closing(connect(service)) as client:

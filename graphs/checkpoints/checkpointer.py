@@ -19,7 +19,7 @@ from desk.figures.figures import Claim, Figure, RenderedClaim
 from desk.optimization.answers import Decision, MarketView, ScenarioTilt, SearchPlan
 from graphs.checkpoints.table import DynamoTable
 from quant.strategies.config import StrategyConfig
-from store.sqlite.database import faults
+from store.sqlite.database import translate_errors
 
 WORDS = (
     Claim,
@@ -68,7 +68,7 @@ async def open_checkpoints(place: Path | DynamoTable) -> AsyncGenerator[BaseChec
         yield await asyncio.to_thread(lambda: place.saver)
         return
     place.parent.mkdir(parents=True, exist_ok=True)
-    with faults():
+    with translate_errors():
         async with _open_file(place) as saver:
             yield saver
 

@@ -22,8 +22,8 @@ from langgraph_checkpoint_aws.checkpoint.dynamodb import DynamoDBSaver
 from desk.base.errors import InvalidInput
 from graphs.checkpoints.checkpointer import SERIALIZER, of_unfinished
 from graphs.checkpoints.table import DynamoTable
-from store.aws.session import CONNECT_SECONDS, READ_SECONDS
-from store.aws.table import check_length, is_invalid_request, reason
+from store.aws.client_errors import check_length, is_invalid_request, reason
+from store.aws.clients import CONNECT_SECONDS, READ_SECONDS
 from store.errors import Unavailable
 
 KEYS = {"PK": ("HASH", "S"), "SK": ("RANGE", "S")}

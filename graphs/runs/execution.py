@@ -43,8 +43,8 @@ from graphs.runs.event_log import EventLog, logged
 from graphs.runs.repository import Cancelled, Run, change_run, events_of, record_of, result_of, run_of
 from graphs.runs.states import ACTIVE, ENDED, STOPPED, RunState
 from graphs.stream_parts import Stopped, events
+from store.embedded import open_store
 from store.errors import Conflict, Unavailable
-from store.store import open_store
 
 GIVEN_DECISIONS = "given decisions"
 """Stands for the model in a run that follows the decisions of another."""

@@ -1,1 +1,1 @@
-"""Adapters of the store's ports on DynamoDB and SQS."""
+"""Adapters of the store's ports on DynamoDB, S3 and SQS."""

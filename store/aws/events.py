@@ -1,4 +1,4 @@
-"""Events in DynamoDB: each is an item with the next number, and one that remembers its id, written together."""
+"""Events in DynamoDB: each is one item under its number and one under its id, written in one transaction."""
 
 import asyncio
 import time
@@ -14,17 +14,19 @@ from store.listeners import Listeners
 from store.serialization import Document, encode
 
 POLL_SECONDS = 0.5
-TOGETHER = 50  # two items each, and a transaction takes 100
+BATCH = 50  # two items per event, at most 100 items per transaction
 ABSENT = {"ConditionExpression": "attribute_not_exists(#pk)", "ExpressionAttributeNames": {"#pk": "pk"}}
 
 
 class DynamoEvents:
-    def __init__(self, table: Table, bodies: ItemDocuments) -> None:
+    """Adapter of `store.events.Events`."""
+
+    def __init__(self, table: Table, documents: ItemDocuments) -> None:
         self._table = table
-        self._documents = bodies
+        self._documents = documents
         self._listeners = Listeners()
-        self._seen: dict[tuple[str, str], tuple[int, float]] = {}
-        """The last number of a log, and when somebody of this process looked."""
+        self._last_numbers: dict[tuple[str, str], tuple[int, float]] = {}
+        """The last known number of each log, and when this process last queried it."""
 
     async def append(self, owner: str, run_id: str, event_id: str, payload: Document) -> int:
         (number,) = await self.append_many(owner, run_id, [(event_id, payload)])
@@ -38,15 +40,15 @@ class DynamoEvents:
         for event_id, payload in events:
             check_id("event_id", event_id)
             texts.append((event_id, encode(f"the payload of event {event_id!r}", payload)))
-        once = dict(reversed(texts))  # of the same id the first
+        text_by_id = dict(reversed(texts))  # the first text of each id
         ids = list(dict.fromkeys(event_id for event_id, _ in texts))
         numbers: dict[str, int] = {}
-        for first in range(0, len(ids), TOGETHER):
-            part = {event_id: once[event_id] for event_id in ids[first : first + TOGETHER]}
-            numbers |= await self._append(owner, run_id, part, expected)
+        for first in range(0, len(ids), BATCH):
+            batch = {event_id: text_by_id[event_id] for event_id in ids[first : first + BATCH]}
+            numbers |= await self._append(owner, run_id, batch, expected)
             expected = None if expected is None else max(expected, *numbers.values())
         if numbers:
-            self._saw(owner, run_id, max(numbers.values()))
+            self._note_last(owner, run_id, max(numbers.values()))
         return [numbers[event_id] for event_id, _ in texts]
 
     async def read(self, owner: str, run_id: str, after: int = 0, limit: int = MAX_PAGE) -> list[Event]:
@@ -56,11 +58,11 @@ class DynamoEvents:
         events: list[Event] = []
         for item in await self._items(owner, run_id, after, limit):
             number = after + len(events) + 1
-            if item["sk"]["S"] != _place(number):
-                break  # a query may see a part of a transaction; the rest comes with the next
+            if item["sk"]["S"] != _sort_key(number):
+                break  # a query may see a part of a transaction; the next query returns the rest
             events.append(Event(number, item["event_id"]["S"], await self._documents.read(item)))
         if not events:
-            self._seen.pop((owner, run_id), None)  # another process may have deleted the log since somebody looked
+            self._last_numbers.pop((owner, run_id), None)  # another process may have deleted the log
         return events
 
     async def last(self, owner: str, run_id: str) -> int:
@@ -73,68 +75,71 @@ class DynamoEvents:
         clock = asyncio.get_running_loop().time
         deadline = clock() + timeout
         while True:
-            # listening starts before the look: an append between the two rings
-            with self._listeners.listen(owner, run_id) as rung:
-                last_look = (left := deadline - clock()) <= 0
-                if await self._goes_beyond(owner, run_id, after, at_once=last_look):
+            # listen before the check, so that an append between the two is not missed
+            with self._listeners.listen(owner, run_id) as appended:
+                last_check = (remaining := deadline - clock()) <= 0
+                if await self._goes_beyond(owner, run_id, after, at_once=last_check):
                     return True
-                if last_look:
+                if last_check:
                     return False
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(asyncio.wrap_future(rung), min(left, POLL_SECONDS))
+                    await asyncio.wait_for(asyncio.wrap_future(appended), min(remaining, POLL_SECONDS))
 
     async def delete(self, owner: str, run_id: str) -> int:
         check_log(owner, run_id)
         log = {"S": _log(owner, run_id)}
         deleted = 0
-        while items := await self._latest(owner, run_id, ("sk", "event_id", "blob"), TOGETHER):
+        while items := await self._latest(owner, run_id, ("sk", "event_id", "blob"), BATCH):
             keys = [key for item in items for key in (item["sk"], {"S": f"i#{item['event_id']['S']}"})]
             await self._table.delete([{"pk": log, "sk": key} for key in keys])
             await self._documents.discard(*items)
             deleted += len(items)
-        self._seen.pop((owner, run_id), None)
+        self._last_numbers.pop((owner, run_id), None)
         return deleted
 
     async def _goes_beyond(self, owner: str, run_id: str, after: int, *, at_once: bool) -> bool:
-        """Of those who wait for a log one looks now and then, and rings for the others."""
-        number, looked = self._seen.get((owner, run_id), (0, 0.0))
+        """Whether the log has an event after number `after`.
+
+        The tasks of this process that wait for the same log share one query per `POLL_SECONDS`.
+        """
+        number, checked_at = self._last_numbers.get((owner, run_id), (0, 0.0))
         if number > after:
             return True
-        if not at_once and time.monotonic() - looked < POLL_SECONDS:
+        if not at_once and time.monotonic() - checked_at < POLL_SECONDS:
             return False
-        self._seen[owner, run_id] = (number, time.monotonic())
-        self._saw(owner, run_id, await self.last(owner, run_id))
-        return self._seen[owner, run_id][0] > after
+        self._last_numbers[owner, run_id] = (number, time.monotonic())
+        self._note_last(owner, run_id, await self.last(owner, run_id))
+        return self._last_numbers[owner, run_id][0] > after
 
-    def _saw(self, owner: str, run_id: str, number: int) -> None:
-        known, _ = self._seen.get((owner, run_id), (0, 0.0))
-        self._seen[owner, run_id] = (max(known, number), time.monotonic())
-        if number > known:
+    def _note_last(self, owner: str, run_id: str, number: int) -> None:
+        last, _ = self._last_numbers.get((owner, run_id), (0, 0.0))
+        self._last_numbers[owner, run_id] = (max(last, number), time.monotonic())
+        if number > last:
             self._listeners.notify(owner, run_id)
 
     async def _append(self, owner: str, run_id: str, texts: dict[str, str], expected: int | None) -> dict[str, int]:
         bodies: dict[str, Body] = {}
         try:
-            return await self._number(owner, run_id, texts, bodies, expected)
+            return await self._append_numbered(owner, run_id, texts, bodies, expected)
         except StoreError as error:
-            if not isinstance(error, OutcomeUnknown):  # else the events may be there, and need their blobs
+            if not isinstance(error, OutcomeUnknown):  # otherwise the events may exist and need their blobs
                 await self._documents.discard(*bodies.values())
             raise
 
-    async def _number(
+    async def _append_numbered(
         self, owner: str, run_id: str, texts: dict[str, str], bodies: dict[str, Body], expected: int | None
     ) -> dict[str, int]:
-        """Number those that the log has not; each transaction refuses a number or an id that is taken."""
+        """Append the events whose ids the log does not have; the transaction fails if a number or an id exists."""
         log = {"S": _log(owner, run_id)}
         backoff = self._table.backoff(CONTENDED_PAUSE)
         unanswered = False
         while True:
             try:
-                found = await self._table.find([{"pk": log, "sk": {"S": f"i#{id_}"}} for id_ in texts], ("number",))
+                stored = await self._table.find([{"pk": log, "sk": {"S": f"i#{id_}"}} for id_ in texts], ("number",))
                 last = await self.last(owner, run_id)
             except Unavailable as error:
                 raise (OutcomeUnknown(str(error)) if unanswered else error) from error
-            numbers = {item["sk"]["S"].removeprefix("i#"): int(item["number"]["N"]) for item in found}
+            numbers = {item["sk"]["S"].removeprefix("i#"): int(item["number"]["N"]) for item in stored}
             new = [id_ for id_ in texts if id_ not in numbers]
             if not new:
                 break
@@ -143,22 +148,22 @@ class DynamoEvents:
             items: list[Item] = []
             for number, id_ in enumerate(new, last + 1):
                 bodies[id_] = bodies.get(id_) or await self._documents.write(owner, texts[id_])
-                items.append({"pk": log, "sk": {"S": _place(number)}, "event_id": {"S": id_}} | bodies[id_])
+                items.append({"pk": log, "sk": {"S": _sort_key(number)}, "event_id": {"S": id_}} | bodies[id_])
                 items.append({"pk": log, "sk": {"S": f"i#{id_}"}, "number": {"N": str(number)}})
                 numbers[id_] = number
             try:
                 await self._table.put(items, [ABSENT] * len(items))
                 break
-            except ConditionFailed as refused:
-                unanswered = unanswered or refused.may_have_applied
+            except ConditionFailed as error:
+                unanswered = unanswered or error.may_have_applied
                 kind = OutcomeUnknown if unanswered else Unavailable
-                await backoff.wait(kind(f"the log of {run_id!r}: others append to it without end"))
+                await backoff.wait(kind(f"the log of {run_id!r} is unavailable (other writers append all the time)"))
         if not unanswered:
             await self._documents.discard(*(body for id_, body in bodies.items() if id_ not in new))
         return numbers
 
     async def _latest(self, owner: str, run_id: str, attributes: tuple[str, ...], limit: int) -> list[Item]:
-        """The last items of the log, the highest number first."""
+        """The last items of the log, in descending order of their numbers."""
         names = {f"#{name}": name for name in attributes}
         answer = await self._table.call(
             "query",
@@ -181,12 +186,12 @@ class DynamoEvents:
             "ExpressionAttributeNames": {"#pk": "pk", "#sk": "sk"},
             "ExpressionAttributeValues": _between(owner, run_id, after + 1),
         }
-        found: list[Item] = []
+        items: list[Item] = []
         while True:
-            answer = await self._table.call("query", Limit=limit - len(found), **request)
-            found += answer["Items"]
-            if len(found) == limit or "LastEvaluatedKey" not in answer:
-                return found
+            answer = await self._table.call("query", Limit=limit - len(items), **request)
+            items += answer["Items"]
+            if len(items) == limit or "LastEvaluatedKey" not in answer:
+                return items
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
 
@@ -194,13 +199,13 @@ def _log(owner: str, run_id: str) -> str:
     return f"{owner}#e#{run_id}"
 
 
-def _place(number: int) -> str:
+def _sort_key(number: int) -> str:
     return f"n#{number:019d}"
 
 
 def _between(owner: str, run_id: str, low: int) -> dict[str, Item]:
     return {
         ":pk": {"S": _log(owner, run_id)},
-        ":low": {"S": _place(low)},
-        ":high": {"S": _place(10**19 - 1)},
+        ":low": {"S": _sort_key(low)},
+        ":high": {"S": _sort_key(10**19 - 1)},
     }

@@ -1,4 +1,4 @@
-"""Documents within items: as text, packed, or in a blob of their own where they are too large."""
+"""Documents within items: as text, compressed, or in a blob if they are too large."""
 
 import asyncio
 import uuid
@@ -11,19 +11,21 @@ from store.errors import Corrupted, Unavailable
 from store.serialization import Document, decode
 
 Body: TypeAlias = dict[str, Any]
-"""The attribute of an item that holds its document."""
+"""The attribute of an item that holds its document: `text`, `packed` or `blob`."""
 
 LARGEST_PLAIN = 1_000
 LARGEST_PACKED = 32_000
-"""Bytes. An item takes 400 KB with its copy in each of four indexes, a transaction of 100 items takes 4 MB."""
+"""In bytes. An item is limited to 400 KB with its copies in four indexes, a transaction of 100 items to 4 MB."""
 
 
 class ItemDocuments:
+    """Chooses how a document is stored, and reads it back."""
+
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
 
     async def write(self, owner: str, text: str) -> Body:
-        """A blob is there before the item that names it, and never changes."""
+        """The attribute for an item; a blob is written before the item that names it, and never changes."""
         if len(text) <= LARGEST_PLAIN:
             return {"text": {"S": text}}
         packed = await asyncio.to_thread(zlib.compress, text.encode())
@@ -34,18 +36,18 @@ class ItemDocuments:
         return {"blob": {"S": key}}
 
     async def read(self, body: Body) -> Document:
-        """The document; `Missing` if the item has been replaced or deleted since it was read."""
+        """The document; raises `Missing` if the item has been replaced or deleted since it was read."""
         if "text" in body:
             return decode(body["text"]["S"])
         packed = body["packed"]["B"] if "packed" in body else await self._blobs.get(body["blob"]["S"])
         try:
             text = zlib.decompress(packed).decode()
         except (zlib.error, UnicodeDecodeError) as error:
-            raise Corrupted(f"what is stored cannot be unpacked: {error}") from error
+            raise Corrupted(f"a stored document cannot be decompressed: {error}") from error
         return decode(text)
 
     async def discard(self, *bodies: Body) -> None:
-        """Delete the blobs of items that are not there; one that cannot be deleted stays, and nothing names it."""
+        """Delete the blobs of removed items; a blob that cannot be deleted remains unreferenced."""
         for body in bodies:
             if "blob" in body:
                 with suppress(Unavailable):

@@ -1,4 +1,4 @@
-"""A queue on SQS: a standard queue, and another one for the dead letters; boto3's own variables say for whom."""
+"""A queue on SQS: a standard queue and a second one for dead letters."""
 
 import asyncio
 import json
@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[reportMissingTypeStubs]
 
-from store.aws.session import connect
-from store.aws.table import Backoff, reason
+from store.aws.backoff import RETRY_SECONDS, Backoff
+from store.aws.client_errors import reason
+from store.aws.clients import connect
 from store.errors import Unavailable
 from store.keys import check_range
 from store.queue import Delivery
@@ -21,19 +22,18 @@ from store.serialization import Document, encode
 T = TypeVar("T")
 
 LONGEST_POLL = 4.0
-"""Below the time in which a call must answer; SQS allows 20 seconds."""
+"""Seconds, below the read timeout of a call; SQS allows 20."""
 LONGEST_LEASE = 43_200
-LOOK_SECONDS = 30
-"""For which dead letters are held while somebody looks through them."""
-RETRY_SECONDS = 20.0
-CALLS_AT_ONCE = 16
-NOT_HELD = {
+LISTING_LEASE = 30
+"""Seconds for which dead letters are leased while they are listed."""
+MAX_THREADS = 16
+LEASE_LOST = {
     "InvalidParameterValue",
     "MessageNotInflight",
     "AWS.SimpleQueueService.MessageNotInflight",
     "ReceiptHandleIsInvalid",
 }
-PASSING = {"RequestThrottled", "ThrottlingException", "Throttling", "InternalError", "ServiceUnavailable"}
+TRANSIENT = {"RequestThrottled", "ThrottlingException", "Throttling", "InternalError", "ServiceUnavailable"}
 COUNT = "ApproximateReceiveCount"
 SENT = "SentTimestamp"
 
@@ -46,9 +46,9 @@ class SqsQueue:
         self._url = url
         self._dead = dead
         self._retry_seconds = retry_seconds
-        self._threads = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="sqs")
-        self._until: dict[str, float] = {}
-        """When the lease of a receipt ends; SQS may take an old one for the one that somebody else has by now."""
+        self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="sqs")
+        self._lease_ends: dict[str, float] = {}
+        """End of each receipt's lease; SQS may accept an expired receipt although another worker has the message."""
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -61,40 +61,40 @@ class SqsQueue:
         clock = asyncio.get_running_loop().time
         deadline = clock() + wait
         while True:
-            asked = clock()
-            left = max(0.0, deadline - asked)
+            sent_at = clock()
+            remaining = max(0.0, deadline - sent_at)
             answer = await self._call(
                 "receive_message",
                 QueueUrl=self._url,
                 MaxNumberOfMessages=1,
                 VisibilityTimeout=_whole("lease", lease),
-                WaitTimeSeconds=round(min(left, LONGEST_POLL)),
+                WaitTimeSeconds=round(min(remaining, LONGEST_POLL)),
                 MessageSystemAttributeNames=[COUNT],
             )
-            if found := answer.get("Messages"):
-                self._until[found[0]["ReceiptHandle"]] = asked + lease
-                return _delivery(found[0])
-            if (left := deadline - clock()) <= 0:
+            if messages := answer.get("Messages"):
+                self._lease_ends[messages[0]["ReceiptHandle"]] = sent_at + lease
+                return _delivery(messages[0])
+            if (remaining := deadline - clock()) <= 0:
                 return None
-            await asyncio.sleep(min(left, 0.1) if left < 1 else 0)
+            await asyncio.sleep(min(remaining, 0.1) if remaining < 1 else 0)
 
     async def adopt(self, delivery: Delivery, *, lease: float) -> bool:
-        self._until[delivery.receipt] = asyncio.get_running_loop().time() + lease
-        if held := await self._held(delivery, _whole("lease", lease)):
-            return held
-        del self._until[delivery.receipt]
+        self._lease_ends[delivery.receipt] = asyncio.get_running_loop().time() + lease
+        if await self._set_visibility(delivery, _whole("lease", lease)):
+            return True
+        del self._lease_ends[delivery.receipt]
         return False
 
     async def extend(self, delivery: Delivery, *, lease: float) -> bool:
-        return await self._held(delivery, _whole("lease", lease))
+        return await self._set_visibility(delivery, _whole("lease", lease))
 
     async def finish(self, delivery: Delivery) -> None:
         if self._holds(delivery):
             await self._delete(delivery)
 
     async def release(self, delivery: Delivery, *, after: float = 0.0) -> None:
-        await self._held(delivery, _whole("after", after))
-        self._until.pop(delivery.receipt, None)
+        await self._set_visibility(delivery, _whole("after", after))
+        self._lease_ends.pop(delivery.receipt, None)
 
     async def bury(self, delivery: Delivery, reason: str) -> None:
         if not self._holds(delivery):
@@ -112,12 +112,12 @@ class SqsQueue:
 
     async def dead_letters(self, limit: int = 100) -> list[Delivery]:
         check_range("limit", limit, 1, 1000)
-        async with self._letters(limit) as letters:
+        async with self._lease_dead_letters(limit) as letters:
             return list(letters)
 
     async def replay(self, message_id: str) -> bool:
-        async with self._letters(1000) as letters:
-            letter = next((each for each in letters if each.id == message_id), None)
+        async with self._lease_dead_letters(1000) as letters:
+            letter = next((letter for letter in letters if letter.id == message_id), None)
             if letter is None:
                 return False
             await self.send(letter.body)
@@ -129,11 +129,11 @@ class SqsQueue:
         answer = await self._call("get_queue_attributes", QueueUrl=self._url, AttributeNames=[name])
         return int(answer["Attributes"][name])
 
-    async def _held(self, delivery: Delivery, seconds: int) -> bool:
-        """Whether the delivery still holds its message, which is visible to others after so many seconds."""
+    async def _set_visibility(self, delivery: Delivery, seconds: int) -> bool:
+        """Make the message visible to other workers after `seconds`; False if the delivery no longer holds it."""
         if not self._holds(delivery):
             return False
-        asked = asyncio.get_running_loop().time()
+        sent_at = asyncio.get_running_loop().time()
         try:
             await self._call(
                 "change_message_visibility",
@@ -141,47 +141,48 @@ class SqsQueue:
                 ReceiptHandle=delivery.receipt,
                 VisibilityTimeout=seconds,
             )
-        except NotHeld:
+        except LeaseLost:
             return False
-        self._until[delivery.receipt] = asked + seconds
+        self._lease_ends[delivery.receipt] = sent_at + seconds
         return True
 
     def _holds(self, delivery: Delivery) -> bool:
-        if self._until.get(delivery.receipt, 0.0) > asyncio.get_running_loop().time():
+        if self._lease_ends.get(delivery.receipt, 0.0) > asyncio.get_running_loop().time():
             return True
-        self._until.pop(delivery.receipt, None)
+        self._lease_ends.pop(delivery.receipt, None)
         return False
 
     async def _delete(self, delivery: Delivery) -> None:
-        self._until.pop(delivery.receipt, None)
+        self._lease_ends.pop(delivery.receipt, None)
         try:
             await self._call("delete_message", QueueUrl=self._url, ReceiptHandle=delivery.receipt)
-        except NotHeld:
+        except LeaseLost:
             return
 
     @asynccontextmanager
-    async def _letters(self, limit: int) -> AsyncGenerator[list[Delivery]]:
-        """Hold the dead letters, oldest first, and give back those that are left; SQS has no other look at them."""
-        found: dict[str, Any] = {}
+    async def _lease_dead_letters(self, limit: int) -> AsyncGenerator[list[Delivery]]:
+        """Lease the dead letters, oldest first, and release them afterwards; SQS has no other way to read them."""
+        messages: dict[str, Any] = {}
         try:
-            while len(found) < limit:
+            while len(messages) < limit:
                 answer = await self._call(
                     "receive_message",
                     QueueUrl=self._dead,
-                    MaxNumberOfMessages=min(10, limit - len(found)),
-                    VisibilityTimeout=LOOK_SECONDS,
+                    MaxNumberOfMessages=min(10, limit - len(messages)),
+                    VisibilityTimeout=LISTING_LEASE,
                     MessageSystemAttributeNames=[COUNT, SENT],
                     MessageAttributeNames=["All"],
                 )
                 if not answer.get("Messages"):
                     break
-                found |= {message["MessageId"]: message for message in answer["Messages"]}
-            yield [_letter(each) for each in sorted(found.values(), key=lambda each: int(each["Attributes"][SENT]))]
+                messages |= {message["MessageId"]: message for message in answer["Messages"]}
+            by_age = sorted(messages.values(), key=lambda message: int(message["Attributes"][SENT]))
+            yield [_dead_letter(message) for message in by_age]
         finally:
-            for each in found.values():
-                await self._give_back(each["ReceiptHandle"])
+            for message in messages.values():
+                await self._release_dead_letter(message["ReceiptHandle"])
 
-    async def _give_back(self, receipt: str) -> None:
+    async def _release_dead_letter(self, receipt: str) -> None:
         try:
             await self._call(
                 "change_message_visibility",
@@ -189,11 +190,11 @@ class SqsQueue:
                 ReceiptHandle=receipt,
                 VisibilityTimeout=0,
             )
-        except NotHeld:
+        except LeaseLost:
             return
 
     async def _call(self, operation: str, **request: Any) -> Any:
-        """The answer, `NotHeld` or `Unavailable`; what passes is tried again."""
+        """The response; transient errors are retried. Raises `LeaseLost` or `Unavailable`."""
         backoff = Backoff(self._retry_seconds, 1.0)
         call: Callable[[], Any] = partial(getattr(self._client, operation), **request)
         while True:
@@ -202,23 +203,23 @@ class SqsQueue:
             except ClientError as error:
                 answer: Any = error.response
                 code: str = answer["Error"]["Code"]
-                if code in NOT_HELD and "ReceiptHandle" in request:
-                    raise NotHeld from error
+                if code in LEASE_LOST and "ReceiptHandle" in request:
+                    raise LeaseLost from error
                 unavailable = Unavailable(f"the queue is unavailable ({reason(error)})")
-                if code not in PASSING and answer["ResponseMetadata"]["HTTPStatusCode"] < 500:
+                if code not in TRANSIENT and answer["ResponseMetadata"]["HTTPStatusCode"] < 500:
                     raise unavailable from error
                 await backoff.wait(unavailable)
             except BotoCoreError as error:
                 await backoff.wait(Unavailable(f"the queue is unavailable ({reason(error)})"))
 
 
-class NotHeld(Exception):
-    """The receipt is worthless: the lease has ended, or the message is gone."""
+class LeaseLost(Exception):
+    """The receipt is no longer valid: the lease has ended, or the message has been deleted."""
 
 
 @asynccontextmanager
 async def open_sqs_queue(url: str, dead: str, *, retry_seconds: float = RETRY_SECONDS) -> AsyncGenerator[SqsQueue]:
-    """`Unavailable` where there are no such queues."""
+    """The queue at `url` with its dead letters at `dead`; raises `Unavailable` if it cannot be read."""
     with closing(await asyncio.to_thread(connect, "sqs")) as client:
         queue = SqsQueue(client, url, dead, retry_seconds=retry_seconds)
         try:
@@ -233,12 +234,14 @@ def _delivery(message: Any) -> Delivery:
     return Delivery(message["MessageId"], body, int(message["Attributes"][COUNT]), message["ReceiptHandle"])
 
 
-def _letter(message: Any) -> Delivery:
-    """With the id that it had when it was sent, if we have put it aside."""
-    said = message.get("MessageAttributes", {})
+def _dead_letter(message: Any) -> Delivery:
+    """A dead letter with its original id and attempt, if `bury` has recorded them."""
+    attributes = message.get("MessageAttributes", {})
     body: Document = json.loads(message["Body"])
-    id_ = said["id"]["StringValue"] if "id" in said else message["MessageId"]
-    attempt = int(said["attempt"]["StringValue"]) if "attempt" in said else int(message["Attributes"][COUNT])
+    id_ = attributes["id"]["StringValue"] if "id" in attributes else message["MessageId"]
+    attempt = (
+        int(attributes["attempt"]["StringValue"]) if "attempt" in attributes else int(message["Attributes"][COUNT])
+    )
     return Delivery(id_, body, attempt, message["ReceiptHandle"])
 
 

@@ -18,20 +18,20 @@ from store.keys import ABOVE_EVERY_ID, Key, check_id, check_kind, check_label, c
 from store.records import MAX_PAGE, LabelName, Labels, Page, Put, Record, check_batch
 from store.serialization import Document, encode
 
-LEAST_ID = " "  # the least printable character
+LEAST_ID = " "  # the smallest printable character
 STAMP = re.compile(r"\d{28}", re.ASCII)
 CREATION = "created"
-PLACE = ("write", "created", "version", "expires", "blob")
-"""What a writer has to know of the item that it replaces."""
+WRITE_ATTRIBUTES = ("write", "created", "version", "expires", "blob")
+"""Attributes of an item that a writer needs in order to replace it."""
 
 
 class DynamoRecords:
-    """Writers are optimistic: each write replaces exactly the one that was read, or is tried again."""
+    """Adapter of `store.records.Records`; a write replaces exactly the item that was read, or is retried."""
 
-    def __init__(self, table: Table, bodies: ItemDocuments) -> None:
+    def __init__(self, table: Table, documents: ItemDocuments) -> None:
         self._table = table
-        self._documents = bodies
-        self._stamps = Stamps()
+        self._documents = documents
+        self._stamps = CreationStamps()
 
     async def put(
         self,
@@ -56,7 +56,7 @@ class DynamoRecords:
                 bodies.append(await self._documents.write(put.key.owner, text))
             return await self._put(puts, bodies)
         except StoreError as error:
-            if not isinstance(error, OutcomeUnknown):  # else the items may be there, and need their blobs
+            if not isinstance(error, OutcomeUnknown):  # otherwise the items may exist and need their blobs
                 await self._documents.discard(*bodies)
             raise
 
@@ -67,28 +67,30 @@ class DynamoRecords:
         replaced: Sequence[Item | None] = ()
         while True:
             try:
-                before = await self._before(puts)
+                current = await self._current_items(puts)
             except Unavailable as error:
                 raise (OutcomeUnknown(str(error)) if unanswered else error) from error
-            if unanswered and all(item is not None and item["write"]["S"] == write for item in before):
+            if unanswered and all(item is not None and item["write"]["S"] == write for item in current):
                 await self._documents.discard(*filter(None, replaced))
-                return tuple(_version(item) for item in before)  # it went through before its answer was lost
-            for put, item in zip(puts, before, strict=True):
+                return tuple(_version(item) for item in current)  # the write was applied, its response lost
+            for put, item in zip(puts, current, strict=True):
                 _expect(put.key, item, put.expected)
-            if unanswered:  # ours may have been there, and its blob be gone with it
-                raise OutcomeUnknown(f"the answer to a write of {puts[0].key} was lost, and others have written since")
-            items = [self._item(put, item, body, write) for put, item, body in zip(puts, before, bodies, strict=True)]
+            if unanswered:  # our write may have been applied and replaced, and its blob deleted
+                raise OutcomeUnknown(
+                    f"the response to a write of {puts[0].key} was lost, and others have written since"
+                )
+            items = [self._item(put, item, body, write) for put, item, body in zip(puts, current, bodies, strict=True)]
             try:
-                await self._table.put(items, [_unchanged(item) for item in before])
-            except ConditionFailed as refused:
-                unanswered, replaced = refused.may_have_applied, before
+                await self._table.put(items, [_unchanged(item) for item in current])
+            except ConditionFailed as failure:
+                unanswered, replaced = failure.may_have_applied, current
                 await backoff.wait(_contended(puts[0].key, unanswered=unanswered))
                 continue
-            await self._documents.discard(*filter(None, before))
+            await self._documents.discard(*filter(None, current))
             return tuple(_version(item) for item in items)
 
     async def get(self, key: Key) -> Record | None:
-        pk, sk = _place(key)
+        pk, sk = _primary_key(key)
         for _ in range(3):
             answer = await self._table.call(
                 "get_item", TableName=self._table.name, Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True
@@ -96,7 +98,7 @@ class DynamoRecords:
             item = answer.get("Item")
             if _expired(item):
                 return None
-            with suppress(Missing):  # replaced since; whoever deletes a blob has replaced its item before
+            with suppress(Missing):  # a writer has replaced the item since and deleted its blob
                 return Record(key, await self._documents.read(item), _version(item))
         raise Unavailable(f"the document of {key} is missing from the bucket")
 
@@ -145,14 +147,14 @@ class DynamoRecords:
                 return False
             try:
                 await self._delete(item)
-            except ConditionFailed as refused:
-                await backoff.wait(_contended(key, unanswered=refused.may_have_applied))
+            except ConditionFailed as error:
+                await backoff.wait(_contended(key, unanswered=error.may_have_applied))
                 continue
             return True
 
     async def sweep(self) -> int:
-        """DynamoDB deletes what has expired by itself, within days, but not the blobs of large documents."""
-        swept = 0
+        """Delete expired records; DynamoDB does so itself within days, but leaves the blobs of large documents."""
+        count = 0
         request: dict[str, Any] = {
             "TableName": self._table.name,
             "FilterExpression": "#expires <= :now",
@@ -163,29 +165,29 @@ class DynamoRecords:
         while True:
             answer = await self._table.call("scan", **request)
             for item in answer["Items"]:
-                with suppress(ConditionFailed):  # somebody wrote it anew
+                with suppress(ConditionFailed):  # rewritten since the scan
                     await self._delete(item)
-                    swept += 1
+                    count += 1
             if "LastEvaluatedKey" not in answer:
-                return swept
+                return count
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     async def _delete(self, item: Item) -> None:
         key = {"pk": item["pk"], "sk": item["sk"]}
         try:
             await self._table.call("delete_item", TableName=self._table.name, Key=key, **_unchanged(item))
-        except ConditionFailed as refused:
-            if not refused.may_have_applied or await self._table.find([key], PLACE):
+        except ConditionFailed as error:
+            if not error.may_have_applied or await self._table.find([key], WRITE_ATTRIBUTES):
                 raise
         await self._documents.discard(item)
 
-    async def _before(self, puts: Sequence[Put]) -> Sequence[Item | None]:
-        found = {(item["pk"]["S"], item["sk"]["S"]): item for item in await self._find([put.key for put in puts])}
-        return [found.get(_place(put.key)) for put in puts]
+    async def _current_items(self, puts: Sequence[Put]) -> Sequence[Item | None]:
+        items = {(item["pk"]["S"], item["sk"]["S"]): item for item in await self._find([put.key for put in puts])}
+        return [items.get(_primary_key(put.key)) for put in puts]
 
     async def _find(self, keys: Sequence[Key]) -> Sequence[Item]:
-        places = [_place(key) for key in keys]
-        return await self._table.find([{"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in places], PLACE)
+        places = [_primary_key(key) for key in keys]
+        return await self._table.find([{"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in places], WRITE_ATTRIBUTES)
 
     async def _query(self, owner: str, kind: str, condition: dict[str, Any], limit: int) -> AsyncGenerator[Item]:
         values = {":pk": {"S": f"{owner}#r#{kind}"}, ":now": _now()} | condition["ExpressionAttributeValues"]
@@ -214,7 +216,7 @@ class DynamoRecords:
             return await self.get(key)
 
     def _item(self, put: Put, before: Item | None, body: Body, write: str) -> Item:
-        pk, sk = _place(put.key)
+        pk, sk = _primary_key(put.key)
         replaced = None if _expired(before) else before
         created = replaced["created"]["S"] if replaced else self._stamps.next()
         item: Item = {
@@ -228,13 +230,13 @@ class DynamoRecords:
             item[name] = {"S": f"{value}#{created}"}
         if put.expires is not None:
             item["expires"] = {"N": repr(put.expires.timestamp())}
-            if "blob" not in body:  # DynamoDB would leave the blob behind
+            if "blob" not in body:  # DynamoDB would not delete the blob
                 item["ttl"] = {"N": str(math.ceil(put.expires.timestamp()))}
         return item
 
 
-class Stamps:
-    """Creation in order: the clock, never the same twice in this process, and what tells processes apart."""
+class CreationStamps:
+    """Increasing creation times: strictly increasing in this process, with a random suffix against other processes."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -246,7 +248,7 @@ class Stamps:
             return f"{self._last:019d}{secrets.randbelow(10**9):09d}"
 
 
-def _place(key: Key) -> tuple[str, str]:
+def _primary_key(key: Key) -> tuple[str, str]:
     return f"{key.owner}#r#{key.kind}", key.id
 
 
@@ -265,16 +267,16 @@ def _expired(item: Item | None) -> bool:
 def _expect(key: Key, item: Item | None, expected: int | None) -> None:
     version = 0 if _expired(item) else _version(item)
     if expected is not None and version != expected:
-        raise Conflict(f"{key} is at version {version}, expected was {expected} (0 is absent)")
+        raise Conflict(f"{key} is at version {version}; the writer expected {expected} (0: absent)")
 
 
 def _contended(key: Key, *, unanswered: bool) -> Unavailable:
     kind = OutcomeUnknown if unanswered else Unavailable
-    return kind(f"{key}: others write it without end")
+    return kind(f"{key} is unavailable (other writers replace it all the time)")
 
 
 def _unchanged(item: Item | None) -> dict[str, Any]:
-    """The condition that the item is still the one that was read."""
+    """The condition that the item has not changed since it was read."""
     if item is None:
         return {"ConditionExpression": "attribute_not_exists(#pk)", "ExpressionAttributeNames": {"#pk": "pk"}}
     return {
@@ -285,12 +287,12 @@ def _unchanged(item: Item | None) -> dict[str, Any]:
 
 
 def _by_id(prefix: str, label: tuple[LabelName, str] | None, after: str | None) -> dict[str, Any] | None:
-    """With a label the whole kind is read: the indexes of labels are in order of creation."""
+    """The query of a page by id; with a label it reads the whole kind: label indexes are ordered by creation."""
     if after is not None:
         check_id("after", after)
     low, high = max(prefix, after or LEAST_ID), prefix + ABOVE_EVERY_ID
     if low > high:
-        return None  # DynamoDB would refuse it
+        return None  # an empty range, which DynamoDB refuses
     condition: dict[str, Any] = {
         "KeyConditionExpression": "#pk = :pk AND #sk BETWEEN :low AND :high",
         "ExpressionAttributeNames": {"#sk": "sk"},
@@ -309,7 +311,7 @@ def _by_id(prefix: str, label: tuple[LabelName, str] | None, after: str | None) 
 
 def _newest(label: tuple[LabelName, str] | None, after: str | None) -> dict[str, Any]:
     if after is not None and not STAMP.fullmatch(after):
-        raise Invalid(f"`after` is {after!r}; allowed is the cursor of a page in this order")
+        raise Invalid(f"`after` is {after!r}; allowed is the cursor of a page in the same order")
     name, value = (CREATION, "") if label is None else (label[0], f"{label[1]}#")
     before = 10**28 if after is None else int(after)
     return {

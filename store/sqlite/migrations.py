@@ -1,4 +1,4 @@
-"""The SQLite schema, one numbered function per step; the order is the file."""
+"""The SQLite schema: one numbered function per migration, applied in the order of this file."""
 
 import sqlite3
 from collections.abc import Callable, Generator
@@ -12,7 +12,7 @@ migration = MIGRATIONS.append
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring the database to this program's schema; of several processes one does it."""
+    """Apply the missing migrations; of several processes one does it."""
     if _version(connection, path) == len(MIGRATIONS):
         return
     with transaction(connection):
@@ -22,7 +22,7 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def check_schema(path: Path) -> None:
-    """`NewerSchema` where another program has gone on with the file meanwhile; it is only read."""
+    """Raise `NewerSchema` if a newer program has migrated the file meanwhile; the file is only read."""
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         _version(connection, path)
 
@@ -31,28 +31,28 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > len(MIGRATIONS):
         raise NewerSchema(
-            f"{path} has schema {version}, this program knows up to {len(MIGRATIONS)}: "
-            "update the program or choose another home"
+            f"{path} has schema {version}, this program supports up to {len(MIGRATIONS)}: "
+            "update the program or choose another STRATIGOS_HOME"
         )
     return version
 
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Generator[None]:
-    """Immediate: one that reads first and locks later fails when another wrote in between."""
+    """An immediate transaction: one that locks only after a read fails if another process wrote in between."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
         connection.execute("COMMIT")
     except BaseException:
-        if connection.in_transaction:  # a full disk has rolled it back already
+        if connection.in_transaction:  # SQLite itself rolls back when the disk is full
             connection.execute("ROLLBACK")
         raise
 
 
 @migration
 def m001_initial(connection: sqlite3.Connection) -> None:
-    # `created` is the rowid: it orders by creation, and AUTOINCREMENT never gives one twice
+    # `created` is the rowid: it orders by creation, and AUTOINCREMENT never assigns one twice
     connection.execute("""
         CREATE TABLE records (
             created INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -96,7 +96,7 @@ def m002_labels_and_expiry(connection: sqlite3.Connection) -> None:
 
 @migration
 def m003_messages(connection: sqlite3.Connection) -> None:
-    # `number` gives the order; a message that is leased stays and becomes visible again when the lease ends
+    # `number` is the order of delivery; a leased message becomes visible again when the lease ends
     connection.execute("""
         CREATE TABLE messages (
             number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -108,7 +108,7 @@ def m003_messages(connection: sqlite3.Connection) -> None:
             dead TEXT
         ) STRICT""")
     connection.execute("CREATE INDEX living_messages ON messages (number) WHERE dead IS NULL")
-    # runs are listed by the prices they are about; those stored before have no label yet
+    # runs are listed by the digest of their prices; older runs have no label yet
     connection.execute("""
         INSERT OR IGNORE INTO labels (owner, kind, name, value, created)
         SELECT owner, kind, 'about', document ->> '$.data_digest', created FROM records WHERE kind = 'run'
@@ -118,7 +118,7 @@ def m003_messages(connection: sqlite3.Connection) -> None:
 
 @migration
 def m004_owners(connection: sqlite3.Connection) -> None:
-    # see `desk.base.owners`: those who kept something before there was this list
+    # see `desk.base.owners`: owners of records from before there was this list
     connection.execute("""
         INSERT OR IGNORE INTO records (owner, kind, id, document, version)
         SELECT DISTINCT '_desk', 'owner', owner, '{}', 1 FROM records WHERE kind IN ('run', 'simulation_id')""")

@@ -15,8 +15,8 @@ from store.serialization import decode, encode
 from store.sqlite.database import Database
 
 POLL_SECONDS = 0.1
-LONGEST = 12 * 3600.0  # what SQS takes as a lease and as a delay of what is given back
-RUNG = ("_queue", "messages")
+LONGEST = 12 * 3600.0  # the limit of SQS for a lease and for the delay of a released message
+LISTENER_KEY = ("_queue", "messages")
 NEXT = "SELECT number FROM messages WHERE dead IS NULL AND visible <= ? ORDER BY number LIMIT 1"
 
 
@@ -34,7 +34,7 @@ class SqliteQueue:
             connection.execute("INSERT INTO messages (id, body) VALUES (?, ?)", (id_, text))
 
         await self._database.write(work)
-        self._listeners.notify(*RUNG)
+        self._listeners.notify(*LISTENER_KEY)
         return id_
 
     async def receive(self, *, lease: float, wait: float) -> Delivery | None:
@@ -42,31 +42,31 @@ class SqliteQueue:
         clock = asyncio.get_running_loop().time
         deadline = clock() + wait
         while True:
-            with self._listeners.listen(*RUNG) as rung:
+            with self._listeners.listen(*LISTENER_KEY) as arrival:
                 if (delivery := await self._take(lease)) is not None:
                     return delivery
-                if (left := deadline - clock()) <= 0:
+                if (remaining := deadline - clock()) <= 0:
                     return None
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(asyncio.wrap_future(rung), min(left, POLL_SECONDS))
+                    await asyncio.wait_for(asyncio.wrap_future(arrival), min(remaining, POLL_SECONDS))
 
     async def adopt(self, delivery: Delivery, *, lease: float) -> bool:
         return await self.extend(delivery, lease=lease)
 
     async def extend(self, delivery: Delivery, *, lease: float) -> bool:
         _check_seconds("lease", lease)
-        return await self._held(delivery, "UPDATE messages SET visible = ?", time.time() + lease)
+        return await self._update_leased(delivery, "UPDATE messages SET visible = ?", time.time() + lease)
 
     async def finish(self, delivery: Delivery) -> None:
-        await self._held(delivery, "DELETE FROM messages")
+        await self._update_leased(delivery, "DELETE FROM messages")
 
     async def release(self, delivery: Delivery, *, after: float = 0.0) -> None:
         _check_seconds("after", after)
-        await self._held(delivery, "UPDATE messages SET receipt = NULL, visible = ?", time.time() + after)
-        self._listeners.notify(*RUNG)
+        await self._update_leased(delivery, "UPDATE messages SET receipt = NULL, visible = ?", time.time() + after)
+        self._listeners.notify(*LISTENER_KEY)
 
     async def bury(self, delivery: Delivery, reason: str) -> None:
-        await self._held(delivery, "UPDATE messages SET receipt = NULL, dead = ?", reason)
+        await self._update_leased(delivery, "UPDATE messages SET receipt = NULL, dead = ?", reason)
 
     async def dead_letters(self, limit: int = 100) -> list[Delivery]:
         check_range("limit", limit, 1, 1000)
@@ -81,17 +81,17 @@ class SqliteQueue:
 
     async def replay(self, message_id: str) -> bool:
         def work(connection: sqlite3.Connection) -> bool:
-            # a new number: it goes to the end, as what is sent does
-            replayed = connection.execute(
+            # a new number puts it at the end of the queue
+            cursor = connection.execute(
                 "UPDATE messages SET number = (SELECT max(number) + 1 FROM messages), dead = NULL, attempt = 0, "
                 "visible = 0 WHERE id = ? AND dead IS NOT NULL",
                 (message_id,),
             )
-            return replayed.rowcount > 0
+            return cursor.rowcount > 0
 
-        replayed = await self._database.write(work)
-        self._listeners.notify(*RUNG)
-        return replayed
+        replays = await self._database.write(work)
+        self._listeners.notify(*LISTENER_KEY)
+        return replays
 
     async def depth(self) -> int:
         def work(connection: sqlite3.Connection) -> int:
@@ -101,36 +101,36 @@ class SqliteQueue:
         return await self._database.read(work)
 
     async def _take(self, lease: float) -> Delivery | None:
-        # looking takes no lock, so those who wait do not disturb those who write
+        # a read takes no lock, so idle workers do not delay writers
         if await self._database.read(lambda connection: connection.execute(NEXT, (time.time(),)).fetchone()) is None:
             return None
         receipt = uuid.uuid4().hex
 
         def work(connection: sqlite3.Connection) -> Delivery | None:
             now = time.time()
-            taken = connection.execute(
+            rows = connection.execute(
                 f"UPDATE messages SET attempt = attempt + 1, receipt = ?, visible = ? WHERE number = ({NEXT}) "  # noqa: S608 - NEXT is a constant
                 "RETURNING id, body, attempt",
                 (receipt, now + lease, now),
             ).fetchall()
-            return Delivery(taken[0][0], decode(taken[0][1]), taken[0][2], receipt) if taken else None
+            return Delivery(rows[0][0], decode(rows[0][1]), rows[0][2], receipt) if rows else None
 
         return await self._database.write(work)
 
-    async def _held(self, delivery: Delivery, change: str, *values: object) -> bool:
-        """Whether the delivery still held its message, which is changed then."""
+    async def _update_leased(self, delivery: Delivery, change: str, *values: object) -> bool:
+        """Run `change` on the message if the delivery still holds it, and return whether it does."""
         where = "WHERE id = ? AND receipt = ? AND visible > ? AND dead IS NULL"
 
         def work(connection: sqlite3.Connection) -> bool:
-            changed = connection.execute(f"{change} {where}", (*values, delivery.id, delivery.receipt, time.time()))
-            return changed.rowcount > 0
+            cursor = connection.execute(f"{change} {where}", (*values, delivery.id, delivery.receipt, time.time()))
+            return cursor.rowcount > 0
 
         return await self._database.write(work)
 
 
 @asynccontextmanager
 async def open_sqlite_queue(home: Path) -> AsyncGenerator[SqliteQueue]:
-    """The queue in the store under `home`; many processes may open it."""
+    """The queue in the embedded store's file in the folder `home`; several processes may open it."""
     database = await Database.open(home / "store.sqlite")
     try:
         yield SqliteQueue(database)

@@ -7,7 +7,7 @@ import pytest
 from api.app import create_dependencies
 from api.settings import read_settings
 from desk.base.errors import InvalidInput
-from store.aws.session import create_table
+from store.aws.store import create_table
 from store.records import Key
 from tests.doubles.aws import Aws, moto, point_at
 
@@ -53,9 +53,9 @@ async def test_the_setting_chooses_the_place(aws, home, monkeypatch):
 @pytest.mark.parametrize(
     ("setting", "told"),
     [
-        ("dynamodb:nowhere,s3:documents", "the table 'nowhere' is unavailable (there is none of this name"),
+        ("dynamodb:nowhere,s3:documents", "the table 'nowhere' is unavailable (no resource has this name"),
         ("dynamodb:other,s3:documents", "the table 'other' has other keys or indexes"),
-        ("dynamodb:stratigos,s3:nowhere", "the bucket 'nowhere' is unavailable (AWS answers 404)"),
+        ("dynamodb:stratigos,s3:nowhere", "the bucket 'nowhere' is unavailable (AWS returned 404)"),
     ],
 )
 async def test_a_place_that_cannot_be_the_store_stops_the_start(aws, monkeypatch, setting, told):
@@ -65,4 +65,4 @@ async def test_a_place_that_cannot_be_the_store_stops_the_start(aws, monkeypatch
             pass
     assert str(refused.value).startswith("STRATIGOS_STORE: ")
     assert told in str(refused.value)
-    assert "expected a table that store.aws.session.create_table has made" in str(refused.value)
+    assert "expected a table that store.aws.store.create_table has made" in str(refused.value)

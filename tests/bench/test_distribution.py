@@ -24,7 +24,8 @@ from desk.optimization.request import OptimizationRequest
 from quant.strategies.search import sobol
 from quant.strategies.trial import Trial
 from quant.worlds.scenario import BUILT_IN
-from store.store import Store, open_store
+from store.embedded import open_store
+from store.store import Store
 from tests.bench.comparison import Comparison, Row
 from tests.desk.conftest import job_of
 from tests.doubles.ray_nodes import Nodes, two_nodes

@@ -21,7 +21,7 @@ from rich.table import Table
 from api.http.identity.api_keys import KeyTerms, create
 from desk.optimization.request import OptimizationRequest
 from quant.worlds.scenario import BUILT_IN
-from store.store import open_store
+from store.embedded import open_store
 from tests.bench.loading import serving
 
 pytestmark = pytest.mark.bench

@@ -35,7 +35,8 @@ from graphs.checkpoints.checkpointer import open_checkpoints
 from graphs.optimization import Execution
 from graphs.runs.event_log import EventLog, Place
 from graphs.stream_parts import Stopped, events
-from store.store import Store, open_store
+from store.embedded import open_store
+from store.store import Store
 from tests.bench.comparison import Comparison, Row
 
 pytestmark = pytest.mark.bench

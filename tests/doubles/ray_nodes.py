@@ -119,7 +119,7 @@ def coordinate(home: Path, address: str, job: str, market: Market) -> None:
     """Run a job until this process is killed."""
     from desk.compute.ray_cluster import ray_runner
     from desk.optimization.jobs import SearchJob
-    from store.store import open_store
+    from store.embedded import open_store
 
     async def run() -> None:
         asked = SearchJob.model_validate_json(job)

@@ -15,8 +15,9 @@ import pytest
 import store
 from graphs.checkpoints.checkpointer import open_checkpoints
 from graphs.checkpoints.table import DynamoTable
+from store.aws.clients import connect, open_bucket
 from store.aws.queue import SqsQueue
-from store.aws.session import aws_store, connect, create_table, open_bucket
+from store.aws.store import aws_store, create_table
 from store.errors import Unavailable
 from store.records import Key, Put, iterate_records
 from store.store import Store

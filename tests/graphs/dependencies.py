@@ -17,7 +17,7 @@ from desk.optimization.inputs.owned_market import load_owned
 from desk.optimization.request import OptimizationRequest
 from graphs.dependencies import Dependencies
 from quant.worlds.scenario import BUILT_IN
-from store.store import open_store
+from store.embedded import open_store
 
 OWNER = "local"
 QUICK = Patience(attempts=2, first_delay=0.0)

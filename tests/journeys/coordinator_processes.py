@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from desk.optimization.repositories.trial_repository import stored_trials
-from store.store import open_store
+from store.embedded import open_store
 from tests.doubles.sagemaker.instances import REPOSITORY
 from tests.graphs.dependencies import OWNER
 from tests.journeys.reference_job import RUN

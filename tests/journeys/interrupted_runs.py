@@ -15,7 +15,7 @@ from typing import Any, Self
 from desk.optimization.request import OptimizationRequest
 from graphs.runs.execution import create_run
 from graphs.runs.repository import events_of, run_of
-from store.store import open_store
+from store.embedded import open_store
 from tests.doubles.bedrock.calls import Received
 from tests.doubles.bedrock.double import Double
 from tests.doubles.bedrock.drivers import embedded

@@ -21,7 +21,7 @@ from graphs.dependencies import Dependencies
 from graphs.jobs import jobs
 from graphs.runs.repository import run_of
 from quant.worlds.scenario import BUILT_IN
-from store.store import open_store
+from store.embedded import open_store
 from tests.graphs.dependencies import OWNER
 from tests.graphs.jobs.queued_runs import eventually, queued_dependencies
 

@@ -14,7 +14,7 @@ from agents.models.factory import only
 from agents.planner.planner import EmbeddedPlanner
 from api.app import create_app, create_dependencies
 from api.settings import Settings
-from store.aws.session import create_table
+from store.aws.store import create_table
 from tests.api.http.application import served
 from tests.api.http.routes.thread_requests import RISK, answer_events, create_thread
 from tests.api.http.sample_requests import SMALL_JOB, TECH_PORTFOLIO, TWO_ASSET_SIMULATION, price_file

@@ -23,8 +23,9 @@ from graphs.jobs.worker import executed
 from graphs.runs.execution import reproduce
 from graphs.runs.leases import KIND as LEASE
 from graphs.runs.repository import Run, events_of, run_of
+from store.embedded import open_store
 from store.records import iterate_records
-from store.store import Store, open_store
+from store.store import Store
 from tests.api.http.application import application
 from tests.api.http.live_run import RUN, written
 from tests.api.http.running_server import running_server

@@ -20,7 +20,7 @@ from agents.planner.planner import EmbeddedPlanner
 from api.app import create_dependencies
 from api.settings import Settings
 from graphs.streaming.connections import KIND
-from store.aws.session import create_table
+from store.aws.store import create_table
 from store.keys import SYSTEM
 from tests.api.http.live_run import OWNER, RUN, Written
 from tests.api.lambda_.function import Driven, driven

@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from store.store import Store, open_store
+from store.embedded import open_store
+from store.store import Store
 
 Opener = Callable[[Path], AbstractAsyncContextManager[Store]]
 
@@ -18,7 +19,8 @@ REGION = "eu-west-1"
 @asynccontextmanager
 async def open_aws(home: Path) -> AsyncIterator[Store]:
     """A table and a bucket of the AWS that the environment names."""
-    from store.aws.session import aws_store, create_table, open_bucket  # boto3 takes half a second to import
+    from store.aws.clients import open_bucket  # boto3 takes half a second to import
+    from store.aws.store import aws_store, create_table
 
     name = name_of(home)
     dynamodb, s3 = clients(os.environ["AWS_ENDPOINT_URL_DYNAMODB"])
@@ -37,7 +39,7 @@ def name_of(home: Path) -> str:
 @cache
 def clients(_url: str) -> tuple[Any, Any]:
     """Made once: each takes a good part of a second."""
-    from store.aws.session import connect
+    from store.aws.clients import connect
 
     return connect("dynamodb"), connect("s3")
 

@@ -50,7 +50,7 @@ async def test_events_come_right_after_the_number_that_is_expected(store: Store)
     append = store.events.append_many
     assert await append("ann", "r", [(f"e{n}", {}) for n in range(60)], expected=0) == list(range(1, 61))
     for wrong in (0, 59, 61, 10**9):
-        with pytest.raises(Conflict, match=f"'r' ends at 60, expected was {wrong}"):
+        with pytest.raises(Conflict, match=f"'r' ends at 60; the writer expected {wrong}"):
             await append("ann", "r", [("new", {}), ("newer", {})], expected=wrong)
         assert await store.events.last("ann", "r") == 60
         assert await append("ann", "r", [("e3", {})], expected=wrong) == [4]  # nothing new

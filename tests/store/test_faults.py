@@ -9,11 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from store.aws.session import aws_store, connect, create_table, open_aws_store, open_bucket
+from store.aws.clients import connect, open_bucket
+from store.aws.store import aws_store, create_table, open_aws_store
+from store.embedded import open_store
 from store.errors import Conflict, Missing, OutcomeUnknown, Unavailable
 from store.records import Key, Put, iterate_records
-from store.sqlite.database import Database, SqliteEvents, SqliteRecords
-from store.store import Store, open_store
+from store.sqlite.database import Database
+from store.sqlite.events import SqliteEvents
+from store.sqlite.records import SqliteRecords
+from store.store import Store
 from tests.doubles.aws import Aws, point_at
 from tests.doubles.faulty_aws import (
     EXPIRED,
@@ -112,7 +116,7 @@ async def test_what_fails_twice_succeeds_once(store: Store, aws: Aws, proxy: Pro
 @pytest.mark.parametrize(
     ("fault", "told"),
     [
-        (THROTTLED, "AWS answers ProvisionedThroughputExceededException"),
+        (THROTTLED, "AWS returned ProvisionedThroughputExceededException"),
         (EXPIRED, "the credentials have expired"),
     ],
 )
@@ -255,8 +259,8 @@ async def test_an_endpoint_that_nobody_listens_at_is_unavailable(
 async def test_a_table_or_bucket_that_is_not_there_is_told_at_the_start(proxy: Proxy, aws: Aws) -> None:
     aws.table("plain", {"PK": "HASH"})
     for table, bucket, told in (
-        ("nowhere", BUCKET, "the table 'nowhere' is unavailable .there is none of this name"),
-        (TABLE, "nowhere", "the bucket 'nowhere' is unavailable .AWS answers 404"),
+        ("nowhere", BUCKET, "the table 'nowhere' is unavailable .no resource has this name"),
+        (TABLE, "nowhere", "the bucket 'nowhere' is unavailable .AWS returned 404"),
         ("plain", BUCKET, "the table 'plain' has other keys or indexes"),
     ):
         with pytest.raises(Unavailable, match=told):
@@ -275,7 +279,7 @@ async def test_without_credentials_or_region_the_store_does_not_open(
         async with open_aws_store(TABLE, BUCKET):
             pass
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    with pytest.raises(Unavailable, match="there are no credentials"):
+    with pytest.raises(Unavailable, match="no AWS credentials were found"):
         async with open_aws_store(TABLE, BUCKET):
             pass
 
@@ -310,7 +314,7 @@ import asyncio, resource, signal, sys
 from pathlib import Path
 from store.errors import Unavailable
 from store.records import Key
-from store.store import open_store
+from store.embedded import open_store
 
 async def main():
     async with open_store(Path(sys.argv[1])) as store:

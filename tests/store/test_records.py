@@ -59,17 +59,17 @@ async def test_a_document_without_end_is_refused(store: Store) -> None:
 
 async def test_create_only_creates_once(store: Store) -> None:
     assert await store.records.put(KEY, {"by": 1}, expected=0) == 1
-    with pytest.raises(Conflict, match=r"'r1'.* at version 1, expected was 0"):
+    with pytest.raises(Conflict, match=r"'r1'.* at version 1; the writer expected 0"):
         await store.records.put(KEY, {"by": 2}, expected=0)
     assert await store.records.get(KEY) == Record(KEY, {"by": 1}, 1)
 
 
 async def test_a_version_is_replaced_once(store: Store) -> None:
-    with pytest.raises(Conflict, match="at version 0, expected was 1"):
+    with pytest.raises(Conflict, match="at version 0; the writer expected 1"):
         await store.records.put(KEY, {}, expected=1)
     await store.records.put(KEY, {"n": 1})
     assert await store.records.put(KEY, {"n": 2}, expected=1) == 2
-    with pytest.raises(Conflict, match="at version 2, expected was 1"):
+    with pytest.raises(Conflict, match="at version 2; the writer expected 1"):
         await store.records.put(KEY, {"n": 3}, expected=1)
 
 
@@ -110,7 +110,7 @@ async def test_many_are_put_together_or_not_at_all(store: Store) -> None:
 async def test_a_batch_has_bounds(store: Store) -> None:
     with pytest.raises(Invalid, match="`puts` has 101 entries; allowed are 100"):
         await store.records.put_many([Put(Key("ann", "x", str(n)), {}) for n in range(101)])
-    with pytest.raises(Invalid, match="`puts` has a key twice"):
+    with pytest.raises(Invalid, match="`puts` contains a key twice"):
         await store.records.put_many([Put(KEY, {}), Put(KEY, {})])
 
 
@@ -118,7 +118,7 @@ async def test_delete_says_whether_there_was_something(store: Store) -> None:
     assert not await store.records.delete(KEY)
     await store.records.put(KEY, {})
     await store.records.put(KEY, {})
-    with pytest.raises(Conflict, match="at version 2, expected was 1"):
+    with pytest.raises(Conflict, match="at version 2; the writer expected 1"):
         await store.records.delete(KEY, expected=1)
     assert await store.records.delete(KEY, expected=2)
     assert await store.records.get(KEY) is None
@@ -272,9 +272,9 @@ async def test_what_has_expired_is_found_by_nobody(store: Store) -> None:
         assert await ids(store.records, label=("state", "new"), **options) == ["stays"]
     assert not await store.records.delete(goes)
     for expected in (1, 2):
-        with pytest.raises(Conflict, match=f"at version 0, expected was {expected}"):
+        with pytest.raises(Conflict, match=f"at version 0; the writer expected {expected}"):
             await store.records.put(goes, {}, expected=expected)
-        with pytest.raises(Conflict, match=f"at version 0, expected was {expected}"):
+        with pytest.raises(Conflict, match=f"at version 0; the writer expected {expected}"):
             await store.records.delete(goes, expected=expected)
     assert await store.records.put(goes, {"n": 3}, expected=0) == 1
     assert await store.records.get(goes) == Record(goes, {"n": 3}, 1)
@@ -303,7 +303,7 @@ async def test_a_sweep_deletes_what_has_expired(store: Store) -> None:
 
 
 async def test_a_time_without_a_zone_is_refused(store: Store) -> None:
-    with pytest.raises(Invalid, match=r"`expires` is 2030.* allowed is a time with its zone"):
+    with pytest.raises(Invalid, match=r"`expires` is 2030.* allowed is a time with a time zone"):
         await store.records.put(KEY, {}, expires=datetime(2030, 1, 1))  # noqa: DTZ001
 
 

@@ -66,7 +66,7 @@ class Calls:
     def _made(self, call: "Callable[[Any], Answer]") -> "Answer":
         from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[reportMissingTypeStubs]
 
-        from store.aws.table import reason
+        from store.aws.client_errors import reason
 
         try:
             return call(self._connected())
@@ -88,7 +88,7 @@ class Calls:
         return Refusal(action, code, message)
 
     def _connected(self) -> Any:
-        from store.aws.session import connect
+        from store.aws.clients import connect
 
         with self._lock:
             if self._client is None:

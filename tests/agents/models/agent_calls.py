@@ -18,7 +18,7 @@ from desk.optimization.inputs.market_data import load_market
 from desk.optimization.inputs.owned_market import load_owned
 from desk.optimization.request import OptimizationRequest
 from desk.runs.context import Context, RunMarket
-from store.store import open_store
+from store.embedded import open_store
 from tools.risk import assess_risk
 
 AGENT = "risk_manager"

@@ -25,7 +25,7 @@ from desk.optimization.reading.topics import Topic
 from desk.optimization.request import Limit, Limits
 from desk.optimization.result import Finalist, OptimizationResult, Verdict
 from quant.strategies.config import StrategyConfig
-from store.store import open_store
+from store.embedded import open_store
 from tests.api.conftest import found, limit_checks
 from tools.portfolios import analyse_market, assess_portfolio, compare_allocations, simulate_wealth
 from tools.results import compare_results, explain_result, list_results, open_holdout

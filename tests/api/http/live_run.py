@@ -12,8 +12,9 @@ import httpx
 from desk.governance.estimates import Estimate
 from desk.runs.events import EstimateMade, JobProgressed, NodeStarted, RunFailed, RunFinished, TraceEvent, TrialFinished
 from graphs.runs.event_log import EventLog
+from store.embedded import open_store
 from store.records import Key
-from store.store import Store, open_store
+from store.store import Store
 
 OWNER, RUN = "local", "run-of-a-test"
 BEGUN = datetime(2026, 1, 5, tzinfo=UTC)

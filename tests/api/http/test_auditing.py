@@ -23,9 +23,9 @@ from desk.governance.audit_verification import verify
 from desk.governance.principals import Principal
 from desk.governance.roles import Role
 from graphs.dependencies import Dependencies
+from store.embedded import open_store
 from store.errors import Unavailable
 from store.keys import SYSTEM
-from store.store import open_store
 from tests.api.http.application import application, document, served
 from tests.api.http.sample_requests import TECH_PORTFOLIO
 from tests.graphs.jobs.queued_runs import queued_dependencies

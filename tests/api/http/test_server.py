@@ -20,8 +20,8 @@ from fastapi import FastAPI
 from api.http.server import listening
 from desk.base.errors import InvalidInput
 from graphs.streaming.followers import Following
+from store.embedded import open_store
 from store.errors import Unavailable
-from store.store import open_store
 from tests.api.http.application import application
 from tests.api.http.live_run import RUN, written
 from tests.api.http.running_server import running_server

@@ -24,14 +24,17 @@ from graphs.jobs import jobs
 from graphs.runs.execution import create_run, execute
 from graphs.runs.repository import Run, run_of
 from graphs.runs.states import STOPPED
+from store.aws.clients import open_bucket
 from store.aws.queue import open_sqs_queue
-from store.aws.session import aws_store, create_table, open_bucket
+from store.aws.store import aws_store, create_table
 from store.errors import Unavailable
 from store.keys import SYSTEM
 from store.local_files import FileBlobs
 from store.queue import Queue
-from store.sqlite.database import Database, SqliteEvents, SqliteRecords
+from store.sqlite.database import Database
+from store.sqlite.events import SqliteEvents
 from store.sqlite.queue import SqliteQueue, open_sqlite_queue
+from store.sqlite.records import SqliteRecords
 from store.store import Store
 from tests.api.http.application import application, served
 from tests.api.http.sample_requests import SMALL_JOB, TECH_PORTFOLIO, TWO_ASSET_SIMULATION, price_file

@@ -27,7 +27,7 @@ from graphs.runs.archive import archive
 from graphs.runs.cleanup import LAST
 from graphs.runs.execution import create_run, execute
 from quant.worlds.scenario import BUILT_IN
-from store.store import open_store
+from store.embedded import open_store
 from tests.api.http.application import document, running, served
 from tests.api.http.identity.forged_tokens import forged_tokens
 from tests.api.http.identity.sign_in import bearer, create_key

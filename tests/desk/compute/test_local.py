@@ -5,7 +5,7 @@ import pytest
 
 from desk.compute.local import LocalRunner
 from desk.optimization.repositories.trial_repository import stored_trials
-from store.store import open_store
+from store.embedded import open_store
 
 pytestmark = pytest.mark.anyio
 ENDED = {"completed", "failed", "cancelled"}

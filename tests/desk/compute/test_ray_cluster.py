@@ -29,8 +29,8 @@ from desk.optimization.search.search import run_search
 from graphs.dependencies import Dependencies
 from graphs.runs.execution import create_run, execute
 from quant.numeric.errors import DataError
+from store.embedded import open_store
 from store.errors import Unavailable
-from store.store import open_store
 from tests.desk.compute.duplicating_engine import DuplicatingEngine
 from tests.doubles.ray_nodes import Nodes, begun, counted, two_nodes
 

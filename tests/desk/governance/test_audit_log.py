@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 from desk.base.errors import Conflicting
 from desk.governance.audit_log import HEAD, RUN, TOGETHER, AuditLog, Entry, Link
 from desk.governance.audit_verification import Verification, verify
+from store.embedded import open_store
 from store.errors import Unavailable
 from store.records import Key
-from store.store import Store, open_store
+from store.store import Store
 from tests.doubles.aws import moto, point_at
 from tests.store.openers import OPENERS, Opener
 

@@ -20,8 +20,8 @@ from desk.governance.spending import agents_usage, charge, spent, spent_by_owner
 from desk.governance.usage import AgentName, Usage
 from desk.optimization.answers import Decision
 from desk.optimization.partial_results import label_claims, reasons
+from store.embedded import open_store
 from store.records import Key, Put
-from store.store import open_store
 
 pytestmark = pytest.mark.anyio
 

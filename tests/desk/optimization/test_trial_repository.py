@@ -8,7 +8,7 @@ from desk.optimization.repositories.trial_repository import (
     series_address,
     stored_trials,
 )
-from store.store import open_store
+from store.embedded import open_store
 
 pytestmark = pytest.mark.anyio
 

@@ -10,7 +10,7 @@ from desk.optimization.request import OptimizationRequest
 from desk.scenarios.repository import MOST, TOOL, ScenarioValues, add_scenario, chosen, named, scenario_book, weighted
 from quant.worlds.paths import path_model
 from quant.worlds.scenario import BUILT_IN, CYCLE, Scenario
-from store.store import open_store
+from store.embedded import open_store
 from tests.doubles.price_source import assert_well_formed, value
 
 pytestmark = pytest.mark.anyio

@@ -5,7 +5,7 @@ import pytest
 from desk.base.errors import InvalidInput
 from desk.strategies.repository import TOOL, figures_of_saved, save_strategy, saved_strategies, saved_strategy
 from desk.strategies.templates import StrategyValues, strategy_of
-from store.store import open_store
+from store.embedded import open_store
 from tests.doubles.price_source import assert_well_formed
 
 pytestmark = pytest.mark.anyio

@@ -10,8 +10,8 @@ import pytest
 
 from graphs.conversations.conversations import begin_conversation, conversation_of, turn_of
 from graphs.runs.repository import events_of, list_runs
+from store.embedded import open_store
 from store.records import iterate_records
-from store.store import open_store
 from tests.graphs.conversations.conversation_process import HEARD, TALK, Noting, said, talk
 from tests.graphs.dependencies import OWNER, open_dependencies
 from tests.processes import FORK_SERVER

@@ -21,8 +21,9 @@ from desk.runs.events import (
 from graphs.conversations.event_sequence import story
 from graphs.runs.event_log import EventLog
 from graphs.streaming.followers import Following
+from store.embedded import open_store
 from store.records import Key
-from store.store import Store, open_store
+from store.store import Store
 
 pytestmark = pytest.mark.anyio
 

@@ -263,7 +263,7 @@ async def test_runs_that_are_young_held_open_or_asked_about_stay(home, small):
             "reproduced": "it is being reproduced",
             "asked": "a person has yet to decide whether its holdout is opened",
             "opening": "its holdout is about to be opened",
-            "unreadable": "what is stored is no JSON: Expecting value: line 1 column 1 (char 0)",
+            "unreadable": "a stored document is not JSON: Expecting value: line 1 column 1 (char 0)",
             "created": "it is created",
         }
         assert runs(report) == (["old"], runs(report)[1])

@@ -6,9 +6,10 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from graphs.runs.leases import Held, is_leased, leased
+from store.embedded import open_store
 from store.errors import OutcomeUnknown, Unavailable
 from store.records import Key
-from store.store import Store, open_store
+from store.store import Store
 from tests.graphs.dependencies import OWNER
 
 pytestmark = pytest.mark.anyio

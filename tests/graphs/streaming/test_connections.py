@@ -13,8 +13,9 @@ from desk.base.errors import InvalidInput
 from desk.governance.principals import Principal
 from graphs.streaming.connections import KEPT, MOST, Left, Sockets
 from graphs.streaming.followers import NoSuchLog
+from store.embedded import open_store
 from store.errors import Unavailable
-from store.store import Store, open_store
+from store.store import Store
 from tests.api.http.live_run import OWNER, RUN, Written
 
 pytestmark = pytest.mark.anyio

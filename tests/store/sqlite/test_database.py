@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from store.embedded import open_store
 from store.errors import NewerSchema, Unavailable
 from store.records import Key, Record
-from store.sqlite.database import SWEEP, Database, SqliteEvents, SqliteRecords, listing
+from store.sqlite.database import Database
+from store.sqlite.events import SqliteEvents
 from store.sqlite.migrations import MIGRATIONS
-from store.store import open_store
+from store.sqlite.records import SWEEP, SqliteRecords, listing
 
 pytestmark = pytest.mark.anyio
 
@@ -91,7 +93,7 @@ async def test_a_database_of_a_newer_version_is_refused_and_left_alone(tmp_path:
     connection.execute("PRAGMA user_version = 99")
     connection.close()
     before = (tmp_path / "store.sqlite").read_bytes()
-    with pytest.raises(NewerSchema, match=r"store.sqlite has schema 99, this program knows up to"):
+    with pytest.raises(NewerSchema, match=r"store.sqlite has schema 99, this program supports up to"):
         async with open_store(tmp_path):
             pass
     assert (tmp_path / "store.sqlite").read_bytes() == before

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.http.identity.api_keys import KeyTerms, create
 from api.settings import Settings
-from store.store import open_store
+from store.embedded import open_store
 from tests.api.http.application import document, served
 from tests.graphs.dependencies import open_dependencies
 

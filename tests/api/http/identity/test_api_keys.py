@@ -14,9 +14,9 @@ from api.cli.main import run
 from api.http.errors.handlers import Unauthorized
 from api.http.identity.api_keys import AT_MOST, FORM, KIND, REMEMBERED, ApiKeys, KeyTerms, create, revoke
 from desk.base.errors import InvalidInput
+from store.embedded import open_store
 from store.keys import SYSTEM
 from store.records import Key, Record, Records
-from store.store import open_store
 
 pytestmark = pytest.mark.anyio
 

@@ -16,7 +16,7 @@ from api.client.client import Client, Refused
 from api.http.identity.api_keys import revoke
 from api.settings import Settings
 from desk.base.errors import InvalidInput
-from store.store import open_store
+from store.embedded import open_store
 from tests.api.http.application import document, running
 from tests.api.http.identity.sign_in import bearer, create_key, remote_client, secured_application
 from tests.api.http.live_run import RUN, written

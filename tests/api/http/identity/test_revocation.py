@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 
 from api.http.identity.api_keys import ApiKeys, revoke
 from api.http.identity.authentication import SignedIn
-from store.store import open_store
+from store.embedded import open_store
 from tests.api.http.application import running
 from tests.api.http.identity.sign_in import bearer, create_key, secured_application
 from tests.api.http.live_run import RUN, frames, written

@@ -11,9 +11,9 @@ from websockets.exceptions import InvalidStatus
 from api.http.identity.api_keys import KIND as KEYS
 from api.http.identity.tickets import KIND, SECONDS, issue, redeem
 from desk.governance.principals import Principal
+from store.embedded import open_store
 from store.keys import SYSTEM
 from store.records import Key, iterate_records
-from store.store import open_store
 from tests.api.http.application import application, running, served
 from tests.api.http.identity.sign_in import bearer, create_key, remote_client, secured_application
 from tests.api.http.live_run import RUN, written

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
+from store.embedded import open_store
 from store.records import iterate_records
-from store.store import open_store
 from tests.api.http.application import application, running, served
 from tests.api.http.live_run import frames
 from tests.api.http.routes.agent_requests import agent_events, message_body, resume_body

@@ -19,7 +19,7 @@ from desk.scenarios.repository import ScenarioValues, add_scenario
 from desk.strategies.evaluation import evaluate_strategy
 from desk.strategies.templates import Rule, templates
 from quant.worlds.scenario import BUILT_IN
-from store.store import open_store
+from store.embedded import open_store
 from tests.api.http.application import application, running
 from tests.graphs.dependencies import open_dependencies
 

@@ -19,9 +19,9 @@ from api.http.routes.events import beating
 from api.http.routes.events import frames as frames_of
 from graphs.dependencies import Dependencies
 from graphs.streaming.followers import Following
+from store.embedded import open_store
 from store.errors import Unavailable
 from store.events import Events
-from store.store import open_store
 from tests.api.http.application import application, running, served
 from tests.api.http.live_run import RUN, frames, payload, written
 from tests.graphs.dependencies import open_dependencies

@@ -25,10 +25,11 @@ from desk.compute.sagemaker.runner import IN_FLIGHT, SageMakerRunner, reach
 from desk.governance.estimates import Machines
 from desk.optimization.jobs import JobStatus, SearchJob
 from desk.optimization.repositories.trial_repository import stored_trials
+from store.embedded import open_store
 from store.errors import Unavailable
 from store.keys import SYSTEM
 from store.records import Key
-from store.store import Store, open_store
+from store.store import Store
 from tests.doubles.aws import moto, point_at
 from tests.doubles.sagemaker import fixed_results as canned
 from tests.doubles.sagemaker.fleet import IMAGE_URI, ROLE, Fleet

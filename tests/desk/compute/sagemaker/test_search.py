@@ -18,7 +18,8 @@ from desk.governance.estimates import Machines
 from desk.optimization.jobs import JobStatus, SearchJob
 from desk.optimization.repositories.trial_repository import stored_trials
 from quant.strategies.trial import Trial
-from store.store import Store, open_store
+from store.embedded import open_store
+from store.store import Store
 from tests.doubles.aws import moto, point_at
 from tests.doubles.sagemaker.fleet import IMAGE_URI, ROLE, Fleet
 from tests.doubles.sagemaker.job import Conduct

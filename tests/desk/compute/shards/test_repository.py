@@ -14,10 +14,11 @@ from desk.compute.shards.repository import KIND, MOST, WRITERS, BlobShelf, forge
 from desk.compute.shards.sharded_search import Sharded
 from desk.compute.shards.shards import compute
 from desk.optimization.jobs import JobStatus
+from store.embedded import open_store
 from store.errors import Unavailable
 from store.keys import SYSTEM
 from store.records import iterate_records
-from store.store import Store, open_store
+from store.store import Store
 
 pytestmark = pytest.mark.anyio
 BEGIN = datetime(2026, 1, 5, tzinfo=UTC)

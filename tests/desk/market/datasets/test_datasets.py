@@ -19,9 +19,10 @@ from desk.market.datasets.repository import PIN, OwnedPrices, blob_key, find_hea
 from desk.market.datasets.schemas import NewMarker, Terms
 from desk.market.datasets.version_changes import read_stale
 from desk.market.price_history import PriceQuery, price_series
+from store.embedded import open_store
 from store.errors import Conflict
 from store.records import Key, Put, Records
-from store.store import Store, open_store
+from store.store import Store
 
 pytestmark = pytest.mark.anyio
 
