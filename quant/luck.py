@@ -1,36 +1,39 @@
-"""How much of a search's winner is luck: the public door.
+"""How much of a search's winner is luck: every test in one place.
 
 Probabilistic and deflated Sharpe ratio, track record and backtest lengths, probability of backtest overfitting,
 combinatorial purged cross-validation, walk-forward selection, superior predictive ability, and the verdict's colour.
-Everything is per period, nothing annual, and looks at historical series, never at simulated days.
+Everything is per period, never annual, and takes historical series, never simulated days.
 """
 
-import math
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING
 
-from quant.numeric.arguments import checked_arguments
-from quant.numeric.errors import DataError
-from quant.overfitting.cross_validation import (
-    PurgedSplit,
-    PurgedSplits,
-    WalkForward,
-    backtest_paths,
-    combinatorial_purged_splits,
-    walk_forward,
-)
-from quant.overfitting.cscv import OverfittingProbability, SelectionRule, highest_sharpe, probability_of_overfitting
-from quant.overfitting.predictive_ability import Spa, performance_differences, superior_predictive_ability
-from quant.overfitting.selection import Overfitting, backtest_overfitting
-from quant.overfitting.track_record import minimum_backtest_length, minimum_track_record
-from quant.performance.sharpe_ratio import (
-    deflated_sharpe,
-    deflated_sharpe_of_series,
-    effective_trials,
-    expected_maximum_sharpe,
-    probabilistic_sharpe,
-    sharpe_error,
-    sharpe_variance,
-)
+from quant.numeric.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from quant.overfitting.cross_validation import (
+        PurgedSplit,
+        PurgedSplits,
+        WalkForward,
+        backtest_paths,
+        combinatorial_purged_splits,
+        walk_forward,
+    )
+    from quant.overfitting.cscv import OverfittingProbability, SelectionRule, highest_sharpe, probability_of_overfitting
+    from quant.overfitting.predictive_ability import Spa, performance_differences, superior_predictive_ability
+    from quant.overfitting.selection import Overfitting, backtest_overfitting
+    from quant.overfitting.track_record import minimum_backtest_length, minimum_track_record
+    from quant.overfitting.verdict import Light, traffic_light
+    from quant.performance.sharpe_ratio import (
+        deflated_sharpe,
+        deflated_sharpe_of_series,
+        effective_trials,
+        expected_maximum_sharpe,
+        probabilistic_sharpe,
+        sharpe_error,
+        sharpe_variance,
+    )
+else:
+    __getattr__ = lazy_exports(__name__)
 
 __all__ = [
     "Light",
@@ -60,53 +63,3 @@ __all__ = [
     "traffic_light",
     "walk_forward",
 ]
-
-Light: TypeAlias = Literal["green", "amber", "red"]
-
-
-@checked_arguments
-def traffic_light(*, active_dsr: float, pbo: float | None, spa_p: float, validate_advantage: float) -> Light:
-    """Colour of the verdict.
-
-    Green: deflated Sharpe ratio of the active return >= .95, and probability of overfitting < .2,
-    and p-value < .05, and a positive advantage on the validation history. Red: active deflated
-    Sharpe ratio < .5 or probability of overfitting >= .5; it reads "no configuration is
-    distinguishable from the benchmark". Amber otherwise.
-
-    Parameters
-    ----------
-    active_dsr : float
-        Deflated Sharpe ratio of winner minus volatility-matched constant weight.
-    pbo : float or None
-        Probability of backtest overfitting; None where it has no meaning (one trial), which rules
-        green out and nothing else.
-    spa_p : float
-        Consistent p-value of superior predictive ability.
-    validate_advantage : float
-        Utility over the benchmark on the validation history.
-
-    Returns
-    -------
-    Light
-
-    Raises
-    ------
-    DataError
-        If an argument is not finite, or a probability lies outside [0, 1].
-
-    Examples
-    --------
-    >>> traffic_light(active_dsr=0.97, pbo=0.1, spa_p=0.01, validate_advantage=0.002)
-    'green'
-    >>> traffic_light(active_dsr=0.97, pbo=0.1, spa_p=0.20, validate_advantage=0.002)
-    'amber'
-    """
-    for name, value in (("active_dsr", active_dsr), ("pbo", pbo), ("spa_p", spa_p)):
-        if value is not None and not 0.0 <= value <= 1.0:
-            raise DataError(f"`{name}` must lie in [0, 1]; got {value!r}")
-    if not math.isfinite(validate_advantage):
-        raise DataError(f"`validate_advantage` must be finite; got {validate_advantage!r}")
-    if active_dsr < 0.5 or (pbo is not None and pbo >= 0.5):
-        return "red"
-    passed = active_dsr >= 0.95 and pbo is not None and pbo < 0.2 and spa_p < 0.05
-    return "green" if passed and validate_advantage > 0.0 else "amber"

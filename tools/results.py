@@ -18,7 +18,7 @@ from desk.optimization.reading.ranking import ranking
 from desk.optimization.reading.topics import Topic
 from desk.optimization.repositories.trial_repository import stored_trials
 from desk.optimization.result import OptimizationResult
-from quant.strategies.config import WeightFunction
+from quant.strategies.family import WeightFunction
 
 WITHHELD = "withheld: it rests on days of the locked holdout; the reader sees it"
 

@@ -32,7 +32,8 @@ from desk.optimization.briefing.scenario_list import ScenarioCard, ScenarioList
 from desk.optimization.briefing.search_status import SearchStatus
 from desk.optimization.reading.findings import Findings
 from desk.optimization.reading.template import claims_of
-from quant.strategies.config import ACTIVE, SearchSpace, StrategyConfig
+from quant.strategies.config import SearchSpace, StrategyConfig
+from quant.strategies.family import ACTIVE
 
 PLANNER = "embedded planner (rule-based)"
 ASSISTANT = Reply.__name__

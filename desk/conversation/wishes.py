@@ -12,7 +12,8 @@ from pydantic import AfterValidator, Field, ValidationInfo
 
 from desk.strategies.templates import Template
 from quant.numeric.frozen import Frozen
-from quant.strategies.config import Estimator, InnerPortfolio, Rebalancing, WeightFunction
+from quant.strategies.config import Estimator, InnerPortfolio, Rebalancing
+from quant.strategies.family import WeightFunction
 from quant.strategies.goal import Goal
 from quant.worlds.scenario import Engine
 

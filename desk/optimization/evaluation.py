@@ -14,11 +14,11 @@ from desk.scenarios.schemas import HISTORY
 from quant.numeric.measured import Measured
 from quant.strategies.config import InnerPortfolio, Rebalancing, StrategyConfig
 from quant.strategies.evaluation import Evaluation
-from quant.strategies.history import History, Replayed, rebalancing_days, replay, trained_constant
+from quant.strategies.history import History, Replay, rebalancing_days, replay, trained_constant
 from quant.strategies.metrics import series_metrics
 from quant.strategies.objective import scenario_weights, scores
 from quant.strategies.rules import Rules, lay_out
-from quant.strategies.simulation import Part, Simulated, evaluations, simulate, simulate_part
+from quant.strategies.simulation import Part, Simulation, evaluations, simulate, simulate_part
 from quant.strategies.trial import Trial
 from quant.worlds.paths import PathModel, path_model
 from quant.worlds.regimes import labels
@@ -89,7 +89,7 @@ class World:
         keep_paths: bool = False,
         keep_drawdowns: bool = True,
         cost_factor: float = 1.0,
-    ) -> Simulated:
+    ) -> Simulation:
         return simulate(
             self.rules(configs, cost_factor),
             self.model(scenario),
@@ -142,7 +142,7 @@ class World:
         end: int | None = None,
         offset: int = 0,
         cost_factor: float = 1.0,
-    ) -> Replayed:
+    ) -> Replay:
         """Real days up to `end`, by default the end of validate: the holdout stays locked.
 
         An `end` one beyond the data adds the next session, whose held weight is that after the last close.
@@ -165,7 +165,7 @@ class World:
                 offset=offset,
             )
             statistics[places], series[places] = part.statistics, part.series
-        return Replayed(statistics=statistics, series=series, start=market.train.start)
+        return Replay(statistics=statistics, series=series, start=market.train.start)
 
     def on_history(self, config: StrategyConfig, series: Floats, part: slice) -> Evaluation:
         """Metrics of one record of `replay`, shape (4, T), over `part`."""

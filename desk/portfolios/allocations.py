@@ -21,8 +21,9 @@ from quant.allocate import (
     inverse_volatility,
     risk_parity,
 )
-from quant.allocation.risk_parity import risk_contributions
-from quant.covariance.estimators import ILL_CONDITIONED, RECOMMENDED_OBSERVATIONS, condition_number, correlation, sample
+from quant.allocation.risk_budgeting import risk_contributions
+from quant.covariance.estimators import ILL_CONDITIONED, condition_number, correlation, sample
+from quant.covariance.samples import RECOMMENDED_OBSERVATIONS
 from quant.numeric.errors import Infeasible
 from quant.numeric.frozen import Frozen
 from quant.numeric.moments import moments

@@ -17,7 +17,8 @@ from quant.covariance.estimators import correlation, sample
 from quant.numeric.frozen import Frozen
 from quant.numeric.returns import DAYS
 from quant.performance.growth import compounded
-from quant.worlds.regimes import MARKETS, filtered_probabilities, fit_hidden_markov, market_state
+from quant.worlds.hidden_markov import filtered_probabilities, fit_hidden_markov
+from quant.worlds.regimes import MARKETS, market_state
 
 Floats = NDArray[np.float64]
 Phase: TypeAlias = Literal["bear", "undetermined", "bull"]

@@ -15,12 +15,13 @@ from quant.covariance.estimators import correlation, sample
 from quant.numeric.frozen import Frozen
 from quant.numeric.moments import Moments, moments
 from quant.numeric.returns import DAYS, Returns
-from quant.performance.drawdowns import drawdown_table
+from quant.performance.crises import HISTORICAL_WINDOWS
+from quant.performance.drawdown_periods import drawdown_table
 from quant.performance.regression import alpha_beta
 from quant.risk.backtest import OBSERVATIONS, christoffersen, kupiec, rolling_value_at_risk
 from quant.risk.correlation_stress import CRISIS_CORRELATION, stressed_covariance
 from quant.risk.portfolio import component_contributions, portfolio_returns
-from quant.risk.stress import HISTORICAL_WINDOWS, stress_table
+from quant.risk.stress import stress_table
 from quant.risk.tails import Method, tail_risk
 
 Floats = NDArray[np.float64]

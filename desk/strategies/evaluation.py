@@ -40,7 +40,7 @@ from quant.strategies.config import ON_HISTORY_ALONE, REBALANCING_DAYS, Strategy
 from quant.strategies.evaluation import Evaluation
 from quant.strategies.family import FAMILY, Known
 from quant.strategies.kernel import FIRST, HIGHEST, LOWEST, SECOND, TARGET
-from quant.strategies.simulation import Simulated, evaluations
+from quant.strategies.simulation import Simulation, evaluations
 from quant.worlds.regimes import volatility_state
 from quant.worlds.scenario import BUILT_IN, Scenario
 
@@ -219,7 +219,7 @@ def _warnings(world: World, rule: Rule, part: slice) -> list[Caution]:
 
 
 def _figures(
-    world: World, found: QuickEvaluation, weight: float, part: slice, simulated: Simulated
+    world: World, found: QuickEvaluation, weight: float, part: slice, simulated: Simulation
 ) -> tuple[Figure, ...]:
     sheet, mandate = Sheet(TOOL, "quick"), found.rule.mandate
     place = naming.plain(found.scenario)
@@ -251,7 +251,7 @@ def _say(sheet: Sheet, held: Held, where: str, evaluation: Evaluation, words: st
     sheet.add(f"{held.subject}_{where}_cost_bps", f"yearly costs {of}", yearly, "bps")
 
 
-def _say_advantages(sheet: Sheet, found: QuickEvaluation, simulated: Simulated, place: str) -> None:
+def _say_advantages(sheet: Sheet, found: QuickEvaluation, simulated: Simulation, place: str) -> None:
     """Utility of the configuration minus that of each other rule; paired on the same paths."""
     own = found.held[0]
     for k, held in enumerate(found.held[1:], 1):

@@ -9,16 +9,8 @@ from pydantic_core import ErrorDetails
 from desk.base.errors import InvalidInput, reason_and_allowed
 from desk.optimization.request import CURRENT_RULE
 from quant.numeric.frozen import Frozen
-from quant.strategies.config import (
-    SHAPES,
-    Estimator,
-    InnerPortfolio,
-    Rebalancing,
-    StrategyConfig,
-    WeightFunction,
-    length_of,
-)
-from quant.strategies.family import ACTIVE, FAMILY
+from quant.strategies.config import SHAPES, Estimator, InnerPortfolio, Rebalancing, StrategyConfig, length_of
+from quant.strategies.family import ACTIVE, FAMILY, WeightFunction
 from quant.strategies.mandate import Mandate
 
 Template: TypeAlias = Literal[

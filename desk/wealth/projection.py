@@ -22,7 +22,8 @@ from quant.numeric.measured import Measured
 from quant.numeric.returns import DAYS
 from quant.wealth.montecarlo import simulate_wealth
 from quant.wealth.summary import WealthSummary
-from quant.worlds.joint import JointModel, MarketState, joint_model
+from quant.worlds.joint import JointModel, joint_model
+from quant.worlds.joint_laws import MarketState
 from quant.worlds.regimes import labels
 from quant.worlds.scenario import BUILT_IN, GBM_BANNER, Scenario
 

@@ -17,17 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from quant.allocation.constraints import Constraints, Group, Rows, highest, refuse
 from quant.allocation.frontier import Frontier, frontier_between
-from quant.covariance.estimators import checked_covariance
+from quant.covariance.semidefinite import checked_covariance
 from quant.numeric.arguments import checked_arguments
 from quant.numeric.errors import DataError, Infeasible, QuantError
-
-__all__ = [
-    "Group",
-    "maximum_diversification",
-    "maximum_sharpe",
-    "minimum_variance",
-    "minimum_variance_at",
-]
 
 Floats = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.covariance.estimators import checked_covariance
+from quant.covariance.semidefinite import checked_covariance
 from quant.numeric.arguments import checked_arguments
 from quant.numeric.compilation import compiled
 from quant.numeric.errors import DataError

@@ -21,7 +21,7 @@ _BANDWIDTH: Final = 0.01
 
 
 @dataclass(frozen=True, eq=False)
-class Denoised:
+class DenoisedCovariance:
     """A covariance whose noise eigenvalues are replaced by their mean; its diagonal is the input's."""
 
     matrix: Floats
@@ -35,12 +35,12 @@ class Denoised:
 
 
 @checked_arguments
-def denoised(
+def denoised_covariance(
     returns: Returns | ArrayLike,
     *,
     noise_variance: float | None = None,
     alignment: Literal["inner"] | None = None,
-) -> Denoised:
+) -> DenoisedCovariance:
     """Sample covariance cleaned of the eigenvalues that noise explains; see `denoise`.
 
     Parameters
@@ -54,7 +54,7 @@ def denoised(
 
     Returns
     -------
-    Denoised
+    DenoisedCovariance
 
     Raises
     ------
@@ -72,7 +72,7 @@ def denoised(
 
 
 @checked_arguments
-def denoise(cov: ArrayLike, *, observations: int, noise_variance: float | None = None) -> Denoised:
+def denoise(cov: ArrayLike, *, observations: int, noise_variance: float | None = None) -> DenoisedCovariance:
     r"""Replace the eigenvalues of the correlation matrix that noise explains by their mean.
 
     The eigenvalues of the correlations of N independent series over T observations lie below
@@ -90,7 +90,7 @@ def denoise(cov: ArrayLike, *, observations: int, noise_variance: float | None =
 
     Returns
     -------
-    Denoised
+    DenoisedCovariance
 
     Raises
     ------
@@ -115,7 +115,7 @@ def denoise(cov: ArrayLike, *, observations: int, noise_variance: float | None =
     return _denoise(matrix, observations, noise_variance)
 
 
-def _denoise(cov: Floats, observations: int, noise_variance: float | None) -> Denoised:
+def _denoise(cov: Floats, observations: int, noise_variance: float | None) -> DenoisedCovariance:
     if noise_variance is not None and not 0.0 < noise_variance <= 1.0:
         raise DataError(f"`noise_variance` must lie in (0, 1], got {noise_variance!r}")
     deviation = np.sqrt(np.diag(cov))
@@ -131,7 +131,7 @@ def _denoise(cov: Floats, observations: int, noise_variance: float | None) -> De
     scale = deviation / np.sqrt(np.diag(rebuilt))
     matrix = rebuilt * scale * scale[:, None]
     matrix.flat[:: len(cov) + 1] = np.diag(cov)
-    return Denoised(0.5 * (matrix + matrix.T), int(np.count_nonzero(~noise)), variance, threshold)
+    return DenoisedCovariance(0.5 * (matrix + matrix.T), int(np.count_nonzero(~noise)), variance, threshold)
 
 
 def _fitted_noise(eigenvalues: Floats, assets_each: float) -> float:

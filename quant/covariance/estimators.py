@@ -10,10 +10,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.covariance.denoising import Denoised, denoise, denoised
-from quant.covariance.nearest_correlation import NearestCorrelation, nearest_correlation
 from quant.covariance.samples import (
-    RECOMMENDED_OBSERVATIONS,
     Alignment,
     check_enough,
     complete_returns,
@@ -21,33 +18,10 @@ from quant.covariance.samples import (
     refuse_infinite,
     return_matrix,
 )
-from quant.covariance.semidefinite import checked_correlation, checked_covariance, standardised
-from quant.covariance.shrinkage import Shrunk, Target, ledoit_wolf, nonlinear_shrinkage
+from quant.covariance.semidefinite import checked_covariance, standardised
 from quant.numeric.arguments import checked_arguments, refuse_overflow
 from quant.numeric.errors import DataError
 from quant.numeric.returns import Returns
-
-__all__ = [
-    "ILL_CONDITIONED",
-    "RECOMMENDED_OBSERVATIONS",
-    "Alignment",
-    "Denoised",
-    "NearestCorrelation",
-    "Shrunk",
-    "Target",
-    "checked_correlation",
-    "checked_covariance",
-    "condition_number",
-    "correlation",
-    "denoise",
-    "denoised",
-    "exponential",
-    "ledoit_wolf",
-    "nearest_correlation",
-    "nonlinear_shrinkage",
-    "pairwise",
-    "sample",
-]
 
 Floats: TypeAlias = NDArray[np.float64]
 

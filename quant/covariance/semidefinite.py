@@ -1,7 +1,6 @@
-"""Whether a matrix is the covariance, or the correlation, of anything: finite, symmetric, positive semidefinite.
+"""Checks of covariance and correlation matrices: finite, symmetric, positive semidefinite.
 
-Loops without BLAS, so that every machine accepts and rejects the same matrices. `quant.covariance.estimators` is the
-public interface.
+Written as loops without BLAS, so that every machine accepts and rejects the same matrices.
 """
 
 import math
@@ -230,7 +229,7 @@ def checked_covariance(cov: ArrayLike, *, name: str = "cov", allow_zero_variance
     >>> checked_covariance([[0.04, 0.07], [0.07, 0.09]])  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    quant.numeric.errors.DataError: `cov` must be positive semidefinite; the smallest eigenvalue of ...
+    quant.numeric.errors.DataError: `cov` must be positive semidefinite; the smallest eigenvalue of its ...
     """
     matrix, correlation = symmetric_covariance(cov, name, allow_zero_variance=allow_zero_variance)
     if not factorises(correlation, INDEFINITE):

@@ -17,7 +17,7 @@ Target: TypeAlias = Literal["scaled_identity", "constant_correlation"]
 
 
 @dataclass(frozen=True, eq=False)
-class Shrunk:
+class ShrunkCovariance:
     """A sample covariance drawn towards a target: ``(1 - intensity) sample + intensity target``."""
 
     matrix: Floats
@@ -32,7 +32,7 @@ def ledoit_wolf(
     *,
     target: Target = "scaled_identity",
     alignment: Literal["inner"] | None = None,
-) -> Shrunk:
+) -> ShrunkCovariance:
     """Covariance shrunk linearly, with the intensity that minimises the expected squared error.
 
     Parameters
@@ -47,7 +47,7 @@ def ledoit_wolf(
 
     Returns
     -------
-    Shrunk
+    ShrunkCovariance
         The sample covariance inside divides by T, as the papers do.
 
     Raises
@@ -80,7 +80,7 @@ def ledoit_wolf(
     return _towards_identity(centred, cov)
 
 
-def _towards_identity(centred: Floats, cov: Floats) -> Shrunk:
+def _towards_identity(centred: Floats, cov: Floats) -> ShrunkCovariance:
     observations, assets = centred.shape
     mean_variance = float(np.trace(cov)) / assets
     size = float(np.vdot(cov, cov))  # squared Frobenius norm
@@ -95,15 +95,15 @@ def _towards_identity(centred: Floats, cov: Floats) -> Shrunk:
         intensity = 0.0
     matrix = (1.0 - intensity) * cov
     matrix.flat[:: assets + 1] += intensity * mean_variance
-    return Shrunk(matrix, intensity)
+    return ShrunkCovariance(matrix, intensity)
 
 
-def _towards_constant_correlation(centred: Floats, cov: Floats) -> Shrunk:
+def _towards_constant_correlation(centred: Floats, cov: Floats) -> ShrunkCovariance:
     observations, assets = centred.shape
     variance = np.diag(cov).copy()
     refuse_no_variance(variance, "returns")
     if assets == 1:
-        return Shrunk(cov, 0.0)
+        return ShrunkCovariance(cov, 0.0)
     deviation = np.sqrt(variance)
     mean = (float((cov / deviation / deviation[:, None]).sum()) - assets) / (assets * (assets - 1))
     target = mean * deviation * deviation[:, None]
@@ -116,7 +116,7 @@ def _towards_constant_correlation(centred: Floats, cov: Floats) -> Shrunk:
     rho = float(np.trace(pi)) + mean * float((theta * (deviation / deviation[:, None])).sum())
     gamma = float(np.sum((cov - target) * (cov - target)))
     intensity = min(max((float(pi.sum()) - rho) / gamma / observations, 0.0), 1.0) if gamma > 0.0 else 0.0
-    return Shrunk((1.0 - intensity) * cov + intensity * target, intensity)
+    return ShrunkCovariance((1.0 - intensity) * cov + intensity * target, intensity)
 
 
 @checked_arguments

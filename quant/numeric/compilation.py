@@ -1,12 +1,12 @@
-"""How every kernel of this package is compiled: cached on disk, outside the interpreter lock, and to the letter.
+"""Compilation of the numeric core's kernels: cached on disk, without the interpreter lock, in strict IEEE arithmetic.
 
-Neither fast-math nor fused multiply-add is allowed, so that a result has the same bits on every processor. The kernels
-of a module are cached in a folder named by the digest of that module and of all that it imports from this package:
-numba alone would notice only a change of the file that holds the outermost function.
+Fast-math and fused multiply-add are off, so that a result has the same bits on every processor. The kernels of a module
+are cached in a folder named by the digest of that module and of every module of this package that it imports, directly
+or not: numba alone notices only a change of the file that holds the outermost function.
 
-numba takes no folder that it cannot write to. Where the kernels were compiled beforehand into a read-only folder, as in
-a container, each module gets a folder of links to them below the temporary one, so that a processor for which none was
-compiled can add its own.
+numba rejects a cache folder that it cannot write to. Where kernels were compiled beforehand into a read-only folder, as
+in a container, each module gets a folder of links to them below the temporary one, so that kernels for a processor that
+the image does not cover can be added.
 """
 
 import hashlib
@@ -25,44 +25,88 @@ from numba import config
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
-_PACKAGE = Path(__file__).parents[1]
-_ONE_FOLDER = Lock()
-"""numba reads the folder from one setting for all modules, and modules are imported on any thread."""
-_IMPORT = re.compile(rb"^from quant\.([\w.]+) import", re.MULTILINE)
+_ROOT = Path(__file__).parents[2]
+_CACHE_SETTING = Lock()
+"""numba reads the cache folder from one global setting, and modules are imported on any thread."""
+_IMPORT = re.compile(
+    rb"""^[ \t]*(?:
+        from[ \t]+(\.*[\w.]*)[ \t]+import[ \t]+(
+            \((?:[^)#]|\#[^\n]*)*\)     # names in parentheses, with comments
+            |(?:[^\n#\\]|\\\n)*        # names on one line, or with its continuations
+        )
+        |import[ \t]+([^\n#]*)
+    )""",
+    re.MULTILINE | re.VERBOSE,
+)
+"""Every form of import statement; to parse all sources instead takes tenths of a second at each start."""
+_NAME = re.compile(rb"#[^\n]*|(\w+)(?:[ \t]+as[ \t]+\w+)?")
 
 
 @cache
-def _imports(path: Path) -> tuple[bytes, frozenset[Path]]:
+def _imports(path: Path, root: Path) -> tuple[bytes, frozenset[Path]]:
+    """The source of `path`, and the files of the modules below `root` that it imports itself."""
     source = path.read_bytes()
-    return source, frozenset(_PACKAGE / f"{name.decode().replace('.', '/')}.py" for name in _IMPORT.findall(source))
+    files: set[Path] = set()
+    for origin, names, modules in _IMPORT.findall(source):
+        if modules:
+            files.update(_file(root, module.split()[0].decode()) for module in modules.split(b",") if module.strip())
+            continue
+        level = len(origin) - len(origin.lstrip(b"."))
+        folder = path.parents[level - 1] if level else root
+        module = _file(folder, origin[level:].decode())
+        submodules = [_file(module.parent, name.decode()) for name in _NAME.findall(names) if name]
+        package = module.name == "__init__.py"
+        files.update(file if package and file.exists() else module for file in submodules)
+    return source, frozenset(file for file in files if file.exists())
+
+
+def _file(folder: Path, module: str) -> Path:
+    """The file of the dotted `module` below `folder`; it need not exist."""
+    path = folder.joinpath(*module.split(".")) if module else folder
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def imported_files(module: Path, root: Path = _ROOT) -> list[Path]:
+    """The file of `module` and of every module below `root` that it imports, directly or not, sorted.
+
+    The `__init__` of a package counts only where a name is imported from the package itself.
+    """
+    files: set[Path] = set()
+    pending = {module}
+    while pending:
+        path = pending.pop()
+        files.add(path)
+        pending |= _imports(path, root)[1] - files
+    return sorted(files)
 
 
 @cache
-def cache_folder(module: Path) -> Path:
-    """Where the compiled kernels of `module` are kept, by default below `.cache/kernels` beside the package."""
-    known: set[Path] = set()
-    open_ = {module}
-    while open_:
-        path = open_.pop()
-        known.add(path)
-        open_ |= _imports(path)[1] - known
+def cache_folder(module: Path, root: Path = _ROOT) -> Path:
+    """Folder of the compiled kernels of `module`, a file below `root`; by default in `.cache/kernels` of `root`."""
     content = hashlib.sha256()
-    for path in sorted(known):
-        content.update(path.name.encode() + b"\0" + _imports(path)[0] + b"\0")
-    root = os.environ.get("STRATIGOS_KERNEL_CACHE") or str(_PACKAGE.parent / ".cache" / "kernels")
-    return Path(root) / f"{module.stem}-{content.hexdigest()[:16]}-numba-{numba.__version__}"
+    for path in imported_files(module, root):
+        content.update(path.relative_to(root).as_posix().encode() + b"\0" + _imports(path, root)[0] + b"\0")
+    kernels = os.environ.get("STRATIGOS_KERNEL_CACHE") or str(root / ".cache" / "kernels")
+    name = ".".join(module.relative_to(root).with_suffix("").parts)
+    return Path(kernels) / f"{name}-{content.hexdigest()[:16]}-numba-{numba.__version__}"
 
 
 @cache
 def writable(folder: Path) -> Path:
-    """`folder` itself, or where it is read-only one of this user alone with links to what is in it."""
-    standing = next(path for path in (folder, *folder.parents) if path.exists())
-    if os.access(standing, os.W_OK):
+    """`folder` if it can be written to, otherwise a folder of this user alone with links to its files.
+
+    Raises
+    ------
+    PermissionError
+        If other users can write to that folder: its code would run as this user.
+    """
+    ancestor = next(path for path in (folder, *folder.parents) if path.exists())
+    if os.access(ancestor, os.W_OK):
         return folder
     private = Path(tempfile.gettempdir()) / f"stratigos-kernels-{os.getuid()}"
     private.mkdir(mode=0o700, exist_ok=True)
-    found = private.lstat()
-    if found.st_uid != os.getuid() or found.st_mode & 0o022:  # whoever can write here runs code as this user
+    status = private.lstat()
+    if status.st_uid != os.getuid() or status.st_mode & 0o022:  # a user who can write here runs code as this user
         raise PermissionError(f"{private} can be written to by others; remove it, or set STRATIGOS_KERNEL_CACHE")
     for file in folder.rglob("*.nb?"):
         link = private / folder.name / file.relative_to(folder)
@@ -78,18 +122,18 @@ def compiled(function: _Function) -> _Function:
 
 
 def inlined(function: _Function) -> _Function:
-    """As `compiled`, and put in the place of every call: a loop over lanes with a call in it has no vectors."""
+    """Compile `function` and inline every call of it: a loop over lanes that contains a call is not vectorised."""
     return _decorated(function, forceinline=True)
 
 
 def pasted(function: _Function) -> _Function:
-    """As `inlined`, but before types are known: for small functions that take functions, or are used once."""
+    """Inline `function` before types are known: for small functions that take functions, or are used once."""
     return cast("_Function", numba.njit(inline="always", error_model="numpy")(function))
 
 
 def _decorated(function: _Function, *, forceinline: bool) -> _Function:
     folder = str(writable(cache_folder(Path(function.__code__.co_filename))))
     decorate = numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=forceinline)
-    with _ONE_FOLDER:
+    with _CACHE_SETTING:
         config.CACHE_DIR = folder  # pyright: ignore[reportAttributeAccessIssue]
         return cast("_Function", decorate(function))

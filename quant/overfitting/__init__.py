@@ -1,1 +1,44 @@
-"""Tests of a selection: probability of overfitting, superior predictive ability, cross-validation."""
+"""Tests of a selection: probability of overfitting, predictive ability, cross-validation and the verdict's colour."""
+
+from typing import TYPE_CHECKING
+
+from quant.numeric.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from quant.overfitting.cross_validation import (
+        PurgedSplit,
+        PurgedSplits,
+        WalkForward,
+        backtest_paths,
+        combinatorial_purged_splits,
+        walk_forward,
+    )
+    from quant.overfitting.cscv import OverfittingProbability, SelectionRule, highest_sharpe, probability_of_overfitting
+    from quant.overfitting.predictive_ability import Spa, performance_differences, superior_predictive_ability
+    from quant.overfitting.selection import Overfitting, backtest_overfitting
+    from quant.overfitting.track_record import minimum_backtest_length, minimum_track_record
+    from quant.overfitting.verdict import Light, traffic_light
+else:
+    __getattr__ = lazy_exports(__name__)
+
+__all__ = [
+    "Light",
+    "Overfitting",
+    "OverfittingProbability",
+    "PurgedSplit",
+    "PurgedSplits",
+    "SelectionRule",
+    "Spa",
+    "WalkForward",
+    "backtest_overfitting",
+    "backtest_paths",
+    "combinatorial_purged_splits",
+    "highest_sharpe",
+    "minimum_backtest_length",
+    "minimum_track_record",
+    "performance_differences",
+    "probability_of_overfitting",
+    "superior_predictive_ability",
+    "traffic_light",
+    "walk_forward",
+]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from quant.numeric.compilation import compiled
 from quant.numeric.elementary import exp, log
 from quant.performance.crises import HISTORICAL_WINDOWS
-from quant.performance.drawdowns import EPOCH
+from quant.performance.drawdown_periods import EPOCH
 from quant.performance.payoff import average_win_and_loss, win_rate
 from quant.performance.ratios import over
 

@@ -48,7 +48,7 @@ def tail_of(ordered: NDArray[np.float64], count: int, level: float) -> tuple[flo
 def tail_losses(total: ArrayLike | Returns, horizon: int, level: float) -> tuple[float, float]:
     """Value at risk and expected shortfall of overlapping windows of compounded returns.
 
-    Where the tail holds less than one window, the worst window is the answer, unlike in `quant.risk.portfolio`.
+    Unlike `quant.risk.tails` it also accepts a tail of less than one window and returns the worst one.
 
     Raises
     ------

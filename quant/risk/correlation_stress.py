@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.covariance.estimators import checked_correlation, checked_covariance
+from quant.covariance.semidefinite import checked_correlation, checked_covariance
 from quant.numeric.arguments import checked_arguments, refuse_overflow
 from quant.numeric.elementary import normal_cdf
 from quant.numeric.errors import DataError, Infeasible

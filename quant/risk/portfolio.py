@@ -10,70 +10,16 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.covariance.estimators import checked_covariance
+from quant.covariance.semidefinite import checked_covariance
 from quant.numeric.arguments import checked_arguments
 from quant.numeric.compilation import compiled
 from quant.numeric.elementary import exp, normal_quantile
 from quant.numeric.errors import DataError
 from quant.numeric.returns import Returns
-from quant.performance.drawdowns import Fall, drawdown_table
-from quant.risk.backtest import (
-    ConditionalCoverage,
-    Coverage,
-    LikelihoodRatio,
-    christoffersen,
-    kupiec,
-    rolling_value_at_risk,
+from quant.risk.correlation_stress import (
+    checked_weights,
+    finite_array,
 )
-from quant.risk.correlation_stress import checked_weights, finite_array
-from quant.risk.stress import (
-    HISTORICAL_WINDOWS,
-    FactorShock,
-    HistoricalWindow,
-    ReverseStress,
-    WindowLoss,
-    equicorrelation,
-    factor_exposures,
-    factor_shock,
-    reverse_stress,
-    stress_table,
-    stressed_correlation,
-    stressed_covariance,
-)
-from quant.risk.tails import METHODS, Method, TailLoss, expected_shortfall, tail_risk, value_at_risk
-
-__all__ = [
-    "HISTORICAL_WINDOWS",
-    "METHODS",
-    "ConditionalCoverage",
-    "Contributions",
-    "Coverage",
-    "FactorShock",
-    "Fall",
-    "HistoricalWindow",
-    "LikelihoodRatio",
-    "Measure",
-    "Method",
-    "ReverseStress",
-    "TailLoss",
-    "WindowLoss",
-    "christoffersen",
-    "component_contributions",
-    "drawdown_table",
-    "equicorrelation",
-    "expected_shortfall",
-    "factor_exposures",
-    "factor_shock",
-    "kupiec",
-    "portfolio_returns",
-    "reverse_stress",
-    "rolling_value_at_risk",
-    "stress_table",
-    "stressed_correlation",
-    "stressed_covariance",
-    "tail_risk",
-    "value_at_risk",
-]
 
 Floats: TypeAlias = NDArray[np.float64]
 Measure: TypeAlias = Literal["volatility", "value_at_risk", "expected_shortfall"]

@@ -13,32 +13,9 @@ from quant.numeric.errors import DataError
 from quant.numeric.returns import Returns
 from quant.performance.crises import HISTORICAL_WINDOWS, HistoricalWindow
 from quant.risk.correlation_stress import (
-    CRISIS_CORRELATION,
-    ReverseStress,
     checked_weights,
-    equicorrelation,
     finite_array,
-    reverse_stress,
-    stressed_correlation,
-    stressed_covariance,
 )
-
-__all__ = [
-    "COVERAGE",
-    "CRISIS_CORRELATION",
-    "HISTORICAL_WINDOWS",
-    "FactorShock",
-    "HistoricalWindow",
-    "ReverseStress",
-    "WindowLoss",
-    "equicorrelation",
-    "factor_exposures",
-    "factor_shock",
-    "reverse_stress",
-    "stress_table",
-    "stressed_correlation",
-    "stressed_covariance",
-]
 
 Floats: TypeAlias = NDArray[np.float64]
 

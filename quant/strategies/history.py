@@ -56,7 +56,7 @@ class History:
 
 
 @dataclass(frozen=True)
-class Replayed:
+class Replay:
     """Daily record of K configs, in the order they were given.
 
     Attributes
@@ -74,7 +74,7 @@ class Replayed:
     start: int
 
 
-def history(
+def build_history(
     dates: Dates,
     assets: Floats,
     cash: Floats,
@@ -143,7 +143,7 @@ def replay(
     risk_aversion: float,
     drawdown_limit: float | None = None,
     offset: int = 0,
-) -> Replayed:
+) -> Replay:
     """Account for every rule over the days `start` ... `end` - 1; nothing from `end` on is read.
 
     Parameters
@@ -161,7 +161,7 @@ def replay(
 
     Returns
     -------
-    Replayed
+    Replay
 
     Raises
     ------
@@ -204,7 +204,7 @@ def replay(
         room(rules.looks, end, 1),
     )
     back = np.argsort(rules.order)
-    return Replayed(statistics=statistics[back, :, 0], series=series[back], start=start)
+    return Replay(statistics=statistics[back, :, 0], series=series[back], start=start)
 
 
 def _given(rules: Rules, past: History, end: int) -> Floats:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quant.allocation.hierarchical import hrp_weights
-from quant.allocation.risk_parity import risk_parity_weights
+from quant.allocation.risk_budgeting import risk_parity_weights
 from quant.numeric.compilation import compiled
 from quant.numeric.errors import DataError
 from quant.numeric.returns import DAYS

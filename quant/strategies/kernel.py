@@ -1,8 +1,8 @@
 """The compiled heart: what a rule holds each day and what that earns, on 64 paths at once.
 
-One function, `run_rule`, keeps the accounts of a rule over a block of paths; simulations call it with 64 lanes and
-history with one. The target weight is the formula of the rule's row in `quant.strategies.family`, compiled into a loop
-over the lanes; a rule that trades at the close of day t is handed the signals of day t - lag and nothing later.
+One function, `run_rule`, computes the accounts of a rule over a block of paths; simulations call it with 64 lanes and
+history with one. The weight that a rule wants is the formula of its row in `quant.strategies.family`, compiled into a
+loop over the lanes; a rule that trades at the close of day t receives the signals of day t - lag and nothing later.
 """
 
 import math

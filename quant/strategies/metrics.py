@@ -23,16 +23,6 @@ from quant.performance.sharpe_ratio import sharpe_error
 from quant.strategies.config import LOCKED_DAYS, LOCKED_WEIGHT
 from quant.strategies.evaluation import Metrics
 
-__all__ = [
-    "TargetError",
-    "break_even_cost_bps",
-    "drawdowns",
-    "moments",
-    "series_metrics",
-    "utility",
-    "volatility_target_error",
-]
-
 
 @dataclass(frozen=True)
 class TargetError:

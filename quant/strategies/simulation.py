@@ -50,7 +50,7 @@ _GROUP_PATHS = GROUP * LANES
 
 
 @dataclass(frozen=True)
-class Simulated:
+class Simulation:
     """Sums over paths of K configs in one scenario, in the order the configs were given.
 
     Attributes
@@ -126,7 +126,7 @@ def simulate(
     keep_paths: bool = False,
     keep_drawdowns: bool = True,
     cancelled: Callable[[], bool] = lambda: False,
-) -> Simulated:
+) -> Simulation:
     """Account for every rule on the same `paths` paths.
 
     Parameters
@@ -157,7 +157,7 @@ def simulate(
 
     Returns
     -------
-    Simulated
+    Simulation
         The same bits for any number of threads: blocks are merged in the order of their index.
 
     Raises
@@ -218,7 +218,7 @@ def simulate_part(
     )
 
 
-def merged(parts: Sequence[Part]) -> Simulated:
+def merged(parts: Sequence[Part]) -> Simulation:
     """The simulation of which `parts` are the pieces, with the bits of `simulate` from block 0 on.
 
     Parameters
@@ -228,7 +228,7 @@ def merged(parts: Sequence[Part]) -> Simulated:
 
     Returns
     -------
-    Simulated
+    Simulation
         Without figures by path.
 
     Raises
@@ -249,7 +249,7 @@ def merged(parts: Sequence[Part]) -> Simulated:
     return _united(ordered, np.empty((0, count, seen)))
 
 
-def _united(parts: Sequence[Part], by_path: Floats) -> Simulated:
+def _united(parts: Sequence[Part], by_path: Floats) -> Simulation:
     """All that is known of parts that lie side by side."""
     paths = by_path.shape[2]
     means = np.concatenate([part.means for part in parts])
@@ -258,7 +258,7 @@ def _united(parts: Sequence[Part], by_path: Floats) -> Simulated:
     _merge(means, spreads, 0, _GROUP_PATHS, len(means), paths, mean, spread)
     losses = np.add.reduce([part.losses for part in parts], dtype=np.int32)
     falls = np.add.reduce([part.falls for part in parts], dtype=np.int32)
-    return Simulated(mean[0], spread[0], losses, falls, by_path, paths, parts[0].days)
+    return Simulation(mean[0], spread[0], losses, falls, by_path, paths, parts[0].days)
 
 
 def _groups(paths: int) -> int:
@@ -389,7 +389,7 @@ def _merge(
                 spread[row, k, m] += spreads[u, k, m] + gap * gap * seen * more / together
 
 
-def evaluations(simulated: Simulated, digests: Sequence[str], scenario: str) -> list[Evaluation]:
+def evaluations(simulated: Simulation, digests: Sequence[str], scenario: str) -> list[Evaluation]:
     """One `Evaluation` for each config."""
     return [
         Evaluation(
@@ -403,7 +403,7 @@ def evaluations(simulated: Simulated, digests: Sequence[str], scenario: str) -> 
     ]
 
 
-def _metrics(simulated: Simulated, k: int) -> Metrics:
+def _metrics(simulated: Simulation, k: int) -> Metrics:
     n = simulated.paths
 
     def measured(statistic: int) -> Measured:

@@ -1,7 +1,7 @@
 """Volatilities that closes alone do not give: from the range of each day's prices, and from an implied index.
 
 They feed `quant.strategies.history.History.volatilities`, under the estimators `range` and `implied`. Every value is
-known at the close of its day. Not on the path of simulated worlds, which have closes only.
+known at the close of its day. Simulated worlds have closes only, so they use neither.
 """
 
 import math

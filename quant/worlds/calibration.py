@@ -17,9 +17,10 @@ from quant.numeric.random_numbers import LANES
 from quant.numeric.returns import DAYS, Returns
 from quant.volatility.garch import fit_garch
 from quant.worlds.diagnostics import LAGS, implied_shape
+from quant.worlds.hidden_markov import fit_hidden_markov
 from quant.worlds.paths import PathModel, implied_moments, path_model, sample_paths
-from quant.worlds.regimes import Label, fit_hidden_markov, labels
-from quant.worlds.scenario import BUILT_IN, JUMP, PERSISTENCE, Engine, RegimeState, Scenario
+from quant.worlds.regimes import labels
+from quant.worlds.scenario import BUILT_IN, JUMP, PERSISTENCE, Engine, Label, RegimeState, Scenario
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -72,7 +73,7 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class Implied:
+class ImpliedStatistics:
     """What a scenario means for a holder of the risky leg.
 
     Attributes
@@ -176,7 +177,7 @@ def calibrate(
 
 
 @checked_arguments
-def shocked(base: Scenario) -> tuple[Scenario, ...]:
+def shocked_scenarios(base: Scenario) -> tuple[Scenario, ...]:
     """The five worlds around a base case: mu moves by so many sigma, sigma by a factor.
 
     Parameters
@@ -199,7 +200,7 @@ def shocked(base: Scenario) -> tuple[Scenario, ...]:
 
     Examples
     --------
-    >>> [(s.name, round(s.mu, 3), round(s.sigma, 3)) for s in shocked(BUILT_IN[0])][1:3]
+    >>> [(s.name, round(s.mu, 3), round(s.sigma, 3)) for s in shocked_scenarios(BUILT_IN[0])][1:3]
     [('bull_market', 0.15, 0.12), ('bear_market', -0.05, 0.35)]
     """
     if base.states:
@@ -221,7 +222,7 @@ def shocked(base: Scenario) -> tuple[Scenario, ...]:
 
 
 @checked_arguments
-def empirical(base: Scenario, returns: Returns | ArrayLike, label: Label) -> Scenario:
+def empirical_scenario(base: Scenario, returns: Returns | ArrayLike, label: Label) -> Scenario:
     """The other definition of a world: mu and sigma of the days that carried a label.
 
     Parameters
@@ -257,9 +258,9 @@ def empirical(base: Scenario, returns: Returns | ArrayLike, label: Label) -> Sce
 
 
 @checked_arguments
-def implied(
+def implied_statistics(
     scenario: Scenario, *, paths: int = 1_024, history: Floats | None = None, labelled: Flags | None = None
-) -> Implied:
+) -> ImpliedStatistics:
     """What `scenario` means: its moments in closed form, and the worst that half of its paths see.
 
     Parameters
@@ -287,7 +288,7 @@ def implied(
         days = sample_paths(model, days=scenario.years * DAYS, first_block=b)
         _worst(days, worst[:, b * LANES : (b + 1) * LANES])
     day, month = (float(np.median(row)) for row in worst)
-    return Implied(mu, sigma, (mu - scenario.cash_rate) / sigma, day, month)
+    return ImpliedStatistics(mu, sigma, (mu - scenario.cash_rate) / sigma, day, month)
 
 
 @dataclass(frozen=True)

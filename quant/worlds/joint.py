@@ -48,16 +48,6 @@ from quant.worlds.joint_laws import MarketState, lognormal_law, states_law
 from quant.worlds.joint_moments import Settings, between, given_moments, moments_of
 from quant.worlds.resampling import SHORTEST_BLOCK
 
-__all__ = [
-    "FilteredResiduals",
-    "JointEngine",
-    "JointModel",
-    "MarketState",
-    "filtered_residuals",
-    "joint_model",
-    "sample_joint",
-]
-
 JointEngine: TypeAlias = Literal[
     "gbm",
     "heston",

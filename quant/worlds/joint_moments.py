@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quant.covariance.estimators import checked_correlation
+from quant.covariance.semidefinite import checked_correlation
 from quant.numeric.compilation import compiled
 from quant.numeric.errors import DataError
 

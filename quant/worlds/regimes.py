@@ -17,33 +17,9 @@ from quant.numeric.errors import DataError
 from quant.numeric.returns import DAYS, Returns
 from quant.worlds.hidden_markov import (
     FEWEST_OBSERVATIONS,
-    HiddenMarkov,
-    filtered_probabilities,
-    fit_hidden_markov,
-    regime_probabilities,
-    regime_signal,
     single_series,
 )
 from quant.worlds.scenario import Label
-
-__all__ = [
-    "MARKETS",
-    "TRENDS",
-    "VOLATILITY_BANDS",
-    "HiddenMarkov",
-    "Labels",
-    "MarketState",
-    "TrendState",
-    "VolatilityState",
-    "filtered_probabilities",
-    "fit_hidden_markov",
-    "labels",
-    "market_state",
-    "regime_probabilities",
-    "regime_signal",
-    "trend_state",
-    "volatility_state",
-]
 
 Floats: TypeAlias = NDArray[np.float64]
 Flags: TypeAlias = NDArray[np.bool_]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quant.covariance.estimators import ledoit_wolf
+from quant.covariance.shrinkage import ledoit_wolf
 from tests.bench.comparison import Comparison
 
 pytestmark = pytest.mark.bench

@@ -16,8 +16,8 @@ from quant.strategies.family import FAMILY, WeightFunction
 from quant.strategies.mandate import Mandate
 from quant.strategies.rules import Rules, lay_out, simulated_trading_days
 from quant.strategies.simulation import simulate
+from quant.worlds.hidden_markov import filtered_probabilities, fit_hidden_markov
 from quant.worlds.paths import path_model, sample_paths
-from quant.worlds.regimes import filtered_probabilities, fit_hidden_markov
 from quant.worlds.scenario import BUILT_IN
 from tests.bench.comparison import Comparison, Row
 from tests.quant.strategies.accounts import trend

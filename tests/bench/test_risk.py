@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from desk.market.bundled import BundledPrices
-from quant.risk.portfolio import drawdown_table, expected_shortfall, tail_risk, value_at_risk
+from quant.performance.drawdown_periods import drawdown_table
+from quant.risk.tails import expected_shortfall, tail_risk, value_at_risk
 from quant.volatility.garch import Garch, Innovations, fit_garch
 from tests.bench.comparison import Comparison
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quant.allocation.risk_parity import risk_parity
+from quant.allocation.risk_budgeting import risk_parity
 from tests.bench.comparison import Comparison
 
 pytestmark = pytest.mark.bench

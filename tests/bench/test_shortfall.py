@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 
-from quant.allocation.minimum_cvar import minimum_cvar
+from quant.allocation.cvar import minimum_cvar
 from tests.bench.comparison import Comparison
 
 pytestmark = pytest.mark.bench

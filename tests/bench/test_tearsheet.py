@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from quant.performance.tearsheet import Tearsheet, tearsheet
+from quant.performance.summary import Tearsheet, tearsheet
 from tests.bench.comparison import Comparison
 
 pytestmark = pytest.mark.bench

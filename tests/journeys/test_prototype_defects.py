@@ -19,7 +19,7 @@ from desk.optimization.result import Benchmark, Luck, OptimizationResult
 from quant.strategies.config import SearchSpace, StrategyConfig
 from quant.strategies.evaluation import Evaluation, Metrics
 from quant.strategies.family import CODES, FAMILY, WeightFunction
-from quant.strategies.history import history, replay
+from quant.strategies.history import build_history, replay
 from quant.strategies.kernel import raw_weight
 from quant.strategies.mandate import Mandate
 from quant.strategies.rules import lay_out
@@ -77,7 +77,7 @@ def test_1_a_change_of_weight_moves_no_wealth() -> None:
     start = 2 * YEAR
     returns = np.append(0.03 * rng.standard_normal(start) + 0.004, np.zeros(60))
     dates = np.arange("2000-01-01", returns.size, dtype="datetime64[D]")
-    past = history(dates, returns[:, None], np.zeros(returns.size))
+    past = build_history(dates, returns[:, None], np.zeros(returns.size))
     config = rule(estimator="ewma", decay=0.9, rebalancing="daily")
     excess, held, turnover, _ = replay(
         lay_out([config], FREE), past, start=start, end=returns.size, lag=2, risk_aversion=2.0
@@ -226,7 +226,7 @@ def test_7_the_first_window_holds_exactly_its_returns() -> None:
     start = lookback + lag
     record = replay(
         lay_out([config], Mandate(target_volatility=0.05)),
-        history(dates, returns[:, None], np.zeros(60)),
+        build_history(dates, returns[:, None], np.zeros(60)),
         start=start,
         end=60,
         lag=lag,

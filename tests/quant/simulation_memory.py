@@ -17,7 +17,8 @@ from quant.strategies.rules import lay_out
 from quant.worlds.scenario import BUILT_IN
 from quant.strategies.search import sobol
 from quant.strategies.simulation import simulate
-from quant.strategies.config import Mandate, SearchSpace
+from quant.strategies.config import SearchSpace
+from quant.strategies.mandate import Mandate
 
 paths, days, count = map(int, sys.argv[1:])
 space = SearchSpace(variance_constant=("target",))

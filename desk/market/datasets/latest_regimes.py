@@ -8,16 +8,8 @@ from numpy.typing import NDArray
 from desk.market.bars import Bars
 from desk.market.datasets.schemas import AssetRegime
 from quant.numeric.errors import DataError
-from quant.worlds.hidden_markov import FEWEST_OBSERVATIONS
-from quant.worlds.regimes import (
-    TRENDS,
-    VOLATILITY_BANDS,
-    filtered_probabilities,
-    fit_hidden_markov,
-    market_state,
-    trend_state,
-    volatility_state,
-)
+from quant.worlds.hidden_markov import FEWEST_OBSERVATIONS, filtered_probabilities, fit_hidden_markov
+from quant.worlds.regimes import TRENDS, VOLATILITY_BANDS, market_state, trend_state, volatility_state
 
 MOST = 20
 """Assets that are looked at one by one; of more, only their mix in equal shares is."""

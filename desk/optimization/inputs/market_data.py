@@ -18,10 +18,10 @@ from desk.optimization.request import OptimizationRequest
 from quant.numeric.elementary import log
 from quant.numeric.returns import Returns
 from quant.strategies.config import InnerPortfolio
-from quant.strategies.history import History, history
+from quant.strategies.history import History, build_history
 from quant.volatility.garch import fit_garch
 from quant.worlds.cash import accrual
-from quant.worlds.regimes import fit_hidden_markov
+from quant.worlds.hidden_markov import fit_hidden_markov
 
 CASH_CURRENCY = "USD"
 
@@ -114,7 +114,7 @@ def build_market(prices: Prices, request: OptimizationRequest) -> Market:
         dates=returns.dates,
         assets=returns.assets,
         histories={
-            mix: history(returns.dates, values, cash, inner=mix, target=request.mandate.target_volatility)
+            mix: build_history(returns.dates, values, cash, inner=mix, target=request.mandate.target_volatility)
             for mix in mixes
         },
         cash=cash,

@@ -19,7 +19,8 @@ from desk.optimization.result import Finalist, OptimizationResult
 from desk.optimization.search.search import by_scenario, selectable
 from quant.numeric.frozen import Frozen
 from quant.numeric.measured import Measured
-from quant.strategies.config import StrategyConfig, WeightFunction
+from quant.strategies.config import StrategyConfig
+from quant.strategies.family import WeightFunction
 from quant.strategies.objective import scenario_weights
 from quant.strategies.trial import Trial
 

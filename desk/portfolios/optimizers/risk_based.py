@@ -26,25 +26,19 @@ from desk.portfolios.optimizers.responses import (
 from desk.portfolios.optimizers.sample import Sample, warnings_on
 from quant.allocate import hierarchical_risk_parity, risk_parity
 from quant.allocation.hierarchical import VARIANTS, Distance, HierarchicalPortfolio
-from quant.allocation.resampled_frontier import weight_intervals
-from quant.allocation.risk_parity import ACCEPTED, risk_contributions
-from quant.covariance.estimators import (
-    ILL_CONDITIONED,
-    RECOMMENDED_OBSERVATIONS,
-    condition_number,
-    denoised,
-    exponential,
-    ledoit_wolf,
-    nonlinear_shrinkage,
-    sample,
-)
+from quant.allocation.resampling import weight_intervals
+from quant.allocation.risk_budgeting import ACCEPTED, risk_contributions
+from quant.covariance.denoising import denoised_covariance
+from quant.covariance.estimators import ILL_CONDITIONED, condition_number, exponential, sample
+from quant.covariance.samples import RECOMMENDED_OBSERVATIONS
+from quant.covariance.shrinkage import ledoit_wolf, nonlinear_shrinkage
 
 Floats = NDArray[np.float64]
 Result = TypeVar("Result", RiskParityResult, HrpResult, FrontierResult)
 Rule = Callable[[Floats], Floats]
 
 MOST_ITERATIONS = 200
-"""Iterations of `quant.allocation.risk_parity`: a hundred cycles of descent, a hundred steps of the final method."""
+"""Iterations of `quant.allocation.risk_budgeting`: a hundred cycles of descent, a hundred steps of the final method."""
 LONGEST = 20.0
 """Seconds that one request may take, about."""
 
@@ -115,7 +109,7 @@ def estimated(values: Floats, method: Covariance, halflife: float) -> Floats:
         case "nonlinear_shrinkage":
             return nonlinear_shrinkage(values)
         case "denoised":
-            return denoised(values).matrix
+            return denoised_covariance(values).matrix
 
 
 def risk_parity_of(problem: Problem, request: RiskParityRequest) -> Answer[RiskParityResult]:

@@ -6,7 +6,7 @@ import pytest
 from desk.market.bundled import BundledPrices
 from desk.portfolios.holdings import load_assets
 from desk.portfolios.market_regimes import TOOL, analyse_market
-from quant.worlds.regimes import fit_hidden_markov
+from quant.worlds.hidden_markov import fit_hidden_markov
 from tests.doubles.price_source import Given, assert_well_formed, value, with_returns
 
 

@@ -15,8 +15,7 @@ from desk.optimization.judgement.judge import matched_weight
 from desk.optimization.request import OptimizationRequest
 from desk.strategies.evaluation import CURVE, TOOL, evaluate_strategy
 from desk.strategies.templates import StrategyValues, strategy_of
-from quant.strategies.config import WeightFunction
-from quant.strategies.family import FAMILY
+from quant.strategies.family import FAMILY, WeightFunction
 from quant.strategies.mandate import Mandate
 from tests.doubles.price_source import assert_well_formed, value
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from desk.base.errors import InvalidInput
 from desk.optimization.request import CURRENT_RULE
 from desk.strategies.templates import TEMPLATES, Rule, StrategyValues, Template, strategy_of
-from quant.strategies.config import StrategyConfig, WeightFunction
-from quant.strategies.family import ACTIVE, FAMILY
+from quant.strategies.config import StrategyConfig
+from quant.strategies.family import ACTIVE, FAMILY, WeightFunction
 from quant.strategies.mandate import Mandate
 
 

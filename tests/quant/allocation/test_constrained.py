@@ -6,13 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog, minimize
 
-from quant.allocation.constrained import (
-    Group,
-    maximum_diversification,
-    maximum_sharpe,
-    minimum_variance,
-    minimum_variance_at,
-)
+from quant.allocation.constrained import maximum_diversification, maximum_sharpe, minimum_variance, minimum_variance_at
+from quant.allocation.constraints import Group
 from quant.allocation.frontier import efficient_frontier
 from quant.numeric.errors import DataError, Infeasible
 

@@ -9,20 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from quant.covariance.estimators import (
-    ILL_CONDITIONED,
-    checked_covariance,
-    condition_number,
-    correlation,
-    denoise,
-    denoised,
-    exponential,
-    ledoit_wolf,
-    nearest_correlation,
-    nonlinear_shrinkage,
-    pairwise,
-    sample,
-)
+from quant.covariance.correlation_repair import nearest_correlation
+from quant.covariance.denoising import denoise, denoised_covariance
+from quant.covariance.estimators import ILL_CONDITIONED, condition_number, correlation, exponential, pairwise, sample
+from quant.covariance.semidefinite import checked_covariance
+from quant.covariance.shrinkage import ledoit_wolf, nonlinear_shrinkage
 from quant.numeric.errors import DataError
 from quant.numeric.returns import Returns
 
@@ -62,7 +53,7 @@ def test_missing_returns_are_left_out_as_pandas_does(seed: int, share: float) ->
     np.testing.assert_allclose(inner, frame.dropna().cov(), rtol=1e-10, atol=1e-18)
     np.testing.assert_allclose(pairwise(x), frame.cov(), rtol=1e-10, atol=1e-16)
     complete = frame.dropna().to_numpy()
-    for estimate in (ledoit_wolf, exponential_94, denoised):
+    for estimate in (ledoit_wolf, exponential_94, denoised_covariance):
         kept = matrix_of(estimate(x, alignment="inner"))
         np.testing.assert_allclose(kept, matrix_of(estimate(complete)), rtol=1e-9, atol=1e-18)
 
@@ -200,7 +191,7 @@ def test_nonlinear_shrinkage_finds_the_limit_of_equal_eigenvalues() -> None:
 @given(seeds, st.floats(1e-4, 1e4), st.permutations(range(6)))
 def test_estimates_follow_the_scale_and_the_order_of_the_assets(seed: int, scale: float, order: list[int]) -> None:
     x = returns_of(seed)
-    for estimate in (sample, ledoit_wolf, exponential_94, denoised, nonlinear_shrinkage):
+    for estimate in (sample, ledoit_wolf, exponential_94, denoised_covariance, nonlinear_shrinkage):
         base = matrix_of(estimate(x))
         np.testing.assert_allclose(matrix_of(estimate(scale * x)), scale**2 * base, rtol=1e-6, atol=1e-10 * scale**2)
         moved = matrix_of(estimate(x[:, order]))
@@ -215,7 +206,7 @@ def two_factor(assets: int, sessions: int) -> np.ndarray:
 
 def test_denoising_finds_the_factors_and_replaces_the_rest_by_their_mean() -> None:
     x = two_factor(80, 800)
-    clean = denoised(x)
+    clean = denoised_covariance(x)
     assert clean.factors == 2
     assert clean.threshold == pytest.approx(clean.noise_variance * (1 + math.sqrt(0.1)) ** 2, rel=1e-12)
     s = np.cov(x.T)
@@ -233,19 +224,19 @@ def test_denoising_finds_the_factors_and_replaces_the_rest_by_their_mean() -> No
 
 def test_pure_noise_has_no_factor_and_a_noise_variance_of_nearly_one() -> None:
     x = np.random.default_rng(2).normal(size=(1000, 200))
-    clean = denoised(x, noise_variance=1.0)
+    clean = denoised_covariance(x, noise_variance=1.0)
     # Tracy-Widom: the largest eigenvalue strays about N**(-2/3) above the edge, rarely by more than one factor
     assert clean.factors <= 1
-    assert denoised(x).noise_variance == pytest.approx(1.0, abs=0.08)
+    assert denoised_covariance(x).noise_variance == pytest.approx(1.0, abs=0.08)
 
 
 def test_one_asset_is_not_denoised() -> None:
     x = returns_of(1, assets=1)
-    np.testing.assert_allclose(denoised(x).matrix, [[x.var(ddof=1)]], rtol=1e-12)
+    np.testing.assert_allclose(denoised_covariance(x).matrix, [[x.var(ddof=1)]], rtol=1e-12)
 
 
 def test_denoising_makes_a_singular_covariance_definite() -> None:
-    clean = denoised(two_factor(60, 40))
+    clean = denoised_covariance(two_factor(60, 40))
     assert np.linalg.eigvalsh(clean.matrix)[0] > 0.0
 
 
@@ -384,7 +375,7 @@ FLAT = GOOD.copy()
 FLAT[:, 2] = 0.0
 
 
-@pytest.mark.parametrize("estimate", [sample, ledoit_wolf, exponential_94, denoised, nonlinear_shrinkage])
+@pytest.mark.parametrize("estimate", [sample, ledoit_wolf, exponential_94, denoised_covariance, nonlinear_shrinkage])
 def test_missing_or_infinite_returns_are_refused(estimate: Any) -> None:
     with pytest.raises(DataError, match="row 3 of column 2 is; choose an `alignment`"):
         estimate(HOLE)
@@ -418,9 +409,9 @@ def test_missing_or_infinite_returns_are_refused(estimate: Any) -> None:
         ),
         (lambda: ledoit_wolf(GOOD[:1]), "at least 2 sessions, got 1"),
         (lambda: ledoit_wolf(FLAT, target="constant_correlation"), "positive variances; asset 2 has 0.0"),
-        (lambda: denoised(FLAT), "`returns` must have positive variances; asset 2 has 0.0"),
-        (lambda: denoised(GOOD[:1]), "at least 2 sessions, got 1"),
-        (lambda: denoised(GOOD, noise_variance=0.0), r"`noise_variance` must lie in \(0, 1\], got 0.0"),
+        (lambda: denoised_covariance(FLAT), "`returns` must have positive variances; asset 2 has 0.0"),
+        (lambda: denoised_covariance(GOOD[:1]), "at least 2 sessions, got 1"),
+        (lambda: denoised_covariance(GOOD, noise_variance=0.0), r"`noise_variance` must lie in \(0, 1\], got 0.0"),
         (lambda: denoise(np.eye(2), observations=1), "`observations` must be at least 2, got 1"),
         (lambda: nonlinear_shrinkage(GOOD[:11]), "at least 12 sessions, got 11"),
         (lambda: nonlinear_shrinkage(np.column_stack([GOOD, GOOD])), "combinations of others"),

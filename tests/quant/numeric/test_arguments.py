@@ -16,17 +16,20 @@ from quant.allocate import (
     resampled_frontier,
     weight_intervals,
 )
-from quant.covariance.estimators import correlation, exponential, ledoit_wolf, pairwise, sample
+from quant.covariance.estimators import correlation, exponential, pairwise, sample
+from quant.covariance.shrinkage import ledoit_wolf
 from quant.luck import combinatorial_purged_splits, deflated_sharpe, sharpe_error, walk_forward
 from quant.numeric.arguments import checked_arguments, floats
 from quant.numeric.errors import DataError
 from quant.numeric.measured import Measured
-from quant.performance.tearsheet import tearsheet
-from quant.risk.portfolio import drawdown_table, reverse_stress, stressed_covariance, tail_risk, value_at_risk
+from quant.performance.drawdown_periods import drawdown_table
+from quant.performance.summary import tearsheet
+from quant.risk.correlation_stress import reverse_stress, stressed_covariance
+from quant.risk.tails import tail_risk, value_at_risk
 from quant.volatility.garch import Garch, next_variance
 from quant.wealth.montecarlo import paths_for_error, simulate_wealth
 from quant.worlds.bond import Bond, bond_history
-from quant.worlds.calibration import implied
+from quant.worlds.calibration import implied_statistics
 from quant.worlds.joint import joint_model, sample_joint
 from quant.worlds.regimes import market_state
 from quant.worlds.scenario import Scenario
@@ -77,7 +80,7 @@ REFUSALS = {
         "`dates` must be days",
     ),
     "numbers for flags": (
-        lambda: implied(WORLD, history=DAY, labelled=np.ones(300)),
+        lambda: implied_statistics(WORLD, history=DAY, labelled=np.ones(300)),
         "`labelled` must be True or",
     ),
 }
@@ -92,7 +95,7 @@ OVERFLOWS = {
     "pairwise": (lambda: pairwise(HUGE), "`returns` must be below"),
     "resampled": (lambda: resampled_frontier(HUGE, draws=2, seed=1), "`returns` must be below"),
     "garch": (lambda: next_variance(MODEL, HUGE[:, 1]), "`returns` must be below"),
-    "history": (lambda: implied(WORLD, history=HUGE[:, 1]), "`history` must be below"),
+    "history": (lambda: implied_statistics(WORLD, history=HUGE[:, 1]), "`history` must be below"),
     "one session": (lambda: exponential(DAYS, decay=1e-300), "`decay` 1e-300 leaves one session"),
     "stress": (lambda: stressed_covariance(COV, 0.5, volatility_factor=1e300), "`volatility_factor` must be below"),
     "weights": (lambda: reverse_stress([1e160, 0.0], COV, 0.1), "`weights` must be below"),

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from quant.numeric.errors import DataError
-from quant.risk.portfolio import Method, christoffersen, kupiec, rolling_value_at_risk, value_at_risk
+from quant.risk.backtest import christoffersen, kupiec, rolling_value_at_risk
+from quant.risk.tails import Method, value_at_risk
 from quant.volatility.garch import Garch
 
 

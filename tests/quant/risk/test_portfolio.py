@@ -16,20 +16,12 @@ from desk.market.bundled import BundledPrices
 from quant.allocate import minimum_cvar
 from quant.numeric.errors import DataError
 from quant.numeric.returns import Returns
-from quant.performance.tearsheet import tearsheet
-from quant.risk.portfolio import (
-    Measure,
-    christoffersen,
-    component_contributions,
-    drawdown_table,
-    expected_shortfall,
-    factor_exposures,
-    kupiec,
-    portfolio_returns,
-    rolling_value_at_risk,
-    tail_risk,
-    value_at_risk,
-)
+from quant.performance.drawdown_periods import drawdown_table
+from quant.performance.summary import tearsheet
+from quant.risk.backtest import christoffersen, kupiec, rolling_value_at_risk
+from quant.risk.portfolio import Measure, component_contributions, portfolio_returns
+from quant.risk.stress import factor_exposures
+from quant.risk.tails import expected_shortfall, tail_risk, value_at_risk
 
 few = settings(max_examples=40, deadline=None)
 MEASURES: tuple[Measure, ...] = ("volatility", "value_at_risk", "expected_shortfall")

@@ -14,17 +14,9 @@ from scipy import optimize, stats
 from desk.market.bundled import BundledPrices
 from quant.numeric.errors import DataError, Infeasible
 from quant.numeric.returns import Returns
-from quant.performance.crises import HistoricalWindow
-from quant.risk.portfolio import (
-    HISTORICAL_WINDOWS,
-    equicorrelation,
-    factor_exposures,
-    factor_shock,
-    reverse_stress,
-    stress_table,
-    stressed_correlation,
-    stressed_covariance,
-)
+from quant.performance.crises import HISTORICAL_WINDOWS, HistoricalWindow
+from quant.risk.correlation_stress import equicorrelation, reverse_stress, stressed_correlation, stressed_covariance
+from quant.risk.stress import factor_exposures, factor_shock, stress_table
 
 few = settings(max_examples=40, deadline=None)
 

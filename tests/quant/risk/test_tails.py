@@ -12,7 +12,7 @@ from scipy import integrate, stats
 
 from desk.market.bundled import BundledPrices
 from quant.numeric.errors import DataError
-from quant.risk.portfolio import METHODS, Method, expected_shortfall, tail_risk, value_at_risk
+from quant.risk.tails import METHODS, Method, expected_shortfall, tail_risk, value_at_risk
 from quant.volatility.garch import fit_garch, garch_variances, next_variance
 
 SAMPLES = [np.random.default_rng(seed).standard_t(5, 800) / 100 + 3e-4 for seed in range(3)]

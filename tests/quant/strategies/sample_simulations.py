@@ -9,10 +9,10 @@ from quant.strategies.config import SearchSpace, StrategyConfig
 from quant.strategies.mandate import Mandate
 from quant.strategies.rules import lay_out
 from quant.strategies.search import sobol
-from quant.strategies.simulation import Simulated, simulate
+from quant.strategies.simulation import Simulation, simulate
 from quant.volatility.garch import fit_garch
+from quant.worlds.hidden_markov import fit_hidden_markov
 from quant.worlds.paths import path_model, sample_paths
-from quant.worlds.regimes import fit_hidden_markov
 from quant.worlds.scenario import BUILT_IN, Scenario
 
 BASE = BUILT_IN[0]
@@ -29,7 +29,7 @@ def parameters_of(model: str) -> np.ndarray:
     return REGIMES.parameters if model == "regime" else fit_garch(np.log1p(TRAINING)).parameters
 
 
-def simulate_configs(configs: Sequence[StrategyConfig], *, scenario: Scenario = BASE, **changes: Any) -> Simulated:
+def simulate_configs(configs: Sequence[StrategyConfig], *, scenario: Scenario = BASE, **changes: Any) -> Simulation:
     mandate = changes.pop("mandate", MANDATE)
     arguments: dict[str, Any] = {"paths": 130, "days": YEAR, "warm_up": WARM_UP} | changes
     return simulate(
@@ -41,6 +41,6 @@ def simulate_configs(configs: Sequence[StrategyConfig], *, scenario: Scenario = 
     )
 
 
-def assert_equal_results(a: Simulated, b: Simulated) -> None:
+def assert_equal_results(a: Simulation, b: Simulation) -> None:
     for name in ("mean", "spread", "losses", "falls", "utilities", "drawdowns"):
         assert getattr(a, name).tobytes() == getattr(b, name).tobytes(), name

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from quant.numeric.frozen import digest_of
-from quant.strategies.config import ACTIVE, SHAPES, Estimator, SearchSpace, StrategyConfig
-from quant.strategies.family import FAMILY, Grids, WeightFunction
+from quant.strategies.config import SHAPES, Estimator, SearchSpace, StrategyConfig
+from quant.strategies.family import ACTIVE, FAMILY, Grids, WeightFunction
 from quant.strategies.mandate import Mandate
 from quant.strategies.rules import ESTIMATORS, lay_out
 from quant.strategies.search import compose

@@ -14,14 +14,14 @@ from desk.market.bundled import BundledPrices, cash_rates
 from quant.numeric.errors import DataError
 from quant.strategies.config import Estimator, InnerPortfolio, SearchSpace, StrategyConfig
 from quant.strategies.family import FAMILY, WeightFunction
-from quant.strategies.history import History, Replayed, history, rebalancing_days, replay, trained_constant
+from quant.strategies.history import History, Replay, build_history, rebalancing_days, replay, trained_constant
 from quant.strategies.mandate import Mandate
 from quant.strategies.rules import lay_out
 from quant.strategies.search import compose
 from quant.volatility.estimators import range_volatility
 from quant.volatility.garch import fit_garch, garch_volatility
 from quant.worlds.cash import accrual
-from quant.worlds.regimes import filtered_probabilities, fit_hidden_markov
+from quant.worlds.hidden_markov import filtered_probabilities, fit_hidden_markov
 from tests.quant.strategies.accounts import Account, keep, windows
 
 RULES: tuple[WeightFunction, ...] = tuple(name for name in FAMILY if name != "constant")
@@ -65,10 +65,10 @@ def fitted(model: str) -> np.ndarray:
 
 def days_of(seed: int, days: int, inner: InnerPortfolio | None, *, volatile: float = 1.0) -> History:
     dates, assets, cash = random_days(seed, days, 1 if inner is None else 4, volatile=volatile)
-    return history(dates, assets, cash, inner=inner)
+    return build_history(dates, assets, cash, inner=inner)
 
 
-def run(config: StrategyConfig, mandate: Mandate, past: History, *, end: int | None = None, **changes: Any) -> Replayed:
+def run(config: StrategyConfig, mandate: Mandate, past: History, *, end: int | None = None, **changes: Any) -> Replay:
     start = changes.pop("start", START)
     rules = lay_out([config], mandate, trained=changes.pop("trained", None), fitted=fitted)
     return replay(
@@ -101,7 +101,7 @@ def second(config: StrategyConfig, mandate: Mandate, past: History, **changes: A
     )
 
 
-def agree(replayed: Replayed, account: Account, gamma: float, start: int = START) -> None:
+def agree(replayed: Replay, account: Account, gamma: float, start: int = START) -> None:
     series = replayed.series[0][:, start:]
     for row, expected in (
         (EXCESS, account.excess),
@@ -152,7 +152,7 @@ def index() -> History:
     rates = cash_rates()
     dates = prices.dates[1:]
     cash = accrual(dates, rates.months, rates.rates, after=0.02)
-    return history(dates, prices.closes[1:] / prices.closes[:-1] - 1.0, cash)
+    return build_history(dates, prices.closes[1:] / prices.closes[:-1] - 1.0, cash)
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +189,7 @@ def test_equals_a_money_account_on_thirty_years_of_the_index(index: History, con
 
 @pytest.mark.parametrize("inner", [name for name in get_args(InnerPortfolio) if name != "risk_control"])
 def test_equals_a_money_account_on_a_portfolio_of_stocks(stocks: tuple, inner: InnerPortfolio) -> None:
-    past, mandate = history(*stocks, inner=inner), Mandate()
+    past, mandate = build_history(*stocks, inner=inner), Mandate()
     config = example_of("inverse_vol", no_trade_band=0.02, rebalancing="monthly", lookback_days=63)
     agree(run(config, mandate, past), second(config, mandate, past), mandate.risk_aversion)
 
@@ -203,7 +203,7 @@ def test_a_rule_locked_in_cash_starts_again_after_a_quarter(function: WeightFunc
         cash = np.zeros(days)  # interest alone would lift it out of its drawdown
     rng = np.random.default_rng(3)
     drift = np.where(np.arange(days) < START + 120, -0.01, 0.002)
-    past = history(dates, (drift + 0.008 * rng.standard_normal(days))[:, None], cash)
+    past = build_history(dates, (drift + 0.008 * rng.standard_normal(days))[:, None], cash)
     shape = {"drawdown_cap": 0.10} if function == "drawdown_control" else {"floor": 0.95, "multiplier": 5.0}
     config, mandate = example_of(function, rebalancing="daily", **shape), Mandate()
     account = second(config, mandate, past)
@@ -233,9 +233,9 @@ def test_a_garch_forecast_is_as_good_as_the_same_series_from_elsewhere(index: Hi
 
 def test_the_inner_portfolio_is_the_textbooks(stocks: tuple) -> None:
     dates, assets, cash = stocks
-    equal = history(dates, assets, cash, inner="equal_weight")
+    equal = build_history(dates, assets, cash, inner="equal_weight")
     np.testing.assert_allclose(equal.returns, assets.mean(axis=1), atol=1e-15)
-    mixed = history(dates, assets, cash, inner="inverse_volatility")
+    mixed = build_history(dates, assets, cash, inner="inverse_volatility")
     deviations = pd.DataFrame(assets).rolling(252).std().to_numpy()
     expected = 1.0 / deviations[251:]
     expected /= expected.sum(axis=1, keepdims=True)
@@ -253,7 +253,7 @@ def changed_after(past: History, day: int, seed: int, inner: InnerPortfolio | No
     assets, cash = assets.copy(), past.cash.copy()
     assets[day + 1 :] = np.clip(0.05 * rng.standard_normal(assets[day + 1 :].shape), -0.6, 0.6)
     cash[day + 1 :] = 3e-4 * rng.random(cash[day + 1 :].size)
-    return history(past.dates, assets, cash, inner=inner)
+    return build_history(past.dates, assets, cash, inner=inner)
 
 
 def equal_bits(a: np.ndarray, b: np.ndarray) -> None:
@@ -333,7 +333,7 @@ def test_a_trade_does_use_the_return_at_the_lag(estimator: str, lag: int) -> Non
     mandate = Mandate(decision_lag=lag, target_volatility=0.05)
     returns = past.returns.copy()
     returns[day - lag] = -0.20
-    other = history(past.dates, returns[:, None], past.cash)
+    other = build_history(past.dates, returns[:, None], past.cash)
     a, b = (run(config, mandate, world).series[0, HELD, day + 1] for world in (past, other))
     assert b < 0.8 * a
 
@@ -350,7 +350,7 @@ def test_the_first_decision_by_ranges_sees_no_session_after_its_lag() -> None:
         highs = 1.01 * np.maximum(opens, closes)
         highs[first - mandate.decision_lag :] *= lift  # all that the first decision must not see
         series = range_volatility(opens, highs, 0.99 * np.minimum(opens, closes), closes, lookback=lookback)
-        past = replace(history(dates, assets, cash), volatilities={("range", lookback): series})
+        past = replace(build_history(dates, assets, cash), volatilities={("range", lookback): series})
         config = example_of("inverse_vol", estimator="range", lookback_days=lookback, rebalancing="quarterly")
         assert config.longest_lookback() == lookback + 1
         with pytest.raises(DataError, match="too early"):
@@ -563,13 +563,13 @@ def test_the_last_row_ends_no_period_that_it_cannot_show_to_be_over() -> None:
 def test_refuses_shapes_and_mixes_that_do_not_fit() -> None:
     dates, assets, cash = random_days(0, 30, 2)
     with pytest.raises(DataError, match="must have one entry a row"):
-        history(dates[:-1], assets, cash, inner="equal_weight")
+        build_history(dates[:-1], assets, cash, inner="equal_weight")
     with pytest.raises(DataError, match="must have one entry a row"):
-        history(dates, assets, cash[:-1], inner="equal_weight")
+        build_history(dates, assets, cash[:-1], inner="equal_weight")
     with pytest.raises(DataError, match="`inner` is None for 2 assets"):
-        history(dates, assets, cash)
+        build_history(dates, assets, cash)
     with pytest.raises(DataError, match="`inner` is 'equal_weight' for 1 assets"):
-        history(dates, assets[:, :1], cash, inner="equal_weight")
+        build_history(dates, assets[:, :1], cash, inner="equal_weight")
 
 
 def test_refuses_series_of_another_length_than_the_returns(index: History) -> None:

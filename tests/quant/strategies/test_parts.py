@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from quant.numeric.errors import DataError
 from quant.numeric.random_numbers import LANES
 from quant.strategies.rules import lay_out
-from quant.strategies.simulation import GROUP, Part, Simulated, merged, simulate_part
+from quant.strategies.simulation import GROUP, Part, Simulation, merged, simulate_part
 from quant.worlds.paths import path_model
 from tests.quant.strategies.sample_simulations import (
     BASE,
@@ -29,7 +29,7 @@ CONFIGS = SEVERAL[:5]
 
 
 @cache
-def whole() -> Simulated:
+def whole() -> Simulation:
     return simulate_configs(CONFIGS, paths=PATHS, days=DAYS)
 
 

@@ -8,14 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quant.strategies.config import (
-    ACTIVE,
-    REBALANCING_DAYS,
-    SHAPES,
-    SearchSpace,
-    StrategyConfig,
-)
-from quant.strategies.family import FAMILY
+from quant.strategies.config import REBALANCING_DAYS, SHAPES, SearchSpace, StrategyConfig
+from quant.strategies.family import ACTIVE, FAMILY
 from quant.strategies.search import choices, compose, contains, neighbours, propose, size, sobol, stream_seed
 
 WHOLE = SearchSpace()

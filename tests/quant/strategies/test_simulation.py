@@ -15,10 +15,10 @@ from quant.strategies.family import ACTIVE
 from quant.strategies.kernel import BINS, DRAWDOWN, UTILITY
 from quant.strategies.mandate import Mandate
 from quant.strategies.search import sobol
-from quant.strategies.simulation import Simulated, evaluations
+from quant.strategies.simulation import Simulation, evaluations
 from quant.worlds.bond import Bond, bond_model, bond_paths
+from quant.worlds.hidden_markov import filtered_probabilities
 from quant.worlds.paths import path_model, sample_paths
-from quant.worlds.regimes import filtered_probabilities
 from quant.worlds.scenario import BUILT_IN, CYCLE
 from tests.quant.strategies.accounts import keep
 from tests.quant.strategies.sample_simulations import (
@@ -115,11 +115,11 @@ def test_with_a_bond_beside_it_each_path_is_a_money_account(function: str) -> No
 
 
 @pytest.fixture(scope="module")
-def kept() -> Simulated:
+def kept() -> Simulation:
     return simulate_configs(SEVERAL, paths=1_000, keep_paths=True)
 
 
-def test_a_merge_of_blocks_is_numpys_mean_and_variance(kept: Simulated) -> None:
+def test_a_merge_of_blocks_is_numpys_mean_and_variance(kept: Simulation) -> None:
     """1,000 paths are fifteen blocks of 64 and one of 40."""
     for row, sample in ((UTILITY, kept.utilities), (DRAWDOWN, kept.drawdowns)):
         np.testing.assert_allclose(kept.mean[:, row], sample.mean(axis=1), rtol=1e-12, atol=1e-15)
@@ -134,7 +134,7 @@ def test_a_merge_of_groups_is_numpys_mean_and_variance() -> None:
         np.testing.assert_allclose(merged.spread[:, row], sample.var(axis=1) * 2_500, rtol=1e-10)
 
 
-def test_an_error_is_the_deviation_over_the_root_of_the_number_of_paths(kept: Simulated) -> None:
+def test_an_error_is_the_deviation_over_the_root_of_the_number_of_paths(kept: Simulation) -> None:
     for k, found in enumerate(evaluations(kept, [c.digest() for c in SEVERAL], BASE.name)):
         expected = kept.utilities[k].std(ddof=1) / math.sqrt(1_000)
         assert found.metrics.utility.error == pytest.approx(expected, rel=1e-10)
@@ -142,13 +142,13 @@ def test_an_error_is_the_deviation_over_the_root_of_the_number_of_paths(kept: Si
         assert (found.paths, found.days, found.config) == (1_000, YEAR, SEVERAL[k].digest())
 
 
-def test_the_drawdown_of_four_paths_in_five_is_numpys_quantile(kept: Simulated) -> None:
+def test_the_drawdown_of_four_paths_in_five_is_numpys_quantile(kept: Simulation) -> None:
     for k, found in enumerate(evaluations(kept, [c.digest() for c in SEVERAL], BASE.name)):
         expected = np.quantile(kept.drawdowns[k], 0.80)
         assert found.metrics.max_drawdown_p80.value == pytest.approx(expected, abs=1.0 / BINS + spacing(kept, k))
 
 
-def spacing(kept: Simulated, k: int) -> float:
+def spacing(kept: Simulation, k: int) -> float:
     """Between neighbouring order statistics at the quantile: definitions of a quantile differ by as much."""
     ordered = np.sort(kept.drawdowns[k])
     return float(ordered[802] - ordered[798])

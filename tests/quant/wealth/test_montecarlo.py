@@ -17,14 +17,8 @@ from scipy import stats
 
 from quant.numeric.errors import DataError
 from quant.numeric.measured import Measured
-from quant.wealth.montecarlo import (
-    Rebalancing,
-    WealthSummary,
-    paths_for_error,
-    simulate_wealth,
-    trajectories,
-    trajectory,
-)
+from quant.wealth.montecarlo import Rebalancing, paths_for_error, simulate_wealth, trajectories, trajectory
+from quant.wealth.summary import WealthSummary
 from quant.worlds.joint import JointModel, joint_model, sample_joint
 from tests.peak_memory import PEAK
 

@@ -8,7 +8,7 @@ import pytest
 
 from quant.numeric.errors import DataError
 from quant.numeric.returns import Returns
-from quant.worlds.calibration import calibrate, empirical, implied, shocked
+from quant.worlds.calibration import calibrate, empirical_scenario, implied_statistics, shocked_scenarios
 from quant.worlds.paths import path_model, sample_paths
 from quant.worlds.regimes import labels
 from quant.worlds.scenario import BUILT_IN, CYCLE, Engine, Scenario
@@ -176,7 +176,7 @@ def test_a_state_of_single_days_is_refused() -> None:
 
 
 def test_the_shocks_of_the_seed_give_the_built_in_worlds() -> None:
-    for world, wanted in zip(shocked(BASE), BUILT_IN, strict=True):
+    for world, wanted in zip(shocked_scenarios(BASE), BUILT_IN, strict=True):
         assert world.name == wanted.name
         assert world.mu == pytest.approx(wanted.mu, abs=5e-4)
         assert world.sigma == pytest.approx(wanted.sigma, abs=5e-4)
@@ -186,7 +186,7 @@ def test_the_shocks_of_the_seed_give_the_built_in_worlds() -> None:
 
 def test_shocks_keep_the_engine_and_move_with_the_asset() -> None:
     base = calibrate(HISTORY, "garch", cash_rate=0.01).scenario
-    worlds = {w.name: w for w in shocked(base)}
+    worlds = {w.name: w for w in shocked_scenarios(base)}
     assert {w.engine for w in worlds.values()} == {"garch"}
     assert {w.garch_beta for w in worlds.values()} == {base.garch_beta}
     bear = worlds["bear_market"]
@@ -197,14 +197,14 @@ def test_shocks_keep_the_engine_and_move_with_the_asset() -> None:
 
 def test_shocks_beyond_what_a_scenario_may_be_are_refused() -> None:
     with pytest.raises(DataError, match=r"`sigma` of 'high_volatility' is 1\.1\d*; expected .* 1"):
-        shocked(BASE.model_copy(update={"sigma": 0.5}))
+        shocked_scenarios(BASE.model_copy(update={"sigma": 0.5}))
     with pytest.raises(DataError, match="`base` has states"):
-        shocked(CYCLE)
+        shocked_scenarios(CYCLE)
 
 
 @pytest.mark.parametrize("label", ["base", "bull", "low_volatility", "high_volatility"])
 def test_an_empirical_world_has_the_moments_of_its_days(label: Any) -> None:
-    world = empirical(BASE, HISTORY, label)
+    world = empirical_scenario(BASE, HISTORY, label)
     days = labels(HISTORY).days(label)
     assert world.mu == pytest.approx(A * HISTORY[days].mean(), rel=1e-10)
     assert world.sigma == pytest.approx(math.sqrt(A) * HISTORY[days].std(), rel=1e-10)
@@ -214,12 +214,12 @@ def test_an_empirical_world_has_the_moments_of_its_days(label: Any) -> None:
 def test_an_empirical_world_of_too_few_days_is_refused() -> None:
     rising = np.abs(HISTORY)
     with pytest.raises(DataError, match="bear"):
-        empirical(BASE, rising, "bear")
+        empirical_scenario(BASE, rising, "bear")
 
 
 def test_what_a_scenario_means_is_read_off_its_paths() -> None:
     scenario = BASE.model_copy(update={"years": 1})
-    found = implied(scenario, paths=256)
+    found = implied_statistics(scenario, paths=256)
     assert (found.mu, found.sigma) == (0.08, 0.18)
     assert found.sharpe == pytest.approx((0.08 - 0.03) / 0.18, rel=1e-12)
     x = sample_paths(path_model(scenario, seed=0), days=A, blocks=4)
@@ -228,4 +228,4 @@ def test_what_a_scenario_means_is_read_off_its_paths() -> None:
     assert found.worst_month == pytest.approx(np.median((wealth[21:] / wealth[:-21] - 1.0).min(axis=0)), rel=1e-9)
     for paths in (63, 100_001):
         with pytest.raises(DataError, match=r"`paths` is .* expected 64 to 100000"):
-            implied(scenario, paths=paths)
+            implied_statistics(scenario, paths=paths)

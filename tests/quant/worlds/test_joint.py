@@ -14,15 +14,9 @@ from scipy import stats
 from quant.numeric.errors import DataError
 from quant.numeric.random_numbers import philox
 from quant.numeric.returns import Returns
-from quant.worlds.joint import (
-    FilteredResiduals,
-    JointEngine,
-    JointModel,
-    MarketState,
-    filtered_residuals,
-    joint_model,
-    sample_joint,
-)
+from quant.worlds.joint import JointEngine, JointModel, joint_model, sample_joint
+from quant.worlds.joint_history import FilteredResiduals, filtered_residuals
+from quant.worlds.joint_laws import MarketState
 from quant.worlds.paths import path_model, sample_paths
 from quant.worlds.scenario import Engine, Scenario
 

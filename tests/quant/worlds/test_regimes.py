@@ -10,17 +10,14 @@ from hypothesis import strategies as st
 from quant.numeric.errors import DataError
 from quant.numeric.returns import Returns
 from quant.strategies import metrics
-from quant.worlds.regimes import (
+from quant.worlds.hidden_markov import (
     HiddenMarkov,
     filtered_probabilities,
     fit_hidden_markov,
-    labels,
-    market_state,
     regime_probabilities,
     regime_signal,
-    trend_state,
-    volatility_state,
 )
+from quant.worlds.regimes import labels, market_state, trend_state, volatility_state
 
 seeds = st.integers(0, 2**32 - 1)
 few = settings(max_examples=20, deadline=None)

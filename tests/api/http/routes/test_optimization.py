@@ -8,7 +8,8 @@ import pytest
 
 from desk.market.bundled import BundledPrices
 from quant.allocate import maximum_sharpe, minimum_variance
-from quant.covariance.estimators import ledoit_wolf, sample
+from quant.covariance.estimators import sample
+from quant.covariance.shrinkage import ledoit_wolf
 from quant.numeric.returns import Returns
 from tests.api.http.application import application, served
 

@@ -6,7 +6,7 @@ import pytest
 from desk.optimization.evaluation import objectives
 from desk.optimization.reading.alternative import alternative
 from desk.optimization.request import Limit, Limits
-from quant.strategies.config import WeightFunction
+from quant.strategies.family import WeightFunction
 from tests.doubles.price_source import assert_well_formed, value
 
 TOOL = "explain_alternative"

@@ -12,15 +12,13 @@ from quant.numeric.elementary import power
 from quant.numeric.errors import DataError
 from quant.numeric.moments import DAYS, checked_series, same_length
 from quant.numeric.returns import Returns
-from quant.performance.calendar_returns import CRISES, CalendarReturns, CrisisReturn, calendar_returns
+from quant.performance.calendar_returns import CalendarReturns, calendar_returns
 from quant.performance.distribution import Distribution, distribution
-from quant.performance.drawdowns import Fall, Underwater, underwater
+from quant.performance.drawdown_periods import Underwater, underwater
 from quant.performance.growth import checked_days, checked_total
 from quant.performance.payoff import Payoff, payoff
 from quant.performance.ratios import Growth, Ratios, growth, ratios, sample_of
 from quant.performance.relative import Relative, relative
-
-__all__ = ["CRISES", "CrisisReturn", "Fall", "Tearsheet", "tearsheet"]
 
 
 @dataclass(frozen=True, kw_only=True)

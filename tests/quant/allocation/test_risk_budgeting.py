@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from quant.allocation.risk_parity import (
+from quant.allocation.risk_budgeting import (
     ACCEPTED,
     risk_contributions,
     risk_parity,
     risk_parity_weights,
 )
-from quant.covariance.estimators import checked_covariance
+from quant.covariance.semidefinite import checked_covariance
 from quant.numeric.errors import DataError, Infeasible
 
 RICHARD_RONCALLI = [

@@ -15,7 +15,8 @@ from scipy import optimize, stats
 
 from quant.numeric.errors import DataError
 from quant.numeric.returns import Returns
-from quant.performance.tearsheet import CRISES, Tearsheet, tearsheet
+from quant.performance.calendar_returns import CRISES
+from quant.performance.summary import Tearsheet, tearsheet
 
 DATA = Path(__file__).parents[3] / "desk" / "market" / "data"
 A = 252

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 from scipy.optimize import linprog
 
-from quant.allocation.minimum_cvar import minimum_cvar
+from quant.allocation.cvar import minimum_cvar
 from quant.numeric.errors import DataError, Infeasible
 
 few = settings(max_examples=40, deadline=None)

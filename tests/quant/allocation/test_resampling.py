@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from quant.allocation.frontier import efficient_frontier
-from quant.allocation.resampled_frontier import WeightIntervals, resampled_frontier, weight_intervals
+from quant.allocation.resampling import WeightIntervals, resampled_frontier, weight_intervals
 from quant.numeric.errors import DataError, Infeasible
 from quant.numeric.returns import Returns
 
