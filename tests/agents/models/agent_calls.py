@@ -44,13 +44,11 @@ async def ask_agent(context: Context, models: ModelChain, text: str = "Go.") -> 
     """What the agent's models did, and its answer."""
     agent = build(AGENT, models, [assess_risk], RiskAssessment, max_tool_calls=2, max_model_calls=2)
     question = {"messages": [HumanMessage(text)]}
-    emitted_items: list[Any] = []
+    items: list[Any] = []
     async for part in agent.loop.astream(question, context=context, stream_mode=["custom", "updates"], version="v2"):
         if part["type"] == "custom":
-            emitted_items.append(part["data"])
+            items.append(part["data"])
         elif part["type"] == "updates":
             updates: Any = part["data"]
-            emitted_items += [
-                u["structured_response"] for u in updates.values() if (u or {}).get("structured_response")
-            ]
-    return emitted_items
+            items += [u["structured_response"] for u in updates.values() if (u or {}).get("structured_response")]
+    return items
