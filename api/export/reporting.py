@@ -27,7 +27,7 @@ async def report(
         history = History(*rows)
 
     def rendered() -> str:
-        from api.export.report import render  # matplotlib
+        from api.export.report.page import render  # matplotlib
 
         watermark = opened and opened.watermark
         return render(result, run=run, made=made or datetime.now(UTC), history=history, watermark=watermark)

@@ -11,7 +11,7 @@ import pytest
 
 from agents.models.factory import only
 from api.app import create_dependencies
-from api.export.report import render
+from api.export.report.page import render
 from api.settings import Settings
 from desk.runs.events import DecisionMade, DraftRejected
 from graphs.runs.execution import create_run, execute

@@ -7,10 +7,11 @@ import pytest
 
 from api.cli.output.summary import benefit
 from api.export.formatting import ONE_HISTORY, limit_row, number, sentence, shape
-from api.export.report import History, linked, render
+from api.export.report.page import linked, render
 from desk.figures.figures import RenderedClaim, shown
 from desk.optimization.answers import Explanation
 from desk.optimization.judgement.result_figures import simulated_timing
+from desk.optimization.reading.charts import History
 from desk.optimization.result import LimitCheck, Verdict
 from quant.strategies.config import StrategyConfig
 from quant.strategies.family import FAMILY, Grids

@@ -18,7 +18,7 @@ from agents.models.failures import ModelFailure
 from agents.models.prices import PriceTable
 from api.cli.output.summary import show
 from api.export.formats import as_json
-from api.export.report import render
+from api.export.report.page import render
 from desk.base.errors import InvalidInput
 from desk.governance.budgets import UNLIMITED, Budgets
 from desk.governance.spending import spent, spent_by_owner

@@ -1,0 +1,113 @@
+"""The report: one self-contained page in the order in which a manager should read it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from api.export import formatting as words
+from api.export.report.charts import Chart, charts
+from desk.figures.figures import Figure, RenderedClaim, shown
+from desk.figures.guard.claims import parts
+from desk.optimization.judgement.result_figures import simulated_timing
+from desk.optimization.reading.charts import History
+from desk.optimization.request import CURRENT_RULE
+from desk.optimization.result import OptimizationResult
+from quant.worlds.scenario import GBM_BANNER
+
+HEADINGS = {
+    "winner": "What won",
+    "why": "Why",
+    "where_it_loses": "Where it loses",
+    "costs": "What it costs",
+    "what_would_change": "What would change the answer",
+    "luck": "Luck",
+    "data": "The data",
+    "counter_argument": "The case against it",
+    "risk": "Risk",
+    "market": "The market",
+    "search": "The search",
+}
+
+
+def render(
+    result: OptimizationResult,
+    *,
+    run: str,
+    made: datetime,
+    history: History | None = None,
+    watermark: str | None = None,
+) -> str:
+    """The whole page. The same result gives the same bytes but for `run` and `made`."""
+    return _page().render(
+        r=result,
+        run=run,
+        made=made,
+        watermark=watermark,
+        charts=charts(result, history),
+        sections=_sections(result),
+        figures={figure.id: figure for figure in result.figures},
+        gbm=GBM_BANNER if any(s.engine == "gbm" for s in result.manifest.request.scenarios) else None,
+        parameters=result.winner.config if result.winner else None,
+        simulated=simulated_timing(result) if result.benefit else None,
+        usual_rule=result.manifest.request.current_rule == CURRENT_RULE,
+        digest=result.digest(),
+    )
+
+
+@cache
+def _page() -> Any:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(w=words, chart=_chart, linked=linked, shown=shown, exact=exact, origin=origin)
+    return environment.get_template("page.html.j2")
+
+
+def _chart(drawn: Mapping[str, Chart], id_: str) -> Markup:
+    """A figure element, or nothing where the result has no data for it."""
+    if id_ not in drawn:
+        return Markup()
+    one = drawn[id_]
+    return Markup('<figure class="chart"><figcaption><b>{}.</b> {}</figcaption>{}</figure>').format(
+        one.title,
+        one.caption,
+        Markup(one.svg),  # noqa: S704 - drawn here; texts in it are escaped by matplotlib
+    )
+
+
+def _sections(result: OptimizationResult) -> list[tuple[str, list[RenderedClaim]]]:
+    claims = result.explanation.claims if result.explanation else ()
+    groups = {heading: [c for c in claims if c.section == section] for section, heading in HEADINGS.items()}
+    return [(heading, group) for heading, group in groups.items() if group]
+
+
+def linked(claim: RenderedClaim, figures: Mapping[str, Figure]) -> Markup:
+    """The claim's text with each figure linked to its row in the table of figures."""
+    pieces = parts(claim, figures.values())
+    return Markup().join(_link(text, figure) if figure else escape(text) for text, figure in pieces)
+
+
+def _link(text: str, figure: Figure) -> Markup:
+    title = f"{figure.quantity}: computed as {figure.source}"
+    return Markup('<a class="number" href="#figure-{}" title="{}">{}</a>').format(figure.id, title, text)
+
+
+def exact(figure: Figure) -> tuple[str, str, str]:
+    """Value, unit and error of a figure as its computation left them."""
+    error = "" if figure.error is None else f"{figure.error:.6g}"
+    return "" if isinstance(figure.value, str) else f"{figure.value:.6g}", figure.unit, error
+
+
+def origin(figure: Figure) -> tuple[str, str]:
+    """The field it was computed as, and the tool that lists it."""
+    tool, _, field = figure.source.partition(".")
+    return field, "list_figures" if tool == "result" else tool
