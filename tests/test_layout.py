@@ -1,10 +1,13 @@
 """The layout of the repository: where tests live, what they import, how large a package is and how it is described."""
 
 import ast
+import pkgutil
 import re
 from pathlib import Path
 
 import pytest
+
+from tests.python_names import defined_names
 
 ROOT = Path(__file__).parents[1]
 TESTS = ROOT / "tests"
@@ -39,19 +42,6 @@ def is_test_module(name: str) -> bool:
     return path.name.startswith("test_") and path.with_suffix(".py").is_file()
 
 
-def defined_names(file: Path) -> set[str]:
-    """Names that a module defines at its top, and `Class.method`."""
-    names: set[str] = set()
-    for node in ast.parse(file.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.add(node.name)
-        if isinstance(node, ast.ClassDef):
-            names |= {f"{node.name}.{inner.name}" for inner in node.body if isinstance(inner, ast.FunctionDef)}
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        names |= {target.id for target in targets if isinstance(target, ast.Name)}
-    return names
-
-
 def places_to_change() -> list[tuple[str, str]]:
     """The rows of the table `I want to change ...` of CONTRIBUTING.md."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -64,6 +54,22 @@ def places_to_change() -> list[tuple[str, str]]:
 def test_no_test_file_imports_another_one() -> None:
     imports = {file: [name for name in imported_modules(file) if is_test_module(name)] for file in TESTS.rglob("*.py")}
     assert {file.relative_to(ROOT).as_posix(): names for file, names in imports.items() if names} == {}
+
+
+def test_each_program_in_a_string_of_a_test_imports_what_exists() -> None:
+    """Such programs run in processes of their own, many of them in long tests only."""
+    pattern = rf"^\s*from ((?:{'|'.join(SOURCE_FOLDERS)})\.[\w.]+) import ([\w, ]+)$"
+    missing: list[str] = []
+    for file in TESTS.rglob("*.py"):
+        nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+        for module, names in re.findall(pattern, "\n".join(texts), re.MULTILINE):
+            for name in names.split(","):
+                try:
+                    pkgutil.resolve_name(f"{module}.{name.partition(' as ')[0].strip()}")
+                except (ImportError, AttributeError) as error:
+                    missing.append(f"{file.relative_to(ROOT)}: {error}")
+    assert missing == []
 
 
 def test_no_test_folder_is_a_package() -> None:
