@@ -13,7 +13,7 @@ from agents.recording.scrubbing import scrub
 from api.accepted_values import at, in_words, short
 from api.compute_settings import COMPUTE_FORMS, ComputeSettings, check_compute
 from desk.base.errors import InvalidInput
-from desk.governance.approvals import USUAL, Thresholds
+from desk.governance.approvals import DEFAULT_THRESHOLDS, Thresholds
 from desk.governance.budgets import Budgets
 
 ROOT = Path(__file__).parent.parent
@@ -223,21 +223,21 @@ class Settings(ComputeSettings):
             description="A run with more evaluations (configurations times scenarios) waits for approval. "
             "`none` never asks.",
         ),
-    ] = USUAL.evaluations
+    ] = DEFAULT_THRESHOLDS.evaluations
     approve_dollars: Annotated[
         Amount,
         Field(
             validation_alias="APPROVE_DOLLARS",
             description="A run with higher estimated costs in US dollars waits for approval. `none` never asks.",
         ),
-    ] = USUAL.dollars
+    ] = DEFAULT_THRESHOLDS.dollars
     approve_instances: Annotated[
         Count,
         Field(
             validation_alias="APPROVE_INSTANCES",
             description="A run on more machines besides this one waits for approval. `none` never asks.",
         ),
-    ] = USUAL.instances
+    ] = DEFAULT_THRESHOLDS.instances
 
     store: Annotated[
         str,

@@ -12,8 +12,8 @@ from agents.build import Agent
 from agents.messages import Stop
 from agents.models.calls import ModelCall, Replaced, Retried, ToolBegun
 from agents.models.metering import Notice
-from desk.figures.figures import Claim, figures_in
-from desk.figures.guard.claims import REFERENCE, codes, recited
+from desk.figures.figures import Claim, collect_figures
+from desk.figures.guard.claims import REFERENCE, codes, recited_claims
 from desk.governance.budgets import BudgetName, BudgetSpent
 from desk.governance.scope import Scope
 from desk.governance.usage import AgentName
@@ -195,7 +195,7 @@ class _Asking(Generic[Answer]):
 
     def _problems(self, answer: Answer) -> list[str]:
         claims = dict(answer).get("claims", ())
-        return [*self._question.problems(answer, self._trials), *recited(claims, self._agent.prompt)]
+        return [*self._question.problems(answer, self._trials), *recited_claims(claims, self._agent.prompt)]
 
     def _checked(self, round_: int, answer: Answer, hashed: str) -> TraceEvent:
         claims: Sequence[Claim] = dict(answer).get("claims", ())
@@ -241,7 +241,7 @@ class _Asking(Generic[Answer]):
     def _used(self, step: Used) -> TraceEvent:
         ordinal = f"{self._returns}-{step.tool}-{_canonical(step.arguments)}"
         self._returns += 1
-        figures = tuple(figure.id for figure in figures_in(step.result))
+        figures = tuple(figure.id for figure in collect_figures(step.result))
         agent, result = self._question.agent, digest(step.result)
         return self._place.make(
             ToolReturned, ordinal, agent=agent, tool=step.tool, result_digest=result, figures=figures

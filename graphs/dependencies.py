@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from agents.models.lazy import AgentModels
 from desk.base.clock import utc_now
-from desk.governance.approvals import USUAL, Subject, Thresholds
+from desk.governance.approvals import DEFAULT_THRESHOLDS, Subject, Thresholds
 from desk.governance.budgets import UNLIMITED, Budgets
 from desk.market.datasets.repository import OwnedPrices
 from desk.market.prices import PriceSource
@@ -40,7 +40,7 @@ class Dependencies:
     """Told of every event that an execution appends, once."""
     listeners: "tuple[AsyncCallbackHandler, ...]" = ()
     """Hear every prompt and every answer of the models."""
-    thresholds: Thresholds | None = USUAL
+    thresholds: Thresholds | None = DEFAULT_THRESHOLDS
     """What a run may take before a person is asked; None asks nobody."""
     second_person: frozenset[Subject] = frozenset()
     """What whoever asks for it may not decide: empty where nobody signs in, since there is one person then."""

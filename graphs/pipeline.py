@@ -26,7 +26,7 @@ from langgraph.types import RetryPolicy
 
 from desk.base.code_version import code_version
 from desk.base.errors import UserError
-from desk.base.owners import note_owner
+from desk.base.owners import register_owner
 from desk.compute.container.job_files import BadOutput, Foreign, pack_prices
 from desk.compute.pipeline.definition import REQUEST, STEPS, Step, StepName
 from desk.compute.pipeline.step_files import Asked, content, finished, read_asked
@@ -188,7 +188,7 @@ async def take_over(
         await save_series(dependencies.store, owner, series)
     mandate = result.manifest.request.mandate
     tried = {entry(mandate, trial.digest) for trial in result.trials}
-    await note_owner(dependencies.store, owner)
+    await register_owner(dependencies.store, owner)
     await note_pipeline(dependencies.store, owner, name, result.manifest.data_digest, tried)
 
 

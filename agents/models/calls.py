@@ -125,7 +125,7 @@ class Calling(AgentMiddleware[Any, Scope]):
             return await handler(request)
         call, schema = request.tool_call, cast("type[BaseModel]", request.tool.tool_call_schema)
         try:
-            said = cast("Scope", request.runtime.context).said
+            said = cast("Scope", request.runtime.context).quotable_texts
             heard = None if said is None else _heard(said, request.state["messages"])
             arguments = schema.model_validate(call["args"], context={"said": said, "heard": heard})
         except ValidationError as error:

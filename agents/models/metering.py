@@ -8,9 +8,9 @@ from langchain_core.messages import AIMessageChunk
 
 from agents.models.factory import NamedModel
 from agents.models.prices import check_priced, usage_of
-from desk.governance.budgets import BudgetSpent, Spent, Totals
+from desk.governance.budgets import BudgetSpent, Spending, Totals
 from desk.governance.scope import Scope
-from desk.governance.spending import charge, totals
+from desk.governance.spending import charge, load_totals
 from desk.governance.usage import AgentName, Usage
 from quant.numeric.frozen import Frozen
 from store.records import Put
@@ -34,7 +34,7 @@ class Meter(BaseCallbackHandler):
         self._scope = scope
         self._begun = time.monotonic()
         self._told: Any = None
-        self._spent = Spent()
+        self._spent = Spending()
         self._before = Totals()
 
     async def allow(self, model: NamedModel) -> None:
@@ -45,8 +45,8 @@ class Meter(BaseCallbackHandler):
             return
         if model.price is None:
             check_priced(budgets, [model.name])
-        self._before = await totals(self._scope, self._agent)
-        found = budgets.spent(self._before + self._spent)
+        self._before = await load_totals(self._scope, self._agent)
+        found = budgets.exhausted(self._before + self._spent)
         if found is not None:
             raise BudgetSpent(found, limits[found])
 
@@ -70,7 +70,7 @@ class Meter(BaseCallbackHandler):
     def notices(self, model: NamedModel) -> list[Notice]:
         """What is to be told with the answer, and again when it is read out."""
         unknown = [Notice(code="price_unknown", subject=model.name)] if model.price is None else []
-        near = self._scope.budgets.nearly_spent(self._before + self._spent)
+        near = self._scope.budgets.nearly_exhausted(self._before + self._spent)
         return [*unknown, *(Notice(code="budget_nearly_spent", subject=name) for name in near)]
 
     async def keep(self, answer: Put) -> bool:
@@ -79,12 +79,12 @@ class Meter(BaseCallbackHandler):
 
     async def give_up(self) -> None:
         """Store what was taken without an answer, if anything was."""
-        if self._spent != Spent():
+        if self._spent != Spending():
             await charge(self._scope, self._agent, self._timed())
 
     def _add(self, usage: Usage, models: tuple[str, ...]) -> None:
-        self._spent += Spent(usage=usage, dollars=usage.dollars or 0.0, models=models)
+        self._spent += Spending(usage=usage, dollars=usage.dollars or 0.0, models=models)
 
-    def _timed(self) -> Spent:
+    def _timed(self) -> Spending:
         seconds = Usage(seconds=time.monotonic() - self._begun)
-        return self._spent + Spent(usage=seconds)
+        return self._spent + Spending(usage=seconds)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field, ValidationError
 
 from desk.base.errors import InvalidInput
-from desk.governance.budgets import Budgets, setting_of
+from desk.governance.budgets import Budgets, setting_name
 from desk.governance.usage import Usage
 from quant.numeric.frozen import Frozen
 
@@ -89,7 +89,7 @@ def check_priced(budgets: Budgets, unpriced: Sequence[str]) -> None:
     if named is not None and unpriced:
         reason = f"the price of {', '.join(map(repr, unpriced))} is not known"
         allowed = f"budgets of tokens, or a file with its price in {SETTING}"
-        raise InvalidInput(setting_of(named), None, reason=reason, allowed=allowed)
+        raise InvalidInput(setting_name(named), None, reason=reason, allowed=allowed)
 
 
 def _read(path: Path) -> PriceTable:

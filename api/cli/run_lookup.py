@@ -27,7 +27,7 @@ async def find(store: "Store", owner: str, text: str) -> "Run":
 
 async def find_anyones(store: "Store", owner: str, text: str) -> "Run":
     """The run that `text` means among the owner's; a whole id also among those of everybody else."""
-    from desk.base.owners import owners
+    from desk.base.owners import list_owners
     from graphs.runs.repository import Run, record_of
     from store.errors import Invalid
 
@@ -36,7 +36,7 @@ async def find_anyones(store: "Store", owner: str, text: str) -> "Run":
     except InvalidInput as error:
         if error.code != "no_such_run":
             raise
-        for another in await owners(store):
+        for another in await list_owners(store):
             with suppress(NotFound, Invalid):  # what can be no id is none of theirs either
                 return Run.model_validate((await record_of(store, another, text, archived=True)).document)
         allowed = f"{error.allowed}; of another user's the whole id"

@@ -14,7 +14,7 @@ from api.client.client import Client, Format, Refused
 from api.settings import Settings, read_settings
 from desk.base.errors import InvalidInput, UserError
 from desk.governance.approval_requests import Question
-from desk.governance.approvals import Decided, Ruling
+from desk.governance.approvals import ApprovalDecision, Ruling
 from desk.optimization.result import OptimizationResult
 from graphs.runs.reports import Job
 
@@ -53,7 +53,7 @@ def optimize(url: str, given: Mapping[str, Any], file: str | None, resume: str |
         return _followed(client, settings, job, does.format(job, client.url), as_json=as_json)
 
 
-def decide(url: str, name: str, decided: Decided, *, as_json: bool) -> int:
+def decide(url: str, name: str, decided: ApprovalDecision, *, as_json: bool) -> int:
     with client_of(url) as client:
         if (question := _question(client, name)) is not None:
             return _answered(client.decide_approval(question, ruling(decided)), as_json=as_json)
@@ -190,7 +190,7 @@ def _again(client: Client, name: str) -> str:
     return job.id
 
 
-def _rule(client: Client, job: str, decided: Decided) -> str:
+def _rule(client: Client, job: str, decided: ApprovalDecision) -> str:
     """Tell the server; the decision that holds, in words."""
     from api.cli.output.progress import ruled
     from api.cli.terminal import plain
@@ -245,7 +245,7 @@ def _neither(text: str) -> InvalidInput:
     return InvalidInput("RUN", text, reason=reason, allowed=allowed, code="no_such_run")
 
 
-def ruling(decided: Decided) -> Ruling:
+def ruling(decided: ApprovalDecision) -> Ruling:
     """Without who decided and when: that is the server's to say."""
     return Ruling(**decided.model_dump(include=set(Ruling.model_fields)))
 

@@ -11,7 +11,7 @@ import structlog
 
 from api.settings import read_settings
 from desk.base.clock import utc_now
-from desk.governance.audit_log import LONGEST, AuditLog, Entry
+from desk.governance.audit_log import MAX_OBJECT_LENGTH, AuditLog, Entry
 from desk.governance.principals import Principal
 from store.errors import StoreError
 
@@ -57,7 +57,7 @@ async def audited_command(store: "Store", principal: Principal, action: str, obj
         via=principal.via,
         roles=principal.roles,
         action=action,
-        object=object_[:LONGEST],
+        object=object_[:MAX_OBJECT_LENGTH],
         request=uuid4().hex,
         address="",
     )

@@ -1,1 +1,1 @@
-"""What every package may use: errors, names, identifiers, clock and code version; no subject of the domain."""
+"""Errors, names, owners, clock and code version for every package; nothing of a single domain subject."""

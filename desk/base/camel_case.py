@@ -1,4 +1,4 @@
-"""The base of the words that the interface writes in camelCase."""
+"""Base class of types whose fields are camelCase in JSON."""
 
 from pydantic import ConfigDict
 from pydantic.alias_generators import to_camel
@@ -7,6 +7,6 @@ from quant.numeric.frozen import Frozen
 
 
 class Camel(Frozen):
-    """Named in snake_case here and in the store, in camelCase on the wire."""
+    """Fields are snake_case in Python and in the store, camelCase over HTTP."""
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True)

@@ -1,4 +1,4 @@
-"""Which code made a result: what it depends on, in one digest."""
+"""Digest of the code that a result depends on."""
 
 import hashlib
 from functools import cache
@@ -7,16 +7,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("quant", "desk", "tools", "graphs")
-"""Everything that computes or decides; agents' decisions are stored with the run."""
+"""Folders that compute or decide; the decisions of agents are stored with the run instead."""
 RATES = "desk/market/data/cash_rate.csv"
-"""Bundled as well; prices have a digest of their own wherever they go."""
+"""Bundled cash rates; prices are not listed because each dataset has its own digest."""
 LIBRARIES = ("numba", "numpy", "optuna", "scipy")
-"""Those whose choices can enter a result."""
+"""Libraries whose version can change a result."""
 
 
 @cache
 def code_version() -> str:
-    """SHA-256 of our sources, of the cash rates, and of the versions of the numeric libraries."""
+    """SHA-256 of the sources, of the cash rates, and of the versions of the numeric libraries."""
     content = hashlib.sha256()
     for folder in FOLDERS:
         for path in sorted((ROOT / folder).rglob("*.py")):

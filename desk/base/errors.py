@@ -1,4 +1,4 @@
-"""Errors that the user can fix.
+"""Errors that the user can fix, with the HTTP status and exit code of each.
 
 UserError
 ├── InvalidInput    a value is not accepted; names the field, the value and what is accepted
@@ -14,12 +14,12 @@ HTTP with 422, 404, 410, 403 and 409.
 import re
 
 EXPECTED = "; expected "
-"""Joins what is wrong with a value and what is accepted, in the text of an error."""
+"""Separates the reason from the accepted values in an error text."""
 _EXPECTED = re.compile(r"; expected |\. Expected ")
 
 
 def reason_and_allowed(message: str) -> tuple[str, str]:
-    """Split the text of an error into what is wrong and what is accepted; the second is empty if absent."""
+    """Split an error text into the reason and the accepted values (empty if absent)."""
     reason, *rest = _EXPECTED.split(message.removeprefix("Value error, "), maxsplit=1)
     return reason, "".join(rest)
 
@@ -66,7 +66,7 @@ class InvalidInput(UserError):
         reason: str | None = None,
         code: str = "invalid_input",
     ) -> None:
-        """Without a `reason` the message says that the value is not allowed."""
+        """Build the message; the default reason is that the value is not allowed."""
         self.field = field
         self.value = value
         self.allowed = allowed

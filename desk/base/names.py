@@ -1,4 +1,4 @@
-"""Names that a person gives to what is kept: cleaned, compared without regard to case, safe in a key."""
+"""User-given names of stored objects: normalized, compared case-insensitively, safe in a key."""
 
 import hashlib
 import re
@@ -6,26 +6,26 @@ import unicodedata
 
 from desk.base.errors import InvalidInput
 
-LONGEST = 64
+MAX_LENGTH = 64
 
 
-def cleaned(field: str, name: str) -> str:
-    """`name` on one line, without what cannot be seen."""
+def clean_name(field: str, name: str) -> str:
+    """Normalize `name` to one line of printable characters."""
     text = " ".join(unicodedata.normalize("NFKC", name).split())
-    if not text or len(text) > LONGEST or not text.isprintable():
-        raise InvalidInput(field, name[:LONGEST], allowed=f"1 to {LONGEST} printable characters")
+    if not text or len(text) > MAX_LENGTH or not text.isprintable():
+        raise InvalidInput(field, name[:MAX_LENGTH], allowed=f"1 to {MAX_LENGTH} printable characters")
     return text
 
 
-def key_of(name: str) -> str:
-    """The same for names that differ in case alone."""
+def name_key(name: str) -> str:
+    """Return a key that is equal for names that differ only in case."""
     return hashlib.sha256(name.casefold().encode()).hexdigest()[:32]
 
 
 def identifier(field: str, name: str) -> str:
-    """`name` as an identifier: lower case, words joined by underscores."""
-    plain = unicodedata.normalize("NFKD", cleaned(field, name)).encode("ascii", "ignore").decode().lower()
-    found = "_".join(re.findall(r"[a-z0-9]+", plain))
-    if not found:
+    """Convert `name` to a snake_case identifier."""
+    plain = unicodedata.normalize("NFKD", clean_name(field, name)).encode("ascii", "ignore").decode().lower()
+    snake_case = "_".join(re.findall(r"[a-z0-9]+", plain))
+    if not snake_case:
         raise InvalidInput(field, name, allowed="a name with a letter or a digit")
-    return (found if found[0].isalpha() else f"own_{found}")[:LONGEST]
+    return (snake_case if snake_case[0].isalpha() else f"own_{snake_case}")[:MAX_LENGTH]

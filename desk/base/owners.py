@@ -1,4 +1,4 @@
-"""Everybody who ever kept something that is cleaned up: found here without reading all there is."""
+"""Register of owners with data to clean up, so that a cleanup need not scan the whole store."""
 
 from contextlib import suppress
 
@@ -10,10 +10,10 @@ from store.store import Store
 KIND = "owner"
 
 
-async def note_owner(store: Store, owner: str) -> None:
+async def register_owner(store: Store, owner: str) -> None:
     with suppress(Conflict):
         await store.records.put(Key(SYSTEM, KIND, owner), {}, expected=0)
 
 
-async def owners(store: Store) -> list[str]:
+async def list_owners(store: Store) -> list[str]:
     return [record.key.id async for record in iterate_records(store.records, SYSTEM, KIND)]

@@ -12,8 +12,8 @@ from desk.conversation.answers import Refusal, RunSummary
 from desk.conversation.focus import Focus
 from desk.conversation.schemas import EVIDENCE
 from desk.conversation.tables import exhibits_of
-from desk.figures.figures import Figure, figures_in
-from desk.figures.guard.numbers import numbers_in
+from desk.figures.figures import Figure, collect_figures
+from desk.figures.guard.numbers import find_numbers
 from desk.figures.tables import Exhibit
 from desk.governance.estimates import Estimate
 from desk.governance.scope import Scope
@@ -198,7 +198,7 @@ async def _document(compute: Callable[[], Awaitable[tuple[Frozen, dict[str, Any]
     return {
         "result": result.model_dump(mode="json"),
         "refused": isinstance(result, Refusal),
-        "figures": [figure.model_dump(mode="json") for figure in figures_in(result)],
+        "figures": [figure.model_dump(mode="json") for figure in collect_figures(result)],
         "changes": changes,
         "notes": list(_notes(result)),
         "exhibits": [exhibit.model_dump(mode="json") for exhibit in exhibits_of(result)],
@@ -223,7 +223,7 @@ def named(tool: str, arguments: Mapping[str, Any]) -> str:
 
 def said_figures(text: str) -> tuple[Figure, ...]:
     """The amounts of the person's message, which an answer may repeat by reference."""
-    spans = dict.fromkeys(text[number.start : number.end].strip() for number in numbers_in(text))
+    spans = dict.fromkeys(text[number.start : number.end].strip() for number in find_numbers(text))
     return tuple(
         Figure(id=f"your_amount_{n}", quantity="amount", value=span[:60], unit="text", source="message")
         for n, span in enumerate(spans, 1)

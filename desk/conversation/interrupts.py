@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
-from desk.governance.approvals import Asked, Ruling, Subject
+from desk.governance.approvals import ApprovalRequest, Ruling, Subject
 from desk.optimization.request import OptimizationRequest
 from quant.numeric.frozen import Frozen
 
@@ -24,7 +24,7 @@ class Interrupt(Frozen):
     run: str
     subject: Subject
     turn: int
-    asked: Asked
+    asked: ApprovalRequest
     editable: tuple[Editable, ...]
     second_person: bool = Field(
         default=False,

@@ -10,7 +10,7 @@ from desk.base.errors import InvalidInput
 from desk.conversation.reply import OFFERS
 from desk.conversation.schemas import UNANSWERED, Outcome, Turn, TurnState
 from desk.conversation.wishes import Offer
-from desk.figures.figures import Figure, RenderedClaim, brief
+from desk.figures.figures import Figure, RenderedClaim, format_cell
 from desk.figures.tables import Exhibit
 from quant.numeric.frozen import Frozen
 
@@ -79,7 +79,7 @@ def _answer(turn: Turn) -> AssistantMessage:
         state=turn.state,
         outcome=turn.outcome,
         claims=turn.claims,
-        figures=tuple(ShownFigure(**figure.model_dump(), text=brief(figure)) for figure in turn.figures),
+        figures=tuple(ShownFigure(**figure.model_dump(), text=format_cell(figure)) for figure in turn.figures),
         exhibits=turn.exhibits,
         offers=tuple(Offered(offer=offer, does=OFFERS[offer][0], example=OFFERS[offer][1]) for offer in turn.offers),
     )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, NoReturn
 
 from desk.base.errors import InvalidInput
-from desk.figures.guard.numbers import Number, numbers_in
+from desk.figures.guard.numbers import Number, find_numbers
 
 SESSIONS = {"days": 1, "weeks": 5, "months": 21, "quarters": 63, "years": 252, "decades": 2520}
 """Trading days in each span of time."""
@@ -59,7 +59,7 @@ def _is_split(text: str) -> bool:
 
 
 def _stands(wanted: str, message: str) -> bool:
-    numbers = numbers_in(message)
+    numbers = find_numbers(message)
     for match in re.finditer(re.escape(wanted), message):
         start, end = match.span()
         before, after = message[start - 1 : start], message[end : end + 1]
@@ -162,7 +162,7 @@ def money(field: str, quote: str, low: float = 0.0, high: float = 1e12) -> Money
 def multiple(quote: str) -> float | None:
     """How many times: "double", "twice", "half", "2x"; None for anything else."""
     quote = re.sub(r"(?<![\w.])[x×] ?(\d+(?:\.\d+)?)$", r"\1x", quote.strip())
-    numbers = numbers_in(quote)
+    numbers = find_numbers(quote)
     if len(numbers) != 1 or numbers[0].value is None or not _PLAIN.fullmatch(quote):
         return None
     [number] = numbers
@@ -185,7 +185,7 @@ def _read(field: str, quote: str, allowed: str, *ambiguous: re.Pattern[str]) -> 
     text = text.replace("−", "-")
     if re.fullmatch(r"\d{4}", text):  # "2000" is a number of paths here, and no year
         return Number(text, 0, 4, float(text), "plain"), float(text)
-    numbers = numbers_in(text) if _PLAIN.fullmatch(text) and not _LIKE_DIGITS.search(text) else ()
+    numbers = find_numbers(text) if _PLAIN.fullmatch(text) and not _LIKE_DIGITS.search(text) else ()
     if len(numbers) != 1 or numbers[0].value is None or numbers[0].text != text:
         _refuse(field, quote, allowed)
     return numbers[0], numbers[0].value

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from desk.figures import labels as naming
-from desk.figures.figures import Figure, figures_in
-from desk.figures.tables import Exhibit, listing, table
+from desk.figures import labels
+from desk.figures.figures import Figure, collect_figures
+from desk.figures.tables import Exhibit, build_listing, build_table
 
 if TYPE_CHECKING:
     from desk.conversation.answers import Compared, Estimated, Explained, Launched, Listed, Opened
@@ -23,17 +23,17 @@ def _estimated(result: "Estimated") -> Iterator[Exhibit]:
         "estimate_time": "Time on this machine",
         "estimate_memory": "Megabytes of memory",
     }
-    yield listing("What the search would take", rows, result.figures)
+    yield build_listing("What the search would take", rows, result.figures)
 
 
 def _launched(result: "Launched") -> Iterator[Exhibit]:
-    figures = figures_in(result)
+    figures = collect_figures(result)
     for made in (_scenarios, _ranking, _limits):
         yield made(figures)
 
 
 def _explained(result: "Explained") -> Iterator[Exhibit]:
-    figures = figures_in(result)
+    figures = collect_figures(result)
     for made in _OF_TOPIC.get(result.topic, ()):
         yield made(figures)
 
@@ -44,11 +44,11 @@ def _compared(result: "Compared") -> Iterator[Exhibit]:
         (f"{{{{compare_change_{n}_setting}}}}", f"compare_change_{n}_first", f"compare_change_{n}_second")
         for n in range(1, len(comparison.changes) + 1)
     ]
-    yield table("What was asked differently", ("Setting", "First", "Second"), rows, comparison.figures)
+    yield build_table("What was asked differently", ("Setting", "First", "Second"), rows, comparison.figures)
     rows = [
         (label, *(f"compare_{name}_{of}" for of in ("first", "second", "change"))) for name, label in _COMPARED.items()
     ]
-    yield table("What came out", ("", "First", "Second", "Second minus first"), rows, comparison.figures)
+    yield build_table("What came out", ("", "First", "Second", "Second minus first"), rows, comparison.figures)
 
 
 def _listed(result: "Listed") -> Iterator[Exhibit]:
@@ -56,7 +56,7 @@ def _listed(result: "Listed") -> Iterator[Exhibit]:
         (f"{{{{run_{n}_id}}}}", *(f"run_{n}_{of}" for of in ("name", "state", "created")))
         for n in range(1, len(result.runs) + 1)
     ]
-    yield table("Your results, newest first", ("Run", "Name", "State", "Made"), rows, result.figures)
+    yield build_table("Your results, newest first", ("Run", "Name", "State", "Made"), rows, result.figures)
 
 
 def _opened(result: "Opened") -> Iterator[Exhibit]:
@@ -70,14 +70,14 @@ def _opened(result: "Opened") -> Iterator[Exhibit]:
     whose = ("winner", "benchmark", "asset")
     rows = [(label, *(f"holdout_{who}_{name}" for who in whose)) for name, label in measures.items()]
     columns = ("", "Winner", "Constant weight, same volatility", "Full investment")
-    yield table("On the locked holdout", columns, rows, result.figures)
+    yield build_table("On the locked holdout", columns, rows, result.figures)
     days = {
         "holdout_first_day": "First day",
         "holdout_last_day": "Last day",
         "holdout_days": "Sessions",
         "holdout_advantage_bps": "Advantage over the constant weight",
     }
-    yield listing("The holdout", days, result.figures)
+    yield build_listing("The holdout", days, result.figures)
 
 
 _COMPARED = {
@@ -100,20 +100,20 @@ def _scenarios(figures: Sequence[Figure]) -> Exhibit:
     names = _found(figures, r"in_(\w+)_benefit_bps")
     rows = [
         (
-            "History alone" if n == "history" else naming.plain(n).capitalize(),
+            "History alone" if n == "history" else labels.plain_label(n).capitalize(),
             *(f"in_{n}_{of}" for of in ("benefit_bps", "regret_bps", "retention")),
         )
         for n in names
     ]
     columns = ("Scenario", "Benefit", "Behind the best there", "Keeps of the best")
-    return table("The winner in each scenario, against the constant weight", columns, rows, figures)
+    return build_table("The winner in each scenario, against the constant weight", columns, rows, figures)
 
 
 def _ranking(figures: Sequence[Figure]) -> Exhibit:
     places = _found(figures, r"rank_(\d+)_name")
     rows = [(n, *(f"rank_{n}_{of}" for of in ("name", "objective", "behind", "plateau", "breaches"))) for n in places]
     columns = ("", "Configuration", "Objective", "Behind the best", "Neighbours (median)", "Breaks")
-    return table("Finalists, scored again on fresh paths", columns, rows, figures)
+    return build_table("Finalists, scored again on fresh paths", columns, rows, figures)
 
 
 def _limits(figures: Sequence[Figure]) -> Exhibit:
@@ -122,13 +122,13 @@ def _limits(figures: Sequence[Figure]) -> Exhibit:
         (f"{{{{limit_{n}_name}}}}", *(f"limit_{n}_{of}" for of in ("scenario", "statistic", "allowed"))) for n in places
     ]
     title = "Limits; for a drawdown limit, the probability of breaking it"
-    return table(title, ("Limit", "Checked in", "Measured", "Allowed"), rows, figures)
+    return build_table(title, ("Limit", "Checked in", "Measured", "Allowed"), rows, figures)
 
 
 def _cases(group: str, title: str) -> Callable[[Sequence[Figure]], Exhibit]:
     def made(figures: Sequence[Figure]) -> Exhibit:
         rows = [(f"{{{{{group}_{n}_label}}}}", f"{group}_{n}_bps") for n in _found(figures, rf"{group}_(\d+)_label")]
-        return table(title, ("Case", "Benefit"), rows, figures)
+        return build_table(title, ("Case", "Benefit"), rows, figures)
 
     return made
 
@@ -136,13 +136,15 @@ def _cases(group: str, title: str) -> Callable[[Sequence[Figure]], Exhibit]:
 def _benchmarks(figures: Sequence[Figure]) -> Exhibit:
     names = _found(figures, r"versus_(\w+)_label")
     rows = [(f"{{{{versus_{name}_label}}}}", f"versus_{name}_bps") for name in names]
-    return table("The winner minus each benchmark, after a charge for risk", ("Benchmark", "Difference"), rows, figures)
+    return build_table(
+        "The winner minus each benchmark, after a charge for risk", ("Benchmark", "Difference"), rows, figures
+    )
 
 
 def _facts(figures: Sequence[Figure]) -> Exhibit:
     facts = [f for f in figures if f.id.startswith("fact_") and not f.id.endswith("_benchmark")]
     rows = [(_labelled(f), f.id, f"{f.id}_benchmark") for f in facts]
-    return table("What the report says of the winner on history", ("", "Winner", "Benchmark"), rows, figures)
+    return build_table("What the report says of the winner on history", ("", "Winner", "Benchmark"), rows, figures)
 
 
 def _labelled(figure: Figure) -> str:
@@ -151,7 +153,7 @@ def _labelled(figure: Figure) -> str:
 
 
 def _rows(title: str, rows: Mapping[str, str]) -> Callable[[Sequence[Figure]], Exhibit]:
-    return lambda figures: listing(title, rows, figures)
+    return lambda figures: build_listing(title, rows, figures)
 
 
 def _found(figures: Sequence[Figure], pattern: str) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from desk.figures.tables import Exhibit, listing, notes, table
+from desk.figures.tables import Exhibit, build_listing, build_notes, build_table
 
 if TYPE_CHECKING:
     from desk.portfolios.allocations import Allocations
@@ -42,7 +42,7 @@ def _risk(found: "PortfolioRisk") -> Iterator[Exhibit]:
             for days, method in tails
         ]
         columns = ("", "VaR 95%", "Mean loss beyond", "VaR 99%", "Mean loss beyond")
-        yield table(title, columns, rows, found.figures)
+        yield build_table(title, columns, rows, found.figures)
     rows = [
         (
             f"{{{{risk_holding_{n}_name}}}}",
@@ -51,20 +51,20 @@ def _risk(found: "PortfolioRisk") -> Iterator[Exhibit]:
         for n in range(1, len(found.components) + 1)
     ]
     columns = ("Holding", "Weight", "Money", "Share of volatility", "Share of shortfall")
-    yield table("What each holding contributes", columns, rows, found.figures)
+    yield build_table("What each holding contributes", columns, rows, found.figures)
     shown = [episode for episode in found.episodes if episode.loss is not None]
     rows = [
         (f"{{{{risk_crisis_{n}_name}}}}", f"risk_crisis_{n}_loss", f"risk_crisis_{n}_loss_money")
         for n in range(1, len(shown) + 1)
     ]
-    yield table("Past crises; a negative loss is a gain", ("Crisis", "Loss", "Money"), rows, found.figures)
+    yield build_table("Past crises; a negative loss is a gain", ("Crisis", "Loss", "Money"), rows, found.figures)
     rows = [
         (f"At {row.level:.0%}", *(f"risk_backtest_{100 * row.level:.0f}_{of}" for of in _BACKTEST))
         for row in found.backtests
     ]
-    yield table("Did the announced value at risk hold?", ("", *_BACKTEST.values()), rows, found.figures)
-    yield listing("Shape of the returns", _SHAPE, found.figures)
-    yield notes(_MIND, found.caveats)
+    yield build_table("Did the announced value at risk hold?", ("", *_BACKTEST.values()), rows, found.figures)
+    yield build_listing("Shape of the returns", _SHAPE, found.figures)
+    yield build_notes(_MIND, found.caveats)
 
 
 _BACKTEST = {
@@ -103,7 +103,7 @@ def _allocations(found: "Allocations") -> Iterator[Exhibit]:
     ]
     columns = ("Method", "Volatility", "Diversification", "Later volatility", "Later Sharpe ratio")
     title = "Methods; later: on days after those that the weights were fitted on"
-    yield table(title, columns, rows, found.figures)
+    yield build_table(title, columns, rows, found.figures)
     for title, kind, ending in (
         ("Weights", "weight", ""),
         ("Money", "weight", "_money"),
@@ -116,9 +116,9 @@ def _allocations(found: "Allocations") -> Iterator[Exhibit]:
             )
             for n in range(1, len(found.assets) + 1)
         ]
-        yield table(title, ("Asset", *(label for _, label in methods)), rows, found.figures)
+        yield build_table(title, ("Asset", *(label for _, label in methods)), rows, found.figures)
     reasons = [f"{_ALLOCATIONS[a.method]}: {a.reason}" for a in found.allocations if a.reason]
-    yield notes(_MIND, (*reasons, *found.caveats))
+    yield build_notes(_MIND, (*reasons, *found.caveats))
 
 
 def _market(found: "MarketAnalysis") -> Iterator[Exhibit]:
@@ -130,13 +130,13 @@ def _market(found: "MarketAnalysis") -> Iterator[Exhibit]:
             (f"{{{{regime_{n}_name}}}}", *(f"regime_{n}_{of}" for of in columns))
             for n in range(1, len(found.regimes) + 1)
         ]
-        yield table(title, ("Asset", *columns.values()), rows, found.figures)
+        yield build_table(title, ("Asset", *columns.values()), rows, found.figures)
     together = {
         "regime_correlation": "All days used",
         "regime_correlation_year": "Last 252 sessions used",
     }
-    yield listing("Mean correlation of two assets", together, found.figures)
-    yield notes(_MIND, found.caveats)
+    yield build_listing("Mean correlation of two assets", together, found.figures)
+    yield build_notes(_MIND, found.caveats)
 
 
 _STATE = {"band": "Volatility", "trend": "Trend", "phase": "Bull or bear", "turbulence": "Chance of turbulence"}
@@ -158,22 +158,26 @@ def _wealth(found: "WealthOutlook") -> Iterator[Exhibit]:
         for place in [named.get(row.level, f"p{100 * row.level:.0f}")]
     ]
     rows.append(("Mean", "wealth_mean", "wealth_mean_real"))
-    yield table("Wealth at the end", ("", "In money of then", "In today's money"), rows, found.figures)
+    yield build_table("Wealth at the end", ("", "In money of then", "In today's money"), rows, found.figures)
     chances = {
         "wealth_goal_probability": "Of reaching the goal",
         "wealth_loss_probability": "Of getting less out than was paid in",
         "wealth_ruin_probability": "Of running out of money",
     }
-    yield listing("Chances", chances, found.figures)
-    yield listing("On the way", {"wealth_growth": "Growth a year", "wealth_drawdown": "Deepest fall"}, found.figures)
+    yield build_listing("Chances", chances, found.figures)
+    yield build_listing(
+        "On the way", {"wealth_growth": "Growth a year", "wealth_drawdown": "Deepest fall"}, found.figures
+    )
     count = len([f for f in found.figures if f.id.startswith("wealth_holding_") and f.id.endswith("_name")])
     rows = [
         (f"{{{{wealth_holding_{n}_name}}}}", *(f"wealth_holding_{n}_{of}" for of in ("weight", "return", "volatility")))
         for n in range(1, count + 1)
     ]
-    yield table("Holdings, as simulated", ("Holding", "Weight", "Return a year", "Volatility"), rows, found.figures)
-    yield listing("Assumed", _ASSUMED, found.figures)
-    yield notes(_MIND, found.caveats)
+    yield build_table(
+        "Holdings, as simulated", ("Holding", "Weight", "Return a year", "Volatility"), rows, found.figures
+    )
+    yield build_listing("Assumed", _ASSUMED, found.figures)
+    yield build_notes(_MIND, found.caveats)
 
 
 _ASSUMED = {

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from desk.figures.tables import Exhibit, listing, notes, table
+from desk.figures.tables import Exhibit, build_listing, build_notes, build_table
 
 if TYPE_CHECKING:
     from desk.conversation.answers import Saved
@@ -43,7 +43,7 @@ def _evaluated(found: "QuickEvaluation") -> Iterator[Exhibit]:
     }
     for where, title in titles.items():
         rows = [(label, *(f"quick_{held}_{where}_{name}" for name in _MEASURES)) for held, label in _HELD.items()]
-        yield table(title, ("", *_MEASURES.values()), rows, found.figures)
+        yield build_table(title, ("", *_MEASURES.values()), rows, found.figures)
     rows = [
         (
             f"Minus {label[:1].lower()}{label[1:]}",
@@ -53,17 +53,17 @@ def _evaluated(found: "QuickEvaluation") -> Iterator[Exhibit]:
         for held, label in _HELD.items()
         if held != "strategy"
     ]
-    yield table("Advantage after a charge for risk, a year", ("", "On history", "Simulated"), rows, found.figures)
+    yield build_table("Advantage after a charge for risk, a year", ("", "On history", "Simulated"), rows, found.figures)
     if len(found.curve) > 1:
         rows = [(f"{point.volatility:.0%}", f"quick_curve_{n}_weight") for n, point in enumerate(found.curve, 1)]
-        yield table("Weight by volatility of the asset", ("Volatility", "Weight"), rows, found.figures)
+        yield build_table("Weight by volatility of the asset", ("Volatility", "Weight"), rows, found.figures)
     rows = [
         (str(y.year), *(f"quick_year_{y.year}_{held}" for held in ("strategy", "sixty_forty_cash", "equity")))
         for y in found.years
     ]
     columns = ("Year", "This strategy", "60/40 in cash", "Full investment")
-    yield table("Returns by calendar year; the first and the last may be parts", columns, rows, found.figures)
-    yield notes("To keep in mind", found.caveats)
+    yield build_table("Returns by calendar year; the first and the last may be parts", columns, rows, found.figures)
+    yield build_notes("To keep in mind", found.caveats)
 
 
 def _saved(saved: "Saved") -> Iterator[Exhibit]:
@@ -73,15 +73,15 @@ def _saved(saved: "Saved") -> Iterator[Exhibit]:
         "saved_configuration": "Configuration",
         "saved_target_volatility": "Target volatility",
     }
-    yield listing("Saved strategy", rows, saved.figures)
+    yield build_listing("Saved strategy", rows, saved.figures)
 
 
 def _scenarios(book: "ScenarioBook") -> Iterator[Exhibit]:
     names = [entry.scenario.name for entry in book.entries]
     rows = [(f"{{{{scenario_{name}_name}}}}", *(f"scenario_{name}_{of}" for of in _SCENARIO)) for name in names]
-    yield table("Scenarios", ("Scenario", *_SCENARIO.values()), rows, book.figures)
+    yield build_table("Scenarios", ("Scenario", *_SCENARIO.values()), rows, book.figures)
     banners = dict.fromkeys(entry.banner for entry in book.entries if entry.banner)
-    yield notes("To keep in mind", tuple(banners))
+    yield build_notes("To keep in mind", tuple(banners))
 
 
 OF_STRATEGIES: Mapping[str, Callable[[Any], Iterator[Exhibit]]] = {

@@ -31,10 +31,10 @@ def _was_said(value: str, info: ValidationInfo) -> str:
 
 def _was_heard(value: str, info: ValidationInfo) -> str:
     """A plain word may be the model's own; what holds a number or a sign has to stand in what the model was told."""
-    from desk.figures.guard.numbers import numbers_in
+    from desk.figures.guard.numbers import find_numbers
 
     heard = cast("dict[str, str | None]", info.context or {}).get("heard")
-    if heard is None or (_PLAIN_NAME.fullmatch(value) and not numbers_in(value)) or _INDEX.fullmatch(value):
+    if heard is None or (_PLAIN_NAME.fullmatch(value) and not find_numbers(value)) or _INDEX.fullmatch(value):
         return value
     if re.search(rf"(?<![\w.]){re.escape(value.casefold())}(?!\w|[.,]\d)", heard.casefold()) is None:
         msg = f"{value!r} was never said nor returned by a tool; copy a name, or leave it out"

@@ -1,1 +1,1 @@
-"""Figures, and the tables made of them; the guard that lets no other number through is in `guard`."""
+"""Figures (numbers with unit and source) and tables of figures; `guard` rejects texts with any other number."""

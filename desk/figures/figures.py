@@ -1,4 +1,4 @@
-"""Figures: the only numbers that a text may contain. A claim refers to them; code puts value and unit in place."""
+"""Figures: the only numbers that a text may contain. Claims refer to them by id; code inserts value and unit."""
 
 from collections.abc import Iterator
 from typing import Annotated, Literal, TypeAlias, cast
@@ -24,7 +24,7 @@ Unit: TypeAlias = Literal[
 
 
 class Figure(Frozen):
-    """A number (or a name) that a computation made, with the place it came from."""
+    """A number (or name) that code computed, with its unit and source."""
 
     id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=80)]
     quantity: str
@@ -34,7 +34,7 @@ class Figure(Frozen):
     unit: Unit
     error: float | None = None
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
-    """Of an amount of money."""
+    """Currency of a money amount."""
     source: str
     """The tool result and field, such as `result.benefit.basis_points`."""
 
@@ -62,8 +62,8 @@ class Claim(Frozen):
     text: Annotated[str, Field(min_length=1, max_length=600)]
 
 
-def shown(figure: Figure) -> str:
-    """A figure as it reads inside a sentence, rounded by its unit, with its standard error."""
+def format_figure(figure: Figure) -> str:
+    """Format a figure for a sentence, rounded by its unit, with its standard error."""
     if isinstance(figure.value, str):
         return figure.value
     if figure.unit == "probability" and figure.error is None and 0.0 < figure.value < 0.005:
@@ -82,16 +82,16 @@ def shown(figure: Figure) -> str:
     return f"{text}, plus or minus {_rounded(error, decimals)}{noun}"
 
 
-def brief(figure: Figure) -> str:
-    """A figure as it reads in the cell of a table."""
-    alone = shown(figure.model_copy(update={"error": None}))
+def format_cell(figure: Figure) -> str:
+    """Format a figure for a table cell."""
+    value_text = format_figure(figure.model_copy(update={"error": None}))
     if figure.error is None or isinstance(figure.value, str):
-        return alone.removesuffix(" a year")
+        return value_text.removesuffix(" a year")
     scale, decimals, _, _ = _STYLE[figure.unit]
     error = figure.error * scale
     least = 1.0 / 10**decimals
-    told = f"<{least:,.{decimals}f}" if error < least / 2 else _rounded(error, decimals)
-    return f"{alone.removesuffix(' a year')} ±{told}"
+    error_text = f"<{least:,.{decimals}f}" if error < least / 2 else _rounded(error, decimals)
+    return f"{value_text.removesuffix(' a year')} ±{error_text}"
 
 
 _STYLE: dict[str, tuple[float, int, str, str]] = {
@@ -106,7 +106,7 @@ _STYLE: dict[str, tuple[float, int, str, str]] = {
     "probability": (100.0, 0, "%", " points"),
     "money": (1.0, 0, "", ""),
 }
-"""By unit: factor, decimals, what follows the value, what follows the error."""
+"""By unit: factor, decimals, suffix of the value, suffix of the error."""
 
 
 def _rounded(value: float, decimals: int) -> str:
@@ -114,8 +114,8 @@ def _rounded(value: float, decimals: int) -> str:
     return f"\N{MINUS SIGN}{text}" if value < 0.0 and float(text.replace(",", "")) > 0.0 else text
 
 
-def figures_in(result: Frozen) -> tuple[Figure, ...]:
-    """The figures that a tool's result carries, nested ones included."""
+def collect_figures(result: Frozen) -> tuple[Figure, ...]:
+    """Return the figures of a tool result, nested ones included."""
     return tuple(_figures(result))
 
 

@@ -1,4 +1,4 @@
-"""How strategies, scenarios and limits are called in a sentence."""
+"""Labels of strategies, parameters, scenarios and limits for use in sentences."""
 
 from quant.strategies.config import StrategyConfig
 from quant.strategies.family import FAMILY
@@ -31,9 +31,9 @@ _LIMITS = {
 }
 
 
-def strategy(config: StrategyConfig) -> str:
-    """A config in words: "inverse volatility on an EWMA maximum (decay 0.94), rebalanced daily"."""
-    name = function(config.weight_function)
+def strategy_label(config: StrategyConfig) -> str:
+    """Describe a configuration: "inverse volatility on an EWMA maximum (decay 0.94), rebalanced daily"."""
+    name = function_label(config.weight_function)
     if config.weight_function == "constant":
         return f"{name} of {config.constant_weight or 0.0:.0%}"
     measure = {
@@ -51,17 +51,17 @@ def strategy(config: StrategyConfig) -> str:
     return f"{name}{on}, rebalanced {config.rebalancing}{band}{mixed}"
 
 
-def function(name: str) -> str:
-    return _TITLES.get(name, plain(name))
+def function_label(name: str) -> str:
+    return _TITLES.get(name, plain_label(name))
 
 
-def parameter(name: str) -> str:
-    return _PARAMETERS.get(name, f"the {plain(name)}")
+def parameter_label(name: str) -> str:
+    return _PARAMETERS.get(name, f"the {plain_label(name)}")
 
 
-def limit(name: str) -> str:
-    return _LIMITS.get(name, plain(name))
+def limit_label(name: str) -> str:
+    return _LIMITS.get(name, plain_label(name))
 
 
-def plain(name: str) -> str:
+def plain_label(name: str) -> str:
     return name.replace("_", " ")

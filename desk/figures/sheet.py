@@ -1,4 +1,4 @@
-"""The figures of one tool result, written row by row."""
+"""Collects the figures of one tool result."""
 
 from desk.figures.figures import Figure, Unit
 from quant.numeric.frozen import Frozen
@@ -8,7 +8,7 @@ ORDINALS = tuple(
     "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth "
     "sixteenth seventeenth eighteenth nineteenth twentieth twenty-first".split()
 )
-"""How a holding is called where its name, which a file may have given, must not stand."""
+"""Labels of holdings where their names, which may come from a file, must not appear."""
 
 
 class Money(Frozen):
@@ -17,7 +17,7 @@ class Money(Frozen):
 
 
 class Sheet:
-    """Ids begin with `prefix`, sources with the name of `tool`; a value that does not exist has no row."""
+    """Figures whose ids begin with `prefix` and whose sources begin with `tool`; None values are skipped."""
 
     def __init__(self, tool: str, prefix: str) -> None:
         self._tool = tool
@@ -53,6 +53,6 @@ class Sheet:
         )
 
     def share_of(self, money: Money | None, name: str, quantity: str, share: float | None) -> None:
-        """A share of an amount of money, where one was given."""
+        """Add a share of an amount of money, if both are given."""
         if money is not None and share is not None:
             self.add(f"{name}_money", f"{quantity}, in money", share * money.amount, "money", currency=money.currency)

@@ -1,4 +1,4 @@
-"""Tables that code puts beside an answer: every cell is a label of code's or a reference to a figure."""
+"""Tables beside an answer: every cell is a label or a reference to a figure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -7,7 +7,7 @@ from quant.numeric.frozen import Frozen
 
 
 class Exhibit(Frozen):
-    """`rows` hold labels and references such as `{{benefit_bps}}`; a cell without a value is empty."""
+    """A table of labels and references such as `{{benefit_bps}}`; a cell without a value is empty."""
 
     title: str
     columns: tuple[str, ...]
@@ -18,24 +18,26 @@ class Exhibit(Frozen):
         return tuple(dict.fromkeys(cell[2:-2] for cell in cells))
 
 
-def table(title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]], figures: Iterable[Figure]) -> Exhibit:
-    """Rows of a label, or a reference to one, and ids; what has no figure is empty, and left out if all of it is."""
-    known = {figure.id for figure in figures}
-    filled = [(row[0], *(f"{{{{{id_}}}}}" if id_ in known else "" for id_ in row[1:])) for row in rows]
-    kept = [row for row in filled if any(row[1:]) and (not row[0].startswith("{{") or row[0][2:-2] in known)]
-    used = [0, *(n for n in range(1, len(columns)) if any(row[n] for row in kept))]
+def build_table(
+    title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]], figures: Iterable[Figure]
+) -> Exhibit:
+    """Build a table from rows of a label and figure ids; rows and columns without any figure are dropped."""
+    figure_ids = {figure.id for figure in figures}
+    cells = [(row[0], *(f"{{{{{id_}}}}}" if id_ in figure_ids else "" for id_ in row[1:])) for row in rows]
+    non_empty = [row for row in cells if any(row[1:]) and (not row[0].startswith("{{") or row[0][2:-2] in figure_ids)]
+    columns_with_values = [0, *(n for n in range(1, len(columns)) if any(row[n] for row in non_empty))]
     return Exhibit(
         title=title,
-        columns=tuple(columns[n] for n in used),
-        rows=tuple(tuple(row[n] for n in used) for row in kept),
+        columns=tuple(columns[n] for n in columns_with_values),
+        rows=tuple(tuple(row[n] for n in columns_with_values) for row in non_empty),
     )
 
 
-def listing(title: str, rows: Mapping[str, str], figures: Iterable[Figure]) -> Exhibit:
-    """A label and a figure in each row."""
-    return table(title, ("", ""), [(label, id_) for id_, label in rows.items()], figures)
+def build_listing(title: str, rows: Mapping[str, str], figures: Iterable[Figure]) -> Exhibit:
+    """Build a table with a label and a figure in each row."""
+    return build_table(title, ("", ""), [(label, id_) for id_, label in rows.items()], figures)
 
 
-def notes(title: str, texts: Sequence[str]) -> Exhibit:
-    """Sentences of code's, whose numbers are no findings: what the data are, what was assumed."""
+def build_notes(title: str, texts: Sequence[str]) -> Exhibit:
+    """Build a list of sentences on data and assumptions; their numbers are not figures."""
     return Exhibit(title=title, columns=("",), rows=tuple((f"· {text}",) for text in texts))

@@ -1,1 +1,1 @@
-"""Who may do what and within which limits: roles, principals, audit log, budgets, approvals, spending."""
+"""Permissions and limits: roles, principals, approvals, budgets, spending and the audit log."""

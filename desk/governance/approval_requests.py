@@ -1,4 +1,4 @@
-"""What waits for a person, in one list for all who may decide it: it tells of a run no more than what is asked."""
+"""The shared list of pending approvals; an entry shows only the question, not the rest of its run."""
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -7,7 +7,7 @@ from uuid import uuid4
 from pydantic import Field
 
 from desk.base.errors import Forbidden, NotFound
-from desk.governance.approvals import Approval, Asked, Decided, Subject, approval_key, approval_of
+from desk.governance.approvals import Approval, ApprovalDecision, ApprovalRequest, Subject, approval_key, load_approval
 from desk.governance.principals import Principal
 from desk.governance.roles import PERMISSIONS, Permission
 from quant.numeric.frozen import Frozen
@@ -20,125 +20,134 @@ if TYPE_CHECKING:
 
 KIND = "question"
 OPEN, CLOSED = "open", "closed"
-KEPT = timedelta(days=30)
-"""How long a question can be read after its end."""
-NEEDED: dict[Subject, Permission] = {"launch": "launch:approve", "holdout": "compliance:write"}
-"""To decide it, and to see that it is asked."""
-_MOST_PAGES = 50
-"""Pages of the store that one page looks at, since not all questions are for everybody."""
+RETENTION = timedelta(days=30)
+"""How long a closed question remains readable."""
+REQUIRED_PERMISSION: dict[Subject, Permission] = {"launch": "launch:approve", "holdout": "compliance:write"}
+"""Permission to see and decide a question, by subject."""
+_MAX_STORE_PAGES = 50
+"""Limit on the store pages read for one page of questions, because some questions are filtered out."""
 
 
 class Question(Frozen):
-    id: str = Field(description="Of the question; it says nothing about the run")
-    owner: str = Field(description="Who asked")
-    name: str = Field(description="Of the run")
-    asked: Asked
-    decided: Decided | None = None
-    withdrawn: bool = Field(default=False, description="The run was cancelled before anybody decided")
+    id: str = Field(description="Question id; unrelated to the run's id")
+    owner: str = Field(description="Owner of the run")
+    name: str = Field(description="Name of the run")
+    asked: ApprovalRequest
+    decided: ApprovalDecision | None = None
+    withdrawn: bool = Field(default=False, description="The run was cancelled before a decision")
 
 
-class Filed(Frozen):
-    """A question, and which run has asked it."""
+class StoredQuestion(Frozen):
+    """A question and the run that it belongs to."""
 
     question: Question
     run: str
 
 
-class NeedsAnother(Forbidden):
-    """It waits for a second person."""
+class SecondPersonRequired(Forbidden):
+    """The decision must be made by a second person."""
 
     code = "second_person"
 
     def __init__(self, subject: Subject, question: str) -> None:
-        permission = NEEDED[subject]
+        permission = REQUIRED_PERMISSION[subject]
         roles = " or ".join(role for role, granted in PERMISSIONS.items() if permission in granted)
-        found = f"as question {question} of GET /api/approvals (python -m api approve {question} --server URL)"
+        location = f"as question {question} of GET /api/approvals (python -m api approve {question} --server URL)"
         super().__init__(
-            f"{subject}: it waits for a second person; expected another one who signs in with {permission} "
-            f"({roles}){f', {found}' if question else ''}"
+            f"{subject}: it waits for a second person; expected another user with {permission} "
+            f"({roles}){f', {location}' if question else ''}"
         )
 
 
 def may_decide(decider: Principal, owner: str, subject: Subject, second_person: frozenset[Subject]) -> bool:
-    """Whether `decider` may decide what `owner` has asked: the one rule, whichever the door."""
-    return decider.may(NEEDED[subject]) and not (subject in second_person and decider.owner == owner)
+    """Whether `decider` may decide a question of `owner`; every interface applies this rule."""
+    return decider.may(REQUIRED_PERMISSION[subject]) and not (subject in second_person and decider.owner == owner)
 
 
-async def ask(
-    store: "Store", owner: str, run: str, name: str, asked: Asked, *, second_person: bool = False
+async def request_approval(
+    store: "Store", owner: str, run: str, name: str, request: ApprovalRequest, *, second_person: bool = False
 ) -> Approval:
-    """Store the question and list it, unless it was asked already: what is stored holds, but for a decision."""
-    approval = Approval(asked=asked, question=uuid4().hex, second_person=second_person)
+    """Store and list the question; if it is stored already, return the stored one without its decision."""
+    approval = Approval(asked=request, question=uuid4().hex, second_person=second_person)
     try:
         await store.records.put_many(
             [
-                Put(approval_key(owner, run, asked.subject), approval.model_dump(mode="json"), 0),
-                _put(_filed(owner, run, name, approval), 0),
+                Put(approval_key(owner, run, request.subject), approval.model_dump(mode="json"), 0),
+                _put(_stored_question(owner, run, name, approval), 0),
             ]
         )
     except Conflict:
-        earlier = await approval_of(store, owner, run, asked.subject)
+        earlier = await load_approval(store, owner, run, request.subject)
         assert earlier is not None
         return earlier.model_copy(update={"decided": None})
     return approval
 
 
-async def closing(store: "Store", approval: Approval | None, at: datetime, decided: Decided | None = None) -> list[Put]:
-    """The write that takes the question off the list, since it is decided or, without a decision, withdrawn."""
+async def closing_puts(
+    store: "Store", approval: Approval | None, at: datetime, decision: ApprovalDecision | None = None
+) -> list[Put]:
+    """Return the write that closes the question: decided, or withdrawn when `decision` is None."""
     record = await store.records.get(_key(approval.question)) if approval and approval.question else None
     if record is None or record.document["question"]["decided"] is not None:
         return []
-    filed = Filed.model_validate(record.document)
-    question = filed.question.model_copy(update={"decided": decided, "withdrawn": decided is None})
-    return [_put(filed.model_copy(update={"question": question}), record.version, expires=at + KEPT)]
+    stored = StoredQuestion.model_validate(record.document)
+    question = stored.question.model_copy(update={"decided": decision, "withdrawn": decision is None})
+    return [_put(stored.model_copy(update={"question": question}), record.version, expires=at + RETENTION)]
 
 
-async def reopening(store: "Store", owner: str, run: str, name: str, approval: Approval | None) -> list[Put]:
-    """The write that lists a question again which was withdrawn."""
+async def reopening_puts(store: "Store", owner: str, run: str, name: str, approval: Approval | None) -> list[Put]:
+    """Return the write that lists a withdrawn question again."""
     if approval is None or not approval.question or approval.decided is not None:
         return []
     record = await store.records.get(_key(approval.question))
     if record is not None and not record.document["question"]["withdrawn"]:
         return []
-    return [_put(_filed(owner, run, name, approval), 0 if record is None else record.version)]
+    return [_put(_stored_question(owner, run, name, approval), 0 if record is None else record.version)]
 
 
-async def filed_of(store: "Store", asking: Principal, question: str) -> Filed:
-    """The question; for whoever may not decide such there is none."""
+async def load_question(store: "Store", principal: Principal, question: str) -> StoredQuestion:
+    """Load a question; one that `principal` may not decide counts as not found."""
     record = await store.records.get(_key(question))
-    filed = None if record is None else Filed.model_validate(record.document)
-    if filed is None or not asking.may(NEEDED[filed.question.asked.subject]):
-        raise NotFound(f"question: there is no question {question!r}; expected one that GET /api/approvals lists")
-    return filed
+    stored_question = None if record is None else StoredQuestion.model_validate(record.document)
+    if stored_question is None or not principal.may(REQUIRED_PERMISSION[stored_question.question.asked.subject]):
+        raise NotFound(f"question: {question!r} does not exist; expected an id that GET /api/approvals lists")
+    return stored_question
 
 
 async def question_page(
-    store: "Store", asking: Principal, second_person: frozenset[Subject], *, after: str | None, limit: int
-) -> tuple[list[Filed], str | None]:
-    """What `asking` may decide, newest first, and the cursor of the next page; a page may hold fewer than `limit`."""
-    found: list[Filed] = []
-    for _ in range(_MOST_PAGES):
+    store: "Store", principal: Principal, second_person: frozenset[Subject], *, after: str | None, limit: int
+) -> tuple[list[StoredQuestion], str | None]:
+    """Return the questions that `principal` may decide, newest first, and the next cursor.
+
+    A page may hold fewer than `limit`.
+    """
+    questions: list[StoredQuestion] = []
+    for _ in range(_MAX_STORE_PAGES):
         page = await store.records.list(
-            SYSTEM, KIND, label=("state", OPEN), after=after, limit=limit - len(found), newest_first=True
+            SYSTEM, KIND, label=("state", OPEN), after=after, limit=limit - len(questions), newest_first=True
         )
         for record in page.records:
-            filed = Filed.model_validate(record.document)
-            if may_decide(asking, filed.question.owner, filed.question.asked.subject, second_person):
-                found.append(filed)
+            stored_question = StoredQuestion.model_validate(record.document)
+            if may_decide(
+                principal, stored_question.question.owner, stored_question.question.asked.subject, second_person
+            ):
+                questions.append(stored_question)
         after = page.after
-        if after is None or len(found) == limit:
+        if after is None or len(questions) == limit:
             break
-    return found, after
+    return questions, after
 
 
-def _filed(owner: str, run: str, name: str, approval: Approval) -> Filed:
-    return Filed(question=Question(id=approval.question, owner=owner, name=name, asked=approval.asked), run=run)
+def _stored_question(owner: str, run: str, name: str, approval: Approval) -> StoredQuestion:
+    return StoredQuestion(
+        question=Question(id=approval.question, owner=owner, name=name, asked=approval.asked), run=run
+    )
 
 
-def _put(filed: Filed, version: int, *, expires: datetime | None = None) -> Put:
-    document = filed.model_dump(mode="json")
+def _put(stored_question: StoredQuestion, version: int, *, expires: datetime | None = None) -> Put:
+    document = stored_question.model_dump(mode="json")
     state = OPEN if expires is None else CLOSED
-    return Put(_key(filed.question.id), document, version, labels={"state": state}, expires=expires)
+    return Put(_key(stored_question.question.id), document, version, labels={"state": state}, expires=expires)
 
 
 def _key(question: str) -> Key:

@@ -1,4 +1,4 @@
-"""What waits for a person: what was asked, what was decided, and the one record that holds both."""
+"""Approvals of launches and of holdout openings: thresholds, request, decision and their record."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 KIND = "approval"
 
 Subject: TypeAlias = Literal["launch", "holdout"]
-"""A job above a threshold; the opening of the locked holdout."""
+"""What is approved: a job above a threshold, or the opening of the locked holdout."""
 
 
 class Thresholds(Frozen):
-    """What a job may take before a person is asked; None asks for nothing."""
+    """Limits above which a job needs approval; None disables a limit."""
 
     evaluations: Annotated[int, Field(ge=0)] | None = 20_000
     dollars: Annotated[float, Field(ge=0.0)] | None = 5.0
     instances: Annotated[int, Field(ge=0)] | None = 0
 
     def exceeded(self, estimate: Estimate) -> tuple[str, ...]:
-        """Names of the thresholds that `estimate` is above."""
+        """Return the names of the thresholds that `estimate` exceeds."""
         return tuple(
             name
             for name in Thresholds.model_fields
@@ -37,26 +37,26 @@ class Thresholds(Frozen):
         )
 
 
-USUAL = Thresholds()
+DEFAULT_THRESHOLDS = Thresholds()
 
 
-class Asked(Frozen):
-    """What a run asks a person, and why."""
+class ApprovalRequest(Frozen):
+    """The approval that a run requests, and why."""
 
     subject: Subject
     estimate: Estimate | None
     exceeded: tuple[str, ...]
-    """Thresholds that the estimate is above."""
+    """Thresholds that the estimate exceeds."""
     thresholds: Thresholds
     at: datetime
     request_digest: str = ""
-    """Names the whole request, as it was asked for."""
+    """Digest of the whole request at that time."""
     instance_type: str = ""
     dollars_per_hour: float | None = None
-    """Of one instance; None where there is none, or its price is not known."""
+    """Price of one instance; None without instances or with an unknown price."""
 
     def covers(self, machines: "Machines") -> bool:
-        """Whether so much was asked for: no more instances, and no dearer ones."""
+        """Whether `machines` are no more and no more expensive than the request names."""
         if self.estimate is None or machines.instances > self.estimate.instances:
             return False
         if machines.dollars_per_hour is None or self.dollars_per_hour is None:
@@ -65,7 +65,7 @@ class Asked(Frozen):
 
 
 class Ruling(Frozen):
-    """What a person says about it; an edit names what is changed and approves the rest."""
+    """Verdict on a request; an edit names the changes and approves the rest."""
 
     verdict: Literal["approved", "edited", "rejected"]
     reason: Annotated[str, Field(max_length=500)] = ""
@@ -76,71 +76,80 @@ class Ruling(Frozen):
     def _fits_its_verdict(self) -> Self:
         changes = (self.trials, self.paths) != (None, None)
         if changes != (self.verdict == "edited"):
-            msg = f"trials and paths do not fit the verdict {self.verdict}; expected one or both with edited alone"
+            msg = (
+                f"trials and paths do not fit the verdict {self.verdict}; "
+                "expected one or both with edited, none otherwise"
+            )
             raise ValueError(msg)
         if self.verdict == "rejected" and not self.reason.strip():
-            msg = "reason is empty; expected a reason of 1 to 500 characters for what is rejected"
+            msg = "reason is empty; expected 1 to 500 characters for a rejection"
             raise ValueError(msg)
         return self
 
-    def same_as(self, other: "Ruling") -> bool:
-        """Whether both come to the same, whoever decided when and why."""
+    def has_same_effect(self, other: "Ruling") -> bool:
+        """Whether both have the same verdict and changes; author, time and reason are ignored."""
         return (self.verdict, self.trials, self.paths) == (other.verdict, other.trials, other.paths)
 
 
-class Decided(Ruling):
-    """A ruling, and whose it is."""
+class ApprovalDecision(Ruling):
+    """A ruling with its author and time."""
 
     by: str
     at: datetime
 
 
 class Approval(Frozen):
-    """The record of a run and a subject; the first decision holds."""
+    """Approval record of a run and a subject; the first decision is final."""
 
-    asked: Asked
-    decided: Decided | None = None
+    asked: ApprovalRequest
+    decided: ApprovalDecision | None = None
     question: str = ""
-    """Under which others find it who may decide; empty in one that was asked before there were such lists."""
+    """Id in the shared list of questions; empty in records that predate the list."""
     second_person: bool = False
-    """Whether it was asked where people sign in, for another one than whoever asked to decide there."""
+    """Whether a user other than the requester must decide."""
 
     @property
     def granted(self) -> bool:
         return self.decided is not None and self.decided.verdict != "rejected"
 
 
-class NothingAsked(Conflicting):
-    """The run waits for no decision on the subject."""
+class NoApprovalRequested(Conflicting):
+    """The run has no pending approval on the subject."""
 
     code = "nothing_asked"
 
 
 class AlreadyDecided(Conflicting):
-    """Another decision was there before; it holds."""
+    """An earlier, different decision is stored and final."""
 
     code = "already_decided"
 
 
-async def approval_of(store: "Store", owner: str, run: str, subject: Subject = "launch") -> Approval | None:
+async def load_approval(store: "Store", owner: str, run: str, subject: Subject = "launch") -> Approval | None:
     record = await store.records.get(approval_key(owner, run, subject))
     return None if record is None else Approval.model_validate(record.document)
 
 
 async def decide(
-    store: "Store", owner: str, run: str, subject: Subject, decided: Decided, *, besides: Sequence[Put] = ()
+    store: "Store",
+    owner: str,
+    run: str,
+    subject: Subject,
+    decision: ApprovalDecision,
+    *,
+    extra_puts: Sequence[Put] = (),
 ) -> Approval:
-    """Record the decision, and `besides` in the same transaction; `Conflict` if somebody wrote meanwhile."""
+    """Store the decision and `extra_puts` in one transaction; `Conflict` after a concurrent write."""
     key = approval_key(owner, run, subject)
     record = await store.records.get(key)
     if record is None:
-        allowed = "a run that `python -m api runs` shows as waiting" if subject == "launch" else "ask for it first"
-        raise NothingAsked(f"run: {run!r} waits for no decision on its {subject}; expected {allowed}")
+        accepted = "a run that `python -m api runs` shows as waiting" if subject == "launch" else "ask for it first"
+        raise NoApprovalRequested(f"run: {run!r} waits for no decision on its {subject}; expected {accepted}")
     approval = Approval.model_validate(record.document)
     if approval.decided is None:
-        approval = approval.model_copy(update={"decided": decided})
-        await store.records.put_many([Put(key, approval.model_dump(mode="json"), record.version), *besides])
-    elif not approval.decided.same_as(decided):
+        approval = approval.model_copy(update={"decided": decision})
+        await store.records.put_many([Put(key, approval.model_dump(mode="json"), record.version), *extra_puts])
+    elif not approval.decided.has_same_effect(decision):
         first = approval.decided
         raise AlreadyDecided(
             f"run: the {subject} of {run!r} was {first.verdict} by {first.by} on {first.at:%Y-%m-%d at %H:%M} UTC; "

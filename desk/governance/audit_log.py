@@ -1,4 +1,4 @@
-"""Who did what to what, when and from where: one log of the installation, each entry chained to the one before it."""
+"""Audit log of the installation: who did what, when and from where, as a hash chain of entries."""
 
 import asyncio
 import hashlib
@@ -23,40 +23,42 @@ from store.records import Key
 from store.store import Store
 
 RUN = "audit"
-"""The log's name among those of the owner `_desk`; nothing deletes it."""
+"""Run id of the log under the system owner; it is never deleted."""
 HEAD = Key(SYSTEM, "audit", "head")
-"""Remembers the number and the hash of the last entry, so that one is missed that was taken off the end."""
-TOGETHER = 50
-"""Entries of one write, which is one transaction everywhere; by no more does the head ever lag behind the log."""
-LONGEST = 500
-_ASK = "`python -m api audit verify` tells what was done to it"
-PATIENCE_SECONDS = 10.0
-LONGEST_PAUSE = 0.1
+"""Number and hash of the last entry; reveals truncation of the log."""
+BATCH_SIZE = 50
+"""Entries per write, which is one transaction in every store; the head lags the log by at most as many."""
+MAX_OBJECT_LENGTH = 500
+_VERIFY_HINT = "run `python -m api audit verify` for the cause"
+RETRY_SECONDS = 10.0
+MAX_PAUSE_SECONDS = 0.1
 
 
 class Entry(Frozen):
-    """One before the work, so that nothing is done that is not told, and one with its outcome."""
+    """One entry precedes an action, so that none is unlogged; a second one holds its outcome."""
 
-    id: str = Field(default_factory=lambda: secrets.token_hex(8), description="No other entry has it")
+    id: str = Field(default_factory=lambda: secrets.token_hex(8), description="Unique id of the entry")
     at: AwareDatetime
     owner: str = Field(description="Who acted")
-    via: str = Field(description="How it was known: local, key: and the key's id, token: and the client's")
-    roles: tuple[Role, ...] = Field(description="What the person was then")
+    via: str = Field(description="How the user was authenticated: local, key:<id> or token:<client id>")
+    roles: tuple[Role, ...] = Field(description="Roles at that time")
     action: str = Field(
         description="Method and route, or the name of a command", examples=["POST /api/jobs/{job_id}/approval"]
     )
-    object: str = Field(max_length=LONGEST, description="What was acted on", examples=["jobs/9f0c9c2b/approval"])
-    request: str = Field(description="The id of the request, as X-Request-Id told it")
-    address: str = Field(description="Where it came from; empty for a command on the machine itself")
-    begun: int | None = Field(default=None, description="Number of the entry before the work; null in that one")
+    object: str = Field(
+        max_length=MAX_OBJECT_LENGTH, description="What was acted on", examples=["jobs/9f0c9c2b/approval"]
+    )
+    request: str = Field(description="Request id, as in X-Request-Id")
+    address: str = Field(description="Client address; empty for a local command")
+    begun: int | None = Field(default=None, description="Number of the entry before the action; null in that entry")
     outcome: str | None = Field(
-        default=None, description="The status that was answered, or how a command ended; null before the work"
+        default=None, description="HTTP status or exit state; null in the entry that precedes the action"
     )
 
 
-class Logged(Entry):
+class LogEntry(Entry):
     number: int = Field(ge=1, description="1, 2, 3, ... without gaps")
-    hash: str = Field(description="Of the hash before it, the number and everything that the entry says")
+    hash: str = Field(description="Hash over the previous hash, the number and the content of the entry")
 
 
 class Link(NamedTuple):
@@ -64,31 +66,31 @@ class Link(NamedTuple):
     hash: str
 
 
-BEGINNING = Link(0, "")
+EMPTY_LOG = Link(0, "")
 
 
-def text_of(entry: Entry) -> str:
-    """Canonical JSON: what is stored and hashed, to the byte."""
+def canonical_text(entry: Entry) -> str:
+    """Return the canonical JSON that is stored and hashed."""
     return json.dumps(entry.model_dump(mode="json", exclude_none=True), sort_keys=True, separators=(",", ":"))
 
 
-def linked(key: str, before: Link, text: str) -> Link:
-    number = before.number + 1
-    content = f"stratigos audit 1\n{number}\n{before.hash}\n{text}".encode()
-    made = hmac.new(key.encode(), content, hashlib.sha256) if key else hashlib.sha256(content)
-    return Link(number, made.hexdigest())
+def next_link(key: str, previous: Link, text: str) -> Link:
+    number = previous.number + 1
+    content = f"stratigos audit 1\n{number}\n{previous.hash}\n{text}".encode()
+    digest = hmac.new(key.encode(), content, hashlib.sha256) if key else hashlib.sha256(content)
+    return Link(number, digest.hexdigest())
 
 
-def entry_of(event: Event) -> Logged:
-    """What the event says, whether or not its hash is right; `Corrupted` if it says nothing."""
+def parse_entry(event: Event) -> LogEntry:
+    """Parse a stored entry without checking its hash; `Corrupted` if it is no entry."""
     try:
-        return Logged(**json.loads(event.payload["entry"]), number=event.number, hash=event.event_id)
+        return LogEntry(**json.loads(event.payload["entry"]), number=event.number, hash=event.event_id)
     except (TypeError, LookupError, ValueError) as error:
-        raise Corrupted(f"entry {event.number} of the audit log is none") from error
+        raise Corrupted(f"entry {event.number} of the audit log is malformed") from error
 
 
 class _End(NamedTuple):
-    """The last entry, and the version of the head that remembers it."""
+    """The last entry, and the version of the head record that points to it."""
 
     link: Link
     version: int
@@ -97,11 +99,11 @@ class _End(NamedTuple):
 class _Batch:
     def __init__(self) -> None:
         self.texts: list[str] = []
-        self.written: asyncio.Task[list[int]] | None = None
+        self.write_task: asyncio.Task[list[int]] | None = None
 
 
 class AuditLog:
-    """Entries that come while others are being written go together with the next write."""
+    """Appends entries in batches: entries that arrive during a write share the next one."""
 
     def __init__(self, store: Store, key: str = "") -> None:
         self._store = store
@@ -111,68 +113,69 @@ class AuditLog:
         self._end: _End | None = None
 
     async def append(self, entry: Entry) -> int:
-        """The entry's number, once it is stored."""
+        """Store the entry and return its number."""
         batch = self._open
-        if batch is None or len(batch.texts) == TOGETHER:
+        if batch is None or len(batch.texts) == BATCH_SIZE:
             batch = self._open = _Batch()
-            batch.written = asyncio.create_task(self._write(batch))
+            batch.write_task = asyncio.create_task(self._write(batch))
         place = len(batch.texts)
-        batch.texts.append(text_of(entry))
-        assert batch.written is not None
-        return (await asyncio.shield(batch.written))[place]
+        batch.texts.append(canonical_text(entry))
+        assert batch.write_task is not None
+        return (await asyncio.shield(batch.write_task))[place]
 
-    async def page(self, after: int, limit: int) -> tuple[list[Logged], int | None]:
-        """Entries from `after` + 1 on, and the number after which the next page begins."""
+    async def page(self, after: int, limit: int) -> tuple[list[LogEntry], int | None]:
+        """Return the entries from `after` + 1 on, and the cursor of the next page."""
         events = self._store.events
         try:
-            found = await events.read(SYSTEM, RUN, after, limit)
-            entries = [entry_of(event) for event in found]
+            stored_events = await events.read(SYSTEM, RUN, after, limit)
+            entries = [parse_entry(event) for event in stored_events]
         except Corrupted as error:
-            raise _unlisted(str(error)) from error
+            raise _incomplete(str(error)) from error
         end = after + len(entries)
         more = await events.last(SYSTEM, RUN) > end
         if (entries and entries[-1].number != end) or (more and len(entries) < limit):
-            raise _unlisted(f"after entry {after} of the audit log some are missing")
+            raise _incomplete(f"entries after {after} are missing from the audit log")
         return entries, end if more else None
 
     async def _write(self, batch: _Batch) -> list[int]:
         async with self._lock:
             if self._open is batch:
                 self._open = None
-            deadline = time.monotonic() + PATIENCE_SECONDS
+            deadline = time.monotonic() + RETRY_SECONDS
             while True:
                 try:
                     return await self._append(batch.texts)
                 except Corrupted as error:
-                    raise Unavailable(f"{error}: nothing can be added; {_ASK}") from error
+                    raise Unavailable(f"{error}; no entry can be added; {_VERIFY_HINT}") from error
                 except Conflict as error:
                     if time.monotonic() > deadline:
-                        raise Unavailable("the audit log: others append to it without end") from error
-                await asyncio.sleep(random.uniform(0, LONGEST_PAUSE))  # noqa: S311 - no secret depends on it
+                        msg = f"the audit log had write conflicts for {RETRY_SECONDS:g} s; retry later"
+                        raise Unavailable(msg) from error
+                await asyncio.sleep(random.uniform(0, MAX_PAUSE_SECONDS))  # noqa: S311 - no secret depends on it
 
     async def _append(self, texts: Sequence[str]) -> list[int]:
         end, self._end = self._end or await self._find_end(), None
         link, links = end.link, list[Link]()
         for text in texts:
-            link = linked(self._key, link, text)
+            link = next_link(self._key, link, text)
             links.append(link)
         events = [(link.hash, {"entry": text}) for link, text in zip(links, texts, strict=True)]
         numbers = await self._store.events.append_many(SYSTEM, RUN, events, expected=end.link.number)
-        with suppress(Conflict):  # whoever appends after these entries has told the head of them
+        with suppress(Conflict):  # a later writer has updated the head already
             self._end = await self._remember(link, end.version)
         return numbers
 
     async def _find_end(self) -> _End:
-        """Where the log ends; a head that lags, since a process died in between, is brought there first."""
+        """Find the last entry; first repair a head that lags because a process died between two writes."""
         head, version = await read_head(self._store)
         last = await self._store.events.last(SYSTEM, RUN)
         if last < head.number:
-            raise Corrupted(f"the audit log ends at entry {last} and had {head.number}")
+            raise Corrupted(f"the audit log ends at entry {last}, its head at {head.number}")
         if last == head.number:
             return _End(head, version)
         event = next(iter(await self._store.events.read(SYSTEM, RUN, last - 1, 1)), None)
         if event is None:
-            raise Unavailable(f"entry {last} of the audit log cannot be read yet")
+            raise Unavailable(f"entry {last} of the audit log is not readable yet; retry later")
         return await self._remember(Link(last, event.event_id), version)
 
     async def _remember(self, link: Link, version: int) -> _End:
@@ -180,15 +183,15 @@ class AuditLog:
 
 
 async def read_head(store: Store) -> tuple[Link, int]:
-    """What the head remembers, and its version; the beginning and 0 where there is none."""
+    """Return the head and its version; `EMPTY_LOG` and 0 if there is none."""
     record = await store.records.get(HEAD)
     if record is None:
-        return BEGINNING, 0
+        return EMPTY_LOG, 0
     try:
         return Link(int(record.document["number"]), str(record.document["hash"])), record.version
     except (LookupError, ValueError, TypeError) as error:
-        raise Corrupted("the head of the audit log is none") from error
+        raise Corrupted("the head of the audit log is malformed") from error
 
 
-def _unlisted(reason: str) -> Conflicting:
-    return Conflicting(f"{reason}; {_ASK}")
+def _incomplete(reason: str) -> Conflicting:
+    return Conflicting(f"{reason}; {_VERIFY_HINT}")

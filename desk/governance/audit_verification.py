@@ -1,10 +1,10 @@
-"""Whether the audit log is what was written: each entry against the one before it, its end against the head."""
+"""Verification of the audit log: every link of the hash chain, and its end against the head."""
 
 import json
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
-from desk.governance.audit_log import BEGINNING, RUN, TOGETHER, Link, linked, read_head
+from desk.governance.audit_log import BATCH_SIZE, EMPTY_LOG, RUN, Link, next_link, read_head
 from quant.numeric.frozen import Frozen
 from store.errors import Corrupted
 from store.events import MAX_PAGE, Event
@@ -13,78 +13,78 @@ from store.store import Store
 
 
 class Fault(Frozen):
-    """The first entry that is not what was written."""
+    """The first entry that fails the verification."""
 
     number: int
-    """0 where it is the head."""
+    """Number of the entry; 0 for the head."""
     at: str | None
-    """When it says that it was made, which may be wrong as well."""
+    """Time that the entry states; it may be forged too."""
     wrong: str
     following: int
-    """Entries after it, of which nothing can be said."""
+    """Number of entries after it, which remain unverified."""
 
 
 class Verification(Frozen):
     entries: int
-    """Those that are what was written, from the first."""
+    """Number of verified entries, from the first."""
     hash: str
-    """Of the last of them: noted elsewhere, it shows later whether all of them were written anew."""
+    """Hash of the last verified entry; noted elsewhere, it later reveals a rewritten log."""
     at: str | None
     fault: Fault | None = None
 
 
-class _Wrong(Exception):
-    def __init__(self, number: int, wrong: str, text: str = "") -> None:
-        super().__init__(wrong)
+class _Mismatch(Exception):
+    def __init__(self, number: int, reason: str, text: str = "") -> None:
+        super().__init__(reason)
         self.number = number
         self.text = text
 
 
 class _Walk:
-    """From the first entry to the last, and past those that somebody remembers."""
+    """Checks the entries in order against the chain, the head and links noted elsewhere."""
 
-    def __init__(self, store: Store, key: str, keyed_after: int, expected: Sequence[Link]) -> None:
-        self.link = BEGINNING
+    def __init__(self, store: Store, key: str, keyed_after: int, expected_links: Sequence[Link]) -> None:
+        self.link = EMPTY_LOG
         self.text = ""
         self._store = store
         self._key = key
         self._keyed_after = keyed_after
-        self._remembered = [("the one that was expected", link) for link in expected]
+        self._known_links = [("the one that was expected", link) for link in expected_links]
 
-    async def finish(self) -> None:
-        head = await self._head()  # before the log, which may grow meanwhile
-        self._remembered.append(("that of the head", head))
+    async def run(self) -> None:
+        head = await self._head()  # read first, since the log may grow meanwhile
+        self._known_links.append(("that of the head", head))
         async with aclosing(self._events()) as events:
             async for event in events:
                 self._step(event)
         number = self.link.number
         if (last := await self._store.events.last(SYSTEM, RUN)) > number:
-            raise _Wrong(number + 1, f"it is missing, and the log goes on to entry {last}")
-        for which, told in self._remembered:
-            if told.number > number:
-                raise _Wrong(number + 1, f"it is missing at the end, and {which} is of entry {told.number}")
-        if number - (head := await self._head()).number > TOGETHER:
-            raise _Wrong(
-                0, f"the head remembers entry {head.number} of {number}, and it never lags by more than {TOGETHER}"
+            raise _Mismatch(number + 1, f"it is missing, and the log goes on to entry {last}")
+        for origin, link in self._known_links:
+            if link.number > number:
+                raise _Mismatch(number + 1, f"it is missing at the end, and {origin} is of entry {link.number}")
+        if number - (head := await self._head()).number > BATCH_SIZE:
+            raise _Mismatch(
+                0, f"the head remembers entry {head.number} of {number}, and it never lags by more than {BATCH_SIZE}"
             )
 
     def _step(self, event: Event) -> None:
         number = self.link.number + 1
         if event.number != number:
-            raise _Wrong(number, f"it is missing, and the log goes on with entry {event.number}")
+            raise _Mismatch(number, f"it is missing, and the log goes on with entry {event.number}")
         text = event.payload.get("entry")
         if not isinstance(text, str) or len(event.payload) > 1:
-            raise _Wrong(number, "it is not what the log writes")
-        link = linked(self._key if number > self._keyed_after else "", self.link, text)
+            raise _Mismatch(number, "it is not what the log writes")
+        link = next_link(self._key if number > self._keyed_after else "", self.link, text)
         if link.hash != event.event_id:
-            raise _Wrong(number, self._why(event.event_id, text), text)
-        for which, told in self._remembered:
-            if told.number == number and told.hash != link.hash:
-                raise _Wrong(number, f"its hash is not {which}: it was written anew, with all that follow", text)
+            raise _Mismatch(number, self._hash_mismatch_reason(event.event_id, text), text)
+        for origin, known_link in self._known_links:
+            if known_link.number == number and known_link.hash != link.hash:
+                raise _Mismatch(number, f"its hash is not {origin}: it was written anew, with all that follow", text)
         self.link, self.text = link, text
 
-    def _why(self, found: str, text: str) -> str:
-        if self._key and linked("", self.link, text).hash == found:
+    def _hash_mismatch_reason(self, stored_hash: str, text: str) -> str:
+        if self._key and next_link("", self.link, text).hash == stored_hash:
             return "its hash was made without STRATIGOS_AUDIT_KEY (--keyed-after NUMBER says since when there is one)"
         hint = "" if self._key else " (or STRATIGOS_AUDIT_KEY, which it was made with, is not set)"
         return f"its hash is not that of what it says and of the entry before it{hint}"
@@ -100,14 +100,14 @@ class _Walk:
         events = self._store.events
         try:
             return await events.read(SYSTEM, RUN, after, MAX_PAGE)
-        except (Corrupted, LookupError):  # one of them cannot be read: those before it alone
+        except (Corrupted, LookupError):  # find the unreadable entry by reading one at a time
             page: list[Event] = []
             for number in range(after, after + MAX_PAGE):
                 try:
                     page += await events.read(SYSTEM, RUN, number, 1)
                 except (Corrupted, LookupError) as error:
                     if not page:
-                        raise _Wrong(number + 1, f"it cannot be read: {error}") from error
+                        raise _Mismatch(number + 1, f"it cannot be read: {error}") from error
                     break
             return page
 
@@ -115,24 +115,26 @@ class _Walk:
         try:
             link, _ = await read_head(self._store)
         except Corrupted as error:
-            raise _Wrong(0, str(error)) from error
+            raise _Mismatch(0, str(error)) from error
         return link
 
 
-async def verify(store: Store, key: str = "", *, keyed_after: int = 0, expected: Sequence[Link] = ()) -> Verification:
-    """Walk the whole log; entries up to `keyed_after` were made without the key."""
-    walk = _Walk(store, key, keyed_after, expected)
+async def verify(
+    store: Store, key: str = "", *, keyed_after: int = 0, expected_links: Sequence[Link] = ()
+) -> Verification:
+    """Verify the whole log; entries up to `keyed_after` were hashed without the key."""
+    walk = _Walk(store, key, keyed_after, expected_links)
     fault = None
     try:
-        await walk.finish()
-    except _Wrong as wrong:
+        await walk.run()
+    except _Mismatch as mismatch:
         last = await store.events.last(SYSTEM, RUN)
-        following = max(0, last - wrong.number) if wrong.number else 0
-        fault = Fault(number=wrong.number, at=_at(wrong.text), wrong=str(wrong), following=following)
-    return Verification(entries=walk.link.number, hash=walk.link.hash, at=_at(walk.text), fault=fault)
+        following = max(0, last - mismatch.number) if mismatch.number else 0
+        fault = Fault(number=mismatch.number, at=_entry_time(mismatch.text), wrong=str(mismatch), following=following)
+    return Verification(entries=walk.link.number, hash=walk.link.hash, at=_entry_time(walk.text), fault=fault)
 
 
-def _at(text: str) -> str | None:
+def _entry_time(text: str) -> str | None:
     try:
         at = json.loads(text)["at"]
     except (ValueError, LookupError, TypeError):

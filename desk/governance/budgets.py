@@ -1,4 +1,4 @@
-"""What asking models may take: limits that code holds, which no model can change."""
+"""Budgets for model calls, in tokens and dollars; enforced in code, out of reach of models."""
 
 from collections.abc import Iterator
 from typing import Annotated, Literal, TypeAlias, get_args
@@ -18,15 +18,15 @@ Tokens: TypeAlias = Annotated[int, Field(ge=0)]
 Dollars: TypeAlias = Annotated[float, Field(ge=0.0)]
 
 
-class Spent(Frozen):
-    """What answers took; `dollars` are those of the answers whose price is known."""
+class Spending(Frozen):
+    """Usage of model answers; `dollars` covers the answers whose price is known."""
 
     usage: Usage = Usage()
     dollars: float = 0.0
     models: tuple[str, ...] = ()
 
-    def __add__(self, other: "Spent") -> "Spent":
-        return Spent(
+    def __add__(self, other: "Spending") -> "Spending":
+        return Spending(
             usage=self.usage + other.usage,
             dollars=self.dollars + other.dollars,
             models=tuple(dict.fromkeys((*self.models, *other.models))),
@@ -34,18 +34,18 @@ class Spent(Frozen):
 
 
 class Totals(Frozen):
-    """Of one agent in a run, of the whole run, and of its owner on a day."""
+    """Spending of one agent in a run, of the whole run, and of its owner on a day."""
 
-    agent: Spent = Spent()
-    run: Spent = Spent()
-    user: Spent = Spent()
+    agent: Spending = Spending()
+    run: Spending = Spending()
+    user: Spending = Spending()
 
-    def __add__(self, spent: Spent) -> "Totals":
-        return Totals(agent=self.agent + spent, run=self.run + spent, user=self.user + spent)
+    def __add__(self, spending: Spending) -> "Totals":
+        return Totals(agent=self.agent + spending, run=self.run + spending, user=self.user + spending)
 
 
 class Budgets(Frozen):
-    """Limits on what models take; None is no limit. A day is one of UTC."""
+    """Limits on model spending; None means no limit. Days are in UTC."""
 
     run_tokens: Tokens | None = None
     run_dollars: Dollars | None = None
@@ -54,49 +54,49 @@ class Budgets(Frozen):
     user_tokens: Tokens | None = None
     user_dollars: Dollars | None = None
     warn_at: Annotated[float, Field(gt=0.0, le=1.0)] = 0.8
-    """Share of a budget from which on a person is warned."""
+    """Share of a budget at which a warning is issued."""
 
     def limits(self) -> dict[BudgetName, float]:
-        found: dict[BudgetName, float] = {}
+        limits: dict[BudgetName, float] = {}
         for name in BUDGETS:
             limit: float | None = getattr(self, name.replace(" ", "_"))
             if limit is not None:
-                found[name] = limit
-        return found
+                limits[name] = limit
+        return limits
 
-    def spent(self, totals: Totals) -> BudgetName | None:
-        """The first budget of which nothing is left."""
-        return next(self._reached(totals, 1.0), None)
+    def exhausted(self, totals: Totals) -> BudgetName | None:
+        """Return the first exhausted budget."""
+        return next(self._at_share(totals, 1.0), None)
 
-    def nearly_spent(self, totals: Totals) -> tuple[BudgetName, ...]:
-        return tuple(self._reached(totals, self.warn_at))
+    def nearly_exhausted(self, totals: Totals) -> tuple[BudgetName, ...]:
+        return tuple(self._at_share(totals, self.warn_at))
 
-    def _reached(self, totals: Totals, share: float) -> Iterator[BudgetName]:
-        return (name for name, limit in self.limits().items() if _used(name, totals) >= share * limit)
+    def _at_share(self, totals: Totals, share: float) -> Iterator[BudgetName]:
+        return (name for name, limit in self.limits().items() if _amount(name, totals) >= share * limit)
 
 
 UNLIMITED = Budgets()
 
 
 class BudgetSpent(UserError):
-    """A model was not asked, because nothing is left of `budget`."""
+    """The model was not called because `budget` is exhausted."""
 
     code = "budget_spent"
 
     def __init__(self, budget: BudgetName, limit: float) -> None:
         self.budget: BudgetName = budget
         self.limit = limit
-        super().__init__(f"{setting_of(budget)}: {limit:g} is spent; expected a larger budget, or none")
+        super().__init__(f"{setting_name(budget)}: {limit:g} is spent; expected a larger budget, or none")
 
     def __reduce__(self) -> tuple[type["BudgetSpent"], tuple[BudgetName, float]]:
         return BudgetSpent, (self.budget, self.limit)
 
 
-def setting_of(budget: str) -> str:
+def setting_name(budget: str) -> str:
     return f"BUDGET_{budget.replace(' ', '_').upper()}"
 
 
-def _used(name: BudgetName, totals: Totals) -> float:
+def _amount(name: BudgetName, totals: Totals) -> float:
     scope, _, unit = name.partition(" ")
-    spent: Spent = getattr(totals, scope)
-    return spent.usage.tokens if unit == "tokens" else spent.dollars
+    spending: Spending = getattr(totals, scope)
+    return spending.usage.tokens if unit == "tokens" else spending.dollars

@@ -1,4 +1,4 @@
-"""What a search will take, and the machines that it is computed on."""
+"""Estimated cost of a search, and the machines that compute it."""
 
 import math
 from typing import Annotated, Literal
@@ -9,7 +9,7 @@ from quant.numeric.frozen import Frozen
 
 
 class Estimate(Frozen):
-    """What a search will take, before it starts."""
+    """Estimated cost of a search before it starts."""
 
     trials: int
     evaluations: int
@@ -23,18 +23,18 @@ class Estimate(Frozen):
 
 
 class Machines(Frozen):
-    """Where jobs are computed."""
+    """Machines that compute jobs, with their price."""
 
     kind: Literal["local", "ray", "sagemaker"] = "local"
     instances: Annotated[int, Field(ge=0, le=1000)] = 0
-    """That are paid for while a job runs; 0 for machines that are there anyway."""
+    """Instances billed while a job runs; 0 for machines that exist anyway."""
     cores: Annotated[int, Field(ge=1)] = 1
-    """Of all of them together."""
+    """Total over all instances."""
     instance_type: str = ""
     dollars_per_hour: float | None = None
-    """Of one instance; None where the price is not known, or there is none."""
+    """Price of one instance; None if unknown or not applicable."""
     starting_seconds: float = 0.0
-    """Until the first instance computes."""
+    """Start-up time of the first instance."""
 
     @property
     def remote(self) -> bool:
@@ -42,5 +42,5 @@ class Machines(Frozen):
         return self.kind == "sagemaker"
 
     def dollars(self, seconds: float) -> float:
-        """Of so many seconds; whole seconds are paid for, 0 where the price is not known."""
+        """Price of `seconds`, billed in whole seconds; 0 if the price is unknown."""
         return self.instances * (self.dollars_per_hour or 0.0) * math.ceil(seconds) / 3600.0

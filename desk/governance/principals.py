@@ -1,4 +1,4 @@
-"""Who acts: the principal of every request, with roles and scopes."""
+"""The principal of a request: owner, roles and scopes."""
 
 from typing import Annotated, TypeAlias
 
@@ -8,18 +8,18 @@ from desk.governance.roles import PERMISSIONS, Permission, Role
 from quant.numeric.frozen import Frozen
 
 User: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$")]
-"""The name of one who signs in."""
+"""Name of a user."""
 
 
 class Principal(Frozen):
-    """Who acts, with which roles; every key in the store starts with the owner."""
+    """The acting user with roles and scopes; every key in the store starts with the owner."""
 
     owner: str
     roles: tuple[Role, ...] = ()
     scopes: tuple[Permission, ...] | None = None
-    """What an API key may do of what the roles permit; None for all of it."""
+    """Permissions that an API key keeps of those of its roles; None keeps all."""
     via: str = "local"
-    """How it is known who acts: `local`, `key:` with the id of an API key, or `token:` with that of a pool's client."""
+    """Means of authentication: `local`, `key:<API key id>` or `token:<client id>`."""
 
     def may(self, permission: Permission) -> bool:
         if self.scopes is not None and permission not in self.scopes:

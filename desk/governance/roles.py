@@ -1,4 +1,4 @@
-"""What people may do, by their role."""
+"""Roles and their permissions."""
 
 from typing import Literal, TypeAlias
 
@@ -19,17 +19,17 @@ Permission: TypeAlias = Literal[
 _ANALYST: frozenset[Permission] = frozenset(
     {"research:read", "research:write", "market-data:read", "proprietary-data:read"}
 )
-_MANAGES: frozenset[Permission] = frozenset({"launch:approve", "proprietary-data:write"})
+_MANAGER: frozenset[Permission] = frozenset({"launch:approve", "proprietary-data:write"})
 _ADMINISTRATOR: frozenset[Permission] = frozenset({"compliance:write", "user:write", "admin:read", "admin:write"})
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
     "analyst": _ANALYST,
-    "portfolio-manager": _ANALYST | _MANAGES,
+    "portfolio-manager": _ANALYST | _MANAGER,
     "compliance-officer": frozenset(
         {"research:read", "market-data:read", "proprietary-data:read", "compliance:write", "admin:read"}
     ),
-    "administrator": _ANALYST | _MANAGES | _ADMINISTRATOR,
+    "administrator": _ANALYST | _MANAGER | _ADMINISTRATOR,
 }
-"""Of one's own objects, wherever no rule asks for a second person."""
+"""Permissions on one's own objects, unless a rule requires a second person."""
 
 ROLES: tuple[Role, ...] = tuple(PERMISSIONS)

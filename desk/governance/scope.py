@@ -1,4 +1,4 @@
-"""Who acts, in which run, on which store and within which budgets."""
+"""The scope of an agent's calls: principal, run, store and budgets."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from store.store import Store
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """Who acts, in which run, on which store: what every agent's tools and calls need."""
+    """Principal, run, store and budgets that every agent's tools and calls need."""
 
     principal: Principal
     run: str
     store: Store
-    said: tuple[str, ...] | None = None
-    """What the person wrote, where an agent may quote it."""
+    quotable_texts: tuple[str, ...] | None = None
+    """Texts of the user that the agent may quote; None where quoting is not checked."""
     budgets: Budgets = UNLIMITED
     now: Callable[[], datetime] = utc_now
 

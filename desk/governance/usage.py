@@ -1,4 +1,4 @@
-"""What asking models took."""
+"""Usage of models: tokens, dollars and seconds."""
 
 import math
 import operator
@@ -10,19 +10,18 @@ from quant.numeric.frozen import Frozen
 
 
 class Usage(Frozen):
-    """Tokens, money and time, summed over answers; of calls that failed without an answer nothing is known but their
-    number and time."""
+    """Tokens, dollars and seconds summed over answers; failed calls add only to `retries` and `seconds`."""
 
     answers: int = 0
     retries: int = 0
-    """Calls that failed and were made again, by the same model or by another."""
+    """Failed calls that were repeated, by the same model or another."""
     input_tokens: int = 0
-    """Without those that came from or went to the cache."""
+    """Tokens neither read from nor written to the cache."""
     cached_tokens: int = 0
     written_tokens: int = 0
     output_tokens: int = 0
     dollars: float | None = 0.0
-    """None where the price of a model is not known."""
+    """None if the price of a model is unknown."""
     seconds: float = 0.0
 
     @property
@@ -30,7 +29,7 @@ class Usage(Frozen):
         return self.input_tokens + self.cached_tokens + self.written_tokens + self.output_tokens
 
     def __add__(self, other: "Usage") -> "Usage":
-        known = [part.dollars for part in (self, other) if part.dollars is not None]
+        known_dollars = [part.dollars for part in (self, other) if part.dollars is not None]
         return Usage(
             answers=self.answers + other.answers,
             retries=self.retries + other.retries,
@@ -38,7 +37,7 @@ class Usage(Frozen):
             cached_tokens=self.cached_tokens + other.cached_tokens,
             written_tokens=self.written_tokens + other.written_tokens,
             output_tokens=self.output_tokens + other.output_tokens,
-            dollars=math.fsum(known) if len(known) == 2 else None,
+            dollars=math.fsum(known_dollars) if len(known_dollars) == 2 else None,
             seconds=self.seconds + other.seconds,
         )
 
@@ -51,7 +50,7 @@ AgentName: TypeAlias = Literal["risk_manager", "market_analyst", "optimizer", "e
 
 
 class AgentUsage(Frozen):
-    """What an agent took in a run, and the models that answered it."""
+    """Usage of an agent in a run, and the models that answered it."""
 
     agent: AgentName
     models: tuple[str, ...]

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field, TypeAdapter
 
 from desk.figures.figures import RenderedClaim
-from desk.governance.approvals import Asked, Decided, Subject
+from desk.governance.approvals import ApprovalDecision, ApprovalRequest, Subject
 from desk.governance.estimates import Estimate
 from desk.governance.usage import AgentName, Usage
 from desk.optimization.answers import Decision
@@ -214,13 +214,13 @@ class ApprovalRequested(Happened):
     """The run waits until a person decides."""
 
     event: Literal["approval_requested"] = "approval_requested"
-    asked: Asked
+    asked: ApprovalRequest
 
 
 class ApprovalDecided(Happened):
     event: Literal["approval_decided"] = "approval_decided"
     subject: Subject = "launch"
-    decided: Decided
+    decided: ApprovalDecision
     request_digest: str = ""
     """Names the whole request, as it was decided."""
     estimate: Estimate | None = None

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from desk.base.errors import InvalidInput
-from desk.figures import labels as naming
+from desk.figures import labels
 from desk.figures.figures import Figure, Unit
 from desk.figures.sheet import Sheet
 from desk.market.prices import Prices, PriceSource
@@ -128,7 +128,7 @@ def _evaluate(loaded: Prices, request: OptimizationRequest, window: Window) -> E
     dates = world.market.dates[part]
     found = QuickEvaluation(
         rule=rule,
-        name=naming.strategy(config),
+        name=labels.strategy_label(config),
         universe=world.request.universe,
         scenario=scenario.name,
         first_day=str(dates[0]),
@@ -222,7 +222,7 @@ def _figures(
     world: World, found: QuickEvaluation, weight: float, part: slice, simulated: Simulation
 ) -> tuple[Figure, ...]:
     sheet, mandate = Sheet(TOOL, "quick"), found.rule.mandate
-    place = naming.plain(found.scenario)
+    place = labels.plain_label(found.scenario)
     sheet.add("name", "the configuration that was evaluated", found.name, "text")
     sheet.add("universe", "prices that the configuration was evaluated on", world.market.source, "text")
     sheet.add("scenario", "scenario that the configuration was simulated in", place, "text")

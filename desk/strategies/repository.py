@@ -1,8 +1,8 @@
 """Strategies that a person saved: named, in versions that never change."""
 
 from desk.base.errors import InvalidInput
-from desk.base.names import cleaned, key_of
-from desk.figures import labels as naming
+from desk.base.names import clean_name, name_key
+from desk.figures import labels
 from desk.figures.figures import Figure
 from desk.figures.sheet import Sheet
 from desk.strategies.templates import Rule
@@ -26,7 +26,7 @@ class SavedStrategy(Frozen):
 
 async def save_strategy(store: Store, owner: str, name: str, rule: Rule, *, universe: str = "sp500") -> SavedStrategy:
     """Version 1 of a new name, or the next one; saving the latest version again changes nothing."""
-    text = cleaned("name", name)
+    text = clean_name("name", name)
     while True:
         versions = await _versions(store, owner, text)
         if versions and (versions[-1].rule, versions[-1].universe) == (rule, universe):
@@ -42,7 +42,7 @@ async def save_strategy(store: Store, owner: str, name: str, rule: Rule, *, univ
 
 async def saved_strategy(store: Store, owner: str, name: str, version: int | None = None) -> SavedStrategy:
     """A version, by default the latest."""
-    versions = await _versions(store, owner, cleaned("name", name))
+    versions = await _versions(store, owner, clean_name("name", name))
     if not versions:
         names = ", ".join(saved.name for saved in await saved_strategies(store, owner))
         raise InvalidInput("name", name, reason="no strategy has that name", allowed=names or "nothing is saved yet")
@@ -56,7 +56,7 @@ async def saved_strategies(store: Store, owner: str) -> tuple[SavedStrategy, ...
     latest: dict[str, SavedStrategy] = {}
     async for record in iterate_records(store.records, owner, KIND):
         saved = SavedStrategy.model_validate(record.document)
-        latest[key_of(saved.name)] = saved
+        latest[name_key(saved.name)] = saved
     return tuple(sorted(latest.values(), key=lambda saved: saved.name.casefold()))
 
 
@@ -64,17 +64,17 @@ def figures_of_saved(saved: SavedStrategy) -> tuple[Figure, ...]:
     sheet = Sheet(TOOL, "saved")
     sheet.add("name", "name under which the strategy was saved", saved.name, "text")
     sheet.add("version", "version of the saved strategy", saved.version, "count")
-    sheet.add("configuration", "the configuration that was saved", naming.strategy(saved.rule.config), "text")
+    sheet.add("configuration", "the configuration that was saved", labels.strategy_label(saved.rule.config), "text")
     target = saved.rule.mandate.target_volatility
     sheet.add("target_volatility", "target volatility of the saved strategy", target, "percent")
     return sheet.figures
 
 
 def _key(owner: str, name: str, version: int) -> Key:
-    return Key(owner, KIND, f"{key_of(name)}.{version:06d}")
+    return Key(owner, KIND, f"{name_key(name)}.{version:06d}")
 
 
 async def _versions(store: Store, owner: str, name: str) -> list[SavedStrategy]:
     """In their order, which is that of their keys."""
-    found = iterate_records(store.records, owner, KIND, prefix=f"{key_of(name)}.")
+    found = iterate_records(store.records, owner, KIND, prefix=f"{name_key(name)}.")
     return [SavedStrategy.model_validate(record.document) async for record in found]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from desk.base.owners import note_owner
+from desk.base.owners import register_owner
 from desk.surrogates.schemas import BadSurrogate, NoSurrogate, Problem, Surrogate
 from quant.strategies.trial import Trial
 from store.errors import Conflict, Missing
@@ -38,7 +38,7 @@ async def register(
     content, fitted = await asyncio.to_thread(_made, problem, trials)
     artifact = hashlib.sha256(content).hexdigest()
     await store.blobs.put(_blob(owner, artifact), content)
-    await note_owner(store, owner)
+    await register_owner(store, owner)
     while True:
         newest = await _newest(store, owner, problem.digest())
         again = newest is not None and newest.tried == tried

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from desk.base.errors import InvalidInput, reason_and_allowed
-from desk.figures import labels as naming
 from desk.figures.figures import Figure
+from desk.figures.labels import plain_label
 from desk.figures.sheet import ORDINALS, Sheet
 from desk.market.prices import PriceSource
 from desk.portfolios.holdings import INDEX, Assets, Holdings, load_holdings
@@ -183,7 +183,7 @@ def _caveats(assets: Assets, scenario: Scenario | None) -> list[str]:
     if scenario is None:
         said = "The future is drawn from blocks of the assets' own past, with its means: nothing new can happen in it."
         return [said, assets.days_used, *assets.caveats]
-    said = [f"The index follows the scenario {naming.plain(scenario.name)}: its return and volatility are assumptions."]
+    said = [f"The index follows the scenario {plain_label(scenario.name)}: its return and volatility are assumptions."]
     if scenario.engine == "gbm":
         said.append(GBM_BANNER)
     if scenario.engine in _DRAWING:
@@ -195,7 +195,7 @@ def _figures(
     held: Holdings, plan: SavingsPlan, scenario: Scenario | None, model: JointModel, found: WealthSummary
 ) -> tuple[Figure, ...]:
     sheet = Sheet(TOOL, "wealth")
-    source = naming.plain(scenario.name) if scenario else "own history"
+    source = plain_label(scenario.name) if scenario else "own history"
     sheet.add("scenario", "scenario of the simulated wealth", source, "text")
     sheet.add("years", "years of the simulated wealth", float(plan.years), "years")
     sheet.add("paths", "simulated paths of wealth", plan.paths, "count")

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pydantic import AwareDatetime
 
 from desk.base.errors import InvalidInput, NotFound, UserError
-from desk.base.owners import note_owner
+from desk.base.owners import register_owner
 from desk.market.prices import PriceSource
 from desk.portfolios.repository import kept_portfolio
 from desk.wealth.schemas import (
@@ -84,7 +84,7 @@ async def simulate(
         created_at=now,
         expires_at=now + KEPT,
     )
-    await note_owner(store, owner)
+    await register_owner(store, owner)
     if found.closes is not None:
         await store.blobs.put(_file(owner, made.id), found.closes)
     summary = SimulationSummary.model_validate(

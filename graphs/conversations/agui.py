@@ -34,7 +34,7 @@ from ag_ui.core import (
 )
 
 from desk.conversation.schemas import Turn
-from desk.governance.approvals import Asked, Ruling
+from desk.governance.approvals import ApprovalRequest, Ruling
 from desk.runs import events as trace
 from desk.runs.progress import LiveEvent
 
@@ -102,7 +102,7 @@ class Translation:
             found += self.fail(live.event.code, live.event.kind)
         return self._given(found)
 
-    def pause(self, run: str, asked: Asked, *, second_person: bool = False) -> list[BaseEvent]:
+    def pause(self, run: str, asked: ApprovalRequest, *, second_person: bool = False) -> list[BaseEvent]:
         """A person has to decide; the next part goes on from there."""
         waiting = {"run": run, "subject": asked.subject, "asked": asked.model_dump(mode="json", exclude={"at"})}
         subject = "launch it" if asked.subject == "launch" else "open its locked holdout"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from desk.base.errors import Conflicting, InvalidInput, NotFound
 from desk.conversation.schemas import Turn
-from desk.governance.approvals import Ruling, approval_of
+from desk.governance.approvals import Ruling, load_approval
 from desk.governance.principals import Principal
 from desk.runs.events import TurnFinished, TurnPaused
 from graphs.conversations.answering import Answering
@@ -91,11 +91,11 @@ async def go_on(
         allowed = f"one answer, to {ids[0]}" if ids else "no resume: the thread waits for nobody"
         raise InvalidInput("body.resume", ", ".join(id_ for id_, _ in answers)[:200], allowed=allowed)
     ((_, ruling),) = answers
-    approval = await approval_of(dependencies.store, owner, pauses[-1].waits_for, pauses[-1].subject)
+    approval = await load_approval(dependencies.store, owner, pauses[-1].waits_for, pauses[-1].subject)
     assert approval is not None
     if approval.decided is None:
         await decide(dependencies, answering, asking, thread, pauses[-1].waits_for, ruling)
-    elif not approval.decided.same_as(ruling):
+    elif not approval.decided.has_same_effect(ruling):
         raise AlreadyDecided(f"body.resume: it was {approval.decided.verdict}; expected that decision")
     document = {"turn": turn.number, "part": len(pauses)}
     with suppress(Conflict):  # the same answer, sent twice at once
@@ -119,7 +119,7 @@ async def told(
             found = translation.of(live)
             match live.event:
                 case TurnPaused():
-                    approval = await approval_of(dependencies.store, owner, live.event.waits_for, live.event.subject)
+                    approval = await load_approval(dependencies.store, owner, live.event.waits_for, live.event.subject)
                     assert approval is not None
                     here = decides(dependencies, asking, owner, live.event.subject, approval)
                     found += translation.pause(live.event.waits_for, approval.asked, second_person=not here)

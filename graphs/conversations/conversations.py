@@ -254,7 +254,7 @@ async def _steps(dependencies: Dependencies, owner: str, turn: Turn, log: EventL
             store=dependencies.store,
             budgets=dependencies.budgets,
             now=dependencies.now,
-            said=(*(earlier.asked for earlier in place.before), turn.asked),
+            quotable_texts=(*(earlier.asked for earlier in place.before), turn.asked),
             prices=dependencies.prices_of(owner),
             runs=RunsOfOwner(dependencies, owner, turn.id, lambda: evidence.about(turn.focus), at, tell),
             focus=turn.focus,

@@ -3,7 +3,7 @@
 from desk.base.errors import Conflicting
 from desk.conversation.interrupts import Interrupt, editable
 from desk.conversation.schemas import Turn
-from desk.governance.approvals import Decided, Ruling, Subject, approval_of
+from desk.governance.approvals import ApprovalDecision, Ruling, Subject, load_approval
 from desk.governance.principals import Principal
 from desk.runs.events import TurnPaused
 from graphs.conversations.answering import Answering
@@ -28,7 +28,7 @@ async def interrupts(dependencies: Dependencies, asking: Principal, conversation
     if turn is None or turn.state != "waiting" or turn.waits_for is None:
         return []
     run, subject = turn.waits_for
-    approval = await approval_of(store, owner, run, subject)
+    approval = await load_approval(store, owner, run, subject)
     if approval is None or approval.decided is not None:
         return []
     request = (await run_of(store, owner, run)).request
@@ -55,7 +55,7 @@ async def decide(
     if turn is None or subject is None:
         await run_of(dependencies.store, owner, run)
         raise NothingWaits(f"run: the conversation waits for no decision on {run!r}; expected one of its interrupts")
-    decided = Decided(**ruling.model_dump(), by=owner, at=dependencies.now())
+    decided = ApprovalDecision(**ruling.model_dump(), by=owner, at=dependencies.now())
     await decide_approval(dependencies, owner, run, decided, subject, decider=asking)
     return await answering.ensure(owner, turn.conversation, turn.number, adopted=True)
 

@@ -12,7 +12,7 @@ from desk.conversation.answers import RunSummary
 from desk.conversation.context import Rejected, Waiting
 from desk.conversation.focus import Focus
 from desk.figures.figures import Figure
-from desk.governance.approvals import approval_of
+from desk.governance.approvals import load_approval
 from desk.governance.estimates import Estimate
 from desk.optimization.estimate import estimate
 from desk.optimization.repositories.result_repository import load_result
@@ -145,7 +145,7 @@ class RunsOfOwner:
         return await run_of(store, owner, found[0].id)
 
     async def _rejected(self, run: str) -> Rejected:
-        approval = await approval_of(self._dependencies.store, self._owner, run)
+        approval = await load_approval(self._dependencies.store, self._owner, run)
         assert approval is not None
         assert approval.decided is not None
         decided = approval.decided

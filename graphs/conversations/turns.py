@@ -12,7 +12,7 @@ from desk.base.errors import Conflicting, InvalidInput, NotFound
 from desk.conversation.feedback import forget_feedback
 from desk.conversation.messages import Message, number_of, numbered
 from desk.conversation.schemas import EVIDENCE, UNANSWERED, Conversation, Turn
-from desk.governance.approvals import Subject, approval_of
+from desk.governance.approvals import Subject, load_approval
 from desk.runs.model_answers import forget_answers
 from graphs.dependencies import Dependencies
 from graphs.runs.leases import leased
@@ -213,7 +213,7 @@ async def can_go_on(store: Store, owner: str, turn: Turn) -> bool:
 
 
 async def is_decided(store: Store, owner: str, run: str, subject: Subject) -> bool:
-    approval = await approval_of(store, owner, run, subject)
+    approval = await load_approval(store, owner, run, subject)
     return approval is not None and approval.decided is not None
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import structlog
 
 from desk.base.errors import Conflicting, NotFound, UserError
-from desk.governance.approval_requests import closing
-from desk.governance.approvals import approval_of
+from desk.governance.approval_requests import closing_puts
+from desk.governance.approvals import load_approval
 from desk.optimization.request import OptimizationRequest
 from desk.runs.events import RunFailed, TraceEvent
 from graphs.dependencies import Dependencies
@@ -129,7 +129,7 @@ async def cancel(dependencies: Dependencies, owner: str, run_id: str, *, by: str
             after = gate.left(run_id).filled(dependencies.jobs_per_user, dependencies.now())
         puts = [run.put(record.version), turnstile.kept(owner, after, version)]
         if not executed:
-            puts += await closing(store, await approval_of(store, owner, run_id), dependencies.now())
+            puts += await closing_puts(store, await load_approval(store, owner, run_id), dependencies.now())
         try:
             await store.records.put_many(puts)
         except Conflict:
@@ -205,7 +205,7 @@ async def release_next(dependencies: Dependencies, owner: str, job: str, number:
             wanted = run.cancelling
             cancelled = run.moved("cancelled", at=dependencies.now(), by=wanted.by, reason=wanted.reason)
             puts.append(cancelled.put(record.version))
-            puts += await closing(store, await approval_of(store, owner, job), dependencies.now())
+            puts += await closing_puts(store, await load_approval(store, owner, job), dependencies.now())
         try:
             await store.records.put_many(puts)
         except Conflict:

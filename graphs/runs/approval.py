@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from desk.base.errors import Conflicting, UserError
-from desk.governance.approval_requests import NeedsAnother, ask, may_decide
-from desk.governance.approvals import Approval, Asked, Subject, Thresholds
+from desk.governance.approval_requests import SecondPersonRequired, may_decide, request_approval
+from desk.governance.approvals import Approval, ApprovalRequest, Subject, Thresholds
 from desk.governance.estimates import Machines
 from desk.governance.principals import Principal
 from desk.optimization.estimate import estimate
@@ -31,7 +31,7 @@ async def asked_for(context: Context, thresholds: Thresholds | None, now: dateti
     exceeded = thresholds.exceeded(whole)
     if not exceeded:
         return None
-    asked = Asked(
+    asked = ApprovalRequest(
         subject="launch",
         estimate=whole,
         exceeded=exceeded,
@@ -41,7 +41,7 @@ async def asked_for(context: Context, thresholds: Thresholds | None, now: dateti
         instance_type=machines.instance_type,
         dollars_per_hour=machines.dollars_per_hour,
     )
-    return await ask(context.store, context.owner, context.run, context.request.name, asked)
+    return await request_approval(context.store, context.owner, context.run, context.request.name, asked)
 
 
 def check_payable(context: Context, thresholds: Thresholds | None, approval: Approval | None) -> None:
@@ -86,7 +86,7 @@ def check_decider(
 ) -> None:
     """`Forbidden` for somebody who may not decide; where people sign in, a cancelled run is its owner's alone."""
     if not decides(dependencies, decider, run.owner, subject, asked):
-        raise NeedsAnother(subject, asked.question if asked else "")
+        raise SecondPersonRequired(subject, asked.question if asked else "")
     withdrawn = bool(dependencies.second_person) and subject == "launch" and run.state == "cancelled"
     if withdrawn and decider.owner != run.owner:
         raise Conflicting(

@@ -1,8 +1,8 @@
 """Deciding what another person has asked."""
 
 from desk.base.errors import Conflicting
-from desk.governance.approval_requests import Question, filed_of
-from desk.governance.approvals import Decided, Ruling
+from desk.governance.approval_requests import Question, load_question
+from desk.governance.approvals import ApprovalDecision, Ruling
 from desk.governance.principals import Principal
 from graphs.conversations.answering import Answering
 from graphs.dependencies import Dependencies
@@ -13,11 +13,11 @@ async def decide_question(
     dependencies: Dependencies, answering: Answering, asking: Principal, question_id: str, ruling: Ruling
 ) -> Question:
     """Record what `asking` decides; the run, and the conversation that waits for it, go on."""
-    filed = await filed_of(dependencies.store, asking, question_id)
+    filed = await load_question(dependencies.store, asking, question_id)
     owner, subject = filed.question.owner, filed.question.asked.subject
     if filed.question.withdrawn:
         raise Conflicting(f"question: {question_id!r} was withdrawn; expected one that GET /api/approvals lists")
-    decided = Decided(**ruling.model_dump(), by=asking.owner, at=dependencies.now())
+    decided = ApprovalDecision(**ruling.model_dump(), by=asking.owner, at=dependencies.now())
     await decide_approval(dependencies, owner, filed.run, decided, subject, decider=asking)
     await answering.ensure_all(owner)
-    return (await filed_of(dependencies.store, asking, question_id)).question
+    return (await load_question(dependencies.store, asking, question_id)).question

@@ -7,7 +7,7 @@ goes on. In between the record of the run says where it is, so that nobody else 
 import asyncio
 
 from desk.base.errors import Conflicting
-from desk.governance.approvals import approval_of
+from desk.governance.approvals import load_approval
 from desk.optimization.holdout import opened_holdout
 from desk.optimization.repositories.ledger import save_ledger
 from desk.optimization.repositories.result_repository import result_key
@@ -64,7 +64,7 @@ async def obstacle(store: Store, run: Run) -> str | None:
         return None
     if run.state not in STOPPED:
         return f"it is {run.state}"
-    approval = await approval_of(store, run.owner, run.id, "holdout")
+    approval = await load_approval(store, run.owner, run.id, "holdout")
     if approval is not None and approval.decided is None:
         return "a person has yet to decide whether its holdout is opened"
     if approval is not None and approval.granted and await opened_holdout(store, run.owner, run.id) is None:

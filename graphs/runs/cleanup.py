@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from pydantic import Field
 
-from desk.base.owners import owners
+from desk.base.owners import list_owners
 from desk.compute.shards.repository import forget_shards
 from desk.runs.cached_answers import forget_derived
 from desk.wealth.repository import forget_trajectories
@@ -74,7 +74,7 @@ async def clean_up(dependencies: Dependencies, now: datetime, *, dry_run: bool =
     kept: list[KeptRun] = []
     forgotten: list[Forgotten] = []
     derived = trajectories = 0
-    everybody = await owners(dependencies.store)
+    everybody = await list_owners(dependencies.store)
     for owner in everybody:
         runs = [
             Run.model_validate(record.document)

@@ -3,7 +3,7 @@
 import uuid
 
 from desk.base.code_version import code_version
-from desk.base.owners import note_owner
+from desk.base.owners import register_owner
 from desk.market.prices import facts_of
 from desk.optimization.repositories.ledger import load_ledger, save_ledger, tried, tried_by_pipelines
 from desk.optimization.request import OptimizationRequest
@@ -42,7 +42,7 @@ async def new_run(
         request = request.model_copy(update={"universe": await dependencies.prices_of(owner).pin(request.universe)})
     data_digest, request = await served(dependencies, owner, request)
     before = await tried_before(dependencies.store, owner, data_digest) if ledger is None else ledger
-    await note_owner(dependencies.store, owner)
+    await register_owner(dependencies.store, owner)
     now = dependencies.now()
     return Run(
         id=run_id or uuid.uuid4().hex,

@@ -17,7 +17,7 @@ from desk.base.code_version import code_version
 from desk.base.errors import InvalidInput, UserError
 from desk.governance import approval_requests as questions
 from desk.governance import approvals
-from desk.governance.approvals import Approval, Subject, approval_of
+from desk.governance.approvals import Approval, Subject, load_approval
 from desk.governance.principals import Principal
 from desk.governance.roles import ROLES
 from desk.governance.usage import AgentName
@@ -78,7 +78,7 @@ async def execute(
 async def _executed(
     dependencies: Dependencies, owner: str, run_id: str, decisions: Sequence[Decision] | None, by: str
 ) -> AsyncGenerator[TraceEvent]:
-    approval = await approval_of(dependencies.store, owner, run_id)  # before the run: a decision changes both at once
+    approval = await load_approval(dependencies.store, owner, run_id)  # before the run: a decision changes both at once
     run = await run_of(dependencies.store, owner, run_id)
     stored = await events_of(dependencies.store, owner, run_id)
     if run.state in ENDED or (run.state == "waiting" and approval is not None and approval.decided is None):
@@ -122,7 +122,7 @@ async def decide_approval(
     dependencies: Dependencies,
     owner: str,
     run_id: str,
-    decided: approvals.Decided,
+    decided: approvals.ApprovalDecision,
     subject: Subject = "launch",
     *,
     decider: Principal | None = None,
@@ -138,13 +138,13 @@ async def decide_approval(
     if subject == "holdout" and decided.verdict == "edited":
         raise InvalidInput("verdict", decided.verdict, allowed="approved or rejected: a holdout has nothing to edit")
     while True:
-        earlier = await approval_of(dependencies.store, owner, run_id, subject)
+        earlier = await load_approval(dependencies.store, owner, run_id, subject)
         record = await record_of(dependencies.store, owner, run_id)
-        if await approval_of(dependencies.store, owner, run_id, subject) != earlier:
+        if await load_approval(dependencies.store, owner, run_id, subject) != earlier:
             continue  # a decision changes both at once, and one fell between the two
         run = Run.model_validate(record.document)
         check_decider(dependencies, run, subject, earlier, decider)
-        besides = await questions.closing(dependencies.store, earlier, decided.at, decided)
+        besides = await questions.closing_puts(dependencies.store, earlier, decided.at, decided)
         tickets: list[turnstile.Ticket] = []
         if subject == "launch" and earlier is not None and earlier.decided is None:
             run = await _as_decided(dependencies, run, decided)
@@ -155,7 +155,7 @@ async def decide_approval(
                 )
                 besides.append(entered)
         try:
-            approval = await approvals.decide(dependencies.store, owner, run_id, subject, decided, besides=besides)
+            approval = await approvals.decide(dependencies.store, owner, run_id, subject, decided, extra_puts=besides)
         except Conflict:
             continue
         if earlier is not None and earlier.decided is None and approval.decided != decided:
@@ -252,7 +252,7 @@ async def _read_out(dependencies: Dependencies, run: Run, stored: list[TraceEven
     if run.state == "completed":
         await forget_answers(dependencies.store, run.owner, run.id)
     if run.state == "rejected":
-        approval = await approval_of(dependencies.store, run.owner, run.id)
+        approval = await load_approval(dependencies.store, run.owner, run.id)
         assert approval is not None
         await _tell(dependencies, run, approval)
         return await events_of(dependencies.store, run.owner, run.id)
@@ -266,7 +266,7 @@ async def _tell(dependencies: Dependencies, run: Run, approval: Approval) -> Non
     await log.append(*told(log, approval, run.request, dependencies.jobs.machines))
 
 
-async def _as_decided(dependencies: Dependencies, run: Run, decided: approvals.Decided) -> Run:
+async def _as_decided(dependencies: Dependencies, run: Run, decided: approvals.ApprovalDecision) -> Run:
     """The run after the decision; what the person changed is checked as a new request is."""
     if decided.verdict == "rejected":
         return run.moved("rejected", at=decided.at, by=decided.by, reason=decided.reason)
@@ -345,14 +345,14 @@ async def _advance(
 
 async def _wait(dependencies: Dependencies, owner: str, run_id: str, *, by: str) -> None:
     """Let the run wait for a person, unless it has ended or the person has decided meanwhile."""
-    while (asked := await approval_of(dependencies.store, owner, run_id)) is None or asked.decided is None:
+    while (asked := await load_approval(dependencies.store, owner, run_id)) is None or asked.decided is None:
         record = await record_of(dependencies.store, owner, run_id)
         run = Run.model_validate(record.document)
         if run.state in STOPPED or run.state == "waiting":
             return
         try:
             waiting = run.moved("waiting", at=dependencies.now(), by=by).put(record.version)
-            listed = await questions.reopening(dependencies.store, owner, run_id, run.request.name, asked)
+            listed = await questions.reopening_puts(dependencies.store, owner, run_id, run.request.name, asked)
             await dependencies.store.records.put_many([waiting, *listed])
         except Conflict:
             continue

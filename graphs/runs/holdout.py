@@ -7,8 +7,8 @@ import asyncio
 
 from desk.base.code_version import code_version
 from desk.base.errors import InvalidInput, UserError
-from desk.governance.approval_requests import ask
-from desk.governance.approvals import Approval, Asked, Thresholds, approval_of
+from desk.governance.approval_requests import request_approval
+from desk.governance.approvals import Approval, ApprovalRequest, Thresholds, load_approval
 from desk.optimization.holdout import OpenedHoldout, holdout_figures, opened_holdout, save_holdout
 from desk.optimization.inputs.market_data import load_market
 from desk.optimization.result import OptimizationResult
@@ -31,7 +31,7 @@ async def open_holdout(dependencies: Dependencies, owner: str, run_id: str) -> O
     result = await _judged(dependencies, run)
     stored = await events_of(dependencies.store, owner, run_id)
     log = EventLog(dependencies.store, owner, run_id, stored, dependencies.observe, dependencies.now)
-    approval = await approval_of(dependencies.store, owner, run_id, "holdout") or await _asked(dependencies, run)
+    approval = await load_approval(dependencies.store, owner, run_id, "holdout") or await _asked(dependencies, run)
     await log.append(*told(log, approval, run.request, dependencies.jobs.machines))
     if approval.decided is None:
         return None
@@ -58,7 +58,7 @@ async def _judged(dependencies: Dependencies, run: Run) -> OptimizationResult:
 
 
 async def _asked(dependencies: Dependencies, run: Run) -> Approval:
-    asked = Asked(
+    asked = ApprovalRequest(
         subject="holdout",
         estimate=None,
         exceeded=(),
@@ -67,7 +67,9 @@ async def _asked(dependencies: Dependencies, run: Run) -> Approval:
         request_digest=run.request.content_digest(),
     )
     second_person = "holdout" in dependencies.second_person
-    return await ask(dependencies.store, run.owner, run.id, run.request.name, asked, second_person=second_person)
+    return await request_approval(
+        dependencies.store, run.owner, run.id, run.request.name, asked, second_person=second_person
+    )
 
 
 async def _opened(

@@ -73,7 +73,7 @@ def summary(run: Any) -> JobSummary:
 
 
 async def job_of(store: Store, owner: str, run_id: str) -> Job:
-    from desk.governance.approvals import approval_of
+    from desk.governance.approvals import load_approval
     from graphs.runs.repository import events_of, run_of
 
     run = await run_of(store, owner, run_id)
@@ -85,7 +85,7 @@ async def job_of(store: Store, owner: str, run_id: str) -> Job:
         **summary(run).model_dump(),
         progress=folding.progress,
         history=run.history,
-        approval=await approval_of(store, owner, run_id),
+        approval=await load_approval(store, owner, run_id),
         stale=None if stale is None else stale.document,
         code_version=run.code_version,
     )

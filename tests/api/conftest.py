@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from desk.figures.figures import Figure, RenderedClaim, shown
+from desk.figures.figures import Figure, RenderedClaim, format_figure
 from desk.optimization.answers import Decision, Explanation
 from desk.optimization.request import CURRENT_RULE, Limit, Limits, OptimizationRequest
 from desk.optimization.result import (
@@ -269,7 +269,7 @@ def explanation() -> Explanation:
     claims = tuple(
         RenderedClaim(
             section=section,
-            text=text.format(shown(known[id_])),
+            text=text.format(format_figure(known[id_])),
             figures=(id_,),
             template=text.format(f"{{{{{id_}}}}}"),
         )

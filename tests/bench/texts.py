@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from desk.figures.figures import Figure
-from desk.figures.guard.numbers import Number, unexplained
+from desk.figures.guard.numbers import Number, find_unexplained
 
 TEXTS = Path(__file__).with_name("numbers.json")
 
@@ -38,7 +38,7 @@ class Outcome:
 
 def outcome(sample: dict[str, Any]) -> Outcome:
     figures = [Figure(**({"source": "sample"} | figure)) for figure in sample["figures"]]
-    reported = unexplained(sample["text"], figures, sample["permitted"])
+    reported = find_unexplained(sample["text"], figures, sample["permitted"])
     return Outcome(sample["text"], tuple(sample["invented"]), reported)
 
 

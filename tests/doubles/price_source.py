@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from desk.figures.figures import Figure, shown
+from desk.figures.figures import Figure, format_figure
 from desk.market.price_facts import PriceFacts
 from desk.market.prices import Prices
 from desk.market.universe import split_universe
@@ -47,6 +47,6 @@ def assert_well_formed(figures: tuple[Figure, ...], tool: str) -> None:
         assert sorted(set(names)) == sorted(names)
     for figure in figures:
         assert figure.source.startswith(f"{tool}.")
-        assert shown(figure)
+        assert format_figure(figure)
         assert isinstance(figure.value, str) or math.isfinite(figure.value)
         assert figure.error is None or math.isfinite(figure.error)

@@ -13,7 +13,7 @@ from agents.assistant import assistant
 from agents.models.factory import ModelChain, only
 from agents.planner.planner import ASSISTANT
 from desk.base.clock import utc_now
-from desk.governance.approvals import Decided, Thresholds
+from desk.governance.approvals import ApprovalDecision, Thresholds
 from desk.governance.budgets import Budgets
 from desk.optimization.judgement.verification import Unverified
 from desk.optimization.repositories.result_repository import result_key
@@ -223,7 +223,7 @@ async def test_a_job_above_a_threshold_waits_before_any_model_is_asked(home: Pat
 async def test_a_rejected_job_leaves_nothing(home: Path):
     async with opened(home, thresholds=NOTHING) as dependencies:
         run = await waiting(dependencies)
-        no = Decided(verdict="rejected", by="a person", at=utc_now(), reason="too dear")
+        no = ApprovalDecision(verdict="rejected", by="a person", at=utc_now(), reason="too dear")
         await decide_approval(dependencies, OWNER, run, no)
         assert [event async for event in execute(dependencies, OWNER, run)][-1].event == "run_failed"
         assert (await run_of(dependencies.store, OWNER, run)).state == "rejected"

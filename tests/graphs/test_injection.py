@@ -14,7 +14,7 @@ from agents.planner.planner import ASSISTANT
 from desk.base.clock import utc_now
 from desk.base.errors import NotFound
 from desk.conversation.focus import Focus
-from desk.governance.approvals import Decided, Thresholds, approval_of
+from desk.governance.approvals import ApprovalDecision, Thresholds, load_approval
 from desk.optimization.holdout import opened_holdout
 from desk.runs.events import ApprovalDecided, DraftRejected, RunLaunched, ToolCalled, ToolReturned
 from desk.scenarios.repository import ScenarioValues, add_scenario
@@ -187,7 +187,7 @@ async def test_what_belongs_to_somebody_else_is_not_there(attempt: str, poisoned
     assert "7.8%" not in f"{done.told}{done.turn}{done.events}"
     assert done.runs == [MINE]
     async with opened(poisoned) as dependencies:
-        assert await approval_of(dependencies.store, OTHER, THEIRS, "holdout") is None
+        assert await load_approval(dependencies.store, OTHER, THEIRS, "holdout") is None
     nowhere(poisoned, done.turn, *done.events)
 
 
@@ -276,7 +276,7 @@ async def test_there_are_eight_tool_calls_and_no_more(many: int, poisoned: Path)
 async def undecided(dependencies: Dependencies, done: Talked, subject: Any) -> None:
     assert done.turn.state == "waiting"
     assert done.turn.waits_for is not None
-    approval = await approval_of(dependencies.store, OWNER, done.turn.waits_for[0], subject)
+    approval = await load_approval(dependencies.store, OWNER, done.turn.waits_for[0], subject)
     assert approval is not None
     assert approval.decided is None
     assert done.of(ApprovalDecided) == []
@@ -319,7 +319,7 @@ async def test_one_message_begins_few_runs(dependencies: Dependencies):
     for _ in range(LAUNCHES):
         turn = await turn_of(dependencies.store, OWNER, done.turn.conversation, 1)
         assert turn.waits_for is not None
-        no = Decided(verdict="rejected", by="a person", at=utc_now(), reason="not now")
+        no = ApprovalDecision(verdict="rejected", by="a person", at=utc_now(), reason="not now")
         await decide_approval(dependencies, OWNER, turn.waits_for[0], no)
         events += [event async for event in resume(dependencies, OWNER, done.turn.conversation, 1)]
     turn = await turn_of(dependencies.store, OWNER, done.turn.conversation, 1)

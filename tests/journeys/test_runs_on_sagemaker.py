@@ -10,7 +10,7 @@ from agents.planner.planner import EmbeddedPlanner
 from api.app import create_dependencies
 from api.settings import read_settings
 from desk.base.clock import utc_now
-from desk.governance.approvals import Decided, approval_of
+from desk.governance.approvals import ApprovalDecision, load_approval
 from desk.runs.events import ComputationReported, TraceEvent
 from graphs.jobs import jobs
 from graphs.jobs.remote import notice
@@ -57,10 +57,10 @@ async def test_a_run_on_sagemaker_comes_to_the_result_of_this_machine(
     async with create_dependencies(settings, only(EmbeddedPlanner()), queued=True) as dependencies:
         run = (await jobs.submit(dependencies, settings.owner, SMALL, run_id="same")).id
         await worked(dependencies)
-        approval = await approval_of(dependencies.store, settings.owner, run)
+        approval = await load_approval(dependencies.store, settings.owner, run)
         assert approval is not None
         assert "instances" in approval.asked.exceeded
-        decided = Decided(verdict="approved", by=settings.owner, at=utc_now())
+        decided = ApprovalDecision(verdict="approved", by=settings.owner, at=utc_now())
         await decide_approval(dependencies, settings.owner, run, decided)
         life = Life(3, since="computation")  # a process that dies in the middle of submitting
         delivery = await jobs.queue_of(dependencies).receive(lease=0.01, wait=0.0)

@@ -13,7 +13,7 @@ from desk.base.errors import InvalidInput
 
 if TYPE_CHECKING:
     from api.settings import Settings
-    from desk.governance.approval_requests import Filed, Question
+    from desk.governance.approval_requests import Question, StoredQuestion
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -36,7 +36,7 @@ def approvals(*, server: options.Server = None, json_: AsJson = False) -> int:
     return _told([one.question for one in filed], [one.run[:12] for one in filed], "", as_json=json_)
 
 
-async def _filed(settings: "Settings") -> "list[Filed]":
+async def _filed(settings: "Settings") -> "list[StoredQuestion]":
     from api.app import opened_store
     from api.home import prepare_home
     from desk.governance.approval_requests import question_page

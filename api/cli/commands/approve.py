@@ -19,7 +19,7 @@ from api.cli.commands.approvals import approvals
 from api.cli.commands.runs import AsJson
 from api.settings import Settings, read_settings, server_at
 from desk.base.errors import InvalidInput
-from desk.governance.approvals import Asked, Decided, Subject
+from desk.governance.approvals import ApprovalDecision, ApprovalRequest, Subject
 
 if TYPE_CHECKING:
     from graphs.dependencies import Dependencies
@@ -36,7 +36,7 @@ WITHOUT_EDITS = "a = approve, r = reject, Enter = leave it waiting: "
 @dataclass(frozen=True)
 class Waiting:
     run: str
-    asked: Asked
+    asked: ApprovalRequest
     second_person: bool = False
     """Whether somebody else has to decide."""
     question: str = ""
@@ -117,12 +117,12 @@ def _not_there(server: str | None) -> None:
 
 
 async def waiting_for(dependencies: "Dependencies", owner: str, run: str) -> Waiting | None:
-    from desk.governance.approvals import approval_of
+    from desk.governance.approvals import load_approval
     from graphs.runs.repository import run_of
 
     if (await run_of(dependencies.store, owner, run)).state != "waiting":
         return None
-    approval = await approval_of(dependencies.store, owner, run)
+    approval = await load_approval(dependencies.store, owner, run)
     assert approval is not None
     return Waiting(run, approval.asked, second_person=bool(dependencies.second_person), question=approval.question)
 
@@ -140,7 +140,9 @@ def settle(settings: Settings, waiting: Waiting | None, *, as_json: bool) -> int
     return settle(settings, asyncio.run(_decide(settings, waiting.run, decided)), as_json=False)
 
 
-def ask_here(settings: Settings, waiting: Waiting, *, server: str = "", talking: bool = False) -> Decided | None:
+def ask_here(
+    settings: Settings, waiting: Waiting, *, server: str = "", talking: bool = False
+) -> ApprovalDecision | None:
     """What the person at this terminal decides; None, and how to decide is said, where nobody does."""
     _tell(waiting)
     subject = waiting.asked.subject
@@ -170,7 +172,7 @@ def ask_here(settings: Settings, waiting: Waiting, *, server: str = "", talking:
     return None
 
 
-async def _decide(settings: Settings, name: str, decided: Decided, *, as_json: bool = False) -> Waiting | None:
+async def _decide(settings: Settings, name: str, decided: ApprovalDecision, *, as_json: bool = False) -> Waiting | None:
     from api.app import create_dependencies
     from api.cli.commands.optimize import follow
     from api.cli.run_lookup import find
@@ -190,11 +192,11 @@ async def _decide(settings: Settings, name: str, decided: Decided, *, as_json: b
         return await follow(settings, dependencies, run, as_json=as_json)
 
 
-async def _open(settings: Settings, name: str, decided: Decided, *, as_json: bool = False) -> int:
+async def _open(settings: Settings, name: str, decided: ApprovalDecision, *, as_json: bool = False) -> int:
     """Ask for the holdout, decide, and show what is found there."""
     from api.app import create_dependencies
     from api.cli.run_lookup import find
-    from desk.figures.figures import shown
+    from desk.figures.figures import format_figure
     from graphs.runs.holdout import open_holdout
 
     async with create_dependencies(settings) as dependencies:
@@ -211,16 +213,18 @@ async def _open(settings: Settings, name: str, decided: Decided, *, as_json: boo
             return 0
         print(opened.watermark)
         for figure in opened.figures:
-            print(f"  {figure.quantity}: {shown(figure)}")
+            print(f"  {figure.quantity}: {format_figure(figure)}")
         return 0
 
 
-async def _record(dependencies: "Dependencies", owner: str, run: str, decided: Decided, subject: Subject) -> Decided:
+async def _record(
+    dependencies: "Dependencies", owner: str, run: str, decided: ApprovalDecision, subject: Subject
+) -> ApprovalDecision:
     """Record the decision and tell the one that holds."""
     from api.cli.output.progress import ruled
     from api.cli.terminal import plain
     from api.operations.audit import audited_command
-    from desk.governance.approvals import approval_of
+    from desk.governance.approvals import load_approval
     from desk.governance.principals import Principal
     from desk.governance.roles import ROLES
     from graphs.runs.execution import decide_approval
@@ -228,7 +232,7 @@ async def _record(dependencies: "Dependencies", owner: str, run: str, decided: D
     action = f"{'jobs' if subject == 'launch' else subject}.{'reject' if decided.verdict == 'rejected' else 'approve'}"
     async with audited_command(dependencies.store, Principal(owner=owner, roles=ROLES), action, f"jobs/{run}"):
         await decide_approval(dependencies, owner, run, decided, subject)
-    approval = await approval_of(dependencies.store, owner, run, subject)
+    approval = await load_approval(dependencies.store, owner, run, subject)
     assert approval is not None
     assert approval.decided is not None
     print(plain(ruled(approval.decided, subject)), file=sys.stderr)
@@ -237,9 +241,9 @@ async def _record(dependencies: "Dependencies", owner: str, run: str, decided: D
 
 async def decided_here(dependencies: "Dependencies", settings: Settings, run: str, subject: Subject) -> bool:
     """Whether the person at this terminal decides, or has decided elsewhere meanwhile."""
-    from desk.governance.approvals import approval_of
+    from desk.governance.approvals import load_approval
 
-    approval = await approval_of(dependencies.store, settings.owner, run, subject)
+    approval = await load_approval(dependencies.store, settings.owner, run, subject)
     assert approval is not None
     if approval.decided is not None:
         return True
@@ -264,7 +268,7 @@ def _tell(waiting: Waiting) -> None:
             print(f"It takes {rented(whole.instances, asked.instance_type, asked.dollars_per_hour)}", file=sys.stderr)
 
 
-def _asked_in_place(settings: Settings, subject: Subject = "launch") -> Decided | None:
+def _asked_in_place(settings: Settings, subject: Subject = "launch") -> ApprovalDecision | None:
     """What the person at the terminal decides; None leaves the run waiting."""
     edits = subject == "launch"
     while choice := _answer(CHOICES if edits else WITHOUT_EDITS).lower():
@@ -311,13 +315,15 @@ def _answer(question: str) -> str:
     return line.strip()
 
 
-def _made(settings: Settings, verdict: str, **given: Any) -> Decided:
+def _made(settings: Settings, verdict: str, **given: Any) -> ApprovalDecision:
     try:
-        return Decided.model_validate({"verdict": verdict, "by": settings.owner, "at": datetime.now(UTC)} | given)
+        return ApprovalDecision.model_validate(
+            {"verdict": verdict, "by": settings.owner, "at": datetime.now(UTC)} | given
+        )
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0]) if first["loc"] else "reason"
-        node = at((name,), Decided.model_json_schema())
+        node = at((name,), ApprovalDecision.model_json_schema())
         allowed = in_words(node) if first["loc"] else "a reason of 1 to 500 characters"
         value = given.get(name)
         raise InvalidInput(f"--{name}", value, reason=f"{short(value)} is not allowed", allowed=allowed) from error

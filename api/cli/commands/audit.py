@@ -14,7 +14,7 @@ from api.settings import Settings, read_settings
 from desk.base.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from desk.governance.audit_log import Link, Logged
+    from desk.governance.audit_log import Link, LogEntry
     from desk.governance.audit_verification import Verification
 
 PAGE = 1000
@@ -69,13 +69,13 @@ async def _verified(settings: Settings, keyed_after: int, expected: "list[Link]"
     """What is found, and whether there is anything that somebody has run."""
     from api.app import opened_store
     from api.home import prepare_home
-    from desk.base.owners import owners
+    from desk.base.owners import list_owners
     from desk.governance.audit_verification import verify
 
     prepare_home(settings)
     async with opened_store(settings) as store:
         found = await verify(store, settings.audit_key, keyed_after=keyed_after, expected=expected)
-        return found, bool(await owners(store))
+        return found, bool(await list_owners(store))
 
 
 def _tell(found: "Verification") -> None:
@@ -125,13 +125,13 @@ async def _list(settings: Settings, owner: str | None, after: int, *, as_json: b
         console.print(table)
 
 
-def _columns(entry: "Logged") -> tuple[str, ...]:
+def _columns(entry: "LogEntry") -> tuple[str, ...]:
     outcome = "begun" if entry.begun is None else f"{entry.outcome} (of {entry.begun})"
     at = entry.at.strftime("%Y-%m-%d %H:%M:%S")
     return str(entry.number), at, entry.owner, entry.via, entry.action, entry.object, entry.address, outcome
 
 
-async def _entries(settings: Settings, after: int) -> "AsyncGenerator[Logged]":
+async def _entries(settings: Settings, after: int) -> "AsyncGenerator[LogEntry]":
     from api.app import opened_store
     from api.home import prepare_home
     from desk.governance.audit_log import AuditLog

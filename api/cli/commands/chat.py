@@ -319,7 +319,7 @@ class Talk:
     def _exhibit(self, exhibit: "Exhibit", figures: "dict[str, Figure]") -> None:
         from rich.table import Table
 
-        from desk.figures.figures import brief
+        from desk.figures.figures import format_cell
 
         self._out.print()
         self._out.print(_shown(exhibit.title), style="italic")
@@ -327,20 +327,20 @@ class Talk:
         for place, heading in enumerate(exhibit.columns):
             table.add_column(_shown(heading), justify="right" if place else "left")
         for row in exhibit.rows:
-            cells = [brief(figures[cell[2:-2]]) if cell.startswith("{{") else cell for cell in row]
+            cells = [format_cell(figures[cell[2:-2]]) if cell.startswith("{{") else cell for cell in row]
             table.add_row(*map(_shown, cells))
         self._out.print(table)
 
     def _figures(self, turn: "Turn") -> None:
         from rich.table import Table
 
-        from desk.figures.figures import shown
+        from desk.figures.figures import format_figure
 
         table = Table(box=None, pad_edge=False)
         for heading in ("Figure", "What it measures", "Computed as"):
             table.add_column(heading)
         for figure in turn.figures:
-            table.add_row(_shown(shown(figure)), _shown(figure.quantity), figure.source)
+            table.add_row(_shown(format_figure(figure)), _shown(figure.quantity), figure.source)
         self._out.print(table)
 
 

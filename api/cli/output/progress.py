@@ -16,7 +16,7 @@ from rich.progress import (
 
 from api.cli.terminal import plain
 from api.export.formatting import COLOURS, number, plural, sentence_case, title
-from desk.governance.approvals import Asked, Decided
+from desk.governance.approvals import ApprovalDecision, ApprovalRequest
 from desk.governance.estimates import Estimate
 from desk.optimization.answers import Decision
 from desk.optimization.jobs import ReportCode
@@ -221,7 +221,7 @@ def decided(decision: Decision) -> str:
     return f"{title(decision.agent)} ({decision.author}): {_cut(', '.join(parts)) or 'an empty answer'}"
 
 
-def wanted(asked: Asked) -> str:
+def wanted(asked: ApprovalRequest) -> str:
     """What a person is asked, and why."""
     if asked.subject == "holdout":
         return "whether the locked holdout may be opened"
@@ -233,7 +233,7 @@ def wanted(asked: Asked) -> str:
     return f"the job would take {', '.join(above)}"
 
 
-def ruled(decided: Decided, subject: str = "launch") -> str:
+def ruled(decided: ApprovalDecision, subject: str = "launch") -> str:
     """What the person decided."""
     changes = [f"{value} {name}" for name in ("trials", "paths") if (value := getattr(decided, name))]
     said = [f"{title(subject)} {decided.verdict} by {decided.by}", *changes]

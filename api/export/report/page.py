@@ -11,8 +11,8 @@ from markupsafe import Markup, escape
 
 from api.export import formatting as words
 from api.export.report.charts import Chart, charts
-from desk.figures.figures import Figure, RenderedClaim, shown
-from desk.figures.guard.claims import parts
+from desk.figures.figures import Figure, RenderedClaim, format_figure
+from desk.figures.guard.claims import split_by_figures
 from desk.optimization.judgement.result_figures import simulated_timing
 from desk.optimization.reading.charts import History
 from desk.optimization.request import CURRENT_RULE
@@ -68,7 +68,7 @@ def _page() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(w=words, chart=_chart, linked=linked, shown=shown, exact=exact, origin=origin)
+    environment.globals.update(w=words, chart=_chart, linked=linked, shown=format_figure, exact=exact, origin=origin)
     return environment.get_template("page.html.j2")
 
 
@@ -92,7 +92,7 @@ def _sections(result: OptimizationResult) -> list[tuple[str, list[RenderedClaim]
 
 def linked(claim: RenderedClaim, figures: Mapping[str, Figure]) -> Markup:
     """The claim's text with each figure linked to its row in the table of figures."""
-    pieces = parts(claim, figures.values())
+    pieces = split_by_figures(claim, figures.values())
     return Markup().join(_link(text, figure) if figure else escape(text) for text, figure in pieces)
 
 

@@ -10,7 +10,7 @@ from api.http.dependencies import Asking, Serving
 from api.http.request_context import client_address, request_id, route_template
 from api.operations.audit import AuditRecord, start_record
 from desk.base.clock import utc_now
-from desk.governance.audit_log import LONGEST, Entry
+from desk.governance.audit_log import MAX_OBJECT_LENGTH, Entry
 
 CUT = "cut off"
 
@@ -70,4 +70,4 @@ def _is_audited(scope: Scope) -> bool:
 
 
 def _object(path: str) -> str:
-    return path.removeprefix("/api").removeprefix("/")[:LONGEST]
+    return path.removeprefix("/api").removeprefix("/")[:MAX_OBJECT_LENGTH]

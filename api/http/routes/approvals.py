@@ -8,7 +8,7 @@ from api.http.body_limits import at_most
 from api.http.dependencies import Asking, Serving
 from api.http.errors.handlers import Problem, errors
 from api.http.pagination import After, Limit, Listed
-from desk.governance.approval_requests import NEEDED, Question, filed_of, question_page
+from desk.governance.approval_requests import REQUIRED_PERMISSION, Question, load_question, question_page
 from desk.governance.approvals import Ruling
 
 QuestionId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", examples=["3f6c0e8a5f0e4a0f9a5d8c1b2e7f4a6d"])]
@@ -16,8 +16,8 @@ QuestionId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", examples=["3f6c0e8a5
 
 async def deciding(asking: Asking) -> None:
     """Whoever may decide nothing of all that is asked has no such list."""
-    if not any(asking.may(permission) for permission in NEEDED.values()):
-        raise Problem(403, f"your roles permit no decision; expected {' or '.join(NEEDED.values())}")
+    if not any(asking.may(permission) for permission in REQUIRED_PERMISSION.values()):
+        raise Problem(403, f"your roles permit no decision; expected {' or '.join(REQUIRED_PERMISSION.values())}")
 
 
 router = APIRouter(tags=["approvals"], route_class=at_most(10_000), dependencies=[Depends(deciding)])
@@ -40,7 +40,7 @@ async def listed(serving: Serving, asking: Asking, limit: Limit = 100, after: Af
 @router.get("/approvals/{question}", summary="A question", responses=errors(404))
 async def read(question: QuestionId, serving: Serving, asking: Asking) -> Question:
     """It can be read for 30 days after it was decided or withdrawn."""
-    return (await filed_of(serving.dependencies.store, asking, question)).question
+    return (await load_question(serving.dependencies.store, asking, question)).question
 
 
 @router.post("/approvals/{question}", summary="Approve, edit or reject", responses=errors(400, 404, 409, 410, 413))

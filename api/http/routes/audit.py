@@ -9,7 +9,7 @@ from api.http.dependencies import Serving
 from api.http.errors.handlers import errors
 from api.http.pagination import Limit, Listed
 from desk.base.errors import InvalidInput
-from desk.governance.audit_log import Logged
+from desk.governance.audit_log import LogEntry
 
 router = APIRouter(tags=["audit"])
 
@@ -20,7 +20,7 @@ After = Annotated[
 
 
 @router.get("/audit", summary="Who changed what and who took what away, the newest last", responses=errors(409))
-async def audit(serving: Serving, limit: Limit = 100, after: After = None) -> Listed[Logged]:
+async def audit(serving: Serving, limit: Limit = 100, after: After = None) -> Listed[LogEntry]:
     """Of everybody. Each change has an entry before it is done, and one with its outcome, whose `begun` is its number.
 
     409 where the log was tampered with: `python -m api audit verify` tells what was done to it.

@@ -124,11 +124,11 @@ async def decide(job_id: JobId, body: Ruling, serving: Serving, asking: Asking) 
 
     403 without `launch:approve`: then another person decides, at `/approvals`.
     """
-    from desk.governance.approvals import Decided
+    from desk.governance.approvals import ApprovalDecision
     from graphs.runs.execution import decide_approval
     from graphs.runs.reports import summary
 
-    decided = Decided(**body.model_dump(), by=asking.owner, at=serving.dependencies.now())
+    decided = ApprovalDecision(**body.model_dump(), by=asking.owner, at=serving.dependencies.now())
     run = await decide_approval(serving.dependencies, asking.owner, job_id, decided, decider=asking)
     await serving.answering.ensure_all(asking.owner)  # a thread may wait for it
     return summary(run)

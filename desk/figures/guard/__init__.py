@@ -1,1 +1,1 @@
-"""The check that a text contains no number except references to figures, and the reading of numbers in text."""
+"""The guard: checks that a text contains no number except figures; `claims` is its entry point."""

@@ -1,9 +1,8 @@
-"""The check that every sentence of an agent passes, and the rendering that puts code's figures into it.
+"""The guard: checks every claim of an agent and renders figures into it.
 
-A claim may hold plain English words, references such as `{{benefit_bps}}` and names that the request itself gives,
-and nothing else: no digit of any script, no number in words, no unit of its own, no markup. A reference must be to
-the quantity that its sentence speaks of. What is not allowed by name is refused; a false refusal costs a round, a
-leaked number costs the reader's trust.
+A claim may contain plain English words, references such as `{{benefit_bps}}` and names of the request, and nothing
+else: no digit of any script, no number word, no unit, no markup. A reference must name the quantity that its sentence
+describes. The check is an allowlist: a false rejection costs a round, a leaked number costs the reader's trust.
 """
 
 import re
@@ -14,8 +13,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from desk.figures.figures import Claim, Figure, RenderedClaim, shown
-from desk.figures.guard.numbers import unexplained
+from desk.figures.figures import Claim, Figure, RenderedClaim, format_figure
+from desk.figures.guard.number_words import within_one_edit
+from desk.figures.guard.numbers import find_unexplained
 from desk.figures.guard.quantities import REFERENCE, wrong_quantities
 from quant.numeric.frozen import Frozen
 
@@ -63,7 +63,7 @@ _FOREIGN = (
     "ichi ni san shi roku shichi hachi kyu juu hyaku sen odin dva tri chetyre pyat shest sem vosem devyat desyat"
 ).split()
 _HARMLESS = frozenset({"due", "tri", "sen", "ni", "san", "sem", "sei", "shi", "venti", "mix", "acht"})
-"""English words, or too short to mislead, that look like a number of another language or like a Roman one."""
+"""Words that look like a foreign or Roman number but are English, or too short to mislead."""
 
 _MORPHEMES = sorted(
     {*_CARDINALS, *_ORDINALS, "half", "fold", "and", "th", "ths", "s", "ty", "teen"},
@@ -78,7 +78,7 @@ _NUMBER_WORDS = (
 _LONG = tuple(w for w in [*_CARDINALS, *_ORDINALS] if len(w) >= 6)
 _HIDDEN = re.compile("|".join(w for w in _LONG if w not in {"second", "eighty"}))
 _LONG_OF = {length: tuple(w for w in _LONG if abs(len(w) - length) <= 1) for length in range(5, 16)}
-"""By the length of a word that may be one edit away."""
+"""Long number words, by the length of a word that may be one edit away."""
 _NEAR_A_NUMBER = frozenset({"weighty", "thirsty", "fourths", "minion", "pillion", "mullion", "seconds", "season"})
 _REVERSING = frozenset({"minus", "negative", "plus", "times", "over"})
 """Words that change the number of the reference that follows."""
@@ -87,13 +87,13 @@ _UNIT_WORDS = frozenset(
     "euros dollar dollars pounds k m mn bn x about around some".split()
 )
 _COLOUR = re.compile(r"\b(?:green|amber|red)\b", re.IGNORECASE)
-RECITED = 8
-"""Words in a row that a claim may not share with the prompt."""
+RECITED_WORDS = 8
+"""Number of consecutive words that a claim may not share with the prompt."""
 _MEASURE = re.compile(
     r"[%‰$€£¥]|\d\s*(?:percent|per\s?cent|pct|bps?|basis|points?|eur|usd|gbp|chf|euros?|dollars?|k|mn?|bn|x|times|fold)\b",
     re.IGNORECASE,
 )
-"""A number with a unit, or money: no name, wherever it stands."""
+"""A number with a unit, or money: never part of a name."""
 
 
 class Draft(Frozen):
@@ -103,47 +103,47 @@ class Draft(Frozen):
 
 
 def check(claim: Claim, figures: Iterable[Figure], permitted: Iterable[str] = ()) -> list[str]:
-    """Everything that is wrong with `claim`, each as `code: what to mend`; empty when it may be released.
+    """Return the violations of `claim` as `code: correction`; empty if it may be released.
 
-    `permitted` are names and dates of the request, which may stand as they are; a number is never one of them.
+    `permitted` are names and dates of the request, which are allowed as they are; a number is never permitted.
     """
     figures = tuple(figures)
-    text = _without(claim.text, permitted)
+    text = _mask_names(claim.text, permitted)
     words = REFERENCE.sub(" ", text)
-    wrong = [
+    problems = [
         *_references(text, {figure.id for figure in figures}),
         *_characters(words),
         *_number_words(text),
         *_hidden_words(words),
         *_colours(words),
     ]
-    return wrong or list(_quantities(text, figures))
+    return problems or list(_quantities(text, figures))
 
 
 def render(claim: Claim, figures: Iterable[Figure]) -> RenderedClaim:
-    """The sentence with each reference replaced by its figure. The claim has passed `check`."""
-    named = {figure.id: figure for figure in figures}
-    used = tuple(dict.fromkeys(REFERENCE.findall(claim.text)))
-    text = REFERENCE.sub(lambda match: shown(named[match[1]]), claim.text)
-    return RenderedClaim(section=claim.section, text=text, figures=used, template=claim.text)
+    """Replace each reference by its figure; the claim must have passed `check`."""
+    figures_by_id = {figure.id: figure for figure in figures}
+    references = tuple(dict.fromkeys(REFERENCE.findall(claim.text)))
+    text = REFERENCE.sub(lambda match: format_figure(figures_by_id[match[1]]), claim.text)
+    return RenderedClaim(section=claim.section, text=text, figures=references, template=claim.text)
 
 
-def parts(claim: RenderedClaim, figures: Iterable[Figure]) -> list[tuple[str, Figure | None]]:
-    """The released text in pieces, each with the figure that code put there; one piece if it is not as rendered."""
-    named = {figure.id: figure for figure in figures}
+def split_by_figures(claim: RenderedClaim, figures: Iterable[Figure]) -> list[tuple[str, Figure | None]]:
+    """Split a released text at its figures; one piece without a figure if the text differs from its rendering."""
+    figures_by_id = {figure.id: figure for figure in figures}
     pieces: list[tuple[str, Figure | None]] = []
     for n, piece in enumerate(REFERENCE.split(claim.template)):  # every other piece is the id of a reference
-        figure = named.get(piece) if n % 2 else None
-        text = shown(figure) if figure else f"{{{{{piece}}}}}" if n % 2 else piece
+        figure = figures_by_id.get(piece) if n % 2 else None
+        text = format_figure(figure) if figure else f"{{{{{piece}}}}}" if n % 2 else piece
         if text:
             pieces.append((text, figure))
     return pieces if "".join(text for text, _ in pieces) == claim.text else [(claim.text, None)]
 
 
 def violations(claims: Sequence[Claim], figures: Sequence[Figure], permitted: Iterable[str] = ()) -> list[str]:
-    """The violations of a whole draft, numbered for the model that must mend them.
+    """Return the violations of a whole draft, with claim numbers for the model that corrects them.
 
-    What passes is looked at once more as the reader would see it: a number that no figure explains is the draft's own.
+    A claim without violations is rendered and checked again: any number that no figure explains is a violation.
     """
     names = tuple(permitted)
     return [
@@ -153,32 +153,32 @@ def violations(claims: Sequence[Claim], figures: Sequence[Figure], permitted: It
     ]
 
 
-def recited(claims: Sequence[Claim], prompt: str) -> list[str]:
-    """Claims that hand on what an agent was told to do."""
-    told = set(_in_a_row(prompt))
+def recited_claims(claims: Sequence[Claim], prompt: str) -> list[str]:
+    """Return a violation for each claim that repeats a passage of the prompt."""
+    prompt_phrases = set(_word_sequences(prompt))
     return [
         f"recited: say it in words of your own (claim {n})"
         for n, claim in enumerate(claims, 1)
-        if not told.isdisjoint(_in_a_row(claim.text))
+        if not prompt_phrases.isdisjoint(_word_sequences(claim.text))
     ]
 
 
 def codes(problems: Iterable[str]) -> tuple[str, ...]:
-    """The kinds of violation, without any word of the draft."""
+    """Return the codes of violations, without text of the draft."""
     return tuple(dict.fromkeys(problem.split(":")[0] for problem in problems))
 
 
 def _unexplained(claim: Claim, figures: Sequence[Figure], permitted: Sequence[str]) -> list[str]:
-    """The second guard, which reads the sentence as a reader will."""
-    rendered = render(claim, figures)
-    used = [figure for figure in figures if figure.id in rendered.figures]
-    found = unexplained(rendered.text, used, permitted)
-    return [f"unexplained_number: {number.text!r} comes from no figure; refer to one" for number in found]
+    """Second check: find numbers in the rendered sentence that no figure explains."""
+    rendered_claim = render(claim, figures)
+    claim_figures = [figure for figure in figures if figure.id in rendered_claim.figures]
+    numbers = find_unexplained(rendered_claim.text, claim_figures, permitted)
+    return [f"unexplained_number: {number.text!r} comes from no figure; refer to one" for number in numbers]
 
 
-def _in_a_row(text: str) -> Iterator[tuple[str, ...]]:
+def _word_sequences(text: str) -> Iterator[tuple[str, ...]]:
     words = [word.lower() for word in _WORD.findall(text)]
-    return zip(*(words[n:] for n in range(RECITED)), strict=False)
+    return zip(*(words[n:] for n in range(RECITED_WORDS)), strict=False)
 
 
 def _colours(words: str) -> Iterator[str]:
@@ -186,9 +186,9 @@ def _colours(words: str) -> Iterator[str]:
         yield f"verdict: {word!r} is a colour that code gives; refer to {{{{verdict_colour}}}}"
 
 
-def _references(text: str, known: set[str]) -> Iterator[str]:
+def _references(text: str, figure_ids: set[str]) -> Iterator[str]:
     for match in REFERENCE.finditer(text):
-        if match[1] not in known:
+        if match[1] not in figure_ids:
             yield f"unknown_reference: {match[0]} names no figure of this run"
         before, after = text[: match.start()], text[match.end() :]
         if (before and before[-1] not in _BEFORE) or not _AFTER.match(after):
@@ -201,27 +201,27 @@ def _references(text: str, known: set[str]) -> Iterator[str]:
 
 
 def _quantities(text: str, figures: Sequence[Figure]) -> Iterator[str]:
-    for figure, mend in wrong_quantities(text, figures):
-        yield f'wrong_quantity: {{{{{figure.id}}}}} is "{figure.quantity}"; {mend}'
+    for figure, correction in wrong_quantities(text, figures):
+        yield f'wrong_quantity: {{{{{figure.id}}}}} is "{figure.quantity}"; {correction}'
 
 
-def _without(text: str, permitted: Iterable[str]) -> str:
-    """`text` with a plain word in the place of each name that it may say."""
+def _mask_names(text: str, permitted: Iterable[str]) -> str:
+    """Replace each permitted name in `text` by a plain word."""
     names = sorted({name.strip() for name in permitted if _is_name(name.strip())}, key=len, reverse=True)
     for name in names:
-        text = re.sub(rf"(?<![\w{{.,+−-]){re.escape(name)}(?![\w%}}]|[.,/-]\w)", _in_words, text)
+        text = re.sub(rf"(?<![\w{{.,+−-]){re.escape(name)}(?![\w%}}]|[.,/-]\w)", _masked_name, text)
     return text
 
 
-def _in_words(match: re.Match[str]) -> str:
-    """A name that is plain words still says what a sentence is about, such as a scenario."""
+def _masked_name(match: re.Match[str]) -> str:
+    """Keep a name of plain words, such as a scenario: it tells what the sentence is about."""
     plain = match[0].replace("_", " ")
     in_words = re.fullmatch(r"[A-Za-z]+(?: [A-Za-z]+)+", plain) and not _COLOUR.search(plain)
     return plain if in_words and not any(_number_words(plain)) else "Name"
 
 
 def _is_name(text: str) -> bool:
-    """Whether a string of the request is a name or a date, and not a number that somebody wrote there."""
+    """Whether a string of the request is a name or a date, and not a number in disguise."""
     if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
         return True
     if "{" in text or "}" in text or _MEASURE.search(text):
@@ -263,23 +263,13 @@ def _is_number_word(word: str) -> bool:
     if lower in _NEAR_A_NUMBER:
         return False
     near = _LONG_OF.get(len(lower), ())
-    return _HIDDEN.search(lower) is not None or any(_within_one_edit(lower, number) for number in near)
+    return _HIDDEN.search(lower) is not None or any(within_one_edit(lower, number) for number in near)
 
 
 def _is_roman(word: str) -> bool:
     if len(word) == 1:
         return word not in {"a", "A"}
     return word.lower() not in _HARMLESS and _ROMAN.fullmatch(word.upper()) is not None
-
-
-def _within_one_edit(word: str, number: str) -> bool:
-    """Whether one insertion, deletion, replacement or swap of neighbours turns `word` into `number`."""
-    start = next((i for i, (a, b) in enumerate(zip(word, number, strict=False)) if a != b), None)
-    if start is None:
-        return True
-    rest, wanted = word[start:], number[start:]
-    swapped = len(rest) > 1 and rest[1] + rest[0] + rest[2:] == wanted
-    return swapped or rest[1:] == wanted[1:] or rest[1:] == wanted or rest == wanted[1:]
 
 
 def _hidden_words(words: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The parts of a sentence around each of its numbers, and how far from a number its words are."""
+"""Splits sentences into the parts around each number, and measures the distance of mentions to it."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -8,8 +8,8 @@ from typing import NamedTuple
 from desk.figures.guard.lexicon import CONCEPT, Mention, mentions, stems
 
 IN_CLAUSE, IN_ZONE, BEFORE, BEHIND, EARLIER, NOWHERE = range(6)
-"""Where words stand, seen from a number: in its clause, in its part of the sentence, before and behind that part, in
-a sentence before."""
+"""Position of words relative to a number: in its clause, in its part of the sentence, before or after that part, in
+an earlier sentence."""
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 _BREAK = re.compile(r"[,;:()–—]|\b(?:and|but|while|whereas|or|against|versus|with|at|where|when|whose|which|than|as)\b")
@@ -23,9 +23,9 @@ _OWN = re.compile(r"\s+(?:of|by|at)?\s*")
 _ASIDE = re.compile(r",\s+(?:which|who|whose|what|that is)\b[^,;:#]*,|\([^()#]*\)")
 _NAMING = r"(?:scenario|case|rule|function|probabilities|market|world)"
 _AFTER = 3
-"""Words behind a number that may still name it, as "tried" in "of the # that were tried"."""
+"""Number of words after a number that may still name it, as "tried" in "of the # that were tried"."""
 _FAR, _COMPLEMENT = 100, 20
-"""Words by which a mention counts as farther away that stands in an aside, or behind a preposition: "of the index"."""
+"""Extra distance, in words, of a mention in an aside or after a preposition ("of the index")."""
 
 
 class Layout(NamedTuple):
@@ -33,7 +33,7 @@ class Layout(NamedTuple):
 
 
 class Place:
-    """One number of a text, which is written as `#`, and what is mentioned around it."""
+    """One number of a text, written as `#`, and the mentions around it."""
 
     def __init__(self, text: str, asides: Sequence[tuple[int, int]], at: int, zone: slice, sentence: slice) -> None:
         self._text = text
@@ -42,15 +42,15 @@ class Place:
         self.sentence = sentence
         self.at = at
         self.bound: str | None = None
-        """Which end of a range it is, by its place."""
+        """Which end of a range the number is, by its position."""
         clause = _BREAK.split(text[sentence.start : at])[-1]
         self.leads = _WORD.search(clause) is None
-        """Whether it is the first of its clause, as a name is that something is said of."""
+        """Whether the number begins its clause, as a subject does."""
         self.words = frozenset(stems(text[zone]))
         self.mentions: list[tuple[int, int, Mention]] = []
-        """Each with where it stands and by how many words it is away."""
+        """Each mention with its position and its distance in words."""
 
-    def far(self, mention: Mention) -> tuple[int, int]:
+    def distance(self, mention: Mention) -> tuple[int, int]:
         before = mention.start < self.at
         between = self._text[slice(mention.end, self.at) if before else slice(self.at + 1, mention.start)]
         words = len(_WORD.findall(between))
@@ -74,30 +74,33 @@ class Place:
 
 @lru_cache(maxsize=1024)
 def layout(text: str, names: frozenset[str]) -> Layout:
-    """The numbers of `text`, which is in small letters, each with the mentions and the `names` around it."""
+    """Return the numbers of a lower-case text, each with the mentions and `names` around it."""
     places = tuple(_places(text))
-    named = [*_named(text, names)]
-    told = [*(m for m in mentions(text) if m.group != CONCEPT or not _called(text, m, named)), *named]
+    name_mentions = [*_name_mentions(text, names)]
+    all_mentions = [
+        *(m for m in mentions(text) if m.group != CONCEPT or not _is_part_of_name(text, m, name_mentions)),
+        *name_mentions,
+    ]
     for place in places:
-        place.mentions = [(*place.far(mention), mention) for mention in told]
-    highs = {match.start(1) for match in _RANGE.finditer(text)}
+        place.mentions = [(*place.distance(mention), mention) for mention in all_mentions]
+    upper_ends = {match.start(1) for match in _RANGE.finditer(text)}
     for place, following in zip(places, (*places, None)[1:], strict=True):
-        low = following is not None and following.at in highs
-        place.bound = "upper end" if place.at in highs else "lower end" if low else None
+        low = following is not None and following.at in upper_ends
+        place.bound = "upper end" if place.at in upper_ends else "lower end" if low else None
     return Layout(places)
 
 
 def _places(text: str) -> Iterator[Place]:
-    """Words between two numbers belong to the second, but for those before the first break."""
+    """Assign the words between two numbers to the second, except those before the first break."""
     asides = [match.span() for match in _ASIDE.finditer(text)]
     for sentence in _sentences(text):
         numbers = [match.start() for match in re.finditer("#", text) if sentence.start <= match.start() < sentence.stop]
-        left = sentence.start
+        left_edge = sentence.start
         for number, following in zip(numbers, (*numbers, None)[1:], strict=True):
-            cut = _BREAK.search(text, number + 1, sentence.stop if following is None else following)
-            right = cut.start() if cut else sentence.stop if following is None else number + 1
-            yield Place(text, asides, number, slice(left, right), sentence)
-            left = right
+            break_match = _BREAK.search(text, number + 1, sentence.stop if following is None else following)
+            right_edge = break_match.start() if break_match else sentence.stop if following is None else number + 1
+            yield Place(text, asides, number, slice(left_edge, right_edge), sentence)
+            left_edge = right_edge
 
 
 def _sentences(text: str) -> Iterator[slice]:
@@ -108,17 +111,17 @@ def _sentences(text: str) -> Iterator[slice]:
     yield slice(begin, len(text))
 
 
-def _called(text: str, mention: Mention, named: Sequence[Mention]) -> bool:
-    """Whether the words of `mention` are only part of a name: "in the scenario high volatility"."""
-    around = [name for name in named if name.start <= mention.start < name.end]
+def _is_part_of_name(text: str, mention: Mention, name_mentions: Sequence[Mention]) -> bool:
+    """Whether `mention` is only part of a name, as in "in the scenario high volatility"."""
+    around = [name for name in name_mentions if name.start <= mention.start < name.end]
     return any(re.search(rf"{_NAMING}\s+$", text[: name.start]) for name in around)
 
 
-def _named(text: str, names: frozenset[str]) -> Iterator[Mention]:
+def _name_mentions(text: str, names: frozenset[str]) -> Iterator[Mention]:
     for name in sorted(names):
         parts = re.split(r"[\s_-]+", name)
         pattern = r"[\s_-]+".join(map(re.escape, parts))
-        if len(parts) == 1:  # as a word of its own it may mean something else
+        if len(parts) == 1:  # a single word may have another meaning
             pattern = rf"{_NAMING}\s+{pattern}|{pattern}\s+{_NAMING}"
         for match in re.finditer(rf"(?<![a-z])(?:{pattern})(?![a-z])", text):
             yield Mention(match.start(), match.end(), "name", name)

@@ -1,4 +1,4 @@
-"""Where English says "one", "second" or "half" and means no number."""
+"""English idioms in which "one", "second", "half", "once" or "quarter" is no number."""
 
 import re
 
@@ -20,7 +20,7 @@ _FIGURE = (
     r"an?\s+(?:half|third|quarter|hundred|thousand|million)|oh|zero|one)\b"
 )
 _NO_MORE = rf"(?!\s+(?:in|to|and|or|point|out\s+of)\s+{_FIGURE})"
-"""What makes a number of "the one": one in five, one to two."""
+"""Continuations that make "the one" a number: one in five, one to two."""
 IDIOM = re.compile(
     "|".join(
         (
@@ -65,12 +65,12 @@ ONCE = re.compile(
     r"hundred|thousand|dozen))|(?<=only )once\b|(?<=just )once\b|(?<=exactly )once\b)|"
     r"\b(?:happened|occurred|fell|lost|failed|broke|hit|did so) once(?=\s*(?:[.,;:!?]|in\b|$))"
 )
-"""Where "once" tells how often."""
+"""Uses of "once" as a count."""
 QUARTER = re.compile(
     r"(?:(?<=\ba )|(?<=\ba-)|(?<=\bone )|(?<=\bone-)|(?<=\bfirst )|(?<=\bthird )|(?<=\bfourth )|(?<=\bhalf-)|"
     r"(?<=\bthan ))quarter\b(?<!once a quarter)(?<!times a quarter)|\bquarter(?=[\s-]+of\b|[\s-](?:percent|point))"
 )
-"""Where "quarter" is a part and not three months."""
+"""Uses of "quarter" as a fraction instead of three months."""
 OTHERS = re.compile(
     r"\b(?:(?:single|double|triple)[\s-]digits?|a\s+pair\s+of|pairs\s+of|(?:mid|low|high)[\s-]+(?:teens|twenties|thirties|forties|"
     r"fifties|sixties|seventies|eighties|nineties)|(?:top|bottom|best|worst|lowest|highest|upper|lower)[\s-]+(?:decile|quintile|"

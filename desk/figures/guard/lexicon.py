@@ -1,4 +1,4 @@
-"""The words by which a sentence and a figure say what a number measures, in groups whose members exclude each other."""
+"""Lexicon of what a number measures: phrases in groups of mutually exclusive features."""
 
 import re
 from collections.abc import Iterator
@@ -123,34 +123,34 @@ measure
   a difference: difference, smaller, shallower, less that, less its own, minus
   an average: average, mean, on average
 """
-"""A group, and below it the names of its members with their words; `*` ends a stem, `>` needs the number before it."""
+"""Each group, with its features and their phrases; `*` ends a stem, `>` requires a number before the phrase."""
 
 _SAYS_NOTHING = (
     "of the same volatility, same volatility, equal volatility, after costs, after all costs, net of costs, "
     "most of the time, at least a, in every case, in any case, so many trials, luck of the best, current drawdown"
 )
-"""Phrases whose words would mislead: they belong to no group."""
+"""Phrases that belong to no group although their words would match one."""
 
 
 OPTIONAL = frozenset({"the winner", "the training history", "the market"})
-"""What a figure may be about without its sentence saying so."""
+"""Features of a figure that its sentence may omit."""
 DEMANDED = ("subject", "period", "bound", "rank", "place", "simulation", "basis", "scope", "assumption")
-"""Groups in which a sentence must say what tells a figure from its siblings."""
+"""Groups whose feature a sentence must state."""
 STRICT = ("bound", "world", "period", "basis", "scope")
-"""Groups in which a sentence must not say more than its figure measures."""
+"""Groups in which a sentence must not state a feature that its figure lacks."""
 
 _SMALL = frozenset(
     "the a an of in on at to by for is was were are it its that which and or with from as be all".split()
 )
 AGAINST = "against"
-_COMPARED = re.compile(
+_COMPARING = re.compile(
     r"\b(?:over|than|against|versus|beats?|beating|ahead of|behind|minus|from|to)\s+(?:that of\s+)?(?:the\s+|an?\s+)?$"
 )
-"""What makes the subject after it the measure of another one."""
+"""Phrases after which a subject is the one compared with."""
 
 
 class Mention(NamedTuple):
-    """A place in a text that says what is measured."""
+    """A phrase in a text that states a feature of what is measured."""
 
     start: int
     end: int
@@ -159,24 +159,24 @@ class Mention(NamedTuple):
 
 
 def mentions(text: str) -> Iterator[Mention]:
-    """Of the longest phrases; a number in `text` is written as `#`."""
+    """Find the mentions in `text`, longest phrases first; numbers are written as `#`."""
     lower = text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
-    for found in _pattern().finditer(lower):
-        for group, feature, follows in _PHRASES[found.lastindex - 1][1] if found.lastindex else ():
-            if follows and not lower[: found.start()].rstrip().endswith("#"):
+    for match in _pattern().finditer(lower):
+        for group, feature, follows in _PHRASES[match.lastindex - 1][1] if match.lastindex else ():
+            if follows and not lower[: match.start()].rstrip().endswith("#"):
                 continue
-            compared = group == "subject" and _COMPARED.search(lower[: found.start()])
-            yield Mention(found.start(), found.end(), AGAINST if compared else group, feature)
+            is_comparand = group == "subject" and _COMPARING.search(lower[: match.start()])
+            yield Mention(match.start(), match.end(), AGAINST if is_comparand else group, feature)
 
 
 def stems(text: str) -> Iterator[str]:
-    """The words of `text` that carry meaning, without their endings."""
+    """Return the stems of the content words of `text`."""
     for word in re.findall(r"[a-z]+(?:['’-][a-z]+)*", text.lower()):
         if word not in _SMALL:
             yield re.sub(r"(?:['’]s|ing|ed|es|s)$", "", word) if len(word) > 4 else word
 
 
-def _read() -> list[tuple[str, list[tuple[str, str, bool]]]]:
+def _parse_groups() -> list[tuple[str, list[tuple[str, str, bool]]]]:
     phrases: dict[str, list[tuple[str, str, bool]]] = {phrase.strip(): [] for phrase in _SAYS_NOTHING.split(",")}
     group = ""
     for line in _GROUPS.strip().splitlines():
@@ -184,17 +184,17 @@ def _read() -> list[tuple[str, list[tuple[str, str, bool]]]]:
             group = line
             continue
         feature, _, words = line.strip().partition(": ")
-        for written in words.split(", "):
-            phrase = written.removeprefix(">")
-            phrases.setdefault(phrase, []).append((group, feature, phrase != written))
+        for spelling in words.split(", "):
+            phrase = spelling.removeprefix(">")
+            phrases.setdefault(phrase, []).append((group, feature, phrase != spelling))
     return sorted(phrases.items(), key=lambda item: (-len(item[0]), item[0]))
 
 
-_PHRASES = _read()
+_PHRASES = _parse_groups()
 
 
 @cache
-def _pattern() -> re.Pattern[str]:  # takes a tenth of a second
+def _pattern() -> re.Pattern[str]:  # cached: compiling takes a tenth of a second
     return re.compile(
         r"(?<![a-z0-9-])(?:"
         + "|".join(f"({re.escape(p).replace(chr(92) + '*', '[a-z]*')})" for p, _ in _PHRASES)

@@ -1,4 +1,4 @@
-"""The words that mean a number, alone or grown together, misspelled or disguised."""
+"""Number words of several languages, and detection of compound, misspelled and disguised ones."""
 
 import re
 from functools import lru_cache
@@ -46,7 +46,7 @@ PARTS: dict[str, float] = {
     "half": 0.5,
     "quarter": 0.25,
 }
-"""What a word means behind "a", "one" or a count: a third, two fifths."""
+"""Value of a word after "a", "one" or a count: a third, two fifths."""
 MULTIPLES: dict[str, float] = {
     **dict.fromkeys("twice double doubled doubles doubling doubly twofold".split(), 2.0),
     **dict.fromkeys("thrice triple tripled triples tripling triply treble trebled trebles trebling".split(), 3.0),
@@ -120,7 +120,7 @@ ENGLISH_TOO = frozenset(
         "yon kyu mezzo odin roku quince "
     ).split()
 ) - {"six"}
-"""Words of other languages, or rare senses of English ones: a number only before a unit."""
+"""Foreign words that are English too, and rare senses: a number only before a unit."""
 
 _TEN_STEMS = {"funf": 5, "sechs": 6, "sieben": 7, "acht": 8, "neun": 9, "ein": 1, "zwei": 2, "drei": 3, "vier": 4}
 _GERMAN_TENS = {
@@ -134,7 +134,7 @@ _ITALIAN_TENS = {
 }  # fmt: skip
 
 
-def _foreign() -> dict[str, float | None]:
+def _foreign_words() -> dict[str, float | None]:
     words: dict[str, float | None] = dict.fromkeys(_FOREIGN_OTHERS)
     for line in _FOREIGN.values():
         words |= {word: float(value) for value, word in enumerate(line.split())}
@@ -149,7 +149,7 @@ def _foreign() -> dict[str, float | None]:
     return words
 
 
-FOREIGN = _foreign()
+FOREIGN = _foreign_words()
 _ENGLISH: dict[str, float | None] = {
     **dict.fromkeys(_VAGUE),
     **CARDINALS,
@@ -161,7 +161,7 @@ _ENGLISH: dict[str, float | None] = {
     "half": 0.5,
 }
 WORDS: dict[str, float | None] = {**FOREIGN, **_ENGLISH}
-"""Every word that is a number by itself, folded to plain letters; None where the value depends or is vague."""
+"""Every single word that is a number, folded to plain letters; None if its value is vague or depends on context."""
 
 _STEMS = sorted(
     {*CARDINALS, *SCALES, *ORDINALS, "half", "hundreds", "thousands", "millions"} - {"couple"}, key=len, reverse=True
@@ -190,32 +190,32 @@ _LEET = str.maketrans("$€£!|@+¥", "selilaty")
 
 @lru_cache(maxsize=8192)
 def is_number_word(word: str) -> bool:
-    """Whether a word in plain lower-case letters means a number, however it is spelled."""
+    """Whether a lower-case word is a number, in any spelling."""
     if word in WORDS:
         return True
     if _GROWN.fullmatch(word) or _ILLION.fullmatch(word) or _GERMAN.fullmatch(word):
         return True
-    return _disguised(word)
+    return _is_disguised(word)
 
 
-def _disguised(word: str) -> bool:
+def _is_disguised(word: str) -> bool:
     if len(word) < 4 or word in _NEAR:
         return False
-    if _INSIDE.search(word) or _squeezed(word) in _SQUEEZED:
+    if _INSIDE.search(word) or _squeeze(word) in _SQUEEZED:
         return True
     return any(within_one_edit(word, number) for number in _LONG_OF.get(len(word), ()))
 
 
-def _squeezed(word: str) -> str:
-    """`word` with letters that were drawn out (three and more) as one."""
+def _squeeze(word: str) -> str:
+    """Collapse letters repeated three times or more; empty if there are none."""
     return re.sub(r"([a-z])\1{2,}", r"\1", word) if re.search(r"([a-z])\1{2,}", word) else ""
 
 
 _SQUEEZED = frozenset({*_ENGLISH, *(re.sub(r"(.)\1+", r"\1", word) for word in _ENGLISH)}) - {""}
 
 
-def unmasked(word: str) -> str:
-    """Letters for the signs that stand in their place: `$even`, `f!ve`, `tvvelve`."""
+def unmask(word: str) -> str:
+    """Replace look-alike signs by letters: `$even`, `f!ve`, `tvvelve`."""
     return word.translate(_LEET).replace("vv", "w").replace("\\/\\/", "w")
 
 
@@ -224,6 +224,6 @@ def within_one_edit(word: str, number: str) -> bool:
     start = next((i for i, (a, b) in enumerate(zip(word, number, strict=False)) if a != b), None)
     if start is None:
         return True
-    rest, wanted = word[start:], number[start:]
-    swapped = len(rest) > 1 and rest[1] + rest[0] + rest[2:] == wanted
-    return swapped or rest[1:] == wanted[1:] or rest[1:] == wanted or rest == wanted[1:]
+    rest, number_rest = word[start:], number[start:]
+    swapped = len(rest) > 1 and rest[1] + rest[0] + rest[2:] == number_rest
+    return swapped or rest[1:] == number_rest[1:] or rest[1:] == number_rest or rest == number_rest[1:]

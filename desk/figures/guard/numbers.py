@@ -1,6 +1,6 @@
-"""Every number in a text, in digits or words of many scripts, plain or disguised; and those that no figure explains.
+"""Finds every number in a text, in digits or words of many scripts, and those that no figure explains.
 
-It guards what code has rendered, so it errs on one side: what looks like a number and is not explained is reported.
+The guard applies it to rendered text, so it reports anything that looks like a number and is not explained.
 """
 
 import re
@@ -9,28 +9,28 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from desk.figures.figures import Figure, shown
-from desk.figures.guard.numerals import Found, dates, digits, letters, measured
-from desk.figures.guard.spelled_numbers import worded
-from desk.figures.guard.unicode import Folded, fold, foreign_words
+from desk.figures.figures import Figure, format_figure
+from desk.figures.guard.numerals import NumberSpan, find_dates, find_digits, find_numeral_letters, with_unit
+from desk.figures.guard.spelled_numbers import find_number_words
+from desk.figures.guard.unicode import FoldedText, fold, foreign_words
 from desk.figures.guard.units import NumberUnit
 
 
 @dataclass(frozen=True)
 class Number:
-    """`text[start:end]` of a text, with its sign, currency, scale and unit."""
+    """A number at `text[start:end]`, with its sign, currency, scale and unit."""
 
     text: str
     start: int
     end: int
     value: float | None
-    """In `unit`: 12% has the value 12. None where it cannot be told."""
+    """Value in `unit`: 12 for 12%. None if unknown."""
     unit: NumberUnit = "plain"
     currency: str | None = None
 
 
 _BETWEEN_ENDS = re.compile(r"\s?(?:[-–—]|to|and|or|until|through)\s?")
-_SPREADING = frozenset(
+_RANGE_UNITS = frozenset(
     {"percent", "bps", "points", "permille", "currency", "multiple", "years", "months", "weeks", "days"}
 )
 _BETWEEN = ".,:/'’-–·"
@@ -44,71 +44,78 @@ _NO_NAMES = frozenset(
 _MIRRORED = re.compile("[\u202e\u202d\u2067][^\u202c\u2069\n]+")
 
 
-def numbers_in(text: str) -> tuple[Number, ...]:
-    """Every number of `text` in reading order; the ends of a range are two numbers with the range's unit."""
-    seen = fold(text)
-    lower = "".join(c.lower() if len(c.lower()) == 1 else c for c in seen.text)
-    found = [*dates(lower), *digits(seen.text, lower), *_words(seen.text, lower), *letters(seen.text, lower)]
-    found = _merged(found)
-    found = _merged([*found, *_signs(lower, found)])
-    numbers = list(_placed(text, seen, _ranged(lower, found)))
+def find_numbers(text: str) -> tuple[Number, ...]:
+    """Return the numbers of `text` in reading order; the ends of a range are two numbers with its unit."""
+    folded_text = fold(text)
+    lower = "".join(c.lower() if len(c.lower()) == 1 else c for c in folded_text.text)
+    spans = [
+        *find_dates(lower),
+        *find_digits(folded_text.text, lower),
+        *_words(folded_text.text, lower),
+        *find_numeral_letters(folded_text.text, lower),
+    ]
+    spans = _merge(spans)
+    spans = _merge([*spans, *_signs(lower, spans)])
+    numbers = list(_in_original(text, folded_text, _share_range_units(lower, spans)))
     covered = [(n.start, n.end) for n in numbers]
-    numbers += [n for n in _mirrored(text) if not any(s <= n.start and n.end <= e for s, e in covered)]
+    numbers += [n for n in _reversed_text(text) if not any(s <= n.start and n.end <= e for s, e in covered)]
     return tuple(sorted(numbers, key=lambda number: number.start))
 
 
-def _placed(text: str, seen: Folded, found: Sequence[Found]) -> Iterator[Number]:
-    """In the original, where one character may look like the end of a number and the beginning of another."""
+def _in_original(text: str, folded_text: FoldedText, spans: Sequence[NumberSpan]) -> Iterator[Number]:
+    """Map spans to the original text without overlaps: one character may end a number and begin another."""
     end = 0
-    for each in found:
-        first, last = seen.span(each.start, each.end)
+    for each in spans:
+        first, last = folded_text.span(each.start, each.end)
         if last > end:
             yield Number(text[max(first, end) : last], max(first, end), last, each.value, each.unit, each.currency)
         end = max(end, last)
 
 
-def _mirrored(text: str) -> Iterator[Number]:
-    """Characters that make a text run backwards hide what it says."""
+def _reversed_text(text: str) -> Iterator[Number]:
+    """Report text behind characters that reverse the reading direction."""
     for match in _MIRRORED.finditer(text):
         yield Number(match[0], match.start(), match.end(), None, "unread")
 
 
-def _merged(found: list[Found]) -> list[Found]:
-    """Overlapping findings as one: the first and longest says what it is, its extent covers all."""
-    result: list[Found] = []
-    for each in sorted(found, key=lambda f: (f.start, -f.end)):
+def _merge(spans: list[NumberSpan]) -> list[NumberSpan]:
+    """Merge overlapping spans: the first and longest determines the unit, the extent covers all."""
+    result: list[NumberSpan] = []
+    for each in sorted(spans, key=lambda f: (f.start, -f.end)):
         if result and each.start < result[-1].end:
             last = result[-1]
             same = each.end <= last.end
-            result[-1] = last if same else Found(last.start, each.end, None, each.unit, each.currency or last.currency)
+            result[-1] = (
+                last if same else NumberSpan(last.start, each.end, None, each.unit, each.currency or last.currency)
+            )
         elif each.end > each.start:
             result.append(each)
     return result
 
 
-def _ranged(lower: str, found: list[Found]) -> list[Found]:
-    """In "3-5%", "EUR 3-5" and "between three and five percent" both ends carry the unit."""
-    result = list(found)
+def _share_range_units(lower: str, spans: list[NumberSpan]) -> list[NumberSpan]:
+    """Give both ends of a range the unit: "3-5%", "EUR 3-5", "between three and five percent"."""
+    result = list(spans)
     for place in range(len(result) - 2, -1, -1):
         first, second = result[place], result[place + 1]
         if not _BETWEEN_ENDS.fullmatch(lower, first.end, second.start):
             continue
-        if first.unit == "plain" and second.unit in _SPREADING:
+        if first.unit == "plain" and second.unit in _RANGE_UNITS:
             result[place] = replace(first, unit=second.unit, currency=first.currency or second.currency)
         elif first.unit == "currency" and second.unit == "plain":
             result[place + 1] = replace(second, unit="currency", currency=first.currency)
     return result
 
 
-def _words(text: str, lower: str) -> Iterator[Found]:
-    for start, end, value, unit in worded(text, lower):
-        yield measured(lower, start, end, value, unit)
+def _words(text: str, lower: str) -> Iterator[NumberSpan]:
+    for start, end, value, unit in find_number_words(text, lower):
+        yield with_unit(lower, start, end, value, unit)
 
 
-def _signs(lower: str, found: Sequence[Found]) -> Iterator[Found]:
-    """What must be a number although nothing above read it: a percent sign, a numeral of a script not listed."""
+def _signs(lower: str, spans: Sequence[NumberSpan]) -> Iterator[NumberSpan]:
+    """Report remaining numeric characters: a lone percent sign, a numeral of another script."""
     covered = bytearray(len(lower))
-    for each in found:
+    for each in spans:
         covered[each.start : each.end] = b"\1" * (each.end - each.start)
     for place, character in enumerate(lower):
         if covered[place]:
@@ -117,59 +124,61 @@ def _signs(lower: str, found: Sequence[Found]) -> Iterator[Found]:
             start = place
             while start and not covered[start - 1] and not lower[start - 1].isspace():
                 start -= 1
-            yield Found(start, place + 1, None, "percent")
+            yield NumberSpan(start, place + 1, None, "percent")
         elif unicodedata.numeric(character, None) is not None:
-            yield Found(place, place + 1, unicodedata.numeric(character), "plain")
+            yield NumberSpan(place, place + 1, unicodedata.numeric(character), "plain")
 
 
-class _Explained(NamedTuple):
+class _Explanation(NamedTuple):
     start: int
     end: int
     dates: bool
-    """Only what reads as a date is explained here."""
+    """Whether only dates are explained by it."""
 
 
-def unexplained(text: str, figures: Iterable[Figure], permitted: Iterable[str] = ()) -> tuple[Number, ...]:
-    """The numbers of a rendered text that stand neither in a figure as it is shown nor in a permitted name or date."""
-    explained = [*_shown(text, figures), *_named(text, permitted)]
-    unread = [Number(text[s:e], s, e, None, "unread") for s, e in foreign_words(text)]
-    found = numbers_in(text)
-    unread = [n for n in unread if not any(f.start < n.end and n.start < f.end for f in found)]
-    left = [number for number in (*found, *unread) if not any(_explains(each, number) for each in explained)]
-    return tuple(sorted(left, key=lambda number: number.start))
+def find_unexplained(text: str, figures: Iterable[Figure], permitted: Iterable[str] = ()) -> tuple[Number, ...]:
+    """Return the numbers of a rendered text that are in neither a formatted figure nor a permitted name."""
+    explanations = [*_figure_explanations(text, figures), *_name_explanations(text, permitted)]
+    unreadable = [Number(text[s:e], s, e, None, "unread") for s, e in foreign_words(text)]
+    numbers = find_numbers(text)
+    unreadable = [n for n in unreadable if not any(f.start < n.end and n.start < f.end for f in numbers)]
+    unexplained_numbers = [
+        number for number in (*numbers, *unreadable) if not any(_explains(each, number) for each in explanations)
+    ]
+    return tuple(sorted(unexplained_numbers, key=lambda number: number.start))
 
 
-def _explains(explained: _Explained, number: Number) -> bool:
-    inside = explained.start <= number.start and number.end <= explained.end
-    return inside and (number.unit == "date" or not explained.dates)
+def _explains(explanation: _Explanation, number: Number) -> bool:
+    inside = explanation.start <= number.start and number.end <= explanation.end
+    return inside and (number.unit == "date" or not explanation.dates)
 
 
-def _shown(text: str, figures: Iterable[Figure]) -> Iterator[_Explained]:
+def _figure_explanations(text: str, figures: Iterable[Figure]) -> Iterator[_Explanation]:
     for figure in figures:
-        reads = shown(figure)
+        reads = format_figure(figure)
         nouns = _NOUNS.findall(figure.quantity.lower()) if figure.unit in {"count", "ratio"} else []
         for phrase in (
             reads,
             *(f"{reads} {kind}{noun}{end}" for noun in nouns for kind in _KINDS for end in ("", "s")),
         ):
             for start, end in _occurrences(text, phrase):
-                yield _Explained(start, end, figure.unit == "date")
+                yield _Explanation(start, end, figure.unit == "date")
 
 
-def _named(text: str, permitted: Iterable[str]) -> Iterator[_Explained]:
+def _name_explanations(text: str, permitted: Iterable[str]) -> Iterator[_Explanation]:
     folded_case = text.casefold()
     same = len(folded_case) == len(text)
     for name in permitted:
-        numbers = numbers_in(name)
+        numbers = find_numbers(name)
         dates = bool(numbers) and all(number.unit == "date" for number in numbers)
         if dates or _is_name(name, numbers):
             places = _occurrences(folded_case, name.casefold()) if same else _occurrences(text, name)
             for start, end in places:
-                yield _Explained(start, end, dates and not _is_name(name, numbers))
+                yield _Explanation(start, end, dates and not _is_name(name, numbers))
 
 
 def _is_name(name: str, numbers: Iterable[Number]) -> bool:
-    """Whether anything but numbers is in it; 60/40 is what a portfolio is called."""
+    """Whether the name contains more than numbers; 60/40 is the name of a portfolio."""
     if (shares := _SHARES.fullmatch(name.strip())) and int(shares[1]) + int(shares[2]) == 100:
         return True
     rest = list(name)
@@ -180,7 +189,7 @@ def _is_name(name: str, numbers: Iterable[Number]) -> bool:
 
 
 def _occurrences(text: str, phrase: str) -> Iterator[tuple[int, int]]:
-    """Where `phrase` stands as whole tokens."""
+    """Find `phrase` as whole tokens."""
     start = text.find(phrase) if phrase else -1
     while start >= 0:
         end = start + len(phrase)

@@ -1,4 +1,4 @@
-"""Numbers in digits and letters of many scripts, with the signs, currencies, scales and units that stand at them."""
+"""Finds numbers in digits and numeral letters of many scripts, with sign, currency, scale and unit."""
 
 import math
 import re
@@ -11,12 +11,12 @@ from desk.figures.guard.unicode import MINUS
 from desk.figures.guard.units import AFTER, BEFORE, CURRENCIES, DATE, NOT_A_DATE, SCALE_VALUES, SCALED, SIGN, NumberUnit
 
 _EXACT = Context(prec=40)
-"""Powers with the same digits on every machine."""
+"""Decimal context whose powers have the same digits on every machine."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """A number in folded text."""
+class NumberSpan:
+    """A number in folded text, with its position, value and unit."""
 
     start: int
     end: int
@@ -49,31 +49,35 @@ _HAN = re.compile(
 )
 
 
-def dates(lower: str) -> Iterator[Found]:
+def find_dates(lower: str) -> Iterator[NumberSpan]:
     for match in DATE.finditer(lower):
         if NOT_A_DATE.match(lower, match.end()) and not BEFORE.search(lower, 0, match.start()):
-            yield Found(match.start(), match.end(), None, "date")
+            yield NumberSpan(match.start(), match.end(), None, "date")
 
 
-def digits(text: str, lower: str) -> Iterator[Found]:
-    taken = 0
+def find_digits(text: str, lower: str) -> Iterator[NumberSpan]:
+    last_end = 0
     for match in _CORE.finditer(lower):
-        if match.start() < taken:
+        if match.start() < last_end:
             continue
-        start, end, value = match.start(), match.end(), _value_of(match)
-        whole_start, whole_end = _glued(lower, start, end)
-        if whole_start < start or (whole_end > end and not _glued_unit(lower, end)):
-            start, end, value = whole_start, whole_end, read_digits(text[whole_start:whole_end].translate(_LIKE_DIGITS))
-            yield measured(lower, start, end, value, "code" if value is None else "plain")
+        start, end, value = match.start(), match.end(), _value(match)
+        whole_start, whole_end = _whole_token(lower, start, end)
+        if whole_start < start or (whole_end > end and not _is_unit(lower, end)):
+            start, end, value = (
+                whole_start,
+                whole_end,
+                parse_digits(text[whole_start:whole_end].translate(_LIKE_DIGITS)),
+            )
+            yield with_unit(lower, start, end, value, "code" if value is None else "plain")
         else:
-            yield measured(lower, start, end, value, "ordinal" if match["ordinal"] else "plain")
-        taken = end
+            yield with_unit(lower, start, end, value, "ordinal" if match["ordinal"] else "plain")
+        last_end = end
     for match in _LOOKS_LIKE.finditer(text):
-        yield measured(lower, match.start(), match.end(), read_digits(match[0].translate(_LIKE_DIGITS)), "plain")
+        yield with_unit(lower, match.start(), match.end(), parse_digits(match[0].translate(_LIKE_DIGITS)), "plain")
 
 
-def _glued(lower: str, start: int, end: int) -> tuple[int, int]:
-    """The whole token around digits: letters and more digits that touch them."""
+def _whole_token(lower: str, start: int, end: int) -> tuple[int, int]:
+    """Extend digits to the whole token, with adjacent letters and digits."""
     while start and lower[start - 1].isalnum():
         start -= 1
     while end < len(lower) and (lower[end].isalnum() or lower[end] in "^|"):
@@ -81,16 +85,16 @@ def _glued(lower: str, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
-def _glued_unit(lower: str, end: int) -> bool:
+def _is_unit(lower: str, end: int) -> bool:
     return bool(SCALED.match(lower, end) or AFTER.match(lower, end))
 
 
-def _value_of(match: re.Match[str]) -> float | None:
+def _value(match: re.Match[str]) -> float | None:
     if match["under"]:
         if not int(match["under"]):
             return None
         return int(match["whole"] or 0) + int(match["over"]) / int(match["under"])
-    value = read_digits(match["digits"])
+    value = parse_digits(match["digits"])
     ten = match["power"] or match["exponent"]
     if value is None or not (ten or match["raised"]):
         return value
@@ -99,14 +103,14 @@ def _value_of(match: re.Match[str]) -> float | None:
         return None
     base = Decimal(repr(value))
     try:
-        found = float(_EXACT.scaleb(base, power) if ten else _EXACT.power(base, power))
+        value_to_power = float(_EXACT.scaleb(base, power) if ten else _EXACT.power(base, power))
     except DecimalException:
         return None
-    return found if math.isfinite(found) else None
+    return value_to_power if math.isfinite(value_to_power) else None
 
 
-def read_digits(digits: str) -> float | None:
-    """The value of grouped digits by English rules, a lone comma before other than three digits being a decimal one."""
+def parse_digits(digits: str) -> float | None:
+    """Parse grouped digits by English rules; a lone comma not followed by three digits is a decimal comma."""
     if re.fullmatch(r"\d+|\d*\.\d+", digits):
         return float(digits)
     if re.fullmatch(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?|[1-9]\d{0,2}(?:[ '_]\d{3})+(?:\.\d+)?", digits):
@@ -119,8 +123,8 @@ def read_digits(digits: str) -> float | None:
     return float(digits.replace(",", "")) if lakhs else None
 
 
-def measured(lower: str, start: int, end: int, value: float | None, unit: NumberUnit) -> Found:
-    """A number with the sign, the currency, the scale and the unit that stand at it."""
+def with_unit(lower: str, start: int, end: int, value: float | None, unit: NumberUnit) -> NumberSpan:
+    """Extend a number by the adjacent sign, currency, scale and unit."""
     factor = 1.0
     while scale := SCALED.match(lower, end):
         factor, end = factor * SCALE_VALUES[scale["word"].lower()], scale.end()
@@ -135,19 +139,19 @@ def measured(lower: str, start: int, end: int, value: float | None, unit: Number
     if value is not None:
         value = value * factor * (-1.0 if negative or _in_parentheses(lower, start, end) else 1.0)
     if unit == "ordinal":
-        return Found(start, end, value, unit)
+        return NumberSpan(start, end, value, unit)
     after = AFTER.match(lower, end)
     if after is None:
-        return Found(start, end, value, "currency" if currency else unit, currency)
+        return NumberSpan(start, end, value, "currency" if currency else unit, currency)
     name: NumberUnit = after.lastgroup  # pyright: ignore[reportAssignmentType]
     if name == "currency":
         cents = re.fullmatch(r"[\s-]?(?:cents?|pence)", after[0])
-        return Found(start, after.end(), None if cents else value, name, currency or _currency(after[0]))
-    return Found(start, after.end(), value, "currency" if currency else name, currency)
+        return NumberSpan(start, after.end(), None if cents else value, name, currency or _currency(after[0]))
+    return NumberSpan(start, after.end(), value, "currency" if currency else name, currency)
 
 
 def _in_parentheses(lower: str, start: int, end: int) -> bool:
-    """Accountants write a loss as (1.2%)."""
+    """Whether the number is in parentheses, which is the accounting notation of a loss: (1.2%)."""
     rest = AFTER.match(lower, end)
     end = rest.end() if rest else end
     return lower[start - 1 : start] == "(" and lower[end : end + 1] == ")"
@@ -158,16 +162,16 @@ def _currency(word: str) -> str | None:
     return next((code for code, pattern in CURRENCIES.items() if re.fullmatch(pattern, plain)), None)
 
 
-def letters(text: str, lower: str) -> Iterator[Found]:
-    """Roman and Chinese numerals."""
+def find_numeral_letters(text: str, lower: str) -> Iterator[NumberSpan]:
+    """Find Roman and Chinese numerals."""
     for match in _ROMAN.finditer(text):
         if match[0]:
-            yield measured(lower, match.start(), match.end(), _roman(match[0].upper()), "plain")
+            yield with_unit(lower, match.start(), match.end(), _roman(match[0].upper()), "plain")
     for match in _ROMAN_BEFORE_A_UNIT.finditer(text):
         if match[0]:
-            yield measured(lower, match.start(), match.end(), _roman(match[0]), "plain")
+            yield with_unit(lower, match.start(), match.end(), _roman(match[0]), "plain")
     for match in _HAN.finditer(text):
-        yield measured(lower, match.start(), match.end(), _han(match[0]), "plain")
+        yield with_unit(lower, match.start(), match.end(), _han(match[0]), "plain")
 
 
 def _roman(letters: str) -> float:
@@ -176,7 +180,7 @@ def _roman(letters: str) -> float:
 
 
 def _han(letters: str) -> float | None:
-    """Chinese numerals up to the tens of thousands; None for what holds anything else."""
+    """Value of a Chinese numeral below ten thousand; None for anything else."""
     total, digit = 0.0, None
     for letter in letters:
         value = unicodedata.numeric(letter, None)

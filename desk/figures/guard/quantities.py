@@ -1,7 +1,7 @@
-"""The quantity that a sentence claims: whether the words around a reference speak of the figure it refers to.
+"""Checks that the words around a reference describe the figure it refers to.
 
-Of all figures at hand, the one that a clause speaks of most closely must be the one that its reference names. What
-the clause says does not depend on the reference, so that no other figure can take its place.
+Of all available figures, the one that fits a clause best must be the one that its reference names. The fit depends
+only on the clause, not on the reference, so that another figure cannot take its place.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from desk.figures.figures import Figure, shown
+from desk.figures.figures import Figure, format_figure
 from desk.figures.guard.clauses import BEFORE, BEHIND, EARLIER, IN_CLAUSE, IN_ZONE, Place, layout
 from desk.figures.guard.lexicon import AGAINST, CONCEPT, DEMANDED, OPTIONAL, STRICT, Mention, mentions, stems
 
@@ -19,7 +19,7 @@ _NEAR = (IN_CLAUSE, 3)
 
 
 class Meaning(NamedTuple):
-    """What a figure measures, by the words of its quantity."""
+    """What a figure measures, derived from the words of its quantity."""
 
     concept: str | None
     marks: Mapping[str, frozenset[str]]
@@ -27,17 +27,17 @@ class Meaning(NamedTuple):
     words: frozenset[str]
 
 
-class Wrong(NamedTuple):
-    """A reference whose sentence speaks of something else."""
+class WrongQuantity(NamedTuple):
+    """A reference whose sentence describes another quantity."""
 
     figure: Figure
-    mend: str
-    """What the sentence speaks of, and what to say instead."""
+    correction: str
+    """What the sentence describes, and what to write instead."""
 
 
 @lru_cache(maxsize=8192)
 def meaning(quantity: str) -> Meaning:
-    """The first concept of a quantity is what it measures; what stands in quotes is a name."""
+    """Parse a quantity: its first concept is what it measures, quoted parts are names."""
     bare = _QUOTED.sub(" ", quantity)
     marks: dict[str, set[str]] = {}
     concept: str | None = None
@@ -53,30 +53,32 @@ def meaning(quantity: str) -> Meaning:
     return Meaning(concept, {g: frozenset(f) for g, f in marks.items()}, names, frozenset(stems(bare)))
 
 
-def wrong_quantities(text: str, figures: Sequence[Figure]) -> Iterator[Wrong]:
-    """Every reference of `text` to a figure that its clause does not speak of most closely."""
-    known = {figure.id: figure for figure in figures}
+def wrong_quantities(text: str, figures: Sequence[Figure]) -> Iterator[WrongQuantity]:
+    """Return the references of `text` whose clause fits another figure better."""
+    figures_by_id = {figure.id: figure for figure in figures}
     names = frozenset(name for figure in figures for name in meaning(figure.quantity).names)
-    laid = layout(REFERENCE.sub("#", text.replace("#", " ")).lower(), names)
-    referred = [known.get(id_) for id_ in REFERENCE.findall(text)]
+    text_layout = layout(REFERENCE.sub("#", text.replace("#", " ")).lower(), names)
+    referred_figures = [figures_by_id.get(id_) for id_ in REFERENCE.findall(text)]
     naming = [
-        mention for place, figure in zip(laid.places, referred, strict=True) for mention in _naming(place, figure)
+        mention
+        for place, figure in zip(text_layout.places, referred_figures, strict=True)
+        for mention in _naming(place, figure)
     ]
-    for place, figure in zip(laid.places, referred, strict=True):
+    for place, figure in zip(text_layout.places, referred_figures, strict=True):
         if figure is None:
             continue
-        if isinstance(figure.value, str) and _names_another(place, figure, laid.places, referred):
+        if isinstance(figure.value, str) and _names_another(place, figure, text_layout.places, referred_figures):
             continue
         clause = _Clause(place, [] if isinstance(figure.value, str) else naming)
-        if mend := clause.objection(figure, figures):
-            yield Wrong(figure, mend)
-    for low, first, second in zip(laid.places, referred, referred[1:], strict=False):
-        if low.bound == "lower end" and first and second and _falls(first, second):
-            yield Wrong(first, f"the range must begin with its smaller end, {{{{{second.id}}}}}")
+        if correction := clause.objection(figure, figures):
+            yield WrongQuantity(figure, correction)
+    for low, first, second in zip(text_layout.places, referred_figures, referred_figures[1:], strict=False):
+        if low.bound == "lower end" and first and second and _is_descending(first, second):
+            yield WrongQuantity(first, f"the range must begin with its smaller end, {{{{{second.id}}}}}")
 
 
 def _naming(place: Place, figure: Figure | None) -> Iterator[Mention]:
-    """What a reference to a name says for the numbers around it."""
+    """Return the mentions that a reference to a name adds for the numbers around it."""
     if figure is None or not isinstance(figure.value, str):
         return
     of = meaning(figure.quantity)
@@ -86,114 +88,126 @@ def _naming(place: Place, figure: Figure | None) -> Iterator[Mention]:
         yield Mention(place.at, place.at + 1, "place", rank)
 
 
-def _names_another(place: Place, figure: Figure, places: Sequence[Place], referred: Sequence[Figure | None]) -> bool:
-    """Whether a name says what a number of its sentence has to say, or whose number it is."""
-    said = {mention.feature for mention in _naming(place, figure)}
-    for other, number in zip(places, referred, strict=True):
+def _names_another(
+    place: Place, figure: Figure, places: Sequence[Place], referred_figures: Sequence[Figure | None]
+) -> bool:
+    """Whether a name supplies a feature or the subject of a number in its sentence."""
+    features = {mention.feature for mention in _naming(place, figure)}
+    for other, number in zip(places, referred_figures, strict=True):
         if number and not isinstance(number.value, str) and other.sentence == place.sentence:
-            wanted = meaning(number.quantity)
-            if said & (wanted.names | wanted.marks.get("place", frozenset())):
+            measured_meaning = meaning(number.quantity)
+            if features & (measured_meaning.names | measured_meaning.marks.get("place", frozenset())):
                 return True
-            if place.leads and _same_subject(figure, wanted):
+            if place.leads and _same_subject(figure, measured_meaning):
                 return True
     return False
 
 
-def _same_subject(figure: Figure, wanted: Meaning) -> bool:
+def _same_subject(figure: Figure, measured_meaning: Meaning) -> bool:
     nothing: frozenset[str] = frozenset()
-    return bool(meaning(figure.quantity).marks.get("subject", nothing) & wanted.marks.get("subject", nothing))
+    return bool(meaning(figure.quantity).marks.get("subject", nothing) & measured_meaning.marks.get("subject", nothing))
 
 
 class _Clause:
-    """What is said around one reference, apart from what the reference itself will show."""
+    """The mentions around one reference, without those of the reference itself."""
 
     def __init__(self, place: Place, naming: Sequence[Mention]) -> None:
-        others = [(*place.far(m), m) for m in naming if m.start != place.at]
+        others = [(*place.distance(m), m) for m in naming if m.start != place.at]
         self._place = place
         self._mentions = [*place.mentions, *others]
-        self._named: dict[str, tuple[int, int]] = {}
+        self._concept_distances: dict[str, tuple[int, int]] = {}
         for level, words, mention in self._mentions:
             if mention.group == CONCEPT:
-                nearest = self._named.get(mention.feature, (level, words))
-                self._named[mention.feature] = min(nearest, (level, words))
-        self._told: dict[tuple[str, int], frozenset[str]] = {}
+                nearest = self._concept_distances.get(mention.feature, (level, words))
+                self._concept_distances[mention.feature] = min(nearest, (level, words))
+        self._feature_cache: dict[tuple[str, int], frozenset[str]] = {}
 
     def objection(self, mine: Figure, figures: Sequence[Figure]) -> str | None:
-        """What is wrong with a reference to `mine` here, if something is."""
+        """Return why a reference to `mine` is wrong here; None if it fits."""
         for farthest in (BEFORE, BEHIND, EARLIER):
             fits = {figure.id: fit for figure in figures if (fit := self._fit(meaning(figure.quantity), farthest))}
             if fits:
                 best = min(fits.values())
                 closest = [figure for figure in figures if fits.get(figure.id) == best]
-                others = [figure for figure in closest if not _alike(figure, mine)]
-                return self._instead(mine, others[0]) if others else None
-        return self._mend(mine)
+                others = [figure for figure in closest if not _are_indistinguishable(figure, mine)]
+                return self._rival_correction(mine, others[0]) if others else None
+        return self._correction(mine)
 
-    def _fit(self, wanted: Meaning, farthest: int) -> tuple[int, ...] | None:
-        """How well a figure fits, smaller is better; None if the clause speaks of something else."""
-        near = self._concept(wanted, farthest)
-        if near is None or self._lacks(wanted, farthest) or self._contradicts(wanted):
+    def _fit(self, figure_meaning: Meaning, farthest: int) -> tuple[int, ...] | None:
+        """Return how well a figure fits (smaller is better); None if the clause describes something else."""
+        near = self._concept(figure_meaning, farthest)
+        if near is None or self._missing(figure_meaning, farthest) or self._contradictions(figure_meaning):
             return None
-        said = [g for g in wanted.marks if wanted.marks[g] & self._said(g, farthest)]
-        overlap = len(wanted.words & self._place.words)
-        return (*near, -len(said) - len(wanted.names), len(wanted.marks) - len(said), -overlap, len(wanted.words))
+        matching_groups = [g for g in figure_meaning.marks if figure_meaning.marks[g] & self._features(g, farthest)]
+        overlap = len(figure_meaning.words & self._place.words)
+        return (
+            *near,
+            -len(matching_groups) - len(figure_meaning.names),
+            len(figure_meaning.marks) - len(matching_groups),
+            -overlap,
+            len(figure_meaning.words),
+        )
 
-    def _concept(self, wanted: Meaning, farthest: int) -> tuple[int, int] | None:
-        """How near the clause names what is measured."""
-        if wanted.concept is None:
-            shared = len(wanted.words & self._place.words)
-            return _NEAR if shared and 2 * shared >= len(wanted.words) else None
-        near = self._named.get(wanted.concept)
+    def _concept(self, figure_meaning: Meaning, farthest: int) -> tuple[int, int] | None:
+        """Distance at which the clause names what is measured."""
+        if figure_meaning.concept is None:
+            shared = len(figure_meaning.words & self._place.words)
+            return _NEAR if shared and 2 * shared >= len(figure_meaning.words) else None
+        near = self._concept_distances.get(figure_meaning.concept)
         return near if near and near[0] <= farthest else None
 
-    def _lacks(self, wanted: Meaning, farthest: int) -> list[str]:
-        """What the figure is about and the clause does not say."""
+    def _missing(self, figure_meaning: Meaning, farthest: int) -> list[str]:
+        """Features of the figure that the clause omits."""
         marks = [
-            " or ".join(sorted(wanted.marks[g]))
+            " or ".join(sorted(figure_meaning.marks[g]))
             for g in DEMANDED
-            if g in wanted.marks and not wanted.marks[g] & (OPTIONAL | self._said(g, farthest))
+            if g in figure_meaning.marks and not figure_meaning.marks[g] & (OPTIONAL | self._features(g, farthest))
         ]
-        said = {m.feature for level, _, m in self._mentions if m.group == "name" and level <= farthest}
-        return [*marks, *map(_saying, sorted(wanted.names - said))]
+        names = {m.feature for level, _, m in self._mentions if m.group == "name" and level <= farthest}
+        return [*marks, *map(_name_instruction, sorted(figure_meaning.names - names))]
 
-    def _contradicts(self, wanted: Meaning) -> list[str]:
-        """What the clause says and the figure is not about."""
-        found: list[str] = []
+    def _contradictions(self, figure_meaning: Meaning) -> list[str]:
+        """Features of the clause that contradict the figure."""
+        contradictions: list[str] = []
         for group in (*DEMANDED, "world"):
-            said, own = self._said(group, IN_ZONE), wanted.marks.get(group, frozenset())
+            features, own = self._features(group, IN_ZONE), figure_meaning.marks.get(group, frozenset())
             strict = group in STRICT and (group != "bound" or self._place.bound is None)
-            if (said if own else said - OPTIONAL if strict else ()) and not said & own:
-                found.append(" or ".join(sorted(said)))
-        return found
+            if (features if own else features - OPTIONAL if strict else ()) and not features & own:
+                contradictions.append(" or ".join(sorted(features)))
+        return contradictions
 
-    def _said(self, group: str, farthest: int) -> frozenset[str]:
-        """What the nearest words of a group say."""
-        if (group, farthest) not in self._told:
-            self._told[group, farthest] = self._nearest(group, farthest)
-        return self._told[group, farthest]
+    def _features(self, group: str, farthest: int) -> frozenset[str]:
+        """Features of the nearest mentions of a group."""
+        if (group, farthest) not in self._feature_cache:
+            self._feature_cache[group, farthest] = self._nearest(group, farthest)
+        return self._feature_cache[group, farthest]
 
     def _nearest(self, group: str, farthest: int) -> frozenset[str]:
         if group == "bound" and self._place.bound:
             return frozenset({self._place.bound})
         groups = (group, AGAINST) if group == "subject" and farthest > IN_ZONE else (group,)
-        found = [mention for mention in self._mentions if mention[0] <= farthest and mention[2].group in groups]
-        if not found:
+        candidates = [mention for mention in self._mentions if mention[0] <= farthest and mention[2].group in groups]
+        if not candidates:
             return frozenset()
-        level, _, nearest = min(found)
+        level, _, nearest = min(candidates)
         return (
-            frozenset(m.feature for at, _, m in found if at == level or m is nearest)
+            frozenset(m.feature for at, _, m in candidates if at == level or m is nearest)
             if level <= IN_ZONE
             else frozenset({nearest.feature})
         )
 
-    def _instead(self, mine: Figure, rival: Figure) -> str:
-        return f'the sentence speaks of "{rival.quantity}", {{{{{rival.id}}}}}; {self._mend(mine)}'
+    def _rival_correction(self, mine: Figure, rival: Figure) -> str:
+        return f'the sentence speaks of "{rival.quantity}", {{{{{rival.id}}}}}; {self._correction(mine)}'
 
-    def _mend(self, mine: Figure) -> str:
-        wanted = meaning(mine.quantity)
-        lacks, against = self._lacks(wanted, BEFORE), self._contradicts(wanted)
+    def _correction(self, mine: Figure) -> str:
+        figure_meaning = meaning(mine.quantity)
+        lacks, against = self._missing(figure_meaning, BEFORE), self._contradictions(figure_meaning)
         steps = [
-            *([] if self._concept(wanted, BEFORE) else [f"name {wanted.concept or 'its quantity'} next to it"]),
+            *(
+                []
+                if self._concept(figure_meaning, BEFORE)
+                else [f"name {figure_meaning.concept or 'its quantity'} next to it"]
+            ),
             *([f"say {', '.join(lacks)}"] if lacks else []),
             *([f"do not say {', '.join(against)}"] if against else []),
         ]
@@ -204,17 +218,17 @@ def _name(text: str) -> str:
     return re.sub(r"^(?:the|an?) ", "", text.lower().replace("_", " "))
 
 
-def _saying(name: str) -> str:
+def _name_instruction(name: str) -> str:
     return f'"{name}"' if " " in name else f'"{name}" beside the word scenario, case or rule'
 
 
-def _falls(first: Figure, second: Figure) -> bool:
+def _is_descending(first: Figure, second: Figure) -> bool:
     if isinstance(first.value, str) or isinstance(second.value, str):
         return first.unit == second.unit == "date" and str(first.value) > str(second.value)
     return first.unit == second.unit and first.value > second.value
 
 
-def _alike(one: Figure, other: Figure) -> bool:
-    """Whether a reader cannot tell which of the two stands in a sentence."""
+def _are_indistinguishable(one: Figure, other: Figure) -> bool:
+    """Whether a reader cannot distinguish the two figures in a sentence."""
     same = meaning(one.quantity).concept == meaning(other.quantity).concept
-    return one.id == other.id or one.quantity == other.quantity or (same and shown(one) == shown(other))
+    return one.id == other.id or one.quantity == other.quantity or (same and format_figure(one) == format_figure(other))

@@ -1,4 +1,4 @@
-"""Numbers in words inside a text that is folded and in lower case: where they stand and what they are worth."""
+"""Finds numbers in words in a folded, lower-case text, with their positions and values."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from desk.figures.guard.number_words import (
     SCALES,
     YEARS,
     is_number_word,
-    unmasked,
+    unmask,
 )
 from desk.figures.guard.spelled_values import value_of_words
 from desk.figures.guard.units import AFTER, ALONE, NumberUnit
@@ -30,7 +30,7 @@ _JOINING = frozenset({"and", "und", "et", "y", "e"})
 _COUNTED_OF = re.compile(r"\s+of(?=\s)")
 
 
-class Worded(NamedTuple):
+class WordSpan(NamedTuple):
     start: int
     end: int
     value: float | None
@@ -43,16 +43,16 @@ class _Word(NamedTuple):
     end: int
 
 
-def worded(text: str, lower: str) -> Iterator[Worded]:
+def find_number_words(text: str, lower: str) -> Iterator[WordSpan]:
     yield from _sequences(lower)
-    yield from _masked(text, lower)
-    yield from _split(lower)
+    yield from _masked_words(text, lower)
+    yield from _split_words(lower)
     for pattern in (OTHERS, ONCE, QUARTER, ALONE):
         for match in pattern.finditer(lower):
-            yield Worded(*match.span(), 0.25 if pattern is QUARTER else None, "plain")
+            yield WordSpan(*match.span(), 0.25 if pattern is QUARTER else None, "plain")
 
 
-def _sequences(lower: str) -> Iterator[Worded]:
+def _sequences(lower: str) -> Iterator[WordSpan]:
     words = [_Word(m[0].split("'")[0], m.start(), m.end()) for m in _WORD.finditer(lower)]
     idioms = [match.span() for match in IDIOM.finditer(lower)]
     place = 0
@@ -65,12 +65,12 @@ def _sequences(lower: str) -> Iterator[Worded]:
         first = place - (place > 0 and _has_article(lower, words[place - 1], word))
         yield _read(lower, words[first : last + 1])
         place = last + 1
-    for found in _SCORES.finditer(lower):
-        yield Worded(found.start(), found.end(), None, "plain")
+    for match in _SCORES.finditer(lower):
+        yield WordSpan(match.start(), match.end(), None, "plain")
 
 
 _SCORES = re.compile(r"\b(?:an?|several|many) score (?=of\b)|\bscores (?=of\b)")
-"""The twenty of "a score of"; a score alone is a mark."""
+"""A score that means twenty; "score" alone is a rating."""
 
 
 def _begins(lower: str, word: _Word) -> bool:
@@ -80,12 +80,12 @@ def _begins(lower: str, word: _Word) -> bool:
 
 
 def _has_article(lower: str, before: _Word, word: _Word) -> bool:
-    counted = word.text in SCALES or word.text in PARTS or word.text in YEARS or word.text == "couple"
-    return counted and before.text in {"a", "an"} and _GAP.fullmatch(lower, before.end, word.start) is not None
+    is_countable = word.text in SCALES or word.text in PARTS or word.text in YEARS or word.text == "couple"
+    return is_countable and before.text in {"a", "an"} and _GAP.fullmatch(lower, before.end, word.start) is not None
 
 
 def _last(lower: str, words: Sequence[_Word], place: int) -> int:
-    """The place of the last word of the number that begins at `place`."""
+    """Index of the last word of the number that begins at `place`."""
     while True:
         following = _following(lower, words, place)
         if following is None:
@@ -94,19 +94,19 @@ def _last(lower: str, words: Sequence[_Word], place: int) -> int:
 
 
 def _following(lower: str, words: Sequence[_Word], place: int) -> int | None:
-    """Where the number goes on, over a joining word if need be."""
+    """Index of the next word of the number, across a joining word if necessary."""
     for step in (1, 2, 3):
         if place + step >= len(words) or not _GAP.fullmatch(
             lower, words[place + step - 1].end, words[place + step].start
         ):
             return None
         between = tuple(word.text for word in words[place + 1 : place + step])
-        if _goes_on(words[place].text, between, words[place + step].text):
+        if _continues(words[place].text, between, words[place + step].text):
             return place + step
     return None
 
 
-def _goes_on(word: str, between: tuple[str, ...], following: str) -> bool:
+def _continues(word: str, between: tuple[str, ...], following: str) -> bool:
     part = following.removesuffix("s") in PARTS
     if following.removesuffix("s") in _SPANS or following in MULTIPLES or not (is_number_word(following) or part):
         return False
@@ -116,20 +116,20 @@ def _goes_on(word: str, between: tuple[str, ...], following: str) -> bool:
         return following in CARDINALS
     if between in {("a",), ("an",)}:
         return word in {"half", "quarter"} and following in SCALES
-    joined = between[0] in _JOINING
+    is_joined = between[0] in _JOINING
     if between[0] == "and":
-        joined = following == "half" or word in SCALES
-    return joined if len(between) == 1 else joined and between[1] in {"a", "one", "three"} and part
+        is_joined = following == "half" or word in SCALES
+    return is_joined if len(between) == 1 else is_joined and between[1] in {"a", "one", "three"} and part
 
 
-def _read(lower: str, words: Sequence[_Word]) -> Worded:
+def _read(lower: str, words: Sequence[_Word]) -> WordSpan:
     texts = [word.text for word in words]
     start, end = words[0].start, words[-1].end
     value = value_of_words(texts[-1:] if texts[-1] in YEARS else texts)
     unit = _unit_of(texts)
     if texts[-1] in {"couple", "dozen"} and (of := _COUNTED_OF.match(lower, end)) and AFTER.match(lower, of.end()):
         end = of.end()
-    return Worded(start, end, value, unit)
+    return WordSpan(start, end, value, unit)
 
 
 def _unit_of(texts: Sequence[str]) -> NumberUnit:
@@ -141,62 +141,62 @@ def _unit_of(texts: Sequence[str]) -> NumberUnit:
     return "ordinal" if texts[-1] in ORDINALS and not fraction else "plain"
 
 
-def _masked(text: str, lower: str) -> Iterator[Worded]:
-    """Signs in the place of letters."""
+def _masked_words(text: str, lower: str) -> Iterator[WordSpan]:
+    """Find number words whose letters are replaced by signs."""
     for match in _MASKED.finditer(lower):
-        for looks in _looks(text[match.start() : match.end()]):
+        for looks in _readings(text[match.start() : match.end()]):
             if is_number_word(looks) and looks not in ENGLISH_TOO and match[0].rstrip("!+|@") != looks:
-                yield Worded(*match.span(), None, "plain")
+                yield WordSpan(*match.span(), None, "plain")
                 break
 
 
-def _looks(word: str) -> set[str]:
+def _readings(word: str) -> set[str]:
     lower = word.lower()
     plain = {
         lower,
         lower.rstrip("!+|@"),
         *([word[0].lower() + word[1:].replace("I", "l").lower()] if "I" in word[1:] else []),
     }
-    read = {unmasked(each) for each in plain} | {unmasked(each.replace("+", "t").replace("|", "i")) for each in plain}
-    read |= {each.replace("rn", "m") for each in read if "rn" in each} | {
-        each.replace("cl", "d") for each in read if "cl" in each
+    readings = {unmask(each) for each in plain} | {unmask(each.replace("+", "t").replace("|", "i")) for each in plain}
+    readings |= {each.replace("rn", "m") for each in readings if "rn" in each} | {
+        each.replace("cl", "d") for each in readings if "cl" in each
     }
-    return {each for each in read if each.isalpha() and each != lower}
+    return {each for each in readings if each.isalpha() and each != lower}
 
 
-def _split(lower: str) -> Iterator[Worded]:
-    """Words whose letters are set apart: "t w e l v e", "tw*el*ve", "twel ve"."""
+def _split_words(lower: str) -> Iterator[WordSpan]:
+    """Find words whose letters are separated: "t w e l v e", "tw*el*ve", "twel ve"."""
     for match in _SINGLES.finditer(lower):
         letters = re.sub(r"[^a-z]", "", match[0])
         if any(word[0] not in {"ten"} or len(letters) <= 5 for word in _INSIDE.finditer(letters)):
-            yield Worded(*match.span(), None, "plain")
+            yield WordSpan(*match.span(), None, "plain")
     for match in _JOINED.finditer(lower):
         parts = [
             _Word(m[0], match.start() + m.start(), match.start() + m.end()) for m in re.finditer("[a-z]+", match[0])
         ]
-        yield from _rejoined(parts, least=3)
+        yield from _rejoin(parts, least=3)
     words = [_Word(m[0], m.start(), m.end()) for m in _WORD.finditer(lower) if lower[m.start() - 1 : m.start()] != "'"]
     for place in range(len(words) - 1):
         parts = words[place : place + 3]
         near = [p for p, q in zip(parts, [*parts[1:], None], strict=True) if q is None or q.start - p.end == 1]
         if len(near) == len(parts) or parts[1].start - parts[0].end == 1:
-            yield from _rejoined(parts if len(near) == len(parts) else parts[:2], least=5)
+            yield from _rejoin(parts if len(near) == len(parts) else parts[:2], least=5)
 
 
-def _rejoined(parts: Sequence[_Word], *, least: int) -> Iterator[Worded]:
+def _rejoin(parts: Sequence[_Word], *, least: int) -> Iterator[WordSpan]:
     for first in range(len(parts)):
         for last in range(first + 1, len(parts)):
-            chosen = parts[first : last + 1]
-            whole = "".join(part.text for part in chosen)
-            if len(whole) < least or any(part.text == "even" or is_number_word(part.text) for part in chosen):
+            neighbours = parts[first : last + 1]
+            whole = "".join(part.text for part in neighbours)
+            if len(whole) < least or any(part.text == "even" or is_number_word(part.text) for part in neighbours):
                 continue
             if _is_plainly_a_number(whole):
-                yield Worded(chosen[0].start, chosen[-1].end, None, "plain")
+                yield WordSpan(neighbours[0].start, neighbours[-1].end, None, "plain")
 
 
 def _is_plainly_a_number(word: str) -> bool:
-    return word in CARDINALS or word in SCALES or word in ORDINALS or word in MULTIPLES or _grown(word)
+    return word in CARDINALS or word in SCALES or word in ORDINALS or word in MULTIPLES or _starts_with_number(word)
 
 
-def _grown(word: str) -> bool:
+def _starts_with_number(word: str) -> bool:
     return len(word) >= 6 and _INSIDE.match(word) is not None and is_number_word(word) and word not in ENGLISH_TOO

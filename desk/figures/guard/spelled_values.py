@@ -1,4 +1,4 @@
-"""What a number in words is worth; None where the words do not make one number."""
+"""Values of numbers in words; None if the words do not form one number."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ _JOINING = {"and", "und", "et", "y", "e"}
 
 
 def value_of_words(words: Sequence[str]) -> float | None:
-    """The value of "two and a half", "one hundred and five", "three point five", "a third", "twenty-first"."""
+    """Return the value of "two and a half", "one hundred and five", "three point five", "a third", "twenty-first"."""
     if len(words) == 1:
         return WORDS.get(words[0])
     if "point" in words:
@@ -78,10 +78,10 @@ def _ordinal(words: Sequence[str]) -> float | None:
 
 
 def _whole(words: Sequence[str]) -> float | None:
-    """A cardinal; a foreign one only when the language joins its words by adding them."""
-    total, current, heard = 0.0, 0.0, False
+    """Value of a cardinal; foreign ones only from languages that add their words."""
+    total, current, has_value = 0.0, 0.0, False
     for place, word in enumerate(words):
-        if word in _JOINING and heard:
+        if word in _JOINING and has_value:
             continue
         if word in _ARTICLES:
             if place + 1 == len(words) or words[place + 1] not in {*SCALES, "couple"}:
@@ -89,13 +89,13 @@ def _whole(words: Sequence[str]) -> float | None:
             continue
         if word in SCALES:
             total, current = _scaled(total, current, SCALES[word])
-            heard = True
+            has_value = True
             continue
         value = CARDINALS.get(word, FOREIGN.get(word))
-        if value is None or word in MULTIPLES or not _fits(current, value, heard=heard):
+        if value is None or word in MULTIPLES or not _fits(current, value, has_value=has_value):
             return None
-        current, heard = current + value, True
-    return total + current if heard else None
+        current, has_value = current + value, True
+    return total + current if has_value else None
 
 
 def _scaled(total: float, current: float, scale: float) -> tuple[float, float]:
@@ -104,9 +104,9 @@ def _scaled(total: float, current: float, scale: float) -> tuple[float, float]:
     return total + max(current, 1.0) * scale, 0.0
 
 
-def _fits(current: float, value: float, *, heard: bool) -> bool:
-    """Whether a word may follow: a one behind a ten, anything below a hundred behind a hundred."""
-    if not heard or current == 0.0:
+def _fits(current: float, value: float, *, has_value: bool) -> bool:
+    """Whether a word may follow: a one after a ten, anything below a hundred after a hundred."""
+    if not has_value or current == 0.0:
         return True
     if value >= 100:
         return False

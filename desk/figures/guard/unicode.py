@@ -1,4 +1,4 @@
-"""Text as it looks to a reader: digits of any script as ASCII, look-alikes as Latin, what is invisible left out."""
+"""Folds text to its appearance: digits of any script to ASCII, look-alikes to Latin, invisible characters removed."""
 
 import re
 import unicodedata
@@ -78,42 +78,42 @@ _TAG = re.compile(r"</?(?:b|i|u|s|em|strong|sub|sup|span|br|wbr|mark|small|code)
 
 
 @dataclass(frozen=True)
-class Folded:
-    """`text[k]` comes from the character at `places[k]` of the original."""
+class FoldedText:
+    """Folded text; `text[k]` comes from the character at `places[k]` of the original."""
 
     text: str
     places: tuple[int, ...]
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """Where `text[start:end]` stands in the original."""
+        """Return the position of `text[start:end]` in the original."""
         return self.places[start], self.places[end - 1] + 1
 
 
-def fold(text: str) -> Folded:
+def fold(text: str) -> FoldedText:
     looks: list[str] = []
     places: list[int] = []
     hidden = {place for tag in _TAG.finditer(text) for place in range(*tag.span())}
     for place, character in enumerate(text):
-        look = "" if place in hidden else folded(character)
-        if look[:1] in {"^", " "} and looks[-1:] and _goes_on(looks, look, text[place - 1]):
+        look = "" if place in hidden else fold_character(character)
+        if look[:1] in {"^", " "} and looks[-1:] and _drops_prefix(looks, look, text[place - 1]):
             look = look[1:]
         looks.extend(look)
         places.extend([place] * len(look))
-    return Folded("".join(looks), tuple(places))
+    return FoldedText("".join(looks), tuple(places))
 
 
-def _goes_on(looks: list[str], look: str, before: str) -> bool:
-    """A second superscript belongs to the exponent before it; a fraction needs a space only behind a digit."""
-    return not looks[-1].isdigit() if look[0] == " " and look != " " else look[0] == "^" and _raised(before)
+def _drops_prefix(looks: list[str], look: str, before: str) -> bool:
+    """Whether to drop a prefix: superscripts share one `^`, and a fraction needs a space only after a digit."""
+    return not looks[-1].isdigit() if look[0] == " " and look != " " else look[0] == "^" and _is_superscript(before)
 
 
-def _raised(character: str) -> bool:
+def _is_superscript(character: str) -> bool:
     return unicodedata.decomposition(character).startswith("<super>")
 
 
 @lru_cache(maxsize=4096)
-def folded(character: str) -> str:
-    """How one character looks, in as plain characters as there are."""
+def fold_character(character: str) -> str:
+    """Fold one character to the plainest characters that look like it."""
     if character.isascii():
         return character if character.isprintable() or character.isspace() else ""
     if character in _AS:
@@ -134,25 +134,25 @@ def _of_number(character: str, category: str) -> str:
         number = Fraction(value).limit_denominator(1000)
         if number.denominator != 1:
             return f" {number.numerator}/{number.denominator}"
-        return f"^{number}" if _raised(character) else str(number)
-    if category[0] == "S" and (named := _NAMED_NUMBER.search(unicodedata.name(character, ""))):
-        return named[2] or str(_NAMES.get(named[1], " 1/2" if named[1] == "HALF" else " 1/4"))
+        return f"^{number}" if _is_superscript(character) else str(number)
+    if category[0] == "S" and (match := _NAMED_NUMBER.search(unicodedata.name(character, ""))):
+        return match[2] or str(_NAMES.get(match[1], " 1/2" if match[1] == "HALF" else " 1/4"))
     return ""
 
 
 def _of_letter(character: str, category: str) -> str:
     plain = unicodedata.normalize("NFKD", character)
     if plain != character:
-        return "".join(map(folded, plain))
-    if category[0] in "LS" and (named := _NAMED_LETTER.search(unicodedata.name(character, ""))):
+        return "".join(map(fold_character, plain))
+    if category[0] in "LS" and (match := _NAMED_LETTER.search(unicodedata.name(character, ""))):
         name = unicodedata.name(character)
-        letter = named[1] if "CAPITAL" in name and "SMALL CAPITAL" not in name else named[1].lower()
+        letter = match[1] if "CAPITAL" in name and "SMALL CAPITAL" not in name else match[1].lower()
         return letter if "LATIN" in name or category[0] == "S" else character
     return character
 
 
 def foreign_words(text: str) -> Iterator[tuple[int, int]]:
-    """Where letters stand that no reader of English can read, except single Greek letters, which are symbols."""
+    """Find words in non-Latin letters, except single Greek letters, which are symbols."""
     for word in _TOKEN.finditer(text):
         strange = [c for c in word[0] if (c.isalpha() or "\u2801" <= c <= "\u28ff") and not _is_latin(c)]
         if strange and not (len(word[0]) == 1 and unicodedata.name(word[0], "").startswith("GREEK")):

@@ -1,4 +1,4 @@
-"""The units, currencies and dates that stand at a number, as patterns over folded lower-case text."""
+"""Patterns for units, currencies, scales and dates next to a number, over folded lower-case text."""
 
 import re
 from typing import Literal, TypeAlias
@@ -74,7 +74,7 @@ _UNITS: tuple[tuple[NumberUnit, str], ...] = (
     ("currency", rf"{_ANY_CURRENCY}|cents?|pence|[¢₠-₿]"),
 )
 _OF_A: dict[str, str] = dict.fromkeys(("points", "bps", "percent"), r"(?:[\s-](?:of[\s-])?an?)?")
-"""Half a percent, a third of a point."""
+"""Joins a fraction and its unit: half a percent, a third of a point."""
 AFTER = re.compile(
     "|".join(rf"(?P<{name}>{_OF_A.get(name, '')}[\s-]?(?:{pattern})(?![a-z0-9]))" for name, pattern in _UNITS)
 )
@@ -86,7 +86,7 @@ ALONE = re.compile(
     r"(?<![a-z])(?:prosen\w*|procent\w*|prozent\w*|pour[\s-]?cents?|por[\s-]?cient?o|per[\s-]?cento|szazalek\w*|yuzde)"
     r"(?![a-z])"
 )
-"""A unit counted by no number."""
+"""A unit without a number before it."""
 SCALED = re.compile(
     r"[\s-]?(?P<word>hundred|thousand|million|billion|trillion|lakh|crore|dozen|millionen|milliarden?|millions|milliards|"
     r"hundreds|thousands|billions|trillions|millones|milioni|mln|mio|mn|mm|bln|bn|tn|trn|mrd|grand|k|m|b|t)(?![a-z0-9])"
@@ -131,4 +131,4 @@ DATE = re.compile(
     )
 )
 NOT_A_DATE = re.compile(_NOT_COUNTED)
-"""What may follow a date: no unit and nothing that is counted."""
+"""What may follow a date: neither a unit nor a countable noun."""

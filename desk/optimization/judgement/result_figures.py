@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 
-from desk.figures import labels as naming
+from desk.figures import labels
 from desk.figures.figures import Figure, Unit
 from desk.optimization.result import Benefit, Fact, Luck, Manifest, OptimizationResult, ScenarioOutcome, Year
 from desk.scenarios.schemas import HISTORY
@@ -29,7 +29,7 @@ def figures_of(result: OptimizationResult) -> tuple[Figure, ...]:
 def _all(result: OptimizationResult) -> Iterator[Figure]:
     yield _text("verdict_colour", "colour of the verdict", result.verdict.colour, "verdict.colour")
     if result.verdict.binding_limit:
-        name = naming.limit(result.verdict.binding_limit)
+        name = labels.limit_label(result.verdict.binding_limit)
         yield _text("binding_limit", "binding limit of the mandate", name, "verdict.binding_limit")
     yield _text("request_name", "name of the request", result.manifest.request.name, "manifest.request.name")
     yield from _counts(result)
@@ -124,8 +124,8 @@ def _data(manifest: Manifest) -> Iterator[Figure]:
 def _limits(result: OptimizationResult) -> Iterator[Figure]:
     for n, limit in enumerate(result.limits):
         source = f"limits[{n}]"
-        place = naming.plain(limit.scenario)
-        name = naming.limit(limit.limit)
+        place = labels.plain_label(limit.scenario)
+        name = labels.limit_label(limit.limit)
         bare = name.removeprefix("the ")
         unit: Unit = {"max_drawdown": "probability", "cost_bps": "bps", "leverage": "weight"}.get(
             limit.limit, "percent"
@@ -171,8 +171,8 @@ def _benefit(benefit: Benefit) -> Iterator[Figure]:
 
 
 def _winner(winner: Trial) -> Iterator[Figure]:
-    yield _text("winner_name", "the winning configuration", naming.strategy(winner.config), "winner.config")
-    function = naming.function(winner.config.weight_function)
+    yield _text("winner_name", "the winning configuration", labels.strategy_label(winner.config), "winner.config")
+    function = labels.function_label(winner.config.weight_function)
     yield _text(
         "winner_function",
         "weight function of the winner",
@@ -208,7 +208,7 @@ def _winner(winner: Trial) -> Iterator[Figure]:
 
 def _scenarios(outcomes: tuple[ScenarioOutcome, ...]) -> Iterator[Figure]:
     for outcome in outcomes:
-        place = naming.plain(outcome.scenario)
+        place = labels.plain_label(outcome.scenario)
         where = f'in the scenario "{place}"'
         source = f"scenarios.{outcome.scenario}"
         prefix = f"in_{outcome.scenario}"
@@ -243,7 +243,7 @@ def _scenarios(outcomes: tuple[ScenarioOutcome, ...]) -> Iterator[Figure]:
             yield _text(
                 f"{word}_scenario",
                 f"scenario with the {word} benefit",
-                naming.plain(chosen.scenario),
+                labels.plain_label(chosen.scenario),
                 source,
             )
             yield from _number(
@@ -265,7 +265,7 @@ _RULES = {
 
 def _benchmarks(result: OptimizationResult) -> Iterator[Figure]:
     for benchmark in result.benchmarks:
-        name = _RULES.get(benchmark.name, naming.plain(benchmark.name))
+        name = _RULES.get(benchmark.name, labels.plain_label(benchmark.name))
         yield _text(
             f"versus_{benchmark.name}_label",
             f'benchmark rule "{name}"',
@@ -292,7 +292,7 @@ def _importance(importance: Mapping[str, float]) -> Iterator[Figure]:
         yield _text(
             f"driver_{rank}",
             f"parameter that mattered {_RANKS[rank - 1]}",
-            naming.parameter(name),
+            labels.parameter_label(name),
             f"importance.{name}",
         )
         yield from _number(

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from desk.figures import labels as naming
+from desk.figures import labels
 from desk.figures.figures import Figure, Unit
 from desk.figures.sheet import Sheet
 from desk.optimization.evaluation import goal_values
@@ -135,18 +135,18 @@ def _error(request: OptimizationRequest, trial: Trial, row: Floats, best: Floats
 
 def _figures_of_alternative(result: OptimizationResult, found: Alternative) -> tuple[Figure, ...]:
     sheet = Sheet("explain_alternative", "alternative")
-    sheet.add("function", "the weight function that was asked about", naming.function(found.function), "text")
+    sheet.add("function", "the weight function that was asked about", labels.function_label(found.function), "text")
     sheet.add("tried", "configurations tried of that weight function", found.tried, "count")
     sheet.add("screened", "of these, configurations dropped after few paths", found.screened, "count")
     if found.config is not None:
-        name = naming.strategy(found.config)
+        name = labels.strategy_label(found.config)
         sheet.add("best", "its best configuration", name, "text")
     if result.winner is not None:
-        sheet.add("winner", "the winning configuration", naming.strategy(result.winner.config), "text")
+        sheet.add("winner", "the winning configuration", labels.strategy_label(result.winner.config), "text")
     where = "on fresh paths, behind the best finalist" if found.fresh_paths else "in sample, behind the best trial"
     quantity = f"distance of that weight function's best configuration {where}"
     sheet.add("behind", quantity, found.behind, found.unit)
     if found.breaches:
-        broken = ", ".join(naming.limit(name) for name in found.breaches)
+        broken = ", ".join(labels.limit_label(name) for name in found.breaches)
         sheet.add("breaches", "limit that it breaks", broken, "text")
     return sheet.figures

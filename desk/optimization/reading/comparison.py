@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from desk.figures import labels as naming
+from desk.figures import labels
 from desk.figures.figures import Figure, Unit
 from desk.figures.sheet import Sheet
 from desk.optimization.request import OptimizationRequest
@@ -100,7 +100,7 @@ def _said(field: str, value: Any) -> str:
 
 
 def _in_words(field: str) -> str:
-    return " of ".join(_WORDS.get(part, naming.plain(part)) for part in reversed(field.split(".")))
+    return " of ".join(_WORDS.get(part, labels.plain_label(part)) for part in reversed(field.split(".")))
 
 
 def _figures(first: OptimizationResult, second: OptimizationResult, changes: Sequence[Change]) -> tuple[Figure, ...]:
@@ -116,7 +116,7 @@ def _figures(first: OptimizationResult, second: OptimizationResult, changes: Seq
         sheet.add(f"last_day_{word}", f'last day of the prices of the "{of} result"', manifest.last_day, "date")
         sheet.add(f"seed_{word}", f'seed of the "{of} result"', str(manifest.request.seed), "text")
         if result.winner is not None:
-            name = naming.strategy(result.winner.config)
+            name = labels.strategy_label(result.winner.config)
             sheet.add(f"winner_{word}", f'the winning configuration of the "{of} result"', name, "text")
     of_first, of_second = _key_figures(first), _key_figures(second)
     for name, (words, unit, value) in of_first.items():

@@ -1,6 +1,6 @@
 """The finalists of a result in their order, and how many of them chance could have exchanged."""
 
-from desk.figures import labels as naming
+from desk.figures import labels
 from desk.figures.figures import Figure, Unit
 from desk.figures.sheet import Sheet
 from desk.optimization.result import Finalist, OptimizationResult
@@ -30,7 +30,7 @@ def ranking(result: OptimizationResult) -> Ranking:
     ordered = sorted(result.finalists, key=lambda f: (not f.feasible, -f.objective, f.digest))
     winner = result.winner.digest if result.winner else None
     ranked = tuple(
-        Ranked(place=place, name=naming.strategy(f.config), winner=f.digest == winner, finalist=f)
+        Ranked(place=place, name=labels.strategy_label(f.config), winner=f.digest == winner, finalist=f)
         for place, f in enumerate(ordered, 1)
     )
     near = sum(f.indistinguishable for f in ordered)
@@ -69,7 +69,7 @@ def _say(sheet: Sheet, row: Ranked, *, sharpe: bool) -> None:
         sheet.add(f"{place}_plateau", f"median objective of the neighbours {of}", value, unit)
         sheet.add(f"{place}_neighbours", f"neighbours {of}", finalist.plateau_neighbours, "count")
     if finalist.breaches:
-        broken = ", ".join(naming.limit(name) for name in finalist.breaches)
+        broken = ", ".join(labels.limit_label(name) for name in finalist.breaches)
         sheet.add(f"{place}_breaches", f'limits broken by the finalist at place "{place}"', broken, "text")
 
 

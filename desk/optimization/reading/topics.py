@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, TypeAlias
 
-from desk.figures import labels as naming
+from desk.figures import labels
 from desk.figures.figures import Claim, Figure, Section
 from desk.optimization.reading.findings import Findings
 from desk.optimization.reading.template import claims_of
@@ -78,7 +78,7 @@ def _summary(findings: Findings) -> Iterator[Claim]:
 
 
 def _scenario(ids: set[str], detail: str | None) -> Iterator[str]:
-    place = naming.plain(detail or "")
+    place = labels.plain_label(detail or "")
     named = f"the scenario {place}" if re.fullmatch(r"[a-z ]+", place) else "this scenario"
     yield f"In {named} the benefit is {{{{in_{detail}_benefit_bps}}}}."
     if f"in_{detail}_regret_bps" in ids:

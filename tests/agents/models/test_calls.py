@@ -24,7 +24,7 @@ from agents.models.prices import FREE
 from agents.recording.interception import CassetteMiss
 from desk.governance.budgets import Budgets, BudgetSpent
 from desk.governance.principals import Principal
-from desk.governance.spending import spent
+from desk.governance.spending import usage_by_agent
 from desk.optimization.answers import RiskAssessment
 from desk.runs.model_answers import forget_answers, load_answer
 from tests.agents.models.agent_calls import AGENT, ask_agent, open_context
@@ -255,7 +255,7 @@ async def test_of_two_that_ask_at_once_both_get_the_answer_that_was_stored_first
     async with open_context(home) as context:
         told = await asyncio.gather(ask_agent(context, chain(one)), ask_agent(context, chain(two)))
         assert await load_answer(context.store, context.owner, context.run, AGENT, "of nobody") is None
-        taken = (await spent(context.store, context.owner, context.run))[AGENT]
+        taken = (await usage_by_agent(context.store, context.owner, context.run))[AGENT]
     assert told[0] == told[1]
     assert (taken.answers, taken.input_tokens, taken.output_tokens) == (2, 30, 14), "both have to be paid for"
 
@@ -265,11 +265,11 @@ async def test_of_an_answer_that_is_kept_nothing_is_counted_again(home):
     async with open_context(home) as context:
         for _ in range(3):
             await ask_agent(context, chain(model))
-        taken = (await spent(context.store, context.owner, context.run))[AGENT]
+        taken = (await usage_by_agent(context.store, context.owner, context.run))[AGENT]
         assert (taken.answers, taken.retries, taken.input_tokens) == (1, 1, 10)
         await forget_answers(context.store, context.owner, context.run, AGENT)
         await ask_agent(context, chain(model))
-        taken = (await spent(context.store, context.owner, context.run))[AGENT]
+        taken = (await usage_by_agent(context.store, context.owner, context.run))[AGENT]
     assert (taken.answers, taken.retries, taken.input_tokens) == (2, 1, 20), "the same question, asked again"
 
 
@@ -277,7 +277,7 @@ async def test_calls_without_any_answer_are_counted(home):
     async with open_context(home) as context:
         with pytest.raises(ModelFailure):
             await ask_agent(context, chain(script(throttled()), script(denied())))
-        taken = (await spent(context.store, context.owner, context.run))[AGENT]
+        taken = (await usage_by_agent(context.store, context.owner, context.run))[AGENT]
     assert (taken.answers, taken.retries, taken.tokens, taken.dollars) == (0, 3, 0, 0.0)
     assert taken.seconds > 0.0
 

@@ -13,7 +13,7 @@ from desk.conversation.context import ChatContext, Evidence
 from desk.conversation.focus import Focus
 from desk.conversation.tables import exhibits_of
 from desk.conversation.wishes import Holding, PortfolioWish, SavingsWish, ScenarioWish, StrategyWish, Wish
-from desk.figures.figures import Figure, figures_in
+from desk.figures.figures import Figure, collect_figures
 from desk.figures.guard.claims import MAX_CLAIMS, check, render
 from desk.governance.estimates import Estimate
 from desk.governance.principals import Principal
@@ -158,7 +158,7 @@ async def heard(context: ChatContext, tool: Any, **arguments: Any) -> str:
     """What is said, once it is certain that it may be; with the tables below it."""
     content, result = await called(context, tool, **arguments)
     claims = list(told(tool.name, content, failed=False))
-    figures = figures_in(result)
+    figures = collect_figures(result)
     assert claims
     assert len(claims) <= MAX_CLAIMS / 2
     assert [problem for claim in claims for problem in check(claim, figures)] == []

@@ -8,7 +8,7 @@ import pytest
 from api.cli.output.summary import benefit
 from api.export.formatting import ONE_HISTORY, limit_row, number, sentence, shape
 from api.export.report.page import linked, render
-from desk.figures.figures import RenderedClaim, shown
+from desk.figures.figures import RenderedClaim, format_figure
 from desk.optimization.answers import Explanation
 from desk.optimization.judgement.result_figures import simulated_timing
 from desk.optimization.reading.charts import History
@@ -163,7 +163,7 @@ def test_every_number_of_a_claim_is_linked(result):
         without = re.sub(r"<a .*?</a>", "", linked(claim, figures))
         assert not re.search(r"\d", without)
         for id_ in claim.figures:
-            assert shown(figures[id_]) in linked(claim, figures)
+            assert format_figure(figures[id_]) in linked(claim, figures)
 
 
 def test_figures_that_read_the_same_lead_each_to_its_own_computation(result):
@@ -184,7 +184,9 @@ def test_a_figure_is_told_exactly_with_its_error_its_field_and_its_tool(made, re
         result.figures[0].model_copy(update={"value": 38.123456, "error": 6.0}),
         result.figures[1].model_copy(update={"quantity": hostile, "source": f"assess_risk.{hostile}"}),
     )
-    claim = RenderedClaim(section="why", text=shown(figures[1]), figures=("bear_benefit",), template="{{bear_benefit}}")
+    claim = RenderedClaim(
+        section="why", text=format_figure(figures[1]), figures=("bear_benefit",), template="{{bear_benefit}}"
+    )
     explained = Explanation(claims=(claim,), author="test")
     page = render(made(figures=figures, explanation=explained), run="abc", made=MADE)
     assert "<td>38.1235</td><td>bps</td><td>6</td>" in page

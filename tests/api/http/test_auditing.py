@@ -17,8 +17,8 @@ from starlette.requests import HTTPConnection
 from api.cli.main import run
 from api.http.middleware.audit import audit_request
 from api.operations.log import log_to
-from desk.base.owners import note_owner
-from desk.governance.audit_log import AuditLog, Logged
+from desk.base.owners import register_owner
+from desk.governance.audit_log import AuditLog, LogEntry
 from desk.governance.audit_verification import verify
 from desk.governance.principals import Principal
 from desk.governance.roles import Role
@@ -87,7 +87,7 @@ def client(faulty: tuple[httpx.AsyncClient, Faulty]) -> httpx.AsyncClient:
     return faulty[0]
 
 
-async def logged(home: Path) -> list[Logged]:
+async def logged(home: Path) -> list[LogEntry]:
     async with open_store(home) as store:
         assert (await verify(store)).fault is None
         entries, _ = await AuditLog(store).page(0, 1000)
@@ -299,7 +299,7 @@ def test_the_log_is_listed(capfd: pytest.CaptureFixture[str], monkeypatch: pytes
 def test_an_empty_log_where_there_are_runs_is_suspicious(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
     async def begin() -> None:
         async with open_store(home) as store:
-            await note_owner(store, "ann")
+            await register_owner(store, "ann")
 
     asyncio.run(begin())
     assert run(["audit", "verify"]) == 0

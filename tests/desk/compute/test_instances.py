@@ -6,7 +6,7 @@ import pytest
 
 from desk.base.errors import InvalidInput
 from desk.compute.instance_types import read_instances
-from desk.governance.approvals import USUAL
+from desk.governance.approvals import DEFAULT_THRESHOLDS
 from desk.governance.estimates import Machines
 from desk.optimization.estimate import estimate
 from desk.optimization.request import OptimizationRequest
@@ -49,7 +49,7 @@ def test_machines_that_are_paid_for_have_a_price_and_ask_a_person():
     assert (small.instances, large.instances) == (4, 4)
     # four instances for the four minutes that they take to start alone cost 22 cents
     assert 0.22 <= small.dollars <= large.dollars
-    assert USUAL.exceeded(small) == ("instances",)
+    assert DEFAULT_THRESHOLDS.exceeded(small) == ("instances",)
 
 
 def test_more_machines_are_faster_once_the_search_is_long_enough():
@@ -62,4 +62,4 @@ def test_more_machines_are_faster_once_the_search_is_long_enough():
 
 def test_machines_that_are_there_anyway_cost_nothing():
     assert estimate(wide(1_000)).dollars == 0.0
-    assert USUAL.exceeded(estimate(wide(1_000))) == ()
+    assert DEFAULT_THRESHOLDS.exceeded(estimate(wide(1_000))) == ()

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from desk.figures.figures import Figure, shown
+from desk.figures.figures import Figure, format_figure
 from desk.figures.sheet import Money, Sheet
 from quant.numeric.measured import Measured
 
@@ -18,7 +18,7 @@ from quant.numeric.measured import Measured
 )
 def test_money_reads_with_its_currency(value, error, currency, text) -> None:
     figure = Figure(id="x", quantity="q", value=value, unit="money", error=error, currency=currency, source="s.x")
-    assert shown(figure) == text
+    assert format_figure(figure) == text
 
 
 @pytest.mark.parametrize("currency", ["euro", "EU", "E\u00dcR", "$", "", "EURO 9"])
@@ -37,4 +37,4 @@ def test_a_sheet_leaves_out_what_does_not_exist() -> None:
     sheet.share_of(Money(amount=500.0, currency="EUR"), "loss", "a loss", 0.1)
     first, second = sheet.figures
     assert (first.id, first.error, first.source) == ("part_loss", 0.01, "a_tool.loss")
-    assert (second.id, shown(second)) == ("part_loss_money", "EUR 50")
+    assert (second.id, format_figure(second)) == ("part_loss_money", "EUR 50")

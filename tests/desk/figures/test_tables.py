@@ -1,6 +1,6 @@
 from desk.conversation.tables import exhibits_of
 from desk.figures.figures import Figure
-from desk.figures.tables import Exhibit, listing, notes, table
+from desk.figures.tables import Exhibit, build_listing, build_notes, build_table
 from quant.numeric.frozen import Frozen
 
 
@@ -13,7 +13,7 @@ KNOWN = (figure("a"), figure("b"), figure("name"))
 
 def test_a_cell_without_a_figure_is_empty_and_what_is_all_empty_is_left_out() -> None:
     rows = [("first", "a", "none", "b"), ("second", "none", "none", "a"), ("third", "none", "none", "none")]
-    made = table("Title", ("", "One", "Two", "Three"), rows, KNOWN)
+    made = build_table("Title", ("", "One", "Two", "Three"), rows, KNOWN)
     assert made == Exhibit(
         title="Title", columns=("", "One", "Three"), rows=(("first", "{{a}}", "{{b}}"), ("second", "", "{{a}}"))
     )
@@ -21,17 +21,17 @@ def test_a_cell_without_a_figure_is_empty_and_what_is_all_empty_is_left_out() ->
 
 
 def test_a_label_may_be_a_reference_and_its_row_goes_with_its_figure() -> None:
-    made = table("Title", ("", "One"), [("{{name}}", "a"), ("{{unknown}}", "b")], KNOWN)
+    made = build_table("Title", ("", "One"), [("{{name}}", "a"), ("{{unknown}}", "b")], KNOWN)
     assert made.rows == (("{{name}}", "{{a}}"),)
     assert made.ids() == ("name", "a")
 
 
 def test_a_listing_has_a_row_for_each_figure() -> None:
-    assert listing("Title", {"a": "One", "none": "Two"}, KNOWN).rows == (("One", "{{a}}"),)
+    assert build_listing("Title", {"a": "One", "none": "Two"}, KNOWN).rows == (("One", "{{a}}"),)
 
 
 def test_a_note_is_never_taken_for_a_reference() -> None:
-    assert notes("Title", ("{{a}} is not meant",)).ids() == ()
+    assert build_notes("Title", ("{{a}} is not meant",)).ids() == ()
 
 
 def test_what_has_no_tables_has_none() -> None:

@@ -18,7 +18,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from desk.base.errors import Conflicting
-from desk.governance.audit_log import HEAD, RUN, TOGETHER, AuditLog, Entry, Link
+from desk.governance.audit_log import BATCH_SIZE, HEAD, RUN, AuditLog, Entry, Link
 from desk.governance.audit_verification import Verification, verify
 from store.embedded import open_store
 from store.errors import Unavailable
@@ -192,8 +192,8 @@ async def test_a_head_that_was_noted_shows_that_all_was_written_anew(tmp_path: P
     await written("two", "bob")
     link = Link(noted.entries, noted.hash)
     async with open_store(tmp_path / "one") as store:
-        assert (await verify(store, expected=[link])).fault is None
-        longer = await verify(store, expected=[Link(9, link.hash)])
+        assert (await verify(store, expected_links=[link])).fault is None
+        longer = await verify(store, expected_links=[Link(9, link.hash)])
         assert longer.fault is not None
         assert (longer.fault.number, longer.fault.wrong) == (
             5,
@@ -201,7 +201,7 @@ async def test_a_head_that_was_noted_shows_that_all_was_written_anew(tmp_path: P
         )
     async with open_store(tmp_path / "two") as store:
         assert (await verify(store)).fault is None
-        found = await verify(store, expected=[link])
+        found = await verify(store, expected_links=[link])
     assert found.fault is not None
     assert found.fault.number == 4
     assert "written anew" in found.fault.wrong
@@ -341,14 +341,14 @@ def test_a_head_that_was_changed_is_found(written: Path, document: str) -> None:
     assert found.fault.number in (0, COUNT, COUNT + 1)
 
 
-@pytest.mark.parametrize("count", [TOGETHER, TOGETHER + 1])
+@pytest.mark.parametrize("count", [BATCH_SIZE, BATCH_SIZE + 1])
 async def test_a_head_that_is_gone_is_missed_once_it_could_not_be_late(tmp_path: Path, count: int) -> None:
     async with open_store(tmp_path) as store:
         await asyncio.gather(*(AuditLog(store).append(entry()) for _ in range(2)))
         log = AuditLog(store)
         await asyncio.gather(*(log.append(entry()) for _ in range(count - 2)))
         await store.records.delete(HEAD)
-        assert ((await verify(store)).fault is None) == (count == TOGETHER)
+        assert ((await verify(store)).fault is None) == (count == BATCH_SIZE)
         await AuditLog(store).append(entry())
         assert (await verify(store)).entries == count + 1
 
@@ -362,11 +362,11 @@ async def test_nothing_is_added_to_a_log_that_was_cut_off(tmp_path: Path) -> Non
         with closing(sqlite3.connect(tmp_path / "store.sqlite", isolation_level=None)) as connection:
             connection.execute("DELETE FROM events WHERE number > 1")
         for each in (log, AuditLog(store)):
-            with pytest.raises(Unavailable, match="ends at entry 1 and had 3: nothing can be added"):
+            with pytest.raises(Unavailable, match="ends at entry 1, its head at 3; no entry can be added"):
                 await each.append(entry(9))
         with closing(sqlite3.connect(tmp_path / "store.sqlite", isolation_level=None)) as connection:
             connection.execute("UPDATE events SET payload = '{}'")
-        with pytest.raises(Conflicting, match="entry 1 of the audit log is none"):
+        with pytest.raises(Conflicting, match="entry 1 of the audit log is malformed"):
             await log.page(0, 10)
         found = await verify(store)
         assert found.fault is not None
@@ -403,7 +403,7 @@ async def test_what_was_done_to_a_log_in_dynamodb_is_found(
             assert await wrong() == 2
         table.delete_item(TableName=name_of(tmp_path), Key=place(2))
         assert await wrong() == 2
-        with pytest.raises(Conflicting, match="after entry 0 of the audit log some are missing"):
+        with pytest.raises(Conflicting, match="entries after 0 are missing from the audit log"):
             await log.page(0, 3)
         table.put_item(TableName=name_of(tmp_path), Item=second)
         table.delete_item(TableName=name_of(tmp_path), Key=place(4))

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from desk.figures.figures import Claim
 from desk.figures.guard.claims import check
-from desk.governance.budgets import BUDGETS, Budgets, BudgetSpent, Spent, Totals, setting_of
+from desk.governance.budgets import BUDGETS, Budgets, BudgetSpent, Spending, Totals, setting_name
 from desk.governance.principals import Principal
 from desk.governance.scope import Scope
-from desk.governance.spending import agents_usage, charge, spent, spent_by_owner, totals
+from desk.governance.spending import agents_usage, charge, daily_usage, load_totals, usage_by_agent
 from desk.governance.usage import AgentName, Usage
 from desk.optimization.answers import Decision
 from desk.optimization.partial_results import label_claims, reasons
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.anyio
 
 AGENTS: tuple[AgentName, ...] = ("risk_manager", "market_analyst", "optimizer", "explainer", "assistant")
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-ONE = Spent(usage=Usage(answers=1, input_tokens=10, output_tokens=5, dollars=0.25), dollars=0.25, models=("m",))
+ONE = Spending(usage=Usage(answers=1, input_tokens=10, output_tokens=5, dollars=0.25), dollars=0.25, models=("m",))
 
 
 @asynccontextmanager
@@ -41,10 +41,10 @@ async def test_what_is_charged_at_once_is_counted_whole(home):
     async with scope_at(home) as one, open_store(home) as second:
         two = replace(one, store=second)
         await asyncio.gather(*(charge(scope, "optimizer", ONE) for scope in (one, two) * 8))
-        assert await spent(one.store, "local", "r") == {
+        assert await usage_by_agent(one.store, "local", "r") == {
             "optimizer": Usage(answers=16, input_tokens=160, output_tokens=80, dollars=4.0)
         }
-        assert (await spent_by_owner(one.store, "local", NOON.date())).tokens == 240
+        assert (await daily_usage(one.store, "local", NOON.date())).tokens == 240
 
 
 async def test_a_charge_is_stored_with_what_it_is_for_or_alone_if_that_is_there(home):
@@ -56,7 +56,7 @@ async def test_a_charge_is_stored_with_what_it_is_for_or_alone_if_that_is_there(
         assert (first, again) == (True, False)
         assert record is not None
         assert record.document == {"by": 1}
-        assert (await spent(scope.store, "local", "r"))["optimizer"].answers == 2
+        assert (await usage_by_agent(scope.store, "local", "r"))["optimizer"].answers == 2
 
 
 async def test_runs_agents_owners_and_days_are_told_apart(home):
@@ -72,28 +72,30 @@ async def test_runs_agents_owners_and_days_are_told_apart(home):
         ]
         for where, agent in charges:
             await charge(where, agent, ONE)
-        found = await totals(scope, "optimizer")
+        found = await load_totals(scope, "optimizer")
         assert (found.agent.usage.answers, found.run.usage.answers, found.user.usage.answers) == (2, 3, 3)
-        found = await totals(night, "optimizer")
+        found = await load_totals(night, "optimizer")
         assert (found.agent.usage.answers, found.run.usage.answers, found.user.usage.answers) == (2, 3, 1)
         assert [used.agent for used in await agents_usage(scope.store, "local", "r")] == ["optimizer", "explainer"]
-        assert await spent(scope.store, "local", "") == await spent(scope.store, "somebody", "r") == {}
-        assert (await spent_by_owner(scope.store, "local", date(2026, 3, 2))).answers == 1
+        assert (
+            await usage_by_agent(scope.store, "local", "") == await usage_by_agent(scope.store, "somebody", "r") == {}
+        )
+        assert (await daily_usage(scope.store, "local", date(2026, 3, 2))).answers == 1
 
 
 async def test_dollars_that_are_not_known_do_not_hide_those_that_are(home):
     async with scope_at(home) as scope:
         await charge(scope, "optimizer", ONE)
-        await charge(scope, "optimizer", Spent(usage=Usage(answers=1, input_tokens=1, dollars=None), models=("n",)))
+        await charge(scope, "optimizer", Spending(usage=Usage(answers=1, input_tokens=1, dollars=None), models=("n",)))
         await charge(scope, "optimizer", ONE)
-        found = (await totals(scope, "optimizer")).run
+        found = (await load_totals(scope, "optimizer")).run
         [used] = await agents_usage(scope.store, "local", "r")
     assert (found.dollars, found.usage.dollars) == (0.5, None)
     assert (used.models, used.usage.dollars, used.usage.answers) == (("m", "n"), None, 3)
 
 
 amounts = st.builds(
-    lambda tokens, dollars: Spent(usage=Usage(output_tokens=tokens, dollars=dollars), dollars=dollars),
+    lambda tokens, dollars: Spending(usage=Usage(output_tokens=tokens, dollars=dollars), dollars=dollars),
     st.integers(0, 1000),
     st.floats(0.0, 10.0),
 )
@@ -108,15 +110,15 @@ def test_a_budget_is_spent_when_as_much_was_taken(totals, data):
     limit = data.draw(st.integers(0, 1000) if unit == "tokens" else st.floats(0.0, 10.0))
     share = data.draw(st.floats(0.01, 1.0))
     budgets = Budgets(**{name.replace(" ", "_"): limit}, warn_at=share)
-    assert budgets.spent(totals) == (name if used >= limit else None)
-    assert budgets.nearly_spent(totals) == ((name,) if used >= share * limit else ())
-    assert Budgets(warn_at=share).spent(totals) is None
+    assert budgets.exhausted(totals) == (name if used >= limit else None)
+    assert budgets.nearly_exhausted(totals) == ((name,) if used >= share * limit else ())
+    assert Budgets(warn_at=share).exhausted(totals) is None
 
 
 def test_a_spent_budget_names_its_setting():
     error = BudgetSpent("agent dollars", 0.5)
     assert str(error) == "BUDGET_AGENT_DOLLARS: 0.5 is spent; expected a larger budget, or none"
-    assert setting_of("run tokens") == "BUDGET_RUN_TOKENS"
+    assert setting_name("run tokens") == "BUDGET_RUN_TOKENS"
 
 
 @pytest.mark.parametrize("budget", BUDGETS)

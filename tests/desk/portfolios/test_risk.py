@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from desk.figures.figures import shown
+from desk.figures.figures import format_figure
 from desk.figures.sheet import Money
 from desk.market.bundled import BundledPrices
 from desk.portfolios.holdings import load_holdings
@@ -62,7 +62,7 @@ def test_money_is_the_share_of_the_amount(risk) -> None:
         assert figure.currency == "EUR"
         share = value(risk.figures, figure.id.removesuffix("_money"))
         assert figure.value == pytest.approx(share * MONEY.amount)
-    assert "EUR 1,250,000" in {shown(f) for f in of_money}
+    assert "EUR 1,250,000" in {format_figure(f) for f in of_money}
 
 
 def test_without_an_amount_there_is_no_money() -> None:

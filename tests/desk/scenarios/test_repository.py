@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.base.errors import InvalidInput
-from desk.base.names import cleaned, identifier, key_of
+from desk.base.names import clean_name, identifier, name_key
 from desk.optimization.request import OptimizationRequest
 from desk.scenarios.repository import MOST, TOOL, ScenarioValues, add_scenario, chosen, named, scenario_book, weighted
 from quant.worlds.paths import path_model
@@ -126,8 +126,8 @@ def test_any_name_becomes_an_identifier_or_is_refused(name) -> None:
 @given(name=st.text(min_size=1, max_size=60))
 def test_names_that_differ_in_case_alone_have_one_key(name) -> None:
     try:
-        text = cleaned("name", name)
+        text = clean_name("name", name)
     except InvalidInput:
         return
-    assert cleaned("name", f"  {name}\n") == text
-    assert key_of(text) == key_of(text.casefold())
+    assert clean_name("name", f"  {name}\n") == text
+    assert name_key(text) == name_key(text.casefold())

@@ -21,7 +21,7 @@ from agents.models.factory import only
 from agents.models.failures import ModelFailure
 from agents.planner.planner import ASSISTANT, EmbeddedPlanner
 from desk.base.errors import InvalidInput, NotFound
-from desk.governance.approvals import Decided
+from desk.governance.approvals import ApprovalDecision
 from desk.runs.events import ClaimReleased, ToolCalled
 from graphs.conversations.conversations import (
     LONGEST_MESSAGE,
@@ -92,8 +92,8 @@ async def found(dependencies, kind: str) -> list[Any]:
     return [record async for record in iterate_records(dependencies.store.records, OWNER, kind)]
 
 
-def decided(verdict: Any = "approved", **changes: Any) -> Decided:
-    return Decided(verdict=verdict, by="risk officer", at=MONDAY, **changes)
+def decided(verdict: Any = "approved", **changes: Any) -> ApprovalDecision:
+    return ApprovalDecision(verdict=verdict, by="risk officer", at=MONDAY, **changes)
 
 
 async def approved(dependencies, number: int = 1, **changes: Any) -> None:
@@ -546,7 +546,7 @@ async def test_an_opened_holdout_is_answered_in_checked_sentences(opened, home) 
             _ = [event async for event in ask(dependencies, OWNER, conversation, text)]
         waits = (await turn_of(dependencies.store, OWNER, conversation, 2)).waits_for
         assert waits is not None
-        approved = Decided(verdict="approved", by=OWNER, at=dependencies.now())
+        approved = ApprovalDecision(verdict="approved", by=OWNER, at=dependencies.now())
         await decide_approval(dependencies, OWNER, waits[0], approved, "holdout")
         _ = [event async for event in resume(dependencies, OWNER, conversation, 2)]
         turn = await turn_of(dependencies.store, OWNER, conversation, 2)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from desk.governance.approvals import USUAL, Asked
+from desk.governance.approvals import DEFAULT_THRESHOLDS, ApprovalRequest
 from desk.governance.usage import Usage
 from desk.runs.events import (
     ApprovalRequested,
@@ -29,7 +29,9 @@ pytestmark = pytest.mark.anyio
 
 OWNER, TURN = "local", "talk-1"
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
-ASKED = Asked(subject="launch", estimate=None, exceeded=("evaluations",), thresholds=USUAL, at=NOW)
+ASKED = ApprovalRequest(
+    subject="launch", estimate=None, exceeded=("evaluations",), thresholds=DEFAULT_THRESHOLDS, at=NOW
+)
 IN_TURN = {"conversation": "talk", "turn": 1}
 
 KINDS = {

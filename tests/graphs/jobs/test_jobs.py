@@ -8,7 +8,7 @@ import pytest
 
 from desk.base.clock import utc_now
 from desk.base.errors import InvalidInput
-from desk.governance.approvals import Decided, Thresholds
+from desk.governance.approvals import ApprovalDecision, Thresholds
 from desk.runs.events import RunFailed
 from graphs.jobs import fair_queue as turnstile
 from graphs.jobs import jobs
@@ -146,7 +146,7 @@ async def test_a_decided_run_is_queued_again(home, small):
         async for _ in execute(dependencies, OWNER, run):
             pass
         assert (await run_of(dependencies.store, OWNER, run)).state == "waiting"
-        decided = Decided(verdict="approved", by="chief", at=utc_now())
+        decided = ApprovalDecision(verdict="approved", by="chief", at=utc_now())
         assert (await decide_approval(dependencies, OWNER, run, decided)).state == "queued"
         assert (await received(dependencies))["job"] == run
         await decide_approval(dependencies, OWNER, run, decided)
@@ -161,7 +161,7 @@ async def test_a_run_that_waits_for_a_person_is_cancelled_at_once_and_can_still_
         async with leased(dependencies.store, OWNER, run):  # the worker that asked has yet to leave it
             cancelled = await jobs.cancel(dependencies, OWNER, run, by=OWNER)
         assert (cancelled.state, cancelled.cancelling) == ("cancelled", None)
-        rejected = Decided(verdict="rejected", reason="not needed", by="chief", at=utc_now())
+        rejected = ApprovalDecision(verdict="rejected", reason="not needed", by="chief", at=utc_now())
         assert (await decide_approval(dependencies, OWNER, run, rejected)).state == "rejected"
 
 

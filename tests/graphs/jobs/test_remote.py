@@ -11,7 +11,7 @@ import pytest
 
 from desk.base.clock import utc_now
 from desk.base.errors import UserError
-from desk.governance.approvals import USUAL, Decided
+from desk.governance.approvals import DEFAULT_THRESHOLDS, ApprovalDecision
 from desk.governance.estimates import Machines
 from desk.optimization.jobs import Report
 from desk.runs.events import ComputationReported, JobProgressed, RunFailed
@@ -298,7 +298,7 @@ async def test_a_run_that_began_where_nothing_is_paid_for_does_not_begin_to_pay_
         async def submit(self, job):
             raise UserError("these machines are too few")
 
-    async with cloud_dependencies(home, account, thresholds=USUAL) as dependencies:
+    async with cloud_dependencies(home, account, thresholds=DEFAULT_THRESHOLDS) as dependencies:
         here = replace(dependencies, jobs=Here(account))
         run = (await jobs.submit(here, OWNER, small())).id
         await worked(here)
@@ -328,7 +328,7 @@ async def approved(dependencies, request) -> str:
     run = (await jobs.submit(dependencies, OWNER, request)).id
     await worked(dependencies)
     assert await state(dependencies, run) == "waiting"
-    await decide_approval(dependencies, OWNER, run, Decided(verdict="approved", by=OWNER, at=utc_now()))
+    await decide_approval(dependencies, OWNER, run, ApprovalDecision(verdict="approved", by=OWNER, at=utc_now()))
     return run
 
 
@@ -344,7 +344,7 @@ async def approved(dependencies, request) -> str:
     ],
 )
 async def test_an_approval_holds_for_what_was_shown_and_nothing_dearer(home, small, account, changes, now):
-    async with cloud_dependencies(home, account, thresholds=USUAL) as cloud:
+    async with cloud_dependencies(home, account, thresholds=DEFAULT_THRESHOLDS) as cloud:
         dependencies = renting(cloud, account)
         run = await approved(dependencies, small())
         await worked(renting(dependencies, account, **changes))
@@ -358,7 +358,7 @@ async def test_an_approval_holds_for_what_was_shown_and_nothing_dearer(home, sma
 
 
 async def test_a_later_plan_is_not_computed_on_dearer_machines(home, small, account):
-    async with cloud_dependencies(home, account, thresholds=USUAL) as cloud:
+    async with cloud_dependencies(home, account, thresholds=DEFAULT_THRESHOLDS) as cloud:
         dependencies = renting(cloud, account)
         run = await approved(dependencies, small(trials=20))
         await worked(dependencies)

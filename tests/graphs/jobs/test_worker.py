@@ -11,7 +11,7 @@ import pytest
 
 from desk.base.clock import utc_now
 from desk.base.errors import InvalidInput
-from desk.governance.approvals import Decided, Thresholds
+from desk.governance.approvals import ApprovalDecision, Thresholds
 from desk.optimization.repositories.trial_repository import KIND as TRIALS
 from graphs.conversations.conversations import ask, begin_conversation, resume, turn_of
 from graphs.jobs import fair_queue as turnstile
@@ -111,7 +111,7 @@ async def test_a_conversation_whose_waiting_search_was_cancelled_goes_on_once_th
         assert (await turn_of(dependencies.store, OWNER, TALK, 1)).state == "waiting"
         [run] = await list_runs(dependencies.store, OWNER)
         await jobs.cancel(dependencies, OWNER, run.id, by=OWNER)
-        rejected = Decided(verdict="rejected", reason="not needed", by=OWNER, at=utc_now())
+        rejected = ApprovalDecision(verdict="rejected", reason="not needed", by=OWNER, at=utc_now())
         await decide_approval(dependencies, OWNER, run.id, rejected)
         [event async for event in resume(dependencies, OWNER, TALK, 1)]
         turn = await turn_of(dependencies.store, OWNER, TALK, 1)
@@ -223,7 +223,7 @@ async def test_a_run_that_waits_for_approval_gives_its_place_to_the_next(home, s
         async with working(dependencies):
             await until(dependencies, dear.id, "waiting")
             await eventually(lambda: nothing_left(dependencies))
-            decided = Decided(verdict="approved", by="chief", at=utc_now())
+            decided = ApprovalDecision(verdict="approved", by="chief", at=utc_now())
             assert (await decide_approval(dependencies, OWNER, dear.id, decided)).state == "queued"
             await until(dependencies, dear.id, "completed")
 

@@ -5,19 +5,19 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from desk.governance.approvals import Decided, Thresholds
+from desk.governance.approvals import ApprovalDecision, Thresholds
 from graphs.runs.execution import decide_approval, execute
 from tests.graphs.dependencies import OWNER, open_dependencies
 
 LOW = Thresholds(evaluations=5)
 
 
-def go_on(home: Path, run: str, now: datetime, decided: Decided | None, writes: int) -> None:
+def go_on(home: Path, run: str, now: datetime, decided: ApprovalDecision | None, writes: int) -> None:
     """The whole of a process, which records the decision, if there is one, before it executes."""
     asyncio.run(_go_on(home, run, now, decided, writes))
 
 
-async def _go_on(home: Path, run: str, now: datetime, decided: Decided | None, writes: int) -> None:
+async def _go_on(home: Path, run: str, now: datetime, decided: ApprovalDecision | None, writes: int) -> None:
     from tests.graphs.runs.run_process import Deadly  # a script of its own, which changes the path
 
     async with open_dependencies(home) as opened:

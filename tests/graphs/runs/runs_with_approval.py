@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from desk.compute.local import LocalRunner
-from desk.governance.approvals import Decided, approval_of
+from desk.governance.approvals import ApprovalDecision, load_approval
 from desk.optimization.inputs.owned_market import load_owned
 from graphs.dependencies import Dependencies
 from graphs.runs.execution import create_run, execute
@@ -56,8 +56,8 @@ async def run_until_approval(dependencies: Dependencies, request: Any) -> list[A
     return await execute_run(dependencies)
 
 
-def decision(verdict: Any = "approved", *, at: datetime = MONDAY, **changes: Any) -> Decided:
-    return Decided(verdict=verdict, by="risk officer", at=at, **changes)
+def decision(verdict: Any = "approved", *, at: datetime = MONDAY, **changes: Any) -> ApprovalDecision:
+    return ApprovalDecision(verdict=verdict, by="risk officer", at=at, **changes)
 
 
 async def events_of_run(dependencies: Dependencies) -> list[Any]:
@@ -72,7 +72,7 @@ async def count_trials(dependencies: Dependencies) -> int:
     return len([record async for record in iterate_records(dependencies.store.records, OWNER, "trial")])
 
 
-async def run_process(home: Path, now: datetime, decision: Decided | None, writes: int) -> int | None:
+async def run_process(home: Path, now: datetime, decision: ApprovalDecision | None, writes: int) -> int | None:
     """The code with which a process ends that goes on with the run."""
     child = FORK_SERVER.Process(target=go_on, args=(home, RUN, now, decision, writes), daemon=True)
     child.start()
@@ -101,7 +101,7 @@ async def check_kills_around_approval(
         assert await state_of_run(dependencies) == "completed"
         events = await events_of_run(dependencies)
         records = [record async for record in iterate_records(dependencies.store.records, OWNER, "trial")]
-        approval = await approval_of(dependencies.store, OWNER, RUN)
+        approval = await load_approval(dependencies.store, OWNER, RUN)
     assert [e.event for e in events if e.node == "approve"] == ["approval_requested", "approval_decided"]
     assert [e.comparable() for e in events if e.node != "approve"] == [e.comparable() for e in unasked]
     assert events[-1].result_digest == unasked[-1].result_digest

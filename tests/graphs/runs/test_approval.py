@@ -15,10 +15,10 @@ from desk.base.errors import InvalidInput, UserError
 from desk.governance.approvals import (
     AlreadyDecided,
     Approval,
-    NothingAsked,
+    NoApprovalRequested,
     Thresholds,
     approval_key,
-    approval_of,
+    load_approval,
 )
 from desk.governance.principals import Principal
 from desk.optimization.estimate import estimate
@@ -74,7 +74,7 @@ async def test_above_a_threshold_a_run_waits_before_any_agent_is_asked(home, sma
         assert await state_of_run(dependencies) == "waiting"
         assert await events_of_run(dependencies) == events
         assert await execute_run(dependencies) == events
-        approval = await approval_of(dependencies.store, OWNER, RUN)
+        approval = await load_approval(dependencies.store, OWNER, RUN)
 
         [asked] = [event.asked for event in events if isinstance(event, ApprovalRequested)]
         assert approval is not None
@@ -101,7 +101,7 @@ async def test_above_a_threshold_a_run_waits_before_any_agent_is_asked(home, sma
 async def test_what_is_above_no_threshold_is_asked_of_nobody(home, small, thresholds):
     async with open_with_approval(home, thresholds=thresholds) as dependencies:
         events = await run_until_approval(dependencies, small())
-        assert await approval_of(dependencies.store, OWNER, RUN) is None
+        assert await load_approval(dependencies.store, OWNER, RUN) is None
     assert events[-1].event == "run_finished"
     assert not [event for event in events if event.node == "approve"]
 
@@ -174,7 +174,7 @@ async def test_approving_twice_runs_once(home, small):
             await decide_approval(dependencies, OWNER, RUN, decision("edited", trials=20))
         both = await asyncio.gather(execute_run(dependencies), execute_run(other))
         await decide_approval(other, OWNER, RUN, decision(at=THURSDAY))
-        approval = await approval_of(dependencies.store, OWNER, RUN)
+        approval = await load_approval(dependencies.store, OWNER, RUN)
         stored = await events_of_run(dependencies)
         assert await count_trials(dependencies) == small().trials
         assert await state_of_run(dependencies) == "completed"
@@ -194,7 +194,7 @@ async def test_of_two_decisions_at_once_one_holds(home, small):
             decide_approval(other, OWNER, RUN, decision("rejected", reason="no")),
             return_exceptions=True,
         )
-        approval = await approval_of(dependencies.store, OWNER, RUN)
+        approval = await load_approval(dependencies.store, OWNER, RUN)
         run = await run_of(dependencies.store, OWNER, RUN)
     [refused] = [answer for answer in answers if isinstance(answer, BaseException)]
     assert isinstance(refused, AlreadyDecided)
@@ -290,7 +290,7 @@ async def test_a_resume_that_no_decision_stands_behind_passes_nobody(home, small
             log=EventLog(dependencies.store, OWNER, RUN, await events_of_run(dependencies)),
             agents={},
             author="nobody",
-            approval=await approval_of(dependencies.store, OWNER, RUN),
+            approval=await load_approval(dependencies.store, OWNER, RUN),
         )
         async with open_checkpoints(dependencies.checkpoints) as checkpoints:
             graph = optimization(checkpoints)
@@ -306,7 +306,7 @@ async def test_only_what_can_be_executed_may_be_decided(home, small):
         with pytest.raises(UserError, match="there is no run"):
             await decide_approval(dependencies, OWNER, RUN, decision())
         await create_run(dependencies, OWNER, small(), run_id=RUN)
-        with pytest.raises(NothingAsked, match="waits for no decision"):
+        with pytest.raises(NoApprovalRequested, match="waits for no decision"):
             await decide_approval(dependencies, OWNER, RUN, decision())
         await execute_run(dependencies)
         with pytest.raises(UserError, match="there is no run"):
@@ -366,7 +366,7 @@ async def test_an_edit_that_cannot_be_served_is_refused_and_the_run_waits_on(hom
         write(3801.0)
         with pytest.raises(InvalidInput, match="the prices with which the run began"):
             await decide_approval(dependencies, OWNER, RUN, decision("edited", trials=20))
-        approval = await approval_of(dependencies.store, OWNER, RUN)
+        approval = await load_approval(dependencies.store, OWNER, RUN)
         assert await state_of_run(dependencies) == "waiting"
     assert approval is not None
     assert approval.decided is None

@@ -10,7 +10,7 @@ import pytest
 from langchain_core.runnables import RunnableConfig
 
 from desk.compute.shards.repository import note_use
-from desk.governance.approvals import Approval, Asked, Decided, Thresholds
+from desk.governance.approvals import Approval, ApprovalDecision, ApprovalRequest, Thresholds
 from desk.optimization.repositories.trial_repository import stored_trials
 from desk.runs.cached_answers import derived
 from desk.wealth.repository import Expiry
@@ -235,7 +235,7 @@ async def test_runs_that_are_young_held_open_or_asked_about_stay(home, small):
             "stored_digest": "",
         }
         await dependencies.store.records.put(Key(OWNER, "reproduction", "reproduced.1"), open_one)
-        asked = Asked(
+        asked = ApprovalRequest(
             subject="holdout",
             estimate=None,
             exceeded=(),
@@ -245,7 +245,7 @@ async def test_runs_that_are_young_held_open_or_asked_about_stay(home, small):
         )
         document = Approval(asked=asked).model_dump(mode="json")
         await dependencies.store.records.put(Key(OWNER, "approval", "asked.holdout"), document)
-        decided = Approval(asked=asked, decided=Decided(verdict="approved", by="another", at=BEGIN))
+        decided = Approval(asked=asked, decided=ApprovalDecision(verdict="approved", by="another", at=BEGIN))
         await dependencies.store.records.put(Key(OWNER, "approval", "opening.holdout"), decided.model_dump(mode="json"))
         await dependencies.store.records.delete(Key(OWNER, "holdout", "opening"))
         with sqlite3.connect(home / "store.sqlite") as file:

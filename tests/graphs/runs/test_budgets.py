@@ -21,7 +21,7 @@ from api.export.formats import as_json
 from api.export.report.page import render
 from desk.base.errors import InvalidInput
 from desk.governance.budgets import UNLIMITED, Budgets
-from desk.governance.spending import spent, spent_by_owner
+from desk.governance.spending import daily_usage, usage_by_agent
 from desk.governance.usage import Usage, total
 from desk.optimization.partial_results import LABEL
 from desk.optimization.result import OptimizationResult
@@ -98,14 +98,14 @@ class Ran:
 async def ran(dependencies: Dependencies) -> Ran:
     """A new run, whose result tells what the store counted, and which is the same without any model."""
     name = await create_run(dependencies, OWNER, REQUEST)
-    before = await spent_by_owner(dependencies.store, OWNER, today())
+    before = await daily_usage(dependencies.store, OWNER, today())
     events = [event async for event in execute(dependencies, OWNER, name)]
     assert events == await events_of(dependencies.store, OWNER, name)
     result = await result_of(dependencies.store, OWNER, name)
     assert result is not None
-    assert {used.agent: used.usage for used in result.usage} == await spent(dependencies.store, OWNER, name)
+    assert {used.agent: used.usage for used in result.usage} == await usage_by_agent(dependencies.store, OWNER, name)
     done = Ran(name, events, result)
-    after = await spent_by_owner(dependencies.store, OWNER, today())
+    after = await daily_usage(dependencies.store, OWNER, today())
     assert after.tokens == before.tokens + done.used.tokens
     return done
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from desk.base.errors import InvalidInput, UserError
-from desk.governance.approvals import AlreadyDecided, Decided, NothingAsked, approval_of
+from desk.governance.approvals import AlreadyDecided, ApprovalDecision, NoApprovalRequested, load_approval
 from desk.optimization.holdout import KIND, opened_holdout
 from desk.optimization.inputs.market_data import load_market
 from desk.optimization.reading.findings import explainable
@@ -42,8 +42,8 @@ async def finished(dependencies: Dependencies, request: Any) -> list[Any]:
     return [event async for event in execute(dependencies, OWNER, RUN)]
 
 
-def decided(verdict: Any = "approved", **changes: Any) -> Decided:
-    return Decided(verdict=verdict, by="risk officer", at=MONDAY, **changes)
+def decided(verdict: Any = "approved", **changes: Any) -> ApprovalDecision:
+    return ApprovalDecision(verdict=verdict, by="risk officer", at=MONDAY, **changes)
 
 
 async def kinds(dependencies: Dependencies) -> list[str]:
@@ -53,14 +53,14 @@ async def kinds(dependencies: Dependencies) -> list[str]:
 async def test_the_holdout_opens_once_and_only_after_a_person_approved_it(home, small):
     async with at(home) as dependencies:
         events = await finished(dependencies, small())
-        with pytest.raises(NothingAsked):
+        with pytest.raises(NoApprovalRequested):
             await decide_approval(dependencies, OWNER, RUN, decided(), "holdout")
         assert [await open_holdout(dependencies, OWNER, RUN) for _ in range(2)] == [None, None]
-        approval = await approval_of(dependencies.store, OWNER, RUN, "holdout")
+        approval = await load_approval(dependencies.store, OWNER, RUN, "holdout")
         assert approval is not None
         assert approval.asked.at == MONDAY
         assert approval.asked.estimate is None
-        assert await approval_of(dependencies.store, OWNER, RUN) is None
+        assert await load_approval(dependencies.store, OWNER, RUN) is None
         assert await opened_holdout(dependencies.store, OWNER, RUN) is None
         before = await run_of(dependencies.store, OWNER, RUN)
         await decide_approval(dependencies, OWNER, RUN, decided(), "holdout")
@@ -137,7 +137,7 @@ async def test_there_is_nothing_to_open_without_a_winner_or_an_end(home, small):
             pass
         with pytest.raises(UserError, match="has no winner"):
             await open_holdout(dependencies, OWNER, RUN)
-        assert await approval_of(dependencies.store, OWNER, RUN, "holdout") is None
+        assert await load_approval(dependencies.store, OWNER, RUN, "holdout") is None
 
 
 async def test_an_edit_fits_no_holdout(home, small):

@@ -11,8 +11,16 @@ from typing import Any
 import pytest
 
 from desk.base.errors import Conflicting, Forbidden, NotFound
-from desk.governance.approval_requests import KEPT, KIND, Question, ask, filed_of, may_decide, question_page
-from desk.governance.approvals import AlreadyDecided, Asked, Decided, Subject, approval_of
+from desk.governance.approval_requests import (
+    KIND,
+    RETENTION,
+    Question,
+    load_question,
+    may_decide,
+    question_page,
+    request_approval,
+)
+from desk.governance.approvals import AlreadyDecided, ApprovalDecision, ApprovalRequest, Subject, load_approval
 from desk.governance.principals import Principal
 from desk.governance.roles import Role
 from desk.runs.events import ApprovalDecided
@@ -30,7 +38,7 @@ from tests.graphs.runs.approval_process import LOW
 
 ANNA, RUN = "anna", "done"
 MONDAY = datetime.now(UTC)  # what expires is measured by the clock of the store
-HOLDOUT = Asked(subject="holdout", estimate=None, exceeded=(), thresholds=NO_THRESHOLDS, at=MONDAY)
+HOLDOUT = ApprovalRequest(subject="holdout", estimate=None, exceeded=(), thresholds=NO_THRESHOLDS, at=MONDAY)
 
 pytestmark = pytest.mark.anyio
 
@@ -52,8 +60,8 @@ async def guarded(home: Path, **changes: Any) -> AsyncGenerator[Dependencies]:
 async def asked(dependencies: Dependencies, request: Any, run: str = RUN, owner: str = ANNA) -> Question:
     """The question about the holdout of a run."""
     await create_run(dependencies, owner, request, run_id=run)
-    approval = await ask(dependencies.store, owner, run, run, HOLDOUT)
-    return (await filed_of(dependencies.store, OFFICER, approval.question)).question
+    approval = await request_approval(dependencies.store, owner, run, run, HOLDOUT)
+    return (await load_question(dependencies.store, OFFICER, approval.question)).question
 
 
 async def decided(
@@ -61,7 +69,7 @@ async def decided(
 ) -> None:
     by = decider.owner if decider else "somebody"
     reason = "no" if verdict == "rejected" else ""
-    ruling = Decided(verdict=verdict, reason=reason, by=by, at=MONDAY)
+    ruling = ApprovalDecision(verdict=verdict, reason=reason, by=by, at=MONDAY)
     await decide_approval(dependencies, ANNA, run, ruling, "holdout", decider=decider)
 
 
@@ -110,7 +118,7 @@ async def test_a_holdout_is_opened_by_a_second_person_and_nobody_else(home, smal
             for verdict in ("approved", "rejected"):
                 with pytest.raises(Forbidden, match=f"waits for a second person.*{question.id}"):
                     await decided(dependencies, nobody, verdict)
-        assert await approval_of(dependencies.store, ANNA, RUN, "holdout") == await ask(
+        assert await load_approval(dependencies.store, ANNA, RUN, "holdout") == await request_approval(
             dependencies.store, ANNA, RUN, RUN, HOLDOUT
         )
         assert await events_of(dependencies.store, ANNA, RUN) == []
@@ -119,9 +127,9 @@ async def test_a_holdout_is_opened_by_a_second_person_and_nobody_else(home, smal
         await decided(dependencies, OFFICER)
         with pytest.raises(AlreadyDecided):
             await decided(dependencies, OFFICER, "rejected")
-        approval = await approval_of(dependencies.store, ANNA, RUN, "holdout")
+        approval = await load_approval(dependencies.store, ANNA, RUN, "holdout")
         told = await events_of(dependencies.store, ANNA, RUN)
-        closed = (await filed_of(dependencies.store, OFFICER, question.id)).question
+        closed = (await load_question(dependencies.store, OFFICER, question.id)).question
     assert approval is not None
     assert approval.decided is not None
     assert isinstance(told[-1], ApprovalDecided)
@@ -132,7 +140,7 @@ async def test_a_holdout_is_opened_by_a_second_person_and_nobody_else(home, smal
 async def test_what_waits_for_a_second_person_is_decided_where_people_sign_in_and_nowhere_else(home, small):
     async with guarded(home) as dependencies:
         await create_run(dependencies, ANNA, small(), run_id=RUN)
-        question = (await ask(dependencies.store, ANNA, RUN, RUN, HOLDOUT, second_person=True)).question
+        question = (await request_approval(dependencies.store, ANNA, RUN, RUN, HOLDOUT, second_person=True)).question
     async with open_dependencies(home) as local:
         for decider in (None, person(ANNA, "administrator"), OFFICER):
             for verdict in ("approved", "rejected"):
@@ -154,8 +162,8 @@ async def test_of_two_second_persons_the_first_holds(home, small):
             decided(other, person("otto", "compliance-officer"), "rejected"),
             return_exceptions=True,
         )
-        approval = await approval_of(dependencies.store, ANNA, RUN, "holdout")
-        closed = (await filed_of(dependencies.store, OFFICER, question.id)).question
+        approval = await load_approval(dependencies.store, ANNA, RUN, "holdout")
+        closed = (await load_question(dependencies.store, OFFICER, question.id)).question
         assert await listed(dependencies, OFFICER) == []
     assert [type(outcome) for outcome in outcomes if outcome is not None] == [AlreadyDecided]
     assert approval is not None
@@ -169,7 +177,7 @@ async def test_everybody_finds_what_they_may_decide_page_by_page(home, small):
     async with guarded(home) as dependencies:
         for run in ("first", "second", "third"):
             await asked(dependencies, small(), run)
-            await ask(dependencies.store, ANNA, run, f"{run} launch", launch)
+            await request_approval(dependencies.store, ANNA, run, f"{run} launch", launch)
         await asked(dependencies, small(), "own", "olga")
         holdouts, launches = ["third", "second", "first"], ["third launch", "second launch", "first launch"]
         for limit in (1, 2, 100):
@@ -180,8 +188,8 @@ async def test_everybody_finds_what_they_may_decide_page_by_page(home, small):
         question = (await question_page(dependencies.store, OFFICER, dependencies.second_person, after=None, limit=1))[
             0
         ][0].question
-        with pytest.raises(NotFound, match="there is no question"):
-            await filed_of(dependencies.store, person("ben", "portfolio-manager"), question.id)
+        with pytest.raises(NotFound, match="does not exist"):
+            await load_question(dependencies.store, person("ben", "portfolio-manager"), question.id)
 
 
 class Cut:
@@ -208,16 +216,16 @@ async def test_a_question_and_its_place_in_the_list_are_written_and_closed_toget
         whole = dependencies.store
         cut = replace(dependencies, store=replace(whole, records=Cut(whole.records, done=done)))
         with pytest.raises(Unavailable):
-            await ask(cut.store, ANNA, RUN, RUN, HOLDOUT)
-        approval = await approval_of(whole, ANNA, RUN, "holdout")
+            await request_approval(cut.store, ANNA, RUN, RUN, HOLDOUT)
+        approval = await load_approval(whole, ANNA, RUN, "holdout")
         assert [done] * 2 == [approval is not None, await listed(dependencies, OFFICER) == [RUN]]
-        again = await ask(whole, ANNA, RUN, RUN, HOLDOUT)
+        again = await request_approval(whole, ANNA, RUN, RUN, HOLDOUT)
         assert approval in (None, again)
         assert await listed(dependencies, OFFICER) == [RUN]
 
         with pytest.raises(Unavailable):
             await decided(cut, OFFICER)
-        approval = await approval_of(whole, ANNA, RUN, "holdout")
+        approval = await load_approval(whole, ANNA, RUN, "holdout")
         assert approval is not None
         assert [done] * 2 == [approval.decided is not None, await listed(dependencies, OFFICER) == []]
         await decided(dependencies, OFFICER)
@@ -228,7 +236,7 @@ async def test_a_question_and_its_place_in_the_list_are_written_and_closed_toget
 async def test_a_question_goes_with_its_run_and_comes_back_with_it(home, small):
     manager = person("ben", "portfolio-manager")
     rules: dict[str, Any] = {"second_person": frozenset({"holdout"}), "thresholds": LOW, "now": lambda: MONDAY}
-    ruling = Decided(verdict="edited", trials=12, by="ben", at=MONDAY)
+    ruling = ApprovalDecision(verdict="edited", trials=12, by="ben", at=MONDAY)
     async with queued_dependencies(home, **rules) as dependencies:
         run = (await jobs.submit(dependencies, ANNA, small(name="Dear"))).id
         async for _ in execute(dependencies, ANNA, run):
@@ -241,9 +249,9 @@ async def test_a_question_goes_with_its_run_and_comes_back_with_it(home, small):
 
         await jobs.cancel(dependencies, ANNA, run, by=ANNA)
         assert await listed(dependencies, manager) == []
-        approval = await approval_of(dependencies.store, ANNA, run)
+        approval = await load_approval(dependencies.store, ANNA, run)
         assert approval is not None
-        assert (await filed_of(dependencies.store, manager, approval.question)).question.withdrawn
+        assert (await load_question(dependencies.store, manager, approval.question)).question.withdrawn
         with pytest.raises(Conflicting, match="was cancelled"):
             await decide_approval(dependencies, ANNA, run, ruling, decider=manager)
 
@@ -259,9 +267,9 @@ async def test_a_question_goes_with_its_run_and_comes_back_with_it(home, small):
 async def test_a_question_that_has_ended_is_gone_after_a_month(home, small):
     async with guarded(home) as dependencies:
         question = await asked(dependencies, small())
-        long_ago = Decided(verdict="approved", by="olga", at=MONDAY - KEPT - timedelta(seconds=1))
+        long_ago = ApprovalDecision(verdict="approved", by="olga", at=MONDAY - RETENTION - timedelta(seconds=1))
         await decide_approval(dependencies, ANNA, RUN, long_ago, "holdout", decider=OFFICER)
         assert await dependencies.store.records.get(Key(SYSTEM, KIND, question.id)) is None
         with pytest.raises(NotFound):
-            await filed_of(dependencies.store, OFFICER, question.id)
+            await load_question(dependencies.store, OFFICER, question.id)
         await decide_approval(dependencies, ANNA, RUN, long_ago, "holdout", decider=OFFICER)

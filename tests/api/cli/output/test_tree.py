@@ -10,7 +10,7 @@ from rich.console import Console
 from api.cli.output.progress import estimated
 from api.cli.output.tree import Branch, draw, totals, tree
 from desk.figures.figures import RenderedClaim
-from desk.governance.approvals import Asked, Decided, Thresholds
+from desk.governance.approvals import ApprovalDecision, ApprovalRequest, Thresholds
 from desk.governance.usage import Usage
 from desk.optimization.answers import Decision
 from desk.optimization.estimate import estimate
@@ -151,8 +151,8 @@ def test_a_launched_run_stands_beneath_the_call_that_launched_it():
 
 def test_what_a_person_decided_stands_beneath_what_was_asked():
     thresholds = Thresholds()
-    asked = Asked(subject="launch", estimate=None, exceeded=(), thresholds=thresholds, at=BEGIN)
-    decided = Decided(verdict="rejected", by="boss", at=BEGIN, reason="too dear")
+    asked = ApprovalRequest(subject="launch", estimate=None, exceeded=(), thresholds=thresholds, at=BEGIN)
+    decided = ApprovalDecision(verdict="rejected", by="boss", at=BEGIN, reason="too dear")
     request = at(1, trace.ApprovalRequested, "search", asked=asked)
     answer = at(9, trace.ApprovalDecided, "search", subject="launch", decided=decided)
     [waited] = tree({"one": [request, answer]}, "one").children

@@ -116,7 +116,7 @@ async def test_whoever_asked_for_a_holdout_is_refused_at_every_door(searched, ho
             monkeypatch.setenv("STRATIGOS_AUTH", auth)
             for command in (["approve", DONE, "--holdout"], ["reject", DONE, "--holdout", "--reason", "no"]):
                 assert await asyncio.to_thread(run, command) == 2
-                assert "waits for a second person; expected another one" in (err := capfd.readouterr().err)
+                assert "waits for a second person; expected another user" in (err := capfd.readouterr().err)
                 assert f"python -m api approve {waiting['question']} --server URL" in err
         assert await asyncio.to_thread(run, ["approvals"]) == 2
         assert "people sign in here" in capfd.readouterr().err

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from desk.governance.approvals import Approval, Asked, Thresholds
+from desk.governance.approvals import Approval, ApprovalRequest, Thresholds
 from desk.optimization.estimate import estimate
 from desk.optimization.request import OptimizationRequest
 from graphs.runs.leases import leased
@@ -174,7 +174,7 @@ async def test_a_person_decides_about_a_job_that_waits(home):
         nothing = await client.post(at, json={"verdict": "approved"})
         assert nothing.status_code == 409
         await moved(dependencies, job["id"], "validating", "waiting")
-        asked = Asked(
+        asked = ApprovalRequest(
             subject="launch",
             estimate=estimate(OptimizationRequest(**SMALL)),
             exceeded=("evaluations",),

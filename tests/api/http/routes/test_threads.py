@@ -130,7 +130,7 @@ async def test_a_rejected_search_is_answered_with_the_reason(client):
     bare = await decided(client, thread, asked["run"], verdict="rejected")
     assert (bare.status_code, bare.json()["error"]["details"][0]["allowed"]) == (
         422,
-        "a reason of 1 to 500 characters for what is rejected",
+        "1 to 500 characters for a rejection",
     )
     assert (await decided(client, thread, asked["run"], verdict="rejected", reason="too dear")).status_code == 202
     run = await ended(client, thread)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import Any
 
-from desk.figures.figures import Claim, Figure, shown
+from desk.figures.figures import Claim, Figure, format_figure
 from desk.figures.guard.claims import check, render
 from desk.figures.guard.quantities import REFERENCE
 from desk.optimization.answers import Explanation
@@ -29,7 +29,7 @@ def swapped_in(claim: Claim, figures: Sequence[Figure]) -> Iterator[Claim]:
     for match in REFERENCE.finditer(claim.text):
         own = known[match[1]]
         for other in figures:
-            if other.quantity != own.quantity and shown(other) != shown(own):
+            if other.quantity != own.quantity and format_figure(other) != format_figure(own):
                 yield _with(claim, match, f"{{{{{other.id}}}}}")
 
 
@@ -37,7 +37,7 @@ def swapped(claim: Claim, figures: Sequence[Figure]) -> Iterator[Claim]:
     """Each two references of a claim that read differently, in each other's place."""
     known = {figure.id: figure for figure in figures}
     for one, other in combinations(REFERENCE.finditer(claim.text), 2):
-        if shown(known[one[1]]) != shown(known[other[1]]):
+        if format_figure(known[one[1]]) != format_figure(known[other[1]]):
             first = _with(claim, other, one[0])
             yield _with(first, one, other[0])
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.figures.figures import Claim, Figure, shown
-from desk.figures.guard.claims import check, codes, parts, render
+from desk.figures.figures import Claim, Figure, format_figure
+from desk.figures.guard.claims import check, codes, render, split_by_figures
 from desk.figures.guard.quantities import REFERENCE
 from desk.optimization.permitted_names import permitted_by
 from desk.optimization.request import OptimizationRequest
@@ -140,10 +140,10 @@ def test_rendering_puts_in_figures_and_changes_nothing_else(pieces: list[str]) -
     rendered = render(written, FIGURES)
     expected = written.text
     for figure in FIGURES:
-        expected = expected.replace(f"{{{{{figure.id}}}}}", shown(figure))
+        expected = expected.replace(f"{{{{{figure.id}}}}}", format_figure(figure))
     assert rendered.text == expected
-    assert "".join(text for text, _ in parts(rendered, FIGURES)) == expected
-    assert [figure.id for _, figure in parts(rendered, FIGURES) if figure] == REFERENCE.findall(written.text)
+    assert "".join(text for text, _ in split_by_figures(rendered, FIGURES)) == expected
+    assert [figure.id for _, figure in split_by_figures(rendered, FIGURES) if figure] == REFERENCE.findall(written.text)
     assert set(rendered.figures) == {id_ for p in pieces for id_ in REFERENCE.findall(p)}
 
 
@@ -173,7 +173,7 @@ def test_the_text_of_a_figure_is_not_read_for_references() -> None:
     ],
 )
 def test_a_figure_reads_by_its_unit(value, unit, error, text) -> None:
-    assert shown(Figure(id="x", quantity="x", value=value, unit=unit, error=error, source="x")) == text
+    assert format_figure(Figure(id="x", quantity="x", value=value, unit=unit, error=error, source="x")) == text
 
 
 NAMES = ("S&P 500 fund", "AAPL", "bear_market", "2022-03-01", "Fund 2030", "60/40 core")
@@ -235,6 +235,6 @@ def test_a_name_that_is_a_number_in_disguise_permits_nothing() -> None:
 def test_parts_of_a_text_that_is_not_as_rendered_are_one_piece_without_figures() -> None:
     rendered = render(claim("The benefit is {{benefit_bps}}."), FIGURES)
     forged = rendered.model_copy(update={"text": "The benefit is 99 bps a year."})
-    assert parts(forged, FIGURES) == [("The benefit is 99 bps a year.", None)]
-    assert parts(rendered, FIGURES)[1] == (shown(FIGURES[0]), FIGURES[0])
-    assert parts(rendered, ()) == [(rendered.text, None)]
+    assert split_by_figures(forged, FIGURES) == [("The benefit is 99 bps a year.", None)]
+    assert split_by_figures(rendered, FIGURES)[1] == (format_figure(FIGURES[0]), FIGURES[0])
+    assert split_by_figures(rendered, ()) == [(rendered.text, None)]

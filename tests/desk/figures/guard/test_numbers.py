@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 import agents.planner.planner
 import desk.optimization.reading.template
-from desk.figures.figures import Figure, shown
+from desk.figures.figures import Figure, format_figure
 from desk.figures.guard.claims import REFERENCE
-from desk.figures.guard.numbers import Number, numbers_in, unexplained
+from desk.figures.guard.numbers import Number, find_numbers, find_unexplained
 
 BENEFIT = Figure(id="benefit", quantity="benefit", value=37.2, unit="bps", error=9.1, source="r")
 WEIGHT = Figure(id="weight", quantity="average weight", value=0.12, unit="weight", source="r")
@@ -33,7 +33,7 @@ FIGURES = (BENEFIT, WEIGHT, TRIALS, MONTHS, SHARPE, YEAR, NAME, LOSS, RARE, SUM)
 
 
 def the(text: str) -> Number:
-    [number] = numbers_in(text)
+    [number] = find_numbers(text)
     return number
 
 
@@ -167,7 +167,7 @@ def test_a_number_is_read_with_its_unit(text: str, value: float | None, unit: st
     ],
 )
 def test_ranges_and_pairs_are_two_numbers(text: str, ends: list[tuple[float, str]]) -> None:
-    assert [(number.value, number.unit) for number in numbers_in(text)] == ends
+    assert [(number.value, number.unit) for number in find_numbers(text)] == ends
 
 
 @pytest.mark.parametrize(
@@ -260,13 +260,15 @@ def test_ranges_and_pairs_are_two_numbers(text: str, ends: list[tuple[float, str
     ],
 )
 def test_what_hides_a_number_is_reported(hidden: str) -> None:
-    assert unexplained(f"The winner earned {hidden}, they say.", FIGURES)
+    assert find_unexplained(f"The winner earned {hidden}, they say.", FIGURES)
 
 
 @pytest.mark.parametrize("word", ["двенадцать", "δώδεκα", "اثنا عشر", "बारह", "じゅうに", "열둘", "שתים"])
 def test_letters_that_nobody_can_read_may_be_a_number(word: str) -> None:
-    assert [number.unit for number in unexplained(f"It earned {word} more.", FIGURES)] == ["unread"] * len(word.split())
-    assert unexplained(f"It earned {word} more.", FIGURES, [word]) == () or not word
+    assert [number.unit for number in find_unexplained(f"It earned {word} more.", FIGURES)] == ["unread"] * len(
+        word.split()
+    )
+    assert find_unexplained(f"It earned {word} more.", FIGURES, [word]) == () or not word
 
 
 @pytest.mark.parametrize(
@@ -295,7 +297,7 @@ def test_letters_that_nobody_can_read_may_be_a_number(word: str) -> None:
     ],
 )
 def test_plain_english_is_no_number(text: str) -> None:
-    assert unexplained(text, FIGURES) == ()
+    assert find_unexplained(text, FIGURES) == ()
 
 
 @pytest.mark.parametrize(
@@ -315,7 +317,7 @@ def test_plain_english_is_no_number(text: str) -> None:
     ],
 )
 def test_figures_and_permitted_names_are_explained(text: str) -> None:
-    assert unexplained(text, FIGURES, ["S&P 500", "March 2020", "12-month rule", "2022", "60/40"]) == ()
+    assert find_unexplained(text, FIGURES, ["S&P 500", "March 2020", "12-month rule", "2022", "60/40"]) == ()
 
 
 @pytest.mark.parametrize(
@@ -383,27 +385,27 @@ def test_figures_and_permitted_names_are_explained(text: str) -> None:
     ],
 )
 def test_a_figure_explains_nothing_but_itself(text: str) -> None:
-    assert unexplained(f"The winner made {text} of it.", FIGURES)
+    assert find_unexplained(f"The winner made {text} of it.", FIGURES)
 
 
 @pytest.mark.parametrize(
     "permitted", ["12%", "12", "twelve", "12 bps", "12 months", "EUR 5m", "a dozen", "from 3 to 5%"]
 )
 def test_a_number_is_never_a_permitted_name(permitted: str) -> None:
-    assert unexplained(f"It earned {permitted} more.", (), [permitted])
+    assert find_unexplained(f"It earned {permitted} more.", (), [permitted])
 
 
 def test_a_permitted_year_is_a_date_and_no_count() -> None:
-    assert unexplained("In 2022 it fell.", (), ["2022"]) == ()
+    assert find_unexplained("In 2022 it fell.", (), ["2022"]) == ()
     for text in ("2022 bps", "2022 trials", "EUR 2022", "2,022", "2022%", "March 2022", "2022.5"):
-        assert unexplained(f"It made {text} then.", (), ["2022"])
+        assert find_unexplained(f"It made {text} then.", (), ["2022"])
 
 
 @pytest.mark.parametrize("figure", [figure for figure in FIGURES if figure is not YEAR])
 @pytest.mark.parametrize("template", REFERRING)
 def test_what_the_desk_writes_is_explained(template: str, figure: Figure) -> None:
     """The sentences of the template and of the embedded planner, whatever figures stand in them."""
-    assert unexplained(REFERENCE.sub(lambda _: shown(figure), template), [figure]) == ()
+    assert find_unexplained(REFERENCE.sub(lambda _: format_figure(figure), template), [figure]) == ()
 
 
 _SCRIPTS = sorted(chr(c) for c in range(0x110000) if unicodedata.decimal(chr(c), None) == 0)
@@ -421,7 +423,7 @@ _BETWEEN = ("", "\u200b", "\u00ad", ",", ".", "'", " ", "\u00a0", "\u2009", "_",
 def test_digits_of_every_script_are_found(number: int, script: str, between: str, before: str, after: str) -> None:
     digits = between.join(chr(ord(script) + int(digit)) for digit in str(number))
     text = f"It earned {before}{digits}{after}."
-    found = unexplained(text, ())
+    found = find_unexplained(text, ())
     for place, character in enumerate(text):
         if unicodedata.decimal(character, None) is not None:
             assert any(each.start <= place < each.end for each in found)
@@ -432,7 +434,7 @@ def test_every_character_that_is_a_numeral_is_found(plane: int) -> None:
     numerals = [
         chr(c) for c in range(plane * 0x1000, (plane + 1) * 0x1000) if unicodedata.numeric(chr(c), None) is not None
     ]
-    missed = [numeral for numeral in numerals if not unexplained(f"It earned {numeral} more.", ())]
+    missed = [numeral for numeral in numerals if not find_unexplained(f"It earned {numeral} more.", ())]
     assert missed == []
 
 
@@ -465,13 +467,13 @@ def test_every_integer_in_words_is_read(number: int, written) -> None:
 def test_every_integer_in_disguised_words_is_found(number: int, hidden: str, place: int) -> None:
     word = spelled(number)
     place %= len(word)
-    assert unexplained(f"It earned {word[:place]}{hidden}{word[place:]} more.", ())
+    assert find_unexplained(f"It earned {word[:place]}{hidden}{word[place:]} more.", ())
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.integers(2, 999), st.sampled_from([" ", "-", ".", "*", " - "]))
 def test_every_integer_with_its_letters_set_apart_is_found(number: int, between: str) -> None:
-    assert unexplained(f"It earned {between.join(spelled(number).replace('-', '').replace(' ', ''))} more.", ())
+    assert find_unexplained(f"It earned {between.join(spelled(number).replace('-', '').replace(' ', ''))} more.", ())
 
 
 _UNITS = ("percent", "bps", "points", "years", "days", "ratio", "weight", "count", "probability", "money")
@@ -496,32 +498,32 @@ _DRAWN = st.builds(
 @given(_DRAWN, _DRAWN)
 def test_every_figure_explains_itself_and_no_other_value(figure: Figure, other: Figure) -> None:
     for text in (
-        f"It made {shown(figure)}.",
-        f"It ({shown(figure)}) is",
-        f"{shown(figure)}, or so",
-        f"{shown(figure)}'s",
+        f"It made {format_figure(figure)}.",
+        f"It ({format_figure(figure)}) is",
+        f"{format_figure(figure)}, or so",
+        f"{format_figure(figure)}'s",
     ):
-        assert unexplained(text, [figure]) == ()
-    if shown(other) != shown(figure):
-        assert unexplained(f"It made {shown(other)} then.", [figure])
+        assert find_unexplained(text, [figure]) == ()
+    if format_figure(other) != format_figure(figure):
+        assert find_unexplained(f"It made {format_figure(other)} then.", [figure])
 
 
 @settings(max_examples=100, deadline=None)
 @given(_DRAWN, st.integers(0, 9), st.data())
 def test_a_changed_digit_is_found(figure: Figure, digit: int, data: st.DataObject) -> None:
-    text = shown(figure)
+    text = format_figure(figure)
     places = [place for place, character in enumerate(text) if character.isdigit()]
     place = data.draw(st.sampled_from(places))
     changed = f"{text[:place]}{digit}{text[place + 1 :]}"
     longer = f"{text[:place]}{digit}{text[place:]}"
     for each in {changed, longer} - {text}:
-        assert unexplained(f"It made {each} then.", [figure])
+        assert find_unexplained(f"It made {each} then.", [figure])
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_is_read_and_no_digit_is_left(text: str) -> None:
-    found = numbers_in(text)
+    found = find_numbers(text)
     assert all(each.text == text[each.start : each.end] != "" for each in found)
     for first, second in pairwise(found):
         assert first.end <= second.start or "unread" in {first.unit, second.unit}
