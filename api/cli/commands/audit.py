@@ -74,7 +74,7 @@ async def _verified(settings: Settings, keyed_after: int, expected: "list[Link]"
 
     prepare_home(settings)
     async with opened_store(settings) as store:
-        found = await verify(store, settings.audit_key, keyed_after=keyed_after, expected=expected)
+        found = await verify(store, settings.audit_key, keyed_after=keyed_after, expected_links=expected)
         return found, bool(await list_owners(store))
 
 
