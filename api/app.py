@@ -125,7 +125,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: "FastAPI") -> AsyncGenerator[None]:
-        from graphs.conversations.answering import Answering
+        from graphs.conversations.background_turns import Answering
         from graphs.streaming.followers import Following
 
         async with (
@@ -289,7 +289,7 @@ async def _checkpoints(settings: Settings, *, checked: bool) -> "Path | DynamoTa
     table, _, bucket = settings.checkpoints.removeprefix("dynamodb:").partition(",s3:")
     place = DynamoTable(table, bucket or None)
     if checked:
-        from graphs.checkpoints.dynamodb import check
+        from graphs.checkpoints.table_check import check
 
         await asyncio.to_thread(check, place)
     return place

@@ -14,7 +14,7 @@ from store.store import Store
 
 if TYPE_CHECKING:
     from api.settings import Settings
-    from graphs.streaming.connections import Sockets
+    from graphs.streaming.websocket_connections import Sockets
 
 PATIENCE_SECONDS = 5.0
 LONGEST_PAUSE = 1.0
@@ -23,7 +23,7 @@ GONE, THROTTLED = 410, 429
 
 
 class ManagementApi:
-    """Adapter of `graphs.streaming.connections.Gateway`."""
+    """Adapter of `graphs.streaming.websocket_connections.Gateway`."""
 
     def __init__(self, client: Any, *, patience: float = PATIENCE_SECONDS) -> None:
         self._client = client
@@ -40,7 +40,7 @@ class ManagementApi:
             ParamValidationError,
         )
 
-        from graphs.streaming.connections import Left
+        from graphs.streaming.websocket_connections import Left
         from store.aws.backoff import Backoff
         from store.aws.client_errors import reason
 
@@ -106,7 +106,7 @@ async def pushed(settings: "Settings", store: Store) -> "AsyncGenerator[tuple[St
     if not settings.sockets:
         yield store, None
         return
-    from graphs.streaming.connections import Sockets
+    from graphs.streaming.websocket_connections import Sockets
     from store.aws.clients import connect
 
     with (

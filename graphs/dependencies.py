@@ -21,7 +21,7 @@ from store.store import Store
 if TYPE_CHECKING:
     from langchain_core.callbacks import AsyncCallbackHandler
 
-    from graphs.streaming.connections import Sockets
+    from graphs.streaming.websocket_connections import Sockets
 
 
 @dataclass(frozen=True, kw_only=True)

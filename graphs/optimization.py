@@ -68,7 +68,7 @@ from graphs.agent_decisions import Consulted, Question, decide
 from graphs.runs.approval import APPROVE, asked_for, check_payable, told
 from graphs.runs.event_log import EventLog, Place
 from graphs.runs.search_progress import Watch
-from graphs.runs.trials import Telling
+from graphs.runs.trial_events import Telling
 from quant.strategies.trial import Trial
 
 RECURSION_LIMIT = 40

@@ -60,27 +60,27 @@ class LocalChat:
         return self._dependencies.models.of("assistant").models[0].name
 
     async def last(self) -> int:
-        from graphs.conversations.conversations import conversation_of
+        from graphs.conversations.turn_execution import conversation_of
 
         return (await conversation_of(self._dependencies.store, self._settings.owner, self.conversation)).turns
 
     async def turn(self, number: int) -> "Turn":
-        from graphs.conversations.conversations import turn_of
+        from graphs.conversations.turn_execution import turn_of
 
         return await turn_of(self._dependencies.store, self._settings.owner, self.conversation, number)
 
     def ask(self, text: str) -> "AsyncGenerator[TraceEvent]":
-        from graphs.conversations.conversations import ask
+        from graphs.conversations.turn_execution import ask
 
         return ask(self._dependencies, self._settings.owner, self.conversation, text)
 
     def resume(self, number: int) -> "AsyncGenerator[TraceEvent]":
-        from graphs.conversations.conversations import resume
+        from graphs.conversations.turn_execution import resume
 
         return resume(self._dependencies, self._settings.owner, self.conversation, number)
 
     async def branch(self, number: int) -> None:
-        from graphs.conversations.conversations import branch
+        from graphs.conversations.turn_execution import branch
 
         self.conversation = await branch(self._dependencies, self._settings.owner, self.conversation, number)
 

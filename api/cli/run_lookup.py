@@ -10,7 +10,7 @@ from desk.runs.events import RunLaunched, TraceEvent
 from quant.strategies.goal import Goal
 
 if TYPE_CHECKING:
-    from graphs.runs.repository import Run
+    from desk.runs.repository import Run
     from store.store import Store
 
 LAST = "last"
@@ -18,7 +18,7 @@ LAST = "last"
 
 async def find(store: "Store", owner: str, text: str) -> "Run":
     """The run whose id is `text`, or begins so and no other does; `last` is the newest."""
-    from graphs.runs.repository import list_runs
+    from desk.runs.repository import list_runs
 
     runs = await list_runs(store, owner)
     named = chosen([run.id for run in runs], text)
@@ -28,7 +28,7 @@ async def find(store: "Store", owner: str, text: str) -> "Run":
 async def find_anyones(store: "Store", owner: str, text: str) -> "Run":
     """The run that `text` means among the owner's; a whole id also among those of everybody else."""
     from desk.base.owners import list_owners
-    from graphs.runs.repository import Run, record_of
+    from desk.runs.repository import Run, record_of
     from store.errors import Invalid
 
     try:
@@ -58,7 +58,7 @@ def chosen(runs: Sequence[str], text: str) -> str:
 
 async def find_logs(store: "Store", owner: str, text: str) -> list[str]:
     """The id of the run that `text` means, or of each turn of the conversation whose id it is or begins."""
-    from graphs.runs.repository import run_of
+    from desk.runs.repository import run_of
 
     try:
         return [(await run_of(store, owner, (await find(store, owner, text)).id)).id]
@@ -69,7 +69,7 @@ async def find_logs(store: "Store", owner: str, text: str) -> list[str]:
 
 
 async def _turns(store: "Store", owner: str, text: str) -> list[str]:
-    from graphs.conversations.conversations import conversations, turn_of
+    from graphs.conversations.turn_execution import conversations, turn_of
 
     found = [talk for talk in await conversations(store, owner) if text and talk.id.startswith(text)]
     if len(found) != 1:
@@ -78,7 +78,7 @@ async def _turns(store: "Store", owner: str, text: str) -> list[str]:
 
 
 async def finished(store: "Store", owner: str, run: str) -> OptimizationResult:
-    from graphs.runs.repository import result_of, run_of
+    from desk.runs.repository import result_of, run_of
 
     result = await result_of(store, owner, run)
     if result is None:
@@ -100,7 +100,7 @@ async def finished(store: "Store", owner: str, run: str) -> OptimizationResult:
 
 async def logs_of(store: "Store", owner: str, run: str) -> tuple[dict[str, list[TraceEvent]], Mapping[str, Goal]]:
     """The events of a run and of all that it launched, and what their searches maximise, each by the id of the run."""
-    from graphs.runs.repository import events_of, list_runs
+    from desk.runs.repository import events_of, list_runs
 
     goals: dict[str, Goal] = {found.id: found.request.goal for found in await list_runs(store, owner)}
     logs: dict[str, list[TraceEvent]] = {}

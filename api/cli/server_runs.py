@@ -16,7 +16,7 @@ from desk.base.errors import InvalidInput, UserError
 from desk.governance.approval_requests import Question
 from desk.governance.approvals import ApprovalDecision, Ruling
 from desk.optimization.result import OptimizationResult
-from graphs.runs.reports import Job
+from graphs.runs.job_status import Job
 
 FAULT = 1
 SHORTEST = 8

@@ -32,11 +32,11 @@ from desk.portfolios.optimizers.responses import FrontierOptimization, HrpOptimi
 from desk.portfolios.schemas import Portfolio, PortfolioDraft, PortfolioPatch
 from desk.runs.events import ApprovalRequested, TurnPaused
 from desk.runs.progress import LiveEvent
+from desk.runs.states import STOPPED, RunState
 from desk.strategies.evaluation_schemas import DetailedEvaluation, EvaluationRequest
 from desk.wealth.schemas import Analysis, Simulation, SimulationRequest
-from graphs.runs.reports import Job, JobPage, JobSummary
+from graphs.runs.job_status import Job, JobPage, JobSummary
 from graphs.runs.reproductions import Reproduction
-from graphs.runs.states import STOPPED, RunState
 from quant.strategies.trial import Trial
 
 T = TypeVar("T")

@@ -8,14 +8,14 @@ from api.http.identity.api_keys import listed
 from api.operations.readiness import age_of_prices, look_at_store, look_for_workers
 from api.settings import Settings
 from desk.governance.audit_verification import verify
+from desk.runs.repository import KIND, Run
+from desk.runs.states import ACTIVE
 from graphs.dependencies import Dependencies
 from graphs.jobs import fair_queue
 from graphs.jobs.fair_queue import OVERDUE, Turnstile
 from graphs.runs import computations
 from graphs.runs.computations import Computation
 from graphs.runs.leases import is_leased
-from graphs.runs.repository import KIND, Run
-from graphs.runs.states import ACTIVE
 from store.keys import SYSTEM
 from store.records import iterate_records
 

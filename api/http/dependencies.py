@@ -25,7 +25,7 @@ from desk.governance.principals import Principal
 from desk.governance.roles import PERMISSIONS, Permission
 
 if TYPE_CHECKING:
-    from graphs.conversations.answering import Answering
+    from graphs.conversations.background_turns import Answering
     from graphs.dependencies import Dependencies
     from graphs.streaming.followers import Following
 

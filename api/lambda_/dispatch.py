@@ -113,11 +113,11 @@ async def settle(begun: "Function", until: float) -> None:
 
 async def work(served: "Served", event: Event, until: float) -> Event:
     """Execute jobs of the queue; those named in the answer come again, and the queue holds them no longer."""
-    from graphs.jobs import jobs
+    from graphs.jobs import job_queue
     from graphs.jobs.worker import Worker
     from graphs.runs.leases import SECONDS
 
-    worker, queue = Worker(served.dependencies), jobs.queue_of(served.dependencies)
+    worker, queue = Worker(served.dependencies), job_queue.queue_of(served.dependencies)
     stopping = asyncio.get_running_loop().call_at(until - GIVE_BACK, worker.stop)
     again: list[str] = []
     try:
@@ -132,10 +132,10 @@ async def work(served: "Served", event: Event, until: float) -> Event:
 
 async def sweep(dependencies: "Dependencies") -> Event:
     """Send what a process that died left unsent, look at what is computed elsewhere, and delete what has expired."""
-    from graphs.jobs import jobs
+    from graphs.jobs import job_queue
     from graphs.jobs.remote import look
 
-    sent, expired = await jobs.sweep(dependencies), await dependencies.store.records.sweep()
+    sent, expired = await job_queue.sweep(dependencies), await dependencies.store.records.sweep()
     return {"sent": sent, "expired": expired, "going_on": await look(dependencies)}  # last: what it asks may not answer
 
 

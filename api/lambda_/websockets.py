@@ -23,7 +23,7 @@ from store.errors import Invalid, Unavailable
 
 if TYPE_CHECKING:
     from api.http.dependencies import Served
-    from graphs.streaming.connections import Connection, Sockets
+    from graphs.streaming.websocket_connections import Connection, Sockets
 
 LONGEST = 4_096
 """Characters of a message."""

@@ -28,10 +28,10 @@ from desk.base.code_version import code_version
 from desk.base.errors import InvalidInput
 from desk.optimization.request import OptimizationRequest
 from desk.runs.events import TraceEvent
-from graphs.conversations.conversations import ask, begin_conversation, turn_of
+from graphs.conversations.turn_execution import ask, begin_conversation, turn_of
 from graphs.dependencies import Dependencies
+from graphs.jobs.execution import execute
 from graphs.runs.creation import create_run
-from graphs.runs.execution import execute
 from quant.numeric.frozen import Frozen
 
 OWNER = "local"

@@ -19,14 +19,11 @@ from langgraph.checkpoint.base import (
 )
 from langgraph_checkpoint_aws.checkpoint.dynamodb import DynamoDBSaver
 
-from desk.base.errors import InvalidInput
-from graphs.checkpoints.checkpointer import SERIALIZER, of_unfinished
-from graphs.checkpoints.table import DynamoTable
+from graphs.checkpoints.serializer import SERIALIZER, writes_to_store
 from store.aws.client_errors import check_length, is_invalid_request, reason
 from store.aws.clients import CONNECT_SECONDS, READ_SECONDS
 from store.errors import Unavailable
 
-KEYS = {"PK": ("HASH", "S"), "SK": ("RANGE", "S")}
 READS = ("BatchGetItem", "GetItem", "Query")
 TOGETHER = "stratigos:together"
 """Channel under which all writes of a task lie."""
@@ -51,7 +48,7 @@ class TableSaver(DynamoDBSaver):
     def put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
-        writes = of_unfinished(writes)
+        writes = writes_to_store(writes)
         # those without a path are no task's: more may be added to them; and special ones replace each other
         if task_path and not all(channel in WRITES_IDX_MAP for channel, _ in writes):
             writes = [(TOGETHER, [(channel, *self.serde.dumps_typed(value)) for channel, value in writes])]
@@ -104,30 +101,6 @@ def _faults() -> Generator[None]:
         if is_invalid_request(error):
             raise
         raise Unavailable(f"the checkpoints are unavailable ({reason(error)})") from error
-
-
-def check(place: DynamoTable) -> None:
-    """Refuse a table or a bucket that cannot keep checkpoints."""
-    named = f"the table {place.name!r}"
-    try:
-        saver = place.saver
-        table = saver.client.describe_table(TableName=place.name)["Table"]
-        if saver.storage.s3_client is not None and place.bucket is not None:
-            named = f"the bucket {place.bucket!r}"
-            saver.storage.s3_client.head_bucket(Bucket=place.bucket)
-    except ClientError as error:
-        raise _refused(place, f"for {named} AWS answers {error.response['Error']['Code']}") from error
-    except BotoCoreError as error:
-        raise _refused(place, f"{named} cannot be reached: {str(error).partition(chr(10))[0]}") from error
-    types = {each["AttributeName"]: each["AttributeType"] for each in table["AttributeDefinitions"]}
-    keys = {key["AttributeName"]: (key["KeyType"], types[key["AttributeName"]]) for key in table["KeySchema"]}
-    if keys != KEYS:
-        raise _refused(place, f"the table {place.name!r} has other keys: {', '.join(keys)}")
-
-
-def _refused(place: DynamoTable, reason: str) -> InvalidInput:
-    allowed = "a table of yours with the keys PK and SK, both strings, and a bucket of yours"
-    return InvalidInput("STRATIGOS_CHECKPOINTS", place.name, reason=reason, allowed=allowed)
 
 
 def _consistent(params: dict[str, Any], **_: object) -> None:

@@ -1,4 +1,4 @@
-"""The DynamoDB table of the checkpoints, by name: nothing of it is opened or imported before a graph runs."""
+"""The DynamoDB table of the checkpoints by name; boto3 and LangGraph are imported when it is first used."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DynamoTable:
-    """A table, and a bucket for what is too large for it; boto3's own variables say where they are and for whom."""
+    """A table, and a bucket for larger checkpoints; boto3's variables name the region, endpoint and credentials."""
 
     name: str
     bucket: str | None = None
 
     @cached_property
     def saver(self) -> "TableSaver":
-        """Made once: each client of boto3 takes a good part of a second."""
-        from graphs.checkpoints.dynamodb import TableSaver
+        """Created once, since creating a boto3 client takes a good part of a second."""
+        from graphs.checkpoints.dynamodb import TableSaver  # imports boto3 and LangGraph
 
         return TableSaver(self.name, self.bucket)

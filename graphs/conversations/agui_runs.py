@@ -12,13 +12,13 @@ from desk.conversation.schemas import Turn
 from desk.governance.approvals import Ruling, load_approval
 from desk.governance.principals import Principal
 from desk.runs.events import TurnFinished, TurnPaused
-from graphs.conversations.answering import Answering
+from desk.runs.repository import events_of
+from graphs.conversations.background_turns import Answering
 from graphs.conversations.event_sequence import story
 from graphs.conversations.interrupts import decide
-from graphs.conversations.turns import asked_with, begin_conversation, conversation_of, settled
+from graphs.conversations.repository import asked_with, begin_conversation, conversation_of, settled
 from graphs.dependencies import Dependencies
 from graphs.runs.approval import decides
-from graphs.runs.repository import events_of
 from graphs.streaming.followers import Following
 from store.errors import Conflict
 from store.records import Key

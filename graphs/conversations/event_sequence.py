@@ -5,7 +5,7 @@ from contextlib import aclosing, suppress
 
 from desk.runs.events import ApprovalRequested, RunFailed, RunFinished, RunLaunched, TraceEvent, TurnPaused
 from desk.runs.progress import LiveEvent
-from graphs.runs.repository import RunArchived
+from desk.runs.repository import RunArchived
 from graphs.streaming.followers import Followed, Following
 
 PATIENCE = 1.0

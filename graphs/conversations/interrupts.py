@@ -6,12 +6,12 @@ from desk.conversation.schemas import Turn
 from desk.governance.approvals import ApprovalDecision, Ruling, Subject, load_approval
 from desk.governance.principals import Principal
 from desk.runs.events import TurnPaused
-from graphs.conversations.answering import Answering
-from graphs.conversations.turns import conversation_of, settled
+from desk.runs.repository import events_of, run_of
+from graphs.conversations.background_turns import Answering
+from graphs.conversations.repository import conversation_of, settled
 from graphs.dependencies import Dependencies
+from graphs.jobs.approval_decisions import decide_approval
 from graphs.runs.approval import decides
-from graphs.runs.execution import decide_approval
-from graphs.runs.repository import events_of, run_of
 from store.store import Store
 
 

@@ -19,14 +19,14 @@ from desk.optimization.repositories.result_repository import load_result
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import OptimizationResult
 from desk.runs.events import RunLaunched, TraceEvent
+from desk.runs.repository import Run, events_of, run_of
 from graphs.dependencies import Dependencies
-from graphs.jobs.jobs import followed, restart, submit
+from graphs.jobs.job_queue import followed, restart, submit
 from graphs.jobs.remote import carried_out
 from graphs.runs.creation import create_run, served
 from graphs.runs.event_log import Place
 from graphs.runs.holdout import open_holdout
-from graphs.runs.recent import recent_results, recent_runs, results_named
-from graphs.runs.repository import Run, events_of, run_of
+from graphs.runs.recent_runs import recent_results, recent_runs, results_named
 from store.errors import Conflict
 from store.records import Key
 

@@ -12,13 +12,13 @@ import structlog
 from desk.base.errors import UserError
 from desk.optimization.jobs import JobStatus
 from desk.runs.events import TraceEvent
+from desk.runs.repository import KIND as RUN
+from desk.runs.repository import Cancelled, JobFailed, run_of
+from desk.runs.states import STOPPED
 from graphs.dependencies import Dependencies
-from graphs.jobs import fair_queue as turnstile
+from graphs.jobs import fair_queue
+from graphs.jobs.execution import execute
 from graphs.runs.computations import KIND, Computation, computation_of, key, settle
-from graphs.runs.execution import execute
-from graphs.runs.repository import KIND as RUN
-from graphs.runs.repository import Cancelled, JobFailed, run_of
-from graphs.runs.states import STOPPED
 from store.errors import Conflict, StoreError
 from store.keys import SYSTEM
 from store.records import Key, Record, iterate_records
@@ -113,7 +113,7 @@ async def _go_on(dependencies: Dependencies, known: Computation, status: JobStat
     """Put the run into the queue again, in the place that it has; once for the same news, whoever hears of it."""
     store = dependencies.store
     while True:
-        gate, version = await turnstile.read(store, known.owner)  # first: who cancels the run writes it
+        gate, version = await fair_queue.read(store, known.owner)  # first: who cancels the run writes it
         record = await store.records.get(key(known.owner, known.run))
         run = await run_of(store, known.owner, known.run)
         after = gate.again(known.run, dependencies.now())
@@ -124,11 +124,11 @@ async def _go_on(dependencies: Dependencies, known: Computation, status: JobStat
             return False
         try:
             await store.records.put_many(
-                [turnstile.kept(known.owner, after, version), now.knowing(status).put(record.version)]
+                [fair_queue.kept(known.owner, after, version), now.knowing(status).put(record.version)]
             )
         except Conflict:
             continue
-        await turnstile.send(store, dependencies.queue, known.owner, after.new_since(gate))
+        await fair_queue.send(store, dependencies.queue, known.owner, after.new_since(gate))
         return True
 
 

@@ -11,16 +11,16 @@ import structlog
 from pydantic import ValidationError
 
 from desk.base.errors import UserError
+from desk.runs.repository import Run, run_of
+from desk.runs.states import STOPPED
 from graphs.dependencies import Dependencies
-from graphs.jobs import jobs
+from graphs.jobs import job_queue
+from graphs.jobs.execution import execute
 from graphs.jobs.fair_queue import Ticket
 from graphs.jobs.remote import look
+from graphs.jobs.reproduction import carry_out
 from graphs.runs.cleanup import daily
-from graphs.runs.execution import execute
 from graphs.runs.leases import SECONDS, Held, leased
-from graphs.runs.repository import Run, run_of
-from graphs.runs.reproductions import carry_out
-from graphs.runs.states import STOPPED
 from quant.numeric.frozen import Frozen
 from store.errors import StoreError, Unavailable
 from store.keys import SYSTEM
@@ -58,7 +58,7 @@ class Message(Frozen):
 
 
 async def executed(dependencies: Dependencies, owner: str, run_id: str) -> None:
-    async with aclosing(execute(dependencies, owner, run_id, by=jobs.WORKER)) as events:
+    async with aclosing(execute(dependencies, owner, run_id, by=job_queue.WORKER)) as events:
         async for _ in events:
             pass
 
@@ -75,7 +75,7 @@ class Worker:
         execution: Execution = executed,
     ) -> None:
         self._dependencies = dependencies
-        self._queue = jobs.queue_of(dependencies)
+        self._queue = job_queue.queue_of(dependencies)
         self._concurrency = concurrency
         self._lease = lease
         self._again = lease / 12
@@ -113,7 +113,7 @@ class Worker:
         while not self._stopping.is_set():
             try:
                 await self._be_seen()
-                await jobs.sweep(self._dependencies)
+                await job_queue.sweep(self._dependencies)
                 if clock() >= due:
                     await self._dependencies.store.records.sweep()
                     due = clock() + EXPIRED_SECONDS
@@ -195,18 +195,18 @@ class Worker:
 
     async def _run(self, message: Message) -> Outcome:
         dependencies, owner, job = self._dependencies, message.owner, message.job
-        ticket = await jobs.begin(dependencies, owner, job, message.number)
+        ticket = await job_queue.begin(dependencies, owner, job, message.number)
         if ticket is None:
             return "done"
         if ticket.begun > FAILURES:
-            await jobs.fail(
+            await job_queue.fail(
                 dependencies, owner, job, reason=f"dead letter: {FAILURES} workers did not survive it", code="fault"
             )
             return "dead"
         run = await run_of(dependencies.store, owner, job)
         overdue = run.state == "queued" and run.history[-1].at < dependencies.now() - QUEUED_FOR
         if overdue or run.state == "expired":  # whoever ended it may have died before it was told
-            await jobs.expire(dependencies, owner, job, reason=f"it waited for more than {QUEUED_FOR.days} days")
+            await job_queue.expire(dependencies, owner, job, reason=f"it waited for more than {QUEUED_FOR.days} days")
             run = await run_of(dependencies.store, owner, job)
         outcome = await self._carried(message, ticket, run)
         if outcome == "done":
@@ -224,11 +224,11 @@ class Worker:
         while _goes_on(run):
             outcome, error = await self._watched(message, self._execution(dependencies, owner, job))
             if isinstance(error, UserError):  # one that the execution could not even begin to tell
-                await jobs.fail(dependencies, owner, job, reason=str(error), code="unusable_input")
+                await job_queue.fail(dependencies, owner, job, reason=str(error), code="unusable_input")
             run = await run_of(dependencies.store, owner, job)
             if outcome != "done" and _goes_on(run):
                 if outcome == "stopped" or (isinstance(error, Unavailable) and ticket.at > dependencies.now() - OUTAGE):
-                    await jobs.put_back(dependencies, owner, job, message.number)
+                    await job_queue.put_back(dependencies, owner, job, message.number)
                 _logger().info("job_given_back", run=job, why=outcome, seconds=round(clock() - begun, 3))
                 return outcome
             if run.state == "computing" and run.cancelling is None:
@@ -271,7 +271,7 @@ class Worker:
         return run.cancelling is not None or run.state == "cancelled"
 
     async def _leave(self, message: Message) -> None:
-        await jobs.release_next(self._dependencies, message.owner, message.job, message.number)
+        await job_queue.release_next(self._dependencies, message.owner, message.job, message.number)
 
     @asynccontextmanager
     async def _extended(self, delivery: Delivery) -> AsyncGenerator[None]:

@@ -11,9 +11,9 @@ from desk.optimization.estimate import estimate
 from desk.optimization.request import OptimizationRequest
 from desk.runs.context import Context
 from desk.runs.events import ApprovalDecided, ApprovalRequested, RunFailed, TraceEvent
+from desk.runs.repository import Run, events_of
 from graphs.dependencies import Dependencies
 from graphs.runs.event_log import EventLog
-from graphs.runs.repository import Run
 
 APPROVE = "approve"
 """The node that waits."""
@@ -106,3 +106,10 @@ def told(log: EventLog, approval: Approval, request: OptimizationRequest, machin
     if decided.verdict == "rejected" and subject == "launch":
         events.append(log.make(RunFailed, "run", 0, "rejected", code="rejected", kind="by a person"))
     return events
+
+
+async def append_approval(dependencies: Dependencies, run: Run, approval: Approval) -> None:
+    """Append the events of an approval that the log does not have."""
+    stored = await events_of(dependencies.store, run.owner, run.id)
+    log = EventLog(dependencies.store, run.owner, run.id, stored, dependencies.observe, dependencies.now)
+    await log.append(*told(log, approval, run.request, dependencies.jobs.machines))

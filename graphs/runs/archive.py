@@ -12,13 +12,13 @@ from desk.optimization.holdout import opened_holdout
 from desk.optimization.repositories.ledger import save_ledger
 from desk.optimization.repositories.result_repository import result_key
 from desk.runs.cached_answers import forget_derived
+from desk.runs.repository import Archived, Hold, Run, change_run, record_of
+from desk.runs.states import STOPPED
 from graphs.dependencies import Dependencies
+from graphs.runs.archive_file import STAGES, Belongings, Damaged, belongings, digest_of, packed, unpacked
 from graphs.runs.creation import tried_by
 from graphs.runs.leases import leased
-from graphs.runs.packing import STAGES, Belongings, Damaged, belongings, digest_of, packed, unpacked
-from graphs.runs.repository import Archived, Hold, Run, change_run, record_of
 from graphs.runs.reproductions import reproductions
-from graphs.runs.states import STOPPED
 from store.errors import Missing
 from store.records import MAX_BATCH, Put
 from store.store import Store

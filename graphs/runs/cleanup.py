@@ -12,15 +12,15 @@ from pydantic import Field
 from desk.base.owners import list_owners
 from desk.compute.shards.repository import forget_shards
 from desk.runs.cached_answers import forget_derived
+from desk.runs.repository import KIND as RUN
+from desk.runs.repository import Run, change_run
+from desk.runs.states import STOPPED
 from desk.wealth.repository import forget_trajectories
 from graphs.checkpoints.checkpointer import open_checkpoints
 from graphs.dependencies import Dependencies
 from graphs.runs.archive import Kept, archive, obstacle
+from graphs.runs.archive_file import Damaged, belongings, packed
 from graphs.runs.leases import Held, is_leased, leased
-from graphs.runs.packing import Damaged, belongings, packed
-from graphs.runs.repository import KIND as RUN
-from graphs.runs.repository import Run, change_run
-from graphs.runs.states import STOPPED
 from quant.numeric.frozen import Frozen
 from store.errors import Conflict, Corrupted
 from store.keys import SYSTEM

@@ -11,10 +11,10 @@ import structlog
 from desk.base.errors import UserError
 from desk.compute.sagemaker.job_repository import job_name
 from desk.optimization.jobs import JobRunner, JobStatus, SearchJob
+from desk.runs.repository import KIND as RUN
+from desk.runs.repository import Run
+from desk.runs.states import STOPPED
 from graphs.dependencies import Dependencies
-from graphs.runs.repository import KIND as RUN
-from graphs.runs.repository import Run
-from graphs.runs.states import STOPPED
 from quant.numeric.frozen import Frozen
 from store.errors import StoreError, Unavailable
 from store.keys import SYSTEM

@@ -3,14 +3,15 @@
 import uuid
 
 from desk.base.code_version import code_version
+from desk.base.errors import UserError
 from desk.base.owners import register_owner
 from desk.market.prices import facts_of
 from desk.optimization.repositories.ledger import load_ledger, save_ledger, tried, tried_by_pipelines
 from desk.optimization.request import OptimizationRequest
+from desk.runs.repository import KIND, Run, record_of
+from desk.runs.states import Transition
 from desk.surrogates.problem import completed
 from graphs.dependencies import Dependencies
-from graphs.runs.repository import KIND, Run, record_of
-from graphs.runs.states import Transition
 from store.records import iterate_records
 from store.store import Store
 
@@ -86,3 +87,11 @@ async def tried_by(store: Store, run: Run) -> set[str]:
         if run.archived is None:
             return found
     return await load_ledger(store, run.owner, run.archived.tried)
+
+
+def check_version(run: Run) -> None:
+    if run.code_version != code_version():
+        raise UserError(
+            f"run: {run.id!r} was begun by another version of the program, whose trials must not be mixed with this "
+            "one's; expected the version that began it, or a new run of the same request"
+        )

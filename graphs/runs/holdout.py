@@ -13,10 +13,10 @@ from desk.optimization.holdout import OpenedHoldout, holdout_figures, opened_hol
 from desk.optimization.inputs.market_data import load_market
 from desk.optimization.result import OptimizationResult
 from desk.runs.events import NodeFinished, NodeStarted
+from desk.runs.repository import Run, events_of, result_of, run_of
 from graphs.dependencies import Dependencies
 from graphs.runs.approval import told
 from graphs.runs.event_log import EventLog
-from graphs.runs.repository import Run, events_of, result_of, run_of
 
 NODE = "holdout"
 NO_THRESHOLDS = Thresholds(evaluations=None, dollars=None, instances=None)

@@ -16,8 +16,8 @@ from desk.optimization.repositories.trial_repository import load_series, stored_
 from desk.optimization.result import OptimizationResult, Plotted
 from desk.optimization.unfinished import PartialResult, tried
 from desk.runs.events import RunFailed
+from desk.runs.repository import Run, events_of, result_of, run_of
 from desk.scenarios.schemas import HISTORY
-from graphs.runs.repository import Run, events_of, result_of, run_of
 from quant.strategies.trial import Trial
 from store.records import Key
 from store.store import Store

@@ -10,11 +10,11 @@ from desk.base.errors import UserError
 from desk.optimization.jobs import JobStatus, Report, SearchJob
 from desk.runs.context import Context
 from desk.runs.events import ComputationReported, JobProgressed, TraceEvent
+from desk.runs.repository import Cancelled, JobFailed
 from graphs.runs import computations
 from graphs.runs.computations import TENTHS
 from graphs.runs.event_log import Place
-from graphs.runs.repository import Cancelled, JobFailed
-from graphs.runs.trials import Telling
+from graphs.runs.trial_events import Telling
 from graphs.stream_parts import COMPUTING
 from store.errors import Unavailable
 

@@ -7,12 +7,12 @@ from typing import NamedTuple
 from desk.base.errors import InvalidInput
 from desk.optimization.repositories.trial_repository import stored_trials
 from desk.optimization.request import OptimizationRequest
+from desk.runs.repository import KIND, Run, run_of
 from desk.surrogates.problem import problem_of
 from desk.surrogates.registry import latest, register
 from desk.surrogates.schemas import MOST, Predicted, Problem, Surrogate
 from graphs.dependencies import Dependencies
 from graphs.runs.creation import served
-from graphs.runs.repository import KIND, Run, run_of
 from quant.strategies.config import StrategyConfig
 from quant.strategies.trial import Trial
 from store.records import iterate_records

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from desk.base.errors import InvalidInput, NotFound
 from desk.runs.events import TRACE_EVENT
 from desk.runs.progress import Folding, Progress
-from graphs.runs.event_log import numbered
-from graphs.runs.repository import RunArchived
-from graphs.runs.states import STOPPED
+from desk.runs.repository import RunArchived, numbered
+from desk.runs.states import STOPPED
 from store.errors import Unavailable
 from store.records import Key
 from store.store import Store

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from graphs.conversations.conversations import begin_conversation, turn_of
+from graphs.conversations.turn_execution import begin_conversation, turn_of
 from tests.bench.comparison import Comparison, Row
 from tests.graphs.conversations.conversation_process import CHEAP, TALK, said, stored
 from tests.graphs.conversations.interrupted_turns import SEARCH

@@ -11,10 +11,11 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from agents.planner.planner import ASSISTANT, EmbeddedPlanner
 from desk.optimization.request import OptimizationRequest
 from desk.runs.events import DecisionMade
-from graphs.conversations.conversations import Turn, ask, begin_conversation, turn_of
+from desk.runs.repository import events_of, list_runs
+from graphs.conversations.turn_execution import Turn, ask, begin_conversation, turn_of
 from graphs.dependencies import Dependencies
-from graphs.runs.execution import create_run, execute
-from graphs.runs.repository import events_of, list_runs
+from graphs.jobs.execution import execute
+from graphs.runs.creation import create_run
 from quant.worlds.scenario import BUILT_IN
 from tests.graphs.dependencies import OWNER, open_dependencies
 

@@ -24,10 +24,11 @@ from desk.runs.events import (
     RunFailed,
     TraceEvent,
 )
+from desk.runs.repository import events_of, result_of, run_of
 from graphs.agent_decisions import ABSTAINED
 from graphs.dependencies import Dependencies
-from graphs.runs.execution import create_run, execute
-from graphs.runs.repository import events_of, result_of, run_of
+from graphs.jobs.execution import execute
+from graphs.runs.creation import create_run
 from quant.worlds.scenario import BUILT_IN
 from tests.doubles.bedrock.clients import CREDENTIALS, MODEL, REGION
 from tests.graphs.dependencies import OWNER, open_dependencies

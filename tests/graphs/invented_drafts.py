@@ -14,8 +14,9 @@ from api.app import create_dependencies
 from api.export.report.page import render
 from api.settings import Settings
 from desk.runs.events import DecisionMade, DraftRejected
-from graphs.runs.execution import create_run, execute
-from graphs.runs.repository import result_of
+from desk.runs.repository import result_of
+from graphs.jobs.execution import execute
+from graphs.runs.creation import create_run
 from tests.doubles.obedient_model import Call, Obeying, calling, obeying, request
 from tests.graphs.dependencies import OWNER, QUICK
 

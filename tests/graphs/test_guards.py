@@ -18,10 +18,12 @@ from desk.governance.budgets import Budgets
 from desk.optimization.judgement.verification import Unverified
 from desk.optimization.repositories.result_repository import result_key
 from desk.runs.events import DraftRejected, FiguresChecked, ModelAnswered, ToolCalled, ToolReturned, Warned
+from desk.runs.repository import events_of, list_runs, result_of, run_of
 from graphs.dependencies import Dependencies
+from graphs.jobs.approval_decisions import decide_approval
+from graphs.jobs.execution import execute
 from graphs.optimization import AGENTS
-from graphs.runs.execution import create_run, decide_approval, execute
-from graphs.runs.repository import events_of, list_runs, result_of, run_of
+from graphs.runs.creation import create_run
 from quant.worlds.scenario import BUILT_IN
 from store.records import iterate_records
 from tests.doubles.obedient_model import (

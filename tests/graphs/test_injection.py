@@ -17,15 +17,16 @@ from desk.conversation.focus import Focus
 from desk.governance.approvals import ApprovalDecision, Thresholds, load_approval
 from desk.optimization.holdout import opened_holdout
 from desk.runs.events import ApprovalDecided, DraftRejected, RunLaunched, ToolCalled, ToolReturned
+from desk.runs.repository import NoSuchRun, events_of, list_runs, result_of, run_of
 from desk.scenarios.repository import ScenarioValues, add_scenario
 from desk.strategies.repository import save_strategy
 from desk.strategies.templates import Rule
 from graphs.assistant import message
-from graphs.conversations.conversations import ask, branch, conversation_of, resume, turn_of
 from graphs.conversations.launching import LAUNCHES
+from graphs.conversations.turn_execution import ask, branch, conversation_of, resume, turn_of
 from graphs.dependencies import Dependencies
-from graphs.runs.execution import create_run, decide_approval
-from graphs.runs.repository import NoSuchRun, events_of, list_runs, result_of, run_of
+from graphs.jobs.approval_decisions import decide_approval
+from graphs.runs.creation import create_run
 from store.records import iterate_records
 from tests.doubles.obedient_model import (
     MINE,
@@ -430,7 +431,7 @@ async def test_agents_of_a_search_that_obey_change_neither_tools_nor_limits_nor_
         ),
     )
     wanted = request(name=POISON)
-    from graphs.runs.execution import execute
+    from graphs.jobs.execution import execute
 
     async with open_dependencies(home, only(model, QUICK)) as dependencies:
         name = await create_run(dependencies, OWNER, wanted)

@@ -11,7 +11,7 @@ from agents.models.factory import only
 from api.app import create_dependencies
 from api.settings import Settings
 from desk.runs.events import DraftRejected
-from graphs.conversations.conversations import ask, begin_conversation, turn_of
+from graphs.conversations.turn_execution import ask, begin_conversation, turn_of
 from tests.doubles.obedient_model import (
     Call,
     obeying,

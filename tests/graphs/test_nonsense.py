@@ -10,9 +10,10 @@ from langchain_core.messages import AIMessage
 
 from agents.planner.planner import EmbeddedPlanner
 from desk.runs.events import DecisionMade, DraftRejected
+from desk.runs.repository import events_of, result_of, run_of
 from graphs.agent_decisions import ABSTAINED, ROUNDS
-from graphs.runs.execution import create_run, execute
-from graphs.runs.repository import events_of, result_of, run_of
+from graphs.jobs.execution import execute
+from graphs.runs.creation import create_run
 from tests.graphs.invented_answers import (
     INVENTED_NUMBER,
     INVENTED_WORDS,

@@ -12,7 +12,7 @@ from agents.models.factory import make_models
 from api.app import create_dependencies
 from api.settings import read_model_options, read_settings
 from desk.runs.model_answers import KIND
-from graphs.runs.execution import execute
+from graphs.jobs.execution import execute
 from store.events import Events
 from store.records import Put, Records
 from store.store import Store

@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from desk.optimization.request import OptimizationRequest
-from graphs.runs.execution import create_run
-from graphs.runs.repository import events_of, run_of
+from desk.runs.repository import events_of, run_of
+from graphs.runs.creation import create_run
 from store.embedded import open_store
 from tests.doubles.bedrock.calls import Received
 from tests.doubles.bedrock.double import Double

@@ -25,10 +25,10 @@ from desk.optimization.jobs import Report
 from desk.optimization.repositories.result_repository import load_result
 from desk.optimization.request import OptimizationRequest
 from desk.runs.events import ComputationReported
+from desk.runs.repository import events_of
 from graphs.dependencies import Dependencies
 from graphs.jobs.remote import carried_out
-from graphs.runs.execution import create_run
-from graphs.runs.repository import events_of
+from graphs.runs.creation import create_run
 from quant.worlds.scenario import BUILT_IN
 from tests.doubles.sagemaker.fleet import IMAGE_URI, ROLE, Fleet
 from tests.doubles.sagemaker.instances import IMAGE, Instance

@@ -17,9 +17,9 @@ import pytest
 
 from desk.optimization.repositories.trial_repository import stored_trials
 from desk.optimization.request import OptimizationRequest
+from desk.runs.repository import run_of
 from graphs.dependencies import Dependencies
-from graphs.jobs import jobs
-from graphs.runs.repository import run_of
+from graphs.jobs import job_queue
 from quant.worlds.scenario import BUILT_IN
 from store.embedded import open_store
 from tests.graphs.dependencies import OWNER
@@ -61,7 +61,7 @@ def worker_on_ray(home: Path) -> Generator["subprocess.Popen[str]"]:
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
 async def test_a_worker_that_is_told_to_end_gives_its_job_back_and_leaves_no_cluster_behind(home, told):
     async with queued_dependencies(home) as dependencies:
-        run = await jobs.submit(dependencies, OWNER, LONG)
+        run = await job_queue.submit(dependencies, OWNER, LONG)
 
         async def begun() -> bool:
             return len(await stored_trials(dependencies.store, OWNER, run.id)) > 0
@@ -79,14 +79,14 @@ async def test_a_worker_that_is_told_to_end_gives_its_job_back_and_leaves_no_clu
         _, left = psutil.wait_procs(cluster, timeout=2)
         assert not left
         assert (await run_of(dependencies.store, OWNER, run.id)).state == "running"
-        assert await jobs.queue_of(dependencies).receive(lease=1.0, wait=0.0) is not None, (
+        assert await job_queue.queue_of(dependencies).receive(lease=1.0, wait=0.0) is not None, (
             "it waits for the next worker"
         )
 
 
 async def test_a_cluster_lasts_from_one_search_of_a_process_to_the_next(home):
     async with queued_dependencies(home) as dependencies:
-        runs = [(await jobs.submit(dependencies, OWNER, small(seed))).id for seed in (3, 4)]
+        runs = [(await job_queue.submit(dependencies, OWNER, small(seed))).id for seed in (3, 4)]
         with worker_on_ray(home):
             for run in runs:
                 await eventually(lambda run=run: completed(dependencies, run), seconds=120.0)

@@ -10,9 +10,10 @@ from agents.recording.interception import CassetteMiss, Player
 from api.recording.recording import label_of, replay
 from api.settings import read_settings
 from desk.runs.events import DecisionMade, DraftRejected, ModelAnswered, ModelReplaced, ModelRetried
+from desk.runs.repository import result_of
 from graphs.agent_decisions import ABSTAINED
-from graphs.runs.execution import create_run, execute
-from graphs.runs.repository import result_of
+from graphs.jobs.execution import execute
+from graphs.runs.creation import create_run
 from tests.cassette_playback import CASSETTES, Played, played
 from tests.doubles.bedrock.recordings import RECORDINGS
 

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 from desk.compute.shards.shards import decode
-from graphs.jobs import jobs
-from graphs.runs.execution import execute
-from graphs.runs.repository import run_of
-from graphs.runs.states import STOPPED
+from desk.runs.repository import run_of
+from desk.runs.states import STOPPED
+from graphs.jobs import job_queue
+from graphs.jobs.execution import execute
 from tests.doubles.aws import Aws, point_at
 from tests.doubles.sagemaker.fleet import Fleet
 from tests.doubles.sagemaker.job import Conduct
@@ -85,7 +85,7 @@ async def test_a_small_run_has_one_result_here_and_on_a_fleet(tmp_path: Path, pl
 async def test_the_reference_job_on_a_fleet_told_of_by_events(playing: Any, local: str, instances: int) -> None:
     with playing(instances, telling()) as watch:
         async with function(watch.fleet) as one:
-            await jobs.submit(one.dependencies, OWNER, REFERENCE, run_id=RUN)
+            await job_queue.submit(one.dependencies, OWNER, REFERENCE, run_id=RUN)
             await one.work()
             while (await run_of(one.dependencies.store, OWNER, RUN)).state not in STOPPED:
                 await one.hear()

@@ -14,8 +14,9 @@ import pytest
 from desk.compute.ray_cluster import AHEAD, CHUNK, RayEngine
 from desk.compute.shards.repository import BlobShelf
 from desk.compute.shards.sharded_search import Sharded
-from graphs.runs.execution import create_run, execute
-from graphs.runs.repository import events_of
+from desk.runs.repository import events_of
+from graphs.jobs.execution import execute
+from graphs.runs.creation import create_run
 from tests.desk.compute.duplicating_engine import DuplicatingEngine
 from tests.doubles.ray_nodes import Nodes, two_nodes
 from tests.graphs.dependencies import OWNER, open_dependencies

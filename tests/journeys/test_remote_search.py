@@ -13,10 +13,10 @@ from api.settings import read_settings
 from desk.optimization.estimate import estimate
 from desk.optimization.jobs import JobStatus, Report, SearchJob
 from desk.runs.events import ComputationReported
-from graphs.jobs import jobs
+from desk.runs.repository import list_runs, run_of
+from graphs.jobs import job_queue
 from graphs.jobs.worker import Worker
 from graphs.runs.creation import create_run
-from graphs.runs.repository import list_runs, run_of
 from store.errors import Unavailable
 from tests.api.lambda_.function import driven
 from tests.api.lambda_.function_events import answer_event, dependencies_of, queue_event, receive_deliveries
@@ -32,15 +32,15 @@ async def test_the_end_of_a_processing_job_lets_its_run_go_on(home):
     account = Account()
     async with driven(home, cloud_dependencies(home, account)) as one:
         dependencies = dependencies_of(one)
-        await jobs.submit(dependencies, OWNER, SMALL)
+        await job_queue.submit(dependencies, OWNER, SMALL)
         assert await answer_event(one, queue_event(*await receive_deliveries(one, 1))) == {"batchItemFailures": []}
         (computing,) = await list_runs(dependencies.store, OWNER)
-        assert (computing.state, await jobs.queue_of(dependencies).depth()) == ("computing", 0)
+        assert (computing.state, await job_queue.queue_of(dependencies).depth()) == ("computing", 0)
         account.say(state="running", reports=(BEGUN,))
         name = "stratigos-" + hashlib.sha256(account.submitted[0].encode()).hexdigest()[:24] + "-1"
         for outcome in ("goes on", "no news"):
             assert await answer_event(one, changed(name)) == {"processing_job": name, "outcome": outcome}
-        assert await jobs.queue_of(dependencies).depth() == 1
+        assert await job_queue.queue_of(dependencies).depth() == 1
         assert (await answer_event(one, changed("nightly-report")))["outcome"] == "not ours"
         assert (await answer_event(one, {"task": "sweep"}))["going_on"] == 0
         for detail in (None, {}, {"ProcessingJobName": 1}, "x"):
@@ -91,12 +91,12 @@ def test_what_could_not_be_stopped_can_be_cancelled_again(home, capsys):
     async def unstopped() -> str:
         account = Account()
         async with cloud_dependencies(home, account) as dependencies:
-            made = (await jobs.submit(dependencies, OWNER, SMALL)).id
-            delivery = await jobs.queue_of(dependencies).receive(lease=60.0, wait=0.0)
+            made = (await job_queue.submit(dependencies, OWNER, SMALL)).id
+            delivery = await job_queue.queue_of(dependencies).receive(lease=60.0, wait=0.0)
             assert delivery is not None
             assert await Worker(dependencies).deliver(delivery)
             account.unreachable = True
-            assert (await jobs.cancel(dependencies, OWNER, made, by=OWNER)).state == "cancelled"
+            assert (await job_queue.cancel(dependencies, OWNER, made, by=OWNER)).state == "cancelled"
             return made
 
     made = asyncio.run(unstopped())

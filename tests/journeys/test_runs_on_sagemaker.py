@@ -12,12 +12,14 @@ from api.settings import read_settings
 from desk.base.clock import utc_now
 from desk.governance.approvals import ApprovalDecision, load_approval
 from desk.runs.events import ComputationReported, TraceEvent
-from graphs.jobs import jobs
+from desk.runs.repository import events_of, run_of
+from graphs.jobs import job_queue
+from graphs.jobs.approval_decisions import decide_approval
+from graphs.jobs.execution import execute
 from graphs.jobs.remote import notice
 from graphs.jobs.worker import Worker
 from graphs.runs.computations import computation_of
-from graphs.runs.execution import create_run, decide_approval, execute
-from graphs.runs.repository import events_of, run_of
+from graphs.runs.creation import create_run
 from tests.doubles.remote_jobs import SMALL
 from tests.doubles.sagemaker.fleet import IMAGE_URI, ROLE, Fleet
 from tests.doubles.simulated_kill import Life
@@ -40,7 +42,7 @@ def settings(home: Any, fleet: Fleet, bucket: str, monkeypatch: pytest.MonkeyPat
 
 
 async def worked(dependencies: Any) -> None:
-    while (delivery := await jobs.queue_of(dependencies).receive(lease=60.0, wait=0.0)) is not None:
+    while (delivery := await job_queue.queue_of(dependencies).receive(lease=60.0, wait=0.0)) is not None:
         await Worker(dependencies, lease=3.0).deliver(delivery)
 
 
@@ -55,7 +57,7 @@ async def test_a_run_on_sagemaker_comes_to_the_result_of_this_machine(
         told = [event async for event in execute(here, OWNER, run)]
         digest = (await run_of(here.store, OWNER, run)).result_digest
     async with create_dependencies(settings, only(EmbeddedPlanner()), queued=True) as dependencies:
-        run = (await jobs.submit(dependencies, settings.owner, SMALL, run_id="same")).id
+        run = (await job_queue.submit(dependencies, settings.owner, SMALL, run_id="same")).id
         await worked(dependencies)
         approval = await load_approval(dependencies.store, settings.owner, run)
         assert approval is not None
@@ -63,7 +65,7 @@ async def test_a_run_on_sagemaker_comes_to_the_result_of_this_machine(
         decided = ApprovalDecision(verdict="approved", by=settings.owner, at=utc_now())
         await decide_approval(dependencies, settings.owner, run, decided)
         life = Life(3, since="computation")  # a process that dies in the middle of submitting
-        delivery = await jobs.queue_of(dependencies).receive(lease=0.01, wait=0.0)
+        delivery = await job_queue.queue_of(dependencies).receive(lease=0.01, wait=0.0)
         assert delivery is not None
         assert not await Worker(life.dependencies(dependencies), lease=3.0).deliver(delivery)
         assert life.left == 0

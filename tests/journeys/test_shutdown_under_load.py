@@ -18,11 +18,11 @@ import pytest
 from api.http.identity.api_keys import KeyTerms, create
 from desk.base.clock import utc_now
 from desk.optimization.repositories.trial_repository import KIND as TRIAL
+from desk.runs.repository import Run, events_of, run_of
 from graphs.dependencies import Dependencies
+from graphs.jobs.reproduction import reproduce
 from graphs.jobs.worker import executed
-from graphs.runs.execution import reproduce
 from graphs.runs.leases import KIND as LEASE
-from graphs.runs.repository import Run, events_of, run_of
 from store.embedded import open_store
 from store.records import iterate_records
 from store.store import Store

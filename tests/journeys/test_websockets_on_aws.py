@@ -19,7 +19,7 @@ from agents.models.factory import only
 from agents.planner.planner import EmbeddedPlanner
 from api.app import create_dependencies
 from api.settings import Settings
-from graphs.streaming.connections import KIND
+from graphs.streaming.websocket_connections import KIND
 from store.aws.store import create_table
 from store.keys import SYSTEM
 from tests.api.http.live_run import OWNER, RUN, Written

@@ -8,7 +8,7 @@ from typing import Any
 from api.app import create_app
 from api.lambda_.dispatch import answered
 from api.settings import read_settings
-from graphs.jobs import jobs
+from graphs.jobs import job_queue
 from tests.api.lambda_.function_events import queue_event
 from tests.doubles.sagemaker.fleet import Fleet
 from tests.journeys.reference_job import dependencies_of_settings
@@ -31,7 +31,7 @@ class OneFunction:
         return await answered(self._app, event, asyncio.get_running_loop().time() + 600.0)
 
     async def work(self) -> None:
-        while (delivery := await jobs.queue_of(self.dependencies).receive(lease=60.0, wait=0.0)) is not None:
+        while (delivery := await job_queue.queue_of(self.dependencies).receive(lease=60.0, wait=0.0)) is not None:
             assert await self.told(queue_event(delivery)) == {"batchItemFailures": []}
 
     async def hear(self) -> None:

@@ -10,8 +10,9 @@ from desk.optimization.reading.findings import explainable
 from desk.optimization.reading.template import template_claims
 from desk.optimization.request import Limit, Limits, OptimizationRequest
 from desk.optimization.result import OptimizationResult
-from graphs.runs.execution import create_run, execute
-from graphs.runs.repository import result_of
+from desk.runs.repository import result_of
+from graphs.jobs.execution import execute
+from graphs.runs.creation import create_run
 from quant.worlds.scenario import BUILT_IN
 from tests.desk.figures.guard.deceptions import all_found, changed, perturbed
 from tests.graphs.dependencies import OWNER, open_dependencies

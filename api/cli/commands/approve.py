@@ -118,7 +118,7 @@ def _not_there(server: str | None) -> None:
 
 async def waiting_for(dependencies: "Dependencies", owner: str, run: str) -> Waiting | None:
     from desk.governance.approvals import load_approval
-    from graphs.runs.repository import run_of
+    from desk.runs.repository import run_of
 
     if (await run_of(dependencies.store, owner, run)).state != "waiting":
         return None
@@ -227,7 +227,7 @@ async def _record(
     from desk.governance.approvals import load_approval
     from desk.governance.principals import Principal
     from desk.governance.roles import ROLES
-    from graphs.runs.execution import decide_approval
+    from graphs.jobs.approval_decisions import decide_approval
 
     action = f"{'jobs' if subject == 'launch' else subject}.{'reject' if decided.verdict == 'rejected' else 'approve'}"
     async with audited_command(dependencies.store, Principal(owner=owner, roles=ROLES), action, f"jobs/{run}"):

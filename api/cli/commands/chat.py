@@ -115,7 +115,7 @@ def chats(*, server: options.Server = None) -> int:
 
     async def listed() -> int:
         from api.app import create_dependencies
-        from graphs.conversations.conversations import conversations
+        from graphs.conversations.turn_execution import conversations
 
         settings = read_settings()
         async with create_dependencies(settings) as dependencies:
@@ -154,7 +154,7 @@ async def _open_local_chat(settings: Settings, stack: AsyncExitStack, named: str
     from api.app import create_dependencies
     from api.cli.chat_backends import LocalChat
     from api.models import maker_of
-    from graphs.conversations.conversations import begin_conversation, conversations
+    from graphs.conversations.turn_execution import begin_conversation, conversations
 
     models = maker_of(settings)()
     dependencies = await stack.enter_async_context(create_dependencies(settings, models))

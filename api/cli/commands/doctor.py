@@ -85,10 +85,10 @@ async def _dead_letters(*, as_json: bool) -> int:
 
 async def _replay(letter: str) -> int:
     from api.doctor.checks import open_dependencies
-    from graphs.jobs import jobs
+    from graphs.jobs import job_queue
 
     settings = read_settings()
     async with open_dependencies(settings) as dependencies:
-        run = await jobs.replay(dependencies, letter, by=settings.owner)
+        run = await job_queue.replay(dependencies, letter, by=settings.owner)
     print(f"Job {run.id} is {run.state}")
     return 0

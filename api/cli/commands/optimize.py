@@ -189,9 +189,9 @@ async def follow(settings: Settings, dependencies: "Dependencies", run: str, *, 
     from api.cli.run_lookup import finished
     from api.cli.terminal import stderr
     from api.export.reporting import report, report_path, write
+    from desk.runs.repository import Cancelled
     from graphs.jobs.remote import carried_out
     from graphs.runs.computations import computation_of
-    from graphs.runs.repository import Cancelled
 
     if dependencies.jobs.machines.kind == "ray":
         print("Its search is computed on a Ray cluster (STRATIGOS_COMPUTE)", file=sys.stderr)

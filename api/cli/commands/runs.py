@@ -16,7 +16,7 @@ from desk.base.errors import InvalidInput
 if TYPE_CHECKING:
     from desk.optimization.result import OptimizationResult
     from graphs.dependencies import Dependencies
-    from graphs.runs.reports import JobSummary
+    from graphs.runs.job_status import JobSummary
 
 RunName = Annotated[
     str,
@@ -38,8 +38,8 @@ def runs(*, server: options.Server = None, json_: AsJson = False) -> int:
         return remote.runs(url, as_json=json_)
 
     async def answer(settings: Settings, dependencies: "Dependencies") -> int:
-        from graphs.runs.reports import summary
-        from graphs.runs.repository import list_runs
+        from desk.runs.repository import list_runs
+        from graphs.runs.job_status import summary
 
         return list_them([summary(run) for run in await list_runs(dependencies.store, settings.owner)], as_json=json_)
 
@@ -122,7 +122,7 @@ def trace(
 
     async def answer(settings: Settings, dependencies: "Dependencies") -> int:
         from api.cli.run_lookup import find_logs, logs_of
-        from graphs.runs.repository import events_of
+        from desk.runs.repository import events_of
 
         for found in await find_logs(dependencies.store, settings.owner, run):
             if json_:
@@ -151,12 +151,12 @@ def reproduce(run: RunName, *, server: options.Server = None) -> int:
         return remote.reproduce(url, run)
 
     async def answer(settings: Settings, dependencies: "Dependencies") -> int:
-        import graphs.runs.execution
+        import graphs.jobs.reproduction
         from api.cli.run_lookup import find, finished
 
         found = (await find(dependencies.store, settings.owner, run)).id
         then = await finished(dependencies.store, settings.owner, found)
-        now = await graphs.runs.execution.reproduce(dependencies, settings.owner, found)
+        now = await graphs.jobs.reproduction.reproduce(dependencies, settings.owner, found)
         same_code = then.manifest.code_version == now.manifest.code_version
         return compare(then.digest(), now.digest(), same_code=same_code)
 
@@ -225,10 +225,10 @@ def cancel(
 
     async def answer(settings: Settings, dependencies: "Dependencies") -> int:
         from api.cli.run_lookup import chosen, find
-        from graphs.jobs.jobs import cancel as end
+        from desk.runs.repository import list_runs
+        from desk.runs.states import STOPPED
+        from graphs.jobs.job_queue import cancel as end
         from graphs.runs.computations import computation_of
-        from graphs.runs.repository import list_runs
-        from graphs.runs.states import STOPPED
 
         store, owner = dependencies.store, settings.owner
         runs = await list_runs(store, owner)

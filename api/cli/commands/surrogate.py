@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from desk.optimization.request import OptimizationRequest
+    from desk.runs.repository import Run
     from desk.surrogates.schemas import HeldOut, Predicted, Surrogate, Target
     from graphs.dependencies import Dependencies
-    from graphs.runs.repository import Run
     from quant.strategies.config import StrategyConfig
 
 LARGEST = 100_000
@@ -148,7 +148,7 @@ async def _asked(settings: Settings, dependencies: "Dependencies", run: str, fil
 
 async def _found(settings: Settings, dependencies: "Dependencies", run: str) -> "Run":
     from api.cli.run_lookup import find
-    from graphs.runs.repository import list_runs
+    from desk.runs.repository import list_runs
 
     try:
         return await find(dependencies.store, settings.owner, run)

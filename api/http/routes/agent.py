@@ -49,7 +49,7 @@ class Attached:
 async def attached(given: RunAgentInput, after: LastEvent, asking: Asking, serving: Serving) -> Attached:
     """The run that the input names: known already, or begun now; every refusal comes before the stream."""
     from graphs.conversations.agui_runs import begin, go_on, known
-    from graphs.conversations.turns import check_conversation_id
+    from graphs.conversations.repository import check_conversation_id
 
     dependencies, answering, owner = serving.dependencies, serving.answering, asking.owner
     thread, run = given.thread_id, given.run_id

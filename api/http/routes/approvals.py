@@ -49,6 +49,6 @@ async def decide(question: QuestionId, body: Ruling, serving: Serving, asking: A
 
     403 for whoever asked, where a second person has to decide: another key of the same user is the same person.
     """
-    from graphs.runs.approval_requests import decide_question
+    from graphs.conversations.approval_requests import decide_question
 
     return await decide_question(serving.dependencies, serving.answering, asking, question, body)

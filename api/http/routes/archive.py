@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from api.http.dependencies import Asking, Serving
 from api.http.errors.handlers import errors
 from api.http.routes.results import JobId
-from graphs.runs.reports import JobSummary
+from graphs.runs.job_status import JobSummary
 
 router = APIRouter(tags=["jobs"])
 
@@ -17,6 +17,6 @@ async def unarchive(job_id: JobId, serving: Serving, asking: Asking) -> JobSumma
     409 also where its archive was changed after it was written: nothing is taken from it then.
     """
     from graphs.runs.archive import restore
-    from graphs.runs.reports import summary
+    from graphs.runs.job_status import summary
 
     return summary(await restore(serving.dependencies, asking.owner, job_id))

@@ -12,9 +12,9 @@ from api.http.routes.results import JobId
 from desk.base.errors import InvalidInput
 from desk.governance.approvals import Ruling
 from desk.optimization.request import OptimizationRequest
-from graphs.runs.reports import Job, JobPage, JobSummary
+from desk.runs.states import RunState
+from graphs.runs.job_status import Job, JobPage, JobSummary
 from graphs.runs.reproductions import Reproduction
-from graphs.runs.states import RunState
 
 router = APIRouter(tags=["jobs"], route_class=at_most(1_000_000))
 
@@ -54,14 +54,14 @@ async def submit(
     ] = None,
 ) -> JobSummary:
     """The job waits in the queue; two of a user are worked on at a time. What the data cannot serve is refused now."""
-    from graphs.jobs import jobs
-    from graphs.runs.reports import summary
+    from graphs.jobs import job_queue
+    from graphs.runs.job_status import summary
 
     if body.prices_file is not None:
         reason = "a server reads no files of its clients by their place"
         allowed = "null; import the file with POST /api/market-data/imports and name the data set in `universe`"
         raise InvalidInput("body.prices_file", body.prices_file, reason=reason, allowed=allowed)
-    run = await jobs.submit(serving.dependencies, asking.owner, body, idempotency_key=idempotency_key)
+    run = await job_queue.submit(serving.dependencies, asking.owner, body, idempotency_key=idempotency_key)
     response.headers["Location"] = f"/api/jobs/{run.id}"
     return summary(run)
 
@@ -77,7 +77,7 @@ async def listed(
     after: After = None,
 ) -> JobPage:
     """A page with `name` may hold fewer than `limit`; the last page is the one whose `next` is null."""
-    from graphs.runs.reports import job_page
+    from graphs.runs.job_status import job_page
 
     return await job_page(serving.dependencies.store, asking.owner, state=state, name=name, after=after, limit=limit)
 
@@ -85,7 +85,7 @@ async def listed(
 @router.get("/jobs/{job_id}", summary="How far a job is", responses=errors(404, 410))
 async def read(job_id: JobId, serving: Serving, asking: Asking) -> Job:
     """`progress` never falls and is at most 0.99 before the end; its best objective is in sample, no promise."""
-    from graphs.runs.reports import job_of
+    from graphs.runs.job_status import job_of
 
     return await job_of(serving.dependencies.store, asking.owner, job_id)
 
@@ -93,10 +93,10 @@ async def read(job_id: JobId, serving: Serving, asking: Asking) -> Job:
 @router.delete("/jobs/{job_id}", status_code=202, summary="Cancel a job", responses=errors(404, 409, 410))
 async def cancel(job_id: JobId, serving: Serving, asking: Asking, *, reason: Why = "") -> JobSummary:
     """It stops within ten seconds; what it has tried stays. 409 for one that has ended."""
-    from graphs.jobs import jobs
-    from graphs.runs.reports import summary
+    from graphs.jobs import job_queue
+    from graphs.runs.job_status import summary
 
-    return summary(await jobs.cancel(serving.dependencies, asking.owner, job_id, by=asking.owner, reason=reason))
+    return summary(await job_queue.cancel(serving.dependencies, asking.owner, job_id, by=asking.owner, reason=reason))
 
 
 @router.post(
@@ -107,10 +107,10 @@ async def cancel(job_id: JobId, serving: Serving, asking: Asking, *, reason: Why
 )
 async def restart(job_id: JobId, serving: Serving, asking: Asking, *, reason: Why = "") -> JobSummary:
     """It goes on where it stopped; what agents decided and what was tried is kept."""
-    from graphs.jobs import jobs
-    from graphs.runs.reports import summary
+    from graphs.jobs import job_queue
+    from graphs.runs.job_status import summary
 
-    return summary(await jobs.restart(serving.dependencies, asking.owner, job_id, by=asking.owner, reason=reason))
+    return summary(await job_queue.restart(serving.dependencies, asking.owner, job_id, by=asking.owner, reason=reason))
 
 
 @router.post(
@@ -125,8 +125,8 @@ async def decide(job_id: JobId, body: Ruling, serving: Serving, asking: Asking) 
     403 without `launch:approve`: then another person decides, at `/approvals`.
     """
     from desk.governance.approvals import ApprovalDecision
-    from graphs.runs.execution import decide_approval
-    from graphs.runs.reports import summary
+    from graphs.jobs.approval_decisions import decide_approval
+    from graphs.runs.job_status import summary
 
     decided = ApprovalDecision(**body.model_dump(), by=asking.owner, at=serving.dependencies.now())
     run = await decide_approval(serving.dependencies, asking.owner, job_id, decided, decider=asking)
@@ -137,7 +137,7 @@ async def decide(job_id: JobId, body: Ruling, serving: Serving, asking: Asking) 
 @router.get("/jobs/{job_id}/request", summary="What was asked of a job", responses=errors(404, 410))
 async def request(job_id: JobId, serving: Serving, asking: Asking) -> OptimizationRequest:
     """The body to submit again: with the newest data, or with changes of one's own."""
-    from graphs.runs.repository import run_of
+    from desk.runs.repository import run_of
 
     return (await run_of(serving.dependencies.store, asking.owner, job_id)).request
 
@@ -150,18 +150,18 @@ async def request(job_id: JobId, serving: Serving, asking: Asking) -> Optimizati
 )
 async def reproduce(job_id: JobId, serving: Serving, asking: Asking, response: Response) -> Reproduction:
     """Without any model. It takes as long as the search did; one that has not ended is answered again."""
-    from graphs.runs import reproductions
+    from graphs.jobs.reproduction import request_reproduction
 
     response.headers["Location"] = f"/api/jobs/{job_id}/reproductions"
-    return await reproductions.ask(serving.dependencies, asking.owner, job_id)
+    return await request_reproduction(serving.dependencies, asking.owner, job_id)
 
 
 @router.get(
     "/jobs/{job_id}/reproductions", summary="What came out when a job was run again", responses=errors(404, 410)
 )
 async def reproduced(job_id: JobId, serving: Serving, asking: Asking) -> list[Reproduction]:
-    from graphs.runs import reproductions
-    from graphs.runs.repository import run_of
+    from desk.runs.repository import run_of
+    from graphs.runs.reproductions import reproductions
 
     await run_of(serving.dependencies.store, asking.owner, job_id)
-    return await reproductions.reproductions(serving.dependencies.store, asking.owner, job_id)
+    return await reproductions(serving.dependencies.store, asking.owner, job_id)

@@ -50,7 +50,7 @@ class ThreadState(Frozen):
 
 @router.post("/threads", status_code=201, summary="Begin a thread", responses=problems.errors(400, 413))
 async def begin(asking: Asking, serving: Serving, response: Response, body: NewThread | None = None) -> Conversation:
-    from graphs.conversations.turns import begin_conversation, conversation_of
+    from graphs.conversations.repository import begin_conversation, conversation_of
 
     title = (body.title if body else None) or ""
     id_ = await begin_conversation(serving.dependencies, asking.owner, title=title.strip())
@@ -60,7 +60,7 @@ async def begin(asking: Asking, serving: Serving, response: Response, body: NewT
 
 @router.get("/threads", summary="Your threads, newest first", responses=problems.errors())
 async def threads(asking: Asking, serving: Serving, limit: Limit = 100, after: After = None) -> Listed[Conversation]:
-    from graphs.conversations.turns import conversation_page
+    from graphs.conversations.repository import conversation_page
 
     items, cursor = await conversation_page(serving.dependencies.store, asking.owner, after=after, limit=limit)
     return Listed(items=items, next=cursor)
@@ -68,16 +68,16 @@ async def threads(asking: Asking, serving: Serving, limit: Limit = 100, after: A
 
 @router.get("/threads/{thread}", summary="A thread", responses=problems.errors(404))
 async def thread(thread: ThreadId, asking: Asking, serving: Serving) -> Conversation:
-    from graphs.conversations.turns import conversation_of
+    from graphs.conversations.repository import conversation_of
 
     return await conversation_of(serving.dependencies.store, asking.owner, thread)
 
 
 @router.patch("/threads/{thread}", summary="Rename a thread", responses=problems.errors(400, 404, 413))
 async def rename(thread: ThreadId, body: Renamed, asking: Asking, serving: Serving) -> Conversation:
-    from graphs.conversations import turns
+    from graphs.conversations.repository import rename
 
-    return await turns.rename(serving.dependencies.store, asking.owner, thread, body.title.strip())
+    return await rename(serving.dependencies.store, asking.owner, thread, body.title.strip())
 
 
 @router.delete(
@@ -88,7 +88,7 @@ async def rename(thread: ThreadId, body: Renamed, asking: Asking, serving: Servi
 )
 async def delete(thread: ThreadId, asking: Asking, serving: Serving) -> None:
     """Refused while a turn is being answered, and while other threads go on from it."""
-    from graphs.conversations.turns import delete_conversation
+    from graphs.conversations.repository import delete_conversation
 
     await delete_conversation(serving.dependencies, asking.owner, thread)
 
@@ -98,7 +98,7 @@ async def delete(thread: ThreadId, asking: Asking, serving: Serving) -> None:
 )
 async def state(thread: ThreadId, asking: Asking, serving: Serving) -> ThreadState:
     from graphs.conversations.interrupts import interrupts
-    from graphs.conversations.turns import conversation_of
+    from graphs.conversations.repository import conversation_of
 
     store = serving.dependencies.store
     found = await conversation_of(store, asking.owner, thread)
@@ -121,7 +121,7 @@ async def messages(
     thread: ThreadId, asking: Asking, serving: Serving, limit: Limit = 100, after: After = None
 ) -> Listed[Message]:
     """The numbers of an answer are in its `figures`, each with the result and the field that it came from."""
-    from graphs.conversations.turns import message_page
+    from graphs.conversations.repository import message_page
 
     items, cursor = await message_page(serving.dependencies.store, asking.owner, thread, after=after, limit=limit)
     return Listed(items=items, next=cursor)
@@ -136,8 +136,8 @@ async def messages(
 async def branch(
     thread: ThreadId, body: Branching, asking: Asking, serving: Serving, response: Response
 ) -> Conversation:
-    from graphs.conversations import turns
+    from graphs.conversations.repository import branch, conversation_of
 
-    id_ = await turns.branch(serving.dependencies, asking.owner, thread, body.after)
+    id_ = await branch(serving.dependencies, asking.owner, thread, body.after)
     response.headers["Location"] = f"/api/threads/{id_}"
-    return await turns.conversation_of(serving.dependencies.store, asking.owner, id_)
+    return await conversation_of(serving.dependencies.store, asking.owner, id_)

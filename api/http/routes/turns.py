@@ -81,7 +81,7 @@ async def say(
 async def runs(
     thread: ThreadId, asking: Asking, serving: Serving, limit: Limit = 100, after: After = None
 ) -> Listed[Turn]:
-    from graphs.conversations.turns import turn_page
+    from graphs.conversations.repository import turn_page
 
     items, cursor = await turn_page(serving.dependencies.store, asking.owner, thread, after=after, limit=limit)
     return Listed(items=items, next=cursor)
@@ -139,7 +139,7 @@ async def decide(thread: ThreadId, run: RunId, body: Ruling, asking: Asking, ser
 )
 async def give_feedback(thread: ThreadId, number: Number, body: Opinion, asking: Asking, serving: Serving) -> Feedback:
     from desk.conversation import feedback
-    from graphs.conversations.turns import turn_of
+    from graphs.conversations.repository import turn_of
 
     store = serving.dependencies.store
     turn = await turn_of(store, asking.owner, thread, number)
@@ -157,7 +157,7 @@ async def feedback(
     thread: ThreadId, number: Number, asking: Asking, serving: Serving, limit: Limit = 100, after: After = None
 ) -> Listed[Feedback]:
     from desk.conversation.feedback import feedback_page
-    from graphs.conversations.turns import turn_of
+    from graphs.conversations.repository import turn_of
 
     store = serving.dependencies.store
     turn = await turn_of(store, asking.owner, thread, number)

@@ -247,14 +247,15 @@ def test_show_runs_trace_and_reproduce_agree(capfd, at_made, made):
 
 
 def test_reproduce_exits_with_1_when_the_digests_differ(capfd, at_made, monkeypatch):
-    import graphs.runs.execution
+    import graphs.jobs.reproduction
+    from desk.runs.repository import result_of
 
     async def otherwise(dependencies, owner, run_id):
-        found = await graphs.runs.execution.result_of(dependencies.store, owner, run_id)
+        found = await result_of(dependencies.store, owner, run_id)
         assert found is not None
         return found.model_copy(update={"caveats": ("another",)})
 
-    monkeypatch.setattr(graphs.runs.execution, "reproduce", otherwise)
+    monkeypatch.setattr(graphs.jobs.reproduction, "reproduce", otherwise)
     assert run(["reproduce", "last"]) == 1
     assert "DIFFERS" in capfd.readouterr().out
 

@@ -23,7 +23,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from desk.optimization.request import OptimizationRequest
-from graphs.runs.execution import create_run, execute
+from graphs.jobs.execution import execute
+from graphs.runs.creation import create_run
 from quant.worlds.scenario import BUILT_IN
 from tests.api.http.application import application, running
 from tests.api.http.identity.sign_in import bearer, create_key

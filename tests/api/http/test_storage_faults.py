@@ -19,11 +19,12 @@ from desk.compute.local import LocalRunner
 from desk.optimization.inputs.owned_market import load_owned
 from desk.optimization.request import OptimizationRequest
 from desk.runs.events import RunFinished
+from desk.runs.repository import Run, run_of
+from desk.runs.states import STOPPED
 from graphs.dependencies import Dependencies
-from graphs.jobs import jobs
-from graphs.runs.execution import create_run, execute
-from graphs.runs.repository import Run, run_of
-from graphs.runs.states import STOPPED
+from graphs.jobs import job_queue
+from graphs.jobs.execution import execute
+from graphs.runs.creation import create_run
 from store.aws.clients import open_bucket
 from store.aws.queue import open_sqs_queue
 from store.aws.store import aws_store, create_table
@@ -234,7 +235,7 @@ async def test_a_job_is_accepted_while_the_queue_is_down_and_comes_to_it_later(c
         assert (job["state"], (await post(client, **JOB)).json()["id"]) == ("queued", job["id"])
     assert await counts(client) == [0, 0, 1, 0, 0]
     proxy.heal()
-    assert await jobs.sweep(replace(dependencies, now=lambda: utc_now() + timedelta(minutes=1))) == 1
+    assert await job_queue.sweep(replace(dependencies, now=lambda: utc_now() + timedelta(minutes=1))) == 1
     received = await dependencies.queue.receive(lease=30.0, wait=0.0)
     assert received is not None
     assert received.body["job"] == job["id"]
@@ -244,7 +245,7 @@ async def test_a_cancellation_that_was_cut_off_is_told_by_the_next_one(client, d
     job = (await post(client, **JOB)).json()["id"]
     proxy.fail("Query", INTERNAL)  # its events are read before one is added
     with pytest.raises(Unavailable):  # asked for over HTTP it would not begin: the audit log could not tell it
-        await jobs.cancel(dependencies, OWNER, job, by=OWNER)
+        await job_queue.cancel(dependencies, OWNER, job, by=OWNER)
     proxy.heal()
     assert (await run_of(dependencies.store, OWNER, job)).state == "cancelled"
     for _ in range(2):
@@ -269,7 +270,7 @@ async def test_a_storage_that_fails_again_and_again_makes_no_dead_letter_of_a_jo
         await fake(home)(dependencies, owner, run)
 
     async with queued_dependencies(home) as dependencies:
-        run = await jobs.submit(dependencies, OWNER, OptimizationRequest(**SMALL_JOB))
+        run = await job_queue.submit(dependencies, OWNER, OptimizationRequest(**SMALL_JOB))
         async with working(dependencies, lease=0.6, execution=failing):
             found = await eventually(lambda: ended(dependencies, run.id))
     assert found is not None

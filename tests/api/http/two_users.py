@@ -23,9 +23,10 @@ from api.settings import Settings
 from desk.optimization.request import OptimizationRequest
 from desk.scenarios.repository import ScenarioValues, add_scenario
 from graphs.dependencies import Dependencies
+from graphs.jobs.execution import execute
 from graphs.runs.archive import archive
 from graphs.runs.cleanup import LAST
-from graphs.runs.execution import create_run, execute
+from graphs.runs.creation import create_run
 from quant.worlds.scenario import BUILT_IN
 from store.embedded import open_store
 from tests.api.http.application import document, running, served

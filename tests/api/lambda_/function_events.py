@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from graphs.jobs import jobs
+from graphs.jobs import job_queue
 from store.queue import Delivery
 from tests.api.lambda_.function import Driven
 
@@ -31,7 +31,7 @@ def dependencies_of(one: Driven):
 
 
 async def receive_deliveries(one: Driven, count: int) -> list[Delivery]:
-    queue = jobs.queue_of(dependencies_of(one))
+    queue = job_queue.queue_of(dependencies_of(one))
     deliveries = [await queue.receive(lease=60.0, wait=5.0) for _ in range(count)]
     return [each for each in deliveries if each is not None]
 

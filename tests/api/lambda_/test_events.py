@@ -11,10 +11,10 @@ from api.lambda_.dispatch import GIVE_BACK
 from api.lambda_.http_events import MARGIN
 from desk.base.clock import utc_now
 from desk.optimization.request import OptimizationRequest
-from graphs.jobs import jobs
+from desk.runs.repository import list_runs
+from desk.runs.states import STOPPED
+from graphs.jobs import job_queue
 from graphs.runs.leases import leased
-from graphs.runs.repository import list_runs
-from graphs.runs.states import STOPPED
 from quant.worlds.scenario import BUILT_IN
 from store.queue import Delivery
 from store.records import Key, Put
@@ -64,7 +64,7 @@ async def given_back(one: Driven) -> Delivery:
     """A job whose invocation was over before it was done."""
     dependencies = dependencies_of(one)
     scenarios = tuple(each.model_copy(update={"paths": 100, "years": 1}) for each in BUILT_IN[:2])
-    await jobs.submit(dependencies, OWNER, OptimizationRequest(trials=10, scenarios=scenarios, seed=3))
+    await job_queue.submit(dependencies, OWNER, OptimizationRequest(trials=10, scenarios=scenarios, seed=3))
     (delivery,) = await receive_deliveries(one, 1)
     assert again(await answer_event(one, queue_event(delivery), seconds=GIVE_BACK + MARGIN + 0.2)) == [delivery.id]
     return delivery
@@ -85,11 +85,11 @@ async def test_a_job_that_was_given_back_goes_on_in_the_next_invocation(queued: 
     assert again(await answer_event(queued, queue_event(delivery), seconds=600.0)) == []
     (run,) = await list_runs(dependencies_of(queued).store, OWNER)
     assert run.state == "completed"
-    assert await jobs.queue_of(dependencies_of(queued)).depth() == 0
+    assert await job_queue.queue_of(dependencies_of(queued)).depth() == 0
 
 
 async def test_of_a_batch_only_what_cannot_be_done_now_comes_again(queued: Driven):
-    dependencies, queue = dependencies_of(queued), jobs.queue_of(dependencies_of(queued))
+    dependencies, queue = dependencies_of(queued), job_queue.queue_of(dependencies_of(queued))
     bodies = [{"owner": OWNER, "job": "gone", "number": 1}, {"owner": OWNER, "job": "held"}, {"what": "is this"}]
     for body in bodies:
         await queue.send(body)

@@ -19,8 +19,8 @@ from desk.base.clock import utc_now
 from desk.governance.principals import Principal
 from desk.optimization.request import OptimizationRequest
 from graphs.dependencies import Dependencies
-from graphs.jobs import jobs
-from graphs.streaming.connections import KIND, LISTENING
+from graphs.jobs import job_queue
+from graphs.streaming.websocket_connections import KIND, LISTENING
 from quant.worlds.scenario import BUILT_IN
 from store.events import Events
 from store.keys import SYSTEM, Key
@@ -393,7 +393,7 @@ def little() -> OptimizationRequest:
 
 
 async def test_what_a_request_appends_is_sent_before_the_function_is_frozen(sockets: Sockets, gateway: Gateway):
-    run = (await jobs.submit(sockets.dependencies, OWNER, little())).id
+    run = (await job_queue.submit(sockets.dependencies, OWNER, little())).id
     await sockets.connect(ONE)
     assert (await sockets.follow(ONE, run=run))["last"] == 0
     cancelled = await sockets.function.answer(rest("DELETE", f"/api/jobs/{run}"))
@@ -406,7 +406,7 @@ async def test_what_a_request_appends_is_sent_before_the_function_is_frozen(sock
 @pytest.mark.soak
 async def test_a_job_of_the_queue_is_followed_to_its_end(sockets: Sockets, gateway: Gateway):
     dependencies = sockets.dependencies
-    run = (await jobs.submit(dependencies, OWNER, little())).id
+    run = (await job_queue.submit(dependencies, OWNER, little())).id
     await sockets.connect(ONE)
     await sockets.follow(ONE, run=run)
     (delivery,) = await receive_deliveries(sockets.function, 1)

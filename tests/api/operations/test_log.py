@@ -18,7 +18,8 @@ from api.app import create_dependencies
 from api.operations.log import libraries_told, log_to, record
 from api.settings import Settings
 from desk.optimization.request import OptimizationRequest
-from graphs.runs.execution import create_run, execute
+from graphs.jobs.execution import execute
+from graphs.runs.creation import create_run
 from quant.worlds.scenario import BUILT_IN
 from tests.api.http.application import application, served
 from tests.graphs.jobs.queued_runs import queued_dependencies, working

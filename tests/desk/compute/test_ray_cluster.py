@@ -27,7 +27,8 @@ from desk.optimization.repositories.trial_repository import stored_trials
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.search.search import run_search
 from graphs.dependencies import Dependencies
-from graphs.runs.execution import create_run, execute
+from graphs.jobs.execution import execute
+from graphs.runs.creation import create_run
 from quant.numeric.errors import DataError
 from store.embedded import open_store
 from store.errors import Unavailable

@@ -19,8 +19,9 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from agents.planner.planner import PLANNER, ROLES, EmbeddedPlanner
 from desk.optimization.request import OptimizationRequest
 from desk.runs.events import DecisionMade
-from graphs.runs.execution import create_run, execute
-from graphs.runs.repository import result_of
+from desk.runs.repository import result_of
+from graphs.jobs.execution import execute
+from graphs.runs.creation import create_run
 from quant.worlds.scenario import BUILT_IN
 from tests.doubles.bedrock.clients import MODEL, chat, connect
 from tests.doubles.bedrock.double import Double

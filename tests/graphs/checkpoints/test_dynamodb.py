@@ -18,11 +18,14 @@ from agents.planner.planner import EmbeddedPlanner
 from api.app import create_dependencies
 from api.settings import read_settings
 from desk.base.errors import InvalidInput
-from graphs.checkpoints.checkpointer import WORDS, open_checkpoints
+from desk.runs.repository import run_of
+from graphs.checkpoints.checkpointer import open_checkpoints
+from graphs.checkpoints.serializer import CHECKPOINT_TYPES
 from graphs.checkpoints.table import DynamoTable
 from graphs.dependencies import Dependencies
-from graphs.runs.execution import create_run, decide_approval, execute
-from graphs.runs.repository import run_of
+from graphs.jobs.approval_decisions import decide_approval
+from graphs.jobs.execution import execute
+from graphs.runs.creation import create_run
 from tests.doubles.aws import REGION
 from tests.graphs.checkpoints.interrupted_graph import (
     THREAD,
@@ -150,7 +153,7 @@ def test_every_word_of_a_state_comes_back_from_a_checkpoint(state):
 
     used = {word for hint in get_type_hints(state).values() for word in words(hint)}
     assert used
-    assert used <= set(WORDS)
+    assert used <= set(CHECKPOINT_TYPES)
 
 
 async def start(*, models: bool = True) -> Any:

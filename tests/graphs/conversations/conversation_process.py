@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.planner.planner import EmbeddedPlanner
-from graphs.conversations.conversations import UNANSWERED, ask, conversation_of, resume, turn_of
+from graphs.conversations.turn_execution import UNANSWERED, ask, conversation_of, resume, turn_of
 from graphs.dependencies import Dependencies
 from tests.graphs.dependencies import OWNER, open_dependencies
 from tests.journeys.bedrock_run_process import DeadlyEvents

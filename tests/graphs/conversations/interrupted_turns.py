@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from graphs.conversations.conversations import begin_conversation, conversation_of, turn_of
-from graphs.runs.repository import events_of, list_runs
+from desk.runs.repository import events_of, list_runs
+from graphs.conversations.turn_execution import begin_conversation, conversation_of, turn_of
 from store.embedded import open_store
 from store.records import iterate_records
 from tests.graphs.conversations.conversation_process import HEARD, TALK, Noting, said, talk

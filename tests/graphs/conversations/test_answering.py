@@ -13,12 +13,12 @@ from agents.models.failures import ModelFailure
 from agents.planner.planner import EmbeddedPlanner
 from desk.base.clock import utc_now
 from desk.base.errors import Conflicting, NotFound
-from graphs.conversations.answering import Answering, Slots
-from graphs.conversations.conversations import ask, begin_conversation, turn_of
-from graphs.conversations.turns import delete_conversation
+from desk.runs.repository import events_of
+from graphs.conversations.background_turns import Answering, Slots
+from graphs.conversations.repository import delete_conversation
+from graphs.conversations.turn_execution import ask, begin_conversation, turn_of
 from graphs.dependencies import Dependencies
 from graphs.runs.leases import Held, is_leased
-from graphs.runs.repository import events_of
 from store.errors import Conflict, Unavailable
 from store.records import Records, iterate_records
 from tests.graphs.conversations.conversation_process import TALK

@@ -9,9 +9,9 @@ import pytest
 from api.cli.main import run
 from desk.governance.usage import total
 from desk.runs.events import RunLaunched, TurnFinished
-from graphs.conversations.conversations import begin_conversation, turn_of
+from desk.runs.repository import events_of
+from graphs.conversations.turn_execution import begin_conversation, turn_of
 from graphs.dependencies import Dependencies
-from graphs.runs.repository import events_of
 from graphs.runs.usage import usage_of
 from tests.doubles.bedrock.calls import Received
 from tests.doubles.bedrock.clients import MODEL

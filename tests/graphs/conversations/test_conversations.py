@@ -23,7 +23,8 @@ from agents.planner.planner import ASSISTANT, EmbeddedPlanner
 from desk.base.errors import InvalidInput, NotFound
 from desk.governance.approvals import ApprovalDecision
 from desk.runs.events import ClaimReleased, ToolCalled
-from graphs.conversations.conversations import (
+from desk.runs.repository import events_of, list_runs, result_of
+from graphs.conversations.turn_execution import (
     LONGEST_MESSAGE,
     REMEMBERED,
     Unanswered,
@@ -35,8 +36,7 @@ from graphs.conversations.conversations import (
     resume,
     turn_of,
 )
-from graphs.runs.execution import decide_approval
-from graphs.runs.repository import events_of, list_runs, result_of
+from graphs.jobs.approval_decisions import decide_approval
 from store.records import iterate_records
 from tests.graphs.conversations.conversation_process import CHEAP, TALK, gone_on, said, stored
 from tests.graphs.conversations.interrupted_turns import SEARCH, begin_talk, count_questions, run_process, stored_traces

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from desk.runs.repository import Run, change_run
+from desk.runs.states import RunState
 from graphs.dependencies import Dependencies
 from graphs.jobs.worker import Execution, Worker
-from graphs.runs.repository import Run, change_run
-from graphs.runs.states import RunState
 from store.sqlite.queue import open_sqlite_queue
 from tests.graphs.dependencies import open_dependencies
 

@@ -9,10 +9,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from desk.optimization.request import OptimizationRequest
+from desk.runs.repository import list_runs
 from graphs.dependencies import Dependencies
-from graphs.jobs import fair_queue as turnstile
-from graphs.jobs import jobs
-from graphs.runs.repository import list_runs
+from graphs.jobs import fair_queue, job_queue
 from tests.graphs.jobs.queued_runs import Begun, eventually, executions, queued_dependencies
 
 ROOT = Path(__file__).parents[3]
@@ -25,14 +24,14 @@ async def storm(home: Path, request: OptimizationRequest, *, wanted: Sequence[in
     total = sum(wanted)
     async with queued_dependencies(home) as dependencies:
         for user, count in users.items():
-            await asyncio.gather(*(jobs.submit(dependencies, user, request) for _ in range(count)))
+            await asyncio.gather(*(job_queue.submit(dependencies, user, request) for _ in range(count)))
         command = [sys.executable, "-m", "tests.graphs.jobs.storm_workers", str(home), str(processes)]
         working = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdin=asyncio.subprocess.PIPE)
         killed = await _killed(home, total * 2 // 3)
         await eventually(lambda: _finished(dependencies, users), seconds=SECONDS)
         await working.communicate(b"")
         ended = {user: await list_runs(dependencies.store, user) for user in users}
-        assert await jobs.queue_of(dependencies).depth() == 0
+        assert await job_queue.queue_of(dependencies).depth() == 0
     assert working.returncode == 0
     assert {user: Counter(run.state for run in runs) for user, runs in ended.items()} == {
         user: {"completed": count} for user, count in users.items()
@@ -53,7 +52,7 @@ async def _killed(home: Path, after: int) -> int:
 
 
 async def _finished(dependencies: Dependencies, users: Iterable[str]) -> bool:
-    gates = [(await turnstile.read(dependencies.store, user))[0] for user in users]
+    gates = [(await fair_queue.read(dependencies.store, user))[0] for user in users]
     return not any(gate.places or gate.waiting for gate in gates)
 
 

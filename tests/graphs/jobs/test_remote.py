@@ -15,13 +15,14 @@ from desk.governance.approvals import DEFAULT_THRESHOLDS, ApprovalDecision
 from desk.governance.estimates import Machines
 from desk.optimization.jobs import Report
 from desk.runs.events import ComputationReported, JobProgressed, RunFailed
-from graphs.jobs import fair_queue as turnstile
-from graphs.jobs import jobs
+from desk.runs.repository import Cancelled, JobFailed, events_of, run_of
+from graphs.jobs import fair_queue, job_queue
+from graphs.jobs.approval_decisions import decide_approval
+from graphs.jobs.execution import execute
 from graphs.jobs.remote import carried_out, look, notice
 from graphs.jobs.worker import Worker
 from graphs.runs.computations import KIND, computation_of
-from graphs.runs.execution import create_run, decide_approval, execute
-from graphs.runs.repository import Cancelled, JobFailed, events_of, run_of
+from graphs.runs.creation import create_run
 from tests.doubles.remote_jobs import CLOUD, Account, Elsewhere, cloud_dependencies, compute
 from tests.doubles.simulated_kill import Killed, Life
 from tests.graphs.dependencies import OWNER, open_dependencies
@@ -43,7 +44,7 @@ async def state(dependencies, run: str) -> str:
 
 async def begun(dependencies, request) -> str:
     """A job that a worker has brought to its machines."""
-    run = (await jobs.submit(dependencies, OWNER, request)).id
+    run = (await job_queue.submit(dependencies, OWNER, request)).id
     await worked(dependencies)
     assert await state(dependencies, run) == "computing"
     return run
@@ -52,7 +53,7 @@ async def begun(dependencies, request) -> str:
 async def worked(dependencies) -> int:
     """What is in the queue now is dealt with; how many messages there were."""
     count = 0
-    while (delivery := await jobs.queue_of(dependencies).receive(lease=60.0, wait=0.0)) is not None:
+    while (delivery := await job_queue.queue_of(dependencies).receive(lease=60.0, wait=0.0)) is not None:
         assert await Worker(dependencies).deliver(delivery)
         count += 1
     return count
@@ -76,7 +77,7 @@ async def executed(dependencies, run: str) -> list[Any]:
 
 
 async def places(dependencies) -> list[str]:
-    return [ticket.job for ticket in (await turnstile.read(dependencies.store, OWNER))[0].places]
+    return [ticket.job for ticket in (await fair_queue.read(dependencies.store, OWNER))[0].places]
 
 
 def name_of(job: str, attempt: int = 1) -> str:
@@ -89,10 +90,10 @@ async def test_a_run_is_executed_by_nobody_while_its_search_is_computed_and_come
     async with open_dependencies(tmp_path / "here") as dependencies:
         here = await executed(dependencies, await create_run(dependencies, OWNER, small(), run_id="same"))
     async with cloud_dependencies(tmp_path / "there", account) as dependencies:
-        run = (await jobs.submit(dependencies, OWNER, small(), run_id="same")).id
+        run = (await job_queue.submit(dependencies, OWNER, small(), run_id="same")).id
         await worked(dependencies)
         assert await places(dependencies) == [run]
-        assert await jobs.queue_of(dependencies).depth() == 0
+        assert await job_queue.queue_of(dependencies).depth() == 0
         account.say(state="running", reports=(BEGUN,))
         assert await look(later(dependencies)) == 1
         assert await worked(dependencies) == 1
@@ -179,9 +180,9 @@ async def test_an_end_before_the_run_is_written_as_computing_is_found_by_the_nex
 async def test_a_cancel_ends_the_run_at_once_and_its_job_as_soon_as_can_be(home, small, account, reachable):
     async with cloud_dependencies(home, account, jobs_per_user=1) as dependencies:
         run = await begun(dependencies, small())
-        other = await jobs.submit(dependencies, OWNER, small(seed=4))
+        other = await job_queue.submit(dependencies, OWNER, small(seed=4))
         account.unreachable = not reachable
-        cancelled = await jobs.cancel(dependencies, OWNER, run, by=OWNER, reason="enough")
+        cancelled = await job_queue.cancel(dependencies, OWNER, run, by=OWNER, reason="enough")
         assert (cancelled.state, cancelled.history[-1].reason) == ("cancelled", "enough")
         assert account.last.state == ("cancelled" if reachable else "queued")
         assert await places(dependencies) == [other.id]
@@ -193,8 +194,8 @@ async def test_a_cancel_ends_the_run_at_once_and_its_job_as_soon_as_can_be(home,
         failed = [e for e in await events_of(dependencies.store, OWNER, run) if isinstance(e, RunFailed)]
         assert [event.code for event in failed] == ["cancelled"]
         await worked(dependencies)
-        await jobs.cancel(dependencies, OWNER, other.id, by=OWNER)
-        await jobs.restart(dependencies, OWNER, run, by=OWNER)
+        await job_queue.cancel(dependencies, OWNER, other.id, by=OWNER)
+        await job_queue.restart(dependencies, OWNER, run, by=OWNER)
         await worked(dependencies)
         assert await state(dependencies, run) == "computing"
         assert account.submitted.count(f"{OWNER}-{run}-plan-0") == 2
@@ -204,7 +205,7 @@ async def test_a_job_that_may_yet_begin_is_cancelled_again_until_it_cannot(home,
     async with cloud_dependencies(home, account) as dependencies:
         run = await begun(dependencies, small())
         account.say(state="cancelled", stopping=True)
-        await jobs.cancel(dependencies, OWNER, run, by=OWNER)
+        await job_queue.cancel(dependencies, OWNER, run, by=OWNER)
         await look(later(dependencies))
         assert await computation_of(dependencies.store, OWNER, run) is not None
         account.say(stopping=False)
@@ -216,9 +217,9 @@ async def test_a_second_cancel_stops_what_the_first_could_not(home, small, accou
     async with cloud_dependencies(home, account) as dependencies:
         run = await begun(dependencies, small())
         account.unreachable = True
-        await jobs.cancel(dependencies, OWNER, run, by=OWNER)
+        await job_queue.cancel(dependencies, OWNER, run, by=OWNER)
         account.unreachable = False
-        await jobs.cancel(dependencies, OWNER, run, by=OWNER)
+        await job_queue.cancel(dependencies, OWNER, run, by=OWNER)
         assert account.last.state == "cancelled"
         assert await computation_of(dependencies.store, OWNER, run) is None
 
@@ -238,11 +239,11 @@ async def test_a_cancel_during_a_look_stops_what_is_executed_then(home, small, a
         assert await notice(dependencies, name_of(account.submitted[0])) == "goes on"
         async with working(replace(dependencies, jobs=Slow(account))):
             await looking.wait()
-            assert (await jobs.cancel(dependencies, OWNER, run, by=OWNER)).state == "cancelled"
+            assert (await job_queue.cancel(dependencies, OWNER, run, by=OWNER)).state == "cancelled"
             wanted.set()
 
             async def nothing_left() -> bool:
-                return await places(dependencies) == [] and await jobs.queue_of(dependencies).depth() == 0
+                return await places(dependencies) == [] and await job_queue.queue_of(dependencies).depth() == 0
 
             await eventually(nothing_left, seconds=10.0)
         assert (await state(dependencies, run), account.last.state) == ("cancelled", "cancelled")
@@ -259,7 +260,7 @@ async def test_a_worker_that_is_stopped_leaves_the_job_where_it_is(home, small, 
             return status
 
     async with cloud_dependencies(home, account) as dependencies:
-        run = (await jobs.submit(dependencies, OWNER, small())).id
+        run = (await job_queue.submit(dependencies, OWNER, small())).id
         async with working(replace(dependencies, jobs=Slow(account))):
             await looking.wait()
         assert account.last.state == "queued"
@@ -286,7 +287,7 @@ async def test_a_job_that_fails_fails_its_run_and_begins_anew_with_it(home, smal
         assert [e.code for e in await events_of(dependencies.store, OWNER, run) if isinstance(e, RunFailed)] == [code]
         assert len(account.submitted) == 1
         assert await places(dependencies) == []
-        await jobs.restart(dependencies, OWNER, run, by=OWNER)
+        await job_queue.restart(dependencies, OWNER, run, by=OWNER)
         await worked(dependencies)
         assert (await state(dependencies, run), len(account.submitted)) == ("computing", 2)
 
@@ -300,18 +301,18 @@ async def test_a_run_that_began_where_nothing_is_paid_for_does_not_begin_to_pay_
 
     async with cloud_dependencies(home, account, thresholds=DEFAULT_THRESHOLDS) as dependencies:
         here = replace(dependencies, jobs=Here(account))
-        run = (await jobs.submit(here, OWNER, small())).id
+        run = (await job_queue.submit(here, OWNER, small())).id
         await worked(here)
         assert (await run_of(dependencies.store, OWNER, run)).history[-1].reason == "these machines are too few"
-        await jobs.restart(dependencies, OWNER, run, by=OWNER)
+        await job_queue.restart(dependencies, OWNER, run, by=OWNER)
         await worked(dependencies)
         failed = await run_of(dependencies.store, OWNER, run)
         assert (failed.state, account.submitted) == ("failed", [])
         assert "nobody was asked about 2 instances; expected STRATIGOS_COMPUTE as it was" in failed.history[-1].reason
         nobody_asks = replace(dependencies, thresholds=None)
-        await jobs.restart(nobody_asks, OWNER, run, by=OWNER)
+        await job_queue.restart(nobody_asks, OWNER, run, by=OWNER)
         await worked(nobody_asks)
-        await jobs.cancel(dependencies, OWNER, run, by=OWNER)
+        await job_queue.cancel(dependencies, OWNER, run, by=OWNER)
         assert len(account.submitted) == 1
 
 
@@ -325,7 +326,7 @@ def renting(dependencies, account, **changes: Any):
 
 
 async def approved(dependencies, request) -> str:
-    run = (await jobs.submit(dependencies, OWNER, request)).id
+    run = (await job_queue.submit(dependencies, OWNER, request)).id
     await worked(dependencies)
     assert await state(dependencies, run) == "waiting"
     await decide_approval(dependencies, OWNER, run, ApprovalDecision(verdict="approved", by=OWNER, at=utc_now()))
@@ -352,7 +353,7 @@ async def test_an_approval_holds_for_what_was_shown_and_nothing_dearer(home, sma
         assert (failed.state, account.submitted) == ("failed", [])
         assert f"for 2 x ml.c5.4xlarge at 0.8 dollars an hour each, and takes {now}" in failed.history[-1].reason
         assert "expected settings with which it takes no more" in failed.history[-1].reason
-        await jobs.restart(dependencies, OWNER, run, by=OWNER)
+        await job_queue.restart(dependencies, OWNER, run, by=OWNER)
         await worked(renting(dependencies, account, instances=1, instance_type="ml.small", dollars_per_hour=0.1))
         assert (await state(dependencies, run), len(account.submitted)) == ("computing", 1)
 
@@ -367,7 +368,7 @@ async def test_a_later_plan_is_not_computed_on_dearer_machines(home, small, acco
         assert await look(later(dearer)) == 1
         await worked(dearer)
         assert (await state(dependencies, run), len(account.submitted)) == ("failed", 1)
-        await jobs.restart(dependencies, OWNER, run, by=OWNER)
+        await job_queue.restart(dependencies, OWNER, run, by=OWNER)
         await worked(dependencies)
         await finished(dependencies, account, run)
         assert await state(dependencies, run) == "completed"
@@ -378,7 +379,7 @@ async def test_a_storage_that_stopped_the_job_has_it_submitted_again(home, small
         run = await begun(dependencies, small())
         account.say(state="failed", error="the bucket does not answer", unavailable=True)
         assert await look(later(dependencies)) == 1
-        delivery = await jobs.queue_of(dependencies).receive(lease=60.0, wait=0.0)
+        delivery = await job_queue.queue_of(dependencies).receive(lease=60.0, wait=0.0)
         assert delivery is not None
         assert not await Worker(dependencies, lease=3.0).deliver(delivery)  # it comes again
         assert await state(dependencies, run) == "computing"
@@ -431,7 +432,7 @@ async def test_a_fault_of_the_machines_ends_no_worker(home, small, account):
 async def test_a_round_looks_at_whom_nobody_has_looked_at_and_at_each_once(home, small, account):
     async with cloud_dependencies(home, account, jobs_per_user=4) as dependencies:
         for seed in range(4):
-            await jobs.submit(dependencies, OWNER, small(seed=seed))
+            await job_queue.submit(dependencies, OWNER, small(seed=seed))
         await worked(dependencies)
         account.asked = 0
         assert await asyncio.gather(look(later(dependencies)), look(later(dependencies))) == [0, 0]
@@ -440,9 +441,9 @@ async def test_a_round_looks_at_whom_nobody_has_looked_at_and_at_each_once(home,
 
 async def process(dependencies, *, lease: float = 60.0) -> None:
     """What a worker does: it sends what was left unsent, looks at what is computed elsewhere, and executes."""
-    await jobs.sweep(dependencies)
+    await job_queue.sweep(dependencies)
     await look(dependencies)
-    while (delivery := await jobs.queue_of(dependencies).receive(lease=lease, wait=0.0)) is not None:
+    while (delivery := await job_queue.queue_of(dependencies).receive(lease=lease, wait=0.0)) is not None:
         await Worker(dependencies).deliver(delivery)
 
 
@@ -455,7 +456,7 @@ async def dying(life: Life, doing) -> None:
 @pytest.mark.parametrize("write", [1, *(pytest.param(k, marks=pytest.mark.soak) for k in range(2, 8))])
 async def test_whatever_write_a_process_dies_at_nothing_is_lost_and_nothing_done_twice(home, small, account, write):
     async with cloud_dependencies(home, account) as dependencies:
-        run = (await jobs.submit(dependencies, OWNER, small())).id
+        run = (await job_queue.submit(dependencies, OWNER, small())).id
         life = Life(min(write, 5), since=KIND)
         await dying(life, process(life.dependencies(dependencies), lease=0.01))
         await process(later(dependencies))
@@ -470,16 +471,16 @@ async def test_whatever_write_a_process_dies_at_nothing_is_lost_and_nothing_done
         assert (await state(dependencies, run), reports, await places(dependencies)) == ("computing", [BEGUN], [run])
         life = Life(min(write, 5))
         ending = later(dependencies, 300.0)
-        await dying(life, jobs.cancel(life.dependencies(ending), OWNER, run, by=OWNER))
+        await dying(life, job_queue.cancel(life.dependencies(ending), OWNER, run, by=OWNER))
         await process(later(dependencies, 360.0))
-        await jobs.cancel(ending, OWNER, run, by=OWNER)
+        await job_queue.cancel(ending, OWNER, run, by=OWNER)
         assert (await state(dependencies, run), account.last.state, await places(dependencies)) == (
             "cancelled",
             "cancelled",
             [],
         )
         assert await computation_of(dependencies.store, OWNER, run) is None
-        assert await jobs.queue_of(dependencies).depth() == 0
+        assert await job_queue.queue_of(dependencies).depth() == 0
         assert [e.code for e in await events_of(dependencies.store, OWNER, run) if isinstance(e, RunFailed)] == [
             "cancelled"
         ]
@@ -508,7 +509,7 @@ async def test_a_terminal_follows_what_is_computed_elsewhere(home, small, accoun
         if end == "failed":
             account.say(state="failed", error="3 attempts were lost")
         else:  # from another terminal
-            await jobs.cancel(dependencies, OWNER, run, by=OWNER)
+            await job_queue.cancel(dependencies, OWNER, run, by=OWNER)
         with pytest.raises(JobFailed if end == "failed" else Cancelled):
             await following
         assert (await state(dependencies, run), account.last.state) == (end, end)

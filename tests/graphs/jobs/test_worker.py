@@ -13,12 +13,14 @@ from desk.base.clock import utc_now
 from desk.base.errors import InvalidInput
 from desk.governance.approvals import ApprovalDecision, Thresholds
 from desk.optimization.repositories.trial_repository import KIND as TRIALS
-from graphs.conversations.conversations import ask, begin_conversation, resume, turn_of
-from graphs.jobs import fair_queue as turnstile
-from graphs.jobs import jobs
-from graphs.runs import reproductions
-from graphs.runs.execution import create_run, decide_approval, execute
-from graphs.runs.repository import Run, change_run, events_of, list_runs, run_of
+from desk.runs.repository import Run, change_run, events_of, list_runs, run_of
+from graphs.conversations.turn_execution import ask, begin_conversation, resume, turn_of
+from graphs.jobs import fair_queue, job_queue
+from graphs.jobs.approval_decisions import decide_approval
+from graphs.jobs.execution import execute
+from graphs.jobs.reproduction import request_reproduction
+from graphs.runs.creation import create_run
+from graphs.runs.reproductions import Reproduction, reproductions
 from store.errors import OutcomeUnknown
 from store.records import Key
 from tests.graphs.dependencies import OWNER, open_dependencies
@@ -51,8 +53,8 @@ async def nothing_left(dependencies) -> bool:
 
 async def left(dependencies, owner: str = OWNER) -> tuple[int, int]:
     """Places and messages that are still taken."""
-    gate, _ = await turnstile.read(dependencies.store, owner)
-    return len(gate.places), await jobs.queue_of(dependencies).depth()
+    gate, _ = await fair_queue.read(dependencies.store, owner)
+    return len(gate.places), await job_queue.queue_of(dependencies).depth()
 
 
 def stored(home, query: str) -> list[tuple[str]]:
@@ -71,9 +73,9 @@ async def test_a_worker_comes_to_the_result_that_is_computed_in_place(tmp_path, 
         place = [event async for event in execute(dependencies, OWNER, run)]
         digest = (await run_of(dependencies.store, OWNER, run)).result_digest
     async with queued_dependencies(tmp_path / "queue") as dependencies:
-        run = await jobs.submit(dependencies, OWNER, small())
+        run = await job_queue.submit(dependencies, OWNER, small())
         async with working(dependencies):
-            followed = [event async for event in jobs.followed(dependencies, OWNER, run.id)]
+            followed = [event async for event in job_queue.followed(dependencies, OWNER, run.id)]
             done = await until(dependencies, run.id, "completed")
         assert await left(dependencies) == (0, 0)
         assert await events_of(dependencies.store, OWNER, run.id) == followed
@@ -94,10 +96,10 @@ async def test_a_search_of_a_conversation_is_executed_by_a_worker_and_reproduced
         assert (run.state, run.history[-1].by) == ("completed", "worker")
         assert [event for event in told if event.run == run.id] == await events_of(dependencies.store, OWNER, run.id)
         assert (await turn_of(dependencies.store, OWNER, TALK, 1)).outcome == "answered"
-        await reproductions.ask(dependencies, OWNER, run.id)
+        await request_reproduction(dependencies, OWNER, run.id)
 
-        async def ended() -> list[reproductions.Reproduction]:
-            found = await reproductions.reproductions(dependencies.store, OWNER, run.id)
+        async def ended() -> list[Reproduction]:
+            found = await reproductions(dependencies.store, OWNER, run.id)
             return [each for each in found if each.ended_at is not None]
 
         [again] = await eventually(ended)
@@ -110,7 +112,7 @@ async def test_a_conversation_whose_waiting_search_was_cancelled_goes_on_once_th
         [event async for event in ask(dependencies, OWNER, TALK, SEARCH)]
         assert (await turn_of(dependencies.store, OWNER, TALK, 1)).state == "waiting"
         [run] = await list_runs(dependencies.store, OWNER)
-        await jobs.cancel(dependencies, OWNER, run.id, by=OWNER)
+        await job_queue.cancel(dependencies, OWNER, run.id, by=OWNER)
         rejected = ApprovalDecision(verdict="rejected", reason="not needed", by=OWNER, at=utc_now())
         await decide_approval(dependencies, OWNER, run.id, rejected)
         [event async for event in resume(dependencies, OWNER, TALK, 1)]
@@ -120,11 +122,11 @@ async def test_a_conversation_whose_waiting_search_was_cancelled_goes_on_once_th
 
 async def test_a_cancel_stops_the_search_and_keeps_what_it_found(home, small):
     async with queued_dependencies(home) as dependencies:
-        run = await jobs.submit(dependencies, OWNER, small(trials=2000))
+        run = await job_queue.submit(dependencies, OWNER, small(trials=2000))
         async with working(dependencies):
             await eventually(lambda: trials(dependencies, run.id))
             begun = time.monotonic()
-            await jobs.cancel(dependencies, OWNER, run.id, by=OWNER, reason="enough")
+            await job_queue.cancel(dependencies, OWNER, run.id, by=OWNER, reason="enough")
             cancelled = await until(dependencies, run.id, "cancelled")
             assert time.monotonic() - begun < 10.0
         assert cancelled.history[-1].reason == "enough"
@@ -141,7 +143,7 @@ async def test_a_worker_that_is_stopped_gives_its_job_back_at_once(home, small):
         await asyncio.Event().wait()
 
     async with queued_dependencies(home) as dependencies:
-        run = await jobs.submit(dependencies, OWNER, small())
+        run = await job_queue.submit(dependencies, OWNER, small())
         for _ in range(4):  # as often as a job may not die
             begun.clear()
             async with working(dependencies, execution=endless):
@@ -160,13 +162,13 @@ async def test_what_cannot_be_served_fails_and_is_not_tried_again(home, small):
         raise InvalidInput("prices_file", "x", allowed="the prices with which the run began")
 
     async with queued_dependencies(home) as dependencies:
-        run = await jobs.submit(dependencies, OWNER, small())
+        run = await job_queue.submit(dependencies, OWNER, small())
         async with working(dependencies, execution=refused):
             failed = await until(dependencies, run.id, "failed")
         assert "prices_file" in failed.history[-1].reason
         assert await left(dependencies) == (0, 0)
-        with pytest.raises(jobs.Failed, match="prices_file"):
-            [event async for event in jobs.followed(dependencies, OWNER, run.id)]
+        with pytest.raises(job_queue.Failed, match="prices_file"):
+            [event async for event in job_queue.followed(dependencies, OWNER, run.id)]
     assert tries == [run.id]
 
 
@@ -177,20 +179,20 @@ async def test_a_job_that_kills_three_workers_is_put_aside_and_can_be_replayed(h
 
     tries: list[str] = []
     async with queued_dependencies(home) as dependencies:
-        poison = await jobs.submit(dependencies, OWNER, small())
+        poison = await job_queue.submit(dependencies, OWNER, small())
         async with working(dependencies, execution=deadly, lease=0.6):
             failed = await until(dependencies, poison.id, "failed")
         assert tries == [poison.id] * 3
         assert "dead letter" in failed.history[-1].reason
         assert (await events_of(dependencies.store, OWNER, poison.id))[-1].event == "run_failed"
         assert await left(dependencies) == (0, 0)
-        [letter] = await jobs.queue_of(dependencies).dead_letters()
-        with pytest.raises(jobs.NoSuchLetter):
-            await jobs.replay(dependencies, "nothing", by="operator")
-        assert (await jobs.replay(dependencies, letter.id, by="operator")).state == "queued"
+        [letter] = await job_queue.queue_of(dependencies).dead_letters()
+        with pytest.raises(job_queue.NoSuchLetter):
+            await job_queue.replay(dependencies, "nothing", by="operator")
+        assert (await job_queue.replay(dependencies, letter.id, by="operator")).state == "queued"
         async with working(dependencies, execution=fake(home)):
             await until(dependencies, poison.id, "completed")
-        assert await jobs.queue_of(dependencies).dead_letters() == []
+        assert await job_queue.queue_of(dependencies).dead_letters() == []
 
 
 async def test_a_job_that_is_put_aside_gives_its_place_back_whatever_happens_meanwhile(home, small):
@@ -211,15 +213,15 @@ async def test_a_job_that_is_put_aside_gives_its_place_back_whatever_happens_mea
         raise RuntimeError("as a process that dies: it leaves no word in the store")
 
     async with queued_dependencies(home) as dependencies:
-        await jobs.submit(dependencies, OWNER, small())
+        await job_queue.submit(dependencies, OWNER, small())
         async with working(replace(dependencies, queue=Cut(dependencies.queue)), execution=deadly, lease=0.6):
-            [_] = await eventually(jobs.queue_of(dependencies).dead_letters)
+            [_] = await eventually(job_queue.queue_of(dependencies).dead_letters)
             await eventually(lambda: nothing_left(dependencies), seconds=5.0)
 
 
 async def test_a_run_that_waits_for_approval_gives_its_place_to_the_next(home, small):
     async with queued_dependencies(home, jobs_per_user=1, thresholds=Thresholds(evaluations=1)) as dependencies:
-        dear = await jobs.submit(dependencies, OWNER, small())
+        dear = await job_queue.submit(dependencies, OWNER, small())
         async with working(dependencies):
             await until(dependencies, dear.id, "waiting")
             await eventually(lambda: nothing_left(dependencies))
@@ -230,7 +232,7 @@ async def test_a_run_that_waits_for_approval_gives_its_place_to_the_next(home, s
 
 async def test_a_job_that_waited_for_a_week_has_expired(home, small):
     async with queued_dependencies(home) as dependencies:
-        old = await jobs.submit(replace(dependencies, now=lambda: utc_now() - timedelta(days=8)), OWNER, small())
+        old = await job_queue.submit(replace(dependencies, now=lambda: utc_now() - timedelta(days=8)), OWNER, small())
         async with working(dependencies, execution=fake(home)):
             expired = await until(dependencies, old.id, "expired")
         assert "7 days" in expired.history[-1].reason
@@ -240,7 +242,7 @@ async def test_a_job_that_waited_for_a_week_has_expired(home, small):
 
 async def test_a_job_whose_end_was_cut_off_is_told_that_it_has_expired(home, small):
     async with queued_dependencies(home) as dependencies:
-        run = await jobs.submit(dependencies, OWNER, small())
+        run = await job_queue.submit(dependencies, OWNER, small())
         await change_run(
             dependencies.store, OWNER, run.id, lambda found: found.moved("expired", at=dependencies.now(), by="worker")
         )
@@ -252,7 +254,7 @@ async def test_a_job_whose_end_was_cut_off_is_told_that_it_has_expired(home, sma
 
 async def test_a_reproduction_that_nobody_asked_for_is_thrown_away(home):
     async with queued_dependencies(home) as dependencies:
-        await jobs.queue_of(dependencies).send({"owner": OWNER, "job": "job", "reproduction": "none"})
+        await job_queue.queue_of(dependencies).send({"owner": OWNER, "job": "job", "reproduction": "none"})
         assert stored(home, "SELECT id FROM messages")
         async with working(dependencies, lease=0.6):
             assert await eventually(lambda: absent(home, "SELECT id FROM messages"))

@@ -6,7 +6,8 @@ from datetime import datetime
 from pathlib import Path
 
 from desk.governance.approvals import ApprovalDecision, Thresholds
-from graphs.runs.execution import decide_approval, execute
+from graphs.jobs.approval_decisions import decide_approval
+from graphs.jobs.execution import execute
 from tests.graphs.dependencies import OWNER, open_dependencies
 
 LOW = Thresholds(evaluations=5)

@@ -4,9 +4,9 @@ import json
 from datetime import UTC, datetime
 
 from desk.optimization.repositories.result_repository import result_key
+from desk.runs.repository import Run
 from graphs.dependencies import Dependencies
-from graphs.runs.packing import belongings
-from graphs.runs.repository import Run
+from graphs.runs.archive_file import belongings
 from store.records import Key, iterate_records
 from store.store import Store
 from tests.graphs.dependencies import OWNER

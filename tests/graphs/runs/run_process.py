@@ -6,7 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
-from graphs.runs.execution import execute
+from graphs.jobs.execution import execute
 from tests.graphs.dependencies import OWNER, open_dependencies
 
 

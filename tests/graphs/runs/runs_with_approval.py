@@ -12,9 +12,10 @@ from typing import Any
 from desk.compute.local import LocalRunner
 from desk.governance.approvals import ApprovalDecision, load_approval
 from desk.optimization.inputs.owned_market import load_owned
+from desk.runs.repository import events_of, run_of
 from graphs.dependencies import Dependencies
-from graphs.runs.execution import create_run, execute
-from graphs.runs.repository import events_of, run_of
+from graphs.jobs.execution import execute
+from graphs.runs.creation import create_run
 from store.records import iterate_records
 from tests.graphs.dependencies import OWNER, open_dependencies
 from tests.graphs.runs.approval_process import LOW, go_on

@@ -25,12 +25,14 @@ from desk.optimization.estimate import estimate
 from desk.optimization.inputs.market_data import load_market
 from desk.runs.context import Context, RunMarket
 from desk.runs.events import ApprovalDecided, ApprovalRequested, RunFailed
+from desk.runs.repository import result_of, run_of
 from graphs.checkpoints.checkpointer import open_checkpoints
 from graphs.dependencies import Dependencies
+from graphs.jobs.approval_decisions import decide_approval
+from graphs.jobs.reproduction import reproduce
 from graphs.optimization import Execution, optimization
+from graphs.runs.creation import create_run
 from graphs.runs.event_log import EventLog
-from graphs.runs.execution import create_run, decide_approval, reproduce
-from graphs.runs.repository import result_of, run_of
 from tests.graphs.dependencies import OWNER, open_dependencies
 from tests.graphs.runs.approval_process import LOW
 from tests.graphs.runs.runs_with_approval import (

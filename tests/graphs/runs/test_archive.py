@@ -13,16 +13,16 @@ from desk.compute.shards.repository import note_use
 from desk.governance.approvals import Approval, ApprovalDecision, ApprovalRequest, Thresholds
 from desk.optimization.repositories.trial_repository import stored_trials
 from desk.runs.cached_answers import derived
+from desk.runs.repository import Run, RunArchived, events_of, list_runs, record_of, result_of, run_of
 from desk.wealth.repository import Expiry
 from graphs.checkpoints.checkpointer import open_checkpoints
 from graphs.dependencies import Dependencies
+from graphs.jobs.execution import execute
 from graphs.runs.archive import Kept, NotArchived, archive, hold, release, restore
+from graphs.runs.archive_file import Damaged, belongings
 from graphs.runs.cleanup import Report, clean_up, daily
 from graphs.runs.creation import create_run, new_run
-from graphs.runs.execution import execute
 from graphs.runs.holdout import open_holdout
-from graphs.runs.packing import Damaged, belongings
-from graphs.runs.repository import Run, RunArchived, events_of, list_runs, record_of, result_of, run_of
 from graphs.streaming.followers import state_of
 from store.keys import SYSTEM
 from store.records import Key

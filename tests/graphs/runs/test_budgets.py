@@ -34,10 +34,12 @@ from desk.runs.events import (
     VerdictReached,
     Warned,
 )
+from desk.runs.repository import events_of, result_of
 from graphs.agent_decisions import ABSTAINED
 from graphs.dependencies import Dependencies
-from graphs.runs.execution import create_run, execute, reproduce
-from graphs.runs.repository import events_of, result_of
+from graphs.jobs.execution import execute
+from graphs.jobs.reproduction import reproduce
+from graphs.runs.creation import create_run
 from tests.doubles.bedrock import replies
 from tests.doubles.bedrock.clients import MODEL
 from tests.doubles.bedrock.double import Double

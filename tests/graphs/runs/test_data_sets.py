@@ -11,10 +11,12 @@ from desk.market.datasets.version_changes import read_stale
 from desk.optimization.inputs.market_data import load_market
 from desk.optimization.request import CURRENT_RULE
 from desk.portfolios.holdings import load_assets
+from desk.runs.repository import result_of, run_of
 from desk.strategies.evaluation import evaluate_strategy
 from desk.strategies.templates import Rule
-from graphs.runs.execution import create_run, execute, reproduce
-from graphs.runs.repository import result_of, run_of
+from graphs.jobs.execution import execute
+from graphs.jobs.reproduction import reproduce
+from graphs.runs.creation import create_run
 from quant.strategies.mandate import Mandate
 from tests.graphs.runs.price_files import price_file
 

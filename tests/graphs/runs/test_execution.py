@@ -16,8 +16,10 @@ from desk.optimization.inputs.owned_market import load_owned
 from desk.optimization.reading.findings import explainable
 from desk.optimization.request import Limit, Limits
 from desk.runs.events import ClaimReleased, DecisionMade, DraftRejected, RunFailed
-from graphs.runs.execution import create_run, execute, reproduce
-from graphs.runs.repository import events_of, list_runs, result_of, run_of
+from desk.runs.repository import events_of, list_runs, result_of, run_of
+from graphs.jobs.execution import execute
+from graphs.jobs.reproduction import reproduce
+from graphs.runs.creation import create_run
 from store.records import Key, iterate_records
 
 OWNER = "local"

@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from graphs.runs.execution import create_run, execute
-from graphs.runs.repository import run_of
+from desk.runs.repository import run_of
+from graphs.jobs.execution import execute
+from graphs.runs.creation import create_run
 from tests.graphs.dependencies import OWNER, open_dependencies
 
 pytestmark = pytest.mark.anyio

@@ -17,10 +17,12 @@ from desk.optimization.holdout import KIND, opened_holdout
 from desk.optimization.inputs.market_data import load_market
 from desk.optimization.reading.findings import explainable
 from desk.optimization.request import Limit, Limits
+from desk.runs.repository import events_of, result_of, run_of
 from graphs.dependencies import Dependencies
-from graphs.runs.execution import create_run, decide_approval, execute
+from graphs.jobs.approval_decisions import decide_approval
+from graphs.jobs.execution import execute
+from graphs.runs.creation import create_run
 from graphs.runs.holdout import open_holdout
-from graphs.runs.repository import events_of, result_of, run_of
 from store.records import Key
 from tests.graphs.dependencies import OWNER, open_dependencies
 

@@ -24,11 +24,13 @@ from desk.governance.approvals import AlreadyDecided, ApprovalDecision, Approval
 from desk.governance.principals import Principal
 from desk.governance.roles import Role
 from desk.runs.events import ApprovalDecided
+from desk.runs.repository import events_of, run_of
 from graphs.dependencies import Dependencies
-from graphs.jobs import jobs
-from graphs.runs.execution import create_run, decide_approval, execute
+from graphs.jobs import job_queue
+from graphs.jobs.approval_decisions import decide_approval
+from graphs.jobs.execution import execute
+from graphs.runs.creation import create_run
 from graphs.runs.holdout import NO_THRESHOLDS
-from graphs.runs.repository import events_of, run_of
 from store.errors import OutcomeUnknown, Unavailable
 from store.keys import SYSTEM
 from store.records import Key, iterate_records
@@ -238,7 +240,7 @@ async def test_a_question_goes_with_its_run_and_comes_back_with_it(home, small):
     rules: dict[str, Any] = {"second_person": frozenset({"holdout"}), "thresholds": LOW, "now": lambda: MONDAY}
     ruling = ApprovalDecision(verdict="edited", trials=12, by="ben", at=MONDAY)
     async with queued_dependencies(home, **rules) as dependencies:
-        run = (await jobs.submit(dependencies, ANNA, small(name="Dear"))).id
+        run = (await job_queue.submit(dependencies, ANNA, small(name="Dear"))).id
         async for _ in execute(dependencies, ANNA, run):
             pass
         assert (await run_of(dependencies.store, ANNA, run)).state == "waiting"
@@ -247,7 +249,7 @@ async def test_a_question_goes_with_its_run_and_comes_back_with_it(home, small):
         with pytest.raises(Forbidden, match="second person"):
             await decide_approval(dependencies, ANNA, run, own, decider=person(ANNA, "analyst"))
 
-        await jobs.cancel(dependencies, ANNA, run, by=ANNA)
+        await job_queue.cancel(dependencies, ANNA, run, by=ANNA)
         assert await listed(dependencies, manager) == []
         approval = await load_approval(dependencies.store, ANNA, run)
         assert approval is not None
@@ -255,7 +257,7 @@ async def test_a_question_goes_with_its_run_and_comes_back_with_it(home, small):
         with pytest.raises(Conflicting, match="was cancelled"):
             await decide_approval(dependencies, ANNA, run, ruling, decider=manager)
 
-        await jobs.restart(dependencies, ANNA, run, by=ANNA)
+        await job_queue.restart(dependencies, ANNA, run, by=ANNA)
         async for _ in execute(dependencies, ANNA, run):
             pass
         assert await listed(dependencies, manager) == ["Dear"]

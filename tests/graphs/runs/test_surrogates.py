@@ -12,10 +12,11 @@ from desk.base.errors import InvalidInput
 from desk.optimization.evaluation import objectives
 from desk.optimization.repositories.trial_repository import stored_trials
 from desk.optimization.request import OptimizationRequest
+from desk.runs.repository import run_of
 from desk.surrogates.registry import surrogates
 from desk.surrogates.schemas import BadSurrogate, NoSurrogate, Surrogate, TooFewTrials
-from graphs.runs.execution import create_run, execute
-from graphs.runs.repository import run_of
+from graphs.jobs.execution import execute
+from graphs.runs.creation import create_run
 from graphs.runs.surrogates import fit_surrogate, predict, warm
 from quant.strategies.config import StrategyConfig
 from quant.strategies.search import sobol

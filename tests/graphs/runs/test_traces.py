@@ -25,10 +25,11 @@ from desk.runs.events import (
     TraceEvent,
     TrialFinished,
 )
+from desk.runs.repository import events_of, result_of
+from graphs.jobs.execution import execute
+from graphs.runs.creation import create_run
 from graphs.runs.event_log import EventLog, Place
-from graphs.runs.execution import create_run, execute
-from graphs.runs.repository import events_of, result_of
-from graphs.runs.trials import Telling
+from graphs.runs.trial_events import Telling
 from quant.strategies.objective import scenario_weights
 from quant.worlds.scenario import BUILT_IN
 from tests.graphs.dependencies import OWNER, open_dependencies

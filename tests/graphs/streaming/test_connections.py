@@ -11,8 +11,8 @@ import pytest
 from desk.base.clock import utc_now
 from desk.base.errors import InvalidInput
 from desk.governance.principals import Principal
-from graphs.streaming.connections import KEPT, MOST, Left, Sockets
 from graphs.streaming.followers import NoSuchLog
+from graphs.streaming.websocket_connections import KEPT, MOST, Left, Sockets
 from store.embedded import open_store
 from store.errors import Unavailable
 from store.store import Store

@@ -23,9 +23,9 @@ from api.http.identity.api_keys import KeyTerms, create
 from api.settings import Settings, read_settings
 from desk.governance.audit_log import AuditLog, Entry
 from desk.optimization.request import OptimizationRequest
-from graphs.jobs import jobs
+from desk.runs.repository import Run, run_of
+from graphs.jobs import job_queue
 from graphs.runs.computations import Computation
-from graphs.runs.repository import Run, run_of
 from store.records import Key
 from tests.api.http.application import settings_of
 from tests.api.sagemaker_settings import SAGEMAKER
@@ -297,13 +297,13 @@ async def buried(home: Path, body: dict[str, Any]) -> str:
 async def submitted(home: Path) -> str:
     """A job that failed as a dead letter does."""
     async with queued_dependencies(home) as dependencies:
-        run = await jobs.submit(dependencies, "local", OptimizationRequest())
+        run = await job_queue.submit(dependencies, "local", OptimizationRequest())
         assert dependencies.queue is not None
         delivery = await dependencies.queue.receive(lease=60.0, wait=1.0)
         assert delivery is not None
         await dependencies.queue.finish(delivery)
-        await jobs.fail(dependencies, "local", run.id, reason="dead letter", code="fault")
-        await jobs.release_next(dependencies, "local", run.id, 1)
+        await job_queue.fail(dependencies, "local", run.id, reason="dead letter", code="fault")
+        await job_queue.release_next(dependencies, "local", run.id, 1)
         return run.id
 
 

@@ -19,7 +19,8 @@ from api.client.client import Client
 from api.settings import Settings
 from desk.optimization.request import OptimizationRequest
 from graphs.dependencies import Dependencies
-from graphs.runs.execution import create_run, execute
+from graphs.jobs.execution import execute
+from graphs.runs.creation import create_run
 from quant.worlds.scenario import BUILT_IN
 from tests.api.http.application import document, running, served
 from tests.api.http.identity.sign_in import bearer, create_key

@@ -8,9 +8,9 @@ import pytest
 from desk.governance.approvals import Approval, ApprovalRequest, Thresholds
 from desk.optimization.estimate import estimate
 from desk.optimization.request import OptimizationRequest
+from desk.runs.repository import change_run
+from desk.runs.states import RunState
 from graphs.runs.leases import leased
-from graphs.runs.repository import change_run
-from graphs.runs.states import RunState
 from store.records import Key
 from tests.api.http.application import application, served
 from tests.graphs.jobs.queued_runs import queued_dependencies

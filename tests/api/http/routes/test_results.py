@@ -21,10 +21,11 @@ from desk.optimization.reading.trial_pages import SortBy
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import OptimizationResult
 from desk.optimization.unfinished import PartialResult
-from graphs.jobs.jobs import queue_of
-from graphs.runs import reproductions
-from graphs.runs.execution import create_run, execute
-from graphs.runs.repository import list_runs, run_of
+from desk.runs.repository import list_runs, run_of
+from graphs.jobs.execution import execute
+from graphs.jobs.job_queue import queue_of
+from graphs.jobs.reproduction import request_reproduction
+from graphs.runs.creation import create_run
 from quant.strategies.evaluation import Metrics
 from quant.worlds.scenario import BUILT_IN
 from store.errors import Unavailable
@@ -304,7 +305,7 @@ async def test_a_finished_job_is_reproduced_by_a_worker_without_a_model(searched
     at = f"/api/jobs/{DONE}"
     async with client_of(searched) as client, queued_dependencies(searched) as dependencies:
         with pytest.raises(Unavailable):
-            await reproductions.ask(replace(dependencies, queue=Down(queue_of(dependencies))), OWNER, DONE)
+            await request_reproduction(replace(dependencies, queue=Down(queue_of(dependencies))), OWNER, DONE)
         assert (await client.get(f"{at}/reproductions")).json() == []
         asked = await client.post(f"{at}/reproduce")
         assert (asked.status_code, asked.json()["state"], asked.json()["same"]) == (202, "queued", None)

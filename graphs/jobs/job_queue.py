@@ -12,15 +12,15 @@ from desk.governance.approval_requests import closing_puts
 from desk.governance.approvals import load_approval
 from desk.optimization.request import OptimizationRequest
 from desk.runs.events import RunFailed, TraceEvent
+from desk.runs.repository import KIND, Cancelled, Cancelling, JobFailed, Run, change_run, events_of, record_of, run_of
+from desk.runs.states import STOPPED
 from graphs.dependencies import Dependencies
-from graphs.jobs import fair_queue as turnstile
+from graphs.jobs import fair_queue
 from graphs.jobs.fair_queue import Ticket
 from graphs.runs.computations import settle
 from graphs.runs.creation import new_run
 from graphs.runs.event_log import EventLog
 from graphs.runs.leases import is_leased
-from graphs.runs.repository import KIND, Cancelled, Cancelling, JobFailed, Run, change_run, events_of, record_of, run_of
-from graphs.runs.states import STOPPED
 from store.errors import Conflict
 from store.queue import Queue
 from store.records import Key, Put
@@ -86,7 +86,7 @@ async def submit(
     run = await new_run(dependencies, owner, request, run_id=run_id)
     run = run.moved("queued", at=dependencies.now(), by=owner)
     while True:
-        entered, tickets = await turnstile.entering(
+        entered, tickets = await fair_queue.entering(
             store, owner, run.id, dependencies.jobs_per_user, dependencies.now()
         )
         puts = [run.put(0), entered]
@@ -99,7 +99,7 @@ async def submit(
                 return earlier
             continue
         _logger().info("job_submitted", run=run.id)
-        await turnstile.send(store, queue, owner, tickets)
+        await fair_queue.send(store, queue, owner, tickets)
         return run
 
 
@@ -108,7 +108,7 @@ async def cancel(dependencies: Dependencies, owner: str, run_id: str, *, by: str
     store = dependencies.store
     wanted = Cancelling(by=by, at=dependencies.now(), reason=reason)
     while True:
-        gate, version = await turnstile.read(store, owner)  # first: who begins with a job writes it
+        gate, version = await fair_queue.read(store, owner)  # first: who begins with a job writes it
         record = await record_of(store, owner, run_id)
         run = Run.model_validate(record.document)
         if run.state == "cancelled":
@@ -127,7 +127,7 @@ async def cancel(dependencies: Dependencies, owner: str, run_id: str, *, by: str
         else:
             run = run.moved("cancelled", at=wanted.at, by=by, reason=reason)
             after = gate.left(run_id).filled(dependencies.jobs_per_user, dependencies.now())
-        puts = [run.put(record.version), turnstile.kept(owner, after, version)]
+        puts = [run.put(record.version), fair_queue.kept(owner, after, version)]
         if not executed:
             puts += await closing_puts(store, await load_approval(store, owner, run_id), dependencies.now())
         try:
@@ -139,7 +139,7 @@ async def cancel(dependencies: Dependencies, owner: str, run_id: str, *, by: str
             await _tell_cancelled(dependencies, run)
             await settle(dependencies, owner, run_id)
             if dependencies.queue is not None:
-                await turnstile.send(store, dependencies.queue, owner, after.new_since(gate))
+                await fair_queue.send(store, dependencies.queue, owner, after.new_since(gate))
         return run
 
 
@@ -147,7 +147,7 @@ async def restart(dependencies: Dependencies, owner: str, run_id: str, *, by: st
     """Put a failed or cancelled run into the queue again; it goes on where it stopped."""
     queue, store = queue_of(dependencies), dependencies.store
     while True:
-        entered, tickets = await turnstile.entering(
+        entered, tickets = await fair_queue.entering(
             store, owner, run_id, dependencies.jobs_per_user, dependencies.now()
         )
         record = await record_of(store, owner, run_id)
@@ -156,7 +156,7 @@ async def restart(dependencies: Dependencies, owner: str, run_id: str, *, by: st
             await store.records.put_many([run.put(record.version), entered])
         except Conflict:
             continue
-        await turnstile.send(store, queue, owner, tickets)
+        await fair_queue.send(store, queue, owner, tickets)
         return run
 
 
@@ -182,22 +182,22 @@ async def followed(dependencies: Dependencies, owner: str, run_id: str) -> Async
 
 async def begin(dependencies: Dependencies, owner: str, job: str, number: int) -> Ticket | None:
     """The ticket with which a worker begins; None for one that was given back, whose message is an old one."""
-    _, after = await turnstile.change(dependencies.store, owner, lambda gate: _begun(gate, job, number, 1))
+    _, after = await fair_queue.change(dependencies.store, owner, lambda gate: _begun(gate, job, number, 1))
     return after.ticket(job, number)
 
 
 async def put_back(dependencies: Dependencies, owner: str, job: str, number: int) -> None:
     """The worker was stopped, not the job: it did not fail."""
-    await turnstile.change(dependencies.store, owner, lambda gate: _begun(gate, job, number, -1))
+    await fair_queue.change(dependencies.store, owner, lambda gate: _begun(gate, job, number, -1))
 
 
 async def release_next(dependencies: Dependencies, owner: str, job: str, number: int) -> None:
     """Give the place of a job back to the owner's next one; a job whose end is wanted is cancelled with it."""
     store = dependencies.store
     while True:
-        gate, version = await turnstile.read(store, owner)
+        gate, version = await fair_queue.read(store, owner)
         after = gate.left(job, number).filled(dependencies.jobs_per_user, dependencies.now())
-        puts = [turnstile.kept(owner, after, version)]
+        puts = [fair_queue.kept(owner, after, version)]
         record = await store.records.get(Key(owner, KIND, job))
         run = None if record is None else Run.model_validate(record.document)
         cancelled = None
@@ -212,7 +212,7 @@ async def release_next(dependencies: Dependencies, owner: str, job: str, number:
             continue
         if cancelled is not None:
             await _tell_cancelled(dependencies, cancelled)
-        await turnstile.send(store, queue_of(dependencies), owner, after.new_since(gate))
+        await fair_queue.send(store, queue_of(dependencies), owner, after.new_since(gate))
         await settle(dependencies, owner, job)
         return
 
@@ -263,7 +263,7 @@ async def replay(dependencies: Dependencies, message_id: str, *, by: str) -> Run
 
 async def sweep(dependencies: Dependencies) -> int:
     """Send the messages that a process left unsent when it died; how many they were."""
-    return await turnstile.sweep(dependencies.store, queue_of(dependencies), dependencies.now())
+    return await fair_queue.sweep(dependencies.store, queue_of(dependencies), dependencies.now())
 
 
 async def _earlier(
@@ -282,7 +282,7 @@ def _key(owner: str, idempotency_key: str) -> Key:
     return Key(owner, IDEMPOTENCY, hashlib.sha256(idempotency_key.encode()).hexdigest())
 
 
-def _begun(gate: turnstile.Turnstile, job: str, number: int, more: int) -> turnstile.Turnstile:
+def _begun(gate: fair_queue.Turnstile, job: str, number: int, more: int) -> fair_queue.Turnstile:
     ticket = gate.ticket(job, number)
     if ticket is None:
         return gate

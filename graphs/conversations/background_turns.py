@@ -11,7 +11,7 @@ import structlog
 
 from desk.base.errors import NotFound
 from desk.conversation.schemas import Turn
-from graphs.conversations.turns import can_go_on, turn_of, unanswered
+from graphs.conversations.repository import can_go_on, turn_of, unanswered
 from graphs.dependencies import Dependencies
 from graphs.runs.leases import SECONDS, Held, leased
 from store.errors import Unavailable
@@ -49,7 +49,7 @@ class Answering:
 
     async def ask(self, owner: str, conversation: str, text: str, *, key: str | None = None) -> Turn:
         """Store the message as the next turn and begin to answer it; the same `key` again gives the turn of then."""
-        from graphs.conversations.conversations import take  # LangGraph takes seconds to import
+        from graphs.conversations.turn_execution import take  # LangGraph takes seconds to import
 
         turn = await take(self._dependencies, owner, conversation, text, key=key, detached=True)
         return await self.ensure(owner, conversation, turn.number)
@@ -62,7 +62,7 @@ class Answering:
         turn = await turn_of(self._dependencies.store, owner, conversation, number)
         if await can_go_on(self._dependencies.store, owner, turn):
             if adopted and not turn.detached:
-                from graphs.conversations.conversations import adopt
+                from graphs.conversations.turn_execution import adopt
 
                 await adopt(self._dependencies.store, owner, turn)
             if adopted or turn.detached or turn.waits_for is not None:
@@ -151,7 +151,7 @@ class Answering:
         return await can_go_on(self._dependencies.store, owner, now)
 
     async def _execute(self, owner: str, turn: Turn) -> None:
-        from graphs.conversations.conversations import resume
+        from graphs.conversations.turn_execution import resume
 
         dependencies = self._dependencies
         async with (

@@ -1,10 +1,8 @@
-"""The door to runs: execute or resume one, decide about it, reproduce it."""
+"""Executes a run, or resumes it where it stopped, and yields its events."""
 
-import tempfile
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal
 
 import structlog
@@ -13,37 +11,28 @@ from langgraph.types import Command
 
 from agents.build import Agent
 from agents.models.failures import ModelFailure
-from desk.base.code_version import code_version
-from desk.base.errors import InvalidInput, UserError
-from desk.governance import approval_requests as questions
-from desk.governance import approvals
-from desk.governance.approvals import Approval, Subject, load_approval
+from desk.base.errors import UserError
+from desk.governance import approval_requests
+from desk.governance.approvals import Approval, load_approval
 from desk.governance.principals import Principal
-from desk.governance.roles import ROLES
 from desk.governance.usage import AgentName
 from desk.optimization.answers import Decision
-from desk.optimization.approved_request import approved_request
 from desk.optimization.inputs.market_data import load_market
-from desk.optimization.inputs.owned_market import load_owned
-from desk.optimization.repositories.ledger import load_ledger
 from desk.optimization.repositories.result_repository import load_result
-from desk.optimization.result import OptimizationResult
 from desk.runs.context import Context, RunMarket
 from desk.runs.decisions import Decided, save_decision
 from desk.runs.events import NodeStarted, RunFailed, RunFinished, RunStarted, TraceEvent
 from desk.runs.model_answers import forget_answers
+from desk.runs.repository import Cancelled, Run, change_run, events_of, record_of, run_of
+from desk.runs.states import ENDED, STOPPED, RunState
 from graphs.checkpoints.checkpointer import open_checkpoints
 from graphs.dependencies import Dependencies
-from graphs.jobs import fair_queue as turnstile
 from graphs.optimization import AGENTS, RECURSION_LIMIT, Execution, optimization
-from graphs.runs.approval import APPROVE, check_decider, told
+from graphs.runs.approval import APPROVE, append_approval
 from graphs.runs.computations import settle
-from graphs.runs.creation import create_run, served
+from graphs.runs.creation import check_version
 from graphs.runs.event_log import EventLog, logged
-from graphs.runs.repository import Cancelled, Run, change_run, events_of, record_of, result_of, run_of
-from graphs.runs.states import ACTIVE, ENDED, STOPPED, RunState
 from graphs.stream_parts import Stopped, events
-from store.embedded import open_store
 from store.errors import Conflict, Unavailable
 
 GIVEN_DECISIONS = "given decisions"
@@ -85,7 +74,7 @@ async def _executed(
         for event in await _read_out(dependencies, run, stored):
             yield event
         return
-    _check_version(run)
+    check_version(run)
     for decision in decisions or ():
         await save_decision(dependencies.store, owner, run_id, Decided(decision))
     await _advance(dependencies, owner, run_id, "validating", by=by)
@@ -116,80 +105,6 @@ async def _executed(
         for event in ended:
             yield event
         raise
-
-
-async def decide_approval(
-    dependencies: Dependencies,
-    owner: str,
-    run_id: str,
-    decided: approvals.ApprovalDecision,
-    subject: Subject = "launch",
-    *,
-    decider: Principal | None = None,
-) -> Run:
-    """Record what a person decided; executing the run then goes on with it, or reads out its end.
-
-    The first decision holds: the same one again is harmless, another one is a `UserError`, and so is one of somebody
-    who may not decide. Without a `decider` it is not known who decides: all is permitted where nobody signs in, and
-    nothing where people do.
-    """
-    decider = decider or Principal(owner=decided.by, roles=() if dependencies.second_person else ROLES)
-    assert decider.owner == decided.by
-    if subject == "holdout" and decided.verdict == "edited":
-        raise InvalidInput("verdict", decided.verdict, allowed="approved or rejected: a holdout has nothing to edit")
-    while True:
-        earlier = await load_approval(dependencies.store, owner, run_id, subject)
-        record = await record_of(dependencies.store, owner, run_id)
-        if await load_approval(dependencies.store, owner, run_id, subject) != earlier:
-            continue  # a decision changes both at once, and one fell between the two
-        run = Run.model_validate(record.document)
-        check_decider(dependencies, run, subject, earlier, decider)
-        besides = await questions.closing_puts(dependencies.store, earlier, decided.at, decided)
-        tickets: list[turnstile.Ticket] = []
-        if subject == "launch" and earlier is not None and earlier.decided is None:
-            run = await _as_decided(dependencies, run, decided)
-            besides.append(run.put(record.version))
-            if run.state == "queued":
-                entered, tickets = await turnstile.entering(
-                    dependencies.store, owner, run.id, dependencies.jobs_per_user, dependencies.now()
-                )
-                besides.append(entered)
-        try:
-            approval = await approvals.decide(dependencies.store, owner, run_id, subject, decided, extra_puts=besides)
-        except Conflict:
-            continue
-        if earlier is not None and earlier.decided is None and approval.decided != decided:
-            continue  # the same was decided meanwhile, and the run is as that has left it
-        await _tell(dependencies, run, approval)
-        if dependencies.queue is not None:
-            await turnstile.send(dependencies.store, dependencies.queue, owner, tickets)
-        return run
-
-
-async def reproduce(dependencies: Dependencies, owner: str, run_id: str) -> OptimizationResult:
-    """Run the manifest again in a store of its own, with the decisions of then and without any model."""
-    from desk.compute.local import LocalRunner
-
-    run = await run_of(dependencies.store, owner, run_id)
-    earlier = await result_of(dependencies.store, owner, run_id)
-    if earlier is None:
-        raise UserError(f"run: {run_id!r} has no result yet; expected a completed run")
-    with tempfile.TemporaryDirectory() as folder:
-        async with open_store(Path(folder)) as store:
-            fresh = Dependencies(
-                store=store,
-                prices=dependencies.prices_of(owner),
-                jobs=LocalRunner(store, partial(load_owned, store, dependencies.prices_of(owner))),
-                models=dependencies.models,
-                checkpoints=Path(folder) / "checkpoints.sqlite",
-                thresholds=None,
-                now=dependencies.now,
-            )
-            ledger = await load_ledger(dependencies.store, owner, run.ledger)
-            again = await create_run(fresh, owner, earlier.manifest.request, ledger=ledger)
-            async for _ in execute(fresh, owner, again, decisions=earlier.manifest.decisions):
-                pass
-            return await load_result(store, owner, again, "final")
 
 
 async def _steps(dependencies: Dependencies, run: Run, execution: Execution, by: str) -> AsyncGenerator[TraceEvent]:
@@ -254,42 +169,9 @@ async def _read_out(dependencies: Dependencies, run: Run, stored: list[TraceEven
     if run.state == "rejected":
         approval = await load_approval(dependencies.store, run.owner, run.id)
         assert approval is not None
-        await _tell(dependencies, run, approval)
+        await append_approval(dependencies, run, approval)
         return await events_of(dependencies.store, run.owner, run.id)
     return stored
-
-
-async def _tell(dependencies: Dependencies, run: Run, approval: Approval) -> None:
-    """Append the events of an approval that the log does not have."""
-    stored = await events_of(dependencies.store, run.owner, run.id)
-    log = EventLog(dependencies.store, run.owner, run.id, stored, dependencies.observe, dependencies.now)
-    await log.append(*told(log, approval, run.request, dependencies.jobs.machines))
-
-
-async def _as_decided(dependencies: Dependencies, run: Run, decided: approvals.ApprovalDecision) -> Run:
-    """The run after the decision; what the person changed is checked as a new request is."""
-    if decided.verdict == "rejected":
-        return run.moved("rejected", at=decided.at, by=decided.by, reason=decided.reason)
-    _check_version(run)
-    request = approved_request(run.request, decided)
-    if decided.verdict == "edited":
-        digest, request = await served(dependencies, run.owner, request)
-        if digest != run.data_digest:
-            allowed = "the prices with which the run began"
-            raise InvalidInput("prices_file", request.prices_file, allowed=allowed)
-    run = run.model_copy(update={"request": request})
-    if run.state in ACTIVE:  # whoever executes it has asked, and finds the decision
-        return run
-    state = "running" if dependencies.queue is None else "queued"
-    return run.moved(state, at=decided.at, by=decided.by, reason=decided.verdict)
-
-
-def _check_version(run: Run) -> None:
-    if run.code_version != code_version():
-        raise UserError(
-            f"run: {run.id!r} was begun by another version of the program, whose trials must not be mixed with this "
-            "one's; expected the version that began it, or a new run of the same request"
-        )
 
 
 def _execution(
@@ -352,7 +234,7 @@ async def _wait(dependencies: Dependencies, owner: str, run_id: str, *, by: str)
             return
         try:
             waiting = run.moved("waiting", at=dependencies.now(), by=by).put(record.version)
-            listed = await questions.reopening_puts(dependencies.store, owner, run_id, run.request.name, asked)
+            listed = await approval_requests.reopening_puts(dependencies.store, owner, run_id, run.request.name, asked)
             await dependencies.store.records.put_many([waiting, *listed])
         except Conflict:
             continue

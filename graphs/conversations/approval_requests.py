@@ -4,9 +4,9 @@ from desk.base.errors import Conflicting
 from desk.governance.approval_requests import Question, load_question
 from desk.governance.approvals import ApprovalDecision, Ruling
 from desk.governance.principals import Principal
-from graphs.conversations.answering import Answering
+from graphs.conversations.background_turns import Answering
 from graphs.dependencies import Dependencies
-from graphs.runs.execution import decide_approval
+from graphs.jobs.approval_decisions import decide_approval
 
 
 async def decide_question(

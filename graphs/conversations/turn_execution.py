@@ -18,10 +18,11 @@ from desk.figures.guard.claims import render
 from desk.governance.principals import Principal
 from desk.runs.events import RunFailed, ToolCalled, TraceEvent, TurnFinished, TurnPaused, TurnStarted
 from desk.runs.model_answers import forget_answers
+from desk.runs.repository import events_of
 from graphs.assistant import RECURSION_LIMIT, Before, State, Tell, Turning, noted, turning
 from graphs.checkpoints.checkpointer import open_checkpoints
 from graphs.conversations.launching import RunsOfOwner
-from graphs.conversations.turns import (
+from graphs.conversations.repository import (
     KIND,
     asked_with,
     begin_conversation,
@@ -38,10 +39,9 @@ from graphs.conversations.turns import (
     update,
 )
 from graphs.dependencies import Dependencies
+from graphs.jobs.execution import code_of, kind_of
 from graphs.runs.event_log import EventLog, Place, logged
-from graphs.runs.execution import code_of, kind_of
-from graphs.runs.recent import recent_results
-from graphs.runs.repository import events_of
+from graphs.runs.recent_runs import recent_results
 from graphs.runs.usage import usage_of
 from graphs.stream_parts import Stopped, events
 from store.errors import Conflict

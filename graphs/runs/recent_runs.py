@@ -1,6 +1,6 @@
 """The latest runs of a person, found without reading all of them."""
 
-from graphs.runs.repository import KIND, Run
+from desk.runs.repository import KIND, Run
 from store.errors import Invalid
 from store.records import iterate_records
 from store.store import Store

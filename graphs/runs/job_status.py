@@ -7,7 +7,7 @@ from pydantic import Field
 
 from desk.governance.approvals import Approval
 from desk.runs.progress import Folding, Progress
-from graphs.runs.states import RunState, Transition
+from desk.runs.states import RunState, Transition
 from quant.numeric.frozen import Frozen
 from store.records import Key
 from store.store import Store
@@ -49,7 +49,7 @@ class JobPage(Frozen):
 
 
 def summary(run: Any) -> JobSummary:
-    """Of a `graphs.runs.repository.Run`."""
+    """Of a `desk.runs.repository.Run`."""
     at = f"/api/jobs/{run.id}"
     return JobSummary(
         id=run.id,
@@ -74,7 +74,7 @@ def summary(run: Any) -> JobSummary:
 
 async def job_of(store: Store, owner: str, run_id: str) -> Job:
     from desk.governance.approvals import load_approval
-    from graphs.runs.repository import events_of, run_of
+    from desk.runs.repository import events_of, run_of
 
     run = await run_of(store, owner, run_id)
     folding = Folding()
@@ -95,7 +95,7 @@ async def job_page(
     store: Store, owner: str, *, state: RunState | None, name: str, after: str | None, limit: int
 ) -> JobPage:
     """The newest first. With a name a page may hold fewer, and even none, although more come after it."""
-    from graphs.runs.repository import KIND, Run
+    from desk.runs.repository import KIND, Run
 
     label = None if state is None else ("state", state)
     found: list[JobSummary] = []

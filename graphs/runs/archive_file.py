@@ -20,7 +20,7 @@ from desk.optimization.repositories.result_repository import Stage, result_key
 from desk.optimization.repositories.trial_repository import KIND as TRIAL
 from desk.runs.decisions import KIND as DECISION
 from desk.runs.model_answers import KIND as ANSWER
-from graphs.runs.repository import Run
+from desk.runs.repository import Run
 from graphs.runs.reproductions import KIND as REPRODUCTION
 from quant.numeric.frozen import Frozen
 from store.errors import Missing

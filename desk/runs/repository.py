@@ -9,8 +9,7 @@ from desk.optimization.repositories.result_repository import load_result
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import OptimizationResult
 from desk.runs.events import TRACE_EVENT, TraceEvent
-from graphs.runs.event_log import numbered
-from graphs.runs.states import STAGES, STOPPED, RunState, Transition, check_transition
+from desk.runs.states import STAGES, STOPPED, RunState, Transition, check_transition
 from quant.numeric.frozen import Frozen
 from store.errors import Conflict, Missing
 from store.records import Key, LabelName, Put, Record, iterate_records
@@ -139,6 +138,10 @@ async def list_runs(store: Store, owner: str) -> list[Run]:
     """The owner's runs, newest first."""
     found = iterate_records(store.records, owner, KIND, newest_first=True)
     return [Run.model_validate(record.document) async for record in found]
+
+
+def numbered(event: TraceEvent, sequence: int) -> TraceEvent:
+    return event.model_copy(update={"sequence": sequence})
 
 
 async def events_of(store: Store, owner: str, run_id: str, *, after: int = 0) -> list[TraceEvent]:

@@ -1,0 +1,118 @@
+"""Reproduces a completed run from its manifest, without any model, and compares the digests."""
+
+import tempfile
+import uuid
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+from desk.base.errors import UserError
+from desk.optimization.inputs.owned_market import load_owned
+from desk.optimization.repositories.ledger import load_ledger
+from desk.optimization.repositories.result_repository import load_result
+from desk.optimization.result import OptimizationResult
+from desk.runs.repository import result_of, run_of
+from graphs.dependencies import Dependencies
+from graphs.jobs.job_queue import queue_of
+from graphs.runs.creation import create_run
+from graphs.runs.outcomes import completed
+from graphs.runs.reproductions import Reproduction, key, reproductions, save
+from store.embedded import open_store
+from store.errors import Unavailable
+
+ATTEMPTS = 3
+UNSENT_AFTER = timedelta(minutes=1)
+"""A repeated request sends the message again after this time, in case the first process died before it did."""
+
+
+async def request_reproduction(dependencies: Dependencies, owner: str, run_id: str) -> Reproduction:
+    """Put it into the queue; one that has not ended is answered again instead."""
+    found = await completed(dependencies.store, owner, run_id)
+    for earlier in await reproductions(dependencies.store, owner, run_id):
+        if earlier.ended_at is None:
+            if earlier.state == "queued" and earlier.asked_at < dependencies.now() - UNSENT_AFTER:
+                await _send(dependencies, owner, earlier)
+            return earlier
+    assert found.run.result_digest is not None
+    asked = Reproduction(
+        id=uuid.uuid4().hex,
+        job=run_id,
+        state="queued",
+        asked_at=dependencies.now(),
+        stored_digest=found.run.result_digest,
+    )
+    await save(dependencies.store, owner, asked)
+    try:
+        await _send(dependencies, owner, asked)
+    except Unavailable:
+        await dependencies.store.records.delete(key(owner, run_id, asked.id))
+        raise
+    return asked
+
+
+async def carry_out(
+    dependencies: Dependencies, owner: str, run_id: str, reproduction_id: str, *, attempt: int = 1
+) -> Reproduction:
+    """What a worker does with the message; one that has ended is left as it is."""
+    record = await dependencies.store.records.get(key(owner, run_id, reproduction_id))
+    if record is None:
+        raise UserError(f"reproduction: there is no {reproduction_id!r} of {run_id!r}; expected one that was asked for")
+    one = Reproduction.model_validate(record.document)
+    if one.ended_at is not None:
+        return one
+    if attempt > ATTEMPTS:
+        return await _end(dependencies, owner, one, state="failed", error=f"{ATTEMPTS} workers did not survive it")
+    await save(dependencies.store, owner, one.model_copy(update={"state": "running"}))
+    then = await result_of(dependencies.store, owner, run_id)
+    assert then is not None
+    try:
+        now = await reproduce(dependencies, owner, run_id)
+    except UserError as error:
+        return await _end(dependencies, owner, one, state="failed", error=str(error))
+    return await _end(
+        dependencies,
+        owner,
+        one,
+        state="done",
+        reproduced_digest=now.digest(),
+        same=now.digest() == one.stored_digest,
+        same_code=now.manifest.code_version == then.manifest.code_version,
+    )
+
+
+async def _send(dependencies: Dependencies, owner: str, asked: Reproduction) -> None:
+    await queue_of(dependencies).send({"owner": owner, "job": asked.job, "reproduction": asked.id})
+
+
+async def _end(dependencies: Dependencies, owner: str, one: Reproduction, **said: object) -> Reproduction:
+    ended = one.model_copy(update={"ended_at": dependencies.now(), **said})
+    await save(dependencies.store, owner, ended)
+    return ended
+
+
+async def reproduce(dependencies: Dependencies, owner: str, run_id: str) -> OptimizationResult:
+    """Run the manifest again in a store of its own, with the decisions of then and without any model."""
+    # both import heavy libraries, which requests do not need
+    from desk.compute.local import LocalRunner
+    from graphs.jobs.execution import execute
+
+    run = await run_of(dependencies.store, owner, run_id)
+    earlier = await result_of(dependencies.store, owner, run_id)
+    if earlier is None:
+        raise UserError(f"run: {run_id!r} has no result yet; expected a completed run")
+    with tempfile.TemporaryDirectory() as folder:
+        async with open_store(Path(folder)) as store:
+            fresh = Dependencies(
+                store=store,
+                prices=dependencies.prices_of(owner),
+                jobs=LocalRunner(store, partial(load_owned, store, dependencies.prices_of(owner))),
+                models=dependencies.models,
+                checkpoints=Path(folder) / "checkpoints.sqlite",
+                thresholds=None,
+                now=dependencies.now,
+            )
+            ledger = await load_ledger(dependencies.store, owner, run.ledger)
+            again = await create_run(fresh, owner, earlier.manifest.request, ledger=ledger)
+            async for _ in execute(fresh, owner, again, decisions=earlier.manifest.decisions):
+                pass
+            return await load_result(store, owner, again, "final")
