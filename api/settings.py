@@ -438,11 +438,6 @@ def read_settings() -> Settings:
     return settings
 
 
-def server_at(option: str | None) -> str:
-    """The server that a command asks, as its option or the setting names it; empty for none."""
-    return read_settings().server if option is None else option.strip()
-
-
 MODEL_VARIABLES: dict[str, tuple[str, ...]] = {
     "MODEL": ("model",),
     "MODEL_RISK_MANAGER": ("agents", "risk_manager"),

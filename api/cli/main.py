@@ -9,11 +9,29 @@ from pathlib import Path
 import typer
 from typer.exceptions import TyperException
 
-from api.cli.commands import approve as approving
-from api.cli.commands import audit, chat, cleanup, doctor, keys, optimize, pipeline, serve, surrogate, work, worker
-from api.cli.commands import data as prices
-from api.cli.commands import replay as replaying
-from api.cli.commands import runs as past
+from api.cli.commands import (
+    approvals,
+    approve,
+    audit,
+    cancel,
+    chat,
+    cleanup,
+    data,
+    doctor,
+    export,
+    keys,
+    optimize,
+    pipeline,
+    replay,
+    reproduce,
+    runs,
+    serve,
+    show,
+    surrogate,
+    trace,
+    work,
+    worker,
+)
 from api.cli.terminal import plain
 from api.operations.log import Place, record
 from api.settings import read_settings
@@ -37,21 +55,30 @@ app = typer.Typer(
         "130 interrupted."
     ),
 )
-optimize.register(app)
-chat.register(app)
-approving.register(app)
-audit.register(app)
-past.register(app)
-prices.register(app)
-pipeline.register(app)
-surrogate.register(app)
-cleanup.register(app)
-replaying.register(app)
-serve.register(app)
-keys.register(app)
-work.register(app)
-worker.register(app)
-doctor.register(app)
+for command in (
+    optimize,
+    chat,
+    approve,
+    approvals,
+    audit,
+    runs,
+    show,
+    trace,
+    reproduce,
+    export,
+    cancel,
+    data,
+    pipeline,
+    surrogate,
+    cleanup,
+    replay,
+    serve,
+    keys,
+    work,
+    worker,
+    doctor,
+):
+    command.register(app)
 
 
 def run(arguments: Sequence[str]) -> int:

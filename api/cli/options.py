@@ -302,3 +302,9 @@ Server = Annotated[
 
 OVERRIDES = frozenset({"name", "trials", "paths", "years", "seed"})
 """What may be given beside a request file."""
+
+RunName = Annotated[
+    str,
+    typer.Argument(metavar="RUN", help="The id of a run, its unique beginning, or `last`."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -67,7 +67,7 @@ def option_of(path: str) -> str:
     return _OPTION_OF.get(".".join(steps), path)
 
 
-def called(error: InvalidInput, *, by_options: bool) -> InvalidInput:
+def name_as_typed(error: InvalidInput, *, by_options: bool) -> InvalidInput:
     """`error` with its field named as the person typed it."""
     name = option_of(error.field) if by_options else error.field
     if name != error.field:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.commands.runs import AsJson
+from api.cli.options import AsJson
 from api.settings import Settings, read_settings
 from desk.base.errors import InvalidInput
 

@@ -7,17 +7,21 @@ from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from api.cli import options
-from api.settings import Settings, read_settings, server_at
+from api.cli.chats.opening import open_chats
+from api.cli.chats.port import Chat, Chats
+from api.cli.output.progress import Reporter
+from api.cli.terminal import plain, stderr, stdout
 from desk.base.errors import InvalidInput, UserError
+from desk.conversation.reply import OFFERS
+from desk.conversation.schemas import UNANSWERED, Conversation, Turn
+from desk.figures.figures import Figure, format_cell, format_figure
+from desk.runs.events import ClaimReleased
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from api.cli.chat_backends import Partner
-    from desk.conversation.schemas import Conversation, Turn
-    from desk.figures.figures import Figure
     from desk.figures.tables import Exhibit
     from desk.runs.events import TraceEvent
 
@@ -58,22 +62,22 @@ def register(app: typer.Typer) -> None:
     app.command()(chats)
 
 
-def said(arguments: Sequence[str]) -> tuple[str, ...]:
-    """The messages that a command line says; nothing is executed."""
-    own = typer.Typer(add_completion=False)
-    own.command()(chat)
-    found: list[tuple[str, ...]] = []
+def parse_messages(arguments: Sequence[str]) -> tuple[str, ...]:
+    """The messages of a command line; nothing is executed."""
+    parser = typer.Typer(add_completion=False)
+    parser.command()(chat)
+    scripts: list[tuple[str, ...]] = []
 
     def take(conversation: str | None, say: Sequence[str]) -> int:
         if conversation is not None or not say:
             raise InvalidInput(
                 "command", "chat", reason="only a new conversation can be recorded", allowed="chat --say TEXT ..."
             )
-        found.append(tuple(say))
+        scripts.append(tuple(say))
         return 0
 
-    typer.main.get_command(own).main(list(arguments), prog_name="chat", standalone_mode=False, obj=take)
-    return found[0]
+    typer.main.get_command(parser).main(list(arguments), prog_name="chat", standalone_mode=False, obj=take)
+    return scripts[0]
 
 
 def chat(
@@ -85,111 +89,74 @@ def chat(
     server: options.Server = None,
 ) -> int:
     """Talk to the assistant: it searches, compares, simulates and explains, and shows where each number comes from."""
-    if context.obj is not None:  # somebody wants to know what is said
+    if context.obj is not None:  # the caller of `parse_messages` takes the messages
         return context.obj(conversation, say or ())
-    settings, url = read_settings(), server_at(server)
     if branch is not None and conversation is None:
-        raise InvalidInput(
-            "--branch", branch, reason="of which conversation is not said", allowed="with --conversation"
-        )
+        raise InvalidInput("--branch", branch, reason="no conversation is named", allowed="with --conversation")
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
         try:
-            talk = Talk(runner.run(_opened(settings, stack, conversation, branch, url)))
-            return talk.all_of(say, runner) if say else talk.through(runner)
-        except KeyboardInterrupt:
-            there = f" --server {url}" if url else ""
-            print(f"Interrupted; go on with it: python -m api chat --conversation last{there}", file=sys.stderr)
-            raise
+            opened = runner.run(stack.enter_async_context(open_chats(server, answering=True)))
+            return _talk(opened, runner, conversation, branch, say)
         finally:
             runner.run(stack.aclose())
 
 
+def _talk(
+    opened: Chats, runner: asyncio.Runner, conversation: str | None, branch: int | None, say: Sequence[str] | None
+) -> int:
+    try:
+        talk = Talk(runner.run(_open(opened, conversation, branch)))
+        return talk.all_of(say, runner) if say else talk.through(runner)
+    except KeyboardInterrupt:
+        print(f"Interrupted; continue it: python -m api chat --conversation last{opened.option}", file=sys.stderr)
+        raise
+
+
+async def _open(opened: Chats, name: str | None, turn: int | None) -> Chat:
+    chat = opened.open(await opened.begin() if name is None else _choose(await opened.conversations(), name))
+    if turn is not None:
+        await chat.branch(turn)
+    return chat
+
+
 def chats(*, server: options.Server = None) -> int:
     """List your conversations, newest first."""
-    if url := server_at(server):
-        from api.cli.server_runs import client_of
-
-        with client_of(url) as client:
-            return _list(list(client.threads()))
 
     async def listed() -> int:
-        from api.app import create_dependencies
-        from graphs.conversations.turn_execution import conversations
-
-        settings = read_settings()
-        async with create_dependencies(settings) as dependencies:
-            return _list(await conversations(dependencies.store, settings.owner))
+        async with open_chats(server, answering=False) as opened:
+            _print(await opened.conversations())
+        return 0
 
     return asyncio.run(listed())
 
 
-def _list(found: "Sequence[Conversation]") -> int:
-    from rich.table import Table
-
-    from api.cli.terminal import plain, stdout
-
-    if not found:
+def _print(conversations: "Sequence[Conversation]") -> None:
+    if not conversations:
         print("No conversation yet: python -m api chat begins one.")
-        return 0
+        return
     table = Table(box=None, pad_edge=False)
     for heading in ("Conversation", "Begun (UTC)", "Turns", "First message"):
         table.add_column(heading, no_wrap=heading != "First message")
-    for each in found:
+    for each in conversations:
         table.add_row(each.id, each.created_at.strftime("%Y-%m-%d %H:%M"), str(each.turns), plain(each.title))
     stdout().print(table)
-    return 0
 
 
-async def _opened(
-    settings: Settings, stack: AsyncExitStack, named: str | None, turn: int | None, url: str
-) -> "Partner":
-    partner = _at_server(settings, stack, named, url) if url else await _open_local_chat(settings, stack, named)
-    if turn is not None:
-        await partner.branch(turn)
-    return partner
-
-
-async def _open_local_chat(settings: Settings, stack: AsyncExitStack, named: str | None) -> "Partner":
-    from api.app import create_dependencies
-    from api.cli.chat_backends import LocalChat
-    from api.models import maker_of
-    from graphs.conversations.turn_execution import begin_conversation, conversations
-
-    models = maker_of(settings)()
-    dependencies = await stack.enter_async_context(create_dependencies(settings, models))
-    if named is None:
-        found = await begin_conversation(dependencies, settings.owner)
-    else:
-        found = _chosen(await conversations(dependencies.store, settings.owner), named)
-    return LocalChat(dependencies, settings, found)
-
-
-def _at_server(settings: Settings, stack: AsyncExitStack, named: str | None, url: str) -> "Partner":
-    from api.cli.chat_backends import AtServer
-    from api.cli.server_runs import client_of
-
-    client = stack.enter_context(client_of(url))
-    found = client.start_thread().id if named is None else _chosen(list(client.threads()), named)
-    return AtServer(client, settings, found)
-
-
-def _chosen(every: "Sequence[Conversation]", text: str) -> str:
-    found, begun = [each.id for each in every], [each.id for each in every if each.turns]
-    chosen = begun[:1] if text == "last" else [id_ for id_ in found if text and id_.startswith(text)]
-    if len(chosen) != 1:
-        reason = f"{text!r} names {len(chosen)} conversations" if found else "there is none yet"
+def _choose(conversations: "Sequence[Conversation]", text: str) -> str:
+    ids, begun = [each.id for each in conversations], [each.id for each in conversations if each.turns]
+    matches = begun[:1] if text == "last" else [id_ for id_ in ids if text and id_.startswith(text)]
+    if len(matches) != 1:
+        reason = f"{text!r} names {len(matches)} conversations" if ids else "there is none yet"
         raise InvalidInput("--conversation", text, reason=reason, allowed="an id of `python -m api chats`, or last")
-    return chosen[0]
+    return matches[0]
 
 
 class Talk:
     """One conversation on this terminal."""
 
-    def __init__(self, partner: "Partner") -> None:
-        from api.cli.terminal import stderr, stdout
-
-        self._partner = partner
+    def __init__(self, chat: Chat) -> None:
+        self._chat = chat
         self._out: Console = stdout()
         self._aside: Console = stderr()
         self._cut_off = False
@@ -207,7 +174,7 @@ class Talk:
 
     def through(self, runner: asyncio.Runner) -> int:
         """Until the person leaves."""
-        begun = f"Conversation {self._partner.conversation}, answered by {self._partner.name}."
+        begun = f"Conversation {self._chat.conversation}, answered by {self._chat.name}."
         self._aside.print(f"{begun} /help says what can be asked, /quit leaves.")
         terminal = sys.stdin is not None and sys.stdin.isatty()
         state = self._heard(runner, self._go_on(), terminal=terminal)
@@ -237,43 +204,38 @@ class Talk:
 
     async def _go_on(self) -> str:
         """With a turn that was left unfinished."""
-        from desk.conversation.schemas import UNANSWERED
-
-        last, state = await self._partner.last(), await self._state()
-        missed, self._cut_off = self._cut_off and self._partner.detached, False
+        last, state = await self._chat.last(), await self._state()
+        missed, self._cut_off = self._cut_off and self._chat.detached, False
         if state not in UNANSWERED and not missed:
             return state
-        self._aside.print(f"Going on with: {_shown((await self._partner.turn(last)).asked)}")
-        return await self._follow(lambda: self._partner.resume(last), last)
+        self._aside.print(f"Going on with: {_shown((await self._chat.turn(last)).asked)}")
+        return await self._follow(lambda: self._chat.resume(last), last)
 
     async def _say(self, text: str) -> str:
         if (self._cut_off or await self._state() == "waiting") and await self._go_on() == "waiting":
             self._aside.print("Your message was not sent: the one before waits. /branch N goes on after turn N.")
             return "waiting"
-        number = await self._partner.last() + 1
-        return await self._follow(lambda: self._partner.ask(text), number)
+        number = await self._chat.last() + 1
+        return await self._follow(lambda: self._chat.ask(text), number)
 
     async def _state(self) -> str:
         """Of the last turn."""
-        last = await self._partner.last()
-        return (await self._partner.turn(last)).state if last else "completed"
+        last = await self._chat.last()
+        return (await self._chat.turn(last)).state if last else "completed"
 
     async def _follow(self, events: "Callable[[], AsyncGenerator[TraceEvent]]", number: int) -> str:
         """Show what happens until the turn is answered or left waiting."""
         while True:
             await self._show(events())
-            turn = await self._partner.turn(number)
+            turn = await self._chat.turn(number)
             if turn.state != "waiting":
                 self._close(turn)
                 return turn.state
-            if not await self._partner.decided(turn):
+            if not await self._chat.decide(turn):
                 return "waiting"
-            events = lambda: self._partner.resume(number)  # noqa: E731
+            events = lambda: self._chat.resume(number)  # noqa: E731
 
     async def _show(self, events: "AsyncGenerator[TraceEvent]") -> None:
-        from api.cli.output.progress import Reporter
-        from desk.runs.events import ClaimReleased
-
         with Reporter(self._aside) as reporter:
             async with aclosing(events) as following:
                 async for event in following:
@@ -283,8 +245,6 @@ class Talk:
                         reporter.show(event)
 
     def _close(self, turn: "Turn") -> None:
-        from desk.conversation.reply import OFFERS
-
         for exhibit in turn.exhibits:
             self._exhibit(exhibit, {figure.id: figure for figure in turn.figures})
         if turn.outcome == "no_answer" and not turn.claims:
@@ -296,31 +256,25 @@ class Talk:
             self._out.print(f"  · {does}: “{example}”")
 
     async def _command(self, text: str) -> str:
-        from desk.conversation.reply import OFFERS
-
-        last = await self._partner.last()
+        last = await self._chat.last()
         match text.split():
             case ["/help"]:
                 for does, example in OFFERS.values():
                     self._out.print(f"  · {does}: “{example}”")
             case ["/figures"] if last:
-                self._figures(await self._partner.turn(last))
+                self._figures(await self._chat.turn(last))
             case ["/turns"]:
                 for number in range(1, last + 1):
-                    self._out.print(f"{number:>4}  {_shown((await self._partner.turn(number)).asked)}")
+                    self._out.print(f"{number:>4}  {_shown((await self._chat.turn(number)).asked)}")
             case ["/branch", number] if number.isdecimal():
-                await self._partner.branch(int(number))
+                await self._chat.branch(int(number))
                 self._cut_off = False
-                self._aside.print(f"Conversation {self._partner.conversation} goes on after turn {number}.")
+                self._aside.print(f"Conversation {self._chat.conversation} goes on after turn {number}.")
             case _:
                 self._aside.print("Known here: /help, /figures, /turns, /branch N, /quit.")
         return "completed"
 
     def _exhibit(self, exhibit: "Exhibit", figures: "dict[str, Figure]") -> None:
-        from rich.table import Table
-
-        from desk.figures.figures import format_cell
-
         self._out.print()
         self._out.print(_shown(exhibit.title), style="italic")
         table = Table(box=None, pad_edge=False, show_header=any(exhibit.columns))
@@ -332,10 +286,6 @@ class Talk:
         self._out.print(table)
 
     def _figures(self, turn: "Turn") -> None:
-        from rich.table import Table
-
-        from desk.figures.figures import format_figure
-
         table = Table(box=None, pad_edge=False)
         for heading in ("Figure", "What it measures", "Computed as"):
             table.add_column(heading)
@@ -369,6 +319,4 @@ def _lines() -> Iterator[str]:
 
 
 def _shown(text: str) -> Any:
-    from api.cli.terminal import plain
-
     return plain(text)

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.commands.runs import AsJson, with_dependencies
+from api.cli.dependencies import with_dependencies
+from api.cli.options import AsJson
 from api.settings import Settings
 from desk.base.errors import InvalidInput
 
@@ -55,7 +56,7 @@ def restore(run: Anyones) -> int:
     """
 
     async def answer(settings: Settings, dependencies: "Dependencies") -> int:
-        from api.cli.run_lookup import find_anyones
+        from api.cli.runs.lookup import find_anyones
         from graphs.runs import archive
 
         found = await find_anyones(dependencies.store, settings.owner, run)
@@ -87,7 +88,7 @@ def hold(
         raise InvalidInput("--reason", reason, reason=what, allowed=f"1 to {LONGEST} characters, why the run is held")
 
     async def answer(settings: Settings, dependencies: "Dependencies") -> int:
-        from api.cli.run_lookup import find_anyones
+        from api.cli.runs.lookup import find_anyones
         from api.cli.terminal import plain
         from graphs.runs import archive
 

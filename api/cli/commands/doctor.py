@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.commands.runs import AsJson
+from api.cli.options import AsJson
 from api.settings import read_settings
 
 if TYPE_CHECKING:

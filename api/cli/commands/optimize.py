@@ -1,26 +1,19 @@
-"""`optimize`: ask for a strategy, or go on with a run that did not finish."""
+"""`optimize`: search for a strategy, or continue a run that did not finish."""
 
-import asyncio
-import json
 import sys
-import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
 from api.cli import options
-from api.settings import Settings, read_settings, server_at
-from desk.base.errors import InvalidInput, UserError
+from api.cli.following import follow_to_end
+from api.cli.output.surrogates import print_starts
+from api.cli.request_options import name_as_typed, request_from
+from api.cli.runs.opening import open_runs
+from api.cli.runs.port import Runs, Submission
+from desk.base.errors import InvalidInput
 from desk.optimization.request import OptimizationRequest
-from desk.optimization.result import OptimizationResult
-from store.errors import Unavailable
-
-if TYPE_CHECKING:
-    from api.cli.commands.approve import Waiting
-    from graphs.dependencies import Dependencies
-
-STARTED = time.monotonic()
 
 _EPILOG = """
 Examples:
@@ -43,23 +36,21 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=_EPILOG)(optimize)
 
 
-def parsed(arguments: Sequence[str]) -> OptimizationRequest:
+def parse_request(arguments: Sequence[str]) -> OptimizationRequest:
     """The request that a command line asks for; nothing is executed."""
-    own = typer.Typer(add_completion=False)
-    register(own)
-    found: list[OptimizationRequest] = []
+    parser = typer.Typer(add_completion=False)
+    register(parser)
+    requests: list[OptimizationRequest] = []
 
     def take(given: Mapping[str, Any], file: str | None, resume: str | None, *, as_json: bool) -> int:
-        from api.cli.request_options import request_from
-
         for name, value in (("--resume", resume), ("--json", as_json or None)):
             if value is not None:
                 raise InvalidInput(name, value, reason="is no part of a request", allowed="without it")
-        found.append(request_from(given, file))
+        requests.append(request_from(given, file))
         return 0
 
-    typer.main.get_command(own).main(list(arguments), prog_name="optimize", standalone_mode=False, obj=take)
-    return found[0]
+    typer.main.get_command(parser).main(list(arguments), prog_name="optimize", standalone_mode=False, obj=take)
+    return requests[0]
 
 
 def optimize(
@@ -122,134 +113,25 @@ def optimize(
             reason="the run has its request already",
             allowed="--resume alone, or with --json",
         )
-    if context.obj is not None:  # somebody wants to know what is asked
+    if context.obj is not None:  # the caller of `parse_request` takes the request
         for name, value in (("--server", server), ("--warm", warm or None)):
             if value is not None:
                 raise InvalidInput(name, value, reason="is no part of a request", allowed="without it")
         return context.obj(given, request, resume, as_json=json_)
-    if url := server_at(server):
-        from api.cli import server_runs as remote
-
-        if warm:
-            allowed = "without it, or a request file of `python -m api surrogate suggest`"
-            raise InvalidInput("--warm", url, reason="looks at the trials of this home", allowed=allowed)
-        return remote.optimize(url, given, request, resume, as_json=json_)
-    from api.cli.commands.approve import settle
-
-    settings = read_settings()
-    waiting = asyncio.run(_optimize(settings, given, request, resume, warm=warm, as_json=json_))
-    return settle(settings, waiting, as_json=json_)
+    asked = request_from(given, request) if resume is None else None
+    with open_runs(server) as runs:
+        run, notice = runs.resume(resume or "") if asked is None else _submit(runs, asked, request, warm=warm)
+        if notice:
+            print(notice, file=sys.stderr, flush=True)
+        return follow_to_end(runs, run, as_json=json_)
 
 
-async def _optimize(
-    settings: Settings,
-    given: Mapping[str, Any],
-    file: str | None,
-    resume: str | None,
-    *,
-    warm: bool,
-    as_json: bool,
-) -> "Waiting | None":
-    from api.cli.request_options import called, request_from
-
-    asked = None if resume else request_from(given, file)
-    from api.app import create_dependencies
-    from api.cli.run_lookup import find
-    from api.models import maker_of
-    from graphs.runs.creation import create_run
-
-    models = maker_of(settings)()
-    async with create_dependencies(settings, models) as dependencies:
-        if asked is None:
-            run = (await find(dependencies.store, settings.owner, resume or "")).id
-            print(f"Resuming run {run}, agents driven by {models.name}", file=sys.stderr)
-        else:
-            try:
-                run = await create_run(
-                    dependencies, settings.owner, await _warmed(settings, dependencies, asked) if warm else asked
-                )
-            except InvalidInput as error:
-                raise called(error, by_options=file is None) from error
-        return await follow(settings, dependencies, run, as_json=as_json)
-
-
-async def _warmed(settings: Settings, dependencies: "Dependencies", asked: OptimizationRequest) -> OptimizationRequest:
-    from api.cli.commands.surrogate import tell as tell_source
-    from graphs.runs.surrogates import warm
-
-    found = await warm(dependencies, settings.owner, asked)
-    tell_source(found.surrogate, len(found.request.start))
-    return found.request
-
-
-async def follow(settings: Settings, dependencies: "Dependencies", run: str, *, as_json: bool) -> "Waiting | None":
-    """Execute the run, show what happens and print its result; or tell what it waits for."""
-    from api.cli.commands.approve import waiting_for
-    from api.cli.output.progress import Reporter
-    from api.cli.run_lookup import finished
-    from api.cli.terminal import stderr
-    from api.export.reporting import report, report_path, write
-    from desk.runs.repository import Cancelled
-    from graphs.jobs.remote import carried_out
-    from graphs.runs.computations import computation_of
-
-    if dependencies.jobs.machines.kind == "ray":
-        print("Its search is computed on a Ray cluster (STRATIGOS_COMPUTE)", file=sys.stderr)
-    timer = _compilations()
+def _submit(runs: Runs, request: OptimizationRequest, file: str | None, *, warm: bool) -> Submission:
+    if warm:
+        start = runs.warm(request)
+        print_starts(start.surrogate, len(start.request.start))
+        request = start.request
     try:
-        with Reporter(stderr()) as reporter:
-            async for event in carried_out(dependencies, settings.owner, run):
-                reporter.show(event)
-    except (KeyboardInterrupt, asyncio.CancelledError, Unavailable) as error:
-        stopped = "It stopped" if isinstance(error, Unavailable) else "Interrupted"
-        told = f"{stopped}; finished trials are kept: python -m api optimize --resume {run}"
-        known = await computation_of(dependencies.store, settings.owner, run)
-        if known is not None:
-            place = "is computed elsewhere and goes on" if known.submitted else "may not have begun elsewhere"
-            told = (
-                f"Run {run} {place}; come back: python -m api optimize --resume {run}; "
-                f"end it: python -m api cancel {run}"
-            )
-        print(told, file=sys.stderr)
-        raise
-    except Cancelled as error:
-        resume = f"python -m api optimize --resume {run}"
-        raise UserError(f"run: {run} was cancelled; expected to go on with it ({resume})") from error
-    if waiting := await waiting_for(dependencies, settings.owner, run):
-        return waiting
-    result = await finished(dependencies.store, settings.owner, run)
-    path = report_path(settings, run)
-    write(path, await report(dependencies.store, settings.owner, run, result))
-    compiled = timer.duration if timer.done else 0.0
-    seconds = {"wall": time.monotonic() - STARTED - compiled, "compilation": compiled}
-    apart = f"; kernels compiled in {compiled:.1f} s apart" if compiled else "; kernels came from the cache"
-    tell(result, run, str(path), seconds, f"imports and report included{apart}", as_json=as_json)
-    return None
-
-
-def _compilations() -> Any:
-    """A timer of what numba compiles from now on; loading a kernel from the cache is not compiling."""
-    from numba.core import event
-
-    timer = event.TimingListener()
-    event.register("numba:compile", timer)
-    return timer
-
-
-def tell(
-    result: OptimizationResult, run: str, path: str, seconds: dict[str, float], included: str, *, as_json: bool
-) -> None:
-    """The result on stdout."""
-    if as_json:
-        partial = {"partial": result.partial} if result.partial else {}
-        found = {**partial, "run": run, "report": path, "seconds": seconds, "result_digest": result.digest()}
-        sys.stdout.write(json.dumps(found | {"result": result.model_dump(mode="json")}) + "\n")
-        return
-    from api.cli.output.summary import show
-    from api.cli.terminal import stdout
-
-    show(stdout(), result)
-    print(f"Took {seconds['wall']:.1f} s, {included}")
-    print(f"Run {run}")
-    print(f"Report {path}")
-    print(f"result digest: {result.digest()}")
+        return runs.submit(request)
+    except InvalidInput as error:
+        raise name_as_typed(error, by_options=file is None) from error

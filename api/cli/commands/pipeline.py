@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.accepted_values import short
-from api.cli.commands.approve import WAITING, confirmed
-from api.cli.commands.runs import show_it, with_dependencies
+from api.cli.approval_prompt import WAITING, confirm_start
+from api.cli.commands.optimize import parse_request
+from api.cli.dependencies import with_dependencies
+from api.cli.options import AsJson
+from api.cli.output.results import print_result
 from api.cli.terminal import plain
 from api.export.formatting import sentence_case
 from api.settings import Settings, read_settings
@@ -53,7 +56,6 @@ Options = Annotated[
 ]
 Training = Annotated[bool, typer.Option("--training", help="Also fit a surrogate of the evaluation on the trials.")]
 Approve = Annotated[bool, typer.Option("--approve", help="Approve the instances and dollars that it takes.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Arn = Annotated[str, typer.Argument(metavar="ARN", help="Of the execution, as `pipeline start` printed it.")]
 Fetch = Annotated[bool, typer.Option("--fetch", help="Bring the result in, and write its report.")]
 
@@ -119,7 +121,7 @@ def start(asked: Options = None, *, training: Training = False, approve: Approve
         with closing(_pipelines(settings)) as pipelines:
             with _named_as_typed(asked):
                 given, prices = await asked_for(dependencies, settings.owner, request)
-            if not (_told(settings, dependencies, request) or approve or confirmed()):
+            if not (_told(settings, dependencies, request) or approve or confirm_start()):
                 return WAITING
             arn = await pipelines.start(given, prices, training=training)
         print(json.dumps({"arn": arn, "pipeline": given.run}) if json_ else arn)
@@ -220,25 +222,23 @@ async def _tell(
         found = {"pipeline": name, "report": str(path), "result_digest": result.digest()}
         sys.stdout.write(json.dumps(found | {"result": result.model_dump(mode="json")}) + "\n")
     else:
-        show_it(result, path, watermark=None)
+        print_result(result, path)
     return 0
 
 
 def _request(asked: list[str] | None) -> "OptimizationRequest":
-    from api.cli.commands.optimize import parsed
-
-    return parsed(asked or [])
+    return parse_request(asked or [])
 
 
 @contextmanager
 def _named_as_typed(asked: list[str] | None) -> "Iterator[None]":
     """What the prices refuse is told by the option that asked for it."""
-    from api.cli.request_options import called
+    from api.cli.request_options import name_as_typed
 
     try:
         yield
     except InvalidInput as error:
-        raise called(error, by_options="--request" not in (asked or [])) from error
+        raise name_as_typed(error, by_options="--request" not in (asked or [])) from error
 
 
 def _engine(settings: Settings) -> "MakeEngine | None":

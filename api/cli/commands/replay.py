@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api.cli.commands.chat import parse_messages
+from api.cli.commands.optimize import parse_request
 from api.settings import read_model_options, read_settings
 from desk.base.errors import InvalidInput
 
@@ -60,12 +62,8 @@ def record(arguments: Arguments, *, output: Output = Path("cassette.yaml"), agai
 
 def _script(arguments: list[str]) -> "Script":
     if arguments[0] == "optimize":
-        from api.cli.commands.optimize import parsed
-
-        return parsed(arguments[1:])
-    from api.cli.commands.chat import said
-
-    return said(arguments[1:])
+        return parse_request(arguments[1:])
+    return parse_messages(arguments[1:])
 
 
 def replay(cassette: Tape) -> int:

@@ -1,14 +1,15 @@
 """The commands on surrogates: `surrogate fit`, `list`, `predict` and `suggest`."""
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import ValidationError
 
-from api.cli.commands.runs import AsJson, with_dependencies
+from api.cli.dependencies import with_dependencies
+from api.cli.options import AsJson
+from api.cli.output.surrogates import print_starts
 from api.settings import Settings
 from desk.base.errors import InvalidInput
 
@@ -123,19 +124,11 @@ def suggest(
         from graphs.runs.surrogates import warm
 
         found = await warm(dependencies, settings.owner, await _asked(settings, dependencies, run, request), count)
-        tell(found.surrogate, len(found.request.start))
+        print_starts(found.surrogate, len(found.request.start))
         print(found.request.model_dump_json(indent=2))
         return 0
 
     return with_dependencies(answer)
-
-
-def tell(surrogate: "Surrogate", count: int) -> None:
-    """Where the first configs of a search come from."""
-    source = f"version {surrogate.version} of the surrogate of {surrogate.problem[:12]}"
-    better = surrogate.held_out["objective"].beats_mean
-    said = "" if better else "; on trials that it has not seen it is no better than their mean"
-    print(f"{count} configurations to begin with, from {source} ({surrogate.trials} trials{said})", file=sys.stderr)
 
 
 async def _asked(settings: Settings, dependencies: "Dependencies", run: str, file: str | None) -> "OptimizationRequest":
@@ -147,7 +140,7 @@ async def _asked(settings: Settings, dependencies: "Dependencies", run: str, fil
 
 
 async def _found(settings: Settings, dependencies: "Dependencies", run: str) -> "Run":
-    from api.cli.run_lookup import find
+    from api.cli.runs.lookup import find
     from desk.runs.repository import list_runs
 
     try:

@@ -1,0 +1,76 @@
+"""Follows a run to its end, and asks the person at the terminal where it waits for a decision."""
+
+import json
+import sys
+from pathlib import Path
+
+from api.cli.approval_prompt import WAITING, ask_person, instructions
+from api.cli.output.progress import Reporter, ruled
+from api.cli.output.results import print_outcome
+from api.cli.runs.port import Completed, Failed, RecordedDecision, Runs
+from api.cli.terminal import plain, stderr
+from api.export.reporting import report_path, write
+from api.home import prepare_home
+from api.settings import Settings, read_settings
+from desk.governance.approvals import ApprovalDecision
+from store.errors import Unavailable
+
+FAULT = 1
+
+
+def follow_to_end(runs: Runs, run: str, *, as_json: bool) -> int:
+    """Show the run until it has a result or waits for a decision; returns the exit code."""
+    try:
+        return _follow_to_end(runs, run, as_json=as_json)
+    except (KeyboardInterrupt, Unavailable) as error:
+        print(runs.interruption(run, error), file=sys.stderr)
+        raise
+
+
+def _follow_to_end(runs: Runs, run: str, *, as_json: bool) -> int:
+    settings = read_settings()
+    while True:
+        with Reporter(stderr()) as reporter:
+            outcome = runs.follow(run, reporter.show)
+        if isinstance(outcome, Failed):
+            print(outcome.message, file=sys.stderr)
+            return FAULT
+        if isinstance(outcome, Completed):
+            path = save_report(settings, runs, outcome)
+            print_outcome(outcome, path, runs.elapsed(), as_json=as_json)
+            return 0
+        if as_json:
+            print(json.dumps({"run": run, "state": "waiting", "asked": outcome.asked.model_dump(mode="json")}))
+            return WAITING
+        decision = ask_person(settings, outcome, instructions(outcome, option=runs.option))
+        if decision is None:
+            return WAITING
+        if not record(runs, run, decision).follow:
+            return 0
+
+
+def record(runs: Runs, name: str, decision: ApprovalDecision) -> RecordedDecision:
+    """Record the decision about a run that waits, and print the one in force."""
+    recorded = runs.decide(name, decision)
+    print_decision(recorded)
+    if recorded.question is not None:
+        return recorded
+    if decision.verdict == "rejected":
+        print(f"Run {recorded.run} is rejected; nothing of it was computed", file=sys.stderr)
+        return recorded._replace(follow=False)
+    if not recorded.follow:
+        resume = f"python -m api optimize --resume {recorded.run}"
+        print(f"It was decided before; if it was cut off: {resume}", file=sys.stderr)
+    return recorded
+
+
+def print_decision(recorded: RecordedDecision) -> None:
+    print(plain(ruled(recorded.decision, recorded.subject)), file=sys.stderr, flush=True)
+
+
+def save_report(settings: Settings, runs: Runs, run: Completed) -> Path:
+    """Write the report into the home and return its path."""
+    prepare_home(settings)
+    path = report_path(settings, run.run)
+    write(path, runs.report(run))
+    return path

@@ -1,0 +1,301 @@
+"""Runs in the store of STRATIGOS_HOME, executed by this process.
+
+LangGraph, the numeric core and the reports are imported where a command needs them: listing runs takes none of them.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from api.app import create_dependencies
+from api.cli.runs.lookup import choose, find, load_result
+from api.cli.runs.port import (
+    STARTED,
+    Completed,
+    Digests,
+    Elapsed,
+    ListedQuestion,
+    Questions,
+    RecordedDecision,
+    Submission,
+    Waiting,
+)
+from api.export.formats import as_csv, as_json, provenance
+from api.export.reporting import report
+from api.models import maker_of
+from api.settings import Settings
+from desk.base.errors import InvalidInput, UserError
+from desk.governance.approval_requests import question_page
+from desk.governance.approvals import ApprovalDecision, Subject, load_approval
+from desk.governance.principals import Principal
+from desk.governance.roles import ROLES
+from desk.optimization.holdout import OpenedHoldout, opened_holdout
+from desk.optimization.repositories.trial_repository import stored_trials
+from desk.optimization.request import OptimizationRequest
+from desk.runs.repository import Cancelled, list_runs, run_of
+from desk.runs.states import STOPPED
+from graphs.runs.computations import computation_of
+from graphs.runs.job_status import JobSummary, summary
+from store.errors import Unavailable
+
+if TYPE_CHECKING:
+    from agents.models.factory import Models
+    from api.export.job_files import Format
+    from desk.runs.events import TraceEvent
+    from graphs.dependencies import Dependencies
+    from graphs.runs.surrogates import Warm
+
+T = TypeVar("T")
+Opening: TypeAlias = "Callable[[Settings, Models | None], AbstractAsyncContextManager[Dependencies]]"
+
+
+class LocalRuns:
+    """Adapter of `Runs`; its dependencies are opened by the first call and closed by `close`."""
+
+    option = ""
+
+    def __init__(self, settings: Settings, opening: "Opening" = create_dependencies) -> None:
+        self._settings = settings
+        self._owner = settings.owner
+        self._opening = opening
+        self._runner = asyncio.Runner()
+        self._stack = AsyncExitStack()
+        self._dependencies: Dependencies | None = None
+        self._compilations: Any = None
+
+    def close(self) -> None:
+        with self._runner:
+            self._runner.run(self._stack.aclose())
+
+    def summaries(self) -> Sequence[JobSummary]:
+        async def listed(dependencies: "Dependencies") -> Sequence[JobSummary]:
+            return [summary(run) for run in await list_runs(dependencies.store, self._owner)]
+
+        return self._run(listed)
+
+    def completed(self, name: str) -> Completed:
+        return self._run(lambda dependencies: self._completed(dependencies, name))
+
+    def report(self, run: Completed) -> str:
+        return self._run(lambda dependencies: report(dependencies.store, self._owner, run.run, run.result))
+
+    def export(self, name: str, format_: "Format") -> str | bytes:
+        async def file(dependencies: "Dependencies") -> str | bytes:
+            run, result, _ = await self._completed(dependencies, name)
+            match format_:
+                case "json":
+                    return as_json(result)
+                case "html":
+                    return await report(dependencies.store, self._owner, run, result)
+            trials = await stored_trials(dependencies.store, self._owner, run)
+            if format_ == "csv":
+                return as_csv(result, trials, provenance(run, result))
+            from api.export.workbook import as_workbook
+
+            return as_workbook(result, trials, provenance(run, result))
+
+        return self._run(file)
+
+    def reproduce(self, name: str) -> Digests:
+        from graphs.jobs.reproduction import reproduce
+
+        async def digests(dependencies: "Dependencies") -> Digests:
+            run, stored, _ = await self._completed(dependencies, name)
+            result = await reproduce(dependencies, self._owner, run)
+            same_code = stored.manifest.code_version == result.manifest.code_version
+            return Digests(stored.digest(), result.digest(), same_code)
+
+        return self._run(digests)
+
+    def cancel(self, name: str, reason: str) -> str:
+        from graphs.jobs.job_queue import cancel
+
+        async def ended(dependencies: "Dependencies") -> str:
+            run = await self._remote(dependencies, name)
+            state = (await cancel(dependencies, self._owner, run, by=self._owner, reason=reason)).state
+            return f"Run {run} is {state}"
+
+        return self._run(ended)
+
+    def questions(self) -> Questions:
+        if self._settings.auth:
+            allowed = "--server with its address, and your key in STRATIGOS_KEY"
+            raise InvalidInput(
+                "--server",
+                None,
+                reason="people sign in here, and a terminal does not identify its user",
+                allowed=allowed,
+            )
+
+        async def open_questions(dependencies: "Dependencies") -> Questions:
+            person = Principal(owner=self._owner, roles=ROLES)
+            page, _ = await question_page(dependencies.store, person, frozenset(), after=None, limit=1000)
+            rows = [ListedQuestion(filed.run[:12], filed.question) for filed in page]
+            return Questions("Run", rows, "python -m api approve RUN (--holdout for a holdout)")
+
+        return self._run(open_questions)
+
+    def warm(self, request: OptimizationRequest) -> "Warm":
+        from graphs.runs.surrogates import warm
+
+        return self._run(lambda dependencies: warm(dependencies, self._owner, request), executing=True)
+
+    def submit(self, request: OptimizationRequest) -> Submission:
+        from graphs.runs.creation import create_run
+
+        async def created(dependencies: "Dependencies") -> Submission:
+            return Submission(await create_run(dependencies, self._owner, request), "")
+
+        return self._run(created, executing=True)
+
+    def resume(self, name: str) -> Submission:
+        async def resumed(dependencies: "Dependencies") -> Submission:
+            assert dependencies.models is not None
+            run = (await find(dependencies.store, self._owner, name)).id
+            return Submission(run, f"Resuming run {run}, agents driven by {dependencies.models.name}")
+
+        return self._run(resumed, executing=True)
+
+    def follow(self, run: str, show: "Callable[[TraceEvent], None]") -> Completed | Waiting:
+        self._compilations = self._compilations or _compilations()
+        return self._run(lambda dependencies: follow(dependencies, self._owner, run, show), executing=True)
+
+    def elapsed(self) -> Elapsed:
+        timer = self._compilations
+        compiled = timer.duration if timer.done else 0.0
+        apart = f"; kernels compiled in {compiled:.1f} s apart" if compiled else "; kernels came from the cache"
+        seconds = {"wall": time.monotonic() - STARTED - compiled, "compilation": compiled}
+        return Elapsed(seconds, f"imports and report included{apart}")
+
+    def interruption(self, run: str, error: BaseException) -> str:
+        return self._run(lambda dependencies: interruption(dependencies, self._owner, run, error))
+
+    def decide(self, name: str, decision: ApprovalDecision) -> RecordedDecision:
+        async def decided(dependencies: "Dependencies") -> RecordedDecision:
+            run = (await find(dependencies.store, self._owner, name)).id
+            in_force = await record_decision(dependencies, self._owner, run, decision, "launch")
+            # an earlier decision is followed by the command that made it
+            return RecordedDecision(run, in_force, "launch", follow=in_force == decision)
+
+        return self._run(decided, executing=decision.verdict != "rejected")
+
+    def decide_holdout(self, name: str, decision: ApprovalDecision) -> RecordedDecision:
+        from graphs.runs.holdout import open_holdout
+
+        async def decided(dependencies: "Dependencies") -> RecordedDecision:
+            run = (await find(dependencies.store, self._owner, name)).id
+            opened = await open_holdout(dependencies, self._owner, run)  # asks the question
+            if opened is None or decision.verdict == "rejected":
+                in_force = await record_decision(dependencies, self._owner, run, decision, "holdout")
+                return RecordedDecision(run, in_force, "holdout", follow=decision.verdict != "rejected")
+            approval = await load_approval(dependencies.store, self._owner, run, "holdout")
+            assert approval is not None
+            assert approval.decided is not None
+            return RecordedDecision(run, approval.decided, "holdout", follow=True)
+
+        return self._run(decided)
+
+    def open_holdout(self, run: str) -> OpenedHoldout:
+        from graphs.runs.holdout import open_holdout
+
+        opened = self._run(lambda dependencies: open_holdout(dependencies, self._owner, run))
+        assert opened is not None
+        return opened
+
+    async def _completed(self, dependencies: "Dependencies", name: str) -> Completed:
+        run = (await find(dependencies.store, self._owner, name)).id
+        result = await load_result(dependencies.store, self._owner, run)
+        opened = await opened_holdout(dependencies.store, self._owner, run)
+        return Completed(run, result, opened and opened.watermark)
+
+    async def _remote(self, dependencies: "Dependencies", name: str) -> str:
+        """The id of a run that is computed outside this process and may be cancelled."""
+        store = dependencies.store
+        runs = await list_runs(store, self._owner)
+        # a cancelled run of which something may still be computed is cancelled again
+        active = [run.id for run in runs if run.state not in STOPPED or run.state == "cancelled"]
+        remote = [run for run in active if await computation_of(store, self._owner, run) is not None]
+        if runs and not remote:
+            run = (await find(store, self._owner, name)).id
+            allowed = "Ctrl-C in the terminal that computes it; with --server a job of a server"
+            raise InvalidInput("RUN", run, reason=f"run {run} is not computed elsewhere", allowed=allowed)
+        if not remote:
+            allowed = "a URL, here or in STRATIGOS_SERVER; without one a run that is computed elsewhere"
+            raise InvalidInput("--server", "", reason="no server is named", allowed=allowed)
+        run = choose(remote, name)
+        if not dependencies.jobs.machines.remote:
+            reason = "does not say where the run is computed"
+            raise InvalidInput("STRATIGOS_COMPUTE", "", reason=reason, allowed="its value when the run began")
+        return run
+
+    def _run(self, operation: "Callable[[Dependencies], Awaitable[T]]", *, executing: bool = False) -> T:
+        async def operate() -> T:
+            if self._dependencies is None:
+                models = maker_of(self._settings)() if executing else None
+                self._dependencies = await self._stack.enter_async_context(self._opening(self._settings, models))
+            return await operation(self._dependencies)
+
+        return self._runner.run(operate())
+
+
+async def follow(
+    dependencies: "Dependencies", owner: str, run: str, show: "Callable[[TraceEvent], None]"
+) -> Completed | Waiting:
+    """Execute the run in this process until it ends or waits for a person."""
+    from graphs.jobs.remote import carried_out
+
+    if dependencies.jobs.machines.kind == "ray":
+        print("Its search is computed on a Ray cluster (STRATIGOS_COMPUTE)", file=sys.stderr)
+    try:
+        async for event in carried_out(dependencies, owner, run):
+            show(event)
+    except Cancelled as error:
+        resume = f"python -m api optimize --resume {run}"
+        raise UserError(f"run: {run} was cancelled; expected to continue it ({resume})") from error
+    return await _waiting(dependencies, owner, run) or Completed(run, await load_result(dependencies.store, owner, run))
+
+
+async def interruption(dependencies: "Dependencies", owner: str, run: str, error: BaseException) -> str:
+    """How to continue or end a run that is no longer followed because of `error`."""
+    computation = await computation_of(dependencies.store, owner, run)
+    if computation is None:
+        reason = "It stopped" if isinstance(error, Unavailable) else "Interrupted"
+        return f"{reason}; finished trials are kept: python -m api optimize --resume {run}"
+    place = "is computed elsewhere and goes on" if computation.submitted else "may not have begun elsewhere"
+    return f"Run {run} {place}; come back: python -m api optimize --resume {run}; end it: python -m api cancel {run}"
+
+
+async def record_decision(
+    dependencies: "Dependencies", owner: str, run: str, decision: ApprovalDecision, subject: Subject
+) -> ApprovalDecision:
+    """Record the decision and return the one in force."""
+    from api.operations.audit import audited_command
+    from graphs.jobs.approval_decisions import decide_approval
+
+    action = f"{'jobs' if subject == 'launch' else subject}.{'reject' if decision.verdict == 'rejected' else 'approve'}"
+    async with audited_command(dependencies.store, Principal(owner=owner, roles=ROLES), action, f"jobs/{run}"):
+        await decide_approval(dependencies, owner, run, decision, subject)
+    approval = await load_approval(dependencies.store, owner, run, subject)
+    assert approval is not None
+    assert approval.decided is not None
+    return approval.decided
+
+
+async def _waiting(dependencies: "Dependencies", owner: str, run: str) -> Waiting | None:
+    if (await run_of(dependencies.store, owner, run)).state != "waiting":
+        return None
+    approval = await load_approval(dependencies.store, owner, run)
+    assert approval is not None
+    return Waiting(run, approval.asked, second_person=bool(dependencies.second_person), question=approval.question)
+
+
+def _compilations() -> Any:
+    """A timer of what numba compiles from now on; loading a kernel from the cache is not compiling."""
+    from numba.core import event
+
+    timer = event.TimingListener()
+    event.register("numba:compile", timer)
+    return timer
