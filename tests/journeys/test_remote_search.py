@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from api.cli.commands.optimize import follow
 from api.cli.main import run
 from api.cli.output.progress import describe, estimated
-from api.settings import read_settings
+from api.cli.runs.local import follow, interruption
 from desk.optimization.estimate import estimate
 from desk.optimization.jobs import JobStatus, Report, SearchJob
 from desk.runs.events import ComputationReported
@@ -60,25 +59,24 @@ def changed(name: str) -> dict:
 
 
 def test_ctrl_c_leaves_the_run_computing_and_says_how_to_come_back_and_how_to_end_it(home, capsys):
-    async def interrupted() -> str:
+    async def interrupted() -> tuple[str, str]:
         async with cloud_dependencies(home, Account(), queue=None) as dependencies:
             made = await create_run(dependencies, OWNER, SMALL)
 
             async def computing() -> bool:
                 return (await run_of(dependencies.store, OWNER, made)).state == "computing"
 
-            following = asyncio.create_task(follow(read_settings(), dependencies, made, as_json=False))
+            following = asyncio.create_task(follow(dependencies, OWNER, made, lambda _: None))
             await eventually(computing)
             following.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await following
             assert await computing()
-            return made
+            return made, await interruption(dependencies, OWNER, made, KeyboardInterrupt())
 
-    made = asyncio.run(interrupted())
-    said = capsys.readouterr().err
-    assert f"Run {made} is computed elsewhere and goes on; come back: python -m api optimize --resume {made}" in said
-    assert f"python -m api cancel {made}" in said
+    made, message = asyncio.run(interrupted())
+    assert f"Run {made} is computed elsewhere and goes on; come back: python -m api optimize --resume {made}" in message
+    assert f"python -m api cancel {made}" in message
     assert run(["show", made]) == 2
     assert "is still computed elsewhere" in capsys.readouterr().err
     assert run(["cancel", made]) == 2  # these settings do not say where
@@ -110,14 +108,14 @@ class OutOfReach(Elsewhere):
 
 
 @pytest.mark.anyio
-async def test_a_job_that_could_not_be_submitted_is_not_said_to_go_on(home, capsys):
+async def test_a_job_that_could_not_be_submitted_is_not_said_to_go_on(home):
     async with cloud_dependencies(home, Account(), queue=None, jobs=OutOfReach(Account())) as dependencies:
         made = await create_run(dependencies, OWNER, SMALL)
-        with pytest.raises(Unavailable):
-            await follow(read_settings(), dependencies, made, as_json=False)
-    said = capsys.readouterr().err
-    assert f"Run {made} may not have begun elsewhere; come back: python -m api optimize --resume {made}" in said
-    assert "goes on" not in said
+        with pytest.raises(Unavailable) as failure:
+            await follow(dependencies, OWNER, made, lambda _: None)
+        message = await interruption(dependencies, OWNER, made, failure.value)
+    assert f"Run {made} may not have begun elsewhere; come back: python -m api optimize --resume {made}" in message
+    assert "goes on" not in message
 
 
 def test_reports_of_machines_are_told_in_a_line():

@@ -93,7 +93,7 @@ def test_help_states_ranges_defaults_and_examples(capsys, monkeypatch):
         (["--prices", "absent.csv"], ["absent.csv", "no such file"]),
         (["--request", "absent.json"], ["--request", "absent.json"]),
         (["--resume", "absent"], ["RUN", "there is no run"]),
-        (["--resume", "x", "--trials", "20"], ["--resume", "allowed"]),
+        (["--resume", "x", "--trials", "20"], ["--resume", "expected"]),
         (["--target-volatility", "0.1"], ["--target-vol"]),
         (["--name", ""], ["--name", "1 to 120 characters"]),
         (["surplus"], ["surplus"]),

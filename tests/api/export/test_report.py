@@ -5,8 +5,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from api.cli.output.summary import benefit
-from api.export.formatting import ONE_HISTORY, limit_row, number, sentence, shape
+from api.export.formatting import ONE_HISTORY, benefit, limit_row, number, sentence, shape
 from api.export.report.page import linked, render
 from desk.figures.figures import RenderedClaim, format_figure
 from desk.optimization.answers import Explanation
