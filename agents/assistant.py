@@ -1,4 +1,4 @@
-"""Answers the person in a conversation; the other agents and the numeric core are its tools."""
+"""The assistant answers the user in a conversation; it uses searches and the numeric core as tools."""
 
 from agents.build import Agent, build
 from agents.models.factory import ModelChain

@@ -1,4 +1,4 @@
-"""How every agent of this project is put together."""
+"""Builds an agent from its declaration: prompt, tools, answer type, limits and the middleware of its model calls."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,23 +14,23 @@ from langchain_core.tools import BaseTool
 from langgraph.graph.state import CompiledStateGraph
 
 import prompts
-from agents.models.calls import Calling
 from agents.models.factory import ModelChain
+from agents.models.middleware import ModelCallMiddleware
 from desk.governance.scope import Scope
 from desk.governance.usage import AgentName
 from desk.runs.context import Context
 from quant.numeric.frozen import Frozen
 
-STEPS_A_CALL = 8
-"""Graph steps that a model call may take, tools included."""
+STEPS_PER_CALL = 8
+"""Graph steps of one model call, tools included."""
 
-NOTHING_TO_WAIT_FOR = {"__pregel_durability": "async"}
-"""A loop without checkpoints that inherits its caller's durability `sync` waits for a checkpoint that nobody writes."""
+NO_CHECKPOINTS = {"__pregel_durability": "async"}
+"""With its caller's durability `sync`, a loop without checkpoints would wait for a checkpoint that is never written."""
 
 
 @dataclass(frozen=True)
 class Agent:
-    """A compiled loop of model and tools, the tools by name, the first model of its chain, and what they are told."""
+    """A compiled loop of model and tools, the tools by name, the name of its first model, and the system prompt."""
 
     loop: CompiledStateGraph[Any, Any, Any, Any]
     tools: dict[str, BaseTool]
@@ -49,25 +49,27 @@ def build(
     context: type[Scope] = Context,
     **values: object,
 ) -> Agent:
-    """An agent whose system prompt is `prompts/<name>.md` and the rules, and which answers with an `answer`.
+    """An agent whose system prompt is `prompts/<name>.md` followed by the rules, and whose answer type is `answer`.
 
-    It keeps no checkpoints: what a model wrote lives in memory and ends with the call.
+    `values` fill in the prompt. The agent writes no checkpoints: a model's text is in memory until the call ends.
     """
-    # a `ToolException` says what the model can mend and goes back to it; every other exception ends the run
-    mending = [tool.model_copy(update={"handle_tool_error": True}) for tool in tools]
-    calling = Calling(name, models, answer, max_tool_calls=max_tool_calls, max_model_calls=max_model_calls)
+    # the model sees the text of a `ToolException` and can correct its call; every other exception ends the run
+    safe_tools = [tool.model_copy(update={"handle_tool_error": True}) for tool in tools]
+    middleware = ModelCallMiddleware(
+        name, models, answer, max_tool_calls=max_tool_calls, max_model_calls=max_model_calls
+    )
     rules = prompts.load("rules", max_tool_calls=max_tool_calls, answer=answer.__name__)
     prompt = f"{prompts.load(name, **values)}\n{rules}"
-    mendable = (StructuredOutputValidationError, MultipleStructuredOutputsError)
+    correctable = (StructuredOutputValidationError, MultipleStructuredOutputsError)
     loop = create_agent(
         models.models[0].chat,
-        mending,
+        safe_tools,
         system_prompt=prompt,
-        middleware=[calling],
-        response_format=ToolStrategy(answer, handle_errors=mendable, tool_message_content="Answer received."),
+        middleware=[middleware],
+        response_format=ToolStrategy(answer, handle_errors=correctable, tool_message_content="Answer received."),
         context_schema=context,
         checkpointer=False,
         name=name,
     )
-    limited = loop.with_config(recursion_limit=STEPS_A_CALL * max_model_calls, configurable=NOTHING_TO_WAIT_FOR)
-    return Agent(limited, {tool.name: tool for tool in mending}, models.models[0].name, prompt)
+    limited_loop = loop.with_config(recursion_limit=STEPS_PER_CALL * max_model_calls, configurable=NO_CHECKPOINTS)
+    return Agent(limited_loop, {tool.name: tool for tool in safe_tools}, models.models[0].name, prompt)

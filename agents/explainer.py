@@ -1,4 +1,4 @@
-"""Explains a judged result in claims whose numbers are references."""
+"""The explainer explains a judged result in claims whose numbers are references to figures."""
 
 from agents.build import Agent, build
 from agents.models.factory import ModelChain

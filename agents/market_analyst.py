@@ -1,4 +1,4 @@
-"""Judges the regime and leans on the scenarios."""
+"""The market analyst judges the regime and tilts the probabilities of the scenarios."""
 
 from agents.build import Agent, build
 from agents.models.factory import ModelChain

@@ -1,4 +1,4 @@
-"""What a model said: how it ended, what of it is kept, and how it is repeated to the next model."""
+"""Messages of models: how an answer ended, what is stored of it, and the history that the next model receives."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 
 Stop: TypeAlias = Literal["answered", "truncated", "malformed", "blocked"]
-"""How an answer ended: as it should; cut off by a limit; as nothing that could be used; by a guardrail or filter."""
+"""How an answer ended: normally; cut off by a token limit; unusable; stopped by a guardrail or filter."""
 
 _STOPS: dict[str, Stop] = {
     "guardrail_intervened": "blocked",
@@ -30,78 +30,80 @@ _STOPS: dict[str, Stop] = {
     "malformed_function_call": "malformed",
 }
 
-ASKED_AS = "asked_as"
-"""Where a message says under which name its model was asked."""
+MODEL_NAME_KEY = "asked_as"
+"""Key of the response metadata that holds the name of the model."""
 
 _FORMATS = ("model_provider", "output_version")
-"""Where LangChain says how the blocks of a message are to be read."""
+"""Keys of the response metadata that define the format of a message's blocks in LangChain."""
 
 _FENCED = re.compile(r"<data-([0-9a-f]{12})>\n(.*)\n</data-\1>", re.DOTALL)
 _LEVELS = 50
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-"""Other names are refused by Bedrock when the conversation goes on."""
+"""Bedrock refuses other names in the next request."""
 
 
-def stop_of(said: AIMessage) -> Stop:
-    metadata = said.response_metadata
+def stop_of(message: AIMessage) -> Stop:
+    """How the answer ended, by the provider's stop reason and the usability of the message."""
+    metadata = message.response_metadata
     reason = metadata.get("stopReason") or metadata.get("stop_reason") or metadata.get("finish_reason") or ""
     if (stop := _STOPS.get(str(reason).lower())) is not None:
         return stop
-    return "answered" if _usable(said) else "malformed"
+    return "answered" if _usable(message) else "malformed"
 
 
-def stripped(said: AIMessage, model: str) -> AIMessage:
-    """Without what the provider tells of itself and blocks that are no text; with the name of its model."""
-    formats = {name: said.response_metadata[name] for name in _FORMATS if name in said.response_metadata}
-    content = said.content if isinstance(said.content, str) else [b for b in said.content if not _has_bytes(b)]
-    return said.model_copy(update={"content": content, "response_metadata": {**formats, ASKED_AS: model}})
+def strip_metadata(message: AIMessage, model: str) -> AIMessage:
+    """The message without the provider's metadata and binary blocks, with the name of its model."""
+    formats = {name: message.response_metadata[name] for name in _FORMATS if name in message.response_metadata}
+    content = message.content if isinstance(message.content, str) else [b for b in message.content if not _has_bytes(b)]
+    return message.model_copy(update={"content": content, "response_metadata": {**formats, MODEL_NAME_KEY: model}})
 
 
-def repeated(messages: Sequence[BaseMessage], model: str) -> list[Any]:
-    """The conversation for `model`: of what others said text and tool calls, and for each call one result."""
-    told: list[BaseMessage] = []
+def history_for(messages: Sequence[BaseMessage], model: str) -> list[Any]:
+    """The conversation for `model`: only text and tool calls of other models' messages, and one result per call."""
+    history: list[BaseMessage] = []
     results: set[str] = set()
     for message in messages:
         if isinstance(message, AIMessage):
             results = set()
-            own = message.response_metadata.get(ASKED_AS) == model
-            told.append(message if own else AIMessage(str(message.text), tool_calls=message.tool_calls))
+            own = message.response_metadata.get(MODEL_NAME_KEY) == model
+            history.append(message if own else AIMessage(str(message.text), tool_calls=message.tool_calls))
         elif not isinstance(message, ToolMessage):
-            told.append(message)
-        elif message.tool_call_id not in results:  # an answer over the limit of tool calls gets two
+            history.append(message)
+        elif message.tool_call_id not in results:  # a call beyond the limit has two results
             results.add(message.tool_call_id)
-            told.append(message.model_copy(update={"content": fenced(str(message.text))}))
-    return told
+            history.append(message.model_copy(update={"content": fence(str(message.text))}))
+    return history
 
 
-def fenced(text: str) -> str:
-    """A tool's result between marks that no text inside it can know: they are made of its own digest."""
+def fence(text: str) -> str:
+    """A tool's result between tags that contain its digest, so that no text inside can close them."""
     mark = hashlib.sha256(text.encode()).hexdigest()[:12]
     return f"<data-{mark}>\n{text}\n</data-{mark}>"
 
 
-def unfenced(text: str) -> str:
-    found = _FENCED.fullmatch(text)
-    return text if found is None else found[2]
+def unfence(text: str) -> str:
+    """The text between the tags of `fence`; a text without them is returned unchanged."""
+    match = _FENCED.fullmatch(text)
+    return text if match is None else match[2]
 
 
-def _usable(said: AIMessage) -> bool:
-    """Whether all of it can be understood, stored and sent again."""
-    blocks = said.content if isinstance(said.content, list) else ()
-    ids = [call["id"] for call in said.tool_calls]
+def _usable(message: AIMessage) -> bool:
+    """Whether the whole message can be parsed, stored and sent again."""
+    blocks = message.content if isinstance(message.content, list) else ()
+    ids = [call["id"] for call in message.tool_calls]
     return (
-        not said.invalid_tool_calls
-        and all(map(_whole, blocks))
+        not message.invalid_tool_calls
+        and all(map(_is_complete, blocks))
         and all(ids)
         and len(set(ids)) == len(ids)
-        and all(_TOOL_NAME.fullmatch(call["name"]) for call in said.tool_calls)
-        and _plain([said.content, said.tool_calls, said.additional_kwargs])
+        and all(_TOOL_NAME.fullmatch(call["name"]) for call in message.tool_calls)
+        and _is_json([message.content, message.tool_calls, message.additional_kwargs])
     )
 
 
-def _whole(block: object) -> bool:
-    """Whether streamed tool arguments are JSON as they stand: LangChain mends what is cut off, which we must not."""
+def _is_complete(block: object) -> bool:
+    """Whether streamed tool arguments are complete JSON; LangChain itself completes truncated ones silently."""
     if not isinstance(block, dict) or block.get("type") != "tool_use" or not isinstance(block.get("input"), str):
         return True
     try:
@@ -110,17 +112,17 @@ def _whole(block: object) -> bool:
         return False
 
 
-def _plain(value: Any, levels: int = _LEVELS) -> bool:
-    """No NaN, no half of a character, no endless nesting: no JSON holds them, and Python's reads them."""
+def _is_json(value: Any, levels: int = _LEVELS) -> bool:
+    """Whether the value has no NaN, lone surrogate or deep nesting, which JSON forbids but Python's parser accepts."""
     match value:
         case str():
             return _SURROGATE.search(value) is None
         case float():
             return math.isfinite(value)
         case dict():
-            return levels > 0 and all(_plain(each, levels - 1) for pair in value.items() for each in pair)
+            return levels > 0 and all(_is_json(item, levels - 1) for pair in value.items() for item in pair)
         case list():
-            return levels > 0 and all(_plain(each, levels - 1) for each in value)
+            return levels > 0 and all(_is_json(item, levels - 1) for item in value)
         case _:
             return True
 

@@ -1,4 +1,4 @@
-"""Steers the search, plan by plan."""
+"""The hyperparameter optimizer steers the search, plan by plan."""
 
 from agents.build import Agent, build
 from agents.models.factory import ModelChain

@@ -1,4 +1,4 @@
-"""Says what about the mandate deserves attention before a search begins."""
+"""The portfolio risk manager reports risks of the mandate before the search begins."""
 
 from agents.build import Agent, build
 from agents.models.factory import ModelChain

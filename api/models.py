@@ -10,7 +10,7 @@ from api.settings import Settings, read_model_options
 
 if TYPE_CHECKING:
     from agents.models.factory import Models
-    from agents.models.lazy import LateModels
+    from agents.models.lazy import LazyModels
 
 
 class CallThreads(ThreadPoolExecutor):
@@ -34,13 +34,13 @@ def maker_of(settings: Settings) -> "Callable[[], Models]":
     return made
 
 
-def models_for(settings: Settings, models: "Models | Callable[[], Models] | None") -> "Models | LateModels | None":
+def models_for(settings: Settings, models: "Models | Callable[[], Models] | None") -> "Models | LazyModels | None":
     """Those that are given, checked against the settings; of a function those that it makes when they are needed."""
-    from agents.models.lazy import LateModels
+    from agents.models.lazy import LazyModels
 
     if models is None:
         return None
-    return LateModels(lambda: _checked(settings, models())) if callable(models) else _checked(settings, models)
+    return LazyModels(lambda: _checked(settings, models())) if callable(models) else _checked(settings, models)
 
 
 def _checked(settings: Settings, models: "Models") -> "Models":

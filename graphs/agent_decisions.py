@@ -10,8 +10,7 @@ from langchain_core.messages import HumanMessage
 
 from agents.build import Agent
 from agents.messages import Stop
-from agents.models.calls import ModelCall, Replaced, Retried, ToolBegun
-from agents.models.metering import Notice
+from agents.models.stream_events import ModelCall, ModelFallback, ModelRetry, Notice, ToolStart
 from desk.figures.figures import Claim, collect_figures
 from desk.figures.guard.claims import REFERENCE, codes, recited_claims
 from desk.governance.budgets import BudgetName, BudgetSpent
@@ -216,13 +215,13 @@ class _Asking(Generic[Answer]):
             told: list[TraceEvent] = []
             for step in together:
                 match step:
-                    case ToolBegun():
+                    case ToolStart():
                         told.append(self._begun(step))
                     case Used():
                         told.append(self._used(step))
                     case Refused():
                         self._refused += 1
-                    case ModelCall() | Retried() | Replaced():
+                    case ModelCall() | ModelRetry() | ModelFallback():
                         told.append(await self._called(step))
                     case Notice():
                         told.append(self._warned(step.code, step.subject))
@@ -232,7 +231,7 @@ class _Asking(Generic[Answer]):
             await self._show(*told)
         return answer
 
-    def _begun(self, step: ToolBegun) -> TraceEvent:
+    def _begun(self, step: ToolStart) -> TraceEvent:
         ordinal = f"{self._calls}-{step.tool}-{_canonical(step.arguments)}"
         self._calls += 1
         agent = self._question.agent
@@ -247,7 +246,7 @@ class _Asking(Generic[Answer]):
             ToolReturned, ordinal, agent=agent, tool=step.tool, result_digest=result, figures=figures
         )
 
-    async def _called(self, step: ModelCall | Retried | Replaced) -> TraceEvent:
+    async def _called(self, step: ModelCall | ModelRetry | ModelFallback) -> TraceEvent:
         """An answer has the same number after a resume, whatever it took to get those before it."""
         match step:
             case ModelCall():
@@ -255,9 +254,9 @@ class _Asking(Generic[Answer]):
                 self._answers += 1
                 self._last = step
                 self._overtaken = await self._is_decided()
-            case Retried():
+            case ModelRetry():
                 kind, ordinal = ModelRetried, f"{self._answers}-{step.model}-{step.attempt}"
-            case Replaced():
+            case ModelFallback():
                 kind, ordinal = ModelReplaced, f"{self._answers}-{step.model}"
         return self._place.make(kind, ordinal, agent=self._question.agent, **step.model_dump())
 

@@ -11,8 +11,7 @@ from langgraph.errors import GraphRecursionError
 from langgraph.types import StreamPart
 from pydantic import BaseModel
 
-from agents.models.calls import ModelCall, Replaced, Retried, ToolBegun
-from agents.models.metering import Notice
+from agents.models.stream_events import ModelCall, ModelFallback, ModelRetry, Notice, ToolStart
 from desk.runs.events import Happened, TraceEvent
 from quant.numeric.frozen import Frozen
 
@@ -40,7 +39,7 @@ class Answered:
     answer: Frozen
 
 
-Told: TypeAlias = ModelCall | Retried | Replaced | ToolBegun | Notice
+Told: TypeAlias = ModelCall | ModelRetry | ModelFallback | ToolStart | Notice
 Step: TypeAlias = Used | Refused | Answered | Told
 
 

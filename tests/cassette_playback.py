@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agents.models.factory import Models
 from agents.recording.cassette import Cassette
-from agents.recording.interception import Player
+from agents.recording.player import Player
 from api.recording.isolation import sockets_blocked
 from api.recording.recording import Label, RecordedRun, label_of, played_models
 from desk.optimization.request import OptimizationRequest
@@ -43,6 +43,6 @@ def played(name: str) -> Generator[Played]:
     label, player = label_of(cassette, path), Player(cassette)
     with sockets_blocked() as network:
         yield Played(label, played_models(label, player))
-    assert not player.missed, "\n".join(map(str, player.missed))
+    assert not player.misses, "\n".join(map(str, player.misses))
     assert not player.unplayed, "these recorded calls were not made:\n" + "\n".join(player.unplayed)
     assert not network.attempts, f"{network.attempts} attempts to reach the network"

@@ -1,1 +1,1 @@
-"""The chat models behind the agents: factory, calls with retries and fallbacks, metering, prices."""
+"""The chat models of the agents: settings, factory and providers, retries and fallbacks, budgets, prices."""

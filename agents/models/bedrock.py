@@ -1,4 +1,7 @@
-"""Chat models on Amazon Bedrock: boto3 and langchain-aws as they are, configured."""
+"""Chat models on Amazon Bedrock, through boto3 and langchain-aws.
+
+boto3 is imported by the functions that need it: the checks of model ids run in commands that call no model.
+"""
 
 import os
 import re
@@ -16,28 +19,32 @@ _MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9:./_-]*")
 _PROVIDER = re.compile(r"[a-z0-9-]+\.[A-Za-z0-9].*")
 _ARN = re.compile(r"arn:aws[a-z-]*:bedrock:[a-z0-9-]+:[0-9]*:[a-z-]+/.+")
 _NAMING_ARN = re.compile(r"arn:[^:]*:bedrock:[^:]*:[^:]*:(?:inference-profile|foundation-model)/(.+)")
-"""ARNs that end in the id of their model; those of application inference profiles do not."""
+"""ARNs that end with the id of their model; those of application inference profiles do not."""
 _REGIONAL = re.compile(r"^(?:[a-z]{2}|us-gov|apac|amer|global)\.")
 _CACHING = ("anthropic", "amazon.nova")
-"""Families that cache prompts."""
+"""Model families with a prompt cache."""
 
 
-def base_model(model_id: str, given: str | None, setting: str) -> str:
-    """The id of the foundation model behind `model_id`, without its region."""
-    found = _found(model_id, given, setting)
-    base = _REGIONAL.sub("", found)
+def base_model(model_id: str, setting_base: str | None, setting: str) -> str:
+    """The id of the foundation model behind `model_id`, without its region.
+
+    `setting_base` is the value of BEDROCK_BASE_MODEL, for ARNs that do not contain the model id.
+    """
+    id_ = _foundation_model(model_id, setting_base, setting)
+    base = _REGIONAL.sub("", id_)
     if not _PROVIDER.fullmatch(base):
-        reason = f"{found!r} is no id of a Bedrock model"
-        raise InvalidInput(setting, found, reason=reason, allowed="such as anthropic.claude-sonnet-4-5-20250929-v1:0")
+        reason = f"{id_!r} is not the id of a Bedrock model"
+        raise InvalidInput(setting, id_, reason=reason, allowed="such as anthropic.claude-sonnet-4-5-20250929-v1:0")
     return base
 
 
-def is_global(model_id: str, given: str | None, setting: str) -> bool:
-    """Whether Bedrock may answer from any region of the world, which has a price of its own."""
-    return _found(model_id, given, setting).startswith("global.")
+def is_global(model_id: str, setting_base: str | None, setting: str) -> bool:
+    """Whether Bedrock may answer from any region, at the price of global endpoints."""
+    return _foundation_model(model_id, setting_base, setting).startswith("global.")
 
 
-def _found(model_id: str, given: str | None, setting: str) -> str:
+def _foundation_model(model_id: str, setting_base: str | None, setting: str) -> str:
+    """The model id, or the one that its ARN contains, with its region."""
     if not _MODEL_ID.fullmatch(model_id):
         allowed = "bedrock_converse:<model id or inference-profile ARN>"
         raise InvalidInput(setting, f"bedrock_converse:{model_id}", allowed=allowed)
@@ -45,12 +52,12 @@ def _found(model_id: str, given: str | None, setting: str) -> str:
         if not _ARN.match(model_id):
             allowed = "the ARN of an inference profile, an imported or a provisioned model"
             raise InvalidInput(setting, f"bedrock_converse:{model_id}", allowed=allowed)
-        named = _NAMING_ARN.fullmatch(model_id)
-        found = named[1] if named else given
-        if found is None:
-            reason = f"{model_id!r} does not say which model is behind it"
+        arn = _NAMING_ARN.fullmatch(model_id)
+        model = arn[1] if arn else setting_base
+        if model is None:
+            reason = f"{model_id!r} does not contain the id of its model"
             raise InvalidInput("BEDROCK_BASE_MODEL", None, reason=reason, allowed="the id of its foundation model")
-        return found
+        return model
     return model_id
 
 
@@ -58,8 +65,8 @@ def caches_prompts(base: str) -> bool:
     return any(family in base for family in _CACHING)
 
 
-def client(*, region: str | None, time_limit: float, threads: int, offline: bool) -> BaseClient:
-    """One client for all models; it never retries, since the agents do, under one time limit."""
+def create_client(*, region: str | None, time_limit: float, threads: int, offline: bool) -> BaseClient:
+    """One client for all models, without retries of its own: `agents.models.retries` retries under one time limit."""
     import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, PartialCredentialsError, ProfileNotFound
@@ -78,25 +85,25 @@ def client(*, region: str | None, time_limit: float, threads: int, offline: bool
     try:
         session = boto3.Session(region_name=region)
         _check(session)
-        made = session.client("bedrock-runtime", config=config)
+        client = session.client("bedrock-runtime", config=config)
     except ProfileNotFound as error:
         allowed = "a profile of ~/.aws/config"
         raise InvalidInput("AWS_PROFILE", None, reason=str(error), allowed=allowed) from error
     except PartialCredentialsError as error:
-        reason, allowed = "half of a pair of keys is set", "AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY"
+        reason, allowed = "only one key of the pair is set", "AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY"
         raise InvalidInput(_missing_key(), None, reason=reason, allowed=allowed) from error
     except BotoCoreError as error:
         reason, allowed = str(error).partition("\n")[0], "settings that boto3 accepts"
         raise InvalidInput("AWS settings", None, reason=reason, allowed=allowed) from error
     except ValueError as error:
         raise _no_endpoint(str(error).partition("\n")[0]) from error
-    if urlsplit(made.meta.endpoint_url).scheme not in ("http", "https"):
-        raise _no_endpoint(f"{made.meta.endpoint_url!r} is no address of the web")
-    if "AWS_BEARER_TOKEN_BEDROCK" in os.environ and made.meta.endpoint_url.startswith("http:"):
-        reason = f"a bearer token is not sent to {made.meta.endpoint_url!r}"
+    if urlsplit(client.meta.endpoint_url).scheme not in ("http", "https"):
+        raise _no_endpoint(f"{client.meta.endpoint_url!r} is not an HTTP address")
+    if "AWS_BEARER_TOKEN_BEDROCK" in os.environ and client.meta.endpoint_url.startswith("http:"):
+        reason = f"a bearer token is not sent to {client.meta.endpoint_url!r}"
         raise InvalidInput("AWS_BEARER_TOKEN_BEDROCK", None, reason=reason, allowed="an https endpoint, or access keys")
-    made.meta.events.register("before-parse.bedrock-runtime", _check_length)
-    return made
+    client.meta.events.register("before-parse.bedrock-runtime", _check_length)
+    return client
 
 
 def _missing_key() -> str:
@@ -110,7 +117,7 @@ def _no_endpoint(reason: str) -> InvalidInput:
 
 
 def _check_length(response_dict: dict[str, Any], **_: object) -> None:
-    """botocore would read a body that broke off as an answer without content."""
+    """Reject truncated bodies: botocore parses them as responses without content."""
     from botocore.exceptions import IncompleteReadError
 
     body, length = response_dict["body"], int(response_dict["headers"].get("content-length") or 0)
@@ -119,7 +126,7 @@ def _check_length(response_dict: dict[str, Any], **_: object) -> None:
 
 
 def _check(session: Any) -> None:
-    """A region and credentials are there; whether they are valid only a call can tell."""
+    """Raise `InvalidInput` if the region or the credentials are missing; only a call shows whether they are valid."""
     if session.region_name is None:
         reason = "no region is configured"
         raise InvalidInput(
@@ -130,7 +137,7 @@ def _check(session: Any) -> None:
         raise InvalidInput("AWS_ACCESS_KEY_ID", None, reason="no AWS credentials were found", allowed=allowed)
 
 
-def chat(
+def create_chat_model(
     client: BaseClient,
     model_id: str,
     base: str,
@@ -142,15 +149,15 @@ def chat(
     service_tier: ServiceTier | None,
     guardrail: tuple[str, str] | None,
 ) -> ChatBedrockConverse:
-    given: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     if temperature is not None:
-        given["temperature"] = temperature
+        options["temperature"] = temperature
     if guardrail is not None:
         id_, version = guardrail
-        given["guardrail_config"] = {"guardrailIdentifier": id_, "guardrailVersion": version, "trace": "enabled"}
-    made = ChatBedrockConverse(
+        options["guardrail_config"] = {"guardrailIdentifier": id_, "guardrailVersion": version, "trace": "enabled"}
+    model = ChatBedrockConverse(
         client=client,
-        bedrock_client=client,  # the control plane is not asked: the base model is known
+        bedrock_client=client,  # the control plane is not called, because the base model is known
         model=model_id,
         base_model=base,
         provider=base.partition(".")[0],
@@ -158,13 +165,13 @@ def chat(
         streaming=streaming,
         disable_streaming=not streaming,
         service_tier=service_tier,
-        **given,
+        **options,
     )
-    known = made.supports_tool_choice_values
-    if known and "any" not in known:
-        reason = f"{model_id!r} cannot be made to call a tool, by which agents answer"
+    choices = model.supports_tool_choice_values
+    if choices and "any" not in choices:
+        reason = f"{model_id!r} cannot be forced to call a tool, which agents need in order to answer"
         allowed = "a model with tool choice, such as Claude, Nova or Mistral Large"
         raise InvalidInput(setting, model_id, reason=reason, allowed=allowed)
-    if not known:  # langchain-aws does not know the model; Bedrock itself says if it cannot
-        made.supports_tool_choice_values = ("auto", "any", "tool")
-    return made
+    if not choices:  # langchain-aws does not know the model; Bedrock itself refuses tool choice if needed
+        model.supports_tool_choice_values = ("auto", "any", "tool")
+    return model

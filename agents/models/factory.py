@@ -1,4 +1,8 @@
-"""The model factory: from settings to the chat models that drive each agent."""
+"""The model factory: from settings to the chat models of each agent.
+
+To add a model provider, add a branch to `_ModelFactory._create` and a module like `agents.models.bedrock`; providers
+that LangChain's `init_chat_model` knows need no code. The libraries of providers are imported when a model is created.
+"""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -8,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import BaseChatModel
 
-from agents.models.options import BEDROCK, EMBEDDED, ModelOptions, Patience
+from agents.models.options import BEDROCK, EMBEDDED, ModelOptions, RetryPolicy
 from agents.models.prices import FREE, CacheTime, Price, PriceTable, read_prices
 from agents.planner.planner import EmbeddedPlanner
 from agents.recording.scrubbing import scrub
@@ -18,25 +22,25 @@ if TYPE_CHECKING:
     from botocore.client import BaseClient
 
 _OF_BEDROCK = re.compile(r"(?:[a-z]+_)?bedrock:|(?:amazon|anthropic|meta)\.")
-"""Names by which LangChain would make another class for models on Bedrock."""
+"""Names for which LangChain would create another class for models on Bedrock."""
 
 
 @dataclass(frozen=True)
 class NamedModel:
-    """A chat model under the name that the trace gives it, without an account number."""
+    """A chat model with the name that traces show, which contains no account number."""
 
     name: str
     chat: BaseChatModel
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """Given with every call."""
+    """Passed with every call."""
     tags: Mapping[str, str] | None = None
-    """None for a provider that takes none."""
+    """Request metadata; None for a provider without it."""
     price: Price | None = None
-    """None where it is not known."""
+    """None if the price is unknown."""
     cached_for: CacheTime = "5m"
 
     def tagged(self, tags: Mapping[str, str], listeners: Sequence[BaseCallbackHandler] = ()) -> BaseChatModel:
-        """The chat model that sends `tags` and tells `listeners` of its stream, if it takes tags."""
+        """The chat model with `tags` as request metadata and `listeners` on its stream, if the provider has tags."""
         if self.tags is None:
             return self.chat
         return self.chat.model_copy(update={"request_metadata": {**self.tags, **tags}, "callbacks": list(listeners)})
@@ -44,10 +48,10 @@ class NamedModel:
 
 @dataclass(frozen=True)
 class ModelChain:
-    """The models of one agent: each is asked when those before it failed."""
+    """The models of one agent, in the order of fallback."""
 
     models: tuple[NamedModel, ...]
-    patience: Patience = field(default_factory=Patience)
+    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Models:
     common: ModelChain
     agents: Mapping[str, ModelChain] = field(default_factory=dict[str, ModelChain])
     threads: int | None = None
-    """Calls that may run at once in threads; None where no model needs any."""
+    """Concurrent calls in threads; None if no model needs threads."""
 
     @property
     def chains(self) -> tuple[ModelChain, ...]:
@@ -68,20 +72,20 @@ class Models:
 
     @property
     def unpriced(self) -> list[str]:
-        """Names of the models whose price is not known."""
+        """Names of the models whose price is unknown."""
         return [model.name for chain in self.chains for model in chain.models if model.price is None]
 
     @property
     def name(self) -> str:
-        """Who is asked first, agent by agent where they differ."""
+        """The first model of the chain, agent by agent where they differ."""
         own = [f"{agent}: {chain.models[0].name}" for agent, chain in self.agents.items()]
         return "; ".join([self.common.models[0].name, *own])
 
 
-def only(chat: BaseChatModel, patience: Patience | None = None) -> Models:
+def single_model(chat: BaseChatModel, retry_policy: RetryPolicy | None = None) -> Models:
     """One chat model for all agents, under its own name."""
     price = FREE if isinstance(chat, EmbeddedPlanner) else None
-    return Models(ModelChain((NamedModel(chat.get_name(), chat, price=price),), patience or Patience()))
+    return Models(ModelChain((NamedModel(chat.get_name(), chat, price=price),), retry_policy or RetryPolicy()))
 
 
 def make_models(
@@ -91,25 +95,24 @@ def make_models(
     offline: bool = False,
     prices: PriceTable | None = None,
 ) -> Models:
-    """The models that `options` name, or `InvalidInput` that names the setting to mend.
+    """The models that `options` name; raises `InvalidInput` with the setting that is wrong.
 
-    `attach` is given the client that all calls to Bedrock go through, to record or to answer them; with `offline`
-    it answers all of them, and neither credentials nor a region are looked for. `prices` are those of this program
-    unless given.
+    `attach` receives the client of all Bedrock calls, to record or to replay them; with `offline` it must answer
+    all of them, and no credentials or region are needed. `prices` defaults to the table of this program.
     """
-    factory = _Factory(options, attach, offline=offline, prices=prices or read_prices())
-    fallbacks = [factory.make(name, "MODEL_FALLBACKS") for name in dict.fromkeys(options.fallbacks)]
+    factory = _ModelFactory(options, attach, offline=offline, prices=prices or read_prices())
+    fallbacks = [factory.model(name, "MODEL_FALLBACKS") for name in dict.fromkeys(options.fallbacks)]
 
     def chain(name: str, setting: str) -> ModelChain:
-        first = factory.make(name, setting)
+        first = factory.model(name, setting)
         return ModelChain((first, *(model for model in fallbacks if model is not first)), options.patience)
 
     own = {agent: chain(name, f"MODEL_{agent.upper()}") for agent, name in options.agents.items()}
     return Models(chain(options.model, "MODEL"), own, factory.threads)
 
 
-class _Factory:
-    """Makes each model once, and one client for all of Bedrock."""
+class _ModelFactory:
+    """Creates each model once, and one client for all models on Bedrock."""
 
     def __init__(
         self,
@@ -124,40 +127,40 @@ class _Factory:
         self._offline = offline
         self._prices = prices
         self._client: BaseClient | None = None
-        self._made: dict[str, NamedModel] = {}
+        self._models: dict[str, NamedModel] = {}
 
     @property
     def threads(self) -> int | None:
         return None if self._client is None else self._options.threads
 
-    def make(self, name: str, setting: str) -> NamedModel:
-        if name not in self._made:
-            self._made[name] = self._new(name, setting)
-        return self._made[name]
+    def model(self, name: str, setting: str) -> NamedModel:
+        if name not in self._models:
+            self._models[name] = self._create(name, setting)
+        return self._models[name]
 
-    def _new(self, name: str, setting: str) -> NamedModel:
+    def _create(self, name: str, setting: str) -> NamedModel:
         if name == EMBEDDED:
             planner = EmbeddedPlanner()
             return NamedModel(planner.get_name(), planner, price=FREE)
         if name.startswith(BEDROCK):
-            return self._of_bedrock(name, setting)
+            return self._bedrock_model(name, setting)
         if _OF_BEDROCK.match(name):
-            reason = f"{name!r} would be asked without guardrail, tags, time limit and recording"
+            reason = f"{name!r} would be called without guardrail, tags, time limit and recording"
             raise InvalidInput(setting, name, reason=reason, allowed=f"{BEDROCK}{name.rpartition('bedrock:')[2]}")
         if (guardrail := self._options.guardrail) is not None:
             reason = f"{setting} names {name!r}, which a guardrail of Bedrock does not guard"
-            allowed = "a guardrail where all models are on Bedrock"
+            allowed = "a guardrail only if all models are on Bedrock"
             raise InvalidInput("BEDROCK_GUARDRAIL_ID", guardrail.id, reason=reason, allowed=allowed)
-        return NamedModel(name, _of_another_provider(name, setting, self._options), price=self._prices.of(name))
+        return NamedModel(name, _langchain_model(name, setting, self._options), price=self._prices.of(name))
 
-    def _of_bedrock(self, name: str, setting: str) -> NamedModel:
+    def _bedrock_model(self, name: str, setting: str) -> NamedModel:
         from agents.models import bedrock
 
         options = self._options
         model_id = name.removeprefix(BEDROCK)
         base = bedrock.base_model(model_id, options.base_model, setting)
         if self._client is None:
-            self._client = bedrock.client(
+            self._client = bedrock.create_client(
                 region=options.region,
                 time_limit=options.patience.time_limit,
                 threads=options.threads,
@@ -166,7 +169,7 @@ class _Factory:
             if self._attach is not None:
                 self._attach(self._client)
         guardrail = options.guardrail
-        chat = bedrock.chat(
+        chat = bedrock.create_chat_model(
             self._client,
             model_id,
             base,
@@ -189,14 +192,14 @@ class _Factory:
         return NamedModel(scrub(name), chat, settings, tags, price, cached_for)
 
 
-def _of_another_provider(name: str, setting: str, options: ModelOptions) -> BaseChatModel:
+def _langchain_model(name: str, setting: str, options: ModelOptions) -> BaseChatModel:
     from langchain.chat_models import init_chat_model
 
-    given: dict[str, Any] = {} if options.temperature is None else {"temperature": options.temperature}
+    sampling: dict[str, Any] = {} if options.temperature is None else {"temperature": options.temperature}
     try:
-        # retries are ours, with one time limit over all of them
-        return init_chat_model(name, max_tokens=options.max_tokens, max_retries=0, **given)
+        # no retries in the library: `agents.models.retries` retries under one time limit
+        return init_chat_model(name, max_tokens=options.max_tokens, max_retries=0, **sampling)
     except (ImportError, ValueError) as error:
-        reason = f"{name!r} cannot be made: {str(error).partition(chr(10))[0]}"
+        reason = f"{name!r} cannot be created: {str(error).partition(chr(10))[0]}"
         allowed = f"{EMBEDDED}, {BEDROCK}<model id or inference-profile ARN>, or a name that init_chat_model knows"
         raise InvalidInput(setting, name, reason=reason, allowed=allowed) from error

@@ -1,4 +1,4 @@
-"""What can go wrong between an agent and its model, in words that hold nothing of what the provider wrote."""
+"""Failures of model calls, classified by reason; the texts contain nothing of the provider's own message."""
 
 from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
@@ -18,10 +18,10 @@ Reason: TypeAlias = Literal[
     "request_refused",
 ]
 
-PASSING: frozenset[Reason] = frozenset({"throttled", "unavailable", "unreachable", "connection_lost"})
-"""What may be over at the next attempt."""
+TRANSIENT: frozenset[Reason] = frozenset({"throttled", "unavailable", "unreachable", "connection_lost"})
+"""Reasons for which a retry may succeed."""
 
-_SAID: dict[Reason, tuple[str, str]] = {
+_TEXTS: dict[Reason, tuple[str, str]] = {
     "throttled": ("was throttled again and again", "the same later, a higher quota, or MODEL_FALLBACKS"),
     "unavailable": ("was not available", "the same later, or MODEL_FALLBACKS"),
     "unreachable": ("could not be reached", "a region or an endpoint that answers (AWS_REGION, AWS_ENDPOINT_URL)"),
@@ -60,7 +60,7 @@ _CODES: dict[str, Reason] = {
     "resourcenotfound": "unknown_model",
     "validation": "request_refused",
 }
-"""AWS error codes in small letters, without the ending `Exception`."""
+"""AWS error codes in lower case, without the suffix `Exception`."""
 
 _CLASSES: dict[str, Reason] = {
     "EndpointConnectionError": "unreachable",
@@ -101,7 +101,7 @@ _CLASSES: dict[str, Reason] = {
     "ConnectionError": "connection_lost",
     "TimeoutError": "connection_lost",
 }
-"""Classes of botocore, urllib3, httpx, SDKs, LangChain and Python by name: none is imported to look at an error."""
+"""Error classes of botocore, urllib3, httpx, SDKs, LangChain and Python by name, so that none has to be imported."""
 
 _STATUSES: dict[int, Reason] = {
     401: "credentials",
@@ -113,25 +113,25 @@ _STATUSES: dict[int, Reason] = {
 
 
 class ModelFailure(UserError):
-    """`model` gave no answer for `reason`; what the provider said goes to the log of the cause and nowhere else."""
+    """`model` gave no answer, for `reason`; the provider's own message is only in the log of the cause."""
 
     code = "model_failed"
 
     def __init__(self, model: str, reason: Reason) -> None:
         self.model = model
         self.reason: Reason = reason
-        what, allowed = _SAID[reason]
-        super().__init__(f"MODEL: {model!r} {what}; expected {allowed}")
+        problem, remedy = _TEXTS[reason]
+        super().__init__(f"MODEL: {model!r} {problem}; expected {remedy}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ModelFailure, (self.model, self.reason)
 
 
 def reason_of(error: Exception) -> Reason | None:
-    """Why a call to a model failed, or None if the error is no failure of a model."""
+    """Why a model call failed; None if the error does not come from a model call."""
     if (response := getattr(error, "response", None)) and isinstance(response, dict):
         return _of_aws(error, response)
-    if type(error).__name__ == "HTTPClientError":  # botocore's wrapping of whatever happened while it sent
+    if type(error).__name__ == "HTTPClientError":  # botocore's wrapper of any error while sending
         cause = getattr(error, "kwargs", {}).get("error")
         return reason_of(cause) if isinstance(cause, Exception) else None
     for name in _names(error):
@@ -142,7 +142,7 @@ def reason_of(error: Exception) -> Reason | None:
 
 
 def retry_after(error: Exception) -> float:
-    """Seconds that the provider asks to wait; mostly it does not ask."""
+    """The seconds of the provider's `Retry-After` header, 0 without one."""
     response = getattr(error, "response", None)
     headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}) if isinstance(response, dict) else {}
     value = str(headers.get("retry-after", ""))
@@ -152,14 +152,14 @@ def retry_after(error: Exception) -> float:
 def _of_aws(error: Exception, response: dict[str, Any]) -> Reason:
     if "ContextOverflowError" in _names(error):
         return "too_long"
-    told = response.get("Error", {})
-    code = str(told.get("Code", "")).lower().removesuffix("exception")
-    if code == "validation" and "model identifier" in str(told.get("Message", "")):
+    details = response.get("Error", {})
+    code = str(details.get("Code", "")).lower().removesuffix("exception")
+    if code == "validation" and "model identifier" in str(details.get("Message", "")):
         return "unknown_model"
     if code in _CODES:
         return _CODES[code]
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode") or (int(code) if code.isdecimal() else 0)
-    return _of_status(status) if status else "unavailable"  # without a status: an event in the middle of a stream
+    return _of_status(status) if status else "unavailable"  # an error event within a stream has no status
 
 
 def _of_status(status: int) -> Reason:

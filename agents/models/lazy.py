@@ -1,4 +1,4 @@
-"""Models that are made when the first is asked for: LangChain takes seconds to import."""
+"""Models that are created at their first use, because LangChain takes seconds to import."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class AgentModels(Protocol):
-    """`agents.models.factory.Models`, or what makes them."""
+    """`agents.models.factory.Models`, created already or on demand."""
 
     @property
     def name(self) -> str: ...
@@ -20,23 +20,23 @@ class AgentModels(Protocol):
     def of(self, agent: str) -> "ModelChain": ...
 
 
-class LateModels:
-    """Of a process that may answer many requests before one needs a model."""
+class LazyModels:
+    """For a process that may serve many requests before one needs a model."""
 
-    def __init__(self, make: "Callable[[], Models]") -> None:
-        self._make = make
+    def __init__(self, create: "Callable[[], Models]") -> None:
+        self._create = create
 
     @cached_property
-    def _made(self) -> "Models":
-        return self._make()
+    def _models(self) -> "Models":
+        return self._create()
 
     @property
     def name(self) -> str:
-        return self._made.name
+        return self._models.name
 
     @property
     def chains(self) -> "tuple[ModelChain, ...]":
-        return self._made.chains
+        return self._models.chains
 
     def of(self, agent: str) -> "ModelChain":
-        return self._made.of(agent)
+        return self._models.of(agent)

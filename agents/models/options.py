@@ -1,4 +1,4 @@
-"""Which models drive the agents, and how they are called: words only, light to import."""
+"""Settings of the models: which drive the agents, and how they are called; types only, light to import."""
 
 from typing import Annotated, Literal, TypeAlias
 
@@ -11,21 +11,21 @@ EMBEDDED = "embedded"
 BEDROCK = "bedrock_converse:"
 
 MAX_TAGS = 12
-"""Bedrock takes 16; four say which application, agent, run and owner asked."""
+"""Bedrock accepts 16; four are used for application, agent, run and owner."""
 
 
 Name: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9:./_-]*$", max_length=2048)]
 """A model: `embedded`, `bedrock_converse:<model id or ARN>`, or a name of LangChain's `init_chat_model`."""
 
 Tag: TypeAlias = Annotated[str, Field(pattern=r"^[a-zA-Z0-9\s:_@$#=/+,.-]{1,256}$")]
-"""What Bedrock takes as a key or a value of request metadata."""
+"""A key or a value of Bedrock's request metadata."""
 
 
 ServiceTier: TypeAlias = Literal["priority", "default", "flex", "reserved"]
 
 
 class Guardrail(Frozen):
-    """In the forms that Bedrock takes."""
+    """Id and version of a Bedrock guardrail."""
 
     id: Annotated[
         str,
@@ -37,8 +37,8 @@ class Guardrail(Frozen):
     version: Annotated[str, Field(pattern=r"^(?:[1-9][0-9]{0,7}|DRAFT)$", description="Version of the guardrail.")]
 
 
-class Patience(Frozen):
-    """How often and for how long one call to one model is retried."""
+class RetryPolicy(Frozen):
+    """Number of attempts, time limit and delays of the calls of one model for one answer."""
 
     attempts: Annotated[
         int,
@@ -69,7 +69,7 @@ class ModelOptions(Frozen):
     fallbacks: Annotated[
         tuple[Name, ...], Field(description="Models that are called, in this order, when a model fails.")
     ] = ()
-    patience: Patience = Patience()
+    patience: RetryPolicy = RetryPolicy()
     max_tokens: Annotated[int, Field(ge=256, le=200_000, description="Longest answer in tokens.")] = 4096
     temperature: Annotated[
         Annotated[float, Field(ge=0.0, le=1.0)] | None,

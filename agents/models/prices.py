@@ -1,4 +1,4 @@
-"""What a model's answers cost, from one table of prices with its date."""
+"""Prices of models: a dated table of dollars per million tokens, and the cost of an answer."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ Dollars: TypeAlias = Annotated[float, Field(ge=0.0)]
 
 
 class Price(Frozen):
-    """US dollars for a million tokens; what is None costs as much as an input token."""
+    """US dollars per million tokens; a price of None equals that of an input token."""
 
     input: Dollars
     output: Dollars
@@ -32,11 +32,11 @@ class Price(Frozen):
     cache_write_1h: Dollars | None = None
 
     def times(self, factor: float) -> "Price":
-        given = {name: value * factor for name, value in self if value is not None}
-        return Price(**given)
+        prices = {name: value * factor for name, value in self if value is not None}
+        return Price(**prices)
 
     def dollars(self, usage: Usage, *, written_1h: int) -> float:
-        """`written_1h` of the tokens that were written to the cache are kept for an hour."""
+        """The cost of `usage`; `written_1h` is the number of tokens written to the one-hour cache."""
         short, long = (self.input if p is None else p for p in (self.cache_write_5m, self.cache_write_1h))
         return (
             usage.input_tokens * self.input
@@ -50,31 +50,31 @@ class Price(Frozen):
 FREE = Price(input=0.0, output=0.0)
 
 
-class Listed(Price):
+class ListedPrice(Price):
     model: Annotated[str, Field(min_length=1)]
-    """A pattern of ids."""
+    """A pattern of model ids."""
     regional: Annotated[float, Field(gt=0.0)] = 1.0
-    """Factor for whatever is not asked through the global endpoints."""
+    """Factor for calls that do not use the global endpoints."""
 
 
 class PriceTable(Frozen):
     as_of: date
     source: str
     tiers: dict[str, Annotated[float, Field(gt=0.0)]] = Field(default_factory=dict)
-    prices: tuple[Listed, ...]
+    prices: tuple[ListedPrice, ...]
 
     def of(self, model: str, *, anywhere: bool = True, tier: str = "default") -> Price | None:
-        """The price of a model's id; `anywhere` if the provider may answer from any region of the world."""
+        """The price of a model id, None if it is not listed; `anywhere` for global endpoints."""
         factor = self.tiers.get(tier)
-        found = next((listed for listed in self.prices if fnmatchcase(model, listed.model)), None)
-        if factor is None or found is None:
+        row = next((listed for listed in self.prices if fnmatchcase(model, listed.model)), None)
+        if factor is None or row is None:
             return None
-        price = Price(**found.model_dump(include=set(Price.model_fields)))
-        return price.times(factor if anywhere else factor * found.regional)
+        price = Price(**row.model_dump(include=set(Price.model_fields)))
+        return price.times(factor if anywhere else factor * row.regional)
 
 
 def read_prices(own: Path | None = None) -> PriceTable:
-    """The table of this program, and before it the prices of `own`."""
+    """The table of this program; the prices of the file `own` take precedence."""
     bundled = PriceTable.model_validate(tomllib.loads(TABLE.read_text(encoding="utf-8")))
     if own is None:
         return bundled
@@ -84,12 +84,12 @@ def read_prices(own: Path | None = None) -> PriceTable:
 
 
 def check_priced(budgets: Budgets, unpriced: Sequence[str]) -> None:
-    """A budget of dollars is refused beside models without a price: what they take could not be held against it."""
-    named = next((name for name in budgets.limits() if name.endswith("dollars")), None)
-    if named is not None and unpriced:
-        reason = f"the price of {', '.join(map(repr, unpriced))} is not known"
+    """Refuse a budget in dollars if a model has no price, because its cost could not be compared with the budget."""
+    budget = next((name for name in budgets.limits() if name.endswith("dollars")), None)
+    if budget is not None and unpriced:
+        reason = f"the price of {', '.join(map(repr, unpriced))} is unknown"
         allowed = f"budgets of tokens, or a file with its price in {SETTING}"
-        raise InvalidInput(setting_name(named), None, reason=reason, allowed=allowed)
+        raise InvalidInput(setting_name(budget), None, reason=reason, allowed=allowed)
 
 
 def _read(path: Path) -> PriceTable:
@@ -104,27 +104,27 @@ def _read(path: Path) -> PriceTable:
         place = ".".join(str(part) for part in first["loc"])
         reason = f"{str(path)!r}, {place}: {first['msg'][:1].lower()}{first['msg'][1:]}"
         raise InvalidInput(SETTING, str(path), reason=reason, allowed=form) from error
-    except ValueError as error:  # no text, or no TOML
-        reason = f"{str(path)!r} is no TOML: {error}"
+    except ValueError as error:  # not text, or not TOML
+        reason = f"{str(path)!r} is not TOML: {error}"
         raise InvalidInput(SETTING, str(path), reason=reason, allowed=form) from error
 
 
-def usage_of(metadata: Mapping[str, Any] | None, price: Price | None, kept: CacheTime = "5m") -> Usage:
-    """LangChain's usage metadata in our words; `kept` is how long the cache was asked to keep what it does not say."""
+def usage_of(metadata: Mapping[str, Any] | None, price: Price | None, cached_for: CacheTime = "5m") -> Usage:
+    """`Usage` from LangChain's usage metadata; `cached_for` applies to cache writes of unspecified duration."""
     if metadata is None:
         return Usage(dollars=0.0 if price == FREE else None)
     details = metadata.get("input_token_details") or {}
-    read, short, long, unsaid = (
+    cached, short, long, unspecified = (
         details.get(name) or 0
         for name in ("cache_read", "ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens", "cache_creation")
     )
-    written = short + long + unsaid
+    written = short + long + unspecified
     usage = Usage(
-        input_tokens=max(metadata["input_tokens"] - read - written, 0),
-        cached_tokens=read,
+        input_tokens=max(metadata["input_tokens"] - cached - written, 0),
+        cached_tokens=cached,
         written_tokens=written,
         output_tokens=metadata["output_tokens"],
     )
-    written_1h = long + (unsaid if kept == "1h" else 0)
+    written_1h = long + (unspecified if cached_for == "1h" else 0)
     dollars = None if price is None else price.dollars(usage, written_1h=written_1h)
     return usage.model_copy(update={"dollars": dollars})

@@ -1,6 +1,10 @@
-"""Whether the models can be asked, as far as that can be seen without asking them."""
+"""Whether the models can be reached, checked without a model call: endpoints, credentials, connections.
+
+boto3 is imported by the function that needs it, because readiness is also checked without Bedrock.
+"""
 
 import asyncio
+import os
 import ssl
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,17 +14,15 @@ from agents.models.lazy import AgentModels
 
 
 def endpoints(models: AgentModels) -> list[str]:
-    """Those of Bedrock; the embedded planner has none, and other providers keep theirs to themselves."""
+    """The endpoints of Bedrock; the embedded planner has none, and other providers do not expose theirs."""
     clients: list[Any] = [
-        getattr(each.chat, "client", None) for chain in models.chains for each in chain.models if each.tags
+        getattr(model.chat, "client", None) for chain in models.chains for model in chain.models if model.tags
     ]
     return sorted({client.meta.endpoint_url for client in clients if client is not None})
 
 
-def signs(region: str | None = None) -> bool:
-    """Whether there is something to sign with; who holds a role is asked for it, which takes a call."""
-    import os
-
+def has_credentials(region: str | None = None) -> bool:
+    """Whether there are credentials to sign with; for a role this takes one call."""
     import boto3
     from botocore.exceptions import BotoCoreError
 
@@ -34,14 +36,14 @@ def signs(region: str | None = None) -> bool:
 
 
 async def connect(url: str) -> None:
-    """Open a connection and close it; `OSError` where nobody takes it. Where a proxy is set, that far."""
-    aim = urlsplit(url)
-    assert aim.hostname is not None
-    proxy = getproxies().get(aim.scheme)
-    if proxy is not None and not proxy_bypass(aim.hostname):
-        aim = urlsplit(proxy)
-    port = aim.port or (443 if aim.scheme == "https" else 80)
-    secured = ssl.create_default_context() if aim.scheme == "https" else None
-    _, writer = await asyncio.open_connection(aim.hostname, port, ssl=secured)
+    """Open a connection to the host, or to its proxy, and close it; raises `OSError` if it is refused."""
+    target = urlsplit(url)
+    assert target.hostname is not None
+    proxy = getproxies().get(target.scheme)
+    if proxy is not None and not proxy_bypass(target.hostname):
+        target = urlsplit(proxy)
+    port = target.port or (443 if target.scheme == "https" else 80)
+    tls = ssl.create_default_context() if target.scheme == "https" else None
+    _, writer = await asyncio.open_connection(target.hostname, port, ssl=tls)
     writer.close()
     await writer.wait_closed()

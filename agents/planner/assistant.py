@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from langchain_core.messages import BaseMessage, HumanMessage, ToolMessage
 
-from agents.messages import unfenced
+from agents.messages import unfence
 from agents.planner.language.understanding import understand
 from agents.planner.sentences import told
 from desk.conversation.context import said_figures
@@ -70,7 +70,7 @@ _HELP = "This desk searches allocation strategies, judges them for luck, and exp
 
 def _claims(heard: Sequence[ToolMessage]) -> Iterator[Claim]:
     for message in heard:
-        yield from told(message.name or "", unfenced(str(message.text)), failed=message.status == "error")
+        yield from told(message.name or "", unfence(str(message.text)), failed=message.status == "error")
 
 
 def _says(outcome: Any, texts: Sequence[str], offers: Sequence[Offer]) -> Reply:

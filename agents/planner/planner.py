@@ -20,7 +20,7 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from pydantic import BaseModel
 
-from agents.messages import unfenced
+from agents.messages import unfence
 from agents.planner.assistant import assisted
 from desk.conversation.reply import Reply
 from desk.figures.figures import Claim
@@ -140,7 +140,7 @@ def _calls(*calls: tuple[str, dict[str, Any]]) -> AIMessage:
 
 
 def _read(heard: Sequence[ToolMessage], tool: str, kind: type[Result]) -> list[Result]:
-    return [kind.model_validate_json(unfenced(m.text)) for m in heard if m.name == tool and m.status == "success"]
+    return [kind.model_validate_json(unfence(m.text)) for m in heard if m.name == tool and m.status == "success"]
 
 
 def _assess(heard: Sequence[ToolMessage]) -> RiskAssessment:

@@ -1,1 +1,1 @@
-"""Cassettes: recording, replaying and scrubbing of Amazon Bedrock calls."""
+"""Cassettes of Amazon Bedrock calls: `recorder` writes them, `player` matches and replays them, `scrubbing` masks."""

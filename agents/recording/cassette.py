@@ -1,9 +1,10 @@
-"""Recorded calls of Amazon Bedrock in the file format of vcrpy, whose patching of urllib3 is not used.
+"""Cassettes: recorded calls of Amazon Bedrock, stored in the file format of vcrpy.
 
-Nothing that looks like a key, a token or an account number is kept, neither from a recording nor from a file.
+Anything that looks like a key, a token or an account number is masked, in new recordings and in loaded files.
+vcrpy patches urllib3 for the whole process, which loses calls in threads, so only its serializer is used; it is
+imported when a file is read or written.
 """
 
-import base64
 import gzip
 import json
 import zlib
@@ -11,13 +12,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from http.client import responses
-from io import BytesIO
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import ValidationError
 
+from agents.recording.cassette_file import CassetteFile, RecordedCall
 from agents.recording.scrubbing import scrub, scrub_body, scrub_uri
 from desk.base.errors import InvalidInput
 
@@ -27,7 +28,7 @@ CASSETTE = "a cassette of vcrpy (YAML, or YAML in gzip)"
 
 @dataclass(frozen=True)
 class Interaction:
-    """One request and its response; `cut` says that the stream broke after these bytes."""
+    """One request and its response; `truncated` if the stream broke after these bytes."""
 
     method: str
     uri: str
@@ -35,7 +36,7 @@ class Interaction:
     status: int
     headers: dict[str, str]
     answer: bytes
-    cut: bool = False
+    truncated: bool = False
 
     @classmethod
     def scrubbed(
@@ -47,10 +48,13 @@ class Interaction:
         headers: Iterable[tuple[str, str]],
         answer: bytes,
         *,
-        cut: bool = False,
+        truncated: bool = False,
     ) -> "Interaction":
-        kept = {KEPT_HEADERS[name.lower()]: scrub(value) for name, value in headers if name.lower() in KEPT_HEADERS}
-        return cls(method, scrub_uri(uri), scrub_body(body), status, kept, scrub_body(answer), cut)
+        """An interaction without secrets, and with the known headers only."""
+        known_headers = {
+            KEPT_HEADERS[name.lower()]: scrub(value) for name, value in headers if name.lower() in KEPT_HEADERS
+        }
+        return cls(method, scrub_uri(uri), scrub_body(body), status, known_headers, scrub_body(answer), truncated)
 
     @property
     def path(self) -> str:
@@ -58,11 +62,12 @@ class Interaction:
 
     @cached_property
     def canonical(self) -> str:
-        """The request's body in a form that is equal for equal JSON."""
+        """The request's body in a form that is equal for equal JSON values."""
         return canonical(self.body)
 
     @property
     def key(self) -> tuple[str, str, str]:
+        """What a request must equal to receive this response."""
         return self.method, self.path, self.canonical
 
     def __str__(self) -> str:
@@ -70,41 +75,44 @@ class Interaction:
 
 
 class Cassette:
+    """Interactions in the order of recording, with metadata."""
+
     def __init__(self, interactions: Iterable[Interaction], metadata: dict[str, Any] | None = None) -> None:
         self.interactions = tuple(interactions)
         self.metadata: dict[str, Any] = scrub(metadata or {})
 
     @classmethod
     def load(cls, path: Path) -> "Cassette":
+        """Read a file; raises `InvalidInput` if it is not a cassette."""
         from vcr.serializers import yamlserializer
         from yaml import MarkedYAMLError, YAMLError
 
         try:
             data = path.read_bytes()
             text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
-            file = File.model_validate(yamlserializer.deserialize(text))
-            return cls((pair.read() for pair in file.interactions), file.metadata)
+            file = CassetteFile.model_validate(yamlserializer.deserialize(text))
+            return cls(map(_interaction, file.interactions), file.metadata)
         except ValidationError as error:
             raise _no_cassette(path, "; ".join(map(_problem, error.errors()[:3]))) from error
         except MarkedYAMLError as error:
             line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-            raise _no_cassette(path, f"it is no YAML of vcrpy{line}: {error.problem}") from error
+            raise _no_cassette(path, f"it is not YAML of vcrpy{line}: {error.problem}") from error
         except UnicodeDecodeError as error:
-            raise _no_cassette(path, "it is no text") from error
+            raise _no_cassette(path, "it is not text") from error
         except OSError as error:
             raise _no_cassette(path, error.strerror or str(error)) from error
         except (EOFError, zlib.error, ValueError, RecursionError, YAMLError) as error:
             raise _no_cassette(path, str(error)) from error
 
     def save(self, path: Path) -> None:
-        """Put the file there whole, or leave what was there; equal cassettes are equal bytes."""
+        """Replace the file atomically; equal cassettes are equal bytes."""
         from vcr.request import Request
         from vcr.serialize import serialize
         from vcr.serializers import yamlserializer
 
         content = {
-            "requests": [Request(each.method, each.uri, each.body, {}) for each in self.interactions],
-            "responses": [_response(each) for each in self.interactions],
+            "requests": [Request(one.method, one.uri, one.body, {}) for one in self.interactions],
+            "responses": [_response(one) for one in self.interactions],
             "metadata": self.metadata,
         }
         data = serialize(content, yamlserializer).encode()
@@ -115,6 +123,7 @@ class Cassette:
 
 
 def canonical(body: bytes) -> str:
+    """The body as canonical JSON, or as text if it is not JSON."""
     try:
         value = json.loads(body, parse_float=_number)
     except ValueError:
@@ -123,9 +132,22 @@ def canonical(body: bytes) -> str:
 
 
 def _number(text: str) -> float:
-    """1 and 1.0 are one number in JSON."""
+    """1 and 1.0 are the same number in JSON."""
     number = float(text)
     return int(number) if number.is_integer() else number
+
+
+def _interaction(call: RecordedCall) -> Interaction:
+    request, response = call.request, call.response
+    return Interaction.scrubbed(
+        request.method,
+        request.uri,
+        request.body,
+        response.status.code,
+        response.headers.items(),
+        response.body,
+        truncated=response.cut,
+    )
 
 
 def _response(interaction: Interaction) -> dict[str, Any]:
@@ -134,108 +156,13 @@ def _response(interaction: Interaction) -> dict[str, Any]:
         "headers": {name: [value] for name, value in interaction.headers.items()},
         "body": {"string": interaction.answer},
     }
-    return response | {"cut": True} if interaction.cut else response
+    return response | {"cut": True} if interaction.truncated else response
 
 
 def _problem(details: Any) -> str:
-    place, told = ".".join(map(str, details["loc"])), details["msg"].removeprefix("Value error, ")
-    return f"{place}: {told}" if place else told
+    place, message = ".".join(map(str, details["loc"])), details["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message
 
 
 def _no_cassette(path: Path, reason: str) -> InvalidInput:
     return InvalidInput("cassette", str(path), allowed=CASSETTE, reason=f"{str(path)!r} cannot be read: {reason}")
-
-
-def _body(value: Any) -> bytes:
-    """The forms in which versions and dialects of vcrpy write a body."""
-    match value:
-        case None:
-            return b""
-        case str():
-            return value.encode()
-        case bytes():
-            return value
-        case BytesIO():
-            return value.getvalue()
-        case {"base64_string": str() | bytes() as text}:
-            return base64.b64decode(text)
-        case {"string": (None | str() | bytes() | BytesIO()) as text}:
-            return _body(text)
-        case _:
-            raise ValueError(f"a body is text, binary or nothing, not {type(value).__name__}")
-
-
-def _headers(value: Any) -> dict[str, str]:
-    if not isinstance(value, dict):
-        raise ValueError(f"headers are a mapping, not {type(value).__name__}")  # noqa: TRY004 - pydantic expects it
-    return {str(name): _first(values) for name, values in value.items()}
-
-
-def _first(values: Any) -> str:
-    value = next(iter(values), "") if isinstance(values, list) else values
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
-
-
-class Message(BaseModel):
-    body: Annotated[bytes, BeforeValidator(_body)] = b""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _take_parsed_body(cls, data: Any) -> Any:
-        if isinstance(data, dict) and data.get("parsed_body") is not None:
-            return data | {"body": json.dumps(data["parsed_body"])}
-        return data
-
-
-class Asked(Message):
-    method: str
-    uri: str
-
-
-class Status(BaseModel):
-    code: int = Field(strict=True, ge=100, le=599)
-
-
-class Answered(Message):
-    status: Status
-    headers: Annotated[dict[str, str], BeforeValidator(_headers)] = {}
-    cut: bool = False
-
-
-class Pair(BaseModel):
-    request: Asked
-    response: Answered
-
-    def read(self) -> Interaction:
-        asked, answered = self.request, self.response
-        return Interaction.scrubbed(
-            asked.method,
-            asked.uri,
-            asked.body,
-            answered.status.code,
-            answered.headers.items(),
-            answered.body,
-            cut=answered.cut,
-        )
-
-
-class File(BaseModel):
-    interactions: list[Pair]
-    metadata: dict[str, Any] = {}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _take_two_lists(cls, data: Any) -> Any:
-        """Some write all requests and then all responses."""
-        match data:
-            case None:
-                raise ValueError("it is empty")
-            case list() | str() | int() | float():
-                raise ValueError("it holds no interactions")
-            case {"requests": list() as requests, "responses": list() as responses}:
-                if len(requests) != len(responses):
-                    raise ValueError(f"{len(requests)} requests have {len(responses)} responses")
-                pairs = zip(requests, responses, strict=True)
-                return data | {"interactions": [{"request": asked, "response": answered} for asked, answered in pairs]}
-            case _:
-                return data

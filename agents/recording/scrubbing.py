@@ -1,6 +1,6 @@
-"""Keeps keys, tokens and account numbers out of what is written down.
+"""Masks keys, tokens and account numbers in recordings, logs and error texts.
 
-A mask is as long as what it hides, so that text which came in pieces can be masked as a whole and cut again.
+A mask has the length of the text it hides, so that text that arrived in pieces can be masked as a whole and split.
 """
 
 import json
@@ -14,24 +14,24 @@ from zlib import crc32
 
 ENDPOINT = "https://bedrock-runtime.us-east-1.amazonaws.com"
 
-TOKEN = "A-Za-z0-9._~+/=-"  # noqa: S105 - the characters of one
+TOKEN = "A-Za-z0-9._~+/=-"  # noqa: S105 - the characters of a token
 MASKS = (
     (re.compile(r"(arn:aws[a-z-]*:[a-z0-9-]*:[a-z0-9-]*:)([0-9]{12})(?=:)"), "0"),
     (re.compile(r"(AKIA|ASIA)([A-Z0-9]{16})"), "*"),
     (re.compile(r"(bedrock-api-key-)([A-Za-z0-9+/=_-]+)"), "*"),
     (re.compile(r"(ABSK)([A-Za-z0-9+/=]{8,})"), "*"),
-    # bearer bonds and bearer shares are no tokens
+    # "bearer bonds" and "bearer shares" are not tokens
     (re.compile(rf"((?i:bearer)\s+)((?:(?=[A-Za-z]*[0-9._~+/=-][{TOKEN}])[{TOKEN}]{{6,}})|[{TOKEN}]{{16,}})"), "*"),
 )
 ACCOUNT = re.compile(r"(?<![0-9])[0-9]{12}(?![0-9])")
 
 PRELUDE = struct.Struct("!III")
-"""Length of the frame, length of its headers, CRC of these two; a CRC of the whole frame ends it."""
+"""Length of the frame, length of its headers, CRC of both; a CRC of the whole frame follows at its end."""
 CRC = struct.Struct("!I")
 
 
 def scrub(value: Any) -> Any:
-    """A JSON value without what looks like a key, a token or the account of an ARN."""
+    """A JSON value with keys, tokens and account numbers of ARNs masked."""
     match value:
         case str():
             return _mask(value)
@@ -44,13 +44,13 @@ def scrub(value: Any) -> Any:
 
 
 def scrub_uri(uri: str) -> str:
-    """The path alone, at one endpoint: neither the region nor a query is part of what was asked."""
+    """The masked path at a fixed endpoint: neither the region nor the query is part of the request."""
     parts = urlsplit(uri).path.split("/")
     return ENDPOINT + "/".join(quote(ACCOUNT.sub("0" * 12, _mask(unquote(part))), safe="") for part in parts)
 
 
 def scrub_body(body: bytes) -> bytes:
-    """The same bytes if there is nothing to hide in them."""
+    """The body with secrets masked; unchanged if there is none."""
     if _is_stream(body):
         return _scrub_stream(body)
     body = _mask_bytes(body)
@@ -58,13 +58,13 @@ def scrub_body(body: bytes) -> bytes:
         value = json.loads(body)
     except ValueError:
         return body
-    clean = scrub(value)  # finds what is written with escapes
+    clean = scrub(value)  # also finds secrets that are written with escapes
     return body if clean == value else _dump(clean)
 
 
 def _mask(text: str) -> str:
     for pattern, character in MASKS:
-        text = pattern.sub(lambda found, c=character: found[1] + c * len(found[2]), text)
+        text = pattern.sub(lambda match, c=character: match[1] + c * len(match[2]), text)
     return text
 
 
@@ -95,7 +95,7 @@ def _is_stream(data: bytes) -> bool:
 
 
 def _frames(data: bytes) -> tuple[list[Frame], bytes]:
-    """All whole frames, and the rest that cannot be decoded."""
+    """The complete frames, and the rest that cannot be decoded."""
     frames: list[Frame] = []
     while _is_stream(data):
         length, headers, _ = PRELUDE.unpack_from(data)
@@ -116,7 +116,7 @@ def _scrub_stream(data: bytes) -> bytes:
         if event is not None and (clean := scrub(event)) != json.loads(frame.payload):
             frame.payload = _dump(clean)
         frame.payload = _mask_bytes(frame.payload)
-    # nobody can decode the rest: it keeps its prelude and its length, so that a reader fails as before
+    # the rest cannot be decoded: its prelude and length remain, so that a reader fails as before
     unread = rest[: PRELUDE.size] + bytes(max(0, len(rest) - PRELUDE.size))
     return b"".join(frame.encode() for frame in frames) + unread
 
@@ -130,7 +130,7 @@ def _event(payload: bytes) -> dict[str, Any] | None:
 
 
 def _mask_across(events: list[dict[str, Any] | None]) -> None:
-    """Mask what no single event shows: a key whose characters came in several deltas."""
+    """Mask secrets that span several deltas of the same content block."""
     pieces: dict[tuple[object, ...], list[tuple[dict[str, Any], str]]] = {}
     for event in events:
         if event and isinstance(event.get("delta"), dict):

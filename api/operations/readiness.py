@@ -159,10 +159,10 @@ async def look_for_workers(dependencies: "Dependencies") -> Looked:
 
 
 async def look_at_models(models: "AgentModels") -> Looked:
-    from agents.models.reachability import connect, endpoints, signs
+    from agents.models.reachability import connect, endpoints, has_credentials
 
     places = endpoints(models)
-    if places and not await asyncio.to_thread(signs):
+    if places and not await asyncio.to_thread(has_credentials):
         return Looked("failed", "there are no credentials for Bedrock")
     for place in places:
         await connect(place)

@@ -19,7 +19,8 @@ from agents.models.factory import Models, make_models
 from agents.models.failures import ModelFailure
 from agents.models.options import BEDROCK, ModelOptions
 from agents.recording.cassette import Cassette
-from agents.recording.interception import CassetteMiss, Player, Recorder
+from agents.recording.player import CassetteMiss, Player
+from agents.recording.recorder import Recorder
 from agents.recording.scrubbing import scrub
 from api.app import create_dependencies
 from api.recording.isolation import sockets_blocked
@@ -142,7 +143,7 @@ async def replay(player: Player, label: Label, *, settings: Settings, show: Show
     with sockets_blocked() as network:
         traces = await _execute([(run.run, run.request or run.messages) for run in label.runs], models, settings, show)
     same_code = label.code_version == code_version()
-    differences = [str(miss) for miss in player.missed]
+    differences = [str(miss) for miss in player.misses]
     if not differences:  # all else would follow from a miss
         differences = [
             _difference(recorded.trace, trace, digests=same_code)
@@ -153,7 +154,7 @@ async def replay(player: Player, label: Label, *, settings: Settings, show: Show
     return Replayed(
         runs=len(traces),
         events=sum(map(len, traces)),
-        calls=player.played,
+        calls=player.replayed_calls,
         differences=tuple(filter(None, differences)),
         same_code=same_code,
         attempts=network.attempts,

@@ -17,7 +17,7 @@ from langgraph.runtime import Runtime
 
 import prompts
 from agents.build import Agent, build
-from agents.models.factory import only
+from agents.models.factory import single_model
 from agents.planner.planner import EmbeddedPlanner
 from desk.compute.local import LocalRunner
 from desk.figures.figures import Claim, Figure
@@ -145,7 +145,7 @@ def execution(store: Store, agent: Agent, run: str) -> Execution:
 
 async def ours(home: Path) -> tuple[list[float], list[RiskAssessment]]:
     """Seconds per model call in each run, and the answers of the last."""
-    agent = build("risk_manager", only(Instant()).common, [assess_risk], RiskAssessment, **LIMITS)
+    agent = build("risk_manager", single_model(Instant()).common, [assess_risk], RiskAssessment, **LIMITS)
     graph = StateGraph(State, context_schema=Execution)
     graph.add_node("risk_manager", node)
     graph.add_edge(START, "risk_manager")

@@ -100,11 +100,11 @@ async def talk(
     dependencies: Dependencies, script: Script, text: str = "List my runs.", *, conversation: str | None = None
 ) -> Talked:
     """A message of the person's, answered by a model that follows `script`."""
-    from agents.models.factory import only
+    from agents.models.factory import single_model
     from tests.graphs.dependencies import QUICK
 
     model = obeying(script)
-    dependencies = replace(dependencies, models=only(model, QUICK))
+    dependencies = replace(dependencies, models=single_model(model, QUICK))
     conversation = conversation or await begin_conversation(dependencies, OWNER)
     events = [event async for event in ask(dependencies, OWNER, conversation, text)]
     number = max(int(event.turn) for event in events if event.event == "turn_started")

@@ -11,7 +11,7 @@ import pytest
 
 from agents.models.factory import Models, make_models
 from agents.models.failures import ModelFailure
-from agents.models.options import BEDROCK, ModelOptions, Patience
+from agents.models.options import BEDROCK, ModelOptions, RetryPolicy
 from desk.governance.usage import AgentName
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import OptimizationResult
@@ -36,7 +36,7 @@ from tests.graphs.dependencies import OWNER, open_dependencies
 ONE = BEDROCK + MODEL
 OTHER_MODEL = "eu.amazon.nova-pro-v1:0"
 OTHER = BEDROCK + OTHER_MODEL
-QUICK = Patience(attempts=6, first_delay=0.0, time_limit=20.0)
+QUICK = RetryPolicy(attempts=6, first_delay=0.0, time_limit=20.0)
 OPTIONS = ModelOptions(model=ONE, patience=QUICK, region=REGION)
 
 REQUEST = OptimizationRequest(

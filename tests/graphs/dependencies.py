@@ -8,8 +8,8 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 
-from agents.models.factory import Models, only
-from agents.models.options import Patience
+from agents.models.factory import Models, single_model
+from agents.models.options import RetryPolicy
 from agents.planner.planner import EmbeddedPlanner
 from desk.compute.local import LocalRunner
 from desk.market.bundled import BundledPrices
@@ -20,7 +20,7 @@ from quant.worlds.scenario import BUILT_IN
 from store.embedded import open_store
 
 OWNER = "local"
-QUICK = Patience(attempts=2, first_delay=0.0)
+QUICK = RetryPolicy(attempts=2, first_delay=0.0)
 
 
 @asynccontextmanager
@@ -31,7 +31,7 @@ async def open_dependencies(home: Path, model: BaseChatModel | Models | None = N
             store=store,
             prices=prices,
             jobs=LocalRunner(store, partial(load_owned, store, prices)),
-            models=model if isinstance(model, Models) else only(model or EmbeddedPlanner(), QUICK),
+            models=model if isinstance(model, Models) else single_model(model or EmbeddedPlanner(), QUICK),
             checkpoints=home / "checkpoints.sqlite",
         )
 

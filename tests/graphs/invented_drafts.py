@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agents.models.factory import only
+from agents.models.factory import single_model
 from api.app import create_dependencies
 from api.export.report.page import render
 from api.settings import Settings
@@ -91,7 +91,7 @@ async def run_with(home: Path, monkeypatch: pytest.MonkeyPatch, model: Obeying) 
     for name, value in {"STRATIGOS_HOME": str(home), "STRATIGOS_LOG_LEVEL": "debug"}.items():
         monkeypatch.setenv(name, value)
     async with create_dependencies(Settings()) as base:
-        dependencies = replace(base, models=only(model, QUICK))
+        dependencies = replace(base, models=single_model(model, QUICK))
         run = await create_run(dependencies, OWNER, request())
         events = [event async for event in execute(dependencies, OWNER, run)]
         result = await result_of(dependencies.store, OWNER, run)

@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 
-from agents.messages import unfenced
+from agents.messages import unfence
 from agents.models.options import Guardrail
 from desk.governance.usage import AgentName
 from desk.optimization.request import OptimizationRequest
@@ -298,7 +298,7 @@ async def test_a_tool_result_of_400_kb_reaches_the_model_whole_and_no_checkpoint
     texts = [text for content in results if MARK in (text := "".join(part["text"] for part in content))]
     assert len(texts) == 2, "one for each plan"
     assert all(len(text) > 400_000 for text in texts)
-    assert all(len(json.loads(unfenced(text))["space"]["decay"]) == 40_000 for text in texts)
+    assert all(len(json.loads(unfence(text))["space"]["decay"]) == 40_000 for text in texts)
     for file in home.glob("checkpoints.sqlite*"):
         assert MARK.encode() not in file.read_bytes()
     assert sum(file.stat().st_size for file in home.glob("checkpoints.sqlite")) < 400_000

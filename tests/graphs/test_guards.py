@@ -10,7 +10,7 @@ import pytest
 from langchain_core.messages import AIMessage, BaseMessage
 
 from agents.assistant import assistant
-from agents.models.factory import ModelChain, only
+from agents.models.factory import ModelChain, single_model
 from agents.planner.planner import ASSISTANT
 from desk.base.clock import utc_now
 from desk.governance.approvals import ApprovalDecision, Thresholds
@@ -141,7 +141,7 @@ BOUND: dict[str, set[str]] = {
 
 
 def test_each_agent_is_bound_to_its_tools_and_to_no_others():
-    chain: ModelChain = only(obeying(), QUICK).of("assistant")
+    chain: ModelChain = single_model(obeying(), QUICK).of("assistant")
     made = {**AGENTS, "assistant": assistant}
     assert {name: set(make(chain).tools) for name, make in made.items()} == BOUND
 
@@ -154,7 +154,9 @@ async def test_a_tool_of_another_agent_is_not_called(agent: str, home: Path):
         assert (done.refused, done.of(ToolCalled)) == (1, [])
         return
     assessment = ("RiskAssessment", {"concerns": ["none"]})
-    async with opened(home, models=only(obeying(RiskAssessment=steps([foreign], [assessment])), QUICK)) as dependencies:
+    async with opened(
+        home, models=single_model(obeying(RiskAssessment=steps([foreign], [assessment])), QUICK)
+    ) as dependencies:
         run = await create_run(dependencies, OWNER, request())
         events = [event async for event in execute(dependencies, OWNER, run)]
     [made] = [e for e in events if e.event == "decision_made" and e.decision.agent == agent]
@@ -212,7 +214,7 @@ async def trials(dependencies: Dependencies) -> int:
 
 async def test_a_job_above_a_threshold_waits_before_any_model_is_asked(home: Path):
     model = obeying(lambda _: calling())
-    async with opened(home, thresholds=NOTHING, models=only(model, QUICK)) as dependencies:
+    async with opened(home, thresholds=NOTHING, models=single_model(model, QUICK)) as dependencies:
         run = await waiting(dependencies)
         assert [event async for event in execute(dependencies, OWNER, run)] == await events_of(
             dependencies.store, OWNER, run

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.models.factory import only
+from agents.models.factory import single_model
 from api.app import create_dependencies
 from api.settings import Settings
 from desk.runs.events import DraftRejected
@@ -98,7 +98,7 @@ async def test_no_argument_of_the_assistant_takes_it(disguise: str, made: Path, 
         for first in range(0, len(calls), 8):
             some = calls[first : first + 8]
             model = obeying(steps(some, saying("What stands in the way: {{refusal}}."), saying("Done.")))
-            dependencies = replace(opened, models=only(model, QUICK))
+            dependencies = replace(opened, models=single_model(model, QUICK))
             conversation = await begin_conversation(dependencies, OWNER)
             events = [event async for event in ask(dependencies, OWNER, conversation, "Was it worth it?")]
             turn = await turn_of(dependencies.store, OWNER, conversation, 1)

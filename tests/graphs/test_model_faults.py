@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from agents.models.options import ModelOptions, Patience
+from agents.models.options import ModelOptions, RetryPolicy
 from tests.doubles.bedrock import replies
 from tests.doubles.bedrock.calls import Received
 from tests.doubles.bedrock.clients import MODEL
@@ -118,11 +118,11 @@ class Fatal:
     reply: Reply
     reason: str
     calls: int = 1
-    patience: Patience = QUICK
+    patience: RetryPolicy = QUICK
 
 
-TWICE = Patience(attempts=2, first_delay=0.0, time_limit=20.0)
-SHORT = Patience(attempts=3, first_delay=0.0, time_limit=1.0)
+TWICE = RetryPolicy(attempts=2, first_delay=0.0, time_limit=20.0)
+SHORT = RetryPolicy(attempts=3, first_delay=0.0, time_limit=1.0)
 
 FATAL: dict[str, Fatal] = {
     "throttled": Fatal(replies.THROTTLED, "throttled", QUICK.attempts),
@@ -141,7 +141,7 @@ FATAL: dict[str, Fatal] = {
 }
 
 
-def options_of(patience: Patience) -> ModelOptions:
+def options_of(patience: RetryPolicy) -> ModelOptions:
     return OPTIONS.model_copy(update={"patience": patience})
 
 
@@ -224,7 +224,7 @@ class Dead:
     reply: Reply | None
     reason: str
     calls: int = 1
-    patience: Patience = TWICE
+    patience: RetryPolicy = TWICE
 
 
 DEAD: dict[str, Dead] = {
@@ -264,7 +264,7 @@ async def test_the_next_model_decides_where_the_first_is_silent(home, monkeypatc
         asks = received.model == MODEL and opening(received) and received.tools[-1]["name"] == "Draft"
         return Slow(HALF, before=30.0) if asks else None
 
-    options = options_of(Patience(attempts=2, first_delay=0.0, time_limit=2.0))
+    options = options_of(RetryPolicy(attempts=2, first_delay=0.0, time_limit=2.0))
     with Double(faulty(embedded(), silent)) as double:
         point_at(monkeypatch, double.url)
         done = await ran(home, options=options.model_copy(update={"fallbacks": (OTHER,)}))
@@ -313,7 +313,7 @@ async def test_a_stream_that_is_given_up_is_closed(home, monkeypatch):
 
 
 async def test_a_model_that_is_slow_within_its_time_is_waited_for(home, monkeypatch, undisturbed):
-    patient = options_of(Patience(attempts=1, time_limit=20.0))
+    patient = options_of(RetryPolicy(attempts=1, time_limit=20.0))
     by_rules = embedded()
 
     def late(received: Received) -> Reply:

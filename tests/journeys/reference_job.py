@@ -17,7 +17,7 @@ import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 
-from agents.models.factory import only
+from agents.models.factory import single_model
 from agents.planner.planner import EmbeddedPlanner
 from api.app import create_dependencies
 from api.settings import read_settings
@@ -91,7 +91,9 @@ async def dependencies_of_settings(
     model: BaseChatModel | None = None, *, queued: bool = False
 ) -> AsyncGenerator[Dependencies]:
     """As the settings compose it; nobody is asked for an approval."""
-    async with create_dependencies(read_settings(), only(model or EmbeddedPlanner()), queued=queued) as dependencies:
+    async with create_dependencies(
+        read_settings(), single_model(model or EmbeddedPlanner()), queued=queued
+    ) as dependencies:
         yield replace(dependencies, thresholds=None)
 
 

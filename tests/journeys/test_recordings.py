@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from agents.recording.cassette import Cassette
-from agents.recording.interception import CassetteMiss, Player
+from agents.recording.player import CassetteMiss, Player
 from api.recording.recording import label_of, replay
 from api.settings import read_settings
 from desk.runs.events import DecisionMade, DraftRejected, ModelAnswered, ModelReplaced, ModelRetried

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agents.models.factory import only
+from agents.models.factory import single_model
 from agents.planner.planner import EmbeddedPlanner
 from api.app import create_dependencies
 from api.settings import read_settings
@@ -56,7 +56,7 @@ async def test_a_run_on_sagemaker_comes_to_the_result_of_this_machine(
         run = await create_run(here, OWNER, SMALL, run_id="same")
         told = [event async for event in execute(here, OWNER, run)]
         digest = (await run_of(here.store, OWNER, run)).result_digest
-    async with create_dependencies(settings, only(EmbeddedPlanner()), queued=True) as dependencies:
+    async with create_dependencies(settings, single_model(EmbeddedPlanner()), queued=True) as dependencies:
         run = (await job_queue.submit(dependencies, settings.owner, SMALL, run_id="same")).id
         await worked(dependencies)
         approval = await load_approval(dependencies.store, settings.owner, run)

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from agents.models.factory import only
+from agents.models.factory import single_model
 from agents.planner.planner import EmbeddedPlanner
 from api.app import create_app, create_dependencies
 from api.settings import Settings
@@ -63,7 +63,7 @@ async def service(home: Path, chosen: dict[str, str]) -> AsyncGenerator[httpx.As
     settings = Settings.model_validate({"STRATIGOS_HOME": home} | chosen)
 
     def dependencies():
-        return create_dependencies(settings, only(EmbeddedPlanner(), QUICK), queued=True)
+        return create_dependencies(settings, single_model(EmbeddedPlanner(), QUICK), queued=True)
 
     async with dependencies() as workers, working(workers), served(create_app(settings, dependencies())) as client:
         yield client

@@ -15,7 +15,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from agents.models.factory import only
+from agents.models.factory import single_model
 from agents.planner.planner import EmbeddedPlanner
 from api.app import create_dependencies
 from api.settings import Settings
@@ -116,7 +116,7 @@ async def test_a_run_is_followed_over_a_real_socket(home: Path, aws: Aws):
         create_table(aws.dynamodb, "desk")
         given = {"STRATIGOS_SOCKETS": place, "STRATIGOS_STORE": f"dynamodb:desk,s3:{aws.bucket('desk')}"}
         settings = Settings.model_validate({"STRATIGOS_HOME": home, **given})
-        dependencies = create_dependencies(settings, only(EmbeddedPlanner(), QUICK), queued=True)
+        dependencies = create_dependencies(settings, single_model(EmbeddedPlanner(), QUICK), queued=True)
         async with driven(home, dependencies, **given) as function:
             hands_on.function = function
             store = function.app.state.served.dependencies.store

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.models.options import Patience
+from agents.models.options import RetryPolicy
 from tests.doubles.bedrock.calls import Received
 from tests.doubles.bedrock.double import Double
 from tests.doubles.bedrock.drivers import embedded
@@ -32,7 +32,7 @@ def slowly(slow: Slow):
 async def test_a_minute_of_silence_is_waited_for(home, monkeypatch):
     with Double(slowly(Slow(TEXT, before=MINUTE))) as double:
         point_at(monkeypatch, double.url)
-        done = await ran(home, options=OPTIONS.model_copy(update={"patience": Patience()}))
+        done = await ran(home, options=OPTIONS.model_copy(update={"patience": RetryPolicy()}))
     assert done.said == [answered(agent) for agent in ASKED]
     slowest = max(event.seconds for event in done.events if event.event == "model_answered")
     assert MINUTE <= slowest < MINUTE + 30.0
@@ -42,7 +42,7 @@ async def test_a_minute_of_silence_is_waited_for(home, monkeypatch):
 async def test_a_minute_is_too_long_for_less_patience(slow, home, monkeypatch):
     with Double(lambda _: slow) as double:
         point_at(monkeypatch, double.url)
-        failed = await ran(home, options=OPTIONS.model_copy(update={"patience": Patience(time_limit=20.0)}))
+        failed = await ran(home, options=OPTIONS.model_copy(update={"patience": RetryPolicy(time_limit=20.0)}))
     assert failed.failure is not None
     assert failed.failure.reason == "time_limit"
     assert failed.failure.model == OPTIONS.model

@@ -69,7 +69,7 @@ def _script(arguments: list[str]) -> "Script":
 def replay(cassette: Tape) -> int:
     """Execute the runs of a cassette again with the network shut off; exit code 1 if their traces differ."""
     from agents.recording.cassette import Cassette
-    from agents.recording.interception import Player
+    from agents.recording.player import Player
     from api.recording import recording
 
     loaded = Cassette.load(cassette)

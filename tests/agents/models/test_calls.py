@@ -15,13 +15,12 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from agents.build import build
-from agents.models.calls import ModelCall, Replaced, Retried
 from agents.models.factory import ModelChain, NamedModel
 from agents.models.failures import ModelFailure
-from agents.models.metering import Notice
-from agents.models.options import Patience
+from agents.models.options import RetryPolicy
 from agents.models.prices import FREE
-from agents.recording.interception import CassetteMiss
+from agents.models.stream_events import ModelCall, ModelFallback, ModelRetry, Notice
+from agents.recording.player import CassetteMiss
 from desk.governance.budgets import Budgets, BudgetSpent
 from desk.governance.principals import Principal
 from desk.governance.spending import usage_by_agent
@@ -32,7 +31,7 @@ from tools.risk import assess_risk
 
 pytestmark = pytest.mark.anyio
 
-AT_ONCE = Patience(attempts=3, first_delay=0.0, time_limit=20.0)
+AT_ONCE = RetryPolicy(attempts=3, first_delay=0.0, time_limit=20.0)
 SLACK = 2.0
 """Seconds that a busy machine may add to a wait; the last of nine that only double would take longer."""
 
@@ -83,7 +82,7 @@ def script(*lines: Any) -> Script:
     return Script(lines=list(lines), asked=[])
 
 
-def chain(*models: Script, patience: Patience = AT_ONCE) -> ModelChain:
+def chain(*models: Script, patience: RetryPolicy = AT_ONCE) -> ModelChain:
     return ModelChain(tuple(NamedModel(f"m{n}", model, price=FREE) for n, model in enumerate(models)), patience)
 
 
@@ -115,10 +114,10 @@ async def test_a_model_is_not_called_beyond_the_limit(home):
 
 async def test_each_wait_is_twice_the_last_up_to_the_largest_and_partly_random(home):
     model = script(*[throttled()] * 9, answer())
-    patience = Patience(attempts=10, first_delay=0.02, largest_delay=0.06, time_limit=20.0)
+    patience = RetryPolicy(attempts=10, first_delay=0.02, largest_delay=0.06, time_limit=20.0)
     async with open_context(home) as context:
         *retries, call, _ = await ask_agent(context, chain(model, patience=patience))
-    assert retries == [Retried(model="m0", reason="throttled", attempt=n) for n in range(1, 10)]
+    assert retries == [ModelRetry(model="m0", reason="throttled", attempt=n) for n in range(1, 10)]
     assert call.attempts == 10
     longest = [0.02, 0.04, *[0.06] * 7]
     for gap, most in zip(model.gaps, longest, strict=True):
@@ -128,7 +127,7 @@ async def test_each_wait_is_twice_the_last_up_to_the_largest_and_partly_random(h
 
 async def test_calls_that_fail_together_do_not_come_back_together(home):
     model = script(*[throttled()] * 19, answer())
-    patience = Patience(attempts=20, first_delay=0.04, largest_delay=0.04, time_limit=20.0)
+    patience = RetryPolicy(attempts=20, first_delay=0.04, largest_delay=0.04, time_limit=20.0)
     async with open_context(home) as context:
         await ask_agent(context, chain(model, patience=patience))
     assert max(model.gaps) - min(model.gaps) > 0.005
@@ -136,7 +135,7 @@ async def test_calls_that_fail_together_do_not_come_back_together(home):
 
 async def test_one_time_limit_holds_over_all_attempts_and_the_waits_between(home):
     model = script(throttled())
-    patience = Patience(attempts=20, first_delay=0.4, largest_delay=0.4, time_limit=1.0)
+    patience = RetryPolicy(attempts=20, first_delay=0.4, largest_delay=0.4, time_limit=1.0)
     begun = time.monotonic()
     async with open_context(home) as context:
         with pytest.raises(ModelFailure) as raised:
@@ -148,7 +147,7 @@ async def test_one_time_limit_holds_over_all_attempts_and_the_waits_between(home
 
 async def test_the_wait_that_the_provider_asks_for_is_kept(home):
     model = script(throttled(**{"retry-after": "30"}), answer())
-    patience = Patience(attempts=5, first_delay=0.0, time_limit=1.0)
+    patience = RetryPolicy(attempts=5, first_delay=0.0, time_limit=1.0)
     async with open_context(home) as context:
         with pytest.raises(ModelFailure, match="throttled"):
             await ask_agent(context, chain(model, patience=patience))
@@ -160,11 +159,11 @@ async def test_the_attempts_are_counted_for_each_model_and_each_is_told(home):
     async with open_context(home) as context:
         *told, call, given = await ask_agent(context, chain(first, second, third))
     assert told == [
-        Retried(model="m0", reason="throttled", attempt=1),
-        Retried(model="m0", reason="throttled", attempt=2),
-        Replaced(model="m0", by="m1", reason="throttled"),
-        Replaced(model="m1", by="m2", reason="access_denied"),
-        Retried(model="m2", reason="throttled", attempt=1),
+        ModelRetry(model="m0", reason="throttled", attempt=1),
+        ModelRetry(model="m0", reason="throttled", attempt=2),
+        ModelFallback(model="m0", by="m1", reason="throttled"),
+        ModelFallback(model="m1", by="m2", reason="access_denied"),
+        ModelRetry(model="m2", reason="throttled", attempt=1),
     ]
     assert (call.model, call.attempts) == ("m2", 2)
     assert given == RiskAssessment(concerns=("none",))
@@ -233,9 +232,9 @@ async def test_a_conversation_whose_second_model_dies_goes_back_to_the_first(hom
     second = script(AIMessage("", tool_calls=called("1", name="unknown")), denied())
     async with open_context(home) as context:
         *told, given = await ask_agent(context, chain(first, second))
-    assert [each for each in told if isinstance(each, Replaced)] == [
-        Replaced(model="m0", by="m1", reason="throttled"),
-        Replaced(model="m1", by="m0", reason="access_denied"),
+    assert [each for each in told if isinstance(each, ModelFallback)] == [
+        ModelFallback(model="m0", by="m1", reason="throttled"),
+        ModelFallback(model="m1", by="m0", reason="access_denied"),
     ]
     assert [each.model for each in told if isinstance(each, ModelCall)] == ["m1", "m0"]
     assert given == RiskAssessment(concerns=("none",))

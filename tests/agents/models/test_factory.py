@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agents.models.factory import Models, make_models
-from agents.models.options import BEDROCK, Guardrail, ModelOptions, Patience
+from agents.models.options import BEDROCK, Guardrail, ModelOptions, RetryPolicy
 from agents.planner.planner import PLANNER, EmbeddedPlanner
 from desk.base.errors import InvalidInput
 from desk.optimization.answers import RiskAssessment
@@ -246,7 +246,7 @@ async def test_sixteen_calls_at_once_overlap(home, monkeypatch):
     barrier = threading.Barrier(PARALLEL)
     with Double(lambda _: ASSESSED, gate=lambda _: barrier.wait(10.0)) as double:
         point_at(monkeypatch, double.url)
-        models = make_models(changed(threads=PARALLEL, patience=Patience(attempts=1, time_limit=15.0)))
+        models = make_models(changed(threads=PARALLEL, patience=RetryPolicy(attempts=1, time_limit=15.0)))
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(threads_of(models)))
         async with open_context(home) as context:
             chain = models.of("risk_manager")

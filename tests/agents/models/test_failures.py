@@ -14,8 +14,8 @@ from langchain_aws.chat_models.bedrock_converse import BedrockContextOverflowErr
 from langchain_core import exceptions as langchain
 from langchain_core.exceptions import OutputParserException
 
-from agents.models.failures import PASSING, ModelFailure, reason_of, retry_after
-from agents.recording.interception import CassetteMiss
+from agents.models.failures import TRANSIENT, ModelFailure, reason_of, retry_after
+from agents.recording.player import CassetteMiss
 from tests.conftest import NetworkBlocked
 from tests.doubles.bedrock.replies import STATUS
 
@@ -173,7 +173,7 @@ def test_an_error_without_headers_asks_for_no_wait() -> None:
     assert retry_after(ConnectionError()) == 0.0
 
 
-@pytest.mark.parametrize("reason", sorted({*REASONS.values(), *PASSING, "time_limit", "too_long"}))
+@pytest.mark.parametrize("reason", sorted({*REASONS.values(), *TRANSIENT, "time_limit", "too_long"}))
 def test_a_failure_names_the_setting_and_what_is_allowed_and_survives_pickling(reason: Any) -> None:
     failure = ModelFailure("bedrock_converse:x.y", reason)
     assert str(failure).startswith("MODEL: 'bedrock_converse:x.y' ")

@@ -108,13 +108,13 @@ def test_prices_of_ones_own_hold_before_the_others(tmp_path: Path):
     ("text", "part"),
     [
         (None, "cannot be read"),
-        ("as_of = ", "is no TOML"),
+        ("as_of = ", "is not TOML"),
         (OWN.replace("2.0", "-2.0"), "prices.0.input"),
         (OWN.replace("2.0", "nan"), "prices.0.input"),
         (OWN.replace("output", "outptu"), "prices.0.output"),
         (OWN.replace("as_of = 2026-10-01", ""), "as_of"),
         (OWN.replace("1.75", "0"), "tiers.priority"),
-        ("\0", "is no TOML"),
+        ("\0", "is not TOML"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_refused_by_its_setting(text, part, tmp_path: Path):
@@ -172,7 +172,7 @@ def test_an_answer_that_tells_no_tokens_has_no_known_cost_unless_it_is_free():
 
 @pytest.mark.parametrize("name", ["run_dollars", "agent_dollars", "user_dollars"])
 def test_a_budget_of_dollars_needs_a_price_for_every_model(name):
-    with pytest.raises(InvalidInput, match=f"^BUDGET_{name.upper()}: the price of 'a', 'b' is not known"):
+    with pytest.raises(InvalidInput, match=f"^BUDGET_{name.upper()}: the price of 'a', 'b' is unknown"):
         check_priced(Budgets.model_validate({name: 1.0}), ["a", "b"])
     check_priced(Budgets.model_validate({name: 1.0}), [])
     check_priced(Budgets(run_tokens=1, agent_tokens=1, user_tokens=1), ["a", "b"])

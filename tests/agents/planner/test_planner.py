@@ -10,7 +10,7 @@ from langchain_core.messages import HumanMessage, ToolMessage
 from agents.build import Agent
 from agents.explainer import explainer
 from agents.market_analyst import market_analyst
-from agents.models.factory import only
+from agents.models.factory import single_model
 from agents.optimizer import optimizer
 from agents.planner.planner import PLANNER, ROLES, EmbeddedPlanner
 from agents.risk_manager import risk_manager
@@ -75,7 +75,7 @@ def test_it_says_that_it_is_no_language_model() -> None:
 
 @pytest.mark.parametrize("make", [risk_manager, market_analyst, optimizer, explainer])
 def test_it_first_asks_the_tools_that_the_agent_has(make) -> None:
-    agent: Agent = make(only(EmbeddedPlanner()).common)
+    agent: Agent = make(single_model(EmbeddedPlanner()).common)
     [role] = [r for r in ROLES.values() if r.questions[0][0] in agent.tools]
     assert {name for name, _ in role.questions} <= set(agent.tools)
     for name, arguments in role.questions:

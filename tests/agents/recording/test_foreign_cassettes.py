@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, EventStreamError
 
 from agents.recording.cassette import Cassette
-from agents.recording.interception import Player
+from agents.recording.player import Player
 from desk.base.errors import InvalidInput
 from tests.doubles.bedrock.fixed_responses import client
 
@@ -138,7 +138,7 @@ RESPONSE = "{status: {code: 200}, headers: {}, body: {string: ''}}"
         (PAIR.format(request="{method: POST, uri: 'https://['}", response=RESPONSE), "Invalid IPv6 URL"),
         (PAIR.format(request=REQUEST.replace("{}", "[" * 9999), response=RESPONSE), "recursion"),
         ("{requests: [], responses: [1]}", "0 requests have 1 responses"),
-        (b"\xff\xfe", "it is no text"),
+        (b"\xff\xfe", "it is not text"),
     ],
 )
 def test_what_is_no_cassette_is_refused_by_name(content: str | bytes, wrong: str, tmp_path) -> None:

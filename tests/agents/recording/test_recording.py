@@ -12,7 +12,8 @@ from botocore.exceptions import ClientError, EventStreamError, HTTPClientError
 from urllib3.exceptions import ProtocolError
 
 from agents.recording.cassette import Cassette
-from agents.recording.interception import CassetteMiss, IncompleteRecording, Player, Recorder
+from agents.recording.player import CassetteMiss, Player
+from agents.recording.recorder import IncompleteRecording, Recorder
 from tests.doubles.bedrock.fixed_responses import (
     MODEL,
     STREAM,
@@ -66,7 +67,7 @@ def test_a_recorded_answer_is_played_back_the_same(tmp_path) -> None:
     assert [json.dumps(without_headers(a)) for a in replayed] == [
         json.dumps(without_headers(answers[i])) for i in (1, 0, 2)
     ]
-    assert (player.played, player.unplayed, player.missed) == (3, [], [])
+    assert (player.replayed_calls, player.unplayed, player.misses) == (3, [], [])
     assert player.cassette.metadata == {"made": "by a test"}
 
 
@@ -117,7 +118,7 @@ def test_a_stream_that_was_given_up_is_in_no_cassette() -> None:
         recorder.attach(live)
         live.converse_stream(**ask("go"))["stream"].close()
     assert recorder.unanswered == 1
-    with pytest.raises(IncompleteRecording, match="1 of 1 calls have no whole response"):
+    with pytest.raises(IncompleteRecording, match="1 of 1 calls have no complete response"):
         recorder.cassette()
 
 
@@ -163,7 +164,7 @@ def test_a_connection_that_failed_is_in_no_cassette() -> None:
         with pytest.raises(HTTPClientError):
             live.converse(**ask("two"))
     assert recorder.unanswered == 1
-    with pytest.raises(IncompleteRecording, match=r"1 of 2 calls have no whole response.*record again"):
+    with pytest.raises(IncompleteRecording, match=r"1 of 2 calls have no complete response.*record again"):
         recorder.cassette()
 
 
@@ -194,7 +195,7 @@ def test_sixteen_parallel_calls_are_all_recorded_and_all_played(attempt: int, tm
     assert tags == sorted(tags)
     replaying, player = played(cassette)
     assert converse(replaying) == heard
-    assert (player.played, player.unplayed) == (16, [])
+    assert (player.replayed_calls, player.unplayed) == (16, [])
 
 
 def test_threads_share_equal_answers_without_playing_one_twice() -> None:
@@ -206,7 +207,7 @@ def test_threads_share_equal_answers_without_playing_one_twice() -> None:
     replaying, player = played(recorder.cassette())
     with ThreadPoolExecutor(16) as threads:
         list(threads.map(lambda _: replaying.converse(**ask("same")), range(48)))
-    assert player.played == 48
+    assert player.replayed_calls == 48
     with pytest.raises(CassetteMiss, match=r"all 48 equal requests were played already \(number 1, 2, "):
         replaying.converse(**ask("same"))
 
@@ -239,7 +240,7 @@ def test_a_miss_reaches_the_caller_as_itself_and_is_remembered(config) -> None:
         replaying.converse(**ask("go"))
     with pytest.raises(CassetteMiss, match="converse-stream"):
         replaying.converse_stream(**ask("go"))
-    assert len(player.missed) == 2
+    assert len(player.misses) == 2
 
 
 def test_a_miss_shows_the_nearest_request_and_the_difference() -> None:
@@ -258,7 +259,7 @@ def test_a_miss_shows_the_nearest_request_and_the_difference() -> None:
     assert "-in euros" in message
     assert "+in dollars" in message
     assert max(map(len, message.splitlines())) <= 160
-    assert player.played == 0
+    assert player.replayed_calls == 0
     assert [line.split(" ")[0] for line in player.unplayed] == ["1:", "2:", "3:"]
 
 
@@ -292,4 +293,4 @@ def test_only_the_client_it_is_attached_to_is_answered() -> None:
     player.attach(client())
     with endpoint(echo) as url:
         assert client(url).converse(**ask("go"))["stopReason"] == "end_turn"
-    assert player.missed == []
+    assert player.misses == []

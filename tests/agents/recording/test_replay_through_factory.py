@@ -10,7 +10,7 @@ from agents.models.factory import make_models
 from agents.models.failures import reason_of
 from agents.models.options import ModelOptions
 from agents.recording.cassette import Cassette
-from agents.recording.interception import CassetteMiss, Player
+from agents.recording.player import CassetteMiss, Player
 
 FOLDER = Path(__file__).parent / "foreign_cassettes"
 TOOL = {

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.recording.cassette import Cassette, Interaction
-from agents.recording.interception import Player, Recorder
+from agents.recording.player import Player
+from agents.recording.recorder import Recorder
 from agents.recording.scrubbing import scrub_body, scrub_uri
 from tests.doubles.bedrock.fixed_responses import (
     MODEL,
@@ -176,7 +177,7 @@ def test_what_two_accounts_ask_is_equal() -> None:
     player, bedrock = Player(recorder.cassette()), client()
     player.attach(bedrock)
     bedrock.converse(**ask(f"{theirs} AKIAAAAABBBBCCCCDDDD"))
-    assert (player.played, player.missed) == (1, [])
+    assert (player.replayed_calls, player.misses) == (1, [])
 
 
 @given(st.binary(max_size=300))
@@ -191,7 +192,9 @@ def test_scrubbing_twice_is_scrubbing_once(noise: bytes) -> None:
 def test_any_bodies_survive_the_file(tmp_path_factory, body: bytes, answer: bytes, status: int, cut: bool) -> None:
     path = tmp_path_factory.mktemp("any") / "calls.yaml"
     uri = f"https://localhost/model/{MODEL}/converse"
-    cassette = Cassette([Interaction.scrubbed("POST", uri, body, status, [], answer, cut=cut)], {"a": [1, None, "é"]})
+    cassette = Cassette(
+        [Interaction.scrubbed("POST", uri, body, status, [], answer, truncated=cut)], {"a": [1, None, "é"]}
+    )
     cassette.save(path)
     again = Cassette.load(path)
     assert (again.interactions, again.metadata) == (cassette.interactions, cassette.metadata)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agents.models.factory import only
+from agents.models.factory import single_model
 from agents.planner.planner import EmbeddedPlanner
 from api.app import create_dependencies
 from api.http.identity import api_keys
@@ -126,7 +126,9 @@ def gateway(monkeypatch):
 
 @asynccontextmanager
 async def served(home: Path, gateway: Gateway, **more: str) -> AsyncGenerator[Sockets]:
-    dependencies = create_dependencies(given(home, gateway, **more), only(EmbeddedPlanner(), QUICK), queued=True)
+    dependencies = create_dependencies(
+        given(home, gateway, **more), single_model(EmbeddedPlanner(), QUICK), queued=True
+    )
     async with driven(home, dependencies, STRATIGOS_SOCKETS=gateway.url, **more) as function:
         yield Sockets(function, gateway)
 

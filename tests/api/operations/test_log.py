@@ -11,8 +11,8 @@ import httpx
 import pytest
 import structlog
 
-from agents.models.factory import Models, only
-from agents.models.options import Patience
+from agents.models.factory import Models, single_model
+from agents.models.options import RetryPolicy
 from agents.planner.planner import EmbeddedPlanner
 from api.app import create_dependencies
 from api.operations.log import libraries_told, log_to, record
@@ -45,7 +45,7 @@ class Talkative(EmbeddedPlanner):
 
 
 def talkative() -> Models:
-    return only(Talkative(lost=Counter()), Patience(attempts=3, first_delay=0.0))
+    return single_model(Talkative(lost=Counter()), RetryPolicy(attempts=3, first_delay=0.0))
 
 
 async def logged(home: Path, monkeypatch: pytest.MonkeyPatch, runs: int, **variables: str) -> list[dict[str, Any]]:

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from agents.recording.boto_events import BEFORE_SEND
 from agents.recording.cassette import Cassette
-from agents.recording.interception import BEFORE_SEND, Player
+from agents.recording.player import Player
 from api.recording.recording import label_of, record, replay
 from api.settings import read_settings
 from tests.cassette_playback import CASSETTES

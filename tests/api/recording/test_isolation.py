@@ -189,7 +189,7 @@ def test_an_event_loop_and_a_played_cassette_open_nothing() -> None:
         with sockets_blocked() as block:
             import boto3
             from agents.recording.cassette import Cassette, Interaction
-            from agents.recording.interception import Player
+            from agents.recording.player import Player
             body = b'{"messages": [{"role": "user", "content": [{"text": "hi"}]}]}'
             reply = b'{"output": {"message": {"role": "assistant", "content": [{"text": "yes"}]}}}'
             uri, headers = "https://x/model/m/converse", {"Content-Type": "application/json"}.items()

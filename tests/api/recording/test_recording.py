@@ -154,7 +154,7 @@ def test_this_machine_is_no_endpoint_that_is_kept(double, tmp_path, monkeypatch)
         (b"a: 1", "interactions: Field required"),
         (b"a: 'open", "line 1"),
         (b"a: !!python/object/apply:os.getcwd []", "line 1"),
-        (b"\xff\xfe\x00\xd8", "it is no text"),
+        (b"\xff\xfe\x00\xd8", "it is not text"),
     ],
 )
 def test_a_file_that_is_no_cassette_is_refused_in_one_line(content, told, tmp_path, capfd):

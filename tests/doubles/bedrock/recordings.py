@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from agents.models.options import BEDROCK, Guardrail, ModelOptions, Patience
+from agents.models.options import BEDROCK, Guardrail, ModelOptions, RetryPolicy
 from api.recording.recording import Script
 from desk.optimization.request import OptimizationRequest
 from quant.worlds.scenario import BUILT_IN
@@ -56,7 +56,7 @@ def small(seed: int) -> OptimizationRequest:
 
 
 def options(**changes: object) -> ModelOptions:
-    quick = Patience(first_delay=0.0, time_limit=60.0)
+    quick = RetryPolicy(first_delay=0.0, time_limit=60.0)
     return ModelOptions.model_validate({"model": BEDROCK + CLAUDE, "patience": quick, "region": "us-east-1", **changes})
 
 

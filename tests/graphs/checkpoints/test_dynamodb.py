@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 import graphs.assistant
 import graphs.optimization
-from agents.models.factory import only
+from agents.models.factory import single_model
 from agents.planner.planner import EmbeddedPlanner
 from api.app import create_dependencies
 from api.settings import read_settings
@@ -159,7 +159,7 @@ def test_every_word_of_a_state_comes_back_from_a_checkpoint(state):
 async def start(*, models: bool = True) -> Any:
     async with AsyncExitStack() as stack:
         dependencies = await stack.enter_async_context(
-            create_dependencies(read_settings(), only(EmbeddedPlanner()) if models else None)
+            create_dependencies(read_settings(), single_model(EmbeddedPlanner()) if models else None)
         )
         return dependencies.checkpoints
 

@@ -17,7 +17,7 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from pydantic import Field
 
-from agents.models.factory import only
+from agents.models.factory import single_model
 from agents.models.failures import ModelFailure
 from agents.planner.planner import ASSISTANT, EmbeddedPlanner
 from desk.base.errors import InvalidInput, NotFound
@@ -361,7 +361,7 @@ async def test_nothing_of_another_person_is_found(known):
         assert await conversations(dependencies.store, "somebody") == []
 
         other = Scripted(calls=(("explain_result", {"topic": "luck", "run": run.id}), ("list_results", {})))
-        theirs = replace(dependencies, models=only(other))
+        theirs = replace(dependencies, models=single_model(other))
         await begin_conversation(theirs, "somebody", conversation_id=TALK)
         asked = f"Is {run.id} luck?"
         await said(theirs, asked, owner="somebody")

@@ -283,7 +283,7 @@ async def test_a_model_without_a_price_has_no_cost_and_is_told_once(wired):
         async with wired(double, Budgets(user_dollars=1.0), prices=nothing) as dependencies:
             name = await create_run(dependencies, OWNER, REQUEST)
             before = len(double.received)
-            with pytest.raises(InvalidInput, match=r"BUDGET_USER_DOLLARS: the price of .* is not known"):
+            with pytest.raises(InvalidInput, match=r"BUDGET_USER_DOLLARS: the price of .* is unknown"):
                 async for _ in execute(dependencies, OWNER, name):
                     pass
             assert len(double.received) == before

@@ -94,7 +94,7 @@ def broken(home: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
         ("database", "database", "file is not a database", "with the last backup"),
         ("schema", "database", "schema 999", "update the program"),
         ("settings", "settings", "'many' is not allowed", "set STRATIGOS_WORKERS to"),
-        ("models", "models", "half of a pair of keys is set", "set AWS_SECRET_ACCESS_KEY to"),
+        ("models", "models", "only one key of the pair is set", "set AWS_SECRET_ACCESS_KEY to"),
         ("sign-in", "sign-in", "authentication is off, and 0.0.0.0", "set STRATIGOS_AUTH to keys or cognito"),
         ("table", "store", "the table 'stratigos' is unavailable", "fix the failures above"),
     ],
