@@ -17,7 +17,7 @@ from desk.governance.budgets import BudgetName, BudgetSpent
 from desk.governance.scope import Scope
 from desk.governance.usage import AgentName
 from desk.optimization.answers import Decision
-from desk.runs.decisions import Decided, load_decision, save_decision
+from desk.runs.decisions import StoredDecision, load_decision, save_decision
 from desk.runs.events import (
     AgentFinished,
     AgentStarted,
@@ -30,9 +30,9 @@ from desk.runs.events import (
     ToolCalled,
     ToolReturned,
     TraceEvent,
-    Warned,
+    WarningIssued,
 )
-from desk.runs.model_answers import forget_answers
+from desk.runs.model_answers import delete_answers
 from graphs.runs.event_log import Place
 from graphs.runs.usage import usage_of
 from graphs.stream_parts import Answered, Refused, Used, digest, steps
@@ -93,14 +93,14 @@ async def decide(
             raise DecisionMissing(f"there is no decision {question.ordinal} of the {question.agent}")
         fresh = await _Asking(question, agent, context, place, trials).decide()
         decided = await save_decision(context.store, context.owner, context.run, fresh)
-    await forget_answers(context.store, context.owner, context.run, question.agent)
-    made = place.make(DecisionMade, decision=decided.decision, refused_calls=decided.refused)
+    await delete_answers(context.store, context.owner, context.run, question.agent)
+    made = place.make(DecisionMade, decision=decided.decision, refused_calls=decided.refused_calls)
     await place.show(*decided.events, made, *_finished(decided, place))
     trials = trials if decided.trials is None else decided.trials
     return Consulted(_answer(question, decided.decision, trials), decided.decision, trials)
 
 
-def _finished(decided: Decided, place: Place) -> list[TraceEvent]:
+def _finished(decided: StoredDecision, place: Place) -> list[TraceEvent]:
     """That the agent is through, and what its models took, executions that were interrupted included."""
     decision = decided.decision
     began = next((event for event in decided.events if isinstance(event, AgentStarted)), None)
@@ -139,7 +139,7 @@ class _Asking(Generic[Answer]):
         self._overtaken = False
         """Whether another process has decided meanwhile: its decision holds, and no event tells of this one."""
 
-    async def decide(self) -> Decided:
+    async def decide(self) -> StoredDecision:
         rejected: list[str] = []
         try:
             last, budget = await self._drafted(rejected), None
@@ -156,7 +156,7 @@ class _Asking(Generic[Answer]):
             abstained_for=self._reason(budget) if abstained else None,
             budget=budget,
         )
-        return Decided(decision, tuple(self._events), self._refused, self._trials)
+        return StoredDecision(decision, tuple(self._events), self._refused, self._trials)
 
     def _reason(self, budget: BudgetName | None) -> Literal["no_answer", "blocked", "budget"]:
         if budget is not None:
@@ -264,7 +264,7 @@ class _Asking(Generic[Answer]):
         """Said once in a run, by whichever agent comes to it."""
         if subject.startswith("agent "):
             subject = subject.replace("agent", self._question.agent, 1)
-        return self._place.log.make(Warned, "run", 0, f"{code}-{subject}", code=code, subject=subject)
+        return self._place.log.make(WarningIssued, "run", 0, f"{code}-{subject}", code=code, subject=subject)
 
     async def _is_decided(self) -> bool:
         """Asked when a model has answered: it may answer otherwise only once its earlier answers are forgotten."""

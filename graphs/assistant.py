@@ -20,7 +20,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 
 from agents.build import Agent
-from desk.conversation.context import ChatContext, Evidence, Waiting
+from desk.conversation.context import ApprovalPending, ChatContext, Evidence
 from desk.conversation.focus import Focus
 from desk.conversation.reply import Reply
 from desk.figures.figures import RenderedClaim
@@ -95,7 +95,7 @@ async def supervise(state: State, runtime: Runtime[Turning]) -> dict[str, Any]: 
         turn.evidence.changes.clear()  # a repetition reads the same returns again, in the same order
         try:
             said = await decide(question, turn.agent, context=context, place=place, trials=0)
-        except Waiting as waiting:
+        except ApprovalPending as waiting:
             interrupt({"run": waiting.run, "subject": waiting.subject})
         else:
             break
@@ -138,5 +138,5 @@ def problems(reply: Reply, context: ChatContext) -> list[str]:
     empty = ["empty_reply: say something, or decline with offers"]
     return [
         *(empty if not reply.claims and (reply.outcome == "answered" or not reply.offers) else []),
-        *violations(reply.claims, figures, context.named),
+        *violations(reply.claims, figures, context.permitted_names),
     ]

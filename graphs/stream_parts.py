@@ -12,7 +12,7 @@ from langgraph.types import StreamPart
 from pydantic import BaseModel
 
 from agents.models.stream_events import ModelCall, ModelFallback, ModelRetry, Notice, ToolStart
-from desk.runs.events import Happened, TraceEvent
+from desk.runs.events import BaseEvent, TraceEvent
 from quant.numeric.frozen import Frozen
 
 INTERRUPT = "__interrupt__"
@@ -53,7 +53,7 @@ class Stopped:
 async def events(parts: AsyncIterator[StreamPart[Any, Any]]) -> AsyncIterator[TraceEvent | Stopped]:
     """What the nodes of a run said, as they said it."""
     async for part in parts:
-        if part["type"] == "custom" and isinstance(part["data"], Happened):
+        if part["type"] == "custom" and isinstance(part["data"], BaseEvent):
             yield cast("TraceEvent", part["data"])
         elif part["type"] == "updates" and INTERRUPT in part["data"]:
             computing = any(COMPUTING in interrupt.value for interrupt in part["data"][INTERRUPT])

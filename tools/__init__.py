@@ -1,1 +1,1 @@
-"""What a model may call, and nothing else: one module per family of `@tool` functions."""
+"""LangChain tools that models may call, one module per family; the work is done in `desk`."""

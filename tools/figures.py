@@ -1,18 +1,17 @@
-"""The explainer's tool on the figures of a result."""
+"""Explainer tool: the figures of a result."""
 
 from typing import Any
 
 from langchain.tools import ToolRuntime, tool
 
 from desk.optimization.reading.findings import Findings, findings_of
+from desk.optimization.repositories.result_repository import load_result
 from desk.runs.context import Context
 
 
 @tool(response_format="content_and_artifact")
 async def list_figures(runtime: ToolRuntime[Context, Any]) -> tuple[str, Findings]:
     """The figures that a claim may refer to by id, and the comparisons that code made with them."""
-    from desk.optimization.repositories.result_repository import load_result
-
     context = runtime.context
     result = await load_result(context.store, context.owner, context.run, "judged")
     findings = findings_of(result)

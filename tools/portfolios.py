@@ -1,25 +1,24 @@
-"""The assistant's tools that compute at once: portfolios, markets, single strategies, scenarios."""
+"""Assistant tools: portfolio risk, allocations, market regimes and wealth simulation."""
 
 from typing import Any, cast
 
 from langchain.tools import ToolRuntime, tool
 
 from desk.base.errors import InvalidInput
-from desk.conversation import amounts
-from desk.conversation import quotes as quoting
+from desk.conversation import amounts, quotes
 from desk.conversation.answers import Refusal
-from desk.conversation.context import ChatContext, kept
-from desk.conversation.optimization_requests import checked
-from desk.conversation.portfolio_requests import asset_name, complete, holdings_of, money_of
+from desk.conversation.context import ChatContext, compute_once
+from desk.conversation.optimization_requests import validate
+from desk.conversation.portfolio_requests import asset_name, parse_holdings, parse_money, with_focus_holdings
 from desk.conversation.wishes import Name, PortfolioWish, Quote, SavingsWish
 from desk.figures.sheet import Money
 from desk.portfolios.allocations import METHODS, Allocations
-from desk.portfolios.allocations import compare_allocations as allocations
+from desk.portfolios.allocations import compare_allocations as compute_allocations
 from desk.portfolios.market_regimes import MarketAnalysis
-from desk.portfolios.market_regimes import analyse_market as analysis
+from desk.portfolios.market_regimes import analyse_market as compute_analysis
 from desk.portfolios.risk import PortfolioRisk, assess
 from desk.portfolios.schemas import Method
-from desk.scenarios.repository import named, scenario_book
+from desk.scenarios.repository import find_scenario, load_catalog
 from desk.wealth.projection import SavingsPlan, WealthOutlook, simulate
 
 
@@ -31,11 +30,11 @@ async def assess_portfolio(
     context = runtime.context
 
     async def compute() -> tuple[PortfolioRisk, dict[str, Any]]:
-        wish = complete(portfolio, context.about)
-        shares, money = holdings_of(wish)
+        wish = with_focus_holdings(portfolio, context.current_focus)
+        shares, money = parse_holdings(wish)
         return await assess(context.prices, shares, money), _about(wish, "assess_risk")
 
-    result = await kept(context, "assess_portfolio", {"portfolio": portfolio}, PortfolioRisk, compute)
+    result = await compute_once(context, "assess_portfolio", {"portfolio": portfolio}, PortfolioRisk, compute)
     return result.model_dump_json(), result
 
 
@@ -57,12 +56,12 @@ async def compare_allocations(
 
     async def compute() -> tuple[Allocations, dict[str, Any]]:
         names = await _tickers(context, assets)
-        money = None if amount is None else money_of("amount", amount)
-        found = await allocations(context.prices, names, money, methods or METHODS)
-        return found, {"last": "compare_allocations"}
+        money = None if amount is None else parse_money("amount", amount)
+        comparison = await compute_allocations(context.prices, names, money, methods or METHODS)
+        return comparison, {"last": "compare_allocations"}
 
     arguments = {"assets": list(assets), "methods": list(methods), "amount": amount}
-    result = await kept(context, "compare_allocations", arguments, Allocations, compute)
+    result = await compute_once(context, "compare_allocations", arguments, Allocations, compute)
     return result.model_dump_json(), result
 
 
@@ -79,9 +78,9 @@ async def analyse_market(
 
     async def compute() -> tuple[MarketAnalysis, dict[str, Any]]:
         names = await _tickers(context, assets or ("sp500",))
-        return await analysis(context.prices, names), {"last": "analyse_market"}
+        return await compute_analysis(context.prices, names), {"last": "analyse_market"}
 
-    result = await kept(context, "analyse_market", {"assets": list(assets)}, MarketAnalysis, compute)
+    result = await compute_once(context, "analyse_market", {"assets": list(assets)}, MarketAnalysis, compute)
     return result.model_dump_json(), result
 
 
@@ -93,40 +92,40 @@ async def simulate_wealth(
     context = runtime.context
 
     async def compute() -> tuple[WealthOutlook, dict[str, Any]]:
-        wish = complete(plan.portfolio, context.about)
-        shares, money = holdings_of(wish)
+        wish = with_focus_holdings(plan.portfolio, context.current_focus)
+        shares, money = parse_holdings(wish)
         return await simulate(context.prices, await _plan(context, plan, shares, money)), _about(wish, "simulate")
 
-    result = await kept(context, "simulate_wealth", {"plan": plan}, WealthOutlook, compute)
+    result = await compute_once(context, "simulate_wealth", {"plan": plan}, WealthOutlook, compute)
     return result.model_dump_json(), result
 
 
 async def _plan(context: ChatContext, wish: SavingsWish, shares: dict[str, float], money: Money | None) -> SavingsPlan:
-    asked: dict[str, Any] = {"holdings": shares}
+    fields: dict[str, Any] = {"holdings": shares}
     if money is not None:
-        asked |= {"amount": money.amount, "currency": money.currency}
+        fields |= {"amount": money.amount, "currency": money.currency}
     for name in ("contribution", "withdrawal", "goal"):
         quote = cast("str | None", getattr(wish, name))
         if quote is not None:
-            asked |= _amount(name, quote, asked.get("currency"))
+            fields |= _amount(name, quote, fields.get("currency"))
     for name in ("inflation", "fee"):
         quote = cast("str | None", getattr(wish, name))
         if quote is not None:
-            asked[name] = amounts.read(name, quote)
+            fields[name] = amounts.read_amount(name, quote)
     if wish.years is not None:
-        asked["years"] = amounts.read_years(wish.years, 60)
+        fields["years"] = amounts.read_years(wish.years, 60)
     if wish.paths is not None:
-        asked["paths"] = amounts.read_whole("paths", wish.paths)
+        fields["paths"] = amounts.read_whole("paths", wish.paths)
     if wish.scenario is not None:
-        asked["scenario"] = named(await scenario_book(context.store, context.owner), wish.scenario)
-    return checked(SavingsPlan, asked)
+        fields["scenario"] = find_scenario(await load_catalog(context.store, context.owner), wish.scenario)
+    return validate(SavingsPlan, fields)
 
 
-def _amount(name: str, quote: str, known: str | None) -> dict[str, Any]:
-    amount, currency = quoting.money(name, quote)
-    if None not in (known, currency) and currency != known:
+def _amount(name: str, quote: str, portfolio_currency: str | None) -> dict[str, Any]:
+    amount, currency = quotes.parse_money(name, quote)
+    if None not in (portfolio_currency, currency) and currency != portfolio_currency:
         allowed = "one currency; nothing is converted here"
-        raise InvalidInput(name, quote, reason=f"{quote} is not in {known}", allowed=allowed)
+        raise InvalidInput(name, quote, reason=f"{quote} is not in {portfolio_currency}", allowed=allowed)
     return {name: amount} | ({"currency": currency} if currency else {})
 
 

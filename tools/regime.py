@@ -1,4 +1,4 @@
-"""The market analyst's tool on the regime."""
+"""Market analyst tool: the market regime."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""The assistant's tools on results that are in the store: explain, compare, list, open the holdout."""
+"""Assistant tools on stored results: explain, compare, list, open the holdout."""
 
 import re
 from collections.abc import Sequence
@@ -7,8 +7,8 @@ from typing import Any, get_args
 from langchain.tools import ToolRuntime, tool
 
 from desk.base.errors import InvalidInput
-from desk.conversation.answers import Compared, Explained, Listed, Opened, Refusal, RunSummary
-from desk.conversation.context import ChatContext, kept
+from desk.conversation.answers import OpenedHoldout, Refusal, ResultComparison, ResultExplanation, RunList, RunSummary
+from desk.conversation.context import ChatContext, compute_once
 from desk.conversation.wishes import Name
 from desk.figures.figures import Figure
 from desk.optimization.reading.alternative import alternative
@@ -47,7 +47,7 @@ _OF_TOPIC: dict[Topic, str] = {
     "what_would_change": r"premium_|parameter_error_|costs_|probabilities_",
     "computed": r"trials|screened|paths|evaluations|plans|scenario_count|path_years",
 }
-"""The figures that a topic needs, by the beginning of their ids."""
+"""Pattern for the start of the ids of a topic's figures."""
 
 
 @tool(parse_docstring=True, response_format="content_and_artifact")
@@ -56,7 +56,7 @@ async def explain_result(
     runtime: ToolRuntime[ChatContext, Any],
     run: Name = "last",
     detail: Name | None = None,
-) -> tuple[str, Explained | Refusal]:
+) -> tuple[str, ResultExplanation | Refusal]:
     """Findings and figures of a stored result; nothing is computed anew.
 
     Args:
@@ -66,42 +66,42 @@ async def explain_result(
     """
     context = runtime.context
 
-    async def compute() -> tuple[Explained, dict[str, Any]]:
-        found, result = await context.runs.result(run)
+    async def compute() -> tuple[ResultExplanation, dict[str, Any]]:
+        run_id, result = await context.runs.result(run)
         extra: dict[str, Any] = {}
         if topic in ("ranking", "plateau"):
             extra["ranking"] = ranking(result)
         if topic == "alternative":
-            trials = await stored_trials(context.store, context.owner, found)
+            trials = await stored_trials(context.store, context.owner, run_id)
             extra["alternative"] = alternative(result, trials, _function(detail))
         if topic == "scenario":
             _check_scenario(result, detail)
         findings = findings_of(result)
-        asked = _of_topic(findings.figures, topic, detail)
+        topic_figures = _of_topic(findings.figures, topic, detail)
         if topic == "next_trade":
             extra["withheld"] = _of_topic(result.figures, topic, None)
-        explained = Explained(
-            run=found,
+        explained = ResultExplanation(
+            run=run_id,
             topic=topic,
             detail=detail,
-            findings=findings.model_copy(update={"figures": asked}),
+            findings=findings.model_copy(update={"figures": topic_figures}),
             **extra,
         )
         changes = {"topic": topic, "last": "explain"}
-        if found != context.about.run:
+        if run_id != context.current_focus.run:
             request = result.manifest.request.model_dump(mode="json")
-            changes |= {"run": found, "previous_run": context.about.run, "request": request}
+            changes |= {"run": run_id, "previous_run": context.current_focus.run, "request": request}
         return explained, changes
 
     arguments = {"topic": topic, "run": run, "detail": detail}
-    result = await kept(context, "explain_result", arguments, Explained, compute)
+    result = await compute_once(context, "explain_result", arguments, ResultExplanation, compute)
     return _shown_to_model(result), result
 
 
 @tool(parse_docstring=True, response_format="content_and_artifact")
 async def compare_results(
     runtime: ToolRuntime[ChatContext, Any], first: Name = "previous", second: Name = "last"
-) -> tuple[str, Compared | Refusal]:
+) -> tuple[str, ResultComparison | Refusal]:
     """Why two stored results differ: requests, data, code, and the differences of their key figures.
 
     Args:
@@ -110,33 +110,39 @@ async def compare_results(
     """
     context = runtime.context
 
-    async def compute() -> tuple[Compared, dict[str, Any]]:
+    async def compute() -> tuple[ResultComparison, dict[str, Any]]:
         former, latter = (second, first) if (first, second) == ("last", "previous") else (first, second)
         one, earlier = await context.runs.result(former)
         other, later = await context.runs.result(latter)
         if one == other:
             raise InvalidInput("second", second, reason="both are the same run", allowed="two runs")
-        return Compared(first=one, second=other, comparison=compare(earlier, later)), {"last": "compare_results"}
+        return ResultComparison(first=one, second=other, comparison=compare(earlier, later)), {
+            "last": "compare_results"
+        }
 
-    result = await kept(context, "compare_results", {"first": first, "second": second}, Compared, compute)
+    result = await compute_once(
+        context, "compare_results", {"first": first, "second": second}, ResultComparison, compute
+    )
     return result.model_dump_json(), result
 
 
 @tool(response_format="content_and_artifact")
-async def list_results(runtime: ToolRuntime[ChatContext, Any]) -> tuple[str, Listed | Refusal]:
+async def list_results(runtime: ToolRuntime[ChatContext, Any]) -> tuple[str, RunList | Refusal]:
     """The person's runs, newest first."""
     context = runtime.context
 
-    async def compute() -> tuple[Listed, dict[str, Any]]:
+    async def compute() -> tuple[RunList, dict[str, Any]]:
         runs = await context.runs.latest(10)
-        return Listed(runs=runs, figures=tuple(_listed(runs))), {"last": "list_results"}
+        return RunList(runs=runs, figures=tuple(_listed(runs))), {"last": "list_results"}
 
-    result = await kept(context, "list_results", {}, Listed, compute)
+    result = await compute_once(context, "list_results", {}, RunList, compute)
     return result.model_dump_json(), result
 
 
 @tool(parse_docstring=True, response_format="content_and_artifact")
-async def open_holdout(runtime: ToolRuntime[ChatContext, Any], run: Name = "last") -> tuple[str, Opened | Refusal]:
+async def open_holdout(
+    runtime: ToolRuntime[ChatContext, Any], run: Name = "last"
+) -> tuple[str, OpenedHoldout | Refusal]:
     """Ask the person to open the locked holdout of a result; it can be opened once, and is logged.
 
     Args:
@@ -144,27 +150,27 @@ async def open_holdout(runtime: ToolRuntime[ChatContext, Any], run: Name = "last
     """
     context = runtime.context
 
-    async def compute() -> tuple[Opened, dict[str, Any]]:
-        found, _ = await context.runs.result(run)
-        return Opened(run=found, figures=await context.runs.holdout(found)), {"last": "open_holdout"}
+    async def compute() -> tuple[OpenedHoldout, dict[str, Any]]:
+        run_id, _ = await context.runs.result(run)
+        return OpenedHoldout(run=run_id, figures=await context.runs.holdout(run_id)), {"last": "open_holdout"}
 
-    result = await kept(context, "open_holdout", {"run": run}, Opened, compute)
+    result = await compute_once(context, "open_holdout", {"run": run}, OpenedHoldout, compute)
     return _shown_to_model(result), result
 
 
 def _of_topic(figures: Sequence[Figure], topic: Topic, detail: str | None) -> tuple[Figure, ...]:
     pattern = re.compile(_OF_TOPIC[topic])
-    found = tuple(figure for figure in figures if pattern.match(figure.id))
+    topic_figures = tuple(figure for figure in figures if pattern.match(figure.id))
     if topic != "scenario":
-        return found
-    return tuple(figure for figure in found if figure.id.startswith(f"in_{detail}_"))
+        return topic_figures
+    return tuple(figure for figure in topic_figures if figure.id.startswith(f"in_{detail}_"))
 
 
 def _function(detail: str | None) -> WeightFunction:
-    known = {name: name for name in get_args(WeightFunction)}
-    if detail not in known:
-        raise InvalidInput("detail", detail, reason="it is no weight function", allowed=", ".join(known))
-    return known[detail]
+    functions = {name: name for name in get_args(WeightFunction)}
+    if detail not in functions:
+        raise InvalidInput("detail", detail, reason="it is no weight function", allowed=", ".join(functions))
+    return functions[detail]
 
 
 def _check_scenario(result: OptimizationResult, detail: str | None) -> None:
@@ -175,12 +181,12 @@ def _check_scenario(result: OptimizationResult, detail: str | None) -> None:
         )
 
 
-def _shown_to_model(result: Explained | Opened | Refusal) -> str:
-    """What rests on the locked holdout has names and no values."""
+def _shown_to_model(result: ResultExplanation | OpenedHoldout | Refusal) -> str:
+    """Serialize the result for the model, without values that rest on the locked holdout."""
     match result:
-        case Explained():
+        case ResultExplanation():
             return result.model_copy(update={"withheld": tuple(map(_blind, result.withheld))}).model_dump_json()
-        case Opened():
+        case OpenedHoldout():
             return result.model_copy(update={"figures": tuple(map(_blind, result.figures))}).model_dump_json()
         case Refusal():
             return result.model_dump_json()
@@ -191,10 +197,10 @@ def _blind(figure: Figure) -> Figure:
 
 
 def _listed(runs: Sequence[RunSummary]) -> list[Figure]:
-    found: list[Figure] = []
+    figures: list[Figure] = []
     for n, run in enumerate(runs, 1):
         rows = (("id", "id", run.run[:12]), ("name", "name", run.name), ("state", "state", run.state))
-        found += [
+        figures += [
             Figure(
                 id=f"run_{n}_{name}",
                 quantity=f"{label} of the run listed at place {n}",
@@ -204,4 +210,4 @@ def _listed(runs: Sequence[RunSummary]) -> list[Figure]:
             )
             for name, label, text in (*rows, ("created", "day of making", run.created_at))
         ]
-    return found
+    return figures

@@ -1,5 +1,6 @@
-"""Risk of the training window: what holding the asset, a constant weight and the current rule would have meant."""
+"""Risk manager tool: risk of the asset, a constant weight or the current rule on the training window."""
 
+import asyncio
 from typing import Any
 
 from langchain.tools import ToolRuntime, tool
@@ -15,8 +16,6 @@ async def assess_risk(subject: Subject, runtime: ToolRuntime[Context, Any]) -> t
     Args:
         subject: What is held.
     """
-    import asyncio
-
     market = await runtime.context.market.get()
     report = await asyncio.to_thread(risk_report, market, runtime.context.request, subject)
     return report.model_dump_json(), report

@@ -1,4 +1,4 @@
-"""The scenarios of a request as the market analyst sees them."""
+"""Market analyst tool: the scenarios of the request."""
 
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ async def list_scenarios(
     Args:
         which: All of them, or only those with a probability.
     """
-    given = runtime.context.request.scenarios
-    chosen = given if which == "all" else tuple(s for s in given if s.probability > 0.0)
-    cards = scenario_list(await runtime.context.market.get(), chosen)
+    request_scenarios = runtime.context.request.scenarios
+    scenarios = request_scenarios if which == "all" else tuple(s for s in request_scenarios if s.probability > 0.0)
+    cards = scenario_list(await runtime.context.market.get(), scenarios)
     return cards.model_dump_json(), cards

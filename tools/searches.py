@@ -1,51 +1,53 @@
-"""The assistant's tools that search: estimate, and launch a run that streams into the conversation."""
+"""Assistant tools: estimate a search, and launch one that streams into the conversation."""
 
 from typing import Any
 
 from langchain.tools import ToolRuntime, tool
 
-from desk.conversation.answers import Estimated, Launched, Refusal
-from desk.conversation.context import ChatContext, kept
-from desk.conversation.optimization_requests import request_of
+from desk.conversation.answers import FinishedSearch, Refusal, SearchEstimate
+from desk.conversation.context import ChatContext, compute_once
+from desk.conversation.optimization_requests import build_request
 from desk.conversation.wishes import Wish
 from desk.figures.figures import Figure, Unit
 from desk.governance.estimates import Estimate
 from desk.optimization.reading.findings import findings_of
 from desk.optimization.reading.ranking import ranking
 from desk.optimization.request import OptimizationRequest
-from desk.scenarios.repository import scenario_book
+from desk.scenarios.repository import load_catalog
 
 
 @tool(response_format="content_and_artifact")
-async def estimate_optimization(wish: Wish, runtime: ToolRuntime[ChatContext, Any]) -> tuple[str, Estimated | Refusal]:
+async def estimate_optimization(
+    wish: Wish, runtime: ToolRuntime[ChatContext, Any]
+) -> tuple[str, SearchEstimate | Refusal]:
     """What a search would take, in trials, evaluations, seconds and money; launches nothing."""
     context = runtime.context
 
-    async def compute() -> tuple[Estimated, dict[str, Any]]:
-        request = request_of(wish, context.about, await scenario_book(context.store, context.owner))
+    async def compute() -> tuple[SearchEstimate, dict[str, Any]]:
+        request = build_request(wish, context.current_focus, await load_catalog(context.store, context.owner))
         figures = _estimate_figures(await context.runs.estimate(request), request)
-        return Estimated(figures=figures), {"request": request.model_dump(mode="json"), "last": "estimate"}
+        return SearchEstimate(figures=figures), {"request": request.model_dump(mode="json"), "last": "estimate"}
 
-    result = await kept(context, "estimate_optimization", {"wish": wish}, Estimated, compute)
+    result = await compute_once(context, "estimate_optimization", {"wish": wish}, SearchEstimate, compute)
     return result.model_dump_json(), result
 
 
 @tool(response_format="content_and_artifact")
-async def run_optimization(wish: Wish, runtime: ToolRuntime[ChatContext, Any]) -> tuple[str, Launched | Refusal]:
+async def run_optimization(wish: Wish, runtime: ToolRuntime[ChatContext, Any]) -> tuple[str, FinishedSearch | Refusal]:
     """Search strategies for a mandate, judge the best for luck, and return the findings; takes seconds to minutes.
 
     A search above the desk's thresholds waits until a person approves it.
     """
     context = runtime.context
 
-    async def compute() -> tuple[Launched, dict[str, Any]]:
-        request = request_of(wish, context.about, await scenario_book(context.store, context.owner))
+    async def compute() -> tuple[FinishedSearch, dict[str, Any]]:
+        request = build_request(wish, context.current_focus, await load_catalog(context.store, context.owner))
         run = await context.runs.launch(request, request.content_digest())
         _, result = await context.runs.result(run)
-        launched = Launched(run=run, findings=findings_of(result), ranking=ranking(result))
+        launched = FinishedSearch(run=run, findings=findings_of(result), ranking=ranking(result))
         changes = {
             "run": run,
-            "previous_run": context.about.run,
+            "previous_run": context.current_focus.run,
             "request": result.manifest.request.model_dump(mode="json"),
             "rule": None,
             "strategy": None,
@@ -53,7 +55,7 @@ async def run_optimization(wish: Wish, runtime: ToolRuntime[ChatContext, Any]) -
         }
         return launched, changes
 
-    result = await kept(context, "run_optimization", {"wish": wish}, Launched, compute)
+    result = await compute_once(context, "run_optimization", {"wish": wish}, FinishedSearch, compute)
     return result.model_dump_json(), result
 
 

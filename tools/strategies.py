@@ -1,4 +1,4 @@
-"""The assistant's tools on strategies and scenarios: evaluate one, save it, show worlds, add one."""
+"""Assistant tools: evaluate and save a strategy, show and add scenarios."""
 
 from typing import Any, cast
 
@@ -6,17 +6,17 @@ from langchain.tools import ToolRuntime, tool
 
 from desk.base.errors import InvalidInput
 from desk.conversation import amounts
-from desk.conversation.answers import Refusal, Saved
-from desk.conversation.context import ChatContext, kept
-from desk.conversation.optimization_requests import checked, universe_of
+from desk.conversation.answers import Refusal, SavedConfiguration
+from desk.conversation.context import ChatContext, compute_once
+from desk.conversation.optimization_requests import parse_universe, validate
 from desk.conversation.wishes import Name, Quote, ScenarioWish, StrategyWish
-from desk.scenarios.repository import ScenarioBook, ScenarioValues, chosen, scenario_book
-from desk.scenarios.repository import add_scenario as keep_scenario
+from desk.scenarios.repository import ScenarioCatalog, ScenarioValues, load_catalog, select_scenarios
+from desk.scenarios.repository import add_scenario as store_scenario
 from desk.strategies.evaluation import QuickEvaluation
-from desk.strategies.evaluation import evaluate_strategy as evaluation
-from desk.strategies.repository import figures_of_saved, saved_strategy
-from desk.strategies.repository import save_strategy as keep_strategy
-from desk.strategies.templates import Rule, StrategyValues, strategy_of
+from desk.strategies.evaluation import evaluate_strategy as evaluate
+from desk.strategies.repository import load_strategy, saved_strategy_figures
+from desk.strategies.repository import save_strategy as store_strategy
+from desk.strategies.templates import Rule, StrategyValues, build_rule
 
 
 @tool(response_format="content_and_artifact")
@@ -27,22 +27,24 @@ async def evaluate_strategy(
     context = runtime.context
 
     async def compute() -> tuple[QuickEvaluation, dict[str, Any]]:
-        universe = universe_of(strategy.assets) if strategy.assets else context.about.universe
-        found = await evaluation(context.prices, await _rule(context, strategy), universe=universe)
+        universe = parse_universe(strategy.assets) if strategy.assets else context.current_focus.universe
+        evaluation = await evaluate(context.prices, await _rule(context, strategy), universe=universe)
         changes = {
             "strategy": strategy.model_dump(mode="json"),
-            "rule": found.rule.model_dump(mode="json"),
+            "rule": evaluation.rule.model_dump(mode="json"),
             "universe": universe,
             "last": "evaluate",
         }
-        return found, changes
+        return evaluation, changes
 
-    result = await kept(context, "evaluate_strategy", {"strategy": strategy}, QuickEvaluation, compute)
+    result = await compute_once(context, "evaluate_strategy", {"strategy": strategy}, QuickEvaluation, compute)
     return result.model_dump_json(), result
 
 
 @tool(parse_docstring=True, response_format="content_and_artifact")
-async def save_strategy(name: Quote, runtime: ToolRuntime[ChatContext, Any]) -> tuple[str, Saved | Refusal]:
+async def save_strategy(
+    name: Quote, runtime: ToolRuntime[ChatContext, Any]
+) -> tuple[str, SavedConfiguration | Refusal]:
     """Keep the strategy that the conversation is about under a name; a name that is taken gets a new version.
 
     Args:
@@ -50,19 +52,19 @@ async def save_strategy(name: Quote, runtime: ToolRuntime[ChatContext, Any]) -> 
     """
     context = runtime.context
 
-    async def compute() -> tuple[Saved, dict[str, Any]]:
-        rule, universe = await _about(context)
-        saved = await keep_strategy(context.store, context.owner, name, rule, universe=universe)
-        return Saved(figures=figures_of_saved(saved)), {"last": "save_strategy"}
+    async def compute() -> tuple[SavedConfiguration, dict[str, Any]]:
+        rule, universe = await _current_rule(context)
+        strategy = await store_strategy(context.store, context.owner, name, rule, universe=universe)
+        return SavedConfiguration(figures=saved_strategy_figures(strategy)), {"last": "save_strategy"}
 
-    result = await kept(context, "save_strategy", {"name": name}, Saved, compute)
+    result = await compute_once(context, "save_strategy", {"name": name}, SavedConfiguration, compute)
     return result.model_dump_json(), result
 
 
 @tool(parse_docstring=True, response_format="content_and_artifact")
 async def show_scenarios(
     runtime: ToolRuntime[ChatContext, Any], names: tuple[Name, ...] = ()
-) -> tuple[str, ScenarioBook | Refusal]:
+) -> tuple[str, ScenarioCatalog | Refusal]:
     """Simulated worlds: engine, expected return, volatility, cash rate, Sharpe ratio, correlation, probability.
 
     Args:
@@ -70,22 +72,22 @@ async def show_scenarios(
     """
     context = runtime.context
 
-    async def compute() -> tuple[ScenarioBook, dict[str, Any]]:
-        book = await scenario_book(context.store, context.owner)
-        return chosen(book, names) if names else book, {"last": "scenarios"}
+    async def compute() -> tuple[ScenarioCatalog, dict[str, Any]]:
+        book = await load_catalog(context.store, context.owner)
+        return select_scenarios(book, names) if names else book, {"last": "scenarios"}
 
-    result = await kept(context, "show_scenarios", {"names": list(names)}, ScenarioBook, compute)
+    result = await compute_once(context, "show_scenarios", {"names": list(names)}, ScenarioCatalog, compute)
     return result.model_dump_json(), result
 
 
 @tool(response_format="content_and_artifact")
 async def add_scenario(
     scenario: ScenarioWish, runtime: ToolRuntime[ChatContext, Any]
-) -> tuple[str, ScenarioBook | Refusal]:
+) -> tuple[str, ScenarioCatalog | Refusal]:
     """Keep a world of the person's own, made from another one."""
     context = runtime.context
 
-    async def compute() -> tuple[ScenarioBook, dict[str, Any]]:
+    async def compute() -> tuple[ScenarioCatalog, dict[str, Any]]:
         values = ScenarioValues(
             name=scenario.name,
             like=scenario.like,
@@ -95,21 +97,21 @@ async def add_scenario(
             bond_correlation=_read("bond_correlation", scenario.bond_correlation),
             engine=scenario.engine,
         )
-        made = await keep_scenario(context.store, context.owner, values)
-        book = chosen(await scenario_book(context.store, context.owner), [made.name])
-        own = tuple(dict.fromkeys((*context.about.scenarios, made.name)))
+        new_scenario = await store_scenario(context.store, context.owner, values)
+        book = select_scenarios(await load_catalog(context.store, context.owner), [new_scenario.name])
+        own = tuple(dict.fromkeys((*context.current_focus.scenarios, new_scenario.name)))
         return book, {"scenarios": list(own), "last": "add_scenario"}
 
-    result = await kept(context, "add_scenario", {"scenario": scenario}, ScenarioBook, compute)
+    result = await compute_once(context, "add_scenario", {"scenario": scenario}, ScenarioCatalog, compute)
     return result.model_dump_json(), result
 
 
 async def _rule(context: ChatContext, wish: StrategyWish) -> Rule:
     base: Rule | None = None
     if wish.saved is not None:
-        base = (await saved_strategy(context.store, context.owner, wish.saved)).rule
+        base = (await load_strategy(context.store, context.owner, wish.saved)).rule
     elif wish.base == "last":
-        base, _ = await _about(context)
+        base, _ = await _current_rule(context)
     before = base.mandate.transaction_cost_bps if base else Rule.model_fields["mandate"].default.transaction_cost_bps
     cost = wish.transaction_cost
     values: dict[str, Any] = {
@@ -118,10 +120,10 @@ async def _rule(context: ChatContext, wish: StrategyWish) -> Rule:
         "estimator": wish.estimator,
         "rebalancing": wish.rebalancing,
         "lookback_days": None if wish.lookback is None else amounts.read_sessions(wish.lookback),
-        "transaction_cost_bps": cost and amounts.scaled("transaction_cost", cost, before),
+        "transaction_cost_bps": cost and amounts.read_amount_or_multiple("transaction_cost", cost, before),
         **{name: _read(name, cast("str | None", getattr(wish, name))) for name in _AMOUNTS},
     }
-    return strategy_of(checked(StrategyValues, values), base=base)
+    return build_rule(validate(StrategyValues, values), base=base)
 
 
 _AMOUNTS = (
@@ -130,9 +132,9 @@ _AMOUNTS = (
 )
 
 
-async def _about(context: ChatContext) -> tuple[Rule, str]:
+async def _current_rule(context: ChatContext) -> tuple[Rule, str]:
     """The strategy that the conversation is about: the one last evaluated, or the winner of its result."""
-    focus = context.about
+    focus = context.current_focus
     if focus.rule is not None:
         return focus.rule, focus.universe
     if focus.run is None:
@@ -146,4 +148,4 @@ async def _about(context: ChatContext) -> tuple[Rule, str]:
 
 
 def _read(name: str, quote: str | None) -> float | None:
-    return None if quote is None else amounts.read(name, quote)
+    return None if quote is None else amounts.read_amount(name, quote)

@@ -10,7 +10,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, ToolMessage
 from agents.messages import unfence
 from agents.planner.language.understanding import understand
 from agents.planner.sentences import told
-from desk.conversation.context import said_figures
+from desk.conversation.context import message_figures
 from desk.conversation.focus import Focus
 from desk.conversation.reply import Reply
 from desk.conversation.wishes import Offer
@@ -41,13 +41,13 @@ def assisted(messages: Sequence[BaseMessage]) -> list[Call]:
 def _question(unclear: str, person: str) -> str:
     """In the person's own words, whose amounts stand as references."""
     code, _, text = unclear.partition(": ")
-    for figure in said_figures(person):
+    for figure in message_figures(person):
         text = re.sub(rf"(?<![\w.]){re.escape(str(figure.value))}(?![\w%])", f"the amount {{{{{figure.id}}}}}", text)
     asked = f"{text[:1].upper()}{text[1:]}"
     if len(asked) > LONGEST:
         return _VAGUE.get(code, _UNCLEAR)
     whole = Claim(section="answer", text=asked)
-    return _VAGUE.get(code, _UNCLEAR) if check(whole, said_figures(person)) else whole.text
+    return _VAGUE.get(code, _UNCLEAR) if check(whole, message_figures(person)) else whole.text
 
 
 LONGEST = 400

@@ -2,7 +2,14 @@
 
 from collections.abc import Iterator
 
-from desk.conversation.answers import Compared, Estimated, Explained, Launched, Listed, Opened
+from desk.conversation.answers import (
+    FinishedSearch,
+    OpenedHoldout,
+    ResultComparison,
+    ResultExplanation,
+    RunList,
+    SearchEstimate,
+)
 from desk.figures.figures import Claim
 from desk.optimization.reading.ranking import Ranking
 from desk.optimization.reading.topics import Topic, topic_claims
@@ -18,7 +25,7 @@ _MOST = 3
 """Differences that are spoken of; the table holds all."""
 
 
-def estimated(result: Estimated) -> Iterator[str]:  # noqa: ARG001  (as every teller)
+def estimated(result: SearchEstimate) -> Iterator[str]:  # noqa: ARG001  (as every teller)
     yield (
         "The search would try {{estimate_trials}} configurations, in scenarios whose number is "
         "{{estimate_scenarios}}, each of {{estimate_paths}} simulated paths."
@@ -30,11 +37,11 @@ def estimated(result: Estimated) -> Iterator[str]:  # noqa: ARG001  (as every te
     yield "Nothing was launched."
 
 
-def launched(result: Launched) -> Iterator[Claim]:
+def launched(result: FinishedSearch) -> Iterator[Claim]:
     yield from topic_claims(result.findings, "summary")
 
 
-def explained(result: Explained) -> Iterator[str] | Iterator[Claim]:
+def explained(result: ResultExplanation) -> Iterator[str] | Iterator[Claim]:
     if result.topic == "ranking" and result.ranking is not None:
         return _ranked(result.ranking)
     if result.topic == "plateau" and result.ranking is not None:
@@ -68,7 +75,7 @@ def _ranked(ranking: Ranking) -> Iterator[str]:
         yield "Finalists that break a limit stand last, and cannot win."
 
 
-def _plateau(result: Explained, ranking: Ranking) -> Iterator[str]:
+def _plateau(result: ResultExplanation, ranking: Ranking) -> Iterator[str]:
     winner = next((row for row in ranking.ranked if row.winner), None)
     if winner is None or result.findings.on_a_plateau is None:
         yield _NO_WINNER
@@ -90,7 +97,7 @@ def _plateau(result: Explained, ranking: Ranking) -> Iterator[str]:
         yield "Where finalists cannot be told apart, the steadiest is taken: the middle of a plateau, not its peak."
 
 
-def _alternative(result: Explained) -> Iterator[str]:
+def _alternative(result: ResultExplanation) -> Iterator[str]:
     found = result.alternative
     assert found is not None
     name = "{{alternative_function}}"
@@ -133,7 +140,7 @@ def _alternative(result: Explained) -> Iterator[str]:
             yield f"The weight function {name} was not among those that were searched; ask for it in a new search."
 
 
-def compared(result: Compared) -> Iterator[str]:
+def compared(result: ResultComparison) -> Iterator[str]:
     comparison = result.comparison
     if comparison.identical:
         yield "Both results are the same to the last bit."
@@ -172,14 +179,14 @@ def _settings(changes: int) -> Iterator[str]:
         yield "Both requests are the same."
 
 
-def listed(result: Listed) -> Iterator[str]:
+def listed(result: RunList) -> Iterator[str]:
     if not result.runs:
         yield "There is no run yet."
         return
     yield "Your results are in the table, newest on top; name a run by the beginning of its id to ask about it."
 
 
-def opened(result: Opened) -> Iterator[str]:  # noqa: ARG001  (its values are not shown to agents)
+def opened(result: OpenedHoldout) -> Iterator[str]:  # noqa: ARG001  (its values are not shown to agents)
     yield (
         "The benefit of the winner on the holdout, which no search had seen, over the matched constant weight is "
         "{{holdout_advantage_bps}}."

@@ -8,12 +8,21 @@ from pydantic import BaseModel
 from agents.planner import result_sentences as results
 from agents.planner import risk_sentences as risk
 from agents.planner import strategy_sentences as strategies
-from desk.conversation.answers import Compared, Estimated, Explained, Launched, Listed, Opened, Refusal, Saved
+from desk.conversation.answers import (
+    FinishedSearch,
+    OpenedHoldout,
+    Refusal,
+    ResultComparison,
+    ResultExplanation,
+    RunList,
+    SavedConfiguration,
+    SearchEstimate,
+)
 from desk.figures.figures import Claim
 from desk.portfolios.allocations import Allocations
 from desk.portfolios.market_regimes import MarketAnalysis
 from desk.portfolios.risk import PortfolioRisk
-from desk.scenarios.repository import ScenarioBook
+from desk.scenarios.repository import ScenarioCatalog
 from desk.strategies.evaluation import QuickEvaluation
 from desk.wealth.projection import WealthOutlook
 
@@ -42,17 +51,17 @@ def _refused(refusal: Refusal) -> Iterator[str]:
 
 _TOLD: Mapping[str, tuple[type[BaseModel], Callable[[Any], Iterator[str] | Iterator[Claim]]]] = {
     "evaluate_strategy": (QuickEvaluation, strategies.evaluated),
-    "save_strategy": (Saved, strategies.saved),
-    "show_scenarios": (ScenarioBook, strategies.scenarios),
-    "add_scenario": (ScenarioBook, strategies.added),
+    "save_strategy": (SavedConfiguration, strategies.saved),
+    "show_scenarios": (ScenarioCatalog, strategies.scenarios),
+    "add_scenario": (ScenarioCatalog, strategies.added),
     "assess_portfolio": (PortfolioRisk, risk.assessed),
     "compare_allocations": (Allocations, risk.allocated),
     "analyse_market": (MarketAnalysis, risk.analysed),
     "simulate_wealth": (WealthOutlook, risk.simulated),
-    "estimate_optimization": (Estimated, results.estimated),
-    "run_optimization": (Launched, results.launched),
-    "explain_result": (Explained, results.explained),
-    "compare_results": (Compared, results.compared),
-    "list_results": (Listed, results.listed),
-    "open_holdout": (Opened, results.opened),
+    "estimate_optimization": (SearchEstimate, results.estimated),
+    "run_optimization": (FinishedSearch, results.launched),
+    "explain_result": (ResultExplanation, results.explained),
+    "compare_results": (ResultComparison, results.compared),
+    "list_results": (RunList, results.listed),
+    "open_holdout": (OpenedHoldout, results.opened),
 }

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from desk.conversation.answers import Saved
+from desk.conversation.answers import SavedConfiguration
 from desk.figures.figures import Figure
-from desk.scenarios.repository import ScenarioBook, ScenarioEntry
-from desk.strategies.evaluation import Held, QuickEvaluation
+from desk.scenarios.repository import ScenarioCatalog, ScenarioEntry
+from desk.strategies.evaluation import QuickEvaluation, RuleEvaluation
 
 _ALIKE = 0.001
 """Of two falls that read alike."""
@@ -47,7 +47,7 @@ def _advantage(figures: dict[str, Figure]) -> Iterator[str]:
     )
 
 
-def _beside(own: Held, other: Held) -> str:
+def _beside(own: RuleEvaluation, other: RuleEvaluation) -> str:
     gap = own.history.metrics.max_drawdown.value - other.history.metrics.max_drawdown.value
     return "about as large as" if abs(gap) < _ALIKE else "smaller than" if gap < 0.0 else "larger than"
 
@@ -66,12 +66,12 @@ def _cautions(found: QuickEvaluation) -> Iterator[str]:
         yield "Mind that a day as bad as the worst of history would break through its floor before it can sell."
 
 
-def saved(result: Saved) -> Iterator[str]:  # noqa: ARG001  (as every teller)
+def saved(result: SavedConfiguration) -> Iterator[str]:  # noqa: ARG001  (as every teller)
     yield "Saved under the name {{saved_name}}; the version of the saved strategy is {{saved_version}}."
     yield "You can ask for it by that name; earlier versions are never overwritten."
 
 
-def scenarios(book: ScenarioBook) -> Iterator[str]:
+def scenarios(book: ScenarioCatalog) -> Iterator[str]:
     if len(book.entries) == 1:
         yield from _one(book.entries[0])
     else:
@@ -82,7 +82,7 @@ def scenarios(book: ScenarioBook) -> Iterator[str]:
     yield from _remarks(book)
 
 
-def added(book: ScenarioBook) -> Iterator[str]:
+def added(book: ScenarioCatalog) -> Iterator[str]:
     (entry,) = book.entries
     name = entry.scenario.name
     yield f"{_name(entry)} is a scenario of your own from here on, and searches of this conversation include it."
@@ -104,7 +104,7 @@ def _one(entry: ScenarioEntry) -> Iterator[str]:
         yield "There the asset is expected to earn less than cash, so the best rule holds as little of it as it may."
 
 
-def _remarks(book: ScenarioBook) -> Iterator[str]:
+def _remarks(book: ScenarioCatalog) -> Iterator[str]:
     yield (
         "The correlation of equity and bonds has no effect while the safe leg is cash; it is shown, and counts only "
         "where a bond is held."

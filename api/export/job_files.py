@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from desk.optimization.reading.trial_pages import Asked, TrialPage, page
-from desk.runs.cached_answers import Derived, derived
+from desk.runs.cached_answers import CachedAnswer, load_or_compute
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -27,7 +27,7 @@ MEDIA: dict[Format, str] = {
 }
 
 
-async def charts(dependencies: "Dependencies", found: "Found", only: "ChartName | None", points: int) -> Derived:
+async def charts(dependencies: "Dependencies", found: "Found", only: "ChartName | None", points: int) -> CachedAnswer:
     from graphs.runs.outcomes import charts_of
 
     async def make() -> bytes:
@@ -50,7 +50,7 @@ async def trials(
     return await asyncio.to_thread(page, rows, asked, after=after, limit=limit, partial=found.partial)
 
 
-async def export(dependencies: "Dependencies", found: "Found", format_: Format, table: Table) -> Derived:
+async def export(dependencies: "Dependencies", found: "Found", format_: Format, table: Table) -> CachedAnswer:
     """The bytes are those of the result: whoever asks at whatever time is given the same."""
     from desk.optimization.holdout import opened_holdout
 
@@ -99,13 +99,13 @@ async def _kept(
     what: str,
     make: "Callable[[], Awaitable[bytes]]",
     parameters: tuple[str, ...],
-) -> Derived:
+) -> CachedAnswer:
     run = found.run
     if found.result is None:  # more may come
         content = await make()
-        return Derived(content, hashlib.sha256(content).hexdigest(), hit=False)
+        return CachedAnswer(content, hashlib.sha256(content).hexdigest(), hit=False)
     made_of = (what, str(run.result_digest), made_by(), *parameters)
-    return await derived(dependencies.store, run.owner, run.id, what, made_of, make, now=dependencies.now())
+    return await load_or_compute(dependencies.store, run.owner, run.id, what, made_of, make, now=dependencies.now())
 
 
 @cache

@@ -68,10 +68,10 @@ def artifact_in(folder: Path) -> Artifact | None:
 async def answer(prices: PriceSource, artifact: Artifact | None, asked: Asked) -> Answer:
     if isinstance(asked, PredictionAsked):
         return await _predicted(prices, artifact, asked)
-    from desk.scenarios.repository import built_in
-    from desk.strategies.evaluation_details import evaluate_among
+    from desk.scenarios.repository import built_in_catalog
+    from desk.strategies.evaluation_details import evaluate_with_catalog
 
-    return await evaluate_among(built_in(), prices, asked)
+    return await evaluate_with_catalog(built_in_catalog(), prices, asked)
 
 
 async def _predicted(prices: PriceSource, artifact: Artifact | None, asked: PredictionAsked) -> PredictedFromFile:

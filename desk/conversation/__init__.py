@@ -1,1 +1,1 @@
-"""A turn of a chat: context of its tools, evidence, reply, and the typed wishes that a person's words become."""
+"""Turns of a chat: context and evidence of the tools, wishes and their parsers, replies, tables and feedback."""

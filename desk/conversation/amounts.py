@@ -1,8 +1,8 @@
-"""The amounts that a person may name: how each is read, and within what range."""
+"""Amounts that a user may state: the parser and range of each."""
 
 from collections.abc import Callable
 
-from desk.conversation import quotes as quoting
+from desk.conversation import quotes
 
 _FRACTIONS: dict[str, tuple[float, float]] = {
     "target_volatility": (0.05, 0.20),
@@ -37,14 +37,14 @@ _WHOLE: dict[str, tuple[int, int]] = {"trials": (10, 5_000), "paths": (100, 100_
 _TIMES = {"x", "times"}
 
 
-def read(name: str, quote: str) -> float:
-    """`InvalidInput` for a quote that cannot be read, could be read in two ways, or is out of range."""
+def read_amount(name: str, quote: str) -> float:
+    """Parse the amount `name`; `InvalidInput` for a quote that is unreadable, ambiguous or out of range."""
     if name == "max_weight" and any(quote.strip().lower().endswith(word) for word in _TIMES):
-        return quoting.ratio(name, quote, *_FRACTIONS[name])
+        return quotes.parse_ratio(name, quote, *_FRACTIONS[name])
     tables: tuple[tuple[dict[str, tuple[float, float]], Callable[[str, str, float, float], float]], ...] = (
-        (_FRACTIONS, quoting.fraction),
-        (_RATIOS, quoting.ratio),
-        (_BASIS_POINTS, quoting.basis_points),
+        (_FRACTIONS, quotes.parse_fraction),
+        (_RATIOS, quotes.parse_ratio),
+        (_BASIS_POINTS, quotes.parse_basis_points),
     )
     for ranges, reader in tables:
         if name in ranges:
@@ -53,24 +53,24 @@ def read(name: str, quote: str) -> float:
 
 
 def read_whole(name: str, quote: str) -> int:
-    return quoting.whole(name, quote, *_WHOLE[name])
+    return quotes.parse_whole(name, quote, *_WHOLE[name])
 
 
 def read_years(quote: str, longest: int) -> float:
-    """Whole years only: "18 months" is refused."""
-    return quoting.whole("years", _bare_years(quote), 1, longest)
+    """Parse whole years; "18 months" is rejected."""
+    return quotes.parse_whole("years", _bare_years(quote), 1, longest)
 
 
 def _bare_years(quote: str) -> str:
-    value = quoting.years("years", quote, 0.0, 1_000.0)
+    value = quotes.parse_years("years", quote, 0.0, 1_000.0)
     return f"{value:g}"
 
 
 def read_sessions(quote: str) -> int:
-    return quoting.sessions("lookback", quote, 10, 504)
+    return quotes.parse_sessions("lookback", quote, 10, 504)
 
 
-def scaled(name: str, quote: str, before: float) -> float:
-    """An amount, or a multiple of what it was before: "double"."""
-    factor = quoting.multiple(quote)
-    return read(name, quote) if factor is None else before * factor
+def read_amount_or_multiple(name: str, quote: str, base: float) -> float:
+    """Parse an amount, or a multiple of `base` such as "double"."""
+    factor = quotes.parse_multiple(quote)
+    return read_amount(name, quote) if factor is None else base * factor

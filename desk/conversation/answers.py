@@ -1,4 +1,4 @@
-"""What the assistant's tools on results and searches return."""
+"""Results of the assistant's tools on runs, searches and saved strategies."""
 
 from desk.figures.figures import Figure
 from desk.optimization.reading.alternative import Alternative
@@ -10,15 +10,15 @@ from quant.numeric.frozen import Frozen
 
 
 class Refusal(Frozen):
-    """A tool could not do what was asked; the figures say which value of the person's stood in the way."""
+    """A tool could not do what was asked; the figures hold the rejected value."""
 
     refused: str
-    """Code of the error."""
+    """Error code."""
     figures: tuple[Figure, ...]
 
 
 class RunSummary(Frozen):
-    """A run of the person's, without its result."""
+    """A run of the user, without its result."""
 
     run: str
     name: str
@@ -26,51 +26,51 @@ class RunSummary(Frozen):
     created_at: str
 
 
-class Explained(Frozen):
-    """A stored result under one aspect; the comparisons were made by code."""
+class ResultExplanation(Frozen):
+    """Explanation of a stored result by topic; comparisons are made by code."""
 
     run: str
     topic: Topic
     detail: str | None
     findings: Findings
-    """Its figures are those of the topic."""
+    """Findings with the figures of the topic."""
     ranking: Ranking | None = None
     alternative: Alternative | None = None
     withheld: tuple[Figure, ...] = ()
-    """Figures that a claim may refer to although their values are not shown here."""
+    """Figures that a claim may refer to although their values are hidden from the model."""
 
 
-class Compared(Frozen):
+class ResultComparison(Frozen):
     first: str
     second: str
     comparison: Comparison
 
 
-class Listed(Frozen):
+class RunList(Frozen):
     runs: tuple[RunSummary, ...]
     figures: tuple[Figure, ...]
 
 
-class Opened(Frozen):
-    """The locked holdout of a run, opened once after a person's approval."""
+class OpenedHoldout(Frozen):
+    """The locked holdout of a run, opened once after approval."""
 
     run: str
     figures: tuple[Figure, ...]
 
 
-class Estimated(Frozen):
-    """What a search would take; nothing was launched."""
+class SearchEstimate(Frozen):
+    """Estimated cost of a search that is not launched."""
 
     figures: tuple[Figure, ...]
 
 
-class Launched(Frozen):
-    """A search that has finished, as an explanation needs it."""
+class FinishedSearch(Frozen):
+    """Findings of a finished search."""
 
     run: str
     findings: Findings
     ranking: Ranking
 
 
-class Saved(Frozen):
+class SavedConfiguration(Frozen):
     figures: tuple[Figure, ...]

@@ -1,4 +1,7 @@
-"""What the assistant's tools may reach, what they hand back, and what of it is kept for the turn."""
+"""Context of the assistant's tools, and the evidence that their calls leave for the turn.
+
+The owner of every object that a tool reads or writes is `context.owner`.
+"""
 
 import asyncio
 import hashlib
@@ -11,7 +14,7 @@ from desk.base.errors import InvalidInput, UserError, reason_and_allowed
 from desk.conversation.answers import Refusal, RunSummary
 from desk.conversation.focus import Focus
 from desk.conversation.schemas import EVIDENCE
-from desk.conversation.tables import exhibits_of
+from desk.conversation.tables import build_exhibits
 from desk.figures.figures import Figure, collect_figures
 from desk.figures.guard.numbers import find_numbers
 from desk.figures.tables import Exhibit
@@ -32,8 +35,8 @@ from store.store import Store
 Result = TypeVar("Result", bound=Frozen)
 
 
-class Waiting(Exception):
-    """A run waits for a person, and the turn with it."""
+class ApprovalPending(Exception):
+    """A run and its turn wait for an approval."""
 
     def __init__(self, run: str, subject: str) -> None:
         self.run = run
@@ -41,145 +44,145 @@ class Waiting(Exception):
         super().__init__(f"{run} waits for an approval ({subject})")
 
 
-class Rejected(UserError):
-    """The person said no."""
+class ApprovalRejected(UserError):
+    """The approval was rejected."""
 
     code = "rejected"
 
 
 @runtime_checkable
 class Runs(Protocol):
-    """Port: the runs of one person. Adapter: `graphs.conversations.launching.RunsOfOwner`."""
+    """Port: the runs of one owner. Adapter: `graphs.conversations.launching.RunsOfOwner`."""
 
     async def estimate(self, request: OptimizationRequest) -> Estimate:
-        """After the same checks as a launch."""
+        """Estimate the cost of a request, after the same checks as a launch."""
         ...
 
     async def launch(self, request: OptimizationRequest, name: str) -> str:
         """Execute a run to its end and return its id; the same `name` in the same turn is the same run.
 
-        Raises `Waiting` while a person has to decide, and `Rejected` when they said no.
+        Raises `ApprovalPending` while an approval is open, and `ApprovalRejected` after a rejection.
         """
         ...
 
     async def result(self, run: str) -> tuple[str, OptimizationResult]:
-        """Of `last`, `previous`, an id or the beginning of one; `UserError` where there is none."""
+        """Load the result of `last`, `previous`, an id or an id prefix; `UserError` if there is none."""
         ...
 
     async def latest(self, count: int) -> tuple[RunSummary, ...]:
-        """Newest first."""
+        """Return the latest runs, newest first."""
         ...
 
     async def holdout(self, run: str) -> tuple[Figure, ...]:
-        """Open the locked holdout of a run once a person has approved it; raises as `launch`."""
+        """Open the locked holdout of a run after approval; raises like `launch`."""
         ...
 
 
 @dataclass(frozen=True)
-class Returned:
-    """What one call of a tool brought: figures, and how it changes what the conversation is about."""
+class CallResult:
+    """Figures, tables and notes of one tool call, and its changes to the focus."""
 
     figures: tuple[Figure, ...]
     changes: dict[str, Any]
     exhibits: tuple[Exhibit, ...] = ()
     notes: tuple[str, ...] = ()
-    """What code says of it, whatever the assistant says."""
+    """Notes that code adds to the answer."""
 
 
 @dataclass
 class Evidence:
-    """What tools returned in a turn: the only source of its figures."""
+    """Tool results of a turn: the only source of its figures."""
 
-    calls: dict[str, Returned] = field(default_factory=dict[str, Returned])
+    calls: dict[str, CallResult] = field(default_factory=dict[str, CallResult])
     changes: dict[str, Any] = field(default_factory=dict[str, Any])
-    """Of what the conversation is about, by the calls that came back so far."""
-    one_by_one: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Calls of one message run in their order, since one may be about what the one before it found."""
+    """Changes to the focus by the calls that returned so far."""
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Serializes the calls of one message, since a call may depend on the one before."""
 
     def add(self, call: str, document: Document) -> None:
         figures = tuple(map(Figure.model_validate, document["figures"]))
         exhibits = tuple(map(Exhibit.model_validate, document["exhibits"]))
-        self.calls[call] = Returned(figures, document["changes"], exhibits, tuple(document["notes"]))
+        self.calls[call] = CallResult(figures, document["changes"], exhibits, tuple(document["notes"]))
 
     @property
     def figures(self) -> tuple[Figure, ...]:
-        """Those whose id means one thing: an id that two results use differently can be referred to by none."""
-        found: dict[str, Figure | None] = {}
-        for _, returned in sorted(self.calls.items()):
-            for figure in returned.figures:
-                same = found.setdefault(figure.id, figure)
+        """Figures with a unique id; an id that two results use differently is excluded."""
+        figures_by_id: dict[str, Figure | None] = {}
+        for _, call_result in sorted(self.calls.items()):
+            for figure in call_result.figures:
+                same = figures_by_id.setdefault(figure.id, figure)
                 if same is not None and (same.value, same.source) != (figure.value, figure.source):
-                    found[figure.id] = None
-        return tuple(figure for figure in found.values() if figure is not None)
+                    figures_by_id[figure.id] = None
+        return tuple(figure for figure in figures_by_id.values() if figure is not None)
 
     @property
     def notes(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(note for _, each in sorted(self.calls.items()) for note in each.notes))
 
     def exhibits(self, calls: Iterable[tuple[str, Mapping[str, Any]]]) -> tuple[Exhibit, ...]:
-        """The tables of `calls`, in their order, but for those of ids that two results use differently."""
-        returned = [self.calls.get(named(tool, arguments)) for tool, arguments in calls]
-        known = {figure.id for figure in self.figures}
-        tables = dict.fromkeys(exhibit for each in returned if each for exhibit in each.exhibits)
-        return tuple(exhibit for exhibit in tables if known.issuperset(exhibit.ids()))
+        """Return the tables of `calls` in order, without tables of ambiguous ids."""
+        call_results = [self.calls.get(call_id(tool, arguments)) for tool, arguments in calls]
+        figure_ids = {figure.id for figure in self.figures}
+        tables = dict.fromkeys(exhibit for each in call_results if each for exhibit in each.exhibits)
+        return tuple(exhibit for exhibit in tables if figure_ids.issuperset(exhibit.ids()))
 
-    def about(self, before: Focus) -> Focus:
-        """What the conversation is about by now."""
-        return Focus.model_validate(before.model_dump(mode="json") | self.changes)
+    def current_focus(self, initial: Focus) -> Focus:
+        """Return the focus after the calls that returned so far."""
+        return Focus.model_validate(initial.model_dump(mode="json") | self.changes)
 
-    def focus(self, before: Focus, calls: Iterable[tuple[str, Mapping[str, Any]]]) -> Focus:
-        """What the conversation is about after `calls`, in their order."""
-        about = before.model_dump(mode="json")
+    def focus_after(self, initial: Focus, calls: Iterable[tuple[str, Mapping[str, Any]]]) -> Focus:
+        """Return the focus after `calls`, in their order."""
+        fields = initial.model_dump(mode="json")
         for tool, arguments in calls:
-            returned = self.calls.get(named(tool, arguments))
-            about |= returned.changes if returned else {}
-        return Focus.model_validate(about)
+            call_result = self.calls.get(call_id(tool, arguments))
+            fields |= call_result.changes if call_result else {}
+        return Focus.model_validate(fields)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChatContext(Scope):
-    """Of one turn of a conversation; `run` is the turn."""
+    """Context of one turn of a conversation; `run` is the id of the turn."""
 
     prices: PriceSource
     runs: Runs
     focus: Focus
-    """What the conversation was about when the message came."""
+    """Focus at the start of the turn."""
     evidence: Evidence
 
     @property
-    def about(self) -> Focus:
-        """What it is about by now: a tool that is called after another one goes on from what that found."""
-        return self.evidence.about(self.focus)
+    def current_focus(self) -> Focus:
+        """Focus after the tool calls so far, so that a call can refer to the result of an earlier one."""
+        return self.evidence.current_focus(self.focus)
 
     @property
-    def named(self) -> tuple[str, ...]:
-        """Names that an answer may use as they are: those of the request, and the person's own scenarios."""
+    def permitted_names(self) -> tuple[str, ...]:
+        """Names that an answer may contain: those of the request and of own scenarios."""
         request = self.focus.request
         return (*(permitted_by(request) if request else ()), *self.focus.scenarios)
 
 
 async def load_evidence(store: Store, owner: str, turn: str) -> Evidence:
-    """What the tools of a turn have returned so far."""
+    """Load the tool results of a turn so far."""
     evidence = Evidence()
     async for record in iterate_records(store.records, owner, EVIDENCE, prefix=f"{turn}."):
         evidence.add(record.key.id.rpartition(".")[2], record.document)
     return evidence
 
 
-async def kept(
+async def compute_once(
     context: ChatContext,
     tool: str,
     arguments: Mapping[str, Any],
     kind: type[Result],
     compute: Callable[[], Awaitable[tuple[Result, dict[str, Any]]]],
 ) -> Result | Refusal:
-    """What `compute` makes and how it changes the focus, computed once a turn; what the person can mend is told."""
-    call = named(tool, {name: _plain(value) for name, value in arguments.items() if value is not None})
+    """Run a tool call once per turn and store its result; a `UserError` becomes a `Refusal`."""
+    call = call_id(tool, {name: _plain(value) for name, value in arguments.items() if value is not None})
     key = Key(context.owner, EVIDENCE, f"{context.run}.{call}")
-    async with context.evidence.one_by_one:
+    async with context.evidence.lock:
         record = await context.store.records.get(key)
         if record is None:
-            document = await _stored(context.store, key, await _document(compute))
+            document = await _store_once(context.store, key, await _document(compute))
         else:
             document = record.document
         context.evidence.add(call, document)
@@ -201,12 +204,12 @@ async def _document(compute: Callable[[], Awaitable[tuple[Frozen, dict[str, Any]
         "figures": [figure.model_dump(mode="json") for figure in collect_figures(result)],
         "changes": changes,
         "notes": list(_notes(result)),
-        "exhibits": [exhibit.model_dump(mode="json") for exhibit in exhibits_of(result)],
+        "exhibits": [exhibit.model_dump(mode="json") for exhibit in build_exhibits(result)],
     }
 
 
-async def _stored(store: Store, key: Key, document: Document) -> Document:
-    """What another process has stored meanwhile holds."""
+async def _store_once(store: Store, key: Key, document: Document) -> Document:
+    """Store the document unless another process stored one first; return the stored one."""
     try:
         await store.records.put(key, document, expected=0)
     except Conflict:
@@ -216,13 +219,13 @@ async def _stored(store: Store, key: Key, document: Document) -> Document:
     return document
 
 
-def named(tool: str, arguments: Mapping[str, Any]) -> str:
-    """The same call has the same name in every execution of a turn."""
+def call_id(tool: str, arguments: Mapping[str, Any]) -> str:
+    """Digest of a tool call, equal in every execution of a turn."""
     return hashlib.sha256(json.dumps([tool, arguments], sort_keys=True).encode()).hexdigest()[:32]
 
 
-def said_figures(text: str) -> tuple[Figure, ...]:
-    """The amounts of the person's message, which an answer may repeat by reference."""
+def message_figures(text: str) -> tuple[Figure, ...]:
+    """Return the amounts of the user's message, which an answer may repeat by reference."""
     spans = dict.fromkeys(text[number.start : number.end].strip() for number in find_numbers(text))
     return tuple(
         Figure(id=f"your_amount_{n}", quantity="amount", value=span[:60], unit="text", source="message")
@@ -231,7 +234,7 @@ def said_figures(text: str) -> tuple[Figure, ...]:
 
 
 def refusal(error: UserError) -> Refusal:
-    """The error as figures: its words hold values, and only code may put values before a reader."""
+    """Convert an error to figures, because only code may show its values."""
     rows = {"refusal": ("what stands in the way", reason_and_allowed(str(error))[0])}
     if isinstance(error, InvalidInput):
         rows["refusal_allowed"] = ("what is allowed there", error.allowed)

@@ -1,4 +1,4 @@
-"""What people think of answers."""
+"""Stored feedback on answers."""
 
 import uuid
 from datetime import datetime
@@ -10,21 +10,21 @@ from store.store import Store
 KIND = "feedback"
 
 
-async def give_feedback(store: Store, owner: str, turn: str, opinion: Opinion, *, by: str, at: datetime) -> Feedback:
-    given = Feedback(**opinion.model_dump(), id=uuid.uuid4().hex, by=by, at=at)
-    await store.records.put(Key(owner, KIND, f"{turn}.{given.id}"), given.model_dump(mode="json"), expected=0)
-    return given
+async def store_feedback(store: Store, owner: str, turn: str, opinion: Opinion, *, by: str, at: datetime) -> Feedback:
+    feedback = Feedback(**opinion.model_dump(), id=uuid.uuid4().hex, by=by, at=at)
+    await store.records.put(Key(owner, KIND, f"{turn}.{feedback.id}"), feedback.model_dump(mode="json"), expected=0)
+    return feedback
 
 
 async def feedback_page(
     store: Store, owner: str, turn: str, *, after: str | None, limit: int
 ) -> tuple[list[Feedback], str | None]:
-    """Newest first, and the cursor of the next page."""
+    """Return the feedback of a turn, newest first, and the cursor of the next page."""
     page = await store.records.list(owner, KIND, prefix=f"{turn}.", after=after, limit=limit, newest_first=True)
     return [Feedback.model_validate(record.document) for record in page.records], page.after
 
 
-async def forget_feedback(store: Store, owner: str, turn: str) -> None:
-    found = [record.key async for record in iterate_records(store.records, owner, KIND, prefix=f"{turn}.")]
-    for key in found:
+async def delete_feedback(store: Store, owner: str, turn: str) -> None:
+    keys = [record.key async for record in iterate_records(store.records, owner, KIND, prefix=f"{turn}.")]
+    for key in keys:
         await store.records.delete(key)

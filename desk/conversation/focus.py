@@ -1,4 +1,4 @@
-"""What a conversation is about: small typed words that the next question is read against."""
+"""The focus of a conversation: typed references that the next message is interpreted against."""
 
 from desk.conversation.wishes import Offer, PortfolioWish, StrategyWish
 from desk.optimization.reading.topics import Topic
@@ -8,7 +8,7 @@ from quant.numeric.frozen import Frozen
 
 
 class Focus(Frozen):
-    """References and words only; results lie in the store."""
+    """Current subject of a conversation, by reference; results are in the store."""
 
     run: str | None = None
     """The result that "it" means."""
@@ -16,14 +16,14 @@ class Focus(Frozen):
     request: OptimizationRequest | None = None
     """The last request of this conversation, launched or only estimated."""
     strategy: StrategyWish | None = None
-    """The last configuration that was evaluated, as it was asked for."""
+    """The last evaluated configuration, as stated by the user."""
     rule: Rule | None = None
-    """The same in numbers."""
+    """The last evaluated configuration, in numbers."""
     universe: str = "sp500"
-    """What it was evaluated on."""
+    """Universe of the last evaluation."""
     portfolio: PortfolioWish | None = None
     scenarios: tuple[str, ...] = ()
-    """Names of the person's own scenarios."""
+    """Names of own scenarios."""
     topic: Topic | None = None
     last: Offer | None = None
-    """What was done last."""
+    """The last action."""

@@ -1,4 +1,4 @@
-"""What a conversation waits for a person to decide."""
+"""Interrupts of a conversation: pending approvals and the values that may be edited."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,11 +11,11 @@ from quant.numeric.frozen import Frozen
 
 
 class Editable(Frozen):
-    """A value that the person may change while approving the rest."""
+    """A value that may be edited in an approval."""
 
     field: str
     value: int
-    """As it was asked for; the greatest, where it differs between scenarios."""
+    """Requested value; the greatest if it differs between scenarios."""
     minimum: int
     maximum: int
 
@@ -28,13 +28,13 @@ class Interrupt(Frozen):
     editable: tuple[Editable, ...]
     second_person: bool = Field(
         default=False,
-        description="It waits for a second person, who finds it at GET /api/approvals, not for you",
+        description="Whether a second person must decide, through GET /api/approvals",
     )
-    question: str = Field(default="", description="Its id there")
+    question: str = Field(default="", description="Id of the question at GET /api/approvals")
 
 
-def editable(subject: Subject, request: OptimizationRequest) -> tuple[Editable, ...]:
-    """A launch may be changed; a holdout has nothing to edit."""
+def editable_fields(subject: Subject, request: OptimizationRequest) -> tuple[Editable, ...]:
+    """Return the editable values of a launch; a holdout has none."""
     if subject == "holdout":
         return ()
     now = {"trials": request.trials, "paths": max(scenario.paths for scenario in request.scenarios)}

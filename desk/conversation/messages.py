@@ -1,4 +1,4 @@
-"""A conversation as it is read: what the person said and what was answered, in turn."""
+"""Messages of a conversation as clients read them."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -24,14 +24,14 @@ class UserMessage(Frozen):
 
 
 class ShownFigure(Figure):
-    """A number behind a claim, or in a table, with the tool result and field that it came from."""
+    """A figure of a claim or table, with its source and formatted text."""
 
     text: str
-    """As the cell of a table shows it."""
+    """Text of the figure in a table cell."""
 
 
-class Offered(Frozen):
-    """Something that can be asked next, and words that ask for it."""
+class OfferedAction(Frozen):
+    """A suggested action with an example message."""
 
     offer: Offer
     does: str
@@ -45,26 +45,26 @@ class AssistantMessage(Frozen):
     state: TurnState
     outcome: Outcome | None
     claims: tuple[RenderedClaim, ...]
-    """`figures` of a claim are the ids of its numbers, in the order in which they stand in its text."""
+    """Claims; their `figures` are ids in the order of the text."""
     figures: tuple[ShownFigure, ...]
     exhibits: tuple[Exhibit, ...]
-    """Tables; a cell such as `{{benefit_bps}}` stands for the figure of that id."""
-    offers: tuple[Offered, ...]
+    """Tables; a cell such as `{{benefit_bps}}` refers to the figure of that id."""
+    offers: tuple[OfferedAction, ...]
 
 
 Message: TypeAlias = Annotated[UserMessage | AssistantMessage, Field(discriminator="role")]
 
 
-def numbered(turns: Sequence[Turn]) -> Iterator[tuple[int, Message]]:
-    """Messages with their numbers: those of turn n are 2n - 1 and, once it is answered, 2n."""
+def number_messages(turns: Sequence[Turn]) -> Iterator[tuple[int, Message]]:
+    """Yield messages with their numbers: 2n - 1 and, once answered, 2n for turn n."""
     for turn in turns:
         yield 2 * turn.number - 1, UserMessage(id=f"{turn.id}-asked", turn=turn.number, at=turn.at, text=turn.asked)
         if turn.state not in UNANSWERED:
             yield 2 * turn.number, _answer(turn)
 
 
-def number_of(cursor: str | None, field: str) -> int:
-    """The number that a cursor of a page stands for."""
+def message_number(cursor: str | None, field: str) -> int:
+    """Parse the message number of a page cursor."""
     if cursor is None:
         return 0
     if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 8):
@@ -81,5 +81,7 @@ def _answer(turn: Turn) -> AssistantMessage:
         claims=turn.claims,
         figures=tuple(ShownFigure(**figure.model_dump(), text=format_cell(figure)) for figure in turn.figures),
         exhibits=turn.exhibits,
-        offers=tuple(Offered(offer=offer, does=OFFERS[offer][0], example=OFFERS[offer][1]) for offer in turn.offers),
+        offers=tuple(
+            OfferedAction(offer=offer, does=OFFERS[offer][0], example=OFFERS[offer][1]) for offer in turn.offers
+        ),
     )

@@ -1,6 +1,6 @@
-"""A person's own words read into a value: strictly, so that what could mean two things is refused and never guessed.
+"""Strict parsers for amounts quoted from the user's text; ambiguous quotes are rejected, never guessed.
 
-A comma before other than three digits is a decimal comma; "1.000" might be one or a thousand and is refused, while
+A comma not followed by three digits is a decimal comma; "1.000" may be one or a thousand and is rejected, whereas
 "1.000.000" can only be a million.
 """
 
@@ -15,14 +15,16 @@ from desk.figures.guard.numbers import Number, find_numbers
 SESSIONS = {"days": 1, "weeks": 5, "months": 21, "quarters": 63, "years": 252, "decades": 2520}
 """Trading days in each span of time."""
 _YEARS = {"weeks": 1 / 52, "months": 1 / 12, "quarters": 0.25, "years": 1.0, "decades": 10.0}
-_FOLDED = str.maketrans({**dict.fromkeys("‘’ʼ`´", "'"), **dict.fromkeys("“”„«»", '"'), **dict.fromkeys("‐‑‒–—―−", "-")})
+_PUNCTUATION = str.maketrans(
+    {**dict.fromkeys("‘’ʼ`´", "'"), **dict.fromkeys("“”„«»", '"'), **dict.fromkeys("‐‑‒–—―−", "-")}
+)
 _PLAIN = re.compile(r"[ -~€£¥₹½¼¾⅓⅔]+")
 _TWO_MEANINGS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}\.\d{3}(?![\d.,])")
 _GROUP_OR_DECIMALS = re.compile(r"(?<![\d.,])[1-9]\d{0,2},\d{3}(?![\d.,])")
 _LIKE_DIGITS = re.compile(r"\d[OoIl|]|[OoIl|]\d")
 _YEARLY = re.compile(r"\s+(?:a year|per year|per annum|p\.?a\.?|annually|yearly|each year)$", re.IGNORECASE)
 _COUNTED = re.compile(r"\s+(?:trials?|paths?|configurations?|simulations?|runs?|scenarios?)$", re.IGNORECASE)
-_WITHIN = {
+_TIME_PHRASES = {
     "a year and a half": "1.5 years",
     "half a year": "0.5 years",
     "half a decade": "5 years",
@@ -39,43 +41,45 @@ _BESIDE_A_MULTIPLE = frozenset(
 class Money(NamedTuple):
     amount: float
     currency: str | None
-    """None where the person named none."""
+    """None if no currency is stated."""
 
 
-def is_quote(quote: str, said: Sequence[str]) -> bool:
-    """Whether `quote` stands in a message as whole words and whole numbers: "2%" and "12" do not stand in "12%"."""
-    wanted = _plain(quote)
-    return bool(wanted) and any(_stands(wanted, _plain(message)) for message in said)
+def is_quote(quote: str, messages: Sequence[str]) -> bool:
+    """Whether `quote` occurs in a message as whole words and numbers; "2%" and "12" do not occur in "12%"."""
+    plain_quote = _normalize(quote)
+    return bool(plain_quote) and any(_occurs(plain_quote, _normalize(message)) for message in messages)
 
 
-def _plain(text: str) -> str:
-    return " ".join(text.translate(_FOLDED).casefold().split())
+def _normalize(text: str) -> str:
+    return " ".join(text.translate(_PUNCTUATION).casefold().split())
 
 
 def _is_split(text: str) -> bool:
-    """ "80/20" is two shares of a whole, not a fraction."""
+    """Whether the text is a split such as "80/20" and not a fraction."""
     match = re.fullmatch(r"(\d{1,2})\s?/\s?(\d{1,2})", text)
     return match is not None and int(match[1]) + int(match[2]) == 100
 
 
-def _stands(wanted: str, message: str) -> bool:
+def _occurs(quote: str, message: str) -> bool:
     numbers = find_numbers(message)
-    for match in re.finditer(re.escape(wanted), message):
+    for match in re.finditer(re.escape(quote), message):
         start, end = match.span()
         before, after = message[start - 1 : start], message[end : end + 1]
-        if (before.isalnum() and wanted[0].isalnum()) or (after.isalnum() and wanted[-1].isalnum()):
+        if (before.isalnum() and quote[0].isalnum()) or (after.isalnum() and quote[-1].isalnum()):
             continue
         spans = ((n.end - len(n.text.lstrip("=≈~ ")), n.end) for n in numbers if not _is_split(n.text))
-        cut = (one for one in spans if one[0] < end and start < one[1] and not (start <= one[0] and one[1] <= end))
-        if next(cut, None) is None:
+        split_numbers = (
+            one for one in spans if one[0] < end and start < one[1] and not (start <= one[0] and one[1] <= end)
+        )
+        if next(split_numbers, None) is None:
             return True
     return False
 
 
-def fraction(field: str, quote: str, low: float, high: float) -> float:
-    """A share: "12%", "0.12", "twelve percent", "150 bps", "a third"; a bare number above 1 is percent."""
+def parse_fraction(field: str, quote: str, low: float, high: float) -> float:
+    """Parse a share: "12%", "0.12", "twelve percent", "150 bps", "a third"; a bare number above 1 is percent."""
     allowed = f"a share from {low:.4g} to {high:.4g}, such as 12% or 0.12"
-    number, value = _read(
+    number, value = _parse_number(
         field, _YEARLY.sub("", re.sub(r"^a quarter$", "one quarter", quote.strip())), allowed, _GROUP_OR_DECIMALS
     )
     match number.unit:
@@ -91,13 +95,13 @@ def fraction(field: str, quote: str, low: float, high: float) -> float:
             value = value / 100.0 if abs(value) > 1.0 else value
         case _:
             _refuse(field, quote, allowed)
-    return _within(field, quote, value, low, high, allowed)
+    return _check_range(field, quote, value, low, high, allowed)
 
 
-def basis_points(field: str, quote: str, low: float, high: float) -> float:
-    """ "5 bps", "5" or "0.05%"."""
+def parse_basis_points(field: str, quote: str, low: float, high: float) -> float:
+    """Parse basis points: "5 bps", "5" or "0.05%"."""
     allowed = f"basis points from {low:.4g} to {high:.4g}, such as 5 bps or 0.05%"
-    number, value = _read(field, _YEARLY.sub("", quote.strip()), allowed)
+    number, value = _parse_number(field, _YEARLY.sub("", quote.strip()), allowed)
     match number.unit:
         case "percent":
             value *= 100.0
@@ -107,60 +111,60 @@ def basis_points(field: str, quote: str, low: float, high: float) -> float:
             pass
         case _:
             _refuse(field, quote, allowed)
-    return _within(field, quote, value, low, high, allowed)
+    return _check_range(field, quote, value, low, high, allowed)
 
 
-def whole(field: str, quote: str, low: int, high: int) -> int:
-    """ "100", "1,000", "a thousand", "2k"."""
+def parse_whole(field: str, quote: str, low: int, high: int) -> int:
+    """Parse a whole number: "100", "1,000", "a thousand", "2k"."""
     allowed = f"a whole number from {low} to {high}"
-    number, value = _read(field, _COUNTED.sub("", quote.strip()), allowed)
+    number, value = _parse_number(field, _COUNTED.sub("", quote.strip()), allowed)
     if number.unit != "plain" or value != round(value):
         _refuse(field, quote, allowed)
-    return int(_within(field, quote, value, low, high, allowed))
+    return int(_check_range(field, quote, value, low, high, allowed))
 
 
-def years(field: str, quote: str, low: float, high: float) -> float:
-    """ "10 years", "a decade", "18 months"; a bare number is years."""
+def parse_years(field: str, quote: str, low: float, high: float) -> float:
+    """Parse a time in years: "10 years", "a decade", "18 months"; a bare number is years."""
     allowed = f"a time from {low:.4g} to {high:.4g} years, such as 10 years or 18 months"
-    number, value = _read(field, _spelled_time(quote), allowed, _GROUP_OR_DECIMALS)
+    number, value = _parse_number(field, _spelled_time(quote), allowed, _GROUP_OR_DECIMALS)
     scale = 1.0 if number.unit == "plain" else _YEARS.get(number.unit)
     if scale is None:
         _refuse(field, quote, allowed)
-    return _within(field, quote, value * scale, low, high, allowed)
+    return _check_range(field, quote, value * scale, low, high, allowed)
 
 
-def sessions(field: str, quote: str, low: int, high: int) -> int:
-    """ "12 months" is 252 sessions, "a quarter" 63, "60 days" 60; a bare number is sessions."""
+def parse_sessions(field: str, quote: str, low: int, high: int) -> int:
+    """Parse trading days: "12 months" is 252, "a quarter" 63, "60 days" 60; a bare number is days."""
     allowed = f"a time from {low} to {high} trading days, such as 60 days or 12 months"
-    number, value = _read(field, _spelled_time(quote), allowed)
+    number, value = _parse_number(field, _spelled_time(quote), allowed)
     scale = 1 if number.unit == "plain" else SESSIONS.get(number.unit)
     if scale is None or not math.isclose(value * scale, round(value * scale), abs_tol=1e-6):
         _refuse(field, quote, allowed)
-    return int(_within(field, quote, round(value * scale), low, high, allowed))
+    return int(_check_range(field, quote, round(value * scale), low, high, allowed))
 
 
-def ratio(field: str, quote: str, low: float, high: float) -> float:
-    """ "3", "1.5x", "two", "150%"."""
+def parse_ratio(field: str, quote: str, low: float, high: float) -> float:
+    """Parse a ratio: "3", "1.5x", "two", "150%"."""
     allowed = f"a number from {low:.4g} to {high:.4g}, such as 1.5 or 1.5x"
-    number, value = _read(field, quote, allowed, _GROUP_OR_DECIMALS)
+    number, value = _parse_number(field, quote, allowed, _GROUP_OR_DECIMALS)
     if number.unit == "percent":
         value /= 100.0
     elif number.unit not in {"plain", "multiple"}:
         _refuse(field, quote, allowed)
-    return _within(field, quote, value, low, high, allowed)
+    return _check_range(field, quote, value, low, high, allowed)
 
 
-def money(field: str, quote: str, low: float = 0.0, high: float = 1e12) -> Money:
-    """ "EUR 2.5m", "$500k", "two million euros", "1.000.000 €"."""
+def parse_money(field: str, quote: str, low: float = 0.0, high: float = 1e12) -> Money:
+    """Parse money: "EUR 2.5m", "$500k", "two million euros", "1.000.000 €"."""
     allowed = f"an amount from {low:,.0f} to {high:,.0f}, such as EUR 2.5m or $500k"
-    number, value = _read(field, quote, allowed)
+    number, value = _parse_number(field, quote, allowed)
     if number.unit not in {"plain", "currency"}:
         _refuse(field, quote, allowed)
-    return Money(_within(field, quote, value, low, high, allowed), number.currency)
+    return Money(_check_range(field, quote, value, low, high, allowed), number.currency)
 
 
-def multiple(quote: str) -> float | None:
-    """How many times: "double", "twice", "half", "2x"; None for anything else."""
+def parse_multiple(quote: str) -> float | None:
+    """Parse a multiple: "double", "twice", "half", "2x"; None for anything else."""
     quote = re.sub(r"(?<![\w.])[x×] ?(\d+(?:\.\d+)?)$", r"\1x", quote.strip())
     numbers = find_numbers(quote)
     if len(numbers) != 1 or numbers[0].value is None or not _PLAIN.fullmatch(quote):
@@ -173,17 +177,17 @@ def multiple(quote: str) -> float | None:
 
 def _spelled_time(quote: str) -> str:
     plain = " ".join(quote.lower().split())
-    plain = _WITHIN.get(plain, re.sub(r"^an? (?=(?:year|month|week|day)$)", "one ", plain))
+    plain = _TIME_PHRASES.get(plain, re.sub(r"^an? (?=(?:year|month|week|day)$)", "one ", plain))
     return re.sub(r"\bquarters$", "trimesters", plain)  # "two quarters" is half of anything but a year
 
 
-def _read(field: str, quote: str, allowed: str, *ambiguous: re.Pattern[str]) -> tuple[Number, float]:
-    """The one number that `quote` is, and its value."""
+def _parse_number(field: str, quote: str, allowed: str, *ambiguous: re.Pattern[str]) -> tuple[Number, float]:
+    """Parse the single number of `quote` and return it with its value."""
     text = quote.strip().rstrip(".!?")
     if any(pattern.search(text) for pattern in (_TWO_MEANINGS, *ambiguous)):
         _refuse(field, quote, allowed, "has a separator that might be a decimal one or group thousands")
     text = text.replace("−", "-")
-    if re.fullmatch(r"\d{4}", text):  # "2000" is a number of paths here, and no year
+    if re.fullmatch(r"\d{4}", text):  # "2000" is a number of paths, not a year
         return Number(text, 0, 4, float(text), "plain"), float(text)
     numbers = find_numbers(text) if _PLAIN.fullmatch(text) and not _LIKE_DIGITS.search(text) else ()
     if len(numbers) != 1 or numbers[0].value is None or numbers[0].text != text:
@@ -191,7 +195,7 @@ def _read(field: str, quote: str, allowed: str, *ambiguous: re.Pattern[str]) -> 
     return numbers[0], numbers[0].value
 
 
-def _within(field: str, quote: str, value: float, low: float, high: float, allowed: str) -> float:
+def _check_range(field: str, quote: str, value: float, low: float, high: float, allowed: str) -> float:
     if not (low - 1e-12 <= value <= high + 1e-12):
         _refuse(field, quote, allowed)
     return value

@@ -1,4 +1,4 @@
-"""What the assistant answers, and what it can be asked: sentences about offers are code's."""
+"""The assistant's reply and the offers that it can make; code writes the text of an offer."""
 
 from typing import Annotated, Literal
 
@@ -46,4 +46,4 @@ OFFERS: dict[Offer, tuple[str, str]] = {
     "list_results": ("list your results", "list my runs"),
     "open_holdout": ("open the locked holdout, once, after an approval", "open the holdout"),
 }
-"""What the assistant can do, and a sentence that asks for it."""
+"""Description and example message of each offer."""

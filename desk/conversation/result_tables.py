@@ -1,4 +1,4 @@
-"""The tables of searches and their stored results."""
+"""Tables of searches and stored results."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,11 +9,18 @@ from desk.figures.figures import Figure, collect_figures
 from desk.figures.tables import Exhibit, build_listing, build_table
 
 if TYPE_CHECKING:
-    from desk.conversation.answers import Compared, Estimated, Explained, Launched, Listed, Opened
+    from desk.conversation.answers import (
+        FinishedSearch,
+        OpenedHoldout,
+        ResultComparison,
+        ResultExplanation,
+        RunList,
+        SearchEstimate,
+    )
     from desk.optimization.reading.topics import Topic
 
 
-def _estimated(result: "Estimated") -> Iterator[Exhibit]:
+def _estimated(result: "SearchEstimate") -> Iterator[Exhibit]:
     rows = {
         "estimate_trials": "Configurations",
         "estimate_scenarios": "Scenarios",
@@ -26,19 +33,19 @@ def _estimated(result: "Estimated") -> Iterator[Exhibit]:
     yield build_listing("What the search would take", rows, result.figures)
 
 
-def _launched(result: "Launched") -> Iterator[Exhibit]:
+def _launched(result: "FinishedSearch") -> Iterator[Exhibit]:
     figures = collect_figures(result)
-    for made in (_scenarios, _ranking, _limits):
-        yield made(figures)
+    for build in (_scenarios, _ranking, _limits):
+        yield build(figures)
 
 
-def _explained(result: "Explained") -> Iterator[Exhibit]:
+def _explained(result: "ResultExplanation") -> Iterator[Exhibit]:
     figures = collect_figures(result)
-    for made in _OF_TOPIC.get(result.topic, ()):
-        yield made(figures)
+    for build in _OF_TOPIC.get(result.topic, ()):
+        yield build(figures)
 
 
-def _compared(result: "Compared") -> Iterator[Exhibit]:
+def _compared(result: "ResultComparison") -> Iterator[Exhibit]:
     comparison = result.comparison
     rows = [
         (f"{{{{compare_change_{n}_setting}}}}", f"compare_change_{n}_first", f"compare_change_{n}_second")
@@ -51,7 +58,7 @@ def _compared(result: "Compared") -> Iterator[Exhibit]:
     yield build_table("What came out", ("", "First", "Second", "Second minus first"), rows, comparison.figures)
 
 
-def _listed(result: "Listed") -> Iterator[Exhibit]:
+def _listed(result: "RunList") -> Iterator[Exhibit]:
     rows = [
         (f"{{{{run_{n}_id}}}}", *(f"run_{n}_{of}" for of in ("name", "state", "created")))
         for n in range(1, len(result.runs) + 1)
@@ -59,7 +66,7 @@ def _listed(result: "Listed") -> Iterator[Exhibit]:
     yield build_table("Your results, newest first", ("Run", "Name", "State", "Made"), rows, result.figures)
 
 
-def _opened(result: "Opened") -> Iterator[Exhibit]:
+def _opened(result: "OpenedHoldout") -> Iterator[Exhibit]:
     measures = {
         "excess_return": "Return over cash",
         "volatility": "Volatility",
@@ -97,7 +104,7 @@ _COMPARED = {
 
 
 def _scenarios(figures: Sequence[Figure]) -> Exhibit:
-    names = _found(figures, r"in_(\w+)_benefit_bps")
+    names = _ids_matching(figures, r"in_(\w+)_benefit_bps")
     rows = [
         (
             "History alone" if n == "history" else labels.plain_label(n).capitalize(),
@@ -110,14 +117,14 @@ def _scenarios(figures: Sequence[Figure]) -> Exhibit:
 
 
 def _ranking(figures: Sequence[Figure]) -> Exhibit:
-    places = _found(figures, r"rank_(\d+)_name")
+    places = _ids_matching(figures, r"rank_(\d+)_name")
     rows = [(n, *(f"rank_{n}_{of}" for of in ("name", "objective", "behind", "plateau", "breaches"))) for n in places]
     columns = ("", "Configuration", "Objective", "Behind the best", "Neighbours (median)", "Breaks")
     return build_table("Finalists, scored again on fresh paths", columns, rows, figures)
 
 
 def _limits(figures: Sequence[Figure]) -> Exhibit:
-    places = _found(figures, r"limit_(\d+)_name")
+    places = _ids_matching(figures, r"limit_(\d+)_name")
     rows = [
         (f"{{{{limit_{n}_name}}}}", *(f"limit_{n}_{of}" for of in ("scenario", "statistic", "allowed"))) for n in places
     ]
@@ -126,15 +133,17 @@ def _limits(figures: Sequence[Figure]) -> Exhibit:
 
 
 def _cases(group: str, title: str) -> Callable[[Sequence[Figure]], Exhibit]:
-    def made(figures: Sequence[Figure]) -> Exhibit:
-        rows = [(f"{{{{{group}_{n}_label}}}}", f"{group}_{n}_bps") for n in _found(figures, rf"{group}_(\d+)_label")]
+    def build(figures: Sequence[Figure]) -> Exhibit:
+        rows = [
+            (f"{{{{{group}_{n}_label}}}}", f"{group}_{n}_bps") for n in _ids_matching(figures, rf"{group}_(\d+)_label")
+        ]
         return build_table(title, ("Case", "Benefit"), rows, figures)
 
-    return made
+    return build
 
 
 def _benchmarks(figures: Sequence[Figure]) -> Exhibit:
-    names = _found(figures, r"versus_(\w+)_label")
+    names = _ids_matching(figures, r"versus_(\w+)_label")
     rows = [(f"{{{{versus_{name}_label}}}}", f"versus_{name}_bps") for name in names]
     return build_table(
         "The winner minus each benchmark, after a charge for risk", ("Benchmark", "Difference"), rows, figures
@@ -143,11 +152,11 @@ def _benchmarks(figures: Sequence[Figure]) -> Exhibit:
 
 def _facts(figures: Sequence[Figure]) -> Exhibit:
     facts = [f for f in figures if f.id.startswith("fact_") and not f.id.endswith("_benchmark")]
-    rows = [(_labelled(f), f.id, f"{f.id}_benchmark") for f in facts]
+    rows = [(_row_label(f), f.id, f"{f.id}_benchmark") for f in facts]
     return build_table("What the report says of the winner on history", ("", "Winner", "Benchmark"), rows, figures)
 
 
-def _labelled(figure: Figure) -> str:
+def _row_label(figure: Figure) -> str:
     text = figure.quantity.removesuffix(", of the winner")
     return f"{text[:1].upper()}{text[1:]}"
 
@@ -156,8 +165,8 @@ def _rows(title: str, rows: Mapping[str, str]) -> Callable[[Sequence[Figure]], E
     return lambda figures: build_listing(title, rows, figures)
 
 
-def _found(figures: Sequence[Figure], pattern: str) -> list[str]:
-    """What the ids of `pattern` are about, in their order."""
+def _ids_matching(figures: Sequence[Figure], pattern: str) -> list[str]:
+    """Return the first group of each figure id that matches `pattern`, in order."""
     return list(dict.fromkeys(match[1] for f in figures if (match := re.fullmatch(pattern, f.id))))
 
 
@@ -242,11 +251,11 @@ _OF_TOPIC: "Mapping[Topic, tuple[Callable[[Sequence[Figure]], Exhibit], ...]]" =
     "computed": (_SEARCH,),
 }
 
-OF_RESULTS: Mapping[str, Callable[[Any], Iterator[Exhibit]]] = {
-    "Estimated": _estimated,
-    "Launched": _launched,
-    "Explained": _explained,
-    "Compared": _compared,
-    "Listed": _listed,
-    "Opened": _opened,
+RESULT_TABLES: Mapping[str, Callable[[Any], Iterator[Exhibit]]] = {
+    "SearchEstimate": _estimated,
+    "FinishedSearch": _launched,
+    "ResultExplanation": _explained,
+    "ResultComparison": _compared,
+    "RunList": _listed,
+    "OpenedHoldout": _opened,
 }

@@ -1,4 +1,4 @@
-"""The tables of portfolios and markets."""
+"""Tables of portfolios, allocations, markets and wealth."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -24,11 +24,11 @@ _ALLOCATIONS = {
     "minimum_variance": "Minimum variance",
     "maximum_sharpe": "Maximum Sharpe",
 }
-_MIND = "To keep in mind"
+_CAVEATS_TITLE = "To keep in mind"
 
 
-def _risk(found: "PortfolioRisk") -> Iterator[Exhibit]:
-    tails = dict.fromkeys((row.horizon, row.method) for row in found.tails)
+def _risk(risk: "PortfolioRisk") -> Iterator[Exhibit]:
+    tails = dict.fromkeys((row.horizon, row.method) for row in risk.tails)
     for title, ending in (("Losses, as a share of wealth", ""), ("Losses in money", "_money")):
         rows = [
             (
@@ -42,29 +42,29 @@ def _risk(found: "PortfolioRisk") -> Iterator[Exhibit]:
             for days, method in tails
         ]
         columns = ("", "VaR 95%", "Mean loss beyond", "VaR 99%", "Mean loss beyond")
-        yield build_table(title, columns, rows, found.figures)
+        yield build_table(title, columns, rows, risk.figures)
     rows = [
         (
             f"{{{{risk_holding_{n}_name}}}}",
             *(f"risk_holding_{n}_{of}" for of in ("weight", "weight_money", "risk", "shortfall")),
         )
-        for n in range(1, len(found.components) + 1)
+        for n in range(1, len(risk.components) + 1)
     ]
     columns = ("Holding", "Weight", "Money", "Share of volatility", "Share of shortfall")
-    yield build_table("What each holding contributes", columns, rows, found.figures)
-    shown = [episode for episode in found.episodes if episode.loss is not None]
+    yield build_table("What each holding contributes", columns, rows, risk.figures)
+    episodes_with_loss = [episode for episode in risk.episodes if episode.loss is not None]
     rows = [
         (f"{{{{risk_crisis_{n}_name}}}}", f"risk_crisis_{n}_loss", f"risk_crisis_{n}_loss_money")
-        for n in range(1, len(shown) + 1)
+        for n in range(1, len(episodes_with_loss) + 1)
     ]
-    yield build_table("Past crises; a negative loss is a gain", ("Crisis", "Loss", "Money"), rows, found.figures)
+    yield build_table("Past crises; a negative loss is a gain", ("Crisis", "Loss", "Money"), rows, risk.figures)
     rows = [
         (f"At {row.level:.0%}", *(f"risk_backtest_{100 * row.level:.0f}_{of}" for of in _BACKTEST))
-        for row in found.backtests
+        for row in risk.backtests
     ]
-    yield build_table("Did the announced value at risk hold?", ("", *_BACKTEST.values()), rows, found.figures)
-    yield build_listing("Shape of the returns", _SHAPE, found.figures)
-    yield build_notes(_MIND, found.caveats)
+    yield build_table("Did the announced value at risk hold?", ("", *_BACKTEST.values()), rows, risk.figures)
+    yield build_listing("Shape of the returns", _SHAPE, risk.figures)
+    yield build_notes(_CAVEATS_TITLE, risk.caveats)
 
 
 _BACKTEST = {
@@ -89,8 +89,8 @@ _SHAPE = {
 }
 
 
-def _allocations(found: "Allocations") -> Iterator[Exhibit]:
-    methods = [(allocation.method, _ALLOCATIONS[allocation.method]) for allocation in found.allocations]
+def _allocations(comparison: "Allocations") -> Iterator[Exhibit]:
+    methods = [(allocation.method, _ALLOCATIONS[allocation.method]) for allocation in comparison.allocations]
     rows = [
         (
             label,
@@ -103,7 +103,7 @@ def _allocations(found: "Allocations") -> Iterator[Exhibit]:
     ]
     columns = ("Method", "Volatility", "Diversification", "Later volatility", "Later Sharpe ratio")
     title = "Methods; later: on days after those that the weights were fitted on"
-    yield build_table(title, columns, rows, found.figures)
+    yield build_table(title, columns, rows, comparison.figures)
     for title, kind, ending in (
         ("Weights", "weight", ""),
         ("Money", "weight", "_money"),
@@ -114,29 +114,29 @@ def _allocations(found: "Allocations") -> Iterator[Exhibit]:
                 f"{{{{allocation_asset_{n}_name}}}}",
                 *(f"allocation_{method}_{kind}_{n}{ending}" for method, _ in methods),
             )
-            for n in range(1, len(found.assets) + 1)
+            for n in range(1, len(comparison.assets) + 1)
         ]
-        yield build_table(title, ("Asset", *(label for _, label in methods)), rows, found.figures)
-    reasons = [f"{_ALLOCATIONS[a.method]}: {a.reason}" for a in found.allocations if a.reason]
-    yield build_notes(_MIND, (*reasons, *found.caveats))
+        yield build_table(title, ("Asset", *(label for _, label in methods)), rows, comparison.figures)
+    reasons = [f"{_ALLOCATIONS[a.method]}: {a.reason}" for a in comparison.allocations if a.reason]
+    yield build_notes(_CAVEATS_TITLE, (*reasons, *comparison.caveats))
 
 
-def _market(found: "MarketAnalysis") -> Iterator[Exhibit]:
+def _market(analysis: "MarketAnalysis") -> Iterator[Exhibit]:
     for title, columns in (
-        (f"State on {found.last_day}", _STATE),
+        (f"State on {analysis.last_day}", _STATE),
         ("In numbers", _NUMBERS),
     ):
         rows = [
             (f"{{{{regime_{n}_name}}}}", *(f"regime_{n}_{of}" for of in columns))
-            for n in range(1, len(found.regimes) + 1)
+            for n in range(1, len(analysis.regimes) + 1)
         ]
-        yield build_table(title, ("Asset", *columns.values()), rows, found.figures)
+        yield build_table(title, ("Asset", *columns.values()), rows, analysis.figures)
     together = {
         "regime_correlation": "All days used",
         "regime_correlation_year": "Last 252 sessions used",
     }
-    yield build_listing("Mean correlation of two assets", together, found.figures)
-    yield build_notes(_MIND, found.caveats)
+    yield build_listing("Mean correlation of two assets", together, analysis.figures)
+    yield build_notes(_CAVEATS_TITLE, analysis.caveats)
 
 
 _STATE = {"band": "Volatility", "trend": "Trend", "phase": "Bull or bear", "turbulence": "Chance of turbulence"}
@@ -150,34 +150,34 @@ _NUMBERS = {
 }
 
 
-def _wealth(found: "WealthOutlook") -> Iterator[Exhibit]:
-    named = {0.5: "median"}
+def _wealth(outlook: "WealthOutlook") -> Iterator[Exhibit]:
+    percentile_labels = {0.5: "median"}
     rows = [
         (f"{row.level:.0%} of the paths end below", *(f"wealth_{place}{real}" for real in ("", "_real")))
-        for row in found.percentiles
-        for place in [named.get(row.level, f"p{100 * row.level:.0f}")]
+        for row in outlook.percentiles
+        for place in [percentile_labels.get(row.level, f"p{100 * row.level:.0f}")]
     ]
     rows.append(("Mean", "wealth_mean", "wealth_mean_real"))
-    yield build_table("Wealth at the end", ("", "In money of then", "In today's money"), rows, found.figures)
+    yield build_table("Wealth at the end", ("", "In money of then", "In today's money"), rows, outlook.figures)
     chances = {
         "wealth_goal_probability": "Of reaching the goal",
         "wealth_loss_probability": "Of getting less out than was paid in",
         "wealth_ruin_probability": "Of running out of money",
     }
-    yield build_listing("Chances", chances, found.figures)
+    yield build_listing("Chances", chances, outlook.figures)
     yield build_listing(
-        "On the way", {"wealth_growth": "Growth a year", "wealth_drawdown": "Deepest fall"}, found.figures
+        "On the way", {"wealth_growth": "Growth a year", "wealth_drawdown": "Deepest fall"}, outlook.figures
     )
-    count = len([f for f in found.figures if f.id.startswith("wealth_holding_") and f.id.endswith("_name")])
+    count = len([f for f in outlook.figures if f.id.startswith("wealth_holding_") and f.id.endswith("_name")])
     rows = [
         (f"{{{{wealth_holding_{n}_name}}}}", *(f"wealth_holding_{n}_{of}" for of in ("weight", "return", "volatility")))
         for n in range(1, count + 1)
     ]
     yield build_table(
-        "Holdings, as simulated", ("Holding", "Weight", "Return a year", "Volatility"), rows, found.figures
+        "Holdings, as simulated", ("Holding", "Weight", "Return a year", "Volatility"), rows, outlook.figures
     )
-    yield build_listing("Assumed", _ASSUMED, found.figures)
-    yield build_notes(_MIND, found.caveats)
+    yield build_listing("Assumed", _ASSUMED, outlook.figures)
+    yield build_notes(_CAVEATS_TITLE, outlook.caveats)
 
 
 _ASSUMED = {
@@ -191,7 +191,7 @@ _ASSUMED = {
     "wealth_paths": "Simulated paths",
 }
 
-OF_RISK: Mapping[str, Callable[[Any], Iterator[Exhibit]]] = {
+RISK_TABLES: Mapping[str, Callable[[Any], Iterator[Exhibit]]] = {
     "PortfolioRisk": _risk,
     "Allocations": _allocations,
     "MarketAnalysis": _market,

@@ -1,4 +1,4 @@
-"""What a conversation is made of: messages, their answers, and what people think of these."""
+"""Stored types of a conversation: conversation, turn and feedback."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeAlias
@@ -12,12 +12,12 @@ from desk.figures.tables import Exhibit
 from desk.governance.approvals import Subject
 from quant.numeric.frozen import Frozen
 
-LONGEST_MESSAGE = 4_000
+MAX_MESSAGE_LENGTH = 4_000
 EVIDENCE = "evidence"
-"""Kind of the records that hold what tools returned in a turn."""
+"""Kind of the records that hold the tool results of a turn."""
 
 TurnState: TypeAlias = Literal["running", "waiting", "completed", "failed"]
-"""`waiting` is for a person's approval."""
+"""`waiting` means that an approval is pending."""
 UNANSWERED: tuple[TurnState, ...] = ("running", "waiting")
 Outcome: TypeAlias = Literal["answered", "declined", "asked_back", "no_answer"]
 
@@ -27,11 +27,11 @@ class Conversation(Frozen):
     created_at: datetime
     title: str
     turns: int = 0
-    """The number of the last turn; turns up to `branched_at` are those of `parent`."""
+    """Number of the last turn; turns up to `branched_at` belong to `parent`."""
     parent: str | None = None
     branched_at: int = 0
     deleted: bool = False
-    """Its id stays taken, since logs of its turns may be left."""
+    """Whether it is deleted; its id stays reserved because logs of its turns may remain."""
 
 
 class Turn(Frozen):
@@ -40,35 +40,35 @@ class Turn(Frozen):
     id: str
     conversation: str
     number: int
-    asked: Annotated[str, Field(max_length=LONGEST_MESSAGE)]
+    asked: Annotated[str, Field(max_length=MAX_MESSAGE_LENGTH)]
     at: datetime
     state: TurnState = "running"
     outcome: Outcome | None = None
     claims: tuple[RenderedClaim, ...] = ()
     figures: tuple[Figure, ...] = ()
-    """Those that the claims and the tables refer to."""
+    """Figures that claims and tables refer to."""
     exhibits: tuple[Exhibit, ...] = ()
-    """Tables that code made of what the tools returned."""
+    """Tables that code built from tool results."""
     offers: tuple[Offer, ...] = ()
     did: tuple[tuple[str, dict[str, Any]], ...] = ()
-    """Tools and their arguments."""
+    """Tool calls: names and arguments."""
     waits_for: tuple[str, Subject] | None = None
     """The run and the subject of the approval."""
     focus: Focus = Focus()
-    """After this turn."""
+    """Focus after this turn."""
     detached: bool = False
-    """Whoever serves the owner goes on with it, not the process that was told the message."""
+    """Whether a worker process continues the turn instead of the one that received the message."""
 
 
 Action: TypeAlias = Literal["implemented", "partially", "considered", "rejected", "pending", "requires-more-research"]
 
 
 class Opinion(Frozen):
-    """What a person thinks of an answer, and what they did about it."""
+    """A user's rating of an answer, and the action taken."""
 
     rating: Annotated[int, Field(ge=1, le=5, description="1 is useless, 5 is what was needed")]
     category: Annotated[
-        str, Field(max_length=50, description="What it is about, in your words", examples=["accuracy"])
+        str, Field(max_length=50, description="Subject of the feedback, in your own words", examples=["accuracy"])
     ] = ""
     comment: Annotated[str, Field(max_length=2_000)] = ""
     action_taken: Action = "pending"

@@ -1,4 +1,4 @@
-"""The tables of strategies and scenarios that were looked at."""
+"""Tables of evaluated strategies, saved strategies and scenarios."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 from desk.figures.tables import Exhibit, build_listing, build_notes, build_table
 
 if TYPE_CHECKING:
-    from desk.conversation.answers import Saved
-    from desk.scenarios.repository import ScenarioBook
+    from desk.conversation.answers import SavedConfiguration
+    from desk.scenarios.repository import ScenarioCatalog
     from desk.strategies.evaluation import QuickEvaluation
 
-_HELD = {
+_SUBJECTS = {
     "strategy": "This strategy",
     "same_volatility": "Constant, same volatility",
     "sixty_forty_cash": "60/40 in cash",
@@ -35,48 +35,54 @@ _SCENARIO = {
 }
 
 
-def _evaluated(found: "QuickEvaluation") -> Iterator[Exhibit]:
-    scenario = found.scenario.replace("_", " ")
+def _evaluated(evaluation: "QuickEvaluation") -> Iterator[Exhibit]:
+    scenario = evaluation.scenario.replace("_", " ")
     titles = {
-        "history": f"On history, {found.first_day} to {found.last_day}",
+        "history": f"On history, {evaluation.first_day} to {evaluation.last_day}",
         "simulated": f"Simulated: {scenario}, mean over paths",
     }
     for where, title in titles.items():
-        rows = [(label, *(f"quick_{held}_{where}_{name}" for name in _MEASURES)) for held, label in _HELD.items()]
-        yield build_table(title, ("", *_MEASURES.values()), rows, found.figures)
+        rows = [
+            (label, *(f"quick_{subject}_{where}_{name}" for name in _MEASURES)) for subject, label in _SUBJECTS.items()
+        ]
+        yield build_table(title, ("", *_MEASURES.values()), rows, evaluation.figures)
     rows = [
         (
             f"Minus {label[:1].lower()}{label[1:]}",
-            f"quick_versus_{held}_history_bps",
-            f"quick_versus_{held}_simulated_bps",
+            f"quick_versus_{subject}_history_bps",
+            f"quick_versus_{subject}_simulated_bps",
         )
-        for held, label in _HELD.items()
-        if held != "strategy"
+        for subject, label in _SUBJECTS.items()
+        if subject != "strategy"
     ]
-    yield build_table("Advantage after a charge for risk, a year", ("", "On history", "Simulated"), rows, found.figures)
-    if len(found.curve) > 1:
-        rows = [(f"{point.volatility:.0%}", f"quick_curve_{n}_weight") for n, point in enumerate(found.curve, 1)]
-        yield build_table("Weight by volatility of the asset", ("Volatility", "Weight"), rows, found.figures)
+    yield build_table(
+        "Advantage after a charge for risk, a year", ("", "On history", "Simulated"), rows, evaluation.figures
+    )
+    if len(evaluation.curve) > 1:
+        rows = [(f"{point.volatility:.0%}", f"quick_curve_{n}_weight") for n, point in enumerate(evaluation.curve, 1)]
+        yield build_table("Weight by volatility of the asset", ("Volatility", "Weight"), rows, evaluation.figures)
     rows = [
-        (str(y.year), *(f"quick_year_{y.year}_{held}" for held in ("strategy", "sixty_forty_cash", "equity")))
-        for y in found.years
+        (str(y.year), *(f"quick_year_{y.year}_{subject}" for subject in ("strategy", "sixty_forty_cash", "equity")))
+        for y in evaluation.years
     ]
     columns = ("Year", "This strategy", "60/40 in cash", "Full investment")
-    yield build_table("Returns by calendar year; the first and the last may be parts", columns, rows, found.figures)
-    yield build_notes("To keep in mind", found.caveats)
+    yield build_table(
+        "Returns by calendar year; the first and the last may be parts", columns, rows, evaluation.figures
+    )
+    yield build_notes("To keep in mind", evaluation.caveats)
 
 
-def _saved(saved: "Saved") -> Iterator[Exhibit]:
+def _saved(configuration: "SavedConfiguration") -> Iterator[Exhibit]:
     rows = {
         "saved_name": "Name",
         "saved_version": "Version",
         "saved_configuration": "Configuration",
         "saved_target_volatility": "Target volatility",
     }
-    yield build_listing("Saved strategy", rows, saved.figures)
+    yield build_listing("Saved strategy", rows, configuration.figures)
 
 
-def _scenarios(book: "ScenarioBook") -> Iterator[Exhibit]:
+def _scenarios(book: "ScenarioCatalog") -> Iterator[Exhibit]:
     names = [entry.scenario.name for entry in book.entries]
     rows = [(f"{{{{scenario_{name}_name}}}}", *(f"scenario_{name}_{of}" for of in _SCENARIO)) for name in names]
     yield build_table("Scenarios", ("Scenario", *_SCENARIO.values()), rows, book.figures)
@@ -84,8 +90,8 @@ def _scenarios(book: "ScenarioBook") -> Iterator[Exhibit]:
     yield build_notes("To keep in mind", tuple(banners))
 
 
-OF_STRATEGIES: Mapping[str, Callable[[Any], Iterator[Exhibit]]] = {
+STRATEGY_TABLES: Mapping[str, Callable[[Any], Iterator[Exhibit]]] = {
     "QuickEvaluation": _evaluated,
-    "Saved": _saved,
-    "ScenarioBook": _scenarios,
+    "SavedConfiguration": _saved,
+    "ScenarioCatalog": _scenarios,
 }

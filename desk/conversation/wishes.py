@@ -1,7 +1,7 @@
-"""What a person wants, as the assistant hands it to a tool: names from fixed lists, and quotes of the person's words.
+"""Wishes: tool arguments that hold names from fixed lists and quotes of the user's words.
 
-A model never turns words into numbers: it copies "12%" or "EUR 2.5m" out of what the person wrote, the quote has to
-stand there, and `desk.conversation.quotes` reads it.
+A model never converts words to numbers: it copies "12%" or "EUR 2.5m" from the user's text, validation checks that
+the quote occurs there, and `desk.conversation.quotes` parses it.
 """
 
 import re
@@ -10,6 +10,8 @@ from typing import Annotated, Literal, TypeAlias, cast
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
+from desk.conversation.quotes import is_quote
+from desk.figures.guard.numbers import find_numbers
 from desk.strategies.templates import Template
 from quant.numeric.frozen import Frozen
 from quant.strategies.config import Estimator, InnerPortfolio, Rebalancing
@@ -18,25 +20,21 @@ from quant.strategies.goal import Goal
 from quant.worlds.scenario import Engine
 
 
-def _was_said(value: str, info: ValidationInfo) -> str:
-    """Where it is known what the person wrote, the words have to stand there."""
-    from desk.conversation.quotes import is_quote
-
-    said = cast("dict[str, Sequence[str] | None]", info.context or {}).get("said")
-    if said is not None and not is_quote(value, said):
+def _check_quote(value: str, info: ValidationInfo) -> str:
+    """Check that the quote occurs in the user's texts, if these are known."""
+    user_texts = cast("dict[str, Sequence[str] | None]", info.context or {}).get("user_texts")
+    if user_texts is not None and not is_quote(value, user_texts):
         msg = f"{value!r} does not stand in what the person wrote; copy their words, or leave it out"
         raise ValueError(msg)
     return " ".join(value.split())
 
 
-def _was_heard(value: str, info: ValidationInfo) -> str:
-    """A plain word may be the model's own; what holds a number or a sign has to stand in what the model was told."""
-    from desk.figures.guard.numbers import find_numbers
-
-    heard = cast("dict[str, str | None]", info.context or {}).get("heard")
-    if heard is None or (_PLAIN_NAME.fullmatch(value) and not find_numbers(value)) or _INDEX.fullmatch(value):
+def _check_name(value: str, info: ValidationInfo) -> str:
+    """Check that a name with a number or sign occurs in text visible to the model; plain words are free."""
+    visible_text = cast("dict[str, str | None]", info.context or {}).get("visible_text")
+    if visible_text is None or (_PLAIN_NAME.fullmatch(value) and not find_numbers(value)) or _INDEX.fullmatch(value):
         return value
-    if re.search(rf"(?<![\w.]){re.escape(value.casefold())}(?!\w|[.,]\d)", heard.casefold()) is None:
+    if re.search(rf"(?<![\w.]){re.escape(value.casefold())}(?!\w|[.,]\d)", visible_text.casefold()) is None:
         msg = f"{value!r} was never said nor returned by a tool; copy a name, or leave it out"
         raise ValueError(msg)
     return value
@@ -48,14 +46,14 @@ _INDEX = re.compile(r"s&?p ?500", re.IGNORECASE)
 Quote: TypeAlias = Annotated[
     str,
     Field(min_length=1, max_length=60, description="Copied from the person's words: '12%', 'EUR 2.5m', 'ten years'"),
-    AfterValidator(_was_said),
+    AfterValidator(_check_quote),
 ]
 Name: TypeAlias = Annotated[
     str,
     Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9&][A-Za-z0-9&_ .:/-]*$"),
-    AfterValidator(_was_heard),
+    AfterValidator(_check_name),
 ]
-"""Of an asset, a scenario, a strategy; the tool looks whether there is one."""
+"""Name of an asset, scenario or strategy; the tool checks that it exists."""
 Base: TypeAlias = Annotated[
     Literal["new", "last"], Field(description="Begin afresh, or change the one this conversation is about")
 ]
@@ -76,7 +74,7 @@ Offer: TypeAlias = Literal[
     "list_results",
     "open_holdout",
 ]
-"""What the assistant can be asked instead; code writes the sentence and an example for each."""
+"""Actions that the assistant can offer; `reply.OFFERS` holds the text of each."""
 
 
 class Wish(Frozen):
@@ -117,7 +115,7 @@ class StrategyWish(Frozen):
     base: Base = "new"
     template: Template | None = None
     saved: Name | None = None
-    """A strategy that was saved under this name."""
+    """Name of a saved strategy."""
     assets: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
     weight_function: WeightFunction | None = None
     estimator: Estimator | None = None
@@ -160,7 +158,7 @@ class PortfolioWish(Frozen):
 
     holdings: Annotated[tuple[Holding, ...], Field(max_length=21)] = ()
     amount: Quote | None = None
-    """What the whole is worth."""
+    """Total amount."""
 
 
 class SavingsWish(Frozen):
@@ -169,9 +167,9 @@ class SavingsWish(Frozen):
     portfolio: PortfolioWish = PortfolioWish()
     years: Quote | None = None
     contribution: Quote | None = None
-    """Paid in each month."""
+    """Monthly deposit."""
     withdrawal: Quote | None = None
-    """Taken out each month."""
+    """Monthly withdrawal."""
     goal: Quote | None = None
     inflation: Quote | None = None
     fee: Quote | None = None

@@ -1,1 +1,1 @@
-"""What an execution receives and leaves: run context, trace events, progress, decisions, cached answers."""
+"""State around an execution: run context, trace events, progress, stored decisions and cached answers."""

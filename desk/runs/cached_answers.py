@@ -1,4 +1,4 @@
-"""Answers that take long to make, kept for a day: the same bytes whether they were kept or made anew."""
+"""Cache of expensive answers for a day; a cached answer has the same bytes as a computed one."""
 
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,66 +12,66 @@ if TYPE_CHECKING:
     from store.store import Store
 
 KIND = "derived"
-KEPT_FOR = timedelta(hours=24)
+LIFETIME = timedelta(hours=24)
 
 
-class Derived(NamedTuple):
+class CachedAnswer(NamedTuple):
     content: bytes
     digest: str
     hit: bool
 
 
-async def derived(
+async def load_or_compute(
     store: "Store",
     owner: str,
     run: str,
-    what: str,
-    made_of: Sequence[str],
-    make: Callable[[], Awaitable[bytes]],
+    name: str,
+    inputs: Sequence[str],
+    compute: Callable[[], Awaitable[bytes]],
     *,
     now: datetime,
-) -> Derived:
-    """What `make` makes of `made_of`; of each `what` of a run the newest is kept."""
-    key, blob = Key(owner, KIND, f"{run}.{what}"), _blob(owner, run, what)
-    address = hashlib.sha256("\n".join(made_of).encode()).hexdigest()
+) -> CachedAnswer:
+    """Return the cached answer `name` of a run, or call `compute` if its `inputs` changed or it expired."""
+    key, blob = Key(owner, KIND, f"{run}.{name}"), _blob(owner, run, name)
+    address = hashlib.sha256("\n".join(inputs).encode()).hexdigest()
     record = await store.records.get(key)
     if record is not None and record.document["made_of"] == address and not _is_old(record, now):
-        content = await _kept(store, blob)
+        content = await _load_blob(store, blob)
         if content is not None and _digest(content) == record.document["digest"]:
-            return Derived(content, record.document["digest"], hit=True)
-    content = await make()
+            return CachedAnswer(content, record.document["digest"], hit=True)
+    content = await compute()
     await store.blobs.put(blob, content)
-    document = {"made_of": address, "digest": _digest(content), "until": (now + KEPT_FOR).isoformat()}
-    await store.records.put(key, document)  # it does not expire by itself: it tells `forget_derived` of the blob
-    return Derived(content, document["digest"], hit=False)
+    document = {"made_of": address, "digest": _digest(content), "until": (now + LIFETIME).isoformat()}
+    await store.records.put(key, document)  # without expiry: `delete_cached_answers` finds the blob through it
+    return CachedAnswer(content, document["digest"], hit=False)
 
 
-async def forget_derived(
+async def delete_cached_answers(
     store: "Store", owner: str, now: datetime, *, run: str | None = None, dry_run: bool = False
 ) -> int:
-    """Delete what is older than a day, of a run everything; how many there were."""
-    found = 0
+    """Delete expired answers, or all of `run`; return their number."""
+    count = 0
     async for record in iterate_records(store.records, owner, KIND, prefix="" if run is None else f"{run}."):
         if run is None and not _is_old(record, now):
             continue
-        found += 1
+        count += 1
         if not dry_run:
-            name, _, what = record.key.id.partition(".")
-            await store.blobs.delete(_blob(owner, name, what))
+            run_id, _, name = record.key.id.partition(".")
+            await store.blobs.delete(_blob(owner, run_id, name))
             await store.records.delete(record.key)
-    return found
+    return count
 
 
 def _is_old(record: Record, now: datetime) -> bool:
-    until = record.document.get("until")  # one without it was kept by an earlier version
+    until = record.document.get("until")  # absent in records of an earlier version
     return until is None or datetime.fromisoformat(until) <= now
 
 
-def _blob(owner: str, run: str, what: str) -> str:
-    return f"{owner}/derived/{run}/{what}"
+def _blob(owner: str, run: str, name: str) -> str:
+    return f"{owner}/derived/{run}/{name}"
 
 
-async def _kept(store: "Store", blob: str) -> bytes | None:
+async def _load_blob(store: "Store", blob: str) -> bytes | None:
     try:
         return await store.blobs.get(blob)
     except Missing:

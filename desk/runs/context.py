@@ -1,10 +1,11 @@
-"""What a tool may reach: handed in once per run, never imported, never part of a graph's state."""
+"""Context of a run: what its tools may access; passed once per run, never part of the graph's state."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from desk.governance.scope import Scope
 from desk.optimization.jobs import JobRunner
 from desk.optimization.request import OptimizationRequest
 
@@ -12,11 +13,8 @@ if TYPE_CHECKING:
     from desk.optimization.inputs.market_data import Market
 
 
-from desk.governance.scope import Scope
-
-
 class RunMarket:
-    """The prices of one run, loaded when first needed; a run that resumes loads them again."""
+    """Prices of one run, loaded at the first use; a resumed run loads them again."""
 
     def __init__(
         self,
@@ -37,10 +35,10 @@ class RunMarket:
 
 @dataclass(frozen=True, kw_only=True)
 class Context(Scope):
-    """Of a run of the optimization graph."""
+    """Context of a run of the optimization graph; `owner` owns every object that its tools read or write."""
 
     request: OptimizationRequest
     jobs: JobRunner
     market: RunMarket
     ledger: str
-    """Address of the owner's earlier trials on the same prices: see `desk.optimization.repositories.ledger`."""
+    """Address of the owner's earlier trials on the same prices; see `desk.optimization.repositories.ledger`."""

@@ -1,4 +1,4 @@
-"""What agents decided, in the store: written once, before it is shown, and never asked for again."""
+"""Stored decisions of agents: written once, before they are shown, and reused when a run resumes."""
 
 from dataclasses import dataclass
 
@@ -13,47 +13,49 @@ KIND = "decision"
 
 
 @dataclass(frozen=True)
-class Decided:
-    """A decision, what its agent did on the way, and the number of trials at the time."""
+class StoredDecision:
+    """A decision, the events of its agent, and the number of trials at that time."""
 
     decision: Decision
     events: tuple[TraceEvent, ...] = ()
-    refused: int = 0
-    """Tool calls that were refused on the way."""
+    refused_calls: int = 0
+    """Number of rejected tool calls of the agent."""
     trials: int | None = None
-    """None for a decision that was handed in with the run."""
+    """None for a decision supplied with the run."""
 
 
 def _key(owner: str, run: str, agent: AgentName, ordinal: int) -> Key:
     return Key(owner, KIND, f"{run}.{agent}.{ordinal}")
 
 
-async def save_decision(store: Store, owner: str, run: str, decided: Decided) -> Decided:
-    """Store it unless there is one already; what is stored holds."""
-    key = _key(owner, run, decided.decision.agent, decided.decision.ordinal)
+async def save_decision(store: Store, owner: str, run: str, stored_decision: StoredDecision) -> StoredDecision:
+    """Store the decision unless one exists; return the stored one."""
+    key = _key(owner, run, stored_decision.decision.agent, stored_decision.decision.ordinal)
     document = {
-        "decision": decided.decision.model_dump(mode="json"),
-        "events": [event.model_dump(mode="json") for event in decided.events],
-        "refused": decided.refused,
-        "trials": decided.trials,
+        "decision": stored_decision.decision.model_dump(mode="json"),
+        "events": [event.model_dump(mode="json") for event in stored_decision.events],
+        "refused": stored_decision.refused_calls,
+        "trials": stored_decision.trials,
     }
     try:
         await store.records.put(key, document, expected=0)
     except Conflict:
-        earlier = await load_decision(store, owner, run, decided.decision.agent, decided.decision.ordinal)
+        earlier = await load_decision(
+            store, owner, run, stored_decision.decision.agent, stored_decision.decision.ordinal
+        )
         assert earlier is not None
         return earlier
-    return decided
+    return stored_decision
 
 
-async def load_decision(store: Store, owner: str, run: str, agent: AgentName, ordinal: int) -> Decided | None:
+async def load_decision(store: Store, owner: str, run: str, agent: AgentName, ordinal: int) -> StoredDecision | None:
     record = await store.records.get(_key(owner, run, agent, ordinal))
     if record is None:
         return None
-    return Decided(
+    return StoredDecision(
         decision=Decision.model_validate(record.document["decision"]),
         events=tuple(TRACE_EVENT.validate_python(event) for event in record.document["events"]),
-        refused=record.document["refused"],
+        refused_calls=record.document["refused"],
         trials=record.document["trials"],
     )
 

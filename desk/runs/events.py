@@ -1,4 +1,4 @@
-"""A run as a list of events: what streams, what is stored, what tests compare, what types the web client."""
+"""Trace events of a run: streamed, stored, compared in tests, and the types of the web client."""
 
 import hashlib
 from datetime import datetime
@@ -14,35 +14,35 @@ from desk.optimization.answers import Decision
 from desk.optimization.jobs import Report
 from quant.numeric.frozen import Frozen
 
-APART: Any = dict.fromkeys(("at", "sequence", "best", "seconds", "dollars", "usage"), True) | {
+NOT_COMPARED: Any = dict.fromkeys(("at", "sequence", "best", "seconds", "dollars", "usage"), True) | {
     "asked": {"at"},
     "decided": {"at"},
 }
-"""Fields that are no part of a comparison."""
+"""Fields excluded from comparisons of runs."""
 
 
 def event_id(run: str, node: str, step: int, ordinal: int | str) -> str:
-    """The same thing at the same place of the same run: a node that runs again appends nothing twice."""
+    """Derive the id from run and position, so that a repeated node appends no event twice."""
     return hashlib.sha256(f"{run}\n{node}\n{step}\n{ordinal}".encode()).hexdigest()[:32]
 
 
-class Happened(Frozen):
-    """What every event carries."""
+class BaseEvent(Frozen):
+    """Fields of every event."""
 
     id: str
     run: str
     node: str
     at: datetime
-    """UTC; no part of a comparison."""
+    """UTC; excluded from comparisons."""
     sequence: int | None = None
-    """Its number in the log of its run, from 1 and without gaps; given by the store."""
+    """Number in the run's log, from 1 without gaps; assigned by the store."""
 
     def comparable(self) -> dict[str, Any]:
-        """The event without what may differ between two executions of the same run."""
-        return self.model_dump(mode="json", exclude=APART)
+        """Return the event without fields that may differ between two executions of the same run."""
+        return self.model_dump(mode="json", exclude=NOT_COMPARED)
 
 
-class RunStarted(Happened):
+class RunStarted(BaseEvent):
     event: Literal["run_started"] = "run_started"
     request_digest: str
     data_digest: str
@@ -50,37 +50,37 @@ class RunStarted(Happened):
     """Its name, or `embedded planner (rule-based)`."""
 
 
-class NodeStarted(Happened):
+class NodeStarted(BaseEvent):
     event: Literal["node_started"] = "node_started"
     step: int = 0
 
 
-class NodeFinished(Happened):
+class NodeFinished(BaseEvent):
     event: Literal["node_finished"] = "node_finished"
     step: int = 0
 
 
-class AgentStarted(Happened):
-    """An agent is asked its question number `ordinal`."""
+class AgentStarted(BaseEvent):
+    """An agent starts its decision number `ordinal`."""
 
     event: Literal["agent_started"] = "agent_started"
     agent: AgentName
     ordinal: int = 0
     model: str
-    """The first of its chain."""
+    """First model of the agent's chain."""
 
 
-class AgentFinished(Happened):
+class AgentFinished(BaseEvent):
     event: Literal["agent_finished"] = "agent_finished"
     agent: AgentName
     ordinal: int = 0
     outcome: Literal["answered", "abstained"]
     usage: Usage
-    """Of this question; no part of a comparison."""
+    """Usage of this decision; excluded from comparisons."""
 
 
-class ToolCalled(Happened):
-    """An agent calls a tool with arguments that fit its schema; calls that do not are only counted."""
+class ToolCalled(BaseEvent):
+    """An agent called a tool with valid arguments; invalid calls are only counted."""
 
     event: Literal["tool_called"] = "tool_called"
     agent: AgentName
@@ -88,7 +88,7 @@ class ToolCalled(Happened):
     arguments: dict[str, Any]
 
 
-class ToolReturned(Happened):
+class ToolReturned(BaseEvent):
     event: Literal["tool_returned"] = "tool_returned"
     agent: AgentName
     tool: str
@@ -96,7 +96,7 @@ class ToolReturned(Happened):
     figures: tuple[str, ...]
 
 
-class ModelAnswered(Happened):
+class ModelAnswered(BaseEvent):
     """A model answered an agent; `stop` says how the answer ended, `attempts` how many calls it took."""
 
     event: Literal["model_answered"] = "model_answered"
@@ -105,18 +105,18 @@ class ModelAnswered(Happened):
     stop: Literal["answered", "truncated", "malformed", "blocked"]
     attempts: int
     input_tokens: int
-    """Without those that came from or went to the cache."""
+    """Tokens neither read from nor written to the cache."""
     cached_tokens: int
     written_tokens: int
     output_tokens: int
     seconds: float
-    """Of all attempts; no part of a comparison."""
+    """Duration of all attempts; excluded from comparisons."""
     dollars: float | None = None
-    """None where the price of a model is not known; no part of a comparison."""
+    """None if the model's price is unknown; excluded from comparisons."""
 
 
-class ModelRetried(Happened):
-    """A call of a model failed for `reason` and was made again; `attempt` is the one that failed, from 1."""
+class ModelRetried(BaseEvent):
+    """A model call failed for `reason` and is retried; `attempt` is the failed one, from 1."""
 
     event: Literal["model_retried"] = "model_retried"
     agent: AgentName
@@ -125,8 +125,8 @@ class ModelRetried(Happened):
     attempt: int
 
 
-class ModelReplaced(Happened):
-    """A model failed for good; the agent asked the next one of its chain."""
+class ModelReplaced(BaseEvent):
+    """A model failed permanently; the agent continues with the next one of its chain."""
 
     event: Literal["model_replaced"] = "model_replaced"
     agent: AgentName
@@ -135,73 +135,73 @@ class ModelReplaced(Happened):
     reason: str
 
 
-class DecisionMade(Happened):
+class DecisionMade(BaseEvent):
     event: Literal["decision_made"] = "decision_made"
     decision: Decision
     refused_calls: int = 0
-    """Tool calls that named no tool, broke its arguments or exceeded the limit."""
+    """Tool calls with an unknown tool, with invalid arguments, or above the limit."""
 
 
-class EstimateMade(Happened):
+class EstimateMade(BaseEvent):
     event: Literal["estimate_made"] = "estimate_made"
     plan: int
     estimate: Estimate
 
 
-class JobProgressed(Happened):
-    """One tenth of a plan's trials was passed."""
+class JobProgressed(BaseEvent):
+    """Another tenth of a plan's trials is done."""
 
     event: Literal["job_progressed"] = "job_progressed"
     job: str
     done: int
     total: int
     best: float | None = None
-    """Best objective so far, as read when the tenth was noticed; no part of a comparison."""
+    """Best objective at that time; excluded from comparisons."""
 
 
-class ComputationReported(Happened):
-    """Where a job is computed elsewhere something happened: an attempt began, was lost, refused a stored piece."""
+class ComputationReported(BaseEvent):
+    """Report of a remote job: an attempt began, was lost, or rejected a stored shard."""
 
     event: Literal["computation_reported"] = "computation_reported"
     job: str
     report: Report
 
 
-class TrialFinished(Happened):
+class TrialFinished(BaseEvent):
     """A configuration was evaluated in every scenario, or dropped after few paths."""
 
     event: Literal["trial_finished"] = "trial_finished"
     trial: int
-    """Of the run, from 0."""
+    """Number within the run, from 0."""
     digest: str
-    """Names the configuration."""
+    """Digest of the configuration."""
     screened: bool
     objective: float | None
-    """In sample; None for one that was dropped."""
+    """In sample; None if it was dropped."""
 
 
-class TrialsFinished(Happened):
+class TrialsFinished(BaseEvent):
     event: Literal["trials_finished"] = "trials_finished"
     plan: int
     trials: int
-    """Of the run, so far."""
+    """Trials of the run so far."""
     stopped: Literal["budget", "converged", "exhausted"]
 
 
-class VerdictReached(Happened):
+class VerdictReached(BaseEvent):
     event: Literal["verdict_reached"] = "verdict_reached"
     colour: Literal["green", "amber", "red", "infeasible"]
     headline: str
 
 
-class ClaimReleased(Happened):
+class ClaimReleased(BaseEvent):
     event: Literal["claim_released"] = "claim_released"
     author: str
     claim: RenderedClaim
 
 
-class FiguresChecked(Happened):
-    """A draft passed the check of its figures; `digest` is the SHA-256 of its answer."""
+class FiguresChecked(BaseEvent):
+    """A draft passed the guard; `digest` is the SHA-256 of the answer."""
 
     event: Literal["figures_checked"] = "figures_checked"
     agent: AgentName
@@ -210,42 +210,42 @@ class FiguresChecked(Happened):
     references: int
 
 
-class ApprovalRequested(Happened):
-    """The run waits until a person decides."""
+class ApprovalRequested(BaseEvent):
+    """The run waits for an approval."""
 
     event: Literal["approval_requested"] = "approval_requested"
     asked: ApprovalRequest
 
 
-class ApprovalDecided(Happened):
+class ApprovalDecided(BaseEvent):
     event: Literal["approval_decided"] = "approval_decided"
     subject: Subject = "launch"
     decided: ApprovalDecision
     request_digest: str = ""
-    """Names the whole request, as it was decided."""
+    """Digest of the whole request as decided."""
     estimate: Estimate | None = None
-    """Of the request as it was edited."""
+    """Estimate of the edited request."""
 
 
-class Warned(Happened):
-    """Something that a person should know while the run goes on."""
+class WarningIssued(BaseEvent):
+    """A warning that does not stop the run."""
 
     event: Literal["warned"] = "warned"
     code: Literal["budget_nearly_spent", "budget_spent", "price_unknown"]
     subject: str
-    """What it is about, such as `run dollars` or the name of a model."""
+    """Subject of the warning, such as `run dollars` or the name of a model."""
 
 
-class RunLaunched(Happened):
-    """A conversation began a run of its own, whose events stand in that run's log."""
+class RunLaunched(BaseEvent):
+    """A conversation launched a run, which has its own log."""
 
     event: Literal["run_launched"] = "run_launched"
     launched: str
     name: str
 
 
-class TurnStarted(Happened):
-    """The assistant was asked something; the words of the person are in the conversation."""
+class TurnStarted(BaseEvent):
+    """A turn started; the user's message is stored in the conversation."""
 
     event: Literal["turn_started"] = "turn_started"
     conversation: str
@@ -253,43 +253,43 @@ class TurnStarted(Happened):
     model: str
 
 
-class TurnPaused(Happened):
-    """A person has to decide something before the turn goes on; the run's log tells what was asked."""
+class TurnPaused(BaseEvent):
+    """The turn waits for an approval, which the run's log describes."""
 
     event: Literal["turn_paused"] = "turn_paused"
     conversation: str
     turn: int
     waits_for: str
-    """The run."""
+    """Id of the run."""
     subject: Subject
 
 
-class TurnFinished(Happened):
+class TurnFinished(BaseEvent):
     event: Literal["turn_finished"] = "turn_finished"
     conversation: str
     turn: int
     outcome: Literal["answered", "declined", "asked_back", "no_answer"]
     usage: Usage
-    """Of the assistant alone; no part of a comparison."""
+    """Usage of the assistant alone; excluded from comparisons."""
 
 
-class DraftRejected(Happened):
-    """Text or an answer that was refused; only its SHA-256 is kept."""
+class DraftRejected(BaseEvent):
+    """A rejected text or answer; only its SHA-256 is stored."""
 
     event: Literal["draft_rejected"] = "draft_rejected"
     agent: AgentName
     digest: str
     reasons: tuple[str, ...]
-    """Codes, never the text."""
+    """Violation codes, never the text."""
 
 
-class RunFinished(Happened):
+class RunFinished(BaseEvent):
     event: Literal["run_finished"] = "run_finished"
     result_digest: str
 
 
-class RunFailed(Happened):
-    """`kind` is the class of the error, or why a model failed; its message goes to the log and nowhere else."""
+class RunFailed(BaseEvent):
+    """The run failed; `kind` is the error class or the reason of a model failure, its message is only logged."""
 
     event: Literal["run_failed"] = "run_failed"
     code: Literal["fault", "cancelled", "rejected", "unusable_input", "model_failed"]
@@ -319,7 +319,7 @@ TraceEvent: TypeAlias = Annotated[
     | DraftRejected
     | ApprovalRequested
     | ApprovalDecided
-    | Warned
+    | WarningIssued
     | RunLaunched
     | TurnStarted
     | TurnPaused

@@ -1,7 +1,6 @@
-"""What models answered to an agent that has not decided yet: kept so that a resumed run need not ask again.
+"""Stored model answers of an undecided agent, so that a resumed run need not repeat the calls.
 
-Nobody but the agent reads them, and they are deleted once its decision is stored: drafts that a check refuses leave
-nothing behind but their hash.
+Only the agent reads them. They are deleted once its decision is stored, so that a rejected draft leaves only its hash.
 """
 
 from desk.governance.usage import AgentName
@@ -10,29 +9,31 @@ from store.serialization import Document
 from store.store import Store
 
 KIND = "answer"
-_AHEAD = " " * 4096
-"""Stands before an answer, so that it lies in pages that SQLite wipes when it is deleted: a page of its tree keeps,
-now and then, remains of a row that was moved out of it."""
+_PADDING = " " * 4096
+"""Padding before an answer: large rows lie in overflow pages, which SQLite wipes on deletion, whereas a page of the
+tree may keep remains of a moved row."""
 
 
-async def load_answer(store: Store, owner: str, run: str, agent: AgentName, asked: str) -> Document | None:
-    """The answer to the conversation whose digest is `asked`."""
-    record = await store.records.get(_key(owner, run, agent, asked))
+async def load_answer(
+    store: Store, owner: str, run: str, agent: AgentName, conversation_digest: str
+) -> Document | None:
+    """Load the answer to the conversation with this digest."""
+    record = await store.records.get(_key(owner, run, agent, conversation_digest))
     return None if record is None else record.document["answer"]
 
 
-def answer_put(owner: str, run: str, agent: AgentName, asked: str, answer: Document) -> Put:
-    """Keeps it unless another process was first: what is stored holds."""
-    return Put(_key(owner, run, agent, asked), {"": _AHEAD, "answer": answer}, expected=0)
+def answer_put(owner: str, run: str, agent: AgentName, conversation_digest: str, answer: Document) -> Put:
+    """Return the write that stores an answer unless another process stored one first."""
+    return Put(_key(owner, run, agent, conversation_digest), {"": _PADDING, "answer": answer}, expected=0)
 
 
-async def forget_answers(store: Store, owner: str, run: str, agent: AgentName | None = None) -> None:
-    """Those to one agent, or to all."""
+async def delete_answers(store: Store, owner: str, run: str, agent: AgentName | None = None) -> None:
+    """Delete the answers to one agent, or to all."""
     prefix = f"{run}." if agent is None else f"{run}.{agent}."
-    kept = [record.key async for record in iterate_records(store.records, owner, KIND, prefix=prefix)]
-    for key in kept:
+    keys = [record.key async for record in iterate_records(store.records, owner, KIND, prefix=prefix)]
+    for key in keys:
         await store.records.delete(key)
 
 
-def _key(owner: str, run: str, agent: AgentName, asked: str) -> Key:
-    return Key(owner, KIND, f"{run}.{agent}.{asked}")
+def _key(owner: str, run: str, agent: AgentName, conversation_digest: str) -> Key:
+    return Key(owner, KIND, f"{run}.{agent}.{conversation_digest}")

@@ -1,4 +1,4 @@
-"""How far a log has come: a fold over its events, so that every reader of the same log is told the same."""
+"""Progress of a run, computed from its events alone, so that every reader of a log sees the same."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeAlias
@@ -9,88 +9,88 @@ from desk.governance.usage import AgentName
 from desk.runs import events as trace
 from quant.numeric.frozen import Frozen
 
-BEFORE_THE_END = 0.99
-SEARCH_ENDS = 0.85
-BEGINS = {
+MAX_UNFINISHED_SHARE = 0.99
+SEARCH_END_SHARE = 0.85
+START_SHARE = {
     "prepare": 0.01,
     "risk_manager": 0.03,
     "market_analyst": 0.05,
     "optimizer": 0.07,
     "assistant": 0.05,
     "search": 0.10,
-    "aggregate": SEARCH_ENDS,
+    "aggregate": SEARCH_END_SHARE,
     "explainer": 0.92,
     "render": 0.95,
     "release": 0.95,
 }
-"""The share at which a node begins."""
+"""Share of the run at which each node begins."""
 
 Ending: TypeAlias = Literal["finished", "failed"]
 
 
 class Progress(Frozen):
-    """What a log says about its run or its turn, up to one of its events."""
+    """Progress of a run or turn up to one of its events."""
 
     stage: str = "queued"
-    """The node that began last; `waiting` for a person; at the end `finished`, `failed`, `cancelled` or `rejected`."""
+    """Node that began last, or `waiting` (for an approval), `finished`, `failed`, `cancelled`, `rejected`."""
     share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
-    """Never falls, and reaches 1 only when the run is finished: at most 0.99 before."""
+    """Never decreases; at most 0.99 until the run is finished."""
     done: int = 0
-    """Trials told of so far, those that were dropped after few paths included."""
+    """Trials so far, including those dropped after few paths."""
     screened: int = 0
-    """Those that were dropped after few paths."""
+    """Trials dropped after few paths."""
     failed: int = 0
-    """Times that the run failed; one that was taken up again may have failed before."""
+    """Number of failures; a resumed run may have failed before."""
     total: int | None = None
-    """Trials of the plans so far, of a plan that is over those that it came to; None before the first plan."""
+    """Trials planned so far, or actual trials of finished plans; None before the first plan."""
     best_in_sample: float | None = None
-    """The best objective so far, of a trial alone and in sample: no promise of anything."""
+    """Best objective of a single trial so far, in sample; not an estimate of performance."""
     eta_seconds: float | None = None
-    """Until the plan's search is over, by its rate so far; None while nothing is searched."""
+    """Time to the end of the plan's search at the current rate; None outside a search."""
     agents: tuple[AgentName, ...] = ()
-    """Those that are at work."""
+    """Agents at work."""
     last_error: str | None = None
 
 
 class LiveEvent(Frozen):
-    """What every reader of a log is sent, by whatever door."""
+    """An event with the progress after it, as every stream sends it."""
 
     sequence: Annotated[int, Field(ge=1)]
-    """The event's number in its log: 1, 2, 3, ... without gaps. A reader goes on after the last that it has."""
+    """Number in the log, from 1 without gaps; a reader resumes after the last one it has."""
     progress: Progress
     event: trace.TraceEvent
 
 
-class Folding:
-    """Takes the events of one log in order."""
+class ProgressTracker:
+    """Updates the progress with the events of one log, in order."""
 
     def __init__(self) -> None:
         self.progress = Progress()
         self.ending: Ending | None = None
-        """How the log ends as far as it was read; a run that failed may be taken up again."""
-        self._searched = self._planned = 0
-        self._since: datetime | None = None
+        """How the log ends as far as it was read; a failed run may be resumed."""
+        self._earlier_trials = self._planned_trials = 0
+        self._plan_start: datetime | None = None
 
-    def live(self, event: trace.TraceEvent) -> LiveEvent:
-        """The event with the progress after it."""
+    def apply(self, event: trace.TraceEvent) -> LiveEvent:
+        """Update the progress and return it with the event."""
         assert event.sequence is not None
-        self._take(event)
+        self._update_from(event)
         return LiveEvent(sequence=event.sequence, progress=self.progress, event=event)
 
-    def _take(self, event: trace.TraceEvent) -> None:
+    def _update_from(self, event: trace.TraceEvent) -> None:
         match event:
             case trace.NodeStarted():
-                self._tell(stage=event.node, share=BEGINS.get(event.node, 0.0))
+                self._update(stage=event.node, share=START_SHARE.get(event.node, 0.0))
             case trace.AgentStarted():
-                self._tell(agents=tuple(sorted({*self.progress.agents, event.agent})))
+                self._update(agents=tuple(sorted({*self.progress.agents, event.agent})))
             case trace.AgentFinished():
-                self._tell(agents=tuple(name for name in self.progress.agents if name != event.agent))
+                self._update(agents=tuple(name for name in self.progress.agents if name != event.agent))
             case trace.ToolReturned() if event.agent == "assistant":
-                self._tell(share=(self.progress.share + BEGINS["release"]) / 2)
+                self._update(share=(self.progress.share + START_SHARE["release"]) / 2)
             case trace.ApprovalRequested() | trace.TurnPaused():
-                self._tell(stage="waiting")
+                self._update(stage="waiting")
             case trace.EstimateMade() | trace.TrialFinished() | trace.JobProgressed() | trace.TrialsFinished():
-                self._search(event)
+                self._update_search(event)
             case trace.RunFinished() | trace.TurnFinished():
                 self.ending = "finished"
                 self.progress = self.progress.model_copy(update={"stage": "finished", "share": 1.0, "agents": ()})
@@ -99,47 +99,53 @@ class Folding:
                 error = event.code if event.code == event.kind else f"{event.code}: {event.kind}"
                 by_a_person = event.code in ("cancelled", "rejected")
                 stage = event.code if by_a_person else "failed"
-                failed = self.progress.failed + (not by_a_person)
-                self._tell(stage=stage, failed=failed, last_error=error, agents=(), eta_seconds=None)
+                failures = self.progress.failed + (not by_a_person)
+                self._update(stage=stage, failed=failures, last_error=error, agents=(), eta_seconds=None)
                 return
             case _:
                 pass
-        if self.ending == "failed":  # it was taken up again
+        if self.ending == "failed":  # the run was resumed
             self.ending = None
 
-    def _search(
+    def _update_search(
         self, event: trace.EstimateMade | trace.TrialFinished | trace.JobProgressed | trace.TrialsFinished
     ) -> None:
         now = self.progress
         match event:
             case trace.EstimateMade():
-                self._searched, self._planned, self._since = now.done, event.estimate.trials, event.at
-                self._tell(total=now.done + self._planned, eta_seconds=event.estimate.seconds)
+                self._earlier_trials, self._planned_trials, self._plan_start = now.done, event.estimate.trials, event.at
+                self._update(total=now.done + self._planned_trials, eta_seconds=event.estimate.seconds)
             case trace.TrialFinished():
-                known = [value for value in (now.best_in_sample, event.objective) if value is not None]
-                self._tell(
+                objectives = [value for value in (now.best_in_sample, event.objective) if value is not None]
+                self._update(
                     done=max(now.done, event.trial + 1),
                     screened=now.screened + event.screened,
-                    best_in_sample=max(known, default=None),
+                    best_in_sample=max(objectives, default=None),
                 )
             case trace.JobProgressed():
                 part = event.done / max(event.total, 1)
-                left = None
-                if self._since is not None and event.done:
-                    left = max(0.0, (event.at - self._since).total_seconds()) * (event.total - event.done) / event.done
-                share = BEGINS["search"] + (SEARCH_ENDS - BEGINS["search"]) * self._of_all(part)
-                self._tell(done=max(now.done, self._searched + event.done), share=share, eta_seconds=left)
+                remaining_seconds = None
+                if self._plan_start is not None and event.done:
+                    remaining_seconds = (
+                        max(0.0, (event.at - self._plan_start).total_seconds())
+                        * (event.total - event.done)
+                        / event.done
+                    )
+                share = START_SHARE["search"] + (SEARCH_END_SHARE - START_SHARE["search"]) * self._share_of_search(part)
+                self._update(
+                    done=max(now.done, self._earlier_trials + event.done), share=share, eta_seconds=remaining_seconds
+                )
             case trace.TrialsFinished():
-                done = max(now.done, event.trials)
-                self._tell(done=done, total=done, eta_seconds=None)
+                trials_done = max(now.done, event.trials)
+                self._update(done=trials_done, total=trials_done, eta_seconds=None)
 
-    def _of_all(self, part: float) -> float:
-        """The part of the search that is over: a later plan goes on in what the earlier ones left."""
-        before = self._searched / max(self._searched + self._planned, 1)
+    def _share_of_search(self, part: float) -> float:
+        """Share of the whole search: a later plan covers what earlier plans left."""
+        before = self._earlier_trials / max(self._earlier_trials + self._planned_trials, 1)
         return before + (1.0 - before) * part
 
-    def _tell(self, share: float = 0.0, **changes: Any) -> None:
-        if self.ending == "finished":  # what comes later, such as the opening of the holdout, changes nothing
+    def _update(self, share: float = 0.0, **changes: Any) -> None:
+        if self.ending == "finished":  # later events, such as the opening of the holdout, change nothing
             return
-        share = min(max(self.progress.share, share), BEFORE_THE_END)
+        share = min(max(self.progress.share, share), MAX_UNFINISHED_SHARE)
         self.progress = self.progress.model_copy(update={**changes, "share": share})

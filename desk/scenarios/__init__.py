@@ -1,1 +1,1 @@
-"""The built-in scenarios and those that an owner stores; not their simulation, which is in `quant.worlds`."""
+"""Built-in scenarios and stored scenarios of an owner; their simulation is in `quant.worlds`."""

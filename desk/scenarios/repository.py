@@ -1,4 +1,4 @@
-"""The scenarios that a person can choose from: those that are built in, and those of their own, kept in the store."""
+"""The scenario catalog of an owner: built-in scenarios and stored ones."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,16 +20,16 @@ from store.store import Store
 
 KIND = "scenario"
 TOOL = "show_scenarios"
-GIVEN: tuple[Scenario, ...] = (*BUILT_IN, CYCLE)
+BUILT_IN_SCENARIOS: tuple[Scenario, ...] = (*BUILT_IN, CYCLE)
 OWN_PROBABILITY = 0.10
-"""Of a scenario of one's own beside others, as of the bear market; 0 would leave it out of every objective."""
-MOST = 50
-"""Scenarios of one owner."""
+"""Default probability of an own scenario, as of the bear market; 0 would exclude it from every objective."""
+MAX_SCENARIOS = 50
+"""Limit on the stored scenarios of one owner."""
 _FROM_HISTORY = ("bootstrap", "conditional_bootstrap", "replay")
 
 
 class ScenarioValues(Frozen):
-    """A scenario of one's own, as values; what is None stays as in `like`. Ranges are those of a scenario."""
+    """Values of an own scenario; None keeps the value of `like`. Ranges are those of a scenario."""
 
     name: str
     like: str = "base_case"
@@ -46,10 +46,10 @@ class ScenarioEntry(Frozen):
     losing: bool
     """Whether its mean return is below its cash rate."""
     banner: str | None
-    """What must stand beside every result of it."""
+    """Notice required beside every result of the scenario."""
 
 
-class ScenarioBook(Frozen):
+class ScenarioCatalog(Frozen):
     entries: tuple[ScenarioEntry, ...]
     figures: tuple[Figure, ...]
 
@@ -58,80 +58,80 @@ class ScenarioBook(Frozen):
         return tuple(entry.scenario for entry in self.entries)
 
 
-async def shown_scenarios(store: Store, owner: str) -> tuple[ScenarioShown, ...]:
-    """Each with the figures that are its own."""
-    book = await scenario_book(store, owner)
+async def list_scenarios(store: Store, owner: str) -> tuple[ScenarioShown, ...]:
+    """List the scenarios of `owner`, each with its own figures."""
+    book = await load_catalog(store, owner)
     return tuple(
         ScenarioShown(
             scenario=entry.scenario,
             own=entry.own,
             losing=entry.losing,
             banner=entry.banner,
-            figures=_book((entry.scenario,)).figures[1:],  # the first counts them
+            figures=_build_catalog((entry.scenario,)).figures[1:],  # the first figure is the count
         )
         for entry in book.entries
     )
 
 
-async def scenario_book(store: Store, owner: str) -> ScenarioBook:
-    """The built-in scenarios, then those of `owner` by name."""
+async def load_catalog(store: Store, owner: str) -> ScenarioCatalog:
+    """Load the built-in scenarios, then those of `owner` by name."""
     own = [Scenario.model_validate(record.document) async for record in iterate_records(store.records, owner, KIND)]
-    return _book((*GIVEN, *sorted(own, key=lambda scenario: scenario.name)))
+    return _build_catalog((*BUILT_IN_SCENARIOS, *sorted(own, key=lambda scenario: scenario.name)))
 
 
-def built_in() -> ScenarioBook:
-    """Those that everybody has."""
-    return _book(GIVEN)
+def built_in_catalog() -> ScenarioCatalog:
+    """Return the catalog without own scenarios."""
+    return _build_catalog(BUILT_IN_SCENARIOS)
 
 
-def chosen(book: ScenarioBook, names: Sequence[str]) -> ScenarioBook:
-    """Those that `names` name, in that order."""
-    return _book(tuple(named(book, name) for name in dict.fromkeys(names)))
+def select_scenarios(book: ScenarioCatalog, names: Sequence[str]) -> ScenarioCatalog:
+    """Return the catalog of the named scenarios, in that order."""
+    return _build_catalog(tuple(find_scenario(book, name) for name in dict.fromkeys(names)))
 
 
-def named(book: ScenarioBook, name: str) -> Scenario:
-    """The scenario of that name, as it is written or as a person would say it."""
-    wanted = identifier("scenario", name)
+def find_scenario(book: ScenarioCatalog, name: str) -> Scenario:
+    """Find a scenario by its identifier or its spoken name."""
+    identifier_ = identifier("scenario", name)
     for scenario in book.scenarios:
-        if scenario.name == wanted:
+        if scenario.name == identifier_:
             return scenario
     allowed = ", ".join(scenario.name for scenario in book.scenarios)
-    raise InvalidInput("scenario", name, reason=f"there is no scenario {wanted}", allowed=allowed)
+    raise InvalidInput("scenario", name, reason=f"there is no scenario {identifier_}", allowed=allowed)
 
 
-def weighted(scenarios: Sequence[Scenario]) -> tuple[Scenario, ...]:
-    """`scenarios` for a request: equally likely where none of them has a probability."""
+def with_probabilities(scenarios: Sequence[Scenario]) -> tuple[Scenario, ...]:
+    """Return `scenarios` for a request: equally likely if none has a probability."""
     if any(scenario.probability > 0.0 for scenario in scenarios):
         return tuple(scenarios)
     return tuple(scenario.model_copy(update={"probability": 1.0 / len(scenarios)}) for scenario in scenarios)
 
 
 async def add_scenario(store: Store, owner: str, values: ScenarioValues) -> Scenario:
-    """Keep a scenario of one's own; adding the same one again changes nothing."""
-    book = await scenario_book(store, owner)
-    made = _made(values, named(book, values.like))
-    taken = next((scenario for scenario in book.scenarios if scenario.name == made.name), None)
-    if taken == made:
-        return made
-    if taken is not None or made.name == HISTORY:
-        raise _taken(made.name)
-    if len(book.entries) - len(GIVEN) >= MOST:
-        raise InvalidInput("scenario", made.name, allowed=f"at most {MOST} scenarios of your own")
+    """Store an own scenario; adding the same one again changes nothing."""
+    book = await load_catalog(store, owner)
+    scenario = _build_scenario(values, find_scenario(book, values.like))
+    existing = next((scenario for scenario in book.scenarios if scenario.name == scenario.name), None)
+    if existing == scenario:
+        return scenario
+    if existing is not None or scenario.name == HISTORY:
+        raise _name_taken(scenario.name)
+    if len(book.entries) - len(BUILT_IN_SCENARIOS) >= MAX_SCENARIOS:
+        raise InvalidInput("scenario", scenario.name, allowed=f"at most {MAX_SCENARIOS} scenarios of your own")
     try:
-        await store.records.put(Key(owner, KIND, made.name), made.model_dump(mode="json"), expected=0)
+        await store.records.put(Key(owner, KIND, scenario.name), scenario.model_dump(mode="json"), expected=0)
     except Conflict:
-        record = await store.records.get(Key(owner, KIND, made.name))
-        if record is None or Scenario.model_validate(record.document) != made:
-            raise _taken(made.name) from None
-    return made
+        record = await store.records.get(Key(owner, KIND, scenario.name))
+        if record is None or Scenario.model_validate(record.document) != scenario:
+            raise _name_taken(scenario.name) from None
+    return scenario
 
 
-def _taken(name: str) -> InvalidInput:
+def _name_taken(name: str) -> InvalidInput:
     return InvalidInput("name", name, reason=f"the name {name} is taken", allowed="another name", code="name_taken")
 
 
-def _made(values: ScenarioValues, like: Scenario) -> Scenario:
-    from quant.worlds.paths import path_model
+def _build_scenario(values: ScenarioValues, like: Scenario) -> Scenario:
+    from quant.worlds.paths import path_model  # imports numpy and numba, which reading the catalog does not need
 
     changes: dict[str, Any] = values.model_dump(exclude_none=True, exclude={"name", "like"})
     if like.states and changes.keys() & {"mu", "sigma", "engine"}:
@@ -139,31 +139,31 @@ def _made(values: ScenarioValues, like: Scenario) -> Scenario:
         raise InvalidInput("like", like.name, reason=f"{like.name} moves through states of its own", allowed=allowed)
     identity = {"name": identifier("name", values.name), "probability": OWN_PROBABILITY}
     try:
-        made = Scenario.model_validate(like.model_dump() | changes | identity)
-        if made.engine not in _FROM_HISTORY:
-            path_model(made, seed=0)
+        scenario = Scenario.model_validate(like.model_dump() | changes | identity)
+        if scenario.engine not in _FROM_HISTORY:
+            path_model(scenario, seed=0)
     except ValidationError as error:
         details = error.errors(include_url=False)[0]
         allowed = details["msg"].removeprefix("Input should be ")
         raise InvalidInput(str(details["loc"][-1]), details["input"], allowed=allowed) from error
     except DataError as error:
         reason, allowed = reason_and_allowed(str(error))
-        given = ", ".join(f"{name} {value}" for name, value in changes.items())
-        raise InvalidInput("scenario", given, reason=reason, allowed=allowed or "other values") from error
-    return made
+        changed_values = ", ".join(f"{name} {value}" for name, value in changes.items())
+        raise InvalidInput("scenario", changed_values, reason=reason, allowed=allowed or "other values") from error
+    return scenario
 
 
-def _book(scenarios: tuple[Scenario, ...]) -> ScenarioBook:
-    given = {scenario.name for scenario in GIVEN}
+def _build_catalog(scenarios: tuple[Scenario, ...]) -> ScenarioCatalog:
+    built_in_names = {scenario.name for scenario in BUILT_IN_SCENARIOS}
     sheet = Sheet(TOOL, "scenario")
     sheet.add("count", "scenarios shown", len(scenarios), "count")
     for scenario in scenarios:
-        _say(sheet, scenario)
-    return ScenarioBook(
+        _add_figures(sheet, scenario)
+    return ScenarioCatalog(
         entries=tuple(
             ScenarioEntry(
                 scenario=scenario,
-                own=scenario.name not in given,
+                own=scenario.name not in built_in_names,
                 losing=scenario.mu < scenario.cash_rate,
                 banner=GBM_BANNER if scenario.engine == "gbm" else None,
             )
@@ -173,8 +173,8 @@ def _book(scenarios: tuple[Scenario, ...]) -> ScenarioBook:
     )
 
 
-def _say(sheet: Sheet, scenario: Scenario) -> None:
-    # its name is an identifier that this program wrote: letters, digits and underscores
+def _add_figures(sheet: Sheet, scenario: Scenario) -> None:
+    # the name is an identifier: letters, digits and underscores
     name = scenario.name
     inside = f'in the scenario "{labels.plain_label(name)}"'
     sheet.add(f"{name}_name", "a scenario by name", labels.plain_label(name), "text")

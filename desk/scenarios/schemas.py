@@ -1,4 +1,4 @@
-"""Scenarios as they are listed."""
+"""Response type of a scenario listing."""
 
 from desk.figures.figures import Figure
 from quant.numeric.frozen import Frozen
@@ -8,13 +8,13 @@ from quant.worlds.scenario import Scenario
 class ScenarioShown(Frozen):
     scenario: Scenario
     own: bool
-    """Added by yourself."""
+    """Whether it is a scenario of the user."""
     losing: bool
-    """Its mean return is below its cash rate."""
+    """Whether its mean return is below its cash rate."""
     banner: str | None
-    """What must stand beside every result of it."""
+    """Notice required beside every result of the scenario."""
     figures: tuple[Figure, ...]
-    """What it implies, the Sharpe ratio of the risky asset among it."""
+    """Parameters and implied values, such as the Sharpe ratio of the risky asset."""
 
 
 HISTORY = "history"

@@ -1,4 +1,4 @@
-"""One configuration at once: what it held and earned on the days before the holdout, and in one simulated world."""
+"""Immediate evaluation of one configuration: on history before the holdout, and in one scenario."""
 
 import asyncio
 import math
@@ -25,8 +25,8 @@ from desk.strategies.evaluation_schemas import (
     EVERY_DAY,
     Caution,
     CurvePoint,
-    Held,
     QuickEvaluation,
+    RuleEvaluation,
     Subject,
     Window,
     YearlyReturn,
@@ -48,9 +48,9 @@ Floats = NDArray[np.float64]
 
 TOOL = "evaluate_strategy"
 CURVE = (0.05, 0.08, 0.10, 0.12, 0.15, 0.18, 0.20, 0.25, 0.30, 0.40)
-"""Volatilities at which the weight is shown."""
-FEWEST_DAYS = 252
-"""Sessions that figures a year are told of."""
+"""Volatilities at which the weight is evaluated."""
+MIN_DAYS = 252
+"""Minimum sessions for yearly figures."""
 _HALF = 0.05
 """Distance from one half within which a weight counts as one half."""
 _LABEL: dict[Subject, str] = {
@@ -69,10 +69,10 @@ _ROWS: tuple[tuple[str, str, Unit], ...] = (
 )
 
 
-class Evaluated(NamedTuple):
-    """With what it was computed on: series of each rule as `World.replay` gives them, and the rows that count."""
+class EvaluationRun(NamedTuple):
+    """An evaluation with its inputs: the series of each rule (see `World.replay`) and the evaluated days."""
 
-    found: QuickEvaluation
+    evaluation: QuickEvaluation
     world: World
     series: Floats
     part: slice
@@ -81,18 +81,18 @@ class Evaluated(NamedTuple):
 async def evaluate_strategy(
     prices: PriceSource, rule: Rule, *, universe: str = "sp500", scenario: Scenario = BUILT_IN[0]
 ) -> QuickEvaluation:
-    """`rule` beside 60/40 in cash, full investment and the volatility-matched constant weight."""
-    return (await evaluated(prices, rule, universe=universe, scenario=scenario)).found
+    """Evaluate `rule` beside 60/40 in cash, full investment and the volatility-matched constant weight."""
+    return (await run_evaluation(prices, rule, universe=universe, scenario=scenario)).evaluation
 
 
-async def evaluated(
+async def run_evaluation(
     prices: PriceSource, rule: Rule, *, universe: str, scenario: Scenario, window: Window = EVERY_DAY
-) -> Evaluated:
-    """The same on those days of `window` that are not locked."""
+) -> EvaluationRun:
+    """Evaluate on the days of `window` that are not locked, and return the series too."""
     if rule.config.estimator in ON_HISTORY_ALONE:
         raise InvalidInput("estimator", rule.config.estimator, allowed="rolling, ewma, ewma_max, garch or downside")
-    loaded = await prices.load(universe)
-    inner = (rule.config.inner or "equal_weight") if len(loaded.assets) > 1 else None
+    loaded_prices = await prices.load(universe)
+    inner = (rule.config.inner or "equal_weight") if len(loaded_prices.assets) > 1 else None
     config = rule.config.model_copy(update={"inner": inner})
     request = OptimizationRequest(
         universe=universe,
@@ -100,11 +100,11 @@ async def evaluated(
         scenarios=(scenario.model_copy(update={"probability": 1.0}),),
         current_rule=config,
     )
-    return await asyncio.to_thread(_evaluate, loaded, request, window)
+    return await asyncio.to_thread(_evaluate, loaded_prices, request, window)
 
 
-def _evaluate(loaded: Prices, request: OptimizationRequest, window: Window) -> Evaluated:
-    world = World(build_market(loaded, request), request)
+def _evaluate(prices: Prices, request: OptimizationRequest, window: Window) -> EvaluationRun:
+    world = World(build_market(prices, request), request)
     rule = Rule(config=request.current_rule, mandate=request.mandate)
     config, (scenario,) = rule.config, request.scenarios
     constant = partial(world.constant, rebalancing=config.rebalancing)
@@ -114,50 +114,52 @@ def _evaluate(loaded: Prices, request: OptimizationRequest, window: Window) -> E
         "sixty_forty_cash": constant(0.6),
         "equity": constant(1.0),
     }
-    configs, part = tuple(rules.values()), _within(world, window)
+    configs, part = tuple(rules.values()), _days_in_window(world, window)
     series = world.replay(configs).series
     try:
         simulated = world.simulate(configs, scenario, keep_paths=True, keep_drawdowns=False)
     except DataError as error:
         raise InvalidInput("scenario", scenario.engine, reason=str(error), allowed="another one") from error
-    later = evaluations(simulated, [c.digest() for c in configs], scenario.name)
-    held = tuple(
-        Held(subject=subject, config=c, history=world.on_history(c, record, part), simulated=evaluation)
-        for (subject, c), record, evaluation in zip(rules.items(), series, later, strict=True)
+    simulated_evaluations = evaluations(simulated, [c.digest() for c in configs], scenario.name)
+    rule_evaluations = tuple(
+        RuleEvaluation(subject=subject, config=c, history=world.on_history(c, record, part), simulated=evaluation)
+        for (subject, c), record, evaluation in zip(rules.items(), series, simulated_evaluations, strict=True)
     )
     dates = world.market.dates[part]
-    found = QuickEvaluation(
+    quick_evaluation = QuickEvaluation(
         rule=rule,
         name=labels.strategy_label(config),
         universe=world.request.universe,
         scenario=scenario.name,
         first_day=str(dates[0]),
         last_day=str(dates[-1]),
-        held=held,
-        curve=tuple(CurvePoint(volatility=v, weight=weight_at(world, config, v)) for v in _shown(config)),
+        held=rule_evaluations,
+        curve=tuple(
+            CurvePoint(volatility=v, weight=weight_at_volatility(world, config, v)) for v in _curve_volatilities(config)
+        ),
         years=_years(world, series, part),
         warnings=tuple(_warnings(world, rule, part)),
         caveats=(_days_used(world, part), *world.market.caveats),
         figures=(),
     )
-    figures = _figures(world, found, float(series[0, 1, part.stop - 1]), part, simulated)
-    return Evaluated(found.model_copy(update={"figures": figures}), world, series, part)
+    figures = _figures(world, quick_evaluation, float(series[0, 1, part.stop - 1]), part, simulated)
+    return EvaluationRun(quick_evaluation.model_copy(update={"figures": figures}), world, series, part)
 
 
-def _within(world: World, window: Window) -> slice:
+def _days_in_window(world: World, window: Window) -> slice:
     whole = seen(world)
     dates = world.market.dates[whole]
     first = 0 if window.first_day is None else int(np.searchsorted(dates, np.datetime64(window.first_day, "D")))
     last = dates.size
     if window.last_day is not None:
         last = int(np.searchsorted(dates, np.datetime64(window.last_day, "D"), side="right"))
-    if last - first < FEWEST_DAYS:
-        shown = f"{window.first_day or dates[0]} to {window.last_day or dates[-1]}"
+    if last - first < MIN_DAYS:
+        requested_days = f"{window.first_day or dates[0]} to {window.last_day or dates[-1]}"
         raise InvalidInput(
             "window",
-            shown,
-            reason=f"{max(last - first, 0)} sessions lie within {shown}",
-            allowed=f"at least {FEWEST_DAYS} within {dates[0]} to {dates[-1]}; the days after that are locked",
+            requested_days,
+            reason=f"{max(last - first, 0)} sessions lie within {requested_days}",
+            allowed=f"at least {MIN_DAYS} within {dates[0]} to {dates[-1]}; the days after that are locked",
         )
     return slice(whole.start + first, whole.start + last)
 
@@ -168,12 +170,12 @@ def _days_used(world: World, part: slice) -> str:
     return f"Computed on {dates[0]} to {dates[-1]}; the days after {after} are locked."
 
 
-def _shown(config: StrategyConfig) -> tuple[float, ...]:
+def _curve_volatilities(config: StrategyConfig) -> tuple[float, ...]:
     return CURVE if FAMILY[config.weight_function].volatility else CURVE[:1]
 
 
-def weight_at(world: World, config: StrategyConfig, volatility: float) -> float:
-    """Weight at the start of a path: calm, every trend up, no loss so far, the mandate's bounds kept."""
+def weight_at_volatility(world: World, config: StrategyConfig, volatility: float) -> float:
+    """Weight at the start of a path within the mandate's bounds: calm, trend up, no loss so far."""
     (row,) = world.rules([config]).table
     family = FAMILY[config.weight_function]
     known = Known(
@@ -205,74 +207,85 @@ def _years(world: World, series: Floats, part: slice) -> tuple[YearlyReturn, ...
 def _warnings(world: World, rule: Rule, part: slice) -> list[Caution]:
     config, mandate = rule.config, rule.mandate
     asset = world.market.asset[part]
-    found: list[Caution] = []
+    cautions: list[Caution] = []
     if FAMILY[config.weight_function].volatility:
-        if abs(weight_at(world, config, mandate.target_volatility) - 0.5) < _HALF:
-            found.append("half_at_target")
+        if abs(weight_at_volatility(world, config, mandate.target_volatility) - 0.5) < _HALF:
+            cautions.append("half_at_target")
         if mandate.max_weight * volatility(asset) < mandate.target_volatility:
-            found.append("target_unreachable")
+            cautions.append("target_unreachable")
     if config.lookback_days is not None and config.lookback_days < REBALANCING_DAYS[config.rebalancing]:
-        found.append("lookback_below_rebalancing")
+        cautions.append("lookback_below_rebalancing")
     if config.multiplier is not None and -config.multiplier * float(asset.min()) > 1.0:
-        found.append("gap_beyond_floor")
-    return found
+        cautions.append("gap_beyond_floor")
+    return cautions
 
 
 def _figures(
-    world: World, found: QuickEvaluation, weight: float, part: slice, simulated: Simulation
+    world: World, quick_evaluation: QuickEvaluation, weight: float, part: slice, simulated: Simulation
 ) -> tuple[Figure, ...]:
-    sheet, mandate = Sheet(TOOL, "quick"), found.rule.mandate
-    place = labels.plain_label(found.scenario)
-    sheet.add("name", "the configuration that was evaluated", found.name, "text")
+    sheet, mandate = Sheet(TOOL, "quick"), quick_evaluation.rule.mandate
+    place = labels.plain_label(quick_evaluation.scenario)
+    sheet.add("name", "the configuration that was evaluated", quick_evaluation.name, "text")
     sheet.add("universe", "prices that the configuration was evaluated on", world.market.source, "text")
     sheet.add("scenario", "scenario that the configuration was simulated in", place, "text")
-    sheet.add("first_day", "first day used for the configuration", found.first_day, "date")
-    sheet.add("last_day", "last day used for the configuration", found.last_day, "date")
+    sheet.add("first_day", "first day used for the configuration", quick_evaluation.first_day, "date")
+    sheet.add("last_day", "last day used for the configuration", quick_evaluation.last_day, "date")
     sheet.add("paths", "simulated paths of the configuration", simulated.paths, "count")
     sheet.add("target_volatility", "target volatility of the configuration", mandate.target_volatility, "percent")
     sheet.add("transaction_cost", "assumed cost of a trade", f"{mandate.transaction_cost_bps:g} bps", "text")
-    for held in found.held:
-        _say(sheet, held, "history", held.history, "on the days used")
-        _say(sheet, held, "simulated", held.simulated, f'simulated in the scenario "{place}", mean over paths')
-    _say_advantages(sheet, found, simulated, place)
-    _say_weights(sheet, world, found, weight, part)
-    _say_years(sheet, found.years)
+    for rule_evaluation in quick_evaluation.held:
+        _add_metrics(sheet, rule_evaluation, "history", rule_evaluation.history, "on the days used")
+        _add_metrics(
+            sheet,
+            rule_evaluation,
+            "simulated",
+            rule_evaluation.simulated,
+            f'simulated in the scenario "{place}", mean over paths',
+        )
+    _add_advantages(sheet, quick_evaluation, simulated, place)
+    _add_weights(sheet, world, quick_evaluation, weight, part)
+    _add_years(sheet, quick_evaluation.years)
     return sheet.figures
 
 
-def _say(sheet: Sheet, held: Held, where: str, evaluation: Evaluation, words: str) -> None:
-    of = f"of {_LABEL[held.subject]} {words}"
+def _add_metrics(sheet: Sheet, rule_evaluation: RuleEvaluation, where: str, evaluation: Evaluation, words: str) -> None:
+    of = f"of {_LABEL[rule_evaluation.subject]} {words}"
     for name, quantity, unit in _ROWS:
         value: Measured = getattr(evaluation.metrics, name)
-        sheet.add(f"{held.subject}_{where}_{name}", f"{quantity} {of}", value, unit)
+        sheet.add(f"{rule_evaluation.subject}_{where}_{name}", f"{quantity} {of}", value, unit)
     cost = evaluation.metrics.cost
     error = None if cost.error is None else BPS * cost.error
     yearly = Measured(value=BPS * cost.value, error=error)
-    sheet.add(f"{held.subject}_{where}_cost_bps", f"yearly costs {of}", yearly, "bps")
+    sheet.add(f"{rule_evaluation.subject}_{where}_cost_bps", f"yearly costs {of}", yearly, "bps")
 
 
-def _say_advantages(sheet: Sheet, found: QuickEvaluation, simulated: Simulation, place: str) -> None:
-    """Utility of the configuration minus that of each other rule; paired on the same paths."""
-    own = found.held[0]
-    for k, held in enumerate(found.held[1:], 1):
-        words = f"advantage of the strategy over {_LABEL[held.subject]}, by utility,"
-        gap = BPS * (own.history.metrics.utility.value - held.history.metrics.utility.value)
-        sheet.add(f"versus_{held.subject}_history_bps", f"{words} on the days used", gap, "bps")
+def _add_advantages(sheet: Sheet, quick_evaluation: QuickEvaluation, simulated: Simulation, place: str) -> None:
+    """Add the utility of the configuration minus that of each other rule, paired on the same paths."""
+    own = quick_evaluation.held[0]
+    for k, rule_evaluation in enumerate(quick_evaluation.held[1:], 1):
+        words = f"advantage of the strategy over {_LABEL[rule_evaluation.subject]}, by utility,"
+        gap = BPS * (own.history.metrics.utility.value - rule_evaluation.history.metrics.utility.value)
+        sheet.add(f"versus_{rule_evaluation.subject}_history_bps", f"{words} on the days used", gap, "bps")
         gaps = BPS * (simulated.utilities[0] - simulated.utilities[k])
         paired = Measured(value=math.fsum(gaps) / gaps.size, error=math.sqrt(variance(gaps) / gaps.size))
-        sheet.add(f"versus_{held.subject}_simulated_bps", f'{words} simulated in the scenario "{place}"', paired, "bps")
+        sheet.add(
+            f"versus_{rule_evaluation.subject}_simulated_bps",
+            f'{words} simulated in the scenario "{place}"',
+            paired,
+            "bps",
+        )
 
 
-def _say_years(sheet: Sheet, years: tuple[YearlyReturn, ...]) -> None:
+def _add_years(sheet: Sheet, years: tuple[YearlyReturn, ...]) -> None:
     for row in years:
         for subject in ("strategy", "sixty_forty_cash", "equity"):
             quantity = f'return of {_LABEL[subject]} in the calendar year "{row.year}"'
             sheet.add(f"year_{row.year}_{subject}", quantity, getattr(row, subject), "percent")
 
 
-def _say_weights(sheet: Sheet, world: World, found: QuickEvaluation, weight: float, part: slice) -> None:
-    config, target = found.rule.config, found.rule.mandate.target_volatility
-    matched = found.held[1].config.constant_weight
+def _add_weights(sheet: Sheet, world: World, quick_evaluation: QuickEvaluation, weight: float, part: slice) -> None:
+    config, target = quick_evaluation.rule.config, quick_evaluation.rule.mandate.target_volatility
+    matched = quick_evaluation.held[1].config.constant_weight
     sheet.add("matched_weight", f"risky weight of {_LABEL['same_volatility']}", matched, "weight")
     sheet.add(
         "last_weight",
@@ -289,14 +302,14 @@ def _say_weights(sheet: Sheet, world: World, found: QuickEvaluation, weight: flo
     )
     if not FAMILY[config.weight_function].volatility:
         return
-    at_target = weight_at(world, config, target)
+    at_target = weight_at_volatility(world, config, target)
     sheet.add(
         "weight_at_target",
         'risky weight of the strategy where volatility is "as high as its target"',
         at_target,
         "weight",
     )
-    for n, point in enumerate(found.curve, 1):
+    for n, point in enumerate(quick_evaluation.curve, 1):
         sheet.add(
             f"curve_{n}_volatility",
             f'a volatility of the risky asset, "place {n}" on the curve',

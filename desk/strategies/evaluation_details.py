@@ -1,4 +1,4 @@
-"""One configuration in detail: its lines, its weight of today, and the warnings in words."""
+"""Detailed evaluation of one configuration: series, current weight and caution messages."""
 
 import asyncio
 
@@ -6,17 +6,17 @@ import numpy as np
 
 from desk.base.errors import InvalidInput
 from desk.market.prices import PriceSource
-from desk.scenarios.repository import ScenarioBook, named, scenario_book
-from desk.strategies.evaluation import Evaluated, evaluated
+from desk.scenarios.repository import ScenarioCatalog, find_scenario, load_catalog
+from desk.strategies.evaluation import EvaluationRun, run_evaluation
 from desk.strategies.evaluation_schemas import (
-    MOST_PATH_YEARS,
+    MAX_PATH_YEARS,
     Caution,
+    CautionMessage,
     DetailedEvaluation,
     EvaluationRequest,
     Lines,
     Subject,
     Today,
-    Warned,
 )
 from desk.strategies.templates import Rule
 from quant.performance.growth import drawdowns
@@ -35,58 +35,60 @@ CAUTIONS: dict[Caution, str] = {
 async def evaluate_in_detail(
     store: Store, prices: PriceSource, owner: str, request: EvaluationRequest
 ) -> DetailedEvaluation:
-    return await evaluate_among(await scenario_book(store, owner), prices, request)
+    return await evaluate_with_catalog(await load_catalog(store, owner), prices, request)
 
 
-async def evaluate_among(book: ScenarioBook, prices: PriceSource, request: EvaluationRequest) -> DetailedEvaluation:
-    """The same with the scenarios of `book`."""
+async def evaluate_with_catalog(
+    book: ScenarioCatalog, prices: PriceSource, request: EvaluationRequest
+) -> DetailedEvaluation:
+    """Evaluate with the scenarios of `book`."""
     scenario = request.scenario
     if not isinstance(scenario, Scenario):
-        scenario = named(book, scenario)
-    if scenario.paths * scenario.years > MOST_PATH_YEARS:
+        scenario = find_scenario(book, scenario)
+    if scenario.paths * scenario.years > MAX_PATH_YEARS:
         raise InvalidInput(
             "scenario",
             scenario.name,
             reason=f"{scenario.paths} paths of {scenario.years} years take too long at once",
-            allowed=f"at most {MOST_PATH_YEARS} paths times years, or a job",
+            allowed=f"at most {MAX_PATH_YEARS} paths times years, or a job",
         )
     rule = Rule(config=request.config, mandate=request.mandate)
-    made = await evaluated(prices, rule, universe=request.universe, scenario=scenario, window=request.window)
-    return await asyncio.to_thread(_detailed, made, request.points)
+    run = await run_evaluation(prices, rule, universe=request.universe, scenario=scenario, window=request.window)
+    return await asyncio.to_thread(_add_details, run, request.points)
 
 
-def _detailed(made: Evaluated, points: int) -> DetailedEvaluation:
-    content = {name: getattr(made.found, name) for name in type(made.found).model_fields}
+def _add_details(run: EvaluationRun, points: int) -> DetailedEvaluation:
+    content = {name: getattr(run.evaluation, name) for name in type(run.evaluation).model_fields}
     return DetailedEvaluation(
         **content,
-        lines=_lines(made, points),
-        today=_today(made),
-        cautions=tuple(Warned(code=code, message=CAUTIONS[code]) for code in made.found.warnings),
+        lines=_lines(run, points),
+        today=_today(run),
+        cautions=tuple(CautionMessage(code=code, message=CAUTIONS[code]) for code in run.evaluation.warnings),
     )
 
 
-def _lines(made: Evaluated, points: int) -> Lines:
-    world, part = made.world, made.part
+def _lines(run: EvaluationRun, points: int) -> Lines:
+    world, part = run.world, run.part
     dates = world.market.dates[part]
     starts = np.unique(np.linspace(0, dates.size, min(points, dates.size) + 1).astype(np.int64))[:-1]
     ends = np.append(starts[1:], dates.size) - 1
     wealth: dict[Subject, tuple[float, ...]] = {}
-    fallen: dict[Subject, tuple[float, ...]] = {}
-    for held, record in zip(made.found.held, made.series, strict=True):
+    drawdown: dict[Subject, tuple[float, ...]] = {}
+    for rule_evaluation, record in zip(run.evaluation.held, run.series, strict=True):
         total = world.total(record[0, part], part)
-        wealth[held.subject] = tuple(map(float, np.cumprod(1.0 + total)[ends]))
-        fallen[held.subject] = tuple(map(float, np.maximum.reduceat(drawdowns(total), starts)))
+        wealth[rule_evaluation.subject] = tuple(map(float, np.cumprod(1.0 + total)[ends]))
+        drawdown[rule_evaluation.subject] = tuple(map(float, np.maximum.reduceat(drawdowns(total), starts)))
     return Lines(
         dates=tuple(dates[ends].tolist()),
         wealth=wealth,
-        drawdown=fallen,
-        weight=tuple(map(float, made.series[0, 1, part][ends])),
+        drawdown=drawdown,
+        weight=tuple(map(float, run.series[0, 1, part][ends])),
     )
 
 
-def _today(made: Evaluated) -> Today:
-    world, config = made.world, made.found.rule.config
+def _today(run: EvaluationRun) -> Today:
+    world, config = run.world, run.evaluation.rule.config
     following = world.market.dates.size
-    held = world.replay([config], end=following + 1).series[0, 1, following]
+    weight = world.replay([config], end=following + 1).series[0, 1, following]
     latest = volatility_state(world.market.asset).volatility[-1]
-    return Today(as_of=world.market.dates[-1].item(), weight=float(held), volatility=float(latest))
+    return Today(as_of=world.market.dates[-1].item(), weight=float(weight), volatility=float(latest))

@@ -1,4 +1,4 @@
-"""The words of one configuration that is evaluated at once."""
+"""Request and response types of the immediate evaluation of one configuration."""
 
 from datetime import date
 from typing import Annotated, Literal, Self, TypeAlias
@@ -23,7 +23,7 @@ class CurvePoint(Frozen):
 
 
 class YearlyReturn(Frozen):
-    """Of a calendar year; the first and the last may be parts of one."""
+    """Returns of a calendar year; the first and the last may be incomplete."""
 
     year: int
     strategy: float
@@ -31,8 +31,8 @@ class YearlyReturn(Frozen):
     equity: float
 
 
-class Held(Frozen):
-    """One rule: on history, and in the scenario."""
+class RuleEvaluation(Frozen):
+    """Evaluation of one rule on history and in the scenario."""
 
     subject: Subject
     config: StrategyConfig
@@ -41,7 +41,7 @@ class Held(Frozen):
 
 
 class QuickEvaluation(Frozen):
-    """Of one configuration; `held` begins with it."""
+    """Evaluation of one configuration, which is the first of `held`, and of the rules it is compared with."""
 
     rule: Rule
     name: str
@@ -49,9 +49,9 @@ class QuickEvaluation(Frozen):
     scenario: str
     first_day: str
     last_day: str
-    held: tuple[Held, ...]
+    held: tuple[RuleEvaluation, ...]
     curve: tuple[CurvePoint, ...]
-    """The weight in a calm, rising market without losses so far; one point where volatility has no effect."""
+    """Weight in a calm, rising market without losses; one point if volatility has no effect."""
     years: tuple[YearlyReturn, ...]
     warnings: tuple[Caution, ...]
     caveats: tuple[str, ...]
@@ -59,7 +59,7 @@ class QuickEvaluation(Frozen):
 
 
 class Window(Frozen):
-    """Days to look at; None leaves that end open."""
+    """Days to evaluate; None leaves that end open."""
 
     first_day: date | None = None
     last_day: date | None = None
@@ -73,12 +73,12 @@ class Window(Frozen):
 
 
 EVERY_DAY = Window()
-MOST_PATH_YEARS = 50_000
-"""Of the scenario: paths times years."""
+MAX_PATH_YEARS = 50_000
+"""Limit on paths times years of the scenario."""
 
 
 class EvaluationRequest(Frozen):
-    """One configuration and what it is held under; costs are the mandate's."""
+    """A configuration and its mandate, which holds the costs."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -96,48 +96,46 @@ class EvaluationRequest(Frozen):
     config: StrategyConfig
     mandate: Mandate = Mandate()
     universe: Annotated[str, Field(min_length=1, max_length=400)] = "sp500"
-    window: Annotated[Window, Field(description="Of the days that are not locked; all of them by default")] = EVERY_DAY
+    window: Annotated[Window, Field(description="Days to evaluate, among those not locked; all by default")] = EVERY_DAY
     scenario: Annotated[
         str | Scenario,
-        Field(
-            description="World that it is simulated in: the name of a scenario, built in or your own, or a whole one"
-        ),
+        Field(description="Scenario to simulate: the name of a built-in or own scenario, or a whole one"),
     ] = BUILT_IN[0].name
-    points: Annotated[int, Field(ge=2, le=2_000, description="Of the lines, at most")] = 250
+    points: Annotated[int, Field(ge=2, le=2_000, description="Maximum number of points of each series")] = 250
 
     @model_validator(mode="after")
     def _is_quick(self) -> Self:
         scenario = self.scenario
-        if isinstance(scenario, Scenario) and scenario.paths * scenario.years > MOST_PATH_YEARS:
+        if isinstance(scenario, Scenario) and scenario.paths * scenario.years > MAX_PATH_YEARS:
             msg = (
                 f"scenario: {scenario.paths} paths of {scenario.years} years take too long at once; "
-                f"expected at most {MOST_PATH_YEARS} paths times years, or a job"
+                f"expected at most {MAX_PATH_YEARS} paths times years, or a job"
             )
             raise ValueError(msg)
         return self
 
 
 class Lines(Frozen):
-    """Day by day, thinned out: wealth at the end of each stretch, from 1 on, and the deepest fall within it."""
+    """Downsampled daily series: wealth at the end of each interval, starting at 1, and its deepest drawdown."""
 
     dates: tuple[date, ...]
     wealth: dict[Subject, tuple[float, ...]]
     drawdown: dict[Subject, tuple[float, ...]]
-    """Fall from the highest wealth so far, a positive fraction."""
+    """Drawdown from the highest wealth so far, a positive fraction."""
     weight: tuple[float, ...]
     """Risky weight of the strategy."""
 
 
 class Today(Frozen):
-    """After the last close. It uses the latest prices, the locked days among them, and evaluates nothing on them."""
+    """State after the last close; uses the latest prices, including locked days, but evaluates nothing on them."""
 
     as_of: date
     weight: float
     volatility: float
-    """Of the risky asset in the weeks before, a year."""
+    """Yearly volatility of the risky asset over the latest weeks."""
 
 
-class Warned(Frozen):
+class CautionMessage(Frozen):
     code: Caution
     message: str
 
@@ -145,5 +143,5 @@ class Warned(Frozen):
 class DetailedEvaluation(QuickEvaluation):
     lines: Lines
     today: Today
-    cautions: tuple[Warned, ...]
-    """The warnings in words."""
+    cautions: tuple[CautionMessage, ...]
+    """Messages for the warnings."""

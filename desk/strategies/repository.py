@@ -1,4 +1,4 @@
-"""Strategies that a person saved: named, in versions that never change."""
+"""Saved strategies: named, in immutable versions."""
 
 from desk.base.errors import InvalidInput
 from desk.base.names import clean_name, name_key
@@ -16,7 +16,7 @@ TOOL = "save_strategy"
 
 
 class SavedStrategy(Frozen):
-    """One version; a name is the same whatever its case, and reads as it was first written."""
+    """One version of a saved strategy; names are case-insensitive and keep their first spelling."""
 
     name: str
     version: int
@@ -25,42 +25,42 @@ class SavedStrategy(Frozen):
 
 
 async def save_strategy(store: Store, owner: str, name: str, rule: Rule, *, universe: str = "sp500") -> SavedStrategy:
-    """Version 1 of a new name, or the next one; saving the latest version again changes nothing."""
+    """Store version 1 of a new name, or the next version; saving the latest one again changes nothing."""
     text = clean_name("name", name)
     while True:
         versions = await _versions(store, owner, text)
         if versions and (versions[-1].rule, versions[-1].universe) == (rule, universe):
             return versions[-1]
-        called = versions[0].name if versions else text
-        saved = SavedStrategy(name=called, version=len(versions) + 1, universe=universe, rule=rule)
+        stored_name = versions[0].name if versions else text
+        strategy = SavedStrategy(name=stored_name, version=len(versions) + 1, universe=universe, rule=rule)
         try:
-            await store.records.put(_key(owner, text, saved.version), saved.model_dump(mode="json"), expected=0)
-        except Conflict:  # somebody saved the same name meanwhile
+            await store.records.put(_key(owner, text, strategy.version), strategy.model_dump(mode="json"), expected=0)
+        except Conflict:  # a concurrent save of the same name
             continue
-        return saved
+        return strategy
 
 
-async def saved_strategy(store: Store, owner: str, name: str, version: int | None = None) -> SavedStrategy:
-    """A version, by default the latest."""
+async def load_strategy(store: Store, owner: str, name: str, version: int | None = None) -> SavedStrategy:
+    """Load a version, by default the latest."""
     versions = await _versions(store, owner, clean_name("name", name))
     if not versions:
-        names = ", ".join(saved.name for saved in await saved_strategies(store, owner))
+        names = ", ".join(strategy.name for strategy in await list_strategies(store, owner))
         raise InvalidInput("name", name, reason="no strategy has that name", allowed=names or "nothing is saved yet")
     if version is not None and not 1 <= version <= len(versions):
         raise InvalidInput("version", version, allowed=f"1 to {len(versions)}")
     return versions[(version or len(versions)) - 1]
 
 
-async def saved_strategies(store: Store, owner: str) -> tuple[SavedStrategy, ...]:
-    """The latest version of each name, by name."""
+async def list_strategies(store: Store, owner: str) -> tuple[SavedStrategy, ...]:
+    """Return the latest version of each strategy, by name."""
     latest: dict[str, SavedStrategy] = {}
     async for record in iterate_records(store.records, owner, KIND):
-        saved = SavedStrategy.model_validate(record.document)
-        latest[name_key(saved.name)] = saved
+        strategy = SavedStrategy.model_validate(record.document)
+        latest[name_key(strategy.name)] = strategy
     return tuple(sorted(latest.values(), key=lambda saved: saved.name.casefold()))
 
 
-def figures_of_saved(saved: SavedStrategy) -> tuple[Figure, ...]:
+def saved_strategy_figures(saved: SavedStrategy) -> tuple[Figure, ...]:
     sheet = Sheet(TOOL, "saved")
     sheet.add("name", "name under which the strategy was saved", saved.name, "text")
     sheet.add("version", "version of the saved strategy", saved.version, "count")
@@ -75,6 +75,6 @@ def _key(owner: str, name: str, version: int) -> Key:
 
 
 async def _versions(store: Store, owner: str, name: str) -> list[SavedStrategy]:
-    """In their order, which is that of their keys."""
-    found = iterate_records(store.records, owner, KIND, prefix=f"{name_key(name)}.")
-    return [SavedStrategy.model_validate(record.document) async for record in found]
+    """Load all versions, in order."""
+    records = iterate_records(store.records, owner, KIND, prefix=f"{name_key(name)}.")
+    return [SavedStrategy.model_validate(record.document) async for record in records]

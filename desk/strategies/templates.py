@@ -1,4 +1,4 @@
-"""A configuration as a person names it: a template, a function and some of its parameters; the rest is usual."""
+"""Builds a rule from a template, a weight function or some parameters, with defaults for the rest."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias, TypeVar, get_args
@@ -18,9 +18,9 @@ Template: TypeAlias = Literal[
 ]
 
 
-Checked = TypeVar("Checked", bound=Frozen)
+Model = TypeVar("Model", bound=Frozen)
 
-USUAL: dict[str, Any] = {
+DEFAULTS: dict[str, Any] = {
     "lookback_days": 63,
     "decay": 0.94,
     "variance_constant": "target",
@@ -34,11 +34,11 @@ USUAL: dict[str, Any] = {
     "turbulent_weight": 0.2,
     "gain": 1.0,
 }
-"""Where nothing was said; the usual midpoint is the target volatility, and a constant has no usual weight."""
+"""Default parameters; the default midpoint is the target volatility, a constant weight has no default."""
 
 
 class StrategyValues(Frozen):
-    """What was said of a configuration, as values; None is unsaid. Ranges are those of the configuration itself."""
+    """Stated values of a configuration; None means not stated. Ranges are those of the configuration."""
 
     template: Template | None = None
     weight_function: WeightFunction | None = None
@@ -58,12 +58,12 @@ class StrategyValues(Frozen):
     target_volatility: float | None = None
     transaction_cost_bps: float | None = None
 
-    def said(self) -> dict[str, Any]:
+    def stated_values(self) -> dict[str, Any]:
         return self.model_dump(exclude_none=True, exclude={"template"})
 
 
 class Rule(Frozen):
-    """A configuration and the mandate that it is held under."""
+    """A configuration and its mandate."""
 
     config: StrategyConfig
     mandate: Mandate = Mandate()
@@ -81,11 +81,11 @@ TEMPLATES: dict[Template, tuple[dict[str, Any], dict[str, float]]] = {
     "trend_overlay": ({"weight_function": "trend_overlay"}, {}),
     "constant_weight": ({"weight_function": "constant"}, {}),
 }
-"""What each template says of the configuration and of the mandate."""
+"""Values of the configuration and of the mandate for each template."""
 
 
 class StrategyTemplate(Frozen):
-    """A strategy to begin with."""
+    """A predefined strategy."""
 
     name: Template
     title: str
@@ -100,37 +100,41 @@ _TITLES: dict[Template, str] = {
     "merton": "Merton with a risk aversion of 3",
     "trend_overlay": "Trend and volatility",
 }
-"""Of the templates that say everything; a constant weight must be named."""
+"""Titles of the complete templates; a constant weight must be given by the user."""
 
 
 def templates() -> tuple[StrategyTemplate, ...]:
     return tuple(
-        StrategyTemplate(name=name, title=title, rule=strategy_of(StrategyValues(template=name)))
+        StrategyTemplate(name=name, title=title, rule=build_rule(StrategyValues(template=name)))
         for name, title in _TITLES.items()
     )
 
 
-def strategy_of(values: StrategyValues, *, base: Rule | None = None, mandate: Mandate | None = None) -> Rule:
-    """The configuration that `values` describe.
+def build_rule(values: StrategyValues, *, base: Rule | None = None, mandate: Mandate | None = None) -> Rule:
+    """Build the rule that `values` describe.
 
-    `base` gives what was left unsaid, as far as it has an effect; a template takes its place but for the mandate.
+    Values that are not stated come from `base` if they have an effect; a template replaces `base` except its mandate.
     """
     settings, of_mandate = TEMPLATES[values.template] if values.template else ({}, {})
     if base is not None and values.template is None:
         settings = base.config.model_dump(exclude_none=True)
-    said = values.said()
-    changes = of_mandate | {name: said.pop(name) for name in tuple(said) if name in Mandate.model_fields}
+    stated_values = values.stated_values()
+    changes = of_mandate | {
+        name: stated_values.pop(name) for name in tuple(stated_values) if name in Mandate.model_fields
+    }
     before = mandate or (base.mandate if base else Mandate())
-    held = _checked(Mandate, before.model_dump() | changes)
-    return Rule(config=_checked(StrategyConfig, _completed(said, settings, held)), mandate=held)
+    new_mandate = _validate(Mandate, before.model_dump() | changes)
+    return Rule(config=_validate(StrategyConfig, _complete(stated_values, settings, new_mandate)), mandate=new_mandate)
 
 
-def _completed(said: Mapping[str, Any], settings: Mapping[str, Any], mandate: Mandate) -> dict[str, Any]:
-    """What was said, then what `settings` hold and has an effect, then what is usual."""
-    function: WeightFunction = said.get("weight_function") or settings.get("weight_function") or _function_of(said)
+def _complete(stated_values: Mapping[str, Any], settings: Mapping[str, Any], mandate: Mandate) -> dict[str, Any]:
+    """Complete the stated values by `settings` that have an effect, then by defaults."""
+    function: WeightFunction = (
+        stated_values.get("weight_function") or settings.get("weight_function") or _infer_function(stated_values)
+    )
     looks = FAMILY[function].volatility
-    estimator: Estimator = said.get("estimator") or (settings.get("estimator") if looks else None) or "rolling"
-    found = {
+    estimator: Estimator = stated_values.get("estimator") or (settings.get("estimator") if looks else None) or "rolling"
+    values = {
         "rebalancing": "monthly",
         **{name: settings[name] for name in ("rebalancing", "no_trade_band", "inner") if name in settings},
         "weight_function": function,
@@ -138,36 +142,36 @@ def _completed(said: Mapping[str, Any], settings: Mapping[str, Any], mandate: Ma
     }
     active = [*ACTIVE[function], *((length_of(estimator),) if looks and length_of(estimator) else ())]
     for name in active:
-        usual = min(max(mandate.target_volatility, 0.05), 0.40) if name == "midpoint" else USUAL.get(str(name))
-        value = said.get(str(name), settings.get(str(name), usual))
+        usual = min(max(mandate.target_volatility, 0.05), 0.40) if name == "midpoint" else DEFAULTS.get(str(name))
+        value = stated_values.get(str(name), settings.get(str(name), usual))
         if value is None:
             raise InvalidInput(str(name), None, reason="it was not said, and none is usual", allowed="0% to 200%")
-        found[str(name)] = value
-    return found | dict(said)
+        values[str(name)] = value
+    return values | dict(stated_values)
 
 
-def _function_of(said: Mapping[str, Any]) -> WeightFunction:
-    """The only function with such parameters; inverse volatility where none was named."""
-    named = {name for name in said if name in SHAPES}
-    if not named:
+def _infer_function(stated_values: Mapping[str, Any]) -> WeightFunction:
+    """Infer the only function with the stated parameters; inverse volatility if there are none."""
+    shape_parameters = {name for name in stated_values if name in SHAPES}
+    if not shape_parameters:
         return "inverse_vol"
-    fitting: list[WeightFunction] = [name for name in get_args(WeightFunction) if named <= set(ACTIVE[name])]
+    fitting: list[WeightFunction] = [name for name in get_args(WeightFunction) if shape_parameters <= set(ACTIVE[name])]
     if len(fitting) != 1:
         allowed = ", ".join(fitting or get_args(WeightFunction))
-        reason = f"{', '.join(sorted(named))} do not say which weight function is meant"
+        reason = f"{', '.join(sorted(shape_parameters))} do not say which weight function is meant"
         raise InvalidInput("weight_function", None, reason=reason, allowed=allowed)
     return fitting[0]
 
 
-def _checked(model: type[Checked], values: Mapping[str, Any]) -> Checked:
+def _validate(model: type[Model], values: Mapping[str, Any]) -> Model:
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
-        raise _refused(error.errors(include_url=False)[0]) from error
+        raise _invalid_input(error.errors(include_url=False)[0]) from error
 
 
-def _refused(details: ErrorDetails) -> InvalidInput:
-    """The first thing that is wrong, in our own words where the model has them."""
+def _invalid_input(details: ErrorDetails) -> InvalidInput:
+    """Convert the first validation error."""
     message = details["msg"]
     if details["type"] == "value_error":
         reason, allowed = reason_and_allowed(message)

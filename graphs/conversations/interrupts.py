@@ -1,7 +1,7 @@
 """What a conversation waits for, and how it goes on once a person has decided."""
 
 from desk.base.errors import Conflicting
-from desk.conversation.interrupts import Interrupt, editable
+from desk.conversation.interrupts import Interrupt, editable_fields
 from desk.conversation.schemas import Turn
 from desk.governance.approvals import ApprovalDecision, Ruling, Subject, load_approval
 from desk.governance.principals import Principal
@@ -38,7 +38,7 @@ async def interrupts(dependencies: Dependencies, asking: Principal, conversation
             subject=subject,
             turn=turn.number,
             asked=approval.asked,
-            editable=editable(subject, request),
+            editable=editable_fields(subject, request),
             second_person=not decides(dependencies, asking, owner, subject, approval),
             question=approval.question,
         )

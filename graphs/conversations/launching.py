@@ -9,7 +9,7 @@ from contextlib import aclosing
 
 from desk.base.errors import InvalidInput
 from desk.conversation.answers import RunSummary
-from desk.conversation.context import Rejected, Waiting
+from desk.conversation.context import ApprovalPending, ApprovalRejected
 from desk.conversation.focus import Focus
 from desk.figures.figures import Figure
 from desk.governance.approvals import load_approval
@@ -73,7 +73,7 @@ class RunsOfOwner:
             raise
         state = (await run_of(self._dependencies.store, self._owner, run)).state
         if state == "waiting":
-            raise Waiting(run, "launch")
+            raise ApprovalPending(run, "launch")
         if state == "rejected":
             raise await self._rejected(run)
         return run
@@ -95,7 +95,7 @@ class RunsOfOwner:
     async def holdout(self, run: str) -> tuple[Figure, ...]:
         opened = await open_holdout(self._dependencies, self._owner, run)
         if opened is None:
-            raise Waiting(run, "holdout")
+            raise ApprovalPending(run, "holdout")
         return opened.figures
 
     async def _begin(self, run: str, request: OptimizationRequest) -> None:
@@ -144,9 +144,9 @@ class RunsOfOwner:
             raise InvalidInput("run", text, reason=reason, allowed=allowed)
         return await run_of(store, owner, found[0].id)
 
-    async def _rejected(self, run: str) -> Rejected:
+    async def _rejected(self, run: str) -> ApprovalRejected:
         approval = await load_approval(self._dependencies.store, self._owner, run)
         assert approval is not None
         assert approval.decided is not None
         decided = approval.decided
-        return Rejected(f"launch: {decided.by} rejected it ({decided.reason}); ask for another one")
+        return ApprovalRejected(f"launch: {decided.by} rejected it ({decided.reason}); ask for another one")

@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 from desk.base.errors import Conflicting, InvalidInput, NotFound
-from desk.conversation.feedback import forget_feedback
-from desk.conversation.messages import Message, number_of, numbered
+from desk.conversation.feedback import delete_feedback
+from desk.conversation.messages import Message, message_number, number_messages
 from desk.conversation.schemas import EVIDENCE, UNANSWERED, Conversation, Turn
 from desk.governance.approvals import Subject, load_approval
-from desk.runs.model_answers import forget_answers
+from desk.runs.model_answers import delete_answers
 from graphs.dependencies import Dependencies
 from graphs.runs.leases import leased
 from store.errors import Conflict
@@ -170,7 +170,7 @@ async def turn_page(
 ) -> tuple[list[Turn], str | None]:
     """From the first on, and the cursor of the next page."""
     conversation = await conversation_of(store, owner, conversation_id)
-    last = number_of(after, "after") + limit
+    last = message_number(after, "after") + limit
     found = await turns_of(store, owner, conversation, last - limit + 1, last)
     return found, str(last) if last < conversation.turns else None
 
@@ -180,11 +180,11 @@ async def message_page(
 ) -> tuple[list[Message], str | None]:
     """From the first on, and the cursor of the next page."""
     conversation = await conversation_of(store, owner, conversation_id)
-    first = number_of(after, "after") + 1
+    first = message_number(after, "after") + 1
     wanted = range(first, first + limit)
     # one turn more tells whether there is more
     found = await turns_of(store, owner, conversation, (first + 1) // 2, (first + limit + 1) // 2)
-    told = dict(numbered(found))
+    told = dict(number_messages(found))
     more = max(told, default=0) >= wanted.stop
     return [message for number, message in told.items() if number in wanted], str(wanted.stop - 1) if more else None
 
@@ -277,8 +277,8 @@ async def _own_turns(store: Store, owner: str, conversation_id: str) -> AsyncGen
 async def _forget_turns(store: Store, owner: str, conversation_id: str) -> None:
     """The turns last: they say what else there is to forget."""
     for turn in [turn async for turn in _own_turns(store, owner, conversation_id)]:
-        await forget_answers(store, owner, turn.id)
-        await forget_feedback(store, owner, turn.id)
+        await delete_answers(store, owner, turn.id)
+        await delete_feedback(store, owner, turn.id)
         await _forget(store, owner, EVIDENCE, f"{turn.id}.")
         await store.events.delete(owner, turn.id)
     await _forget(store, owner, MESSAGE, f"{conversation_id}.")

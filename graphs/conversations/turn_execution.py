@@ -9,15 +9,15 @@ from langgraph.types import Command
 
 from agents.assistant import assistant
 from desk.base.errors import Conflicting, InvalidInput
-from desk.conversation.context import ChatContext, Evidence, Returned, load_evidence, said_figures
+from desk.conversation.context import CallResult, ChatContext, Evidence, load_evidence, message_figures
 from desk.conversation.focus import Focus
 from desk.conversation.reply import Reply
-from desk.conversation.schemas import LONGEST_MESSAGE, UNANSWERED, Conversation, Turn
+from desk.conversation.schemas import MAX_MESSAGE_LENGTH, UNANSWERED, Conversation, Turn
 from desk.figures.figures import RenderedClaim
 from desk.figures.guard.claims import render
 from desk.governance.principals import Principal
 from desk.runs.events import RunFailed, ToolCalled, TraceEvent, TurnFinished, TurnPaused, TurnStarted
-from desk.runs.model_answers import forget_answers
+from desk.runs.model_answers import delete_answers
 from desk.runs.repository import events_of
 from graphs.assistant import RECURSION_LIMIT, Before, State, Tell, Turning, noted, turning
 from graphs.checkpoints.checkpointer import open_checkpoints
@@ -49,7 +49,7 @@ from store.records import Key, Put
 from store.store import Store
 
 __all__ = [
-    "LONGEST_MESSAGE",
+    "MAX_MESSAGE_LENGTH",
     "REMEMBERED",
     "UNANSWERED",
     "Conversation",
@@ -158,8 +158,8 @@ def _same(earlier: Turn, asked: str) -> Turn:
 
 def _checked(text: str) -> str:
     asked = text.strip()
-    allowed = f"1 to {LONGEST_MESSAGE} characters"
-    if not 1 <= len(asked) <= LONGEST_MESSAGE:
+    allowed = f"1 to {MAX_MESSAGE_LENGTH} characters"
+    if not 1 <= len(asked) <= MAX_MESSAGE_LENGTH:
         raise InvalidInput("message", asked[:40], reason=f"it has {len(asked)} characters", allowed=allowed)
     if any("\ud800" <= character <= "\udfff" for character in asked):
         raise InvalidInput("message", "", reason="it holds what is no character", allowed=f"{allowed} in UTF-8")
@@ -211,7 +211,7 @@ async def resume(
         failed = log.make(RunFailed, "turn", 0, failures, code=code_of(error), kind=kind_of(error))
         ended = await log.append(failed)
         await update(dependencies.store, owner, turn, state="failed")
-        await forget_answers(
+        await delete_answers(
             dependencies.store, owner, turn.id
         )  # nobody has to go on with it, and drafts must not stay
         for event in ended:
@@ -245,7 +245,7 @@ async def _steps(dependencies: Dependencies, owner: str, turn: Turn, log: EventL
     conversation = await conversation_of(dependencies.store, owner, turn.conversation)
     place = await _standing(dependencies.store, owner, conversation, turn.number)
     evidence = await load_evidence(dependencies.store, owner, turn.id)
-    evidence.calls["message"] = Returned(said_figures(turn.asked), {})
+    evidence.calls["message"] = CallResult(message_figures(turn.asked), {})
 
     def context(at: Place, tell: Tell) -> ChatContext:
         return ChatContext(

@@ -20,9 +20,9 @@ from desk.optimization.answers import Decision
 from desk.optimization.inputs.market_data import load_market
 from desk.optimization.repositories.result_repository import load_result
 from desk.runs.context import Context, RunMarket
-from desk.runs.decisions import Decided, save_decision
+from desk.runs.decisions import StoredDecision, save_decision
 from desk.runs.events import NodeStarted, RunFailed, RunFinished, RunStarted, TraceEvent
-from desk.runs.model_answers import forget_answers
+from desk.runs.model_answers import delete_answers
 from desk.runs.repository import Cancelled, Run, change_run, events_of, record_of, run_of
 from desk.runs.states import ENDED, STOPPED, RunState
 from graphs.checkpoints.checkpointer import open_checkpoints
@@ -76,7 +76,7 @@ async def _executed(
         return
     check_version(run)
     for decision in decisions or ():
-        await save_decision(dependencies.store, owner, run_id, Decided(decision))
+        await save_decision(dependencies.store, owner, run_id, StoredDecision(decision))
     await _advance(dependencies, owner, run_id, "validating", by=by)
     log = EventLog(dependencies.store, owner, run_id, stored, dependencies.observe, dependencies.now)
     execution = _execution(dependencies, run, log, approval, asks=decisions is None)
@@ -165,7 +165,7 @@ async def _steps(dependencies: Dependencies, run: Run, execution: Execution, by:
 async def _read_out(dependencies: Dependencies, run: Run, stored: list[TraceEvent]) -> list[TraceEvent]:
     """The events of a run that is not executed; what a process that died has left undone is done first."""
     if run.state == "completed":
-        await forget_answers(dependencies.store, run.owner, run.id)
+        await delete_answers(dependencies.store, run.owner, run.id)
     if run.state == "rejected":
         approval = await load_approval(dependencies.store, run.owner, run.id)
         assert approval is not None

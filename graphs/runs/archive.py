@@ -11,7 +11,7 @@ from desk.governance.approvals import load_approval
 from desk.optimization.holdout import opened_holdout
 from desk.optimization.repositories.ledger import save_ledger
 from desk.optimization.repositories.result_repository import result_key
-from desk.runs.cached_answers import forget_derived
+from desk.runs.cached_answers import delete_cached_answers
 from desk.runs.repository import Archived, Hold, Run, change_run, record_of
 from desk.runs.states import STOPPED
 from graphs.dependencies import Dependencies
@@ -146,7 +146,7 @@ async def _empty(dependencies: Dependencies, run: Run, archived: Archived) -> Ar
     await store.events.delete(owner, run.id)
     for stage in STAGES:
         await store.blobs.delete(result_key(owner, run.id, stage))
-    await forget_derived(store, owner, dependencies.now(), run=run.id)
+    await delete_cached_answers(store, owner, dependencies.now(), run=run.id)
     emptied = archived.model_copy(update={"emptied": True})
     await change_run(store, owner, run.id, lambda one: one.model_copy(update={"archived": emptied}), archived=True)
     return emptied

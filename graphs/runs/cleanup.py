@@ -11,7 +11,7 @@ from pydantic import Field
 
 from desk.base.owners import list_owners
 from desk.compute.shards.repository import forget_shards
-from desk.runs.cached_answers import forget_derived
+from desk.runs.cached_answers import delete_cached_answers
 from desk.runs.repository import KIND as RUN
 from desk.runs.repository import Run, change_run
 from desk.runs.states import STOPPED
@@ -88,7 +88,7 @@ async def clean_up(dependencies: Dependencies, now: datetime, *, dry_run: bool =
                     case KeptRun() as stays:
                         kept.append(stays)
         forgotten += await _forget_checkpoints(dependencies, runs, now, dry_run=dry_run)
-        derived += await forget_derived(dependencies.store, owner, now, dry_run=dry_run)
+        derived += await delete_cached_answers(dependencies.store, owner, now, dry_run=dry_run)
         trajectories += await forget_trajectories(dependencies.store, owner, now, dry_run=dry_run)
     return Report(
         at=now,

@@ -10,7 +10,7 @@ from typing import Any
 from structlog.contextvars import bound_contextvars
 
 from desk.base.clock import utc_now
-from desk.runs.events import TRACE_EVENT, Happened, NodeFinished, TraceEvent, event_id
+from desk.runs.events import TRACE_EVENT, BaseEvent, NodeFinished, TraceEvent, event_id
 from desk.runs.repository import numbered
 from store.store import Store
 
@@ -54,7 +54,7 @@ class EventLog:
                 self.finished(event.node).set()
         return list(new.values())
 
-    def make(self, kind: type[Happened], node: str, step: int, ordinal: int | str, /, **fields: Any) -> TraceEvent:
+    def make(self, kind: type[BaseEvent], node: str, step: int, ordinal: int | str, /, **fields: Any) -> TraceEvent:
         """The event at this place of the run."""
         return TRACE_EVENT.validate_python(
             kind(
@@ -107,10 +107,10 @@ class Place:
     def __post_init__(self) -> None:
         self._kept: list[TraceEvent] = []
 
-    def make(self, kind: type[Happened], ordinal: int | str = 0, /, **fields: Any) -> TraceEvent:
+    def make(self, kind: type[BaseEvent], ordinal: int | str = 0, /, **fields: Any) -> TraceEvent:
         return self.log.make(kind, self.node, self.step, ordinal, **fields)
 
-    async def say(self, kind: type[Happened], ordinal: int | str = 0, /, **fields: Any) -> None:
+    async def say(self, kind: type[BaseEvent], ordinal: int | str = 0, /, **fields: Any) -> None:
         await self.show(self.make(kind, ordinal, **fields))
 
     async def show(self, *events: TraceEvent) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from desk.governance.approvals import Approval
-from desk.runs.progress import Folding, Progress
+from desk.runs.progress import Progress, ProgressTracker
 from desk.runs.states import RunState, Transition
 from quant.numeric.frozen import Frozen
 from store.records import Key
@@ -77,7 +77,7 @@ async def job_of(store: Store, owner: str, run_id: str) -> Job:
     from desk.runs.repository import events_of, run_of
 
     run = await run_of(store, owner, run_id)
-    folding = Folding()
+    folding = ProgressTracker()
     for event in await events_of(store, owner, run_id):
         folding.live(event)
     stale = await store.records.get(Key(owner, STALE, run_id))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from desk.base.errors import InvalidInput, NotFound
 from desk.runs.events import TRACE_EVENT
-from desk.runs.progress import Folding, Progress
+from desk.runs.progress import Progress, ProgressTracker
 from desk.runs.repository import RunArchived, numbered
 from desk.runs.states import STOPPED
 from store.errors import Unavailable
@@ -46,7 +46,7 @@ class Followed:
         self._owner = owner
         self._log = log
         self._told: list[Told] = []
-        self._folding = Folding()
+        self._folding = ProgressTracker()
         self._over = False
         self._fault = "the log is no longer followed"
         self._news = asyncio.Event()

@@ -9,7 +9,7 @@ from desk.portfolios.allocations import compare_allocations
 from desk.portfolios.market_regimes import analyse_market
 from desk.portfolios.risk import assess
 from desk.strategies.evaluation import evaluate_strategy
-from desk.strategies.templates import StrategyValues, strategy_of
+from desk.strategies.templates import StrategyValues, build_rule
 from desk.wealth.projection import SavingsPlan, simulate
 from quant.worlds.scenario import BUILT_IN
 from tests.doubles.price_source import Given
@@ -17,7 +17,7 @@ from tests.doubles.price_source import Given
 DRAWN = BUILT_IN[0].model_copy(update={"engine": "bootstrap"})
 INDEX = SavingsPlan(holdings={"sp500": 1.0}, scenario=DRAWN, paths=200, years=2)
 STOCKS = SavingsPlan(holdings={"AAPL": 0.5, "sp500": 0.5}, paths=200, years=2)
-TREND = strategy_of(StrategyValues(template="trend_overlay"))
+TREND = build_rule(StrategyValues(template="trend_overlay"))
 QUESTIONS = {
     "risk": lambda source: assess(source, {"AAPL": 0.5, "sp500": 0.3, "cash": 0.2}),
     "allocations": lambda source: compare_allocations(source, ("AAPL", "JNJ", "sp500")),

@@ -17,7 +17,7 @@ from desk.governance.approvals import ApprovalDecision, Thresholds
 from desk.governance.budgets import Budgets
 from desk.optimization.judgement.verification import Unverified
 from desk.optimization.repositories.result_repository import result_key
-from desk.runs.events import DraftRejected, FiguresChecked, ModelAnswered, ToolCalled, ToolReturned, Warned
+from desk.runs.events import DraftRejected, FiguresChecked, ModelAnswered, ToolCalled, ToolReturned, WarningIssued
 from desk.runs.repository import events_of, list_runs, result_of, run_of
 from graphs.dependencies import Dependencies
 from graphs.jobs.approval_decisions import decide_approval
@@ -192,14 +192,14 @@ async def test_a_hard_budget_asks_no_model_again(scope: str, home: Path):
     done = await talked(home, spending(steps([WORLDS])), budgets=budgets)
     assert done.model.asked == [ASSISTANT] * 2
     assert done.turn.outcome == "no_answer"
-    assert [event.subject for event in done.of(Warned) if event.code == "budget_spent"]
+    assert [event.subject for event in done.of(WarningIssued) if event.code == "budget_spent"]
 
 
 async def test_a_soft_budget_warns_and_goes_on(home: Path):
     answering = spending(steps([WORLDS], saying("Done.")))
     done = await talked(home, answering, budgets=Budgets(run_tokens=24))
     assert done.turn.outcome == "answered"
-    assert [(event.code, event.subject) for event in done.of(Warned)] == [("budget_nearly_spent", "run tokens")]
+    assert [(event.code, event.subject) for event in done.of(WarningIssued)] == [("budget_nearly_spent", "run tokens")]
 
 
 async def waiting(dependencies: Dependencies) -> str:

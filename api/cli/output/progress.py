@@ -166,7 +166,7 @@ def _of_guard(event: trace.TraceEvent) -> str:
         case trace.FiguresChecked() if event.claims:
             checked = f"{plural(event.claims, 'claim')}, {plural(event.references, 'reference')}"
             return f"  {title(event.agent)}'s draft passed the check of its figures ({checked})"
-        case trace.Warned():
+        case trace.WarningIssued():
             return f"  ! {title(event.code)}: {event.subject}"
         case _:
             return ""

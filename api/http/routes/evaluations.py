@@ -69,9 +69,9 @@ async def estimates(request: Annotated[OptimizationRequest, _ESTIMATED], asking:
 
 @router.get("/scenarios", summary="Scenarios that are built in, and your own, with what they imply")
 async def scenarios(asking: Asking, serving: Serving, limit: Limit = 100, after: After = None) -> Listed[ScenarioShown]:
-    from desk.scenarios.repository import shown_scenarios
+    from desk.scenarios.repository import list_scenarios
 
-    shown = await shown_scenarios(serving.dependencies.store, asking.owner)
+    shown = await list_scenarios(serving.dependencies.store, asking.owner)
     return sliced(shown, lambda item: item.scenario.name, limit, after)
 
 

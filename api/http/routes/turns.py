@@ -13,7 +13,7 @@ from api.http.pagination import After, Limit, Listed
 from api.http.routes.events import event_stream, frames_of, streamed
 from api.http.routes.threads import ThreadId
 from desk.conversation.interrupts import Interrupt
-from desk.conversation.schemas import LONGEST_MESSAGE, Feedback, Opinion, Turn
+from desk.conversation.schemas import MAX_MESSAGE_LENGTH, Feedback, Opinion, Turn
 from desk.governance.approvals import Ruling
 from quant.numeric.frozen import Frozen
 
@@ -31,7 +31,7 @@ IdempotencyKey = Annotated[
 
 class Said(Frozen):
     message: str = Field(
-        description=f"1 to {LONGEST_MESSAGE} characters", examples=["does the 12-month rule still hold?"]
+        description=f"1 to {MAX_MESSAGE_LENGTH} characters", examples=["does the 12-month rule still hold?"]
     )
 
 
@@ -143,7 +143,7 @@ async def give_feedback(thread: ThreadId, number: Number, body: Opinion, asking:
 
     store = serving.dependencies.store
     turn = await turn_of(store, asking.owner, thread, number)
-    return await feedback.give_feedback(
+    return await feedback.store_feedback(
         store, asking.owner, turn.id, body, by=asking.owner, at=serving.dependencies.now()
     )
 

@@ -25,7 +25,7 @@ from desk.governance.budgets import Budgets, BudgetSpent
 from desk.governance.principals import Principal
 from desk.governance.spending import usage_by_agent
 from desk.optimization.answers import RiskAssessment
-from desk.runs.model_answers import forget_answers, load_answer
+from desk.runs.model_answers import delete_answers, load_answer
 from tests.agents.models.agent_calls import AGENT, ask_agent, open_context
 from tools.risk import assess_risk
 
@@ -199,7 +199,7 @@ async def test_an_answer_that_is_kept_is_not_asked_for_again_until_it_is_forgott
         assert len(model.asked) == 2
         await ask_agent(context, chain(model), text="Something else.")
         assert len(model.asked) == 3
-        await forget_answers(context.store, context.owner, context.run, AGENT)
+        await delete_answers(context.store, context.owner, context.run, AGENT)
         await ask_agent(context, chain(model))
         assert len(model.asked) == 4
     assert retry.attempt == 1
@@ -266,7 +266,7 @@ async def test_of_an_answer_that_is_kept_nothing_is_counted_again(home):
             await ask_agent(context, chain(model))
         taken = (await usage_by_agent(context.store, context.owner, context.run))[AGENT]
         assert (taken.answers, taken.retries, taken.input_tokens) == (1, 1, 10)
-        await forget_answers(context.store, context.owner, context.run, AGENT)
+        await delete_answers(context.store, context.owner, context.run, AGENT)
         await ask_agent(context, chain(model))
         taken = (await usage_by_agent(context.store, context.owner, context.run))[AGENT]
     assert (taken.answers, taken.retries, taken.input_tokens) == (2, 1, 20), "the same question, asked again"

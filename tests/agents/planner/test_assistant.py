@@ -8,10 +8,10 @@ import pytest
 from langchain.tools import ToolRuntime
 
 from agents.planner.sentences import told
-from desk.conversation.answers import Explained, RunSummary
+from desk.conversation.answers import ResultExplanation, RunSummary
 from desk.conversation.context import ChatContext, Evidence
 from desk.conversation.focus import Focus
-from desk.conversation.tables import exhibits_of
+from desk.conversation.tables import build_exhibits
 from desk.conversation.wishes import Holding, PortfolioWish, SavingsWish, ScenarioWish, StrategyWish, Wish
 from desk.figures.figures import Figure, collect_figures
 from desk.figures.guard.claims import MAX_CLAIMS, check, render
@@ -163,7 +163,7 @@ async def heard(context: ChatContext, tool: Any, **arguments: Any) -> str:
     assert len(claims) <= MAX_CLAIMS / 2
     assert [problem for claim in claims for problem in check(claim, figures)] == []
     ids = {figure.id for figure in figures}
-    for exhibit in exhibits_of(result):
+    for exhibit in build_exhibits(result):
         assert ids.issuperset(exhibit.ids())
         assert {len(row) for row in exhibit.rows} == {len(exhibit.columns)}
         assert all(any(row) for row in exhibit.rows)
@@ -192,7 +192,7 @@ async def test_a_quick_look_compares_first_and_warns(context, wish) -> None:
 
 async def test_years_and_weights_of_a_quick_look_stand_in_tables(context) -> None:
     _, result = await called(context, evaluate_strategy, strategy=StrategyWish(template="twelve_month_rule"))
-    tables = {exhibit.title: exhibit for exhibit in exhibits_of(result)}
+    tables = {exhibit.title: exhibit for exhibit in build_exhibits(result)}
     years = next(rows for title, rows in tables.items() if "calendar year" in title).rows
     assert [row[0] for row in years] == [str(year.year) for year in result.years]
     assert years[2008 - int(years[0][0])][1:3] == tuple(f"{{{{quick_year_2008_{who}}}}}" for who in HELD)
@@ -284,7 +284,7 @@ async def test_two_results_are_compared_by_what_was_asked_and_what_came_out(cont
 async def test_an_alternative_has_a_sentence_for_each_standing(context) -> None:
     result, said = of_colour("amber"), dict[Standing, str]()
     for standing, sigmoid in alternatives(result):
-        explained = Explained(
+        explained = ResultExplanation(
             run="r", topic="alternative", detail="sigmoid", findings=findings_of(result), alternative=sigmoid
         )
         told_of = list(told("explain_result", explained.model_dump_json(), failed=False))

@@ -3,7 +3,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.base.errors import InvalidInput
-from desk.conversation.quotes import basis_points, fraction, is_quote, money, multiple, ratio, sessions, whole, years
+from desk.conversation.quotes import (
+    is_quote,
+    parse_basis_points,
+    parse_fraction,
+    parse_money,
+    parse_multiple,
+    parse_ratio,
+    parse_sessions,
+    parse_whole,
+    parse_years,
+)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +49,7 @@ from desk.conversation.quotes import basis_points, fraction, is_quote, money, mu
     ],
 )
 def test_a_share_is_read(quote: str, value: float) -> None:
-    assert fraction("target_volatility", quote, -1.0, 1.0) == pytest.approx(value)
+    assert parse_fraction("target_volatility", quote, -1.0, 1.0) == pytest.approx(value)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +84,7 @@ def test_a_share_is_read(quote: str, value: float) -> None:
 )
 def test_no_share_is_guessed(quote: str) -> None:
     with pytest.raises(InvalidInput) as refused:
-        fraction("target_volatility", quote, 0.0, 1.0)
+        parse_fraction("target_volatility", quote, 0.0, 1.0)
     assert refused.value.field == "target_volatility"
     assert refused.value.value == quote
 
@@ -93,13 +103,13 @@ def test_no_share_is_guessed(quote: str) -> None:
     ],
 )
 def test_basis_points_are_read(quote: str, value: float) -> None:
-    assert basis_points("transaction_cost", quote, 0, 1000) == pytest.approx(value)
+    assert parse_basis_points("transaction_cost", quote, 0, 1000) == pytest.approx(value)
 
 
 @pytest.mark.parametrize("quote", ["0.0005", "5 years", "double", "1.000", "$5", "2000 bps"])
 def test_no_basis_points_are_guessed(quote: str) -> None:
     with pytest.raises(InvalidInput, match="transaction_cost"):
-        basis_points("transaction_cost", quote, 0, 1000)
+        parse_basis_points("transaction_cost", quote, 0, 1000)
 
 
 @pytest.mark.parametrize(
@@ -120,13 +130,13 @@ def test_no_basis_points_are_guessed(quote: str) -> None:
     ],
 )
 def test_a_whole_number_is_read(quote: str, value: int) -> None:
-    assert whole("trials", quote, 1, 100_000) == value
+    assert parse_whole("trials", quote, 1, 100_000) == value
 
 
 @pytest.mark.parametrize("quote", ["1.000", "12.5", "0", "1,00,0", "200 %", "twice", "12 months", "several", "third"])
 def test_no_whole_number_is_guessed(quote: str) -> None:
     with pytest.raises(InvalidInput, match="trials"):
-        whole("trials", quote, 1, 100_000)
+        parse_whole("trials", quote, 1, 100_000)
 
 
 @pytest.mark.parametrize(
@@ -148,13 +158,13 @@ def test_no_whole_number_is_guessed(quote: str) -> None:
     ],
 )
 def test_years_are_read(quote: str, value: float) -> None:
-    assert years("years", quote, 0.25, 50) == pytest.approx(value)
+    assert parse_years("years", quote, 0.25, 50) == pytest.approx(value)
 
 
 @pytest.mark.parametrize("quote", ["10%", "18m", "100 years", "1.500 years", "2020", "March 2020", "long"])
 def test_no_years_are_guessed(quote: str) -> None:
     with pytest.raises(InvalidInput, match="years"):
-        years("years", quote, 0.25, 50)
+        parse_years("years", quote, 0.25, 50)
 
 
 @pytest.mark.parametrize(
@@ -177,13 +187,13 @@ def test_no_years_are_guessed(quote: str) -> None:
     ],
 )
 def test_sessions_are_read(quote: str, value: int) -> None:
-    assert sessions("lookback", quote, 10, 504) == value
+    assert parse_sessions("lookback", quote, 10, 504) == value
 
 
 @pytest.mark.parametrize("quote", ["12m", "3 days", "10 years", "60%", "60.5 days", "fast"])
 def test_no_sessions_are_guessed(quote: str) -> None:
     with pytest.raises(InvalidInput, match="lookback"):
-        sessions("lookback", quote, 10, 504)
+        parse_sessions("lookback", quote, 10, 504)
 
 
 @pytest.mark.parametrize(
@@ -191,13 +201,13 @@ def test_no_sessions_are_guessed(quote: str) -> None:
     [("3", 3), ("1.5x", 1.5), ("two", 2), ("1,5", 1.5), ("150%", 1.5), ("twice", 2), ("three times", 3)],
 )
 def test_a_ratio_is_read(quote: str, value: float) -> None:
-    assert ratio("max_leverage", quote, 0, 10) == pytest.approx(value)
+    assert parse_ratio("max_leverage", quote, 0, 10) == pytest.approx(value)
 
 
 @pytest.mark.parametrize("quote", ["1.500", "1,500", "3 bps", "11", "3 years", "$3"])
 def test_no_ratio_is_guessed(quote: str) -> None:
     with pytest.raises(InvalidInput, match="max_leverage"):
-        ratio("max_leverage", quote, 0, 10)
+        parse_ratio("max_leverage", quote, 0, 10)
 
 
 @pytest.mark.parametrize(
@@ -222,13 +232,13 @@ def test_no_ratio_is_guessed(quote: str) -> None:
     ],
 )
 def test_an_amount_is_read(quote: str, amount: float, currency: str | None) -> None:
-    assert money("amount", quote) == (pytest.approx(amount), currency)
+    assert parse_money("amount", quote) == (pytest.approx(amount), currency)
 
 
 @pytest.mark.parametrize("quote", ["1.000 €", "EUR 2.500", "50 cents", "12%", "-$500", "EUR", "lots", "€1m or $2m"])
 def test_no_amount_is_guessed(quote: str) -> None:
     with pytest.raises(InvalidInput, match="amount"):
-        money("amount", quote)
+        parse_money("amount", quote)
 
 
 @pytest.mark.parametrize(
@@ -251,7 +261,7 @@ def test_no_amount_is_guessed(quote: str) -> None:
     ],
 )
 def test_a_multiple_is_read_or_is_none(quote: str, value: float | None) -> None:
-    assert multiple(quote) == value
+    assert parse_multiple(quote) == value
 
 
 @pytest.mark.parametrize(
@@ -289,13 +299,13 @@ def test_a_quote_stands_in_the_words_of_the_person(quote: str, said: str, stands
 @given(st.decimals(min_value=0, max_value=100, places=2))
 def test_every_percentage_comes_back(percent) -> None:
     if len(str(percent).split(".")[-1]) != 3:
-        assert fraction("f", f"{percent}%", 0, 1) == pytest.approx(float(percent) / 100)
+        assert parse_fraction("f", f"{percent}%", 0, 1) == pytest.approx(float(percent) / 100)
 
 
 @given(st.integers(1, 10**9))
 def test_every_amount_comes_back(amount: int) -> None:
-    assert money("f", f"EUR {amount:,}") == (amount, "EUR")
-    assert money("f", f"{amount} $") == (amount, "USD")
+    assert parse_money("f", f"EUR {amount:,}") == (amount, "EUR")
+    assert parse_money("f", f"{amount} $") == (amount, "USD")
 
 
 @given(

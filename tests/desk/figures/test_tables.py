@@ -1,4 +1,4 @@
-from desk.conversation.tables import exhibits_of
+from desk.conversation.tables import build_exhibits
 from desk.figures.figures import Figure
 from desk.figures.tables import Exhibit, build_listing, build_notes, build_table
 from quant.numeric.frozen import Frozen
@@ -38,4 +38,4 @@ def test_what_has_no_tables_has_none() -> None:
     class Other(Frozen):
         pass
 
-    assert exhibits_of(Other()) == ()
+    assert build_exhibits(Other()) == ()

@@ -7,7 +7,16 @@ from hypothesis import strategies as st
 from desk.base.errors import InvalidInput
 from desk.base.names import clean_name, identifier, name_key
 from desk.optimization.request import OptimizationRequest
-from desk.scenarios.repository import MOST, TOOL, ScenarioValues, add_scenario, chosen, named, scenario_book, weighted
+from desk.scenarios.repository import (
+    MAX_SCENARIOS,
+    TOOL,
+    ScenarioValues,
+    add_scenario,
+    find_scenario,
+    load_catalog,
+    select_scenarios,
+    with_probabilities,
+)
 from quant.worlds.paths import path_model
 from quant.worlds.scenario import BUILT_IN, CYCLE, Scenario
 from store.embedded import open_store
@@ -25,7 +34,7 @@ async def store(tmp_path):
 
 
 async def test_everyone_has_the_built_in_scenarios_with_their_numbers(store) -> None:
-    book = await scenario_book(store, "anne")
+    book = await load_catalog(store, "anne")
     assert book.scenarios == (*BUILT_IN, CYCLE)
     assert_well_formed(book.figures, TOOL)
     assert value(book.figures, "scenario_bear_market_mu") == -0.05
@@ -44,16 +53,16 @@ async def test_an_own_scenario_is_another_with_what_was_changed(store) -> None:
             "probability": 0.10,
         }
     )
-    book = await scenario_book(store, "anne")
+    book = await load_catalog(store, "anne")
     assert book.scenarios[-1] == made
     assert book.entries[-1].own
-    assert named(book, "2022-like inflation") == made
-    assert_well_formed(chosen(book, ["bear_market", made.name]).figures, TOOL)
+    assert find_scenario(book, "2022-like inflation") == made
+    assert_well_formed(select_scenarios(book, ["bear_market", made.name]).figures, TOOL)
 
 
 async def test_scenarios_belong_to_their_owner(store) -> None:
     await add_scenario(store, "anne", INFLATION)
-    assert len((await scenario_book(store, "bert")).entries) == len(BUILT_IN) + 1
+    assert len((await load_catalog(store, "bert")).entries) == len(BUILT_IN) + 1
 
 
 async def test_the_same_scenario_again_changes_nothing_and_another_of_its_name_is_refused(store) -> None:
@@ -64,7 +73,7 @@ async def test_the_same_scenario_again_changes_nothing_and_another_of_its_name_i
     for name in ("Base case", "cycle", "HISTORY"):
         with pytest.raises(InvalidInput, match="taken"):
             await add_scenario(store, "anne", ScenarioValues(name=name, mu=0.01))
-    assert len((await scenario_book(store, "anne")).entries) == len(BUILT_IN) + 2
+    assert len((await load_catalog(store, "anne")).entries) == len(BUILT_IN) + 2
 
 
 async def test_two_at_once_keep_one(store) -> None:
@@ -73,7 +82,7 @@ async def test_two_at_once_keep_one(store) -> None:
     kept = [d for d in done if isinstance(d, Scenario)]
     assert len(kept) == 1
     assert sum(isinstance(d, InvalidInput) for d in done) == 1
-    assert (await scenario_book(store, "anne")).scenarios[-1] == kept[0]
+    assert (await load_catalog(store, "anne")).scenarios[-1] == kept[0]
 
 
 @pytest.mark.parametrize(
@@ -93,11 +102,11 @@ async def test_what_cannot_be_is_refused_by_name(store, changes, field) -> None:
     with pytest.raises(InvalidInput) as refused:
         await add_scenario(store, "anne", ScenarioValues(**{"name": "mine"} | changes))
     assert refused.value.field == field
-    assert len((await scenario_book(store, "anne")).entries) == len(BUILT_IN) + 1
+    assert len((await load_catalog(store, "anne")).entries) == len(BUILT_IN) + 1
 
 
 async def test_there_is_an_end_to_the_scenarios_of_one_owner(store) -> None:
-    for n in range(MOST):
+    for n in range(MAX_SCENARIOS):
         await add_scenario(store, "anne", ScenarioValues(name=f"mine {n}", mu=0.01))
     with pytest.raises(InvalidInput, match="at most"):
         await add_scenario(store, "anne", ScenarioValues(name="one more", mu=0.01))
@@ -108,9 +117,9 @@ async def test_a_request_takes_own_scenarios_alone_or_beside_others(store) -> No
     path_model(made, seed=1)
     unlikely = made.model_copy(update={"probability": 0.0})
     for scenarios in ((made,), (*BUILT_IN, made), (unlikely,), (unlikely, CYCLE)):
-        OptimizationRequest(scenarios=weighted(scenarios))
-    assert weighted((*BUILT_IN, unlikely)) == (*BUILT_IN, unlikely)
-    assert [s.probability for s in weighted((unlikely, CYCLE))] == [0.5, 0.5]
+        OptimizationRequest(scenarios=with_probabilities(scenarios))
+    assert with_probabilities((*BUILT_IN, unlikely)) == (*BUILT_IN, unlikely)
+    assert [s.probability for s in with_probabilities((unlikely, CYCLE))] == [0.5, 0.5]
 
 
 @given(name=st.text(max_size=80))

@@ -14,14 +14,14 @@ from desk.optimization.judgement.historical_record import seen
 from desk.optimization.judgement.judge import matched_weight
 from desk.optimization.request import OptimizationRequest
 from desk.strategies.evaluation import CURVE, TOOL, evaluate_strategy
-from desk.strategies.templates import StrategyValues, strategy_of
+from desk.strategies.templates import StrategyValues, build_rule
 from quant.strategies.family import FAMILY, WeightFunction
 from quant.strategies.mandate import Mandate
 from tests.doubles.price_source import assert_well_formed, value
 
 
 def run(universe: str = "sp500", **said: Any) -> Any:
-    return asyncio.run(evaluate_strategy(BundledPrices(), strategy_of(StrategyValues(**said)), universe=universe))
+    return asyncio.run(evaluate_strategy(BundledPrices(), build_rule(StrategyValues(**said)), universe=universe))
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +169,7 @@ def test_every_function_is_evaluated_in_less_than_two_seconds(rule, function) ->
 
 
 def test_costs_and_the_target_of_the_mandate_enter() -> None:
-    dear = strategy_of(
+    dear = build_rule(
         StrategyValues(rebalancing="daily"), mandate=Mandate(transaction_cost_bps=50.0, target_volatility=0.15)
     )
     found = asyncio.run(evaluate_strategy(BundledPrices(), dear))

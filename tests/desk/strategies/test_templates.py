@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from desk.base.errors import InvalidInput
 from desk.optimization.request import CURRENT_RULE
-from desk.strategies.templates import TEMPLATES, Rule, StrategyValues, Template, strategy_of
+from desk.strategies.templates import TEMPLATES, Rule, StrategyValues, Template, build_rule
 from quant.strategies.config import StrategyConfig
 from quant.strategies.family import ACTIVE, FAMILY, WeightFunction
 from quant.strategies.mandate import Mandate
@@ -28,29 +28,27 @@ def test_every_template_of_the_words_has_a_rule() -> None:
     ],
 )
 def test_a_template_is_what_its_name_says(template, said) -> None:
-    rule = strategy_of(StrategyValues(template=template))
+    rule = build_rule(StrategyValues(template=template))
     assert rule.config.model_dump(exclude_none=True).items() >= said.items()
 
 
 def test_a_template_says_of_the_mandate_what_belongs_there() -> None:
     mandate = Mandate(target_volatility=0.15, transaction_cost_bps=9.0)
-    control = strategy_of(StrategyValues(template="risk_control"), mandate=mandate)
+    control = build_rule(StrategyValues(template="risk_control"), mandate=mandate)
     assert control.mandate == mandate.model_copy(update={"target_volatility": 0.10})
-    assert strategy_of(StrategyValues(template="merton")).mandate.risk_aversion == 3.0
-    assert (
-        strategy_of(StrategyValues(template="risk_control", target_volatility=0.12)).mandate.target_volatility == 0.12
-    )
+    assert build_rule(StrategyValues(template="merton")).mandate.risk_aversion == 3.0
+    assert build_rule(StrategyValues(template="risk_control", target_volatility=0.12)).mandate.target_volatility == 0.12
 
 
 @pytest.mark.parametrize("function", [f for f in get_args(WeightFunction) if f != "constant"])
 def test_a_function_alone_gets_usual_parameters(function) -> None:
-    config = strategy_of(StrategyValues(weight_function=function)).config
+    config = build_rule(StrategyValues(weight_function=function)).config
     assert config.weight_function == function
     assert all(getattr(config, name) is not None for name in ACTIVE[function])
 
 
 def test_a_sigmoid_is_usually_centred_at_the_target() -> None:
-    rule = strategy_of(StrategyValues(weight_function="sigmoid", target_volatility=0.14))
+    rule = build_rule(StrategyValues(weight_function="sigmoid", target_volatility=0.14))
     assert (rule.config.midpoint, rule.mandate.target_volatility) == (0.14, 0.14)
 
 
@@ -66,7 +64,7 @@ def test_a_sigmoid_is_usually_centred_at_the_target() -> None:
     ],
 )
 def test_a_parameter_that_one_function_has_names_it(said, function) -> None:
-    config = strategy_of(StrategyValues(**said)).config
+    config = build_rule(StrategyValues(**said)).config
     assert config.weight_function == function
     assert config.model_dump().items() >= said.items()
 
@@ -89,21 +87,21 @@ def test_a_parameter_that_one_function_has_names_it(said, function) -> None:
 )
 def test_what_cannot_be_is_refused_by_name(said, field) -> None:
     with pytest.raises(InvalidInput) as refused:
-        strategy_of(StrategyValues(**said))
+        build_rule(StrategyValues(**said))
     assert refused.value.field == field
     assert refused.value.allowed
 
 
 def test_a_change_keeps_what_was_said_before_as_far_as_it_has_an_effect() -> None:
-    base = strategy_of(StrategyValues(template="twelve_month_rule", transaction_cost_bps=8.0))
-    sigmoid = strategy_of(StrategyValues(weight_function="sigmoid"), base=base)
+    base = build_rule(StrategyValues(template="twelve_month_rule", transaction_cost_bps=8.0))
+    sigmoid = build_rule(StrategyValues(weight_function="sigmoid"), base=base)
     assert sigmoid.config.lookback_days == 252
     assert sigmoid.mandate.transaction_cost_bps == 8.0
-    moved = strategy_of(StrategyValues(midpoint=0.16), base=sigmoid)
+    moved = build_rule(StrategyValues(midpoint=0.16), base=sigmoid)
     assert moved.config == sigmoid.config.model_copy(update={"midpoint": 0.16})
-    ewma = strategy_of(StrategyValues(estimator="ewma"), base=moved)
+    ewma = build_rule(StrategyValues(estimator="ewma"), base=moved)
     assert (ewma.config.lookback_days, ewma.config.decay) == (None, 0.94)
-    held = strategy_of(StrategyValues(weight_function="constant", constant_weight=0.5), base=ewma)
+    held = build_rule(StrategyValues(weight_function="constant", constant_weight=0.5), base=ewma)
     assert held.config.estimator == "rolling"
 
 
@@ -113,13 +111,13 @@ def rules(draw):
     said = {"weight_function": function, "rebalancing": draw(st.sampled_from(["daily", "monthly"]))}
     if FAMILY[function].volatility:
         said["estimator"] = draw(st.sampled_from(["rolling", "ewma", "garch", "downside"]))
-    return strategy_of(StrategyValues(**said))
+    return build_rule(StrategyValues(**said))
 
 
 @given(base=rules(), other=rules())
 def test_any_function_can_follow_any_other(base: Rule, other: Rule) -> None:
-    followed = strategy_of(StrategyValues(weight_function=other.config.weight_function), base=base)
+    followed = build_rule(StrategyValues(weight_function=other.config.weight_function), base=base)
     assert followed.config.weight_function == other.config.weight_function
     assert followed.config.rebalancing == base.config.rebalancing
     StrategyConfig.model_validate(followed.config.model_dump())
-    assert strategy_of(StrategyValues(), base=followed) == followed
+    assert build_rule(StrategyValues(), base=followed) == followed

@@ -12,7 +12,7 @@ from langchain_core.runnables import RunnableConfig
 from desk.compute.shards.repository import note_use
 from desk.governance.approvals import Approval, ApprovalDecision, ApprovalRequest, Thresholds
 from desk.optimization.repositories.trial_repository import stored_trials
-from desk.runs.cached_answers import derived
+from desk.runs.cached_answers import load_or_compute
 from desk.runs.repository import Run, RunArchived, events_of, list_runs, record_of, result_of, run_of
 from desk.wealth.repository import Expiry
 from graphs.checkpoints.checkpointer import open_checkpoints
@@ -306,7 +306,7 @@ async def test_kept_answers_and_files_of_simulations_go_when_they_have_expired(h
             return b"answer"
 
         async def answer():
-            return await derived(store, OWNER, "r", "charts.all", ("x",), make, now=clock())
+            return await load_or_compute(store, OWNER, "r", "charts.all", ("x",), make, now=clock())
 
         assert [(await answer()).hit, (await answer()).hit] == [False, True]
         files = [f"{OWNER}/trajectories/s-{n}.npy" for n in range(2)]

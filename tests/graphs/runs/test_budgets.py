@@ -32,7 +32,7 @@ from desk.runs.events import (
     ModelRetried,
     TrialsFinished,
     VerdictReached,
-    Warned,
+    WarningIssued,
 )
 from desk.runs.repository import events_of, result_of
 from graphs.agent_decisions import ABSTAINED
@@ -90,7 +90,7 @@ class Ran:
 
     @property
     def warned(self) -> list[tuple[str, str]]:
-        return [(event.code, event.subject) for event in self.of(Warned)]
+        return [(event.code, event.subject) for event in self.of(WarningIssued)]
 
     @property
     def used(self) -> Usage:

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import desk.conversation.quotes as quoting
 from agents.planner.language.understanding import Call, Understood, understand
 from desk.base.errors import InvalidInput
+from desk.conversation import quotes
 from desk.conversation.focus import Focus
 from desk.conversation.wishes import Holding, PortfolioWish, StrategyWish
 from desk.optimization.request import Limit, Limits, OptimizationRequest
@@ -163,31 +163,31 @@ def _one_name(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fraction(quote: str) -> float:
-    return quoting.fraction("amount", quote, *WIDE)
+    return quotes.parse_fraction("amount", quote, *WIDE)
 
 
 def _basis_points(quote: str) -> float:
-    return quoting.multiple(quote) or quoting.basis_points("amount", quote, *WIDE)
+    return quotes.parse_multiple(quote) or quotes.parse_basis_points("amount", quote, *WIDE)
 
 
 def _whole(quote: str) -> int:
-    return quoting.whole("amount", quote, *WIDE)
+    return quotes.parse_whole("amount", quote, *WIDE)
 
 
 def _years(quote: str) -> float:
-    return quoting.years("amount", quote, *WIDE)
+    return quotes.parse_years("amount", quote, *WIDE)
 
 
 def _sessions(quote: str) -> int:
-    return quoting.sessions("amount", quote, *WIDE)
+    return quotes.parse_sessions("amount", quote, *WIDE)
 
 
 def _ratio(quote: str) -> float:
-    return quoting.ratio("amount", quote, *WIDE)
+    return quotes.parse_ratio("amount", quote, *WIDE)
 
 
 def _money(quote: str) -> float:
-    return quoting.money("amount", quote)[0]
+    return quotes.parse_money("amount", quote)[0]
 
 
 READERS: dict[str, Callable[[str], Any]] = {
@@ -216,10 +216,10 @@ def _read(call: Call) -> tuple[str, str | None, dict[str, Any]]:
         given |= given.pop("portfolio")
     money = given.pop("amount", None)
     if money is not None:
-        given["amount"], currency = quoting.money("amount", money)
+        given["amount"], currency = quotes.parse_money("amount", money)
         given |= {"currency": currency} if currency else {}
     if "holdings" in given:
-        currencies = {quoting.money("amount", h["amount"])[1] for h in given["holdings"] if "amount" in h} - {None}
+        currencies = {quotes.parse_money("amount", h["amount"])[1] for h in given["holdings"] if "amount" in h} - {None}
         given |= {"currency": currencies.pop()} if currencies else {}
         given["holdings"] = _holdings(given["holdings"])
     if action == "explain":
@@ -240,7 +240,7 @@ def _value(action: str, key: str, value: Any) -> Any:
 
 def _explained(given: dict[str, Any]) -> None:
     if given["topic"] == "costs" and given["detail"] is not None:
-        given["cost_multiple"] = quoting.multiple(given.pop("detail"))
+        given["cost_multiple"] = quotes.parse_multiple(given.pop("detail"))
 
 
 def _holdings(holdings: list[dict[str, Any]]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 from api.cli.output.progress import describe
 from desk.governance.usage import Usage
 from desk.optimization.answers import Decision
-from desk.runs.events import DecisionMade, DraftRejected, FiguresChecked, RunLaunched, TurnFinished, Warned
+from desk.runs.events import DecisionMade, DraftRejected, FiguresChecked, RunLaunched, TurnFinished, WarningIssued
 
 PLACE: dict[str, Any] = {"id": "0" * 32, "run": "r", "node": "risk_manager", "at": datetime(2026, 1, 1, tzinfo=UTC)}
 
@@ -40,7 +40,10 @@ TURN: dict[str, Any] = {"conversation": "talk", "turn": 1, "outcome": "answered"
             "  Explainer's draft passed the check of its figures (2 claims, 1 reference)",
         ),
         (FiguresChecked(**PLACE, agent="explainer", digest="", claims=0, references=0), ""),
-        (Warned(**PLACE, code="budget_nearly_spent", subject="run dollars"), "  ! Budget nearly spent: run dollars"),
+        (
+            WarningIssued(**PLACE, code="budget_nearly_spent", subject="run dollars"),
+            "  ! Budget nearly spent: run dollars",
+        ),
         (RunLaunched(**PLACE, launched="two", name="\x1b[2J"), "  Launched run two: ·[2J"),
         (TurnFinished(**PLACE, **TURN, usage=Usage()), ""),
         (

@@ -69,7 +69,7 @@ WHOLE = [
     trial(13, 2, 0.03),
     at(13, trace.TrialsFinished, "search", plan=0, trials=3, stopped="budget"),
     at(14, trace.NodeFinished, "search"),
-    at(15, trace.Warned, "run", code="budget_nearly_spent", subject="run dollars"),
+    at(15, trace.WarningIssued, "run", code="budget_nearly_spent", subject="run dollars"),
     at(20, trace.RunFinished, "run", result_digest="f" * 64),
 ]
 
