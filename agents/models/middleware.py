@@ -83,7 +83,7 @@ class ModelCallMiddleware(AgentMiddleware[Any, Scope]):
         try:
             said = cast("Scope", request.runtime.context).quotable_texts
             heard = None if said is None else _quotable_text(said, request.state["messages"])
-            arguments = schema.model_validate(call["args"], context={"said": said, "heard": heard})
+            arguments = schema.model_validate(call["args"], context={"user_texts": said, "visible_text": heard})
         except ValidationError as error:
             text = "\n".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
             return ToolMessage(text, tool_call_id=call["id"], name=call["name"], status="error")

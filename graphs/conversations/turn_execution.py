@@ -256,7 +256,7 @@ async def _steps(dependencies: Dependencies, owner: str, turn: Turn, log: EventL
             now=dependencies.now,
             quotable_texts=(*(earlier.asked for earlier in place.before), turn.asked),
             prices=dependencies.prices_of(owner),
-            runs=RunsOfOwner(dependencies, owner, turn.id, lambda: evidence.about(turn.focus), at, tell),
+            runs=RunsOfOwner(dependencies, owner, turn.id, lambda: evidence.current_focus(turn.focus), at, tell),
             focus=turn.focus,
             evidence=evidence,
         )
@@ -361,7 +361,7 @@ async def _finish(
         exhibits=[exhibit.model_dump(mode="json") for exhibit in exhibits],
         offers=list(reply.offers if reply else ()),
         did=[list(call) for call in calls],
-        focus=evidence.focus(turn.focus, calls).model_dump(mode="json"),
+        focus=evidence.focus_after(turn.focus, calls).model_dump(mode="json"),
     )
     for event in new:
         yield event

@@ -79,7 +79,7 @@ async def job_of(store: Store, owner: str, run_id: str) -> Job:
     run = await run_of(store, owner, run_id)
     folding = ProgressTracker()
     for event in await events_of(store, owner, run_id):
-        folding.live(event)
+        folding.apply(event)
     stale = await store.records.get(Key(owner, STALE, run_id))
     return Job(
         **summary(run).model_dump(),

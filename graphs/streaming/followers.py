@@ -104,7 +104,7 @@ class Followed:
     async def _read(self) -> None:
         while page := await self._store.events.read(self._owner, self._log, self.last, limit=AT_ONCE):
             for event in page:
-                live = self._folding.live(numbered(TRACE_EVENT.validate_python(event.payload), event.number))
+                live = self._folding.apply(numbered(TRACE_EVENT.validate_python(event.payload), event.number))
                 self._told.append(Told(event.number, live.event.event, live.model_dump_json()))
             self._tell()
 
